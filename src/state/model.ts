@@ -1,0 +1,57 @@
+/**
+ * The desired state: what should be, as people and programs declared it. Plain JSON values; what is observed (who is
+ * live, how a push fares) is never stored here.
+ */
+
+/** A camera that may publish to `rtmp://HOST:PORT/NAME/NAME`. */
+export interface Camera {
+  readonly name: string;
+  /** What the content manager said it is: `360`, `plane` ...; undefined when it said nothing. */
+  readonly type?: string;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** By push id. */
+  readonly pushes: Readonly<Record<string, Push>>;
+}
+
+/** A camera's redirection to one target: exactly one of `url` and `engine` is set. */
+export interface Push {
+  readonly id: string;
+  /** `rtmp://HOST[:PORT]/APP[/...]/STREAM`. */
+  readonly url?: string;
+  /** The name of a registered streaming engine, whose push template gives the URL. */
+  readonly engine?: string;
+  /** False: kept, but not connected. */
+  readonly enabled: boolean;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+}
+
+/** A media streaming engine: where viewers play what is pushed to it. */
+export interface StreamingEngine {
+  readonly name: string;
+  /** Host name or IP address, without brackets and without a port. */
+  readonly host: string;
+  /** Template of the push URL: `{host}`, `{name}`, `{type}`, `{location}` are replaced. */
+  readonly pushUrl: string;
+  /** Template of the playback URL that `getStream` answers. */
+  readonly playbackUrl: string;
+  /** Where it is, in the operator's words; compared with the viewer's and the node's location. */
+  readonly location?: string;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+}
+
+/** The whole desired state of one aggregator. Never mutated: a change makes a new value that shares what is the same. */
+export interface DesiredState {
+  readonly cameras: ReadonlyMap<string, Camera>;
+  readonly engines: ReadonlyMap<string, StreamingEngine>;
+}
+
+export const emptyState: DesiredState = { cameras: new Map(), engines: new Map() };
+
+/** The rule for names of cameras, and of engines and pushes too. */
+export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+export const defaultPushUrl = 'rtmp://{host}:1935/live/{name}';
+export const defaultPlaybackUrl = 'http://{host}:80/hls/{name}.m3u8';
