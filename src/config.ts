@@ -1,0 +1,19 @@
+/** Settings: one table (src/config/table.ts) from which flags, variables, the file, help and documents are derived. */
+export {
+  apiVariable,
+  configVariable,
+  defaultSettings,
+  describeSettings,
+  type LoadOptions,
+  loadSettings,
+  settingsFileName,
+} from './config/load.js';
+export type {
+  LoadedSettings,
+  LogFormat,
+  LogLevel,
+  MediaSettings,
+  SettingSources,
+  Settings,
+} from './config/settings.js';
+export { type SettingRow, settingRows } from './config/table.js';

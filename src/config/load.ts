@@ -1,0 +1,268 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { ConfigError, messageOf } from '../errors.js';
+import { nearest } from './nearest.js';
+import type { LoadedSettings, MediaSettings, Settings } from './settings.js';
+import {
+  environmentNames,
+  mediaTable,
+  nodeTable,
+  ownEnvironmentName,
+  type Setting,
+  settingRows,
+  type Table,
+} from './table.js';
+import { formatDuration, show, ValueProblem } from './values.js';
+
+/** The file that is read from the working folder when `--config` names no other. */
+export const settingsFileName = 'media-aggregator.yaml';
+/** Names the settings file, as `--config` does. */
+export const configVariable = 'MEDIA_AGGREGATOR_CONFIG';
+/** Where the commands find a running aggregator's API, as `--api` does. */
+export const apiVariable = 'MEDIA_AGGREGATOR_API';
+
+const settingsFileMaxBytes = 1 << 20;
+const knownKeys = settingRows.map((row) => row.key);
+const knownVariables = new Set([...knownKeys.map(ownEnvironmentName), configVariable, apiVariable]);
+
+export interface LoadOptions {
+  /** Flags by key (`rtmp-port`), as text; `config` names the settings file. Undefined ones were not given. */
+  readonly flags: Readonly<Record<string, string | undefined>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where `media-aggregator.yaml` is looked for; a relative `--config` starts here. */
+  readonly cwd: string;
+}
+
+interface Layers extends LoadOptions {
+  readonly file: { readonly path: string; readonly values: ReadonlyMap<string, unknown> };
+}
+
+/**
+ * Puts the settings together: flags > environment > settings file > defaults.
+ * @throws ConfigError CONFIG_UNKNOWN_KEY, CONFIG_INVALID_VALUE or CONFIG_UNREADABLE
+ */
+export function loadSettings(options: LoadOptions): LoadedSettings {
+  refuseUnknown(options.flags, options.env);
+  const layers: Layers = { ...options, file: readSettingsFile(options) };
+  const sources: Record<string, string> = {};
+  const read = <T>(setting: Setting<T>): T | undefined => {
+    const [value, source] = resolveSetting(setting, layers);
+    sources[setting.key] = source;
+    return value;
+  };
+  const media: MediaSettings = readAll<MediaSettings>(mediaTable, read);
+  const node = readAll<Omit<Settings, 'media'>>(nodeTable, read);
+  const settings: Settings = { ...node, media };
+  checkTogether(settings);
+  return { settings, sources: Object.fromEntries(knownKeys.map((key) => [key, sources[key] ?? 'default'])) };
+}
+
+/** The defaults alone: for tests, embedding, and as the base of what is shown. */
+export function defaultSettings(): Settings {
+  const read = <T>(setting: Setting<T>): T | undefined => setting.default ?? setting.fallback?.value();
+  const node = readAll<Omit<Settings, 'media'>>(nodeTable, read);
+  return { ...node, media: readAll<MediaSettings>(mediaTable, read) };
+}
+
+/** Every setting as a user would write it, with where it came from, in the order of docs/settings.md. */
+export function describeSettings(
+  settings: Settings,
+  sources: Readonly<Record<string, string>>,
+): { key: string; value: string | null; source: string }[] {
+  const texts = new Map<string, string>();
+  formatAll<Omit<Settings, 'media'>>(nodeTable, settings, texts);
+  formatAll<MediaSettings>(mediaTable, settings.media, texts);
+  return knownKeys.map((key) => ({ key, value: texts.get(key) ?? null, source: sources[key] ?? 'default' }));
+}
+
+function eachField<T>(table: Table<T>, visit: <K extends keyof T>(field: K, setting: Table<T>[K]) => void): void {
+  for (const field in table) {
+    visit(field, table[field]);
+  }
+}
+
+function formatAll<T>(table: Table<T>, values: T, texts: Map<string, string>): void {
+  eachField<T>(table, (field, setting) => {
+    const value = values[field];
+    if (value !== undefined && value !== null) {
+      texts.set(setting.key, setting.type.format(value));
+    }
+  });
+}
+
+function readAll<T>(table: Table<T>, read: <V>(setting: Setting<V>) => V | undefined): T {
+  const result: Partial<T> = {};
+  eachField<T>(table, (field, setting) => {
+    const value = read(setting);
+    if (value !== undefined) {
+      result[field] = value;
+    }
+  });
+  return result as T;
+}
+
+/** The value and its source, from the strongest layer that has one. */
+function resolveSetting<T>(setting: Setting<T>, layers: Layers): [value: T | undefined, source: string] {
+  const flag = layers.flags[setting.key];
+  if (flag !== undefined) {
+    return [parse(setting, flag, `--${setting.key}`), `flag --${setting.key}`];
+  }
+  for (const pattern of environmentNames(setting)) {
+    const name = fillIn(pattern, layers.env);
+    const value = name === undefined ? undefined : layers.env[name]?.trim();
+    // An empty variable is how compose files and shells write "not set".
+    if (name !== undefined && value !== undefined && value !== '' && !isServiceLink(name, value)) {
+      return [parse(setting, value, name), `environment ${name}`];
+    }
+  }
+  const fromFile = layers.file.values.get(setting.key);
+  if (fromFile !== undefined && fromFile !== null) {
+    return [parse(setting, fromFile, setting.key, layers.file.path), `file ${layers.file.path}`];
+  }
+  return [setting.default ?? setting.fallback?.value(), 'default'];
+}
+
+function parse<T>(setting: Setting<T>, raw: unknown, field: string, path?: string): T {
+  try {
+    return setting.type.parse(raw);
+  } catch (error) {
+    if (!(error instanceof ValueProblem)) {
+      throw error;
+    }
+    const where = path === undefined ? '' : ` (in ${path})`;
+    throw new ConfigError('CONFIG_INVALID_VALUE', `${field} ${error.message}${where}.`, { field });
+  }
+}
+
+/** Replaces `{x}` by the value of variable x; undefined when one of them is not set. */
+function fillIn(pattern: string, env: LoadOptions['env']): string | undefined {
+  let complete = true;
+  const name = pattern.replace(/\{(\w+)\}/g, (_, variable: string) => {
+    const value = env[variable];
+    complete &&= value !== undefined && value !== '';
+    return value ?? '';
+  });
+  return complete ? name : undefined;
+}
+
+/**
+ * Kubernetes tells every pod of every service by variables: a service `media-aggregator-rtmp` sets
+ * `MEDIA_AGGREGATOR_RTMP_PORT=tcp://10.0.0.1:1935`, which is no port number and not meant for us.
+ */
+function isServiceLink(name: string, value: string): boolean {
+  return name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value);
+}
+
+const serviceVariable = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+
+function refuseUnknown(flags: LoadOptions['flags'], env: LoadOptions['env']): void {
+  for (const key of Object.keys(flags)) {
+    if (key !== 'config' && flags[key] !== undefined && !knownKeys.includes(key)) {
+      throw unknownKey(`--${key}`, 'flag', `--${nearest(key, knownKeys) ?? ''}`);
+    }
+  }
+  for (const name of Object.keys(env)) {
+    const ours = name.startsWith('MEDIA_AGGREGATOR_') && !knownVariables.has(name);
+    if (ours && !serviceVariable.test(name)) {
+      throw unknownKey(name, 'variable', nearest(name, [...knownVariables]) ?? '');
+    }
+  }
+}
+
+function unknownKey(field: string, kind: 'flag' | 'variable' | 'setting', guess: string, path?: string): ConfigError {
+  const hint = guess === '' || guess === '--' ? 'docs/settings.md lists all' : `did you mean ${guess}?`;
+  const where = path === undefined ? '' : ` in ${path}`;
+  return new ConfigError('CONFIG_UNKNOWN_KEY', `There is no ${kind} ${show(field).slice(1, -1)}${where}; ${hint}`, {
+    field,
+  });
+}
+
+function readSettingsFile(options: LoadOptions): Layers['file'] {
+  const named = options.flags.config ?? (options.env[configVariable] || undefined);
+  const path = named ?? settingsFileName;
+  const nothing = { path, values: new Map<string, unknown>() };
+  const text = readText(resolve(options.cwd, path), path, named !== undefined);
+  if (text === undefined) {
+    return nothing;
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const problem = document.errors[0];
+  if (problem !== undefined) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    const reason = problem.message.split('\n')[0];
+    throw new ConfigError('CONFIG_UNREADABLE', `${path} is not YAML, line ${line}, column ${col}: ${reason}`);
+  }
+  // Maps instead of objects: a key `__proto__` is then a key like any other, and refused like any other.
+  const content: unknown = toValues(() => document.toJS({ mapAsMap: true, maxAliasCount: 10 }), path);
+  if (content === null || content === undefined) {
+    return nothing;
+  }
+  if (!(content instanceof Map)) {
+    throw new ConfigError('CONFIG_UNREADABLE', `${path} must hold lines of the form "rtmp-port: 1935".`);
+  }
+  for (const [key, value] of content) {
+    refuseUnknownEntry(key, value, path);
+  }
+  return { path, values: content };
+}
+
+function toValues(convert: () => unknown, path: string): unknown {
+  try {
+    return convert();
+  } catch (error) {
+    throw new ConfigError('CONFIG_UNREADABLE', `${path} cannot be used: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** An unknown key that holds further keys is named down to the first of them: `media.queue-max-bytes`. */
+function refuseUnknownEntry(key: unknown, value: unknown, path: string): void {
+  if (typeof key === 'string' && knownKeys.includes(key)) {
+    return;
+  }
+  const first: unknown = value instanceof Map ? value.keys().next().value : undefined;
+  const leaf = String(first ?? key);
+  const field = first === undefined ? leaf : `${String(key)}.${leaf}`;
+  throw unknownKey(field, 'setting', nearest(leaf, knownKeys) ?? nearest(String(key), knownKeys) ?? '', path);
+}
+
+function readText(file: string, path: string, required: boolean): string | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (missing && !required) {
+      return undefined;
+    }
+    const reason = missing ? 'there is no such file' : messageOf(error);
+    throw new ConfigError('CONFIG_UNREADABLE', `The settings file ${path} cannot be read: ${reason}.`, {
+      cause: error,
+    });
+  }
+  if (bytes.length > settingsFileMaxBytes) {
+    throw new ConfigError('CONFIG_UNREADABLE', `The settings file ${path} is larger than 1MB; is it the right one?`);
+  }
+  return bytes.toString('utf8');
+}
+
+/** Rules that hold between settings. */
+function checkTogether(settings: Settings): void {
+  const { pushRetryMinMs, pushRetryMaxMs, publishTakeoverMs, idleTimeoutMs } = settings.media;
+  if (settings.rtmpPort === settings.apiPort && settings.rtmpPort !== 0) {
+    throw invalid('api-port', `is ${settings.apiPort}, which rtmp-port is too; they must differ`);
+  }
+  if (pushRetryMinMs > pushRetryMaxMs) {
+    const [min, max] = [formatDuration(pushRetryMinMs), formatDuration(pushRetryMaxMs)];
+    throw invalid('push-retry-min', `is ${min}, but must not be longer than push-retry-max, ${max}`);
+  }
+  if (publishTakeoverMs > idleTimeoutMs) {
+    const [takeover, idle] = [formatDuration(publishTakeoverMs), formatDuration(idleTimeoutMs)];
+    throw invalid('publish-takeover', `is ${takeover}, but must not be longer than idle-timeout, ${idle}`);
+  }
+}
+
+function invalid(key: string, problem: string): ConfigError {
+  return new ConfigError('CONFIG_INVALID_VALUE', `${key} ${problem}.`, { field: key });
+}

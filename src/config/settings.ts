@@ -1,0 +1,60 @@
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFormat = 'auto' | 'human' | 'json';
+
+/** What one aggregator runs with. `src/config/table.ts` says for each field its names, default and range. */
+export interface Settings {
+  /** 0: any free port. */
+  readonly rtmpPort: number;
+  /** 0: any free port. */
+  readonly apiPort: number;
+  /** The address that both ports listen on; IPv6 without brackets. */
+  readonly host: string;
+  /** As the user wrote it: relative paths start at the working folder. */
+  readonly dataDir: string;
+  /** The host that cameras are told to publish to; undefined when nobody said it. IPv6 without brackets. */
+  readonly advertiseHost?: string;
+  /** Where this aggregator is, in the operator's words. */
+  readonly location?: string;
+  readonly backend: 'native';
+  /** What the content manager knows this aggregator by. */
+  readonly resourceId: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly maxCameras: number;
+  readonly maxPushesPerCamera: number;
+  readonly maxEngines: number;
+  readonly media: MediaSettings;
+}
+
+/** How the media backend behaves, and what it bears. */
+export interface MediaSettings {
+  readonly outChunkBytes: number;
+  readonly gopMaxBytes: number;
+  readonly queueMaxBytes: number;
+  readonly queueMaxAgeMs: number;
+  readonly pushRetryMinMs: number;
+  readonly pushRetryMaxMs: number;
+  /** Each step of a push: TCP, handshake, connect, publish. */
+  readonly connectTimeoutMs: number;
+  readonly stallTimeoutMs: number;
+  /** From the accepted connection until publish or play. */
+  readonly handshakeTimeoutMs: number;
+  /** How long a publisher may send nothing. */
+  readonly idleTimeoutMs: number;
+  /** A publisher that was silent for so long gives way to a new one. */
+  readonly publishTakeoverMs: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly maxMessageBytes: number;
+  readonly maxChunkStreams: number;
+  readonly maxViewersPerCamera: number;
+  readonly shutdownTimeoutMs: number;
+}
+
+/** Where each setting's value came from, by key: `default`, `file PATH`, `environment NAME` or `flag --NAME`. */
+export type SettingSources = Readonly<Record<string, string>>;
+
+export interface LoadedSettings {
+  readonly settings: Settings;
+  readonly sources: SettingSources;
+}

@@ -1,0 +1,280 @@
+import { hostname } from 'node:os';
+import type { MediaSettings, Settings } from './settings.js';
+import {
+  choiceType,
+  durationType,
+  formatDuration,
+  formatSize,
+  hostType,
+  integerType,
+  sizeType,
+  textType,
+  type ValueType,
+} from './values.js';
+
+/** One setting: everything that flags, variables, the file, help and docs/settings.md are derived from. */
+export interface Setting<T> {
+  /** Its name in `media-aggregator.yaml`, and with `--` before it the flag. */
+  readonly key: string;
+  readonly type: ValueType<T>;
+  /** The value when nobody says one; undefined: the setting is then not set, or `fallback` gives it. */
+  readonly default: T | undefined;
+  /** A default that depends on the machine, and how it is called in help. */
+  readonly fallback?: { readonly words: string; value(): T };
+  /** One line, no full stop. */
+  readonly description: string;
+  /** Names of the original system, looked up after `MEDIA_AGGREGATOR_...`. `{x}` stands for the value of variable x. */
+  readonly seedEnvironment?: readonly string[];
+}
+
+type Table<T> = { readonly [K in keyof T]-?: Setting<NonNullable<T[K]>> };
+
+const port = (): ValueType<number> => integerType(0, 65_535, '<port>');
+const KB = 1 << 10;
+const MB = 1 << 20;
+
+/** All settings but those of the media backend, by their field of `Settings`, in the order of help. */
+export const nodeTable: Table<Omit<Settings, 'media'>> = {
+  rtmpPort: {
+    key: 'rtmp-port',
+    type: port(),
+    default: 1935,
+    description: 'Port for cameras and viewers (RTMP); 0 takes any free port',
+  },
+  apiPort: {
+    key: 'api-port',
+    type: port(),
+    default: 5000,
+    description: 'Port of the HTTP API; 0 takes any free port',
+  },
+  host: {
+    key: 'host',
+    type: hostType(),
+    default: '0.0.0.0',
+    description: 'Address that both ports listen on',
+  },
+  dataDir: {
+    key: 'data-dir',
+    type: textType(1024, '<folder>'),
+    default: './data',
+    description: 'Folder of state.json and runtime.json',
+  },
+  advertiseHost: {
+    key: 'advertise-host',
+    type: hostType(),
+    default: undefined,
+    seedEnvironment: ['{name}_{vendor}_{version}_rtmp_ip'],
+    description: 'Host that cameras are told to publish to; without it, the address of this machine',
+  },
+  location: {
+    key: 'location',
+    type: textType(128),
+    default: undefined,
+    seedEnvironment: ['event'],
+    description: 'Where this aggregator is; engines of the same location are chosen first',
+  },
+  backend: {
+    key: 'backend',
+    type: choiceType('native'),
+    default: 'native',
+    description: 'What moves the media',
+  },
+  resourceId: {
+    key: 'resource-id',
+    type: textType(253),
+    default: undefined,
+    fallback: { words: 'the host name', value: hostname },
+    seedEnvironment: ['container_name'],
+    description: 'What the content manager knows this aggregator by',
+  },
+  logLevel: {
+    key: 'log-level',
+    type: choiceType('debug', 'info', 'warn', 'error'),
+    default: 'info',
+    description: 'The least important lines that are logged',
+  },
+  logFormat: {
+    key: 'log-format',
+    type: choiceType('auto', 'human', 'json'),
+    default: 'auto',
+    description: 'Form of the log; auto is human on a terminal and json elsewhere',
+  },
+  maxCameras: {
+    key: 'max-cameras',
+    type: integerType(1, 1_000_000),
+    default: 10_000,
+    description: 'Most cameras that can be registered',
+  },
+  maxPushesPerCamera: {
+    key: 'max-pushes-per-camera',
+    type: integerType(1, 10_000),
+    default: 100,
+    description: 'Most pushes of one camera',
+  },
+  maxEngines: {
+    key: 'max-engines',
+    type: integerType(1, 100_000),
+    default: 1_000,
+    description: 'Most streaming engines that can be registered',
+  },
+};
+
+/** The settings of the media backend, by their field of `MediaSettings`, in the order of help. */
+export const mediaTable: Table<MediaSettings> = {
+  outChunkBytes: {
+    key: 'out-chunk-bytes',
+    type: sizeType('128', '16777215'),
+    default: 64 * KB,
+    description: 'Size of the RTMP chunks that are sent',
+  },
+  gopMaxBytes: {
+    key: 'gop-max-bytes',
+    type: sizeType('0', '256MB'),
+    default: 16 * MB,
+    description: 'Most that is remembered of a camera, so that pushes and viewers start with a picture at once',
+  },
+  queueMaxBytes: {
+    key: 'queue-max-bytes',
+    type: sizeType('64KB', '1GB'),
+    default: 8 * MB,
+    description: 'Most that waits for one slow target or viewer before frames are dropped',
+  },
+  queueMaxAgeMs: {
+    key: 'queue-max-age',
+    type: durationType('100ms', '10m'),
+    default: 5_000,
+    description: 'Longest that a frame waits for a slow target or viewer before frames are dropped',
+  },
+  pushRetryMinMs: {
+    key: 'push-retry-min',
+    type: durationType('10ms', '1h'),
+    default: 250,
+    description: 'Wait before a failed push is tried again; doubles with each failure',
+  },
+  pushRetryMaxMs: {
+    key: 'push-retry-max',
+    type: durationType('10ms', '1h'),
+    default: 15_000,
+    description: 'Longest wait between two tries of a push',
+  },
+  connectTimeoutMs: {
+    key: 'connect-timeout',
+    type: durationType('100ms', '10m'),
+    default: 5_000,
+    description: 'Longest that each step of a push may take: TCP, handshake, connect, publish',
+  },
+  stallTimeoutMs: {
+    key: 'stall-timeout',
+    type: durationType('1s', '1h'),
+    default: 10_000,
+    description: 'A target that takes no data for so long is connected anew',
+  },
+  handshakeTimeoutMs: {
+    key: 'handshake-timeout',
+    type: durationType('100ms', '10m'),
+    default: 10_000,
+    description: 'Longest from an accepted connection until it publishes or plays',
+  },
+  idleTimeoutMs: {
+    key: 'idle-timeout',
+    type: durationType('1s', '1h'),
+    default: 30_000,
+    description: 'A publisher that sends nothing for so long is closed',
+  },
+  publishTakeoverMs: {
+    key: 'publish-takeover',
+    type: durationType('100ms', '1h'),
+    default: 3_000,
+    description: 'A publisher that was silent for so long gives way to a new one of the same camera',
+  },
+  maxConnections: {
+    key: 'max-connections',
+    type: integerType(1, 1_000_000),
+    default: 4_000,
+    description: 'Most RTMP connections at once',
+  },
+  maxConnectionsPerAddress: {
+    key: 'max-connections-per-address',
+    type: integerType(1, 1_000_000),
+    default: 1_000,
+    description: 'Most RTMP connections at once from one address',
+  },
+  maxMessageBytes: {
+    key: 'max-message-bytes',
+    type: sizeType('64KB', '16777215'),
+    default: 8 * MB,
+    description: 'Largest RTMP message that is taken: the largest frame',
+  },
+  maxChunkStreams: {
+    key: 'max-chunk-streams',
+    type: integerType(8, 65_597),
+    default: 64,
+    description: 'Most chunk streams that one connection may use',
+  },
+  maxViewersPerCamera: {
+    key: 'max-viewers-per-camera',
+    type: integerType(0, 1_000_000),
+    default: 1_000,
+    description: 'Most viewers of one camera at once',
+  },
+  shutdownTimeoutMs: {
+    key: 'shutdown-timeout',
+    type: durationType('0ms', '10m'),
+    default: 3_000,
+    description: 'Longest that targets and viewers are waited for when the aggregator stops',
+  },
+};
+
+/** What lists of settings show: the table with its types' differences put away. */
+export interface SettingRow {
+  readonly key: string;
+  readonly flag: string;
+  /** `MEDIA_AGGREGATOR_...` first. */
+  readonly environment: readonly string[];
+  readonly placeholder: string;
+  readonly rule: string;
+  /** As a user would write it; undefined: not set. */
+  readonly defaultText: string | undefined;
+  /** False when the default is words, not a value. */
+  readonly defaultIsValue: boolean;
+  readonly description: string;
+  readonly group: 'node' | 'media';
+}
+
+function describe<T>(setting: Setting<T>, group: SettingRow['group']): SettingRow {
+  const text = setting.default === undefined ? setting.fallback?.words : setting.type.format(setting.default);
+  return {
+    key: setting.key,
+    flag: `--${setting.key}`,
+    environment: environmentNames(setting),
+    placeholder: setting.type.placeholder,
+    rule: setting.type.rule,
+    defaultText: text,
+    defaultIsValue: setting.default !== undefined,
+    description: setting.description,
+    group,
+  };
+}
+
+function rowsOf<T>(table: Table<T>, group: SettingRow['group']): SettingRow[] {
+  const rows: SettingRow[] = [];
+  for (const field in table) {
+    rows.push(describe(table[field], group));
+  }
+  return rows;
+}
+
+/** The variable of our own: `rtmp-port` is `MEDIA_AGGREGATOR_RTMP_PORT`. */
+export function ownEnvironmentName(key: string): string {
+  return `MEDIA_AGGREGATOR_${key.replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** Every variable that sets it, the strongest first. */
+export function environmentNames<T>(setting: Setting<T>): readonly string[] {
+  return [ownEnvironmentName(setting.key), ...(setting.seedEnvironment ?? [])];
+}
+
+/** All settings in the order of help and of docs/settings.md. */
+export const settingRows: readonly SettingRow[] = [...rowsOf(nodeTable, 'node'), ...rowsOf(mediaTable, 'media')];
+
+export { formatDuration, formatSize, type Table };
