@@ -1,0 +1,262 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { defaultSettings, describeSettings, loadSettings, settingRows } from '../../src/config.js';
+import { ConfigError } from '../../src/errors.js';
+
+let cwd: string;
+
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'settings-'));
+});
+
+afterEach(() => {
+  rmSync(cwd, { recursive: true, force: true });
+});
+
+function load(options: { flags?: Record<string, string>; env?: Record<string, string>; yaml?: string } = {}) {
+  if (options.yaml !== undefined) {
+    writeFileSync(join(cwd, 'media-aggregator.yaml'), options.yaml);
+  }
+  return loadSettings({ flags: options.flags ?? {}, env: options.env ?? {}, cwd });
+}
+
+function failure(options: Parameters<typeof load>[0]): ConfigError {
+  try {
+    load(options);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    if (error instanceof ConfigError) {
+      return error;
+    }
+  }
+  throw new Error('the settings were accepted');
+}
+
+describe('where values come from', () => {
+  test('nothing said: the defaults', () => {
+    const { settings, sources } = load();
+    expect(settings).toEqual(defaultSettings());
+    expect(settings).toMatchObject({ rtmpPort: 1935, apiPort: 5000, host: '0.0.0.0', dataDir: './data' });
+    expect(settings).toMatchObject({ backend: 'native', resourceId: hostname(), logLevel: 'info', logFormat: 'auto' });
+    expect(settings.media).toEqual({
+      outChunkBytes: 65536,
+      gopMaxBytes: 16 << 20,
+      queueMaxBytes: 8 << 20,
+      queueMaxAgeMs: 5000,
+      pushRetryMinMs: 250,
+      pushRetryMaxMs: 15000,
+      connectTimeoutMs: 5000,
+      stallTimeoutMs: 10000,
+      handshakeTimeoutMs: 10000,
+      idleTimeoutMs: 30000,
+      publishTakeoverMs: 3000,
+      maxConnections: 4000,
+      maxConnectionsPerAddress: 1000,
+      maxMessageBytes: 8 << 20,
+      maxChunkStreams: 64,
+      maxViewersPerCamera: 1000,
+      shutdownTimeoutMs: 3000,
+    });
+    expect(settings).not.toHaveProperty('location');
+    expect(settings).not.toHaveProperty('advertiseHost');
+    expect(new Set(Object.values(sources))).toEqual(new Set(['default']));
+  });
+
+  test('flag over environment over file over default', () => {
+    const yaml = 'rtmp-port: 1001\napi-port: 1002\nlocation: file\nqueue-max-bytes: 1MB\n';
+    const env = { MEDIA_AGGREGATOR_RTMP_PORT: '2001', MEDIA_AGGREGATOR_API_PORT: '2002' };
+    const { settings, sources } = load({ yaml, env, flags: { 'rtmp-port': '3001' } });
+    expect(settings).toMatchObject({ rtmpPort: 3001, apiPort: 2002, location: 'file', host: '0.0.0.0' });
+    expect(settings.media.queueMaxBytes).toBe(1 << 20);
+    expect(sources).toMatchObject({
+      'rtmp-port': 'flag --rtmp-port',
+      'api-port': 'environment MEDIA_AGGREGATOR_API_PORT',
+      location: 'file media-aggregator.yaml',
+      host: 'default',
+    });
+  });
+
+  test('every setting can be set by its flag, its variable and the file', () => {
+    const other: Record<string, string> = { host: '::1', 'data-dir': '/d', 'advertise-host': 'a.example' };
+    Object.assign(other, { location: 'l', backend: 'native', 'resource-id': 'r', 'log-level': 'debug' });
+    for (const row of settingRows) {
+      const text = other[row.key] ?? (row.key === 'log-format' ? 'json' : (row.defaultText ?? ''));
+      const value = (options: Parameters<typeof load>[0]) => {
+        const { settings, sources } = load(options);
+        const entry = describeSettings(settings, sources).find((each) => each.key === row.key);
+        return { value: entry?.value, source: entry?.source };
+      };
+      expect(value({ flags: { [row.key]: text } })).toEqual({ value: text, source: `flag ${row.flag}` });
+      const variable = row.environment[0]!;
+      expect(value({ env: { [variable]: text } })).toEqual({ value: text, source: `environment ${variable}` });
+      expect(value({ yaml: `${row.key}: "${text}"\n` })).toMatchObject({
+        value: text,
+        source: expect.stringMatching(/^file/),
+      });
+      rmSync(join(cwd, 'media-aggregator.yaml'));
+    }
+  });
+
+  test("the original system's variables, below our own", () => {
+    const env = {
+      container_name: 'ma-1',
+      event: 'stadium',
+      name: 'vnf-ma',
+      vendor: 'eu.5gtango',
+      version: '0.4',
+      'vnf-ma_eu.5gtango_0.4_rtmp_ip': '203.0.113.9',
+    };
+    const seed = load({ env });
+    expect(seed.settings).toMatchObject({ resourceId: 'ma-1', location: 'stadium', advertiseHost: '203.0.113.9' });
+    expect(seed.sources).toMatchObject({
+      'resource-id': 'environment container_name',
+      'advertise-host': 'environment vnf-ma_eu.5gtango_0.4_rtmp_ip',
+    });
+    expect(load({ env: { ...env, MEDIA_AGGREGATOR_LOCATION: 'hall' } }).settings.location).toBe('hall');
+    const { vendor: _, ...incomplete } = env;
+    expect(load({ env: incomplete }).settings).not.toHaveProperty('advertiseHost');
+  });
+
+  test('an empty variable and an empty file are nothing', () => {
+    expect(load({ env: { MEDIA_AGGREGATOR_LOCATION: '', container_name: ' ' }, yaml: '# nothing\n' }).settings).toEqual(
+      defaultSettings(),
+    );
+  });
+
+  test("Kubernetes' variables of a service that is called as we are do no harm", () => {
+    const env = {
+      MEDIA_AGGREGATOR_SERVICE_HOST: '10.0.0.1',
+      MEDIA_AGGREGATOR_SERVICE_PORT: '1935',
+      MEDIA_AGGREGATOR_SERVICE_PORT_RTMP: '1935',
+      MEDIA_AGGREGATOR_PORT: 'tcp://10.0.0.1:1935',
+      MEDIA_AGGREGATOR_PORT_1935_TCP_ADDR: '10.0.0.1',
+      MEDIA_AGGREGATOR_RTMP_PORT: 'tcp://10.0.0.1:1935',
+      MEDIA_AGGREGATOR_API_PORT: 'tcp://10.0.0.2:5000',
+    };
+    expect(load({ env }).settings).toEqual(defaultSettings());
+  });
+
+  test('--config names another file, which must then be there', () => {
+    writeFileSync(join(cwd, 'other.yaml'), 'location: there\n');
+    expect(load({ flags: { config: 'other.yaml' } }).settings.location).toBe('there');
+    expect(load({ env: { MEDIA_AGGREGATOR_CONFIG: 'other.yaml' } }).settings.location).toBe('there');
+    const error = failure({ flags: { config: 'missing.yaml' } });
+    expect(error.code).toBe('CONFIG_UNREADABLE');
+    expect(error.message).toContain('missing.yaml');
+  });
+});
+
+describe('values', () => {
+  test.each([
+    ['push-retry-min', '1.5s', 'pushRetryMinMs', 1500],
+    ['push-retry-max', '2m', 'pushRetryMaxMs', 120_000],
+    ['idle-timeout', '1h', 'idleTimeoutMs', 3_600_000],
+    ['queue-max-bytes', '512KB', 'queueMaxBytes', 512 << 10],
+    ['queue-max-bytes', '70000', 'queueMaxBytes', 70_000],
+    ['gop-max-bytes', '0', 'gopMaxBytes', 0],
+    ['gop-max-bytes', '2 MiB', 'gopMaxBytes', 2 << 20],
+  ] as const)('%s %s', (key, text, field, value) => {
+    expect(load({ flags: { [key]: text } }).settings.media[field]).toBe(value);
+    expect(load({ yaml: `${key}: ${text}\n` }).settings.media[field]).toBe(value);
+  });
+
+  test('port 0 may stand twice; another port may not', () => {
+    expect(load({ flags: { 'rtmp-port': '0', 'api-port': '0' } }).settings).toMatchObject({ rtmpPort: 0, apiPort: 0 });
+    expect(failure({ flags: { 'rtmp-port': '5000' } }).message).toContain('api-port is 5000');
+  });
+
+  test('IPv6 in brackets', () => {
+    expect(load({ flags: { host: '[::1]' } }).settings.host).toBe('::1');
+  });
+
+  test.each([
+    // Key, value, what the message must say beside the key.
+    ['push-retry-min', '250', '250ms'],
+    ['push-retry-min', '3x', '3x'],
+    ['push-retry-min', '1ms', '10ms to 1h'],
+    ['rtmp-port', '70000', '0 to 65535'],
+    ['rtmp-port', '-1', '0 to 65535'],
+    ['rtmp-port', '19.35', '19.35'],
+    ['rtmp-port', 'rtmp', 'whole number'],
+    ['queue-max-bytes', '8 megabytes', '8 megabytes'],
+    ['queue-max-bytes', '1KB', '64KB to 1GB'],
+    ['log-level', 'loud', 'debug, info, warn, error'],
+    ['backend', 'nginx', 'native'],
+    ['advertise-host', '10.0.0.7:1935', 'without a port'],
+    ['advertise-host', '10.0.0', 'IP address'],
+    ['host', 'a b', 'host name'],
+    ['location', 'x\u001b[31m', 'printable'],
+  ])('refused: %s %j', (key, value, hint) => {
+    for (const error of [
+      failure({ flags: { [key]: value } }),
+      failure({ yaml: `${key}: ${JSON.stringify(value)}\n` }),
+    ]) {
+      expect(error.code).toBe('CONFIG_INVALID_VALUE');
+      expect(error.message).toContain(key);
+      expect(error.message).toContain(hint);
+      expect(error.message).not.toContain('\u001b');
+    }
+  });
+
+  test('the message names who said it', () => {
+    expect(failure({ flags: { 'rtmp-port': 'x' } }).field).toBe('--rtmp-port');
+    expect(failure({ env: { MEDIA_AGGREGATOR_RTMP_PORT: 'x' } }).message).toMatch(/^MEDIA_AGGREGATOR_RTMP_PORT is "x"/);
+    expect(failure({ yaml: 'rtmp-port: x\n' }).message).toContain('in media-aggregator.yaml');
+  });
+
+  test('YAML numbers where a unit or text is needed', () => {
+    expect(failure({ yaml: 'push-retry-min: 250\n' }).message).toContain('250ms');
+    expect(failure({ yaml: 'location: 12\n' }).message).toContain('quotes');
+    expect(failure({ yaml: 'rtmp-port: [1935]\n' }).message).toContain('[1935]');
+  });
+
+  test('values that contradict each other', () => {
+    expect(failure({ flags: { 'push-retry-min': '20s' } }).message).toContain('push-retry-max, 15s');
+    expect(failure({ flags: { 'publish-takeover': '1m' } }).message).toContain('idle-timeout, 30s');
+  });
+});
+
+describe('unknown keys', () => {
+  test.each([
+    ['rtmp-prot: 1\n', 'rtmp-prot', 'rtmp-port'],
+    ['rtmpPort: 1\n', 'rtmpPort', 'rtmp-port'],
+    ['media:\n  queue-max-byte: 1\n', 'media.queue-max-byte', 'queue-max-bytes'],
+    ['__proto__:\n  rtmp-port: 1\n', '__proto__.rtmp-port', 'rtmp-port'],
+    ['constructor: 1\n', 'constructor', 'docs/settings.md'],
+  ])('in the file: %j', (yaml, path, hint) => {
+    const error = failure({ yaml });
+    expect(error).toMatchObject({ code: 'CONFIG_UNKNOWN_KEY', field: path });
+    expect(error.message).toContain(hint);
+    expect(error.message).toContain('media-aggregator.yaml');
+  });
+
+  test('in flags and variables', () => {
+    expect(failure({ flags: { 'api-prot': '1' } }).message).toContain('did you mean --api-port?');
+    expect(failure({ env: { MEDIA_AGGREGATOR_RTMP_PROT: '1' } }).message).toContain('MEDIA_AGGREGATOR_RTMP_PORT');
+  });
+});
+
+describe('files that are no settings', () => {
+  test.each([
+    ['a: [1\n', 'not YAML, line'],
+    ['rtmp-port: 1\nrtmp-port: 2\n', 'line 2'],
+    ['- rtmp-port\n', 'rtmp-port: 1935'],
+    ['just words\n', 'rtmp-port: 1935'],
+    [`x: ${'y'.repeat(1 << 20)}\n`, 'larger than 1MB'],
+  ])('%#', (yaml, hint) => {
+    const error = failure({ yaml });
+    expect(error.code).toBe('CONFIG_UNREADABLE');
+    expect(error.message).toContain(hint);
+  });
+
+  test('aliases that grow without end', () => {
+    const levels = Array.from(
+      { length: 9 },
+      (_, level) => `  l${level + 1}: &l${level + 1} [${`*l${level}, `.repeat(9)}*l${level}]`,
+    );
+    const error = failure({ yaml: `x:\n  l0: &l0 [a]\n${levels.join('\n')}\n` });
+    expect(error.code).toBe('CONFIG_UNREADABLE');
+  });
+});
