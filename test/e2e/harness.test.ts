@@ -1,0 +1,54 @@
+import { describe } from 'vitest';
+import { decodeCleanly, makeClip, probe, publish } from '../support/ffmpeg.js';
+import { firstVideoFrame, isKeyFrame, settled } from '../support/flv-file.js';
+import { startNginxRtmp } from '../support/nginx-rtmp.js';
+import { expectUnbroken, keyFrameHashes, packetsOf } from '../support/packets.js';
+import { testWith } from '../support/peers.js';
+import { testScope } from '../support/scope.js';
+
+/** The measuring instruments, without the aggregator: ffmpeg straight into nginx-rtmp must come out without a change. */
+describe('the harness', () => {
+  const test = testWith('ffmpeg', 'nginx-rtmp');
+
+  test.concurrent.for([
+    ['H.264 and AAC', { seconds: 3 }],
+    ['B-frames', { seconds: 3, video: 'bframes' }],
+    ['audio only', { seconds: 3, video: 'none' }],
+    ['video only', { seconds: 3, audio: false }],
+  ] as const)('sees ffmpeg to nginx-rtmp as unbroken: %s', async ([, options], context) => {
+    const { expect } = context;
+    const scope = testScope(context);
+    const nginx = await startNginxRtmp(scope);
+    const clip = await makeClip(options);
+    const camera = publish(scope, clip, nginx.url('cam'));
+    expect((await camera.exited).code).toBe(0);
+
+    const recording = await nginx.recording('cam');
+    await settled(recording);
+    const source = await packetsOf(clip);
+    expectUnbroken(source, await packetsOf(recording), { fromStart: true });
+    await decodeCleanly(recording);
+    if (!('video' in options) || options.video !== 'none') {
+      expect(isKeyFrame(await firstVideoFrame(recording))).toBe(true);
+      expect((await keyFrameHashes(clip)).size).toBe(3);
+      expect((await probe(recording)).streams.map(({ codec_name }) => codec_name)).toContain('h264');
+    }
+  });
+
+  test.concurrent('has a target that can be killed and come back on its port', async (context) => {
+    const { expect } = context;
+    const scope = testScope(context);
+    const nginx = await startNginxRtmp(scope);
+    const clip = await makeClip({ seconds: 3 });
+    const camera = publish(scope, clip, nginx.url('cam'));
+    await nginx.recording('cam');
+    expect(await nginx.kill()).toMatchObject({ signal: 'SIGKILL' });
+    expect((await camera.exited).code).not.toBe(0);
+    await nginx.start();
+    expect(nginx.recordings('cam')).toEqual([]);
+    const again = publish(scope, clip, nginx.url('cam'));
+    await firstVideoFrame(await nginx.recording('cam'));
+    await again.stop('SIGINT');
+    expect(nginx.log()).toContain("publish: name='cam'");
+  });
+});
