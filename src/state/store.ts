@@ -1,4 +1,4 @@
-import type { CodedError } from '../errors.js';
+import { type CodedErrorOptions, type ErrorCode, StateError } from '../errors.js';
 import type { DesiredState } from './model.js';
 
 /** What one commit, or one edit by hand, changed: names, for those who need not look at everything. */
@@ -10,15 +10,30 @@ export interface StateChange {
   readonly engines: ReadonlySet<string>;
 }
 
+/** Why an edit by hand is not applied. */
+export class StateProblem extends StateError {
+  /** ISO 8601, UTC. */
+  readonly since: string;
+
+  constructor(code: ErrorCode, message: string, since: string, options?: CodedErrorOptions) {
+    super(code, message, options);
+    this.since = since;
+  }
+}
+
 /** Where the desired state is kept. */
 export interface Store {
   /** The last committed state. */
   readonly state: DesiredState;
-  /** Why an edit by hand is not applied; undefined when the file and the running state agree. */
-  readonly problem: CodedError | undefined;
+  /**
+   * Why an edit by hand is not applied; undefined when none is waiting for its author: when file and running state
+   * agree, and no refused edit lies beside them.
+   */
+  readonly problem: StateProblem | undefined;
   /**
    * Changes the state. `change` gets the newest state and returns the next one (the same value: nothing is written);
-   * what it throws is passed on and nothing is changed. It must be pure: it runs once, in the order of the calls.
+   * what it throws is passed on and nothing is changed. Changes run in the order of the calls. `change` must be pure:
+   * it runs again when an edit by hand came in just before its commit, so that both are kept.
    * Resolves when the change is on disk, to the state that holds it.
    * @throws StateError STATE_WRITE_FAILED when it could not be written; the running state is then as before.
    */

@@ -1,0 +1,149 @@
+import { Compile } from 'typebox/compile';
+import { InputError, messageOf, StateError } from '../../errors.js';
+import { parseRtmpUrl } from '../../wire/url.js';
+import { explainValue } from '../explain.js';
+import { isHost, quoted } from '../host.js';
+import { JsonError, parseJson } from '../json.js';
+import {
+  type Camera,
+  type DesiredState,
+  defaultPlaybackUrl,
+  defaultPushUrl,
+  namePattern,
+  type Push,
+  type StreamingEngine,
+} from '../model.js';
+import { nearestWord } from '../nearest.js';
+import { type CameraFile, type EngineFile, StateFileSchema } from '../schema.js';
+import { checkTemplates, resolvePushUrl } from '../template.js';
+import { cameraText, engineText } from './encode.js';
+
+const fileValidator = Compile(StateFileSchema);
+
+/**
+ * Reads a state file. Values that are equal to those of `previous` are taken over from it, so that a comparison by
+ * identity finds what changed. What the file leaves out gets its default; `createdAt` that of `previous`, else `now`.
+ * @throws StateError STATE_INVALID, whose message names path and rule
+ */
+export function decodeState(text: string, previous: DesiredState, now: string): DesiredState {
+  const file = parseFile(text);
+  const engines = new Map<string, StreamingEngine>();
+  for (const [name, entry] of sortedEntries(file.engines)) {
+    checkName(`engines.${name}`, name);
+    const known = previous.engines.get(name);
+    const engine = decodeEngine(name, entry, known?.createdAt ?? now);
+    engines.set(name, known !== undefined && engineText(known) === engineText(engine) ? known : engine);
+  }
+  const cameras = new Map<string, Camera>();
+  for (const [name, entry] of sortedEntries(file.cameras)) {
+    checkName(`cameras.${name}`, name);
+    const known = previous.cameras.get(name);
+    const camera = decodeCamera(name, entry, engines, known, now);
+    cameras.set(name, known !== undefined && cameraText(known) === cameraText(camera) ? known : camera);
+  }
+  return { cameras, engines };
+}
+
+function parseFile(text: string): ReturnType<typeof fileValidator.Parse> {
+  if (text.includes('\ufffd')) refuse('', 'the file holds bytes that are not UTF-8');
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    throw new StateError('STATE_INVALID', `not JSON: ${error.message}`, { cause: error });
+  }
+  const broken = explainValue(fileValidator, StateFileSchema, value);
+  if (broken !== undefined) refuse(broken.path, broken.message);
+  if (!fileValidator.Check(value)) return refuse('', 'the document is not valid');
+  return value;
+}
+
+function decodeEngine(name: string, entry: EngineFile, defaultCreatedAt: string): StreamingEngine {
+  const path = `engines.${name}`;
+  if (!isHost(entry.host)) {
+    refuse(
+      `${path}.host`,
+      `${path}.host: ${quoted(entry.host)} is no host name and no IP address (without brackets and port)`,
+    );
+  }
+  const engine: StreamingEngine = {
+    name,
+    host: entry.host.toLowerCase(),
+    pushUrl: entry.pushUrl ?? defaultPushUrl,
+    playbackUrl: entry.playbackUrl ?? defaultPlaybackUrl,
+    ...(entry.location === undefined ? {} : { location: entry.location }),
+    createdAt: checkedTime(`${path}.createdAt`, entry.createdAt) ?? defaultCreatedAt,
+  };
+  checkAt(path, () => checkTemplates(engine));
+  return engine;
+}
+
+function decodeCamera(
+  name: string,
+  entry: CameraFile,
+  engines: ReadonlyMap<string, StreamingEngine>,
+  known: Camera | undefined,
+  now: string,
+): Camera {
+  const path = `cameras.${name}`;
+  // No prototype: a push may be called "constructor".
+  const pushes: Record<string, Push> = Object.create(null);
+  for (const [id, push] of sortedEntries(entry.pushes)) {
+    const at = `${path}.pushes.${id}`;
+    checkName(at, id);
+    const { url, engine: engineName } = push;
+    if ((url === undefined) === (engineName === undefined))
+      refuse(at, `${at}: needs exactly one of "url" and "engine"`);
+    if (url !== undefined) checkAt(`${at}.url`, () => parseRtmpUrl(url));
+    if (engineName !== undefined) {
+      const engine = engines.get(engineName) ?? refuse(`${at}.engine`, unknownEngine(at, engineName, engines));
+      checkAt(`${at}.engine`, () => resolvePushUrl(engine, { name, type: entry.type }));
+    }
+    pushes[id] = {
+      id,
+      ...(url === undefined ? {} : { url }),
+      ...(engineName === undefined ? {} : { engine: engineName }),
+      enabled: push.enabled ?? true,
+      createdAt: checkedTime(`${at}.createdAt`, push.createdAt) ?? known?.pushes[id]?.createdAt ?? now,
+    };
+  }
+  return {
+    name,
+    ...(entry.type === undefined ? {} : { type: entry.type }),
+    createdAt: checkedTime(`${path}.createdAt`, entry.createdAt) ?? known?.createdAt ?? now,
+    pushes,
+  };
+}
+
+function unknownEngine(at: string, name: string, engines: ReadonlyMap<string, StreamingEngine>): string {
+  const near = nearestWord(name, engines.keys());
+  return `${at}.engine: there is no engine "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
+}
+
+function sortedEntries<T>(record: Record<string, T> | undefined): [string, T][] {
+  return Object.entries(record ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
+}
+
+function checkName(path: string, name: string): void {
+  if (!namePattern.test(name)) refuse(path, `${path}: the name ${quoted(name)} must match ${namePattern.source}`);
+}
+
+function checkedTime(path: string, time: string | undefined): string | undefined {
+  if (time !== undefined && Number.isNaN(Date.parse(time)))
+    refuse(path, `${path}: ${quoted(time)} is no date and time`);
+  return time;
+}
+
+function checkAt(path: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    refuse(path, `${path}: ${messageOf(error)}`);
+  }
+}
+
+function refuse(path: string, message: string): never {
+  throw new StateError('STATE_INVALID', message, path === '' ? {} : { field: path });
+}

@@ -1,0 +1,87 @@
+import Type from 'typebox';
+import { namePattern } from './model.js';
+
+/*
+ * The shapes that the state file and the API share. What a schema cannot say (that a URL is one, that an engine
+ * exists) is checked where the values are used.
+ */
+
+export const NameSchema = Type.String({
+  pattern: namePattern.source,
+  description: 'Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters.',
+});
+
+export const CameraTypeSchema = Type.String({
+  pattern: namePattern.source,
+  description: 'What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names.',
+});
+
+export const UrlSchema = Type.String({
+  minLength: 1,
+  maxLength: 1024,
+  description: 'rtmp://HOST[:PORT]/APP[/...]/STREAM, or rtmps.',
+});
+
+export const HostSchema = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  description: 'Host name or IP address, without a port.',
+});
+
+export const TemplateSchema = Type.String({ minLength: 1, maxLength: 1024 });
+
+export const LocationSchema = Type.String({
+  pattern: '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,128}$',
+  description: 'Where it is, in the words of the operator; at most 128 characters.',
+});
+
+export const TimeSchema = Type.String({
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z$',
+  description: 'ISO 8601, UTC.',
+});
+
+const closed = { additionalProperties: false };
+
+export const PushFileSchema = Type.Object(
+  {
+    url: Type.Optional(UrlSchema),
+    engine: Type.Optional(NameSchema),
+    enabled: Type.Optional(Type.Boolean()),
+    createdAt: Type.Optional(TimeSchema),
+  },
+  closed,
+);
+
+export const CameraFileSchema = Type.Object(
+  {
+    type: Type.Optional(CameraTypeSchema),
+    createdAt: Type.Optional(TimeSchema),
+    pushes: Type.Optional(Type.Record(Type.String(), PushFileSchema)),
+  },
+  closed,
+);
+
+export const EngineFileSchema = Type.Object(
+  {
+    host: HostSchema,
+    pushUrl: Type.Optional(TemplateSchema),
+    playbackUrl: Type.Optional(TemplateSchema),
+    location: Type.Optional(LocationSchema),
+    createdAt: Type.Optional(TimeSchema),
+  },
+  closed,
+);
+
+/** The state file as people may write it; what is optional gets its default. */
+export const StateFileSchema = Type.Object(
+  {
+    version: Type.Literal(1),
+    cameras: Type.Optional(Type.Record(Type.String(), CameraFileSchema)),
+    engines: Type.Optional(Type.Record(Type.String(), EngineFileSchema)),
+  },
+  closed,
+);
+
+export type StateFile = Type.Static<typeof StateFileSchema>;
+export type CameraFile = Type.Static<typeof CameraFileSchema>;
+export type EngineFile = Type.Static<typeof EngineFileSchema>;
