@@ -59,6 +59,7 @@ export const errorCodes = {
   TARGET_PROTOCOL: 'The target breaks the RTMP protocol.',
 
   // Files and programs of the command line.
+  USAGE: 'The command line is not understood.',
   FLV_INVALID: 'The file is not a valid FLV file.',
   NOT_RUNNING: 'No running aggregator was found.',
   API_UNREACHABLE: 'The API of the aggregator does not answer.',

@@ -154,6 +154,7 @@ function isServiceLink(name: string, value: string): boolean {
   return name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value);
 }
 
+const variablePrefix = 'MEDIA_AGGREGATOR_';
 const serviceVariable = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
 function refuseUnknown(flags: LoadOptions['flags'], env: LoadOptions['env']): void {
@@ -163,10 +164,17 @@ function refuseUnknown(flags: LoadOptions['flags'], env: LoadOptions['env']): vo
     }
   }
   for (const name of Object.keys(env)) {
-    const ours = name.startsWith('MEDIA_AGGREGATOR_') && !knownVariables.has(name);
-    if (ours && !serviceVariable.test(name)) {
-      throw unknownKey(name, 'variable', nearest(name, [...knownVariables]) ?? '');
+    if (name.startsWith(variablePrefix) && !knownVariables.has(name) && !serviceVariable.test(name)) {
+      refuseSlip(name);
     }
+  }
+}
+
+/** A variable that is nearly one of ours is a slip. Others with our prefix may be there for someone else's sake. */
+function refuseSlip(name: string): void {
+  const meant = nearest(name.slice(variablePrefix.length), knownKeys, 2);
+  if (meant !== undefined) {
+    throw unknownKey(name, 'variable', ownEnvironmentName(meant));
   }
 }
 

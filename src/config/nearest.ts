@@ -22,15 +22,16 @@ function normalise(key: string): string {
 
 /**
  * The candidate that the user most likely meant. Long input is cut, so that a hostile key costs nothing.
- * @returns undefined when no candidate is near: more than half of its letters would differ.
+ * @param maxDistance letters that may differ; never more than half of the candidate's.
+ * @returns undefined when no candidate is near
  */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
+export function nearest(word: string, candidates: readonly string[], maxDistance = 64): string | undefined {
   const wanted = normalise(word.slice(0, 64));
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
     const distance = editDistance(wanted, normalise(candidate));
-    if (distance < bestDistance && distance <= candidate.length / 2) {
+    if (distance < bestDistance && distance <= Math.min(maxDistance, candidate.length / 2)) {
       best = candidate;
       bestDistance = distance;
     }

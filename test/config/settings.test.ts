@@ -236,6 +236,10 @@ describe('unknown keys', () => {
     expect(failure({ flags: { 'api-prot': '1' } }).message).toContain('did you mean --api-port?');
     expect(failure({ env: { MEDIA_AGGREGATOR_RTMP_PROT: '1' } }).message).toContain('MEDIA_AGGREGATOR_RTMP_PORT');
   });
+
+  test("a variable that is near to none of ours is someone else's", () => {
+    expect(load({ env: { MEDIA_AGGREGATOR_IMAGE_REGISTRY: 'x' } }).settings).toEqual(defaultSettings());
+  });
 });
 
 describe('files that are no settings', () => {
