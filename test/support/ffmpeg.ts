@@ -13,8 +13,10 @@ export interface ClipOptions {
   keyFrameSeconds?: number;
 }
 
+const clips = new Map<string, Promise<string>>();
+
 /** A clip with the wanted properties; made at the first request of a test run, then reused. Each packet is unique. */
-export async function makeClip({
+export function makeClip({
   seconds,
   video = 'plain',
   audio = true,
@@ -22,7 +24,18 @@ export async function makeClip({
 }: ClipOptions): Promise<string> {
   const name = `clip-${seconds}s-${video}-${audio ? 'audio' : 'silent'}-k${keyFrameSeconds}.flv`;
   const file = join(inject('clipFolder'), name);
-  if (existsSync(file)) return file;
+  let clip = clips.get(file);
+  if (clip === undefined) {
+    clip = existsSync(file) ? Promise.resolve(file) : encodeClip(file, { seconds, video, audio, keyFrameSeconds });
+    clips.set(file, clip);
+  }
+  return clip;
+}
+
+async function encodeClip(
+  file: string,
+  { seconds, video, audio, keyFrameSeconds }: Required<ClipOptions>,
+): Promise<string> {
   const inputs: string[] = [];
   const codecs: string[] = [];
   if (video !== 'none') {

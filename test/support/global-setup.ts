@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
-import { missingPeers, type PeerName } from './peers.js';
+import { missingPeers, type PeerName } from '../../scripts/peers.mjs';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -19,7 +19,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Builds the program once for all end-to-end files, when it is older than its source, and makes room for the clips. */
 export default function setup(project: TestProject): () => void {
-  const missing = missingPeers();
+  const missing = missingPeers().map(({ name }) => name);
   if (missing.length > 0 && process.env.MEDIA_AGGREGATOR_SKIP_MISSING_PEERS !== '1') {
     throw new Error(
       `peers of the end-to-end tests are missing: ${missing.join(', ')}. ` +

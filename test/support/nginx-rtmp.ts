@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { nginxRtmpModule } from './peers.js';
+import { nginxRtmpModule } from '../../scripts/peers.mjs';
 import { freePort } from './ports.js';
 import { type ProcessExit, type RunningProcess, startProcess } from './process.js';
 import type { Scope } from './scope.js';

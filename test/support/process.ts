@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { searchPath } from '../../scripts/peers.mjs';
 import type { Scope } from './scope.js';
 import { within } from './wait.js';
 
@@ -45,8 +46,7 @@ export class RunningProcess {
     const [file, fileArgs] = hasSetpriv ? ['setpriv', ['--pdeathsig', 'KILL', command, ...args]] : [command, [...args]];
     this.#child = spawn(file, fileArgs, {
       cwd: options.cwd,
-      // Where Debian keeps nginx; not in the PATH of ordinary users.
-      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, ...options.env },
+      env: { ...process.env, PATH: searchPath, ...options.env },
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,0 +1,13 @@
+export type PeerName = 'ffmpeg' | 'nginx-rtmp' | 'rtmpdump' | 'gstreamer' | 'curl';
+
+export interface Peer {
+  readonly name: PeerName;
+  /** Names of the Debian and Ubuntu packages that bring it. */
+  readonly packages: readonly string[];
+  isThere(): boolean;
+}
+
+export const searchPath: string;
+export const peers: readonly Peer[];
+export function nginxRtmpModule(): string | undefined;
+export function missingPeers(): Peer[];

@@ -1,0 +1,209 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ProcessExit, type RunningProcess, startProcess } from './process.js';
+import type { Scope } from './scope.js';
+import { waitFor } from './wait.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+/** The built program, as `package.json` installs it. */
+export const programPath = join(root, 'dist/cli/main.js');
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** What the tests look at of a push in `/v1/cameras/NAME`. */
+export interface PushView {
+  readonly id: string;
+  readonly url: string;
+  readonly state: string;
+  readonly attempt: number;
+  readonly connects: number;
+  readonly droppedFrames: number;
+  readonly bytesOut: number;
+  readonly lastError: { readonly code: string; readonly message: string } | null;
+}
+
+export interface CameraView {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly live: boolean;
+  readonly viewers: number;
+  readonly videoCodec: string | null;
+  readonly audioCodec: string | null;
+  readonly pushes: readonly PushView[];
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+export interface AggregatorOptions {
+  /** Further flags of `serve`. */
+  flags?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+/** A running `media-aggregator serve` on free ports of 127.0.0.1, with a data folder of its own. */
+export class Aggregator {
+  readonly dataDir: string;
+  readonly #scope: Scope;
+  readonly #options: AggregatorOptions;
+  #process: RunningProcess | undefined;
+  #rtmpPort = 0;
+  #apiPort = 0;
+
+  constructor(scope: Scope, options: AggregatorOptions) {
+    this.#scope = scope;
+    this.#options = options;
+    this.dataDir = scope.temporaryFolder();
+  }
+
+  get process(): RunningProcess {
+    if (this.#process === undefined) throw new Error('the aggregator was not started');
+    return this.#process;
+  }
+
+  get rtmpPort(): number {
+    return this.#rtmpPort;
+  }
+
+  get apiPort(): number {
+    return this.#apiPort;
+  }
+
+  get apiUrl(): string {
+    return `http://127.0.0.1:${this.#apiPort}`;
+  }
+
+  /** Where a camera publishes, and where it is played. */
+  url(name: string): string {
+    return `rtmp://127.0.0.1:${this.#rtmpPort}/${name}/${name}`;
+  }
+
+  /** Starts it, on the ports of the last time if there was one, and waits until it serves. */
+  async start(): Promise<void> {
+    const started = startProcess(
+      this.#scope,
+      process.execPath,
+      [
+        ...[programPath, 'serve', '--host', '127.0.0.1', '--advertise-host', '127.0.0.1', '--data-dir', this.dataDir],
+        ...['--rtmp-port', String(this.#rtmpPort), '--api-port', String(this.#apiPort), '--log-format', 'json'],
+        ...(this.#options.flags ?? []),
+      ],
+      { name: 'media-aggregator', ...(this.#options.env === undefined ? {} : { env: this.#options.env }) },
+    );
+    this.#process = started;
+    await waitFor(
+      async () => {
+        if (started.exit !== undefined) return true;
+        const runtime = JSON.parse(readFileSync(join(this.dataDir, 'runtime.json'), 'utf8')) as Record<string, unknown>;
+        // A file of an earlier life, killed before it could clean up, names another process.
+        if (runtime.pid !== started.pid) return false;
+        this.#rtmpPort = Number(runtime.rtmpPort);
+        this.#apiPort = Number(runtime.apiPort);
+        return (await fetch(`${this.apiUrl}/readyz`)).ok;
+      },
+      { what: 'the aggregator to serve', timeoutMs: 15_000 },
+    );
+    if (started.exit !== undefined) {
+      throw new Error(`the aggregator ended with ${JSON.stringify(started.exit)}:\n${started.stderr}`);
+    }
+  }
+
+  /** As a power cut: nothing of it gets to run on. */
+  kill9(): Promise<ProcessExit> {
+    return this.process.stop('SIGKILL');
+  }
+
+  /** `kill9` and a new start on the same data folder and ports. */
+  async restart(): Promise<void> {
+    await this.kill9();
+    await this.start();
+  }
+
+  async api(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+    const response = await fetch(this.apiUrl + path, {
+      method,
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  }
+
+  /** `api`, but a status of 400 and above is an error. */
+  async apiOk(method: string, path: string, body?: unknown): Promise<unknown> {
+    const answer = await this.api(method, path, body);
+    if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  /** Registers a camera; resolves to where it publishes. */
+  async addCamera(name: string): Promise<string> {
+    const view = (await this.apiOk('POST', '/v1/cameras', { name })) as CameraView;
+    return view.endpoint;
+  }
+
+  async addPush(camera: string, url: string, id?: string): Promise<PushView> {
+    const body = id === undefined ? { url } : { id, url };
+    return (await this.apiOk('POST', `/v1/cameras/${camera}/pushes`, body)) as PushView;
+  }
+
+  async removePush(camera: string, id: string): Promise<void> {
+    await this.apiOk('DELETE', `/v1/cameras/${camera}/pushes/${id}`);
+  }
+
+  async camera(name: string): Promise<CameraView> {
+    return (await this.apiOk('GET', `/v1/cameras/${name}`)) as CameraView;
+  }
+
+  async push(camera: string, id: string): Promise<PushView> {
+    return (await this.apiOk('GET', `/v1/cameras/${camera}/pushes/${id}`)) as PushView;
+  }
+
+  waitForLive(name: string, live = true): Promise<CameraView> {
+    const what = `camera ${name} to be ${live ? 'live' : 'not live'}`;
+    return waitFor(
+      async () => {
+        const camera = await this.camera(name);
+        return camera.live === live && camera;
+      },
+      { what },
+    );
+  }
+
+  waitForPush(camera: string, id: string, state: string, timeoutMs = 10_000): Promise<PushView> {
+    const what = `push ${id} of ${camera} to be ${state}`;
+    return waitFor(
+      async () => {
+        const push = await this.push(camera, id);
+        return push.state === state && push;
+      },
+      { what, timeoutMs },
+    );
+  }
+
+  /** The lines of this life's log so far. */
+  logLines(): LogLine[] {
+    return this.process.stderr
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** Resident memory. */
+  rssBytes(): number {
+    const status = readFileSync(`/proc/${this.process.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  }
+}
+
+export async function startAggregator(scope: Scope, options: AggregatorOptions = {}): Promise<Aggregator> {
+  const aggregator = new Aggregator(scope, options);
+  await aggregator.start();
+  return aggregator;
+}

@@ -1,0 +1,88 @@
+import { createServer, type Socket } from 'node:net';
+import { type Amf, ChunkParser, decodeAmf, encodeCommand, type RawMessage } from './rtmp-bytes.js';
+import type { Scope } from './scope.js';
+
+/** One publisher's connection at the sink, as far as it came. */
+export interface SinkConnection {
+  /** Names of the commands received, in order. */
+  readonly commands: string[];
+  readonly messages: RawMessage[];
+  /** The publisher ended the connection; in order (`end`) or by a reset (`error`). */
+  ended: 'end' | 'error' | undefined;
+}
+
+export interface RtmpSink {
+  readonly port: number;
+  url(name: string): string;
+  readonly connections: SinkConnection[];
+}
+
+export interface RtmpSinkOptions {
+  /** True: accepts the publishing, then never reads again, as a target whose network is gone. */
+  stalls?: boolean;
+}
+
+/** A target that writes down what its publishers say. */
+export async function startRtmpSink(scope: Scope, { stalls = false }: RtmpSinkOptions = {}): Promise<RtmpSink> {
+  const connections: SinkConnection[] = [];
+  const server = createServer((socket) => {
+    scope.defer(() => socket.destroy());
+    connections.push(serve(socket, stalls));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  scope.defer(() => server.close());
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the sink has no port');
+  const { port } = address;
+  return { port, url: (name) => `rtmp://127.0.0.1:${port}/live/${name}`, connections };
+}
+
+function serve(socket: Socket, stalls: boolean): SinkConnection {
+  const connection: SinkConnection = { commands: [], messages: [], ended: undefined };
+  const parser = new ChunkParser();
+  let received: Buffer = Buffer.alloc(0);
+  /** 0: waits for C0 and C1. 1: waits for C2. 2: chunks. */
+  let step = 0;
+
+  socket.on('error', () => {
+    connection.ended ??= 'error';
+  });
+  socket.on('end', () => {
+    connection.ended ??= 'end';
+  });
+  socket.on('data', (data) => {
+    received = Buffer.concat([received, data]);
+    if (step === 0 && received.length >= 1537) {
+      const own = Buffer.concat([Buffer.alloc(8), Buffer.alloc(1528, 0xa5)]);
+      socket.write(Buffer.concat([Buffer.from([3]), own, received.subarray(1, 1537)]));
+      received = received.subarray(1537);
+      step = 1;
+    }
+    if (step === 1 && received.length >= 1536) {
+      received = received.subarray(1536);
+      step = 2;
+    }
+    if (step < 2) return;
+    for (const message of parser.feed(received)) {
+      connection.messages.push(message);
+      if (message.type === 20) answer(decodeAmf(message.payload));
+    }
+    received = Buffer.alloc(0);
+  });
+
+  function answer([name, transaction]: Amf[]): void {
+    connection.commands.push(String(name));
+    const id = Number(transaction);
+    if (name === 'connect') {
+      const info = { level: 'status', code: 'NetConnection.Connect.Success', description: 'ok', objectEncoding: 0 };
+      socket.write(encodeCommand(0, '_result', id, { fmsVer: 'FMS/3,0,1,123', capabilities: 31 }, info));
+    } else if (name === 'createStream') {
+      socket.write(encodeCommand(0, '_result', id, null, 1));
+    } else if (name === 'publish') {
+      const info = { level: 'status', code: 'NetStream.Publish.Start', description: 'ok' };
+      socket.write(encodeCommand(1, 'onStatus', 0, null, info));
+      if (stalls) socket.pause();
+    }
+  }
+  return connection;
+}
