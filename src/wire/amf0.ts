@@ -1,0 +1,16 @@
+/** AMF0, the format of commands and metadata (Action Message Format -- AMF 0, Adobe 2007). */
+export { decodeAmf0, readAmf0 } from './amf0-reader.js';
+export {
+  type Amf0Limits,
+  AmfDate,
+  AmfEcmaArray,
+  type AmfObject,
+  AmfReference,
+  AmfTypedObject,
+  AmfUnsupported,
+  type AmfValue,
+  AmfXmlDocument,
+  createAmfObject,
+  defaultAmf0Limits,
+} from './amf0-values.js';
+export { encodeAmf0 } from './amf0-writer.js';
