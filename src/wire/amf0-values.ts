@@ -81,6 +81,15 @@ export function createAmfObject(properties?: Record<string, AmfValue>): AmfObjec
   return Object.assign(Object.create(null) as AmfObject, properties);
 }
 
+/** The properties of an object of any kind: plain, typed, or an ECMA array; undefined for any other value. */
+export function propertiesOf(value: AmfValue): AmfObject | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if (value instanceof AmfEcmaArray || value instanceof AmfTypedObject) return value.properties;
+  if (value instanceof AmfDate || value instanceof AmfXmlDocument) return undefined;
+  if (value instanceof AmfReference || value instanceof AmfUnsupported) return undefined;
+  return value;
+}
+
 /** Type markers (AMF0, 2.1). */
 export const Amf0Marker = {
   Number: 0,

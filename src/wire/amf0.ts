@@ -12,5 +12,6 @@ export {
   AmfXmlDocument,
   createAmfObject,
   defaultAmf0Limits,
+  propertiesOf,
 } from './amf0-values.js';
 export { encodeAmf0 } from './amf0-writer.js';
