@@ -1,0 +1,193 @@
+import { type ErrorCode, TargetError } from '../errors.js';
+import type { AmfValue } from '../wire/amf0.js';
+import type { ChunkReaderLimits } from '../wire/chunk-reader.js';
+import { ClientHandshake } from '../wire/handshake.js';
+import { ChunkStreamId, MessageType } from '../wire/message.js';
+import { MessageChannel } from './channel.js';
+import { type Command, encodeCommand, objectArgument, parseCommand, stringOf } from './command.js';
+
+/**
+ * How often a target is asked to acknowledge what it got. Small, because these acknowledgements are the evidence that
+ * bytes arrive: at 1 Mbit/s one comes every two seconds. Each costs the target 16 bytes.
+ */
+const acknowledgeEveryBytes = 250_000;
+
+const transaction = { connect: 1, releaseStream: 2, fcPublish: 3, createStream: 4, publish: 5, end: 6 } as const;
+
+/** What the client waits for. */
+export type ClientStep = 'handshake' | 'connect' | 'createStream' | 'publish' | 'published' | 'ended';
+
+export interface ClientSessionHandler {
+  /** The target accepted the publish: media may be sent on this message stream. */
+  onPublished(streamId: number): void;
+  /** The target refused or ended it; the connection is to be closed. */
+  onRefused(error: TargetError): void;
+}
+
+export interface PublishTarget {
+  readonly app: string;
+  readonly tcUrl: string;
+  readonly streamName: string;
+}
+
+/**
+ * The client's side of an RTMP conversation that publishes one stream: a pure state machine.
+ *
+ *   handshake -> connect -> createStream -> publish -> published -> ended
+ */
+export class ClientSession {
+  readonly #target: PublishTarget;
+  readonly #handler: ClientSessionHandler;
+  readonly #write: (data: Buffer) => void;
+  readonly #handshake = new ClientHandshake();
+  readonly #channel: MessageChannel;
+  readonly #outChunkBytes: number;
+  #step: ClientStep = 'handshake';
+  #streamId = 0;
+
+  constructor(options: {
+    target: PublishTarget;
+    handler: ClientSessionHandler;
+    write: (data: Buffer) => void;
+    limits: ChunkReaderLimits;
+    outChunkBytes: number;
+  }) {
+    this.#target = options.target;
+    this.#handler = options.handler;
+    this.#write = options.write;
+    this.#outChunkBytes = options.outChunkBytes;
+    this.#channel = new MessageChannel({
+      write: options.write,
+      limits: options.limits,
+      onMessage: (type, _timestampMs, _streamId, payload) => {
+        if (type === MessageType.CommandAmf0 || type === MessageType.CommandAmf3) {
+          this.#onCommand(parseCommand(type, payload));
+        }
+      },
+    });
+  }
+
+  get step(): ClientStep {
+    return this.#step;
+  }
+
+  get channel(): MessageChannel {
+    return this.#channel;
+  }
+
+  /** The message stream to send media on, once published. */
+  get streamId(): number {
+    return this.#streamId;
+  }
+
+  /** Sends the client's first bytes; call once, when the transport is connected. */
+  start(): void {
+    this.#write(this.#handshake.start());
+  }
+
+  /** Takes bytes off the socket. @throws WireError when the target breaks the protocol */
+  receive(data: Buffer): void {
+    if (this.#step !== 'handshake') {
+      this.#channel.receive(data);
+      return;
+    }
+    const { reply, done, rest } = this.#handshake.receive(data);
+    if (reply !== null) this.#write(reply);
+    if (!done) return;
+    this.#step = 'connect';
+    this.#channel.setOutChunkBytes(this.#outChunkBytes);
+    this.#command(0, 'connect', transaction.connect, {
+      app: this.#target.app,
+      type: 'nonprivate',
+      flashVer: 'FMLE/3.0 (compatible; media-aggregator)',
+      tcUrl: this.#target.tcUrl,
+    });
+    if (rest.length > 0) this.#channel.receive(rest);
+  }
+
+  /** Says goodbye: the target then ends the stream at once instead of waiting for the connection to die. */
+  end(): void {
+    if (this.#step === 'published' || this.#step === 'publish') {
+      this.#command(0, 'FCUnpublish', transaction.end, null, this.#target.streamName);
+      this.#command(0, 'deleteStream', transaction.end + 1, null, this.#streamId);
+    }
+    this.#step = 'ended';
+  }
+
+  #onCommand(command: Command): void {
+    const { name, transactionId, args } = command;
+    if (this.#step === 'ended') return;
+    if (name === '_result') this.#onResult(transactionId, args);
+    else if (name === '_error') this.#onError(transactionId, args);
+    else if (name === 'onStatus') this.#onStatus(args);
+    else if (name === 'close') this.#refuse('TARGET_CLOSED', 'it sent close', args);
+  }
+
+  #onResult(transactionId: number, args: readonly AmfValue[]): void {
+    if (transactionId === transaction.connect && this.#step === 'connect') {
+      const info = objectArgument(args, 1);
+      if (info.level === 'error') {
+        this.#refuse('TARGET_CONNECT_REJECTED', `the application ${quote(this.#target.app)}`, args);
+        return;
+      }
+      this.#step = 'createStream';
+      this.#channel.sendWindowAckSize(acknowledgeEveryBytes);
+      const { streamName } = this.#target;
+      this.#command(0, 'releaseStream', transaction.releaseStream, null, streamName);
+      this.#command(0, 'FCPublish', transaction.fcPublish, null, streamName);
+      this.#command(0, 'createStream', transaction.createStream, null);
+    } else if (transactionId === transaction.createStream && this.#step === 'createStream') {
+      const streamId = args[1];
+      if (typeof streamId !== 'number' || !Number.isInteger(streamId) || streamId < 0 || streamId > 0xffffffff) {
+        this.#refuse('TARGET_PROTOCOL', 'createStream answered without a stream id', args);
+        return;
+      }
+      this.#step = 'publish';
+      this.#streamId = streamId;
+      this.#command(streamId, 'publish', transaction.publish, null, this.#target.streamName, 'live');
+    }
+  }
+
+  #onError(transactionId: number, args: readonly AmfValue[]): void {
+    if (transactionId === transaction.connect) {
+      this.#refuse('TARGET_CONNECT_REJECTED', `the application ${quote(this.#target.app)}`, args);
+    } else if (transactionId === transaction.createStream || transactionId === transaction.publish) {
+      this.#refuse('TARGET_PUBLISH_REJECTED', 'the stream name', args);
+    } // servers that do not know releaseStream or FCPublish say so, and mean no harm
+  }
+
+  #onStatus(args: readonly AmfValue[]): void {
+    const info = objectArgument(args, 1);
+    const code = stringOf(info.code);
+    if (code === 'NetStream.Publish.Start') {
+      if (this.#step !== 'publish') return;
+      this.#step = 'published';
+      this.#handler.onPublished(this.#streamId);
+    } else if (info.level === 'error' || code === 'NetStream.Unpublish.Success') {
+      // Before the start it is the name or the key; later the target ends what it had accepted.
+      const started = this.#step === 'published';
+      this.#refuse(
+        started ? 'TARGET_CLOSED' : 'TARGET_PUBLISH_REJECTED',
+        started ? 'it ended the stream' : 'the stream name or key',
+        args,
+      );
+    }
+  }
+
+  #refuse(code: ErrorCode, what: string, args: readonly AmfValue[]): void {
+    this.#step = 'ended';
+    const info = objectArgument(args, 1);
+    const words = [stringOf(info.code), stringOf(info.description)].filter((text) => text !== '').join(': ');
+    const verb = code.endsWith('REJECTED') ? 'the target refused ' : 'the target is done: ';
+    this.#handler.onRefused(new TargetError(code, `${verb}${what}${words === '' ? '' : ` (${words.slice(0, 200)})`}`));
+  }
+
+  #command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): void {
+    const payload = encodeCommand(name, transactionId, ...args);
+    this.#channel.send(ChunkStreamId.Command, MessageType.CommandAmf0, 0, streamId, payload);
+  }
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 64));
+}
