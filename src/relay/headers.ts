@@ -1,0 +1,101 @@
+import { encodeAmf0 } from '../wire/amf0.js';
+import { encodeMessage } from '../wire/chunk-writer.js';
+import { audioHeaderKey, videoHeaderKey } from '../wire/flv.js';
+import { MessageType } from '../wire/message.js';
+import { chunkStreamOf, type LogFormat } from './media-log.js';
+
+/** AMF0 of the string `@setDataFrame`, with which publishers wrap metadata. */
+const setDataFrame = encodeAmf0('@setDataFrame');
+/** AMF0 of the string `onMetaData`. */
+const onMetaData = encodeAmf0('onMetaData');
+
+/** A publisher names a few kinds of headers; more of them are an attack on memory. */
+const maxHeaders = 32;
+const maxHeaderBytes = 256 * 1024;
+
+interface Header {
+  readonly type: number;
+  readonly payload: Buffer;
+}
+
+/** What a decoder needs before the first frame: metadata and sequence headers, as the publisher sent them. */
+export class StreamHeaders {
+  readonly #headers = new Map<string, Header>();
+  #bytes = 0;
+  #version = 0;
+
+  /** Goes up with every remembered header. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * Remembers the message when it is a header; the newest of each kind counts. Returns false for anything else, and for
+   * headers beyond the limits, which are passed on but not remembered.
+   */
+  remember(type: number, payload: Buffer): boolean {
+    const key = headerKey(type, payload);
+    if (key === null) return false;
+    const old = this.#headers.get(key);
+    const bytes = this.#bytes - (old?.payload.length ?? 0) + payload.length;
+    if (bytes > maxHeaderBytes || (old === undefined && this.#headers.size >= maxHeaders)) return false;
+    this.#bytes = bytes;
+    this.#headers.set(key, { type, payload: Buffer.from(payload) });
+    this.#version++;
+    return true;
+  }
+
+  /** The metadata's values behind `onMetaData`, still encoded; null before any came. */
+  get metadata(): Buffer | null {
+    return this.#headers.get('metadata')?.payload ?? null;
+  }
+
+  /** All headers in the log's format, metadata first, with the time of the frame that they stand before. */
+  encode(format: LogFormat, timestampMs: number): Buffer {
+    const parts: Buffer[] = [];
+    for (const { type, payload } of this.#ordered()) {
+      const data = type === MessageType.DataAmf0 ? dataPayload(payload, format.publishing) : payload;
+      parts.push(encodeMessage(chunkStreamOf(type), type, timestampMs, format.streamId, data, format.chunkBytes));
+    }
+    return Buffer.concat(parts);
+  }
+
+  *#ordered(): Iterable<Header> {
+    const metadata = this.#headers.get('metadata');
+    if (metadata !== undefined) yield metadata;
+    for (const [key, header] of this.#headers) if (key !== 'metadata') yield header;
+  }
+}
+
+/**
+ * A data message as it goes to a target or to a player: metadata is published as `@setDataFrame`, `onMetaData` and
+ * played as `onMetaData`. The values themselves are never touched.
+ */
+export function dataPayload(payload: Buffer, publishing: boolean): Buffer {
+  const wrapped = startsWith(payload, setDataFrame);
+  if (publishing) return !wrapped && startsWith(payload, onMetaData) ? Buffer.concat([setDataFrame, payload]) : payload;
+  return wrapped ? payload.subarray(setDataFrame.length) : payload;
+}
+
+/** True for `onMetaData`, wrapped or not. */
+export function isMetadata(payload: Buffer): boolean {
+  return startsWith(dataPayload(payload, false), onMetaData);
+}
+
+/** The values behind the name of a metadata message. */
+export function metadataValues(payload: Buffer): Buffer {
+  return dataPayload(payload, false).subarray(onMetaData.length);
+}
+
+function headerKey(type: number, payload: Buffer): string | null {
+  if (type === MessageType.Video) return videoHeaderKey(payload);
+  if (type === MessageType.Audio) {
+    const key = audioHeaderKey(payload);
+    return key === null ? null : `audio/${key}`;
+  }
+  return isMetadata(payload) ? 'metadata' : null;
+}
+
+function startsWith(data: Buffer, prefix: Buffer): boolean {
+  return data.length >= prefix.length && data.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
+}

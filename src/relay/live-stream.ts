@@ -1,0 +1,194 @@
+import { ChunkReader } from '../wire/chunk-reader.js';
+import { audioCodecName, isVideoFrame, isVideoKeyFrame, videoCodecName } from '../wire/flv.js';
+import { MessageType } from '../wire/message.js';
+import type { FlushScheduler } from './flush-scheduler.js';
+import { dataPayload, metadataValues, StreamHeaders } from './headers.js';
+import { type LogFormat, MediaLog } from './media-log.js';
+import type { Outlet, OutletSource } from './outlet.js';
+
+export interface LiveStreamOptions {
+  /** The format of most outlets; its log is always kept, since it holds the GOP. */
+  readonly format: LogFormat;
+  /** Bytes of the current GOP that are kept for those who join. */
+  readonly gopMaxBytes: number;
+  readonly scheduler: FlushScheduler;
+}
+
+class FormatLog implements OutletSource {
+  readonly log: MediaLog;
+  readonly outlets = new Set<Outlet>();
+  readonly #stream: LiveStream;
+
+  constructor(stream: LiveStream, format: LogFormat, nowMs: number) {
+    this.#stream = stream;
+    this.log = new MediaLog(format, nowMs);
+  }
+
+  get hasVideo(): boolean {
+    return this.#stream.hasVideo;
+  }
+
+  headersNow(): Buffer {
+    return this.#stream.encodeHeaders(this.log.format);
+  }
+}
+
+/**
+ * What one publisher sends, for all who want it: remembers metadata, sequence headers and the current GOP, encodes every
+ * message once for each format in use, and lets the outlets read. Nothing is ever decoded or altered.
+ */
+export class LiveStream {
+  readonly #options: LiveStreamOptions;
+  readonly #headers = new StreamHeaders();
+  readonly #primary: FormatLog;
+  readonly #logs: FormatLog[];
+  #hasVideo = false;
+  #sawKeyFrame = false;
+  #lastTimestampMs = 0;
+  #videoCodec: string | null = null;
+  #audioCodec: string | null = null;
+  #bytesIn = 0;
+  #keyFrames = 0;
+
+  constructor(options: LiveStreamOptions, nowMs: number) {
+    this.#options = options;
+    this.#primary = new FormatLog(this, options.format, nowMs);
+    this.#logs = [this.#primary];
+  }
+
+  get hasVideo(): boolean {
+    return this.#hasVideo;
+  }
+
+  get videoCodec(): string | null {
+    return this.#videoCodec;
+  }
+
+  get audioCodec(): string | null {
+    return this.#audioCodec;
+  }
+
+  /** Payload bytes of audio, video and data received. */
+  get bytesIn(): number {
+    return this.#bytesIn;
+  }
+
+  get keyFrames(): number {
+    return this.#keyFrames;
+  }
+
+  /** The encoded values of the last metadata; null before any came. */
+  get metadata(): Buffer | null {
+    const payload = this.#headers.metadata;
+    return payload === null ? null : metadataValues(payload);
+  }
+
+  /** Takes one message of the publisher. `payload` is copied. @param nowMs a monotonic clock, milliseconds */
+  publish(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
+    this.#bytesIn += payload.length;
+    this.#lastTimestampMs = timestampMs;
+    const isHeader = this.#headers.remember(type, payload);
+    if (!isHeader) {
+      if (type === MessageType.Video && !this.#admitVideo(timestampMs, payload)) return;
+    } else if (type === MessageType.Video) {
+      this.#videoCodec = videoCodecName(payload) ?? this.#videoCodec;
+    }
+    if (type === MessageType.Audio && (isHeader || this.#audioCodec === null)) {
+      this.#audioCodec = audioCodecName(payload) ?? this.#audioCodec;
+    }
+    for (const { log } of this.#logs) {
+      const data = type === MessageType.DataAmf0 ? dataPayload(payload, log.format.publishing) : payload;
+      log.append(type, timestampMs, data, nowMs);
+      if (isHeader) log.noteHeader();
+      if (log.mark !== null && log.position - log.mark.position > this.#options.gopMaxBytes) log.clearMark();
+    }
+    this.#options.scheduler.schedule(this);
+  }
+
+  /** Lets an outlet follow from the current GOP on, or from the next key frame where there is none. */
+  attach(outlet: Outlet, nowMs: number): void {
+    const entry = this.#logFor(outlet.format, nowMs);
+    entry.outlets.add(outlet);
+    outlet.begin(entry, nowMs);
+  }
+
+  detach(outlet: Outlet): void {
+    outlet.finish();
+    for (const [index, entry] of this.#logs.entries()) {
+      if (!entry.outlets.delete(outlet)) continue;
+      if (entry.outlets.size === 0 && entry !== this.#primary) this.#logs.splice(index, 1);
+      return;
+    }
+  }
+
+  /** Writes what is new to all outlets. */
+  flush(nowMs: number): void {
+    for (const { outlets } of this.#logs) for (const outlet of outlets) outlet.flush(nowMs);
+  }
+
+  encodeHeaders(format: LogFormat): Buffer {
+    return this.#headers.encode(format, this.#lastTimestampMs);
+  }
+
+  /** Marks key frames, and leaves out what comes before the first: no decoder could use it. */
+  #admitVideo(timestampMs: number, payload: Buffer): boolean {
+    if (isVideoKeyFrame(payload)) {
+      this.#hasVideo = true;
+      this.#sawKeyFrame = true;
+      this.#keyFrames++;
+      this.#videoCodec ??= videoCodecName(payload);
+      for (const { log } of this.#logs) log.setMark(this.#headers.encode(log.format, timestampMs));
+      return true;
+    }
+    if (!isVideoFrame(payload)) return true; // end of sequence, commands: passed on as they are
+    this.#hasVideo = true;
+    return this.#sawKeyFrame;
+  }
+
+  #logFor(format: LogFormat, nowMs: number): FormatLog {
+    for (const entry of this.#logs) {
+      const own = entry.log.format;
+      if (
+        own.chunkBytes === format.chunkBytes &&
+        own.streamId === format.streamId &&
+        own.publishing === format.publishing
+      ) {
+        return entry;
+      }
+    }
+    const entry = new FormatLog(this, format, nowMs);
+    this.#copyGop(entry.log, nowMs);
+    this.#logs.push(entry);
+    return entry;
+  }
+
+  /** Writes the current GOP of the primary log into a new one, by reading it as the chunk stream that it is. */
+  #copyGop(log: MediaLog, nowMs: number): void {
+    const from = this.#primary.log.mark;
+    if (from === null) return;
+    let first = true;
+    const reader = new ChunkReader(
+      (type, timestampMs, _streamId, payload) => {
+        if (first) log.setMark(this.#headers.encode(log.format, timestampMs));
+        first = false;
+        const data = type === MessageType.DataAmf0 ? dataPayload(payload, log.format.publishing) : payload;
+        log.append(type, timestampMs, data, nowMs);
+      },
+      { maxMessageBytes: 0xffffff, maxChunkStreams: 8, maxPartialBytes: 0xffffff },
+    );
+    reader.feed(chunkSizeMessage(this.#primary.log.format.chunkBytes));
+    let offset = from.offset;
+    for (let slab = from.slab; ; offset = 0) {
+      if (offset < slab.end) reader.feed(slab.data.subarray(offset, slab.end));
+      if (slab.next === null) return;
+      slab = slab.next;
+    }
+  }
+}
+
+/** The chunk that tells a reader of the log its chunk size (RTMP 1.0, section 5.4.1). */
+function chunkSizeMessage(bytes: number): Buffer {
+  const message = Buffer.from([2, 0, 0, 0, 0, 0, 4, MessageType.SetChunkSize, 0, 0, 0, 0, 0, 0, 0, 0]);
+  message.writeUInt32BE(bytes, 12);
+  return message;
+}

@@ -1,0 +1,164 @@
+import { encodedLength, writeMessage } from '../wire/chunk-writer.js';
+import { ChunkStreamId, MessageType } from '../wire/message.js';
+
+/** How the bytes of one log are made; outlets that want the same share one log. */
+export interface LogFormat {
+  /** Payload bytes a chunk. */
+  readonly chunkBytes: number;
+  /** The message stream id in every header. */
+  readonly streamId: number;
+  /** True for targets, to which metadata is published by `@setDataFrame`; false for players. */
+  readonly publishing: boolean;
+}
+
+/** Slabs hold about half a second; these are their bounds in bytes. */
+const minSlabBytes = 16 * 1024;
+const maxSlabBytes = 512 * 1024;
+const slabMs = 500;
+
+/** Time stamps of appended data are kept at this grain. */
+const stampGrainMs = 100;
+
+/** A piece of the log: whole messages, ready for the wire. Bytes below `end` never change. */
+export class Slab {
+  readonly data: Buffer;
+  /** The position of `data[0]` in the log. */
+  readonly base: number;
+  readonly startedMs: number;
+  end = 0;
+  next: Slab | null = null;
+  /** Pairs of an offset and the time when the byte there was appended. */
+  readonly #stamps: number[] = [];
+  #view: Buffer | null = null;
+  #viewFrom = -1;
+
+  constructor(bytes: number, base: number, nowMs: number) {
+    // Not from Node's shared pool: a slab must not keep 8 KB of others alive, nor they the slab.
+    this.data = Buffer.allocUnsafeSlow(bytes);
+    this.base = base;
+    this.startedMs = nowMs;
+  }
+
+  /** The bytes from `from` to the end as a view; outlets that are equally far share one. */
+  viewFrom(from: number): Buffer {
+    if (this.#view === null || this.#viewFrom !== from || this.#view.length !== this.end - from) {
+      this.#view = this.data.subarray(from, this.end);
+      this.#viewFrom = from;
+    }
+    return this.#view;
+  }
+
+  stamp(nowMs: number): void {
+    const { length } = this.#stamps;
+    if (length === 0 || nowMs - (this.#stamps[length - 1] ?? 0) >= stampGrainMs) this.#stamps.push(this.end, nowMs);
+  }
+
+  /** When the byte at `offset` was appended, to about 100 ms. */
+  appendedMs(offset: number): number {
+    for (let i = this.#stamps.length - 2; i >= 0; i -= 2) {
+      if ((this.#stamps[i] ?? 0) <= offset) return this.#stamps[i + 1] ?? this.startedMs;
+    }
+    return this.startedMs;
+  }
+}
+
+/** A place in the log where a decoder can start: the beginning of a key frame. */
+export interface Mark {
+  readonly slab: Slab;
+  readonly offset: number;
+  readonly position: number;
+  /** What a decoder must get before the key frame, encoded in the log's format. */
+  readonly headers: Buffer;
+  /** The log position behind the last header that was appended before the mark. */
+  readonly headersPosition: number;
+}
+
+/**
+ * A live stream in the form that goes over the wire, written once and read by all outlets of the same format.
+ *
+ *   slab -> slab -> slab (being filled)
+ *     ^ mark (key frame)      ^ outlet   ^ outlet
+ *
+ * A slab that is behind the mark and every outlet is referenced by nobody, and so is gone. Every message has a format 0
+ * header (RTMP 1.0, section 5.3.1.2.1), so that any message can follow any other when an outlet leaves some out.
+ */
+export class MediaLog {
+  readonly format: LogFormat;
+  #head: Slab;
+  #mark: Mark | null = null;
+  #headersPosition = 0;
+
+  constructor(format: LogFormat, nowMs: number) {
+    this.format = format;
+    this.#head = new Slab(minSlabBytes, 0, nowMs);
+  }
+
+  /** The slab that is being filled. */
+  get head(): Slab {
+    return this.#head;
+  }
+
+  /** Bytes ever appended. */
+  get position(): number {
+    return this.#head.base + this.#head.end;
+  }
+
+  /** The newest key frame; null before the first, or when the GOP outgrew its budget. */
+  get mark(): Mark | null {
+    return this.#mark;
+  }
+
+  /** The position behind the last appended header. */
+  get headersPosition(): number {
+    return this.#headersPosition;
+  }
+
+  /** Appends one message. The payload is copied: the one copy that all outlets share. */
+  append(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
+    const csid = chunkStreamOf(type);
+    const slab = this.#room(encodedLength(payload.length, timestampMs, csid, this.format.chunkBytes), nowMs);
+    slab.stamp(nowMs);
+    const { chunkBytes, streamId } = this.format;
+    slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, streamId, payload, chunkBytes);
+  }
+
+  /** Notes that what was appended last is a header. */
+  noteHeader(): void {
+    this.#headersPosition = this.position;
+  }
+
+  /** Notes that a key frame comes next; `headers` as `encodeHeaders` makes them. */
+  setMark(headers: Buffer): void {
+    const slab = this.#head;
+    this.#mark = {
+      slab,
+      offset: slab.end,
+      position: this.position,
+      headers,
+      headersPosition: this.#headersPosition,
+    };
+  }
+
+  /** Forgets the GOP: whoever comes now waits for the next key frame. */
+  clearMark(): void {
+    this.#mark = null;
+  }
+
+  #room(bytes: number, nowMs: number): Slab {
+    const old = this.#head;
+    if (old.end + bytes <= old.data.length) return old;
+    const elapsedMs = Math.max(1, nowMs - old.startedMs);
+    const wanted = Math.round((old.end * slabMs) / elapsedMs);
+    const size = Math.max(bytes, Math.min(maxSlabBytes, Math.max(minSlabBytes, wanted)));
+    const slab = new Slab(size, old.base + old.end, nowMs);
+    old.next = slab;
+    this.#head = slab;
+    return slab;
+  }
+}
+
+/** The chunk stream that a message of this type is sent on. */
+export function chunkStreamOf(type: number): number {
+  if (type === MessageType.Video) return ChunkStreamId.Video;
+  return type === MessageType.Audio ? ChunkStreamId.Audio : ChunkStreamId.Data;
+}

@@ -1,0 +1,232 @@
+import { encodedLength } from '../wire/chunk-writer.js';
+import { MessageType } from '../wire/message.js';
+import type { LogFormat, Mark, MediaLog, Slab } from './media-log.js';
+
+/** Where an outlet's bytes go: a socket. */
+export interface OutletSink {
+  /**
+   * Takes bytes that are never changed afterwards. False: taken, but no more for now; `resume` is called on the outlet
+   * when there is room again.
+   */
+  write(data: Buffer): boolean;
+  /** Bytes that were taken and that the kernel has not. */
+  readonly pendingBytes: number;
+}
+
+export interface OutletLimits {
+  /** Bytes that may wait for the sink, what the sink itself holds included. */
+  readonly queueMaxBytes: number;
+  /** How old the oldest waiting byte may become, milliseconds. */
+  readonly queueMaxAgeMs: number;
+}
+
+/** What an outlet reads: the log in its format, and what a decoder needs when it begins without a key frame. */
+export interface OutletSource {
+  readonly log: MediaLog;
+  /** True once a video frame was appended: from then on a decoder can start at key frames only. */
+  readonly hasVideo: boolean;
+  /** Encoded headers for a start at the log's end. */
+  headersNow(): Buffer;
+}
+
+/**
+ * One subscriber's way through a live stream: a place in the shared log, and nothing that is its own but that. It begins
+ * at a key frame, writes as far as the sink takes, and when it falls behind its budget it goes on at a later key frame.
+ *
+ *   waiting --key frame--> following --sink full--> blocked --room--> following
+ *      ^------------------- over budget, no newer key frame yet ---------'
+ */
+export class Outlet {
+  readonly format: LogFormat;
+  readonly #sink: OutletSink;
+  readonly #limits: OutletLimits;
+  #source: OutletSource | null = null;
+  /** Null while waiting for a key frame. */
+  #slab: Slab | null = null;
+  #offset = 0;
+  /** The log position up to which bytes were written or left out; a key frame before it is not good enough. */
+  #position = 0;
+  #fresh = true;
+  #resumedMs = 0;
+  #blocked = false;
+  #blockedSinceMs = 0;
+  #bytesOut = 0;
+  #droppedFrames = 0;
+  #drops = 0;
+
+  constructor(options: { sink: OutletSink; format: LogFormat; limits: OutletLimits }) {
+    this.#sink = options.sink;
+    this.format = options.format;
+    this.#limits = options.limits;
+  }
+
+  /** Begins with this stream: at its current GOP, if it has one. Called by the stream. */
+  begin(source: OutletSource, nowMs: number): void {
+    this.#source = source;
+    this.#slab = null;
+    this.#position = 0;
+    this.#fresh = true;
+    this.flush(nowMs);
+  }
+
+  /** Lets go of the stream; what the sink holds still goes out. */
+  finish(): void {
+    this.#source = null;
+    this.#slab = null;
+  }
+
+  get bytesOut(): number {
+    return this.#bytesOut;
+  }
+
+  /** Audio and video messages left out, ever. */
+  get droppedFrames(): number {
+    return this.#droppedFrames;
+  }
+
+  /** How often it fell behind its budget. */
+  get drops(): number {
+    return this.#drops;
+  }
+
+  /** True while media flows or could flow: not waiting for a key frame. */
+  get following(): boolean {
+    return this.#slab !== null;
+  }
+
+  /** Bytes that wait for the sink, what it holds itself included. */
+  get queueBytes(): number {
+    const log = this.#source?.log;
+    return (log === undefined || this.#slab === null ? 0 : log.position - this.#position) + this.#sink.pendingBytes;
+  }
+
+  /** Age of the oldest waiting byte in the log, milliseconds; to about 100 ms. */
+  queueAgeMs(nowMs: number): number {
+    const log = this.#source?.log;
+    if (log === undefined || this.#slab === null || this.#position >= log.position) return 0;
+    return Math.max(0, nowMs - Math.max(this.#slab.appendedMs(this.#offset), this.#resumedMs));
+  }
+
+  /** For how long the sink has taken nothing, milliseconds; 0 when it takes. */
+  blockedMs(nowMs: number): number {
+    return this.#blocked ? nowMs - this.#blockedSinceMs : 0;
+  }
+
+  /** True when everything of the stream up to now is in the kernel's hands. */
+  get drained(): boolean {
+    const log = this.#source?.log;
+    const read = log === undefined || this.#slab === null || this.#position >= log.position;
+    return read && this.#sink.pendingBytes === 0;
+  }
+
+  /** The sink has room again. */
+  resume(nowMs: number): void {
+    this.#blocked = false;
+    this.flush(nowMs);
+  }
+
+  /** Writes what is new. Called after appends, at most once a turn. */
+  flush(nowMs: number): void {
+    const source = this.#source;
+    if (source === null) return;
+    if (this.#slab !== null && this.#blocked && this.#overBudget(source.log, nowMs)) this.#leaveOut(source.log);
+    if (this.#blocked) return;
+    if (this.#slab === null && !this.#start(source, nowMs)) return;
+    this.#follow(nowMs);
+  }
+
+  #follow(nowMs: number): void {
+    let slab = this.#slab;
+    while (slab !== null) {
+      if (this.#offset < slab.end) {
+        const view = slab.viewFrom(this.#offset);
+        this.#offset = slab.end;
+        this.#position = slab.base + slab.end;
+        if (!this.#write(view, nowMs)) return;
+      } else if (slab.next !== null) {
+        slab = slab.next;
+        this.#slab = slab;
+        this.#offset = 0;
+      } else {
+        return;
+      }
+    }
+  }
+
+  #start(source: OutletSource, nowMs: number): boolean {
+    const { log } = source;
+    const mark = log.mark;
+    if (
+      mark !== null &&
+      mark.position >= this.#position &&
+      log.position - mark.position <= this.#limits.queueMaxBytes
+    ) {
+      return this.#startAt(mark.slab, mark.offset, this.#headersFor(mark), nowMs);
+    }
+    // Audio alone, or nothing yet: every place is a good one.
+    if (mark === null && !source.hasVideo) {
+      const headers = this.#fresh || log.headersPosition > this.#position ? source.headersNow() : null;
+      return this.#startAt(log.head, log.head.end, headers, nowMs);
+    }
+    return false;
+  }
+
+  #startAt(slab: Slab, offset: number, headers: Buffer | null, nowMs: number): boolean {
+    this.#slab = slab;
+    this.#offset = offset;
+    this.#position = slab.base + offset;
+    this.#fresh = false;
+    this.#resumedMs = nowMs;
+    return headers === null || headers.length === 0 || this.#write(headers, nowMs);
+  }
+
+  /** Headers are sent at the beginning, and again where some were among what was left out. */
+  #headersFor(mark: Mark): Buffer | null {
+    return this.#fresh || mark.headersPosition > this.#position ? mark.headers : null;
+  }
+
+  #overBudget(log: MediaLog, nowMs: number): boolean {
+    const waiting = log.position - this.#position;
+    if (waiting === 0) return false;
+    return (
+      waiting + this.#sink.pendingBytes > this.#limits.queueMaxBytes ||
+      this.queueAgeMs(nowMs) > this.#limits.queueMaxAgeMs
+    );
+  }
+
+  /** Leaves out everything up to the newest key frame, or up to the next one where that is behind already. */
+  #leaveOut(log: MediaLog): void {
+    const mark = log.mark;
+    const until = mark !== null && mark.position > this.#position ? mark.position : log.position;
+    this.#droppedFrames += countFrames(this.#slab, this.#offset, until, this.format.chunkBytes);
+    this.#drops++;
+    // `#position` stays where writing stopped, so that headers in between are noticed; see `#headersFor`.
+    if (until === log.position) this.#position = Math.max(this.#position, mark === null ? 0 : mark.position + 1);
+    this.#slab = null;
+  }
+
+  #write(data: Buffer, nowMs: number): boolean {
+    this.#bytesOut += data.length;
+    if (this.#sink.write(data)) return true;
+    this.#blocked = true;
+    this.#blockedSinceMs = nowMs;
+    return false;
+  }
+}
+
+/** Audio and video messages between a place in the log and a position, by walking their format 0 headers. */
+function countFrames(from: Slab | null, fromOffset: number, until: number, chunkBytes: number): number {
+  let frames = 0;
+  let offset = fromOffset;
+  for (let slab = from; slab !== null && slab.base < until; slab = slab.next, offset = 0) {
+    while (offset < slab.end && slab.base + offset < until) {
+      const csid = (slab.data[offset] ?? 0) & 0x3f;
+      const short = slab.data.readUIntBE(offset + 1, 3);
+      const bytes = slab.data.readUIntBE(offset + 4, 3);
+      const type = slab.data[offset + 7];
+      if (type === MessageType.Audio || type === MessageType.Video) frames++;
+      offset += encodedLength(bytes, short, csid, chunkBytes);
+    }
+  }
+  return frames;
+}
