@@ -1,0 +1,183 @@
+import { connect, type Socket } from 'node:net';
+import { TargetError } from '../errors.js';
+import type { OutletSink } from '../relay/outlet.js';
+import { ClientSession, type ClientStep } from '../session/client-session.js';
+import { parseRtmpUrl, type RtmpUrl } from '../wire/url.js';
+import { chunkLimits, type NetSettings, socketHighWaterBytes } from './settings.js';
+import { targetErrorOf } from './target-error.js';
+
+/** A name with several addresses: each gets this long before the next is tried beside it. */
+const nextAddressMs = 1000;
+
+/** How long a connection that said goodbye may take to close. */
+const goodbyeMs = 1000;
+
+export type OutgoingSettings = Pick<
+  NetSettings,
+  'outChunkBytes' | 'connectTimeoutMs' | 'maxMessageBytes' | 'maxChunkStreams'
+>;
+
+export interface OutgoingHandler {
+  /** The target accepted the publish; media may be written in whole messages for this message stream. */
+  onPublished(streamId: number): void;
+  /** The socket takes bytes again after `write` said false. */
+  onDrain(): void;
+  /** It is over, exactly once; null when we closed it. */
+  onClosed(error: TargetError | null): void;
+}
+
+/**
+ * One life of a connection that publishes to a target: DNS, TCP, handshake, connect, publish, media, goodbye. It never
+ * tries again; whoever wants that makes a new one.
+ */
+export class OutgoingConnection implements OutletSink {
+  readonly endpoint: string;
+  /** Resolves when it is over, for whatever reason. */
+  readonly closed: Promise<void>;
+  readonly #url: RtmpUrl;
+  readonly #settings: OutgoingSettings;
+  readonly #handler: OutgoingHandler;
+  readonly #socket: Socket;
+  readonly #session: ClientSession;
+  readonly #stepTimer: NodeJS.Timeout;
+  #connected = false;
+  #closing = false;
+  #closed = false;
+  #settleClosed: () => void = () => {};
+
+  /** Begins to connect at once. @throws InputError INVALID_ADDRESS for a URL that cannot be used */
+  constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler) {
+    this.#url = parseRtmpUrl(url);
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+    this.#settings = settings;
+    this.#handler = handler;
+    const { host, port } = this.#url;
+    this.endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    this.#socket = connect({
+      host,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: Math.min(nextAddressMs, Math.max(10, settings.connectTimeoutMs / 2)),
+      ...{ writableHighWaterMark: socketHighWaterBytes },
+    });
+    this.#session = new ClientSession({
+      target: this.#url,
+      outChunkBytes: settings.outChunkBytes,
+      limits: chunkLimits(settings),
+      write: (data) => this.#socket.write(data),
+      handler: {
+        onPublished: (streamId) => {
+          clearTimeout(this.#stepTimer);
+          handler.onPublished(streamId);
+        },
+        onRefused: (error) => this.#close(new TargetError(error.code, `${this.endpoint}: ${error.message}`)),
+      },
+    });
+    this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
+    this.#listen();
+  }
+
+  get step(): 'tcp' | ClientStep {
+    return this.#connected ? this.#session.step : 'tcp';
+  }
+
+  /** See `MessageChannel.peerAcknowledged`. */
+  get peerAcknowledged(): number | null {
+    return this.#session.channel.peerAcknowledged;
+  }
+
+  get roundTripMs(): number | null {
+    return this.#session.channel.roundTripMs;
+  }
+
+  /** Bytes that the kernel took, of all kinds. */
+  get bytesSent(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** The chunk size that media must be written with. */
+  get outChunkBytes(): number {
+    return this.#settings.outChunkBytes;
+  }
+
+  write(data: Buffer): boolean {
+    return this.#socket.write(data);
+  }
+
+  /** Says goodbye (FCUnpublish, deleteStream) behind everything that was written, and closes. */
+  close(): void {
+    if (this.#closing || this.#closed) return;
+    this.#closing = true;
+    clearTimeout(this.#stepTimer);
+    if (this.#connected) {
+      this.#session.end();
+      this.#socket.end();
+      const timer = setTimeout(() => this.#close(null), goodbyeMs);
+      this.#socket.once('close', () => clearTimeout(timer));
+    } else {
+      this.#close(null);
+    }
+  }
+
+  /** Ends it at once. @param error why; null when nothing is wrong */
+  destroy(error: TargetError | null = null): void {
+    this.#close(error);
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on('connect', () => {
+      this.#connected = true;
+      this.#stepTimer.refresh();
+      this.#session.start();
+    });
+    socket.on('data', (data) => this.#onData(data));
+    socket.on('drain', () => this.#handler.onDrain());
+    socket.on('error', (error) => this.#close(targetErrorOf(error, this.endpoint)));
+    socket.on('end', () => this.#onEnd());
+    socket.on('close', () => this.#onEnd());
+  }
+
+  #onData(data: Buffer): void {
+    if (this.#closed) return;
+    const before = this.#session.step;
+    try {
+      this.#session.receive(data);
+    } catch (error) {
+      this.#close(targetErrorOf(error, this.endpoint));
+      return;
+    }
+    const { step } = this.#session;
+    if (step !== before && step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
+  }
+
+  #onEnd(): void {
+    if (this.#closing) this.#close(null);
+    else this.#close(new TargetError('TARGET_CLOSED', `${this.endpoint} closed the connection during ${this.step}`));
+  }
+
+  #stepTimedOut(): void {
+    const { step } = this;
+    const code = step === 'tcp' ? 'TARGET_UNREACHABLE' : 'TARGET_TIMEOUT';
+    const seconds = this.#settings.connectTimeoutMs / 1000;
+    this.#close(new TargetError(code, `${this.endpoint} did not answer within ${seconds} s: step ${step}`));
+  }
+
+  #close(error: TargetError | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#stepTimer);
+    this.#socket.destroy();
+    this.#settleClosed();
+    this.#handler.onClosed(this.#closing ? null : error);
+  }
+}

@@ -1,0 +1,32 @@
+import { connect } from 'node:net';
+import { ClientHandshake } from '../wire/handshake.js';
+
+/** True when the server at this address completes a real RTMP handshake within the deadline. Never throws. */
+export function probeHandshake(host: string, port: number, deadlineMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const handshake = new ClientHandshake();
+    const socket = connect({ host, port, noDelay: true });
+    const timer = setTimeout(() => finish(false), deadlineMs);
+    const finish = (ok: boolean): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(ok);
+    };
+    socket.on('connect', () => socket.write(handshake.start()));
+    socket.on('error', () => finish(false));
+    socket.on('close', () => finish(false));
+    socket.on('data', (data) => {
+      try {
+        const { reply, done } = handshake.receive(data);
+        if (reply !== null) socket.write(reply);
+        if (!done) return;
+        // In order, behind C2: a server must not log a broken connection for being asked how it is.
+        clearTimeout(timer);
+        socket.end(() => resolve(true));
+        socket.setTimeout(1000, () => socket.destroy());
+      } catch {
+        finish(false);
+      }
+    });
+  });
+}

@@ -1,0 +1,260 @@
+import type { Socket } from 'node:net';
+import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { ServerSession, type ServerSessionHandler, type StreamRequest } from '../session/server-session.js';
+import { maskUrl } from '../wire/url.js';
+import { chunkLimits, type NetSettings } from './settings.js';
+import type { Ingest, Publisher, StreamHost } from './stream-host.js';
+import { ViewerOutlet } from './viewer-outlet.js';
+
+/** How long the last words to a peer may take to leave. */
+const lastWordsMs = 1000;
+
+/**
+ * One connection that somebody made to us: a camera, a viewer, another aggregator, or a stranger. It knows one life, and
+ * logs the one reason for which it ended.
+ */
+export class ServerConnection implements ServerSessionHandler, Publisher {
+  readonly remote: string;
+  readonly #socket: Socket;
+  readonly #settings: NetSettings;
+  readonly #host: StreamHost;
+  readonly #log: Logger;
+  readonly #session: ServerSession;
+  readonly #onClosed: () => void;
+  readonly #openedMs = performance.now();
+  readonly #ingests = new Map<number, Ingest>();
+  readonly #viewers = new Map<number, ViewerOutlet>();
+  #flashVer = '';
+  #lastDataMs = performance.now();
+  /** Since when it neither publishes nor plays. */
+  #idleSinceMs = performance.now();
+  readonly #did: string[] = [];
+  #ending = false;
+  #closed = false;
+
+  constructor(options: {
+    socket: Socket;
+    settings: NetSettings;
+    host: StreamHost;
+    log: Logger;
+    /** Called once, when the socket is gone. */
+    onClosed: () => void;
+  }) {
+    const { socket } = options;
+    this.#socket = socket;
+    this.#settings = options.settings;
+    this.#host = options.host;
+    this.#onClosed = options.onClosed;
+    this.remote = endpointOf(socket.remoteAddress, socket.remotePort);
+    this.#log = options.log.child({ remote: this.remote });
+    this.#session = new ServerSession({
+      handler: this,
+      write: (data) => socket.write(data),
+      limits: chunkLimits(options.settings),
+      outChunkBytes: options.settings.outChunkBytes,
+    });
+    socket.on('data', (data) => this.#onData(data));
+    socket.on('drain', () => {
+      for (const viewer of this.#viewers.values()) viewer.resume();
+    });
+    socket.on('error', (error) => this.#finish(describeSocketError(error), 'info'));
+    socket.on('end', () => this.#finish('the peer closed the connection', 'info'));
+    socket.on('close', () => this.#finish('the connection was lost', 'info'));
+  }
+
+  /** When the last byte came, on the monotonic clock. */
+  get lastDataMs(): number {
+    return this.#lastDataMs;
+  }
+
+  /** What the peer calls itself. */
+  get flashVer(): string {
+    return this.#flashVer;
+  }
+
+  /** Call about once a second: ends what exceeded a deadline. */
+  tick(nowMs: number): void {
+    if (this.#ending) return;
+    const { handshakeTimeoutMs, idleTimeoutMs, stallTimeoutMs } = this.#settings;
+    if (this.#ingests.size === 0 && this.#viewers.size === 0) {
+      if (nowMs - this.#idleSinceMs > handshakeTimeoutMs) {
+        const seconds = handshakeTimeoutMs / 1000;
+        const { phase } = this.#session;
+        this.close(new CodedError('RTMP_TIMEOUT', `neither publish nor play within ${seconds} s (${phase})`));
+      }
+      return;
+    }
+    if (this.#ingests.size > 0 && nowMs - this.#lastDataMs > idleTimeoutMs) {
+      this.close(new CodedError('RTMP_TIMEOUT', `the publisher sent nothing for ${idleTimeoutMs / 1000} s`));
+      return;
+    }
+    for (const viewer of this.#viewers.values()) {
+      if (viewer.blockedMs(nowMs) <= stallTimeoutMs) continue;
+      this.close(new CodedError('RTMP_TIMEOUT', `the viewer took no data for ${stallTimeoutMs / 1000} s`));
+      return;
+    }
+  }
+
+  /** Ends it in order: the peer is told of each of its streams, then the socket closes. */
+  close(reason: CodedError): void {
+    if (this.#ending) return;
+    this.#session.endAll(reason.message);
+    this.#finish(`${reason.code}: ${reason.message}`, 'warn');
+  }
+
+  /** Ends it as part of an orderly shutdown. */
+  shutDown(): void {
+    if (this.#ending) return;
+    this.#session.endAll('The aggregator is shutting down.');
+    this.#finish('the aggregator is shutting down', 'debug');
+  }
+
+  onConnect(info: { app: string; tcUrl: string; flashVer: string }): void {
+    this.#flashVer = info.flashVer;
+    try {
+      this.#host.connect(info);
+    } catch (error) {
+      this.#session.refuseConnect('NetConnection.Connect.Rejected', messageOf(error));
+      this.#refused(error, 'connect');
+      return;
+    }
+    this.#session.acceptConnect();
+  }
+
+  onPublish(request: StreamRequest): void {
+    const { streamId } = request;
+    let ingest: Ingest;
+    try {
+      ingest = this.#host.publish(request, this);
+    } catch (error) {
+      this.#session.refusePublish(streamId, 'NetStream.Publish.BadName', messageOf(error));
+      this.#refused(error, 'publish');
+      return;
+    }
+    this.#ingests.set(streamId, ingest);
+    this.#did.push(`published ${maskUrl(request.streamName)}`);
+    this.#session.acceptPublish(streamId);
+  }
+
+  onPlay(request: StreamRequest): void {
+    const { streamId } = request;
+    const { outChunkBytes, queueMaxBytes, queueMaxAgeMs } = this.#settings;
+    const viewer = new ViewerOutlet({
+      socket: this.#socket,
+      remote: this.remote,
+      format: { chunkBytes: outChunkBytes, streamId, publishing: false },
+      limits: { queueMaxBytes, queueMaxAgeMs },
+      close: (reason) => this.close(reason),
+      onEnd: () => this.#session.playUnpublished(streamId),
+      onReturn: () => this.#session.playPublished(streamId),
+    });
+    try {
+      viewer.playback = this.#host.play(request, viewer);
+    } catch (error) {
+      const code = codeOf(error) === 'PLAY_NOT_FOUND' ? 'NetStream.Play.StreamNotFound' : 'NetStream.Play.Failed';
+      this.#session.refusePlay(streamId, code, messageOf(error));
+      this.#refused(error, 'play');
+      return;
+    }
+    this.#viewers.set(streamId, viewer);
+    this.#did.push(`played ${maskUrl(request.streamName)}`);
+    this.#session.acceptPlay(streamId);
+    viewer.begin();
+  }
+
+  onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
+    this.#ingests.get(streamId)?.stream.publish(type, timestampMs, payload, this.#lastDataMs);
+  }
+
+  onUnpublish(streamId: number): void {
+    const ingest = this.#ingests.get(streamId);
+    if (ingest === undefined) return;
+    this.#ingests.delete(streamId);
+    this.#idleSinceMs = performance.now();
+    ingest.end();
+  }
+
+  onStop(streamId: number): void {
+    const viewer = this.#viewers.get(streamId);
+    if (viewer === undefined) return;
+    this.#viewers.delete(streamId);
+    this.#idleSinceMs = performance.now();
+    viewer.end();
+  }
+
+  onPause(streamId: number, paused: boolean): void {
+    this.#viewers.get(streamId)?.setPaused(paused);
+  }
+
+  #onData(data: Buffer): void {
+    if (this.#ending) return;
+    this.#lastDataMs = performance.now();
+    try {
+      this.#session.receive(data);
+    } catch (error) {
+      if (error instanceof WireError) this.#finish(`${error.code}: ${error.message}`, 'warn');
+      else {
+        this.#log.error('a connection failed inside the aggregator', { error: stackOf(error) });
+        this.#finish('INTERNAL: see the line before', 'warn');
+      }
+    }
+  }
+
+  /** A refusal was sent; the connection is of no further use to either side. */
+  #refused(error: unknown, what: string): void {
+    if (!(error instanceof CodedError)) {
+      this.#log.error('a request failed inside the aggregator', { what, error: stackOf(error) });
+    }
+    this.#finish(`${what} refused: ${codeOf(error)}: ${messageOf(error)}`, 'warn');
+  }
+
+  /** Everything ends here, once, with one line. */
+  #finish(reason: string, level: 'debug' | 'info' | 'warn'): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    for (const ingest of this.#ingests.values()) ingest.end();
+    for (const viewer of this.#viewers.values()) viewer.end();
+    this.#ingests.clear();
+    this.#viewers.clear();
+    // Who only looks whether the port is open (a load balancer, a probe) is not worth a line each time.
+    const looked = level === 'info' && (this.#socket.bytesRead === 0 || this.#session.phase === 'fresh');
+    const seconds = Math.round((performance.now() - this.#openedMs) / 100) / 10;
+    this.#log[looked ? 'debug' : level]('connection closed', {
+      reason,
+      ...(this.#did.length > 0 ? { did: this.#did.slice(0, 4).join(', ') } : {}),
+      seconds,
+      bytesIn: this.#socket.bytesRead,
+    });
+    this.#socket.end();
+    if (this.#socket.destroyed) this.#gone();
+    else {
+      const timer = setTimeout(() => this.#socket.destroy(), lastWordsMs);
+      this.#socket.once('close', () => {
+        clearTimeout(timer);
+        this.#gone();
+      });
+    }
+  }
+
+  #gone(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onClosed();
+  }
+}
+
+function endpointOf(address: string | undefined, port: number | undefined): string {
+  if (address === undefined) return 'unknown';
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+function describeSocketError(error: Error & { code?: string }): string {
+  if (error.code === 'ECONNRESET') return 'the peer reset the connection';
+  return error.code === 'EPIPE' ? 'the peer closed the connection' : `socket error ${error.code ?? error.message}`;
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

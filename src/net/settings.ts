@@ -1,0 +1,38 @@
+/** The settings that the network layer obeys; times in milliseconds, sizes in bytes. */
+export interface NetSettings {
+  /** Payload bytes of each chunk that we send. */
+  readonly outChunkBytes: number;
+  readonly queueMaxBytes: number;
+  readonly queueMaxAgeMs: number;
+  readonly pushRetryMinMs: number;
+  readonly pushRetryMaxMs: number;
+  /** For each step towards a target: TCP, handshake, connect, publish. */
+  readonly connectTimeoutMs: number;
+  /** A target or viewer that takes nothing for so long is disconnected. */
+  readonly stallTimeoutMs: number;
+  /** From the connection to an accepted publish or play. */
+  readonly handshakeTimeoutMs: number;
+  /** A publisher that sends nothing for so long is disconnected. */
+  readonly idleTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly maxMessageBytes: number;
+  readonly maxChunkStreams: number;
+}
+
+/** What the socket may hold before an outlet waits; the kernel's own buffer comes behind it. */
+export const socketHighWaterBytes = 64 * 1024;
+
+/** The limits of a chunk reader under these settings. */
+export function chunkLimits(settings: Pick<NetSettings, 'maxMessageBytes' | 'maxChunkStreams'>): {
+  maxMessageBytes: number;
+  maxChunkStreams: number;
+  maxPartialBytes: number;
+} {
+  return {
+    maxMessageBytes: settings.maxMessageBytes,
+    maxChunkStreams: settings.maxChunkStreams,
+    // Audio and data are interleaved into a large video message; all of them together stay below this.
+    maxPartialBytes: settings.maxMessageBytes + 1024 * 1024,
+  };
+}

@@ -1,0 +1,50 @@
+import type { CodedError } from '../errors.js';
+import type { LiveStream } from '../relay/live-stream.js';
+import type { ConnectInfo, StreamRequest } from '../session/server-session.js';
+
+/** A publisher as its camera sees it. */
+export interface Publisher {
+  /** `host:port`. */
+  readonly remote: string;
+  /** What it calls itself. */
+  readonly flashVer: string;
+  /** When its last byte came, on the monotonic clock. */
+  readonly lastDataMs: number;
+  /** Ends it; the reason is logged once and told to the publisher. */
+  close(reason: CodedError): void;
+}
+
+/** A viewer as its camera sees it. */
+export interface Viewer {
+  readonly remote: string;
+  /** Bytes handed to the network. */
+  readonly bytesOut: number;
+  /** The camera is live with this stream, or (null) not any more. */
+  setStream(stream: LiveStream | null): void;
+  close(reason: CodedError): void;
+}
+
+/** An accepted publish. */
+export interface Ingest {
+  readonly stream: LiveStream;
+  /** The publisher is gone; call once. */
+  end(): void;
+}
+
+/** An accepted play. */
+export interface Playback {
+  /** What is live now; null when the camera is not. */
+  readonly stream: LiveStream | null;
+  /** The viewer is gone; call once. */
+  end(): void;
+}
+
+/** Who may publish and play what: the listener asks, somebody else decides. */
+export interface StreamHost {
+  /** @throws CodedError PUBLISH_NOT_REGISTERED when no camera of this application exists */
+  connect(info: ConnectInfo): void;
+  /** @throws CodedError PUBLISH_NOT_REGISTERED, PUBLISH_ALREADY_LIVE */
+  publish(request: StreamRequest, publisher: Publisher): Ingest;
+  /** @throws CodedError PLAY_NOT_FOUND, LIMIT_REACHED */
+  play(request: StreamRequest, viewer: Viewer): Playback;
+}

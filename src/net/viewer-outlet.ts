@@ -1,0 +1,104 @@
+import type { Socket } from 'node:net';
+import type { CodedError } from '../errors.js';
+import type { LiveStream } from '../relay/live-stream.js';
+import type { LogFormat } from '../relay/media-log.js';
+import { Outlet, type OutletLimits, type OutletSink } from '../relay/outlet.js';
+import type { Playback, Viewer } from './stream-host.js';
+
+/** A play on a connection: follows the camera through its comings and goings, and through the viewer's pauses. */
+export class ViewerOutlet implements Viewer, OutletSink {
+  readonly remote: string;
+  playback: Playback | null = null;
+  readonly #socket: Socket;
+  readonly #outlet: Outlet;
+  readonly #close: (reason: CodedError) => void;
+  readonly #onEnd: () => void;
+  readonly #onReturn: () => void;
+  #stream: LiveStream | null = null;
+  #begun = false;
+  #paused = false;
+
+  constructor(options: {
+    socket: Socket;
+    remote: string;
+    format: LogFormat;
+    limits: OutletLimits;
+    close: (reason: CodedError) => void;
+    /** The camera stopped. */
+    onEnd: () => void;
+    /** The camera is back. */
+    onReturn: () => void;
+  }) {
+    this.remote = options.remote;
+    this.#socket = options.socket;
+    this.#close = options.close;
+    this.#onEnd = options.onEnd;
+    this.#onReturn = options.onReturn;
+    this.#outlet = new Outlet({ sink: this, format: options.format, limits: options.limits });
+  }
+
+  get bytesOut(): number {
+    return this.#outlet.bytesOut;
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(data: Buffer): boolean {
+    return this.#socket.write(data);
+  }
+
+  /** For how long the viewer has taken nothing, milliseconds. */
+  blockedMs(nowMs: number): number {
+    return this.#outlet.blockedMs(nowMs);
+  }
+
+  /** Begins, once the viewer was told that it plays. */
+  begin(): void {
+    this.#begun = true;
+    this.#stream = this.playback?.stream ?? null;
+    this.#follow();
+  }
+
+  setStream(stream: LiveStream | null): void {
+    if (!this.#begun || stream === this.#stream) return;
+    this.#leave();
+    this.#stream = stream;
+    if (stream === null) this.#onEnd();
+    else this.#onReturn();
+    this.#follow();
+  }
+
+  /** A live stream does not wait: unpaused, the viewer goes on with the current GOP. */
+  setPaused(paused: boolean): void {
+    if (paused === this.#paused) return;
+    this.#paused = paused;
+    if (paused) this.#leave();
+    else this.#follow();
+  }
+
+  resume(): void {
+    this.#outlet.resume(performance.now());
+  }
+
+  close(reason: CodedError): void {
+    this.#close(reason);
+  }
+
+  /** The viewer is gone. */
+  end(): void {
+    this.#leave();
+    this.#stream = null;
+    this.playback?.end();
+    this.playback = null;
+  }
+
+  #follow(): void {
+    if (this.#stream !== null && !this.#paused) this.#stream.attach(this.#outlet, performance.now());
+  }
+
+  #leave(): void {
+    this.#stream?.detach(this.#outlet);
+  }
+}
