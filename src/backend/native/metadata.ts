@@ -1,0 +1,34 @@
+import { type AmfObject, propertiesOf, readAmf0 } from '../../wire/amf0.js';
+
+/** What a publisher says of its stream in `onMetaData`, as far as people want to see it. */
+export interface MetadataFacts {
+  /** Pixels. */
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly encoder: string | null;
+}
+
+export const noFacts: MetadataFacts = { width: null, height: null, encoder: null };
+
+const maxPixels = 65_535;
+const maxEncoderLength = 128;
+
+/** Reads the value behind `onMetaData`. What is malformed counts as unsaid: the metadata itself is passed on anyway. */
+export function describeMetadata(encoded: Buffer): MetadataFacts {
+  let properties: AmfObject;
+  try {
+    properties = propertiesOf(readAmf0(encoded, 0).value) ?? {};
+  } catch {
+    return noFacts;
+  }
+  const { encoder } = properties;
+  return {
+    width: pixels(properties.width),
+    height: pixels(properties.height),
+    encoder: typeof encoder === 'string' && encoder !== '' ? encoder.slice(0, maxEncoderLength) : null,
+  };
+}
+
+function pixels(value: unknown): number | null {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= maxPixels ? value : null;
+}

@@ -1,0 +1,189 @@
+import { CodedError } from '../../errors.js';
+import type { Logger } from '../../log.js';
+import { probeHandshake } from '../../net/probe.js';
+import { RtmpServer } from '../../net/rtmp-server.js';
+import type { Ingest, Playback, Publisher, StreamHost, Viewer } from '../../net/stream-host.js';
+import { TargetWatch } from '../../net/target-watch.js';
+import { FlushScheduler } from '../../relay/flush-scheduler.js';
+import { RateMeter } from '../../relay/rate-meter.js';
+import type { ConnectInfo, StreamRequest } from '../../session/server-session.js';
+import type { BackendAddress, BackendTotals, CameraSnapshot, DesiredCamera, MediaBackend } from '../backend.js';
+import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
+
+export interface NativeBackendSettings {
+  /** The address to listen on. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly rtmpPort: number;
+  readonly media: CameraSettings;
+}
+
+/** The media backend of our own: cameras, pushes and viewers on Node's sockets, changed while they run. */
+export class NativeBackend implements MediaBackend, StreamHost {
+  readonly kind = 'native';
+  readonly #settings: NativeBackendSettings;
+  readonly #context: CameraContext;
+  readonly #server: RtmpServer;
+  readonly #cameras = new Map<string, NativeCamera>();
+  readonly #meterIn = new RateMeter();
+  readonly #meterOut = new RateMeter();
+  readonly #leaving = new Set<Promise<void>>();
+  #ticker: NodeJS.Timeout | null = null;
+  #address: BackendAddress | null = null;
+  /** Counts of streams and cameras that are over. */
+  #pastBytesIn = 0;
+  #pastBytesOut = 0;
+
+  constructor(options: { settings: NativeBackendSettings; log: Logger }) {
+    this.#settings = options.settings;
+    this.#context = {
+      settings: options.settings.media,
+      log: options.log,
+      scheduler: new FlushScheduler(),
+      watch: new TargetWatch(),
+    };
+    this.#server = new RtmpServer({ settings: options.settings.media, host: this, log: options.log });
+  }
+
+  async start(): Promise<BackendAddress> {
+    this.#address = await this.#server.listen(this.#settings.host, this.#settings.rtmpPort);
+    this.#ticker = setInterval(() => this.#tick(), 1000);
+    return this.#address;
+  }
+
+  setCamera(desired: DesiredCamera): void {
+    let camera = this.#cameras.get(desired.name);
+    if (camera === undefined) {
+      camera = new NativeCamera(desired.name, this.#context);
+      this.#cameras.set(desired.name, camera);
+    }
+    camera.declare(desired);
+  }
+
+  removeCamera(name: string): void {
+    const camera = this.#cameras.get(name);
+    if (camera === undefined) return;
+    this.#cameras.delete(name);
+    const leaving = camera.close(new CodedError('PUBLISH_NOT_REGISTERED', `camera ${name} was removed`)).finally(() => {
+      this.#pastBytesOut += camera.bytesOut;
+      this.#leaving.delete(leaving);
+    });
+    this.#leaving.add(leaving);
+  }
+
+  camera(name: string): CameraSnapshot | undefined {
+    return this.#cameras.get(name)?.snapshot(performance.now());
+  }
+
+  totals(): BackendTotals {
+    let liveCameras = 0;
+    let viewers = 0;
+    for (const camera of this.#cameras.values()) {
+      if (camera.live) liveCameras++;
+      viewers += camera.viewers;
+    }
+    return {
+      bitrateInBps: this.#meterIn.bitsPerSecond,
+      bitrateOutBps: this.#meterOut.bitsPerSecond,
+      liveCameras,
+      viewers,
+      connections: this.#server.connections,
+    };
+  }
+
+  async probe(deadlineMs: number): Promise<boolean> {
+    if (this.#address === null) return false;
+    return probeHandshake(loopbackOf(this.#address.host), this.#address.port, deadlineMs);
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.#ticker !== null) clearInterval(this.#ticker);
+    const reason = new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down');
+    const work = async (): Promise<void> => {
+      // Publishers and viewers first: what the cameras' targets still have to get is then all there is.
+      const listener = this.#server.close();
+      await Promise.all([...this.#cameras.values()].map((camera) => camera.drain()));
+      await Promise.all([...this.#cameras.values()].map((camera) => camera.close(reason)));
+      await Promise.all(this.#leaving);
+      await listener;
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    await Promise.race([work(), deadline]);
+    clearTimeout(timer);
+  }
+
+  connect(info: ConnectInfo): void {
+    this.#require(nameOf(info.app), info.app);
+  }
+
+  publish(request: StreamRequest, publisher: Publisher): Ingest {
+    const camera = this.#requireStream(request);
+    const ingest = camera.publish(publisher);
+    const { stream } = ingest;
+    return {
+      stream,
+      end: () => {
+        this.#pastBytesIn += stream.bytesIn;
+        ingest.end();
+      },
+    };
+  }
+
+  play(request: StreamRequest, viewer: Viewer): Playback {
+    try {
+      return this.#requireStream(request).play(viewer);
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'PUBLISH_NOT_REGISTERED') throw error;
+      throw new CodedError('PLAY_NOT_FOUND', error.message);
+    }
+  }
+
+  #requireStream(request: StreamRequest): NativeCamera {
+    const name = nameOf(request.app);
+    const camera = this.#require(name, request.app);
+    if (nameOf(request.streamName) !== name) {
+      throw new CodedError(
+        'PUBLISH_NOT_REGISTERED',
+        `the stream name of camera ${name} is ${name} too: rtmp://HOST:PORT/${name}/${name}`,
+      );
+    }
+    return camera;
+  }
+
+  #require(name: string, app: string): NativeCamera {
+    const camera = this.#cameras.get(name);
+    if (camera !== undefined) return camera;
+    throw new CodedError(
+      'PUBLISH_NOT_REGISTERED',
+      `no camera is registered as ${JSON.stringify((app.split('?')[0] ?? '').slice(0, 80))}`,
+    );
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    let bytesIn = this.#pastBytesIn;
+    let bytesOut = this.#pastBytesOut;
+    for (const camera of this.#cameras.values()) {
+      camera.tick(nowMs);
+      bytesIn += camera.bytesIn;
+      bytesOut += camera.bytesOut;
+    }
+    this.#meterIn.look(bytesIn, nowMs);
+    this.#meterOut.look(bytesOut, nowMs);
+  }
+}
+
+/** The camera's name in an application or stream name: without the query, and without the slashes some clients add. */
+function nameOf(text: string): string {
+  const path = text.split('?', 1)[0] ?? '';
+  return path.replace(/^\/+|\/+$/g, '');
+}
+
+/** Where a listener on any address is reached from the same machine. */
+function loopbackOf(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
+}
