@@ -51,9 +51,9 @@ function describe(error: TLocalizedValidationError, keys: string[], value: unkno
     case 'pattern':
       return say(keys, `${shownValue(value)} must match ${String(error.params.pattern)}`, true);
     case 'minLength':
-      return say(keys, `${shownValue(value)} must have at least ${error.params.limit} characters`, true);
+      return say(keys, `must have at least ${error.params.limit} characters, not ${lengthOf(value)}`, true);
     case 'maxLength':
-      return say(keys, `${shownValue(value)} must have at most ${error.params.limit} characters`, true);
+      return say(keys, `must have at most ${error.params.limit} characters, not ${lengthOf(value)}`, true);
     case 'minimum':
     case 'maximum':
       return say(keys, `must be ${error.params.comparison} ${error.params.limit}, not ${shownValue(value)}`, true);
@@ -97,6 +97,11 @@ function oneOf(types: string | string[]): string {
 
 function withArticle(type: string): string {
   return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
+}
+
+/** Of a text that may be a secret only the length is told. */
+function lengthOf(value: unknown): number {
+  return typeof value === 'string' ? value.length : 0;
 }
 
 function shownValue(value: unknown): string {

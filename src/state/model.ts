@@ -10,7 +10,7 @@ export interface Camera {
   readonly type?: string;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
-  /** By push id. */
+  /** By push id. Without a prototype, because a push may be called "constructor". */
   readonly pushes: Readonly<Record<string, Push>>;
 }
 
@@ -47,6 +47,9 @@ export interface DesiredState {
   readonly cameras: ReadonlyMap<string, Camera>;
   readonly engines: ReadonlyMap<string, StreamingEngine>;
 }
+
+/** The pushes of a camera that has none. */
+export const emptyPushes: Readonly<Record<string, Push>> = Object.freeze(Object.create(null));
 
 export const emptyState: DesiredState = { cameras: new Map(), engines: new Map() };
 

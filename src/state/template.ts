@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import { parseRtmpUrl } from '../wire/url.js';
+import { maskUrl, parseRtmpUrl } from '../wire/url.js';
 import { hostInUrl, quoted } from './host.js';
 import type { StreamingEngine } from './model.js';
 
@@ -34,7 +34,7 @@ export function resolvePushUrl(engine: TemplateEngine, camera: TemplateCamera): 
 export function resolvePlaybackUrl(engine: TemplateEngine, camera: TemplateCamera): string {
   const url = expand('playbackUrl', engine.playbackUrl, engine, camera);
   if (!/^(?:https?|rtmps?):\/\/[^/]/.test(url) || !URL.canParse(url)) {
-    const message = `playbackUrl: ${quoted(engine.playbackUrl)} gives ${quoted(url)}, which is no http, https, rtmp or rtmps URL`;
+    const message = `playbackUrl: ${quoted(maskUrl(engine.playbackUrl))} gives ${quoted(maskUrl(url))}, which is no http, https, rtmp or rtmps URL`;
     throw new InputError('INVALID_ADDRESS', message, { field: 'playbackUrl' });
   }
   return url;
@@ -51,7 +51,7 @@ export function checkTemplates(engine: TemplateEngine): void {
     resolvePushUrl(engine, example);
   } catch (error) {
     if (!(error instanceof InputError) || error.field === field) throw error;
-    const message = `${field}: ${quoted(engine.pushUrl)} gives no RTMP URL: ${error.message}`;
+    const message = `${field}: ${quoted(maskUrl(engine.pushUrl))} gives no RTMP URL: ${error.message}`;
     throw new InputError('INVALID_ADDRESS', message, { field, cause: error });
   }
   resolvePlaybackUrl(engine, example);
@@ -65,7 +65,7 @@ function expand(field: string, template: string, engine: TemplateEngine, camera:
     location: engine.location === undefined ? undefined : encodeURIComponent(engine.location),
   };
   const refuse = (rule: string): never => {
-    throw new InputError('INVALID_ADDRESS', `${field}: ${quoted(template)} ${rule}`, { field });
+    throw new InputError('INVALID_ADDRESS', `${field}: ${quoted(maskUrl(template))} ${rule}`, { field });
   };
   const expanded = template.replace(/\{([^{}]*)\}/g, (_, key: string) => {
     if (!isPlaceholder(key))

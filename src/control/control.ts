@@ -1,0 +1,305 @@
+import type { BackendAddress, BackendTotals, MediaBackend } from '../backend/backend.js';
+import type { Logger } from '../log.js';
+import { splitHostPort } from '../state/host.js';
+import {
+  type Camera,
+  type DesiredState,
+  defaultPlaybackUrl,
+  defaultPushUrl,
+  type Push,
+  type StreamingEngine,
+} from '../state/model.js';
+import type { StateProblem, Store } from '../state/store.js';
+import { resolvePlaybackUrl, resolvePushUrl } from '../state/template.js';
+import { advertisedHost } from './advertise.js';
+import { addCamera, type CameraInput, declareCamera, getCamera, removeCamera } from './cameras.js';
+import { pickEngine } from './choose-engine.js';
+import { EngineHealth } from './engine-health.js';
+import { addEngine, declareEngine, type EngineInput, getEngine, removeEngine } from './engines.js';
+import { type Page, type PageRequest, pageOf } from './paging.js';
+import { BackendProbe } from './probe.js';
+import { type AddedPush, addPush, getPush, type PushInput, pushUrlOf, removePush, setPushEnabled } from './pushes.js';
+import { Reconciler } from './reconcile.js';
+import { checkName } from './rules.js';
+import type { ControlSettings } from './settings.js';
+import { type CameraView, cameraView, endpointOf, type PushView, pushView } from './views.js';
+
+/** What the content manager asks for when a user wants to see a camera. */
+export interface StreamRequest {
+  readonly name: string;
+  /** `host` or `host:port` of the engine's own API; the port is not that of RTMP and is ignored. */
+  readonly engineAddress?: string | undefined;
+  /** Where the viewer is, in the operator's words. */
+  readonly location?: string | undefined;
+}
+
+export interface StreamAnswer {
+  /** Where the viewer plays it. */
+  readonly url: string;
+  readonly name: string;
+  readonly push: PushView;
+}
+
+/** Whether something was made, or was there already. */
+export interface Added<T> {
+  readonly created: boolean;
+  readonly view: T;
+}
+
+/**
+ * What the product does. Every change is committed to the store first; the media backend then follows the store.
+ * What is answered is desired and observed state together.
+ */
+export class Control {
+  readonly startedAt = new Date().toISOString();
+  readonly #store: Store;
+  readonly #backend: MediaBackend;
+  readonly #settings: ControlSettings;
+  readonly #log: Logger;
+  readonly #reconciler: Reconciler;
+  readonly #probe: BackendProbe;
+  readonly #health: EngineHealth;
+  #address: BackendAddress | undefined;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(options: { store: Store; backend: MediaBackend; settings: ControlSettings; log: Logger }) {
+    this.#store = options.store;
+    this.#backend = options.backend;
+    this.#settings = options.settings;
+    this.#log = options.log;
+    this.#reconciler = new Reconciler(options.backend, options.log);
+    this.#probe = new BackendProbe(options.backend);
+    this.#health = new EngineHealth(options.backend, this.#reconciler);
+  }
+
+  /**
+   * Declares all cameras to the backend, and then opens its listener, so that no camera that comes at once is refused.
+   * @throws CodedError ADDRESS_IN_USE
+   */
+  async start(): Promise<void> {
+    this.#reconciler.applyAll(this.#store.state);
+    this.#unsubscribe = this.#store.subscribe((change) => this.#reconciler.apply(change));
+    this.#address = await this.#backend.start();
+  }
+
+  /** Stops following the store and closes the backend. The store is closed by who opened it. */
+  async stop(deadlineMs = this.#settings.media.shutdownTimeoutMs): Promise<void> {
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+    await this.#backend.stop(deadlineMs);
+  }
+
+  /** Where RTMP is taken. */
+  get rtmpAddress(): BackendAddress {
+    return this.#address ?? { host: this.#settings.host, port: this.#settings.rtmpPort };
+  }
+
+  get backendKind(): MediaBackend['kind'] {
+    return this.#backend.kind;
+  }
+
+  /** What is wrong with the state file; undefined when nothing is. */
+  get problem(): StateProblem | undefined {
+    return this.#store.problem;
+  }
+
+  get cameraCount(): number {
+    return this.#store.state.cameras.size;
+  }
+
+  totals(): BackendTotals {
+    return this.#backend.totals();
+  }
+
+  /** True when the backend really takes RTMP; known within 2 s. */
+  isUp(): Promise<boolean> {
+    return this.#probe.isUp();
+  }
+
+  /** The host under which cameras reach this node; `requestHost` is the Host header of the request that asks. */
+  advertisedHost(requestHost: string | undefined): string {
+    const { advertiseHost, host: listenHost } = this.#settings;
+    return advertisedHost({ advertiseHost, listenHost, requestHost });
+  }
+
+  // Cameras.
+
+  /** @throws InputError INVALID_NAME, ConflictError CAMERA_CONFLICT or LIMIT_REACHED */
+  async addCamera(input: CameraInput, requestHost: string | undefined): Promise<Added<CameraView>> {
+    const { state, created } = await this.#add('cameras', input.name, (before, now) =>
+      addCamera(before, input, now, this.#settings.maxCameras),
+    );
+    if (created) this.#log.info('registered a camera', { camera: input.name });
+    return { created, view: this.#viewCamera(state, getCamera(state, input.name), requestHost) };
+  }
+
+  /** @throws InputError INVALID_NAME, ConflictError LIMIT_REACHED */
+  async declareCamera(input: CameraInput, requestHost: string | undefined): Promise<Added<CameraView>> {
+    const { state, created } = await this.#add('cameras', input.name, (before, now) =>
+      declareCamera(before, input, now, this.#settings.maxCameras),
+    );
+    if (created) this.#log.info('registered a camera', { camera: input.name });
+    return { created, view: this.#viewCamera(state, getCamera(state, input.name), requestHost) };
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND */
+  async removeCamera(name: string): Promise<void> {
+    await this.#store.update((state) => removeCamera(state, name));
+    this.#log.info('removed a camera', { camera: name });
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND */
+  camera(name: string, requestHost: string | undefined): CameraView {
+    return this.#viewCamera(this.#store.state, getCamera(this.#store.state, name), requestHost);
+  }
+
+  /** @throws InputError INVALID_REQUEST */
+  cameras(request: PageRequest, requestHost: string | undefined): Page<CameraView> {
+    const { state } = this.#store;
+    return pageOf(state.cameras, request, (camera) => this.#viewCamera(state, camera, requestHost));
+  }
+
+  // Pushes.
+
+  /** @throws NotFoundError, InputError and ConflictError as `addPush` of pushes.ts */
+  async addPush(cameraName: string, input: PushInput): Promise<Added<PushView>> {
+    const { state, added } = await this.#addPush(cameraName, () => input);
+    return { created: added.created, view: this.#viewPush(state, getCamera(state, cameraName), added.push) };
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+  async setPushEnabled(cameraName: string, id: string, enabled: boolean): Promise<PushView> {
+    const state = await this.#store.update((before) => setPushEnabled(before, cameraName, id, enabled));
+    this.#log.info(enabled ? 'enabled a push' : 'disabled a push', { camera: cameraName, push: id });
+    const camera = getCamera(state, cameraName);
+    return this.#viewPush(state, camera, getPush(camera, id));
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+  async removePush(cameraName: string, id: string): Promise<void> {
+    await this.#store.update((state) => removePush(state, cameraName, id));
+    this.#log.info('removed a push', { camera: cameraName, push: id });
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+  push(cameraName: string, id: string): PushView {
+    const camera = getCamera(this.#store.state, cameraName);
+    return this.#viewPush(this.#store.state, camera, getPush(camera, id));
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND, InputError INVALID_REQUEST */
+  pushes(cameraName: string, request: PageRequest): Page<PushView> {
+    const { state } = this.#store;
+    const camera = getCamera(state, cameraName);
+    return pageOf(new Map(Object.entries(camera.pushes)), request, (push) => this.#viewPush(state, camera, push));
+  }
+
+  // Streaming engines.
+
+  /** @throws InputError INVALID_NAME or INVALID_ADDRESS, ConflictError ENGINE_CONFLICT or LIMIT_REACHED */
+  async addEngine(input: EngineInput): Promise<Added<StreamingEngine>> {
+    const { state, created } = await this.#add('engines', input.name, (before, now) =>
+      addEngine(before, input, now, this.#settings.maxEngines),
+    );
+    if (created) this.#log.info('registered a streaming engine', { engine: input.name, host: input.host });
+    return { created, view: getEngine(state, input.name) };
+  }
+
+  /** @throws InputError INVALID_NAME or INVALID_ADDRESS, ConflictError LIMIT_REACHED */
+  async declareEngine(input: EngineInput): Promise<Added<StreamingEngine>> {
+    const { state, created } = await this.#add('engines', input.name, (before, now) =>
+      declareEngine(before, input, now, this.#settings.maxEngines),
+    );
+    this.#log.info('declared a streaming engine', { engine: input.name, host: input.host });
+    return { created, view: getEngine(state, input.name) };
+  }
+
+  /** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
+  async removeEngine(name: string): Promise<void> {
+    await this.#store.update((state) => removeEngine(state, name));
+    this.#log.info('removed a streaming engine', { engine: name });
+  }
+
+  /** @throws NotFoundError ENGINE_NOT_FOUND */
+  engine(name: string): StreamingEngine {
+    return getEngine(this.#store.state, name);
+  }
+
+  /** @throws InputError INVALID_REQUEST */
+  engines(request: PageRequest): Page<StreamingEngine> {
+    return pageOf(this.#store.state.engines, request, (engine) => engine);
+  }
+
+  // What the content manager asks for.
+
+  /**
+   * Redirects a camera to the engine that corresponds, and says where the viewer plays it. Again: changes nothing.
+   * @throws InputError INVALID_NAME or INVALID_ADDRESS, NotFoundError CAMERA_NOT_FOUND, ConflictError NO_ENGINE
+   */
+  async getStream(request: StreamRequest): Promise<StreamAnswer> {
+    checkName('name', request.name);
+    const address = request.engineAddress;
+    const host = address === undefined ? undefined : splitHostPort(address, 'se_ip').host;
+    let url = '';
+    const { state, added } = await this.#addPush(request.name, (before, camera) => {
+      const picked = pickEngine(before, {
+        camera,
+        host,
+        viewerLocation: request.location,
+        nodeLocation: this.#settings.location,
+        facts: { loadOf: (name) => this.#reconciler.loadOf(name), isHealthy: (name) => this.#health.isHealthy(name) },
+      });
+      if (picked.kind === 'registered') {
+        url = resolvePlaybackUrl(picked.engine, camera);
+        return { engine: picked.engine.name };
+      }
+      const engine = { host: picked.host, pushUrl: defaultPushUrl, playbackUrl: defaultPlaybackUrl };
+      url = resolvePlaybackUrl(engine, camera);
+      return { url: resolvePushUrl(engine, camera) };
+    });
+    const camera = getCamera(state, request.name);
+    return { url, name: camera.name, push: this.#viewPush(state, camera, added.push) };
+  }
+
+  async #add(
+    kind: 'cameras' | 'engines',
+    name: string,
+    change: (state: DesiredState, now: string) => DesiredState,
+  ): Promise<{ state: DesiredState; created: boolean }> {
+    const now = new Date().toISOString();
+    let created = false;
+    const state = await this.#store.update((before) => {
+      const after = change(before, now);
+      created = !before[kind].has(name);
+      return after;
+    });
+    return { state, created };
+  }
+
+  async #addPush(
+    cameraName: string,
+    inputFor: (state: DesiredState, camera: Camera) => PushInput,
+  ): Promise<{ state: DesiredState; added: AddedPush }> {
+    const now = new Date().toISOString();
+    const max = this.#settings.maxPushesPerCamera;
+    let added: AddedPush | undefined;
+    const state = await this.#store.update((before) => {
+      added = addPush(before, cameraName, inputFor(before, getCamera(before, cameraName)), now, max);
+      return added.state;
+    });
+    if (added === undefined) throw new Error('the store resolved without running the change');
+    if (added.created) this.#log.info('added a push', { camera: cameraName, push: added.push.id });
+    return { state, added };
+  }
+
+  #viewPush(state: DesiredState, camera: Camera, push: Push): PushView {
+    const seen = this.#backend.camera(camera.name)?.pushes.find(({ id }) => id === push.id);
+    return pushView(push, pushUrlOf(state.engines, camera, push), seen);
+  }
+
+  #viewCamera(state: DesiredState, camera: Camera, requestHost: string | undefined): CameraView {
+    const endpoint = endpointOf(this.advertisedHost(requestHost), this.rtmpAddress.port, camera.name);
+    const seen = this.#backend.camera(camera.name);
+    return cameraView(camera, endpoint, seen, (push) => pushUrlOf(state.engines, camera, push));
+  }
+}

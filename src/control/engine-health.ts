@@ -1,0 +1,39 @@
+import type { MediaBackend, PushSnapshot } from '../backend/backend.js';
+import { isEngineHealthy } from './choose-engine.js';
+import type { Reconciler } from './reconcile.js';
+
+/** How long a verdict counts, and how many pushes are looked at for one. */
+const freshMs = 1000;
+const maxLooks = 200;
+
+/** Which engines take pushes, judged by what the media backend sees. */
+export class EngineHealth {
+  readonly #backend: Pick<MediaBackend, 'camera'>;
+  readonly #pushes: Pick<Reconciler, 'pushesTo'>;
+  readonly #verdicts = new Map<string, { healthy: boolean; atMs: number }>();
+
+  constructor(backend: Pick<MediaBackend, 'camera'>, pushes: Pick<Reconciler, 'pushesTo'>) {
+    this.#backend = backend;
+    this.#pushes = pushes;
+  }
+
+  /** True also for an engine that nothing is known of. */
+  isHealthy(engine: string): boolean {
+    const nowMs = performance.now();
+    const known = this.#verdicts.get(engine);
+    if (known !== undefined && nowMs - known.atMs < freshMs) return known.healthy;
+    const healthy = isEngineHealthy(this.#snapshots(engine));
+    if (this.#verdicts.size >= 10_000) this.#verdicts.clear();
+    this.#verdicts.set(engine, { healthy, atMs: nowMs });
+    return healthy;
+  }
+
+  *#snapshots(engine: string): Generator<PushSnapshot | undefined> {
+    let looks = 0;
+    for (const { camera, id } of this.#pushes.pushesTo(engine)) {
+      if (looks === maxLooks) return;
+      looks += 1;
+      yield this.#backend.camera(camera)?.pushes.find((push) => push.id === id);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { ConflictError, InputError, messageOf, NotFoundError } from '../errors.js';
+import { normaliseHost } from '../state/host.js';
+import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from '../state/model.js';
+import { checkTemplates, resolvePushUrl } from '../state/template.js';
+import { checkName } from './rules.js';
+
+/** What people and programs say of a streaming engine. */
+export interface EngineInput {
+  readonly name: string;
+  readonly host: string;
+  readonly pushUrl?: string | undefined;
+  readonly playbackUrl?: string | undefined;
+  readonly location?: string | undefined;
+}
+
+/**
+ * Adds an engine; the same again changes nothing.
+ * @throws InputError INVALID_NAME or INVALID_ADDRESS, ConflictError ENGINE_CONFLICT or LIMIT_REACHED
+ */
+export function addEngine(state: DesiredState, input: EngineInput, now: string, maxEngines: number): DesiredState {
+  const known = state.engines.get(checkName('name', input.name));
+  const engine = toEngine(input, known?.createdAt ?? now);
+  if (known !== undefined && !isSameEngine(known, engine)) {
+    const message = `engine "${engine.name}" is registered with other settings; change it with PUT /v1/engines/${engine.name}`;
+    throw new ConflictError('ENGINE_CONFLICT', message, { field: 'name' });
+  }
+  return known === undefined ? withEngine(state, engine, maxEngines) : state;
+}
+
+/**
+ * Makes the engine what `input` says. The pushes to it follow.
+ * @throws InputError INVALID_NAME, or INVALID_ADDRESS also when a camera that goes there would have no URL any more;
+ *   ConflictError LIMIT_REACHED
+ */
+export function declareEngine(state: DesiredState, input: EngineInput, now: string, maxEngines: number): DesiredState {
+  const known = state.engines.get(checkName('name', input.name));
+  const engine = toEngine(input, known?.createdAt ?? now);
+  if (known === undefined) return withEngine(state, engine, maxEngines);
+  if (isSameEngine(known, engine)) return state;
+  for (const camera of state.cameras.values()) {
+    if (!Object.values(camera.pushes).some((push) => push.engine === engine.name)) continue;
+    try {
+      resolvePushUrl(engine, camera);
+    } catch (error) {
+      const message = `pushUrl: camera "${camera.name}" goes to this engine and would have no URL: ${messageOf(error)}`;
+      throw new InputError('INVALID_ADDRESS', message, { field: 'pushUrl', cause: error });
+    }
+  }
+  return withEngine(state, engine, maxEngines);
+}
+
+/** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
+export function removeEngine(state: DesiredState, name: string): DesiredState {
+  getEngine(state, name);
+  const users: string[] = [];
+  for (const camera of state.cameras.values()) {
+    if (Object.values(camera.pushes).some((push) => push.engine === name)) users.push(camera.name);
+  }
+  if (users.length > 0) {
+    const some = users.slice(0, 5).join(', ') + (users.length > 5 ? ` and ${users.length - 5} more` : '');
+    throw new ConflictError('ENGINE_IN_USE', `engine "${name}" gets pushes of ${some}; remove these pushes first`);
+  }
+  const engines = new Map(state.engines);
+  engines.delete(name);
+  return { ...state, engines };
+}
+
+/** @throws NotFoundError ENGINE_NOT_FOUND */
+export function getEngine(state: DesiredState, name: string, field = 'name'): StreamingEngine {
+  const engine = state.engines.get(name);
+  if (engine === undefined) {
+    throw new NotFoundError('ENGINE_NOT_FOUND', `no streaming engine "${name}" is registered`, { field });
+  }
+  return engine;
+}
+
+function toEngine(input: EngineInput, createdAt: string): StreamingEngine {
+  const engine: StreamingEngine = {
+    name: input.name,
+    host: normaliseHost(input.host, 'host'),
+    pushUrl: input.pushUrl ?? defaultPushUrl,
+    playbackUrl: input.playbackUrl ?? defaultPlaybackUrl,
+    ...(input.location === undefined ? {} : { location: input.location }),
+    createdAt,
+  };
+  checkTemplates(engine);
+  return engine;
+}
+
+function withEngine(state: DesiredState, engine: StreamingEngine, maxEngines: number): DesiredState {
+  if (!state.engines.has(engine.name) && state.engines.size >= maxEngines) {
+    throw new ConflictError('LIMIT_REACHED', `${maxEngines} engines are registered, which is the limit (maxEngines)`);
+  }
+  return { ...state, engines: new Map(state.engines).set(engine.name, engine) };
+}
+
+function isSameEngine(left: StreamingEngine, right: StreamingEngine): boolean {
+  const facts = ['host', 'pushUrl', 'playbackUrl', 'location'] as const;
+  return facts.every((fact) => left[fact] === right[fact]);
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { ConflictError, InputError, NotFoundError } from '../errors.js';
+import type { Camera, DesiredState, Push, StreamingEngine } from '../state/model.js';
+import { resolvePushUrl } from '../state/template.js';
+import { parseRtmpUrl } from '../wire/url.js';
+import { getCamera, withCamera } from './cameras.js';
+import { getEngine } from './engines.js';
+import { checkName } from './rules.js';
+
+/** What people and programs say of a push: exactly one of `url` and `engine`. */
+export interface PushInput {
+  readonly id?: string | undefined;
+  readonly url?: string | undefined;
+  readonly engine?: string | undefined;
+  readonly enabled?: boolean | undefined;
+}
+
+export interface AddedPush {
+  readonly state: DesiredState;
+  readonly push: Push;
+  /** False when the camera had it already. */
+  readonly created: boolean;
+}
+
+/**
+ * Adds a push to a camera. The same target again is the same push, whatever way it is named.
+ * @throws NotFoundError CAMERA_NOT_FOUND or ENGINE_NOT_FOUND; InputError INVALID_REQUEST, INVALID_NAME or
+ *   INVALID_ADDRESS; ConflictError PUSH_CONFLICT or LIMIT_REACHED
+ */
+export function addPush(
+  state: DesiredState,
+  cameraName: string,
+  input: PushInput,
+  now: string,
+  max: number,
+): AddedPush {
+  const camera = getCamera(state, cameraName);
+  const target = toTarget(state, camera, input);
+  const wantedId = input.id === undefined ? undefined : checkName('id', input.id);
+  const existing = findPush(state, camera, wantedId, target);
+  if (existing !== undefined) {
+    if (input.enabled !== undefined && input.enabled !== existing.enabled) {
+      const message = `push "${existing.id}" of camera "${camera.name}" is ${existing.enabled ? 'enabled' : 'disabled'}; change it with PATCH`;
+      throw new ConflictError('PUSH_CONFLICT', message, { field: 'enabled' });
+    }
+    return { state, push: existing, created: false };
+  }
+  if (Object.keys(camera.pushes).length >= max) {
+    const message = `camera "${camera.name}" has ${max} pushes, which is the limit (maxPushesPerCamera)`;
+    throw new ConflictError('LIMIT_REACHED', message);
+  }
+  const push: Push = {
+    id: wantedId ?? deriveId(camera, target.key),
+    ...target.declared,
+    enabled: input.enabled ?? true,
+    createdAt: now,
+  };
+  return { state: withPush(state, camera, push), push, created: true };
+}
+
+/** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+export function setPushEnabled(state: DesiredState, cameraName: string, id: string, enabled: boolean): DesiredState {
+  const camera = getCamera(state, cameraName);
+  const push = getPush(camera, id);
+  return push.enabled === enabled ? state : withPush(state, camera, { ...push, enabled });
+}
+
+/** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+export function removePush(state: DesiredState, cameraName: string, id: string): DesiredState {
+  const camera = getCamera(state, cameraName);
+  getPush(camera, id);
+  const pushes: Record<string, Push> = Object.assign(Object.create(null), camera.pushes);
+  delete pushes[id];
+  return withCamera(state, { ...camera, pushes });
+}
+
+/** @throws NotFoundError PUSH_NOT_FOUND */
+export function getPush(camera: Camera, id: string): Push {
+  const push = Object.hasOwn(camera.pushes, id) ? camera.pushes[id] : undefined;
+  if (push === undefined) {
+    throw new NotFoundError('PUSH_NOT_FOUND', `camera "${camera.name}" has no push "${id}"`, { field: 'id' });
+  }
+  return push;
+}
+
+/**
+ * Where a push goes, with the engine's template filled in.
+ * @throws NotFoundError ENGINE_NOT_FOUND, InputError INVALID_ADDRESS: neither happens with a state that was accepted
+ */
+export function pushUrlOf(engines: ReadonlyMap<string, StreamingEngine>, camera: Camera, push: Push): string {
+  if (push.url !== undefined) return push.url;
+  const engine = engines.get(push.engine ?? '');
+  if (engine !== undefined) return resolvePushUrl(engine, camera);
+  throw new NotFoundError('ENGINE_NOT_FOUND', `no streaming engine "${push.engine}" is registered`, {
+    field: 'engine',
+  });
+}
+
+interface Target {
+  readonly declared: { readonly url: string } | { readonly engine: string };
+  /** Equal for all ways to write the same target. */
+  readonly key: string;
+}
+
+function toTarget(state: DesiredState, camera: Camera, input: PushInput): Target {
+  const { url, engine } = input;
+  if (url !== undefined && engine === undefined) return { declared: { url }, key: targetKey(url) };
+  if (engine !== undefined && url === undefined) {
+    const resolved = resolvePushUrl(getEngine(state, checkName('engine', engine), 'engine'), camera);
+    return { declared: { engine }, key: targetKey(resolved) };
+  }
+  const message = `a push needs exactly one of "url" and "engine"; ${url === undefined ? 'neither is' : 'both are'} given`;
+  throw new InputError('INVALID_REQUEST', message, { field: 'url' });
+}
+
+function findPush(state: DesiredState, camera: Camera, id: string | undefined, target: Target): Push | undefined {
+  const sameTarget = Object.values(camera.pushes).find(
+    (push) => targetKey(pushUrlOf(state.engines, camera, push)) === target.key,
+  );
+  if (id === undefined || sameTarget?.id === id) return sameTarget;
+  if (sameTarget !== undefined) {
+    const message = `push "${sameTarget.id}" of camera "${camera.name}" goes to this target already`;
+    throw new ConflictError('PUSH_CONFLICT', message, { field: 'id' });
+  }
+  if (Object.hasOwn(camera.pushes, id)) {
+    const message = `push "${id}" of camera "${camera.name}" goes to another target; remove it first, or take another id`;
+    throw new ConflictError('PUSH_CONFLICT', message, { field: 'id' });
+  }
+  return undefined;
+}
+
+function targetKey(url: string): string {
+  const { scheme, host, port, app, streamName, username, password } = parseRtmpUrl(url);
+  return JSON.stringify([scheme, host.toLowerCase(), port, app, streamName, username ?? '', password ?? '']);
+}
+
+/** `p-` and 8 hex digits of the target's SHA-256; more of them where these are taken by another target. */
+function deriveId(camera: Camera, key: string): string {
+  const digest = createHash('sha256').update(key).digest('hex');
+  let digits = 8;
+  while (Object.hasOwn(camera.pushes, `p-${digest.slice(0, digits)}`) && digits < 60) digits += 4;
+  return `p-${digest.slice(0, digits)}`;
+}
+
+function withPush(state: DesiredState, camera: Camera, push: Push): DesiredState {
+  // No prototype: a push may be called "constructor".
+  const pushes: Record<string, Push> = Object.assign(Object.create(null), camera.pushes, { [push.id]: push });
+  return withCamera(state, { ...camera, pushes });
+}

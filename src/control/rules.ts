@@ -1,0 +1,24 @@
+import { InputError } from '../errors.js';
+import { quoted } from '../state/host.js';
+import { namePattern } from '../state/model.js';
+
+/**
+ * The name, when it keeps the rule for names.
+ * @throws InputError INVALID_NAME
+ */
+export function checkName(field: string, name: string): string {
+  if (namePattern.test(name)) return name;
+  const rule =
+    'a name begins with a letter or digit, has letters, digits, ".", "_" and "-" only, and at most 64 characters';
+  throw new InputError('INVALID_NAME', `${field}: ${quoted(name)} is no name: ${rule}`, { field });
+}
+
+/**
+ * The type of a camera, when it keeps the rule for names too.
+ * @throws InputError INVALID_REQUEST
+ */
+export function checkType(type: string | undefined): string | undefined {
+  if (type === undefined || namePattern.test(type)) return type;
+  const message = `type: ${quoted(type)} must match ${namePattern.source}`;
+  throw new InputError('INVALID_REQUEST', message, { field: 'type' });
+}

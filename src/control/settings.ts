@@ -1,0 +1,14 @@
+/** The settings that control needs; the program's `Settings` has them all. */
+export interface ControlSettings {
+  /** The address that listeners are bound to. */
+  readonly host: string;
+  readonly rtmpPort: number;
+  /** Host name or address under which cameras reach this node; undefined: found out, see `advertisedHost`. */
+  readonly advertiseHost?: string | undefined;
+  readonly location?: string | undefined;
+  readonly resourceId: string;
+  readonly maxCameras: number;
+  readonly maxPushesPerCamera: number;
+  readonly maxEngines: number;
+  readonly media: { readonly shutdownTimeoutMs: number };
+}

@@ -1,0 +1,95 @@
+import type { CameraSnapshot, PushSnapshot } from '../backend/backend.js';
+import { hostInUrl } from '../state/host.js';
+import type { Camera, Push } from '../state/model.js';
+import { maskUrl } from '../wire/url.js';
+
+/** A push as it is desired and as it is observed. */
+export interface PushView extends PushSnapshot {
+  readonly engine?: string;
+  readonly enabled: boolean;
+  readonly createdAt: string;
+}
+
+/** A camera as it is desired and as it is observed. */
+export interface CameraView extends Omit<CameraSnapshot, 'pushes'> {
+  readonly type?: string;
+  readonly createdAt: string;
+  /** Where the camera publishes to, and where viewers play it. */
+  readonly endpoint: string;
+  readonly pushes: readonly PushView[];
+}
+
+/** `rtmp://HOST:PORT/NAME/NAME`. */
+export function endpointOf(host: string, port: number, name: string): string {
+  return `rtmp://${hostInUrl(host)}:${port}/${name}/${name}`;
+}
+
+/** `url` is that of the push with templates filled in; it is masked here. */
+export function pushView(push: Push, url: string, seen: PushSnapshot | undefined): PushView {
+  const observed: PushSnapshot = seen ?? {
+    id: push.id,
+    url: maskUrl(url),
+    state: push.enabled ? 'idle' : 'disabled',
+    since: push.createdAt,
+    attempt: 0,
+    lastError: null,
+    nextRetryAt: null,
+    connects: 0,
+    bytesOut: 0,
+    bytesAcknowledged: null,
+    bitrateBps: 0,
+    queueBytes: 0,
+    queueAgeMs: 0,
+    droppedFrames: 0,
+  };
+  const { id: _, ...facts } = observed;
+  return {
+    id: push.id,
+    ...(push.engine === undefined ? {} : { engine: push.engine }),
+    enabled: push.enabled,
+    createdAt: push.createdAt,
+    ...facts,
+  };
+}
+
+/** `urlOf` gives the URL of a push with templates filled in. */
+export function cameraView(
+  camera: Camera,
+  endpoint: string,
+  seen: CameraSnapshot | undefined,
+  urlOf: (push: Push) => string,
+): CameraView {
+  const observed: Omit<CameraSnapshot, 'name' | 'pushes'> = seen ?? {
+    live: false,
+    liveSince: null,
+    publisher: null,
+    encoder: null,
+    videoCodec: null,
+    audioCodec: null,
+    width: null,
+    height: null,
+    bytesIn: 0,
+    bitrateInBps: 0,
+    viewers: 0,
+  };
+  const seenPushes = new Map(seen?.pushes.map((push) => [push.id, push]));
+  const pushes = Object.values(camera.pushes).map((push) => pushView(push, urlOf(push), seenPushes.get(push.id)));
+  return {
+    name: camera.name,
+    ...(camera.type === undefined ? {} : { type: camera.type }),
+    createdAt: camera.createdAt,
+    endpoint,
+    live: observed.live,
+    liveSince: observed.liveSince,
+    publisher: observed.publisher,
+    encoder: observed.encoder,
+    videoCodec: observed.videoCodec,
+    audioCodec: observed.audioCodec,
+    width: observed.width,
+    height: observed.height,
+    bytesIn: observed.bytesIn,
+    bitrateInBps: observed.bitrateInBps,
+    viewers: observed.viewers,
+    pushes,
+  };
+}
