@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// The program as it is installed. CommonJS, because it must run before Node starts its thread pool: the loader of ES
+// modules reads files there, and the pool's size cannot be changed once it runs.
+//
+// Look-ups of host names (getaddrinfo) are what the pool must be large for. Targets whose name servers do not answer
+// hold a thread for many seconds each, and libuv lets look-ups have half of the pool: two threads of its default four,
+// so that two such targets would hold up the pushes of all other cameras. The other half stays free for the state
+// file's fsync.
+process.env.UV_THREADPOOL_SIZE ??= '16';
+void import('./main.js');

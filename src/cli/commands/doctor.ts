@@ -1,0 +1,81 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { type LoadedSettings, loadSettings, settingRows } from '../../config.js';
+import { messageOf } from '../../errors.js';
+import { cleanText } from '../../log-pino.js';
+import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
+import { checkDisk, checkState } from '../doctor/disk.js';
+import { checkAdvertisedHost, checkPorts } from '../doctor/network.js';
+import { checkClock, checkNode, checkOpenFiles, checkPrograms } from '../doctor/system.js';
+import { exitCodes } from '../exit-codes.js';
+import { json } from '../format.js';
+import { type CliIo, painter } from '../io.js';
+import { findRuntime } from '../runtime-file.js';
+
+/** The flags of `serve` that change what is looked at. */
+const flagKeys = ['rtmp-port', 'api-port', 'host', 'data-dir', 'advertise-host', 'max-connections'];
+
+export function addDoctorCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
+  const command = program
+    .command('doctor')
+    .description('Look at this machine: can an aggregator run here? Says what to do; exit code 1 when something fails')
+    .option('--config <file>', 'settings file, as for serve')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+It reads the same settings as "serve" would here: give it the same flags, variables and settings file.
+
+Examples:
+  $ media-aggregator doctor
+  $ media-aggregator doctor --rtmp-port 1936 --data-dir /var/lib/media-aggregator
+  $ media-aggregator doctor --json
+`,
+    );
+  const attributes = new Map([['config', 'config']]);
+  for (const row of settingRows.filter((each) => flagKeys.includes(each.key))) {
+    const option = command.createOption(`${row.flag} ${row.placeholder}`, row.description);
+    attributes.set(option.attributeName(), row.key);
+    command.addOption(option);
+  }
+  command.action(async (options: Record<string, string | undefined> & { json?: string }) => {
+    const flags = Object.fromEntries([...attributes].map(([attribute, key]) => [key, options[attribute]]));
+    const checks = await runChecks(flags, io);
+    io.out.write(options.json ? json({ ok: !checks.some(isFailed), checks }) : describeChecks(checks, io));
+    setExitCode(checks.some(isFailed) ? exitCodes.failed : exitCodes.ok);
+  });
+}
+
+const isFailed = (check: Check) => check.status === 'fail';
+
+async function runChecks(flags: Record<string, string | undefined>, io: CliIo): Promise<Check[]> {
+  const checks: Check[] = [checkNode()];
+  let loaded: LoadedSettings;
+  try {
+    loaded = loadSettings({ flags, env: io.env, cwd: io.cwd });
+  } catch (error) {
+    return [...checks, fail('settings', messageOf(error), 'Correct it; the other checks need the settings.')];
+  }
+  const { settings, sources } = loaded;
+  const given = Object.values(sources).filter((source) => source !== 'default').length;
+  checks.push(ok('settings', given === 0 ? 'the defaults' : `valid; ${given} differ from the defaults or repeat them`));
+  const dataDir = resolve(io.cwd, settings.dataDir);
+  checks.push(...(await checkPorts(settings, findRuntime(dataDir))));
+  checks.push(await checkAdvertisedHost(settings));
+  checks.push(...(await checkDisk(dataDir)), await checkState(dataDir));
+  checks.push(checkClock(dataDir), checkOpenFiles(settings), ...(await checkPrograms(io.env)));
+  return checks;
+}
+
+const styles: Readonly<Record<CheckStatus, 'green' | 'yellow' | 'red'>> = { ok: 'green', warn: 'yellow', fail: 'red' };
+
+function describeChecks(checks: readonly Check[], io: CliIo): string {
+  const paint = painter(io.out, io.env);
+  const width = Math.max(...checks.map((check) => check.name.length));
+  const lines = checks.map((check) => {
+    const status = paint(styles[check.status], check.status.padEnd(4));
+    const advice = check.advice === undefined ? '' : `\n${' '.repeat(width + 7)}${cleanText(check.advice)}`;
+    return `${status} ${check.name.padEnd(width)}  ${cleanText(check.message)}${advice}`;
+  });
+  return `${lines.join('\n')}\n`;
+}

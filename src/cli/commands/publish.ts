@@ -1,0 +1,139 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { CodedError } from '../../errors.js';
+import { parseRtmpUrl } from '../../wire/url.js';
+import { exitCodes } from '../exit-codes.js';
+import { formatBitrate, formatBytes, json } from '../format.js';
+import type { CliIo } from '../io.js';
+import { Publishing, type PublishProgress, type PublishResult } from '../publish/publish.js';
+
+interface PublishFlags {
+  readonly loop?: boolean;
+  readonly count: number;
+  readonly duration?: number;
+  readonly json?: boolean;
+}
+
+const connectTimeoutMs = 5_000;
+const maxCount = 10_000;
+
+export function addPublishCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
+  program
+    .command('publish <file> <url>')
+    .description('Publish an FLV file over RTMP at the speed of its timestamps, as a camera would')
+    .option('--loop', 'start again at the end; timestamps go on rising')
+    .option('--count <n>', 'publish so many copies at once; {i} in the URL becomes 1 to n', parseCount, 1)
+    .option('--duration <seconds>', 'stop after so many seconds', parseSeconds)
+    .option('--json', 'print what was sent as JSON')
+    .addHelpText(
+      'after',
+      `
+Exit code 1, with the reason, when the server refuses or closes. Ctrl-C ends it in order.
+
+Examples:
+  $ media-aggregator publish samples/clip.flv rtmp://localhost/gate-1/gate-1 --loop
+  $ media-aggregator publish samples/clip.flv 'rtmp://localhost/cam-{i}/cam-{i}' --count 20 --loop --duration 60
+`,
+    )
+    .action(async (file: string, url: string, flags: PublishFlags) => {
+      const urls = expandUrl(url, flags.count);
+      for (const each of urls) {
+        parseRtmpUrl(each);
+      }
+      setExitCode(await publish(file, urls, flags, io));
+    });
+}
+
+function expandUrl(url: string, count: number): string[] {
+  if (count > 1 && !url.includes('{i}')) {
+    throw new CodedError(
+      'USAGE',
+      `With --count ${count} each copy needs a stream of its own: put {i} where the number goes, ` +
+        "as in 'rtmp://localhost/cam-{i}/cam-{i}'.",
+    );
+  }
+  return Array.from({ length: count }, (_, index) => url.replaceAll('{i}', String(index + 1)));
+}
+
+async function publish(file: string, urls: string[], flags: PublishFlags, io: CliIo): Promise<number> {
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  const durationMs = flags.duration === undefined ? undefined : flags.duration * 1000;
+  const options = { file, urls, loop: flags.loop === true, durationMs, connectTimeoutMs, signal: stop.signal };
+  const publishing = new Publishing(options);
+  const stopProgress = showProgress(publishing, urls.length, io);
+  try {
+    const results = await publishing.run();
+    stopProgress();
+    report(results, publishing.progress, flags, io);
+    return results.every((result) => result.error === null) ? exitCodes.ok : exitCodes.failed;
+  } finally {
+    stopProgress();
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+}
+
+/** One line a second that is written over, on a terminal only. */
+function showProgress(publishing: Publishing, count: number, io: CliIo): () => void {
+  if (!io.err.isTTY) {
+    return () => {};
+  }
+  let before: PublishProgress = publishing.progress;
+  const timer = setInterval(() => {
+    const now = publishing.progress;
+    const rate = ((now.bytes - before.bytes) * 8000) / (now.elapsedMs - before.elapsedMs);
+    before = now;
+    const seconds = Math.round(now.elapsedMs / 1000);
+    const copies = count === 1 ? '' : `${now.connected}/${count} connected, `;
+    io.err.write(
+      `\r\u001b[K${seconds} s: ${copies}${formatBytes(now.bytes)}, ${now.messages} messages, ${formatBitrate(rate)}`,
+    );
+  }, 1000);
+  let shown = true;
+  return () => {
+    if (shown) {
+      shown = false;
+      clearInterval(timer);
+      io.err.write('\r\u001b[K');
+    }
+  };
+}
+
+function report(results: readonly PublishResult[], total: PublishProgress, flags: PublishFlags, io: CliIo): void {
+  const elapsedMs = Math.round(total.elapsedMs);
+  const bitrateBps = elapsedMs === 0 ? 0 : Math.round((total.bytes * 8000) / elapsedMs);
+  for (const { url, error } of results) {
+    if (error !== null) {
+      io.err.write(`error: ${error.code}: ${url}: ${error.message}\n`);
+    }
+  }
+  const { bytes, messages } = total;
+  if (flags.json) {
+    io.out.write(json({ bytes, messages, elapsedMs, bitrateBps, streams: results }));
+  } else {
+    const copies = results.length === 1 ? '' : ` on ${results.length} streams`;
+    const seconds = (elapsedMs / 1000).toFixed(1);
+    io.out.write(
+      `Sent ${formatBytes(bytes)}, ${messages} messages${copies} in ${seconds} s (${formatBitrate(bitrateBps)}).\n`,
+    );
+  }
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d{1,6}$/.test(text) || count < 1 || count > maxCount) {
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${maxCount}.`);
+  }
+  return count;
+}
+
+function parseSeconds(text: string): number {
+  const match = /^(\d{1,9}(?:\.\d{1,3})?)s?$/.exec(text);
+  const seconds = Number(match?.[1]);
+  if (match === null || seconds <= 0) {
+    throw new InvalidArgumentError('It must be a number of seconds above 0, like 30 or 2.5.');
+  }
+  return seconds;
+}

@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import type { FindOptions } from '../find-api.js';
+
+export interface ClientOptions extends FindOptions {
+  readonly json?: boolean;
+}
+
+/** The options of every command that talks to a running aggregator. */
+export function withClientOptions(command: Command): Command {
+  return command
+    .option('--api <url>', 'API of the aggregator (or MEDIA_AGGREGATOR_API); without it, the one that runs here')
+    .option('--data-dir <folder>', 'data folder of an aggregator that runs on this machine')
+    .option('--json', 'print JSON');
+}

@@ -1,0 +1,95 @@
+import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { codeOf, messageOf } from '../../errors.js';
+import { readVersion } from '../../state/file/disk.js';
+import { decodeState } from '../../state/file/format.js';
+import { emptyState } from '../../state/model.js';
+import { formatBytes } from '../format.js';
+import { type Check, fail, ok, warn } from './check.js';
+
+const freeWarnBytes = 1 << 30;
+const freeFailBytes = 50 << 20;
+/** A change is acknowledged after two syncs; slower ones are felt by whoever registers cameras. */
+const syncWarnMs = 50;
+const syncTries = 5;
+
+/** Whether state can be kept in the data folder, and how fast. Leaves nothing behind. */
+export async function checkDisk(dataDir: string): Promise<Check[]> {
+  // `serve` makes the folder; what it will lie in must be there and writable.
+  const folder = await nearestFolder(resolve(dataDir));
+  return [await checkFree(folder), await checkWrite(folder, dataDir)];
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined || dirname(path) === path ? path : nearestFolder(dirname(path));
+}
+
+async function checkFree(folder: string): Promise<Check> {
+  const name = 'free space';
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    const free = bavail * bsize;
+    const message = `${formatBytes(free)} at ${folder}`;
+    if (free >= freeWarnBytes) {
+      return ok(name, message);
+    }
+    const advice = 'Make room, or move the data folder with --data-dir; without space no change can be acknowledged.';
+    return free < freeFailBytes ? fail(name, message, advice) : warn(name, message, advice);
+  } catch (error) {
+    return warn(name, `cannot be found out: ${messageOf(error)}`, 'Look with "df".');
+  }
+}
+
+async function checkWrite(folder: string, dataDir: string): Promise<Check> {
+  const name = 'data folder';
+  let temporary: string | undefined;
+  try {
+    temporary = await mkdtemp(join(folder, '.doctor-'));
+    const timesMs: number[] = [];
+    for (let index = 0; index < syncTries; index++) {
+      timesMs.push(await timeSyncMs(join(temporary, `${index}`)));
+    }
+    const medianMs = timesMs.sort((a, b) => a - b)[Math.floor(syncTries / 2)]!;
+    const message = `${dataDir} is writable; writing 4 KB and syncing takes ${medianMs.toFixed(1)} ms`;
+    return medianMs <= syncWarnMs
+      ? ok(name, message)
+      : warn(name, message, 'Every change waits for this; move the data folder to a faster disk with --data-dir.');
+  } catch (error) {
+    const advice = 'Make it writable for this user, or use another folder with --data-dir.';
+    return fail(name, `${dataDir} cannot be written: ${messageOf(error)}`, advice);
+  } finally {
+    if (temporary !== undefined) {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  }
+}
+
+async function timeSyncMs(path: string): Promise<number> {
+  const startedAtMs = performance.now();
+  const file = await open(path, 'wx');
+  try {
+    await file.writeFile(Buffer.alloc(4096));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return performance.now() - startedAtMs;
+}
+
+/** Whether `serve` would take the state file. */
+export async function checkState(dataDir: string): Promise<Check> {
+  const name = 'state file';
+  const path = join(dataDir, 'state.json');
+  try {
+    const version = await readVersion(path);
+    if (version === undefined) {
+      return ok(name, `${path} is not there yet; "serve" makes it`);
+    }
+    const state = decodeState(version.text, emptyState, version.modifiedAt);
+    return ok(name, `${path} is valid: ${state.cameras.size} cameras, ${state.engines.size} engines`);
+  } catch (error) {
+    const advice = `Correct the file, or move it away to start with none; ${codeOf(error)} is explained in docs/errors.md.`;
+    return fail(name, `${path} cannot be used: ${messageOf(error)}`, advice);
+  }
+}

@@ -1,0 +1,92 @@
+import { lookup } from 'node:dns/promises';
+import { createServer, isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { Settings } from '../../config.js';
+import { advertisedHost } from '../../control/advertise.js';
+import { findPortHolder } from '../port-holder.js';
+import type { Runtime } from '../runtime-file.js';
+import { type Check, fail, ok, warn } from './check.js';
+
+const lookupTimeoutMs = 5_000;
+
+/** Whether both ports can be listened on, or are by the aggregator that runs on this data folder. */
+export async function checkPorts(settings: Settings, runtime: Runtime | undefined): Promise<Check[]> {
+  return [
+    await checkPort('RTMP port', settings.host, settings.rtmpPort, '--rtmp-port', runtime?.rtmpPort, runtime?.pid),
+    await checkPort('API port', settings.host, settings.apiPort, '--api-port', runtime?.apiPort, runtime?.pid),
+  ];
+}
+
+async function checkPort(
+  name: string,
+  host: string,
+  port: number,
+  flag: string,
+  ownPort: number | undefined,
+  ownPid: number | undefined,
+): Promise<Check> {
+  if (port === 0) {
+    return ok(
+      name,
+      ownPort === undefined ? 'any free port is taken' : `${ownPort}, held by our aggregator (pid ${ownPid})`,
+    );
+  }
+  const code = await tryListen(host, port);
+  switch (code) {
+    case undefined:
+      return ok(name, `${port} is free`);
+    case 'EADDRINUSE': {
+      if (port === ownPort) {
+        return ok(name, `${port} is held by our aggregator (pid ${ownPid})`);
+      }
+      const holder = findPortHolder(port) ?? 'another program';
+      return fail(name, `${port} is taken by ${holder}`, `Stop it, or use another port with ${flag}.`);
+    }
+    case 'EACCES':
+      return fail(name, `this user may not listen on ${port}`, `Use a port of 1024 and above with ${flag}.`);
+    case 'EADDRNOTAVAIL':
+      return fail(name, `${host} is no address of this machine`, 'Give one of its addresses with --host, or 0.0.0.0.');
+    default:
+      return fail(name, `${port} cannot be listened on: ${code}`, `Try another port with ${flag}.`);
+  }
+}
+
+/** The error's code, or undefined when it works. */
+function tryListen(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+/** Whether cameras can be expected to reach the address that they are told. */
+export async function checkAdvertisedHost(settings: Settings): Promise<Check> {
+  const name = 'advertised address';
+  const host = advertisedHost({ advertiseHost: settings.advertiseHost, listenHost: settings.host });
+  const chosen = settings.advertiseHost === undefined ? ' (found; --advertise-host says another)' : '';
+  const addresses = isIP(host) === 0 ? await resolveHost(host) : [host];
+  if (addresses.length === 0) {
+    return fail(name, `${host} does not resolve`, 'Cameras cannot find it: correct --advertise-host, or the DNS.');
+  }
+  if (addresses.every((address) => /^(127\.|::1$)/.test(address))) {
+    const advice = 'Give the address that cameras reach with --advertise-host; for a try on one machine it is right.';
+    return warn(name, `${host} is this machine only${chosen}`, advice);
+  }
+  const own = Object.values(networkInterfaces()).flatMap((entries) => entries?.map((entry) => entry.address) ?? []);
+  const where = addresses.some((address) => own.includes(address))
+    ? 'an address of this machine'
+    : `${addresses.join(', ')}, not of this machine: NAT or a load balancer must lead here`;
+  return ok(name, `${host}${chosen} is ${where}`);
+}
+
+async function resolveHost(host: string): Promise<string[]> {
+  const none = new Promise<string[]>((resolve) => {
+    setTimeout(() => resolve([]), lookupTimeoutMs).unref();
+  });
+  const found = lookup(host, { all: true }).then(
+    (entries) => entries.map((entry) => entry.address),
+    () => [],
+  );
+  return Promise.race([found, none]);
+}

@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Settings } from '../../config.js';
+import { type Check, fail, ok, warn } from './check.js';
+
+const oldestNode = 20;
+
+export function checkNode(version: string = process.versions.node): Check {
+  const major = Number(version.split('.')[0]);
+  return major >= oldestNode
+    ? ok('Node.js', version)
+    : fail('Node.js', `${version} is too old`, `Install Node.js ${oldestNode} or later from https://nodejs.org.`);
+}
+
+const clockSlackMs = 60_000;
+
+/** A clock that is wrong makes wrong times in answers and logs; a clock behind its own files went backwards. */
+export function checkClock(dataDir: string, nowMs: number = Date.now()): Check {
+  const name = 'clock';
+  const known = [new URL('../../../package.json', import.meta.url), join(dataDir, 'state.json')];
+  const newestMs = Math.max(...known.map((file) => (existsSync(file) ? statSync(file).mtimeMs : 0)));
+  const now = new Date(nowMs).toISOString();
+  const behindMs = newestMs - nowMs;
+  return behindMs > clockSlackMs
+    ? fail(
+        name,
+        `${now} is ${Math.round(behindMs / 1000)} s before files that are there`,
+        'Set the clock, best by NTP.',
+      )
+    : ok(name, now);
+}
+
+/** Programs that help, but that the aggregator does without. */
+export async function checkPrograms(env: Readonly<Record<string, string | undefined>>): Promise<Check[]> {
+  // nginx lies in /usr/sbin on Debian, which is not in the PATH of ordinary users.
+  const path = `${env.PATH ?? ''}:/usr/sbin:/usr/local/sbin`;
+  const [ffmpeg, nginx] = await Promise.all([
+    programVersion('ffmpeg', ['-version'], /ffmpeg version (\S+)/, { ...env, PATH: path }),
+    programVersion('nginx', ['-v'], /nginx\/(\S+)/, { ...env, PATH: path }),
+  ]);
+  return [
+    programCheck('ffmpeg', ffmpeg, 'to try cameras and look at targets, and for the tests'),
+    programCheck('nginx', nginx, 'with its RTMP module as a target in the tests'),
+  ];
+}
+
+function programCheck(name: string, version: string | undefined, purpose: string): Check {
+  return ok(name, version === undefined ? `not installed; only needed ${purpose}` : `${version}; used ${purpose}`);
+}
+
+function programVersion(
+  program: string,
+  args: readonly string[],
+  pattern: RegExp,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(program, [...args], { env, timeout: 10_000 }, (error, stdout, stderr) => {
+      const found = pattern.exec(stdout + stderr)?.[1];
+      resolve(error !== null && found === undefined ? undefined : (found ?? 'unknown version'));
+    });
+  });
+}
+
+/** Files, log, API clients and the runtime's own. */
+const otherDescriptors = 256;
+
+/** Each connection, and each push, is an open file to the system. Node raises the soft limit to the hard one. */
+export function checkOpenFiles(settings: Settings, limits: string = readLimits()): Check {
+  const name = 'open files';
+  const text = /^Max open files\s+(\S+)/m.exec(limits)?.[1];
+  if (text === undefined) {
+    return ok(name, 'this system does not tell its limit');
+  }
+  const needed = settings.media.maxConnections + otherDescriptors;
+  if (text === 'unlimited' || Number(text) >= needed) {
+    return ok(
+      name,
+      `limit ${text}, enough for ${settings.media.maxConnections} connections and ${otherDescriptors} other files`,
+    );
+  }
+  const advice = `Raise it ("ulimit -n ${needed * 2}", LimitNOFILE= in systemd), or lower --max-connections. Pushes count too.`;
+  return warn(
+    name,
+    `limit ${text}, less than the ${needed} that ${settings.media.maxConnections} connections need`,
+    advice,
+  );
+}
+
+function readLimits(): string {
+  try {
+    return readFileSync('/proc/self/limits', 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,45 @@
+import { Command } from 'commander';
+import { addCameraCommands } from './commands/camera.js';
+import { addDoctorCommand } from './commands/doctor.js';
+import { addEngineCommands } from './commands/engine.js';
+import { addPublishCommand } from './commands/publish.js';
+import { addPushCommands } from './commands/push.js';
+import { addServeCommand } from './commands/serve.js';
+import { addStatusCommand } from './commands/status.js';
+import type { CliIo } from './io.js';
+import { version } from './version.js';
+
+/** All commands. Nothing exits the process: errors are thrown, and other exit codes than 0 are handed to `setExitCode`. */
+export function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
+  const program = new Command('media-aggregator')
+    .description('Receives live video from cameras over RTMP and redirects each, while live, to any number of targets.')
+    .version(version, '-v, --version', 'print the version')
+    .configureOutput({
+      writeOut: (text) => io.out.write(text),
+      writeErr: (text) => io.err.write(text),
+      // Thrown as well, and reported there in the form of all errors.
+      outputError: () => {},
+    })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 done, 1 failed, 2 the command line or the settings are wrong, 3 no running aggregator was reached.
+
+Examples:
+  $ media-aggregator serve
+  $ media-aggregator camera add gate-1
+  $ media-aggregator push add gate-1 rtmp://10.0.0.7/live/gate-1
+  $ media-aggregator publish samples/clip.flv rtmp://localhost/gate-1/gate-1 --loop
+  $ media-aggregator status
+`,
+    );
+  addServeCommand(program, io, setExitCode);
+  addCameraCommands(program, io);
+  addPushCommands(program, io);
+  addEngineCommands(program, io);
+  addStatusCommand(program, io, setExitCode);
+  addPublishCommand(program, io, setExitCode);
+  addDoctorCommand(program, io, setExitCode);
+  return program;
+}

@@ -1,0 +1,42 @@
+import { CommanderError } from 'commander';
+import { CodedError, codeOf, messageOf } from '../errors.js';
+import { cleanText } from '../log-pino.js';
+import { ApiError } from './client.js';
+import { exitCodeOf, exitCodes } from './exit-codes.js';
+import { type CliIo, painter, processIo } from './io.js';
+import { buildProgram } from './program.js';
+
+/**
+ * Runs one command line.
+ * @param args what stands after the program's name
+ * @returns the exit code
+ */
+export async function run(args: readonly string[], io: CliIo = processIo()): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  const program = buildProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return reportError(error, io);
+  }
+}
+
+function reportError(error: unknown, io: CliIo): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0 || error.code === 'commander.help') {
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    }
+    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    return reportError(
+      new CodedError('USAGE', `${message}${/[.)]$/.test(message) ? '' : '.'} Add --help for help.`),
+      io,
+    );
+  }
+  const code = error instanceof ApiError ? error.apiCode : codeOf(error);
+  const paint = painter(io.err, io.env);
+  io.err.write(`${paint('red', 'error')}: ${cleanText(code)}: ${cleanText(messageOf(error))}\n`);
+  return exitCodeOf(error);
+}

@@ -1,0 +1,67 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a running aggregator tells the other commands, in `DATA_DIR/runtime.json`. */
+export interface Runtime {
+  readonly pid: number;
+  readonly rtmpPort: number;
+  readonly apiPort: number;
+  /** What it listens on: `0.0.0.0` is every address. */
+  readonly host: string;
+  readonly version: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+}
+
+function runtimePath(dataDir: string): string {
+  return join(dataDir, 'runtime.json');
+}
+
+/** Whoever reads it sees a whole file or none. It need not outlive a power cut, so nothing is synced. */
+export function writeRuntime(dataDir: string, runtime: Runtime): void {
+  mkdirSync(dataDir, { recursive: true });
+  const temporary = `${runtimePath(dataDir)}.${runtime.pid}.tmp`;
+  writeFileSync(temporary, `${JSON.stringify(runtime, null, 2)}\n`);
+  renameSync(temporary, runtimePath(dataDir));
+}
+
+/** Removes the file of this process; that of another one stays. */
+export function removeRuntime(dataDir: string, pid: number): void {
+  if (readRuntime(dataDir)?.pid === pid) {
+    rmSync(runtimePath(dataDir), { force: true });
+  }
+}
+
+/** The aggregator that runs on this folder; undefined when none does, or the file is of one that was killed. */
+export function findRuntime(dataDir: string): Runtime | undefined {
+  const runtime = readRuntime(dataDir);
+  return runtime !== undefined && isAlive(runtime.pid) ? runtime : undefined;
+}
+
+function readRuntime(dataDir: string): Runtime | undefined {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(runtimePath(dataDir), 'utf8'));
+  } catch {
+    return undefined;
+  }
+  return isRuntime(content) ? content : undefined;
+}
+
+function isRuntime(value: unknown): value is Runtime {
+  if (typeof value !== 'object' || value === null || !('pid' in value && 'rtmpPort' in value && 'apiPort' in value)) {
+    return false;
+  }
+  const numbers = [value.pid, value.rtmpPort, value.apiPort];
+  return numbers.every((each) => Number.isInteger(each)) && 'host' in value && typeof value.host === 'string';
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it is there, and somebody else's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

@@ -1,0 +1,111 @@
+import { startApi } from '../api/server.js';
+import { NativeBackend } from '../backend/native/native-backend.js';
+import type { SettingSources, Settings } from '../config.js';
+import { Control } from '../control/control.js';
+import { CodedError, messageOf } from '../errors.js';
+import type { Logger } from '../log.js';
+import { openFileStore } from '../state/file/file-store.js';
+import { findPortHolder } from './port-holder.js';
+import { removeRuntime, writeRuntime } from './runtime-file.js';
+
+export interface ServeOptions {
+  readonly settings: Settings;
+  readonly sources: SettingSources;
+  readonly log: Logger;
+  readonly version: string;
+}
+
+/** An aggregator that takes cameras and answers its API. */
+export interface RunningAggregator {
+  readonly rtmpPort: number;
+  readonly apiPort: number;
+  /** Ends it in order: no more requests, publishers and targets told, state on disk. Never rejects; runs once. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts the parts together. What was opened before a failure is closed again.
+ * @throws CodedError ADDRESS_IN_USE, STATE_LOCKED, STATE_UNREADABLE, STATE_INVALID
+ */
+export async function startAggregator(options: ServeOptions): Promise<RunningAggregator> {
+  const { settings, log, version } = options;
+  const closers: Closer[] = [];
+  try {
+    const store = await openFileStore({ dataDir: settings.dataDir, log: log.child({ part: 'state' }) });
+    closers.unshift({ part: 'state', close: () => store.close() });
+
+    const { host, rtmpPort, media } = settings;
+    const backend = new NativeBackend({ settings: { host, rtmpPort, media }, log: log.child({ part: 'media' }) });
+    const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
+    closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
+
+    // What control and API say of themselves is where it really listens, also when the port was 0.
+    const actual: Settings = { ...settings, rtmpPort: rtmp.port };
+    const control = new Control({ store, backend, settings: actual, log: log.child({ part: 'control' }) });
+    await control.start();
+
+    const api = await listening(settings.apiPort, '--api-port', () =>
+      startApi({ control, settings: actual, log: log.child({ part: 'api' }), version }),
+    );
+    closers.unshift({ part: 'api', close: () => api.close() });
+
+    const startedAt = new Date().toISOString();
+    writeRuntime(settings.dataDir, {
+      pid: process.pid,
+      rtmpPort: rtmp.port,
+      apiPort: api.port,
+      host,
+      version,
+      startedAt,
+    });
+    closers.unshift({ part: 'runtime', close: async () => removeRuntime(settings.dataDir, process.pid) });
+
+    let stopped: Promise<void> | undefined;
+    const stop = () => {
+      stopped ??= closeAll(closers, log);
+      return stopped;
+    };
+    return { rtmpPort: rtmp.port, apiPort: api.port, stop };
+  } catch (error) {
+    await closeAll(closers, log);
+    throw error;
+  }
+}
+
+interface Closer {
+  readonly part: string;
+  close(): Promise<void>;
+}
+
+async function closeAll(closers: readonly Closer[], log: Logger): Promise<void> {
+  for (const { part, close } of closers) {
+    try {
+      await close();
+    } catch (error) {
+      log.error('could not be closed', { part, error });
+    }
+  }
+}
+
+/** Says of a taken port which one it is, who has it and what to do. */
+async function listening<T>(port: number, flag: string, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EADDRINUSE' || code === 'ADDRESS_IN_USE') {
+      const holder = findPortHolder(port);
+      const message =
+        `Port ${port} is taken${holder === undefined ? ' by another program' : ` by ${holder}`}; ` +
+        `stop it, or use another port with ${flag} (0: any free one).`;
+      throw new CodedError('ADDRESS_IN_USE', message, { cause: error, field: flag });
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+      const reason =
+        code === 'EACCES' ? 'this user may not listen on it' : 'the address of --host is none of this machine';
+      const message = `Port ${port} cannot be used: ${reason} (${messageOf(error)}).`;
+      throw new CodedError('CONFIG_INVALID_VALUE', message, { cause: error, field: flag });
+    }
+    throw error;
+  }
+}
