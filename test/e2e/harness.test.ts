@@ -1,4 +1,4 @@
-import { describe } from 'vitest';
+import { describe, expect } from 'vitest';
 import { decodeCleanly, makeClip, probe, publish } from '../support/ffmpeg.js';
 import { firstVideoFrame, isKeyFrame, settled } from '../support/flv-file.js';
 import { startNginxRtmp } from '../support/nginx-rtmp.js';
@@ -16,7 +16,6 @@ describe('the harness', () => {
     ['audio only', { seconds: 3, video: 'none' }],
     ['video only', { seconds: 3, audio: false }],
   ] as const)('sees ffmpeg to nginx-rtmp as unbroken: %s', async ([, options], context) => {
-    const { expect } = context;
     const scope = testScope(context);
     const nginx = await startNginxRtmp(scope);
     const clip = await makeClip(options);
@@ -36,7 +35,6 @@ describe('the harness', () => {
   });
 
   test.concurrent('has a target that can be killed and come back on its port', async (context) => {
-    const { expect } = context;
     const scope = testScope(context);
     const nginx = await startNginxRtmp(scope);
     const clip = await makeClip({ seconds: 3 });

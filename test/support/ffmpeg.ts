@@ -72,11 +72,21 @@ export function publish(scope: Scope, clip: string, url: string, options: Publis
 }
 
 /** ffmpeg as a player: writes what it gets, packet by packet, as framemd5 (see `parseFrameMd5`) to `file`. */
-export function playToFrameMd5(scope: Scope, url: string, file: string): RunningProcess {
+export function playToFrameMd5(
+  scope: Scope,
+  url: string,
+  file: string,
+  inputOptions: readonly string[] = [],
+): RunningProcess {
   const output = ['-map', '0', '-c', 'copy', '-copyts', '-flush_packets', '1', '-f', 'framemd5', file];
-  return startProcess(scope, 'ffmpeg', ['-nostdin', '-v', 'warning', '-copyts', '-i', url, ...output], {
-    name: 'ffmpeg (player)',
-  });
+  return startProcess(
+    scope,
+    'ffmpeg',
+    ['-nostdin', '-v', 'warning', '-copyts', ...inputOptions, '-i', url, ...output],
+    {
+      name: 'ffmpeg (player)',
+    },
+  );
 }
 
 /** Decodes all of it. @throws Error with what ffmpeg complained about. */

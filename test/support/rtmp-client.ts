@@ -67,16 +67,25 @@ export class RtmpClient {
 
   /** Handshake, connect, createStream, publish; resolves when the publishing was accepted. */
   async publish(app: string, name: string): Promise<void> {
-    await this.handshake();
-    this.command(0, 'connect', 1, { app, flashVer: 'test', tcUrl: `rtmp://127.0.0.1/${app}` });
-    await waitFor(() => this.commands().some(([command, id]) => command === '_result' && id === 1), {
-      what: 'connect',
-    });
-    this.command(0, 'createStream', 2, null);
-    await waitFor(() => this.commands().some(([command, id]) => command === '_result' && id === 2), {
-      what: 'createStream',
-    });
+    await this.#open(app);
     this.command(1, 'publish', 3, null, name, 'live');
     await waitFor(() => this.statusCodes().includes('NetStream.Publish.Start'), { what: 'publish' });
+  }
+
+  /** Handshake, connect, createStream, play; resolves when the playing has begun. */
+  async play(app: string, name: string): Promise<void> {
+    await this.#open(app);
+    this.command(1, 'play', 3, null, name);
+    await waitFor(() => this.statusCodes().includes('NetStream.Play.Start'), { what: 'play' });
+  }
+
+  async #open(app: string): Promise<void> {
+    const answered = (id: number): boolean =>
+      this.commands().some(([command, transaction]) => command === '_result' && transaction === id);
+    await this.handshake();
+    this.command(0, 'connect', 1, { app, flashVer: 'test', tcUrl: `rtmp://127.0.0.1/${app}` });
+    await waitFor(() => answered(1), { what: 'connect', intervalMs: 5 });
+    this.command(0, 'createStream', 2, null);
+    await waitFor(() => answered(2), { what: 'createStream', intervalMs: 5 });
   }
 }
