@@ -26,16 +26,19 @@ export class Slab {
   readonly base: number;
   readonly startedMs: number;
   end = 0;
+  /** Audio and video messages in the log up to `end`. */
+  frames: number;
   next: Slab | null = null;
   /** Pairs of an offset and the time when the byte there was appended. */
   readonly #stamps: number[] = [];
   #view: Buffer | null = null;
   #viewFrom = -1;
 
-  constructor(bytes: number, base: number, nowMs: number) {
+  constructor(bytes: number, base: number, frames: number, nowMs: number) {
     // Not from Node's shared pool: a slab must not keep 8 KB of others alive, nor they the slab.
     this.data = Buffer.allocUnsafeSlow(bytes);
     this.base = base;
+    this.frames = frames;
     this.startedMs = nowMs;
   }
 
@@ -67,6 +70,8 @@ export interface Mark {
   readonly slab: Slab;
   readonly offset: number;
   readonly position: number;
+  /** Audio and video messages before it. */
+  readonly frames: number;
   /** What a decoder must get before the key frame, encoded in the log's format. */
   readonly headers: Buffer;
   /** The log position behind the last header that was appended before the mark. */
@@ -90,7 +95,7 @@ export class MediaLog {
 
   constructor(format: LogFormat, nowMs: number) {
     this.format = format;
-    this.#head = new Slab(minSlabBytes, 0, nowMs);
+    this.#head = new Slab(minSlabBytes, 0, 0, nowMs);
   }
 
   /** The slab that is being filled. */
@@ -119,6 +124,7 @@ export class MediaLog {
     const slab = this.#room(encodedLength(payload.length, timestampMs, csid, this.format.chunkBytes), nowMs);
     slab.stamp(nowMs);
     const { chunkBytes, streamId } = this.format;
+    if (csid !== ChunkStreamId.Data) slab.frames++;
     slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, streamId, payload, chunkBytes);
   }
 
@@ -134,6 +140,7 @@ export class MediaLog {
       slab,
       offset: slab.end,
       position: this.position,
+      frames: slab.frames,
       headers,
       headersPosition: this.#headersPosition,
     };
@@ -150,7 +157,7 @@ export class MediaLog {
     const elapsedMs = Math.max(1, nowMs - old.startedMs);
     const wanted = Math.round((old.end * slabMs) / elapsedMs);
     const size = Math.max(bytes, Math.min(maxSlabBytes, Math.max(minSlabBytes, wanted)));
-    const slab = new Slab(size, old.base + old.end, nowMs);
+    const slab = new Slab(size, old.base + old.end, old.frames, nowMs);
     old.next = slab;
     this.#head = slab;
     return slab;

@@ -1,5 +1,3 @@
-import { encodedLength } from '../wire/chunk-writer.js';
-import { MessageType } from '../wire/message.js';
 import type { LogFormat, Mark, MediaLog, Slab } from './media-log.js';
 
 /** Where an outlet's bytes go: a socket. */
@@ -46,6 +44,8 @@ export class Outlet {
   #offset = 0;
   /** The log position up to which bytes were written or left out; a key frame before it is not good enough. */
   #position = 0;
+  /** Audio and video messages of the log that were written or left out. */
+  #frames = 0;
   #fresh = true;
   #resumedMs = 0;
   #blocked = false;
@@ -65,12 +65,14 @@ export class Outlet {
     this.#source = source;
     this.#slab = null;
     this.#position = 0;
+    this.#frames = 0;
     this.#fresh = true;
     this.flush(nowMs);
   }
 
   /** Lets go of the stream; what the sink holds still goes out. */
   finish(): void {
+    this.#droppedFrames = this.droppedFrames;
     this.#source = null;
     this.#slab = null;
   }
@@ -81,7 +83,9 @@ export class Outlet {
 
   /** Audio and video messages left out, ever. */
   get droppedFrames(): number {
-    return this.#droppedFrames;
+    const log = this.#source?.log;
+    const leavesOut = log !== undefined && this.#slab === null && !this.#fresh;
+    return this.#droppedFrames + (leavesOut ? log.head.frames - this.#frames : 0);
   }
 
   /** How often it fell behind its budget. */
@@ -142,6 +146,7 @@ export class Outlet {
         const view = slab.viewFrom(this.#offset);
         this.#offset = slab.end;
         this.#position = slab.base + slab.end;
+        this.#frames = slab.frames;
         if (!this.#write(view, nowMs)) return;
       } else if (slab.next !== null) {
         slab = slab.next;
@@ -161,20 +166,22 @@ export class Outlet {
       mark.position >= this.#position &&
       log.position - mark.position <= this.#limits.queueMaxBytes
     ) {
-      return this.#startAt(mark.slab, mark.offset, this.#headersFor(mark), nowMs);
+      return this.#startAt(mark.slab, mark.offset, mark.frames, this.#headersFor(mark), nowMs);
     }
     // Audio alone, or nothing yet: every place is a good one.
     if (mark === null && !source.hasVideo) {
       const headers = this.#fresh || log.headersPosition > this.#position ? source.headersNow() : null;
-      return this.#startAt(log.head, log.head.end, headers, nowMs);
+      return this.#startAt(log.head, log.head.end, log.head.frames, headers, nowMs);
     }
     return false;
   }
 
-  #startAt(slab: Slab, offset: number, headers: Buffer | null, nowMs: number): boolean {
+  #startAt(slab: Slab, offset: number, frames: number, headers: Buffer | null, nowMs: number): boolean {
     this.#slab = slab;
     this.#offset = offset;
     this.#position = slab.base + offset;
+    if (!this.#fresh) this.#droppedFrames += frames - this.#frames;
+    this.#frames = frames;
     this.#fresh = false;
     this.#resumedMs = nowMs;
     return headers === null || headers.length === 0 || this.#write(headers, nowMs);
@@ -196,13 +203,12 @@ export class Outlet {
 
   /** Leaves out everything up to the newest key frame, or up to the next one where that is behind already. */
   #leaveOut(log: MediaLog): void {
-    const mark = log.mark;
-    const until = mark !== null && mark.position > this.#position ? mark.position : log.position;
-    this.#droppedFrames += countFrames(this.#slab, this.#offset, until, this.format.chunkBytes);
+    const { mark } = log;
     this.#drops++;
-    // `#position` stays where writing stopped, so that headers in between are noticed; see `#headersFor`.
-    if (until === log.position) this.#position = Math.max(this.#position, mark === null ? 0 : mark.position + 1);
     this.#slab = null;
+    // A key frame ahead will do. Otherwise only one that is newer than the newest; and `#position` stays where writing
+    // stopped as nearly as that allows, so that headers in between are noticed (see `#headersFor`).
+    if (mark !== null && mark.position <= this.#position) this.#position = Math.max(this.#position, mark.position + 1);
   }
 
   #write(data: Buffer, nowMs: number): boolean {
@@ -212,21 +218,4 @@ export class Outlet {
     this.#blockedSinceMs = nowMs;
     return false;
   }
-}
-
-/** Audio and video messages between a place in the log and a position, by walking their format 0 headers. */
-function countFrames(from: Slab | null, fromOffset: number, until: number, chunkBytes: number): number {
-  let frames = 0;
-  let offset = fromOffset;
-  for (let slab = from; slab !== null && slab.base < until; slab = slab.next, offset = 0) {
-    while (offset < slab.end && slab.base + offset < until) {
-      const csid = (slab.data[offset] ?? 0) & 0x3f;
-      const short = slab.data.readUIntBE(offset + 1, 3);
-      const bytes = slab.data.readUIntBE(offset + 4, 3);
-      const type = slab.data[offset + 7];
-      if (type === MessageType.Audio || type === MessageType.Video) frames++;
-      offset += encodedLength(bytes, short, csid, chunkBytes);
-    }
-  }
-  return frames;
 }

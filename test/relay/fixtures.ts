@@ -1,0 +1,80 @@
+import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
+import { LiveStream } from '../../src/relay/live-stream.js';
+import type { LogFormat } from '../../src/relay/media-log.js';
+import { Outlet, type OutletLimits, type OutletSink } from '../../src/relay/outlet.js';
+import { encodeAmf0 } from '../../src/wire/amf0.js';
+import { ChunkReader } from '../../src/wire/chunk-reader.js';
+import { MessageType, type RtmpMessage } from '../../src/wire/message.js';
+
+export const targetFormat: LogFormat = { chunkBytes: 4096, streamId: 1, publishing: true };
+export const viewerFormat: LogFormat = { chunkBytes: 4096, streamId: 1, publishing: false };
+
+/** A sink whose owner decides when it is full, and that reads back what was written. */
+export class TestSink implements OutletSink {
+  readonly messages: RtmpMessage[] = [];
+  full = false;
+  pendingBytes = 0;
+  writes = 0;
+  readonly #reader: ChunkReader;
+
+  constructor(chunkBytes: number) {
+    this.#reader = new ChunkReader(
+      (type, timestampMs, streamId, payload) => {
+        if (type !== MessageType.SetChunkSize) {
+          this.messages.push({ type, timestampMs, streamId, payload: Buffer.from(payload) });
+        }
+      },
+      { maxMessageBytes: 1 << 24, maxChunkStreams: 8, maxPartialBytes: 1 << 24 },
+    );
+    const announce = Buffer.from([2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    announce.writeUInt32BE(chunkBytes, 12);
+    this.#reader.feed(announce);
+  }
+
+  write(data: Buffer): boolean {
+    this.writes++;
+    this.#reader.feed(data);
+    if (this.full) this.pendingBytes += data.length;
+    return !this.full;
+  }
+}
+
+export const roomyLimits: OutletLimits = { queueMaxBytes: 8e6, queueMaxAgeMs: 5000 };
+
+export function makeStream(gopMaxBytes = 1e6, format = targetFormat): LiveStream {
+  return new LiveStream({ format, gopMaxBytes, scheduler: new FlushScheduler() }, 0);
+}
+
+export function makeOutlet(format = targetFormat, limits = roomyLimits): { outlet: Outlet; sink: TestSink } {
+  const sink = new TestSink(format.chunkBytes);
+  return { sink, outlet: new Outlet({ sink, format, limits }) };
+}
+
+/** AVC sequence header; `version` tells several apart. */
+export function videoHeader(version = 1): Buffer {
+  return Buffer.from([0x17, 0, 0, 0, 0, version, 0x64, 0, 0x1f]);
+}
+
+export function audioHeader(): Buffer {
+  return Buffer.from([0xaf, 0, 0x12, 0x10]);
+}
+
+/** An AVC frame that carries its own number. */
+export function frame(number: number, key: boolean, bytes = 64): Buffer {
+  const payload = Buffer.alloc(Math.max(bytes, 9), number & 0xff);
+  payload[0] = key ? 0x17 : 0x27;
+  payload[1] = 1;
+  payload.writeUInt32BE(number, 5);
+  return payload;
+}
+
+export function audioFrame(number: number): Buffer {
+  const payload = Buffer.alloc(16, number & 0xff);
+  payload[0] = 0xaf;
+  payload[1] = 1;
+  return payload;
+}
+
+export function metadata(width: number): Buffer {
+  return encodeAmf0('@setDataFrame', 'onMetaData', { width });
+}
