@@ -36,16 +36,13 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     const { host, rtmpPort, media } = settings;
     const backend = new NativeBackend({ settings: { host, rtmpPort, media }, log: log.child({ part: 'media' }) });
-    const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
-    closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
-
-    // What control and API say of themselves is where it really listens, also when the port was 0.
-    const actual: Settings = { ...settings, rtmpPort: rtmp.port };
-    const control = new Control({ store, backend, settings: actual, log: log.child({ part: 'control' }) });
-    await control.start();
+    const control = new Control({ store, backend, settings, log: log.child({ part: 'control' }) });
+    await listening(rtmpPort, '--rtmp-port', () => control.start());
+    closers.unshift({ part: 'media', close: () => control.stop() });
+    const rtmp = control.rtmpAddress;
 
     const api = await listening(settings.apiPort, '--api-port', () =>
-      startApi({ control, settings: actual, log: log.child({ part: 'api' }), version }),
+      startApi({ control, settings, log: log.child({ part: 'api' }), version }),
     );
     closers.unshift({ part: 'api', close: () => api.close() });
 
