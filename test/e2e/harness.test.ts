@@ -4,7 +4,10 @@ import { firstVideoFrame, isKeyFrame, settled } from '../support/flv-file.js';
 import { startNginxRtmp } from '../support/nginx-rtmp.js';
 import { expectUnbroken, keyFrameHashes, packetsOf } from '../support/packets.js';
 import { testWith } from '../support/peers.js';
+import { RtmpClient } from '../support/rtmp-client.js';
+import { startRtmpSink } from '../support/rtmp-sink.js';
 import { testScope } from '../support/scope.js';
+import { waitFor } from '../support/wait.js';
 
 /** The measuring instruments, without the aggregator: ffmpeg straight into nginx-rtmp must come out without a change. */
 describe('the harness', () => {
@@ -48,5 +51,34 @@ describe('the harness', () => {
     await firstVideoFrame(await nginx.recording('cam'));
     await again.stop('SIGINT');
     expect(nginx.log()).toContain("publish: name='cam'");
+  });
+
+  test.concurrent('has a sink that understands ffmpeg, times beyond 0xFFFFFF included', async (context) => {
+    const scope = testScope(context);
+    const [sink, clip] = await Promise.all([startRtmpSink(scope), makeClip({ seconds: 3 })]);
+    const camera = publish(scope, clip, sink.url('cam'), { outputOptions: ['-output_ts_offset', '20000'] });
+    expect((await camera.exited).code).toBe(0);
+    const { commands, messages, ended } = sink.connections[0]!;
+    expect(commands).toEqual([
+      ...['connect', 'releaseStream', 'FCPublish', 'createStream', 'publish'],
+      ...['FCUnpublish', 'deleteStream'],
+    ]);
+    expect(ended).toBe('end');
+    const source = (await packetsOf(clip)).filter(({ kind }) => kind === 'video');
+    const times = messages.filter(({ type }) => type === 9).map(({ timestampMs }) => timestampMs);
+    expect(times.slice(1, -1)).toEqual(source.map(({ dtsMs }) => 20_000_000 + dtsMs));
+  });
+
+  test.concurrent('has a client that nginx-rtmp understands, as publisher and as viewer', async (context) => {
+    const scope = testScope(context);
+    const nginx = await startNginxRtmp(scope);
+    const publisher = new RtmpClient(scope, nginx.port);
+    await publisher.publish('live', 'cam');
+    const viewer = new RtmpClient(scope, nginx.port);
+    await viewer.play('live', 'cam');
+    const payload = Buffer.concat([Buffer.from([0x2f, 0xff]), Buffer.alloc(1000, 7)]);
+    for (let index = 0; index < 5; index++) publisher.media(8, index * 23, payload);
+    await waitFor(() => viewer.messages.filter(({ type }) => type === 8).length >= 5, { what: 'audio at the viewer' });
+    expect(viewer.messages.find(({ type }) => type === 8)?.payload).toEqual(payload);
   });
 });
