@@ -1,5 +1,6 @@
 import { WireError } from '../errors.js';
 import { AssemblyPool } from './assembly-pool.js';
+import { ChunkStream } from './chunk-stream.js';
 import { MessageType } from './message.js';
 
 export interface ChunkReaderLimits {
@@ -43,31 +44,6 @@ const defaultChunkBytes = 128;
 const emptyPayload = Buffer.alloc(0);
 
 const Habit = { Unknown: 0, Repeats: 1, Omits: 2 } as const;
-
-/** What is remembered of one chunk stream: the last header, and the message that is being put together. */
-class ChunkStream {
-  readonly csid: number;
-  /** Whether a header with a length and a type has come, so that formats 2 and 3 have something to refer to. */
-  opened = false;
-  type = 0;
-  length = 0;
-  streamId = 0;
-  timestampMs = 0;
-  /** What a type 3 chunk that begins a message adds. */
-  deltaMs = 0;
-  /** Whether the last header that began a message had an extended field, and its value. */
-  extended = false;
-  field = 0;
-  /** Whether that header was of format 0, its timestamp absolute. */
-  absolute = false;
-  /** Bytes received of the unfinished message; 0 between messages. */
-  received = 0;
-  buffer: Buffer | null = null;
-
-  constructor(csid: number) {
-    this.csid = csid;
-  }
-}
 
 /**
  * Takes the bytes that follow the handshake, split in any way, and hands out messages (RTMP 1.0, chapter 5.3).
