@@ -7,6 +7,7 @@ export {
   type LoadOptions,
   loadSettings,
   settingsFileName,
+  sourcesByField,
 } from './config/load.js';
 export type {
   LoadedSettings,

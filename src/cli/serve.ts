@@ -10,6 +10,7 @@ import { removeRuntime, writeRuntime } from './runtime-file.js';
 
 export interface ServeOptions {
   readonly settings: Settings;
+  /** By field: `rtmpPort`, `media.queueMaxBytes`. */
   readonly sources: SettingSources;
   readonly log: Logger;
   readonly version: string;
@@ -36,13 +37,24 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     const { host, rtmpPort, media } = settings;
     const backend = new NativeBackend({ settings: { host, rtmpPort, media }, log: log.child({ part: 'media' }) });
-    const control = new Control({ store, backend, settings, log: log.child({ part: 'control' }) });
-    await listening(rtmpPort, '--rtmp-port', () => control.start());
-    closers.unshift({ part: 'media', close: () => control.stop() });
-    const rtmp = control.rtmpAddress;
+    const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
+    closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
+
+    // What control and API say of themselves is where it really listens, also when the port was 0. Between the backend's
+    // start and that of control the event loop does not turn: no camera that comes at once finds itself unknown.
+    const actual: Settings = { ...settings, rtmpPort: rtmp.port };
+    const control = new Control({ store, backend, settings: actual, log: log.child({ part: 'control' }) });
+    await control.start();
+    closers.unshift({ part: 'control', close: async () => control.close() });
 
     const api = await listening(settings.apiPort, '--api-port', () =>
-      startApi({ control, settings, log: log.child({ part: 'api' }), version }),
+      startApi({
+        control,
+        settings: actual,
+        settingSources: options.sources,
+        log: log.child({ part: 'api' }),
+        version,
+      }),
     );
     closers.unshift({ part: 'api', close: () => api.close() });
 

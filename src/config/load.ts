@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { ConfigError, messageOf } from '../errors.js';
 import { nearest } from './nearest.js';
-import type { LoadedSettings, MediaSettings, Settings } from './settings.js';
+import type { LoadedSettings, MediaSettings, SettingSources, Settings } from './settings.js';
 import {
   environmentNames,
   mediaTable,
@@ -74,6 +74,17 @@ export function describeSettings(
   formatAll<Omit<Settings, 'media'>>(nodeTable, settings, texts);
   formatAll<MediaSettings>(mediaTable, settings.media, texts);
   return knownKeys.map((key) => ({ key, value: texts.get(key) ?? null, source: sources[key] ?? 'default' }));
+}
+
+/** The same sources by the field of `Settings`: `rtmpPort`, `media.queueMaxBytes`. */
+export function sourcesByField(sources: SettingSources): SettingSources {
+  const byField: Record<string, string> = {};
+  const note = (field: string, key: string) => {
+    byField[field] = sources[key] ?? 'default';
+  };
+  eachField<Omit<Settings, 'media'>>(nodeTable, (field, setting) => note(field, setting.key));
+  eachField<MediaSettings>(mediaTable, (field, setting) => note(`media.${field}`, setting.key));
+  return byField;
 }
 
 function eachField<T>(table: Table<T>, visit: <K extends keyof T>(field: K, setting: Table<T>[K]) => void): void {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { defaultSettings, describeSettings, loadSettings, settingRows } from '../../src/config.js';
+import { defaultSettings, describeSettings, loadSettings, settingRows, sourcesByField } from '../../src/config.js';
 import { ConfigError } from '../../src/errors.js';
 
 let cwd: string;
@@ -75,6 +75,15 @@ describe('where values come from', () => {
       'api-port': 'environment MEDIA_AGGREGATOR_API_PORT',
       location: 'file media-aggregator.yaml',
       host: 'default',
+    });
+  });
+
+  test('sources by field', () => {
+    const { sources } = load({ flags: { 'rtmp-port': '1', 'queue-max-bytes': '1MB' } });
+    expect(sourcesByField(sources)).toMatchObject({
+      rtmpPort: 'flag --rtmp-port',
+      'media.queueMaxBytes': 'flag --queue-max-bytes',
+      'media.queueMaxAgeMs': 'default',
     });
   });
 

@@ -112,7 +112,7 @@ function report(results: readonly PublishResult[], total: PublishProgress, flags
   const { bytes, messages } = total;
   if (flags.json) {
     io.out.write(json({ bytes, messages, elapsedMs, bitrateBps, streams: results }));
-  } else {
+  } else if (messages > 0) {
     const copies = results.length === 1 ? '' : ` on ${results.length} streams`;
     const seconds = (elapsedMs / 1000).toFixed(1);
     io.out.write(

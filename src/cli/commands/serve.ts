@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { loadSettings, type SettingRow, type Settings, settingRows } from '../../config.js';
+import { loadSettings, type SettingRow, type Settings, settingRows, sourcesByField } from '../../config.js';
 import { createLogger, type ProcessLogger } from '../../log-pino.js';
 import { exitCodes } from '../exit-codes.js';
 import { urlHost } from '../format.js';
@@ -65,7 +65,7 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
   const signals = watchSignals(log);
   // Loaded here and not above: the other commands start faster without the server's parts.
   const { startAggregator } = await import('../serve.js');
-  const aggregator = await startAggregator({ settings, sources: loaded.sources, log, version });
+  const aggregator = await startAggregator({ settings, sources: sourcesByField(loaded.sources), log, version });
   io.out.write(`${readyLine(loaded.settings, aggregator.rtmpPort, aggregator.apiPort)}\n`);
 
   const signal = await signals.first;
