@@ -1,4 +1,4 @@
-import type { BackendAddress, BackendTotals, MediaBackend } from '../backend/backend.js';
+import type { BackendTotals, MediaBackend } from '../backend/backend.js';
 import type { Logger } from '../log.js';
 import { splitHostPort } from '../state/host.js';
 import {
@@ -59,7 +59,6 @@ export class Control {
   readonly #reconciler: Reconciler;
   readonly #probe: BackendProbe;
   readonly #health: EngineHealth;
-  #address: BackendAddress | undefined;
   #unsubscribe: (() => void) | undefined;
 
   constructor(options: { store: Store; backend: MediaBackend; settings: ControlSettings; log: Logger }) {
@@ -73,25 +72,18 @@ export class Control {
   }
 
   /**
-   * Declares all cameras to the backend, and then opens its listener, so that no camera that comes at once is refused.
-   * @throws CodedError ADDRESS_IN_USE
+   * Declares all cameras to the backend and follows the store from now on. The backend is opened by its owner, who
+   * calls this at once, before the event loop turns, so that no camera that comes at once is refused.
    */
   async start(): Promise<void> {
     this.#reconciler.applyAll(this.#store.state);
-    this.#unsubscribe = this.#store.subscribe((change) => this.#reconciler.apply(change));
-    this.#address = await this.#backend.start();
+    this.#unsubscribe ??= this.#store.subscribe((change) => this.#reconciler.apply(change));
   }
 
-  /** Stops following the store and closes the backend. The store is closed by who opened it. */
-  async stop(deadlineMs = this.#settings.media.shutdownTimeoutMs): Promise<void> {
+  /** Stops following the store; to be called before the backend is stopped. */
+  close(): void {
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
-    await this.#backend.stop(deadlineMs);
-  }
-
-  /** Where RTMP is taken. */
-  get rtmpAddress(): BackendAddress {
-    return this.#address ?? { host: this.#settings.host, port: this.#settings.rtmpPort };
   }
 
   get backendKind(): MediaBackend['kind'] {
@@ -298,7 +290,7 @@ export class Control {
   }
 
   #viewCamera(state: DesiredState, camera: Camera, requestHost: string | undefined): CameraView {
-    const endpoint = endpointOf(this.advertisedHost(requestHost), this.rtmpAddress.port, camera.name);
+    const endpoint = endpointOf(this.advertisedHost(requestHost), this.#settings.rtmpPort, camera.name);
     const seen = this.#backend.camera(camera.name);
     return cameraView(camera, endpoint, seen, (push) => pushUrlOf(state.engines, camera, push));
   }

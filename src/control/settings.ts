@@ -2,6 +2,7 @@
 export interface ControlSettings {
   /** The address that listeners are bound to. */
   readonly host: string;
+  /** The port that RTMP is really taken on: never 0. */
   readonly rtmpPort: number;
   /** Host name or address under which cameras reach this node; undefined: found out, see `advertisedHost`. */
   readonly advertiseHost?: string | undefined;
@@ -10,5 +11,4 @@ export interface ControlSettings {
   readonly maxCameras: number;
   readonly maxPushesPerCamera: number;
   readonly maxEngines: number;
-  readonly media: { readonly shutdownTimeoutMs: number };
 }

@@ -1,0 +1,94 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
+import type { Logger } from '../log.js';
+
+/** What an answer says of a failure, in either style. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly field?: string | undefined;
+}
+
+const statuses: Partial<Record<ErrorCode, number>> = {
+  INVALID_JSON: 400,
+  INVALID_REQUEST: 400,
+  INVALID_NAME: 400,
+  INVALID_ADDRESS: 400,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  NOT_FOUND: 404,
+  CAMERA_NOT_FOUND: 404,
+  CAMERA_CONFLICT: 409,
+  PUSH_NOT_FOUND: 404,
+  PUSH_CONFLICT: 409,
+  ENGINE_NOT_FOUND: 404,
+  ENGINE_CONFLICT: 409,
+  ENGINE_IN_USE: 409,
+  NO_ENGINE: 409,
+  LIMIT_REACHED: 409,
+  STATE_WRITE_FAILED: 503,
+};
+
+/** What to answer for anything that was thrown. Nothing of an unforeseen error goes out but its code. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof CodedError) {
+    const status = statuses[error.code];
+    if (status !== undefined) return { status, code: error.code, message: error.message, field: error.field };
+  } else if (error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number') {
+    const { statusCode, message } = error;
+    if (statusCode === 413) {
+      return { status: 413, code: 'PAYLOAD_TOO_LARGE', message: `the body is larger than ${bodyLimitBytes} bytes` };
+    }
+    if (statusCode === 415) {
+      const rule = 'the body must be JSON, declared with the header "content-type: application/json"';
+      return { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message: rule };
+    }
+    if (statusCode >= 400 && statusCode < 500) return { status: statusCode, code: 'INVALID_REQUEST', message };
+  }
+  return { status: 500, code: 'INTERNAL', message: errorCodes.INTERNAL };
+}
+
+export const bodyLimitBytes = 64 * 1024;
+
+/** True for paths that answer with problem documents; the content manager's have a style of their own. */
+export function usesProblems(url: string): boolean {
+  return /^\/(?:v1|healthz|readyz|openapi\.json)(?:[/?]|$)/.test(url);
+}
+
+/** The body of a failure: a problem document (RFC 9457), or the content manager's `{error, code}`. */
+export function failureBody(url: string, refusal: Refusal): { type: string; text: string } {
+  const { status, code, message, field } = refusal;
+  if (!usesProblems(url))
+    return { type: 'application/json; charset=utf-8', text: JSON.stringify({ error: message, code }) };
+  const problem = {
+    // The codes are explained in the project's docs/errors.md; RFC 9457 section 4.2.1 has no better type to offer.
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    code,
+    detail: message,
+    ...(field === undefined ? {} : { field }),
+  };
+  return { type: 'application/problem+json; charset=utf-8', text: JSON.stringify(problem) };
+}
+
+export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {
+  const { type, text } = failureBody(request.raw.url ?? '/', refusal);
+  return reply.code(refusal.status).header('content-type', type).send(text);
+}
+
+export function errorHandler(log: Logger): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
+  return (error, request, reply) => {
+    const refusal = refusalOf(error);
+    if (refusal.status >= 500) {
+      const stack = error instanceof Error ? error.stack : undefined;
+      const { method } = request;
+      const path = request.routeOptions.url ?? 'an unknown path';
+      log.error('a request failed', { method, path, code: refusal.code, error: messageOf(error), stack });
+    }
+    if (refusal.status === 503) reply.header('retry-after', '5');
+    sendRefusal(request, reply, refusal);
+  };
+}

@@ -1,0 +1,40 @@
+import Type from 'typebox';
+import type { Control } from '../control/control.js';
+import type { App } from './app.js';
+import { sendRefusal } from './errors.js';
+import { v1Responses } from './schemas.js';
+
+const HealthSchema = Type.Object({ status: Type.Literal('ok') });
+
+/** For those who start and stop the process: is it alive, and is it of use. */
+export function addHealthRoutes(app: App, control: Control): void {
+  app.get(
+    '/healthz',
+    {
+      schema: {
+        operationId: 'isAlive',
+        summary: 'The process answers',
+        tags: ['health'],
+        response: v1Responses({ 200: HealthSchema }),
+      },
+    },
+    async () => ({ status: 'ok' }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        operationId: 'isReady',
+        summary: 'RTMP is really taken: a handshake with the own listener succeeds',
+        tags: ['health'],
+        response: v1Responses({ 200: HealthSchema }, 503),
+      },
+    },
+    async (request, reply) => {
+      if (await control.isUp()) return { status: 'ok' };
+      const message = 'the media backend does not answer an RTMP handshake';
+      return sendRefusal(request, reply, { status: 503, code: 'INTERNAL', message });
+    },
+  );
+}

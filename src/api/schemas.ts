@@ -1,0 +1,144 @@
+import Type, { type TSchema } from 'typebox';
+import { errorCodes } from '../errors.js';
+import { NameSchema, TimeSchema } from '../state/schema.js';
+
+/** The two styles of errors. */
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ enum: Object.keys(errorCodes), description: 'Stable; see docs/errors.md.' }),
+    detail: Type.String({ description: 'What was wrong, with which value, and what would be right.' }),
+    field: Type.Optional(Type.String({ description: 'The path of the field that is wrong.' })),
+  },
+  { description: 'A problem document (RFC 9457).' },
+);
+
+export const FailureSchema = Type.Object({
+  error: Type.String({ description: 'What was wrong, with which value, and what would be right.' }),
+  code: Type.String({ enum: Object.keys(errorCodes), description: 'Stable; see docs/errors.md.' }),
+});
+
+const meanings: Readonly<Record<number, string>> = {
+  400: 'A field, or the JSON itself, is wrong; nothing was changed.',
+  404: 'It does not exist.',
+  405: 'Not with this method; `Allow` names those that can be used.',
+  409: 'It contradicts what exists, or a limit; nothing was changed.',
+  413: 'The body is larger than 64 KiB.',
+  415: 'The body is not declared as JSON.',
+  500: 'The aggregator failed; its log says why.',
+  503: 'Not now: the state cannot be written, or RTMP is not taken. Nothing was changed.',
+};
+
+/** Responses for the description of a route: the good ones, and problem documents for the statuses given. */
+export function v1Responses(good: Readonly<Record<number, TSchema>>, ...failures: number[]): Record<number, object> {
+  const problems = [...failures, 500].map((status) => [
+    status,
+    { description: meanings[status], content: { 'application/problem+json': { schema: ProblemSchema } } },
+  ]);
+  return { ...good, ...Object.fromEntries(problems) };
+}
+
+/** The same in the content manager's style. */
+export function legacyResponses(
+  good: Readonly<Record<number, TSchema>>,
+  ...failures: number[]
+): Record<number, object> {
+  const entries = [...failures, 500].map((status) => [status, { ...FailureSchema, description: meanings[status] }]);
+  return { ...good, ...Object.fromEntries(entries) };
+}
+
+export const NoContentSchema = Type.Null({ description: 'Done.' });
+
+const orNull = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()]);
+const Count = Type.Integer({ minimum: 0 });
+const Rate = Type.Number({ minimum: 0, description: 'Bits per second, averaged over about 10 s.' });
+
+export const PushViewSchema = Type.Object(
+  {
+    id: NameSchema,
+    url: Type.String({ description: 'With user info and query values masked.' }),
+    engine: Type.Optional(NameSchema),
+    enabled: Type.Boolean(),
+    createdAt: TimeSchema,
+    state: Type.String({ enum: ['idle', 'connecting', 'active', 'stalled', 'waiting', 'disabled'] }),
+    since: Type.String({ description: 'Since when it is in this state.' }),
+    attempt: Type.Integer({ minimum: 0, description: 'How many tries in a row failed.' }),
+    lastError: orNull(Type.Object({ code: Type.String(), message: Type.String(), at: Type.String() })),
+    nextRetryAt: orNull(Type.String()),
+    connects: Count,
+    bytesOut: Count,
+    bytesAcknowledged: orNull(Count),
+    bitrateBps: Rate,
+    queueBytes: Count,
+    queueAgeMs: Type.Number({ minimum: 0 }),
+    droppedFrames: Count,
+  },
+  { description: 'A push as it is desired and as it is observed.' },
+);
+
+export const CameraViewSchema = Type.Object(
+  {
+    name: NameSchema,
+    type: Type.Optional(Type.String()),
+    createdAt: TimeSchema,
+    endpoint: Type.String({ description: 'Where the camera publishes to, and viewers play it.' }),
+    live: Type.Boolean(),
+    liveSince: orNull(Type.String()),
+    publisher: orNull(Type.String()),
+    encoder: orNull(Type.String()),
+    videoCodec: orNull(Type.String()),
+    audioCodec: orNull(Type.String()),
+    width: orNull(Type.Number()),
+    height: orNull(Type.Number()),
+    bytesIn: Count,
+    bitrateInBps: Rate,
+    viewers: Count,
+    pushes: Type.Array(PushViewSchema),
+  },
+  { description: 'A camera as it is desired and as it is observed.' },
+);
+
+export const EngineViewSchema = Type.Object(
+  {
+    name: NameSchema,
+    host: Type.String(),
+    pushUrl: Type.String(),
+    playbackUrl: Type.String(),
+    location: Type.Optional(Type.String()),
+    createdAt: TimeSchema,
+  },
+  { description: 'A streaming engine: where viewers play what is pushed to it.' },
+);
+
+export const NodeViewSchema = Type.Object({
+  name: Type.String(),
+  self: Type.Boolean(),
+  version: Type.String(),
+  location: orNull(Type.String()),
+  backend: Type.String(),
+  startedAt: Type.String(),
+  status: Type.String({ enum: ['ok', 'down'] }),
+  rtmp: Type.Object({ host: Type.String(), port: Type.Integer() }),
+  cameras: Count,
+  bitrateInBps: Rate,
+  bitrateOutBps: Rate,
+  liveCameras: Count,
+  viewers: Count,
+  connections: Count,
+});
+
+export const ConfigViewSchema = Type.Object({
+  settings: Type.Record(Type.String(), Type.Object({ value: Type.Unknown(), source: Type.String() }), {
+    description: 'By key (`rtmpPort`, `media.queueMaxBytes`): the value, and where it comes from.',
+  }),
+  problems: Type.Array(Type.Object({ code: Type.String(), message: Type.String(), since: Type.String() })),
+});
+
+export function pageSchema(item: TSchema): TSchema {
+  return Type.Object({
+    items: Type.Array(item),
+    next: Type.Union([Type.String(), Type.Null()], { description: 'Give it as `after` for the next page.' }),
+  });
+}

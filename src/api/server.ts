@@ -1,0 +1,145 @@
+import type { Socket } from 'node:net';
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify from 'fastify';
+import type { TSchema } from 'typebox';
+import type { Control } from '../control/control.js';
+import { CodedError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { App } from './app.js';
+import { addBodyParser } from './body.js';
+import { addContentManagerRoutes } from './content-manager/routes.js';
+import { bodyLimitBytes, errorHandler, failureBody, type Refusal, refusalOf, sendRefusal } from './errors.js';
+import { addHealthRoutes } from './health.js';
+import { MethodTable } from './methods.js';
+import type { ApiSettings, SettingSources } from './settings.js';
+import { addCameraRoutes } from './v1/cameras.js';
+import { addEngineRoutes } from './v1/engines.js';
+import { addNodeRoutes } from './v1/node.js';
+import { addPushRoutes } from './v1/pushes.js';
+import { compilePart } from './validation.js';
+
+export interface ApiOptions {
+  readonly control: Control;
+  readonly settings: ApiSettings;
+  readonly log: Logger;
+  readonly version: string;
+  /** Where each setting comes from, for /v1/config; what is not named is a default. */
+  readonly settingSources?: SettingSources;
+}
+
+export interface RunningApi {
+  readonly host: string;
+  readonly port: number;
+  /** Takes no more requests, lets those under way finish, closes all connections. */
+  close(): Promise<void>;
+}
+
+/** A client that sends its request slower than this is cut off: it costs itself, and nobody else. */
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 15_000;
+const maxConnections = 1000;
+
+/**
+ * Serves the API.
+ * @throws CodedError ADDRESS_IN_USE; what else the system throws (EACCES, EADDRNOTAVAIL) is passed on
+ */
+export async function startApi(options: ApiOptions): Promise<RunningApi> {
+  const app = await buildApi(options);
+  app.server.maxConnections = maxConnections;
+  const { host, apiPort } = options.settings;
+  try {
+    await app.listen({ host, port: apiPort });
+  } catch (error) {
+    await app.close();
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+      throw new CodedError('ADDRESS_IN_USE', `port ${apiPort} on ${host} is taken by another program`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : apiPort;
+  return { host, port, close: () => app.close() };
+}
+
+/** The API without a port: for `startApi`, and for whoever only wants its description. */
+export async function buildApi(options: ApiOptions): Promise<App> {
+  const { control, settings, log, version } = options;
+  const app: App = fastify({
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: 65_000,
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 2000 },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 256 },
+    frameworkErrors: (error, request, reply) => {
+      sendRefusal(request, reply, refusalOf(error));
+    },
+    clientErrorHandler: answerBrokenRequest,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  // The content manager sends a body with GET.
+  app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
+  addBodyParser(app);
+  app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => compilePart(schema, httpPart ?? 'request'));
+  // Answers are what control says; the schemas describe them and cut nothing off.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler(errorHandler(log));
+  app.addHook('onSend', async (_, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  });
+
+  const methods = new MethodTable();
+  methods.watch(app);
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methods.methodsOf(request.url);
+    if (allowed.length > 0) reply.header('allow', allowed.join(', '));
+    return sendRefusal(request, reply, notFound(request.method, request.url, allowed));
+  });
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'media aggregator',
+        description: 'Receives live video from cameras over RTMP and redirects each camera to any number of targets.',
+        version,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+    },
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  addHealthRoutes(app, control);
+  addContentManagerRoutes(app, control, settings.resourceId);
+  addCameraRoutes(app, control);
+  addPushRoutes(app, control);
+  addEngineRoutes(app, control);
+  addNodeRoutes(app, { control, settings, sources: options.settingSources ?? {}, version });
+  await app.ready();
+  return app;
+}
+
+function notFound(method: string, url: string, allowed: readonly string[]): Refusal {
+  const path = url.split('?', 1)[0]?.slice(0, 100);
+  if (allowed.length === 0) return { status: 404, code: 'NOT_FOUND', message: `there is no path ${path}` };
+  const message = `${path} does not take ${method}, but ${allowed.join(', ')}`;
+  return { status: 405, code: 'NOT_FOUND', message };
+}
+
+/** A request that is no HTTP, is too slow or has too many headers: Node's parser gave up on it. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const large = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = slow ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const message = slow ? 'the request took too long' : large ? 'the headers are too large' : 'this is not HTTP/1.1';
+  const { type, text } = failureBody('/', { status: Number.parseInt(status, 10), code: 'INVALID_REQUEST', message });
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n`;
+  socket.end(head + text, () => socket.destroy());
+}

@@ -1,0 +1,14 @@
+/** The settings that the API needs; the program's `Settings` has them all, and all of them are shown in /v1/config. */
+export interface ApiSettings {
+  /** The address to listen on. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly apiPort: number;
+  /** The port that RTMP is really taken on. */
+  readonly rtmpPort: number;
+  readonly resourceId: string;
+  readonly location?: string | undefined;
+}
+
+/** Where each setting comes from, by its key. */
+export type SettingSources = Readonly<Record<string, string>>;

@@ -1,0 +1,100 @@
+import type { Control } from '../../control/control.js';
+import { InputError } from '../../errors.js';
+import type { App } from '../app.js';
+import { CameraViewSchema, NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
+import { DeclaredCamera, NameParams, NewCamera, PageQuery } from './requests.js';
+
+const tags = ['cameras'];
+
+export function addCameraRoutes(app: App, control: Control): void {
+  app.get(
+    '/v1/cameras',
+    {
+      schema: {
+        operationId: 'listCameras',
+        summary: 'The registered cameras, by name',
+        tags,
+        querystring: PageQuery,
+        response: v1Responses({ 200: pageSchema(CameraViewSchema) }, 400),
+      },
+    },
+    async (request) => control.cameras(request.query, request.headers.host),
+  );
+
+  app.post(
+    '/v1/cameras',
+    {
+      schema: {
+        operationId: 'addCamera',
+        summary: 'Register a camera; the same again changes nothing',
+        tags,
+        body: NewCamera,
+        response: v1Responses({ 200: CameraViewSchema, 201: CameraViewSchema }, 400, 409, 413, 415, 503),
+      },
+    },
+    async (request, reply) => {
+      const { created, view } = await control.addCamera(request.body, request.headers.host);
+      if (created) reply.code(201).header('location', `/v1/cameras/${view.name}`);
+      return view;
+    },
+  );
+
+  app.get(
+    '/v1/cameras/:name',
+    {
+      schema: {
+        operationId: 'getCamera',
+        summary: 'One camera',
+        tags,
+        params: NameParams,
+        response: v1Responses({ 200: CameraViewSchema }, 400, 404),
+      },
+    },
+    async (request) => control.camera(request.params.name, request.headers.host),
+  );
+
+  app.put(
+    '/v1/cameras/:name',
+    {
+      schema: {
+        operationId: 'declareCamera',
+        summary: 'Make a camera what the body says; its pushes stay',
+        tags,
+        params: NameParams,
+        body: DeclaredCamera,
+        response: v1Responses({ 200: CameraViewSchema, 201: CameraViewSchema }, 400, 409, 413, 415, 503),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      checkSameName(name, request.body.name);
+      const { created, view } = await control.declareCamera({ name, type: request.body.type }, request.headers.host);
+      if (created) reply.code(201).header('location', `/v1/cameras/${name}`);
+      return view;
+    },
+  );
+
+  app.delete(
+    '/v1/cameras/:name',
+    {
+      schema: {
+        operationId: 'removeCamera',
+        summary: 'Forget a camera with its pushes; if it is live it is closed',
+        tags,
+        params: NameParams,
+        response: v1Responses({ 204: NoContentSchema }, 400, 404, 503),
+      },
+    },
+    async (request, reply) => {
+      await control.removeCamera(request.params.name);
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** @throws InputError INVALID_REQUEST when a body names another thing than its path */
+export function checkSameName(inPath: string, inBody: string | undefined): void {
+  if (inBody === undefined || inBody === inPath) return;
+  const message = `name: the body says "${inBody}", the path "${inPath}"; a name cannot be changed`;
+  throw new InputError('INVALID_REQUEST', message, { field: 'name' });
+}

@@ -1,0 +1,93 @@
+import type { Control } from '../../control/control.js';
+import type { App } from '../app.js';
+import { EngineViewSchema, NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
+import { checkSameName } from './cameras.js';
+import { DeclaredEngine, NameParams, NewEngine, PageQuery } from './requests.js';
+
+const tags = ['engines'];
+
+export function addEngineRoutes(app: App, control: Control): void {
+  app.get(
+    '/v1/engines',
+    {
+      schema: {
+        operationId: 'listEngines',
+        summary: 'The registered streaming engines, by name',
+        tags,
+        querystring: PageQuery,
+        response: v1Responses({ 200: pageSchema(EngineViewSchema) }, 400),
+      },
+    },
+    async (request) => control.engines(request.query),
+  );
+
+  app.post(
+    '/v1/engines',
+    {
+      schema: {
+        operationId: 'addEngine',
+        summary: 'Register a streaming engine; the same again changes nothing',
+        tags,
+        body: NewEngine,
+        response: v1Responses({ 200: EngineViewSchema, 201: EngineViewSchema }, 400, 409, 413, 415, 503),
+      },
+    },
+    async (request, reply) => {
+      const { created, view } = await control.addEngine(request.body);
+      if (created) reply.code(201).header('location', `/v1/engines/${view.name}`);
+      return view;
+    },
+  );
+
+  app.get(
+    '/v1/engines/:name',
+    {
+      schema: {
+        operationId: 'getEngine',
+        summary: 'One streaming engine',
+        tags,
+        params: NameParams,
+        response: v1Responses({ 200: EngineViewSchema }, 400, 404),
+      },
+    },
+    async (request) => control.engine(request.params.name),
+  );
+
+  app.put(
+    '/v1/engines/:name',
+    {
+      schema: {
+        operationId: 'declareEngine',
+        summary: 'Make an engine what the body says; the pushes to it follow',
+        tags,
+        params: NameParams,
+        body: DeclaredEngine,
+        response: v1Responses({ 200: EngineViewSchema, 201: EngineViewSchema }, 400, 409, 413, 415, 503),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      checkSameName(name, request.body.name);
+      const { created, view } = await control.declareEngine({ ...request.body, name });
+      if (created) reply.code(201).header('location', `/v1/engines/${name}`);
+      return view;
+    },
+  );
+
+  app.delete(
+    '/v1/engines/:name',
+    {
+      schema: {
+        operationId: 'removeEngine',
+        summary: 'Forget an engine that no push goes to',
+        tags,
+        params: NameParams,
+        response: v1Responses({ 204: NoContentSchema }, 400, 404, 409, 503),
+      },
+    },
+    async (request, reply) => {
+      await control.removeEngine(request.params.name);
+      return reply.code(204).send();
+    },
+  );
+}

@@ -1,0 +1,73 @@
+import type { Control } from '../../control/control.js';
+import type { App } from '../app.js';
+import { ConfigViewSchema, NodeViewSchema, pageSchema, v1Responses } from '../schemas.js';
+import type { ApiSettings, SettingSources } from '../settings.js';
+
+export interface NodeRouteOptions {
+  readonly control: Control;
+  readonly settings: ApiSettings;
+  readonly sources: SettingSources;
+  readonly version: string;
+}
+
+/** What this node is and how it is set up. */
+export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
+  const { control, settings, sources, version } = options;
+
+  app.get(
+    '/v1/nodes',
+    {
+      schema: {
+        operationId: 'listNodes',
+        summary: 'The aggregators: this one',
+        tags: ['nodes'],
+        response: v1Responses({ 200: pageSchema(NodeViewSchema) }),
+      },
+    },
+    async (request) => {
+      const node = {
+        name: settings.resourceId,
+        self: true,
+        version,
+        location: settings.location ?? null,
+        backend: control.backendKind,
+        startedAt: control.startedAt,
+        status: (await control.isUp()) ? 'ok' : 'down',
+        rtmp: { host: control.advertisedHost(request.headers.host), port: settings.rtmpPort },
+        cameras: control.cameraCount,
+        ...control.totals(),
+      };
+      return { items: [node], next: null };
+    },
+  );
+
+  app.get(
+    '/v1/config',
+    {
+      schema: {
+        operationId: 'getConfig',
+        summary: 'The settings with where each comes from, and what is wrong with the state file',
+        tags: ['nodes'],
+        response: v1Responses({ 200: ConfigViewSchema }),
+      },
+    },
+    async () => {
+      const { problem } = control;
+      return {
+        settings: Object.fromEntries(
+          flatten(settings).map(([key, value]) => [key, { value, source: sources[key] ?? 'default' }]),
+        ),
+        problems: problem === undefined ? [] : [{ code: problem.code, message: problem.message, since: problem.since }],
+      };
+    },
+  );
+}
+
+/** `{media: {queueMaxBytes: 1}}` as `media.queueMaxBytes`; what is not set is null. */
+function flatten(settings: object, prefix = ''): [string, unknown][] {
+  return Object.entries(settings).flatMap(([key, value]: [string, unknown]): [string, unknown][] =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? flatten(value, `${prefix}${key}.`)
+      : [[prefix + key, value ?? null]],
+  );
+}

@@ -1,0 +1,75 @@
+import type { TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { type ErrorCode, InputError } from '../errors.js';
+import { type BrokenRule, type ExplainableValidator, explainValue } from '../state/explain.js';
+
+/** Fields whose content has a code of its own when it is wrong. */
+const codesByField = new Map<string, ErrorCode>([
+  ['name', 'INVALID_NAME'],
+  ['id', 'INVALID_NAME'],
+  ['engine', 'INVALID_NAME'],
+  ['host', 'INVALID_ADDRESS'],
+  ['se_ip', 'INVALID_ADDRESS'],
+  ['url', 'INVALID_ADDRESS'],
+  ['pushUrl', 'INVALID_ADDRESS'],
+  ['playbackUrl', 'INVALID_ADDRESS'],
+]);
+
+const optionalBodyMark = 'x-optional';
+
+/** Marks the schema of a body that may be left out. */
+export function optionalBody<T extends TSchema>(schema: T): T {
+  return Object.assign(schema, { [optionalBodyMark]: true });
+}
+
+/** Checks one part of a request: gives it back, or the error that names field and rule. */
+export type PartValidator = (value: unknown) => { value: unknown } | { error: Error };
+
+/** Compiles the schema of a part of a request. Values are taken as they are; only query parameters become numbers. */
+export function compilePart(schema: TSchema, part: string): PartValidator {
+  const branches = branchesOf(schema).map((branch) => ({ schema: branch, validator: Compile(branch) }));
+  const mayBeAbsent = part === 'body' && optionalBodyMark in schema;
+  return (given) => {
+    // Fastify gives null for no body.
+    if (mayBeAbsent && given === null) return { value: undefined };
+    const value = part === 'querystring' ? withNumbers(schema, given) : given;
+    // Of a choice between an object and a string, the one that the value tries to be explains what is wrong with it.
+    const wanted = typeof value === 'string' ? 'string' : 'object';
+    const branch = branches.find((one) => Reflect.get(one.schema, 'type') === wanted) ?? branches[0]!;
+    const broken = explain(branch.validator, branch.schema, value);
+    return broken === undefined ? { value } : { error: toError(broken, part) };
+  };
+}
+
+function explain(validator: ExplainableValidator, schema: object, value: unknown): BrokenRule | undefined {
+  return explainValue(validator, schema, value);
+}
+
+function branchesOf(schema: TSchema): TSchema[] {
+  return 'anyOf' in schema && Array.isArray(schema.anyOf) ? schema.anyOf : [schema];
+}
+
+function toError(broken: BrokenRule, part: string): InputError {
+  const field = broken.path;
+  // A bare string as body is the name.
+  const rule = broken.message.replace(/^the document: /, part === 'body' ? 'the body: ' : `the ${part}: `);
+  const bareName = field === '' && part === 'body' && broken.content;
+  const code = broken.content ? (codesByField.get(bareName ? 'name' : field) ?? 'INVALID_REQUEST') : 'INVALID_REQUEST';
+  return new InputError(code, rule, field === '' ? {} : { field });
+}
+
+/** Digits of a query parameter that is to be a whole number. */
+function withNumbers(schema: TSchema, query: unknown): unknown {
+  if (typeof query !== 'object' || query === null) return query;
+  const properties: unknown = Reflect.get(schema, 'properties');
+  const entries = Object.entries(query).map(([key, value]): [string, unknown] => {
+    const property: unknown =
+      typeof properties === 'object' && properties !== null && Object.hasOwn(properties, key)
+        ? Reflect.get(properties, key)
+        : undefined;
+    const wantsNumber =
+      typeof property === 'object' && property !== null && Reflect.get(property, 'type') === 'integer';
+    return [key, wantsNumber && typeof value === 'string' && /^[0-9]{1,9}$/.test(value) ? Number(value) : value];
+  });
+  return Object.fromEntries(entries);
+}

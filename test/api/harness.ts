@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process';
+import { type RunningApi, startApi } from '../../src/api/server.js';
+import type { ControlSettings } from '../../src/control/settings.js';
+import { silentLogger } from '../../src/log.js';
+import { startControl, type TestControl, testSettings } from '../control/harness.js';
+
+export interface TestApi extends TestControl {
+  readonly api: RunningApi;
+  readonly base: string;
+}
+
+export async function startTestApi(settings: Partial<ControlSettings> = {}): Promise<TestApi> {
+  const control = await startControl(settings);
+  const api = await startApi({
+    control: control.control,
+    settings: { ...testSettings, ...settings },
+    log: silentLogger,
+    version: '0.0.0',
+    settingSources: { rtmpPort: 'flag --rtmp-port' },
+  });
+  const close = async () => {
+    await api.close();
+    await control.close();
+  };
+  return { ...control, api, base: `http://127.0.0.1:${api.port}`, close };
+}
+
+export interface CurlAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  readonly json: Record<string, unknown>;
+}
+
+/** Runs the real curl with these arguments, and gives what it got. */
+export async function curl(...args: string[]): Promise<CurlAnswer> {
+  const format = '\n%{http_code} %{content_type}';
+  const output = await new Promise<string>((resolve, reject) => {
+    execFile('curl', ['-s', '--max-time', '10', '-w', format, ...args], (error, stdout, stderr) =>
+      error === null ? resolve(stdout) : reject(new Error(`curl ${args.join(' ')}: ${error.message} ${stderr}`)),
+    );
+  });
+  const end = output.lastIndexOf('\n');
+  const [status = '', ...contentType] = output.slice(end + 1).split(' ');
+  const body = output.slice(0, end);
+  return { status: Number(status), contentType: contentType.join(' '), body, json: asRecord(body) };
+}
+
+function asRecord(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}

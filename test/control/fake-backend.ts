@@ -1,0 +1,85 @@
+import type {
+  BackendTotals,
+  CameraSnapshot,
+  DesiredCamera,
+  MediaBackend,
+  PushSnapshot,
+} from '../../src/backend/backend.js';
+
+/** A media backend that moves nothing: it remembers what it was told, and shows what a test puts in. */
+export class FakeBackend implements MediaBackend {
+  readonly kind = 'native';
+  readonly cameras = new Map<string, DesiredCamera>();
+  /** Every call, in order: `set NAME`, `remove NAME`. */
+  readonly calls: string[] = [];
+  readonly snapshots = new Map<string, CameraSnapshot>();
+  seenTotals: BackendTotals = { bitrateInBps: 0, bitrateOutBps: 0, liveCameras: 0, viewers: 0, connections: 0 };
+  probes = 0;
+  answer: () => Promise<boolean> = async () => true;
+
+  async start() {
+    return { host: '127.0.0.1', port: 1935 };
+  }
+
+  setCamera(camera: DesiredCamera): void {
+    this.calls.push(`set ${camera.name}`);
+    this.cameras.set(camera.name, camera);
+  }
+
+  removeCamera(name: string): void {
+    this.calls.push(`remove ${name}`);
+    this.cameras.delete(name);
+  }
+
+  camera(name: string): CameraSnapshot | undefined {
+    return this.snapshots.get(name);
+  }
+
+  totals(): BackendTotals {
+    return this.seenTotals;
+  }
+
+  probe(): Promise<boolean> {
+    this.probes += 1;
+    return this.answer();
+  }
+
+  async stop(): Promise<void> {}
+}
+
+export function pushSnapshot(facts: Partial<PushSnapshot> & { id: string }): PushSnapshot {
+  return {
+    url: 'rtmp://h/live/x',
+    state: 'active',
+    since: '2026-01-01T00:00:00.000Z',
+    attempt: 0,
+    lastError: null,
+    nextRetryAt: null,
+    connects: 1,
+    bytesOut: 10,
+    bytesAcknowledged: null,
+    bitrateBps: 0,
+    queueBytes: 0,
+    queueAgeMs: 0,
+    droppedFrames: 0,
+    ...facts,
+  };
+}
+
+export function cameraSnapshot(facts: Partial<CameraSnapshot> & { name: string }): CameraSnapshot {
+  return {
+    live: true,
+    liveSince: '2026-01-01T00:00:00.000Z',
+    publisher: '127.0.0.1:5',
+    encoder: null,
+    videoCodec: 'h264',
+    audioCodec: null,
+    width: null,
+    height: null,
+    bytesIn: 1,
+    bitrateInBps: 1,
+    viewers: 0,
+    pushes: [],
+    ...facts,
+  };
+}

@@ -1,0 +1,42 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Control } from '../../src/control/control.js';
+import type { ControlSettings } from '../../src/control/settings.js';
+import { silentLogger } from '../../src/log.js';
+import { openFileStore } from '../../src/state/file/file-store.js';
+import type { Store } from '../../src/state/store.js';
+import { FakeBackend } from './fake-backend.js';
+
+export const testSettings = {
+  host: '127.0.0.1',
+  apiPort: 0,
+  rtmpPort: 1935,
+  resourceId: 'node-1',
+  maxCameras: 50,
+  maxPushesPerCamera: 5,
+  maxEngines: 5,
+} satisfies ControlSettings & { apiPort: number };
+
+export interface TestControl {
+  readonly folder: string;
+  readonly store: Store;
+  readonly backend: FakeBackend;
+  readonly control: Control;
+  close(): Promise<void>;
+}
+
+/** A control over a real file store and a backend that moves nothing. */
+export async function startControl(settings: Partial<ControlSettings> = {}): Promise<TestControl> {
+  const folder = await mkdtemp(join(tmpdir(), 'aggregator-control-'));
+  const store = await openFileStore({ dataDir: folder, log: silentLogger });
+  const backend = new FakeBackend();
+  const control = new Control({ store, backend, settings: { ...testSettings, ...settings }, log: silentLogger });
+  await control.start();
+  const close = async () => {
+    control.close();
+    await store.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { folder, store, backend, control, close };
+}
