@@ -1,0 +1,57 @@
+import { fileURLToPath } from 'node:url';
+import { run } from '../../src/cli/run.js';
+import { writeRuntime } from '../../src/cli/runtime-file.js';
+import { type RunningAggregator, startAggregator } from '../../src/cli/serve.js';
+import { loadSettings } from '../../src/config.js';
+import { silentLogger } from '../../src/log.js';
+import type { Scope } from '../support/scope.js';
+
+export const clip = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
+
+export interface CliResult {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface CliOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly isTTY?: boolean;
+}
+
+/** Runs a command line in this process. */
+export async function cli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const isTTY = options.isTTY ?? false;
+  const code = await run(args, {
+    out: { write: (text) => void out.push(text), isTTY },
+    err: { write: (text) => void err.push(text), isTTY },
+    env: options.env ?? {},
+    cwd: options.cwd ?? '/nonexistent',
+  });
+  return { code, out: out.join(''), err: err.join('') };
+}
+
+export interface TestAggregator extends RunningAggregator {
+  readonly dataDir: string;
+  readonly apiUrl: string;
+}
+
+/** A real aggregator in this process, on free ports and a folder of its own. */
+export async function startTestAggregator(scope: Scope): Promise<TestAggregator> {
+  const dataDir = scope.temporaryFolder();
+  const flags = { 'rtmp-port': '0', 'api-port': '0', host: '127.0.0.1', 'data-dir': dataDir };
+  const { settings, sources } = loadSettings({ flags, env: {}, cwd: dataDir });
+  const aggregator = await startAggregator({ settings, sources, log: silentLogger, version: '0.0.0-test' });
+  scope.defer(() => aggregator.stop());
+  return { ...aggregator, dataDir, apiUrl: `http://127.0.0.1:${aggregator.apiPort}` };
+}
+
+/** A runtime file of a process that is no more. */
+export function writeStaleRuntime(dataDir: string): void {
+  // The largest process id that Linux can give is 4194304.
+  const runtime = { pid: 4_194_305, rtmpPort: 1, apiPort: 1, host: '127.0.0.1', version: '0', startedAt: '' };
+  writeRuntime(dataDir, runtime);
+}
