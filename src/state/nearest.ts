@@ -13,16 +13,20 @@ export function nearestWord(word: string, known: Iterable<string>): string | und
   return best;
 }
 
-/** Levenshtein's distance; both words are short, because they are keys. */
+/** Levenshtein's distance, with two neighbours swapped as one step; both words are short, because they are keys. */
 function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (let i = 1; i <= left.length; i += 1) {
-    const next = [i];
+    const row = [i];
     for (let j = 1; j <= right.length; j += 1) {
-      const replaced = row[j - 1]! + (left[i - 1] === right[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+      const replaced = last[j - 1]! + (left[i - 1] === right[j - 1] ? 0 : 1);
+      const swapped =
+        left[i - 1] === right[j - 2] && left[i - 2] === right[j - 1] ? (beforeLast[j - 2] ?? Infinity) + 1 : Infinity;
+      row.push(Math.min(replaced, last[j]! + 1, row[j - 1]! + 1, swapped));
     }
-    row = next;
+    beforeLast = last;
+    last = row;
   }
-  return row[right.length]!;
+  return last[right.length]!;
 }
