@@ -8,6 +8,9 @@ import { openFileStore } from '../state/file/file-store.js';
 import { findPortHolder } from './port-holder.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
 
+/** A client that is in the middle of a request must not hold up the goodbye to publishers and targets. */
+const apiCloseLimitMs = 750;
+
 export interface ServeOptions {
   readonly settings: Settings;
   /** By field: `rtmpPort`, `media.queueMaxBytes`. */
@@ -56,7 +59,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         version,
       }),
     );
-    closers.unshift({ part: 'api', close: () => api.close() });
+    closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
 
     const startedAt = new Date().toISOString();
     writeRuntime(settings.dataDir, {
@@ -83,17 +86,33 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
 interface Closer {
   readonly part: string;
+  /** How long the parts after it wait for this one; undefined: it keeps to a deadline by itself. */
+  readonly limitMs?: number;
   close(): Promise<void>;
 }
 
 async function closeAll(closers: readonly Closer[], log: Logger): Promise<void> {
-  for (const { part, close } of closers) {
+  for (const { part, close, limitMs } of closers) {
     try {
-      await close();
+      if ((await within(close(), limitMs)) === 'late') {
+        log.warn('takes long to close; it is not waited for', { part, limitMs });
+      }
     } catch (error) {
       log.error('could not be closed', { part, error });
     }
   }
+}
+
+async function within(closed: Promise<void>, limitMs: number | undefined): Promise<'done' | 'late'> {
+  const done = closed.then(() => 'done' as const);
+  if (limitMs === undefined) {
+    return done;
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), limitMs);
+  });
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }
 
 /** Says of a taken port which one it is, who has it and what to do. */
