@@ -22,8 +22,12 @@ export interface BrokenRule {
 export function explainValue(validator: ExplainableValidator, schema: object, value: unknown): BrokenRule | undefined {
   if (validator.Check(value)) return undefined;
   const errors = validator.Errors(value);
-  // "schema is false" comes with every unknown key, beside the error that names it.
-  const error = errors.find((one) => one.keyword !== 'boolean') ?? errors[0];
+  // "schema is false" comes with every unknown key, beside the error that names it. Where a key is unknown and another
+  // is missing, the unknown one is the mistake.
+  const error =
+    errors.find((one) => one.keyword === 'additionalProperties') ??
+    errors.find((one) => one.keyword !== 'boolean') ??
+    errors[0];
   if (error === undefined) return { path: '', message: 'the value is not valid', content: false };
   const keys = error.instancePath.split('/').slice(1).map(unescapePointer);
   return describe(error, keys, valueAt(value, keys), schema);
