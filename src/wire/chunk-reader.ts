@@ -301,10 +301,11 @@ export class ChunkReader {
     const shift = 24 - 8 * matched;
     const byte = data[at]!;
     if (byte !== ((this.#word >>> shift) & 0xff)) {
-      // The timestamp is a candidate where it agrees with the field in all bytes so far.
+      // The timestamp is a candidate too, if it needs an extended field and agrees in all bytes before this one.
       const other = stream.timestampMs;
       const agrees = matched === 0 || other >>> (shift + 8) === this.#word >>> (shift + 8);
-      if (stream.received === 0 || !agrees || byte !== ((other >>> shift) & 0xff)) {
+      const isCandidate = stream.received > 0 && other >= extendedMark && agrees;
+      if (!isCandidate || byte !== ((other >>> shift) & 0xff)) {
         return this.#notRepeated(at, matched);
       }
       this.#word = other;

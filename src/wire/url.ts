@@ -98,7 +98,7 @@ function decodePart(text: string, refuse: Refuse): string {
 }
 
 function parseHostAndPort(text: string, refuse: Refuse): { host: string; port: number | null } {
-  const match = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(text);
+  const match = /^(\[[^\]]*\]|[^:]*)(?::([^:]*))?$/.exec(text);
   if (match === null) {
     throw refuse('has several colons in its host (an IPv6 address stands in square brackets)');
   }
@@ -200,8 +200,9 @@ function maskQuery(rest: string): string {
     .slice(start + 1)
     .split('&')
     .map((pair) => {
-      const equals = pair.indexOf('=');
-      return equals < 0 ? '***' : `${pair.slice(0, equals)}=***`;
+      // What has nothing behind its equals signs may be a bare secret in base64.
+      const name = /^([^=]*)=+[^=]/.exec(pair)?.[1];
+      return name === undefined ? '***' : `${name}=***`;
     })
     .join('&');
   return `${rest.slice(0, start + 1)}${masked}`;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ChunkWriter, encodedLength, encodeMessage, writeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType, type RtmpMessage } from '../../src/wire/message.js';
 import { type EncodedHeader, encodeChunks } from './chunk-encoder.js';
-import { cutAt, inBytes, inTwo, readPieces } from './support.js';
+import { comparable, cutAt, inBytes, inTwo, readPieces } from './support.js';
 
 const mark = 0xffffff;
 /** Timestamps where something may go wrong, and any others. */
@@ -40,11 +40,11 @@ function setChunkSize(size: number): Buffer {
   return encodeMessage(2, MessageType.SetChunkSize, 0, 0, payload, 128);
 }
 
-/** The messages without the SetChunkSize that comes first. */
-function readAfterSetChunkSize(pieces: readonly Buffer[]): RtmpMessage[] {
+/** The messages without the SetChunkSize that comes first, as texts. */
+function readAfterSetChunkSize(pieces: readonly Buffer[]): string[] {
   const read = readPieces(pieces);
   expect(read[0]?.type).toBe(MessageType.SetChunkSize);
-  return read.slice(1);
+  return comparable(read.slice(1));
 }
 
 describe('what the writers write, the reader reads', () => {
@@ -58,8 +58,8 @@ describe('what the writers write, the reader reads', () => {
         });
         const wire = Buffer.concat([setChunkSize(chunkSize), ...encoded]);
         const expected = sent.map(([, message]) => message);
-        expect(readAfterSetChunkSize(cutAt(wire, positions))).toEqual(expected);
-        expect(readAfterSetChunkSize(inBytes(wire))).toEqual(expected);
+        expect(readAfterSetChunkSize(cutAt(wire, positions))).toEqual(comparable(expected));
+        expect(readAfterSetChunkSize(inBytes(wire))).toEqual(comparable(expected));
       }),
       { numRuns: 150 },
     );
@@ -72,8 +72,8 @@ describe('what the writers write, the reader reads', () => {
         const encoded = sent.map(([csid, message]) => writer.encode(csid, message));
         const wire = Buffer.concat([setChunkSize(chunkSize), ...encoded]);
         const expected = sent.map(([, message]) => message);
-        expect(readAfterSetChunkSize(cutAt(wire, positions))).toEqual(expected);
-        expect(readAfterSetChunkSize(inBytes(wire))).toEqual(expected);
+        expect(readAfterSetChunkSize(cutAt(wire, positions))).toEqual(comparable(expected));
+        expect(readAfterSetChunkSize(inBytes(wire))).toEqual(comparable(expected));
       }),
       { numRuns: 150 },
     );
@@ -228,13 +228,21 @@ describe.each([
         fc.array(fc.nat(7), { maxLength: 30 }),
         cuts,
         (wanted, chunkSize, choices, positions) => {
+          if (!repeats) {
+            // Payload that looks like the field that is left out cannot be told from it.
+            for (const { payload } of wanted) {
+              payload.forEach((byte, index) => {
+                payload[index] = (byte & 0x3f) | 0x40;
+              });
+            }
+          }
           const known = new Map<number, Known>();
           const encoded = wanted.map((wish) => ({ csid: wish.csid, ...encodeWish(wish, known, chunkSize, repeats) }));
           const { wire, messages: expected } = interleave(encoded, choices);
           const all = Buffer.concat([setChunkSize(chunkSize), wire]);
-          expect(readAfterSetChunkSize([all])).toEqual(expected);
-          expect(readAfterSetChunkSize(cutAt(all, positions))).toEqual(expected);
-          expect(readAfterSetChunkSize(inBytes(all))).toEqual(expected);
+          expect(readAfterSetChunkSize([all])).toEqual(comparable(expected));
+          expect(readAfterSetChunkSize(cutAt(all, positions))).toEqual(comparable(expected));
+          expect(readAfterSetChunkSize(inBytes(all))).toEqual(comparable(expected));
         },
       ),
       { numRuns: 300 },
@@ -252,7 +260,7 @@ test('a message with every kind of header comes out alike wherever it is cut in 
   ];
   const wire = Buffer.concat([setChunkSize(10), ...sent.map((message) => writer.encode(400, message))]);
   for (const pieces of inTwo(wire)) {
-    expect(readAfterSetChunkSize(pieces)).toEqual(sent);
+    expect(readAfterSetChunkSize(pieces)).toEqual(comparable(sent));
   }
 });
 

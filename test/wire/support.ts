@@ -37,6 +37,14 @@ export function readPieces(pieces: readonly Buffer[], limits: ChunkReaderLimits 
   return messages;
 }
 
+/** Messages as texts: these compare a hundred times faster than buffers, and differences can be read. */
+export function comparable(messages: readonly RtmpMessage[]): string[] {
+  return messages.map(
+    ({ type, timestampMs, streamId, payload }) =>
+      `type ${type} at ${timestampMs} ms on stream ${streamId}: ${payload.toString('hex')}`,
+  );
+}
+
 /** `data`, byte by byte. */
 export function inBytes(data: Buffer): Buffer[] {
   return Array.from(data, (_, index) => data.subarray(index, index + 1));
