@@ -40,8 +40,9 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     const { host, rtmpPort, media } = settings;
     const backend = new NativeBackend({ settings: { host, rtmpPort, media }, log: log.child({ part: 'media' }) });
-    const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
+    // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
+    const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
 
     // What control and API say of themselves is where it really listens, also when the port was 0. Between the backend's
     // start and that of control the event loop does not turn: no camera that comes at once finds itself unknown.

@@ -43,6 +43,8 @@ export interface MediaSettings {
   readonly idleTimeoutMs: number;
   /** A publisher that was silent for so long gives way to a new one. */
   readonly publishTakeoverMs: number;
+  /** How long targets are kept connected for a camera that left and may return; 0: not at all. */
+  readonly publishGraceMs: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxMessageBytes: number;

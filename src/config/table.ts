@@ -187,6 +187,12 @@ export const mediaTable: Table<MediaSettings> = {
     default: 3_000,
     description: 'A publisher that was silent for so long gives way to a new one of the same camera',
   },
+  publishGraceMs: {
+    key: 'publish-grace',
+    type: durationType('0ms', '1h'),
+    default: 10_000,
+    description: 'How long targets stay connected for a camera that left and may return; 0s lets them go at once',
+  },
   maxConnections: {
     key: 'max-connections',
     type: integerType(1, 1_000_000),

@@ -52,6 +52,7 @@ describe('where values come from', () => {
       handshakeTimeoutMs: 10000,
       idleTimeoutMs: 30000,
       publishTakeoverMs: 3000,
+      publishGraceMs: 10000,
       maxConnections: 4000,
       maxConnectionsPerAddress: 1000,
       maxMessageBytes: 8 << 20,

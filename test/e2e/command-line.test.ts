@@ -85,6 +85,42 @@ describe('serve', () => {
     expect(await aggregator.process.stop('SIGTERM', 5000)).toEqual({ code: 0, signal: null });
   });
 
+  test('a second signal ends it at once', async (context) => {
+    const scope = testScope(context);
+    const aggregator = await startAggregator(scope);
+    // Holds up the orderly end for a moment.
+    const client = connect(aggregator.apiPort, '127.0.0.1');
+    scope.defer(() => client.destroy());
+    client.on('error', () => {});
+    client.write('POST /v1/cameras HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
+    await waitFor(() => client.bytesWritten > 0 && !client.connecting, { what: 'the request to be under way' });
+    aggregator.process.signal('SIGTERM');
+    await waitFor(() => aggregator.logLines().some(({ message }) => message === 'stopping'), {
+      what: 'the end to begin',
+    });
+    expect(await aggregator.process.stop('SIGTERM')).toEqual({ code: 128 + 15, signal: null });
+  });
+
+  test('an exception that nobody caught is logged once, exit code 1', async (context) => {
+    const scope = testScope(context);
+    const trouble =
+      "const t = setInterval(() => { if (process.listenerCount('uncaughtException') > 0) {" +
+      " clearInterval(t); throw new Error('boom'); } }, 200);";
+    const options = { env: { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(trouble)}"` } };
+    const { code, stderr } = await run(process.execPath, serveArgs(scope), options);
+    const lines = stderr
+      .trimEnd()
+      .split('\n')
+      .filter((line) => line.includes('boom'));
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      level: 'error',
+      message: 'uncaught exception',
+      error: { message: 'boom' },
+    });
+    expect(code).toBe(1);
+  });
+
   test('what is not a valid setting or state stops the start', async (context) => {
     const scope = testScope(context);
     const bad = await run(process.execPath, serveArgs(scope, '--push-retry-min', '250'));
