@@ -6,8 +6,9 @@ import type { Scope } from './scope.js';
 import { waitFor } from './wait.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** The built program, as `package.json` installs it. */
-export const programPath = join(root, 'dist/cli/main.js');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: Record<string, string> };
+/** The built program, by the entry that npm installs. */
+export const programPath = join(root, manifest.bin['media-aggregator'] ?? '');
 
 export interface ApiAnswer {
   readonly status: number;
