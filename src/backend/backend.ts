@@ -1,10 +1,17 @@
 import type { ErrorCode } from '../errors.js';
+import type { RecordedEvent } from '../flight-recorder.js';
+
+export type { RecordedEvent } from '../flight-recorder.js';
 
 /** What a media backend is asked to do for one push. URLs are resolved: templates are the control's affair. */
 export interface DesiredPush {
   readonly id: string;
   readonly url: string;
   readonly enabled: boolean;
+  /** Bytes that may wait for this target; undefined: the backend's default. */
+  readonly queueMaxBytes?: number | undefined;
+  /** How old the oldest waiting byte may become, milliseconds; undefined: the backend's default. */
+  readonly queueMaxAgeMs?: number | undefined;
 }
 
 export interface DesiredCamera {
@@ -24,6 +31,10 @@ export interface MediaBackend {
   /** What is seen of one camera; undefined for an unknown one. */
   camera(name: string): CameraSnapshot | undefined;
   totals(): BackendTotals;
+  /** The last few hundred events of a camera, or of one of its pushes, oldest first; undefined for unknown ones. */
+  events(camera: string, pushId?: string): readonly RecordedEvent[] | undefined;
+  /** Has a waiting push try at once. False when it does not wait; undefined for an unknown one. */
+  retry(camera: string, pushId: string): boolean | undefined;
   /** True when a real RTMP handshake with the own listener succeeds within the deadline. */
   probe(deadlineMs: number): Promise<boolean>;
   /** Closes everything in order: publishers are told, pushes drained and unpublished, within the deadline. */
@@ -69,6 +80,14 @@ export interface PushSnapshot {
   /** Age of the oldest queued byte, milliseconds. */
   readonly queueAgeMs: number;
   readonly droppedFrames: number;
+  /** The same by the budget that was exceeded. */
+  readonly droppedBy: Readonly<Record<'bytes' | 'age', number>>;
+  /** Audio and video messages handed to the network, ever. */
+  readonly framesOut: number;
+  /** When the newest key frame that was sent had come in: ISO 8601, UTC; null before the first. */
+  readonly lastKeyFrameAt: string | null;
+  /** Milliseconds from sending to the target's acknowledgement; null when it sends none. */
+  readonly roundTripMs: number | null;
 }
 
 export interface CameraSnapshot {
@@ -91,6 +110,18 @@ export interface CameraSnapshot {
   readonly bytesIn: number;
   /** Bits per second, averaged over about 10 s. */
   readonly bitrateInBps: number;
+  /** Frames per second, by count over about 10 s; null when not live. */
+  readonly frameRate: number | null;
+  /** Milliseconds between the last two key frames; null before the second. */
+  readonly keyFrameIntervalMs: number | null;
+  /** Timestamps that went backwards or jumped by more than 3 s, since it is live. */
+  readonly timestampJumps: number;
+  /** Deviation of the frames' arrival from their timestamps, milliseconds, smoothed; null when not live. */
+  readonly jitterMs: number | null;
+  /** ISO 8601, UTC; null before the first frame. */
+  readonly lastFrameAt: string | null;
+  /** Until when the targets' connections are kept for the camera's return: ISO 8601, UTC; null when it is live or gone. */
+  readonly graceUntil: string | null;
   readonly viewers: number;
   readonly pushes: readonly PushSnapshot[];
 }
@@ -105,3 +136,42 @@ export interface BackendTotals {
   readonly viewers: number;
   readonly connections: number;
 }
+
+/** What there is to say of a camera that a backend has not seen yet. */
+export const unseenCamera: Omit<CameraSnapshot, 'name' | 'pushes'> = {
+  live: false,
+  liveSince: null,
+  publisher: null,
+  encoder: null,
+  videoCodec: null,
+  audioCodec: null,
+  width: null,
+  height: null,
+  bytesIn: 0,
+  bitrateInBps: 0,
+  frameRate: null,
+  keyFrameIntervalMs: null,
+  timestampJumps: 0,
+  jitterMs: null,
+  lastFrameAt: null,
+  graceUntil: null,
+  viewers: 0,
+};
+
+/** What there is to say of a push that a backend has not seen yet. */
+export const unseenPush: Omit<PushSnapshot, 'id' | 'url' | 'state' | 'since'> = {
+  attempt: 0,
+  lastError: null,
+  nextRetryAt: null,
+  connects: 0,
+  bytesOut: 0,
+  framesOut: 0,
+  bytesAcknowledged: null,
+  roundTripMs: null,
+  bitrateBps: 0,
+  queueBytes: 0,
+  queueAgeMs: 0,
+  droppedFrames: 0,
+  droppedBy: { bytes: 0, age: 0 },
+  lastKeyFrameAt: null,
+};

@@ -1,4 +1,4 @@
-import type { CameraSnapshot, PushSnapshot } from '../backend/backend.js';
+import { type CameraSnapshot, type PushSnapshot, unseenCamera, unseenPush } from '../backend/backend.js';
 import { hostInUrl } from '../state/host.js';
 import type { Camera, Push } from '../state/model.js';
 import { maskUrl } from '../wire/url.js';
@@ -31,16 +31,7 @@ export function pushView(push: Push, url: string, seen: PushSnapshot | undefined
     url: maskUrl(url),
     state: push.enabled ? 'idle' : 'disabled',
     since: push.createdAt,
-    attempt: 0,
-    lastError: null,
-    nextRetryAt: null,
-    connects: 0,
-    bytesOut: 0,
-    bytesAcknowledged: null,
-    bitrateBps: 0,
-    queueBytes: 0,
-    queueAgeMs: 0,
-    droppedFrames: 0,
+    ...unseenPush,
   };
   const { id: _, ...facts } = observed;
   return {
@@ -59,37 +50,15 @@ export function cameraView(
   seen: CameraSnapshot | undefined,
   urlOf: (push: Push) => string,
 ): CameraView {
-  const observed: Omit<CameraSnapshot, 'name' | 'pushes'> = seen ?? {
-    live: false,
-    liveSince: null,
-    publisher: null,
-    encoder: null,
-    videoCodec: null,
-    audioCodec: null,
-    width: null,
-    height: null,
-    bytesIn: 0,
-    bitrateInBps: 0,
-    viewers: 0,
-  };
   const seenPushes = new Map(seen?.pushes.map((push) => [push.id, push]));
   const pushes = Object.values(camera.pushes).map((push) => pushView(push, urlOf(push), seenPushes.get(push.id)));
+  const { name: _name, pushes: _pushes, ...facts } = seen ?? { ...unseenCamera, name: '', pushes: [] };
   return {
     name: camera.name,
     ...(camera.type === undefined ? {} : { type: camera.type }),
     createdAt: camera.createdAt,
     endpoint,
-    live: observed.live,
-    liveSince: observed.liveSince,
-    publisher: observed.publisher,
-    encoder: observed.encoder,
-    videoCodec: observed.videoCodec,
-    audioCodec: observed.audioCodec,
-    width: observed.width,
-    height: observed.height,
-    bytesIn: observed.bytesIn,
-    bitrateInBps: observed.bitrateInBps,
-    viewers: observed.viewers,
+    ...facts,
     pushes,
   };
 }

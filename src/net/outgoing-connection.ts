@@ -3,6 +3,8 @@ import { TargetError } from '../errors.js';
 import type { OutletSink } from '../relay/outlet.js';
 import { ClientSession, type ClientStep } from '../session/client-session.js';
 import { parseRtmpUrl, type RtmpUrl } from '../wire/url.js';
+import { Acknowledgements } from './acknowledgements.js';
+import { ProgressWatch } from './progress-watch.js';
 import { chunkLimits, type NetSettings, socketHighWaterBytes } from './settings.js';
 import { targetErrorOf } from './target-error.js';
 
@@ -18,6 +20,8 @@ export type OutgoingSettings = Pick<
 >;
 
 export interface OutgoingHandler {
+  /** A command went out or came in, for the record; without arguments. */
+  onCommand?(text: string): void;
   /** The target accepted the publish; media may be written in whole messages for this message stream. */
   onPublished(streamId: number): void;
   /** The socket takes bytes again after `write` said false. */
@@ -39,7 +43,10 @@ export class OutgoingConnection implements OutletSink {
   readonly #handler: OutgoingHandler;
   readonly #socket: Socket;
   readonly #session: ClientSession;
+  readonly #acknowledgements = new Acknowledgements();
+  readonly #progress: ProgressWatch;
   readonly #stepTimer: NodeJS.Timeout;
+  #lastAcknowledged = -1;
   #connected = false;
   #closing = false;
   #closed = false;
@@ -71,6 +78,7 @@ export class OutgoingConnection implements OutletSink {
       limits: chunkLimits(settings),
       write: (data) => this.#socket.write(data),
       handler: {
+        onCommand: (text) => handler.onCommand?.(text),
         onPublished: (streamId) => {
           clearTimeout(this.#stepTimer);
           handler.onPublished(streamId);
@@ -79,6 +87,7 @@ export class OutgoingConnection implements OutletSink {
       },
     });
     this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
+    this.#progress = new ProgressWatch(this.#socket);
     this.#listen();
   }
 
@@ -86,13 +95,23 @@ export class OutgoingConnection implements OutletSink {
     return this.#connected ? this.#session.step : 'tcp';
   }
 
-  /** See `MessageChannel.peerAcknowledged`. */
-  get peerAcknowledged(): number | null {
-    return this.#session.channel.peerAcknowledged;
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
-  get roundTripMs(): number | null {
-    return this.#session.channel.roundTripMs;
+  /** What the far side proves to have got. */
+  get acknowledgements(): Acknowledgements {
+    return this.#acknowledgements;
+  }
+
+  /** Milliseconds for which the far side has taken nothing although bytes wait for it, to about a second. */
+  silentMs(nowMs: number): number {
+    return this.#progress.silentMs(nowMs);
+  }
+
+  /** The address it is connected to, once it is. */
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
   }
 
   /** Bytes that the kernel took, of all kinds. */
@@ -110,7 +129,9 @@ export class OutgoingConnection implements OutletSink {
   }
 
   write(data: Buffer): boolean {
-    return this.#socket.write(data);
+    const more = this.#socket.write(data);
+    this.#acknowledgements.sent(this.#socket.bytesWritten, performance.now());
+    return more;
   }
 
   /** Says goodbye (FCUnpublish, deleteStream) behind everything that was written, and closes. */
@@ -156,7 +177,12 @@ export class OutgoingConnection implements OutletSink {
       this.#close(targetErrorOf(error, this.endpoint));
       return;
     }
-    const { step } = this.#session;
+    const { step, channel } = this.#session;
+    const { peerAcknowledged } = channel;
+    if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
+      this.#lastAcknowledged = peerAcknowledged;
+      this.#acknowledgements.received(peerAcknowledged, this.#socket.bytesWritten, performance.now());
+    }
     if (step !== before && step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
   }
 

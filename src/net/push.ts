@@ -1,77 +1,64 @@
-import { type ErrorCode, messageOf, TargetError } from '../errors.js';
+import { messageOf, TargetError } from '../errors.js';
+import { FlightRecorder, type RecordedEvent } from '../flight-recorder.js';
 import type { Logger } from '../log.js';
 import type { LiveStream } from '../relay/live-stream.js';
-import { Outlet } from '../relay/outlet.js';
+import { type DropReason, Outlet, type OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
+import { acknowledgeEveryBytes } from '../session/client-session.js';
 import { maskUrl, parseRtmpUrl } from '../wire/url.js';
+import { Backoff } from './backoff.js';
 import { OutgoingConnection } from './outgoing-connection.js';
+import type { PushFailure, PushPhase, PushStatus } from './push-status.js';
 import type { NetSettings } from './settings.js';
 import type { TargetWatch } from './target-watch.js';
 
 /** A try counts as a success for the backoff once media flowed for this long. */
 const settledMs = 5000;
 
-/** Who refuses the application or the key does not change his mind in a quarter of a second. */
-const rejectedRetryMinMs = 2000;
+/** A target that takes or acknowledges nothing for this long is called stalled. */
+const stalledAfterMs = 3000;
 
-/** A sink that takes nothing for this long is called stalled. */
-const stalledAfterMs = 2000;
+/** Unacknowledged bytes that are nothing unusual: several of the windows that the target was asked to answer. */
+const unacknowledgedBytes = 4 * acknowledgeEveryBytes;
 
 /** What is left of a stream when its camera stops goes out within this time. */
 const drainMs = 5000;
 
-export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled';
-
-export interface PushFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  /** Milliseconds since 1970. */
-  readonly atMs: number;
-}
+/** How many of the last events are logged when a push fails that had been active. */
+const dumpedEvents = 20;
 
 /** One connection with the outlet that feeds it. */
 interface Life {
+  readonly stream: LiveStream;
   connection: OutgoingConnection | null;
   outlet: Outlet | null;
-  readonly stream: LiveStream;
-}
-
-/** What is seen of a push. Times in milliseconds since 1970. */
-export interface PushStatus {
-  readonly phase: PushPhase;
-  readonly sinceMs: number;
-  readonly attempt: number;
-  readonly lastFailure: PushFailure | null;
-  readonly nextRetryAtMs: number | null;
-  readonly connects: number;
-  readonly bytesOut: number;
-  readonly bytesAcknowledged: number | null;
-  readonly bitrateBps: number;
-  readonly queueBytes: number;
-  readonly queueAgeMs: number;
-  readonly droppedFrames: number;
+  publishedMs: number;
+  /** How often the outlet had fallen behind when it was last looked at. */
+  drops: number;
 }
 
 /**
  * Keeps one target supplied with a camera's stream, for as long as there is one: connects, follows, and after a failure
  * tries again for ever, with pauses that double and a fresh look at DNS.
  *
- *   idle --camera live--> connecting --accepted--> active <--> stalled
- *     ^                     ^    |                   |            |
- *     |                  pause   '--- failure -> waiting <--------'
+ *   idle --camera live--> connecting --media flows--> active <--> stalled
+ *     ^                     ^    |                      |            |
+ *     |                  pause   '---- failure -> waiting <---------'
  *     '-------- camera gone (drained first) --------'
  */
 export class Push {
   readonly url: string;
+  readonly limits: OutletLimits;
   readonly #settings: NetSettings;
   readonly #watch: TargetWatch;
   readonly #log: Logger;
+  readonly #recorder = new FlightRecorder();
   readonly #meter = new RateMeter();
+  readonly #backoff: Backoff;
   #enabled: boolean;
   #stream: LiveStream | null = null;
+  #live = false;
   #life: Life | null = null;
-  #publishedAtMs = 0;
-  #attempt = 0;
   #lastFailure: PushFailure | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
   #nextRetryAtMs = 0;
@@ -83,22 +70,26 @@ export class Push {
   readonly #goodbyes = new Set<Promise<void>>();
   /** Counts of lives that are over. */
   #pastBytesOut = 0;
-  #pastDroppedFrames = 0;
+  #pastFramesOut = 0;
+  readonly #pastDropped: Record<DropReason, number> = { bytes: 0, age: 0 };
   #phase: PushPhase;
   #phaseSinceMs = Date.now();
 
   constructor(options: {
     url: string;
     enabled: boolean;
+    limits: OutletLimits;
     settings: NetSettings;
     watch: TargetWatch;
     log: Logger;
   }) {
     this.url = options.url;
+    this.limits = options.limits;
     this.#enabled = options.enabled;
     this.#settings = options.settings;
     this.#watch = options.watch;
     this.#log = options.log.child({ target: maskUrl(options.url) });
+    this.#backoff = new Backoff(options.settings.pushRetryMinMs, options.settings.pushRetryMaxMs);
     this.#phase = options.enabled ? 'idle' : 'disabled';
   }
 
@@ -109,27 +100,59 @@ export class Push {
     return bytes;
   }
 
+  /** The last few hundred events, oldest first. */
+  get events(): RecordedEvent[] {
+    return this.#recorder.events();
+  }
+
   setEnabled(enabled: boolean): void {
     if (enabled === this.#enabled) return;
     this.#enabled = enabled;
     if (enabled) {
       this.#setPhase('idle');
-      if (this.#stream !== null) this.#connect();
+      if (this.#live) this.#connect();
     } else {
       this.#hangUp('now');
       this.#setPhase('disabled');
     }
   }
 
-  /** The camera is live with this stream, or (null) not any more: then what is queued goes out, and the target is told. */
-  setStream(stream: LiveStream | null): void {
-    if (stream === this.#stream) return;
-    this.#hangUp('drained');
+  /** The camera is live with this stream, anew or again. */
+  begin(stream: LiveStream): void {
+    if (stream !== this.#stream) this.#hangUp('drained');
     this.#stream = stream;
-    this.#attempt = 0;
+    this.#live = true;
     if (!this.#enabled) return;
-    if (stream === null) this.#setPhase('idle');
-    else this.#connect();
+    if (this.#life?.outlet != null) {
+      this.#setPhase('active'); // the connection was kept for the camera's return
+    } else {
+      this.#backoff.reset();
+      this.#connect();
+    }
+  }
+
+  /** The camera fell silent and may return: the connection is kept, but not tried for again. */
+  pause(): void {
+    this.#live = false;
+    if (this.#life?.outlet == null) this.#hangUp('now');
+    if (this.#enabled) this.#setPhase('idle');
+  }
+
+  /** The camera is gone: what is queued goes out, and the target is told. */
+  end(): void {
+    this.#live = false;
+    this.#hangUp('drained');
+    this.#stream = null;
+    if (this.#enabled) this.#setPhase('idle');
+  }
+
+  /** Tries at once instead of at the end of the pause. False when it is not waiting. */
+  retry(): boolean {
+    if (this.#phase !== 'waiting') return false;
+    this.#recorder.note('retry', 'asked for');
+    this.#backoff.reset();
+    this.#connect();
+    return true;
   }
 
   /** Resolves when every connection that was said goodbye to is closed. */
@@ -141,6 +164,7 @@ export class Push {
   async close(): Promise<void> {
     this.#hangUp('now');
     this.#stream = null;
+    this.#live = false;
     this.#enabled = false;
     await this.drained();
   }
@@ -148,47 +172,65 @@ export class Push {
   /** Call once a second. @param nowMs a monotonic clock */
   tick(nowMs: number): void {
     this.#meter.look(this.bytesOut, nowMs);
-    const outlet = this.#life?.outlet;
-    const connection = this.#life?.connection;
-    if (outlet == null || connection == null) return;
-    outlet.flush(nowMs);
-    const blockedMs = outlet.blockedMs(nowMs);
-    if (blockedMs > this.#settings.stallTimeoutMs) {
-      const seconds = Math.round(blockedMs / 1000);
-      connection.destroy(new TargetError('TARGET_STALLED', `${connection.endpoint} took no data for ${seconds} s`));
-    } else {
-      this.#setPhase(blockedMs > stalledAfterMs ? 'stalled' : 'active');
+    const life = this.#life;
+    if (life === null || life.outlet === null || life.connection === null) return;
+    life.outlet.flush(nowMs);
+    this.#noteDrops(life);
+    const silentMs = this.#silentMs(life, nowMs);
+    if (silentMs > this.#settings.stallTimeoutMs) {
+      const text = `${life.connection.endpoint} took no data for ${Math.round(silentMs / 1000)} s`;
+      life.connection.destroy(new TargetError('TARGET_STALLED', text));
+    } else if (silentMs > stalledAfterMs) {
+      if (this.#live) this.#setPhase('stalled');
+    } else if (this.#live) {
+      this.#proveActive(life);
     }
   }
 
   status(nowMs: number): PushStatus {
-    const outlet = this.#life?.outlet;
+    const life = this.#life;
+    const outlet = life?.outlet ?? null;
+    const acknowledgements = life?.connection?.acknowledgements;
+    const flowing = this.#phase === 'active' || this.#phase === 'stalled';
+    const keyFrameMs = outlet?.lastKeyFrameMs ?? 0;
+    const dropped = outlet?.droppedFrames;
+    const round = acknowledgements?.roundTripMs ?? null;
     return {
       phase: this.#phase,
       sinceMs: this.#phaseSinceMs,
-      attempt: this.#attempt,
+      attempt: this.#backoff.failures,
       lastFailure: this.#lastFailure,
       nextRetryAtMs: this.#phase === 'waiting' ? this.#nextRetryAtMs : null,
       connects: this.#connects,
       bytesOut: this.bytesOut,
-      bytesAcknowledged: this.#life?.connection?.peerAcknowledged ?? null,
-      bitrateBps: this.#phase === 'active' || this.#phase === 'stalled' ? this.#meter.bitsPerSecond : 0,
+      framesOut: this.#pastFramesOut + (outlet?.framesOut ?? 0),
+      bytesAcknowledged: acknowledgements?.acknowledgedBytes ?? null,
+      roundTripMs: round === null ? null : Math.round(round * 10) / 10,
+      bitrateBps: flowing ? this.#meter.bitsPerSecond : 0,
       queueBytes: outlet?.queueBytes ?? 0,
       queueAgeMs: Math.round(outlet?.queueAgeMs(nowMs) ?? 0),
-      droppedFrames: this.#pastDroppedFrames + (outlet?.droppedFrames ?? 0),
+      droppedFrames: {
+        bytes: this.#pastDropped.bytes + (dropped?.bytes ?? 0),
+        age: this.#pastDropped.age + (dropped?.age ?? 0),
+      },
+      lastKeyFrameAtMs: keyFrameMs === 0 ? null : Math.round(Date.now() - (nowMs - keyFrameMs)),
     };
   }
 
   #connect(): void {
     this.#stopWaiting();
-    if (this.#stream === null) return;
+    if (this.#stream === null || !this.#live) return;
     this.#setPhase('connecting');
-    const life: Life = { connection: null, outlet: null, stream: this.#stream };
+    const life: Life = { connection: null, outlet: null, stream: this.#stream, publishedMs: 0, drops: 0 };
     this.#life = life;
     try {
       life.connection = new OutgoingConnection(this.url, this.#settings, {
+        onCommand: (text) => this.#recorder.note('command', text),
         onPublished: (streamId) => this.#published(life, streamId),
-        onDrain: () => life.outlet?.resume(performance.now()),
+        onDrain: () => {
+          life.outlet?.resume(performance.now());
+          if (life === this.#life && this.#phase === 'connecting') this.#proveActive(life);
+        },
         onClosed: (error) => this.#closed(life, error),
       });
     } catch (error) {
@@ -199,40 +241,67 @@ export class Push {
 
   #published(life: Life, streamId: number): void {
     if (life !== this.#life || life.connection === null) return;
-    const { outChunkBytes, queueMaxBytes, queueMaxAgeMs } = this.#settings;
     life.outlet = new Outlet({
       sink: life.connection,
-      format: { chunkBytes: outChunkBytes, streamId, publishing: true },
-      limits: { queueMaxBytes, queueMaxAgeMs },
+      format: { chunkBytes: this.#settings.outChunkBytes, streamId, publishing: true },
+      limits: this.limits,
     });
+    life.publishedMs = performance.now();
     this.#connects++;
-    this.#publishedAtMs = performance.now();
+    this.#recorder.note('publish', `accepted by ${life.connection.remoteAddress ?? life.connection.endpoint}`);
+    life.stream.attach(life.outlet, life.publishedMs);
+    this.#proveActive(life);
+  }
+
+  /** Active is who takes what is sent: the target acknowledges it, or at least the socket's queue empties. */
+  #proveActive(life: Life): void {
+    const { connection, outlet } = life;
+    if (connection === null || outlet === null || this.#phase === 'active') return;
+    const taken = outlet.framesOut > 0 && connection.pendingBytes === 0;
+    if (!taken && connection.acknowledgements.acknowledgedBytes === null) return;
+    if (this.#phase !== 'stalled') {
+      this.#log.info('push is active', { attempt: this.#backoff.failures + 1 });
+    }
     this.#setPhase('active');
-    this.#log.info('push is active', { attempt: this.#attempt + 1 });
-    life.stream.attach(life.outlet, this.#publishedAtMs);
+  }
+
+  /** For how long the target has given no sign of taking what is sent to it. */
+  #silentMs(life: Life, nowMs: number): number {
+    const { connection } = life;
+    if (connection === null) return 0;
+    const { acknowledgedBytes, progressMs } = connection.acknowledgements;
+    const sent = connection.bytesSent;
+    const owes = acknowledgedBytes !== null && sent - acknowledgedBytes > unacknowledgedBytes;
+    return Math.max(connection.silentMs(nowMs), owes ? nowMs - progressMs : 0);
+  }
+
+  #noteDrops(life: Life): void {
+    const { outlet } = life;
+    if (outlet === null || outlet.drops === life.drops) return;
+    life.drops = outlet.drops;
+    const { bytes, age } = outlet.droppedFrames;
+    this.#recorder.note('drop', `over the budget of ${outlet.dropReason}; frames left out so far: ${bytes + age}`);
   }
 
   #closed(life: Life, error: TargetError | null): void {
     if (life !== this.#life) return; // hung up on by us; its draining notices
     this.#life = null;
-    const settled = life.outlet !== null && performance.now() - this.#publishedAtMs > settledMs;
+    const wasActive = life.outlet !== null;
+    const settled = wasActive && performance.now() - life.publishedMs > settledMs;
     this.#bury(life);
-    if (settled) this.#attempt = 0;
-    this.#wait(error ?? new TargetError('TARGET_CLOSED', 'the connection ended'));
+    if (settled) this.#backoff.reset();
+    const failure = error ?? new TargetError('TARGET_CLOSED', 'the connection ended');
+    if (this.#live) this.#wait(failure, settled);
+    else this.#noteFailure(failure); // the camera is away, and nobody waits for this
   }
 
-  #wait(error: TargetError): void {
-    const { pushRetryMinMs, pushRetryMaxMs } = this.#settings;
-    const rejected = error.code === 'TARGET_CONNECT_REJECTED' || error.code === 'TARGET_PUBLISH_REJECTED';
-    const minMs = rejected ? Math.min(rejectedRetryMinMs, pushRetryMaxMs) : pushRetryMinMs;
-    const nominalMs = Math.min(pushRetryMaxMs, minMs * 2 ** Math.min(this.#attempt, 30));
-    const pauseMs = Math.round(nominalMs * (0.75 + Math.random() / 2));
-    const repeated = this.#lastFailure !== null && this.#attempt > 0 && this.#lastFailure.code === error.code;
-    this.#attempt++;
-    this.#lastFailure = { code: error.code, message: error.message, atMs: Date.now() };
-    // The same line never twice: what goes on failing in the same way is in the status, and in debug.
-    if (repeated) this.#log.debug('push failed again', { code: error.code, attempt: this.#attempt });
-    else this.#log.warn('push failed; tries again', { code: error.code, reason: error.message, pauseMs });
+  #wait(error: TargetError, wasActive = false): void {
+    const repeated = this.#backoff.failures > 0 && this.#lastFailure?.code === error.code;
+    this.#noteFailure(error);
+    const pauseMs = this.#backoff.pauseMs(error.code);
+    // The same line never twice: what goes on failing in the same way is in the status and the events.
+    if (!repeated) this.#log.warn('push failed; tries again', { code: error.code, reason: error.message, pauseMs });
+    if (wasActive) this.#log.info('what the push did before it failed', { events: this.#recorder.lines(dumpedEvents) });
     this.#setPhase('waiting');
     this.#nextRetryAtMs = Date.now() + pauseMs;
     this.#retryTimer = setTimeout(() => this.#connect(), pauseMs);
@@ -240,6 +309,11 @@ export class Push {
       const { host, port } = parseRtmpUrl(this.url);
       this.#unwatch = this.#watch.watch(host, port, () => this.#connect());
     }
+  }
+
+  #noteFailure(error: TargetError): void {
+    this.#lastFailure = { code: error.code, message: error.message, atMs: Date.now() };
+    this.#recorder.note('error', `${error.code}: ${error.message}`);
   }
 
   #stopWaiting(): void {
@@ -273,14 +347,17 @@ export class Push {
 
   #bury(life: Life): void {
     if (life.outlet === null) return;
-    this.#pastBytesOut += life.outlet.bytesOut;
-    this.#pastDroppedFrames += life.outlet.droppedFrames;
     life.stream.detach(life.outlet);
+    this.#pastBytesOut += life.outlet.bytesOut;
+    this.#pastFramesOut += life.outlet.framesOut;
+    this.#pastDropped.bytes += life.outlet.droppedFrames.bytes;
+    this.#pastDropped.age += life.outlet.droppedFrames.age;
     life.outlet = null;
   }
 
   #setPhase(phase: PushPhase): void {
     if (phase === this.#phase) return;
+    this.#recorder.note('state', `${this.#phase} -> ${phase}`);
     this.#phase = phase;
     this.#phaseSinceMs = Date.now();
     if (phase !== 'active' && phase !== 'stalled') this.#meter.reset();
@@ -293,7 +370,7 @@ function drain(connection: OutgoingConnection, outlet: Outlet): Promise<void> {
     const untilMs = performance.now() + drainMs;
     const look = (): void => {
       outlet.flush(performance.now());
-      if (outlet.drained || performance.now() > untilMs || connection.step === 'ended') resolve();
+      if (outlet.drained || performance.now() > untilMs || connection.isClosed) resolve();
       else setTimeout(look, 10);
     };
     look();

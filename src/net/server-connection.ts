@@ -3,6 +3,7 @@ import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { ServerSession, type ServerSessionHandler, type StreamRequest } from '../session/server-session.js';
 import { maskUrl } from '../wire/url.js';
+import { ProgressWatch } from './progress-watch.js';
 import { chunkLimits, type NetSettings } from './settings.js';
 import type { Ingest, Publisher, StreamHost } from './stream-host.js';
 import { ViewerOutlet } from './viewer-outlet.js';
@@ -21,6 +22,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   readonly #host: StreamHost;
   readonly #log: Logger;
   readonly #session: ServerSession;
+  readonly #progress: ProgressWatch;
   readonly #onClosed: () => void;
   readonly #openedMs = performance.now();
   readonly #ingests = new Map<number, Ingest>();
@@ -54,6 +56,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
       limits: chunkLimits(options.settings),
       outChunkBytes: options.settings.outChunkBytes,
     });
+    this.#progress = new ProgressWatch(socket);
     socket.on('data', (data) => this.#onData(data));
     socket.on('drain', () => {
       for (const viewer of this.#viewers.values()) viewer.resume();
@@ -89,10 +92,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
       this.close(new CodedError('RTMP_TIMEOUT', `the publisher sent nothing for ${idleTimeoutMs / 1000} s`));
       return;
     }
-    for (const viewer of this.#viewers.values()) {
-      if (viewer.blockedMs(nowMs) <= stallTimeoutMs) continue;
+    if (this.#viewers.size > 0 && this.#progress.silentMs(nowMs) > stallTimeoutMs) {
       this.close(new CodedError('RTMP_TIMEOUT', `the viewer took no data for ${stallTimeoutMs / 1000} s`));
-      return;
     }
   }
 
@@ -172,7 +173,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     if (ingest === undefined) return;
     this.#ingests.delete(streamId);
     this.#idleSinceMs = performance.now();
-    ingest.end();
+    ingest.end('unpublished');
   }
 
   onStop(streamId: number): void {
@@ -213,7 +214,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   #finish(reason: string, level: 'debug' | 'info' | 'warn'): void {
     if (this.#ending) return;
     this.#ending = true;
-    for (const ingest of this.#ingests.values()) ingest.end();
+    for (const ingest of this.#ingests.values()) ingest.end(reason);
     for (const viewer of this.#viewers.values()) viewer.end();
     this.#ingests.clear();
     this.#viewers.clear();

@@ -27,8 +27,8 @@ export interface Viewer {
 /** An accepted publish. */
 export interface Ingest {
   readonly stream: LiveStream;
-  /** The publisher is gone; call once. */
-  end(): void;
+  /** The publisher is gone; call once. @param reason in words, for the record */
+  end(reason: string): void;
 }
 
 /** An accepted play. */

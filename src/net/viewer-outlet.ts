@@ -49,11 +49,6 @@ export class ViewerOutlet implements Viewer, OutletSink {
     return this.#socket.write(data);
   }
 
-  /** For how long the viewer has taken nothing, milliseconds. */
-  blockedMs(nowMs: number): number {
-    return this.#outlet.blockedMs(nowMs);
-  }
-
   /** Begins, once the viewer was told that it plays. */
   begin(): void {
     this.#begun = true;

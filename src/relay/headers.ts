@@ -22,11 +22,11 @@ interface Header {
 export class StreamHeaders {
   readonly #headers = new Map<string, Header>();
   #bytes = 0;
-  #version = 0;
 
-  /** Goes up with every remembered header. */
-  get version(): number {
-    return this.#version;
+  /** Forgets all: another publisher begins. */
+  clear(): void {
+    this.#headers.clear();
+    this.#bytes = 0;
   }
 
   /**
@@ -41,7 +41,6 @@ export class StreamHeaders {
     if (bytes > maxHeaderBytes || (old === undefined && this.#headers.size >= maxHeaders)) return false;
     this.#bytes = bytes;
     this.#headers.set(key, { type, payload: Buffer.from(payload) });
-    this.#version++;
     return true;
   }
 

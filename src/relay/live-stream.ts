@@ -3,8 +3,10 @@ import { audioCodecName, isVideoFrame, isVideoKeyFrame, videoCodecName } from '.
 import { MessageType } from '../wire/message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { dataPayload, metadataValues, StreamHeaders } from './headers.js';
+import { IngestMeter } from './ingest-meter.js';
 import { type LogFormat, MediaLog } from './media-log.js';
 import type { Outlet, OutletSource } from './outlet.js';
+import { Timeline } from './timeline.js';
 
 export interface LiveStreamOptions {
   /** The format of most outlets; its log is always kept, since it holds the GOP. */
@@ -44,11 +46,11 @@ export class LiveStream {
   readonly #logs: FormatLog[];
   #hasVideo = false;
   #sawKeyFrame = false;
-  #lastTimestampMs = 0;
+  readonly #timeline = new Timeline();
+  #meter = new IngestMeter();
   #videoCodec: string | null = null;
   #audioCodec: string | null = null;
   #bytesIn = 0;
-  #keyFrames = 0;
 
   constructor(options: LiveStreamOptions, nowMs: number) {
     this.#options = options;
@@ -73,8 +75,9 @@ export class LiveStream {
     return this.#bytesIn;
   }
 
-  get keyFrames(): number {
-    return this.#keyFrames;
+  /** What is observed of the current publisher. */
+  get meter(): Readonly<IngestMeter> {
+    return this.#meter;
   }
 
   /** The encoded values of the last metadata; null before any came. */
@@ -83,22 +86,35 @@ export class LiveStream {
     return payload === null ? null : metadataValues(payload);
   }
 
+  /**
+   * Another publisher begins, the same camera's or one that takes over: outlets go on, with timestamps that keep going
+   * up, and with new headers and a key frame before anything else of its video.
+   */
+  restart(): void {
+    this.#headers.clear();
+    this.#timeline.restart();
+    this.#meter = new IngestMeter();
+    this.#hasVideo = false;
+    this.#sawKeyFrame = false;
+    this.#videoCodec = null;
+    this.#audioCodec = null;
+    for (const { log } of this.#logs) log.clearMark();
+  }
+
   /** Takes one message of the publisher. `payload` is copied. @param nowMs a monotonic clock, milliseconds */
   publish(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
     this.#bytesIn += payload.length;
-    this.#lastTimestampMs = timestampMs;
     const isHeader = this.#headers.remember(type, payload);
-    if (!isHeader) {
-      if (type === MessageType.Video && !this.#admitVideo(timestampMs, payload)) return;
-    } else if (type === MessageType.Video) {
-      this.#videoCodec = videoCodecName(payload) ?? this.#videoCodec;
-    }
-    if (type === MessageType.Audio && (isHeader || this.#audioCodec === null)) {
-      this.#audioCodec = audioCodecName(payload) ?? this.#audioCodec;
-    }
+    const isFrame = !isHeader && type !== MessageType.DataAmf0;
+    const isKeyFrame = isFrame && type === MessageType.Video && isVideoKeyFrame(payload);
+    if (isFrame && type === MessageType.Video && !isKeyFrame && !this.#admitInterFrame(payload)) return;
+    const out = this.#timeline.map(timestampMs, isFrame, nowMs);
+    if (isFrame) this.#meter.note(type, timestampMs, isKeyFrame, nowMs);
+    if (isKeyFrame) this.#beginGop(out, nowMs);
+    this.#noteCodec(type, isHeader, payload);
     for (const { log } of this.#logs) {
       const data = type === MessageType.DataAmf0 ? dataPayload(payload, log.format.publishing) : payload;
-      log.append(type, timestampMs, data, nowMs);
+      log.append(type, out, data, nowMs);
       if (isHeader) log.noteHeader();
       if (log.mark !== null && log.position - log.mark.position > this.#options.gopMaxBytes) log.clearMark();
     }
@@ -127,22 +143,29 @@ export class LiveStream {
   }
 
   encodeHeaders(format: LogFormat): Buffer {
-    return this.#headers.encode(format, this.#lastTimestampMs);
+    return this.#headers.encode(format, this.#timeline.lastMs);
   }
 
-  /** Marks key frames, and leaves out what comes before the first: no decoder could use it. */
-  #admitVideo(timestampMs: number, payload: Buffer): boolean {
-    if (isVideoKeyFrame(payload)) {
-      this.#hasVideo = true;
-      this.#sawKeyFrame = true;
-      this.#keyFrames++;
-      this.#videoCodec ??= videoCodecName(payload);
-      for (const { log } of this.#logs) log.setMark(this.#headers.encode(log.format, timestampMs));
-      return true;
-    }
+  #beginGop(timestampMs: number, nowMs: number): void {
+    this.#hasVideo = true;
+    this.#sawKeyFrame = true;
+    for (const { log } of this.#logs) log.setMark(this.#headers.encode(log.format, timestampMs), nowMs);
+  }
+
+  /** Frames before the first key frame are left out: no decoder could use them. */
+  #admitInterFrame(payload: Buffer): boolean {
     if (!isVideoFrame(payload)) return true; // end of sequence, commands: passed on as they are
     this.#hasVideo = true;
     return this.#sawKeyFrame;
+  }
+
+  /** Codecs are named by the headers, or where a codec has none, by the first frame. */
+  #noteCodec(type: number, isHeader: boolean, payload: Buffer): void {
+    if (type === MessageType.Video && (isHeader || this.#videoCodec === null)) {
+      this.#videoCodec = videoCodecName(payload) ?? this.#videoCodec;
+    } else if (type === MessageType.Audio && (isHeader || this.#audioCodec === null)) {
+      this.#audioCodec = audioCodecName(payload) ?? this.#audioCodec;
+    }
   }
 
   #logFor(format: LogFormat, nowMs: number): FormatLog {
@@ -169,7 +192,7 @@ export class LiveStream {
     let first = true;
     const reader = new ChunkReader(
       (type, timestampMs, _streamId, payload) => {
-        if (first) log.setMark(this.#headers.encode(log.format, timestampMs));
+        if (first) log.setMark(this.#headers.encode(log.format, timestampMs), from.atMs);
         first = false;
         const data = type === MessageType.DataAmf0 ? dataPayload(payload, log.format.publishing) : payload;
         log.append(type, timestampMs, data, nowMs);

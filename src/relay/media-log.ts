@@ -76,6 +76,8 @@ export interface Mark {
   readonly headers: Buffer;
   /** The log position behind the last header that was appended before the mark. */
   readonly headersPosition: number;
+  /** When it came, on the monotonic clock. */
+  readonly atMs: number;
 }
 
 /**
@@ -134,7 +136,7 @@ export class MediaLog {
   }
 
   /** Notes that a key frame comes next; `headers` as `encodeHeaders` makes them. */
-  setMark(headers: Buffer): void {
+  setMark(headers: Buffer, nowMs: number): void {
     const slab = this.#head;
     this.#mark = {
       slab,
@@ -143,6 +145,7 @@ export class MediaLog {
       frames: slab.frames,
       headers,
       headersPosition: this.#headersPosition,
+      atMs: nowMs,
     };
   }
 

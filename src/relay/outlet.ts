@@ -27,6 +27,9 @@ export interface OutletSource {
   headersNow(): Buffer;
 }
 
+/** Which budget was exceeded when messages were left out. */
+export type DropReason = 'bytes' | 'age';
+
 /**
  * One subscriber's way through a live stream: a place in the shared log, and nothing that is its own but that. It begins
  * at a key frame, writes as far as the sink takes, and when it falls behind its budget it goes on at a later key frame.
@@ -49,10 +52,12 @@ export class Outlet {
   #fresh = true;
   #resumedMs = 0;
   #blocked = false;
-  #blockedSinceMs = 0;
   #bytesOut = 0;
-  #droppedFrames = 0;
+  #framesOut = 0;
+  readonly #dropped: Record<DropReason, number> = { bytes: 0, age: 0 };
+  #dropReason: DropReason = 'bytes';
   #drops = 0;
+  #lastKeyFrameMs = 0;
 
   constructor(options: { sink: OutletSink; format: LogFormat; limits: OutletLimits }) {
     this.#sink = options.sink;
@@ -72,7 +77,7 @@ export class Outlet {
 
   /** Lets go of the stream; what the sink holds still goes out. */
   finish(): void {
-    this.#droppedFrames = this.droppedFrames;
+    this.#dropped[this.#dropReason] += this.#beingLeftOut();
     this.#source = null;
     this.#slab = null;
   }
@@ -81,11 +86,16 @@ export class Outlet {
     return this.#bytesOut;
   }
 
-  /** Audio and video messages left out, ever. */
-  get droppedFrames(): number {
-    const log = this.#source?.log;
-    const leavesOut = log !== undefined && this.#slab === null && !this.#fresh;
-    return this.#droppedFrames + (leavesOut ? log.head.frames - this.#frames : 0);
+  /** Audio and video messages handed to the sink. */
+  get framesOut(): number {
+    return this.#framesOut;
+  }
+
+  /** Audio and video messages left out, by the budget that was exceeded. */
+  get droppedFrames(): Readonly<Record<DropReason, number>> {
+    const dropped = { ...this.#dropped };
+    dropped[this.#dropReason] += this.#beingLeftOut();
+    return dropped;
   }
 
   /** How often it fell behind its budget. */
@@ -93,9 +103,14 @@ export class Outlet {
     return this.#drops;
   }
 
-  /** True while media flows or could flow: not waiting for a key frame. */
-  get following(): boolean {
-    return this.#slab !== null;
+  /** Why it last fell behind. */
+  get dropReason(): DropReason {
+    return this.#dropReason;
+  }
+
+  /** When the newest key frame that was handed to the sink had come in, on the monotonic clock; 0 before the first. */
+  get lastKeyFrameMs(): number {
+    return this.#lastKeyFrameMs;
   }
 
   /** Bytes that wait for the sink, what it holds itself included. */
@@ -109,11 +124,6 @@ export class Outlet {
     const log = this.#source?.log;
     if (log === undefined || this.#slab === null || this.#position >= log.position) return 0;
     return Math.max(0, nowMs - Math.max(this.#slab.appendedMs(this.#offset), this.#resumedMs));
-  }
-
-  /** For how long the sink has taken nothing, milliseconds; 0 when it takes. */
-  blockedMs(nowMs: number): number {
-    return this.#blocked ? nowMs - this.#blockedSinceMs : 0;
   }
 
   /** True when everything of the stream up to now is in the kernel's hands. */
@@ -133,21 +143,26 @@ export class Outlet {
   flush(nowMs: number): void {
     const source = this.#source;
     if (source === null) return;
-    if (this.#slab !== null && this.#blocked && this.#overBudget(source.log, nowMs)) this.#leaveOut(source.log);
+    if (this.#slab !== null && this.#blocked) {
+      const reason = this.#exceeded(source.log, nowMs);
+      if (reason !== null) this.#leaveOut(source.log, reason);
+    }
     if (this.#blocked) return;
     if (this.#slab === null && !this.#start(source, nowMs)) return;
-    this.#follow(nowMs);
+    this.#follow(source.log);
   }
 
-  #follow(nowMs: number): void {
+  #follow(log: MediaLog): void {
     let slab = this.#slab;
     while (slab !== null) {
       if (this.#offset < slab.end) {
         const view = slab.viewFrom(this.#offset);
         this.#offset = slab.end;
         this.#position = slab.base + slab.end;
+        this.#framesOut += slab.frames - this.#frames;
         this.#frames = slab.frames;
-        if (!this.#write(view, nowMs)) return;
+        if (log.mark !== null && log.mark.position < this.#position) this.#lastKeyFrameMs = log.mark.atMs;
+        if (!this.#write(view)) return;
       } else if (slab.next !== null) {
         slab = slab.next;
         this.#slab = slab;
@@ -180,11 +195,11 @@ export class Outlet {
     this.#slab = slab;
     this.#offset = offset;
     this.#position = slab.base + offset;
-    if (!this.#fresh) this.#droppedFrames += frames - this.#frames;
+    if (!this.#fresh) this.#dropped[this.#dropReason] += frames - this.#frames;
     this.#frames = frames;
     this.#fresh = false;
     this.#resumedMs = nowMs;
-    return headers === null || headers.length === 0 || this.#write(headers, nowMs);
+    return headers === null || headers.length === 0 || this.#write(headers);
   }
 
   /** Headers are sent at the beginning, and again where some were among what was left out. */
@@ -192,30 +207,34 @@ export class Outlet {
     return this.#fresh || mark.headersPosition > this.#position ? mark.headers : null;
   }
 
-  #overBudget(log: MediaLog, nowMs: number): boolean {
+  #exceeded(log: MediaLog, nowMs: number): DropReason | null {
     const waiting = log.position - this.#position;
-    if (waiting === 0) return false;
-    return (
-      waiting + this.#sink.pendingBytes > this.#limits.queueMaxBytes ||
-      this.queueAgeMs(nowMs) > this.#limits.queueMaxAgeMs
-    );
+    if (waiting === 0) return null;
+    if (waiting + this.#sink.pendingBytes > this.#limits.queueMaxBytes) return 'bytes';
+    return this.queueAgeMs(nowMs) > this.#limits.queueMaxAgeMs ? 'age' : null;
   }
 
   /** Leaves out everything up to the newest key frame, or up to the next one where that is behind already. */
-  #leaveOut(log: MediaLog): void {
+  #leaveOut(log: MediaLog, reason: DropReason): void {
     const { mark } = log;
     this.#drops++;
+    this.#dropReason = reason;
     this.#slab = null;
     // A key frame ahead will do. Otherwise only one that is newer than the newest; and `#position` stays where writing
     // stopped as nearly as that allows, so that headers in between are noticed (see `#headersFor`).
     if (mark !== null && mark.position <= this.#position) this.#position = Math.max(this.#position, mark.position + 1);
   }
 
-  #write(data: Buffer, nowMs: number): boolean {
+  /** Messages that went by since it began to leave out, while that lasts. */
+  #beingLeftOut(): number {
+    const log = this.#source?.log;
+    return log === undefined || this.#slab !== null || this.#fresh ? 0 : log.head.frames - this.#frames;
+  }
+
+  #write(data: Buffer): boolean {
     this.#bytesOut += data.length;
     if (this.#sink.write(data)) return true;
     this.#blocked = true;
-    this.#blockedSinceMs = nowMs;
     return false;
   }
 }

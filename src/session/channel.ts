@@ -32,7 +32,6 @@ export class MessageChannel {
   #bytesInAcknowledged = 0;
   #ackWindowBytes = defaultAckWindowBytes;
   #peerAcknowledged: number | null = null;
-  #roundTripMs: number | null = null;
 
   constructor(options: { write: (data: Buffer) => void; limits: ChunkReaderLimits; onMessage: MessageListener }) {
     this.#write = options.write;
@@ -58,11 +57,6 @@ export class MessageChannel {
    */
   get peerAcknowledged(): number | null {
     return this.#peerAcknowledged;
-  }
-
-  /** Milliseconds between the last ping request and its answer; null when none was answered. */
-  get roundTripMs(): number | null {
-    return this.#roundTripMs;
   }
 
   /** Takes bytes as they come off the socket. @throws WireError */
@@ -102,11 +96,6 @@ export class MessageChannel {
     this.#sendControl(MessageType.UserControl, encodeUserControl(event, ...values));
   }
 
-  /** Sends a ping whose answer sets `roundTripMs`. @param nowMs a monotonic clock, milliseconds */
-  sendPing(nowMs: number): void {
-    this.sendUserControl(UserControlEvent.PingRequest, Math.floor(nowMs) >>> 0);
-  }
-
   #sendControl(type: number, payload: Buffer): void {
     this.send(ChunkStreamId.Control, type, 0, 0, payload);
   }
@@ -140,12 +129,7 @@ export class MessageChannel {
   #userControl(payload: Buffer): void {
     if (payload.length < 6) return; // events without a value are no request
     const { event, value } = parseUserControl(payload);
-    if (event === UserControlEvent.PingRequest) {
-      this.sendUserControl(UserControlEvent.PingResponse, value);
-    } else if (event === UserControlEvent.PingResponse) {
-      const elapsed = (Math.floor(performance.now()) - value) >>> 0;
-      if (elapsed < 60_000) this.#roundTripMs = elapsed;
-    }
+    if (event === UserControlEvent.PingRequest) this.sendUserControl(UserControlEvent.PingResponse, value);
   }
 }
 

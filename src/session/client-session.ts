@@ -8,9 +8,9 @@ import { type Command, encodeCommand, objectArgument, parseCommand, stringOf } f
 
 /**
  * How often a target is asked to acknowledge what it got. Small, because these acknowledgements are the evidence that
- * bytes arrive: at 1 Mbit/s one comes every two seconds. Each costs the target 16 bytes.
+ * bytes arrive: at 1 Mbit/s one comes every second. Each costs the target 16 bytes.
  */
-const acknowledgeEveryBytes = 250_000;
+export const acknowledgeEveryBytes = 128 * 1024;
 
 const transaction = { connect: 1, releaseStream: 2, fcPublish: 3, createStream: 4, publish: 5, end: 6 } as const;
 
@@ -18,6 +18,8 @@ const transaction = { connect: 1, releaseStream: 2, fcPublish: 3, createStream: 
 export type ClientStep = 'handshake' | 'connect' | 'createStream' | 'publish' | 'published' | 'ended';
 
 export interface ClientSessionHandler {
+  /** A command went out or came in: its name and status code, never its arguments, which may hold keys. */
+  onCommand?(text: string): void;
   /** The target accepted the publish: media may be sent on this message stream. */
   onPublished(streamId: number): void;
   /** The target refused or ended it; the connection is to be closed. */
@@ -116,6 +118,8 @@ export class ClientSession {
 
   #onCommand(command: Command): void {
     const { name, transactionId, args } = command;
+    const code = stringOf(objectArgument(args, 1).code);
+    this.#handler.onCommand?.(`< ${name.slice(0, 40)}${code === '' ? '' : ` ${code.slice(0, 80)}`}`);
     if (this.#step === 'ended') return;
     if (name === '_result') this.#onResult(transactionId, args);
     else if (name === '_error') this.#onError(transactionId, args);
@@ -177,17 +181,26 @@ export class ClientSession {
   #refuse(code: ErrorCode, what: string, args: readonly AmfValue[]): void {
     this.#step = 'ended';
     const info = objectArgument(args, 1);
-    const words = [stringOf(info.code), stringOf(info.description)].filter((text) => text !== '').join(': ');
+    const said = [stringOf(info.code), stringOf(info.description)].filter((text) => text !== '').join(': ');
+    const words = withoutKey(said, this.#target.streamName);
     const verb = code.endsWith('REJECTED') ? 'the target refused ' : 'the target is done: ';
     this.#handler.onRefused(new TargetError(code, `${verb}${what}${words === '' ? '' : ` (${words.slice(0, 200)})`}`));
   }
 
   #command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): void {
+    this.#handler.onCommand?.(`> ${name}`);
     const payload = encodeCommand(name, transactionId, ...args);
     this.#channel.send(ChunkStreamId.Command, MessageType.CommandAmf0, 0, streamId, payload);
   }
 }
 
-function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 64));
+/** The name of an application; its query may hold a key. */
+function quote(app: string): string {
+  return JSON.stringify((app.split('?', 1)[0] ?? '').slice(0, 64));
+}
+
+/** Servers repeat the stream name in what they say, and its query may hold a key. */
+function withoutKey(text: string, streamName: string): string {
+  const query = streamName.indexOf('?');
+  return query < 0 ? text : text.replaceAll(streamName.slice(query), '?***');
 }

@@ -1,9 +1,12 @@
-import type {
-  BackendTotals,
-  CameraSnapshot,
-  DesiredCamera,
-  MediaBackend,
-  PushSnapshot,
+import {
+  type BackendTotals,
+  type CameraSnapshot,
+  type DesiredCamera,
+  type MediaBackend,
+  type PushSnapshot,
+  type RecordedEvent,
+  unseenCamera,
+  unseenPush,
 } from '../../src/backend/backend.js';
 
 /** A media backend that moves nothing: it remembers what it was told, and shows what a test puts in. */
@@ -35,6 +38,14 @@ export class FakeBackend implements MediaBackend {
     return this.snapshots.get(name);
   }
 
+  events(): readonly RecordedEvent[] | undefined {
+    return undefined;
+  }
+
+  retry(): boolean | undefined {
+    return undefined;
+  }
+
   totals(): BackendTotals {
     return this.seenTotals;
   }
@@ -52,33 +63,22 @@ export function pushSnapshot(facts: Partial<PushSnapshot> & { id: string }): Pus
     url: 'rtmp://h/live/x',
     state: 'active',
     since: '2026-01-01T00:00:00.000Z',
-    attempt: 0,
-    lastError: null,
-    nextRetryAt: null,
+    ...unseenPush,
     connects: 1,
     bytesOut: 10,
-    bytesAcknowledged: null,
-    bitrateBps: 0,
-    queueBytes: 0,
-    queueAgeMs: 0,
-    droppedFrames: 0,
     ...facts,
   };
 }
 
 export function cameraSnapshot(facts: Partial<CameraSnapshot> & { name: string }): CameraSnapshot {
   return {
+    ...unseenCamera,
     live: true,
     liveSince: '2026-01-01T00:00:00.000Z',
     publisher: '127.0.0.1:5',
-    encoder: null,
     videoCodec: 'h264',
-    audioCodec: null,
-    width: null,
-    height: null,
     bytesIn: 1,
     bitrateInBps: 1,
-    viewers: 0,
     pushes: [],
     ...facts,
   };

@@ -1,4 +1,5 @@
 import { CodedError } from '../../errors.js';
+import { FlightRecorder, type RecordedEvent } from '../../flight-recorder.js';
 import type { Logger } from '../../log.js';
 import { Push } from '../../net/push.js';
 import type { NetSettings } from '../../net/settings.js';
@@ -7,9 +8,8 @@ import type { TargetWatch } from '../../net/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { LiveStream } from '../../relay/live-stream.js';
 import { RateMeter } from '../../relay/rate-meter.js';
-import { maskUrl } from '../../wire/url.js';
-import type { CameraSnapshot, DesiredCamera, PushSnapshot } from '../backend.js';
-import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
+import type { CameraSnapshot, DesiredCamera, DesiredPush } from '../backend.js';
+import { cameraSnapshot } from './snapshot.js';
 
 /** The message stream id that nearly every server gives to the first stream; the shared log is made for it. */
 const usualStreamId = 1;
@@ -17,6 +17,7 @@ const usualStreamId = 1;
 export interface CameraSettings extends NetSettings {
   readonly gopMaxBytes: number;
   readonly publishTakeoverMs: number;
+  readonly publishGraceMs: number;
   readonly maxViewersPerCamera: number;
 }
 
@@ -28,24 +29,39 @@ export interface CameraContext {
   readonly watch: TargetWatch;
 }
 
-interface Live {
-  readonly stream: LiveStream;
+/** A publisher that is let in, and what is measured of it. */
+export interface LivePublisher {
   readonly publisher: Publisher;
+  /** Milliseconds since 1970. */
   readonly sinceMs: number;
-  readonly meter: RateMeter;
+  /** Bytes of the stream before this publisher. */
+  readonly bytesBefore: number;
+  readonly bytes: RateMeter;
+  /** Frames, as if they were bytes. */
+  readonly frames: RateMeter;
 }
 
-/** One registered camera: its publisher, when there is one, and all who get its stream. */
+/**
+ * One registered camera: its publisher, when there is one, and all who get its stream.
+ *
+ *   gone --publish--> live --publisher leaves--> grace --publish--> live (the same stream goes on)
+ *     ^                                            |
+ *     '-------------- nobody came back ------------'
+ */
 export class NativeCamera {
   readonly name: string;
   readonly #context: CameraContext;
   readonly #log: Logger;
+  readonly #recorder = new FlightRecorder();
   readonly #pushes = new Map<string, Push>();
   readonly #viewers = new Set<Viewer>();
-  #live: Live | null = null;
+  /** Null when the camera is gone; kept during the grace. */
+  #stream: LiveStream | null = null;
+  #live: LivePublisher | null = null;
+  #graceTimer: NodeJS.Timeout | null = null;
+  #graceUntilMs = 0;
+  #pastBytesIn = 0;
   #pastBytesOut = 0;
-  #facts: MetadataFacts = noFacts;
-  #factsOf: Buffer | null = null;
   /** Pushes that were removed and say goodbye. */
   readonly #leaving = new Map<Push, Promise<void>>();
 
@@ -72,60 +88,58 @@ export class NativeCamera {
     return bytes;
   }
 
-  /** Media bytes of the current publisher. */
+  /** Media bytes of all its publishers, ever. */
   get bytesIn(): number {
-    return this.#live?.stream.bytesIn ?? 0;
+    return this.#pastBytesIn + (this.#stream?.bytesIn ?? 0);
+  }
+
+  get events(): RecordedEvent[] {
+    return this.#recorder.events();
+  }
+
+  push(id: string): Push | undefined {
+    return this.#pushes.get(id);
   }
 
   /** Converges to the declared pushes. One that is declared as it was is left alone. */
   declare(desired: DesiredCamera): void {
     const wanted = new Map(desired.pushes.map((push) => [push.id, push]));
-    for (const [id, push] of this.#pushes) if (wanted.get(id)?.url !== push.url) this.#removePush(id, push);
-    for (const { id, url, enabled } of desired.pushes) {
-      const existing = this.#pushes.get(id);
-      if (existing !== undefined) {
-        existing.setEnabled(enabled);
-        continue;
-      }
-      const { settings, watch } = this.#context;
-      const push = new Push({ url, enabled, settings, watch, log: this.#log.child({ push: id }) });
-      this.#pushes.set(id, push);
-      push.setStream(this.#live?.stream ?? null);
+    for (const [id, push] of this.#pushes) {
+      const declared = wanted.get(id);
+      if (declared === undefined || !this.#isSame(push, declared)) this.#removePush(id, push);
+    }
+    for (const declared of desired.pushes) {
+      const existing = this.#pushes.get(declared.id);
+      if (existing !== undefined) existing.setEnabled(declared.enabled);
+      else this.#addPush(declared);
     }
   }
 
   /** Lets a publisher in. @throws CodedError PUBLISH_ALREADY_LIVE while another one sends */
   publish(publisher: Publisher): Ingest {
-    const { settings, scheduler } = this.#context;
-    const current = this.#live;
-    if (current !== null) {
-      const silentMs = performance.now() - current.publisher.lastDataMs;
-      if (silentMs <= settings.publishTakeoverMs) {
-        throw new CodedError(
-          'PUBLISH_ALREADY_LIVE',
-          `camera ${this.name} is live from ${current.publisher.remote}; a new publisher is let in when that one ` +
-            `has been silent for ${settings.publishTakeoverMs / 1000} s`,
-        );
-      }
-      const seconds = Math.round(silentMs / 100) / 10;
-      current.publisher.close(
-        new CodedError('PUBLISH_ALREADY_LIVE', `silent for ${seconds} s, so ${publisher.remote} takes over`),
-      );
-    }
-    const stream = new LiveStream(
-      {
-        format: { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true },
-        gopMaxBytes: settings.gopMaxBytes,
-        scheduler,
-      },
-      performance.now(),
-    );
-    const live: Live = { stream, publisher, sinceMs: Date.now(), meter: new RateMeter() };
+    this.#takeOver(publisher);
+    if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
+    this.#graceTimer = null;
+    const returned = this.#stream !== null;
+    const stream = this.#stream ?? this.#newStream();
+    if (returned) stream.restart();
+    this.#stream = stream;
+    const live: LivePublisher = {
+      publisher,
+      sinceMs: Date.now(),
+      bytesBefore: stream.bytesIn,
+      bytes: new RateMeter(),
+      frames: new RateMeter(),
+    };
     this.#live = live;
-    this.#log.info('camera is live', { remote: publisher.remote, encoder: publisher.flashVer });
-    for (const push of this.#pushes.values()) push.setStream(stream);
-    for (const viewer of this.#viewers) viewer.setStream(stream);
-    return { stream, end: () => this.#unpublish(live) };
+    this.#log.info(returned ? 'camera is live again' : 'camera is live', {
+      remote: publisher.remote,
+      encoder: publisher.flashVer,
+    });
+    this.#recorder.note('publish', `${publisher.remote} ${publisher.flashVer}${returned ? ', goes on' : ''}`);
+    for (const push of this.#pushes.values()) push.begin(stream);
+    if (!returned) for (const viewer of this.#viewers) viewer.setStream(stream);
+    return { stream, end: (reason) => this.#unpublish(live, reason) };
   }
 
   /** Lets a viewer in, whether the camera is live or not. @throws CodedError LIMIT_REACHED */
@@ -138,63 +152,115 @@ export class NativeCamera {
       );
     }
     this.#viewers.add(viewer);
+    this.#recorder.note('play', viewer.remote);
     return {
-      stream: this.#live?.stream ?? null,
+      stream: this.#stream,
       end: () => {
-        if (this.#viewers.delete(viewer)) this.#pastBytesOut += viewer.bytesOut;
+        if (!this.#viewers.delete(viewer)) return;
+        this.#pastBytesOut += viewer.bytesOut;
+        this.#recorder.note('stop', viewer.remote);
       },
     };
   }
 
   /** Call about once a second. */
   tick(nowMs: number): void {
-    this.#live?.meter.look(this.#live.stream.bytesIn, nowMs);
+    const stream = this.#stream;
+    if (this.#live !== null && stream !== null) {
+      this.#live.bytes.look(stream.bytesIn, nowMs);
+      this.#live.frames.look(stream.meter.videoFrames, nowMs);
+    }
     for (const push of this.#pushes.values()) push.tick(nowMs);
   }
 
-  /** Resolves when the pushes sent what a stream that ended still had for them. */
+  /** Ends the grace, if there is one. Resolves when the pushes sent what the stream still had for them. */
   async drain(): Promise<void> {
+    this.#end();
     await Promise.all([...this.#pushes.values()].map((push) => push.drained()));
   }
 
   /** Ends everything of this camera. Resolves when its targets were told. */
   async close(reason: CodedError): Promise<void> {
     this.#live?.publisher.close(reason);
+    this.#end();
     for (const viewer of [...this.#viewers]) viewer.close(reason);
     for (const [id, push] of this.#pushes) this.#removePush(id, push);
     await Promise.all(this.#leaving.values());
   }
 
   snapshot(nowMs: number): CameraSnapshot {
-    const live = this.#live;
-    const facts = this.#readMetadata();
-    return {
+    return cameraSnapshot({
       name: this.name,
-      live: live !== null,
-      liveSince: live === null ? null : new Date(live.sinceMs).toISOString(),
-      publisher: live?.publisher.remote ?? null,
-      encoder: live === null ? null : (facts.encoder ?? (live.publisher.flashVer || null)),
-      videoCodec: live?.stream.videoCodec ?? null,
-      audioCodec: live?.stream.audioCodec ?? null,
-      width: live === null ? null : facts.width,
-      height: live === null ? null : facts.height,
-      bytesIn: this.bytesIn,
-      bitrateInBps: live?.meter.bitsPerSecond ?? 0,
+      live: this.#live,
+      stream: this.#stream,
+      graceUntilMs: this.#graceTimer === null ? null : this.#graceUntilMs,
       viewers: this.#viewers.size,
-      pushes: [...this.#pushes].map(([id, push]) => snapshotOf(id, push, nowMs)),
-    };
+      pushes: this.#pushes,
+      nowMs,
+    });
   }
 
-  #unpublish(live: Live): void {
+  #newStream(): LiveStream {
+    const { settings, scheduler } = this.#context;
+    const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
+    return new LiveStream({ format, gopMaxBytes: settings.gopMaxBytes, scheduler }, performance.now());
+  }
+
+  /** Makes room for a new publisher when the old one is silent: its connection is half open, or its encoder froze. */
+  #takeOver(publisher: Publisher): void {
+    const current = this.#live?.publisher;
+    if (current === undefined) return;
+    const { publishTakeoverMs } = this.#context.settings;
+    const silentMs = performance.now() - current.lastDataMs;
+    if (silentMs <= publishTakeoverMs) {
+      throw new CodedError(
+        'PUBLISH_ALREADY_LIVE',
+        `camera ${this.name} is live from ${current.remote}; a new publisher is let in when that one has been ` +
+          `silent for ${publishTakeoverMs / 1000} s`,
+      );
+    }
+    const seconds = Math.round(silentMs / 100) / 10;
+    current.close(new CodedError('PUBLISH_ALREADY_LIVE', `silent for ${seconds} s, so ${publisher.remote} takes over`));
+  }
+
+  #unpublish(live: LivePublisher, reason: string): void {
     if (this.#live !== live) return;
     this.#live = null;
-    this.#log.info('camera is not live any more', { bytesIn: live.stream.bytesIn });
-    for (const push of this.#pushes.values()) push.setStream(null);
+    const { publishGraceMs } = this.#context.settings;
+    this.#recorder.note('unpublish', reason);
+    this.#log.info('camera is not live any more', { reason, bytesIn: (this.#stream?.bytesIn ?? 0) - live.bytesBefore });
+    if (publishGraceMs === 0) {
+      this.#end();
+      return;
+    }
+    for (const push of this.#pushes.values()) push.pause();
+    this.#graceUntilMs = Date.now() + publishGraceMs;
+    this.#graceTimer = setTimeout(() => this.#end(), publishGraceMs);
+  }
+
+  /** The camera is gone for good: targets and viewers are told. */
+  #end(): void {
+    if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
+    this.#graceTimer = null;
+    if (this.#stream === null) return;
+    this.#pastBytesIn += this.#stream.bytesIn;
+    this.#stream = null;
+    for (const push of this.#pushes.values()) push.end();
     for (const viewer of this.#viewers) viewer.setStream(null);
+  }
+
+  #addPush({ id, url, enabled, ...budget }: DesiredPush): void {
+    const { settings, watch } = this.#context;
+    const limits = this.#limitsOf(budget);
+    const push = new Push({ url, enabled, limits, settings, watch, log: this.#log.child({ push: id }) });
+    this.#pushes.set(id, push);
+    this.#recorder.note('push', `${id} added`);
+    if (this.#live !== null && this.#stream !== null) push.begin(this.#stream);
   }
 
   #removePush(id: string, push: Push): void {
     this.#pushes.delete(id);
+    this.#recorder.note('push', `${id} removed`);
     const leaving = push.close().finally(() => {
       this.#leaving.delete(push);
       this.#pastBytesOut += push.bytesOut;
@@ -202,38 +268,23 @@ export class NativeCamera {
     this.#leaving.set(push, leaving);
   }
 
-  /** Metadata changes rarely and is asked for often. */
-  #readMetadata(): MetadataFacts {
-    const metadata = this.#live?.stream.metadata ?? null;
-    if (metadata !== null && (this.#factsOf === null || !metadata.equals(this.#factsOf))) {
-      this.#facts = describeMetadata(metadata);
-    }
-    if (metadata === null) this.#facts = noFacts;
-    this.#factsOf = metadata;
-    return this.#facts;
+  #isSame(push: Push, declared: DesiredPush): boolean {
+    const limits = this.#limitsOf(declared);
+    return (
+      push.url === declared.url &&
+      push.limits.queueMaxBytes === limits.queueMaxBytes &&
+      push.limits.queueMaxAgeMs === limits.queueMaxAgeMs
+    );
   }
-}
 
-function snapshotOf(id: string, push: Push, nowMs: number): PushSnapshot {
-  const status = push.status(nowMs);
-  const { lastFailure } = status;
-  return {
-    id,
-    url: maskUrl(push.url),
-    state: status.phase,
-    since: new Date(status.sinceMs).toISOString(),
-    attempt: status.attempt,
-    lastError:
-      lastFailure === null
-        ? null
-        : { code: lastFailure.code, message: lastFailure.message, at: new Date(lastFailure.atMs).toISOString() },
-    nextRetryAt: status.nextRetryAtMs === null ? null : new Date(status.nextRetryAtMs).toISOString(),
-    connects: status.connects,
-    bytesOut: status.bytesOut,
-    bytesAcknowledged: status.bytesAcknowledged,
-    bitrateBps: status.bitrateBps,
-    queueBytes: status.queueBytes,
-    queueAgeMs: status.queueAgeMs,
-    droppedFrames: status.droppedFrames,
-  };
+  #limitsOf(budget: Pick<DesiredPush, 'queueMaxBytes' | 'queueMaxAgeMs'>): {
+    queueMaxBytes: number;
+    queueMaxAgeMs: number;
+  } {
+    const { settings } = this.#context;
+    return {
+      queueMaxBytes: budget.queueMaxBytes ?? settings.queueMaxBytes,
+      queueMaxAgeMs: budget.queueMaxAgeMs ?? settings.queueMaxAgeMs,
+    };
+  }
 }

@@ -7,7 +7,14 @@ import { TargetWatch } from '../../net/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { ConnectInfo, StreamRequest } from '../../session/server-session.js';
-import type { BackendAddress, BackendTotals, CameraSnapshot, DesiredCamera, MediaBackend } from '../backend.js';
+import type {
+  BackendAddress,
+  BackendTotals,
+  CameraSnapshot,
+  DesiredCamera,
+  MediaBackend,
+  RecordedEvent,
+} from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 
 export interface NativeBackendSettings {
@@ -30,7 +37,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
   readonly #leaving = new Set<Promise<void>>();
   #ticker: NodeJS.Timeout | null = null;
   #address: BackendAddress | null = null;
-  /** Counts of streams and cameras that are over. */
+  /** Counts of cameras that were removed. */
   #pastBytesIn = 0;
   #pastBytesOut = 0;
 
@@ -65,6 +72,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
     if (camera === undefined) return;
     this.#cameras.delete(name);
     const leaving = camera.close(new CodedError('PUBLISH_NOT_REGISTERED', `camera ${name} was removed`)).finally(() => {
+      this.#pastBytesIn += camera.bytesIn;
       this.#pastBytesOut += camera.bytesOut;
       this.#leaving.delete(leaving);
     });
@@ -73,6 +81,15 @@ export class NativeBackend implements MediaBackend, StreamHost {
 
   camera(name: string): CameraSnapshot | undefined {
     return this.#cameras.get(name)?.snapshot(performance.now());
+  }
+
+  events(name: string, pushId?: string): readonly RecordedEvent[] | undefined {
+    const camera = this.#cameras.get(name);
+    return pushId === undefined ? camera?.events : camera?.push(pushId)?.events;
+  }
+
+  retry(name: string, pushId: string): boolean | undefined {
+    return this.#cameras.get(name)?.push(pushId)?.retry();
   }
 
   totals(): BackendTotals {
@@ -120,16 +137,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
   }
 
   publish(request: StreamRequest, publisher: Publisher): Ingest {
-    const camera = this.#requireStream(request);
-    const ingest = camera.publish(publisher);
-    const { stream } = ingest;
-    return {
-      stream,
-      end: () => {
-        this.#pastBytesIn += stream.bytesIn;
-        ingest.end();
-      },
-    };
+    return this.#requireStream(request).publish(publisher);
   }
 
   play(request: StreamRequest, viewer: Viewer): Playback {

@@ -1,0 +1,73 @@
+import type { Push } from '../../net/push.js';
+import type { LiveStream } from '../../relay/live-stream.js';
+import { maskUrl } from '../../wire/url.js';
+import type { CameraSnapshot, PushSnapshot } from '../backend.js';
+import type { LivePublisher } from './camera.js';
+import { describeMetadata, noFacts } from './metadata.js';
+
+/** What there is to see of a camera, as plain values. */
+export function cameraSnapshot(seen: {
+  name: string;
+  live: LivePublisher | null;
+  stream: LiveStream | null;
+  graceUntilMs: number | null;
+  viewers: number;
+  pushes: ReadonlyMap<string, Push>;
+  nowMs: number;
+}): CameraSnapshot {
+  const { name, live, nowMs } = seen;
+  const stream = live === null ? null : seen.stream;
+  const facts = stream?.metadata == null ? noFacts : describeMetadata(stream.metadata);
+  const meter = stream?.meter;
+  return {
+    name,
+    live: live !== null,
+    liveSince: live === null ? null : iso(live.sinceMs),
+    publisher: live?.publisher.remote ?? null,
+    encoder: live === null ? null : (facts.encoder ?? (live.publisher.flashVer || null)),
+    videoCodec: stream?.videoCodec ?? null,
+    audioCodec: stream?.audioCodec ?? null,
+    width: facts.width,
+    height: facts.height,
+    bytesIn: live === null || stream === null ? 0 : stream.bytesIn - live.bytesBefore,
+    bitrateInBps: live?.bytes.bitsPerSecond ?? 0,
+    frameRate: live === null ? null : Math.round((live.frames.bitsPerSecond / 8) * 10) / 10,
+    keyFrameIntervalMs: meter === undefined || meter.keyFrameIntervalMs === 0 ? null : meter.keyFrameIntervalMs,
+    timestampJumps: meter?.timestampJumps ?? 0,
+    jitterMs: meter === undefined ? null : Math.round(meter.jitterMs * 10) / 10,
+    lastFrameAt: meter === undefined || meter.lastFrameMs === 0 ? null : iso(Date.now() - (nowMs - meter.lastFrameMs)),
+    graceUntil: seen.graceUntilMs === null ? null : iso(seen.graceUntilMs),
+    viewers: seen.viewers,
+    pushes: [...seen.pushes].map(([id, push]) => pushSnapshot(id, push, nowMs)),
+  };
+}
+
+function pushSnapshot(id: string, push: Push, nowMs: number): PushSnapshot {
+  const status = push.status(nowMs);
+  const { lastFailure, droppedFrames } = status;
+  return {
+    id,
+    url: maskUrl(push.url),
+    state: status.phase,
+    since: iso(status.sinceMs),
+    attempt: status.attempt,
+    lastError:
+      lastFailure === null ? null : { code: lastFailure.code, message: lastFailure.message, at: iso(lastFailure.atMs) },
+    nextRetryAt: status.nextRetryAtMs === null ? null : iso(status.nextRetryAtMs),
+    connects: status.connects,
+    bytesOut: status.bytesOut,
+    framesOut: status.framesOut,
+    bytesAcknowledged: status.bytesAcknowledged,
+    roundTripMs: status.roundTripMs,
+    bitrateBps: status.bitrateBps,
+    queueBytes: status.queueBytes,
+    queueAgeMs: status.queueAgeMs,
+    droppedFrames: droppedFrames.bytes + droppedFrames.age,
+    droppedBy: droppedFrames,
+    lastKeyFrameAt: status.lastKeyFrameAtMs === null ? null : iso(status.lastKeyFrameAtMs),
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,39 @@
+import type { ErrorCode } from '../errors.js';
+
+/** Who refuses the application or the key does not change his mind in a quarter of a second. */
+const refusedRetryMinMs = 2000;
+
+/** Which failures only a person mends: a wrong application, name or key. */
+const refusals: ReadonlySet<ErrorCode> = new Set(['TARGET_CONNECT_REJECTED', 'TARGET_PUBLISH_REJECTED']);
+
+/**
+ * Pauses between tries: doubling from a minimum to a maximum, each a quarter longer or shorter by chance, so that the
+ * pushes of a target that died do not come back all at once.
+ */
+export class Backoff {
+  readonly #minMs: number;
+  readonly #maxMs: number;
+  #failures = 0;
+
+  constructor(minMs: number, maxMs: number) {
+    this.#minMs = minMs;
+    this.#maxMs = maxMs;
+  }
+
+  /** Failures in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Notes a failure and returns the pause before the next try, milliseconds. */
+  pauseMs(code: ErrorCode): number {
+    const minMs = refusals.has(code) ? Math.min(Math.max(refusedRetryMinMs, this.#minMs), this.#maxMs) : this.#minMs;
+    const nominalMs = Math.min(this.#maxMs, minMs * 2 ** Math.min(this.#failures, 30));
+    this.#failures++;
+    return Math.round(nominalMs * (0.75 + Math.random() / 2));
+  }
+
+  reset(): void {
+    this.#failures = 0;
+  }
+}

@@ -1,0 +1,32 @@
+import type { ErrorCode } from '../errors.js';
+import type { DropReason } from '../relay/outlet.js';
+
+export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled';
+
+export interface PushFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** What is seen of a push. Times of events in milliseconds since 1970. */
+export interface PushStatus {
+  readonly phase: PushPhase;
+  readonly sinceMs: number;
+  /** Failures in a row. */
+  readonly attempt: number;
+  readonly lastFailure: PushFailure | null;
+  /** Null unless `waiting`. */
+  readonly nextRetryAtMs: number | null;
+  readonly connects: number;
+  readonly bytesOut: number;
+  readonly framesOut: number;
+  readonly bytesAcknowledged: number | null;
+  readonly roundTripMs: number | null;
+  readonly bitrateBps: number;
+  readonly queueBytes: number;
+  readonly queueAgeMs: number;
+  readonly droppedFrames: Readonly<Record<DropReason, number>>;
+  readonly lastKeyFrameAtMs: number | null;
+}

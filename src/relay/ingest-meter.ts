@@ -1,0 +1,55 @@
+import { MessageType } from '../wire/message.js';
+
+/** A step of timestamps that no encoder means: the stream jumped. */
+const jumpMs = 3000;
+
+/** The smoothing of jitter (RFC 3550, section 6.4.1). */
+const jitterGain = 1 / 16;
+
+/** Running observations of what a publisher sends. Plain arithmetic: it is called for every frame. */
+export class IngestMeter {
+  videoFrames = 0;
+  audioFrames = 0;
+  keyFrames = 0;
+  /** Timestamps that went backwards, or forward by more than three seconds. */
+  timestampJumps = 0;
+  /** Milliseconds between the last two key frames, by their timestamps; 0 before the second. */
+  keyFrameIntervalMs = 0;
+  /** Deviation of arrival from timestamps, milliseconds, smoothed (RFC 3550, section 6.4.1). */
+  jitterMs = 0;
+  /** When the last frame came, on the monotonic clock; 0 before the first. */
+  lastFrameMs = 0;
+  #lastKeyTimestamp = -1;
+  #lastAudioTimestamp = -1;
+  #lastVideoTimestamp = -1;
+  #lastVideoAtMs = 0;
+
+  /** Notes a frame with the timestamp that the publisher gave it. */
+  note(type: number, timestampMs: number, isKeyFrame: boolean, nowMs: number): void {
+    this.lastFrameMs = nowMs;
+    if (type === MessageType.Audio) {
+      this.audioFrames++;
+      if (this.#lastAudioTimestamp >= 0) this.#look(timestampMs, this.#lastAudioTimestamp);
+      this.#lastAudioTimestamp = timestampMs;
+      return;
+    }
+    this.videoFrames++;
+    if (this.#lastVideoTimestamp >= 0) {
+      const step = this.#look(timestampMs, this.#lastVideoTimestamp);
+      const deviation = Math.abs(nowMs - this.#lastVideoAtMs - step);
+      if (deviation < jumpMs) this.jitterMs += (deviation - this.jitterMs) * jitterGain;
+    }
+    this.#lastVideoTimestamp = timestampMs;
+    this.#lastVideoAtMs = nowMs;
+    if (!isKeyFrame) return;
+    this.keyFrames++;
+    if (this.#lastKeyTimestamp >= 0) this.keyFrameIntervalMs = (timestampMs - this.#lastKeyTimestamp) >>> 0;
+    this.#lastKeyTimestamp = timestampMs;
+  }
+
+  #look(timestampMs: number, last: number): number {
+    const step = (timestampMs - last) | 0;
+    if (step < 0 || step > jumpMs) this.timestampJumps++;
+    return step;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Timestamps of one continuous stream, also when its publisher comes back or another takes over: those of the first
+ * publisher pass as they are; those of the next are moved, as a whole, to go on behind the last, by as much time as
+ * really went by. All are modulo 2^32 (RTMP 1.0, section 5.3.1.1).
+ */
+export class Timeline {
+  #offset = 0;
+  #lastOut: number | null = null;
+  #lastAtMs = 0;
+  /** The timestamp that nothing may come before, after a change of publishers. */
+  #floor: number | null = null;
+  #awaitingFrame = false;
+
+  /** The last timestamp that was given out; 0 before the first. */
+  get lastMs(): number {
+    return this.#lastOut ?? 0;
+  }
+
+  /** A new publisher begins. */
+  restart(): void {
+    if (this.#lastOut === null) return;
+    this.#awaitingFrame = true;
+  }
+
+  /**
+   * The timestamp to send for one that was received.
+   * @param isFrame false for headers and data, whose timestamps say little: encoders write 0 there
+   * @param nowMs a monotonic clock, milliseconds
+   */
+  map(timestampMs: number, isFrame: boolean, nowMs: number): number {
+    if (this.#awaitingFrame) {
+      const last = this.#lastOut ?? 0;
+      if (!isFrame) return last;
+      const next = (last + Math.max(1, Math.round(nowMs - this.#lastAtMs))) >>> 0;
+      this.#offset = (next - timestampMs) >>> 0;
+      this.#floor = next;
+      this.#awaitingFrame = false;
+    }
+    let out = (timestampMs + this.#offset) >>> 0;
+    if (this.#floor !== null) {
+      if (!isFrame || isBefore(out, this.#floor)) out = this.#clamp(out, this.#floor);
+      // Two minutes on, nothing can come that is older than the change.
+      else if (((out - this.#floor) | 0) > 120_000) this.#floor = null;
+    }
+    if (isFrame) {
+      this.#lastAtMs = nowMs;
+      if (this.#lastOut === null || !isBefore(out, this.#lastOut)) this.#lastOut = out;
+      else if (isBefore(out, this.#lastOut - 60_000)) this.#lastOut = out; // the publisher's own jump backwards
+    }
+    return out;
+  }
+
+  #clamp(out: number, floor: number): number {
+    return isBefore(out, floor) ? floor : out;
+  }
+}
+
+/** True when `a` lies before `b` on the circle of 32 bits. */
+function isBefore(a: number, b: number): boolean {
+  return ((a - b) | 0) < 0;
+}
