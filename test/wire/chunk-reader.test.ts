@@ -185,11 +185,12 @@ describe('SetChunkSize and Abort', () => {
     ['65536', '00010000'],
     ['2147483647', '7fffffff'],
   ])('a chunk size of %s is taken', (size, field) => {
-    const { reader } = collectingReader();
+    const { reader, messages } = collectingReader();
     reader.feed(hex(`02 000000 000004 01 00000000 ${field}`));
     expect(reader.chunkSize).toBe(Number(size));
     const payload = Buffer.alloc(300, 7);
     reader.feed(encodeMessage(4, 8, 0, 1, payload, Number(size)));
+    expect(messages[1]?.payload).toEqual(payload);
   });
 
   test.each([
@@ -219,6 +220,14 @@ describe('SetChunkSize and Abort', () => {
       [2, 0, 0, '00000006'],
       [2, 0, 0, 'ffffffff'],
     ]);
+  });
+
+  test('finished messages no longer count as unfinished', () => {
+    const { reader, messages } = collectingReader({ ...wideLimits, maxPartialBytes: 300 });
+    for (let round = 0; round < 10; round += 1) {
+      reader.feed(encodeMessage(6, 9, 0, 1, Buffer.alloc(300), 128));
+    }
+    expect(messages).toHaveLength(10);
   });
 
   test('aborted bytes no longer count as unfinished', () => {
