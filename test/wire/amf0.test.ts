@@ -13,6 +13,7 @@ import {
   decodeAmf0,
   defaultAmf0Limits,
   encodeAmf0,
+  propertiesOf,
   readAmf0,
 } from '../../src/wire/amf0.js';
 import { hex, wireErrorCode } from './support.js';
@@ -256,4 +257,15 @@ describe('limits', () => {
     expect(wireErrorCode(() => encodeAmf0({ ['k'.repeat(65536)]: 1 }))).toBe('RTMP_AMF');
     expect(wireErrorCode(() => encodeAmf0(new AmfTypedObject('k'.repeat(65536), {})))).toBe('RTMP_AMF');
   });
+});
+
+test('propertiesOf finds the properties of objects of every kind, and of nothing else', () => {
+  const properties = createAmfObject({ a: 1 });
+  for (const value of [properties, new AmfEcmaArray(properties), new AmfTypedObject('C', properties)]) {
+    expect(propertiesOf(value)).toBe(properties);
+  }
+  const others = ['a', 1, true, null, undefined, [1], new AmfDate(0), new AmfXmlDocument(''), new AmfReference(0)];
+  for (const value of [...others, new AmfUnsupported()]) {
+    expect(propertiesOf(value)).toBeUndefined();
+  }
 });
