@@ -31,7 +31,7 @@ describe('kill -9 of the aggregator', () => {
     await aggregator.apiOk('POST', '/v1/cameras/cam/pushes', { id: 'by-engine', engine: 'engine' });
     await aggregator.apiOk('POST', '/v1/cameras/cam/pushes', {
       id: 'off',
-      url: 'rtmp://192.0.2.1/live/never',
+      url: 'rtmp://127.0.0.77/live/never',
       enabled: false,
     });
     const declared = async (): Promise<unknown> => ({
