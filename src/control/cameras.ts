@@ -1,4 +1,5 @@
 import { ConflictError, NotFoundError } from '../errors.js';
+import { withEntry, withoutEntry } from '../state/layered-map.js';
 import { type Camera, type DesiredState, emptyPushes } from '../state/model.js';
 import { resolvePushUrl } from '../state/template.js';
 import { checkName, checkType } from './rules.js';
@@ -44,9 +45,7 @@ export function declareCamera(state: DesiredState, input: CameraInput, now: stri
 /** @throws NotFoundError CAMERA_NOT_FOUND */
 export function removeCamera(state: DesiredState, name: string): DesiredState {
   getCamera(state, name);
-  const cameras = new Map(state.cameras);
-  cameras.delete(name);
-  return { ...state, cameras };
+  return { ...state, cameras: withoutEntry(state.cameras, name) };
 }
 
 /** @throws NotFoundError CAMERA_NOT_FOUND */
@@ -60,7 +59,7 @@ export function getCamera(state: DesiredState, name: string): Camera {
 
 /** The state with this camera added or replaced. */
 export function withCamera(state: DesiredState, camera: Camera): DesiredState {
-  return { ...state, cameras: new Map(state.cameras).set(camera.name, camera) };
+  return { ...state, cameras: withEntry(state.cameras, camera.name, camera) };
 }
 
 function withNewCamera(

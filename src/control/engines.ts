@@ -1,5 +1,6 @@
 import { ConflictError, InputError, messageOf, NotFoundError } from '../errors.js';
 import { normaliseHost } from '../state/host.js';
+import { withEntry, withoutEntry } from '../state/layered-map.js';
 import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from '../state/model.js';
 import { checkTemplates, resolvePushUrl } from '../state/template.js';
 import { checkName } from './rules.js';
@@ -60,9 +61,7 @@ export function removeEngine(state: DesiredState, name: string): DesiredState {
     const some = users.slice(0, 5).join(', ') + (users.length > 5 ? ` and ${users.length - 5} more` : '');
     throw new ConflictError('ENGINE_IN_USE', `engine "${name}" gets pushes of ${some}; remove these pushes first`);
   }
-  const engines = new Map(state.engines);
-  engines.delete(name);
-  return { ...state, engines };
+  return { ...state, engines: withoutEntry(state.engines, name) };
 }
 
 /** @throws NotFoundError ENGINE_NOT_FOUND */
@@ -91,7 +90,7 @@ function withEngine(state: DesiredState, engine: StreamingEngine, maxEngines: nu
   if (!state.engines.has(engine.name) && state.engines.size >= maxEngines) {
     throw new ConflictError('LIMIT_REACHED', `${maxEngines} engines are registered, which is the limit (maxEngines)`);
   }
-  return { ...state, engines: new Map(state.engines).set(engine.name, engine) };
+  return { ...state, engines: withEntry(state.engines, engine.name, engine) };
 }
 
 function isSameEngine(left: StreamingEngine, right: StreamingEngine): boolean {

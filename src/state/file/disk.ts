@@ -78,7 +78,9 @@ export async function prepareWrite(path: string, text: string): Promise<Prepared
   const temporaryPath = `${path}${temporarySuffix}${process.pid}-${prepared}`;
   const file = await open(temporaryPath, 'wx', 0o600);
   try {
-    await file.writeFile(text);
+    // One write: FileHandle.writeFile would go to the thread pool for every half megabyte.
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
     await file.sync();
     const { ino, size, mtimeNs } = await file.stat({ bigint: true });
     await file.close();

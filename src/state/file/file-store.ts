@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CodedError, messageOf, StateError } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import { differingNames } from '../layered-map.js';
 import { type DesiredState, emptyState } from '../model.js';
 import { type StateChange, StateProblem, type Store } from '../store.js';
 import {
@@ -19,7 +20,7 @@ import {
   replaceFile,
   syncFolder,
 } from './disk.js';
-import { encodeState } from './encode.js';
+import { StateEncoder } from './encode.js';
 import { decodeState } from './format.js';
 import { FolderLock, isErrno } from './lock.js';
 import { watchFolder } from './watch.js';
@@ -85,6 +86,7 @@ class FileStore implements Store {
   readonly #path: string;
   readonly #lock: FolderLock;
   readonly #log: Logger;
+  readonly #encoder = new StateEncoder();
   readonly #listeners = new Set<(change: StateChange) => void>();
   readonly #stopWatching: () => void;
   #state: DesiredState;
@@ -200,7 +202,7 @@ class FileStore implements Store {
 
   /** Writes the state. False when an edit by hand came in between: it is to be read first. */
   async #write(state: DesiredState): Promise<boolean> {
-    const text = encodeState(state);
+    const text = this.#encoder.encode(state);
     const content = await prepareWrite(this.#path, text);
     const refused = this.#refused;
     let aside: string | undefined;
@@ -233,7 +235,7 @@ class FileStore implements Store {
     this.#failedText = text;
     this.#seen = { text, mark };
     try {
-      const old = encodeState(this.#state);
+      const old = this.#encoder.encode(this.#state);
       const content = await prepareWrite(this.#path, old);
       await replaceFile(this.#path, content);
       this.#seen = { text: old, mark: content.mark };
@@ -253,6 +255,8 @@ class FileStore implements Store {
 
   /** Reads the file, and applies or refuses it when it is not what was last written or read. */
   async #readEdit(): Promise<void> {
+    const mark = await markOf(this.#path);
+    if (mark !== undefined && isSameMark(mark, (this.#refused ?? this.#seen)?.mark)) return;
     // The text that was there a moment ago; null when there was no file.
     let last: string | null | undefined;
     for (;;) {
@@ -331,7 +335,7 @@ class FileStore implements Store {
 
   /** The file was removed: what was acknowledged must not live in memory only. An editor's new file is left alone. */
   async #restore(): Promise<void> {
-    const text = encodeState(this.#state);
+    const text = this.#encoder.encode(this.#state);
     const content = await prepareWrite(this.#path, text);
     if (!(await createFile(this.#path, content))) {
       this.#mustLook = true;
@@ -396,14 +400,6 @@ function applyChanges(base: DesiredState, batch: Waiting[]): { state: DesiredSta
     }
   }
   return { state, accepted };
-}
-
-function differingNames<T>(before: ReadonlyMap<string, T>, after: ReadonlyMap<string, T>): Set<string> {
-  const names = new Set<string>();
-  if (before === after) return names;
-  for (const [name, value] of after) if (before.get(name) !== value) names.add(name);
-  for (const name of before.keys()) if (!after.has(name)) names.add(name);
-  return names;
 }
 
 function writeFailed(message: string, cause?: unknown): StateError {
