@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { TargetError } from '../errors.js';
 import type { OutletSink } from '../relay/outlet.js';
 import { ClientSession, type ClientStep } from '../session/client-session.js';
@@ -19,7 +19,12 @@ export type OutgoingSettings = Pick<
   'outChunkBytes' | 'connectTimeoutMs' | 'maxMessageBytes' | 'maxChunkStreams'
 >;
 
+/** Where a connection is on its way; `dns` only where the host is a name. */
+export type OutgoingStep = 'dns' | 'tcp' | ClientStep;
+
 export interface OutgoingHandler {
+  /** It goes on to this step: what came before succeeded. */
+  onStep?(step: OutgoingStep): void;
   /** A command went out or came in, for the record; without arguments. */
   onCommand?(text: string): void;
   /** The target accepted the publish; media may be written in whole messages for this message stream. */
@@ -47,6 +52,7 @@ export class OutgoingConnection implements OutletSink {
   readonly #progress: ProgressWatch;
   readonly #stepTimer: NodeJS.Timeout;
   #lastAcknowledged = -1;
+  #resolved = false;
   #connected = false;
   #closing = false;
   #closed = false;
@@ -91,8 +97,9 @@ export class OutgoingConnection implements OutletSink {
     this.#listen();
   }
 
-  get step(): 'tcp' | ClientStep {
-    return this.#connected ? this.#session.step : 'tcp';
+  get step(): OutgoingStep {
+    if (this.#connected) return this.#session.step;
+    return this.#resolved || isIP(this.#url.host) !== 0 ? 'tcp' : 'dns';
   }
 
   get isClosed(): boolean {
@@ -156,8 +163,14 @@ export class OutgoingConnection implements OutletSink {
 
   #listen(): void {
     const socket = this.#socket;
+    socket.on('lookup', (error: Error | null) => {
+      if (error !== null) return;
+      this.#resolved = true;
+      this.#handler.onStep?.('tcp');
+    });
     socket.on('connect', () => {
       this.#connected = true;
+      this.#handler.onStep?.('handshake');
       this.#stepTimer.refresh();
       this.#session.start();
     });
@@ -183,7 +196,9 @@ export class OutgoingConnection implements OutletSink {
       this.#lastAcknowledged = peerAcknowledged;
       this.#acknowledgements.received(peerAcknowledged, this.#socket.bytesWritten, performance.now());
     }
-    if (step !== before && step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
+    if (step === before) return;
+    this.#handler.onStep?.(step);
+    if (step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
   }
 
   #onEnd(): void {
@@ -193,7 +208,7 @@ export class OutgoingConnection implements OutletSink {
 
   #stepTimedOut(): void {
     const { step } = this;
-    const code = step === 'tcp' ? 'TARGET_UNREACHABLE' : 'TARGET_TIMEOUT';
+    const code = step === 'dns' ? 'TARGET_DNS' : step === 'tcp' ? 'TARGET_UNREACHABLE' : 'TARGET_TIMEOUT';
     const seconds = this.#settings.connectTimeoutMs / 1000;
     this.#close(new TargetError(code, `${this.endpoint} did not answer within ${seconds} s: step ${step}`));
   }
