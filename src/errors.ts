@@ -44,6 +44,7 @@ export const errorCodes = {
   // Publishing and playing here.
   PUBLISH_NOT_REGISTERED: 'The application or stream name is not that of a registered camera.',
   PUBLISH_ALREADY_LIVE: 'The camera is live from another publisher.',
+  PUBLISH_LOOP: 'What is published came from this very aggregator, by a ring of pushes.',
   PLAY_NOT_FOUND: 'The stream to play is not that of a registered camera.',
 
   // A push and its target.
@@ -61,6 +62,8 @@ export const errorCodes = {
   // Files and programs of the command line.
   USAGE: 'The command line is not understood.',
   FLV_INVALID: 'The file is not a valid FLV file.',
+  IMPORT_UNREADABLE: 'A file of the configuration to import cannot be read.',
+  IMPORT_INVALID: 'The configuration to import breaks its grammar or a limit; nothing was changed.',
   NOT_RUNNING: 'No running aggregator was found.',
   API_UNREACHABLE: 'The API of the aggregator does not answer.',
 } as const;

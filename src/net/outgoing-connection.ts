@@ -58,8 +58,12 @@ export class OutgoingConnection implements OutletSink {
   #closed = false;
   #settleClosed: () => void = () => {};
 
-  /** Begins to connect at once. @throws InputError INVALID_ADDRESS for a URL that cannot be used */
-  constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler) {
+  /**
+   * Begins to connect at once.
+   * @param path the aggregators that the stream came through, this one included
+   * @throws InputError INVALID_ADDRESS for a URL that cannot be used
+   */
+  constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, path?: string) {
     this.#url = parseRtmpUrl(url);
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
@@ -79,7 +83,7 @@ export class OutgoingConnection implements OutletSink {
       ...{ writableHighWaterMark: socketHighWaterBytes },
     });
     this.#session = new ClientSession({
-      target: this.#url,
+      target: { ...this.#url, path },
       outChunkBytes: settings.outChunkBytes,
       limits: chunkLimits(settings),
       write: (data) => this.#socket.write(data),

@@ -224,15 +224,16 @@ export class Push {
     const life: Life = { connection: null, outlet: null, stream: this.#stream, publishedMs: 0, drops: 0 };
     this.#life = life;
     try {
-      life.connection = new OutgoingConnection(this.url, this.#settings, {
-        onCommand: (text) => this.#recorder.note('command', text),
-        onPublished: (streamId) => this.#published(life, streamId),
+      const handler = {
+        onCommand: (text: string) => this.#recorder.note('command', text),
+        onPublished: (streamId: number) => this.#published(life, streamId),
         onDrain: () => {
           life.outlet?.resume(performance.now());
           if (life === this.#life && this.#phase === 'connecting') this.#proveActive(life);
         },
-        onClosed: (error) => this.#closed(life, error),
-      });
+        onClosed: (error: TargetError | null) => this.#closed(life, error),
+      };
+      life.connection = new OutgoingConnection(this.url, this.#settings, handler, this.#stream.path.join(','));
     } catch (error) {
       this.#life = null;
       this.#wait(new TargetError('TARGET_UNREACHABLE', messageOf(error), { cause: error }));

@@ -1,7 +1,12 @@
 import type { Socket } from 'node:net';
 import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { ServerSession, type ServerSessionHandler, type StreamRequest } from '../session/server-session.js';
+import {
+  type ConnectInfo,
+  ServerSession,
+  type ServerSessionHandler,
+  type StreamRequest,
+} from '../session/server-session.js';
 import { maskUrl } from '../wire/url.js';
 import { ProgressWatch } from './progress-watch.js';
 import { chunkLimits, type NetSettings } from './settings.js';
@@ -28,6 +33,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   readonly #ingests = new Map<number, Ingest>();
   readonly #viewers = new Map<number, ViewerOutlet>();
   #flashVer = '';
+  #path = '';
   #lastDataMs = performance.now();
   /** Since when it neither publishes nor plays. */
   #idleSinceMs = performance.now();
@@ -71,6 +77,10 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     return this.#lastDataMs;
   }
 
+  get path(): string {
+    return this.#path;
+  }
+
   /** What the peer calls itself. */
   get flashVer(): string {
     return this.#flashVer;
@@ -111,8 +121,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     this.#finish('the aggregator is shutting down', 'debug');
   }
 
-  onConnect(info: { app: string; tcUrl: string; flashVer: string }): void {
+  onConnect(info: ConnectInfo): void {
     this.#flashVer = info.flashVer;
+    this.#path = info.path;
     try {
       this.#host.connect(info);
     } catch (error) {

@@ -8,6 +8,8 @@ export interface Publisher {
   readonly remote: string;
   /** What it calls itself. */
   readonly flashVer: string;
+  /** The aggregators that its stream came through, in its own words. */
+  readonly path: string;
   /** When its last byte came, on the monotonic clock. */
   readonly lastDataMs: number;
   /** Ends it; the reason is logged once and told to the publisher. */

@@ -49,11 +49,14 @@ export class StreamHeaders {
     return this.#headers.get('metadata')?.payload ?? null;
   }
 
-  /** All headers in the log's format, metadata first, with the time of the frame that they stand before. */
-  encode(format: LogFormat, timestampMs: number): Buffer {
+  /**
+   * All headers in the log's format, metadata first, with the time of the frame that they stand before.
+   * @param dataFor gives metadata as this format's readers want it
+   */
+  encode(format: LogFormat, timestampMs: number, dataFor: (payload: Buffer) => Buffer): Buffer {
     const parts: Buffer[] = [];
     for (const { type, payload } of this.#ordered()) {
-      const data = type === MessageType.DataAmf0 ? dataPayload(payload, format.publishing) : payload;
+      const data = type === MessageType.DataAmf0 ? dataFor(payload) : payload;
       parts.push(encodeMessage(chunkStreamOf(type), type, timestampMs, format.streamId, data, format.chunkBytes));
     }
     return Buffer.concat(parts);

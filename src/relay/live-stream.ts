@@ -6,6 +6,7 @@ import { dataPayload, metadataValues, StreamHeaders } from './headers.js';
 import { IngestMeter } from './ingest-meter.js';
 import { type LogFormat, MediaLog } from './media-log.js';
 import type { Outlet, OutletSource } from './outlet.js';
+import { withPath } from './path.js';
 import { Timeline } from './timeline.js';
 
 export interface LiveStreamOptions {
@@ -14,6 +15,8 @@ export interface LiveStreamOptions {
   /** Bytes of the current GOP that are kept for those who join. */
   readonly gopMaxBytes: number;
   readonly scheduler: FlushScheduler;
+  /** Called with each metadata message of the publisher. */
+  readonly onMetadata?: (payload: Buffer) => void;
 }
 
 class FormatLog implements OutletSource {
@@ -48,6 +51,8 @@ export class LiveStream {
   #sawKeyFrame = false;
   readonly #timeline = new Timeline();
   #meter = new IngestMeter();
+  /** The aggregators that it came through, this one included; what targets are told. */
+  path: readonly string[] = [];
   #videoCodec: string | null = null;
   #audioCodec: string | null = null;
   #bytesIn = 0;
@@ -112,8 +117,9 @@ export class LiveStream {
     if (isFrame) this.#meter.note(type, timestampMs, isKeyFrame, nowMs);
     if (isKeyFrame) this.#beginGop(out, nowMs);
     this.#noteCodec(type, isHeader, payload);
+    if (isHeader && type === MessageType.DataAmf0) this.#options.onMetadata?.(payload);
     for (const { log } of this.#logs) {
-      const data = type === MessageType.DataAmf0 ? dataPayload(payload, log.format.publishing) : payload;
+      const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
       log.append(type, out, data, nowMs);
       if (isHeader) log.noteHeader();
       if (log.mark !== null && log.position - log.mark.position > this.#options.gopMaxBytes) log.clearMark();
@@ -143,13 +149,21 @@ export class LiveStream {
   }
 
   encodeHeaders(format: LogFormat): Buffer {
-    return this.#headers.encode(format, this.#timeline.lastMs);
+    return this.#encodeHeaders(format, this.#timeline.lastMs);
+  }
+
+  #encodeHeaders(format: LogFormat, timestampMs: number): Buffer {
+    return this.#headers.encode(format, timestampMs, (payload) => this.#dataFor(format, payload));
+  }
+
+  #dataFor(format: LogFormat, payload: Buffer): Buffer {
+    return format.publishing ? withPath(payload, this.path) : dataPayload(payload, false);
   }
 
   #beginGop(timestampMs: number, nowMs: number): void {
     this.#hasVideo = true;
     this.#sawKeyFrame = true;
-    for (const { log } of this.#logs) log.setMark(this.#headers.encode(log.format, timestampMs), nowMs);
+    for (const { log } of this.#logs) log.setMark(this.#encodeHeaders(log.format, timestampMs), nowMs);
   }
 
   /** Frames before the first key frame are left out: no decoder could use them. */
@@ -192,9 +206,9 @@ export class LiveStream {
     let first = true;
     const reader = new ChunkReader(
       (type, timestampMs, _streamId, payload) => {
-        if (first) log.setMark(this.#headers.encode(log.format, timestampMs), from.atMs);
+        if (first) log.setMark(this.#encodeHeaders(log.format, timestampMs), from.atMs);
         first = false;
-        const data = type === MessageType.DataAmf0 ? dataPayload(payload, log.format.publishing) : payload;
+        const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
         log.append(type, timestampMs, data, nowMs);
       },
       { maxMessageBytes: 0xffffff, maxChunkStreams: 8, maxPartialBytes: 0xffffff },

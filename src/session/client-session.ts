@@ -30,6 +30,8 @@ export interface PublishTarget {
   readonly app: string;
   readonly tcUrl: string;
   readonly streamName: string;
+  /** The aggregators that the stream came through, for those that look for loops; undefined says nothing. */
+  readonly path?: string | undefined;
 }
 
 /**
@@ -103,6 +105,7 @@ export class ClientSession {
       type: 'nonprivate',
       flashVer: 'FMLE/3.0 (compatible; media-aggregator)',
       tcUrl: this.#target.tcUrl,
+      ...(this.#target.path === undefined ? {} : { mediaAggregatorPath: this.#target.path }),
     });
     if (rest.length > 0) this.#channel.receive(rest);
   }

@@ -20,6 +20,8 @@ export interface ConnectInfo {
   readonly app: string;
   readonly tcUrl: string;
   readonly flashVer: string;
+  /** The aggregators that what it publishes came through, in the publisher's words; empty when it says none. */
+  readonly path: string;
 }
 
 /** What a client wants to publish or play; answered by the session's accept and refuse calls. */
@@ -318,6 +320,7 @@ export class ServerSession {
       app,
       tcUrl: stringOf(asked.tcUrl).slice(0, maxNameLength),
       flashVer: stringOf(asked.flashVer).slice(0, 128),
+      path: stringOf(asked.mediaAggregatorPath),
     });
   }
 

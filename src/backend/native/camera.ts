@@ -7,6 +7,7 @@ import type { Ingest, Playback, Publisher, Viewer } from '../../net/stream-host.
 import type { TargetWatch } from '../../net/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { LiveStream } from '../../relay/live-stream.js';
+import { parsePath, pathOfMetadata } from '../../relay/path.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { CameraSnapshot, DesiredCamera, DesiredPush } from '../backend.js';
 import { cameraSnapshot } from './snapshot.js';
@@ -27,6 +28,8 @@ export interface CameraContext {
   readonly log: Logger;
   readonly scheduler: FlushScheduler;
   readonly watch: TargetWatch;
+  /** This aggregator in the paths of streams: hexadecimal digits, of this process's life. */
+  readonly nodeId: string;
 }
 
 /** A publisher that is let in, and what is measured of it. */
@@ -115,14 +118,17 @@ export class NativeCamera {
     }
   }
 
-  /** Lets a publisher in. @throws CodedError PUBLISH_ALREADY_LIVE while another one sends */
+  /** Lets a publisher in. @throws CodedError PUBLISH_ALREADY_LIVE while another one sends, PUBLISH_LOOP */
   publish(publisher: Publisher): Ingest {
+    const path = parsePath(publisher.path);
+    if (path.includes(this.#context.nodeId)) throw this.#loopError(publisher);
     this.#takeOver(publisher);
     if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
     this.#graceTimer = null;
     const returned = this.#stream !== null;
     const stream = this.#stream ?? this.#newStream();
     if (returned) stream.restart();
+    stream.path = [...path, this.#context.nodeId];
     this.#stream = stream;
     const live: LivePublisher = {
       publisher,
@@ -203,7 +209,23 @@ export class NativeCamera {
   #newStream(): LiveStream {
     const { settings, scheduler } = this.#context;
     const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
-    return new LiveStream({ format, gopMaxBytes: settings.gopMaxBytes, scheduler }, performance.now());
+    const onMetadata = (payload: Buffer): void => this.#lookForLoop(payload);
+    return new LiveStream({ format, gopMaxBytes: settings.gopMaxBytes, scheduler, onMetadata }, performance.now());
+  }
+
+  /** Servers in between pass on the metadata, if nothing else. */
+  #lookForLoop(metadata: Buffer): void {
+    const publisher = this.#live?.publisher;
+    if (publisher === undefined || !pathOfMetadata(metadata).includes(this.#context.nodeId)) return;
+    // Not now: the publisher's bytes are being read.
+    setImmediate(() => publisher.close(this.#loopError(publisher)));
+  }
+
+  #loopError(publisher: Publisher): CodedError {
+    return new CodedError(
+      'PUBLISH_LOOP',
+      `what ${publisher.remote} publishes as camera ${this.name} came from this aggregator: a ring of pushes`,
+    );
   }
 
   /** Makes room for a new publisher when the old one is silent: its connection is half open, or its encoder froze. */

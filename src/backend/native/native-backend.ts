@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { CodedError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import { probeHandshake } from '../../net/probe.js';
@@ -48,6 +49,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
       log: options.log,
       scheduler: new FlushScheduler(),
       watch: new TargetWatch(),
+      nodeId: randomBytes(6).toString('hex'),
     };
     this.#server = new RtmpServer({ settings: options.settings.media, host: this, log: options.log });
   }

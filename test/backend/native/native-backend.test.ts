@@ -1,0 +1,196 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { NativeBackend } from '../../../src/backend/native/native-backend.js';
+import { defaultSettings } from '../../../src/config.js';
+import { codeOf, TargetError } from '../../../src/errors.js';
+import type { LogFields, Logger } from '../../../src/log.js';
+import { RtmpPublisher } from '../../../src/net/publisher.js';
+import { MessageType } from '../../../src/wire/message.js';
+import { healthy, startTarget, until } from '../../net/targets.js';
+import { audioFrame, frame, metadata, videoHeader } from '../../relay/fixtures.js';
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  while (cleanups.length > 0) await cleanups.pop()?.();
+});
+
+class Lines implements Logger {
+  readonly lines: { level: string; message: string; fields: LogFields }[] = [];
+  debug(): void {}
+  info(message: string, fields: LogFields = {}): void {
+    this.lines.push({ level: 'info', message, fields });
+  }
+  warn(message: string, fields: LogFields = {}): void {
+    this.lines.push({ level: 'warn', message, fields });
+  }
+  error(message: string, fields: LogFields = {}): void {
+    this.lines.push({ level: 'error', message, fields });
+  }
+  child(): Logger {
+    return this;
+  }
+}
+
+async function node(changes: object = {}) {
+  const log = new Lines();
+  const media = { ...defaultSettings().media, pushRetryMinMs: 50, connectTimeoutMs: 1000, ...changes };
+  const backend = new NativeBackend({ settings: { host: '127.0.0.1', rtmpPort: 0, media }, log });
+  const { port } = await backend.start();
+  cleanups.push(() => backend.stop(2000));
+  return { backend, log, url: (name: string) => `rtmp://127.0.0.1:${port}/${name}/${name}` };
+}
+
+async function camera(url: string) {
+  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 2000 });
+  await publisher.connect();
+  let number = 0;
+  publisher.write(MessageType.DataAmf0, 0, metadata(640));
+  publisher.write(MessageType.Video, 0, videoHeader());
+  const timer = setInterval(() => {
+    publisher.write(MessageType.Video, number * 20, frame(number, number % 25 === 0));
+    publisher.write(MessageType.Audio, number * 20, audioFrame(number));
+    number++;
+  }, 20);
+  const stop = async (): Promise<void> => {
+    clearInterval(timer);
+    await publisher.close();
+  };
+  cleanups.push(stop);
+  return { publisher, stop, freeze: () => clearInterval(timer), sent: () => number };
+}
+
+const rejection = async (url: string): Promise<string> => {
+  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 2000 });
+  try {
+    await publisher.connect();
+    await publisher.close();
+    return 'accepted';
+  } catch (error) {
+    return error instanceof TargetError ? error.message : String(error);
+  }
+};
+
+describe('who may publish', () => {
+  it('is a registered camera, under its own name in both places', async () => {
+    const { backend, url, log } = await node();
+    backend.setCamera({ name: 'gate', pushes: [] });
+    expect(await rejection(url('other'))).toContain('NetConnection.Connect.Rejected');
+    expect(await rejection(url('gate').replace(/gate$/, 'other'))).toContain('NetStream.Publish.BadName');
+    expect(await rejection(`${url('gate')}?key=1`)).toBe('accepted');
+    expect(log.lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields.reason)).toEqual([
+      expect.stringContaining('PUBLISH_NOT_REGISTERED'),
+      expect.stringContaining('PUBLISH_NOT_REGISTERED'),
+    ]);
+  });
+
+  it('is not a second publisher while the first one sends; when it is silent, the newcomer takes over', async () => {
+    const sink = await startTarget(healthy);
+    cleanups.push(() => sink.close());
+    const { backend, url } = await node({ publishTakeoverMs: 400 });
+    backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
+    const first = await camera(url('gate'));
+    await until(() => sink.media.length > 30, 5000, 'media');
+    expect(await rejection(url('gate'))).toContain('NetStream.Publish.BadName');
+    first.freeze();
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const before = sink.media.length;
+    await camera(url('gate'));
+    await until(() => sink.media.length > before + 30, 5000, 'media of the newcomer');
+    expect(codeOf(await first.publisher.closed)).toBe('TARGET_CLOSED');
+    expect(sink.connectedMs.length).toBe(1);
+    const times = sink.media.filter(({ type }) => type === MessageType.Video).map(({ timestampMs }) => timestampMs);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(backend.camera('gate')).toMatchObject({ live: true, pushes: [{ state: 'active', connects: 1 }] });
+  });
+});
+
+describe('a camera that leaves', () => {
+  it('has its targets kept through the grace, and let go after it', async () => {
+    const sink = await startTarget(healthy);
+    cleanups.push(() => sink.close());
+    const { backend, url } = await node({ publishGraceMs: 700 });
+    backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
+    const first = await camera(url('gate'));
+    await until(() => sink.media.length > 10, 5000, 'media');
+    await first.stop();
+    await until(() => backend.camera('gate')?.live === false, 2000, 'not live');
+    expect(backend.camera('gate')).toMatchObject({ graceUntil: expect.any(String), pushes: [{ state: 'idle' }] });
+    const second = await camera(url('gate'));
+    const before = sink.media.length;
+    await until(() => sink.media.length > before + 10, 5000, 'media again');
+    expect(sink.connectedMs.length).toBe(1);
+    expect(sink.ended).toEqual([]);
+    await second.stop();
+    await until(() => sink.ended.length === 1, 3000, 'a goodbye after the grace');
+    expect(backend.camera('gate')).toMatchObject({ live: false, graceUntil: null });
+  });
+
+  it('by being removed takes its publisher and its pushes along, and no other', async () => {
+    const sink = await startTarget(healthy);
+    cleanups.push(() => sink.close());
+    const { backend, url } = await node();
+    for (const name of ['gate', 'yard']) {
+      backend.setCamera({ name, pushes: [{ id: 'p', url: sink.url.replace(/cam$/, name), enabled: true }] });
+    }
+    const gate = await camera(url('gate'));
+    const yard = await camera(url('yard'));
+    const state = (name: string) => backend.camera(name)?.pushes[0]?.state;
+    await until(() => state('gate') === 'active' && state('yard') === 'active', 3000, 'both pushes active');
+    backend.removeCamera('gate');
+    expect(codeOf(await gate.publisher.closed)).toBe('TARGET_CLOSED');
+    await until(() => sink.ended.length === 1, 3000, 'a goodbye');
+    expect(backend.camera('gate')).toBeUndefined();
+    expect(backend.camera('yard')).toMatchObject({ live: true, pushes: [{ state: 'active', connects: 1 }] });
+    await yard.stop();
+  });
+});
+
+describe('a ring of pushes', () => {
+  it('is refused where it closes, by the path in connect', async () => {
+    const [a, b, c] = await Promise.all([node({ publishGraceMs: 0 }), node(), node()]);
+    a.backend.setCamera({ name: 'x', pushes: [{ id: 'p', url: b.url('x'), enabled: true }] });
+    b.backend.setCamera({ name: 'x', pushes: [{ id: 'p', url: c.url('y'), enabled: true }] });
+    c.backend.setCamera({ name: 'y', pushes: [{ id: 'p', url: a.url('z'), enabled: true }] });
+    a.backend.setCamera({ name: 'z', pushes: [] });
+    await camera(a.url('x'));
+    await until(() => c.backend.camera('y')?.pushes[0]?.state === 'waiting', 5000, 'the last push refused');
+    expect(c.backend.camera('y')?.pushes[0]?.lastError).toMatchObject({
+      code: 'TARGET_PUBLISH_REJECTED',
+      message: expect.stringContaining('a ring of pushes'),
+    });
+    expect(a.backend.camera('z')?.live).toBe(false);
+    expect(c.backend.camera('y')?.live).toBe(true);
+  });
+
+  it('is refused by the path in the metadata, where a server in between passes on only that', async () => {
+    const { backend, url, log } = await node();
+    const sink = await startTarget(healthy);
+    cleanups.push(() => sink.close());
+    backend.setCamera({ name: 'x', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
+    backend.setCamera({ name: 'z', pushes: [] });
+    await camera(url('x'));
+    await until(() => sink.media.some(({ type }) => type === MessageType.DataAmf0), 3000, 'metadata');
+    const passedOn = sink.media.find(({ type }) => type === MessageType.DataAmf0)?.payload ?? Buffer.alloc(0);
+    const relay = new RtmpPublisher({ url: url('z'), connectTimeoutMs: 1000 });
+    await relay.connect();
+    relay.write(MessageType.DataAmf0, 0, passedOn);
+    expect(codeOf(await relay.closed)).toBe('TARGET_CLOSED');
+    expect(log.lines.some(({ fields }) => String(fields.reason).startsWith('PUBLISH_LOOP'))).toBe(true);
+  });
+});
+
+describe('stopping', () => {
+  it('sends targets everything, tells them and the publishers, and ends in time', async () => {
+    const sink = await startTarget(healthy);
+    cleanups.push(() => sink.close());
+    const { backend, url } = await node();
+    backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
+    const { publisher, freeze } = await camera(url('gate'));
+    await until(() => sink.media.length > 20, 5000, 'media');
+    freeze();
+    const startMs = performance.now();
+    await backend.stop(3000);
+    expect(performance.now() - startMs).toBeLessThan(3500);
+    expect((await publisher.closed)?.message).toContain('NetStream.Unpublish.Success');
+    await until(() => sink.ended.length === 1, 1000, 'a goodbye');
+  });
+});
