@@ -17,6 +17,8 @@ export class ViewerOutlet implements Viewer, OutletSink {
   #stream: LiveStream | null = null;
   #begun = false;
   #paused = false;
+  /** The camera stopped, and what it sent before is still on its way. */
+  #ending = false;
 
   constructor(options: {
     socket: Socket;
@@ -58,10 +60,15 @@ export class ViewerOutlet implements Viewer, OutletSink {
 
   setStream(stream: LiveStream | null): void {
     if (!this.#begun || stream === this.#stream) return;
+    if (stream === null) {
+      this.#ending = true;
+      this.#endWhenRead();
+      return;
+    }
+    if (this.#ending) this.#finish();
     this.#leave();
     this.#stream = stream;
-    if (stream === null) this.#onEnd();
-    else this.#onReturn();
+    this.#onReturn();
     this.#follow();
   }
 
@@ -75,6 +82,7 @@ export class ViewerOutlet implements Viewer, OutletSink {
 
   resume(): void {
     this.#outlet.resume(performance.now());
+    if (this.#ending) this.#endWhenRead();
   }
 
   close(reason: CodedError): void {
@@ -85,12 +93,26 @@ export class ViewerOutlet implements Viewer, OutletSink {
   end(): void {
     this.#leave();
     this.#stream = null;
+    this.#ending = false;
     this.playback?.end();
     this.playback = null;
   }
 
   #follow(): void {
     if (this.#stream !== null && !this.#paused) this.#stream.attach(this.#outlet, performance.now());
+  }
+
+  /** The last frames go before the word that there are no more. A viewer that takes nothing is closed as stalled. */
+  #endWhenRead(): void {
+    this.#outlet.flush(performance.now());
+    if (this.#outlet.queueBytes <= this.pendingBytes) this.#finish();
+  }
+
+  #finish(): void {
+    this.#leave();
+    this.#stream = null;
+    this.#ending = false;
+    this.#onEnd();
   }
 
   #leave(): void {
