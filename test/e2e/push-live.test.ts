@@ -39,13 +39,15 @@ describe('pushes of a live camera', () => {
       const startedAt = performance.now();
       await aggregator.addPush('cam', lateTarget.url(`brief${index}`), `brief${index}`);
       // Half of them get to send something, the others are removed while they connect.
-      if (index % 2 === 0) await sleep(30);
+      if (index % 2 === 0) await sleep(100);
       await aggregator.removePush('cam', `brief${index}`);
       slowestMs = Math.max(slowestMs, performance.now() - startedAt);
     }
     figure('slowest of 50 pushes added and removed', slowestMs, 'ms');
     expect((await aggregator.camera('cam')).pushes.map(({ id }) => id).sort()).toEqual(['late', 'steady']);
-    expect(lateTarget.recordings('brief0')).toHaveLength(1);
+    const briefly = Array.from({ length: 50 }, (_, index) => lateTarget.recordings(`brief${index}`).length);
+    figure('of 50 pushes, those that lived to send', briefly.filter((count) => count > 0).length, '');
+    expect(Math.max(...briefly)).toBe(1);
     expect(camera.exit).toBeUndefined();
     expect((await camera.exited).code).toBe(0);
 

@@ -42,12 +42,9 @@ describe('kill -9 of the aggregator', () => {
           type,
           createdAt,
           address,
-          pushes: (pushes as Record<string, unknown>[]).map(({ id, url, engine, enabled }) => ({
-            id,
-            url,
-            engine,
-            enabled,
-          })),
+          pushes: (pushes as Record<string, unknown>[])
+            .map(({ id, url, engine, enabled }) => ({ id: String(id), url, engine, enabled }))
+            .sort((one, other) => one.id.localeCompare(other.id)),
         }),
       ),
     });

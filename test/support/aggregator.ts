@@ -94,6 +94,8 @@ export class Aggregator {
       [
         ...[programPath, 'serve', '--host', '127.0.0.1', '--advertise-host', '127.0.0.1', '--data-dir', this.dataDir],
         ...['--rtmp-port', String(this.#rtmpPort), '--api-port', String(this.#apiPort), '--log-format', 'json'],
+        // A camera that leaves is gone at once, unless a test is about its return.
+        ...['--publish-grace', '0s'],
         ...(this.#options.flags ?? []),
       ],
       { name: 'media-aggregator', ...(this.#options.env === undefined ? {} : { env: this.#options.env }) },
