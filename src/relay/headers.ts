@@ -50,14 +50,17 @@ export class StreamHeaders {
   }
 
   /**
-   * All headers in the log's format, metadata first, with the time of the frame that they stand before.
+   * All headers in the log's format, metadata first, with the time of the frame that they stand before; metadata with
+   * time 0, as publishers send it: ffmpeg takes metadata of any other time for a subtitle stream.
    * @param dataFor gives metadata as this format's readers want it
    */
   encode(format: LogFormat, timestampMs: number, dataFor: (payload: Buffer) => Buffer): Buffer {
     const parts: Buffer[] = [];
     for (const { type, payload } of this.#ordered()) {
-      const data = type === MessageType.DataAmf0 ? dataFor(payload) : payload;
-      parts.push(encodeMessage(chunkStreamOf(type), type, timestampMs, format.streamId, data, format.chunkBytes));
+      const isMetadata = type === MessageType.DataAmf0;
+      const data = isMetadata ? dataFor(payload) : payload;
+      const timeMs = isMetadata ? 0 : timestampMs;
+      parts.push(encodeMessage(chunkStreamOf(type), type, timeMs, format.streamId, data, format.chunkBytes));
     }
     return Buffer.concat(parts);
   }

@@ -1,5 +1,5 @@
 import { WireError } from '../errors.js';
-import { type AmfValue, encodeAmf0 } from '../wire/amf0.js';
+import type { AmfValue } from '../wire/amf0.js';
 import type { ChunkReaderLimits } from '../wire/chunk-reader.js';
 import { ServerHandshake } from '../wire/handshake.js';
 import { ChunkStreamId, MessageType, UserControlEvent } from '../wire/message.js';
@@ -158,14 +158,16 @@ export class ServerSession {
     if (this.#answered(streamId, 'idle') !== undefined) this.status(streamId, 'error', code, description);
   }
 
+  /**
+   * Says what players wait for. The data messages that Flash Player wanted besides (`|RtmpSampleAccess`, `onStatus`) are
+   * left out: ffmpeg takes each for a data stream of its own, beside video and audio.
+   */
   acceptPlay(streamId: number): void {
     const stream = this.#answered(streamId, 'playing');
     if (stream === undefined) return;
     this.#channel.sendUserControl(UserControlEvent.StreamBegin, streamId);
     this.status(streamId, 'status', 'NetStream.Play.Reset', `Playing and resetting ${stream.name}.`);
     this.status(streamId, 'status', 'NetStream.Play.Start', `Started playing ${stream.name}.`);
-    this.#data(streamId, '|RtmpSampleAccess', true, true);
-    this.#data(streamId, 'onStatus', { code: 'NetStream.Data.Start' });
   }
 
   refusePlay(streamId: number, code: string, description: string): void {
@@ -410,10 +412,6 @@ export class ServerSession {
   #command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): void {
     const payload = encodeCommand(name, transactionId, ...args);
     this.#channel.send(ChunkStreamId.Command, MessageType.CommandAmf0, 0, streamId, payload);
-  }
-
-  #data(streamId: number, ...values: AmfValue[]): void {
-    this.#channel.send(ChunkStreamId.Command, MessageType.DataAmf0, 0, streamId, encodeAmf0(...values));
   }
 }
 
