@@ -11,7 +11,7 @@ import { figure, sleep } from '../support/wait.js';
 describe('pushes of a live camera', () => {
   const test = testWith('ffmpeg', 'nginx-rtmp');
 
-  test('one that is added starts with a picture at once; fifty that come and go disturb nobody', async (context) => {
+  test.concurrent('one that is added starts with a picture at once; fifty that come and go disturb nobody', async (context) => {
     const scope = testScope(context);
     // Key frames 4 s apart: who waited for the next one instead of starting with the last could not be fast.
     const [clip, steadyTarget, lateTarget, aggregator] = await Promise.all([
@@ -64,7 +64,7 @@ describe('pushes of a live camera', () => {
     }
   });
 
-  test('one that is disabled and enabled again starts with a picture each time', async (context) => {
+  test.concurrent('one that is disabled and enabled again starts with a picture each time', async (context) => {
     const scope = testScope(context);
     const [clip, nginx, aggregator] = await Promise.all([
       makeClip({ seconds: 7 }),

@@ -61,7 +61,8 @@ describe('a camera is redirected to an engine and to another aggregator', () => 
       const runs = expectUnbroken(source, arrived, keyFrames === undefined ? {} : { keyFrames });
       // The pushes were there first: nothing of the video may be missing at the beginning either.
       expect(runs.video?.from ?? 0).toBe(0);
-      expect(runs.audio?.from ?? 0).toBeLessThan(5);
+      // Nor of the audio, but for what came while the push connected.
+      expect(runs.audio?.from ?? 0).toBeLessThan(50);
     }
     expect((await probe(recording)).streams.map(({ codec_name }) => codec_name).sort()).toEqual([...codecs].sort());
     await decodeCleanly(recording);

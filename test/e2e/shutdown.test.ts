@@ -20,7 +20,7 @@ function keyFrame(bytes: number): Buffer {
 describe('SIGTERM', () => {
   const test = testWith('ffmpeg', 'nginx-rtmp');
 
-  test('tells publishers, viewers and targets that it is over, and exits with 0', async (context) => {
+  test.concurrent('tells publishers, viewers and targets that it is over, and exits with 0', async (context) => {
     const scope = testScope(context);
     const [clip, nginx, sink, aggregator] = await Promise.all([
       makeClip({ seconds: 15 }),
@@ -70,7 +70,7 @@ describe('SIGTERM', () => {
     await decodeCleanly(recording);
   });
 
-  test('does not wait for a target that takes nothing', async (context) => {
+  test.concurrent('does not wait for a target that takes nothing', async (context) => {
     const scope = testScope(context);
     const [sink, aggregator] = await Promise.all([startRtmpSink(scope, { stalls: true }), startAggregator(scope)]);
     await aggregator.addCamera('cam');

@@ -14,7 +14,7 @@ import { figure, sleep, waitFor, within } from '../support/wait.js';
 describe('viewers of a live camera', () => {
   const test = testWith('ffmpeg', 'nginx-rtmp', 'rtmpdump');
 
-  test('rtmpdump and ffmpeg start with a picture at once, and see what the push sends, to the end', async (context) => {
+  test.concurrent('rtmpdump and ffmpeg start with a picture at once, and see what the push sends, to the end', async (context) => {
     const scope = testScope(context);
     const folder = scope.temporaryFolder();
     const [clip, nginx, aggregator] = await Promise.all([
@@ -68,7 +68,7 @@ describe('viewers of a live camera', () => {
     expect((await aggregator.camera('cam')).viewers).toBe(0);
   });
 
-  test('one that waits for the camera sees it from its first picture; an unknown camera is refused', async (context) => {
+  test.concurrent('one that waits for the camera sees it from its first picture; an unknown camera is refused', async (context) => {
     const scope = testScope(context);
     const folder = scope.temporaryFolder();
     const [clip, aggregator] = await Promise.all([makeClip({ seconds: 3 }), startAggregator(scope)]);
