@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `unit` needs nothing but this repository; `e2e` needs the real peers (see scripts/test.mjs) and the built program.
- * The end-to-end files run one after the other, after the unit tests: they measure times, and share the machine's cores
- * with ffmpeg and nginx as it is.
+ * The end-to-end files run after the unit tests and two at a time: they mostly wait for streams that are paced by the
+ * clock, and what they measure should not be the machine's load.
  */
 export default defineConfig({
   test: {
@@ -27,7 +27,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 90_000,
           hookTimeout: 90_000,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
