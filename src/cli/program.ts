@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { addCameraCommands } from './commands/camera.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEngineCommands } from './commands/engine.js';
+import { addImportCommand } from './commands/import.js';
 import { addPublishCommand } from './commands/publish.js';
 import { addPushCommands } from './commands/push.js';
 import { addServeCommand } from './commands/serve.js';
@@ -40,6 +41,7 @@ Examples:
   addEngineCommands(program, io);
   addStatusCommand(program, io, setExitCode);
   addPublishCommand(program, io, setExitCode);
+  addImportCommand(program, io, setExitCode);
   addDoctorCommand(program, io, setExitCode);
   return program;
 }

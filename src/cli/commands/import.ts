@@ -1,0 +1,128 @@
+import type { Command } from 'commander';
+import { parseNginxFile } from '../../import/nginx-parser.js';
+import { type ImportPlan, type Outcome, type PlanLine, planImport } from '../../import/plan.js';
+import { cleanText } from '../../log-pino.js';
+import { exitCodes } from '../exit-codes.js';
+import { findApi } from '../find-api.js';
+import { json } from '../format.js';
+import { applyImport, type Result } from '../import-apply.js';
+import { type CliIo, painter } from '../io.js';
+import { type ClientOptions, withClientOptions } from './shared.js';
+
+interface ImportOptions extends ClientOptions {
+  readonly dryRun?: boolean;
+  readonly take: readonly string[];
+  readonly dropAccessRules?: boolean;
+}
+
+export function addImportCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
+  withClientOptions(program.command('import <file>'))
+    .description('Take cameras and pushes from an nginx configuration with the RTMP module (nginx.conf)')
+    .option('--dry-run', 'only say what would be taken; no aggregator is asked')
+    .option(
+      '--take <application>',
+      'take this application for a camera although it looks like one for many streams; may be repeated',
+      (value: string, before: readonly string[]) => [...before, value],
+      [],
+    )
+    .option('--drop-access-rules', 'also take applications whose allow, deny or on_publish would be lost')
+    .addHelpText(
+      'after',
+      `
+Each "application NAME { live on; push URL; }" becomes a camera NAME with its pushes. For every line it is said what
+became of it and why: taken, covered (the aggregator does so by itself), left-out or foreign (not about RTMP). What is
+there already stays, so importing twice changes nothing. Exit code 1: the file cannot be used, or the aggregator refused something.
+
+Examples:
+  $ media-aggregator import /etc/nginx/nginx.conf --dry-run
+  $ media-aggregator import nginx.conf
+  $ media-aggregator import nginx.conf --take live --json
+`,
+    )
+    .action(async (file: string, options: ImportOptions) => {
+      const { take, dropAccessRules = false, dryRun = false } = options;
+      const plan = planImport(parseNginxFile(file, io.cwd), { take, dropAccessRules });
+      const results = dryRun ? new Map<PlanLine, Result>() : await applyImport(plan, findApi(options, io));
+      const report: Report = { file, dryRun, plan, results };
+      io.out.write(options.json ? json(reportForPrograms(report)) : reportForPeople(report, io));
+      const failed = [...results.values()].some(({ kind }) => kind === 'failed');
+      setExitCode(failed ? exitCodes.failed : exitCodes.ok);
+    });
+}
+
+interface Report {
+  readonly file: string;
+  readonly dryRun: boolean;
+  readonly plan: ImportPlan;
+  readonly results: ReadonlyMap<PlanLine, Result>;
+}
+
+/** Stable: fields are added, never changed. */
+function reportForPrograms({ file, dryRun, plan, results }: Report): object {
+  const resultOf = (line: PlanLine): object | null => {
+    const result = results.get(line);
+    if (result === undefined) return null;
+    return result.kind === 'failed' ? { kind: 'failed', code: result.code, message: result.message } : result;
+  };
+  return {
+    file,
+    dryRun,
+    summary: summaryOf({ file, dryRun, plan, results }),
+    cameras: plan.cameras.map((camera) => ({
+      name: camera.name,
+      file: camera.line.file,
+      line: camera.line.line,
+      pushes: camera.pushes.length,
+    })),
+    lines: plan.lines.map((line) => ({ ...line, result: resultOf(line) })),
+  };
+}
+
+function summaryOf({ plan, results }: Report): Record<string, number> {
+  const count = (outcome: Outcome): number => plan.lines.filter((line) => line.outcome === outcome).length;
+  const made = (kind: Result['kind']): number => [...results.values()].filter((result) => result.kind === kind).length;
+  return {
+    cameras: plan.cameras.length,
+    pushes: plan.cameras.reduce((sum, { pushes }) => sum + pushes.length, 0),
+    covered: count('covered'),
+    leftOut: count('left-out'),
+    made: made('made'),
+    there: made('there'),
+    failed: made('failed'),
+  };
+}
+
+const colors = { taken: 'green', covered: 'dim', 'left-out': 'yellow', foreign: 'dim' } as const;
+
+function reportForPeople(report: Report, io: CliIo): string {
+  const { plan, results, dryRun } = report;
+  const paint = painter(io.out, io.env);
+  const place = ({ file, line }: PlanLine): string => cleanText(`${file}:${line}`);
+  const width = Math.max(0, ...plan.lines.slice(0, 100_000).map((line) => place(line).length));
+  const lines = plan.lines.map((line) => {
+    const outcome = paint(colors[line.outcome], line.outcome.padEnd(8));
+    const result = wordsOf(results.get(line));
+    const failed = results.get(line)?.kind === 'failed';
+    const done = result === '' ? '' : ` -> ${failed ? paint('red', result) : result}`;
+    return `${place(line).padEnd(width)}  ${outcome}  ${cleanText(line.directive)}: ${cleanText(line.reason)}${done}`;
+  });
+  const { cameras, pushes, covered, leftOut, made, there, failed } = summaryOf(report);
+  const taken = `${counted(cameras, 'camera')} and ${counted(pushes, 'push', 'pushes')}`;
+  const what = dryRun
+    ? `${taken} would be taken; nothing was changed`
+    : `${taken} taken: ${made} made, ${there} there already, ${failed} failed`;
+  if (!plan.lines.some(({ directive }) => directive === 'rtmp {')) lines.push('There is no rtmp block in it.');
+  lines.push(`${what}. ${counted(leftOut, 'line')} left out, ${covered} covered.`);
+  return `${lines.join('\n')}\n`;
+}
+
+function counted(count: number | undefined, one: string, many = `${one}s`): string {
+  return `${count ?? 0} ${count === 1 ? one : many}`;
+}
+
+function wordsOf(result: Result | undefined): string {
+  if (result === undefined) return '';
+  if (result.kind === 'failed') return cleanText(`failed: ${result.code}: ${result.message}`);
+  const id = result.id === undefined ? '' : ` (${result.id})`;
+  return result.kind === 'made' ? `made${id}` : `there already${id}`;
+}
