@@ -61,26 +61,58 @@ export const PushViewSchema = Type.Object(
     url: Type.String({ description: 'With user info and query values masked.' }),
     engine: Type.Optional(NameSchema),
     enabled: Type.Boolean(),
+    queueMaxBytes: Type.Optional(Count),
+    queueMaxAgeMs: Type.Optional(Count),
     createdAt: TimeSchema,
-    state: Type.String({ enum: ['idle', 'connecting', 'active', 'stalled', 'waiting', 'disabled'] }),
+    state: Type.String({
+      enum: ['idle', 'connecting', 'active', 'stalled', 'waiting', 'waiting-for-publish', 'disabled'],
+    }),
+    reason: Type.Optional(Type.String({ description: 'Why, where the state alone does not say.' })),
     since: Type.String({ description: 'Since when it is in this state.' }),
-    attempt: Type.Integer({ minimum: 0, description: 'How many tries in a row failed.' }),
+    attempt: orNull(Type.Integer({ minimum: 0, description: 'How many tries in a row failed.' })),
     lastError: orNull(Type.Object({ code: Type.String(), message: Type.String(), at: Type.String() })),
     nextRetryAt: orNull(Type.String()),
-    connects: Count,
-    bytesOut: Count,
-    framesOut: Count,
+    connects: orNull(Count),
+    bytesOut: orNull(Count),
+    framesOut: orNull(Count),
     bytesAcknowledged: orNull(Count),
     roundTripMs: orNull(Type.Number({ minimum: 0 })),
-    bitrateBps: Rate,
-    queueBytes: Count,
-    queueAgeMs: Type.Number({ minimum: 0 }),
-    droppedFrames: Count,
-    droppedBy: Type.Object({ bytes: Count, age: Count }, { description: 'By the budget that was exceeded.' }),
+    bitrateBps: orNull(Rate),
+    queueBytes: orNull(Count),
+    queueAgeMs: orNull(Type.Number({ minimum: 0 })),
+    droppedFrames: orNull(Count),
+    droppedBy: orNull(
+      Type.Object(
+        { bytes: Count, age: Count, total: Count },
+        { description: 'By the budget that was exceeded: of this push, by bytes or age, or of all queues in total.' },
+      ),
+    ),
     lastKeyFrameAt: orNull(Type.String()),
   },
   { description: 'A push as it is desired and as it is observed.' },
 );
+
+export const EventsSchema = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      at: Type.String({ description: 'ISO 8601, UTC.' }),
+      kind: Type.String({ description: '`state`, `error`, `command`, `drop` ...' }),
+      text: Type.String(),
+    }),
+  ),
+});
+
+export const TargetTestSchema = Type.Object({
+  ok: Type.Boolean({ description: 'The target would take the stream.' }),
+  steps: Type.Array(
+    Type.Object({
+      step: Type.String({ enum: ['dns', 'tcp', 'tls', 'handshake', 'connect', 'publish'] }),
+      ok: Type.Boolean(),
+      durationMs: Type.Number({ minimum: 0 }),
+      error: orNull(Type.Object({ code: Type.String(), message: Type.String() })),
+    }),
+  ),
+});
 
 export const CameraViewSchema = Type.Object(
   {
@@ -90,23 +122,24 @@ export const CameraViewSchema = Type.Object(
     endpoint: Type.String({ description: 'Where the camera publishes to, and viewers play it.' }),
     live: Type.Boolean(),
     liveSince: orNull(Type.String()),
+    notice: Type.Optional(Type.String({ description: 'What cannot be told of it, and why.' })),
     publisher: orNull(Type.String()),
     encoder: orNull(Type.String()),
     videoCodec: orNull(Type.String()),
     audioCodec: orNull(Type.String()),
     width: orNull(Type.Number()),
     height: orNull(Type.Number()),
-    bytesIn: Count,
-    bitrateInBps: Rate,
+    bytesIn: orNull(Count),
+    bitrateInBps: orNull(Rate),
     frameRate: orNull(Type.Number({ minimum: 0, description: 'Video frames per second, over about 10 s.' })),
     keyFrameIntervalMs: orNull(Type.Number({ minimum: 0 })),
-    timestampJumps: Count,
+    timestampJumps: orNull(Count),
     jitterMs: orNull(Type.Number({ minimum: 0 })),
     lastFrameAt: orNull(Type.String()),
     graceUntil: orNull(
       Type.String({ description: 'Until when targets stay connected for a camera that left and may return.' }),
     ),
-    viewers: Count,
+    viewers: orNull(Count),
     pushes: Type.Array(PushViewSchema),
   },
   { description: 'A camera as it is desired and as it is observed.' },

@@ -35,6 +35,17 @@ export interface MediaBackend {
   events(camera: string, pushId?: string): readonly RecordedEvent[] | undefined;
   /** Has a waiting push try at once. False when it does not wait; undefined for an unknown one. */
   retry(camera: string, pushId: string): boolean | undefined;
+  /** Goes the way to a target up to the permission to publish, and sends no media. @throws InputError INVALID_ADDRESS */
+  testTarget(url: string): Promise<TargetTest>;
+  /** What is wrong with the backend as a whole: an edit that it refuses, a program that does not start. */
+  problems?(): readonly BackendProblem[];
+  /**
+   * Resolves when what was declared until now is in force, or cannot be; soon at the latest, and at once in a flood of
+   * changes. A backend without it has everything in force at once.
+   */
+  settled?(): Promise<void>;
+  /** What there is to tell of this backend only, by name. */
+  facts?(): Readonly<Record<string, string | number | boolean | null>>;
   /** True when a real RTMP handshake with the own listener succeeds within the deadline. */
   probe(deadlineMs: number): Promise<boolean>;
   /** Closes everything in order: publishers are told, pushes drained and unpublished, within the deadline. */
@@ -46,7 +57,16 @@ export interface BackendAddress {
   readonly port: number;
 }
 
-export type PushState = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled';
+/** Something that is wrong until somebody mends it. */
+export interface BackendProblem {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
+/** `waiting-for-publish`: the backend can begin it only when the camera publishes the next time. */
+export type PushState = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled';
 
 /** Why something failed, and when. */
 export interface Failure {
@@ -63,27 +83,29 @@ export interface PushSnapshot {
   readonly state: PushState;
   /** Since when it is in this state: ISO 8601, UTC. */
   readonly since: string;
-  /** How many tries in a row failed; 0 after a success. */
-  readonly attempt: number;
+  /** Why it is in this state, where the state alone does not say. */
+  readonly reason?: string;
+  /** How many tries in a row failed; 0 after a success; null when the backend cannot tell, as below. */
+  readonly attempt: number | null;
   readonly lastError: Failure | null;
   /** ISO 8601, UTC; null unless `waiting`. */
   readonly nextRetryAt: string | null;
   /** How often it connected, ever. */
-  readonly connects: number;
+  readonly connects: number | null;
   /** Bytes handed to the network, ever. */
-  readonly bytesOut: number;
+  readonly bytesOut: number | null;
   /** Bytes that the far side acknowledged on this connection (RTMP acknowledgements); null when it sends none. */
   readonly bytesAcknowledged: number | null;
   /** Bits per second, averaged over about 10 s. */
-  readonly bitrateBps: number;
-  readonly queueBytes: number;
+  readonly bitrateBps: number | null;
+  readonly queueBytes: number | null;
   /** Age of the oldest queued byte, milliseconds. */
-  readonly queueAgeMs: number;
-  readonly droppedFrames: number;
+  readonly queueAgeMs: number | null;
+  readonly droppedFrames: number | null;
   /** The same by the budget that was exceeded. */
-  readonly droppedBy: Readonly<Record<'bytes' | 'age', number>>;
+  readonly droppedBy: Readonly<Record<'bytes' | 'age' | 'total', number>> | null;
   /** Audio and video messages handed to the network, ever. */
-  readonly framesOut: number;
+  readonly framesOut: number | null;
   /** When the newest key frame that was sent had come in: ISO 8601, UTC; null before the first. */
   readonly lastKeyFrameAt: string | null;
   /** Milliseconds from sending to the target's acknowledgement; null when it sends none. */
@@ -95,6 +117,8 @@ export interface CameraSnapshot {
   readonly live: boolean;
   /** Since when it is live: ISO 8601, UTC; null when it is not. */
   readonly liveSince: string | null;
+  /** What the backend cannot tell of it, and why; undefined when it can. */
+  readonly notice?: string;
   /** `host:port` of the publisher; null when not live. */
   readonly publisher: string | null;
   /** What the publisher calls itself (`flashVer` or the metadata's `encoder`); null when unknown. */
@@ -107,23 +131,36 @@ export interface CameraSnapshot {
   readonly width: number | null;
   readonly height: number | null;
   /** Media bytes received since it is live. */
-  readonly bytesIn: number;
+  readonly bytesIn: number | null;
   /** Bits per second, averaged over about 10 s. */
-  readonly bitrateInBps: number;
+  readonly bitrateInBps: number | null;
   /** Frames per second, by count over about 10 s; null when not live. */
   readonly frameRate: number | null;
   /** Milliseconds between the last two key frames; null before the second. */
   readonly keyFrameIntervalMs: number | null;
   /** Timestamps that went backwards or jumped by more than 3 s, since it is live. */
-  readonly timestampJumps: number;
+  readonly timestampJumps: number | null;
   /** Deviation of the frames' arrival from their timestamps, milliseconds, smoothed; null when not live. */
   readonly jitterMs: number | null;
   /** ISO 8601, UTC; null before the first frame. */
   readonly lastFrameAt: string | null;
   /** Until when the targets' connections are kept for the camera's return: ISO 8601, UTC; null when it is live or gone. */
   readonly graceUntil: string | null;
-  readonly viewers: number;
+  readonly viewers: number | null;
   readonly pushes: readonly PushSnapshot[];
+}
+
+/** How far the way to a target is open. */
+export interface TargetTest {
+  /** True when the target would take the stream. */
+  readonly ok: boolean;
+  /** The steps that were reached; the last one is the one that failed, if any. */
+  readonly steps: readonly {
+    readonly step: 'dns' | 'tcp' | 'tls' | 'handshake' | 'connect' | 'publish';
+    readonly ok: boolean;
+    readonly durationMs: number;
+    readonly error: { readonly code: ErrorCode; readonly message: string } | null;
+  }[];
 }
 
 export interface BackendTotals {
@@ -172,6 +209,6 @@ export const unseenPush: Omit<PushSnapshot, 'id' | 'url' | 'state' | 'since'> = 
   queueBytes: 0,
   queueAgeMs: 0,
   droppedFrames: 0,
-  droppedBy: { bytes: 0, age: 0 },
+  droppedBy: { bytes: 0, age: 0, total: 0 },
   lastKeyFrameAt: null,
 };

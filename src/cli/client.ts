@@ -1,3 +1,4 @@
+import type { RecordedEvent } from '../backend/backend.js';
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
 import type { CameraView, EngineView, NodeView, ProblemView, PushView } from './views.js';
 
@@ -59,6 +60,18 @@ export class ApiClient {
 
   async removePush(camera: string, id: string): Promise<void> {
     await this.#request('DELETE', `/v1/cameras/${encodeURIComponent(camera)}/pushes/${encodeURIComponent(id)}`);
+  }
+
+  /** Has a waiting push try at once. */
+  async retryPush(camera: string, id: string): Promise<PushView> {
+    const path = `/v1/cameras/${encodeURIComponent(camera)}/pushes/${encodeURIComponent(id)}/retry`;
+    return (await this.#request<PushView>('POST', path)).body;
+  }
+
+  /** What a push did lately, oldest first. */
+  async pushEvents(camera: string, id: string): Promise<readonly RecordedEvent[]> {
+    const path = `/v1/cameras/${encodeURIComponent(camera)}/pushes/${encodeURIComponent(id)}/events`;
+    return (await this.#request<{ items: RecordedEvent[] }>('GET', path)).body.items;
   }
 
   engines(): Promise<EngineView[]> {

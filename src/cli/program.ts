@@ -37,7 +37,7 @@ Examples:
     );
   addServeCommand(program, io, setExitCode);
   addCameraCommands(program, io);
-  addPushCommands(program, io);
+  addPushCommands(program, io, setExitCode);
   addEngineCommands(program, io);
   addStatusCommand(program, io, setExitCode);
   addPublishCommand(program, io, setExitCode);

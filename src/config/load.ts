@@ -272,6 +272,7 @@ function checkTogether(settings: Settings): void {
   if (settings.rtmpPort === settings.apiPort && settings.rtmpPort !== 0) {
     throw invalid('api-port', `is ${settings.apiPort}, which rtmp-port is too; they must differ`);
   }
+  checkNginx(settings);
   if (pushRetryMinMs > pushRetryMaxMs) {
     const [min, max] = [formatDuration(pushRetryMinMs), formatDuration(pushRetryMaxMs)];
     throw invalid('push-retry-min', `is ${min}, but must not be longer than push-retry-max, ${max}`);
@@ -279,6 +280,20 @@ function checkTogether(settings: Settings): void {
   if (publishTakeoverMs > idleTimeoutMs) {
     const [takeover, idle] = [formatDuration(publishTakeoverMs), formatDuration(idleTimeoutMs)];
     throw invalid('publish-takeover', `is ${takeover}, but must not be longer than idle-timeout, ${idle}`);
+  }
+}
+
+function checkNginx({ backend, nginxStatPort, nginxExternal, rtmpPort, apiPort }: Settings): void {
+  if (backend !== 'nginx') return;
+  if (nginxStatPort !== 0 && (nginxStatPort === rtmpPort || nginxStatPort === apiPort)) {
+    throw invalid('nginx-stat-port', `is ${nginxStatPort}, which rtmp-port or api-port is too; they must differ`);
+  }
+  // Whoever runs nginx must find the same ports after each start.
+  if (nginxExternal && nginxStatPort === 0) {
+    throw invalid('nginx-stat-port', 'is 0, but with nginx-external it must be a port that stays the same');
+  }
+  if (nginxExternal && rtmpPort === 0) {
+    throw invalid('rtmp-port', 'is 0, but with nginx-external it must be a port that stays the same');
   }
 }
 

@@ -15,7 +15,17 @@ export interface Settings {
   readonly advertiseHost?: string;
   /** Where this aggregator is, in the operator's words. */
   readonly location?: string;
-  readonly backend: 'native';
+  readonly backend: 'native' | 'nginx';
+  /** The nginx to run; undefined: the first on PATH. As are the four below, only for the backend nginx. */
+  readonly nginxBinary?: string;
+  /** A template of nginx.conf; undefined: the built-in one. */
+  readonly nginxTemplate?: string;
+  /** Where nginx.conf is kept; undefined: in the data folder. */
+  readonly nginxConf?: string;
+  /** Of 127.0.0.1; 0: any free port. */
+  readonly nginxStatPort: number;
+  /** True: nginx.conf is written and the statistics are read, but somebody else runs nginx. */
+  readonly nginxExternal: boolean;
   /** What the content manager knows this aggregator by. */
   readonly resourceId: string;
   readonly logLevel: LogLevel;
@@ -50,6 +60,13 @@ export interface MediaSettings {
   readonly maxMessageBytes: number;
   readonly maxChunkStreams: number;
   readonly maxViewersPerCamera: number;
+  /** What GOPs and the queues of slow targets and viewers may take in all. */
+  readonly mediaMaxBytes: number;
+  /** Thousands of bits per second that one camera may send, averaged over about 10 s. */
+  readonly maxBitrateKbps: number;
+  readonly maxAmfDepth: number;
+  /** The largest command message. */
+  readonly maxCommandBytes: number;
   readonly shutdownTimeoutMs: number;
 }
 

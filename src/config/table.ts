@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { MediaSettings, Settings } from './settings.js';
 import {
+  booleanType,
   choiceType,
   durationType,
   formatDuration,
@@ -75,9 +76,39 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
   },
   backend: {
     key: 'backend',
-    type: choiceType('native'),
+    type: choiceType('native', 'nginx'),
     default: 'native',
-    description: 'What moves the media',
+    description: 'What moves the media: this program itself, or an nginx with the RTMP module that it runs',
+  },
+  nginxBinary: {
+    key: 'nginx-binary',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description: 'With --backend nginx: the nginx to run; without it, the one on PATH',
+  },
+  nginxTemplate: {
+    key: 'nginx-template',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description: 'With --backend nginx: a template of nginx.conf in place of the built-in one',
+  },
+  nginxConf: {
+    key: 'nginx-conf',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description: 'With --backend nginx: where nginx.conf is kept; without it, in the data folder',
+  },
+  nginxStatPort: {
+    key: 'nginx-stat-port',
+    type: port(),
+    default: 0,
+    description: "With --backend nginx: port of nginx's statistics on 127.0.0.1; 0 takes any free port",
+  },
+  nginxExternal: {
+    key: 'nginx-external',
+    type: booleanType(),
+    default: false,
+    description: 'With --backend nginx: only write nginx.conf and read the statistics; somebody else runs nginx',
   },
   resourceId: {
     key: 'resource-id',
@@ -222,6 +253,30 @@ export const mediaTable: Table<MediaSettings> = {
     type: integerType(0, 1_000_000),
     default: 1_000,
     description: 'Most viewers of one camera at once',
+  },
+  mediaMaxBytes: {
+    key: 'media-max-bytes',
+    type: sizeType('1MB', '1024GB'),
+    default: 1024 * MB,
+    description: 'Most that pictures kept for newcomers and queues of slow targets and viewers take in all',
+  },
+  maxBitrateKbps: {
+    key: 'max-bitrate-kbps',
+    type: integerType(1, 100_000_000, '<kbit/s>'),
+    default: 200_000,
+    description: 'Most that one camera may send, in kbit/s over about 10 s; one that sends more is closed',
+  },
+  maxAmfDepth: {
+    key: 'max-amf-depth',
+    type: integerType(1, 256),
+    default: 32,
+    description: 'Deepest nesting of values in an RTMP command',
+  },
+  maxCommandBytes: {
+    key: 'max-command-bytes',
+    type: sizeType('1KB', '1MB'),
+    default: 64 * KB,
+    description: 'Largest RTMP message from a peer that does not publish yet, and largest command',
   },
   shutdownTimeoutMs: {
     key: 'shutdown-timeout',

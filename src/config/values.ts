@@ -145,6 +145,21 @@ export function choiceType<T extends string>(...choices: readonly T[]): ValueTyp
   };
 }
 
+/** Yes or no. The flag alone, without a value, is yes. */
+export function booleanType(): ValueType<boolean> {
+  const rule = 'true or false';
+  return {
+    placeholder: '[true|false]',
+    rule,
+    format: String,
+    parse(raw) {
+      if (raw === true || raw === 'true') return true;
+      if (raw === false || raw === 'false') return false;
+      throw new ValueProblem(`is ${show(raw)}, but must be ${rule}`);
+    },
+  };
+}
+
 /** A line of text, trimmed. */
 export function textType(maxLength: number, placeholder = '<text>'): ValueType<string> {
   const rule = `1 to ${maxLength} printable characters`;

@@ -1,4 +1,4 @@
-import type { BackendTotals, MediaBackend } from '../backend/backend.js';
+import type { BackendTotals, MediaBackend, RecordedEvent, TargetTest } from '../backend/backend.js';
 import type { Logger } from '../log.js';
 import { splitHostPort } from '../state/host.js';
 import {
@@ -18,7 +18,17 @@ import { EngineHealth } from './engine-health.js';
 import { addEngine, declareEngine, type EngineInput, getEngine, removeEngine } from './engines.js';
 import { type Page, type PageRequest, pageOf } from './paging.js';
 import { BackendProbe } from './probe.js';
-import { type AddedPush, addPush, getPush, type PushInput, pushUrlOf, removePush, setPushEnabled } from './pushes.js';
+import {
+  type AddedPush,
+  addPush,
+  changePush,
+  getPush,
+  type PushChange,
+  type PushInput,
+  pushUrlOf,
+  removePush,
+  targetUrlOf,
+} from './pushes.js';
 import { Reconciler } from './reconcile.js';
 import { checkName } from './rules.js';
 import type { ControlSettings } from './settings.js';
@@ -160,11 +170,34 @@ export class Control {
   }
 
   /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
-  async setPushEnabled(cameraName: string, id: string, enabled: boolean): Promise<PushView> {
-    const state = await this.#store.update((before) => setPushEnabled(before, cameraName, id, enabled));
-    this.#log.info(enabled ? 'enabled a push' : 'disabled a push', { camera: cameraName, push: id });
+  async changePush(cameraName: string, id: string, change: PushChange): Promise<PushView> {
+    const state = await this.#store.update((before) => changePush(before, cameraName, id, change));
+    this.#log.info('changed a push', { camera: cameraName, push: id, ...change });
     const camera = getCamera(state, cameraName);
     return this.#viewPush(state, camera, getPush(camera, id));
+  }
+
+  /** Has a waiting push try at once; any other is left as it is. @throws NotFoundError */
+  retryPush(cameraName: string, id: string): PushView {
+    getPush(getCamera(this.#store.state, cameraName), id);
+    if (this.#backend.retry(cameraName, id) === true)
+      this.#log.info('retries a push', { camera: cameraName, push: id });
+    return this.push(cameraName, id);
+  }
+
+  /**
+   * Goes the way to a target as a push of this camera would, up to the permission to publish; sends no media.
+   * @throws NotFoundError CAMERA_NOT_FOUND or ENGINE_NOT_FOUND, InputError as `addPush`
+   */
+  testPush(cameraName: string, input: PushInput): Promise<TargetTest> {
+    return this.#backend.testTarget(targetUrlOf(this.#store.state, cameraName, input));
+  }
+
+  /** The last few hundred events, oldest first. @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+  events(cameraName: string, pushId?: string): readonly RecordedEvent[] {
+    const camera = getCamera(this.#store.state, cameraName);
+    if (pushId !== undefined) getPush(camera, pushId);
+    return this.#backend.events(cameraName, pushId) ?? [];
   }
 
   /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */

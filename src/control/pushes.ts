@@ -13,6 +13,15 @@ export interface PushInput {
   readonly url?: string | undefined;
   readonly engine?: string | undefined;
   readonly enabled?: boolean | undefined;
+  readonly queueMaxBytes?: number | undefined;
+  readonly queueMaxAgeMs?: number | undefined;
+}
+
+/** What changes of a push; what is undefined stays, and null gives a budget back to the settings. */
+export interface PushChange {
+  readonly enabled?: boolean | undefined;
+  readonly queueMaxBytes?: number | null | undefined;
+  readonly queueMaxAgeMs?: number | null | undefined;
 }
 
 export interface AddedPush {
@@ -53,16 +62,34 @@ export function addPush(
     id: wantedId ?? deriveId(camera, target.key),
     ...target.declared,
     enabled: input.enabled ?? true,
+    ...(input.queueMaxBytes === undefined ? {} : { queueMaxBytes: input.queueMaxBytes }),
+    ...(input.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: input.queueMaxAgeMs }),
     createdAt: now,
   };
   return { state: withPush(state, camera, push), push, created: true };
 }
 
 /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
-export function setPushEnabled(state: DesiredState, cameraName: string, id: string, enabled: boolean): DesiredState {
+export function changePush(state: DesiredState, cameraName: string, id: string, change: PushChange): DesiredState {
   const camera = getCamera(state, cameraName);
   const push = getPush(camera, id);
-  return push.enabled === enabled ? state : withPush(state, camera, { ...push, enabled });
+  const { queueMaxBytes: oldBytes, queueMaxAgeMs: oldAge, ...rest } = push;
+  const bytes = change.queueMaxBytes === undefined ? oldBytes : change.queueMaxBytes;
+  const age = change.queueMaxAgeMs === undefined ? oldAge : change.queueMaxAgeMs;
+  const changed: Push = {
+    ...rest,
+    enabled: change.enabled ?? push.enabled,
+    ...(bytes == null ? {} : { queueMaxBytes: bytes }),
+    ...(age == null ? {} : { queueMaxAgeMs: age }),
+  };
+  const isSame =
+    changed.enabled === push.enabled && changed.queueMaxBytes === oldBytes && changed.queueMaxAgeMs === oldAge;
+  return isSame ? state : withPush(state, camera, changed);
+}
+
+/** The URL of a target that is not a push yet. @throws as `addPush` for a wrong one */
+export function targetUrlOf(state: DesiredState, cameraName: string, input: PushInput): string {
+  return toTarget(state, getCamera(state, cameraName), input).url;
 }
 
 /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
@@ -98,16 +125,18 @@ export function pushUrlOf(engines: ReadonlyMap<string, StreamingEngine>, camera:
 
 interface Target {
   readonly declared: { readonly url: string } | { readonly engine: string };
+  /** Templates filled in. */
+  readonly url: string;
   /** Equal for all ways to write the same target. */
   readonly key: string;
 }
 
 function toTarget(state: DesiredState, camera: Camera, input: PushInput): Target {
   const { url, engine } = input;
-  if (url !== undefined && engine === undefined) return { declared: { url }, key: targetKey(url) };
+  if (url !== undefined && engine === undefined) return { declared: { url }, url, key: targetKey(url) };
   if (engine !== undefined && url === undefined) {
     const resolved = resolvePushUrl(getEngine(state, checkName('engine', engine), 'engine'), camera);
-    return { declared: { engine }, key: targetKey(resolved) };
+    return { declared: { engine }, url: resolved, key: targetKey(resolved) };
   }
   const message = `a push needs exactly one of "url" and "engine"; ${url === undefined ? 'neither is' : 'both are'} given`;
   throw new InputError('INVALID_REQUEST', message, { field: 'url' });

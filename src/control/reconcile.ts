@@ -63,7 +63,8 @@ export class Reconciler {
     const pushes: DesiredPush[] = [];
     for (const push of Object.values(camera.pushes)) {
       try {
-        pushes.push({ id: push.id, url: pushUrlOf(engines, camera, push), enabled: push.enabled });
+        const { id, enabled, queueMaxBytes, queueMaxAgeMs } = push;
+        pushes.push({ id, url: pushUrlOf(engines, camera, push), enabled, queueMaxBytes, queueMaxAgeMs });
       } catch (error) {
         this.#log.error('a push has no URL', { camera: camera.name, push: push.id, error: messageOf(error) });
       }

@@ -7,6 +7,9 @@ import { maskUrl } from '../wire/url.js';
 export interface PushView extends PushSnapshot {
   readonly engine?: string;
   readonly enabled: boolean;
+  /** Budgets of its own, where it has any. */
+  readonly queueMaxBytes?: number;
+  readonly queueMaxAgeMs?: number;
   readonly createdAt: string;
 }
 
@@ -38,6 +41,8 @@ export function pushView(push: Push, url: string, seen: PushSnapshot | undefined
     id: push.id,
     ...(push.engine === undefined ? {} : { engine: push.engine }),
     enabled: push.enabled,
+    ...(push.queueMaxBytes === undefined ? {} : { queueMaxBytes: push.queueMaxBytes }),
+    ...(push.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: push.queueMaxAgeMs }),
     createdAt: push.createdAt,
     ...facts,
   };

@@ -5,7 +5,7 @@ import { ClientSession, type ClientStep } from '../session/client-session.js';
 import { parseRtmpUrl, type RtmpUrl } from '../wire/url.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { ProgressWatch } from './progress-watch.js';
-import { chunkLimits, type NetSettings, socketHighWaterBytes } from './settings.js';
+import { type LimitSettings, type NetSettings, sessionLimits, socketHighWaterBytes } from './settings.js';
 import { targetErrorOf } from './target-error.js';
 
 /** A name with several addresses: each gets this long before the next is tried beside it. */
@@ -14,10 +14,7 @@ const nextAddressMs = 1000;
 /** How long a connection that said goodbye may take to close. */
 const goodbyeMs = 1000;
 
-export type OutgoingSettings = Pick<
-  NetSettings,
-  'outChunkBytes' | 'connectTimeoutMs' | 'maxMessageBytes' | 'maxChunkStreams'
->;
+export type OutgoingSettings = Pick<NetSettings, 'outChunkBytes' | 'connectTimeoutMs'> & LimitSettings;
 
 /** Where a connection is on its way; `dns` only where the host is a name. */
 export type OutgoingStep = 'dns' | 'tcp' | ClientStep;
@@ -85,7 +82,7 @@ export class OutgoingConnection implements OutletSink {
     this.#session = new ClientSession({
       target: { ...this.#url, path },
       outChunkBytes: settings.outChunkBytes,
-      limits: chunkLimits(settings),
+      limits: sessionLimits(settings),
       write: (data) => this.#socket.write(data),
       handler: {
         onCommand: (text) => handler.onCommand?.(text),

@@ -39,6 +39,8 @@ export class RtmpPublisher {
           outChunkBytes: defaultChunkBytes,
           connectTimeoutMs: this.#connectTimeoutMs,
           maxMessageBytes: 1024 * 1024,
+          maxCommandBytes: 64 * 1024,
+          maxAmfDepth: 32,
           maxChunkStreams: 64,
         },
         {

@@ -48,7 +48,7 @@ interface Life {
  */
 export class Push {
   readonly url: string;
-  readonly limits: OutletLimits;
+  #limits: OutletLimits;
   readonly #settings: NetSettings;
   readonly #watch: TargetWatch;
   readonly #log: Logger;
@@ -71,7 +71,7 @@ export class Push {
   /** Counts of lives that are over. */
   #pastBytesOut = 0;
   #pastFramesOut = 0;
-  readonly #pastDropped: Record<DropReason, number> = { bytes: 0, age: 0 };
+  readonly #pastDropped: Record<DropReason, number> = { bytes: 0, age: 0, total: 0 };
   #phase: PushPhase;
   #phaseSinceMs = Date.now();
 
@@ -84,7 +84,7 @@ export class Push {
     log: Logger;
   }) {
     this.url = options.url;
-    this.limits = options.limits;
+    this.#limits = options.limits;
     this.#enabled = options.enabled;
     this.#settings = options.settings;
     this.#watch = options.watch;
@@ -103,6 +103,12 @@ export class Push {
   /** The last few hundred events, oldest first. */
   get events(): RecordedEvent[] {
     return this.#recorder.events();
+  }
+
+  /** Changes the budgets without a break. */
+  setLimits(limits: OutletLimits): void {
+    this.#limits = limits;
+    this.#life?.outlet?.setLimits(limits);
   }
 
   setEnabled(enabled: boolean): void {
@@ -212,6 +218,7 @@ export class Push {
       droppedFrames: {
         bytes: this.#pastDropped.bytes + (dropped?.bytes ?? 0),
         age: this.#pastDropped.age + (dropped?.age ?? 0),
+        total: this.#pastDropped.total + (dropped?.total ?? 0),
       },
       lastKeyFrameAtMs: keyFrameMs === 0 ? null : Math.round(Date.now() - (nowMs - keyFrameMs)),
     };
@@ -245,7 +252,7 @@ export class Push {
     life.outlet = new Outlet({
       sink: life.connection,
       format: { chunkBytes: this.#settings.outChunkBytes, streamId, publishing: true },
-      limits: this.limits,
+      limits: this.#limits,
     });
     life.publishedMs = performance.now();
     this.#connects++;
@@ -280,8 +287,9 @@ export class Push {
     const { outlet } = life;
     if (outlet === null || outlet.drops === life.drops) return;
     life.drops = outlet.drops;
-    const { bytes, age } = outlet.droppedFrames;
-    this.#recorder.note('drop', `over the budget of ${outlet.dropReason}; frames left out so far: ${bytes + age}`);
+    const { bytes, age, total } = outlet.droppedFrames;
+    const frames = bytes + age + total;
+    this.#recorder.note('drop', `over the budget of ${outlet.dropReason}; frames left out so far: ${frames}`);
   }
 
   #closed(life: Life, error: TargetError | null): void {
@@ -351,8 +359,10 @@ export class Push {
     life.stream.detach(life.outlet);
     this.#pastBytesOut += life.outlet.bytesOut;
     this.#pastFramesOut += life.outlet.framesOut;
-    this.#pastDropped.bytes += life.outlet.droppedFrames.bytes;
-    this.#pastDropped.age += life.outlet.droppedFrames.age;
+    const { bytes, age, total } = life.outlet.droppedFrames;
+    this.#pastDropped.bytes += bytes;
+    this.#pastDropped.age += age;
+    this.#pastDropped.total += total;
     life.outlet = null;
   }
 

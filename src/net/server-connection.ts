@@ -9,7 +9,7 @@ import {
 } from '../session/server-session.js';
 import { maskUrl } from '../wire/url.js';
 import { ProgressWatch } from './progress-watch.js';
-import { chunkLimits, type NetSettings } from './settings.js';
+import { type NetSettings, sessionLimits } from './settings.js';
 import type { Ingest, Publisher, StreamHost } from './stream-host.js';
 import { ViewerOutlet } from './viewer-outlet.js';
 
@@ -59,7 +59,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     this.#session = new ServerSession({
       handler: this,
       write: (data) => socket.write(data),
-      limits: chunkLimits(options.settings),
+      limits: sessionLimits(options.settings),
       outChunkBytes: options.settings.outChunkBytes,
     });
     this.#progress = new ProgressWatch(socket);

@@ -1,3 +1,5 @@
+import type { SessionLimits } from '../session/server-session.js';
+
 /** The settings that the network layer obeys; times in milliseconds, sizes in bytes. */
 export interface NetSettings {
   /** Payload bytes of each chunk that we send. */
@@ -18,20 +20,24 @@ export interface NetSettings {
   readonly maxConnectionsPerAddress: number;
   readonly maxMessageBytes: number;
   readonly maxChunkStreams: number;
+  /** Largest message from who does not publish yet, and largest command. */
+  readonly maxCommandBytes: number;
+  readonly maxAmfDepth: number;
 }
 
 /** What the socket may hold before an outlet waits; the kernel's own buffer comes behind it. */
 export const socketHighWaterBytes = 64 * 1024;
 
-/** The limits of a chunk reader under these settings. */
-export function chunkLimits(settings: Pick<NetSettings, 'maxMessageBytes' | 'maxChunkStreams'>): {
-  maxMessageBytes: number;
-  maxChunkStreams: number;
-  maxPartialBytes: number;
-} {
+/** The settings that a session's limits are made of. */
+export type LimitSettings = Pick<
+  NetSettings,
+  'maxMessageBytes' | 'maxChunkStreams' | 'maxCommandBytes' | 'maxAmfDepth'
+>;
+
+/** The limits of a session under these settings. */
+export function sessionLimits(settings: LimitSettings): SessionLimits {
   return {
-    maxMessageBytes: settings.maxMessageBytes,
-    maxChunkStreams: settings.maxChunkStreams,
+    ...settings,
     // Audio and data are interleaved into a large video message; all of them together stay below this.
     maxPartialBytes: settings.maxMessageBytes + 1024 * 1024,
   };

@@ -143,6 +143,27 @@ export class LiveStream {
     }
   }
 
+  /** Bytes that are kept for newcomers and for outlets that are behind. */
+  get keptBytes(): number {
+    let bytes = 0;
+    for (const { log, outlets } of this.#logs) {
+      let from = log.mark?.position ?? log.position;
+      for (const { position } of outlets) if (position !== null && position < from) from = position;
+      bytes += log.position - from;
+    }
+    return bytes;
+  }
+
+  /**
+   * Gives back memory, since streams take too much in all: first what waits for slow outlets, and, where none is slow,
+   * the GOP; whoever joins then waits for the next key frame.
+   */
+  relieve(): void {
+    let relieved = false;
+    for (const { outlets } of this.#logs) for (const outlet of outlets) relieved = outlet.relieve() || relieved;
+    if (!relieved) for (const { log } of this.#logs) log.clearMark();
+  }
+
   /** Writes what is new to all outlets. */
   flush(nowMs: number): void {
     for (const { outlets } of this.#logs) for (const outlet of outlets) outlet.flush(nowMs);

@@ -28,7 +28,7 @@ export interface OutletSource {
 }
 
 /** Which budget was exceeded when messages were left out. */
-export type DropReason = 'bytes' | 'age';
+export type DropReason = 'bytes' | 'age' | 'total';
 
 /**
  * One subscriber's way through a live stream: a place in the shared log, and nothing that is its own but that. It begins
@@ -40,7 +40,7 @@ export type DropReason = 'bytes' | 'age';
 export class Outlet {
   readonly format: LogFormat;
   readonly #sink: OutletSink;
-  readonly #limits: OutletLimits;
+  #limits: OutletLimits;
   #source: OutletSource | null = null;
   /** Null while waiting for a key frame. */
   #slab: Slab | null = null;
@@ -54,7 +54,7 @@ export class Outlet {
   #blocked = false;
   #bytesOut = 0;
   #framesOut = 0;
-  readonly #dropped: Record<DropReason, number> = { bytes: 0, age: 0 };
+  readonly #dropped: Record<DropReason, number> = { bytes: 0, age: 0, total: 0 };
   #dropReason: DropReason = 'bytes';
   #drops = 0;
   #lastKeyFrameMs = 0;
@@ -73,6 +73,11 @@ export class Outlet {
     this.#frames = 0;
     this.#fresh = true;
     this.flush(nowMs);
+  }
+
+  /** Changes the budgets from now on. */
+  setLimits(limits: OutletLimits): void {
+    this.#limits = limits;
   }
 
   /** Lets go of the stream; what the sink holds still goes out. */
@@ -137,6 +142,19 @@ export class Outlet {
   resume(nowMs: number): void {
     this.#blocked = false;
     this.flush(nowMs);
+  }
+
+  /** Leaves out what waits in the log, since queues take too much in all. False when nothing waits there. */
+  relieve(): boolean {
+    const log = this.#source?.log;
+    if (log === undefined || this.#slab === null || this.#position >= log.position) return false;
+    this.#leaveOut(log, 'total');
+    return true;
+  }
+
+  /** The log position that it has read up to; null while it waits for a key frame. */
+  get position(): number | null {
+    return this.#slab === null ? null : this.#position;
   }
 
   /** Writes what is new. Called after appends, at most once a turn. */

@@ -1,10 +1,10 @@
 import { type ErrorCode, TargetError } from '../errors.js';
 import type { AmfValue } from '../wire/amf0.js';
-import type { ChunkReaderLimits } from '../wire/chunk-reader.js';
 import { ClientHandshake } from '../wire/handshake.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
 import { MessageChannel } from './channel.js';
 import { type Command, encodeCommand, objectArgument, parseCommand, stringOf } from './command.js';
+import type { SessionLimits } from './server-session.js';
 
 /**
  * How often a target is asked to acknowledge what it got. Small, because these acknowledgements are the evidence that
@@ -53,7 +53,7 @@ export class ClientSession {
     target: PublishTarget;
     handler: ClientSessionHandler;
     write: (data: Buffer) => void;
-    limits: ChunkReaderLimits;
+    limits: SessionLimits;
     outChunkBytes: number;
   }) {
     this.#target = options.target;
@@ -62,10 +62,15 @@ export class ClientSession {
     this.#outChunkBytes = options.outChunkBytes;
     this.#channel = new MessageChannel({
       write: options.write,
-      limits: options.limits,
+      // A target answers commands; it has no reason to send anything large.
+      limits: {
+        maxChunkStreams: options.limits.maxChunkStreams,
+        maxMessageBytes: options.limits.maxCommandBytes,
+        maxPartialBytes: 2 * options.limits.maxCommandBytes,
+      },
       onMessage: (type, _timestampMs, _streamId, payload) => {
         if (type === MessageType.CommandAmf0 || type === MessageType.CommandAmf3) {
-          this.#onCommand(parseCommand(type, payload));
+          this.#onCommand(parseCommand(type, payload, options.limits));
         }
       },
     });

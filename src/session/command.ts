@@ -2,6 +2,9 @@ import { WireError } from '../errors.js';
 import { type AmfObject, type AmfValue, decodeAmf0, encodeAmf0, propertiesOf } from '../wire/amf0.js';
 import { MessageType } from '../wire/message.js';
 
+/** Values in one command, those inside objects included: a hundred times what any encoder sends. */
+const maxCommandValues = 4096;
+
 /** A command message taken apart (RTMP 1.0, section 7.2). */
 export interface Command {
   readonly name: string;
@@ -15,8 +18,16 @@ export interface Command {
  * selector"), also when they asked for object encoding 3.
  * @throws WireError RTMP_COMMAND, RTMP_AMF
  */
-export function parseCommand(type: number, payload: Buffer): Command {
-  const values = decodeAmf0(withoutFormatSelector(type === MessageType.CommandAmf3, payload));
+export function parseCommand(
+  type: number,
+  payload: Buffer,
+  limits: { readonly maxCommandBytes: number; readonly maxAmfDepth: number },
+): Command {
+  const values = decodeAmf0(withoutFormatSelector(type === MessageType.CommandAmf3, payload), {
+    maxDepth: limits.maxAmfDepth,
+    maxBytes: limits.maxCommandBytes,
+    maxValues: maxCommandValues,
+  });
   const [name, transactionId, ...args] = values;
   if (typeof name !== 'string') {
     throw new WireError('RTMP_COMMAND', `a command message begins with ${describe(name)} instead of a name`);

@@ -14,6 +14,14 @@ const maxStreamsPerConnection = 16;
 
 const maxNameLength = 1024;
 
+/** What a client may send. */
+export interface SessionLimits extends ChunkReaderLimits {
+  /** Largest message before a publish is accepted, and largest command ever. */
+  readonly maxCommandBytes: number;
+  /** Deepest nesting of values in a command. */
+  readonly maxAmfDepth: number;
+}
+
 /** What a client said in `connect` (RTMP 1.0, section 7.2.1.1). */
 export interface ConnectInfo {
   /** The application as the client wrote it, its query included. */
@@ -70,6 +78,9 @@ export class ServerSession {
   readonly #handshake = new ServerHandshake();
   readonly #channel: MessageChannel;
   readonly #outChunkBytes: number;
+  readonly #limits: SessionLimits;
+  /** What the chunk reader obeys: little, until a publish is accepted. */
+  readonly #chunkLimits: ChunkReaderLimits;
   readonly #streams = new Map<number, NetStream>();
   #phase: 'handshake' | 'fresh' | 'connecting' | 'connected' = 'handshake';
   #connectTransaction = 1;
@@ -80,16 +91,22 @@ export class ServerSession {
   constructor(options: {
     handler: ServerSessionHandler;
     write: (data: Buffer) => void;
-    limits: ChunkReaderLimits;
+    limits: SessionLimits;
     /** The chunk size that we send with. */
     outChunkBytes: number;
   }) {
     this.#handler = options.handler;
     this.#write = options.write;
     this.#outChunkBytes = options.outChunkBytes;
+    this.#limits = options.limits;
+    this.#chunkLimits = {
+      maxChunkStreams: options.limits.maxChunkStreams,
+      maxMessageBytes: options.limits.maxCommandBytes,
+      maxPartialBytes: 2 * options.limits.maxCommandBytes,
+    };
     this.#channel = new MessageChannel({
       write: options.write,
-      limits: options.limits,
+      limits: this.#chunkLimits,
       onMessage: (type, timestampMs, streamId, payload) => this.#message(type, timestampMs, streamId, payload),
     });
   }
@@ -150,6 +167,8 @@ export class ServerSession {
   acceptPublish(streamId: number): void {
     const stream = this.#answered(streamId, 'publishing');
     if (stream === undefined) return;
+    this.#chunkLimits.maxMessageBytes = this.#limits.maxMessageBytes;
+    this.#chunkLimits.maxPartialBytes = this.#limits.maxPartialBytes;
     this.#channel.sendUserControl(UserControlEvent.StreamBegin, streamId);
     this.status(streamId, 'status', 'NetStream.Publish.Start', `${stream.name} is now published.`);
   }
@@ -219,7 +238,7 @@ export class ServerSession {
         return;
       case MessageType.CommandAmf0:
       case MessageType.CommandAmf3:
-        this.#onCommand(streamId, parseCommand(type, payload));
+        this.#onCommand(streamId, parseCommand(type, payload, this.#limits));
         return;
       default:
         return; // shared objects and types that nobody defined: not for us

@@ -23,6 +23,10 @@ export interface Push {
   readonly engine?: string;
   /** False: kept, but not connected. */
   readonly enabled: boolean;
+  /** Bytes that may wait for this target; undefined: the setting `queue-max-bytes`. */
+  readonly queueMaxBytes?: number;
+  /** How old the oldest waiting byte may become, milliseconds; undefined: the setting `queue-max-age`. */
+  readonly queueMaxAgeMs?: number;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
 }

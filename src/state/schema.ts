@@ -40,6 +40,18 @@ export const TimeSchema = Type.String({
   description: 'ISO 8601, UTC.',
 });
 
+/** The budgets of one push; the same ranges as the settings `queue-max-bytes` and `queue-max-age`. */
+export const QueueBytesSchema = Type.Integer({
+  minimum: 64 * 1024,
+  maximum: 1024 ** 3,
+  description: 'Bytes that may wait for this target; without it, the setting `queue-max-bytes`.',
+});
+export const QueueAgeSchema = Type.Integer({
+  minimum: 100,
+  maximum: 600_000,
+  description: 'Milliseconds that the oldest waiting byte may be old; without it, the setting `queue-max-age`.',
+});
+
 const closed = { additionalProperties: false };
 
 export const PushFileSchema = Type.Object(
@@ -47,6 +59,8 @@ export const PushFileSchema = Type.Object(
     url: Type.Optional(UrlSchema),
     engine: Type.Optional(NameSchema),
     enabled: Type.Optional(Type.Boolean()),
+    queueMaxBytes: Type.Optional(QueueBytesSchema),
+    queueMaxAgeMs: Type.Optional(QueueAgeSchema),
     createdAt: Type.Optional(TimeSchema),
   },
   closed,

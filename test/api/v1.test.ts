@@ -81,6 +81,46 @@ describe('a life of a camera', () => {
     expect(test.backend.cameras.get('pushed')?.pushes).toEqual([]);
   });
 
+  it('pushes have budgets of their own, which change without a break and go back to the settings', async () => {
+    await call('POST', '/v1/cameras', { name: 'budget' });
+    const path = '/v1/cameras/budget/pushes';
+    const url = 'rtmp://h.example/live/x';
+    expect(await call('POST', path, { id: 'p', url, queueMaxBytes: 100_000 })).toMatchObject({
+      status: 201,
+      json: { queueMaxBytes: 100_000 },
+    });
+    expect(await call('PATCH', `${path}/p`, { queueMaxBytes: null, queueMaxAgeMs: 700 })).toMatchObject({
+      status: 200,
+      json: { queueMaxAgeMs: 700, enabled: true },
+    });
+    expect((await call('GET', `${path}/p`)).json).not.toHaveProperty('queueMaxBytes');
+    expect(test.backend.cameras.get('budget')?.pushes).toEqual([{ id: 'p', url, enabled: true, queueMaxAgeMs: 700 }]);
+    expect(await call('PATCH', `${path}/p`, { queueMaxAgeMs: 1 })).toMatchObject({
+      status: 400,
+      json: { field: 'queueMaxAgeMs' },
+    });
+  });
+
+  it('pushes are retried and tested, and tell what they did', async () => {
+    await call('POST', '/v1/cameras', { name: 'helped' });
+    const path = '/v1/cameras/helped/pushes';
+    await call('POST', path, { id: 'p', url: 'rtmp://h.example/live/x' });
+    expect(await call('POST', `${path}/p/retry`)).toMatchObject({ status: 200, json: { id: 'p' } });
+    expect(test.backend.calls).toContain('retry helped p');
+    expect(await call('POST', `${path}/q/retry`)).toMatchObject({ status: 404, json: { code: 'PUSH_NOT_FOUND' } });
+    const tested = await call('POST', `${path}:test`, { url: 'rtmp://h.example/live/y?key=secret' });
+    expect(tested).toMatchObject({ status: 200, json: { ok: false, steps: [{ error: { code: 'TARGET_REFUSED' } }] } });
+    expect(test.backend.calls).toContain('test rtmp://h.example/live/y?key=secret');
+    expect(await call('POST', `${path}:test`, {})).toMatchObject({ status: 400, json: { code: 'INVALID_REQUEST' } });
+    expect(await call('POST', '/v1/cameras/none/pushes:test', { url: 'rtmp://h/a/b' })).toMatchObject({ status: 404 });
+    expect(await call('GET', `${path}/p/events`)).toMatchObject({
+      status: 200,
+      json: { items: [{ text: 'helped p' }] },
+    });
+    expect(await call('GET', '/v1/cameras/helped/events')).toMatchObject({ status: 200, json: { items: [{}] } });
+    expect(await call('GET', `${path}/q/events`)).toMatchObject({ status: 404 });
+  });
+
   it('engines are added, declared and removed', async () => {
     expect((await call('POST', '/v1/engines', { name: 'e', host: 'h.example' })).status).toBe(201);
     expect(await call('POST', '/v1/engines', { name: 'e', host: 'other' })).toMatchObject({
@@ -184,8 +224,12 @@ describe('the node', () => {
       '/status',
       '/v1/cameras',
       '/v1/cameras/{name}',
+      '/v1/cameras/{name}/events',
       '/v1/cameras/{name}/pushes',
       '/v1/cameras/{name}/pushes/{id}',
+      '/v1/cameras/{name}/pushes/{id}/events',
+      '/v1/cameras/{name}/pushes/{id}/retry',
+      '/v1/cameras/{name}/pushes:test',
       '/v1/config',
       '/v1/engines',
       '/v1/engines/{name}',
@@ -196,7 +240,9 @@ describe('the node', () => {
         expect(operation.summary, `${method} ${path}`).toBeTruthy();
         expect(Object.keys(operation.responses), `${method} ${path}`).toContain('500');
         if (['post', 'put', 'patch'].includes(method)) {
-          for (const status of ['400', '413', '415', '503']) expect(operation.responses).toHaveProperty(status);
+          const changes = !/\/retry$|:test$/.test(path);
+          for (const status of ['400', '413', '415', ...(changes ? ['503'] : [])])
+            expect(operation.responses).toHaveProperty(status);
         }
       }
     }

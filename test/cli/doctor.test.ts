@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { checkMemory, memoryBudget } from '../../src/cli/doctor/memory.js';
 import { checkClock, checkNode, checkOpenFiles } from '../../src/cli/doctor/system.js';
 import { findPortHolder } from '../../src/cli/port-holder.js';
 import { defaultSettings } from '../../src/config.js';
@@ -40,7 +41,7 @@ test('a machine as it should be: exit code 0, and nothing is left behind', async
   expect(code).toBe(0);
   expect(Object.keys(checks)).toEqual([
     ...['Node.js', 'settings', 'RTMP port', 'API port', 'advertised address', 'free space', 'data folder'],
-    ...['state file', 'clock', 'open files', 'ffmpeg', 'nginx'],
+    ...['state file', 'clock', 'open files', 'memory', 'ffmpeg', 'nginx'],
   ]);
   expect(checks['data folder']?.message).toMatch(/syncing takes [\d.]+ ms/);
   expect(readdirSync(dataDir)).toEqual([]);
@@ -170,5 +171,17 @@ describe('the system', () => {
     expect(checkOpenFiles(defaultSettings(), limits('65536')).status).toBe('ok');
     expect(checkOpenFiles(defaultSettings(), limits('unlimited')).status).toBe('ok');
     expect(checkOpenFiles(defaultSettings(), '').status).toBe('ok');
+  });
+
+  test('memory that the limits allow', () => {
+    const settings = defaultSettings();
+    const { total, parts } = memoryBudget(settings);
+    expect(total).toBe(parts.reduce((sum, [, bytes]) => sum + bytes, 0));
+    expect(total).toBeGreaterThan(settings.media.mediaMaxBytes);
+    expect(checkMemory(settings, total).status).toBe('ok');
+    expect(checkMemory(settings, total - 1)).toMatchObject({
+      status: 'warn',
+      message: expect.stringContaining('1.0 GB for media-max-bytes 1GB'),
+    });
   });
 });

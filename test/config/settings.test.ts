@@ -42,6 +42,10 @@ describe('where values come from', () => {
     expect(settings).toMatchObject({ backend: 'native', resourceId: hostname(), logLevel: 'info', logFormat: 'auto' });
     expect(settings.media).toEqual({
       outChunkBytes: 65536,
+      mediaMaxBytes: 1 << 30,
+      maxBitrateKbps: 200_000,
+      maxAmfDepth: 32,
+      maxCommandBytes: 1 << 16,
       gopMaxBytes: 16 << 20,
       queueMaxBytes: 8 << 20,
       queueMaxAgeMs: 5000,

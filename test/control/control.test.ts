@@ -124,7 +124,7 @@ describe('choosing an engine', () => {
     await test.control.addCamera({ name: 'a' }, undefined);
     await test.control.addEngine({ name: 'e1', host: 'h1' });
     const { push } = await test.control.getStream({ name: 'a' });
-    await test.control.setPushEnabled('a', push.id, false);
+    await test.control.changePush('a', push.id, { enabled: false });
     expect((await test.control.getStream({ name: 'a' })).push.enabled).toBe(false);
     await test.control.addEngine({ name: 'e2', host: 'h2' });
     expect(await url(test, 'a')).toBe('e2');

@@ -5,9 +5,12 @@ import {
   type MediaBackend,
   type PushSnapshot,
   type RecordedEvent,
+  type TargetTest,
   unseenCamera,
   unseenPush,
 } from '../../src/backend/backend.js';
+
+const refused = { code: 'TARGET_REFUSED', message: 'nothing listens there' } as const;
 
 /** A media backend that moves nothing: it remembers what it was told, and shows what a test puts in. */
 export class FakeBackend implements MediaBackend {
@@ -38,12 +41,18 @@ export class FakeBackend implements MediaBackend {
     return this.snapshots.get(name);
   }
 
-  events(): readonly RecordedEvent[] | undefined {
-    return undefined;
+  events(camera: string, pushId?: string): readonly RecordedEvent[] | undefined {
+    return [{ at: '2026-01-01T00:00:00.000Z', kind: 'state', text: `${camera} ${pushId ?? ''}` }];
   }
 
-  retry(): boolean | undefined {
-    return undefined;
+  retry(camera: string, pushId: string): boolean | undefined {
+    this.calls.push(`retry ${camera} ${pushId}`);
+    return true;
+  }
+
+  async testTarget(url: string): Promise<TargetTest> {
+    this.calls.push(`test ${url}`);
+    return { ok: false, steps: [{ step: 'tcp', ok: false, durationMs: 1, error: refused }] };
   }
 
   totals(): BackendTotals {

@@ -75,7 +75,12 @@ describe('the states of a push, by what its target does', () => {
     expect(states()).toEqual(['idle -> connecting', 'connecting -> active', 'active -> idle']);
     const video = sink.media.filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
     expect(video.map(({ payload }) => payload.readUInt32BE(5))).toEqual(Array.from({ length: sent() }, (_, i) => i));
-    expect(status()).toMatchObject({ attempt: 0, lastFailure: null, connects: 1, droppedFrames: { bytes: 0, age: 0 } });
+    expect(status()).toMatchObject({
+      attempt: 0,
+      lastFailure: null,
+      connects: 1,
+      droppedFrames: { bytes: 0, age: 0, total: 0 },
+    });
     expect(status().framesOut).toBe(2 * sent());
   });
 

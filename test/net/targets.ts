@@ -73,7 +73,13 @@ export function serve(
       onPause() {},
     },
     write: (data) => socket.write(data),
-    limits: { maxMessageBytes: 1 << 23, maxChunkStreams: 64, maxPartialBytes: 1 << 24 },
+    limits: {
+      maxMessageBytes: 1 << 23,
+      maxChunkStreams: 64,
+      maxPartialBytes: 1 << 24,
+      maxCommandBytes: 1 << 16,
+      maxAmfDepth: 32,
+    },
     outChunkBytes: 4096,
   });
   changes.session?.(session);

@@ -23,7 +23,7 @@ describe('an outlet whose sink is full', () => {
     expect(sink.messages.map(({ payload }) => payload)).toEqual(
       Array.from({ length: 50 }, (_, i) => frame(i, i === 0)),
     );
-    expect(outlet.droppedFrames).toEqual({ bytes: 0, age: 0 });
+    expect(outlet.droppedFrames).toEqual({ bytes: 0, age: 0, total: 0 });
   });
 
   it('over its bytes, continues at the newest key frame and counts what it left out', () => {
@@ -46,7 +46,7 @@ describe('an outlet whose sink is full', () => {
     expect(second?.payload).toEqual(frame(30, true, 1000));
     expect(sink.messages.at(-1)?.payload).toEqual(audioFrame(39));
     // 1..29 of video, with their audio.
-    expect(outlet.droppedFrames).toEqual({ bytes: 58, age: 0 });
+    expect(outlet.droppedFrames).toEqual({ bytes: 58, age: 0, total: 0 });
   });
 
   it('over its age, leaves the rest of the GOP out and waits for the next key frame', () => {
@@ -67,7 +67,7 @@ describe('an outlet whose sink is full', () => {
     stream.publish(Video, 1700, frame(3, true), 1700);
     stream.flush(1700);
     expect(sink.messages.map(({ payload }) => payload)).toEqual([frame(0, true), frame(3, true)]);
-    expect(outlet.droppedFrames).toEqual({ bytes: 0, age: 2 });
+    expect(outlet.droppedFrames).toEqual({ bytes: 0, age: 2, total: 0 });
     expect(outlet.drops).toBe(1);
   });
 

@@ -7,7 +7,13 @@ import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { ClientHandshake } from '../../src/wire/handshake.js';
 import { encodeUserControl, MessageType, type RtmpMessage, UserControlEvent } from '../../src/wire/message.js';
 
-const limits = { maxMessageBytes: 1 << 20, maxChunkStreams: 64, maxPartialBytes: 1 << 21 };
+const limits = {
+  maxMessageBytes: 1 << 20,
+  maxChunkStreams: 64,
+  maxPartialBytes: 1 << 21,
+  maxCommandBytes: 1 << 14,
+  maxAmfDepth: 8,
+};
 
 /** A client of our own on the other end of a session, with all that the session said. */
 class Client {

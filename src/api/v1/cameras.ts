@@ -1,7 +1,7 @@
 import type { Control } from '../../control/control.js';
 import { InputError } from '../../errors.js';
 import type { App } from '../app.js';
-import { CameraViewSchema, NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
+import { CameraViewSchema, EventsSchema, NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
 import { DeclaredCamera, NameParams, NewCamera, PageQuery } from './requests.js';
 
 const tags = ['cameras'];
@@ -51,6 +51,20 @@ export function addCameraRoutes(app: App, control: Control): void {
       },
     },
     async (request) => control.camera(request.params.name, request.headers.host),
+  );
+
+  app.get(
+    '/v1/cameras/:name/events',
+    {
+      schema: {
+        operationId: 'listCameraEvents',
+        summary: 'What the camera did lately: publishers, viewers, pushes; in memory, oldest first',
+        tags,
+        params: NameParams,
+        response: v1Responses({ 200: EventsSchema }, 400, 404),
+      },
+    },
+    async (request) => ({ items: control.events(request.params.name) }),
   );
 
   app.put(

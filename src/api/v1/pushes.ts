@@ -1,7 +1,14 @@
 import type { Control } from '../../control/control.js';
 import type { App } from '../app.js';
-import { NoContentSchema, PushViewSchema, pageSchema, v1Responses } from '../schemas.js';
-import { ChangedPush, NameParams, NewPush, PageQuery, PushParams } from './requests.js';
+import {
+  EventsSchema,
+  NoContentSchema,
+  PushViewSchema,
+  pageSchema,
+  TargetTestSchema,
+  v1Responses,
+} from '../schemas.js';
+import { ChangedPush, NameParams, NewPush, PageQuery, PushParams, TestedPush } from './requests.js';
 
 const tags = ['pushes'];
 
@@ -61,14 +68,58 @@ export function addPushRoutes(app: App, control: Control): void {
     {
       schema: {
         operationId: 'changePush',
-        summary: 'Enable or disable a push',
+        summary: 'Enable or disable a push, or change its budgets, without a break',
         tags,
         params: PushParams,
         body: ChangedPush,
         response: v1Responses({ 200: PushViewSchema }, 400, 404, 413, 415, 503),
       },
     },
-    async (request) => control.setPushEnabled(request.params.name, request.params.id, request.body.enabled),
+    async (request) => control.changePush(request.params.name, request.params.id, request.body),
+  );
+
+  app.get(
+    '/v1/cameras/:name/pushes/:id/events',
+    {
+      schema: {
+        operationId: 'listPushEvents',
+        summary: 'What the push did lately: states, errors, RTMP commands, drops; in memory, oldest first',
+        tags,
+        params: PushParams,
+        response: v1Responses({ 200: EventsSchema }, 400, 404),
+      },
+    },
+    async (request) => ({ items: control.events(request.params.name, request.params.id) }),
+  );
+
+  app.post(
+    '/v1/cameras/:name/pushes/:id/retry',
+    {
+      schema: {
+        operationId: 'retryPush',
+        summary: 'Try a waiting push at once; any other is left as it is',
+        tags,
+        params: PushParams,
+        response: v1Responses({ 200: PushViewSchema }, 400, 404, 413, 415),
+      },
+    },
+    async (request) => control.retryPush(request.params.name, request.params.id),
+  );
+
+  app.post(
+    // A double colon stands for one that begins no parameter.
+    '/v1/cameras/:name/pushes::test',
+    {
+      schema: {
+        operationId: 'testPush',
+        summary: 'Go the way to a target step by step, up to the permission to publish; nothing is added or sent',
+        tags,
+        params: NameParams,
+        body: TestedPush,
+        response: v1Responses({ 200: TargetTestSchema }, 400, 404, 413, 415),
+      },
+    },
+    async (request) => control.testPush(request.params.name, request.body),
   );
 
   app.delete(

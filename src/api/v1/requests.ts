@@ -4,6 +4,8 @@ import {
   HostSchema,
   LocationSchema,
   NameSchema,
+  QueueAgeSchema,
+  QueueBytesSchema,
   TemplateSchema,
   UrlSchema,
 } from '../../state/schema.js';
@@ -34,10 +36,23 @@ export const NewPush = Type.Object(
     url: Type.Optional(UrlSchema),
     engine: Type.Optional(NameSchema),
     enabled: Type.Optional(Type.Boolean()),
+    queueMaxBytes: Type.Optional(QueueBytesSchema),
+    queueMaxAgeMs: Type.Optional(QueueAgeSchema),
   },
   { ...closed, description: 'Exactly one of `url` and `engine`. Without `id` it is derived from the target.' },
 );
-export const ChangedPush = Type.Object({ enabled: Type.Boolean() }, closed);
+export const ChangedPush = Type.Object(
+  {
+    enabled: Type.Optional(Type.Boolean()),
+    queueMaxBytes: Type.Optional(Type.Union([QueueBytesSchema, Type.Null()])),
+    queueMaxAgeMs: Type.Optional(Type.Union([QueueAgeSchema, Type.Null()])),
+  },
+  { ...closed, description: 'What is left out stays as it is; null gives a budget back to the settings.' },
+);
+export const TestedPush = Type.Object(
+  { url: Type.Optional(UrlSchema), engine: Type.Optional(NameSchema) },
+  { ...closed, description: 'Exactly one of `url` and `engine`.' },
+);
 
 const pushUrl = Type.Optional(
   Type.String({ ...TemplateSchema, description: '`{host}`, `{name}`, `{type}`, `{location}` are replaced.' }),

@@ -20,6 +20,8 @@ export interface CameraSettings extends NetSettings {
   readonly publishTakeoverMs: number;
   readonly publishGraceMs: number;
   readonly maxViewersPerCamera: number;
+  readonly mediaMaxBytes: number;
+  readonly maxBitrateKbps: number;
 }
 
 /** What all cameras of one backend share. */
@@ -96,6 +98,17 @@ export class NativeCamera {
     return this.#pastBytesIn + (this.#stream?.bytesIn ?? 0);
   }
 
+  /** Bytes that its stream keeps for newcomers and slow outlets. */
+  get keptBytes(): number {
+    return this.#stream?.keptBytes ?? 0;
+  }
+
+  /** Gives back what it can of them. */
+  relieve(): void {
+    this.#recorder.note('relieve', `${this.keptBytes} bytes were kept; media-max-bytes was exceeded by all cameras`);
+    this.#stream?.relieve();
+  }
+
   get events(): RecordedEvent[] {
     return this.#recorder.events();
   }
@@ -109,12 +122,16 @@ export class NativeCamera {
     const wanted = new Map(desired.pushes.map((push) => [push.id, push]));
     for (const [id, push] of this.#pushes) {
       const declared = wanted.get(id);
-      if (declared === undefined || !this.#isSame(push, declared)) this.#removePush(id, push);
+      if (declared?.url !== push.url) this.#removePush(id, push);
     }
     for (const declared of desired.pushes) {
       const existing = this.#pushes.get(declared.id);
-      if (existing !== undefined) existing.setEnabled(declared.enabled);
-      else this.#addPush(declared);
+      if (existing === undefined) {
+        this.#addPush(declared);
+        continue;
+      }
+      existing.setLimits(this.#limitsOf(declared));
+      existing.setEnabled(declared.enabled);
     }
   }
 
@@ -175,6 +192,7 @@ export class NativeCamera {
     if (this.#live !== null && stream !== null) {
       this.#live.bytes.look(stream.bytesIn, nowMs);
       this.#live.frames.look(stream.meter.videoFrames, nowMs);
+      this.#limitBitrate(this.#live);
     }
     for (const push of this.#pushes.values()) push.tick(nowMs);
   }
@@ -225,6 +243,15 @@ export class NativeCamera {
     return new CodedError(
       'PUBLISH_LOOP',
       `what ${publisher.remote} publishes as camera ${this.name} came from this aggregator: a ring of pushes`,
+    );
+  }
+
+  #limitBitrate({ publisher, bytes }: LivePublisher): void {
+    const { maxBitrateKbps } = this.#context.settings;
+    const kbps = Math.round(bytes.bitsPerSecond / 1000);
+    if (kbps <= maxBitrateKbps) return;
+    publisher.close(
+      new CodedError('RTMP_LIMIT', `camera ${this.name} sends ${kbps} kbit/s; max-bitrate-kbps is ${maxBitrateKbps}`),
     );
   }
 
@@ -288,15 +315,6 @@ export class NativeCamera {
       this.#pastBytesOut += push.bytesOut;
     });
     this.#leaving.set(push, leaving);
-  }
-
-  #isSame(push: Push, declared: DesiredPush): boolean {
-    const limits = this.#limitsOf(declared);
-    return (
-      push.url === declared.url &&
-      push.limits.queueMaxBytes === limits.queueMaxBytes &&
-      push.limits.queueMaxAgeMs === limits.queueMaxAgeMs
-    );
   }
 
   #limitsOf(budget: Pick<DesiredPush, 'queueMaxBytes' | 'queueMaxAgeMs'>): {

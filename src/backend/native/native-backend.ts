@@ -4,6 +4,7 @@ import type { Logger } from '../../log.js';
 import { probeHandshake } from '../../net/probe.js';
 import { RtmpServer } from '../../net/rtmp-server.js';
 import type { Ingest, Playback, Publisher, StreamHost, Viewer } from '../../net/stream-host.js';
+import { testTarget } from '../../net/target-test.js';
 import { TargetWatch } from '../../net/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { RateMeter } from '../../relay/rate-meter.js';
@@ -15,6 +16,7 @@ import type {
   DesiredCamera,
   MediaBackend,
   RecordedEvent,
+  TargetTest,
 } from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 
@@ -92,6 +94,10 @@ export class NativeBackend implements MediaBackend, StreamHost {
 
   retry(name: string, pushId: string): boolean | undefined {
     return this.#cameras.get(name)?.push(pushId)?.retry();
+  }
+
+  testTarget(url: string): Promise<TargetTest> {
+    return testTarget(url, this.#settings.media);
   }
 
   totals(): BackendTotals {
@@ -172,6 +178,27 @@ export class NativeBackend implements MediaBackend, StreamHost {
     );
   }
 
+  /** What all streams keep stays below its limit: those that keep most give it back first. */
+  #keepBudget(): void {
+    const { mediaMaxBytes } = this.#settings.media;
+    let kept = 0;
+    for (const camera of this.#cameras.values()) kept += camera.keptBytes;
+    if (kept <= mediaMaxBytes) return;
+    const before = kept;
+    const largest = [...this.#cameras.values()].sort((a, b) => b.keptBytes - a.keptBytes);
+    for (const camera of largest) {
+      kept -= camera.keptBytes;
+      camera.relieve();
+      kept += camera.keptBytes;
+      if (kept <= mediaMaxBytes) break;
+    }
+    this.#context.log.warn('LIMIT_REACHED: media-max-bytes exceeded; gave back', {
+      before,
+      after: kept,
+      mediaMaxBytes,
+    });
+  }
+
   #tick(): void {
     const nowMs = performance.now();
     let bytesIn = this.#pastBytesIn;
@@ -181,6 +208,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
       bytesIn += camera.bytesIn;
       bytesOut += camera.bytesOut;
     }
+    this.#keepBudget();
     this.#meterIn.look(bytesIn, nowMs);
     this.#meterOut.look(bytesOut, nowMs);
   }

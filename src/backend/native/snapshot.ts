@@ -62,7 +62,7 @@ function pushSnapshot(id: string, push: Push, nowMs: number): PushSnapshot {
     bitrateBps: status.bitrateBps,
     queueBytes: status.queueBytes,
     queueAgeMs: status.queueAgeMs,
-    droppedFrames: droppedFrames.bytes + droppedFrames.age,
+    droppedFrames: droppedFrames.bytes + droppedFrames.age + droppedFrames.total,
     droppedBy: droppedFrames,
     lastKeyFrameAt: status.lastKeyFrameAtMs === null ? null : iso(status.lastKeyFrameAtMs),
   };

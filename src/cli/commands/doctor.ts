@@ -5,6 +5,7 @@ import { messageOf } from '../../errors.js';
 import { cleanText } from '../../log-pino.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
 import { checkDisk, checkState } from '../doctor/disk.js';
+import { checkMemory } from '../doctor/memory.js';
 import { checkAdvertisedHost, checkPorts } from '../doctor/network.js';
 import { checkClock, checkNode, checkOpenFiles, checkPrograms } from '../doctor/system.js';
 import { exitCodes } from '../exit-codes.js';
@@ -63,7 +64,7 @@ async function runChecks(flags: Record<string, string | undefined>, io: CliIo): 
   checks.push(...(await checkPorts(settings, findRuntime(dataDir))));
   checks.push(await checkAdvertisedHost(settings));
   checks.push(...(await checkDisk(dataDir)), await checkState(dataDir));
-  checks.push(checkClock(dataDir), checkOpenFiles(settings), ...(await checkPrograms(io.env)));
+  checks.push(checkClock(dataDir), checkOpenFiles(settings), checkMemory(settings), ...(await checkPrograms(io.env)));
   return checks;
 }
 

@@ -5,9 +5,10 @@ import { formatAge, formatBitrate, json, table } from '../format.js';
 import type { CliIo } from '../io.js';
 import type { CameraView, PushView } from '../views.js';
 import { headed } from './camera.js';
+import { addPushHealthCommands } from './push-health.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
-export function addPushCommands(program: Command, io: CliIo): void {
+export function addPushCommands(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   const push = program
     .command('push')
     .description('Redirect a camera to targets')
@@ -17,11 +18,13 @@ export function addPushCommands(program: Command, io: CliIo): void {
 Examples:
   $ media-aggregator push add gate-1 rtmp://10.0.0.7/live/gate-1
   $ media-aggregator push list gate-1
+  $ media-aggregator push test rtmp://10.0.0.7/live/gate-1
 `,
     );
   addAdd(push, io);
   addList(push, io);
   addRemove(push, io);
+  addPushHealthCommands(push, io, setExitCode);
 }
 
 function addAdd(push: Command, io: CliIo): void {
@@ -84,7 +87,7 @@ function pushTable(pushes: readonly (PushView & { camera: string })[], io: CliIo
     push.id,
     push.state,
     formatAge(push.since),
-    push.state === 'active' ? formatBitrate(push.bitrateBps) : null,
+    push.state === 'active' && push.bitrateBps !== null ? formatBitrate(push.bitrateBps) : null,
     push.droppedFrames,
     push.engine ?? null,
     push.url,

@@ -87,8 +87,8 @@ export function cameraText(camera: Camera): string {
     const pushes: [string, object][] = Object.keys(camera.pushes)
       .sort()
       .map((id) => {
-        const { createdAt, enabled, engine, url } = camera.pushes[id]!;
-        return [id, { createdAt, enabled, engine, url }];
+        const { createdAt, enabled, engine, queueMaxAgeMs, queueMaxBytes, url } = camera.pushes[id]!;
+        return [id, { createdAt, enabled, engine, queueMaxAgeMs, queueMaxBytes, url }];
       });
     const { createdAt, type } = camera;
     text = indented({ createdAt, pushes: Object.fromEntries(pushes), type });

@@ -105,6 +105,8 @@ function decodeCamera(
       ...(url === undefined ? {} : { url }),
       ...(engineName === undefined ? {} : { engine: engineName }),
       enabled: push.enabled ?? true,
+      ...(push.queueMaxBytes === undefined ? {} : { queueMaxBytes: push.queueMaxBytes }),
+      ...(push.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: push.queueMaxAgeMs }),
       createdAt: checkedTime(`${at}.createdAt`, push.createdAt) ?? known?.pushes[id]?.createdAt ?? now,
     };
   }

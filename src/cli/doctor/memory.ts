@@ -1,0 +1,50 @@
+import { totalmem } from 'node:os';
+import { formatSize } from '../../config/values.js';
+import type { Settings } from '../../config.js';
+import { type Check, ok, warn } from './check.js';
+
+const MB = 1 << 20;
+
+/** Node.js itself, the program and its heap at rest. */
+const baseBytes = 128 * MB;
+
+/** A registered camera with a few pushes: state, text of the file, API view. */
+const cameraBytes = 16 * 1024;
+
+/** What Node and the kernel's interface hold of a socket beyond what limits count: buffers of one read and one write. */
+const socketBytes = 128 * 1024;
+
+/** The parts that the limits in force allow the process to take, in bytes. */
+export function memoryBudget(settings: Settings): { total: number; parts: readonly (readonly [string, number])[] } {
+  const { media, maxCameras } = settings;
+  const connection = socketBytes + 2 * media.maxCommandBytes;
+  const parts = [
+    ['the program', baseBytes],
+    [`max-cameras ${maxCameras}`, maxCameras * cameraBytes],
+    [`media-max-bytes ${formatSize(media.mediaMaxBytes)}`, media.mediaMaxBytes],
+    [`max-connections ${media.maxConnections}`, media.maxConnections * connection],
+  ] as const;
+  return { total: parts.reduce((sum, [, bytes]) => sum + bytes, 0), parts };
+}
+
+/** What the process may take at worst under its limits, against what the machine (or the container) has. */
+export function checkMemory(settings: Settings, machineBytes: number = availableBytes()): Check {
+  const name = 'memory';
+  const { total, parts } = memoryBudget(settings);
+  const sum = parts.map(([what, bytes]) => `${rounded(bytes)} for ${what}`).join(', ');
+  const frame = formatSize(2 * settings.media.maxMessageBytes);
+  const message =
+    `the limits allow ${rounded(total)} of this machine's ${rounded(machineBytes)}: ${sum}; ` +
+    `and up to ${frame} for each camera whose frame of max-message-bytes is on its way`;
+  if (total <= machineBytes) return ok(name, message);
+  return warn(name, message, 'Lower --media-max-bytes or --max-connections, or give it more memory.');
+}
+
+function availableBytes(): number {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
+}
+
+function rounded(bytes: number): string {
+  return bytes >= 1024 * MB ? `${(bytes / (1024 * MB)).toFixed(1)} GB` : `${Math.round(bytes / MB)} MB`;
+}
