@@ -156,7 +156,7 @@ describe('limits', () => {
   });
 
   it('of viewers of a camera', async () => {
-    const { log, port } = await node({ maxViewersPerCamera: 1 });
+    const { backend, log, port } = await node({ maxViewersPerCamera: 1 });
     const play = async () => {
       const viewer = await handshaken(port);
       viewer.socket.write(
@@ -167,6 +167,7 @@ describe('limits', () => {
       return viewer;
     };
     const first = await play();
+    await until(() => backend.totals().viewers === 1, 3000, 'the first plays');
     const second = await play();
     await until(second.closed, 3000, 'the second closed');
     expect(first.closed()).toBe(false);
