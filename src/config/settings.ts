@@ -40,6 +40,8 @@ export interface Settings {
 export interface MediaSettings {
   readonly outChunkBytes: number;
   readonly gopMaxBytes: number;
+  /** How long messages may be gathered under load, so that each target gets many in one write. */
+  readonly flushWindowMs: number;
   readonly queueMaxBytes: number;
   readonly queueMaxAgeMs: number;
   readonly pushRetryMinMs: number;

@@ -164,6 +164,12 @@ export const mediaTable: Table<MediaSettings> = {
     default: 16 * MB,
     description: 'Most that is remembered of a camera, so that pushes and viewers start with a picture at once',
   },
+  flushWindowMs: {
+    key: 'flush-window',
+    type: durationType('0ms', '10ms'),
+    default: 8,
+    description: 'Longest that messages are gathered under load to be sent together; 0ms for the lowest latency',
+  },
   queueMaxBytes: {
     key: 'queue-max-bytes',
     type: sizeType('64KB', '1GB'),

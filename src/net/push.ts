@@ -258,7 +258,10 @@ export class Push {
     this.#connects++;
     this.#recorder.note('publish', `accepted by ${life.connection.remoteAddress ?? life.connection.endpoint}`);
     life.stream.attach(life.outlet, life.publishedMs);
-    this.#proveActive(life);
+    // The socket says in the next turn whether the kernel took it all.
+    setImmediate(() => {
+      if (life === this.#life && this.#live) this.#proveActive(life);
+    });
   }
 
   /** Active is who takes what is sent: the target acknowledges it, or at least the socket's queue empties. */

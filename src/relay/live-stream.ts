@@ -124,7 +124,7 @@ export class LiveStream {
       if (isHeader) log.noteHeader();
       if (log.mark !== null && log.position - log.mark.position > this.#options.gopMaxBytes) log.clearMark();
     }
-    this.#options.scheduler.schedule(this);
+    this.#options.scheduler.schedule(this, nowMs);
   }
 
   /** Lets an outlet follow from the current GOP on, or from the next key frame where there is none. */

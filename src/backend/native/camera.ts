@@ -17,6 +17,7 @@ const usualStreamId = 1;
 
 export interface CameraSettings extends NetSettings {
   readonly gopMaxBytes: number;
+  readonly flushWindowMs: number;
   readonly publishTakeoverMs: number;
   readonly publishGraceMs: number;
   readonly maxViewersPerCamera: number;

@@ -49,7 +49,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
     this.#context = {
       settings: options.settings.media,
       log: options.log,
-      scheduler: new FlushScheduler(),
+      scheduler: new FlushScheduler(options.settings.media.flushWindowMs),
       watch: new TargetWatch(),
       nodeId: randomBytes(6).toString('hex'),
     };
