@@ -32,6 +32,10 @@ export const errorCodes = {
   STATE_LOCKED: 'Another aggregator runs on this data folder.',
   ADDRESS_IN_USE: 'The port is taken by another program.',
 
+  // Telling the content manager of this aggregator.
+  CONTENT_MANAGER_UNREACHABLE: 'The content manager does not answer; it is tried again.',
+  CONTENT_MANAGER_REFUSED: 'The content manager answers the announcement with something other than success.',
+
   // Bytes of an RTMP peer.
   RTMP_HANDSHAKE: 'The peer does not speak the RTMP handshake.',
   RTMP_CHUNK: 'The chunk stream of the peer breaks the specification or a limit.',

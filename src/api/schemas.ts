@@ -174,11 +174,25 @@ export const NodeViewSchema = Type.Object({
   connections: Count,
 });
 
+export const AnnouncementSchema = Type.Object(
+  {
+    url: Type.String(),
+    state: Type.String({ enum: ['announcing', 'accepted', 'waiting'] }),
+    since: Type.String({ description: 'Since when it is accepted, or is not.' }),
+    address: Type.String({ description: 'What is announced as the API of this aggregator.' }),
+    attempt: Type.Integer({ minimum: 0, description: 'How many tries in a row failed.' }),
+    lastError: orNull(Type.Object({ code: Type.String(), message: Type.String(), at: Type.String() })),
+    nextRetryAt: orNull(Type.String()),
+  },
+  { description: 'How the content manager took the announcement of this aggregator.' },
+);
+
 export const ConfigViewSchema = Type.Object({
   settings: Type.Record(Type.String(), Type.Object({ value: Type.Unknown(), source: Type.String() }), {
     description: 'By key (`rtmpPort`, `media.queueMaxBytes`): the value, and where it comes from.',
   }),
   problems: Type.Array(Type.Object({ code: Type.String(), message: Type.String(), since: Type.String() })),
+  contentManager: orNull(AnnouncementSchema),
 });
 
 export function pageSchema(item: TSchema): TSchema {

@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
 import type { TSchema } from 'typebox';
+import type { AnnouncementView } from '../control/announce.js';
 import type { Control } from '../control/control.js';
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -26,6 +27,8 @@ export interface ApiOptions {
   readonly version: string;
   /** Where each setting comes from, for /v1/config; what is not named is a default. */
   readonly settingSources?: SettingSources;
+  /** How the content manager took the announcement, for /v1/config; null: there is none to tell. */
+  readonly announcement?: () => AnnouncementView | null;
 }
 
 export interface RunningApi {
@@ -117,7 +120,8 @@ export async function buildApi(options: ApiOptions): Promise<App> {
   addCameraRoutes(app, control);
   addPushRoutes(app, control);
   addEngineRoutes(app, control);
-  addNodeRoutes(app, { control, settings, sources: options.settingSources ?? {}, version });
+  const { settingSources: sources = {}, announcement = () => null } = options;
+  addNodeRoutes(app, { control, settings, sources, version, announcement });
   await app.ready();
   return app;
 }

@@ -1,10 +1,12 @@
 import { startApi } from '../api/server.js';
 import { NativeBackend } from '../backend/native/native-backend.js';
 import type { SettingSources, Settings } from '../config.js';
+import { Announcer } from '../control/announce.js';
 import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import { openFileStore } from '../state/file/file-store.js';
+import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
 
@@ -51,6 +53,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     await control.start();
     closers.unshift({ part: 'control', close: async () => control.close() });
 
+    let announcer: Announcer | undefined;
     const api = await listening(settings.apiPort, '--api-port', () =>
       startApi({
         control,
@@ -58,6 +61,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         settingSources: options.sources,
         log: log.child({ part: 'api' }),
         version,
+        announcement: () => announcer?.view ?? null,
       }),
     );
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
@@ -72,6 +76,18 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       startedAt,
     });
     closers.unshift({ part: 'runtime', close: async () => removeRuntime(settings.dataDir, process.pid) });
+
+    if (settings.contentManager !== undefined) {
+      announcer = new Announcer({
+        contentManager: settings.contentManager,
+        name: settings.resourceId,
+        location: settings.location,
+        address: () => `${urlHost(control.advertisedHost(undefined))}:${api.port}`,
+        log: log.child({ part: 'announcement' }),
+      });
+      closers.unshift({ part: 'announcement', close: async () => announcer?.close() });
+      announcer.start();
+    }
 
     let stopped: Promise<void> | undefined;
     const stop = () => {

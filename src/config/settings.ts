@@ -15,6 +15,8 @@ export interface Settings {
   readonly advertiseHost?: string;
   /** Where this aggregator is, in the operator's words. */
   readonly location?: string;
+  /** The content manager's URL, without a slash at its end: `http://HOST:50000`; undefined: there is none to tell. */
+  readonly contentManager?: string;
   readonly backend: 'native' | 'nginx';
   /** The nginx to run; undefined: the first on PATH. As are the four below, only for the backend nginx. */
   readonly nginxBinary?: string;

@@ -7,6 +7,7 @@ import {
   formatDuration,
   formatSize,
   hostType,
+  httpUrlType,
   integerType,
   sizeType,
   textType,
@@ -73,6 +74,13 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     default: undefined,
     seedEnvironment: ['event'],
     description: 'Where this aggregator is; engines of the same location are chosen first',
+  },
+  contentManager: {
+    key: 'content-manager',
+    type: httpUrlType(50_000),
+    default: undefined,
+    seedEnvironment: ['CMS_IP'],
+    description: 'Content manager that is told of this aggregator, by POST to /configure; a bare host has port 50000',
   },
   backend: {
     key: 'backend',

@@ -201,3 +201,37 @@ export function hostType(): ValueType<string> {
     },
   };
 }
+
+/**
+ * The URL of a server that speaks HTTP, or its host with or without a port. User info is refused, because settings are
+ * shown; a query and a fragment too, because a path is put behind it.
+ * @param defaultPort of a bare host; a URL without a port has that of its scheme
+ */
+export function httpUrlType(defaultPort: number): ValueType<string> {
+  const rule = 'a URL like http://HOST:PORT, or a host';
+  return {
+    placeholder: '<url>',
+    rule,
+    format: (value) => value,
+    parse(raw) {
+      const text = typeof raw === 'string' ? raw.trim() : '';
+      const full = /^https?:\/\//i.test(text) ? text : urlOfHost(text, defaultPort);
+      if (full === undefined || full.length > 1024 || /[\s?#]/.test(full) || !URL.canParse(full)) {
+        throw new ValueProblem(`is ${show(raw)}, but must be ${rule}`);
+      }
+      const url = new URL(full);
+      if (url.username !== '' || url.password !== '') {
+        throw new ValueProblem('has a user name or password, which nobody asks for; leave it out');
+      }
+      return url.origin + url.pathname.replace(/\/+$/, '');
+    },
+  };
+}
+
+/** The URL of `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address; undefined for anything else. */
+function urlOfHost(text: string, defaultPort: number): string | undefined {
+  if (isIP(text) === 6) return `http://[${text}]:${defaultPort}`;
+  const [, host = '', port = `:${defaultPort}`] = /^(\[[^\]]*\]|[^:]*)(:\d{1,5})?$/.exec(text) ?? [];
+  const isAddress = host.startsWith('[') && isIP(host.slice(1, -1)) === 6;
+  return isAddress || hostNamePattern.test(host) ? `http://${host}${port}` : undefined;
+}

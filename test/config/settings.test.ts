@@ -96,6 +96,7 @@ describe('where values come from', () => {
   test('every setting can be set by its flag, its variable and the file', () => {
     const other: Record<string, string> = { host: '::1', 'data-dir': '/d', 'advertise-host': 'a.example' };
     Object.assign(other, { location: 'l', backend: 'native', 'resource-id': 'r', 'log-level': 'debug' });
+    Object.assign(other, { 'content-manager': 'http://c:1' });
     for (const row of settingRows) {
       const text = other[row.key] ?? (row.key === 'log-format' ? 'json' : (row.defaultText ?? ''));
       const value = (options: Parameters<typeof load>[0]) => {
@@ -132,6 +133,43 @@ describe('where values come from', () => {
     expect(load({ env: { ...env, MEDIA_AGGREGATOR_LOCATION: 'hall' } }).settings.location).toBe('hall');
     const { vendor: _, ...incomplete } = env;
     expect(load({ env: incomplete }).settings).not.toHaveProperty('advertiseHost');
+  });
+
+  test.each([
+    ['10.0.0.9', 'http://10.0.0.9:50000'],
+    ['cms', 'http://cms:50000'],
+    ['cms.example.org:8080', 'http://cms.example.org:8080'],
+    ['::1', 'http://[::1]:50000'],
+    ['[::1]', 'http://[::1]:50000'],
+    ['http://cms:50000/', 'http://cms:50000'],
+    ['https://gate.example.org/cms//', 'https://gate.example.org/cms'],
+    ['HTTP://CMS', 'http://cms'],
+  ])('the content manager %s is %s', (text, expected) => {
+    expect(load({ env: { CMS_IP: text } }).settings.contentManager).toBe(expected);
+    expect(load({ flags: { 'content-manager': text }, env: { CMS_IP: 'other' } }).settings.contentManager).toBe(
+      expected,
+    );
+  });
+
+  test.each([
+    'ftp://cms',
+    'http://',
+    'http://a b',
+    'cms/x',
+    'cms:99999',
+    'http://c?x=1',
+    'http://c#x',
+    'a@b',
+    '-',
+    'x'.repeat(2000),
+  ])('no content manager: case %#', (text) => {
+    expect(failure({ env: { CMS_IP: text } })).toMatchObject({ code: 'CONFIG_INVALID_VALUE', field: 'CMS_IP' });
+  });
+
+  test('a password of the content manager is refused and not repeated', () => {
+    const error = failure({ flags: { 'content-manager': 'http://me:SECRET@cms' } });
+    expect(error.message).toContain('user name or password');
+    expect(error.message).not.toContain('SECRET');
   });
 
   test('an empty variable and an empty file are nothing', () => {

@@ -1,3 +1,4 @@
+import type { AnnouncementView } from '../../control/announce.js';
 import type { Control } from '../../control/control.js';
 import type { App } from '../app.js';
 import { ConfigViewSchema, NodeViewSchema, pageSchema, v1Responses } from '../schemas.js';
@@ -8,11 +9,12 @@ export interface NodeRouteOptions {
   readonly settings: ApiSettings;
   readonly sources: SettingSources;
   readonly version: string;
+  readonly announcement: () => AnnouncementView | null;
 }
 
 /** What this node is and how it is set up. */
 export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
-  const { control, settings, sources, version } = options;
+  const { control, settings, sources, version, announcement } = options;
 
   app.get(
     '/v1/nodes',
@@ -46,7 +48,8 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
     {
       schema: {
         operationId: 'getConfig',
-        summary: 'The settings with where each comes from, and what is wrong with the state file',
+        summary:
+          'The settings with where each comes from, what is wrong, and how the content manager took the announcement',
         tags: ['nodes'],
         response: v1Responses({ 200: ConfigViewSchema }),
       },
@@ -58,6 +61,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
           flatten(settings).map(([key, value]) => [key, { value, source: sources[key] ?? 'default' }]),
         ),
         problems: problem === undefined ? [] : [{ code: problem.code, message: problem.message, since: problem.since }],
+        contentManager: announcement(),
       };
     },
   );
