@@ -1,6 +1,6 @@
 import type { TLocalizedValidationError } from 'typebox/error';
+import { nearest } from '../nearest.js';
 import { quoted } from './host.js';
-import { nearestWord } from './nearest.js';
 
 /** The part of a compiled typebox schema that explaining needs. */
 export interface ExplainableValidator {
@@ -42,7 +42,7 @@ function describe(error: TLocalizedValidationError, keys: string[], value: unkno
     case 'additionalProperties': {
       const key = error.params.additionalProperties[0] ?? '';
       const known = knownKeys(schema, error.schemaPath);
-      const near = nearestWord(key, known);
+      const near = nearest(key, known);
       const advice = near === undefined ? `known are ${known.join(', ') || 'none'}` : `did you mean "${near}"?`;
       return say([...keys, key], `unknown key; ${advice}`);
     }

@@ -1,5 +1,6 @@
 import { Compile } from 'typebox/compile';
 import { InputError, messageOf, StateError } from '../../errors.js';
+import { nearest } from '../../nearest.js';
 import { parseRtmpUrl } from '../../wire/url.js';
 import { explainValue } from '../explain.js';
 import { isHost, quoted } from '../host.js';
@@ -13,7 +14,6 @@ import {
   type Push,
   type StreamingEngine,
 } from '../model.js';
-import { nearestWord } from '../nearest.js';
 import { type CameraFile, type EngineFile, StateFileSchema } from '../schema.js';
 import { checkTemplates, resolvePushUrl } from '../template.js';
 import { cameraText, engineText } from './encode.js';
@@ -119,7 +119,7 @@ function decodeCamera(
 }
 
 function unknownEngine(at: string, name: string, engines: ReadonlyMap<string, StreamingEngine>): string {
-  const near = nearestWord(name, engines.keys());
+  const near = nearest(name, engines.keys());
   return `${at}.engine: there is no engine "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
 }
 
