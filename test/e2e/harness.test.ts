@@ -58,12 +58,12 @@ describe('the harness', () => {
     const [sink, clip] = await Promise.all([startRtmpSink(scope), makeClip({ seconds: 3 })]);
     const camera = publish(scope, clip, sink.url('cam'), { outputOptions: ['-output_ts_offset', '20000'] });
     expect((await camera.exited).code).toBe(0);
-    const { commands, messages, ended } = sink.connections[0]!;
+    const { commands, messages } = sink.connections[0]!;
+    await waitFor(() => sink.connections[0]?.ended === 'end', { what: 'the end of the connection at the sink' });
     expect(commands).toEqual([
       ...['connect', 'releaseStream', 'FCPublish', 'createStream', 'publish'],
       ...['FCUnpublish', 'deleteStream'],
     ]);
-    expect(ended).toBe('end');
     const source = (await packetsOf(clip)).filter(({ kind }) => kind === 'video');
     const times = messages.filter(({ type }) => type === 9).map(({ timestampMs }) => timestampMs);
     expect(times.slice(1, -1)).toEqual(source.map(({ dtsMs }) => 20_000_000 + dtsMs));
