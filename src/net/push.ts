@@ -298,12 +298,12 @@ export class Push {
   #closed(life: Life, error: TargetError | null): void {
     if (life !== this.#life) return; // hung up on by us; its draining notices
     this.#life = null;
-    const wasActive = life.outlet !== null;
-    const settled = wasActive && performance.now() - life.publishedMs > settledMs;
+    const wasActive = this.#phase === 'active' || this.#phase === 'stalled';
+    const settled = life.outlet !== null && performance.now() - life.publishedMs > settledMs;
     this.#bury(life);
     if (settled) this.#backoff.reset();
     const failure = error ?? new TargetError('TARGET_CLOSED', 'the connection ended');
-    if (this.#live) this.#wait(failure, settled);
+    if (this.#live) this.#wait(failure, wasActive);
     else this.#noteFailure(failure); // the camera is away, and nobody waits for this
   }
 
@@ -313,7 +313,8 @@ export class Push {
     const pauseMs = this.#backoff.pauseMs(error.code);
     // The same line never twice: what goes on failing in the same way is in the status and the events.
     if (!repeated) this.#log.warn('push failed; tries again', { code: error.code, reason: error.message, pauseMs });
-    if (wasActive) this.#log.info('what the push did before it failed', { events: this.#recorder.lines(dumpedEvents) });
+    if (wasActive && !repeated)
+      this.#log.info('what the push did before it failed', { events: this.#recorder.lines(dumpedEvents) });
     this.#setPhase('waiting');
     this.#nextRetryAtMs = Date.now() + pauseMs;
     this.#retryTimer = setTimeout(() => this.#connect(), pauseMs);
