@@ -62,6 +62,15 @@ export const errorCodes = {
   TARGET_PUBLISH_REJECTED: 'The target refuses the stream name or key.',
   TARGET_STALLED: 'The target takes no data.',
   TARGET_PROTOCOL: 'The target breaks the RTMP protocol.',
+  TARGET_UNSUPPORTED: 'The media backend cannot make this kind of push.',
+
+  // The nginx backend.
+  NGINX_NOT_FOUND: 'There is no nginx to run.',
+  NGINX_UNUSABLE: 'This nginx does not run, or has no RTMP module.',
+  NGINX_TEMPLATE: 'The template of nginx.conf cannot be used.',
+  NGINX_CONFIG_REFUSED: 'The configuration of nginx is refused; the one before it stays in force.',
+  NGINX_WRITE_FAILED: 'The configuration of nginx cannot be read or written; the one before it stays in force.',
+  NGINX_DOWN: 'nginx does not run, or does not answer.',
 
   // Files and programs of the command line.
   USAGE: 'The command line is not understood.',

@@ -172,6 +172,9 @@ export const NodeViewSchema = Type.Object({
   liveCameras: Count,
   viewers: Count,
   connections: Count,
+  backendFacts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]), {
+    description: 'What there is to tell of this media backend only.',
+  }),
 });
 
 export const AnnouncementSchema = Type.Object(

@@ -1,5 +1,5 @@
 import { startApi } from '../api/server.js';
-import { NativeBackend } from '../backend/native/native-backend.js';
+import type { MediaBackend } from '../backend/backend.js';
 import type { SettingSources, Settings } from '../config.js';
 import { Announcer } from '../control/announce.js';
 import { Control } from '../control/control.js';
@@ -41,7 +41,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     closers.unshift({ part: 'state', close: () => store.close() });
 
     const { host, rtmpPort, media } = settings;
-    const backend = new NativeBackend({ settings: { host, rtmpPort, media }, log: log.child({ part: 'media' }) });
+    const backend = await createBackend(settings, log.child({ part: 'media' }));
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
     const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
@@ -65,6 +65,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       }),
     );
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
+
+    await backend.settled?.();
 
     const startedAt = new Date().toISOString();
     writeRuntime(settings.dataDir, {
@@ -99,6 +101,17 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     await closeAll(closers, log);
     throw error;
   }
+}
+
+/** Each backend is loaded only where it is used. */
+async function createBackend(settings: Settings, log: Logger): Promise<MediaBackend> {
+  if (settings.backend === 'nginx') {
+    const { NginxBackend } = await import('../backend/nginx/nginx-backend.js');
+    return new NginxBackend({ settings, log });
+  }
+  const { NativeBackend } = await import('../backend/native/native-backend.js');
+  const { host, rtmpPort, media } = settings;
+  return new NativeBackend({ settings: { host, rtmpPort, media }, log });
 }
 
 interface Closer {

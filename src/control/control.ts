@@ -1,4 +1,4 @@
-import type { BackendTotals, MediaBackend, RecordedEvent, TargetTest } from '../backend/backend.js';
+import type { BackendProblem, BackendTotals, MediaBackend, RecordedEvent, TargetTest } from '../backend/backend.js';
 import type { Logger } from '../log.js';
 import { splitHostPort } from '../state/host.js';
 import {
@@ -9,7 +9,7 @@ import {
   type Push,
   type StreamingEngine,
 } from '../state/model.js';
-import type { StateProblem, Store } from '../state/store.js';
+import type { Store } from '../state/store.js';
 import { resolvePlaybackUrl, resolvePushUrl } from '../state/template.js';
 import { advertisedHost } from './advertise.js';
 import { addCamera, type CameraInput, declareCamera, getCamera, removeCamera } from './cameras.js';
@@ -100,9 +100,16 @@ export class Control {
     return this.#backend.kind;
   }
 
-  /** What is wrong with the state file; undefined when nothing is. */
-  get problem(): StateProblem | undefined {
-    return this.#store.problem;
+  /** What is wrong with the state file, and with the media backend. */
+  get problems(): readonly BackendProblem[] {
+    const { problem } = this.#store;
+    const own = problem === undefined ? [] : [{ code: problem.code, message: problem.message, since: problem.since }];
+    return [...own, ...(this.#backend.problems?.() ?? [])];
+  }
+
+  /** What there is to tell of this media backend only, by name. */
+  get backendFacts(): Readonly<Record<string, string | number | boolean | null>> {
+    return this.#backend.facts?.() ?? {};
   }
 
   get cameraCount(): number {
@@ -147,6 +154,7 @@ export class Control {
   /** @throws NotFoundError CAMERA_NOT_FOUND */
   async removeCamera(name: string): Promise<void> {
     await this.#store.update((state) => removeCamera(state, name));
+    await this.#inForce();
     this.#log.info('removed a camera', { camera: name });
   }
 
@@ -172,6 +180,7 @@ export class Control {
   /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
   async changePush(cameraName: string, id: string, change: PushChange): Promise<PushView> {
     const state = await this.#store.update((before) => changePush(before, cameraName, id, change));
+    await this.#inForce();
     this.#log.info('changed a push', { camera: cameraName, push: id, ...change });
     const camera = getCamera(state, cameraName);
     return this.#viewPush(state, camera, getPush(camera, id));
@@ -203,6 +212,7 @@ export class Control {
   /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
   async removePush(cameraName: string, id: string): Promise<void> {
     await this.#store.update((state) => removePush(state, cameraName, id));
+    await this.#inForce();
     this.#log.info('removed a push', { camera: cameraName, push: id });
   }
 
@@ -298,6 +308,7 @@ export class Control {
       created = !before[kind].has(name);
       return after;
     });
+    await this.#inForce();
     return { state, created };
   }
 
@@ -314,7 +325,13 @@ export class Control {
     });
     if (added === undefined) throw new Error('the store resolved without running the change');
     if (added.created) this.#log.info('added a push', { camera: cameraName, push: added.push.id });
+    await this.#inForce();
     return { state, added };
+  }
+
+  /** Who publishes as soon as the answer is there must not find what was before; a backend may take its moment. */
+  async #inForce(): Promise<void> {
+    await this.#backend.settled?.();
   }
 
   #viewPush(state: DesiredState, camera: Camera, push: Push): PushView {

@@ -96,7 +96,12 @@ describe('where values come from', () => {
   test('every setting can be set by its flag, its variable and the file', () => {
     const other: Record<string, string> = { host: '::1', 'data-dir': '/d', 'advertise-host': 'a.example' };
     Object.assign(other, { location: 'l', backend: 'native', 'resource-id': 'r', 'log-level': 'debug' });
-    Object.assign(other, { 'content-manager': 'http://c:1' });
+    Object.assign(other, {
+      'content-manager': 'http://c:1',
+      'nginx-binary': '/b',
+      'nginx-template': '/t',
+      'nginx-conf': '/c',
+    });
     for (const row of settingRows) {
       const text = other[row.key] ?? (row.key === 'log-format' ? 'json' : (row.defaultText ?? ''));
       const value = (options: Parameters<typeof load>[0]) => {
@@ -113,6 +118,17 @@ describe('where values come from', () => {
       });
       rmSync(join(cwd, 'media-aggregator.yaml'));
     }
+  });
+
+  test('an nginx that somebody else runs needs ports that stay the same, and ports differ', () => {
+    const external = { backend: 'nginx', 'nginx-external': 'true' };
+    expect(failure({ flags: external }).message).toContain('nginx-stat-port is 0');
+    expect(failure({ flags: { ...external, 'nginx-stat-port': '8080', 'rtmp-port': '0' } }).message).toContain(
+      'rtmp-port',
+    );
+    expect(failure({ flags: { backend: 'nginx', 'nginx-stat-port': '5000' } }).message).toContain('api-port');
+    expect(load({ flags: { ...external, 'nginx-stat-port': '8080' } }).settings).toMatchObject({ nginxExternal: true });
+    expect(load({ flags: { 'nginx-external': 'true' } }).settings.nginxStatPort).toBe(0);
   });
 
   test("the original system's variables, below our own", () => {
@@ -236,7 +252,8 @@ describe('values', () => {
     ['queue-max-bytes', '8 megabytes', '8 megabytes'],
     ['queue-max-bytes', '1KB', '64KB to 1GB'],
     ['log-level', 'loud', 'debug, info, warn, error'],
-    ['backend', 'nginx', 'native'],
+    ['backend', 'apache', 'native, nginx'],
+    ['nginx-external', 'perhaps', 'true or false'],
     ['advertise-host', '10.0.0.7:1935', 'without a port'],
     ['advertise-host', '10.0.0', 'IP address'],
     ['host', 'a b', 'host name'],

@@ -38,6 +38,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
         rtmp: { host: control.advertisedHost(request.headers.host), port: settings.rtmpPort },
         cameras: control.cameraCount,
         ...control.totals(),
+        backendFacts: control.backendFacts,
       };
       return { items: [node], next: null };
     },
@@ -55,12 +56,11 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
       },
     },
     async () => {
-      const { problem } = control;
       return {
         settings: Object.fromEntries(
           flatten(settings).map(([key, value]) => [key, { value, source: sources[key] ?? 'default' }]),
         ),
-        problems: problem === undefined ? [] : [{ code: problem.code, message: problem.message, since: problem.since }],
+        problems: control.problems,
         contentManager: announcement(),
       };
     },

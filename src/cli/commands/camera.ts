@@ -70,7 +70,7 @@ function cameraTable(cameras: readonly CameraView[], io: CliIo): string {
     camera.name,
     camera.type ?? null,
     camera.live ? 'live' : 'off',
-    camera.live ? formatBitrate(camera.bitrateInBps) : null,
+    camera.live && camera.bitrateInBps !== null ? formatBitrate(camera.bitrateInBps) : null,
     [camera.videoCodec, camera.audioCodec].filter((codec) => codec !== null).join('+'),
     camera.viewers,
     `${camera.pushes.filter((push) => push.state === 'active').length}/${camera.pushes.length}`,

@@ -46,9 +46,10 @@ Examples:
 
 function settingOption(row: SettingRow): Option {
   const text = row.defaultText === undefined ? '' : ` (default ${row.defaultText})`;
-  return new Option(`${row.flag} ${row.placeholder}`, row.description + text).helpGroup(
-    row.group === 'media' ? 'Media settings:' : 'Settings:',
-  );
+  const option = new Option(`${row.flag} ${row.placeholder}`, row.description + text);
+  // A flag whose value may be left out: yes.
+  if (option.optional) option.preset('true');
+  return option.helpGroup(row.group === 'media' ? 'Media settings:' : 'Settings:');
 }
 
 /** Runs until a signal ends it. */

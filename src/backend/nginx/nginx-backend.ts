@@ -1,0 +1,438 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { CodedError, InputError, messageOf } from '../../errors.js';
+import { FlightRecorder } from '../../flight-recorder.js';
+import type { Logger } from '../../log.js';
+import type { OutgoingSettings } from '../../net/outgoing-connection.js';
+import { probeHandshake } from '../../net/probe.js';
+import { testTarget } from '../../net/target-test.js';
+import type {
+  BackendAddress,
+  BackendProblem,
+  BackendTotals,
+  CameraSnapshot,
+  DesiredCamera,
+  MediaBackend,
+  RecordedEvent,
+  TargetTest,
+} from '../backend.js';
+import { findNginx, type NginxBinary } from './binary.js';
+import { watchFile } from './change-watch.js';
+import { Configuration } from './configuration.js';
+import { nginxPaths, removeLeftovers, rotateLog } from './files.js';
+import { HostNames, type Lookup } from './host-names.js';
+import { NginxProcess } from './nginx-process.js';
+import { Observer } from './observer.js';
+import { Pace } from './pace.js';
+import { type Choices, chooseOnce } from './ports.js';
+import { Problems } from './problems.js';
+import { nginxProcesses, orphansOf, residentBytes } from './processes.js';
+import { pushTarget } from './push-target.js';
+import { Runner } from './runner.js';
+import { cameraSnapshot } from './snapshot.js';
+import { fetchStatistics } from './statistics.js';
+import { defaultTemplate, Template } from './template.js';
+
+/** As `Settings` of the program has them. */
+export interface NginxBackendSettings {
+  readonly host: string;
+  readonly rtmpPort: number;
+  readonly dataDir: string;
+  readonly nginxBinary?: string | undefined;
+  readonly nginxTemplate?: string | undefined;
+  readonly nginxConf?: string | undefined;
+  readonly nginxStatPort: number;
+  readonly nginxExternal: boolean;
+  readonly media: OutgoingSettings;
+}
+
+const statPath = '/stat';
+const statTimeoutMs = 3_000;
+const lookEveryMs = 1_000;
+/** Looking takes at most this part of the time: with thousands of connections it happens less often. */
+const lookShare = 0.1;
+const rotateEveryLooks = 60;
+/** How long an answer waits for what it changed. */
+const settleMs = 5_000;
+const firstSettleMs = 20_000;
+const retryMs = 5_000;
+
+/** What exists from the start on. */
+interface Running {
+  readonly choices: Choices;
+  readonly binary: NginxBinary | null;
+  readonly configuration: Configuration;
+  readonly process: NginxProcess | null;
+  readonly runner: Runner | null;
+  readonly observer: Observer;
+}
+
+/** nginx with the RTMP module as the media backend: a rendered nginx.conf, a watched process, statistics. */
+export class NginxBackend implements MediaBackend {
+  readonly kind = 'nginx';
+  readonly #settings: NginxBackendSettings;
+  readonly #log: Logger;
+  readonly #cameras = new Map<string, DesiredCamera>();
+  readonly #recorders = new Map<string, FlightRecorder>();
+  readonly #removed = new Set<string>();
+  readonly #live = new Set<string>();
+  /** By camera and push: the state that was seen, and since when. */
+  readonly #states = new Map<string, Map<string, { state: string; since: string }>>();
+  readonly #hosts: HostNames;
+  readonly #problems: Problems;
+  readonly #pace = new Pace(() => this.#converge());
+  /** The pushes of the configuration that the newest worker has. */
+  #pushes: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+  #running: Running | undefined;
+  #unwatch: (() => void) | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
+  #wakeTimer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+  #looks = 0;
+  #oldWorkers = 0;
+  #isApplying = false;
+  #isFirst = true;
+  #stopped = false;
+
+  constructor(options: { settings: NginxBackendSettings; log: Logger; lookup?: Lookup }) {
+    this.#settings = options.settings;
+    this.#log = options.log;
+    this.#hosts = new HostNames(options.lookup);
+    this.#problems = new Problems(options.log);
+  }
+
+  /**
+   * Finds nginx, and one that an earlier aggregator left running. It is started by the first configuration.
+   * @throws CodedError NGINX_NOT_FOUND, NGINX_UNUSABLE, NGINX_TEMPLATE or ADDRESS_IN_USE
+   */
+  async start(): Promise<BackendAddress> {
+    const settings = this.#settings;
+    const isExternal = settings.nginxExternal;
+    const conf = settings.nginxConf === undefined ? undefined : resolve(settings.nginxConf);
+    const paths = nginxPaths(resolve(settings.dataDir), conf);
+    const template = new Template(await readTemplate(settings.nginxTemplate));
+    const binary = isExternal ? null : await findNginx(settings.nginxBinary);
+    await mkdir(paths.folder, { recursive: true });
+    await mkdir(dirname(paths.conf), { recursive: true });
+    await removeLeftovers(paths.conf);
+
+    const onDown = (reason: string): void => this.#onDown(reason);
+    const process = binary === null ? null : new NginxProcess({ binary, paths, log: this.#log, onDown });
+    const adopted = (await process?.adopt()) ?? false;
+    const orphans = isExternal ? [] : await orphansOf((await nginxProcesses()) ?? [], paths.errorLog);
+    const { host, rtmpPort, nginxStatPort } = settings;
+    const isRunning = adopted || orphans.length > 0;
+    const choices = await chooseOnce({ paths, host, rtmpPort, statPort: nginxStatPort, isRunning, isExternal });
+    const controlPath = `/control-${choices.token}`;
+    const configuration = new Configuration({
+      paths,
+      binary,
+      template,
+      facts: {
+        module: binary?.module ?? null,
+        pidFile: paths.pidFile,
+        errorLog: paths.errorLog,
+        temporaryFolder: paths.temporaryFolder,
+        temporaryPaths: binary?.temporaryPaths ?? [],
+        listen: listenWords(host, choices.rtmpPort),
+        statListen: `127.0.0.1:${choices.statPort}`,
+        statPath,
+        controlPath,
+      },
+      required: { rtmpPort: choices.rtmpPort, statPort: choices.statPort, statPath, pidFile: paths.pidFile },
+      hosts: this.#hosts,
+      problems: this.#problems,
+      log: this.#log,
+    });
+    await configuration.open();
+    const { statPort } = choices;
+    const runner =
+      process && new Runner({ paths, statPort, controlPath, process, problems: this.#problems, log: this.#log });
+    if (adopted) {
+      await runner?.adopted();
+      this.#log.info('took over the nginx that was running', { pid: process?.pid });
+    }
+    const observer = new Observer({
+      rtmpPort: choices.rtmpPort,
+      statPort,
+      local: !isExternal,
+      fetch: () => fetchStatistics(statPort, statPath, statTimeoutMs),
+      workerPids: async () => (await process?.allWorkers())?.map(({ pid }) => pid),
+      pushes: () => this.#pushes,
+    });
+    this.#running = { choices, binary, configuration, process, runner, observer };
+    this.#unwatch = watchFile(paths.conf, this.#log, () => void this.#onFile(configuration));
+    this.#pace.note();
+    this.#planLook(0, () => rotateLog(paths.errorLog));
+    return { host, port: choices.rtmpPort };
+  }
+
+  setCamera(camera: DesiredCamera): void {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(camera.name)) {
+      throw new InputError('INVALID_NAME', `nginx takes no application called ${JSON.stringify(camera.name)}`);
+    }
+    this.#cameras.set(camera.name, camera);
+    this.#removed.delete(camera.name);
+    this.#pace.note();
+  }
+
+  removeCamera(name: string): void {
+    if (!this.#cameras.delete(name)) return;
+    this.#removed.add(name);
+    this.#states.delete(name);
+    this.#recorders.delete(name);
+    this.#pace.note();
+  }
+
+  camera(name: string): CameraSnapshot | undefined {
+    const camera = this.#cameras.get(name);
+    const observer = this.#running?.observer;
+    if (camera === undefined || observer === undefined) return undefined;
+    const sinceOf = (_: string, push: string, state: string): string => this.#since(name, push, state);
+    return cameraSnapshot(camera, { observer, hosts: this.#hosts, sinceOf });
+  }
+
+  /** nginx tells of no push apart, so that the camera's are all there are. */
+  events(name: string, pushId?: string): readonly RecordedEvent[] | undefined {
+    const camera = this.#cameras.get(name);
+    if (camera === undefined) return undefined;
+    if (pushId === undefined) return this.#recorders.get(name)?.events() ?? [];
+    return camera.pushes.some(({ id }) => id === pushId) ? [] : undefined;
+  }
+
+  /** Only a push whose host does not resolve can be hurried; nginx tries all others as it likes, every 3 s. */
+  retry(name: string, pushId: string): boolean | undefined {
+    const push = this.#cameras.get(name)?.pushes.find(({ id }) => id === pushId);
+    if (push === undefined) return undefined;
+    const target = pushTarget(push.url);
+    if (!push.enabled || 'code' in target || target.host === null || !this.#hosts.retry(target.host)) return false;
+    this.#pace.nudge();
+    return true;
+  }
+
+  testTarget(url: string): Promise<TargetTest> {
+    return testTarget(url, this.#settings.media);
+  }
+
+  totals(): BackendTotals {
+    const observer = this.#running?.observer;
+    return {
+      bitrateInBps: observer?.bitrateInBps ?? 0,
+      bitrateOutBps: observer?.bitrateOutBps ?? 0,
+      liveCameras: observer?.liveCount ?? 0,
+      viewers: observer?.viewers ?? 0,
+      connections: observer?.connections ?? 0,
+    };
+  }
+
+  problems(): readonly BackendProblem[] {
+    return this.#problems.list;
+  }
+
+  facts(): Readonly<Record<string, string | number | boolean | null>> {
+    const running = this.#running;
+    return {
+      nginxVersion: running?.binary?.version ?? null,
+      nginxPid: running?.process?.pid ?? null,
+      nginxReloads: running?.runner?.reloads ?? null,
+      nginxRestarts: running?.runner?.restarts ?? null,
+      /** Each keeps the cameras that were live when a reload came, with the configuration of before. */
+      nginxOldWorkers: running?.observer.oldWorkers.length ?? null,
+      nginxOldWorkerBytes: this.#oldWorkerBytes,
+      kernelCounts: running?.observer.knowsSockets ?? false,
+    };
+  }
+
+  async settled(): Promise<void> {
+    if (this.#pace.isFlood && !this.#isFirst) return;
+    const done = this.#isFirst ? this.#pace.flush() : this.#pace.settled();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#isFirst ? firstSettleMs : settleMs);
+    });
+    await Promise.race([done, late]).finally(() => clearTimeout(timer));
+  }
+
+  async probe(deadlineMs: number): Promise<boolean> {
+    const running = this.#running;
+    if (running === undefined) return false;
+    return probeHandshake(loopbackOf(this.#settings.host), running.choices.rtmpPort, deadlineMs);
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#unwatch?.();
+    clearTimeout(this.#lookTimer);
+    clearTimeout(this.#wakeTimer);
+    const stopping = this.#running?.process?.stop(deadlineMs);
+    await Promise.all([stopping, Promise.race([this.#pace.close(), stopping ?? Promise.resolve()])]);
+  }
+
+  #oldWorkerBytes: number | null = null;
+
+  /** One way to the desired state from wherever it is: render, check, write, start or reload. */
+  async #converge(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined || this.#stopped) return;
+    const cameras = [...this.#cameras.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+    let failed = false;
+    try {
+      await this.#hosts.look(hostsOf(cameras));
+      const accepted = await running.configuration.update(cameras);
+      this.#problems.clear('file');
+      if (this.#stopped) return;
+      const gone = [...this.#removed].filter((name) => running.observer.current(name) !== undefined);
+      this.#removed.clear();
+      if (accepted !== undefined) {
+        this.#isApplying = true;
+        const look = (): Promise<void> => this.#look(running.observer);
+        const isNew = (await running.runner?.run(accepted, gone, look)) ?? true;
+        if (isNew || running.runner?.has(accepted.text) === true) this.#pushes = accepted.pushes;
+        if (isNew) await look();
+      }
+    } catch (error) {
+      failed = true;
+      if (error instanceof CodedError) this.#problems.setError('file', error);
+      else this.#problems.set('file', 'INTERNAL', `nginx.conf cannot be brought up to date: ${messageOf(error)}`);
+    } finally {
+      this.#isApplying = false;
+      this.#isFirst = false;
+    }
+    this.#planWake(failed || this.#problems.has('edit'));
+  }
+
+  /** Comes back for hosts that do not resolve, for an nginx that is down, and for what failed. */
+  #planWake(failed: boolean): void {
+    clearTimeout(this.#wakeTimer);
+    const times = [
+      this.#hosts.nextLookMs(),
+      this.#running?.runner?.retryAtMs,
+      failed ? Date.now() + retryMs : undefined,
+    ];
+    const due = times.filter((time) => time !== undefined);
+    if (due.length === 0 || this.#stopped) return;
+    const waitMs = Math.max(50, Math.min(...due) - Date.now());
+    this.#wakeTimer = setTimeout(() => this.#pace.nudge(), waitMs).unref();
+  }
+
+  #onDown(reason: string): void {
+    if (this.#stopped) return;
+    this.#running?.runner?.noteDown(reason);
+    this.#planWake(false);
+    this.#planLook(0);
+  }
+
+  async #onFile(configuration: Configuration): Promise<void> {
+    try {
+      if (!this.#stopped && !this.#isFirst && (await configuration.isTouched())) this.#pace.note();
+    } catch (error) {
+      this.#log.debug('nginx.conf cannot be looked at', { error: messageOf(error) });
+    }
+  }
+
+  #planLook(waitMs: number, rotate?: () => Promise<void>): void {
+    clearTimeout(this.#lookTimer);
+    if (rotate !== undefined) this.#rotate = rotate;
+    if (this.#stopped) return;
+    this.#lookTimer = setTimeout(() => void this.#lookAndPlan(), waitMs).unref();
+  }
+
+  #rotate: () => Promise<void> = async () => {};
+
+  async #lookAndPlan(): Promise<void> {
+    const observer = this.#running?.observer;
+    const startedAtMs = performance.now();
+    if (observer !== undefined && !this.#isApplying) await this.#look(observer);
+    this.#looks++;
+    if (this.#looks % rotateEveryLooks === 0) {
+      await this.#rotate().catch((error: unknown) =>
+        this.#log.warn('the log of nginx cannot be shortened', { error: messageOf(error) }),
+      );
+    }
+    const tookMs = performance.now() - startedAtMs;
+    this.#planLook(Math.max(lookEveryMs - tookMs, tookMs / lookShare));
+  }
+
+  /** One look at a time. */
+  async #look(observer: Observer): Promise<void> {
+    await this.#looking;
+    this.#looking = this.#lookOnce(observer).finally(() => {
+      this.#looking = undefined;
+    });
+    await this.#looking;
+  }
+
+  async #lookOnce(observer: Observer): Promise<void> {
+    await observer.look();
+    const bytes = await Promise.all(observer.oldWorkers.map(({ pid }) => residentBytes(pid)));
+    this.#oldWorkerBytes = bytes.reduce((sum: number, each) => sum + (each ?? 0), 0);
+    const count = observer.oldWorkers.length;
+    if (count > this.#oldWorkers) {
+      this.#log.warn('a reload left a worker of nginx behind, until its last camera leaves', {
+        oldWorkers: count,
+        oldWorkerBytes: this.#oldWorkerBytes,
+      });
+    }
+    this.#oldWorkers = count;
+    for (const name of this.#cameras.keys()) this.#noteLive(name, observer);
+  }
+
+  #noteLive(name: string, observer: Observer): void {
+    const live = observer.current(name)?.camera ?? observer.old(name)?.camera;
+    if ((live !== undefined) === this.#live.has(name)) return;
+    let recorder = this.#recorders.get(name);
+    if (recorder === undefined) {
+      recorder = new FlightRecorder(50);
+      this.#recorders.set(name, recorder);
+    }
+    if (live === undefined) this.#live.delete(name);
+    else this.#live.add(name);
+    recorder.note('state', live === undefined ? 'not live' : `live from ${live.publisher.host}`);
+    this.#log.info(live === undefined ? 'camera is not live any more' : 'camera is live', { camera: name });
+  }
+
+  #since(camera: string, push: string, state: string): string {
+    let states = this.#states.get(camera);
+    if (states === undefined) {
+      states = new Map();
+      this.#states.set(camera, states);
+    }
+    const seen = states.get(push);
+    if (seen?.state === state) return seen.since;
+    const since = new Date().toISOString();
+    states.set(push, { state, since });
+    return since;
+  }
+}
+
+async function readTemplate(file: string | undefined): Promise<string> {
+  if (file === undefined) return defaultTemplate;
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const message = `The template ${file} cannot be read: ${messageOf(error)}.`;
+    throw new CodedError('NGINX_TEMPLATE', message, { cause: error, field: '--nginx-template' });
+  }
+}
+
+function hostsOf(cameras: readonly DesiredCamera[]): Set<string> {
+  const hosts = new Set<string>();
+  for (const push of cameras.flatMap(({ pushes }) => pushes)) {
+    const target = push.enabled ? pushTarget(push.url) : undefined;
+    if (target !== undefined && 'host' in target && target.host !== null) hosts.add(target.host);
+  }
+  return hosts;
+}
+
+/** As the original has it where all addresses are meant: `listen 1935`. */
+function listenWords(host: string, port: number): readonly string[] {
+  if (host === '0.0.0.0') return [String(port)];
+  if (host === '::') return [`[::]:${port}`, 'ipv6only=off'];
+  return [host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`];
+}
+
+/** Where a listener on any address is reached from the same machine. */
+function loopbackOf(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
+}

@@ -1,0 +1,47 @@
+import { isIP } from 'node:net';
+import { CodedError, type ErrorCode, messageOf } from '../../errors.js';
+import { parseRtmpUrl } from '../../wire/url.js';
+
+/** A push as nginx can make it. */
+export interface PushTarget {
+  /** The host that must resolve before nginx takes the configuration; null for an IP address. */
+  readonly host: string | null;
+  readonly port: number;
+  /** The parameters of the directive `push`. */
+  readonly parameters: readonly string[];
+  /** What the statistics call the connection: the URL as written, without its scheme. */
+  readonly address: string;
+}
+
+/** Why nginx cannot make a push. */
+export interface Unsupported {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/**
+ * What `push` has to say for a URL. nginx takes the first part of the path for the application and the rest for the
+ * stream (ngx_rtmp_relay_create_connection), so an application of several parts is named apart.
+ */
+export function pushTarget(url: string): PushTarget | Unsupported {
+  let parsed: ReturnType<typeof parseRtmpUrl>;
+  try {
+    parsed = parseRtmpUrl(url);
+  } catch (error) {
+    return { code: error instanceof CodedError ? error.code : 'INVALID_ADDRESS', message: messageOf(error) };
+  }
+  const { scheme, host, port, app, streamName, tcUrl, username } = parsed;
+  if (scheme !== 'rtmp') return unsupported('nginx pushes by rtmp:// only; the native backend does rtmps:// too');
+  if (username !== undefined) {
+    return unsupported('nginx cannot log in with a user name and password; the native backend can');
+  }
+  const shownHost = isIP(host) === 6 ? `[${host}]` : host;
+  const address = `${shownHost}:${port}/${app}/${streamName}`;
+  // A question mark before the first slash would be taken for the end of the host's part.
+  const options = /[/?]/.test(app) ? [`app=${app}`, `playPath=${streamName}`, `tcUrl=${tcUrl}`] : [];
+  return { host: isIP(host) === 0 ? host : null, port, parameters: [`rtmp://${address}`, ...options], address };
+}
+
+function unsupported(message: string): Unsupported {
+  return { code: 'TARGET_UNSUPPORTED', message };
+}

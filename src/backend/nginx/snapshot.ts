@@ -1,0 +1,196 @@
+import { maskUrl } from '../../wire/url.js';
+import {
+  type CameraSnapshot,
+  type DesiredCamera,
+  type DesiredPush,
+  type PushSnapshot,
+  unseenCamera,
+} from '../backend.js';
+import type { HostNames } from './host-names.js';
+import { type Observer, viewersOf } from './observer.js';
+import { pushTarget } from './push-target.js';
+import type { LiveCamera, OldCamera, Worker } from './workers.js';
+
+/** nginx knows no more of a push than whether it is there and how many frames it dropped. */
+const unknownOfPushes = {
+  attempt: null,
+  nextRetryAt: null,
+  connects: null,
+  bytesOut: null,
+  framesOut: null,
+  bytesAcknowledged: null,
+  roundTripMs: null,
+  bitrateBps: null,
+  queueBytes: null,
+  queueAgeMs: null,
+  droppedFrames: null,
+  droppedBy: null,
+  lastKeyFrameAt: null,
+} as const;
+
+/** The state of a push and what is to be said of it. */
+type PushFacts = Pick<PushSnapshot, 'state' | 'reason' | 'lastError' | 'nextRetryAt' | 'droppedFrames'>;
+
+export interface SnapshotSource {
+  readonly observer: Observer;
+  readonly hosts: HostNames;
+  /** Since when a push is in a state; ISO 8601, UTC. */
+  readonly sinceOf: (camera: string, push: string, state: string) => string;
+}
+
+export function cameraSnapshot(camera: DesiredCamera, source: SnapshotSource): CameraSnapshot {
+  const { observer } = source;
+  const { name } = camera;
+  const current = observer.current(name);
+  const old = current === undefined ? observer.old(name) : undefined;
+  const pushes = camera.pushes.map((push) => pushSnapshot(name, push, source));
+  const live = current?.camera ?? old?.camera;
+  // nginx does not look at timestamps.
+  if (live === undefined) return { ...unseenCamera, name, timestampJumps: null, pushes };
+  const { stream, publisher } = live;
+  return {
+    ...unseenCamera,
+    name,
+    live: true,
+    liveSince: new Date(publisher.sinceMs).toISOString(),
+    ...(old === undefined ? {} : { notice: noticeOf(old) }),
+    publisher: publisherOf(live, old),
+    encoder: publisher.encoder || null,
+    videoCodec: codecName(stream.videoCodec),
+    audioCodec: codecName(stream.audioCodec),
+    width: stream.width || null,
+    height: stream.height || null,
+    bytesIn: old === undefined ? stream.bytesIn : (old.socket?.bytesReceived ?? null),
+    bitrateInBps: observer.bitrateOf(name),
+    // What the metadata declares is no count of frames that came.
+    frameRate: null,
+    timestampJumps: null,
+    viewers: old === undefined ? viewersOf(stream.clients) : null,
+    pushes,
+  };
+}
+
+export function pushSnapshot(camera: string, push: DesiredPush, source: SnapshotSource): PushSnapshot {
+  const { state, ...facts } = pushFacts(camera, push, source);
+  const since = source.sinceOf(camera, push.id, state);
+  return { ...unknownOfPushes, id: push.id, url: maskUrl(push.url), state, since, ...facts };
+}
+
+const none = { lastError: null, nextRetryAt: null, droppedFrames: null };
+
+function pushFacts(camera: string, push: DesiredPush, { observer, hosts }: SnapshotSource): PushFacts {
+  if (!push.enabled) return { ...none, state: 'disabled' };
+  const target = pushTarget(push.url);
+  if ('code' in target) {
+    const lastError = { ...target, at: new Date().toISOString() };
+    return { ...none, state: 'waiting', reason: target.message, lastError };
+  }
+  const host = target.host === null ? undefined : hosts.state(target.host);
+  const current = observer.current(camera);
+  const old = current === undefined ? observer.old(camera) : undefined;
+  const worker = current?.worker ?? old?.worker;
+  const isInForce = worker?.pushes.get(camera)?.has(push.id) === true;
+  if (!isInForce && host !== undefined && host.failingSinceMs !== null) {
+    const message = `the host ${target.host} does not resolve; nginx takes the push when it does`;
+    return {
+      ...none,
+      state: 'waiting',
+      reason: message,
+      lastError: { code: 'TARGET_DNS', message, at: new Date(host.failingSinceMs).toISOString() },
+      nextRetryAt: new Date(host.nextLookMs ?? Date.now()).toISOString(),
+    };
+  }
+  if (worker === undefined) {
+    return { ...none, state: 'waiting-for-publish', reason: 'the camera is not live; nginx begins when it publishes' };
+  }
+  if (!isInForce) {
+    const reason =
+      'the camera has been live since before this push was added; nginx begins it when the camera publishes the next time';
+    return { ...none, state: 'waiting-for-publish', reason };
+  }
+  if (old !== undefined) return onOldWorker(old, target, host?.addresses ?? [target.address], observer);
+  return onCurrentWorker(current?.camera, target.address);
+}
+
+/** A push that was just added is given so long before it counts as one that fails. */
+const beginningMs = 4_000;
+
+function onCurrentWorker(camera: LiveCamera | undefined, address: string): PushFacts {
+  const client = camera?.stream.clients.find((each) => each.address === address && !each.publishing);
+  if (client !== undefined) return { ...none, state: 'active', droppedFrames: client.dropped };
+  const isNew = camera !== undefined && Date.now() - camera.publisher.sinceMs < beginningMs;
+  if (isNew) return { ...none, state: 'connecting' };
+  const reason = 'the target does not take it; nginx tries again every 3 s, and says why in its error log';
+  return { ...none, state: 'waiting', reason };
+}
+
+/** The statistics know nothing of it; the kernel knows how many connections the worker has to the target's port. */
+function onOldWorker(
+  { worker, camera }: OldCamera,
+  target: { port: number; host: string | null; address: string },
+  addresses: readonly string[],
+  observer: Observer,
+): PushFacts {
+  const hosts = target.host === null ? [hostOf(target.address)] : addresses;
+  const sockets = observer.outgoingOf(worker.pid, hosts, target.port);
+  const unknown = 'the camera is live on an old worker of nginx, which tells nothing of its pushes';
+  if (sockets === undefined) return { ...none, state: 'active', reason: `${unknown}; it goes on as it was` };
+  if (sockets.length === 0) {
+    return { ...none, state: 'waiting', reason: `${unknown}; it has no connection to this target` };
+  }
+  const others = otherPushes(worker, camera.name);
+  return others === 0
+    ? { ...none, state: 'active', reason: `${unknown}; its connection to the target is there` }
+    : { ...none, state: 'active', reason: `${unknown}; it has ${sockets.length} connections to this target's port` };
+}
+
+function otherPushes(worker: Worker, name: string): number {
+  let count = (worker.pushes.get(name)?.size ?? 1) - 1;
+  for (const camera of worker.cameras.keys()) if (camera !== name) count += worker.pushes.get(camera)?.size ?? 0;
+  return count;
+}
+
+function hostOf(address: string): string {
+  return /^\[([^\]]*)\]/.exec(address)?.[1] ?? address.slice(0, address.indexOf(':'));
+}
+
+function noticeOf({ certainty, socket, camera }: OldCamera): string {
+  const since = 'it is live on an old worker of nginx since a reload, and nginx tells no more of it';
+  if (certainty === 'unknown') return `${since}; whether it still is cannot be known before that worker ends`;
+  if (certainty === 'one-of') {
+    return `${since}; some cameras of ${camera.publisher.host} have left that worker, and which ones cannot be told`;
+  }
+  return socket === undefined ? since : `${since} than its bytes, which the kernel counts with what RTMP adds`;
+}
+
+function publisherOf(live: LiveCamera, old: OldCamera | undefined): string {
+  const { host } = live.publisher;
+  const port = old?.socket?.peerPort ?? (live.socket === null ? undefined : /:(\d+) \d+$/.exec(live.socket)?.[1]);
+  if (port === undefined) return host;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+const codecs: Readonly<Record<string, string>> = {
+  H264: 'h264',
+  'Sorenson-H263': 'h263',
+  ScreenVideo: 'screen',
+  'On2-VP6': 'vp6',
+  'On2-VP6-Alpha': 'vp6a',
+  ScreenVideo2: 'screen2',
+  AAC: 'aac',
+  MP3: 'mp3',
+  'MP3-8K': 'mp3',
+  ADPCM: 'adpcm',
+  LinearLE: 'pcm',
+  Nellymoser16: 'nellymoser',
+  Nellymoser8: 'nellymoser',
+  Nellymoser: 'nellymoser',
+  G711A: 'g711a',
+  G711U: 'g711u',
+  Speex: 'speex',
+};
+
+/** The module's names in ours; others as they are. */
+function codecName(name: string): string | null {
+  return codecs[name] ?? (name === '' ? null : name.toLowerCase());
+}
