@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { root } from '../paths.js';
+import type { Revisions } from '../revisions.js';
+import type { Adapter } from './adapter.js';
+import { direct } from './direct.js';
+import { nginxRtmp } from './nginx-rtmp.js';
+import { nodeMediaServer } from './node-media-server.js';
+import { ours } from './ours.js';
+
+const others: readonly Adapter[] = [nginxRtmp, nodeMediaServer, direct];
+
+/**
+ * The adapter for a system as the command line names it.
+ * @param runtime what to run ours by, with flags of its own; `node` by default
+ * @throws RangeError when there is none of this name
+ */
+export function findAdapter(spec: string, revisions: Revisions, runtime?: readonly string[]): Adapter {
+  const match = /^ours(?:@([^:]+))?(?::(.*))?$/.exec(spec);
+  if (match !== null) {
+    const [, revision, flags = ''] = match;
+    const dist = revision === undefined ? join(root, 'dist') : revisions.build(revision);
+    return ours({
+      ...{ name: spec, dist, flags: flags.split(' ').filter((flag) => flag !== '') },
+      ...(runtime === undefined ? {} : { runtime }),
+    });
+  }
+  const adapter = others.find(({ name }) => name === spec);
+  if (adapter === undefined) {
+    throw new RangeError(`system ${spec} is unknown: there are ours, ${others.map(({ name }) => name).join(', ')}`);
+  }
+  return adapter;
+}

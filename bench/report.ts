@@ -1,0 +1,158 @@
+import { cpus, release, totalmem } from 'node:os';
+import { median } from './measure/stats.js';
+import type { RunResult } from './run.js';
+
+/** The rounds of one system under one scenario, put together by their medians. */
+export interface Row {
+  readonly system: string;
+  readonly scenario: string;
+  readonly void: string | null;
+  /** CPU seconds of the server per 10^9 bytes, user and system. */
+  readonly cpuPerGbIn: number;
+  readonly cpuPerGbOut: number;
+  readonly userPerGbOut: number;
+  readonly systemPerGbOut: number;
+  /** Percent of one core. */
+  readonly cpuPercent: number;
+  /** `cpuPerGbOut` of this system to the reference's in the same round; NaN without one. */
+  readonly ratio: number;
+  readonly mbitOut: number;
+  readonly messagesOutPerSecond: number;
+  readonly readsPerMessageIn: number;
+  readonly writesPerMessageOut: number;
+  readonly rssMb: number;
+  /** Resident memory that came with the load, kilobytes a camera. */
+  readonly rssPerCameraKb: number;
+  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly firstPictureMs: { readonly median: number; readonly max: number };
+  readonly lost: number;
+  readonly generatorCpuPercent: number;
+  readonly lateP99Ms: number;
+  /** CPU of other programs and of the host, percent of one core: how calm the machine was. */
+  readonly otherCpuPercent: number;
+}
+
+export interface Report {
+  readonly takenAt: string;
+  readonly revision: string;
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memoryGb: number;
+    readonly kernel: string;
+  };
+  readonly node: string;
+  readonly reference: string;
+  readonly rows: readonly Row[];
+  readonly runs: readonly RunResult[];
+}
+
+export function costPerGbOut(run: RunResult): number {
+  return (run.cpuUser + run.cpuSystem) / (run.bytesOut / 1e9);
+}
+
+/** @param reference the system that ratios are taken to */
+export function createReport(
+  runs: readonly RunResult[],
+  cameras: ReadonlyMap<string, number>,
+  options: {
+    readonly reference: string;
+    readonly revision: string;
+  },
+): Report {
+  const keys = [...new Set(runs.map(({ scenario, system }) => JSON.stringify([scenario, system])))];
+  const rows = keys.map((key) => {
+    const [scenario, system] = JSON.parse(key) as [string, string];
+    const of = (name: string): RunResult[] => runs.filter((run) => run.scenario === scenario && run.system === name);
+    return createRow(of(system), of(options.reference), cameras.get(scenario) ?? 1);
+  });
+  const [first] = cpus();
+  return {
+    takenAt: new Date().toISOString(),
+    revision: options.revision,
+    machine: {
+      ...{ cpu: first?.model ?? 'unknown', cores: cpus().length },
+      ...{ memoryGb: Math.round(totalmem() / 2 ** 30), kernel: release() },
+    },
+    node: process.version,
+    ...{ reference: options.reference, rows, runs },
+  };
+}
+
+function createRow(all: readonly RunResult[], reference: readonly RunResult[], cameras: number): Row {
+  const spoilt = all.find((run) => run.void !== null);
+  const good = all.filter((run) => run.void === null);
+  const middle = (of: (run: RunResult) => number): number => median(good.map(of));
+  // Round against round: what disturbed the machine then disturbed both.
+  const ratios = all.flatMap((run, round) => {
+    const other = reference[round];
+    const both = other !== undefined && run.void === null && other.void === null;
+    return both ? [costPerGbOut(run) / costPerGbOut(other)] : [];
+  });
+  const firstPictures = good.flatMap((run) => run.firstPictureMs);
+  return {
+    system: all[0]?.system ?? '',
+    scenario: all[0]?.scenario ?? '',
+    void: spoilt?.void ?? null,
+    cpuPerGbIn: middle((run) => (run.cpuUser + run.cpuSystem) / (run.bytesIn / 1e9)),
+    cpuPerGbOut: middle(costPerGbOut),
+    userPerGbOut: middle((run) => run.cpuUser / (run.bytesOut / 1e9)),
+    systemPerGbOut: middle((run) => run.cpuSystem / (run.bytesOut / 1e9)),
+    cpuPercent: middle((run) => (100 * (run.cpuUser + run.cpuSystem)) / run.seconds),
+    ratio: median(ratios),
+    mbitOut: middle((run) => (run.bytesOut * 8) / run.seconds / 1e6),
+    messagesOutPerSecond: middle((run) => run.messagesOut / run.seconds),
+    readsPerMessageIn: middle((run) => run.reads / run.messagesIn),
+    writesPerMessageOut: middle((run) => run.writes / run.messagesOut),
+    rssMb: middle((run) => run.rssBytes / 2 ** 20),
+    rssPerCameraKb: middle((run) => (run.rssBytes - run.rssIdleBytes) / 1024 / cameras),
+    latencyMs: {
+      p50: middle((run) => run.latencyMs.p50),
+      p99: middle((run) => run.latencyMs.p99),
+      max: Math.max(...good.map((run) => run.latencyMs.max)),
+    },
+    firstPictureMs: { median: median(firstPictures), max: Math.max(...firstPictures) },
+    lost: all.reduce((sum, run) => sum + run.lost, 0),
+    generatorCpuPercent: middle((run) => (100 * (run.generators.publisherCpu + run.generators.sinkCpu)) / run.seconds),
+    lateP99Ms: middle((run) => run.generators.lateP99Ms),
+    otherCpuPercent: middle((run) => (100 * (run.otherCpu + run.stolenCpu)) / run.seconds),
+  };
+}
+
+const columns: readonly (readonly [string, (row: Row) => string])[] = [
+  ['scenario', (row) => row.scenario],
+  ['system', (row) => row.system],
+  ['CPU s/GB out', (row) => digits(row.cpuPerGbOut, 3)],
+  ['user + sys', (row) => `${digits(row.userPerGbOut, 2)} + ${digits(row.systemPerGbOut, 2)}`],
+  ['CPU s/GB in', (row) => digits(row.cpuPerGbIn, 2)],
+  ['ratio', (row) => digits(row.ratio, 2)],
+  ['core %', (row) => digits(row.cpuPercent, 1)],
+  ['Mbit/s out', (row) => digits(row.mbitOut, 0)],
+  ['RSS MB', (row) => digits(row.rssMb, 0)],
+  ['KB/camera', (row) => digits(row.rssPerCameraKb, 0)],
+  [
+    'latency p50/p99/max ms',
+    ({ latencyMs: { p50, p99, max } }) => [p50, p99, max].map((ms) => digits(ms, 1)).join(' / '),
+  ],
+  ['first picture ms', ({ firstPictureMs }) => digits(firstPictureMs.median, 0)],
+  ['lost', (row) => String(row.lost)],
+  ['generators %', (row) => digits(row.generatorCpuPercent, 0)],
+  ['others %', (row) => digits(row.otherCpuPercent, 0)],
+];
+
+function digits(value: number, count: number): string {
+  return Number.isFinite(value) ? value.toFixed(count) : '-';
+}
+
+/** A table in Markdown, its columns aligned; a void row says so instead of figures. */
+export function formatTable(rows: readonly Row[]): string {
+  const cells = rows.map((row) =>
+    columns.map(([title, of]) => (row.void !== null && title === 'CPU s/GB out' ? 'VOID' : of(row))),
+  );
+  const titles = columns.map(([title]) => title);
+  const widths = titles.map((title, i) => Math.max(title.length, ...cells.map((line) => line[i]?.length ?? 0)));
+  const format = (line: readonly string[]): string =>
+    `| ${line.map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
+  const rule = `|${widths.map((width, i) => (i < 2 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+  return [format(titles), rule, ...cells.map(format)].join('\n');
+}

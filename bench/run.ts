@@ -1,0 +1,286 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Adapter, CameraPlan, RunningServer } from './adapters/adapter.js';
+import { sleep, until } from './child.js';
+import { monotonicUs } from './load/clock.js';
+import { LoadProcess } from './load/load-process.js';
+import type {
+  FromPublisher,
+  FromSink,
+  SinkReport,
+  SinkTotals,
+  TargetSpec,
+  ToPublisher,
+  ToSink,
+} from './load/protocol.js';
+import { cpuOf, ioCalls, machineCpu, processTree, residentBytes } from './measure/proc.js';
+import { percentile } from './measure/stats.js';
+import type { Scenario } from './scenarios.js';
+
+type Publishers = LoadProcess<ToPublisher, FromPublisher>;
+type Sinks = LoadProcess<ToSink, FromSink>;
+
+export interface RunOptions {
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** Processes of sinks, besides the one that measures latency. */
+  readonly sinkProcesses: number;
+}
+
+/** What one run of one system under one scenario showed. */
+export interface RunResult {
+  readonly system: string;
+  readonly scenario: string;
+  /** Why the figures are void; null when they count. */
+  readonly void: string | null;
+  readonly seconds: number;
+  /** When the measured time began and ended, microseconds of CLOCK_MONOTONIC. */
+  readonly windowUs: readonly [number, number];
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  /** Of the server and its children, while measured. */
+  readonly cpuUser: number;
+  readonly cpuSystem: number;
+  /** System calls of the kinds read and write of the server; a server that uses recv and send shows none. */
+  readonly reads: number;
+  readonly writes: number;
+  readonly rssBytes: number;
+  /** Before anything was published. */
+  readonly rssIdleBytes: number;
+  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number; readonly samples: number };
+  /** From the request for one more push of a live camera to its first key frame at the sink; empty where impossible. */
+  readonly firstPictureMs: readonly number[];
+  readonly lost: number;
+  readonly repeated: number;
+  readonly generators: {
+    readonly publisherCpu: number;
+    readonly sinkCpu: number;
+    readonly lateP99Ms: number;
+    readonly mostQueuedBytes: number;
+  };
+  /** CPU seconds of everything else on the machine, and those taken by its host: what disturbed the run. */
+  readonly otherCpu: number;
+  readonly stolenCpu: number;
+}
+
+/** About so many targets are measured for latency, spread over all. */
+const measuredTargets = 24;
+const firstPictureTries = 5;
+
+/** Starts the system, loads it, measures it, ends it. A failure is a void result, not an exception. */
+export async function run(adapter: Adapter, scenario: Scenario, options: RunOptions): Promise<RunResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'aggregator-bench-'));
+  const publishers: Publishers = new LoadProcess('publishers');
+  const sinks: Sinks[] = Array.from({ length: 1 + options.sinkProcesses }, () => new LoadProcess('sinks'));
+  let server: RunningServer | undefined;
+  try {
+    const { plans, specs } = planTargets(adapter, scenario, sinks.length);
+    const ports = await Promise.all(
+      sinks.map(async (sink, i) => {
+        const targets = specs[i] ?? [];
+        return (await sink.ask({ do: 'listen', targets, measures: i === 0 }, 'listening')).port;
+      }),
+    );
+    const cameras = plans.map(({ name, targets }) => ({
+      name,
+      targets: targets.map(({ app, sink }) => `rtmp://127.0.0.1:${ports[sink]}/${app}/${name}`),
+    }));
+    server = await adapter.start(folder, cameras);
+    return await measure(adapter.name, scenario, options, server, publishers, sinks, cameras, ports[0] ?? 0);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return voidResult(adapter.name, scenario.name, `${reason} ${server?.output().slice(-2000) ?? ''}`.trim());
+  } finally {
+    publishers.end();
+    await server?.stop();
+    for (const sink of sinks) sink.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Which camera goes to which sink process: the first measures a few targets, the others share the rest. */
+function planTargets(adapter: Adapter, scenario: Scenario, sinkCount: number) {
+  const perCamera = adapter.name === 'direct' ? 1 : scenario.targetsPerCamera;
+  const total = scenario.cameras * perCamera;
+  const every = Math.max(1, Math.round(total / measuredTargets));
+  const specs: TargetSpec[][] = Array.from({ length: sinkCount }, () => []);
+  let index = 0;
+  const plans = Array.from({ length: scenario.cameras }, (_, camera) => ({
+    name: `cam${camera}`,
+    targets: Array.from({ length: perCamera }, (_, target) => {
+      // Targets are written to in their order: the place in it that is measured moves along.
+      const isMeasured = sinkCount === 1 || index % every === Math.floor(index / every) % every;
+      const sink = isMeasured ? 0 : 1 + (index % (sinkCount - 1));
+      index++;
+      const app = `t${camera}-${target}`;
+      specs[sink]?.push({ app, camera });
+      return { app, sink };
+    }),
+  }));
+  return { plans, specs };
+}
+
+async function measure(
+  system: string,
+  scenario: Scenario,
+  options: RunOptions,
+  server: RunningServer,
+  publishers: Publishers,
+  sinks: readonly Sinks[],
+  cameras: readonly CameraPlan[],
+  measuringPort: number,
+): Promise<RunResult> {
+  const targets = cameras.reduce((sum, camera) => sum + camera.targets.length, 0);
+  const tree = (): number[] => (server.pid === undefined ? [] : processTree(server.pid));
+  await sleep(500); // idle, after its start
+  const rssIdleBytes = residentBytes(tree());
+  const urls = cameras.map(({ name }, camera) => ({ camera, url: server.publishUrl(name) }));
+  await publishers.ask({ do: 'connect', cameras: urls, bitrateBps: scenario.bitrateBps }, 'connected', 60_000);
+  await publishers.ask({ do: 'go' }, 'started');
+  const flowing = async (): Promise<boolean> => {
+    const answers = await Promise.all(sinks.map((sink) => sink.ask({ do: 'status' }, 'status')));
+    return answers.reduce((sum, answer) => sum + answer.flowing, 0) >= targets;
+  };
+  await until('media at all targets', flowing, 30_000);
+  await sleep(options.warmUpMs);
+
+  await Promise.all([
+    ...sinks.map((sink) => sink.ask({ do: 'mark' }, 'marked')),
+    publishers.ask({ do: 'mark' }, 'marked'),
+  ]);
+  const startUs = monotonicUs();
+  const pids = tree();
+  const before = { cpu: cpuOf(pids), io: ioCalls(pids), machine: machineCpu() };
+  await sleep(options.measureMs);
+  const after = { cpu: cpuOf(pids), io: ioCalls(pids), machine: machineCpu() };
+  const rssBytes = residentBytes(pids);
+  const endUs = monotonicUs();
+  const [sent, ...received] = await Promise.all([
+    publishers.ask({ do: 'report' }, 'report'),
+    ...sinks.map((sink) => sink.ask({ do: 'report' }, 'report')),
+  ]);
+  const reports = received.map(({ report }) => report);
+
+  const firstPictureMs = await measureFirstPictures(server, cameras, sinks[0], measuringPort);
+  const stopped = await publishers.ask({ do: 'stop' }, 'stopped');
+  const totals = await drain(sinks, stopped.sent);
+  if (publishers.failure !== null) throw new Error(publishers.failure);
+
+  const cpuUser = after.cpu.user - before.cpu.user;
+  const cpuSystem = after.cpu.system - before.cpu.system;
+  const sinkCpu = reports.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+  const publisherCpu = sent.report.cpuSeconds;
+  const machine = after.machine.busy - before.machine.busy;
+  return {
+    system,
+    scenario: scenario.name,
+    void: totals.lost > 0 ? `${totals.lost} messages lost: ${totals.examples.join('; ')}` : null,
+    seconds: (endUs - startUs) / 1e6,
+    windowUs: [startUs, endUs],
+    bytesIn: sent.report.bytes,
+    bytesOut: sumOf(reports, ({ bytes }) => bytes),
+    messagesIn: sent.report.messages,
+    messagesOut: sumOf(reports, ({ messages }) => messages),
+    cpuUser,
+    cpuSystem,
+    reads: after.io.reads - before.io.reads,
+    writes: after.io.writes - before.io.writes,
+    rssBytes,
+    rssIdleBytes,
+    latencyMs: latencyOf(reports),
+    firstPictureMs,
+    lost: totals.lost,
+    repeated: totals.repeated,
+    generators: {
+      publisherCpu,
+      sinkCpu,
+      lateP99Ms: sent.report.lateP99Ms,
+      mostQueuedBytes: sent.report.mostQueuedBytes,
+    },
+    otherCpu: Math.max(0, machine - cpuUser - cpuSystem - sinkCpu - publisherCpu),
+    stolenCpu: after.machine.stolen - before.machine.stolen,
+  };
+}
+
+function latencyOf(reports: readonly SinkReport[]): RunResult['latencyMs'] {
+  const sorted = Float64Array.from(reports.flatMap(({ latenciesUs }) => [...latenciesUs])).sort();
+  const at = (p: number): number => percentile(sorted, p) / 1000;
+  return { p50: at(0.5), p99: at(0.99), max: at(1), samples: sorted.length };
+}
+
+/** Adds pushes to live cameras one after the other, at times that have nothing to do with the key frames. */
+async function measureFirstPictures(
+  server: RunningServer,
+  cameras: readonly CameraPlan[],
+  sink: Sinks | undefined,
+  port: number,
+): Promise<number[]> {
+  if (server.addPush === undefined || sink === undefined) return [];
+  const times: number[] = [];
+  for (let i = 0; i < firstPictureTries; i++) {
+    const camera = cameras[(i * 7) % cameras.length];
+    if (camera === undefined) break;
+    const app = `first${i}`;
+    const startUs = monotonicUs();
+    await server.addPush(camera.name, `rtmp://127.0.0.1:${port}/${app}/${camera.name}`);
+    let atUs = 0;
+    await until(
+      'the first picture of an added push',
+      async () => {
+        atUs = (await sink.ask({ do: 'firstPictures' }, 'firstPictures')).atUs[app] ?? 0;
+        return atUs > 0;
+      },
+      15_000,
+    );
+    times.push((atUs - startUs) / 1000);
+    await sleep(130);
+  }
+  return times;
+}
+
+/** Waits until everything that was sent arrived, or no more comes. */
+async function drain(
+  sinks: readonly Sinks[],
+  sent: Extract<FromPublisher, { tell: 'stopped' }>['sent'],
+): Promise<SinkTotals> {
+  let last: SinkTotals = { lost: 0, repeated: 0, examples: [] };
+  for (let tries = 0; tries < 30; tries++) {
+    await sleep(100);
+    const all = await Promise.all(sinks.map((sink) => sink.ask({ do: 'totals', sent }, 'totals')));
+    last = {
+      lost: sumOf(all, ({ totals }) => totals.lost),
+      repeated: sumOf(all, ({ totals }) => totals.repeated),
+      examples: all.flatMap(({ totals }) => totals.examples),
+    };
+    if (last.lost === 0) break;
+  }
+  return last;
+}
+
+function sumOf<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + of(item), 0);
+}
+
+function voidResult(system: string, scenario: string, reason: string): RunResult {
+  const none = Number.NaN;
+  return {
+    ...{
+      system,
+      scenario,
+      void: reason,
+      seconds: 0,
+      windowUs: [0, 0],
+      bytesIn: 0,
+      bytesOut: 0,
+      messagesIn: 0,
+      messagesOut: 0,
+    },
+    ...{ cpuUser: none, cpuSystem: none, reads: 0, writes: 0, rssBytes: none, rssIdleBytes: none },
+    latencyMs: { p50: none, p99: none, max: none, samples: 0 },
+    ...{ firstPictureMs: [], lost: 0, repeated: 0, otherCpu: none, stolenCpu: none },
+    generators: { publisherCpu: none, sinkCpu: none, lateP99Ms: none, mostQueuedBytes: 0 },
+  };
+}
