@@ -13,7 +13,8 @@ const onMetaData = encodeAmf0('onMetaData');
 const maxHeaders = 32;
 const maxHeaderBytes = 256 * 1024;
 
-interface Header {
+/** A header as the publisher sent it. */
+export interface Header {
   readonly type: number;
   readonly payload: Buffer;
 }
@@ -22,11 +23,14 @@ interface Header {
 export class StreamHeaders {
   readonly #headers = new Map<string, Header>();
   #bytes = 0;
+  /** In the order of sending; made anew when a header changes, never changed, so that others may keep it. */
+  #ordered: readonly Header[] | null = null;
 
   /** Forgets all: another publisher begins. */
   clear(): void {
     this.#headers.clear();
     this.#bytes = 0;
+    this.#ordered = null;
   }
 
   /**
@@ -41,6 +45,7 @@ export class StreamHeaders {
     if (bytes > maxHeaderBytes || (old === undefined && this.#headers.size >= maxHeaders)) return false;
     this.#bytes = bytes;
     this.#headers.set(key, { type, payload: Buffer.from(payload) });
+    this.#ordered = null;
     return true;
   }
 
@@ -49,27 +54,36 @@ export class StreamHeaders {
     return this.#headers.get('metadata')?.payload ?? null;
   }
 
-  /**
-   * All headers in the log's format, metadata first, with the time of the frame that they stand before; metadata with
-   * time 0, as publishers send it: ffmpeg takes metadata of any other time for a subtitle stream.
-   * @param dataFor gives metadata as this format's readers want it
-   */
-  encode(format: LogFormat, timestampMs: number, dataFor: (payload: Buffer) => Buffer): Buffer {
-    const parts: Buffer[] = [];
-    for (const { type, payload } of this.#ordered()) {
-      const isMetadata = type === MessageType.DataAmf0;
-      const data = isMetadata ? dataFor(payload) : payload;
-      const timeMs = isMetadata ? 0 : timestampMs;
-      parts.push(encodeMessage(chunkStreamOf(type), type, timeMs, format.streamId, data, format.chunkBytes));
+  /** What there is now, metadata first. The list stays as it is when headers change later. */
+  current(): readonly Header[] {
+    if (this.#ordered === null) {
+      const metadata = this.#headers.get('metadata');
+      const others = [...this.#headers.values()].filter((header) => header !== metadata);
+      this.#ordered = metadata === undefined ? others : [metadata, ...others];
     }
-    return Buffer.concat(parts);
+    return this.#ordered;
   }
+}
 
-  *#ordered(): Iterable<Header> {
-    const metadata = this.#headers.get('metadata');
-    if (metadata !== undefined) yield metadata;
-    for (const [key, header] of this.#headers) if (key !== 'metadata') yield header;
+/**
+ * Headers in the log's format, with the time of the frame that they stand before; metadata with time 0, as publishers
+ * send it: ffmpeg takes metadata of any other time for a subtitle stream.
+ * @param dataFor gives metadata as this format's readers want it
+ */
+export function encodeHeaders(
+  headers: readonly Header[],
+  format: LogFormat,
+  timestampMs: number,
+  dataFor: (payload: Buffer) => Buffer,
+): Buffer {
+  const parts: Buffer[] = [];
+  for (const { type, payload } of headers) {
+    const isMetadata = type === MessageType.DataAmf0;
+    const data = isMetadata ? dataFor(payload) : payload;
+    const timeMs = isMetadata ? 0 : timestampMs;
+    parts.push(encodeMessage(chunkStreamOf(type), type, timeMs, format.streamId, data, format.chunkBytes));
   }
+  return Buffer.concat(parts);
 }
 
 /**

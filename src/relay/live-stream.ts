@@ -2,12 +2,21 @@ import { ChunkReader } from '../wire/chunk-reader.js';
 import { audioCodecName, isVideoFrame, isVideoKeyFrame, videoCodecName } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
-import { dataPayload, metadataValues, StreamHeaders } from './headers.js';
+import { dataPayload, encodeHeaders, type Header, metadataValues, StreamHeaders } from './headers.js';
 import { IngestMeter } from './ingest-meter.js';
-import { type LogFormat, MediaLog } from './media-log.js';
+import { type LogFormat, type Mark, MediaLog } from './media-log.js';
 import type { Outlet, OutletSource } from './outlet.js';
 import { withPath } from './path.js';
 import { Timeline } from './timeline.js';
+
+/** The length field of a message (RTMP 1.0, section 5.3.1.2.1). */
+const maxMessageBytes = 0xffffff;
+
+/**
+ * Messages of a GOP that are kept for those who join: two minutes of 60 frames a second with audio. A GOP of the same
+ * bytes in tiny messages would hold up everybody while it is copied into another format.
+ */
+const maxGopMessages = 16_384;
 
 export interface LiveStreamOptions {
   /** The format of most outlets; its log is always kept, since it holds the GOP. */
@@ -35,6 +44,10 @@ class FormatLog implements OutletSource {
 
   headersNow(): Buffer {
     return this.#stream.encodeHeaders(this.log.format);
+  }
+
+  headersOf(mark: Mark): Buffer {
+    return this.#stream.encodeHeaders(this.log.format, mark.headers, mark.timestampMs);
   }
 }
 
@@ -122,7 +135,7 @@ export class LiveStream {
       const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
       log.append(type, out, data, nowMs);
       if (isHeader) log.noteHeader();
-      if (log.mark !== null && log.position - log.mark.position > this.#options.gopMaxBytes) log.clearMark();
+      if (log.mark !== null && this.#isTooLong(log, log.mark)) log.clearMark();
     }
     this.#options.scheduler.schedule(this, nowMs);
   }
@@ -169,22 +182,27 @@ export class LiveStream {
     for (const { outlets } of this.#logs) for (const outlet of outlets) outlet.flush(nowMs);
   }
 
-  encodeHeaders(format: LogFormat): Buffer {
-    return this.#encodeHeaders(format, this.#timeline.lastMs);
-  }
-
-  #encodeHeaders(format: LogFormat, timestampMs: number): Buffer {
-    return this.#headers.encode(format, timestampMs, (payload) => this.#dataFor(format, payload));
+  encodeHeaders(
+    format: LogFormat,
+    headers: readonly Header[] = this.#headers.current(),
+    timestampMs: number = this.#timeline.lastMs,
+  ): Buffer {
+    return encodeHeaders(headers, format, timestampMs, (payload) => this.#dataFor(format, payload));
   }
 
   #dataFor(format: LogFormat, payload: Buffer): Buffer {
-    return format.publishing ? withPath(payload, this.path) : dataPayload(payload, false);
+    const data = format.publishing ? withPath(payload, this.path) : dataPayload(payload, false);
+    return data.length > maxMessageBytes ? payload : data;
   }
 
   #beginGop(timestampMs: number, nowMs: number): void {
     this.#hasVideo = true;
     this.#sawKeyFrame = true;
-    for (const { log } of this.#logs) log.setMark(this.#encodeHeaders(log.format, timestampMs), nowMs);
+    for (const { log } of this.#logs) log.setMark(this.#headers.current(), timestampMs, nowMs);
+  }
+
+  #isTooLong(log: MediaLog, mark: Mark): boolean {
+    return log.position - mark.position > this.#options.gopMaxBytes || log.messages - mark.messages > maxGopMessages;
   }
 
   /** Frames before the first key frame are left out: no decoder could use them. */
@@ -227,7 +245,7 @@ export class LiveStream {
     let first = true;
     const reader = new ChunkReader(
       (type, timestampMs, _streamId, payload) => {
-        if (first) log.setMark(this.#encodeHeaders(log.format, timestampMs), from.atMs);
+        if (first) log.setMark(from.headers, from.timestampMs, from.atMs);
         first = false;
         const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
         log.append(type, timestampMs, data, nowMs);

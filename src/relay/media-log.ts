@@ -1,5 +1,6 @@
 import { encodedLength, writeMessage } from '../wire/chunk-writer.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
+import type { Header } from './headers.js';
 
 /** How the bytes of one log are made; outlets that want the same share one log. */
 export interface LogFormat {
@@ -72,8 +73,15 @@ export interface Mark {
   readonly position: number;
   /** Audio and video messages before it. */
   readonly frames: number;
-  /** What a decoder must get before the key frame, encoded in the log's format. */
-  readonly headers: Buffer;
+  /** Messages of any kind before it. */
+  readonly messages: number;
+  /** The key frame's. */
+  readonly timestampMs: number;
+  /**
+   * What a decoder must get before the key frame. Not encoded: most key frames are joined at by nobody, and headers may
+   * be a thousand times their size.
+   */
+  readonly headers: readonly Header[];
   /** The log position behind the last header that was appended before the mark. */
   readonly headersPosition: number;
   /** When it came, on the monotonic clock. */
@@ -94,6 +102,7 @@ export class MediaLog {
   #head: Slab;
   #mark: Mark | null = null;
   #headersPosition = 0;
+  #messages = 0;
 
   constructor(format: LogFormat, nowMs: number) {
     this.format = format;
@@ -108,6 +117,11 @@ export class MediaLog {
   /** Bytes ever appended. */
   get position(): number {
     return this.#head.base + this.#head.end;
+  }
+
+  /** Messages ever appended. */
+  get messages(): number {
+    return this.#messages;
   }
 
   /** The newest key frame; null before the first, or when the GOP outgrew its budget. */
@@ -127,6 +141,7 @@ export class MediaLog {
     slab.stamp(nowMs);
     const { chunkBytes, streamId } = this.format;
     if (csid !== ChunkStreamId.Data) slab.frames++;
+    this.#messages++;
     slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, streamId, payload, chunkBytes);
   }
 
@@ -135,14 +150,16 @@ export class MediaLog {
     this.#headersPosition = this.position;
   }
 
-  /** Notes that a key frame comes next; `headers` as `encodeHeaders` makes them. */
-  setMark(headers: Buffer, nowMs: number): void {
+  /** Notes that a key frame of this time comes next. */
+  setMark(headers: readonly Header[], timestampMs: number, nowMs: number): void {
     const slab = this.#head;
     this.#mark = {
       slab,
       offset: slab.end,
       position: this.position,
       frames: slab.frames,
+      messages: this.#messages,
+      timestampMs,
       headers,
       headersPosition: this.#headersPosition,
       atMs: nowMs,

@@ -25,6 +25,8 @@ export interface OutletSource {
   readonly hasVideo: boolean;
   /** Encoded headers for a start at the log's end. */
   headersNow(): Buffer;
+  /** Encoded headers for a start at a mark. */
+  headersOf(mark: Mark): Buffer;
 }
 
 /** Which budget was exceeded when messages were left out. */
@@ -222,7 +224,7 @@ export class Outlet {
 
   /** Headers are sent at the beginning, and again where some were among what was left out. */
   #headersFor(mark: Mark): Buffer | null {
-    return this.#fresh || mark.headersPosition > this.#position ? mark.headers : null;
+    return this.#fresh || mark.headersPosition > this.#position ? (this.#source?.headersOf(mark) ?? null) : null;
   }
 
   #exceeded(log: MediaLog, nowMs: number): DropReason | null {

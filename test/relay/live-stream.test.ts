@@ -110,8 +110,9 @@ describe('a live stream', () => {
     stream.publish(Video, 80, frame(3, false), 80);
     stream.flush(80);
     const data = sink.messages.filter(({ type }) => type === DataAmf0);
+    // As it was before the key frame, and its change behind that.
     expect(data.map(({ payload }) => decodeAmf0(payload))).toEqual([
-      ['onMetaData', expect.objectContaining({ width: 720 })],
+      ['onMetaData', expect.objectContaining({ width: 640 })],
       ['onMetaData', expect.objectContaining({ width: 720 })],
     ]);
     expect(sink.messages.filter(({ type }) => type === Video).map(({ payload }) => payload)).toEqual([
@@ -187,5 +188,38 @@ describe('a live stream', () => {
       stream.publish(Video, i, Buffer.from([0x96, 0x00, 0x68, 0x76, 0x63, 0x31, i, ...Buffer.alloc(5000, i)]), i);
     }
     expect(stream.encodeHeaders(targetFormat).length).toBeLessThan(300 * 1024);
+  });
+
+  it('encodes headers when somebody joins, and not for every key frame', () => {
+    const stream = makeStream();
+    stream.publish(Video, 0, Buffer.concat([videoHeader(), Buffer.alloc(200_000)]), 0);
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    for (let i = 0; i < 2000; i++) {
+      stream.publish(Video, i, frame(i, true, 9), i);
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+    // 400 MB of headers, had each key frame been given its own; less what the collector takes meanwhile.
+    expect(most).toBeLessThan(10e6);
+    const { outlet, sink } = makeOutlet();
+    stream.attach(outlet, 2000);
+    expect(sink.messages.map(({ payload }) => payload.length)).toEqual([200_009, 9]);
+  });
+
+  it('keeps no GOP of more messages than any camera makes', () => {
+    const stream = makeStream(16e6);
+    stream.publish(Video, 0, videoHeader(), 0);
+    stream.publish(Video, 0, frame(0, true, 9), 0);
+    for (let i = 1; i < 16_000; i++) stream.publish(Video, i, frame(i, false, 9), i);
+    const early = makeOutlet(viewerFormat);
+    stream.attach(early.outlet, 16_000);
+    expect(early.sink.messages).toHaveLength(16_001);
+    for (let i = 16_000; i < 17_000; i++) stream.publish(Video, i, frame(i, false, 9), i);
+    const late = makeOutlet({ ...viewerFormat, streamId: 2 });
+    stream.attach(late.outlet, 17_000);
+    expect(late.sink.messages).toHaveLength(0);
+    stream.publish(Video, 17_000, frame(17_000, true, 9), 17_000);
+    stream.flush(17_000);
+    expect(late.sink.messages.map(({ payload }) => payload)).toEqual([videoHeader(), frame(17_000, true, 9)]);
   });
 });
