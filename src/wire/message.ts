@@ -36,6 +36,9 @@ export interface RtmpMessage {
 const partHeaderBytes = 11;
 const backPointerBytes = 4;
 
+/** Senders put some dozens of frames into an aggregate; millions of empty parts would hold up everybody. */
+const maxParts = 4096;
+
 /**
  * Hands on the messages inside an aggregate message, in order (RTMP 1.0, 7.1.6).
  *
@@ -44,14 +47,20 @@ const backPointerBytes = 4;
  * reading backwards, and real encoders write it wrongly); after the last part it may be missing. Payloads are views
  * into the payload of the aggregate.
  *
- * @throws WireError RTMP_MESSAGE when a part is cut short, or is itself an aggregate or a protocol control message.
+ * @throws WireError RTMP_MESSAGE when a part is cut short, or is itself an aggregate or a protocol control message, or
+ *   when there are more than 4,096 parts.
  *   Parts before the malformed one have been handed on by then.
  */
 export function splitAggregate(message: RtmpMessage, emit: (part: RtmpMessage) => void): void {
   const { payload } = message;
   let offset = 0;
   let shiftMs: number | null = null;
+  let parts = 0;
   while (offset < payload.length) {
+    parts += 1;
+    if (parts > maxParts) {
+      throw new WireError('RTMP_MESSAGE', `An aggregate message has more parts than the limit of ${maxParts}.`);
+    }
     if (payload.length - offset < partHeaderBytes) {
       throw new WireError(
         'RTMP_MESSAGE',

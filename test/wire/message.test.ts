@@ -36,6 +36,13 @@ function split(payload: Buffer, timestampMs = 0, streamId = 1): RtmpMessage[] {
 }
 
 describe('aggregates', () => {
+  test('of more parts than anybody sends are refused', () => {
+    const parts = (count: number) =>
+      Buffer.alloc(count * 15, partBytes({ type: 8, timestampMs: 0, payload: hex('') }).fill(0, 11));
+    expect(split(parts(4096))).toHaveLength(4096);
+    expect(wireErrorCode(() => split(parts(4097)))).toBe('RTMP_MESSAGE');
+  });
+
   test('parts come out in order, their timestamps moved to that of the aggregate', () => {
     const uint32 = fc.nat(0xffffffff);
     const parts = fc.array(
