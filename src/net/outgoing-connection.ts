@@ -4,6 +4,7 @@ import type { OutletSink } from '../relay/outlet.js';
 import { ClientSession, type ClientStep } from '../session/client-session.js';
 import { parseRtmpUrl, type RtmpUrl } from '../wire/url.js';
 import { Acknowledgements } from './acknowledgements.js';
+import { AnswerBudget } from './answer-budget.js';
 import { ProgressWatch } from './progress-watch.js';
 import { type LimitSettings, type NetSettings, sessionLimits, socketHighWaterBytes } from './settings.js';
 import { targetErrorOf } from './target-error.js';
@@ -47,6 +48,7 @@ export class OutgoingConnection implements OutletSink {
   readonly #session: ClientSession;
   readonly #acknowledgements = new Acknowledgements();
   readonly #progress: ProgressWatch;
+  readonly #answers: AnswerBudget;
   readonly #stepTimer: NodeJS.Timeout;
   #lastAcknowledged = -1;
   #resolved = false;
@@ -83,7 +85,7 @@ export class OutgoingConnection implements OutletSink {
       target: { ...this.#url, path },
       outChunkBytes: settings.outChunkBytes,
       limits: sessionLimits(settings),
-      write: (data) => this.#socket.write(data),
+      write: (data) => this.#answer(data),
       handler: {
         onCommand: (text) => handler.onCommand?.(text),
         onPublished: (streamId) => {
@@ -95,6 +97,7 @@ export class OutgoingConnection implements OutletSink {
     });
     this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
     this.#progress = new ProgressWatch(this.#socket);
+    this.#answers = new AnswerBudget(this.#socket);
     this.#listen();
   }
 
@@ -180,6 +183,12 @@ export class OutgoingConnection implements OutletSink {
     socket.on('error', (error) => this.#close(targetErrorOf(error, this.endpoint)));
     socket.on('end', () => this.#onEnd());
     socket.on('close', () => this.#onEnd());
+  }
+
+  #answer(data: Buffer): void {
+    if (this.#closed || this.#answers.write(data)) return;
+    const text = `${this.endpoint} reads none of the ${this.#answers.unreadBytes} bytes of answers that it asked for`;
+    this.#close(new TargetError('TARGET_PROTOCOL', text));
   }
 
   #onData(data: Buffer): void {

@@ -8,6 +8,7 @@ import {
   type StreamRequest,
 } from '../session/server-session.js';
 import { maskUrl } from '../wire/url.js';
+import { AnswerBudget } from './answer-budget.js';
 import { ProgressWatch } from './progress-watch.js';
 import { type NetSettings, sessionLimits } from './settings.js';
 import type { Ingest, Publisher, StreamHost } from './stream-host.js';
@@ -15,6 +16,9 @@ import { ViewerOutlet } from './viewer-outlet.js';
 
 /** How long the last words to a peer may take to leave. */
 const lastWordsMs = 1000;
+
+/** How many publishes and plays the line at the end tells of. */
+const maxNoted = 4;
 
 /**
  * One connection that somebody made to us: a camera, a viewer, another aggregator, or a stranger. It knows one life, and
@@ -28,6 +32,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   readonly #log: Logger;
   readonly #session: ServerSession;
   readonly #progress: ProgressWatch;
+  readonly #answers: AnswerBudget;
   readonly #onClosed: () => void;
   readonly #openedMs = performance.now();
   readonly #ingests = new Map<number, Ingest>();
@@ -58,11 +63,12 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     this.#log = options.log.child({ remote: this.remote });
     this.#session = new ServerSession({
       handler: this,
-      write: (data) => socket.write(data),
+      write: (data) => this.#answer(data),
       limits: sessionLimits(options.settings),
       outChunkBytes: options.settings.outChunkBytes,
     });
     this.#progress = new ProgressWatch(socket);
+    this.#answers = new AnswerBudget(socket);
     socket.on('data', (data) => this.#onData(data));
     socket.on('drain', () => {
       for (const viewer of this.#viewers.values()) viewer.resume();
@@ -122,8 +128,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   }
 
   onConnect(info: ConnectInfo): void {
-    this.#flashVer = info.flashVer;
-    this.#path = info.path;
+    if (this.#ending) return;
+    this.#flashVer = ownText(info.flashVer);
+    this.#path = ownText(info.path);
     try {
       this.#host.connect(info);
     } catch (error) {
@@ -135,6 +142,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   }
 
   onPublish(request: StreamRequest): void {
+    // What came in the same read as the reason for the end is parsed still, and must not be granted any more.
+    if (this.#ending) return;
     const { streamId } = request;
     let ingest: Ingest;
     try {
@@ -145,11 +154,12 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
       return;
     }
     this.#ingests.set(streamId, ingest);
-    this.#did.push(`published ${maskUrl(request.streamName)}`);
+    this.#note(`published ${maskUrl(request.streamName)}`);
     this.#session.acceptPublish(streamId);
   }
 
   onPlay(request: StreamRequest): void {
+    if (this.#ending) return;
     const { streamId } = request;
     const { outChunkBytes, queueMaxBytes, queueMaxAgeMs } = this.#settings;
     const viewer = new ViewerOutlet({
@@ -170,7 +180,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
       return;
     }
     this.#viewers.set(streamId, viewer);
-    this.#did.push(`played ${maskUrl(request.streamName)}`);
+    this.#note(`played ${maskUrl(request.streamName)}`);
     this.#session.acceptPlay(streamId);
     viewer.begin();
   }
@@ -197,6 +207,16 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
 
   onPause(streamId: number, paused: boolean): void {
     this.#viewers.get(streamId)?.setPaused(paused);
+  }
+
+  /** For the one line at the end, which tells of the first few. */
+  #note(what: string): void {
+    if (this.#did.length < maxNoted) this.#did.push(what);
+  }
+
+  #answer(data: Buffer): void {
+    if (this.#ending || this.#answers.write(data)) return;
+    this.#finish(`RTMP_LIMIT: ${this.#answers.unreadBytes} bytes of answers wait, and the peer reads none`, 'warn');
   }
 
   #onData(data: Buffer): void {
@@ -234,7 +254,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     const seconds = Math.round((performance.now() - this.#openedMs) / 100) / 10;
     this.#log[looked ? 'debug' : level]('connection closed', {
       reason,
-      ...(this.#did.length > 0 ? { did: this.#did.slice(0, 4).join(', ') } : {}),
+      ...(this.#did.length > 0 ? { did: this.#did.join(', ') } : {}),
       seconds,
       bytesIn: this.#socket.bytesRead,
     });
@@ -254,6 +274,11 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     this.#closed = true;
     this.#onClosed();
   }
+}
+
+/** A copy of a text, at most 1,024 characters: a piece of a string keeps the whole string alive, a megabyte perhaps. */
+function ownText(text: string): string {
+  return Buffer.from(text.slice(0, 1024)).toString();
 }
 
 function endpointOf(address: string | undefined, port: number | undefined): string {

@@ -155,6 +155,7 @@ export class ServerSession {
         objectEncoding: asked.objectEncoding === 3 ? 3 : 0,
       },
     );
+    this.#connectArguments = {}; // may be large, and is of no more use
     this.#phase = 'connected';
   }
 
