@@ -127,7 +127,7 @@ export interface CameraSnapshot {
   readonly videoCodec: string | null;
   /** `aac`, `mp3`, `opus` ...; null when no audio came yet. */
   readonly audioCodec: string | null;
-  /** Pixels, from the metadata; null when unknown. */
+  /** Pixels, from the H.264 sequence header, else from the metadata; null when unknown. */
   readonly width: number | null;
   readonly height: number | null;
   /** Media bytes received since it is live. */

@@ -1,3 +1,4 @@
+import { avcPictureSize, type PictureSize } from '../wire/avc.js';
 import { ChunkReader } from '../wire/chunk-reader.js';
 import { audioCodecName, isVideoFrame, isVideoKeyFrame, videoCodecName } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
@@ -68,6 +69,7 @@ export class LiveStream {
   path: readonly string[] = [];
   #videoCodec: string | null = null;
   #audioCodec: string | null = null;
+  #pictureSize: PictureSize | null = null;
   #bytesIn = 0;
 
   constructor(options: LiveStreamOptions, nowMs: number) {
@@ -86,6 +88,11 @@ export class LiveStream {
 
   get audioCodec(): string | null {
     return this.#audioCodec;
+  }
+
+  /** From the sequence header; null where the codec is not H.264, or none came yet. */
+  get pictureSize(): PictureSize | null {
+    return this.#pictureSize;
   }
 
   /** Payload bytes of audio, video and data received. */
@@ -116,6 +123,7 @@ export class LiveStream {
     this.#sawKeyFrame = false;
     this.#videoCodec = null;
     this.#audioCodec = null;
+    this.#pictureSize = null;
     for (const { log } of this.#logs) log.clearMark();
   }
 
@@ -216,6 +224,7 @@ export class LiveStream {
   #noteCodec(type: number, isHeader: boolean, payload: Buffer): void {
     if (type === MessageType.Video && (isHeader || this.#videoCodec === null)) {
       this.#videoCodec = videoCodecName(payload) ?? this.#videoCodec;
+      if (isHeader) this.#pictureSize = avcPictureSize(payload) ?? this.#pictureSize;
     } else if (type === MessageType.Audio && (isHeader || this.#audioCodec === null)) {
       this.#audioCodec = audioCodecName(payload) ?? this.#audioCodec;
     }
