@@ -6,7 +6,7 @@
  * With --skip-missing-peers nothing is installed through apt-get, and the tests that need a missing peer are skipped.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { missingPeers, searchPath } from './peers.mjs';
 
@@ -16,9 +16,11 @@ process.env.PATH = searchPath;
 const vitestArguments = process.argv.slice(2).filter((argument) => argument !== '--skip-missing-peers');
 const skipMissingPeers = vitestArguments.length < process.argv.length - 2;
 
-if (!existsSync('node_modules/vitest/vitest.mjs') || !existsSync('node_modules/typescript')) {
-  say('npm packages are missing: npm ci');
-  run('npm', ['ci', '--no-audit']);
+// npm writes node_modules/.package-lock.json last: what is older than the lock file is another version's. The same rule
+// as in start.cjs, which a test runs, and which must find nothing to install in the middle of the others.
+if (modifiedMs('node_modules/.package-lock.json') < modifiedMs('package-lock.json')) {
+  say('npm packages are missing or of another version: npm ci');
+  run('npm', ['ci', '--include=dev', '--no-audit']);
 }
 
 const missing = missingPeers();
@@ -78,6 +80,11 @@ function elevation() {
   const passwordless = succeeds('sudo', ['-n', 'true']);
   if (passwordless || (process.stdin.isTTY && succeeds('sudo', ['--version']))) return (args) => ['sudo', args];
   return undefined;
+}
+
+/** 0 when the file is not there. */
+function modifiedMs(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 function namesOf(list) {

@@ -40,13 +40,14 @@ export async function startNginxRtmp(scope: Scope, options: NginxRtmpOptions = {
   const earlierLogs: string[] = [];
   const recordFolder = (): string => join(folder, `recordings-${starts}`);
 
-  // One process, in the foreground: what is killed is all there is, and it works for root and for others.
+  // One process, in the foreground: what is killed is all there is. The access log would be one that only root may write.
   const configuration = (): string => `
     load_module ${module};
     daemon off; master_process off; worker_processes 1;
     pid ${folder}/nginx.pid; error_log stderr info;
     events { worker_connections 1024; }
     rtmp {
+      access_log off;
       server {
         listen 127.0.0.1:${port};
         chunk_size ${options.chunkSize ?? 4096};
@@ -82,8 +83,10 @@ export async function startNginxRtmp(scope: Scope, options: NginxRtmpOptions = {
       const file = join(folder, `nginx-${starts}.conf`);
       writeFileSync(file, configuration());
       const nginxArguments = ['-p', folder, '-e', 'stderr', '-c', file];
-      running = startProcess(scope, 'nginx', nginxArguments, { name: `nginx-rtmp on ${port}` });
-      await waitFor(() => accepts(port), { what: `nginx on port ${port}`, intervalMs: 5 });
+      const started = startProcess(scope, 'nginx', nginxArguments, { name: `nginx-rtmp on ${port}` });
+      running = started;
+      await waitFor(() => started.exit !== undefined || accepts(port), { what: `nginx on ${port}`, intervalMs: 5 });
+      if (started.exit !== undefined) throw new Error(`nginx does not start: ${started.stderr}`);
     },
     kill: () => nginx.process.stop('SIGKILL'),
   };
