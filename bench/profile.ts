@@ -47,8 +47,8 @@ export async function profile(options: Options, folder: string, revisions: Revis
   if (scenario === undefined) throw new Error('there is no scenario');
   mkdirSync(folder, { recursive: true });
   const before = new Set(readdirSync(folder));
-  const runtime = [process.execPath, '--cpu-prof', `--cpu-prof-dir=${folder}`];
-  const result = await run(findAdapter(spec, revisions, runtime), scenario, options);
+  const nodeFlags = ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+  const result = await run(findAdapter(spec, revisions, nodeFlags), scenario, options);
   if (result.void !== null) throw new Error(`the run is void: ${result.void}`);
   const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile') && !before.has(name));
   if (file === undefined) throw new Error(`no profile was written to ${folder}`);

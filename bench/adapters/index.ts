@@ -11,17 +11,18 @@ const others: readonly Adapter[] = [nginxRtmp, nodeMediaServer, direct];
 
 /**
  * The adapter for a system as the command line names it.
- * @param runtime what to run ours by, with flags of its own; `node` by default
+ * @param nodeFlags for ours, behind those that its name says
  * @throws RangeError when there is none of this name
  */
-export function findAdapter(spec: string, revisions: Revisions, runtime?: readonly string[]): Adapter {
-  const match = /^ours(?:@([^:]+))?(?::(.*))?$/.exec(spec);
+export function findAdapter(spec: string, revisions: Revisions, nodeFlags: readonly string[] = []): Adapter {
+  const match = /^ours(?:@([^:%]+))?(?:%([^:]+))?(?::(.*))?$/.exec(spec);
   if (match !== null) {
-    const [, revision, flags = ''] = match;
-    const dist = revision === undefined ? join(root, 'dist') : revisions.build(revision);
+    const [, revision, runtime = process.execPath, flags = ''] = match;
     return ours({
-      ...{ name: spec, dist, flags: flags.split(' ').filter((flag) => flag !== '') },
-      ...(runtime === undefined ? {} : { runtime }),
+      name: spec,
+      dist: revision === undefined ? join(root, 'dist') : revisions.build(revision),
+      flags: words(flags),
+      runtime: [...words(runtime), ...nodeFlags],
     });
   }
   const adapter = others.find(({ name }) => name === spec);
@@ -29,4 +30,8 @@ export function findAdapter(spec: string, revisions: Revisions, runtime?: readon
     throw new RangeError(`system ${spec} is unknown: there are ours, ${others.map(({ name }) => name).join(', ')}`);
   }
   return adapter;
+}
+
+function words(text: string): string[] {
+  return text.split(' ').filter((word) => word !== '');
 }

@@ -9,8 +9,8 @@ export interface OursOptions {
   readonly dist: string;
   /** Further flags of `serve`. */
   readonly flags: readonly string[];
-  /** What the program is run by, with its own flags; `node` of this process by default. */
-  readonly runtime?: readonly string[];
+  /** What the program is run by: `node`, and its own flags. */
+  readonly runtime: readonly string[];
 }
 
 /** How many requests are under way at once while cameras and pushes are registered. */
@@ -28,7 +28,7 @@ export function ours(options: OursOptions): Adapter {
     name: options.name,
     unavailable: () => (existsSync(program) ? undefined : `${program} is not there: npm run build`),
     start: async (folder, cameras) => {
-      const [command = process.execPath, ...runtimeFlags] = options.runtime ?? [process.execPath];
+      const [command = process.execPath, ...runtimeFlags] = options.runtime;
       const child = new Child(command, [
         ...[...runtimeFlags, program, 'serve', '--host', '127.0.0.1', '--advertise-host', '127.0.0.1'],
         ...['--data-dir', folder, '--rtmp-port', '0', '--api-port', '0', '--log-format', 'json', '--log-level', 'warn'],
