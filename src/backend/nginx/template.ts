@@ -52,6 +52,9 @@ events {
 }
 
 rtmp {
+    # The module's own log would be opened where only root may write.
+    access_log off;
+
     server {
         listen<% for (const word of it.listen) { %> <%= word %><% } %>;
         chunk_size 4096;
