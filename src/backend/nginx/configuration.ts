@@ -7,7 +7,7 @@ import { keepAside, markOf, type NginxPaths, readFound, writeWhole } from './fil
 import type { HostNames } from './host-names.js';
 import { framePart, type Merged, mergeParts } from './parts.js';
 import type { Problems } from './problems.js';
-import { pushTarget } from './push-target.js';
+import { targetOf } from './push-target.js';
 import type { Requirements } from './structure.js';
 import type { Template, TemplateCamera, TemplateFacts } from './template.js';
 
@@ -28,6 +28,13 @@ export interface ConfigurationOptions {
   readonly hosts: HostNames;
   readonly problems: Problems;
   readonly log: Logger;
+}
+
+interface Judged {
+  readonly pushes: Accepted['pushes'];
+  /** undefined when the rendering has no place in the file. */
+  readonly merged: Merged | undefined;
+  readonly verdict: Verdict;
 }
 
 /** How often a host that only nginx could not resolve is taken out before the rest is given up. */
@@ -74,9 +81,8 @@ export class Configuration {
   async #attempt(cameras: readonly DesiredCamera[], last: boolean): Promise<Accepted | 'edited meanwhile' | undefined> {
     const { paths, problems, log } = this.#options;
     const file = await this.#writing(() => readFound(paths.conf));
-    const [rendered, merged, verdict] = await this.#judge(cameras, file?.text);
-    const pushes = rendered.pushes;
-    if (verdict.good) {
+    const { pushes, merged, verdict } = await this.#judge(cameras, file?.text);
+    if (merged !== undefined && verdict.good) {
       if (file?.text !== merged.text) {
         // An editor may have saved since it was read.
         if (!last && (await markOf(paths.conf)) !== (file?.mark ?? '')) return 'edited meanwhile';
@@ -99,32 +105,32 @@ export class Configuration {
     problems.set(
       'edit',
       'NGINX_CONFIG_REFUSED',
-      `nginx.conf is refused, the configuration before it stays in force: ${verdict.reason}`,
+      `nginx.conf is refused, the configuration before it stays in force: ${verdict.good ? '' : verdict.reason}`,
     );
     this.#ownMark = file?.mark;
-    const [fallback, good] = await this.#judgeAgain(cameras, merged);
-    if (!good) return this.#active === undefined ? undefined : { text: this.#active, pushes: this.#activePushes };
-    return this.#activate({ text: fallback, pushes });
-  }
-
-  /** What there is without the refused edit: the rendering into the last good configuration. */
-  async #judgeAgain(cameras: readonly DesiredCamera[], refused: Merged): Promise<[text: string, good: boolean]> {
-    const [, merged, verdict] = await this.#judge(cameras, this.#active);
-    return [merged.text, merged.text !== refused.text && verdict.good];
+    // Without the refused edit: the rendering into the last good configuration.
+    const fallback = await this.#judge(cameras, this.#active);
+    if (fallback.merged !== undefined && fallback.verdict.good) {
+      return this.#activate({ text: fallback.merged.text, pushes: fallback.pushes });
+    }
+    return this.#active === undefined ? undefined : { text: this.#active, pushes: this.#activePushes };
   }
 
   /** Renders into a file and has the result checked; leaves out pushes whose hosts turn out not to resolve. */
-  async #judge(
-    cameras: readonly DesiredCamera[],
-    present: string | undefined,
-  ): Promise<[rendered: Accepted, merged: Merged, verdict: Verdict]> {
+  async #judge(cameras: readonly DesiredCamera[], present: string | undefined): Promise<Judged> {
     for (let unresolved = 0; ; unresolved++) {
-      const rendered = this.#render(cameras);
-      const merged = mergeParts(present, rendered.text);
+      const { text, pushes } = this.#render(cameras);
+      const merged = mergeParts(present, text);
+      if ('unplaceable' in merged) {
+        // What nginx says of it leads nearer to the slip, if it says anything.
+        const verdict = present?.trim() ? await this.#check(present) : undefined;
+        const bad = { good: false, reason: merged.unplaceable, unresolved: undefined } as const;
+        return { pushes, merged: undefined, verdict: verdict?.good === false ? verdict : bad };
+      }
       const verdict = await this.#check(merged.text);
       const isNews =
         !verdict.good && verdict.unresolved !== undefined && this.#options.hosts.resolves(verdict.unresolved);
-      if (!isNews || unresolved >= maxUnresolved) return [rendered, merged, verdict];
+      if (!isNews || unresolved >= maxUnresolved) return { pushes, merged, verdict };
       this.#options.hosts.fail(verdict.unresolved);
     }
   }
@@ -151,7 +157,7 @@ export class Configuration {
       const ids = new Set<string>();
       const targets: { parameters: readonly string[] }[] = [];
       for (const push of camera.pushes) {
-        const target = push.enabled ? pushTarget(push.url) : undefined;
+        const target = push.enabled ? targetOf(push) : undefined;
         if (target === undefined || 'code' in target) continue;
         if (target.host !== null && !hosts.resolves(target.host)) continue;
         ids.add(push.id);

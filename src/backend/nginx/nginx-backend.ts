@@ -27,7 +27,7 @@ import { Pace } from './pace.js';
 import { type Choices, chooseOnce } from './ports.js';
 import { Problems } from './problems.js';
 import { nginxProcesses, orphansOf, residentBytes } from './processes.js';
-import { pushTarget } from './push-target.js';
+import { targetOf } from './push-target.js';
 import { Runner } from './runner.js';
 import { cameraSnapshot } from './snapshot.js';
 import { fetchStatistics } from './statistics.js';
@@ -204,7 +204,7 @@ export class NginxBackend implements MediaBackend {
   retry(name: string, pushId: string): boolean | undefined {
     const push = this.#cameras.get(name)?.pushes.find(({ id }) => id === pushId);
     if (push === undefined) return undefined;
-    const target = pushTarget(push.url);
+    const target = targetOf(push);
     if (!push.enabled || 'code' in target || target.host === null || !this.#hosts.retry(target.host)) return false;
     this.#pace.nudge();
     return true;
@@ -418,7 +418,7 @@ async function readTemplate(file: string | undefined): Promise<string> {
 function hostsOf(cameras: readonly DesiredCamera[]): Set<string> {
   const hosts = new Set<string>();
   for (const push of cameras.flatMap(({ pushes }) => pushes)) {
-    const target = push.enabled ? pushTarget(push.url) : undefined;
+    const target = push.enabled ? targetOf(push) : undefined;
     if (target !== undefined && 'host' in target && target.host !== null) hosts.add(target.host);
   }
   return hosts;

@@ -8,8 +8,12 @@ import { createHash } from 'node:crypto';
  *   part as rendered, rendering the same or new   the rendering
  *   part edited, rendering as when it was edited  the edit stays
  *   part edited, rendering new                    the rendering; the edit is lost here, and the caller keeps a copy
+ *   part without a hash: written by hand          stays, and counts as edited from now on
+ *
+ * A template without these lines makes a file of one part.
  */
 const markLine = /^([ \t]*# (?:camera ([^\s]+)|end of cameras))(?: ([0-9a-f]{12}))?[ \t]*\r?$/gm;
+const endMark = '# end of cameras';
 
 interface Part {
   /** The mark's line without the hash. */
@@ -22,8 +26,8 @@ interface Part {
 interface Parts {
   readonly head: string;
   readonly cameras: ReadonlyMap<string, Part>;
-  /** The end mark and what follows; null in a file without marks. */
-  readonly end: Part | null;
+  /** The end mark and what follows. */
+  readonly end: Part;
 }
 
 /** What became of edits by hand. Names of cameras; the frame is ''. */
@@ -37,36 +41,42 @@ export interface Merged {
 
 export const framePart = '';
 
-/** Puts a rendering and the present file together, as said above. The result carries hashes. */
-export function mergeParts(present: string | undefined, rendered: string): Merged {
-  const next = split(rendered);
-  if (present === undefined || present.trim() === '') return { text: join(next, next, new Set()), kept: [], lost: [] };
+/** Why a rendering has no place in a file. */
+export interface Unplaceable {
+  readonly unplaceable: string;
+}
+
+/**
+ * Puts a rendering and the present file together, as said above. The result carries hashes.
+ * @param present the file as it is; undefined when there is none
+ */
+export function mergeParts(present: string | undefined, rendered: string): Merged | Unplaceable {
+  const next = split(rendered) ?? split(`${rendered.trimEnd()}\n${endMark}\n`);
+  if (next === undefined) throw new Error('a rendering with its mark has no mark');
+  if (present === undefined) return { text: join(next, next, new Set()), kept: [], lost: [] };
+  if (present.trim() === '') return { unplaceable: 'it is empty; remove it to have it rendered anew' };
   const now = split(present);
-  if (next.end === null || now.end === null) {
-    // A template, or a file, without marks: it is one part, and its author is only known when it is as rendered.
-    const same = present === (next.end === null ? rendered : join(next, next, new Set()));
-    return { text: join(next, next, new Set()), kept: [], lost: same ? [] : [framePart] };
+  if (now === undefined) {
+    return { unplaceable: `it has no line "${endMark}" in its rtmp server, where the cameras go` };
   }
   const kept = new Set<string>();
   const lost: string[] = [];
-  const judge = (name: string, own: string, hash: string | undefined, wanted: string): void => {
+  const judge = (name: string, own: string, hash: string | undefined, wanted: string | undefined): void => {
     if (own === wanted || (hash !== undefined && hashOf(own) === hash)) return;
-    if (hash !== undefined && hashOf(wanted) === hash) kept.add(name);
+    if (wanted !== undefined && (hash === undefined || hashOf(wanted) === hash)) kept.add(name);
     else lost.push(name);
   };
   judge(framePart, frameOf(now), now.end.hash, frameOf(next));
-  for (const [name, part] of now.cameras) {
-    const wanted = next.cameras.get(name);
-    judge(name, part.body, part.hash, wanted?.body ?? '');
-  }
+  for (const [name, part] of now.cameras) judge(name, part.body, part.hash, next.cameras.get(name)?.body);
   return { text: join(next, now, kept), kept: [...kept], lost };
 }
 
-function split(text: string): Parts {
+/** undefined for a text without an end mark. */
+function split(text: string): Parts | undefined {
   const marks = [...text.matchAll(markLine)];
   const endIndex = marks.findIndex((mark) => mark[2] === undefined);
   const end = marks[endIndex];
-  if (end === undefined) return { head: text, cameras: new Map(), end: null };
+  if (end === undefined) return undefined;
   const cameras = new Map<string, Part>();
   for (const [index, mark] of marks.slice(0, endIndex).entries()) {
     const name = mark[2] ?? '';
@@ -84,19 +94,18 @@ function partOf(text: string, mark: RegExpMatchArray, end: number): Part {
 }
 
 function frameOf(parts: Parts): string {
-  return `${parts.head}\0${parts.end?.body ?? ''}`;
+  return `${parts.head}\0${parts.end.body}`;
 }
 
 /** The hash is that of the rendering, whatever body is taken. */
 function join(next: Parts, now: Parts, kept: ReadonlySet<string>): string {
-  if (next.end === null) return next.head;
-  const frame = kept.has(framePart) && now.end !== null ? now : next;
+  const frame = kept.has(framePart) ? now : next;
   const pieces = [frame.head];
   for (const [name, part] of next.cameras) {
     const body = kept.has(name) ? now.cameras.get(name)?.body : undefined;
     pieces.push(`${part.mark} ${hashOf(part.body)}\n${body ?? part.body}`);
   }
-  pieces.push(`${next.end.mark} ${hashOf(frameOf(next))}\n${frame.end?.body ?? next.end.body}`);
+  pieces.push(`${next.end.mark} ${hashOf(frameOf(next))}\n${frame.end.body}`);
   return pieces.join('');
 }
 

@@ -19,6 +19,19 @@ export interface Unsupported {
   readonly message: string;
 }
 
+/** Pushes never change, they are replaced; and there may be thousands to look at for each rendering. */
+const known = new WeakMap<{ readonly url: string }, PushTarget | Unsupported>();
+
+/** `pushTarget` of a desired push, worked out once. */
+export function targetOf(push: { readonly url: string }): PushTarget | Unsupported {
+  let target = known.get(push);
+  if (target === undefined) {
+    target = pushTarget(push.url);
+    known.set(push, target);
+  }
+  return target;
+}
+
 /**
  * What `push` has to say for a URL. nginx takes the first part of the path for the application and the rest for the
  * stream (ngx_rtmp_relay_create_connection), so an application of several parts is named apart.

@@ -8,7 +8,7 @@ import {
 } from '../backend.js';
 import type { HostNames } from './host-names.js';
 import { type Observer, viewersOf } from './observer.js';
-import { pushTarget } from './push-target.js';
+import { targetOf } from './push-target.js';
 import type { LiveCamera, OldCamera, Worker } from './workers.js';
 
 /** nginx knows no more of a push than whether it is there and how many frames it dropped. */
@@ -80,7 +80,7 @@ const none = { lastError: null, nextRetryAt: null, droppedFrames: null };
 
 function pushFacts(camera: string, push: DesiredPush, { observer, hosts }: SnapshotSource): PushFacts {
   if (!push.enabled) return { ...none, state: 'disabled' };
-  const target = pushTarget(push.url);
+  const target = targetOf(push);
   if ('code' in target) {
     const lastError = { ...target, at: new Date().toISOString() };
     return { ...none, state: 'waiting', reason: target.message, lastError };
