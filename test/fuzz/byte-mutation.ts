@@ -38,12 +38,12 @@ export function mutateBytes(data: Buffer, random: Random, times: number): Buffer
   return bytes;
 }
 
-/** Cuts data as a network may: in one piece, in pieces of any length, or in single bytes. */
+/** Cuts data as a network may: in pieces of any length, up to what one read of a socket gives. */
 export function splitIntoSteps(data: Buffer, random: Random, to = 0): Step[] {
   const steps: Step[] = [];
-  const longest = random.pick([1 << 20, 64 << 10, 4096, 1500, 300, 40]);
+  const longest = random.pick([64 << 10, 64 << 10, 4096, 1500, 300, 40]);
   for (let at = 0; at < data.length; ) {
-    const bytes = longest >= 64 << 10 ? longest : random.range(1, longest);
+    const bytes = longest === 64 << 10 ? longest : random.range(1, longest);
     steps.push({ to, what: 'data', data: data.subarray(at, at + bytes) });
     at += bytes;
   }
