@@ -9,7 +9,7 @@ import { writePlots } from './plots.js';
 import { profile } from './profile.js';
 import { createReport, formatTable, type Report } from './report.js';
 import { Revisions, workingRevision } from './revisions.js';
-import { type RunResult, run } from './run.js';
+import { type RunResult, run, runCalmly } from './run.js';
 
 const reference = 'nginx-rtmp';
 
@@ -67,7 +67,10 @@ async function runAll(options: Options, adapters: readonly Adapter[]): Promise<R
   for (const scenario of options.scenarios) {
     for (let round = 1; round <= options.rounds; round++) {
       for (const adapter of adapters) {
-        const result = await run(adapter, scenario, options);
+        const { calmWaitMs } = options;
+        const result = await (calmWaitMs === undefined
+          ? run(adapter, scenario, options)
+          : runCalmly(adapter, scenario, options, calmWaitMs));
         runs.push(result);
         const cost = ((result.cpuUser + result.cpuSystem) / (result.bytesOut / 1e9)).toFixed(3);
         const what = result.void === null ? `${cost} CPU s/GB out` : `VOID: ${result.void}`;

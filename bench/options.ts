@@ -16,6 +16,8 @@ export const usage = `npm run bench -- [OPTIONS]
   --seconds N             measured time of each run (default 8)
   --warm-up N             seconds before that (default 3)
   --sinks N               processes of sinks, besides the one that measures latency (default 1)
+  --calm N                on a machine with other work: wait up to N seconds for a calm moment before each run, and repeat
+                          disturbed runs, up to three times
   --out FILE              write the results as JSON
   --plots FOLDER          write plots of the results as SVG
   --short                 what CI runs: one small load; fails on lost messages, or on a cost of more than twice the
@@ -31,6 +33,8 @@ export interface Options {
   readonly measureMs: number;
   readonly warmUpMs: number;
   readonly sinkProcesses: number;
+  /** Undefined: runs are taken as they come. */
+  readonly calmWaitMs: number | undefined;
   readonly out: string | undefined;
   readonly plots: string | undefined;
   readonly profile: string | undefined;
@@ -51,6 +55,7 @@ export function parseOptions(args: readonly string[]): Options {
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
       sinks: { type: 'string' },
+      calm: { type: 'string' },
       out: { type: 'string' },
       plots: { type: 'string' },
       profile: { type: 'string' },
@@ -69,6 +74,7 @@ export function parseOptions(args: readonly string[]): Options {
     measureMs: 1000 * numberOf('seconds', values.seconds, short ? 5 : 8, 1, 3600),
     warmUpMs: 1000 * numberOf('warm-up', values['warm-up'], short ? 2 : 3, 0, 3600),
     sinkProcesses: numberOf('sinks', values.sinks, 1, 1, 64),
+    calmWaitMs: values.calm === undefined ? undefined : 1000 * numberOf('calm', values.calm, 0, 0, 3600),
     out: values.out,
     plots: values.plots,
     profile: values.profile,

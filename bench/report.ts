@@ -1,6 +1,6 @@
 import { cpus, release, totalmem } from 'node:os';
 import { median } from './measure/stats.js';
-import type { RunResult } from './run.js';
+import { disturbance, type RunResult } from './run.js';
 
 /** The rounds of one system under one scenario, put together by their medians. */
 export interface Row {
@@ -14,6 +14,8 @@ export interface Row {
   readonly systemPerGbOut: number;
   /** Percent of one core. */
   readonly cpuPercent: number;
+  /** Of that, what was not in the first thread. */
+  readonly helpersPercent: number;
   /** `cpuPerGbOut` of this system to the reference's in the same round; NaN without one. */
   readonly ratio: number;
   readonly mbitOut: number;
@@ -99,6 +101,7 @@ function createRow(all: readonly RunResult[], reference: readonly RunResult[], c
     userPerGbOut: middle((run) => run.cpuUser / (run.bytesOut / 1e9)),
     systemPerGbOut: middle((run) => run.cpuSystem / (run.bytesOut / 1e9)),
     cpuPercent: middle((run) => (100 * (run.cpuUser + run.cpuSystem)) / run.seconds),
+    helpersPercent: middle((run) => (100 * run.cpuHelpers) / run.seconds),
     ratio: median(ratios),
     mbitOut: middle((run) => (run.bytesOut * 8) / run.seconds / 1e6),
     messagesOutPerSecond: middle((run) => run.messagesOut / run.seconds),
@@ -115,7 +118,7 @@ function createRow(all: readonly RunResult[], reference: readonly RunResult[], c
     lost: all.reduce((sum, run) => sum + run.lost, 0),
     generatorCpuPercent: middle((run) => (100 * (run.generators.publisherCpu + run.generators.sinkCpu)) / run.seconds),
     lateP99Ms: middle((run) => run.generators.lateP99Ms),
-    otherCpuPercent: middle((run) => (100 * (run.otherCpu + run.stolenCpu)) / run.seconds),
+    otherCpuPercent: middle(disturbance),
   };
 }
 
@@ -127,6 +130,7 @@ const columns: readonly (readonly [string, (row: Row) => string])[] = [
   ['CPU s/GB in', (row) => digits(row.cpuPerGbIn, 2)],
   ['ratio', (row) => digits(row.ratio, 2)],
   ['core %', (row) => digits(row.cpuPercent, 1)],
+  ['helpers %', (row) => digits(row.helpersPercent, 1)],
   ['Mbit/s out', (row) => digits(row.mbitOut, 0)],
   ['RSS MB', (row) => digits(row.rssMb, 0)],
   ['KB/camera', (row) => digits(row.rssPerCameraKb, 0)],

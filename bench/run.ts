@@ -14,7 +14,7 @@ import type {
   ToPublisher,
   ToSink,
 } from './load/protocol.js';
-import { cpuOf, ioCalls, machineCpu, processTree, residentBytes } from './measure/proc.js';
+import { cpuOf, ioCalls, machineCpu, mainThreadCpu, processTree, residentBytes } from './measure/proc.js';
 import { percentile } from './measure/stats.js';
 import type { Scenario } from './scenarios.js';
 
@@ -44,6 +44,8 @@ export interface RunResult {
   /** Of the server and its children, while measured. */
   readonly cpuUser: number;
   readonly cpuSystem: number;
+  /** The part of it that was not in the first threads: in Node, V8's garbage collection. */
+  readonly cpuHelpers: number;
   /** System calls of the kinds read and write of the server; a server that uses recv and send shows none. */
   readonly reads: number;
   readonly writes: number;
@@ -69,6 +71,42 @@ export interface RunResult {
 /** About so many targets are measured for latency, spread over all. */
 const measuredTargets = 24;
 const firstPictureTries = 5;
+
+/** CPU of other programs, and time that the host took, percent of one core, above which a run is called disturbed. */
+const calmPercent = 25;
+const calmTries = 3;
+
+/** How much the rest of the machine did while the run was measured, percent of one core. */
+export function disturbance(result: RunResult): number {
+  return (100 * (result.otherCpu + result.stolenCpu)) / result.seconds;
+}
+
+/**
+ * `run` on a machine that has other work too: waits for a calm moment, and repeats a disturbed run a few times. Returns
+ * the least disturbed one. @param waitMs the longest wait before each try
+ */
+export async function runCalmly(
+  adapter: Adapter,
+  scenario: Scenario,
+  options: RunOptions,
+  waitMs: number,
+): Promise<RunResult> {
+  let best: RunResult | undefined;
+  for (let tries = 0; tries < calmTries; tries++) {
+    const endMs = performance.now() + waitMs;
+    for (let busy = Number.POSITIVE_INFINITY; busy > calmPercent && performance.now() < endMs; ) {
+      const before = machineCpu();
+      await sleep(1000);
+      const after = machineCpu();
+      busy = 100 * (after.busy - before.busy + after.stolen - before.stolen);
+    }
+    const result = await run(adapter, scenario, options);
+    const isBetter = best === undefined || best.void !== null || disturbance(result) < disturbance(best);
+    if (isBetter && (result.void === null || best === undefined)) best = result;
+    if (result.void === null && disturbance(result) <= calmPercent) break;
+  }
+  return best ?? voidResult(adapter.name, scenario.name, 'not tried');
+}
 
 /** Starts the system, loads it, measures it, ends it. A failure is a void result, not an exception. */
 export async function run(adapter: Adapter, scenario: Scenario, options: RunOptions): Promise<RunResult> {
@@ -153,9 +191,10 @@ async function measure(
   ]);
   const startUs = monotonicUs();
   const pids = tree();
-  const before = { cpu: cpuOf(pids), io: ioCalls(pids), machine: machineCpu() };
+  const main = (): number => sumOf(pids, mainThreadCpu);
+  const before = { cpu: cpuOf(pids), main: main(), io: ioCalls(pids), machine: machineCpu() };
   await sleep(options.measureMs);
-  const after = { cpu: cpuOf(pids), io: ioCalls(pids), machine: machineCpu() };
+  const after = { cpu: cpuOf(pids), main: main(), io: ioCalls(pids), machine: machineCpu() };
   const rssBytes = residentBytes(pids);
   const endUs = monotonicUs();
   const [sent, ...received] = await Promise.all([
@@ -177,7 +216,10 @@ async function measure(
   return {
     system,
     scenario: scenario.name,
-    void: totals.lost > 0 ? `${totals.lost} messages lost: ${totals.examples.join('; ')}` : null,
+    void:
+      totals.lost > 0
+        ? `${totals.lost} messages lost: ${totals.examples.join('; ')} ${server.output().slice(-1000)}`
+        : null,
     seconds: (endUs - startUs) / 1e6,
     windowUs: [startUs, endUs],
     bytesIn: sent.report.bytes,
@@ -186,6 +228,7 @@ async function measure(
     messagesOut: sumOf(reports, ({ messages }) => messages),
     cpuUser,
     cpuSystem,
+    cpuHelpers: Math.max(0, cpuUser + cpuSystem - (after.main - before.main)),
     reads: after.io.reads - before.io.reads,
     writes: after.io.writes - before.io.writes,
     rssBytes,
@@ -278,7 +321,7 @@ function voidResult(system: string, scenario: string, reason: string): RunResult
       messagesIn: 0,
       messagesOut: 0,
     },
-    ...{ cpuUser: none, cpuSystem: none, reads: 0, writes: 0, rssBytes: none, rssIdleBytes: none },
+    ...{ cpuUser: none, cpuSystem: none, cpuHelpers: none, reads: 0, writes: 0, rssBytes: none, rssIdleBytes: none },
     latencyMs: { p50: none, p99: none, max: none, samples: 0 },
     ...{ firstPictureMs: [], lost: 0, repeated: 0, otherCpu: none, stolenCpu: none },
     generators: { publisherCpu: none, sinkCpu: none, lateP99Ms: none, mostQueuedBytes: 0 },

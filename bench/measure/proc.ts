@@ -57,6 +57,12 @@ export function cpuOf(pids: readonly number[]): CpuTime {
   return { user, system };
 }
 
+/** CPU seconds of the first thread of a process; in Node all JavaScript runs there, and V8's helpers elsewhere. */
+export function mainThreadCpu(pid: number): number {
+  const stat = parseStat(readText(`/proc/${pid}/task/${pid}/stat`));
+  return (stat?.user ?? 0) + (stat?.system ?? 0);
+}
+
 /** Resident memory of the processes, bytes; what they share counts in each. */
 export function residentBytes(pids: readonly number[]): number {
   let total = 0;

@@ -223,7 +223,15 @@ describe('what /proc says', () => {
 function result(system: string, cpu: number, extra: Partial<RunResult> = {}): RunResult {
   return {
     ...{ system, scenario: '20x4', void: null, seconds: 10, windowUs: [0, 1e7], bytesIn: 1e9, bytesOut: 4e9 },
-    ...{ messagesIn: 1000, messagesOut: 4000, cpuUser: cpu / 2, cpuSystem: cpu / 2, reads: 1000, writes: 4000 },
+    ...{
+      messagesIn: 1000,
+      messagesOut: 4000,
+      cpuUser: cpu / 2,
+      cpuSystem: cpu / 2,
+      cpuHelpers: 0,
+      reads: 1000,
+      writes: 4000,
+    },
     ...{ rssBytes: 90 << 20, rssIdleBytes: 70 << 20, lost: 0, repeated: 0, otherCpu: 0, stolenCpu: 0 },
     latencyMs: { p50: 1, p99: 2, max: 3, samples: 10 },
     firstPictureMs: [],
