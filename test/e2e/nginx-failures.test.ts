@@ -7,6 +7,7 @@ import { makeClip, publish } from '../support/ffmpeg.js';
 import { startNginxRtmp } from '../support/nginx-rtmp.js';
 import { testWith } from '../support/peers.js';
 import { freePort } from '../support/ports.js';
+import { startProcess } from '../support/process.js';
 import { testScope } from '../support/scope.js';
 import { sleep, waitFor } from '../support/wait.js';
 import { isAlive, kill, NginxAggregator, startNginxAggregator } from './nginx-support.js';
@@ -159,6 +160,30 @@ describe('nginx that fails', () => {
     expect(await aggregator.problems()).toMatchObject([{ code: 'NGINX_CONFIG_REFUSED' }]);
     await aggregator.addCamera('new');
     await aggregator.inForce('application new {');
+  });
+
+  test('an nginx of somebody else: the file is written and the statistics are read', async (context) => {
+    const scope = testScope(context);
+    const [clip, rtmpPort, statPort] = await Promise.all([makeClip({ seconds: 30 }), freePort(), freePort()]);
+    const ports = ['--rtmp-port', String(rtmpPort), '--nginx-stat-port', String(statPort)];
+    const aggregator = new NginxAggregator(scope, { flags: ['--nginx-external', ...ports] });
+    // Nothing takes RTMP yet, so that it is not ready.
+    const started = aggregator.start();
+    await waitFor(() => aggregator.conf, { what: 'nginx.conf' });
+    const own = ['-c', aggregator.confFile, '-p', aggregator.dataDir, '-e', 'stderr', '-g', 'daemon off;'];
+    const nginx = startProcess(scope, 'nginx', own);
+    await started;
+    expect(await aggregator.status()).toBe('ok');
+    await aggregator.addCamera('cam');
+    await waitFor(() => aggregator.conf.includes('application cam {'), { what: 'the camera in nginx.conf' });
+    nginx.signal('SIGHUP');
+    await sleep(500);
+    publish(scope, clip, aggregator.url('cam'));
+    await aggregator.waitForLive('cam');
+    expect(await aggregator.facts()).toMatchObject({ nginxPid: null, kernelCounts: false });
+    await waitFor(async () => Number((await aggregator.stats()).bw_in) > 50_000, { what: 'the rate' });
+    expect((await aggregator.process.stop('SIGTERM')).code).toBe(0);
+    expect(nginx.exit).toBeUndefined();
   });
 
   test('no nginx, no template, and a taken port end the start with what to do', async (context) => {

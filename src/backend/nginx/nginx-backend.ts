@@ -111,8 +111,13 @@ export class NginxBackend implements MediaBackend {
     const conf = settings.nginxConf === undefined ? undefined : resolve(settings.nginxConf);
     const paths = nginxPaths(resolve(settings.dataDir), conf);
     const template = new Template(await readTemplate(settings.nginxTemplate));
-    const binary = isExternal ? null : await findNginx(settings.nginxBinary);
-    await mkdir(paths.folder, { recursive: true });
+    // An nginx of somebody else's may be on another machine; one that is here tells where its module lies.
+    const found = await findNginx(settings.nginxBinary).catch((error: unknown) => {
+      if (isExternal) return null;
+      throw error;
+    });
+    const binary = isExternal ? null : found;
+    await mkdir(paths.folder, { recursive: true, mode: 0o755 });
     await mkdir(dirname(paths.conf), { recursive: true });
     await removeLeftovers(paths.conf);
 
@@ -129,11 +134,11 @@ export class NginxBackend implements MediaBackend {
       binary,
       template,
       facts: {
-        module: binary?.module ?? null,
+        module: found?.module ?? null,
         pidFile: paths.pidFile,
         errorLog: paths.errorLog,
         temporaryFolder: paths.temporaryFolder,
-        temporaryPaths: binary?.temporaryPaths ?? [],
+        temporaryPaths: found?.temporaryPaths ?? [],
         listen: listenWords(host, choices.rtmpPort),
         statListen: `127.0.0.1:${choices.statPort}`,
         statPath,

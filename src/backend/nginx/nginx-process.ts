@@ -79,6 +79,7 @@ export class NginxProcess {
     await this.#releaseListeners();
     const { folder, active, errorLog } = this.#paths;
     const logSize = await sizeOf(errorLog);
+    if (this.#stopping) throw new CodedError('NGINX_DOWN', 'nginx is being stopped');
     const log = openSync(errorLog, 'a', 0o600);
     const args = ['-p', `${folder}/`, '-c', active, '-g', globalDirectives];
     // A session of its own: a signal to the aggregator's terminal or group is not for nginx, which outlives it.
@@ -104,6 +105,7 @@ export class NginxProcess {
         this.#master = { pid: child.pid, startTicks: (await readProcess(child.pid))?.startTicks };
         this.#child = child;
         this.#starting = undefined;
+        if (this.#stopping) sendSignal(child.pid, 'SIGTERM');
         if (ended !== undefined) this.#down(`nginx ended with ${ended}`);
         return;
       }

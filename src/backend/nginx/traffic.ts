@@ -1,7 +1,7 @@
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { WorkerSocket } from './sockets.js';
 import type { Statistics } from './statistics.js';
-import { socketKey } from './workers.js';
+import { isPublisher, socketKey } from './workers.js';
 
 interface Counts {
   readonly received: number;
@@ -42,7 +42,8 @@ export class Traffic {
       const before = this.#sockets === undefined ? now : (this.#sockets.get(key) ?? { received: 0, acknowledged: 0 });
       // Targets send little more than acknowledgements: what they receive is what counts.
       if (socket.localPort === options.rtmpPort) this.#bytesIn += growth(now.received, before.received);
-      this.#bytesOut += growth(now.acknowledged, before.acknowledged);
+      // What a publisher gets are acknowledgements and a few commands.
+      if (!isPublisher(socket, options.rtmpPort)) this.#bytesOut += growth(now.acknowledged, before.acknowledged);
       seen.set(key, now);
     }
     this.#sockets = seen;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mergeParts } from '../../../src/backend/nginx/parts.js';
@@ -140,7 +141,7 @@ describe('edits by hand', () => {
   test('an edited camera that is removed is told as lost; a part that is taken out by hand comes back', () => {
     const edited = first.replace('push rtmp://h:1935/l/a;', '');
     expect(merge(edited, render({ b: ['rtmp://h/l/b'] }))).toMatchObject({ lost: ['a'] });
-    const without = first.replace(/ *# camera a [^]*?(?= *# camera b )/, '');
+    const without = first.replace(/ *# camera a [\s\S]*?(?= *# camera b )/, '');
     expect(without).not.toContain('application a');
     expect(merge(without, both)).toMatchObject({ text: first, lost: [] });
   });
@@ -208,4 +209,9 @@ server { listen 127.0.0.1:8080; location = /stat { rtmp_stat all; } }
       },
     ]);
   });
+});
+
+test('docs/nginx-backend.md shows the built-in template as it is', () => {
+  const page = readFileSync(new URL('../../../docs/nginx-backend.md', import.meta.url), 'utf8');
+  expect(page).toContain(`\n\`\`\`\n${defaultTemplate}\`\`\`\n`);
 });
