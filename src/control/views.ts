@@ -56,7 +56,10 @@ export function cameraView(
   urlOf: (push: Push) => string,
 ): CameraView {
   const seenPushes = new Map(seen?.pushes.map((push) => [push.id, push]));
-  const pushes = Object.values(camera.pushes).map((push) => pushView(push, urlOf(push), seenPushes.get(push.id)));
+  // By id, as the state file has them, whatever the order in which they were added.
+  const pushes = Object.values(camera.pushes)
+    .sort((left, right) => (left.id < right.id ? -1 : 1))
+    .map((push) => pushView(push, urlOf(push), seenPushes.get(push.id)));
   const { name: _name, pushes: _pushes, ...facts } = seen ?? { ...unseenCamera, name: '', pushes: [] };
   return {
     name: camera.name,

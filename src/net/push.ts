@@ -15,6 +15,9 @@ import type { TargetWatch } from './target-watch.js';
 /** A try counts as a success for the backoff once media flowed for this long. */
 const settledMs = 5000;
 
+/** A target that took media for this long and then closed is watched for its return, as one that refuses TCP is. */
+const watchedAfterMs = 1000;
+
 /** A target that takes or acknowledges nothing for this long is called stalled. */
 const stalledAfterMs = 3000;
 
@@ -299,26 +302,29 @@ export class Push {
     if (life !== this.#life) return; // hung up on by us; its draining notices
     this.#life = null;
     const wasActive = this.#phase === 'active' || this.#phase === 'stalled';
-    const settled = life.outlet !== null && performance.now() - life.publishedMs > settledMs;
+    const flowedMs = wasActive ? performance.now() - life.publishedMs : 0;
     this.#bury(life);
-    if (settled) this.#backoff.reset();
+    if (flowedMs > settledMs) this.#backoff.reset();
     const failure = error ?? new TargetError('TARGET_CLOSED', 'the connection ended');
-    if (this.#live) this.#wait(failure, wasActive);
+    if (this.#live) this.#wait(failure, flowedMs);
     else this.#noteFailure(failure); // the camera is away, and nobody waits for this
   }
 
-  #wait(error: TargetError, wasActive = false): void {
+  /** @param flowedMs for how long media had flowed; 0 when it had not */
+  #wait(error: TargetError, flowedMs = 0): void {
     const repeated = this.#backoff.failures > 0 && this.#lastFailure?.code === error.code;
     this.#noteFailure(error);
     const pauseMs = this.#backoff.pauseMs(error.code);
     // The same line never twice: what goes on failing in the same way is in the status and the events.
     if (!repeated) this.#log.warn('push failed; tries again', { code: error.code, reason: error.message, pauseMs });
-    if (wasActive && !repeated)
+    if (flowedMs > 0 && !repeated) {
       this.#log.info('what the push did before it failed', { events: this.#recorder.lines(dumpedEvents) });
+    }
     this.#setPhase('waiting');
     this.#nextRetryAtMs = Date.now() + pauseMs;
     this.#retryTimer = setTimeout(() => this.#connect(), pauseMs);
-    if (error.code === 'TARGET_REFUSED') {
+    // Nothing listens there, or what listened was just killed and may be back before the pause is over.
+    if (error.code === 'TARGET_REFUSED' || (error.code === 'TARGET_CLOSED' && flowedMs > watchedAfterMs)) {
       const { host, port } = parseRtmpUrl(this.url);
       this.#unwatch = this.#watch.watch(host, port, () => this.#connect());
     }

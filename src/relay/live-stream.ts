@@ -19,6 +19,9 @@ const maxMessageBytes = 0xffffff;
  */
 const maxGopMessages = 16_384;
 
+/** Audio alone begins anew, for those who join, so often. */
+const audioMarkEveryMs = 2000;
+
 export interface LiveStreamOptions {
   /** The format of most outlets; its log is always kept, since it holds the GOP. */
   readonly format: LogFormat;
@@ -137,6 +140,7 @@ export class LiveStream {
     const out = this.#timeline.map(timestampMs, isFrame, nowMs);
     if (isFrame) this.#meter.note(type, timestampMs, isKeyFrame, nowMs);
     if (isKeyFrame) this.#beginGop(out, nowMs);
+    else if (isFrame && type === MessageType.Audio && !this.#hasVideo) this.#beginAudio(out, nowMs);
     this.#noteCodec(type, isHeader, payload);
     if (isHeader && type === MessageType.DataAmf0) this.#options.onMetadata?.(payload);
     for (const { log } of this.#logs) {
@@ -207,6 +211,14 @@ export class LiveStream {
     this.#hasVideo = true;
     this.#sawKeyFrame = true;
     for (const { log } of this.#logs) log.setMark(this.#headers.current(), timestampMs, nowMs);
+  }
+
+  /** Where there is no video, a decoder can start anywhere: newcomers get the last moments, and nobody misses the first. */
+  #beginAudio(timestampMs: number, nowMs: number): void {
+    for (const { log } of this.#logs) {
+      if (log.mark !== null && nowMs - log.mark.atMs < audioMarkEveryMs) continue;
+      log.setMark(this.#headers.current(), timestampMs, nowMs);
+    }
   }
 
   #isTooLong(log: MediaLog, mark: Mark): boolean {

@@ -18,8 +18,20 @@ describe('help', () => {
   test('the commands are those that are promised', () => {
     expect(all.map((path) => path.join(' '))).toEqual([
       ...['', 'serve', 'camera', 'camera add', 'camera list', 'camera remove'],
-      ...['push', 'push add', 'push list', 'push remove', 'engine', 'engine add', 'engine list', 'engine remove'],
-      ...['status', 'publish', 'doctor'],
+      ...[
+        'push',
+        'push add',
+        'push list',
+        'push remove',
+        'push test',
+        'push retry',
+        'push events',
+        'engine',
+        'engine add',
+        'engine list',
+        'engine remove',
+      ],
+      ...['status', 'publish', 'import', 'doctor'],
     ]);
   });
 

@@ -87,15 +87,21 @@ describe('a live stream', () => {
     expect(sink.messages.map(({ timestampMs }) => timestampMs)).toEqual([5, 40]);
   });
 
-  it('starts a late listener of an audio-only camera at once', () => {
+  it('starts a late listener of an audio-only camera at once, and one who came with it at the first sound', () => {
     const stream = makeStream();
     stream.publish(Audio, 0, audioHeader(), 0);
     stream.publish(Audio, 20, audioFrame(1), 20);
-    const { outlet, sink } = makeOutlet();
-    stream.attach(outlet, 30);
-    stream.publish(Audio, 40, audioFrame(2), 40);
-    stream.flush(40);
-    expect(sink.messages.map(({ payload }) => payload)).toEqual([audioHeader(), audioFrame(2)]);
+    const early = makeOutlet();
+    stream.attach(early.outlet, 30);
+    for (let at = 40; at < 5000; at += 20) stream.publish(Audio, at, audioFrame(at / 20), at);
+    stream.flush(5000);
+    expect(early.sink.messages.length).toBe(1 + 249);
+    const late = makeOutlet();
+    stream.attach(late.outlet, 5000);
+    expect(late.sink.messages[0]?.payload).toEqual(audioHeader());
+    const [, first, ...others] = late.sink.messages;
+    expect(first?.timestampMs).toBeGreaterThan(2900);
+    expect(others.at(-1)?.timestampMs).toBe(4980);
   });
 
   it('gives players metadata without @setDataFrame, also from a GOP that was written for targets', () => {
