@@ -132,7 +132,9 @@ describe('injection into nginx.conf', () => {
         const { code, stdout, stderr } = await run('nginx', ['-T', '-p', folder, '-c', file, '-e', 'stderr']);
         expect({ code, stderr }).toMatchObject({ code: 0 });
         const tree = expandDump(splitDump(stdout), folder);
-        const server = tree.find(({ words }) => words[0] === 'rtmp')?.block?.[0]?.block ?? [];
+        const rtmp = tree.find(({ words }) => words[0] === 'rtmp')?.block ?? [];
+        const server = rtmp.find(({ words }) => words[0] === 'server')?.block ?? [];
+        expect(rtmp.map(({ words }) => words)).toEqual([['access_log', 'off'], ['server']]);
         expect(server.map(({ words }) => words.slice(0, 2))).toEqual([
           ['listen', '127.0.0.1:19999'],
           ['chunk_size', '4096'],
