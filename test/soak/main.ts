@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+import { Soak } from './soak.js';
+import { InsideSubject, ProcessSubject } from './subject.js';
+
+const help = `npm run soak -- [options]
+
+  --minutes M     how long (default 2), for each variant; both run at once
+  --variant NAME  inside: the media backend in this process, with heap, sockets and timers counted
+                  process: the whole program, through its API, with memory and files measured from outside
+                  (default: both)
+  --seed S        the same seed makes the same choices, though not the same times (default: the time)
+
+Exit code 1 when a healthy target missed something, or when something grew.`;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '2' },
+    variant: { type: 'string' },
+    seed: { type: 'string' },
+    help: { type: 'boolean' },
+  },
+});
+
+async function main(): Promise<number> {
+  const minutes = Number(values.minutes);
+  const seed = Number(values.seed ?? Date.now() & 0x7fffffff);
+  const subjects = [new InsideSubject(), new ProcessSubject()].filter(
+    ({ name }) => values.variant === undefined || name === values.variant,
+  );
+  if (!(minutes > 0) || !Number.isFinite(seed) || subjects.length === 0) {
+    console.error(help);
+    return 2;
+  }
+  console.log(`soak: ${minutes} min, seed ${seed}, ${subjects.map(({ name }) => name).join(' and ')}`);
+  const results = await Promise.all(
+    subjects.map(async (subject, index) => ({ subject, ...(await new Soak(subject, seed + index).run(minutes * 60)) })),
+  );
+  let failed = false;
+  for (const { subject, rows, failures } of results) {
+    console.log(`\n${subject.name}`);
+    const width = Math.max(...rows.map(([what]) => what.length));
+    for (const [what, value] of rows) console.log(`  ${what.padEnd(width)}  ${value}`);
+    for (const failure of failures) console.error(`  FAILED: ${failure}`);
+    failed ||= failures.length > 0;
+  }
+  return failed ? 1 : 0;
+}
+
+if (values.help === true) console.log(help);
+else {
+  const code = await main().catch((error: unknown) => {
+    console.error(error);
+    return 1;
+  });
+  process.exit(code);
+}
