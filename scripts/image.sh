@@ -92,7 +92,7 @@ build_image() {
   log=$(mktemp)
   say "building $name"
   # The format of Docker, because OCI's has no HEALTHCHECK.
-  buildah bud --layers --isolation chroot --format docker --build-arg "BASE=$base" ${secret[@]+"${secret[@]}"} \
+  buildah bud --isolation chroot --format docker --build-arg "BASE=$base" ${secret[@]+"${secret[@]}"} \
     --tag "localhost/$name" --file "$file" "$context" >"$log" 2>&1 \
     || { tail -30 "$log" >&2; rm -f "$log"; fail "$name does not build"; }
   rm -f "$log"
