@@ -1,7 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { CodedError, InputError, messageOf } from '../../errors.js';
-import { FlightRecorder } from '../../flight-recorder.js';
 import type { Logger } from '../../log.js';
 import type { OutgoingSettings } from '../../net/outgoing-connection.js';
 import { probeHandshake } from '../../net/probe.js';
@@ -20,6 +19,7 @@ import { findNginx, type NginxBinary } from './binary.js';
 import { watchFile } from './change-watch.js';
 import { Configuration } from './configuration.js';
 import { nginxPaths, removeLeftovers, rotateLog } from './files.js';
+import { History } from './history.js';
 import { HostNames, type Lookup } from './host-names.js';
 import { NginxProcess } from './nginx-process.js';
 import { Observer } from './observer.js';
@@ -73,11 +73,8 @@ export class NginxBackend implements MediaBackend {
   readonly #settings: NginxBackendSettings;
   readonly #log: Logger;
   readonly #cameras = new Map<string, DesiredCamera>();
-  readonly #recorders = new Map<string, FlightRecorder>();
   readonly #removed = new Set<string>();
-  readonly #live = new Set<string>();
-  /** By camera and push: the state that was seen, and since when. */
-  readonly #states = new Map<string, Map<string, { state: string; since: string }>>();
+  readonly #history: History;
   readonly #hosts: HostNames;
   readonly #problems: Problems;
   readonly #pace = new Pace(() => this.#converge());
@@ -90,6 +87,8 @@ export class NginxBackend implements MediaBackend {
   #looking: Promise<void> | undefined;
   #looks = 0;
   #oldWorkers = 0;
+  #oldWorkerBytes: number | null = null;
+  #rotate: () => Promise<void> = async () => {};
   #isApplying = false;
   #isFirst = true;
   #stopped = false;
@@ -97,6 +96,7 @@ export class NginxBackend implements MediaBackend {
   constructor(options: { settings: NginxBackendSettings; log: Logger; lookup?: Lookup }) {
     this.#settings = options.settings;
     this.#log = options.log;
+    this.#history = new History(options.log);
     this.#hosts = new HostNames(options.lookup);
     this.#problems = new Problems(options.log);
   }
@@ -184,8 +184,7 @@ export class NginxBackend implements MediaBackend {
   removeCamera(name: string): void {
     if (!this.#cameras.delete(name)) return;
     this.#removed.add(name);
-    this.#states.delete(name);
-    this.#recorders.delete(name);
+    this.#history.forget(name);
     this.#pace.note();
   }
 
@@ -193,7 +192,7 @@ export class NginxBackend implements MediaBackend {
     const camera = this.#cameras.get(name);
     const observer = this.#running?.observer;
     if (camera === undefined || observer === undefined) return undefined;
-    const sinceOf = (_: string, push: string, state: string): string => this.#since(name, push, state);
+    const sinceOf = (_: string, push: string, state: string): string => this.#history.since(name, push, state);
     return cameraSnapshot(camera, { observer, hosts: this.#hosts, sinceOf });
   }
 
@@ -201,7 +200,7 @@ export class NginxBackend implements MediaBackend {
   events(name: string, pushId?: string): readonly RecordedEvent[] | undefined {
     const camera = this.#cameras.get(name);
     if (camera === undefined) return undefined;
-    if (pushId === undefined) return this.#recorders.get(name)?.events() ?? [];
+    if (pushId === undefined) return this.#history.events(name);
     return camera.pushes.some(({ id }) => id === pushId) ? [] : undefined;
   }
 
@@ -273,8 +272,6 @@ export class NginxBackend implements MediaBackend {
     await Promise.all([stopping, Promise.race([this.#pace.close(), stopping ?? Promise.resolve()])]);
   }
 
-  #oldWorkerBytes: number | null = null;
-
   /** One way to the desired state from wherever it is: render, check, write, start or reload. */
   async #converge(): Promise<void> {
     const running = this.#running;
@@ -342,8 +339,6 @@ export class NginxBackend implements MediaBackend {
     this.#lookTimer = setTimeout(() => void this.#lookAndPlan(), waitMs).unref();
   }
 
-  #rotate: () => Promise<void> = async () => {};
-
   async #lookAndPlan(): Promise<void> {
     const observer = this.#running?.observer;
     const startedAtMs = performance.now();
@@ -379,34 +374,7 @@ export class NginxBackend implements MediaBackend {
       });
     }
     this.#oldWorkers = count;
-    for (const name of this.#cameras.keys()) this.#noteLive(name, observer);
-  }
-
-  #noteLive(name: string, observer: Observer): void {
-    const live = observer.current(name)?.camera ?? observer.old(name)?.camera;
-    if ((live !== undefined) === this.#live.has(name)) return;
-    let recorder = this.#recorders.get(name);
-    if (recorder === undefined) {
-      recorder = new FlightRecorder(50);
-      this.#recorders.set(name, recorder);
-    }
-    if (live === undefined) this.#live.delete(name);
-    else this.#live.add(name);
-    recorder.note('state', live === undefined ? 'not live' : `live from ${live.publisher.host}`);
-    this.#log.info(live === undefined ? 'camera is not live any more' : 'camera is live', { camera: name });
-  }
-
-  #since(camera: string, push: string, state: string): string {
-    let states = this.#states.get(camera);
-    if (states === undefined) {
-      states = new Map();
-      this.#states.set(camera, states);
-    }
-    const seen = states.get(push);
-    if (seen?.state === state) return seen.since;
-    const since = new Date().toISOString();
-    states.set(push, { state, since });
-    return since;
+    for (const name of this.#cameras.keys()) this.#history.look(name, observer);
   }
 }
 
