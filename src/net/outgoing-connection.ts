@@ -141,6 +141,7 @@ export class OutgoingConnection implements OutletSink {
 
   write(data: Buffer): boolean {
     const more = this.#socket.write(data);
+    if (!more) this.#progress.full();
     this.#acknowledgements.sent(this.#socket.bytesWritten, performance.now());
     return more;
   }

@@ -168,6 +168,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
       format: { chunkBytes: outChunkBytes, streamId, publishing: false },
       limits: { queueMaxBytes, queueMaxAgeMs },
       close: (reason) => this.close(reason),
+      onFull: () => this.#progress.full(),
       onEnd: () => this.#session.playUnpublished(streamId),
       onReturn: () => this.#session.playPublished(streamId),
     });

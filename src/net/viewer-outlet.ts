@@ -12,6 +12,7 @@ export class ViewerOutlet implements Viewer, OutletSink {
   readonly #socket: Socket;
   readonly #outlet: Outlet;
   readonly #close: (reason: CodedError) => void;
+  readonly #onFull: () => void;
   readonly #onEnd: () => void;
   readonly #onReturn: () => void;
   #stream: LiveStream | null = null;
@@ -26,6 +27,8 @@ export class ViewerOutlet implements Viewer, OutletSink {
     format: LogFormat;
     limits: OutletLimits;
     close: (reason: CodedError) => void;
+    /** The socket takes no more for now. */
+    onFull: () => void;
     /** The camera stopped. */
     onEnd: () => void;
     /** The camera is back. */
@@ -34,6 +37,7 @@ export class ViewerOutlet implements Viewer, OutletSink {
     this.remote = options.remote;
     this.#socket = options.socket;
     this.#close = options.close;
+    this.#onFull = options.onFull;
     this.#onEnd = options.onEnd;
     this.#onReturn = options.onReturn;
     this.#outlet = new Outlet({ sink: this, format: options.format, limits: options.limits });
@@ -48,7 +52,9 @@ export class ViewerOutlet implements Viewer, OutletSink {
   }
 
   write(data: Buffer): boolean {
-    return this.#socket.write(data);
+    const more = this.#socket.write(data);
+    if (!more) this.#onFull();
+    return more;
   }
 
   /** Begins, once the viewer was told that it plays. */
