@@ -207,3 +207,37 @@ function maskQuery(rest: string): string {
     .join('&');
   return `${rest.slice(0, start + 1)}${masked}`;
 }
+
+/** What may stand before and after the name of a camera in a stream name that is no secret: `NAME-engine`, `NAME_1`. */
+const maxAffixChars = 8;
+const affixSeparators = '-_.:~';
+
+/**
+ * The URL of a push as it may be logged and shown: as `maskUrl`, and the stream name too is cut to two characters and
+ * `***`, since platforms take their key there (`rtmp://a.rtmp.youtube.com/live2/KEY`). It stays when it is the name of
+ * the camera, or that name with a little set off before or behind it, `NAME-engine`, `NAME_1`: the name is what an
+ * operator looks for. Works on any text, as `maskUrl` does, and never throws.
+ */
+export function maskTarget(url: string, cameraName: string): string {
+  const masked = maskUrl(url);
+  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(masked)?.[0] ?? '';
+  const query = masked.slice(scheme.length).search(/[?#]/);
+  const pathEnd = query < 0 ? masked.length : scheme.length + query;
+  const match = /^(.*[/\\])([^/\\]+)([/\\]*)$/s.exec(masked.slice(scheme.length, pathEnd));
+  if (match === null) return masked;
+  const [, before = '', streamName = '', slashes = ''] = match;
+  if (tellsTheCamera(streamName, cameraName)) return masked;
+  return `${scheme}${before}${[...streamName].slice(0, 2).join('')}***${slashes}${masked.slice(pathEnd)}`;
+}
+
+function tellsTheCamera(streamName: string, cameraName: string): boolean {
+  const at = cameraName === '' ? -1 : streamName.indexOf(cameraName);
+  if (at < 0) return false;
+  const before = streamName.slice(0, at);
+  const after = streamName.slice(at + cameraName.length);
+  // Set off: else the key "a8f0c311" would tell camera "a".
+  const isSetOff =
+    (before === '' || affixSeparators.includes(before.at(-1)!)) &&
+    (after === '' || affixSeparators.includes(after[0]!));
+  return isSetOff && before.length + after.length <= maxAffixChars;
+}

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../src/errors.js';
-import { maskUrl, parseRtmpUrl, type RtmpUrl } from '../../src/wire/url.js';
+import { maskTarget, maskUrl, parseRtmpUrl, type RtmpUrl } from '../../src/wire/url.js';
 
 describe('parseRtmpUrl', () => {
   test.each<[string, Partial<RtmpUrl>]>([
@@ -241,6 +241,44 @@ describe('maskUrl', () => {
         parseRtmpUrl(text);
         expect(maskUrl(text)).not.toContain('SECRET');
         expect(maskUrl(text)).toContain(`@h${port}/live/cam`);
+      }),
+    );
+  });
+});
+
+describe('maskTarget', () => {
+  test.each([
+    // The key of a public platform is the last part of the path.
+    ['rtmp://a.rtmp.invalid/live2/abcd-1234-efgh-5678', 'cam', 'rtmp://a.rtmp.invalid/live2/ab***'],
+    ['rtmp://h:1935/app/inst/live_123_SECRET?key=secret', 'cam', 'rtmp://h:1935/app/inst/li***?key=***'],
+    ['rtmps://user:secret@h/live/SECRET', 'cam', 'rtmps://***@h/live/SE***'],
+    ['rtmp://h/live/cam', 'cam', 'rtmp://h/live/cam'],
+    ['rtmp://h/live/cam?key=secret', 'cam', 'rtmp://h/live/cam?key=***'],
+    ['rtmp://h/live/cam-engine', 'cam', 'rtmp://h/live/cam-engine'],
+    ['rtmp://h/live/cam_1', 'cam', 'rtmp://h/live/cam_1'],
+    ['rtmp://h/live/mp4:cam.mp4', 'cam', 'rtmp://h/live/mp4:cam.mp4'],
+    ['rtmp://h/live/north-cam', 'cam', 'rtmp://h/live/north-cam'],
+    // A name that happens to stand in a key does not show it.
+    ['rtmp://h/live/cam-abcd-1234-efgh', 'cam', 'rtmp://h/live/ca***'],
+    ['rtmp://h/live/a8f0c311', 'a', 'rtmp://h/live/a8***'],
+    ['rtmp://h/cam/SECRET', 'cam', 'rtmp://h/cam/SE***'],
+    ['rtmp://h/live/SECRET/', 'cam', 'rtmp://h/live/SE***/'],
+    ['rtmp://h\\live\\SECRET', 'cam', 'rtmp://h\\live\\SE***'],
+    ['rtmp://h/live/SECRET', '', 'rtmp://h/live/SE***'],
+    ['rtmp://h/live/\u{1f511}\u{1f511}SECRET', 'cam', 'rtmp://h/live/\u{1f511}\u{1f511}***'],
+    ['rtmp://h/live/x\nSECRET', 'cam', 'rtmp://h/live/x\ufffd***'],
+    ['rtmp://h', 'cam', 'rtmp://h'],
+    ['', 'cam', ''],
+  ])('%j of camera %j', (url, camera, expected) => {
+    expect(maskTarget(url, camera)).toBe(expected);
+    expect(maskTarget(expected, camera)).toBe(expected);
+  });
+
+  test('a stream name that is not the camera never shows more than two characters', () => {
+    const key = fc.stringMatching(/^[A-Za-z0-9=~-]{0,12}$/).map((text) => `kySECRET${text}`);
+    fc.assert(
+      fc.property(key, fc.constantFrom('', '?a=b', '?a=/b', '#x'), (streamName, tail) => {
+        expect(maskTarget(`rtmp://h/live/${streamName}${tail}`, 'cam')).not.toContain('SEC');
       }),
     );
   });
