@@ -11,6 +11,7 @@ const maxPauseMs = 100;
 /** A slow input is tried again so often: machines pause by themselves. */
 const slowTries = 4;
 const memoryLookEvery = 500;
+const collectAboveBytes = 128 << 20;
 /** After so many inputs what was put off by promises and immediates gets its turn. */
 const turnEvery = 20;
 
@@ -103,6 +104,16 @@ export function inputAt(targets: readonly FuzzTarget[], seed: number, index: num
   return [target, target.generate(random)];
 }
 
+/** Bytes on the heap and in buffers. What looks like much may be garbage, so that is collected first, where it can be. */
+function liveBytes(): number {
+  const used = (): number => {
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  if (used() > collectAboveBytes) globalThis.gc?.();
+  return used();
+}
+
 /** Makes inputs and feeds them, until the count, the time, or the finds are enough. */
 export async function fuzz(targets: readonly FuzzTarget[], options: FuzzOptions): Promise<FuzzFigures> {
   const startMs = performance.now();
@@ -133,8 +144,7 @@ export async function fuzz(targets: readonly FuzzTarget[], options: FuzzOptions)
     }
     if (done % turnEvery === 0) await setImmediate();
     if (done % memoryLookEvery === 0) {
-      const { heapUsed, arrayBuffers } = process.memoryUsage();
-      heapPeakBytes = Math.max(heapPeakBytes, heapUsed + arrayBuffers);
+      heapPeakBytes = Math.max(heapPeakBytes, liveBytes());
       rssPeakBytes = Math.max(rssPeakBytes, process.memoryUsage.rss());
       options.onProgress?.(done, elapsed());
     }

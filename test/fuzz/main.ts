@@ -7,7 +7,7 @@ import { minimise } from './minimise.js';
 
 /** What may be left on the heap when all is over, above what was there after the first inputs. */
 const maxLeakBytes = 48 << 20;
-const maxHeapBytes = 768 << 20;
+const maxHeapBytes = 256 << 20;
 
 const help = `npm run fuzz -- [options]
 

@@ -262,7 +262,8 @@ export class NativeCamera {
     if (current === undefined) return;
     const { publishTakeoverMs } = this.#context.settings;
     const silentMs = performance.now() - current.lastDataMs;
-    if (silentMs <= publishTakeoverMs) {
+    // A connection that publishes twice does not take over from itself.
+    if (silentMs <= publishTakeoverMs || current === publisher) {
       throw new CodedError(
         'PUBLISH_ALREADY_LIVE',
         `camera ${this.name} is live from ${current.remote}; a new publisher is let in when that one has been ` +
