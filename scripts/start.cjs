@@ -16,7 +16,7 @@ const { pathToFileURL } = require('node:url');
 const root = join(__dirname, '..');
 
 if (process.env.UV_THREADPOOL_SIZE === undefined) {
-  process.env.UV_THREADPOOL_SIZE = '16';
+  process.env.UV_THREADPOOL_SIZE = '32';
 }
 install();
 build();

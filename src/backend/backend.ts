@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.js';
+import type { CodedError, ErrorCode } from '../errors.js';
 import type { RecordedEvent } from '../flight-recorder.js';
 
 export type { RecordedEvent } from '../flight-recorder.js';
@@ -30,6 +30,10 @@ export interface MediaBackend {
   removeCamera(name: string): void;
   /** What is seen of one camera; undefined for an unknown one. */
   camera(name: string): CameraSnapshot | undefined;
+  /** What is seen of one push; undefined for an unknown one. */
+  push(camera: string, id: string): PushSnapshot | undefined;
+  /** Why this backend could never send to this URL; undefined when it can. */
+  refuses?(url: string): CodedError | undefined;
   totals(): BackendTotals;
   /** The last few hundred events of a camera, or of one of its pushes, oldest first; undefined for unknown ones. */
   events(camera: string, pushId?: string): readonly RecordedEvent[] | undefined;

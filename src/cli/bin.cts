@@ -6,5 +6,5 @@
 // hold a thread for many seconds each, and libuv lets look-ups have half of the pool: two threads of its default four,
 // so that two such targets would hold up the pushes of all other cameras. The other half stays free for the state
 // file's fsync.
-process.env.UV_THREADPOOL_SIZE ??= '16';
+process.env.UV_THREADPOOL_SIZE ??= '32';
 void import('./main.js');

@@ -1,28 +1,39 @@
 /** Byte positions are noted at this grain, to tell later when they were sent. */
 const grainBytes = 16 * 1024;
-const slots = 256;
+const slots = 64;
+
+/** Before this many, nothing is known of the habits of whoever sends them. */
+const habitAfter = 3;
+
+/** Each target's own longest pause between two acknowledgements counts this often before it is called silent. */
+const patience = 3;
+
+/** Unacknowledged bytes that mean nothing, whatever the habit. */
+const negligibleBytes = 512 * 1024;
+
+/** Of the longest pause so far, what still counts of it at the next acknowledgement: habits change. */
+const fading = 0.9;
 
 /**
  * What the far side's acknowledgements (RTMP 1.0, section 5.4.3) prove: how many bytes arrived, when the last news came,
- * and how long a byte takes there and back.
+ * and how long a byte takes there and back. Servers acknowledge as they like, whatever window they were told: what is
+ * late is measured by each one's own habit.
  */
 export class Acknowledgements {
   readonly #positions = new Float64Array(slots);
   readonly #timesMs = new Float64Array(slots);
   #noted = 0;
   #lastPosition = 0;
+  #count = 0;
   #acknowledgedBytes: number | null = null;
   #progressMs = 0;
+  #longestStepBytes = 0;
+  #longestPauseMs = 0;
   #roundTripMs: number | null = null;
 
   /** Bytes that arrived; null before the first acknowledgement. */
   get acknowledgedBytes(): number | null {
     return this.#acknowledgedBytes;
-  }
-
-  /** When the acknowledged count last grew, on the monotonic clock; 0 before. */
-  get progressMs(): number {
-    return this.#progressMs;
   }
 
   /** Milliseconds from sending a byte to hearing that it arrived; null before the first measure. */
@@ -47,15 +58,36 @@ export class Acknowledgements {
     const behind = (sentBytes - sequence) % 2 ** 32;
     const bytes = sentBytes - (behind < 0 ? behind + 2 ** 32 : behind);
     if (bytes < 0) return;
-    if (this.#acknowledgedBytes === null || bytes > this.#acknowledgedBytes) this.#progressMs = nowMs;
+    const before = this.#acknowledgedBytes;
+    if (before === null || bytes > before) {
+      this.#longestStepBytes = Math.max(bytes - (before ?? 0), this.#longestStepBytes * fading);
+      if (before !== null) this.#longestPauseMs = Math.max(nowMs - this.#progressMs, this.#longestPauseMs * fading);
+      this.#progressMs = nowMs;
+      this.#count++;
+    }
     this.#acknowledgedBytes = bytes;
+    this.#measureRoundTrip(bytes, nowMs);
+  }
+
+  /**
+   * For how long news of arrived bytes is overdue, milliseconds; 0 while it is not, and for who sends too few of them to
+   * tell. @param sentBytes what the kernel took so far
+   */
+  overdueMs(sentBytes: number, nowMs: number): number {
+    if (this.#acknowledgedBytes === null || this.#count < habitAfter) return 0;
+    const owed = sentBytes - this.#acknowledgedBytes;
+    if (owed <= Math.max(negligibleBytes, patience * this.#longestStepBytes)) return 0;
+    const pauseMs = nowMs - this.#progressMs;
+    return pauseMs > patience * this.#longestPauseMs ? pauseMs : 0;
+  }
+
+  #measureRoundTrip(bytes: number, nowMs: number): void {
     const oldest = Math.max(0, this.#noted - slots);
     for (let i = this.#noted - 1; i >= oldest; i--) {
-      if ((this.#positions[i % slots] ?? 0) > bytes) continue;
+      const position = this.#positions[i % slots] ?? 0;
+      if (position > bytes) continue;
       // The newest position that is certainly acknowledged: an upper bound of the time there and back.
-      if (bytes - (this.#positions[i % slots] ?? 0) <= 4 * grainBytes) {
-        this.#roundTripMs = nowMs - (this.#timesMs[i % slots] ?? nowMs);
-      }
+      if (bytes - position <= 4 * grainBytes) this.#roundTripMs = nowMs - (this.#timesMs[i % slots] ?? nowMs);
       return;
     }
   }

@@ -4,7 +4,11 @@ import type { ErrorCode } from '../errors.js';
 const refusedRetryMinMs = 2000;
 
 /** Which failures only a person mends: a wrong application, name or key. */
-const refusals: ReadonlySet<ErrorCode> = new Set(['TARGET_CONNECT_REJECTED', 'TARGET_PUBLISH_REJECTED']);
+const refusals: ReadonlySet<ErrorCode> = new Set([
+  'TARGET_CONNECT_REJECTED',
+  'TARGET_PUBLISH_REJECTED',
+  'TARGET_UNSUPPORTED',
+]);
 
 /**
  * Pauses between tries: doubling from a minimum to a maximum, each a quarter longer or shorter by chance, so that the
@@ -30,7 +34,7 @@ export class Backoff {
     const minMs = refusals.has(code) ? Math.min(Math.max(refusedRetryMinMs, this.#minMs), this.#maxMs) : this.#minMs;
     const nominalMs = Math.min(this.#maxMs, minMs * 2 ** Math.min(this.#failures, 30));
     this.#failures++;
-    return Math.round(nominalMs * (0.75 + Math.random() / 2));
+    return Math.round(Math.min(this.#maxMs, nominalMs * (0.75 + Math.random() / 2)));
   }
 
   reset(): void {

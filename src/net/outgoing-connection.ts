@@ -5,6 +5,7 @@ import { ClientSession, type ClientStep } from '../session/client-session.js';
 import { parseRtmpUrl, type RtmpUrl } from '../wire/url.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { AnswerBudget } from './answer-budget.js';
+import { lookupShared } from './lookup.js';
 import { ProgressWatch } from './progress-watch.js';
 import { type LimitSettings, type NetSettings, sessionLimits, socketHighWaterBytes } from './settings.js';
 import { targetErrorOf } from './target-error.js';
@@ -16,6 +17,45 @@ const nextAddressMs = 1000;
 const goodbyeMs = 1000;
 
 export type OutgoingSettings = Pick<NetSettings, 'outChunkBytes' | 'connectTimeoutMs'> & LimitSettings;
+
+/** Why nothing can be sent to a URL, although it is one; undefined when something can. */
+export function unsupported({ scheme, username }: RtmpUrl): TargetError | undefined {
+  if (scheme === 'rtmps') {
+    return new TargetError('TARGET_UNSUPPORTED', 'rtmps:// targets are not supported yet: nothing would be encrypted');
+  }
+  if (username !== undefined) {
+    return new TargetError('TARGET_UNSUPPORTED', 'a user name and password in a target URL are not supported yet');
+  }
+  return undefined;
+}
+
+/** What is sent to the target, besides its media. */
+export interface StreamOrigin {
+  /** The aggregators that the stream came through, this one included. */
+  readonly path?: string;
+  /** The URL as it may be shown; what it hides is hidden in what the target says, too. */
+  readonly shownUrl?: string;
+}
+
+/** The shortest text that is taken for a key: shorter ones stand in too much else. */
+const shortestSecret = 4;
+
+/** What of a URL must not be repeated: values of the query, as written and decoded, and a stream name that is hidden. */
+function secretsOf({ app, streamName }: RtmpUrl, shownUrl: string): string[] {
+  const secrets = new Set<string>();
+  const [name = ''] = streamName.split('?', 1);
+  if (!shownUrl.includes(`/${name}`)) secrets.add(name);
+  for (const text of [app, streamName]) {
+    const query = text.slice(text.indexOf('?') + 1);
+    if (query.length === text.length) continue;
+    for (const pair of query.split(/[&;?]/)) {
+      secrets.add(pair.slice(pair.indexOf('=') + 1));
+    }
+    for (const value of new URLSearchParams(query).values()) secrets.add(value);
+  }
+  // Long ones first: one may be part of another.
+  return [...secrets].filter((secret) => secret.length >= shortestSecret).sort((a, b) => b.length - a.length);
+}
 
 /** Where a connection is on its way; `dns` only where the host is a name. */
 export type OutgoingStep = 'dns' | 'tcp' | ClientStep;
@@ -59,11 +99,13 @@ export class OutgoingConnection implements OutletSink {
 
   /**
    * Begins to connect at once.
-   * @param path the aggregators that the stream came through, this one included
    * @throws InputError INVALID_ADDRESS for a URL that cannot be used
    */
-  constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, path?: string) {
+  constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, origin: StreamOrigin = {}) {
+    const { path, shownUrl = url } = origin;
     this.#url = parseRtmpUrl(url);
+    const refusal = unsupported(this.#url);
+    if (refusal !== undefined) throw refusal;
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
@@ -77,12 +119,13 @@ export class OutgoingConnection implements OutletSink {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
+      lookup: lookupShared,
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: Math.min(nextAddressMs, Math.max(10, settings.connectTimeoutMs / 2)),
       ...{ writableHighWaterMark: socketHighWaterBytes },
     });
     this.#session = new ClientSession({
-      target: { ...this.#url, path },
+      target: { ...this.#url, path, secrets: secretsOf(this.#url, shownUrl) },
       outChunkBytes: settings.outChunkBytes,
       limits: sessionLimits(settings),
       write: (data) => this.#answer(data),
@@ -141,7 +184,6 @@ export class OutgoingConnection implements OutletSink {
 
   write(data: Buffer): boolean {
     const more = this.#socket.write(data);
-    if (!more) this.#progress.full();
     this.#acknowledgements.sent(this.#socket.bytesWritten, performance.now());
     return more;
   }

@@ -1,50 +1,44 @@
 import type { Socket } from 'node:net';
 
-/** How often a socket that takes no more is looked at. */
-const lookEveryMs = 1000;
-
 /**
- * Knows for how long a socket's far side has taken nothing although bytes wait for it. Node's idle timeout tells it: that
- * sees also the progress within one large write, which `drain` and `writableLength` do not. It runs only while the socket
- * is full, so that a healthy one pays nothing.
+ * Knows for how long a socket's far side has taken nothing although bytes wait for it. What the far side sends does not
+ * count: one that pings and reads nothing is silent all the same. It only looks; a healthy socket pays for nothing.
  */
 export class ProgressWatch {
   readonly #socket: Socket;
-  #watching = false;
-  /** Null while the far side takes bytes. */
+  #completedBytes = 0;
+  #queuedBytes = 0;
+  /** Null while the far side takes bytes, or none wait. */
   #silentSinceMs: number | null = null;
-  #lastLookMs = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on('timeout', () => this.#look());
-    socket.on('drain', () => {
-      this.#watching = false;
-      this.#silentSinceMs = null;
-      socket.setTimeout(0);
-    });
   }
 
-  /** The socket said that it takes no more; until it drains it is looked at. */
-  full(): void {
-    if (this.#watching) return;
-    this.#watching = true;
-    this.#lastLookMs = performance.now();
-    this.#socket.setTimeout(lookEveryMs);
-  }
-
-  /** Milliseconds for which nothing was taken, to about a second; 0 when bytes flow or none wait. */
+  /**
+   * Milliseconds for which nothing was taken, as far as the looks tell; 0 when bytes flow or none wait. Call about once
+   * a second. @param nowMs a monotonic clock
+   */
   silentMs(nowMs: number): number {
+    const socket = this.#socket;
+    const completed = socket.bytesWritten - socket.writableLength;
+    const queued = writeQueueBytes(socket);
+    const moved = completed !== this.#completedBytes || queued !== this.#queuedBytes;
+    this.#completedBytes = completed;
+    this.#queuedBytes = queued;
+    if (socket.writableLength === 0) this.#silentSinceMs = null;
+    else if (moved || this.#silentSinceMs === null) this.#silentSinceMs = nowMs;
     return this.#silentSinceMs === null ? 0 : nowMs - this.#silentSinceMs;
   }
+}
 
-  #look(): void {
-    if (!this.#watching) return;
-    const nowMs = performance.now();
-    // A look that comes late was put off by progress.
-    const late = nowMs - this.#lastLookMs > lookEveryMs * 1.5;
-    if (this.#silentSinceMs === null || late) this.#silentSinceMs = nowMs - lookEveryMs;
-    this.#lastLookMs = nowMs;
-    this.#socket.setTimeout(lookEveryMs);
-  }
+/**
+ * Bytes of the write under way that the kernel has not taken. Node keeps them for its own idle timeout, and tells nobody;
+ * where it does not have them, only whole writes count as progress.
+ */
+function writeQueueBytes(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return 0;
+  const bytes: unknown = Reflect.get(handle, 'writeQueueSize');
+  return typeof bytes === 'number' ? bytes : 0;
 }

@@ -4,8 +4,7 @@ import type { Logger } from '../log.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { type DropReason, Outlet, type OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
-import { acknowledgeEveryBytes } from '../session/client-session.js';
-import { maskUrl, parseRtmpUrl } from '../wire/url.js';
+import { parseRtmpUrl } from '../wire/url.js';
 import { Backoff } from './backoff.js';
 import { OutgoingConnection } from './outgoing-connection.js';
 import type { PushFailure, PushPhase, PushStatus } from './push-status.js';
@@ -21,9 +20,6 @@ const watchedAfterMs = 1000;
 /** A target that takes or acknowledges nothing for this long is called stalled. */
 const stalledAfterMs = 3000;
 
-/** Unacknowledged bytes that are nothing unusual: several of the windows that the target was asked to answer. */
-const unacknowledgedBytes = 4 * acknowledgeEveryBytes;
-
 /** What is left of a stream when its camera stops goes out within this time. */
 const drainMs = 5000;
 
@@ -38,6 +34,8 @@ interface Life {
   publishedMs: number;
   /** How often the outlet had fallen behind when it was last looked at. */
   drops: number;
+  /** Frames sent before the camera's last return. */
+  framesBefore: number;
 }
 
 /**
@@ -51,6 +49,8 @@ interface Life {
  */
 export class Push {
   readonly url: string;
+  /** The URL as it may be shown: without secrets. */
+  readonly shownUrl: string;
   #limits: OutletLimits;
   readonly #settings: NetSettings;
   readonly #watch: TargetWatch;
@@ -80,6 +80,8 @@ export class Push {
 
   constructor(options: {
     url: string;
+    /** The URL as it may be shown. */
+    shownUrl: string;
     enabled: boolean;
     limits: OutletLimits;
     settings: NetSettings;
@@ -87,11 +89,12 @@ export class Push {
     log: Logger;
   }) {
     this.url = options.url;
+    this.shownUrl = options.shownUrl;
     this.#limits = options.limits;
     this.#enabled = options.enabled;
     this.#settings = options.settings;
     this.#watch = options.watch;
-    this.#log = options.log.child({ target: maskUrl(options.url) });
+    this.#log = options.log.child({ target: options.shownUrl });
     this.#backoff = new Backoff(options.settings.pushRetryMinMs, options.settings.pushRetryMaxMs);
     this.#phase = options.enabled ? 'idle' : 'disabled';
   }
@@ -133,7 +136,9 @@ export class Push {
     this.#live = true;
     if (!this.#enabled) return;
     if (this.#life?.outlet != null) {
-      this.#setPhase('active'); // the connection was kept for the camera's return
+      // The connection was kept for the camera's return; that it still takes media is to be seen.
+      this.#life.framesBefore = this.#life.outlet.framesOut;
+      this.#setPhase('connecting');
     } else {
       this.#backoff.reset();
       this.#connect();
@@ -185,12 +190,15 @@ export class Push {
     if (life === null || life.outlet === null || life.connection === null) return;
     life.outlet.flush(nowMs);
     this.#noteDrops(life);
-    const silentMs = this.#silentMs(life, nowMs);
+    const { connection } = life;
+    // Only who takes no bytes is given up: acknowledgements that stay away are a sign, not a proof.
+    const silentMs = connection.silentMs(nowMs);
+    const overdueMs = connection.acknowledgements.overdueMs(connection.bytesSent, nowMs);
     if (silentMs > this.#settings.stallTimeoutMs) {
-      const text = `${life.connection.endpoint} took no data for ${Math.round(silentMs / 1000)} s`;
-      life.connection.destroy(new TargetError('TARGET_STALLED', text));
-    } else if (silentMs > stalledAfterMs) {
-      if (this.#live) this.#setPhase('stalled');
+      const text = `${connection.endpoint} took no data for ${Math.round(silentMs / 1000)} s`;
+      connection.destroy(new TargetError('TARGET_STALLED', text));
+    } else if (Math.max(silentMs, overdueMs) > stalledAfterMs) {
+      if (this.#live && this.#phase === 'active') this.#setPhase('stalled');
     } else if (this.#live) {
       this.#proveActive(life);
     }
@@ -231,7 +239,14 @@ export class Push {
     this.#stopWaiting();
     if (this.#stream === null || !this.#live) return;
     this.#setPhase('connecting');
-    const life: Life = { connection: null, outlet: null, stream: this.#stream, publishedMs: 0, drops: 0 };
+    const life: Life = {
+      connection: null,
+      outlet: null,
+      stream: this.#stream,
+      publishedMs: 0,
+      drops: 0,
+      framesBefore: 0,
+    };
     this.#life = life;
     try {
       const handler = {
@@ -243,10 +258,14 @@ export class Push {
         },
         onClosed: (error: TargetError | null) => this.#closed(life, error),
       };
-      life.connection = new OutgoingConnection(this.url, this.#settings, handler, this.#stream.path.join(','));
+      life.connection = new OutgoingConnection(this.url, this.#settings, handler, {
+        path: this.#stream.path.join(','),
+        shownUrl: this.shownUrl,
+      });
     } catch (error) {
       this.#life = null;
-      this.#wait(new TargetError('TARGET_UNREACHABLE', messageOf(error), { cause: error }));
+      const failure = new TargetError('TARGET_UNREACHABLE', messageOf(error), { cause: error });
+      this.#wait(error instanceof TargetError ? error : failure);
     }
   }
 
@@ -271,22 +290,12 @@ export class Push {
   #proveActive(life: Life): void {
     const { connection, outlet } = life;
     if (connection === null || outlet === null || this.#phase === 'active') return;
-    const taken = outlet.framesOut > 0 && connection.pendingBytes === 0;
-    if (!taken && connection.acknowledgements.acknowledgedBytes === null) return;
+    const sent = outlet.framesOut > life.framesBefore;
+    if (!sent || (connection.pendingBytes > 0 && connection.acknowledgements.acknowledgedBytes === null)) return;
     if (this.#phase !== 'stalled') {
       this.#log.info('push is active', { attempt: this.#backoff.failures + 1 });
     }
     this.#setPhase('active');
-  }
-
-  /** For how long the target has given no sign of taking what is sent to it. */
-  #silentMs(life: Life, nowMs: number): number {
-    const { connection } = life;
-    if (connection === null) return 0;
-    const { acknowledgedBytes, progressMs } = connection.acknowledgements;
-    const sent = connection.bytesSent;
-    const owes = acknowledgedBytes !== null && sent - acknowledgedBytes > unacknowledgedBytes;
-    return Math.max(connection.silentMs(nowMs), owes ? nowMs - progressMs : 0);
   }
 
   #noteDrops(life: Life): void {

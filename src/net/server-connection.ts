@@ -14,6 +14,9 @@ import { type NetSettings, sessionLimits } from './settings.js';
 import type { Ingest, Publisher, StreamHost } from './stream-host.js';
 import { ViewerOutlet } from './viewer-outlet.js';
 
+/** So many bytes count as a sign of life of a publisher, also where no message is whole yet. */
+const countedBytes = 16 * 1024;
+
 /** How long the last words to a peer may take to leave. */
 const lastWordsMs = 1000;
 
@@ -40,6 +43,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   #flashVer = '';
   #path = '';
   #lastDataMs = performance.now();
+  #lastMediaMs = performance.now();
+  #bytesSinceMedia = 0;
   /** Since when it neither publishes nor plays. */
   #idleSinceMs = performance.now();
   readonly #did: string[] = [];
@@ -78,9 +83,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     socket.on('close', () => this.#finish('the connection was lost', 'info'));
   }
 
-  /** When the last byte came, on the monotonic clock. */
-  get lastDataMs(): number {
-    return this.#lastDataMs;
+  /** Who drips single bytes is silent: only whole messages count, or what makes up a good part of one. */
+  get lastMediaMs(): number {
+    return this.#lastMediaMs;
   }
 
   get path(): string {
@@ -104,7 +109,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
       }
       return;
     }
-    if (this.#ingests.size > 0 && nowMs - this.#lastDataMs > idleTimeoutMs) {
+    if (this.#ingests.size > 0 && nowMs - this.#lastMediaMs > idleTimeoutMs) {
       this.close(new CodedError('RTMP_TIMEOUT', `the publisher sent nothing for ${idleTimeoutMs / 1000} s`));
       return;
     }
@@ -153,6 +158,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
       this.#refused(error, 'publish');
       return;
     }
+    this.#noteMedia();
     this.#ingests.set(streamId, ingest);
     this.#note(`published ${maskUrl(request.streamName)}`);
     this.#session.acceptPublish(streamId);
@@ -168,7 +174,6 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
       format: { chunkBytes: outChunkBytes, streamId, publishing: false },
       limits: { queueMaxBytes, queueMaxAgeMs },
       close: (reason) => this.close(reason),
-      onFull: () => this.#progress.full(),
       onEnd: () => this.#session.playUnpublished(streamId),
       onReturn: () => this.#session.playPublished(streamId),
     });
@@ -187,7 +192,13 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   }
 
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
+    this.#noteMedia();
     this.#ingests.get(streamId)?.stream.publish(type, timestampMs, payload, this.#lastDataMs);
+  }
+
+  #noteMedia(): void {
+    this.#lastMediaMs = this.#lastDataMs;
+    this.#bytesSinceMedia = 0;
   }
 
   onUnpublish(streamId: number): void {
@@ -223,6 +234,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   #onData(data: Buffer): void {
     if (this.#ending) return;
     this.#lastDataMs = performance.now();
+    this.#bytesSinceMedia += data.length;
+    if (this.#bytesSinceMedia >= countedBytes) this.#noteMedia();
     try {
       this.#session.receive(data);
     } catch (error) {

@@ -10,8 +10,8 @@ export interface Publisher {
   readonly flashVer: string;
   /** The aggregators that its stream came through, in its own words. */
   readonly path: string;
-  /** When its last byte came, on the monotonic clock. */
-  readonly lastDataMs: number;
+  /** When its last message of media came (or much of a large one), on the monotonic clock. */
+  readonly lastMediaMs: number;
   /** Ends it; the reason is logged once and told to the publisher. */
   close(reason: CodedError): void;
 }

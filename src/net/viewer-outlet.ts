@@ -12,12 +12,10 @@ export class ViewerOutlet implements Viewer, OutletSink {
   readonly #socket: Socket;
   readonly #outlet: Outlet;
   readonly #close: (reason: CodedError) => void;
-  readonly #onFull: () => void;
   readonly #onEnd: () => void;
   readonly #onReturn: () => void;
   #stream: LiveStream | null = null;
   #begun = false;
-  #paused = false;
   /** The camera stopped, and what it sent before is still on its way. */
   #ending = false;
 
@@ -27,8 +25,6 @@ export class ViewerOutlet implements Viewer, OutletSink {
     format: LogFormat;
     limits: OutletLimits;
     close: (reason: CodedError) => void;
-    /** The socket takes no more for now. */
-    onFull: () => void;
     /** The camera stopped. */
     onEnd: () => void;
     /** The camera is back. */
@@ -37,7 +33,6 @@ export class ViewerOutlet implements Viewer, OutletSink {
     this.remote = options.remote;
     this.#socket = options.socket;
     this.#close = options.close;
-    this.#onFull = options.onFull;
     this.#onEnd = options.onEnd;
     this.#onReturn = options.onReturn;
     this.#outlet = new Outlet({ sink: this, format: options.format, limits: options.limits });
@@ -52,9 +47,7 @@ export class ViewerOutlet implements Viewer, OutletSink {
   }
 
   write(data: Buffer): boolean {
-    const more = this.#socket.write(data);
-    if (!more) this.#onFull();
-    return more;
+    return this.#socket.write(data);
   }
 
   /** Begins, once the viewer was told that it plays. */
@@ -78,12 +71,10 @@ export class ViewerOutlet implements Viewer, OutletSink {
     this.#follow();
   }
 
-  /** A live stream does not wait: unpaused, the viewer goes on with the current GOP. */
+  /** A live stream does not wait: unpaused, the viewer goes on with the next key frame. */
   setPaused(paused: boolean): void {
-    if (paused === this.#paused) return;
-    this.#paused = paused;
-    if (paused) this.#leave();
-    else this.#follow();
+    if (paused) this.#outlet.hold();
+    else this.#outlet.release(performance.now());
   }
 
   resume(): void {
@@ -105,7 +96,7 @@ export class ViewerOutlet implements Viewer, OutletSink {
   }
 
   #follow(): void {
-    if (this.#stream !== null && !this.#paused) this.#stream.attach(this.#outlet, performance.now());
+    if (this.#stream !== null) this.#stream.attach(this.#outlet, performance.now());
   }
 
   /** The last frames go before the word that there are no more. A viewer that takes nothing is closed as stalled. */

@@ -266,6 +266,7 @@ export class LiveStream {
     let first = true;
     const reader = new ChunkReader(
       (type, timestampMs, _streamId, payload) => {
+        if (type === MessageType.SetChunkSize) return; // ours, for the reader
         if (first) log.setMark(from.headers, from.timestampMs, from.atMs);
         first = false;
         const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;

@@ -54,6 +54,7 @@ export class Outlet {
   #fresh = true;
   #resumedMs = 0;
   #blocked = false;
+  #held = false;
   #bytesOut = 0;
   #framesOut = 0;
   readonly #dropped: Record<DropReason, number> = { bytes: 0, age: 0, total: 0 };
@@ -80,6 +81,22 @@ export class Outlet {
   /** Changes the budgets from now on. */
   setLimits(limits: OutletLimits): void {
     this.#limits = limits;
+  }
+
+  /** Writes nothing until `release`, and keeps nothing for it. */
+  hold(): void {
+    this.#held = true;
+    const log = this.#source?.log;
+    if (log !== undefined && this.#slab !== null) this.#leaveOut(log, this.#dropReason);
+  }
+
+  /** Goes on, at the next key frame: what went by is not made up for, and nothing comes twice. */
+  release(nowMs: number): void {
+    this.#held = false;
+    const log = this.#source?.log;
+    if (log === undefined) return;
+    this.#position = Math.max(this.#position, log.position);
+    this.flush(nowMs);
   }
 
   /** Lets go of the stream; what the sink holds still goes out. */
@@ -162,7 +179,7 @@ export class Outlet {
   /** Writes what is new. Called after appends, at most once a turn. */
   flush(nowMs: number): void {
     const source = this.#source;
-    if (source === null) return;
+    if (source === null || this.#held) return;
     if (this.#slab !== null && this.#blocked) {
       const reason = this.#exceeded(source.log, nowMs);
       if (reason !== null) this.#leaveOut(source.log, reason);

@@ -1,3 +1,6 @@
+/** Audio and video that belong together come as far apart as this; what lies further back is a clock that was set. */
+const interleavingMs = 3000;
+
 /**
  * Timestamps of one continuous stream, also when its publisher comes back or another takes over: those of the first
  * publisher pass as they are; those of the next are moved, as a whole, to go on behind the last, by as much time as
@@ -28,30 +31,34 @@ export class Timeline {
    * @param nowMs a monotonic clock, milliseconds
    */
   map(timestampMs: number, isFrame: boolean, nowMs: number): number {
-    if (this.#awaitingFrame) {
-      const last = this.#lastOut ?? 0;
-      if (!isFrame) return last;
-      const next = (last + Math.max(1, Math.round(nowMs - this.#lastAtMs))) >>> 0;
-      this.#offset = (next - timestampMs) >>> 0;
-      this.#floor = next;
-      this.#awaitingFrame = false;
-    }
-    let out = (timestampMs + this.#offset) >>> 0;
+    if (this.#awaitingFrame && !isFrame) return this.lastMs;
+    // Behind a change of publishers: its first frame, or one after which its clock was set back.
+    const isLost = this.#floor !== null && isFrame && isBefore(this.#moved(timestampMs), this.#floor - interleavingMs);
+    if (this.#awaitingFrame || isLost) this.#goOnWith(timestampMs, nowMs);
+    let out = this.#moved(timestampMs);
     if (this.#floor !== null) {
-      if (!isFrame || isBefore(out, this.#floor)) out = this.#clamp(out, this.#floor);
+      if (isBefore(out, this.#floor)) out = this.#floor;
       // Two minutes on, nothing can come that is older than the change.
-      else if (((out - this.#floor) | 0) > 120_000) this.#floor = null;
+      else if (isFrame && ((out - this.#floor) | 0) > 120_000) this.#floor = null;
     }
     if (isFrame) {
       this.#lastAtMs = nowMs;
-      if (this.#lastOut === null || !isBefore(out, this.#lastOut)) this.#lastOut = out;
-      else if (isBefore(out, this.#lastOut - 60_000)) this.#lastOut = out; // the publisher's own jump backwards
+      const isJumpBack = this.#lastOut !== null && isBefore(out, this.#lastOut - 60_000); // the publisher's own
+      if (this.#lastOut === null || isJumpBack || !isBefore(out, this.#lastOut)) this.#lastOut = out;
     }
     return out;
   }
 
-  #clamp(out: number, floor: number): number {
-    return isBefore(out, floor) ? floor : out;
+  #moved(timestampMs: number): number {
+    return (timestampMs + this.#offset) >>> 0;
+  }
+
+  /** Moves this frame, and all after it, to where the stream is by now. */
+  #goOnWith(timestampMs: number, nowMs: number): void {
+    const next = (this.lastMs + Math.max(1, Math.round(nowMs - this.#lastAtMs))) >>> 0;
+    this.#offset = (next - timestampMs) >>> 0;
+    this.#floor = next;
+    this.#awaitingFrame = false;
   }
 }
 

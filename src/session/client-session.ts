@@ -10,7 +10,7 @@ import type { SessionLimits } from './server-session.js';
  * How often a target is asked to acknowledge what it got. Small, because these acknowledgements are the evidence that
  * bytes arrive: at 1 Mbit/s one comes every second. Each costs the target 16 bytes.
  */
-export const acknowledgeEveryBytes = 128 * 1024;
+const acknowledgeEveryBytes = 128 * 1024;
 
 const transaction = { connect: 1, releaseStream: 2, fcPublish: 3, createStream: 4, publish: 5, end: 6 } as const;
 
@@ -32,6 +32,8 @@ export interface PublishTarget {
   readonly streamName: string;
   /** The aggregators that the stream came through, for those that look for loops; undefined says nothing. */
   readonly path?: string | undefined;
+  /** Words that must not appear in what is reported: keys, which servers like to repeat. */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 /**
@@ -127,7 +129,8 @@ export class ClientSession {
   #onCommand(command: Command): void {
     const { name, transactionId, args } = command;
     const code = stringOf(objectArgument(args, 1).code);
-    this.#handler.onCommand?.(`< ${name.slice(0, 40)}${code === '' ? '' : ` ${code.slice(0, 80)}`}`);
+    const text = `< ${name.slice(0, 40)}${code === '' ? '' : ` ${code.slice(0, 80)}`}`;
+    this.#handler.onCommand?.(this.#withoutSecrets(text));
     if (this.#step === 'ended') return;
     if (name === '_result') this.#onResult(transactionId, args);
     else if (name === '_error') this.#onError(transactionId, args);
@@ -190,9 +193,15 @@ export class ClientSession {
     this.#step = 'ended';
     const info = objectArgument(args, 1);
     const said = [stringOf(info.code), stringOf(info.description)].filter((text) => text !== '').join(': ');
-    const words = withoutKey(said, this.#target.streamName);
+    const words = this.#withoutSecrets(said);
     const verb = code.endsWith('REJECTED') ? 'the target refused ' : 'the target is done: ';
     this.#handler.onRefused(new TargetError(code, `${verb}${what}${words === '' ? '' : ` (${words.slice(0, 200)})`}`));
+  }
+
+  #withoutSecrets(text: string): string {
+    let clean = text;
+    for (const secret of this.#target.secrets ?? []) clean = clean.replaceAll(secret, '***');
+    return clean;
   }
 
   #command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): void {
@@ -205,10 +214,4 @@ export class ClientSession {
 /** The name of an application; its query may hold a key. */
 function quote(app: string): string {
   return JSON.stringify((app.split('?', 1)[0] ?? '').slice(0, 64));
-}
-
-/** Servers repeat the stream name in what they say, and its query may hold a key. */
-function withoutKey(text: string, streamName: string): string {
-  const query = streamName.indexOf('?');
-  return query < 0 ? text : text.replaceAll(streamName.slice(query), '?***');
 }

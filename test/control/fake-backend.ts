@@ -55,6 +55,10 @@ export class FakeBackend implements MediaBackend {
     return { ok: false, steps: [{ step: 'tcp', ok: false, durationMs: 1, error: refused }] };
   }
 
+  push(camera: string, id: string): PushSnapshot | undefined {
+    return this.snapshots.get(camera)?.pushes.find((push) => push.id === id);
+  }
+
   totals(): BackendTotals {
     return this.seenTotals;
   }

@@ -29,6 +29,7 @@ function start(url: string, changes: Partial<typeof settings> = {}, frameBytes =
   );
   const push = new Push({
     url,
+    shownUrl: url,
     enabled: true,
     limits: { queueMaxBytes: own.queueMaxBytes, queueMaxAgeMs: own.queueMaxAgeMs },
     settings: own,
@@ -172,6 +173,51 @@ describe('the states of a push, by what its target does', () => {
   });
 });
 
+describe('what a review found', () => {
+  it('a target that only pings and reads nothing stayed active for ever', async () => {
+    const ping = Buffer.from([2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0]);
+    const sink = await target((socket, self) => {
+      healthy(socket, self);
+      setTimeout(() => {
+        socket.pause();
+        const timer = setInterval(() => socket.write(ping), 200);
+        socket.on('close', () => clearInterval(timer));
+      }, 300);
+    });
+    const { status } = start(sink.url, { stallTimeoutMs: 4000, queueMaxBytes: 1 << 20 }, 60_000);
+    await until(() => status().phase === 'waiting', 25_000, 'given up');
+    expect(status().lastFailure?.code).toBe('TARGET_STALLED');
+  });
+
+  it('rtmps targets were sent to in the clear, and user names never', async () => {
+    const sink = await target(healthy);
+    for (const url of [sink.url.replace('rtmp:', 'rtmps:'), sink.url.replace('//', '//user:word@')]) {
+      const { push, status } = start(url);
+      await until(() => status().phase === 'waiting', 3000, 'waiting');
+      expect(status().lastFailure?.code).toBe('TARGET_UNSUPPORTED');
+      await push.close();
+    }
+    expect(sink.connectedMs).toEqual([]);
+  });
+
+  it('keys that a target repeats in its words were logged and shown', async () => {
+    const sessions = new WeakMap<object, import('../../src/session/server-session.js').ServerSession>();
+    const sink = await target((socket, self) =>
+      serve(socket, self, {
+        session: (session) => {
+          sessions.set(socket, session);
+        },
+        onPublish: ({ streamId }) =>
+          sessions.get(socket)?.refusePublish(streamId, 'NetStream.Bad.s3cret-key', 'key s3cret-key of p%th is wrong'),
+      }),
+    );
+    const { push, status } = start(`${sink.url}?key=s3cret-key`);
+    await until(() => status().phase === 'waiting', 3000, 'waiting');
+    expect(JSON.stringify([status(), push.events])).not.toContain('s3cret');
+    expect(status().lastFailure?.message).toContain('key *** of p%th is wrong');
+  });
+});
+
 describe('retries', () => {
   it('double up to the maximum, each at least three quarters of its length', async () => {
     const sink = await target((socket) => socket.end());
@@ -239,8 +285,9 @@ describe('a camera that leaves and returns', () => {
     stream.publish(MessageType.Video, 10, frame(1000, true), nowMs);
     await until(() => sink.media.length >= before + 4, 3000, 'media again');
     expect(sink.connectedMs.length).toBe(1);
-    expect(status()).toMatchObject({ phase: 'active', connects: 1 });
-    expect(states().at(-1)).toBe('idle -> active');
+    expect(status().connects).toBe(1);
+    await until(() => status().phase === 'active', 3000, 'active again');
+    expect(states().slice(-2)).toEqual(['idle -> connecting', 'connecting -> active']);
     const again = sink.media.slice(before);
     expect(again.map(({ type }) => type)).toEqual([18, 9, 8, 9]);
     expect(again[3]?.payload).toEqual(frame(1000, true));

@@ -129,6 +129,36 @@ describe('a live stream', () => {
     ]);
   });
 
+  it('gave the first player a chunk size in the middle of its media', () => {
+    const stream = makeStream();
+    stream.publish(Video, 0, videoHeader(), 0);
+    stream.publish(Video, 40, frame(1, true), 40);
+    const { outlet, sink } = makeOutlet(viewerFormat);
+    stream.attach(outlet, 50);
+    expect(sink.messages.map(({ type, timestampMs }) => [type, timestampMs])).toEqual([
+      [Video, 40],
+      [Video, 40],
+    ]);
+  });
+
+  it('went back in time for a player that paused, and kept the log for it meanwhile', () => {
+    const stream = makeStream();
+    const { outlet, sink } = makeOutlet(viewerFormat);
+    stream.attach(outlet, 0);
+    const send = (number: number): void => {
+      stream.publish(Video, number * 40, frame(number, number % 10 === 0, 1000), number * 40);
+      stream.flush(number * 40);
+    };
+    for (let number = 0; number < 15; number++) send(number);
+    outlet.hold();
+    for (let number = 15; number < 45; number++) send(number);
+    expect(stream.keptBytes).toBeLessThan(2 * 11 * 1100);
+    outlet.release(1800);
+    for (let number = 45; number < 60; number++) send(number);
+    const numbers = sink.messages.map(({ payload }) => payload.readUInt32BE(5));
+    expect(numbers).toEqual([...Array(15).keys(), ...Array.from({ length: 10 }, (_, i) => 50 + i)]);
+  });
+
   it('wraps bare onMetaData for targets', () => {
     const stream = makeStream();
     const { outlet, sink } = makeOutlet();

@@ -6,10 +6,13 @@ import type { NetSettings } from '../../net/settings.js';
 import type { Ingest, Playback, Publisher, Viewer } from '../../net/stream-host.js';
 import type { TargetWatch } from '../../net/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
+import { metadataValues } from '../../relay/headers.js';
 import { LiveStream } from '../../relay/live-stream.js';
 import { parsePath, pathOfMetadata } from '../../relay/path.js';
 import { RateMeter } from '../../relay/rate-meter.js';
+import { maskTarget } from '../../wire/url.js';
 import type { CameraSnapshot, DesiredCamera, DesiredPush } from '../backend.js';
+import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
 import { cameraSnapshot } from './snapshot.js';
 
 /** The message stream id that nearly every server gives to the first stream; the shared log is made for it. */
@@ -64,6 +67,8 @@ export class NativeCamera {
   /** Null when the camera is gone; kept during the grace. */
   #stream: LiveStream | null = null;
   #live: LivePublisher | null = null;
+  /** What the current publisher said of its stream. */
+  #facts: MetadataFacts = noFacts;
   #graceTimer: NodeJS.Timeout | null = null;
   #graceUntilMs = 0;
   #pastBytesIn = 0;
@@ -156,6 +161,7 @@ export class NativeCamera {
       frames: new RateMeter(),
     };
     this.#live = live;
+    this.#facts = noFacts;
     this.#log.info(returned ? 'camera is live again' : 'camera is live', {
       remote: publisher.remote,
       encoder: publisher.flashVer,
@@ -218,6 +224,7 @@ export class NativeCamera {
       name: this.name,
       live: this.#live,
       stream: this.#stream,
+      facts: this.#facts,
       graceUntilMs: this.#graceTimer === null ? null : this.#graceUntilMs,
       viewers: this.#viewers.size,
       pushes: this.#pushes,
@@ -228,7 +235,10 @@ export class NativeCamera {
   #newStream(): LiveStream {
     const { settings, scheduler } = this.#context;
     const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
-    const onMetadata = (payload: Buffer): void => this.#lookForLoop(payload);
+    const onMetadata = (payload: Buffer): void => {
+      this.#facts = describeMetadata(metadataValues(payload));
+      this.#lookForLoop(payload);
+    };
     return new LiveStream({ format, gopMaxBytes: settings.gopMaxBytes, scheduler, onMetadata }, performance.now());
   }
 
@@ -261,7 +271,7 @@ export class NativeCamera {
     const current = this.#live?.publisher;
     if (current === undefined) return;
     const { publishTakeoverMs } = this.#context.settings;
-    const silentMs = performance.now() - current.lastDataMs;
+    const silentMs = performance.now() - current.lastMediaMs;
     // A connection that publishes twice does not take over from itself.
     if (silentMs <= publishTakeoverMs || current === publisher) {
       throw new CodedError(
@@ -271,6 +281,9 @@ export class NativeCamera {
       );
     }
     const seconds = Math.round(silentMs / 100) / 10;
+    this.#log.info('a silent publisher gives way', { remote: current.remote, to: publisher.remote, seconds });
+    // Before it is closed: the stream goes on, its end is nobody's concern.
+    this.#live = null;
     current.close(new CodedError('PUBLISH_ALREADY_LIVE', `silent for ${seconds} s, so ${publisher.remote} takes over`));
   }
 
@@ -303,7 +316,15 @@ export class NativeCamera {
   #addPush({ id, url, enabled, ...budget }: DesiredPush): void {
     const { settings, watch } = this.#context;
     const limits = this.#limitsOf(budget);
-    const push = new Push({ url, enabled, limits, settings, watch, log: this.#log.child({ push: id }) });
+    const push = new Push({
+      url,
+      shownUrl: maskTarget(url, this.name),
+      enabled,
+      limits,
+      settings,
+      watch,
+      log: this.#log.child({ push: id }),
+    });
     this.#pushes.set(id, push);
     this.#recorder.note('push', `${id} added`);
     if (this.#live !== null && this.#stream !== null) push.begin(this.#stream);

@@ -13,11 +13,14 @@ export const noFacts: MetadataFacts = { width: null, height: null, encoder: null
 const maxPixels = 65_535;
 const maxEncoderLength = 128;
 
+/** What is larger is passed on, but not looked into: it says nothing that people want to see. */
+const limits = { maxDepth: 4, maxValues: 1000, maxBytes: 64 * 1024 };
+
 /** Reads the value behind `onMetaData`. What is malformed counts as unsaid: the metadata itself is passed on anyway. */
 export function describeMetadata(encoded: Buffer): MetadataFacts {
   let properties: AmfObject;
   try {
-    properties = propertiesOf(readAmf0(encoded, 0).value) ?? {};
+    properties = propertiesOf(readAmf0(encoded, 0, limits).value) ?? {};
   } catch {
     return noFacts;
   }

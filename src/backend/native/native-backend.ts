@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CodedError } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import { unsupported } from '../../net/outgoing-connection.js';
 import { probeHandshake } from '../../net/probe.js';
 import { RtmpServer } from '../../net/rtmp-server.js';
 import type { Ingest, Playback, Publisher, StreamHost, Viewer } from '../../net/stream-host.js';
@@ -9,16 +10,19 @@ import { TargetWatch } from '../../net/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { ConnectInfo, StreamRequest } from '../../session/server-session.js';
+import { parseRtmpUrl } from '../../wire/url.js';
 import type {
   BackendAddress,
   BackendTotals,
   CameraSnapshot,
   DesiredCamera,
   MediaBackend,
+  PushSnapshot,
   RecordedEvent,
   TargetTest,
 } from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
+import { pushSnapshot } from './snapshot.js';
 
 export interface NativeBackendSettings {
   /** The address to listen on. */
@@ -37,7 +41,8 @@ export class NativeBackend implements MediaBackend, StreamHost {
   readonly #cameras = new Map<string, NativeCamera>();
   readonly #meterIn = new RateMeter();
   readonly #meterOut = new RateMeter();
-  readonly #leaving = new Set<Promise<void>>();
+  /** Cameras that were removed and whose targets are being told. */
+  readonly #leaving = new Map<NativeCamera, Promise<void>>();
   #ticker: NodeJS.Timeout | null = null;
   #address: BackendAddress | null = null;
   /** Counts of cameras that were removed. */
@@ -78,13 +83,22 @@ export class NativeBackend implements MediaBackend, StreamHost {
     const leaving = camera.close(new CodedError('PUBLISH_NOT_REGISTERED', `camera ${name} was removed`)).finally(() => {
       this.#pastBytesIn += camera.bytesIn;
       this.#pastBytesOut += camera.bytesOut;
-      this.#leaving.delete(leaving);
+      this.#leaving.delete(camera);
     });
-    this.#leaving.add(leaving);
+    this.#leaving.set(camera, leaving);
   }
 
   camera(name: string): CameraSnapshot | undefined {
     return this.#cameras.get(name)?.snapshot(performance.now());
+  }
+
+  push(name: string, id: string): PushSnapshot | undefined {
+    const push = this.#cameras.get(name)?.push(id);
+    return push === undefined ? undefined : pushSnapshot(id, push, performance.now());
+  }
+
+  refuses(url: string): CodedError | undefined {
+    return unsupported(parseRtmpUrl(url));
   }
 
   events(name: string, pushId?: string): readonly RecordedEvent[] | undefined {
@@ -129,7 +143,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
       const listener = this.#server.close();
       await Promise.all([...this.#cameras.values()].map((camera) => camera.drain()));
       await Promise.all([...this.#cameras.values()].map((camera) => camera.close(reason)));
-      await Promise.all(this.#leaving);
+      await Promise.all(this.#leaving.values());
       await listener;
     };
     let timer: NodeJS.Timeout | undefined;
@@ -205,6 +219,10 @@ export class NativeBackend implements MediaBackend, StreamHost {
     let bytesOut = this.#pastBytesOut;
     for (const camera of this.#cameras.values()) {
       camera.tick(nowMs);
+      bytesIn += camera.bytesIn;
+      bytesOut += camera.bytesOut;
+    }
+    for (const camera of this.#leaving.keys()) {
       bytesIn += camera.bytesIn;
       bytesOut += camera.bytesOut;
     }

@@ -1,15 +1,15 @@
 import type { Push } from '../../net/push.js';
 import type { LiveStream } from '../../relay/live-stream.js';
-import { maskUrl } from '../../wire/url.js';
 import type { CameraSnapshot, PushSnapshot } from '../backend.js';
 import type { LivePublisher } from './camera.js';
-import { describeMetadata, noFacts } from './metadata.js';
+import { type MetadataFacts, noFacts } from './metadata.js';
 
 /** What there is to see of a camera, as plain values. */
 export function cameraSnapshot(seen: {
   name: string;
   live: LivePublisher | null;
   stream: LiveStream | null;
+  facts: MetadataFacts;
   graceUntilMs: number | null;
   viewers: number;
   pushes: ReadonlyMap<string, Push>;
@@ -17,7 +17,7 @@ export function cameraSnapshot(seen: {
 }): CameraSnapshot {
   const { name, live, nowMs } = seen;
   const stream = live === null ? null : seen.stream;
-  const facts = stream?.metadata == null ? noFacts : describeMetadata(stream.metadata);
+  const facts = live === null ? noFacts : seen.facts;
   const meter = stream?.meter;
   return {
     name,
@@ -42,12 +42,13 @@ export function cameraSnapshot(seen: {
   };
 }
 
-function pushSnapshot(id: string, push: Push, nowMs: number): PushSnapshot {
+/** What there is to see of a push, as plain values. */
+export function pushSnapshot(id: string, push: Push, nowMs: number): PushSnapshot {
   const status = push.status(nowMs);
   const { lastFailure, droppedFrames } = status;
   return {
     id,
-    url: maskUrl(push.url),
+    url: push.shownUrl,
     state: status.phase,
     since: iso(status.sinceMs),
     attempt: status.attempt,

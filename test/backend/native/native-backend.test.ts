@@ -3,10 +3,13 @@ import { NativeBackend } from '../../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../../src/config.js';
 import { codeOf, TargetError } from '../../../src/errors.js';
 import type { LogFields, Logger } from '../../../src/log.js';
+import { OutgoingConnection } from '../../../src/net/outgoing-connection.js';
 import { RtmpPublisher } from '../../../src/net/publisher.js';
 import { MessageType } from '../../../src/wire/message.js';
 import { healthy, startTarget, until } from '../../net/targets.js';
 import { audioFrame, frame, metadata, videoHeader } from '../../relay/fixtures.js';
+
+const outgoing = { ...defaultSettings().media, connectTimeoutMs: 2000 };
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -100,6 +103,60 @@ describe('who may publish', () => {
     const times = sink.media.filter(({ type }) => type === MessageType.Video).map(({ timestampMs }) => timestampMs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(backend.camera('gate')).toMatchObject({ live: true, pushes: [{ state: 'active', connects: 1 }] });
+  });
+});
+
+describe('what a review found', () => {
+  it('a publisher that drips bytes locked its camera', async () => {
+    const { backend, url } = await node({ publishTakeoverMs: 500 });
+    backend.setCamera({ name: 'gate', pushes: [] });
+    const dripping = new OutgoingConnection(url('gate'), outgoing, {
+      // The header of a message of 60,000 bytes, of which one comes now and then.
+      onPublished: () => dripping.write(Buffer.from([6, 0, 0, 0, 0, 0xea, 0x60, 9, 1, 0, 0, 0, 0x27])),
+      onDrain() {},
+      onClosed() {},
+    });
+    const timer = setInterval(() => dripping.write(Buffer.from([1])), 50);
+    cleanups.push(async () => {
+      clearInterval(timer);
+      dripping.destroy();
+    });
+    await until(() => backend.camera('gate')?.live === true, 3000, 'live');
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    expect(await rejection(url('gate'))).toBe('accepted');
+  });
+
+  it('totals dipped below zero when a camera was removed', async () => {
+    const sink = await startTarget((socket, self) => {
+      healthy(socket, self);
+      socket.on('end', () => {});
+    });
+    cleanups.push(() => sink.close());
+    const { backend, url } = await node();
+    backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
+    await camera(url('gate'));
+    await until(() => backend.totals().bitrateOutBps > 0, 8000, 'a rate');
+    backend.removeCamera('gate');
+    for (let i = 0; i < 25; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(backend.totals().bitrateInBps).toBeGreaterThanOrEqual(0);
+      expect(backend.totals().bitrateOutBps).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  it('a takeover without grace ended the stream for all targets', async () => {
+    const sink = await startTarget(healthy);
+    cleanups.push(() => sink.close());
+    const { backend, url } = await node({ publishTakeoverMs: 300, publishGraceMs: 0 });
+    backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
+    const first = await camera(url('gate'));
+    await until(() => sink.media.length > 10, 3000, 'media');
+    first.freeze();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await camera(url('gate'));
+    const before = sink.media.length;
+    await until(() => sink.media.length > before + 10, 3000, 'media of the newcomer');
+    expect([sink.connectedMs.length, sink.ended.length]).toEqual([1, 0]);
   });
 });
 

@@ -1,0 +1,75 @@
+import { type LookupAddress, lookup as systemLookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+
+/**
+ * Names that never resolved may hold up this many look-ups at once. The system's resolver blocks a thread for each, for
+ * as long as a dead name server takes to be given up; `cli/bin.cts` sees to it that there are more threads than this.
+ */
+const unprovenAtOnce = 12;
+
+type Done = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
+
+/**
+ * Name look-ups of all pushes: fresh at every try, but one at a time for each name, shared by whoever waits for it, so
+ * that a name that hangs takes one thread however often its pushes are tried; and few at a time of names that never
+ * resolved, so that they do not hold up those that do.
+ */
+class SharedLookups {
+  readonly #underWay = new Map<string, Done[]>();
+  readonly #proven = new Set<string>();
+  readonly #queue: string[] = [];
+  #unprovenUnderWay = 0;
+
+  resolve(host: string, done: Done): void {
+    const waiters = this.#underWay.get(host);
+    if (waiters !== undefined) {
+      waiters.push(done);
+      return;
+    }
+    this.#underWay.set(host, [done]);
+    if (this.#proven.has(host)) this.#start(host, false);
+    else if (this.#unprovenUnderWay < unprovenAtOnce) this.#start(host, true);
+    else this.#queue.push(host);
+  }
+
+  #start(host: string, unproven: boolean): void {
+    if (unproven) this.#unprovenUnderWay++;
+    systemLookup(host, { all: true, verbatim: true }, (error, addresses) => {
+      const waiters = this.#underWay.get(host) ?? [];
+      this.#underWay.delete(host);
+      if (error === null) this.#prove(host);
+      if (unproven) {
+        this.#unprovenUnderWay--;
+        const next = this.#queue.shift();
+        if (next !== undefined) this.#start(next, true);
+      }
+      for (const done of waiters) done(error, addresses ?? []);
+    });
+  }
+
+  #prove(host: string): void {
+    // A site has few targets; the bound is for whoever makes up names that all resolve.
+    if (this.#proven.size >= 10_000) this.#proven.clear();
+    this.#proven.add(host);
+  }
+}
+
+const shared = new SharedLookups();
+
+/** For `net.connect`. */
+export const lookupShared: LookupFunction = (host, options, callback) => {
+  shared.resolve(host, (error, addresses) => {
+    const family = options.family === 4 || options.family === 6 ? options.family : 0;
+    const fitting = family === 0 ? addresses : addresses.filter((address) => address.family === family);
+    const first = fitting[0];
+    if (error !== null || first === undefined) {
+      const failure: NodeJS.ErrnoException = error ?? new Error(`no address for ${host}`);
+      failure.code ??= 'ENOTFOUND';
+      callback(failure, '', 0);
+    } else if (options.all === true) {
+      callback(null, fitting);
+    } else {
+      callback(null, first.address, first.family);
+    }
+  });
+};
