@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Logger } from '../../src/log.js';
+import { type Logger, silentLogger } from '../../src/log.js';
 import { openFileStore } from '../../src/state/file/file-store.js';
 import { type DesiredState, emptyPushes } from '../../src/state/model.js';
 import type { StateChange, Store } from '../../src/state/store.js';
@@ -129,6 +129,28 @@ describe('an invalid edit', () => {
     expect(names()).toEqual(['a', 'b', 'c']);
     await unlink(join(folder, 'state.json.rejected-2'));
     await until(() => expect(store.problem).toBeUndefined());
+  });
+
+  it.each([
+    ['is not UTF-8', Buffer.from('{"version": 1}\xff', 'latin1')],
+    ['is too large', Buffer.alloc(3000, ' ')],
+  ])('that %s is a problem, keeps no change from being made, and is kept aside', async (_, bytes) => {
+    await store.close();
+    store = await openFileStore({ dataDir: folder, log: silentLogger, maxFileBytes: 2000 });
+    await writeFile(path, bytes);
+    await until(() => expect(store.problem?.code).toBe('STATE_INVALID'));
+    await store.update(adding('b'));
+    expect(names()).toEqual(['a', 'b']);
+    expect(await readFile(join(folder, 'state.json.rejected-1'))).toEqual(bytes);
+  });
+
+  it('that was no UTF-8 is applied once the bytes are replaced by the character that stands for them', async () => {
+    const text = '{"version": 1, "engines": {"e": {"host": "h", "location": "X"}}}';
+    await writeFile(path, text.replace('X', '\xff'), 'latin1');
+    await until(() => expect(store.problem?.message).toContain('UTF-8'));
+    await writeFile(path, text.replace('X', '\ufffd'));
+    await until(() => expect(store.state.engines.get('e')?.location).toBe('\ufffd'));
+    expect(store.problem).toBeUndefined();
   });
 
   it('of an editor that writes slowly is no mistake while it grows', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../src/log.js';
 import { openFileStore } from '../../src/state/file/file-store.js';
-import { type DesiredState, emptyPushes } from '../../src/state/model.js';
+import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, emptyPushes } from '../../src/state/model.js';
 import type { StateChange, Store } from '../../src/state/store.js';
 
 let folder: string;
@@ -89,6 +89,35 @@ describe('the file', () => {
     });
     expect(state.cameras.get('c')?.pushes.p).toMatchObject({ id: 'p', engine: 'e', enabled: true });
     expect(Date.parse(state.cameras.get('d')?.createdAt ?? '')).toBeGreaterThan(0);
+  });
+
+  it('that holds the replacement character is read again: it is a character like any other', async () => {
+    const store = await openStore();
+    const engine = { name: 'e', host: 'h', pushUrl: defaultPushUrl, playbackUrl: defaultPlaybackUrl, createdAt: at };
+    const location = 'Z\ufffdrich';
+    await store.update((state) => ({ ...state, engines: new Map([['e', { ...engine, location }]]) }));
+    await store.close();
+    expect((await openStore()).state.engines.get('e')?.location).toBe(location);
+  });
+
+  it('is never written larger than it would be read again', async () => {
+    const maxFileBytes = 1000;
+    const small = await openFileStore({ dataDir: folder, log: silentLogger, maxFileBytes });
+    stores.push(small);
+    const results = [];
+    for (let index = 0; index < 20; index++) results.push(await small.update(adding(`c${index}`)).catch((e) => e));
+    const refused = results.filter((result) => result instanceof Error);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused[0]).toMatchObject({ code: 'STATE_WRITE_FAILED', message: expect.stringContaining('1000') });
+    expect((await stat(path)).size).toBeLessThanOrEqual(maxFileBytes);
+    const kept = await namesOnDisk();
+    expect(kept).toHaveLength(20 - refused.length);
+    await small.update((state) => ({ ...state, cameras: new Map([...state.cameras].slice(1)) }));
+    await small.close();
+    const again = await openFileStore({ dataDir: folder, log: silentLogger, maxFileBytes });
+    stores.push(again);
+    expect(again.state.cameras.size).toBe(kept.length - 1);
+    expect(await readdir(folder)).not.toContainEqual(expect.stringContaining('.tmp-'));
   });
 
   it('is not written when nothing changes', async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { codeOf, messageOf } from '../../errors.js';
 import { readVersion } from '../../state/file/disk.js';
-import { decodeState } from '../../state/file/format.js';
+import { decodeVersion } from '../../state/file/format.js';
 import { emptyState } from '../../state/model.js';
 import { formatBytes } from '../format.js';
 import { type Check, fail, ok, warn } from './check.js';
@@ -86,7 +86,7 @@ export async function checkState(dataDir: string): Promise<Check> {
     if (version === undefined) {
       return ok(name, `${path} is not there yet; "serve" makes it`);
     }
-    const state = decodeState(version.text, emptyState, version.modifiedAt);
+    const state = decodeVersion(version, emptyState);
     return ok(name, `${path} is valid: ${state.cameras.size} cameras, ${state.engines.size} engines`);
   } catch (error) {
     const advice = `Correct the file, or move it away to start with none; ${codeOf(error)} is explained in docs/errors.md.`;

@@ -11,14 +11,17 @@ export interface FileMark {
 }
 
 export interface FileVersion {
+  /** What is in the file. Where it cannot be read, something that only tells it from other versions. */
   readonly text: string;
+  /** Why its content cannot be read as text at all; undefined when it can. */
+  readonly broken?: StateError;
   readonly mark: FileMark;
   /** ISO 8601, UTC. */
   readonly modifiedAt: string;
 }
 
 /** 10,000 cameras with a hundred pushes each stay well below; anything larger was not written by this program. */
-const maxFileBytes = 256 * 1024 * 1024;
+export const maxStateFileBytes = 256 * 1024 * 1024;
 
 const temporarySuffix = '.tmp-';
 const rejectedSuffix = '.rejected-';
@@ -39,10 +42,10 @@ export function isSameMark(left: FileMark | undefined, right: FileMark | undefin
 }
 
 /**
- * Reads the file; undefined when there is none.
- * @throws StateError STATE_INVALID when it is too large or not UTF-8, and what the system throws
+ * Reads the file; undefined when there is none. One that is too large or not UTF-8 comes as `broken`.
+ * @throws what the system throws
  */
-export async function readVersion(path: string): Promise<FileVersion | undefined> {
+export async function readVersion(path: string, maxBytes = maxStateFileBytes): Promise<FileVersion | undefined> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
     file = await open(path, 'r');
@@ -52,16 +55,32 @@ export async function readVersion(path: string): Promise<FileVersion | undefined
   }
   try {
     const { ino, size, mtimeNs, mtime } = await file.stat({ bigint: true });
-    if (size > maxFileBytes) throw new StateError('STATE_INVALID', `the file is larger than ${maxFileBytes} bytes`);
-    const bytes = await file.readFile();
+    const content =
+      size > maxBytes
+        ? broken(`${size} ${mtimeNs}`, `the file has ${size} bytes, and ${maxBytes} are allowed`)
+        : decode(await file.readFile());
     return {
-      text: new TextDecoder('utf-8').decode(bytes),
+      ...content,
       mark: { inode: ino, bytes: size, modifiedNs: mtimeNs },
       modifiedAt: mtime.toISOString(),
     };
   } finally {
     await file.close();
   }
+}
+
+/** The bytes themselves are judged, since a text may well hold the character that stands for bytes that are wrong. */
+function decode(bytes: Buffer): Pick<FileVersion, 'text' | 'broken'> {
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return broken(bytes.toString('latin1'), 'the file holds bytes that are not UTF-8');
+  }
+}
+
+/** No valid file begins with NUL, so that none is taken for this one. */
+function broken(identity: string, message: string): Pick<FileVersion, 'text' | 'broken'> {
+  return { text: `\0${identity}`, broken: new StateError('STATE_INVALID', message) };
 }
 
 /** A new content that is on disk under a temporary name. */
@@ -72,14 +91,22 @@ export interface Prepared {
 
 let prepared = 0;
 
-/** Writes the content beside the file and waits until the disk has it. Mode 0600: it may hold stream keys. */
-export async function prepareWrite(path: string, text: string): Promise<Prepared> {
+/**
+ * Writes the content beside the file and waits until the disk has it. Mode 0600: it may hold stream keys.
+ * @throws Error when it is larger than `readVersion` would read again, and what the system throws
+ */
+export async function prepareWrite(path: string, text: string, maxBytes = maxStateFileBytes): Promise<Prepared> {
+  const bytes = Buffer.from(text);
+  if (bytes.length > maxBytes) {
+    throw new Error(
+      `the state would have ${bytes.length} bytes, and ${maxBytes} are allowed; remove what is not needed`,
+    );
+  }
   prepared += 1;
   const temporaryPath = `${path}${temporarySuffix}${process.pid}-${prepared}`;
   const file = await open(temporaryPath, 'wx', 0o600);
   try {
     // One write: FileHandle.writeFile would go to the thread pool for every half megabyte.
-    const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
     await file.sync();
     const { ino, size, mtimeNs } = await file.stat({ bigint: true });

@@ -14,6 +14,7 @@ import {
   isSameMark,
   keepAside,
   markOf,
+  maxStateFileBytes,
   prepareWrite,
   readVersion,
   removeLeftovers,
@@ -21,7 +22,7 @@ import {
   syncFolder,
 } from './disk.js';
 import { StateEncoder } from './encode.js';
-import { decodeState } from './format.js';
+import { decodeVersion } from './format.js';
 import { FolderLock, isErrno } from './lock.js';
 import { watchFolder } from './watch.js';
 
@@ -50,7 +51,13 @@ const settleMs = 100;
  * Opens `DATA_DIR/state.json`. The folder is made when missing; the file comes with the first change.
  * @throws StateError STATE_INVALID (with path and rule; the file is left as it is), STATE_UNREADABLE, STATE_LOCKED
  */
-export async function openFileStore(options: { dataDir: string; log: Logger }): Promise<Store> {
+export async function openFileStore(options: {
+  dataDir: string;
+  log: Logger;
+  /** How large the file may be, in bytes; tests use less than the default of 256 MB. */
+  maxFileBytes?: number;
+}): Promise<Store> {
+  const { log, maxFileBytes = maxStateFileBytes } = options;
   const folder = resolve(options.dataDir);
   const path = join(folder, 'state.json');
   let lock: FolderLock | undefined;
@@ -58,9 +65,9 @@ export async function openFileStore(options: { dataDir: string; log: Logger }): 
     if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(dirname(folder));
     lock = await FolderLock.acquire(folder);
     await removeLeftovers(folder);
-    const file = await readVersion(path);
-    const state = file === undefined ? emptyState : decodeState(file.text, emptyState, file.modifiedAt);
-    return new FileStore(path, lock, state, file, options.log);
+    const file = await readVersion(path, maxFileBytes);
+    const state = file === undefined ? emptyState : decodeVersion(file, emptyState);
+    return new FileStore({ path, lock, state, file, log, maxFileBytes });
   } catch (error) {
     await lock?.release();
     if (error instanceof StateError) {
@@ -84,6 +91,7 @@ export async function openFileStore(options: { dataDir: string; log: Logger }): 
  */
 class FileStore implements Store {
   readonly #path: string;
+  readonly #maxFileBytes: number;
   readonly #lock: FolderLock;
   readonly #log: Logger;
   readonly #encoder = new StateEncoder();
@@ -103,8 +111,17 @@ class FileStore implements Store {
   #lockLost = false;
   #closing: Promise<void> | undefined;
 
-  constructor(path: string, lock: FolderLock, state: DesiredState, file: FileVersion | undefined, log: Logger) {
+  constructor(options: {
+    path: string;
+    lock: FolderLock;
+    state: DesiredState;
+    file: FileVersion | undefined;
+    log: Logger;
+    maxFileBytes: number;
+  }) {
+    const { path, lock, state, file, log } = options;
     this.#path = path;
+    this.#maxFileBytes = options.maxFileBytes;
     this.#lock = lock;
     this.#state = state;
     this.#seen = file;
@@ -203,7 +220,7 @@ class FileStore implements Store {
   /** Writes the state. False when an edit by hand came in between: it is to be read first. */
   async #write(state: DesiredState): Promise<boolean> {
     const text = this.#encoder.encode(state);
-    const content = await prepareWrite(this.#path, text);
+    const content = await prepareWrite(this.#path, text, this.#maxFileBytes);
     const refused = this.#refused;
     let aside: string | undefined;
     try {
@@ -260,7 +277,7 @@ class FileStore implements Store {
     // The text that was there a moment ago; null when there was no file.
     let last: string | null | undefined;
     for (;;) {
-      const file = await readVersion(this.#path);
+      const file = await readVersion(this.#path, this.#maxFileBytes);
       if (file === undefined) {
         if (this.#seen === undefined) return;
         if (last === null) return await this.#restore();
@@ -289,7 +306,7 @@ class FileStore implements Store {
     }
     if (file.text !== this.#seen?.text) {
       try {
-        this.#state = decodeState(file.text, before, file.modifiedAt);
+        this.#state = decodeVersion(file, before);
       } catch (error) {
         if (error instanceof StateError) return error;
         throw error;

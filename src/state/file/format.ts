@@ -16,9 +16,16 @@ import {
 } from '../model.js';
 import { type CameraFile, type EngineFile, StateFileSchema } from '../schema.js';
 import { checkTemplates, resolvePushUrl } from '../template.js';
+import type { FileVersion } from './disk.js';
 import { cameraText, engineText } from './encode.js';
 
 const fileValidator = Compile(StateFileSchema);
+
+/** `decodeState` of what was read from disk. @throws StateError STATE_INVALID */
+export function decodeVersion(file: FileVersion, previous: DesiredState): DesiredState {
+  if (file.broken !== undefined) throw file.broken;
+  return decodeState(file.text, previous, file.modifiedAt);
+}
 
 /**
  * Reads a state file. Values that are equal to those of `previous` are taken over from it, so that a comparison by
@@ -45,7 +52,6 @@ export function decodeState(text: string, previous: DesiredState, now: string): 
 }
 
 function parseFile(text: string): ReturnType<typeof fileValidator.Parse> {
-  if (text.includes('\ufffd')) refuse('', 'the file holds bytes that are not UTF-8');
   let value: unknown;
   try {
     value = parseJson(text);
