@@ -30,6 +30,8 @@ export interface Row {
   readonly lost: number;
   readonly generatorCpuPercent: number;
   readonly lateP99Ms: number;
+  /** Of interrupts, network packets on their way included; percent of one core. */
+  readonly interruptPercent: number;
   /** CPU of other programs and of the host, percent of one core: how calm the machine was. */
   readonly otherCpuPercent: number;
 }
@@ -118,6 +120,7 @@ function createRow(all: readonly RunResult[], reference: readonly RunResult[], c
     lost: all.reduce((sum, run) => sum + run.lost, 0),
     generatorCpuPercent: middle((run) => (100 * (run.generators.publisherCpu + run.generators.sinkCpu)) / run.seconds),
     lateP99Ms: middle((run) => run.generators.lateP99Ms),
+    interruptPercent: middle((run) => (100 * run.interruptCpu) / run.seconds),
     otherCpuPercent: middle(disturbance),
   };
 }
@@ -141,6 +144,7 @@ const columns: readonly (readonly [string, (row: Row) => string])[] = [
   ['first picture ms', ({ firstPictureMs }) => digits(firstPictureMs.median, 0)],
   ['lost', (row) => String(row.lost)],
   ['generators %', (row) => digits(row.generatorCpuPercent, 0)],
+  ['irq %', (row) => digits(row.interruptPercent, 0)],
   ['others %', (row) => digits(row.otherCpuPercent, 0)],
 ];
 

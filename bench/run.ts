@@ -65,6 +65,8 @@ export interface RunResult {
   };
   /** CPU seconds of everything else on the machine, and those taken by its host: what disturbed the run. */
   readonly otherCpu: number;
+  /** Of interrupts, network packets on their way included; of no process. */
+  readonly interruptCpu: number;
   readonly stolenCpu: number;
 }
 
@@ -244,6 +246,7 @@ async function measure(
       mostQueuedBytes: sent.report.mostQueuedBytes,
     },
     otherCpu: Math.max(0, machine - cpuUser - cpuSystem - sinkCpu - publisherCpu),
+    interruptCpu: after.machine.interrupts - before.machine.interrupts,
     stolenCpu: after.machine.stolen - before.machine.stolen,
   };
 }
@@ -323,7 +326,7 @@ function voidResult(system: string, scenario: string, reason: string): RunResult
     },
     ...{ cpuUser: none, cpuSystem: none, cpuHelpers: none, reads: 0, writes: 0, rssBytes: none, rssIdleBytes: none },
     latencyMs: { p50: none, p99: none, max: none, samples: 0 },
-    ...{ firstPictureMs: [], lost: 0, repeated: 0, otherCpu: none, stolenCpu: none },
+    ...{ firstPictureMs: [], lost: 0, repeated: 0, otherCpu: none, interruptCpu: none, stolenCpu: none },
     generators: { publisherCpu: none, sinkCpu: none, lateP99Ms: none, mostQueuedBytes: 0 },
   };
 }

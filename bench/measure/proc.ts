@@ -85,9 +85,16 @@ export function ioCalls(pids: readonly number[]): { readonly reads: number; read
   return { reads, writes };
 }
 
-/** CPU seconds that all processes of the machine used, and those that its host took away. */
-export function machineCpu(): { readonly busy: number; readonly stolen: number } {
+/**
+ * CPU seconds that all processes of the machine used, those that its host took away, and those of interrupts: on many
+ * kernels the receiving half of the loopback network is among these, and belongs to no process.
+ */
+export function machineCpu(): { readonly busy: number; readonly stolen: number; readonly interrupts: number } {
   const fields = (readText('/proc/stat').split('\n', 1)[0] ?? '').trim().split(/\s+/).slice(1).map(Number);
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields;
-  return { busy: (user + nice + system + irq + softirq) / ticksPerSecond, stolen: steal / ticksPerSecond };
+  return {
+    busy: (user + nice + system) / ticksPerSecond,
+    stolen: steal / ticksPerSecond,
+    interrupts: (irq + softirq) / ticksPerSecond,
+  };
 }

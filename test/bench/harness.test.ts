@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findRegressions } from '../../bench/baseline.js';
+import { monotonicUs } from '../../bench/load/clock.js';
 import { openPublisher } from '../../bench/load/rtmp-publisher.js';
 import { createSchedule } from '../../bench/load/schedule.js';
 import { SinkConnection } from '../../bench/load/sink-connection.js';
@@ -203,6 +204,11 @@ describe('a publisher and a sink', () => {
   });
 });
 
+test('the clock is that of the kernel, the same in every process', () => {
+  const differences = Array.from({ length: 50 }, () => Math.abs(Number(process.hrtime.bigint()) / 1e3 - monotonicUs()));
+  expect(Math.min(...differences)).toBeLessThan(50);
+});
+
 describe('what /proc says', () => {
   test('a name may hold spaces and parentheses', () => {
     const fields = `S 7 1 1 0 -1 4194560 1 0 0 0 ${'250 75'} 0 0 20 0 1 0`;
@@ -232,7 +238,7 @@ function result(system: string, cpu: number, extra: Partial<RunResult> = {}): Ru
       reads: 1000,
       writes: 4000,
     },
-    ...{ rssBytes: 90 << 20, rssIdleBytes: 70 << 20, lost: 0, repeated: 0, otherCpu: 0, stolenCpu: 0 },
+    ...{ rssBytes: 90 << 20, rssIdleBytes: 70 << 20, lost: 0, repeated: 0, otherCpu: 0, interruptCpu: 0, stolenCpu: 0 },
     latencyMs: { p50: 1, p99: 2, max: 3, samples: 10 },
     firstPictureMs: [],
     generators: { publisherCpu: 1, sinkCpu: 2, lateP99Ms: 1, mostQueuedBytes: 0 },
