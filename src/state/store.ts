@@ -10,7 +10,7 @@ export interface StateChange {
   readonly engines: ReadonlySet<string>;
 }
 
-/** Why an edit by hand is not applied. */
+/** Why an edit by hand is not applied, or no change is taken. */
 export class StateProblem extends StateError {
   /** ISO 8601, UTC. */
   readonly since: string;
@@ -26,8 +26,9 @@ export interface Store {
   /** The last committed state. */
   readonly state: DesiredState;
   /**
-   * Why an edit by hand is not applied; undefined when none is waiting for its author: when file and running state
-   * agree, and no refused edit lies beside them.
+   * STATE_LOCKED while another process holds the data, so that every change is refused. STATE_INVALID: why an edit by
+   * hand is not applied. Undefined when nothing waits for a person: when file and running state agree, and no refused
+   * edit lies beside them.
    */
   readonly problem: StateProblem | undefined;
   /**

@@ -294,6 +294,24 @@ describe('commits', () => {
     }
   });
 
+  it('go on when somebody deletes the lock; a lock of another is a problem until it is gone', async () => {
+    const store = await openStore();
+    const lock = join(folder, 'state.lock');
+    const own = await readFile(lock, 'utf8');
+    await unlink(lock);
+    await vi.waitFor(async () => expect(await readFile(lock, 'utf8')).toBe(own), { timeout: 8000 });
+    await store.update(adding('a'));
+    expect(store.problem).toBeUndefined();
+
+    await writeFile(lock, JSON.stringify({ ...JSON.parse(own), token: 'other' }));
+    await vi.waitFor(() => expect(store.problem?.code).toBe('STATE_LOCKED'), { timeout: 8000 });
+    await expect(store.update(adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
+    await unlink(lock);
+    await vi.waitFor(() => expect(store.problem).toBeUndefined(), { timeout: 8000 });
+    await store.update(adding('c'));
+    expect(await namesOnDisk()).toEqual(['a', 'c']);
+  });
+
   it('are refused after close', async () => {
     const store = await openStore();
     const last = store.update(adding('a'));

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -77,6 +77,28 @@ describe('the lock of a data folder', () => {
       if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'STATE_LOCKED' });
     }
   }, 15_000);
+
+  it.each([
+    ['deleted', () => rm(path)],
+    ['emptied', () => writeFile(path, '')],
+  ])('that somebody %s is no lost one: it is placed again', async (_, damage) => {
+    const lock = await FolderLock.acquire(folder);
+    const own = await holder();
+    await damage();
+    expect(await lock.beat()).toBe(true);
+    expect(await holder()).toEqual(own);
+    await expect(FolderLock.acquire(folder)).rejects.toMatchObject({ code: 'STATE_LOCKED' });
+    await lock.release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('is not placed again by a beat that release overtakes', async () => {
+    const lock = await FolderLock.acquire(folder);
+    await rm(path);
+    await Promise.all([lock.beat(), lock.release()]);
+    await lock.beat();
+    expect(await readdir(folder)).toEqual([]);
+  });
 
   it('that was taken away is noticed by its holder', async () => {
     const lock = await FolderLock.acquire(folder);

@@ -108,7 +108,8 @@ class FileStore implements Store {
   readonly #waiting: Waiting[] = [];
   #mustLook = false;
   #work: Promise<void> | undefined;
-  #lockLost = false;
+  /** Another process holds the data folder. */
+  #lockProblem: StateProblem | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: {
@@ -139,7 +140,7 @@ class FileStore implements Store {
   }
 
   get problem(): StateProblem | undefined {
-    return this.#problem;
+    return this.#lockProblem ?? this.#problem;
   }
 
   update(change: (state: DesiredState) => DesiredState): Promise<DesiredState> {
@@ -194,7 +195,7 @@ class FileStore implements Store {
   async #commit(gathered: Waiting[]): Promise<void> {
     let batch = gathered;
     try {
-      if (this.#lockLost) throw new Error('another process took over the data folder');
+      if (this.#lockProblem !== undefined) throw new Error('another process took over the data folder');
       for (;;) {
         if (!(await this.#isFileKnown())) await this.#readEdit();
         const before = this.#state;
@@ -365,11 +366,20 @@ class FileStore implements Store {
     this.#clearProblem('the refused state file is gone');
   }
 
-  async #poll(): Promise<void> {
-    if (!this.#lockLost && !(await this.#lock.beat())) {
-      this.#lockLost = true;
-      this.#log.error('another process took over the data folder; changes are refused', { file: this.#path });
+  #noteLock(isHeld: boolean): void {
+    if (isHeld === (this.#lockProblem === undefined)) return;
+    if (isHeld) {
+      this.#lockProblem = undefined;
+      this.#log.info('the data folder is held again; changes are taken', { file: this.#path });
+      return;
     }
+    const message = `another process took over the data folder ${dirname(this.#path)}: changes are refused until it ends; stop one of the two, or give it another --data-dir`;
+    this.#lockProblem = new StateProblem('STATE_LOCKED', message, new Date().toISOString());
+    this.#log.error(message, { code: 'STATE_LOCKED' });
+  }
+
+  async #poll(): Promise<void> {
+    this.#noteLock(await this.#lock.beat());
     const mark = await markOf(this.#path);
     if (!isSameMark(mark, (this.#refused ?? this.#seen)?.mark)) this.#look();
     if (this.#asidePath !== undefined && (await markOf(this.#asidePath)) === undefined) {

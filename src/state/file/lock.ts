@@ -24,12 +24,16 @@ const silenceMs = 3 * beatMs;
  * another machine.
  */
 export class FolderLock {
+  readonly #folder: string;
   readonly #path: string;
-  readonly #token: string;
+  readonly #self: Holder;
+  #beating: Promise<boolean> | undefined;
+  #isReleased = false;
 
-  private constructor(path: string, token: string) {
+  private constructor(folder: string, path: string, self: Holder) {
+    this.#folder = folder;
     this.#path = path;
-    this.#token = token;
+    this.#self = self;
   }
 
   /** @throws StateError STATE_LOCKED, which names the pid of the holder */
@@ -41,31 +45,51 @@ export class FolderLock {
       host: hostname(),
       token: randomBytes(9).toString('base64url'),
     };
-    if (await place(path, self)) return new FolderLock(path, self.token);
+    if (await place(path, self)) return new FolderLock(folder, path, self);
     const holder = await readHolder(path);
     if (holder !== undefined && (await isAlive(path, holder, self))) throw lockedBy(folder, holder);
     await takeOver(folder, path, holder, self);
-    return new FolderLock(path, self.token);
+    return new FolderLock(folder, path, self);
   }
 
   static readonly beatMs = beatMs;
 
-  /** Shows that the holder lives. False when the lock is another's by now (this process was frozen for long). */
-  async beat(): Promise<boolean> {
+  /**
+   * Shows that the holder lives. False when the lock is another's by now (this process was frozen for long). A lock
+   * that somebody deleted or damaged is placed again, as is one that another let go of.
+   */
+  beat(): Promise<boolean> {
+    this.#beating ??= this.#beat().finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
+  }
+
+  async #beat(): Promise<boolean> {
     try {
-      if ((await readHolder(this.#path))?.token !== this.#token) return false;
+      if (this.#isReleased) return true;
+      const holder = await readHolder(this.#path);
+      if (holder === undefined) {
+        if (!(await place(this.#path, this.#self))) await takeOver(this.#folder, this.#path, undefined, this.#self);
+      } else if (holder.token !== this.#self.token) {
+        return false;
+      }
       const now = new Date();
       await utimes(this.#path, now, now);
       return true;
-    } catch {
+    } catch (error) {
+      if (error instanceof StateError) return false;
       // A folder that cannot be read now shows itself at the next commit.
       return true;
     }
   }
 
   async release(): Promise<void> {
+    this.#isReleased = true;
+    // Else it would place again what is taken away here.
+    await this.#beating;
     const holder = await readHolder(this.#path).catch(() => undefined);
-    if (holder?.token === this.#token) await unlink(this.#path).catch(() => undefined);
+    if (holder?.token === this.#self.token) await unlink(this.#path).catch(() => undefined);
   }
 }
 
