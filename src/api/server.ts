@@ -13,6 +13,7 @@ import { addContentManagerRoutes } from './content-manager/routes.js';
 import { bodyLimitBytes, errorHandler, failureBody, type Refusal, refusalOf, sendRefusal } from './errors.js';
 import { addHealthRoutes } from './health.js';
 import { MethodTable } from './methods.js';
+import { addMetricsRoute } from './metrics.js';
 import type { ApiSettings, SettingSources } from './settings.js';
 import { addCameraRoutes } from './v1/cameras.js';
 import { addEngineRoutes } from './v1/engines.js';
@@ -116,6 +117,7 @@ export async function buildApi(options: ApiOptions): Promise<App> {
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   addHealthRoutes(app, control);
+  addMetricsRoute(app, { control, version });
   addContentManagerRoutes(app, control, settings.resourceId);
   addCameraRoutes(app, control);
   addPushRoutes(app, control);

@@ -217,6 +217,7 @@ describe('the node', () => {
       '/Status',
       '/getStream',
       '/healthz',
+      '/metrics',
       '/readyz',
       '/registerCamera',
       '/resgisterCamera',
