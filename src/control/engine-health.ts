@@ -8,11 +8,11 @@ const maxLooks = 200;
 
 /** Which engines take pushes, judged by what the media backend sees. */
 export class EngineHealth {
-  readonly #backend: Pick<MediaBackend, 'camera'>;
+  readonly #backend: Pick<MediaBackend, 'push'>;
   readonly #pushes: Pick<Reconciler, 'pushesTo'>;
   readonly #verdicts = new Map<string, { healthy: boolean; atMs: number }>();
 
-  constructor(backend: Pick<MediaBackend, 'camera'>, pushes: Pick<Reconciler, 'pushesTo'>) {
+  constructor(backend: Pick<MediaBackend, 'push'>, pushes: Pick<Reconciler, 'pushesTo'>) {
     this.#backend = backend;
     this.#pushes = pushes;
   }
@@ -33,7 +33,7 @@ export class EngineHealth {
     for (const { camera, id } of this.#pushes.pushesTo(engine)) {
       if (looks === maxLooks) return;
       looks += 1;
-      yield this.#backend.camera(camera)?.pushes.find((push) => push.id === id);
+      yield this.#backend.push(camera, id);
     }
   }
 }

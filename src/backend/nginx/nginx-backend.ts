@@ -12,6 +12,7 @@ import type {
   CameraSnapshot,
   DesiredCamera,
   MediaBackend,
+  PushSnapshot,
   RecordedEvent,
   TargetTest,
 } from '../backend.js';
@@ -29,7 +30,7 @@ import { Problems } from './problems.js';
 import { nginxProcesses, orphansOf, residentBytes } from './processes.js';
 import { targetOf } from './push-target.js';
 import { Runner } from './runner.js';
-import { cameraSnapshot } from './snapshot.js';
+import { cameraSnapshot, pushSnapshot, type SnapshotSource } from './snapshot.js';
 import { fetchStatistics } from './statistics.js';
 import { defaultTemplate, Template } from './template.js';
 
@@ -190,10 +191,20 @@ export class NginxBackend implements MediaBackend {
 
   camera(name: string): CameraSnapshot | undefined {
     const camera = this.#cameras.get(name);
+    const source = this.#source(name);
+    return camera && source && cameraSnapshot(camera, source);
+  }
+
+  push(name: string, id: string): PushSnapshot | undefined {
+    const push = this.#cameras.get(name)?.pushes.find((each) => each.id === id);
+    const source = this.#source(name);
+    return push && source && pushSnapshot(name, push, source);
+  }
+
+  #source(name: string): SnapshotSource | undefined {
     const observer = this.#running?.observer;
-    if (camera === undefined || observer === undefined) return undefined;
     const sinceOf = (_: string, push: string, state: string): string => this.#history.since(name, push, state);
-    return cameraSnapshot(camera, { observer, hosts: this.#hosts, sinceOf });
+    return observer && { observer, hosts: this.#hosts, sinceOf };
   }
 
   /** nginx tells of no push apart, so that the camera's are all there are. */

@@ -1,4 +1,4 @@
-import { maskUrl } from '../../wire/url.js';
+import { maskTarget } from '../../wire/url.js';
 import {
   type CameraSnapshot,
   type DesiredCamera,
@@ -73,7 +73,7 @@ export function cameraSnapshot(camera: DesiredCamera, source: SnapshotSource): C
 export function pushSnapshot(camera: string, push: DesiredPush, source: SnapshotSource): PushSnapshot {
   const { state, ...facts } = pushFacts(camera, push, source);
   const since = source.sinceOf(camera, push.id, state);
-  return { ...unknownOfPushes, id: push.id, url: maskUrl(push.url), state, since, ...facts };
+  return { ...unknownOfPushes, id: push.id, url: maskTarget(push.url, camera), state, since, ...facts };
 }
 
 const none = { lastError: null, nextRetryAt: null, droppedFrames: null };
