@@ -1,5 +1,6 @@
 import type { TLocalizedValidationError } from 'typebox/error';
 import { nearest } from '../nearest.js';
+import { maskTarget } from '../wire/url.js';
 import { quoted } from './host.js';
 
 /** The part of a compiled typebox schema that explaining needs. */
@@ -109,6 +110,7 @@ function lengthOf(value: unknown): number {
 }
 
 function shownValue(value: unknown): string {
-  if (typeof value === 'string') return quoted(value);
+  // A URL in the wrong place may hold a secret all the same.
+  if (typeof value === 'string') return quoted(value.includes('://') ? maskTarget(value, '') : value);
   return typeof value === 'object' && value !== null ? kindOf(value) : String(value);
 }

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import { maskUrl, parseRtmpUrl } from '../wire/url.js';
+import { maskTarget, maskUrl, parseRtmpUrl } from '../wire/url.js';
 import { hostInUrl, quoted } from './host.js';
 import type { StreamingEngine } from './model.js';
 
@@ -17,13 +17,24 @@ export type TemplateEngine = Pick<StreamingEngine, 'host' | 'pushUrl' | 'playbac
   location?: string | undefined;
 };
 
+/** A camera to try templates with. */
+export const exampleCamera: TemplateCamera = { name: 'camera', type: 'type' };
+
+/**
+ * The template of push URLs as it may be logged and shown. One that does not name the camera has a stream name of its
+ * own for all, which is then a key.
+ */
+export function maskTemplate(template: string): string {
+  return template.includes('{name}') ? maskUrl(template) : maskTarget(template, '');
+}
+
 /**
  * The URL at which the engine takes this camera.
  * @throws InputError INVALID_ADDRESS when the template needs what the camera or the engine lacks, or gives no RTMP URL
  */
 export function resolvePushUrl(engine: TemplateEngine, camera: TemplateCamera): string {
   const url = expand('pushUrl', engine.pushUrl, engine, camera);
-  parseRtmpUrl(url);
+  parseRtmpUrl(url, () => (engine.pushUrl.includes('{name}') ? maskUrl(url) : maskTarget(url, camera.name)));
   return url;
 }
 
@@ -45,16 +56,15 @@ export function resolvePlaybackUrl(engine: TemplateEngine, camera: TemplateCamer
  * @throws InputError INVALID_ADDRESS
  */
 export function checkTemplates(engine: TemplateEngine): void {
-  const example = { name: 'camera', type: 'type' };
   const field = 'pushUrl';
   try {
-    resolvePushUrl(engine, example);
+    resolvePushUrl(engine, exampleCamera);
   } catch (error) {
     if (!(error instanceof InputError) || error.field === field) throw error;
-    const message = `${field}: ${quoted(maskUrl(engine.pushUrl))} gives no RTMP URL: ${error.message}`;
+    const message = `${field}: ${quoted(maskTemplate(engine.pushUrl))} gives no RTMP URL: ${error.message}`;
     throw new InputError('INVALID_ADDRESS', message, { field, cause: error });
   }
-  resolvePlaybackUrl(engine, example);
+  resolvePlaybackUrl(engine, exampleCamera);
 }
 
 function expand(field: string, template: string, engine: TemplateEngine, camera: TemplateCamera): string {
@@ -65,7 +75,7 @@ function expand(field: string, template: string, engine: TemplateEngine, camera:
     location: engine.location === undefined ? undefined : encodeURIComponent(engine.location),
   };
   const refuse = (rule: string): never => {
-    throw new InputError('INVALID_ADDRESS', `${field}: ${quoted(maskUrl(template))} ${rule}`, { field });
+    throw new InputError('INVALID_ADDRESS', `${field}: ${quoted(maskTemplate(template))} ${rule}`, { field });
   };
   const expanded = template.replace(/\{([^{}]*)\}/g, (_, key: string) => {
     if (!isPlaceholder(key))

@@ -32,11 +32,11 @@ const defaultPorts = { rtmp: 1935, rtmps: 443 } as const;
  * take it: `rtmp://host/live?vhost=a/stream`. Percent signs in the path stay as they are, since RTMP has no escapes.
  *
  * @throws InputError INVALID_ADDRESS; the message names what is wrong and what would be right, and shows the URL only
- *   as `maskUrl` does
+ *   as `mask` does: `maskTarget` where others than the author may read it
  */
-export function parseRtmpUrl(text: string): RtmpUrl {
+export function parseRtmpUrl(text: string, mask: (text: string) => string = maskUrl): RtmpUrl {
   const refuse = (problem: string): InputError =>
-    new InputError('INVALID_ADDRESS', `The URL "${maskUrl(text)}" ${problem}; right is ${example}.`);
+    new InputError('INVALID_ADDRESS', `The URL "${mask(text)}" ${problem}; right is ${example}.`);
   if (text.length > maxUrlChars) {
     throw refuse(`has ${text.length} characters, and ${maxUrlChars} are allowed`);
   }

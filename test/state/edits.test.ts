@@ -144,6 +144,18 @@ describe('an invalid edit', () => {
     expect(await readFile(join(folder, 'state.json.rejected-1'))).toEqual(bytes);
   });
 
+  it.each([
+    '{"version": 1, "cameras": {"a": {"pushes": {"p": {"url": "rtmp://h:x/live2/abSECRET"}}}}}',
+    '{"version": 1, "cameras": {"a": {"pushes": {"p": {"engine": "rtmp://h/live2/abSECRET"}}}}}',
+    '{"version": 1, "engines": {"e": {"host": "h", "pushUrl": "rtmp://{host}:x/live2/abSECRET"}}}',
+    '{"version": 1, "engines": {"e": {"host": "h", "pushUrl": "rtmp://{host}/{x}/abSECRET"}}}',
+  ])('that holds a stream key is told of without it: %s', async (text) => {
+    await save(text);
+    await until(() => expect(store.problem?.message).toContain('ab***'));
+    expect(store.problem?.message).not.toContain('SECRET');
+    expect(lines.join()).not.toContain('SECRET');
+  });
+
   it('that was no UTF-8 is applied once the bytes are replaced by the character that stands for them', async () => {
     const text = '{"version": 1, "engines": {"e": {"host": "h", "location": "X"}}}';
     await writeFile(path, text.replace('X', '\xff'), 'latin1');

@@ -1,7 +1,7 @@
 import { Compile } from 'typebox/compile';
 import { InputError, messageOf, StateError } from '../../errors.js';
 import { nearest } from '../../nearest.js';
-import { parseRtmpUrl } from '../../wire/url.js';
+import { maskTarget, parseRtmpUrl } from '../../wire/url.js';
 import { explainValue } from '../explain.js';
 import { isHost, quoted } from '../host.js';
 import { JsonError, parseJson } from '../json.js';
@@ -101,7 +101,7 @@ function decodeCamera(
     const { url, engine: engineName } = push;
     if ((url === undefined) === (engineName === undefined))
       refuse(at, `${at}: needs exactly one of "url" and "engine"`);
-    if (url !== undefined) checkAt(`${at}.url`, () => parseRtmpUrl(url));
+    if (url !== undefined) checkAt(`${at}.url`, () => parseRtmpUrl(url, (text) => maskTarget(text, name)));
     if (engineName !== undefined) {
       const engine = engines.get(engineName) ?? refuse(`${at}.engine`, unknownEngine(at, engineName, engines));
       checkAt(`${at}.engine`, () => resolvePushUrl(engine, { name, type: entry.type }));
