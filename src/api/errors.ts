@@ -28,6 +28,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   ENGINE_IN_USE: 409,
   NO_ENGINE: 409,
   LIMIT_REACHED: 409,
+  TARGET_UNSUPPORTED: 400,
   STATE_WRITE_FAILED: 503,
 };
 

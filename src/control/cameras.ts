@@ -3,6 +3,7 @@ import { withEntry, withoutEntry } from '../state/layered-map.js';
 import { type Camera, type DesiredState, emptyPushes } from '../state/model.js';
 import { resolvePushUrl } from '../state/template.js';
 import { checkName, checkType } from './rules.js';
+import { newlyShared } from './targets.js';
 
 /** What people and programs say of a camera. */
 export interface CameraInput {
@@ -26,7 +27,7 @@ export function addCamera(state: DesiredState, input: CameraInput, now: string, 
 /**
  * Makes the camera what `input` says; its pushes stay.
  * @throws InputError INVALID_NAME or INVALID_ADDRESS (the template of an engine it goes to needs a type),
- *   ConflictError LIMIT_REACHED
+ *   ConflictError LIMIT_REACHED, or CAMERA_CONFLICT when two of its pushes would go to one target
  */
 export function declareCamera(state: DesiredState, input: CameraInput, now: string, maxCameras: number): DesiredState {
   const known = state.cameras.get(checkName('name', input.name));
@@ -38,6 +39,12 @@ export function declareCamera(state: DesiredState, input: CameraInput, now: stri
   for (const push of Object.values(camera.pushes)) {
     const engine = push.engine === undefined ? undefined : state.engines.get(push.engine);
     if (engine !== undefined) resolvePushUrl(engine, camera);
+  }
+  const { engines } = state;
+  const shared = newlyShared({ camera: known, engines }, { camera, engines });
+  if (shared !== undefined) {
+    const message = `pushes "${shared.join('" and "')}" of camera "${camera.name}" would go to the same target ${described(type)}; remove one first`;
+    throw new ConflictError('CAMERA_CONFLICT', message, { field: 'type' });
   }
   return withCamera(state, camera);
 }

@@ -1,4 +1,5 @@
 import type { BackendProblem, BackendTotals, MediaBackend, RecordedEvent, TargetTest } from '../backend/backend.js';
+import { InputError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { splitHostPort } from '../state/host.js';
 import {
@@ -10,7 +11,7 @@ import {
   type StreamingEngine,
 } from '../state/model.js';
 import type { Store } from '../state/store.js';
-import { resolvePlaybackUrl, resolvePushUrl } from '../state/template.js';
+import { exampleCamera, resolvePlaybackUrl, resolvePushUrl } from '../state/template.js';
 import { advertisedHost } from './advertise.js';
 import { addCamera, type CameraInput, declareCamera, getCamera, removeCamera } from './cameras.js';
 import { pickEngine } from './choose-engine.js';
@@ -25,14 +26,14 @@ import {
   getPush,
   type PushChange,
   type PushInput,
-  pushUrlOf,
   removePush,
   targetUrlOf,
 } from './pushes.js';
 import { Reconciler } from './reconcile.js';
 import { checkName } from './rules.js';
 import type { ControlSettings } from './settings.js';
-import { type CameraView, cameraView, endpointOf, type PushView, pushView } from './views.js';
+import { pushUrlOf } from './targets.js';
+import { type CameraView, cameraView, endpointOf, engineView, type PushView, pushView } from './views.js';
 
 /** What the content manager asks for when a user wants to see a camera. */
 export interface StreamRequest {
@@ -171,7 +172,7 @@ export class Control {
 
   // Pushes.
 
-  /** @throws NotFoundError, InputError and ConflictError as `addPush` of pushes.ts */
+  /** @throws NotFoundError, InputError and ConflictError as `addPush` of pushes.ts; InputError TARGET_UNSUPPORTED */
   async addPush(cameraName: string, input: PushInput): Promise<Added<PushView>> {
     const { state, added } = await this.#addPush(cameraName, () => input);
     return { created: added.created, view: this.#viewPush(state, getCamera(state, cameraName), added.push) };
@@ -198,8 +199,10 @@ export class Control {
    * Goes the way to a target as a push of this camera would, up to the permission to publish; sends no media.
    * @throws NotFoundError CAMERA_NOT_FOUND or ENGINE_NOT_FOUND, InputError as `addPush`
    */
-  testPush(cameraName: string, input: PushInput): Promise<TargetTest> {
-    return this.#backend.testTarget(targetUrlOf(this.#store.state, cameraName, input));
+  async testPush(cameraName: string, input: PushInput): Promise<TargetTest> {
+    const url = targetUrlOf(this.#store.state, cameraName, input);
+    this.#checkSupported(url, input.url === undefined ? 'engine' : 'url');
+    return this.#backend.testTarget(url);
   }
 
   /** The last few hundred events, oldest first. @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
@@ -226,27 +229,31 @@ export class Control {
   pushes(cameraName: string, request: PageRequest): Page<PushView> {
     const { state } = this.#store;
     const camera = getCamera(state, cameraName);
-    return pageOf(new Map(Object.entries(camera.pushes)), request, (push) => this.#viewPush(state, camera, push));
+    // One look for all: a backend may have to go through all pushes for each.
+    const seen = new Map(this.#backend.camera(cameraName)?.pushes.map((push) => [push.id, push]));
+    return pageOf(new Map(Object.entries(camera.pushes)), request, (push) =>
+      pushView(camera, push, pushUrlOf(state.engines, camera, push), seen.get(push.id)),
+    );
   }
 
   // Streaming engines.
 
-  /** @throws InputError INVALID_NAME or INVALID_ADDRESS, ConflictError ENGINE_CONFLICT or LIMIT_REACHED */
+  /** @throws InputError INVALID_NAME, INVALID_ADDRESS or TARGET_UNSUPPORTED, ConflictError ENGINE_CONFLICT or LIMIT_REACHED */
   async addEngine(input: EngineInput): Promise<Added<StreamingEngine>> {
     const { state, created } = await this.#add('engines', input.name, (before, now) =>
-      addEngine(before, input, now, this.#settings.maxEngines),
+      this.#withSupportedEngine(before, addEngine(before, input, now, this.#settings.maxEngines), input.name),
     );
     if (created) this.#log.info('registered a streaming engine', { engine: input.name, host: input.host });
-    return { created, view: getEngine(state, input.name) };
+    return { created, view: engineView(getEngine(state, input.name)) };
   }
 
-  /** @throws InputError INVALID_NAME or INVALID_ADDRESS, ConflictError LIMIT_REACHED */
+  /** @throws InputError INVALID_NAME, INVALID_ADDRESS or TARGET_UNSUPPORTED, ConflictError ENGINE_CONFLICT or LIMIT_REACHED */
   async declareEngine(input: EngineInput): Promise<Added<StreamingEngine>> {
     const { state, created } = await this.#add('engines', input.name, (before, now) =>
-      declareEngine(before, input, now, this.#settings.maxEngines),
+      this.#withSupportedEngine(before, declareEngine(before, input, now, this.#settings.maxEngines), input.name),
     );
     this.#log.info('declared a streaming engine', { engine: input.name, host: input.host });
-    return { created, view: getEngine(state, input.name) };
+    return { created, view: engineView(getEngine(state, input.name)) };
   }
 
   /** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
@@ -257,12 +264,12 @@ export class Control {
 
   /** @throws NotFoundError ENGINE_NOT_FOUND */
   engine(name: string): StreamingEngine {
-    return getEngine(this.#store.state, name);
+    return engineView(getEngine(this.#store.state, name));
   }
 
   /** @throws InputError INVALID_REQUEST */
   engines(request: PageRequest): Page<StreamingEngine> {
-    return pageOf(this.#store.state.engines, request, (engine) => engine);
+    return pageOf(this.#store.state.engines, request, engineView);
   }
 
   // What the content manager asks for.
@@ -320,7 +327,12 @@ export class Control {
     const max = this.#settings.maxPushesPerCamera;
     let added: AddedPush | undefined;
     const state = await this.#store.update((before) => {
-      added = addPush(before, cameraName, inputFor(before, getCamera(before, cameraName)), now, max);
+      const input = inputFor(before, getCamera(before, cameraName));
+      added = addPush(before, cameraName, input, now, max);
+      if (added.created) {
+        const url = pushUrlOf(before.engines, getCamera(before, cameraName), added.push);
+        this.#checkSupported(url, input.url === undefined ? 'engine' : 'url');
+      }
       return added.state;
     });
     if (added === undefined) throw new Error('the store resolved without running the change');
@@ -329,14 +341,27 @@ export class Control {
     return { state, added };
   }
 
+  #withSupportedEngine(before: DesiredState, after: DesiredState, name: string): DesiredState {
+    // What is not changed stays, as does an edit by hand.
+    if (after !== before) this.#checkSupported(resolvePushUrl(getEngine(after, name), exampleCamera), 'pushUrl');
+    return after;
+  }
+
+  /** Nothing is accepted that could never work. @throws InputError TARGET_UNSUPPORTED */
+  #checkSupported(url: string, field: string): void {
+    const refusal = this.#backend.refuses?.(url);
+    if (refusal === undefined) return;
+    throw new InputError(refusal.code, `${field}: ${refusal.message}`, { field, cause: refusal });
+  }
+
   /** Who publishes as soon as the answer is there must not find what was before; a backend may take its moment. */
   async #inForce(): Promise<void> {
     await this.#backend.settled?.();
   }
 
   #viewPush(state: DesiredState, camera: Camera, push: Push): PushView {
-    const seen = this.#backend.camera(camera.name)?.pushes.find(({ id }) => id === push.id);
-    return pushView(push, pushUrlOf(state.engines, camera, push), seen);
+    const seen = this.#backend.push(camera.name, push.id);
+    return pushView(camera, push, pushUrlOf(state.engines, camera, push), seen);
   }
 
   #viewCamera(state: DesiredState, camera: Camera, requestHost: string | undefined): CameraView {

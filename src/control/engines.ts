@@ -3,7 +3,8 @@ import { normaliseHost } from '../state/host.js';
 import { withEntry, withoutEntry } from '../state/layered-map.js';
 import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from '../state/model.js';
 import { checkTemplates, resolvePushUrl } from '../state/template.js';
-import { checkName } from './rules.js';
+import { checkName, checkUnmasked } from './rules.js';
+import { newlyShared } from './targets.js';
 
 /** What people and programs say of a streaming engine. */
 export interface EngineInput {
@@ -31,13 +32,15 @@ export function addEngine(state: DesiredState, input: EngineInput, now: string, 
 /**
  * Makes the engine what `input` says. The pushes to it follow.
  * @throws InputError INVALID_NAME, or INVALID_ADDRESS also when a camera that goes there would have no URL any more;
- *   ConflictError LIMIT_REACHED
+ *   ConflictError LIMIT_REACHED, or ENGINE_CONFLICT when two pushes of a camera would go to one target
  */
 export function declareEngine(state: DesiredState, input: EngineInput, now: string, maxEngines: number): DesiredState {
   const known = state.engines.get(checkName('name', input.name));
   const engine = toEngine(input, known?.createdAt ?? now);
   if (known === undefined) return withEngine(state, engine, maxEngines);
   if (isSameEngine(known, engine)) return state;
+  const after = withEngine(state, engine, maxEngines);
+  const shared: string[] = [];
   for (const camera of state.cameras.values()) {
     if (!Object.values(camera.pushes).some((push) => push.engine === engine.name)) continue;
     try {
@@ -46,8 +49,14 @@ export function declareEngine(state: DesiredState, input: EngineInput, now: stri
       const message = `pushUrl: camera "${camera.name}" goes to this engine and would have no URL: ${messageOf(error)}`;
       throw new InputError('INVALID_ADDRESS', message, { field: 'pushUrl', cause: error });
     }
+    const ids = newlyShared({ camera, engines: state.engines }, { camera, engines: after.engines });
+    if (ids !== undefined) shared.push(`${camera.name} (${ids.join(' and ')})`);
   }
-  return withEngine(state, engine, maxEngines);
+  if (shared.length > 0) {
+    const message = `two pushes of one camera would go to the same target: those of ${listOf(shared)}; remove one of each first`;
+    throw new ConflictError('ENGINE_CONFLICT', message);
+  }
+  return after;
 }
 
 /** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
@@ -58,8 +67,8 @@ export function removeEngine(state: DesiredState, name: string): DesiredState {
     if (Object.values(camera.pushes).some((push) => push.engine === name)) users.push(camera.name);
   }
   if (users.length > 0) {
-    const some = users.slice(0, 5).join(', ') + (users.length > 5 ? ` and ${users.length - 5} more` : '');
-    throw new ConflictError('ENGINE_IN_USE', `engine "${name}" gets pushes of ${some}; remove these pushes first`);
+    const message = `engine "${name}" gets pushes of ${listOf(users)}; remove these pushes first`;
+    throw new ConflictError('ENGINE_IN_USE', message);
   }
   return { ...state, engines: withoutEntry(state.engines, name) };
 }
@@ -77,13 +86,17 @@ function toEngine(input: EngineInput, createdAt: string): StreamingEngine {
   const engine: StreamingEngine = {
     name: input.name,
     host: normaliseHost(input.host, 'host'),
-    pushUrl: input.pushUrl ?? defaultPushUrl,
-    playbackUrl: input.playbackUrl ?? defaultPlaybackUrl,
+    pushUrl: checkUnmasked('pushUrl', input.pushUrl ?? defaultPushUrl),
+    playbackUrl: checkUnmasked('playbackUrl', input.playbackUrl ?? defaultPlaybackUrl),
     ...(input.location === undefined ? {} : { location: input.location }),
     createdAt,
   };
   checkTemplates(engine);
   return engine;
+}
+
+function listOf(names: readonly string[]): string {
+  return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
 }
 
 function withEngine(state: DesiredState, engine: StreamingEngine, maxEngines: number): DesiredState {

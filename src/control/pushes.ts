@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { ConflictError, InputError, NotFoundError } from '../errors.js';
-import type { Camera, DesiredState, Push, StreamingEngine } from '../state/model.js';
+import type { Camera, DesiredState, Push } from '../state/model.js';
 import { resolvePushUrl } from '../state/template.js';
-import { parseRtmpUrl } from '../wire/url.js';
 import { getCamera, withCamera } from './cameras.js';
 import { getEngine } from './engines.js';
-import { checkName } from './rules.js';
+import { checkName, checkUnmasked } from './rules.js';
+import { pushUrlOf, targetKey } from './targets.js';
 
 /** What people and programs say of a push: exactly one of `url` and `engine`. */
 export interface PushInput {
@@ -51,6 +51,12 @@ export function addPush(
     if (input.enabled !== undefined && input.enabled !== existing.enabled) {
       const message = `push "${existing.id}" of camera "${camera.name}" is ${existing.enabled ? 'enabled' : 'disabled'}; change it with PATCH`;
       throw new ConflictError('PUSH_CONFLICT', message, { field: 'enabled' });
+    }
+    for (const budget of ['queueMaxBytes', 'queueMaxAgeMs'] as const) {
+      if (input[budget] === undefined || input[budget] === existing[budget]) continue;
+      const own = existing[budget] === undefined ? 'that of the settings' : existing[budget];
+      const message = `push "${existing.id}" of camera "${camera.name}" has another ${budget} (${own}, not ${input[budget]}); change it with PATCH`;
+      throw new ConflictError('PUSH_CONFLICT', message, { field: budget });
     }
     return { state, push: existing, created: false };
   }
@@ -110,19 +116,6 @@ export function getPush(camera: Camera, id: string): Push {
   return push;
 }
 
-/**
- * Where a push goes, with the engine's template filled in.
- * @throws NotFoundError ENGINE_NOT_FOUND, InputError INVALID_ADDRESS: neither happens with a state that was accepted
- */
-export function pushUrlOf(engines: ReadonlyMap<string, StreamingEngine>, camera: Camera, push: Push): string {
-  if (push.url !== undefined) return push.url;
-  const engine = engines.get(push.engine ?? '');
-  if (engine !== undefined) return resolvePushUrl(engine, camera);
-  throw new NotFoundError('ENGINE_NOT_FOUND', `no streaming engine "${push.engine}" is registered`, {
-    field: 'engine',
-  });
-}
-
 interface Target {
   readonly declared: { readonly url: string } | { readonly engine: string };
   /** Templates filled in. */
@@ -133,7 +126,9 @@ interface Target {
 
 function toTarget(state: DesiredState, camera: Camera, input: PushInput): Target {
   const { url, engine } = input;
-  if (url !== undefined && engine === undefined) return { declared: { url }, url, key: targetKey(url) };
+  if (url !== undefined && engine === undefined) {
+    return { declared: { url }, url: checkUnmasked('url', url), key: targetKey(url) };
+  }
   if (engine !== undefined && url === undefined) {
     const resolved = resolvePushUrl(getEngine(state, checkName('engine', engine), 'engine'), camera);
     return { declared: { engine }, url: resolved, key: targetKey(resolved) };
@@ -156,11 +151,6 @@ function findPush(state: DesiredState, camera: Camera, id: string | undefined, t
     throw new ConflictError('PUSH_CONFLICT', message, { field: 'id' });
   }
   return undefined;
-}
-
-function targetKey(url: string): string {
-  const { scheme, host, port, app, streamName, username, password } = parseRtmpUrl(url);
-  return JSON.stringify([scheme, host.toLowerCase(), port, app, streamName, username ?? '', password ?? '']);
 }
 
 /** `p-` and 8 hex digits of the target's SHA-256; more of them where these are taken by another target. */

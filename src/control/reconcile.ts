@@ -1,9 +1,9 @@
 import type { DesiredCamera, DesiredPush, MediaBackend } from '../backend/backend.js';
-import { messageOf } from '../errors.js';
+import { codeOf, messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Camera, DesiredState, StreamingEngine } from '../state/model.js';
 import type { StateChange } from '../state/store.js';
-import { pushUrlOf } from './pushes.js';
+import { pushUrlOf } from './targets.js';
 
 /** A push to a registered engine. */
 export interface EnginePush {
@@ -66,7 +66,8 @@ export class Reconciler {
         const { id, enabled, queueMaxBytes, queueMaxAgeMs } = push;
         pushes.push({ id, url: pushUrlOf(engines, camera, push), enabled, queueMaxBytes, queueMaxAgeMs });
       } catch (error) {
-        this.#log.error('a push has no URL', { camera: camera.name, push: push.id, error: messageOf(error) });
+        // Not the message: it shows the template, whose path may hold a key.
+        this.#log.error('a push has no URL', { camera: camera.name, push: push.id, code: codeOf(error) });
       }
     }
     const desired: DesiredCamera = { name: camera.name, pushes };

@@ -1,7 +1,8 @@
 import { type CameraSnapshot, type PushSnapshot, unseenCamera, unseenPush } from '../backend/backend.js';
 import { hostInUrl } from '../state/host.js';
-import type { Camera, Push } from '../state/model.js';
-import { maskUrl } from '../wire/url.js';
+import type { Camera, Push, StreamingEngine } from '../state/model.js';
+import { maskTemplate } from '../state/template.js';
+import { maskTarget, maskUrl } from '../wire/url.js';
 
 /** A push as it is desired and as it is observed. */
 export interface PushView extends PushSnapshot {
@@ -28,10 +29,10 @@ export function endpointOf(host: string, port: number, name: string): string {
 }
 
 /** `url` is that of the push with templates filled in; it is masked here. */
-export function pushView(push: Push, url: string, seen: PushSnapshot | undefined): PushView {
+export function pushView(camera: Camera, push: Push, url: string, seen: PushSnapshot | undefined): PushView {
   const observed: PushSnapshot = seen ?? {
     id: push.id,
-    url: maskUrl(url),
+    url: maskTarget(url, camera.name),
     state: push.enabled ? 'idle' : 'disabled',
     since: push.createdAt,
     ...unseenPush,
@@ -59,7 +60,7 @@ export function cameraView(
   // By id, as the state file has them, whatever the order in which they were added.
   const pushes = Object.values(camera.pushes)
     .sort((left, right) => (left.id < right.id ? -1 : 1))
-    .map((push) => pushView(push, urlOf(push), seenPushes.get(push.id)));
+    .map((push) => pushView(camera, push, urlOf(push), seenPushes.get(push.id)));
   const { name: _name, pushes: _pushes, ...facts } = seen ?? { ...unseenCamera, name: '', pushes: [] };
   return {
     name: camera.name,
@@ -69,4 +70,9 @@ export function cameraView(
     ...facts,
     pushes,
   };
+}
+
+/** An engine as it may be shown: its templates without their secrets. */
+export function engineView(engine: StreamingEngine): StreamingEngine {
+  return { ...engine, pushUrl: maskTemplate(engine.pushUrl), playbackUrl: maskUrl(engine.playbackUrl) };
 }

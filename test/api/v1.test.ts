@@ -9,6 +9,7 @@ import {
   ProblemSchema,
   pageSchema,
 } from '../../src/api/schemas.js';
+import { TargetError } from '../../src/errors.js';
 import { startTestApi, type TestApi } from './harness.js';
 
 let test: TestApi;
@@ -135,6 +136,32 @@ describe('a life of a camera', () => {
     expect(await call('DELETE', '/v1/engines/e')).toMatchObject({ status: 409, json: { code: 'ENGINE_IN_USE' } });
     await call('DELETE', '/v1/cameras/one/pushes/to-e');
     expect((await call('DELETE', '/v1/engines/e')).status).toBe(204);
+  });
+
+  it('secrets of engines are in no answer; a target that the backend cannot make is a fault of the request', async () => {
+    const secret = { host: 'h.example', pushUrl: 'rtmp://u:SECRET1@{host}/live/{name}?key=SECRET2' };
+    const answers = [
+      await call('POST', '/v1/engines', { name: 'secret', ...secret }),
+      await call('PUT', '/v1/engines/secret', { ...secret, location: 'x' }),
+      await call('GET', '/v1/engines/secret'),
+      await call('GET', '/v1/engines'),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([201, 200, 200, 200]);
+    expect(JSON.stringify(answers.map(({ json }) => json))).not.toContain('SECRET');
+    const { host, pushUrl } = Object(answers[2]?.json);
+    expect(await call('PUT', '/v1/engines/secret', { host, pushUrl })).toMatchObject({
+      status: 400,
+      json: { code: 'INVALID_ADDRESS', field: 'pushUrl' },
+    });
+    await call('POST', '/v1/cameras', { name: 'unencrypted' });
+    test.backend.refuses = () => new TargetError('TARGET_UNSUPPORTED', 'never');
+    expect(await call('POST', '/v1/cameras/unencrypted/pushes', { url: 'rtmps://h.example/live/x' })).toMatchObject({
+      status: 400,
+      json: { code: 'TARGET_UNSUPPORTED', field: 'url' },
+    });
+    test.backend.refuses = () => undefined;
+    await call('DELETE', '/v1/engines/secret');
+    await call('DELETE', '/v1/cameras/unencrypted');
   });
 
   it('lists are paged, without gaps and repeats', async () => {

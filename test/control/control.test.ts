@@ -2,8 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Reconciler } from '../../src/control/reconcile.js';
 import type { ControlSettings } from '../../src/control/settings.js';
-import { cameraSnapshot, pushSnapshot } from './fake-backend.js';
+import { TargetError } from '../../src/errors.js';
+import type { Logger } from '../../src/log.js';
+import { cameraSnapshot, FakeBackend, pushSnapshot } from './fake-backend.js';
 import { startControl, type TestControl } from './harness.js';
 
 const running: TestControl[] = [];
@@ -162,6 +165,59 @@ describe('pushes', () => {
     expect(control.push('constructor', 'toString').id).toBe('toString');
   });
 
+  it('that are there with another budget are a conflict, not ignored', async () => {
+    const { control } = await start();
+    await control.addCamera({ name: 'a' }, undefined);
+    const push = { id: 'p', url: 'rtmp://h/live/a', queueMaxBytes: 100_000 };
+    await control.addPush('a', push);
+    const again = (change: object) => control.addPush('a', { ...push, ...change });
+    expect(await again({})).toMatchObject({ created: false });
+    expect(await again({ queueMaxBytes: undefined })).toMatchObject({ created: false });
+    const refused = { code: 'PUSH_CONFLICT', field: 'queueMaxBytes', message: expect.stringContaining('PATCH') };
+    await expect(again({ queueMaxBytes: 100_001 })).rejects.toMatchObject(refused);
+    await expect(again({ queueMaxAgeMs: 700 })).rejects.toMatchObject({ ...refused, field: 'queueMaxAgeMs' });
+  });
+
+  it('are looked at once for a list, and alone for one, however many the camera has', async () => {
+    const { control, backend } = await start({ maxPushesPerCamera: 20 });
+    await control.addCamera({ name: 'a' }, undefined);
+    const ids = Array.from({ length: 20 }, (_, index) => `p${index}`);
+    for (const id of ids) await control.addPush('a', { id, url: `rtmp://h/live/${id}` });
+    const pushes = ids.map((id) => pushSnapshot({ id, bytesOut: 7 }));
+    backend.snapshots.set('a', cameraSnapshot({ name: 'a', pushes }));
+    const looks = vi.spyOn(backend, 'camera');
+    const list = control.pushes('a', {});
+    expect(list.items.map(({ bytesOut }) => bytesOut)).toEqual(ids.map(() => 7));
+    expect(looks).toHaveBeenCalledTimes(1);
+    expect(control.push('a', 'p3').bytesOut).toBe(7);
+    expect(looks).toHaveBeenCalledTimes(1);
+  });
+
+  it('that the backend could never make are refused, by URL, engine and test; what a file holds is not', async () => {
+    const { control, backend, folder, store } = await start();
+    await control.addCamera({ name: 'a' }, undefined);
+    await control.addEngine({ name: 'e', host: 'h' });
+    const before = store.state;
+    backend.refuses = (url) =>
+      url.startsWith('rtmps:') ? new TargetError('TARGET_UNSUPPORTED', 'no encryption here') : undefined;
+    const message = expect.stringContaining('no encryption here');
+    const refused = (field: string) => ({ code: 'TARGET_UNSUPPORTED', field, message });
+    const url = 'rtmps://h/live/a';
+    const engine = { name: 'e', host: 'h', pushUrl: 'rtmps://{host}/live/{name}' };
+    await expect(control.addPush('a', { url })).rejects.toMatchObject(refused('url'));
+    await expect(control.testPush('a', { url })).rejects.toMatchObject(refused('url'));
+    await expect(control.declareEngine(engine)).rejects.toMatchObject(refused('pushUrl'));
+    await expect(control.addEngine({ ...engine, name: 'f' })).rejects.toMatchObject(refused('pushUrl'));
+    expect(store.state).toBe(before);
+
+    const { name: _, ...entry } = engine;
+    const cameras = { a: { pushes: { p: { url } } } };
+    await writeFile(join(folder, 'state.json'), JSON.stringify({ version: 1, cameras, engines: { e: entry } }));
+    await vi.waitFor(() => expect(backend.cameras.get('a')?.pushes[0]?.url).toBe(url), { timeout: 8000 });
+    await expect(control.addPush('a', { id: 'q', url: 'rtmps://g/live/a' })).rejects.toMatchObject(refused('url'));
+    expect(await control.addPush('a', { id: 'p', url })).toMatchObject({ created: false });
+  });
+
   it.each([
     [{ id: 'p', url: 'rtmp://other/live/a' }, 'PUSH_CONFLICT'],
     [{ id: 'q', url: 'rtmp://h/live/a' }, 'PUSH_CONFLICT'],
@@ -170,6 +226,7 @@ describe('pushes', () => {
     [{}, 'INVALID_REQUEST'],
     [{ engine: 'nobody' }, 'ENGINE_NOT_FOUND'],
     [{ url: 'http://h/live/a' }, 'INVALID_ADDRESS'],
+    [{ url: 'rtmp://h/live2/ab***' }, 'INVALID_ADDRESS'],
     [{ id: '../x', url: 'rtmp://h/live/b' }, 'INVALID_NAME'],
   ])('%o is refused with %s', async (input, code) => {
     const { control, store } = await start();
@@ -238,6 +295,112 @@ describe('templates', () => {
     await control.declareEngine(typed);
     await expect(control.declareCamera({ name: 'a' }, undefined)).rejects.toMatchObject({ code: 'INVALID_ADDRESS' });
     await expect(control.removeEngine('e')).rejects.toMatchObject({ code: 'ENGINE_IN_USE' });
+  });
+});
+
+describe('two pushes of one camera to one target', () => {
+  it('are not made by a change of an engine, which names the cameras', async () => {
+    const { control, store } = await start();
+    for (const name of ['a', 'b', 'c']) await control.addCamera({ name }, undefined);
+    await control.addEngine({ name: 'e1', host: 'one' });
+    await control.addEngine({ name: 'e2', host: 'two' });
+    for (const engine of ['e1', 'e2']) await control.addPush('a', { engine });
+    await control.addPush('b', { engine: 'e2' });
+    await control.addPush('b', { url: 'rtmp://one/live/b' });
+    await control.addPush('c', { engine: 'e2' });
+    const before = store.state;
+    const failure = await control.declareEngine({ name: 'e2', host: 'ONE' }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'ENGINE_CONFLICT' });
+    expect(String(failure)).toMatch(/a \(p-\w+ and p-\w+\), b \(p-\w+ and p-\w+\);/);
+    expect(store.state).toBe(before);
+    await control.declareEngine({ name: 'e2', host: 'three' });
+  });
+
+  it('are not made by a change of the camera’s type', async () => {
+    const { control } = await start();
+    await control.addCamera({ name: 'a', type: '360' }, undefined);
+    await control.addEngine({ name: 'e', host: 'h', pushUrl: 'rtmp://{host}/{type}/{name}' });
+    await control.addPush('a', { engine: 'e' });
+    await control.addPush('a', { url: 'rtmp://h/plane/a' });
+    const change = control.declareCamera({ name: 'a', type: 'plane' }, undefined);
+    await expect(change).rejects.toMatchObject({ code: 'CAMERA_CONFLICT', field: 'type' });
+  });
+
+  it('from an edit by hand do not stand in the way of other changes', async () => {
+    const { control, backend, folder } = await start();
+    const pushes = { p: { engine: 'e' }, q: { engine: 'e' } };
+    const state = { version: 1, cameras: { a: { pushes } }, engines: { e: { host: 'h' } } };
+    await writeFile(join(folder, 'state.json'), JSON.stringify(state));
+    await vi.waitFor(() => expect(backend.cameras.has('a')).toBe(true), { timeout: 8000 });
+    await control.declareEngine({ name: 'e', host: 'other' });
+  });
+});
+
+describe('secrets', () => {
+  const secrets = ['SECRETUSER', 'SECRETPASS', 'SECRETKEY', 'SECRETNAME'];
+  const templates = {
+    pushUrl: 'rtmp://SECRETUSER:SECRETPASS@{host}/live/{name}?key=SECRETKEY',
+    playbackUrl: 'http://{host}/{name}.m3u8?token=SECRETKEY',
+  };
+  const shows = (value: unknown) => secrets.filter((secret) => JSON.stringify(value).includes(secret));
+
+  it('of an engine’s templates are in no answer, and used all the same', async () => {
+    const { control, backend } = await start();
+    await control.addCamera({ name: 'a' }, undefined);
+    const views = [
+      await control.addEngine({ name: 'e', host: 'h', ...templates }),
+      await control.declareEngine({ name: 'e', host: 'g', ...templates }),
+      await control.addEngine({ name: 'k', host: 'h', pushUrl: 'rtmp://{host}/live2/xxSECRETNAME' }),
+      control.engine('e'),
+      control.engines({}),
+    ];
+    expect(shows(views)).toEqual([]);
+    expect(control.engine('e')).toMatchObject({
+      pushUrl: 'rtmp://***@{host}/live/{name}?key=***',
+      playbackUrl: 'http://{host}/{name}.m3u8?token=***',
+    });
+    await control.addPush('a', { engine: 'e' });
+    expect(backend.cameras.get('a')?.pushes[0]?.url).toBe('rtmp://SECRETUSER:SECRETPASS@g/live/a?key=SECRETKEY');
+  });
+
+  it('are not overwritten by what an answer showed in their place', async () => {
+    const { control, store } = await start();
+    await control.addEngine({ name: 'e', host: 'h', ...templates });
+    const before = store.state;
+    const { pushUrl, playbackUrl } = control.engine('e');
+    for (const [field, masked] of Object.entries({ pushUrl, playbackUrl })) {
+      const change = control.declareEngine({ name: 'e', host: 'h', ...templates, [field]: masked });
+      await expect(change).rejects.toMatchObject({
+        code: 'INVALID_ADDRESS',
+        field,
+        message: expect.stringContaining('***'),
+      });
+    }
+    expect(store.state).toBe(before);
+  });
+
+  it('in the path of a push’s URL are in no answer, whoever its backend has seen', async () => {
+    const { control } = await start();
+    await control.addCamera({ name: 'a' }, undefined);
+    const { view } = await control.addPush('a', { url: 'rtmp://h/live2/xxSECRETNAME' });
+    expect(view.url).toBe('rtmp://h/live2/xx***');
+    expect(shows([control.camera('a', undefined), control.pushes('a', {}), control.push('a', view.id)])).toEqual([]);
+  });
+
+  it('of a template that gives no URL are not logged', () => {
+    const lines: unknown[] = [];
+    const note = (...line: unknown[]) => void lines.push(line);
+    const log: Logger = { debug: note, info: note, warn: note, error: note, child: () => log };
+    const createdAt = '2026-01-01T00:00:00.000Z';
+    const push = { id: 'p', engine: 'e', enabled: true, createdAt };
+    const pushUrl = 'rtmp://SECRETUSER:SECRETPASS@{host}/{type}/SECRETNAME{name}';
+    const engine = { name: 'e', host: 'h', pushUrl, playbackUrl: 'http://h/x', createdAt };
+    new Reconciler(new FakeBackend(), log).applyAll({
+      cameras: new Map([['a', { name: 'a', createdAt, pushes: { p: push } }]]),
+      engines: new Map([['e', engine]]),
+    });
+    expect(lines).toHaveLength(1);
+    expect(shows(lines)).toEqual([]);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   unseenCamera,
   unseenPush,
 } from '../../src/backend/backend.js';
+import type { CodedError } from '../../src/errors.js';
 
 const refused = { code: 'TARGET_REFUSED', message: 'nothing listens there' } as const;
 
@@ -21,6 +22,8 @@ export class FakeBackend implements MediaBackend {
   readonly snapshots = new Map<string, CameraSnapshot>();
   seenTotals: BackendTotals = { bitrateInBps: 0, bitrateOutBps: 0, liveCameras: 0, viewers: 0, connections: 0 };
   probes = 0;
+  /** What a test puts in to have URLs refused. */
+  refuses?: (url: string) => CodedError | undefined;
   answer: () => Promise<boolean> = async () => true;
 
   async start() {
