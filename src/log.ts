@@ -1,4 +1,4 @@
-/** Facts that go with a log line, as fields. Never a secret; URLs only after `maskUrl`. */
+/** Facts that go with a log line, as fields. Never a secret; URLs only after `maskUrl`, those of pushes after `maskTarget`. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** What every layer logs through. A layer that wants its own prefix or fields takes a `child`. */

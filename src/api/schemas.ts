@@ -58,7 +58,7 @@ const Rate = Type.Number({ minimum: 0, description: 'Bits per second, averaged o
 export const PushViewSchema = Type.Object(
   {
     id: NameSchema,
-    url: Type.String({ description: 'With user info and query values masked.' }),
+    url: Type.String({ description: 'With user info, query values and stream key masked.' }),
     engine: Type.Optional(NameSchema),
     enabled: Type.Boolean(),
     queueMaxBytes: Type.Optional(Count),
@@ -149,8 +149,8 @@ export const EngineViewSchema = Type.Object(
   {
     name: NameSchema,
     host: Type.String(),
-    pushUrl: Type.String(),
-    playbackUrl: Type.String(),
+    pushUrl: Type.String({ description: 'With secrets masked by `***`; such a value is not taken back.' }),
+    playbackUrl: Type.String({ description: 'The same.' }),
     location: Type.Optional(Type.String()),
     createdAt: TimeSchema,
   },

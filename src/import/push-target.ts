@@ -84,7 +84,7 @@ function buildTarget(parts: {
         'of a path with several slashes the last part is the stream name here; nginx takes the first as application',
       );
     }
-    if (parsed.scheme === 'rtmps') notes.push('nginx-rtmp itself does not speak rtmps');
+    if (parsed.scheme === 'rtmps') return { problem: 'rtmps:// is not supported; nginx-rtmp does not speak it either' };
   } catch (error) {
     return { problem: messageOf(error) };
   }

@@ -19,7 +19,7 @@ export const CameraTypeSchema = Type.String({
 export const UrlSchema = Type.String({
   minLength: 1,
   maxLength: 1024,
-  description: 'rtmp://HOST[:PORT]/APP[/...]/STREAM, or rtmps.',
+  description: 'rtmp://HOST[:PORT]/APP[/...]/STREAM.',
 });
 
 export const HostSchema = Type.String({

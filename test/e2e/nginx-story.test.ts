@@ -121,14 +121,25 @@ describe('the original story with nginx', () => {
     expect(Number((await aggregator.facts()).nginxReloads)).toBeLessThanOrEqual(4);
   });
 
-  test('a push that nginx cannot make says why; the file stays good', async (context) => {
+  test('a push that nginx cannot make is refused; one of an edit by hand says why, and the file stays good', async (context) => {
     const scope = testScope(context);
     const aggregator = await startNginxAggregator(scope);
     await aggregator.addCamera('cam');
     await aggregator.addPush('cam', 'rtmp://does-not-exist.invalid/live/cam', 'dns');
-    await aggregator.addPush('cam', 'rtmps://127.0.0.1/live/cam', 'tls');
-    await aggregator.addPush('cam', 'rtmp://user:secret@127.0.0.1/live/cam', 'user');
     await aggregator.addPush('cam', 'rtmp://127.0.0.1/live/cam', 'good');
+    const impossible = {
+      tls: { url: 'rtmps://127.0.0.1/live/cam' },
+      user: { url: 'rtmp://user:secret@127.0.0.1/live/cam' },
+    };
+    for (const push of Object.values(impossible)) {
+      const answer = await aggregator.api('POST', '/v1/cameras/cam/pushes', push);
+      expect(answer).toMatchObject({ status: 400, body: { code: 'TARGET_UNSUPPORTED' } });
+    }
+    const stateFile = join(aggregator.dataDir, 'state.json');
+    const state = JSON.parse(readFileSync(stateFile, 'utf8'));
+    Object.assign(state.cameras.cam.pushes, impossible);
+    writeFileSync(stateFile, JSON.stringify(state));
+    await waitFor(async () => (await aggregator.camera('cam')).pushes.length === 4, { what: 'the edit by hand' });
     expect(await aggregator.push('cam', 'dns')).toMatchObject({ state: 'waiting', lastError: { code: 'TARGET_DNS' } });
     expect(await aggregator.push('cam', 'tls')).toMatchObject({ lastError: { code: 'TARGET_UNSUPPORTED' } });
     expect(await aggregator.push('cam', 'user')).toMatchObject({ lastError: { code: 'TARGET_UNSUPPORTED' } });

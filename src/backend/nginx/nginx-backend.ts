@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { CodedError, InputError, messageOf } from '../../errors.js';
+import { CodedError, InputError, messageOf, TargetError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { OutgoingSettings } from '../../net/outgoing-connection.js';
 import { probeHandshake } from '../../net/probe.js';
@@ -28,7 +28,7 @@ import { Pace } from './pace.js';
 import { type Choices, chooseOnce } from './ports.js';
 import { Problems } from './problems.js';
 import { nginxProcesses, orphansOf, residentBytes } from './processes.js';
-import { targetOf } from './push-target.js';
+import { pushTarget, targetOf } from './push-target.js';
 import { Runner } from './runner.js';
 import { cameraSnapshot, pushSnapshot, type SnapshotSource } from './snapshot.js';
 import { fetchStatistics } from './statistics.js';
@@ -199,6 +199,11 @@ export class NginxBackend implements MediaBackend {
     const push = this.#cameras.get(name)?.pushes.find((each) => each.id === id);
     const source = this.#source(name);
     return push && source && pushSnapshot(name, push, source);
+  }
+
+  refuses(url: string): CodedError | undefined {
+    const target = pushTarget(url);
+    return 'code' in target ? new TargetError(target.code, target.message) : undefined;
   }
 
   #source(name: string): SnapshotSource | undefined {

@@ -44,9 +44,9 @@ export function pushTarget(url: string): PushTarget | Unsupported {
     return { code: error instanceof CodedError ? error.code : 'INVALID_ADDRESS', message: messageOf(error) };
   }
   const { scheme, host, port, app, streamName, tcUrl, username } = parsed;
-  if (scheme !== 'rtmp') return unsupported('nginx pushes by rtmp:// only; the native backend does rtmps:// too');
+  if (scheme !== 'rtmp') return unsupported('nginx pushes by rtmp:// only, not by rtmps://');
   if (username !== undefined) {
-    return unsupported('nginx cannot log in with a user name and password; the native backend can');
+    return unsupported('nginx cannot log in with a user name and password');
   }
   const shownHost = isIP(host) === 6 ? `[${host}]` : host;
   const address = `${shownHost}:${port}/${app}/${streamName}`;
