@@ -98,6 +98,13 @@ describe('what is taken', () => {
     expect(taken('application x { live on; hls on; }', { take: ['x'] })).toEqual(['x', []]);
   });
 
+  test('a push by rtmps is left out, since the aggregator would refuse it', () => {
+    const { cameras, lines } = plan('application cam { live on; push rtmps://127.0.0.1/live/cam; push 127.0.0.1; }');
+    expect(cameras.map(({ pushes }) => pushes.length)).toEqual([1]);
+    const reasons = lines.filter(({ outcome }) => outcome === 'left-out').map(({ reason }) => reason);
+    expect(reasons).toEqual([expect.stringContaining('rtmps')]);
+  });
+
   test('rules of access, only when they are said to go', () => {
     for (const rule of ['deny publish all', 'deny play 1.2.3.4', 'on_publish http://h/', 'on_connect http://h/']) {
       for (const text of [`application x { live on; ${rule}; }`, `${rule}; application x { live on; }`]) {
