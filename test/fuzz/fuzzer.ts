@@ -45,6 +45,8 @@ export interface FuzzOptions {
   readonly from?: number;
   readonly maxFinds?: number;
   readonly onProgress?: (inputs: number, seconds: number) => void;
+  /** At once, for a run that may be ended from outside. */
+  readonly onFind?: (find: Find) => void;
 }
 
 /** Everything that can be fuzzed. @param root the folder of the repository */
@@ -140,7 +142,9 @@ export async function fuzz(targets: readonly FuzzTarget[], options: FuzzOptions)
     }
     const { kind, message } = finding ?? {};
     if (kind !== undefined && !finds.some((old) => old.target === target.name && old.kind === kind)) {
-      finds.push({ target: target.name, kind, message: message ?? '', index, input });
+      const find = { target: target.name, kind, message: message ?? '', index, input };
+      finds.push(find);
+      options.onFind?.(find);
     }
     if (done % turnEvery === 0) await setImmediate();
     if (done % memoryLookEvery === 0) {

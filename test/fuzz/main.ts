@@ -56,6 +56,7 @@ async function main(root: string): Promise<number> {
   let saidAtSeconds = 0;
   const figures = await fuzz(targets, {
     ...{ seed, inputs, seconds, from: numberOf('from', 0), maxFinds: numberOf('max-finds', 5) },
+    onFind: (find) => report(root, seed, find, targets),
     onProgress(done, elapsed) {
       if (elapsed - saidAtSeconds < 30) return;
       saidAtSeconds = elapsed;
@@ -74,7 +75,6 @@ async function main(root: string): Promise<number> {
   line('fuzz resident memory at its highest', mib(figures.rssPeakBytes), 'MiB');
   line('fuzz heap left behind', mib(leaked), 'MiB');
   console.log(`fuzz: ${[...figures.byTarget].map(([name, count]) => `${name} ${count}`).join(', ')}`);
-  for (const find of figures.finds) report(root, seed, find, targets);
   const tooMuch = leaked > maxLeakBytes || figures.heapPeakBytes > maxHeapBytes;
   if (tooMuch) console.error('fuzz: MEMORY is above its bounds');
   return figures.finds.length > 0 || tooMuch ? 1 : 0;
