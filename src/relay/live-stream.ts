@@ -5,9 +5,10 @@ import { MessageType } from '../wire/message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { dataPayload, encodeHeaders, type Header, metadataValues, StreamHeaders } from './headers.js';
 import { IngestMeter } from './ingest-meter.js';
-import { type LogFormat, type Mark, MediaLog } from './media-log.js';
+import { type LogFormat, type LogReaders, type Mark, MediaLog } from './media-log.js';
 import type { Outlet, OutletSource } from './outlet.js';
 import { withPath } from './path.js';
+import { SlabPool } from './slab-pool.js';
 import { Timeline } from './timeline.js';
 
 /** The length field of a message (RTMP 1.0, section 5.3.1.2.1). */
@@ -28,18 +29,32 @@ export interface LiveStreamOptions {
   /** Bytes of the current GOP that are kept for those who join. */
   readonly gopMaxBytes: number;
   readonly scheduler: FlushScheduler;
+  /** Shared by streams; undefined: one of its own. */
+  readonly pool?: SlabPool;
   /** Called with each metadata message of the publisher. */
   readonly onMetadata?: (payload: Buffer) => void;
 }
 
-class FormatLog implements OutletSource {
+class FormatLog implements OutletSource, LogReaders {
   readonly log: MediaLog;
   readonly outlets = new Set<Outlet>();
   readonly #stream: LiveStream;
 
-  constructor(stream: LiveStream, format: LogFormat, nowMs: number) {
+  constructor(stream: LiveStream, format: LogFormat, pool: SlabPool, nowMs: number) {
     this.#stream = stream;
-    this.log = new MediaLog(format, nowMs);
+    this.log = new MediaLog(format, pool, this, nowMs);
+  }
+
+  readingFrom(): number {
+    let from = Number.POSITIVE_INFINITY;
+    for (const { position } of this.outlets) if (position !== null && position < from) from = position;
+    return from;
+  }
+
+  sendingFrom(): number {
+    let from = Number.POSITIVE_INFINITY;
+    for (const { sendingFrom } of this.outlets) if (sendingFrom < from) from = sendingFrom;
+    return from;
   }
 
   get hasVideo(): boolean {
@@ -61,6 +76,7 @@ class FormatLog implements OutletSource {
  */
 export class LiveStream {
   readonly #options: LiveStreamOptions;
+  readonly #pool: SlabPool;
   readonly #headers = new StreamHeaders();
   readonly #primary: FormatLog;
   readonly #logs: FormatLog[];
@@ -77,7 +93,8 @@ export class LiveStream {
 
   constructor(options: LiveStreamOptions, nowMs: number) {
     this.#options = options;
-    this.#primary = new FormatLog(this, options.format, nowMs);
+    this.#pool = options.pool ?? new SlabPool();
+    this.#primary = new FormatLog(this, options.format, this.#pool, nowMs);
     this.#logs = [this.#primary];
   }
 
@@ -163,6 +180,7 @@ export class LiveStream {
     outlet.finish();
     for (const [index, entry] of this.#logs.entries()) {
       if (!entry.outlets.delete(outlet)) continue;
+      if (outlet.isSending) entry.log.lose();
       if (entry.outlets.size === 0 && entry !== this.#primary) this.#logs.splice(index, 1);
       return;
     }
@@ -253,7 +271,7 @@ export class LiveStream {
         return entry;
       }
     }
-    const entry = new FormatLog(this, format, nowMs);
+    const entry = new FormatLog(this, format, this.#pool, nowMs);
     this.#copyGop(entry.log, nowMs);
     this.#logs.push(entry);
     return entry;

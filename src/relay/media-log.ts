@@ -2,6 +2,8 @@ import { encodedLength, writeMessage } from '../wire/chunk-writer.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
 import type { Header } from './headers.js';
 
+import type { SlabPool } from './slab-pool.js';
+
 /** How the bytes of one log are made; outlets that want the same share one log. */
 export interface LogFormat {
   /** Payload bytes a chunk. */
@@ -10,6 +12,14 @@ export interface LogFormat {
   readonly streamId: number;
   /** True for targets, to which metadata is published by `@setDataFrame`; false for players. */
   readonly publishing: boolean;
+}
+
+/** Those who read a log, for the question what of it is needed no more. */
+export interface LogReaders {
+  /** The position from which on they may still read; infinite when nobody reads. */
+  readingFrom(): number;
+  /** The position from which on sockets that they wrote to may still send; infinite when none does. */
+  sendingFrom(): number;
 }
 
 /** Slabs hold about half a second; these are their bounds in bytes. */
@@ -35,9 +45,8 @@ export class Slab {
   #view: Buffer | null = null;
   #viewFrom = -1;
 
-  constructor(bytes: number, base: number, frames: number, nowMs: number) {
-    // Not from Node's shared pool: a slab must not keep 8 KB of others alive, nor they the slab.
-    this.data = Buffer.allocUnsafeSlow(bytes);
+  constructor(data: Buffer, base: number, frames: number, nowMs: number) {
+    this.data = data;
     this.base = base;
     this.frames = frames;
     this.startedMs = nowMs;
@@ -94,19 +103,29 @@ export interface Mark {
  *   slab -> slab -> slab (being filled)
  *     ^ mark (key frame)      ^ outlet   ^ outlet
  *
- * A slab that is behind the mark and every outlet is referenced by nobody, and so is gone. Every message has a format 0
- * header (RTMP 1.0, section 5.3.1.2.1), so that any message can follow any other when an outlet leaves some out.
+ * The memory of a slab that is behind the mark and behind every outlet, sockets that still send from it included, goes
+ * back to the pool when the next slab is begun. Every message has a format 0 header (RTMP 1.0, section 5.3.1.2.1), so
+ * that any message can follow any other when an outlet leaves some out.
  */
 export class MediaLog {
   readonly format: LogFormat;
+  readonly #pool: SlabPool;
+  readonly #readers: LogReaders;
   #head: Slab;
+  /** The oldest slab whose memory was not given back. */
+  #tail: Slab;
+  /** Slabs that begin before this position may be read by who is not asked any more: their memory is not reused. */
+  #lostUntil = 0;
   #mark: Mark | null = null;
   #headersPosition = 0;
   #messages = 0;
 
-  constructor(format: LogFormat, nowMs: number) {
+  constructor(format: LogFormat, pool: SlabPool, readers: LogReaders, nowMs: number) {
     this.format = format;
-    this.#head = new Slab(minSlabBytes, 0, 0, nowMs);
+    this.#pool = pool;
+    this.#readers = readers;
+    this.#head = new Slab(pool.take(minSlabBytes), 0, 0, nowMs);
+    this.#tail = this.#head;
   }
 
   /** The slab that is being filled. */
@@ -171,15 +190,33 @@ export class MediaLog {
     this.#mark = null;
   }
 
+  /** Somebody leaves whose socket may still send what is in the log now: that memory is not reused. */
+  lose(): void {
+    this.#lostUntil = this.position;
+  }
+
+  #reclaim(): void {
+    const readingFrom = Math.min(this.#mark?.position ?? Number.POSITIVE_INFINITY, this.#readers.readingFrom());
+    const sendingFrom = this.#readers.sendingFrom();
+    let tail = this.#tail;
+    while (tail.next !== null && tail.base + tail.end <= readingFrom) {
+      // What a slow socket still sends from is left to the garbage collector, and what lies behind it as well.
+      if (tail.base >= this.#lostUntil && tail.base + tail.end <= sendingFrom) this.#pool.give(tail.data);
+      tail = tail.next;
+    }
+    this.#tail = tail;
+  }
+
   #room(bytes: number, nowMs: number): Slab {
     const old = this.#head;
     if (old.end + bytes <= old.data.length) return old;
     const elapsedMs = Math.max(1, nowMs - old.startedMs);
     const wanted = Math.round((old.end * slabMs) / elapsedMs);
     const size = Math.max(bytes, Math.min(maxSlabBytes, Math.max(minSlabBytes, wanted)));
-    const slab = new Slab(size, old.base + old.end, old.frames, nowMs);
+    const slab = new Slab(this.#pool.take(size), old.base + old.end, old.frames, nowMs);
     old.next = slab;
     this.#head = slab;
+    this.#reclaim();
     return slab;
   }
 }

@@ -51,6 +51,8 @@ export class Outlet {
   #position = 0;
   /** Audio and video messages of the log that were written or left out. */
   #frames = 0;
+  /** Where the bytes began that the sink has had since it was last empty. */
+  #sendingFrom = 0;
   #fresh = true;
   #resumedMs = 0;
   #blocked = false;
@@ -74,6 +76,7 @@ export class Outlet {
     this.#slab = null;
     this.#position = 0;
     this.#frames = 0;
+    this.#sendingFrom = 0;
     this.#fresh = true;
     this.flush(nowMs);
   }
@@ -176,6 +179,16 @@ export class Outlet {
     return this.#slab === null ? null : this.#position;
   }
 
+  /** The log position from which on its sink may still send; infinite when that holds nothing. */
+  get sendingFrom(): number {
+    return this.#sink.pendingBytes === 0 ? Number.POSITIVE_INFINITY : this.#sendingFrom;
+  }
+
+  /** True while the sink may hold bytes of the log. */
+  get isSending(): boolean {
+    return this.#sink.pendingBytes > 0;
+  }
+
   /** Writes what is new. Called after appends, at most once a turn. */
   flush(nowMs: number): void {
     const source = this.#source;
@@ -194,6 +207,7 @@ export class Outlet {
     while (slab !== null) {
       if (this.#offset < slab.end) {
         const view = slab.viewFrom(this.#offset);
+        if (this.#sink.pendingBytes === 0) this.#sendingFrom = this.#position;
         this.#offset = slab.end;
         this.#position = slab.base + slab.end;
         this.#framesOut += slab.frames - this.#frames;

@@ -8,6 +8,7 @@ import { TargetWatch } from '../../src/net/target-watch.js';
 import { type Flushable, FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import type { LiveStream } from '../../src/relay/live-stream.js';
 import { Outlet } from '../../src/relay/outlet.js';
+import { SlabPool } from '../../src/relay/slab-pool.js';
 import { isVideoFrame, isVideoKeyFrame } from '../../src/wire/flv.js';
 import { mutateBytes, splitIntoSteps } from './byte-mutation.js';
 import { ChunkCheck } from './chunk-check.js';
@@ -87,7 +88,7 @@ class MemoryAggregator implements StreamHost {
     for (const [index, name] of cameras.entries()) {
       const context: CameraContext = {
         settings: { ...settings, publishTakeoverMs: index === 0 ? 0 : 60_000 },
-        ...{ log: this.log, scheduler: this.scheduler, watch: new TargetWatch(), nodeId: '00ff' },
+        ...{ log: this.log, scheduler: this.scheduler, watch: new TargetWatch(), pool: new SlabPool(), nodeId: '00ff' },
       };
       this.cameras.set(name, new NativeCamera(name, context));
     }

@@ -2,6 +2,7 @@ import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { LiveStream } from '../../src/relay/live-stream.js';
 import type { LogFormat } from '../../src/relay/media-log.js';
 import { Outlet, type OutletLimits, type OutletSink } from '../../src/relay/outlet.js';
+import { SlabPool } from '../../src/relay/slab-pool.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { ChunkReader } from '../../src/wire/chunk-reader.js';
 import { MessageType, type RtmpMessage } from '../../src/wire/message.js';
@@ -31,18 +32,43 @@ export class TestSink implements OutletSink {
     this.#reader.feed(announce);
   }
 
+  /** What a full socket holds is read when it sends it: until then nobody may write over it. */
+  readonly #held: Buffer[] = [];
+
   write(data: Buffer): boolean {
     this.writes++;
-    this.#reader.feed(data);
-    if (this.full) this.pendingBytes += data.length;
+    if (this.full) {
+      this.#held.push(data);
+      this.pendingBytes += data.length;
+    } else {
+      this.#reader.feed(data);
+    }
     return !this.full;
+  }
+
+  /** There is room again. */
+  drain(): void {
+    this.full = false;
+    for (const data of this.#held.splice(0)) this.#reader.feed(data);
+    this.pendingBytes = 0;
   }
 }
 
 export const roomyLimits: OutletLimits = { queueMaxBytes: 8e6, queueMaxAgeMs: 5000 };
 
-export function makeStream(gopMaxBytes = 1e6, format = targetFormat): LiveStream {
-  return new LiveStream({ format, gopMaxBytes, scheduler: new FlushScheduler() }, 0);
+/** A pool that spoils what it is given: whoever still reads that shows it at once. */
+export class SpoilingPool extends SlabPool {
+  given = 0;
+
+  override give(buffer: Buffer): void {
+    this.given++;
+    buffer.fill(0xee);
+    super.give(buffer);
+  }
+}
+
+export function makeStream(gopMaxBytes = 1e6, format = targetFormat, pool = new SpoilingPool()): LiveStream {
+  return new LiveStream({ format, gopMaxBytes, scheduler: new FlushScheduler(), pool }, 0);
 }
 
 export function makeOutlet(format = targetFormat, limits = roomyLimits): { outlet: Outlet; sink: TestSink } {

@@ -10,6 +10,7 @@ import { metadataValues } from '../../relay/headers.js';
 import { LiveStream } from '../../relay/live-stream.js';
 import { parsePath, pathOfMetadata } from '../../relay/path.js';
 import { RateMeter } from '../../relay/rate-meter.js';
+import type { SlabPool } from '../../relay/slab-pool.js';
 import { maskTarget } from '../../wire/url.js';
 import type { CameraSnapshot, DesiredCamera, DesiredPush } from '../backend.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
@@ -34,6 +35,7 @@ export interface CameraContext {
   readonly log: Logger;
   readonly scheduler: FlushScheduler;
   readonly watch: TargetWatch;
+  readonly pool: SlabPool;
   /** This aggregator in the paths of streams: hexadecimal digits, of this process's life. */
   readonly nodeId: string;
 }
@@ -233,13 +235,16 @@ export class NativeCamera {
   }
 
   #newStream(): LiveStream {
-    const { settings, scheduler } = this.#context;
+    const { settings, scheduler, pool } = this.#context;
     const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
     const onMetadata = (payload: Buffer): void => {
       this.#facts = describeMetadata(metadataValues(payload));
       this.#lookForLoop(payload);
     };
-    return new LiveStream({ format, gopMaxBytes: settings.gopMaxBytes, scheduler, onMetadata }, performance.now());
+    return new LiveStream(
+      { format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, onMetadata },
+      performance.now(),
+    );
   }
 
   /** Servers in between pass on the metadata, if nothing else. */

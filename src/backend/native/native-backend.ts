@@ -9,6 +9,7 @@ import { testTarget } from '../../net/target-test.js';
 import { TargetWatch } from '../../net/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { RateMeter } from '../../relay/rate-meter.js';
+import { SlabPool } from '../../relay/slab-pool.js';
 import type { ConnectInfo, StreamRequest } from '../../session/server-session.js';
 import { parseRtmpUrl } from '../../wire/url.js';
 import type {
@@ -56,6 +57,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
       log: options.log,
       scheduler: new FlushScheduler(options.settings.media.flushWindowMs),
       watch: new TargetWatch(),
+      pool: new SlabPool(),
       nodeId: randomBytes(6).toString('hex'),
     };
     this.#server = new RtmpServer({ settings: options.settings.media, host: this, log: options.log });

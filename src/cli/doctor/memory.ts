@@ -5,8 +5,8 @@ import { type Check, ok, warn } from './check.js';
 
 const MB = 1 << 20;
 
-/** Node.js itself, the program and its heap at rest. */
-const baseBytes = 128 * MB;
+/** Node.js itself, the program, its heap at rest, and the memory of slabs that waits to be used again. */
+const baseBytes = 192 * MB;
 
 /** A registered camera with a few pushes: state, text of the file, API view. */
 const cameraBytes = 16 * 1024;
