@@ -175,8 +175,8 @@ export const mediaTable: Table<MediaSettings> = {
   flushWindowMs: {
     key: 'flush-window',
     type: durationType('0ms', '10ms'),
-    default: 8,
-    description: 'Longest that messages are gathered under load to be sent together; 0ms for the lowest latency',
+    default: 0,
+    description: 'Longest that messages are gathered under load to be sent together; 0ms: those of one turn only',
   },
   queueMaxBytes: {
     key: 'queue-max-bytes',

@@ -42,7 +42,7 @@ describe('where values come from', () => {
     expect(settings).toMatchObject({ backend: 'native', resourceId: hostname(), logLevel: 'info', logFormat: 'auto' });
     expect(settings.media).toEqual({
       outChunkBytes: 65536,
-      flushWindowMs: 8,
+      flushWindowMs: 0,
       mediaMaxBytes: 1 << 30,
       maxBitrateKbps: 200_000,
       maxAmfDepth: 32,
