@@ -17,7 +17,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 base=localhost/media-aggregator-base:bookworm
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# Without it, debootstrap takes the mirror that it knows.
+mirror=${DEBIAN_MIRROR:-}
 # Where the RUN instructions find certificates that are not npm's own.
 authorities=${NODE_EXTRA_CA_CERTS:-}
 
@@ -52,10 +53,10 @@ base() {
   fi
   folder=$(mktemp -d)
   log=$(mktemp)
-  say "making $base by debootstrap from $mirror"
-  debootstrap --variant=minbase --include=ca-certificates bookworm "$folder" "$mirror" >"$log" 2>&1 \
-    || { tail -5 "$log" >&2; rm -rf "$folder" "$log"; cannot "debootstrap failed; does $mirror answer?"; }
-  echo "deb $mirror bookworm main" >"$folder/etc/apt/sources.list"
+  say "making $base by debootstrap"
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$folder" ${mirror:+"$mirror"} >"$log" 2>&1 \
+    || { tail -5 "$log" >&2; rm -rf "$folder" "$log"; cannot "debootstrap failed; does the Debian mirror answer? DEBIAN_MIRROR names another"; }
+  [ -s "$folder/etc/apt/sources.list" ] || cannot "debootstrap left no sources.list"
   rm -rf "$folder"/var/cache/apt/archives/*.deb "$folder"/var/lib/apt/lists/*
   local npm
   npm=$(npm_folder) || cannot 'npm is not installed beside node'
