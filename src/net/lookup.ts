@@ -7,6 +7,12 @@ import type { LookupFunction } from 'node:net';
  */
 const unprovenAtOnce = 12;
 
+type SystemLookup = (
+  host: string,
+  options: { all: true; verbatim: true },
+  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
 type Done = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
 
 /**
@@ -14,12 +20,19 @@ type Done = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) =>
  * that a name that hangs takes one thread however often its pushes are tried; and few at a time of names that never
  * resolved, so that they do not hold up those that do.
  */
-class SharedLookups {
+export class SharedLookups {
+  readonly #lookup: SystemLookup;
   readonly #underWay = new Map<string, Done[]>();
   readonly #proven = new Set<string>();
   readonly #queue: string[] = [];
   #unprovenUnderWay = 0;
 
+  /** @param lookup the system's, or a test's */
+  constructor(lookup: SystemLookup = systemLookup) {
+    this.#lookup = lookup;
+  }
+
+  /** Calls `done` once, with all addresses of the name or with the error. */
   resolve(host: string, done: Done): void {
     const waiters = this.#underWay.get(host);
     if (waiters !== undefined) {
@@ -34,10 +47,11 @@ class SharedLookups {
 
   #start(host: string, unproven: boolean): void {
     if (unproven) this.#unprovenUnderWay++;
-    systemLookup(host, { all: true, verbatim: true }, (error, addresses) => {
+    this.#lookup(host, { all: true, verbatim: true }, (error, addresses) => {
       const waiters = this.#underWay.get(host) ?? [];
       this.#underWay.delete(host);
       if (error === null) this.#prove(host);
+      else this.#proven.delete(host); // it may hang from now on
       if (unproven) {
         this.#unprovenUnderWay--;
         const next = this.#queue.shift();
