@@ -7,6 +7,7 @@ import {
   type ServerSessionHandler,
   type StreamRequest,
 } from '../session/server-session.js';
+import { MessageType } from '../wire/message.js';
 import { maskUrl } from '../wire/url.js';
 import { AnswerBudget } from './answer-budget.js';
 import { ProgressWatch } from './progress-watch.js';
@@ -192,7 +193,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   }
 
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
-    this.#noteMedia();
+    if (type !== MessageType.DataAmf0) this.#noteMedia();
     this.#ingests.get(streamId)?.stream.publish(type, timestampMs, payload, this.#lastDataMs);
   }
 
