@@ -139,16 +139,21 @@ export class Push {
       // The connection was kept for the camera's return; that it still takes media is to be seen.
       this.#life.framesBefore = this.#life.outlet.framesOut;
       this.#setPhase('connecting');
+    } else if (this.#life !== null) {
+      this.#setPhase('connecting'); // already on its way since before the camera left
     } else {
       this.#backoff.reset();
       this.#connect();
     }
   }
 
-  /** The camera fell silent and may return: the connection is kept, but not tried for again. */
+  /**
+   * The camera fell silent and may return: the connection is kept, or made to its end, so that what the camera sent
+   * meanwhile still arrives; but it is not tried for again.
+   */
   pause(): void {
     this.#live = false;
-    if (this.#life?.outlet == null) this.#hangUp('now');
+    this.#stopWaiting();
     if (this.#enabled) this.#setPhase('idle');
   }
 

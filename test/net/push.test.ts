@@ -297,4 +297,29 @@ describe('a camera that leaves and returns', () => {
     const gap = (again[3]?.timestampMs ?? 0) - (sink.media[before - 1]?.timestampMs ?? 0);
     expect(gap).toBeGreaterThan(250);
   });
+
+  it('delivers what was sent by a camera that left before its target had answered', async () => {
+    const sink = await target((socket, own) => setTimeout(() => healthy(socket, own), 150));
+    const { push, stream, status, stopCamera } = start(sink.url);
+    stopCamera();
+    stream.publish(MessageType.Video, 0, frame(7, true), performance.now());
+    push.pause();
+    await until(() => sink.media.length === 3, 3000, 'metadata, header and the frame');
+    expect(sink.media.at(-1)?.payload).toEqual(frame(7, true));
+    stream.restart();
+    push.begin(stream);
+    stream.publish(MessageType.Video, 0, frame(8, true), performance.now());
+    await until(() => sink.media.length === 4 && status().phase === 'active', 3000, 'the camera again');
+    expect(sink.connectedMs.length).toBe(1);
+  });
+
+  it('is not connected to twice when it returns before its target had answered', async () => {
+    const sink = await target((socket, own) => setTimeout(() => healthy(socket, own), 150));
+    const { push, stream, status } = start(sink.url);
+    push.pause();
+    stream.restart();
+    push.begin(stream);
+    await until(() => sink.media.length > 5 && status().phase === 'active', 3000, 'media');
+    expect(sink.connectedMs.length).toBe(1);
+  });
 });

@@ -57,6 +57,7 @@ export class Soak {
       await this.#subject.addPush(name, 'healthy', this.#healthy.url(name));
       this.#cameras.start(name, this.#subject.url(name));
     }
+    await this.#reached();
     // Code is compiled and buffers reach their size by what will be done; then it is quiet for the first measure.
     for (let i = 0; i < 20; i++) await this.#act();
     await this.#calm();
@@ -86,6 +87,15 @@ export class Soak {
     await Promise.all([this.#healthy, ...this.#sick].map((target) => target.kill()));
     await this.#cameras.kill();
     return { rows, failures };
+  }
+
+  /** From when a target has a camera's stream, it gets all of it: waits for that. */
+  async #reached(): Promise<void> {
+    for (const untilMs = performance.now() + quietMs; performance.now() < untilMs; await sleep(50)) {
+      const streams = await this.#healthy.report();
+      if (this.#names.every((name) => (streams[name]?.frames ?? 0) > 0)) return;
+    }
+    throw new Error(`the healthy target did not get all cameras within ${quietMs / 1000} s`);
   }
 
   /** Holds what arrived at the healthy target against what the cameras sent. */
