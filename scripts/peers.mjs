@@ -39,6 +39,11 @@ export const peers = [
       ['rtmp2sink', 'flvmux', 'h264parse', 'aacparse'].every((element) => succeeds('gst-inspect-1.0', element)),
   },
   {
+    name: 'chromium',
+    packages: ['chromium'],
+    isThere: () => succeeds('chromium', '--version'),
+  },
+  {
     name: 'curl',
     packages: ['curl'],
     isThere: () => succeeds('curl', '--version'),

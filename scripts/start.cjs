@@ -31,8 +31,9 @@ function install() {
 }
 
 function build() {
-  const inputs = ['tsconfig.json', 'tsconfig.build.json', ...filesOf('src')];
-  if (modifiedMs('dist/cli/run.js') >= Math.max(...inputs.map(modifiedMs))) return;
+  const inputs = ['tsconfig.json', 'tsconfig.build.json', ...filesOf('src'), ...filesOf('web')];
+  // The dashboard is built last.
+  if (modifiedMs('dist/web/index.html.gz') >= Math.max(...inputs.map(modifiedMs))) return;
   console.error('Building (npm run build) ...');
   npm('run', 'build', '--silent');
 }

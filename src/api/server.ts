@@ -10,6 +10,7 @@ import type { Logger } from '../log.js';
 import type { App } from './app.js';
 import { addBodyParser } from './body.js';
 import { addContentManagerRoutes } from './content-manager/routes.js';
+import { addDashboard } from './dashboard.js';
 import { bodyLimitBytes, errorHandler, failureBody, type Refusal, refusalOf, sendRefusal } from './errors.js';
 import { addHealthRoutes } from './health.js';
 import { MethodTable } from './methods.js';
@@ -30,6 +31,8 @@ export interface ApiOptions {
   readonly settingSources?: SettingSources;
   /** How the content manager took the announcement, for /v1/config; null: there is none to tell. */
   readonly announcement?: () => AnnouncementView | null;
+  /** The built dashboard, to be served at `/`; undefined, or a folder without it: none. */
+  readonly webFolder?: string;
 }
 
 export interface RunningApi {
@@ -124,6 +127,7 @@ export async function buildApi(options: ApiOptions): Promise<App> {
   addEngineRoutes(app, control);
   const { settingSources: sources = {}, announcement = () => null } = options;
   addNodeRoutes(app, { control, settings, sources, version, announcement });
+  if (options.webFolder !== undefined) await addDashboard(app, options.webFolder);
   await app.ready();
   return app;
 }

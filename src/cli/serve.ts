@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { startApi } from '../api/server.js';
 import type { MediaBackend } from '../backend/backend.js';
 import type { SettingSources, Settings } from '../config.js';
@@ -9,6 +10,9 @@ import { openFileStore } from '../state/file/file-store.js';
 import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
+
+/** Where the build puts the dashboard: beside the program. */
+const webFolder = fileURLToPath(new URL('../web', import.meta.url));
 
 /** A client that is in the middle of a request must not hold up the goodbye to publishers and targets. */
 const apiCloseLimitMs = 750;
@@ -62,6 +66,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         log: log.child({ part: 'api' }),
         version,
         announcement: () => announcer?.view ?? null,
+        webFolder,
       }),
     );
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });

@@ -34,10 +34,12 @@ export default function setup(project: TestProject): () => void {
 }
 
 function build(): void {
-  const main = join(root, 'dist/cli/main.js');
-  const inputs = [join(root, 'tsconfig.json'), join(root, 'tsconfig.build.json'), ...sourceFiles(join(root, 'src'))];
+  // What the build writes last.
+  const last = join(root, 'dist/web/index.html.gz');
+  const configurations = ['tsconfig.json', 'tsconfig.build.json'].map((file) => join(root, file));
+  const inputs = [...configurations, ...['src', 'web'].flatMap((folder) => sourceFiles(join(root, folder)))];
   const newest = Math.max(...inputs.map((file) => statSync(file).mtimeMs));
-  if (existsSync(main) && statSync(main).mtimeMs >= newest) return;
+  if (existsSync(last) && statSync(last).mtimeMs >= newest) return;
   const result = spawnSync('npm', ['run', 'build', '--silent'], { cwd: root, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`the build failed:\n${result.stdout}${result.stderr}`);
 }
