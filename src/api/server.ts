@@ -18,6 +18,7 @@ import { addMetricsRoute } from './metrics.js';
 import type { ApiSettings, SettingSources } from './settings.js';
 import { addCameraRoutes } from './v1/cameras.js';
 import { addEngineRoutes } from './v1/engines.js';
+import { addEventStreamRoute } from './v1/event-stream.js';
 import { addNodeRoutes } from './v1/node.js';
 import { addPushRoutes } from './v1/pushes.js';
 import { compilePart } from './validation.js';
@@ -125,6 +126,7 @@ export async function buildApi(options: ApiOptions): Promise<App> {
   addCameraRoutes(app, control);
   addPushRoutes(app, control);
   addEngineRoutes(app, control);
+  addEventStreamRoute(app, control);
   const { settingSources: sources = {}, announcement = () => null } = options;
   addNodeRoutes(app, { control, settings, sources, version, announcement });
   if (options.webFolder !== undefined) await addDashboard(app, options.webFolder);

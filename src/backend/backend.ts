@@ -50,10 +50,28 @@ export interface MediaBackend {
   settled?(): Promise<void>;
   /** What there is to tell of this backend only, by name. */
   facts?(): Readonly<Record<string, string | number | boolean | null>>;
+  /**
+   * Has this observer told of every change from now on; the one before is told no more. A backend without it is looked at
+   * once a second instead.
+   */
+  observe?(observer: BackendObserver): void;
   /** True when a real RTMP handshake with the own listener succeeds within the deadline. */
   probe(deadlineMs: number): Promise<boolean>;
   /** Closes everything in order: publishers are told, pushes drained and unpublished, within the deadline. */
   stop(deadlineMs: number): Promise<void>;
+}
+
+/** Told of what happens, as it happens. It is called in the middle of the backend's work: it is quick and throws nothing. */
+export interface BackendObserver {
+  /** A publisher was let in. `returned`: in the same stream, within the grace or by taking over. */
+  cameraLive(
+    camera: string,
+    facts: { readonly publisher: string | null; readonly encoder: string | null; readonly returned: boolean },
+  ): void;
+  /** The publisher is gone. @param reason in words; null when the backend cannot tell */
+  cameraStopped(camera: string, reason: string | null): void;
+  /** A push is in another state than before. */
+  pushState(camera: string, push: PushSnapshot): void;
 }
 
 export interface BackendAddress {

@@ -1,5 +1,6 @@
 import type { BackendProblem, BackendTotals, MediaBackend, RecordedEvent, TargetTest } from '../backend/backend.js';
 import { InputError } from '../errors.js';
+import type { EventFeed } from '../events/event-feed.js';
 import type { Logger } from '../log.js';
 import { splitHostPort } from '../state/host.js';
 import {
@@ -17,6 +18,8 @@ import { addCamera, type CameraInput, declareCamera, getCamera, removeCamera } f
 import { pickEngine } from './choose-engine.js';
 import { EngineHealth } from './engine-health.js';
 import { addEngine, declareEngine, type EngineInput, getEngine, removeEngine } from './engines.js';
+import type { LiveStats } from './live-stats.js';
+import { Observation } from './observation.js';
 import { type Page, type PageRequest, pageOf } from './paging.js';
 import { BackendProbe } from './probe.js';
 import {
@@ -70,6 +73,7 @@ export class Control {
   readonly #reconciler: Reconciler;
   readonly #probe: BackendProbe;
   readonly #health: EngineHealth;
+  readonly #observation: Observation;
   #unsubscribe: (() => void) | undefined;
 
   constructor(options: { store: Store; backend: MediaBackend; settings: ControlSettings; log: Logger }) {
@@ -80,6 +84,7 @@ export class Control {
     this.#reconciler = new Reconciler(options.backend, options.log);
     this.#probe = new BackendProbe(options.backend);
     this.#health = new EngineHealth(options.backend, this.#reconciler);
+    this.#observation = new Observation({ ...options, problems: () => this.problems });
   }
 
   /**
@@ -87,12 +92,17 @@ export class Control {
    * calls this at once, before the event loop turns, so that no camera that comes at once is refused.
    */
   async start(): Promise<void> {
+    this.#observation.start();
     this.#reconciler.applyAll(this.#store.state);
-    this.#unsubscribe ??= this.#store.subscribe((change) => this.#reconciler.apply(change));
+    this.#unsubscribe ??= this.#store.subscribe((change) => {
+      this.#observation.noteChange(change);
+      this.#reconciler.apply(change);
+    });
   }
 
   /** Stops following the store; to be called before the backend is stopped. */
   close(): void {
+    this.#observation.close();
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
   }
@@ -111,6 +121,16 @@ export class Control {
   /** What there is to tell of this media backend only, by name. */
   get backendFacts(): Readonly<Record<string, string | number | boolean | null>> {
     return this.#backend.facts?.() ?? {};
+  }
+
+  /** What happened on this node, as it happens. */
+  get feed(): EventFeed {
+    return this.#observation.feed;
+  }
+
+  /** The figures of live cameras, for those who look at them. */
+  get stats(): LiveStats {
+    return this.#observation.stats;
   }
 
   get cameraCount(): number {

@@ -75,6 +75,7 @@ export class Push {
   #pastBytesOut = 0;
   #pastFramesOut = 0;
   readonly #pastDropped: Record<DropReason, number> = { bytes: 0, age: 0, total: 0 };
+  readonly #onPhase: (() => void) | undefined;
   #phase: PushPhase;
   #phaseSinceMs = Date.now();
 
@@ -87,7 +88,10 @@ export class Push {
     settings: NetSettings;
     watch: TargetWatch;
     log: Logger;
+    /** Called when it is in another phase than before. */
+    onPhase?: () => void;
   }) {
+    this.#onPhase = options.onPhase;
     this.url = options.url;
     this.shownUrl = options.shownUrl;
     this.#limits = options.limits;
@@ -334,8 +338,8 @@ export class Push {
     if (flowedMs > 0 && !repeated) {
       this.#log.info('what the push did before it failed', { events: this.#recorder.lines(dumpedEvents) });
     }
-    this.#setPhase('waiting');
     this.#nextRetryAtMs = Date.now() + pauseMs;
+    this.#setPhase('waiting');
     this.#retryTimer = setTimeout(() => this.#connect(), pauseMs);
     // Nothing listens there, or what listened was just killed and may be back before the pause is over.
     if (error.code === 'TARGET_REFUSED' || (error.code === 'TARGET_CLOSED' && flowedMs > watchedAfterMs)) {
@@ -396,6 +400,7 @@ export class Push {
     this.#phase = phase;
     this.#phaseSinceMs = Date.now();
     if (phase !== 'active' && phase !== 'stalled') this.#meter.reset();
+    this.#onPhase?.();
   }
 }
 

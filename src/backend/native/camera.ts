@@ -12,9 +12,9 @@ import { parsePath, pathOfMetadata } from '../../relay/path.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { SlabPool } from '../../relay/slab-pool.js';
 import { maskTarget } from '../../wire/url.js';
-import type { CameraSnapshot, DesiredCamera, DesiredPush } from '../backend.js';
+import type { BackendObserver, CameraSnapshot, DesiredCamera, DesiredPush } from '../backend.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
-import { cameraSnapshot } from './snapshot.js';
+import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
 /** The message stream id that nearly every server gives to the first stream; the shared log is made for it. */
 const usualStreamId = 1;
@@ -38,6 +38,8 @@ export interface CameraContext {
   readonly pool: SlabPool;
   /** This aggregator in the paths of streams: hexadecimal digits, of this process's life. */
   readonly nodeId: string;
+  /** Whoever wants to be told of what happens. */
+  readonly observer?: () => BackendObserver | null;
 }
 
 /** A publisher that is let in, and what is measured of it. */
@@ -169,6 +171,11 @@ export class NativeCamera {
       encoder: publisher.flashVer,
     });
     this.#recorder.note('publish', `${publisher.remote} ${publisher.flashVer}${returned ? ', goes on' : ''}`);
+    this.#context.observer?.()?.cameraLive(this.name, {
+      publisher: publisher.remote,
+      encoder: publisher.flashVer || null,
+      returned,
+    });
     for (const push of this.#pushes.values()) push.begin(stream);
     if (!returned) for (const viewer of this.#viewers) viewer.setStream(stream);
     return { stream, end: (reason) => this.#unpublish(live, reason) };
@@ -297,6 +304,7 @@ export class NativeCamera {
     this.#live = null;
     const { publishGraceMs } = this.#context.settings;
     this.#recorder.note('unpublish', reason);
+    this.#context.observer?.()?.cameraStopped(this.name, reason);
     this.#log.info('camera is not live any more', { reason, bytesIn: (this.#stream?.bytesIn ?? 0) - live.bytesBefore });
     if (publishGraceMs === 0) {
       this.#end();
@@ -329,6 +337,7 @@ export class NativeCamera {
       settings,
       watch,
       log: this.#log.child({ push: id }),
+      onPhase: () => this.#context.observer?.()?.pushState(this.name, pushSnapshot(id, push, performance.now())),
     });
     this.#pushes.set(id, push);
     this.#recorder.note('push', `${id} added`);

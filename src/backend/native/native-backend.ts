@@ -14,6 +14,7 @@ import type { ConnectInfo, StreamRequest } from '../../session/server-session.js
 import { parseRtmpUrl } from '../../wire/url.js';
 import type {
   BackendAddress,
+  BackendObserver,
   BackendTotals,
   CameraSnapshot,
   DesiredCamera,
@@ -46,6 +47,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
   readonly #leaving = new Map<NativeCamera, Promise<void>>();
   #ticker: NodeJS.Timeout | null = null;
   #address: BackendAddress | null = null;
+  #observer: BackendObserver | null = null;
   /** Counts of cameras that were removed. */
   #pastBytesIn = 0;
   #pastBytesOut = 0;
@@ -59,6 +61,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
       watch: new TargetWatch(),
       pool: new SlabPool(),
       nodeId: randomBytes(6).toString('hex'),
+      observer: () => this.#observer,
     };
     this.#server = new RtmpServer({ settings: options.settings.media, host: this, log: options.log });
   }
@@ -88,6 +91,10 @@ export class NativeBackend implements MediaBackend, StreamHost {
       this.#leaving.delete(camera);
     });
     this.#leaving.set(camera, leaving);
+  }
+
+  observe(observer: BackendObserver): void {
+    this.#observer = observer;
   }
 
   camera(name: string): CameraSnapshot | undefined {

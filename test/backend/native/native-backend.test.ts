@@ -235,6 +235,32 @@ describe('a ring of pushes', () => {
   });
 });
 
+describe('an observer', () => {
+  it('is told of cameras that come and go and of every state of a push, as it happens', async () => {
+    const sink = await startTarget(healthy);
+    const { backend, url } = await node({ publishGraceMs: 100 });
+    const told: string[] = [];
+    backend.observe({
+      cameraLive: (name, { returned }) => told.push(`${name} live${returned ? ' again' : ''}`),
+      cameraStopped: (name, reason) => told.push(`${name} stopped: ${reason}`),
+      pushState: (name, { id, state, lastError, nextRetryAt }) =>
+        told.push(`${name} ${id} ${state}${state === 'waiting' ? ` ${lastError?.code} ${nextRetryAt !== null}` : ''}`),
+    });
+    backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
+    const first = await camera(url('gate'));
+    await until(() => told.includes('gate p active'), 5000, 'the push is active');
+    await sink.close();
+    await until(() => told.some((line) => line.startsWith('gate p waiting')), 5000, 'the push to wait');
+    await first.stop();
+    await until(() => told.some((line) => line.startsWith('gate stopped')), 5000, 'the camera to stop');
+    await camera(url('gate'));
+    await until(() => told.filter((line) => line.startsWith('gate live')).length === 2, 5000, 'the return');
+    expect(told.slice(0, 3)).toEqual(['gate live', 'gate p connecting', 'gate p active']);
+    expect(told.find((line) => line.startsWith('gate p waiting'))).toMatch(/ TARGET_(CLOSED|REFUSED) true$/);
+    expect(told.find((line) => line.startsWith('gate stopped'))).toMatch(/: .+/);
+  });
+});
+
 describe('stopping', () => {
   it('sends targets everything, tells them and the publishers, and ends in time', async () => {
     const sink = await startTarget(healthy);

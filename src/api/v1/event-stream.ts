@@ -1,0 +1,173 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import type { Control } from '../../control/control.js';
+import { ConflictError, InputError } from '../../errors.js';
+import { type EventType, eventTypes } from '../../events/event.js';
+import { namePattern } from '../../state/model.js';
+import type { App } from '../app.js';
+import { takeReply } from '../raw-reply.js';
+import { v1Responses } from '../schemas.js';
+import { EventClient, type EventFilter, eventText, figuresText } from './event-client.js';
+
+/** Readers at once. Each costs a connection and what waits for it. */
+const maxReaders = 200;
+
+const beatEveryMs = 15_000;
+
+/** What a reader waits before it comes back, milliseconds. */
+const retryMs = 2000;
+
+const EventQuery = Type.Object(
+  {
+    camera: Type.Optional(Type.String({ maxLength: 6500, description: 'Names, separated by commas: only of these.' })),
+    types: Type.Optional(
+      Type.String({
+        maxLength: 1000,
+        description: 'Types or their first words, separated by commas: `push,camera.live`.',
+      }),
+    ),
+    lastEventId: Type.Optional(
+      Type.String({ pattern: '^[0-9]{1,16}$', description: 'As the header Last-Event-ID, which goes before it.' }),
+    ),
+    stats: Type.Optional(
+      Type.String({ enum: ['0', '1'], description: '1: with figures of live cameras every two seconds, as `stats`.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const EventStreamSchema = Type.String({ description: 'text/event-stream; docs/events.md describes each event.' });
+
+/** `GET /v1/events`: what happens, as server-sent events. */
+export function addEventStreamRoute(app: App, control: Control): void {
+  const streams = new EventStreams(control);
+  // A reader never goes by itself: its connection would hold up the end.
+  app.addHook('preClose', async () => streams.close());
+  app.get(
+    '/v1/events',
+    {
+      exposeHeadRoute: false,
+      schema: {
+        operationId: 'followEvents',
+        summary: 'What happens on this node, as server-sent events; resumes behind Last-Event-ID',
+        tags: ['events'],
+        querystring: EventQuery,
+        response: v1Responses({ 200: EventStreamSchema }, 400, 409),
+      },
+    },
+    async (request, reply) => {
+      const { camera, types, stats, lastEventId } = request.query;
+      const filter = { cameras: namesOf(camera), types: typesOf(types) };
+      streams.open(request, reply, { filter, stats: stats === '1', lastEventId });
+      return reply;
+    },
+  );
+}
+
+class EventStreams {
+  readonly #control: Control;
+  readonly #clients = new Set<EventClient>();
+  readonly #withStats = new Set<EventClient>();
+  #beat: NodeJS.Timeout | null = null;
+  #unfollow: (() => void) | null = null;
+  #unfollowStats: (() => void) | null = null;
+
+  constructor(control: Control) {
+    this.#control = control;
+  }
+
+  open(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    wants: { filter: EventFilter; stats: boolean; lastEventId: string | undefined },
+  ): void {
+    if (this.#clients.size >= maxReaders) {
+      throw new ConflictError('LIMIT_REACHED', `${maxReaders} readers follow the events, which is the limit`);
+    }
+    const response = takeReply(reply, 200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      // nginx as a proxy would gather events.
+      'x-accel-buffering': 'no',
+    });
+    const client = new EventClient(response, wants.filter);
+    client.write(`retry: ${retryMs}\n\n`);
+    this.#resume(client, request.headers['last-event-id'] ?? wants.lastEventId);
+    this.#clients.add(client);
+    if (wants.stats) this.#withStats.add(client);
+    this.#follow();
+    response.once('close', () => {
+      this.#clients.delete(client);
+      this.#withStats.delete(client);
+      this.#follow();
+    });
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.end();
+  }
+
+  #resume(client: EventClient, lastEventId: string | string[] | undefined): void {
+    const { feed } = this.#control;
+    if (lastEventId === undefined || lastEventId === '') {
+      client.reset(feed.newestId, 'new');
+      return;
+    }
+    const id = /^[0-9]{1,16}$/.test(String(lastEventId)) ? Number(lastEventId) : Number.NaN;
+    const missed = feed.since(id);
+    if (missed === undefined) client.reset(feed.newestId, feed.knew(id) ? 'expired' : 'unknown');
+    else for (const event of missed) client.send(event);
+  }
+
+  /** The feed and the figures are followed only while somebody reads. */
+  #follow(): void {
+    const { feed, stats } = this.#control;
+    if (this.#clients.size > 0) {
+      this.#unfollow ??= feed.subscribe((event) => {
+        const text = eventText(event);
+        for (const client of this.#clients) client.send(event, text);
+      });
+      this.#beat ??= setInterval(() => {
+        for (const client of this.#clients) client.beat();
+      }, beatEveryMs).unref();
+    } else {
+      this.#unfollow?.();
+      this.#unfollow = null;
+      if (this.#beat !== null) clearInterval(this.#beat);
+      this.#beat = null;
+    }
+    if (this.#withStats.size > 0) {
+      this.#unfollowStats ??= stats.subscribe((changes) => {
+        let text: string | undefined;
+        const encoded = (): string => {
+          text ??= figuresText(changes);
+          return text;
+        };
+        for (const client of this.#withStats) client.sendFigures(changes, encoded, () => stats.current());
+      });
+    } else {
+      this.#unfollowStats?.();
+      this.#unfollowStats = null;
+    }
+  }
+}
+
+/** @throws InputError INVALID_REQUEST */
+function namesOf(list: string | undefined): ReadonlySet<string> | undefined {
+  if (list === undefined) return undefined;
+  const names = list.split(',');
+  const wrong = names.find((name) => !namePattern.test(name));
+  if (wrong === undefined) return new Set(names);
+  const message = `camera: ${JSON.stringify(wrong.slice(0, 80))} is no name of a camera; names are separated by commas`;
+  throw new InputError('INVALID_REQUEST', message, { field: 'camera' });
+}
+
+/** @throws InputError INVALID_REQUEST */
+function typesOf(list: string | undefined): ReadonlySet<string> | undefined {
+  if (list === undefined) return undefined;
+  const known = new Set<string>(eventTypes.flatMap((type: EventType) => [type, type.split('.', 1)[0] ?? '']));
+  const types = list.split(',');
+  const wrong = types.find((type) => !known.has(type));
+  if (wrong === undefined) return new Set(types);
+  const message = `types: ${JSON.stringify(wrong.slice(0, 80))} is no type of event; there are ${[...known].join(', ')}`;
+  throw new InputError('INVALID_REQUEST', message, { field: 'types' });
+}

@@ -1,0 +1,81 @@
+import type { BackendObserver, PushSnapshot } from '../backend/backend.js';
+import type { EventFeed } from '../events/event-feed.js';
+
+/** What was last told of a push. */
+interface Told {
+  readonly state: string;
+  readonly code: string | null;
+}
+
+/** What is known of a camera. */
+interface WatchedCamera {
+  live: boolean;
+  readonly pushes: Map<string, Told>;
+}
+
+/**
+ * Makes events of what the media backend sees. A target that stays away is told of once, not at every try: what follows
+ * is in the push's `attempt` and `nextRetryAt`.
+ */
+export class BackendWatch implements BackendObserver {
+  readonly #feed: EventFeed;
+  readonly #cameras = new Map<string, WatchedCamera>();
+  readonly #live = new Set<string>();
+
+  constructor(feed: EventFeed) {
+    this.#feed = feed;
+  }
+
+  /** The names of the cameras that are live. */
+  get live(): ReadonlySet<string> {
+    return this.#live;
+  }
+
+  /** A camera is registered: only those are told of. */
+  register(camera: string): void {
+    if (!this.#cameras.has(camera)) this.#cameras.set(camera, { live: false, pushes: new Map() });
+  }
+
+  /** A camera is gone for good. */
+  forget(camera: string): void {
+    this.#cameras.delete(camera);
+    this.#live.delete(camera);
+  }
+
+  /** A push is gone for good. */
+  forgetPush(camera: string, push: string): void {
+    this.#cameras.get(camera)?.pushes.delete(push);
+  }
+
+  cameraLive(camera: string, facts: Parameters<BackendObserver['cameraLive']>[1]): void {
+    const known = this.#cameras.get(camera);
+    if (known === undefined) return;
+    known.live = true;
+    this.#live.add(camera);
+    this.#feed.publish({ type: 'camera.live', camera, facts: { ...facts } });
+  }
+
+  cameraStopped(camera: string, reason: string | null): void {
+    const known = this.#cameras.get(camera);
+    if (known?.live !== true) return;
+    known.live = false;
+    this.#live.delete(camera);
+    this.#feed.publish({ type: 'camera.stopped', camera, facts: { reason } });
+  }
+
+  pushState(camera: string, push: PushSnapshot): void {
+    const pushes = this.#cameras.get(camera)?.pushes;
+    if (pushes === undefined) return;
+    const { id, state, since, attempt, nextRetryAt } = push;
+    const told = pushes.get(id);
+    // One of many tries: it was not there at the one before, and is not yet now.
+    if (state === 'connecting' && told?.state === 'waiting' && attempt !== 0) return;
+    const failed = state === 'waiting' ? push.lastError : null;
+    const code = failed?.code ?? null;
+    if (told?.state === state && told.code === code) return;
+    pushes.set(id, { state, code });
+    const reason = failed?.message ?? push.reason ?? null;
+    const facts = { state, since, from: told?.state ?? null, reason, attempt, nextRetryAt };
+    this.#feed.publish({ type: 'push.state', camera, push: id, code, facts });
+  }
+}

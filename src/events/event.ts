@@ -1,0 +1,45 @@
+import type { ErrorCode } from '../errors.js';
+
+/** Every kind of event; docs/events.md says what each carries (a test compares). They are never renamed. */
+export const eventTypes = [
+  'camera.registered',
+  'camera.changed',
+  'camera.removed',
+  'camera.live',
+  'camera.stopped',
+  'push.added',
+  'push.changed',
+  'push.removed',
+  'push.state',
+  'engine.registered',
+  'engine.changed',
+  'engine.removed',
+  'problem.raised',
+  'problem.cleared',
+] as const;
+
+export type EventType = (typeof eventTypes)[number];
+
+/** What happened, as its source tells it. Secrets are masked before they come here. */
+export interface NewEvent {
+  readonly type: EventType;
+  /** The camera that it is about, if any. */
+  readonly camera?: string;
+  /** The push of that camera that it is about, if any. */
+  readonly push?: string;
+  readonly engine?: string;
+  /** Why, as a code of `docs/errors.md`. */
+  readonly code?: ErrorCode | null;
+  /** Further facts, by name; see docs/events.md. */
+  readonly facts?: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** An event of the feed. */
+export interface FeedEvent {
+  /** Ascending by one within a run of the process; every number of a later run is greater. */
+  readonly id: number;
+  readonly type: EventType;
+  readonly camera: string | undefined;
+  /** The event as JSON: id, at, type, camera, push, engine, code and the facts. Encoded once for all who get it. */
+  readonly json: string;
+}
