@@ -20,6 +20,13 @@ export const errorCodes = {
   ENGINE_IN_USE: 'Pushes go to this streaming engine; remove them first.',
   NO_ENGINE: 'No streaming engine is registered, and the request names none.',
   LIMIT_REACHED: 'A configured limit would be exceeded.',
+  PRECONDITION_FAILED: 'What the request wants to change is not as it says in If-Match or If-None-Match.',
+  UNAUTHENTICATED: 'The call needs a token, or the token that it has is not valid.',
+  FORBIDDEN: 'The token is valid, but its scope does not allow this call.',
+  CROSS_SITE: 'The call has no token and comes from a web page of another site, or to a name that is not ours.',
+  RATE_LIMITED: 'Too many calls, or too many wrong tokens, came from this address.',
+  TOKEN_NOT_FOUND: 'There is no token of this name or id.',
+  TOKEN_CONFLICT: 'There is a token of this name already.',
   INTERNAL: 'The aggregator failed; its log says why.',
 
   // Settings and state.
@@ -31,6 +38,9 @@ export const errorCodes = {
   STATE_WRITE_FAILED: 'A change could not be written to disk, so it was not made.',
   STATE_LOCKED: 'Another aggregator runs on this data folder.',
   ADDRESS_IN_USE: 'The port is taken by another program.',
+  ACCESS_UNREADABLE: 'The file of the tokens, or that of the admin token, cannot be read or used.',
+  IDENTITY_PROVIDER: 'The keys of the identity provider cannot be had, so that its tokens cannot be judged.',
+  TLS_CERTIFICATE: 'The certificate of a server, or its key, cannot be used.',
 
   // Telling the content manager of this aggregator.
   CONTENT_MANAGER_UNREACHABLE: 'The content manager does not answer; it is tried again.',

@@ -39,6 +39,9 @@ export async function addDashboard(app: App, folder: string): Promise<void> {
         'x-frame-options': 'DENY',
       });
     });
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, scope: 'public' };
+    });
     await scope.register(fastifyStatic, {
       root: folder,
       wildcard: false,

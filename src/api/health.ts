@@ -11,6 +11,7 @@ export function addHealthRoutes(app: App, control: Control): void {
   app.get(
     '/healthz',
     {
+      config: { scope: 'public' },
       schema: {
         operationId: 'isAlive',
         summary: 'The process answers',
@@ -24,6 +25,7 @@ export function addHealthRoutes(app: App, control: Control): void {
   app.get(
     '/readyz',
     {
+      config: { scope: 'public' },
       schema: {
         operationId: 'isReady',
         summary: 'RTMP is really taken: a handshake with the own listener succeeds',

@@ -23,6 +23,7 @@ export function addMetricsRoute(app: App, options: { control: Control; version: 
   app.get(
     '/metrics',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'getMetrics',
         summary: 'Metrics in the text format of Prometheus',

@@ -15,6 +15,7 @@ import { bodyLimitBytes, errorHandler, failureBody, type Refusal, refusalOf, sen
 import { addHealthRoutes } from './health.js';
 import { MethodTable } from './methods.js';
 import { addMetricsRoute } from './metrics.js';
+import { type RouteAccess, watchScopes } from './route-scope.js';
 import type { ApiSettings, SettingSources } from './settings.js';
 import { addCameraRoutes } from './v1/cameras.js';
 import { addEngineRoutes } from './v1/engines.js';
@@ -34,6 +35,13 @@ export interface ApiOptions {
   readonly announcement?: () => AnnouncementView | null;
   /** The built dashboard, to be served at `/`; undefined, or a folder without it: none. */
   readonly webFolder?: string;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route with what it asks of its callers. */
+    routeScopes(): RouteAccess[];
+  }
 }
 
 export interface RunningApi {
@@ -100,6 +108,7 @@ export async function buildApi(options: ApiOptions): Promise<App> {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
   });
 
+  app.decorate('routeScopes', watchScopes(app));
   const methods = new MethodTable();
   methods.watch(app);
   app.setNotFoundHandler((request, reply) => {
@@ -119,7 +128,7 @@ export async function buildApi(options: ApiOptions): Promise<App> {
       },
     },
   });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  app.get('/openapi.json', { config: { scope: 'public' }, schema: { hide: true } }, async () => app.swagger());
   addHealthRoutes(app, control);
   addMetricsRoute(app, { control, version });
   addContentManagerRoutes(app, control, settings.resourceId);

@@ -51,6 +51,7 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
     app.post(
       path,
       {
+        config: { scope: 'operate', allowedAddresses: true },
         schema: {
           operationId: path.slice(1),
           summary: 'Register a camera; the same again changes nothing',
@@ -72,6 +73,7 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
       url: '/getStream',
       // It adds a push: not what a HEAD request may do.
       exposeHeadRoute: false,
+      config: { scope: 'operate', allowedAddresses: true },
       schema: {
         operationId: `${method.toLowerCase()}Stream`,
         summary: 'Redirect a camera to the streaming engine that corresponds; again: changes nothing',
@@ -87,7 +89,10 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
 
   app.get(
     '/stats',
-    { schema: { operationId: 'getStats', summary: 'Traffic', tags, response: legacyResponses({ 200: StatsAnswer }) } },
+    {
+      config: { scope: 'read', allowedAddresses: true },
+      schema: { operationId: 'getStats', summary: 'Traffic', tags, response: legacyResponses({ 200: StatsAnswer }) },
+    },
     async () => {
       const totals = control.totals();
       return {
@@ -103,6 +108,7 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
     app.get(
       path,
       {
+        config: { scope: 'read', allowedAddresses: true },
         schema: {
           operationId: `get${path === '/status' ? '' : 'Capital'}Status`,
           summary: '`ok` when RTMP is really taken, else `down`; 200 either way',

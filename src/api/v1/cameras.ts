@@ -10,6 +10,7 @@ export function addCameraRoutes(app: App, control: Control): void {
   app.get(
     '/v1/cameras',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'listCameras',
         summary: 'The registered cameras, by name',
@@ -24,6 +25,7 @@ export function addCameraRoutes(app: App, control: Control): void {
   app.post(
     '/v1/cameras',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'addCamera',
         summary: 'Register a camera; the same again changes nothing',
@@ -42,6 +44,7 @@ export function addCameraRoutes(app: App, control: Control): void {
   app.get(
     '/v1/cameras/:name',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'getCamera',
         summary: 'One camera',
@@ -56,6 +59,7 @@ export function addCameraRoutes(app: App, control: Control): void {
   app.get(
     '/v1/cameras/:name/events',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'listCameraEvents',
         summary: 'What the camera did lately: publishers, viewers, pushes; in memory, oldest first',
@@ -70,6 +74,7 @@ export function addCameraRoutes(app: App, control: Control): void {
   app.put(
     '/v1/cameras/:name',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'declareCamera',
         summary: 'Make a camera what the body says; its pushes stay',
@@ -91,6 +96,7 @@ export function addCameraRoutes(app: App, control: Control): void {
   app.delete(
     '/v1/cameras/:name',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'removeCamera',
         summary: 'Forget a camera with its pushes; if it is live it is closed',

@@ -10,6 +10,7 @@ export function addEngineRoutes(app: App, control: Control): void {
   app.get(
     '/v1/engines',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'listEngines',
         summary: 'The registered streaming engines, by name',
@@ -24,6 +25,7 @@ export function addEngineRoutes(app: App, control: Control): void {
   app.post(
     '/v1/engines',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'addEngine',
         summary: 'Register a streaming engine; the same again changes nothing',
@@ -42,6 +44,7 @@ export function addEngineRoutes(app: App, control: Control): void {
   app.get(
     '/v1/engines/:name',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'getEngine',
         summary: 'One streaming engine',
@@ -56,6 +59,7 @@ export function addEngineRoutes(app: App, control: Control): void {
   app.put(
     '/v1/engines/:name',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'declareEngine',
         summary: 'Make an engine what the body says; the pushes to it follow',
@@ -77,6 +81,7 @@ export function addEngineRoutes(app: App, control: Control): void {
   app.delete(
     '/v1/engines/:name',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'removeEngine',
         summary: 'Forget an engine that no push goes to',

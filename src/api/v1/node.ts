@@ -19,6 +19,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
   app.get(
     '/v1/nodes',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'listNodes',
         summary: 'The aggregators: this one',
@@ -47,6 +48,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
   app.get(
     '/v1/config',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'getConfig',
         summary:

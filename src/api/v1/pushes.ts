@@ -16,6 +16,7 @@ export function addPushRoutes(app: App, control: Control): void {
   app.get(
     '/v1/cameras/:name/pushes',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'listPushes',
         summary: 'The pushes of a camera, by id',
@@ -31,6 +32,7 @@ export function addPushRoutes(app: App, control: Control): void {
   app.post(
     '/v1/cameras/:name/pushes',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'addPush',
         summary:
@@ -52,6 +54,7 @@ export function addPushRoutes(app: App, control: Control): void {
   app.get(
     '/v1/cameras/:name/pushes/:id',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'getPush',
         summary: 'One push',
@@ -66,6 +69,7 @@ export function addPushRoutes(app: App, control: Control): void {
   app.patch(
     '/v1/cameras/:name/pushes/:id',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'changePush',
         summary: 'Enable or disable a push, or change its budgets, without a break',
@@ -81,6 +85,7 @@ export function addPushRoutes(app: App, control: Control): void {
   app.get(
     '/v1/cameras/:name/pushes/:id/events',
     {
+      config: { scope: 'read' },
       schema: {
         operationId: 'listPushEvents',
         summary: 'What the push did lately: states, errors, RTMP commands, drops; in memory, oldest first',
@@ -95,6 +100,7 @@ export function addPushRoutes(app: App, control: Control): void {
   app.post(
     '/v1/cameras/:name/pushes/:id/retry',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'retryPush',
         summary: 'Try a waiting push at once; any other is left as it is',
@@ -110,6 +116,7 @@ export function addPushRoutes(app: App, control: Control): void {
     // A double colon stands for one that begins no parameter.
     '/v1/cameras/:name/pushes::test',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'testPush',
         summary: 'Go the way to a target step by step, up to the permission to publish; nothing is added or sent',
@@ -125,6 +132,7 @@ export function addPushRoutes(app: App, control: Control): void {
   app.delete(
     '/v1/cameras/:name/pushes/:id',
     {
+      config: { scope: 'operate' },
       schema: {
         operationId: 'removePush',
         summary: 'End a push; nothing else notices',

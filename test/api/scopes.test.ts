@@ -1,0 +1,25 @@
+import { expect, it } from 'vitest';
+import { buildApi } from '../../src/api/server.js';
+import { silentLogger } from '../../src/log.js';
+import { startControl, testSettings } from '../control/harness.js';
+
+it('every route says which scope it asks for', async () => {
+  const test = await startControl();
+  const app = await buildApi({ control: test.control, settings: testSettings, log: silentLogger, version: '0.0.0' });
+  try {
+    const routes = app.routeScopes().map(({ method, url, scope }) => `${method} ${url}: ${scope}`);
+    expect(routes.length).toBeGreaterThan(20);
+    expect(routes.filter((route) => route.endsWith(': undefined'))).toEqual([]);
+    // What needs no token shows nothing of cameras, targets and settings.
+    const open = app
+      .routeScopes()
+      .filter(({ scope }) => scope === 'public')
+      .map(({ url }) => url);
+    expect([...new Set(open)].sort()).toEqual(['/healthz', '/openapi.json', '/readyz']);
+    const changing = app.routeScopes().filter(({ method }) => !['GET', 'HEAD'].includes(method));
+    expect(changing.filter(({ scope }) => scope !== 'operate' && scope !== 'admin')).toEqual([]);
+  } finally {
+    await app.close();
+    await test.close();
+  }
+});
