@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { MediaSocket } from './media-socket.js';
 
 /** Thousands of answers. A peer that lets so many lie has no use for them. */
 const maxUnreadBytes = 256 * 1024;
@@ -8,15 +8,17 @@ const maxUnreadBytes = 256 * 1024;
  * memory with them, since media has budgets and answers go out at once.
  */
 export class AnswerBudget {
-  readonly #socket: Socket;
+  readonly #socket: MediaSocket;
   /** Bytes of answers since the peer last had taken all that was written to it. */
   #unreadBytes = 0;
 
-  constructor(socket: Socket) {
+  constructor(socket: MediaSocket) {
     this.#socket = socket;
-    socket.on('drain', () => {
-      this.#unreadBytes = 0;
-    });
+  }
+
+  /** Call when the socket has drained. */
+  drained(): void {
+    this.#unreadBytes = 0;
   }
 
   get unreadBytes(): number {
@@ -25,9 +27,9 @@ export class AnswerBudget {
 
   /** Writes an answer. False: too many lie unread, and the connection is to be ended. */
   write(data: Buffer): boolean {
-    if (this.#socket.writableLength === 0) this.#unreadBytes = 0;
+    if (this.#socket.pendingBytes === 0) this.#unreadBytes = 0;
     this.#unreadBytes += data.length;
     this.#socket.write(data);
-    return this.#unreadBytes <= maxUnreadBytes || this.#socket.writableLength === 0;
+    return this.#unreadBytes <= maxUnreadBytes || this.#socket.pendingBytes === 0;
   }
 }

@@ -1,4 +1,4 @@
-import { connect, isIP, type Socket } from 'node:net';
+import { isIP } from 'node:net';
 import { TargetError } from '../errors.js';
 import type { OutletSink } from '../relay/outlet.js';
 import { ClientSession, type ClientStep } from '../session/client-session.js';
@@ -6,8 +6,10 @@ import { parseRtmpUrl, type RtmpUrl } from '../wire/url.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { AnswerBudget } from './answer-budget.js';
 import { lookupShared } from './lookup.js';
+import type { MediaSocket, MediaSocketListener } from './media-socket.js';
+import { connectSocket } from './node-socket.js';
 import { ProgressWatch } from './progress-watch.js';
-import { type LimitSettings, type NetSettings, sessionLimits, socketHighWaterBytes } from './settings.js';
+import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
 import { targetErrorOf } from './target-error.js';
 
 /** A name with several addresses: each gets this long before the next is tried beside it. */
@@ -77,19 +79,20 @@ export interface OutgoingHandler {
  * One life of a connection that publishes to a target: DNS, TCP, handshake, connect, publish, media, goodbye. It never
  * tries again; whoever wants that makes a new one.
  */
-export class OutgoingConnection implements OutletSink {
+export class OutgoingConnection implements OutletSink, MediaSocketListener {
   readonly endpoint: string;
   /** Resolves when it is over, for whatever reason. */
   readonly closed: Promise<void>;
   readonly #url: RtmpUrl;
   readonly #settings: OutgoingSettings;
   readonly #handler: OutgoingHandler;
-  readonly #socket: Socket;
+  readonly #socket: MediaSocket;
   readonly #session: ClientSession;
   readonly #acknowledgements = new Acknowledgements();
   readonly #progress: ProgressWatch;
   readonly #answers: AnswerBudget;
   readonly #stepTimer: NodeJS.Timeout;
+  #goodbyeTimer: NodeJS.Timeout | undefined;
   #lastAcknowledged = -1;
   #resolved = false;
   #connected = false;
@@ -113,17 +116,19 @@ export class OutgoingConnection implements OutletSink {
     this.#handler = handler;
     const { host, port } = this.#url;
     this.endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    this.#socket = connect({
-      host,
-      port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
-      lookup: lookupShared,
-      autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: Math.min(nextAddressMs, Math.max(10, settings.connectTimeoutMs / 2)),
-      ...{ writableHighWaterMark: socketHighWaterBytes },
-    });
+    this.#socket = connectSocket(
+      {
+        host,
+        port,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: 30_000,
+        lookup: lookupShared,
+        autoSelectFamily: true,
+        autoSelectFamilyAttemptTimeout: Math.min(nextAddressMs, Math.max(10, settings.connectTimeoutMs / 2)),
+      },
+      (error) => this.#onLookup(error),
+    );
     this.#session = new ClientSession({
       target: { ...this.#url, path, secrets: secretsOf(this.#url, shownUrl) },
       outChunkBytes: settings.outChunkBytes,
@@ -141,7 +146,7 @@ export class OutgoingConnection implements OutletSink {
     this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
     this.#progress = new ProgressWatch(this.#socket);
     this.#answers = new AnswerBudget(this.#socket);
-    this.#listen();
+    this.#socket.listen(this);
   }
 
   get step(): OutgoingStep {
@@ -170,11 +175,11 @@ export class OutgoingConnection implements OutletSink {
 
   /** Bytes that the kernel took, of all kinds. */
   get bytesSent(): number {
-    return this.#socket.bytesWritten - this.#socket.writableLength;
+    return this.#socket.bytesWritten - this.#socket.pendingBytes;
   }
 
   get pendingBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.pendingBytes;
   }
 
   /** The chunk size that media must be written with. */
@@ -196,8 +201,7 @@ export class OutgoingConnection implements OutletSink {
     if (this.#connected) {
       this.#session.end();
       this.#socket.end();
-      const timer = setTimeout(() => this.#close(null), goodbyeMs);
-      this.#socket.once('close', () => clearTimeout(timer));
+      this.#goodbyeTimer = setTimeout(() => this.#close(null), goodbyeMs);
     } else {
       this.#close(null);
     }
@@ -208,24 +212,31 @@ export class OutgoingConnection implements OutletSink {
     this.#close(error);
   }
 
-  #listen(): void {
-    const socket = this.#socket;
-    socket.on('lookup', (error: Error | null) => {
-      if (error !== null) return;
-      this.#resolved = true;
-      this.#handler.onStep?.('tcp');
-    });
-    socket.on('connect', () => {
-      this.#connected = true;
-      this.#handler.onStep?.('handshake');
-      this.#stepTimer.refresh();
-      this.#session.start();
-    });
-    socket.on('data', (data) => this.#onData(data));
-    socket.on('drain', () => this.#handler.onDrain());
-    socket.on('error', (error) => this.#close(targetErrorOf(error, this.endpoint)));
-    socket.on('end', () => this.#onEnd());
-    socket.on('close', () => this.#onEnd());
+  onConnected(): void {
+    this.#connected = true;
+    this.#handler.onStep?.('handshake');
+    this.#stepTimer.refresh();
+    this.#session.start();
+  }
+
+  onDrain(): void {
+    this.#answers.drained();
+    this.#handler.onDrain();
+  }
+
+  onError(error: Error): void {
+    this.#close(targetErrorOf(error, this.endpoint));
+  }
+
+  onClose(): void {
+    this.onEnd();
+    clearTimeout(this.#goodbyeTimer);
+  }
+
+  #onLookup(error: Error | null): void {
+    if (error !== null) return;
+    this.#resolved = true;
+    this.#handler.onStep?.('tcp');
   }
 
   #answer(data: Buffer): void {
@@ -234,7 +245,7 @@ export class OutgoingConnection implements OutletSink {
     this.#close(new TargetError('TARGET_PROTOCOL', text));
   }
 
-  #onData(data: Buffer): void {
+  onData(data: Buffer): void {
     if (this.#closed) return;
     const before = this.#session.step;
     try {
@@ -254,7 +265,7 @@ export class OutgoingConnection implements OutletSink {
     if (step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
   }
 
-  #onEnd(): void {
+  onEnd(): void {
     if (this.#closing) this.#close(null);
     else this.#close(new TargetError('TARGET_CLOSED', `${this.endpoint} closed the connection during ${this.step}`));
   }
@@ -270,6 +281,7 @@ export class OutgoingConnection implements OutletSink {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#stepTimer);
+    clearTimeout(this.#goodbyeTimer);
     this.#socket.destroy();
     this.#settleClosed();
     this.#handler.onClosed(this.#closing ? null : error);

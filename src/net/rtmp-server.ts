@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { acceptedSocket } from './node-socket.js';
 import { ServerConnection } from './server-connection.js';
 import { type NetSettings, socketHighWaterBytes } from './settings.js';
 import type { StreamHost } from './stream-host.js';
@@ -19,13 +20,17 @@ export class RtmpServer {
   readonly #ticker: NodeJS.Timeout;
   #lastFullLogMs = Number.NEGATIVE_INFINITY;
   #refusedUnlogged = 0;
+  readonly #whenEmpty: (() => void)[] = [];
 
   constructor(options: { settings: NetSettings; host: StreamHost; log: Logger }) {
     this.#settings = options.settings;
     this.#host = options.host;
     this.#log = options.log;
     this.#server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, highWaterMark: socketHighWaterBytes },
+      {
+        ...{ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, highWaterMark: socketHighWaterBytes },
+        pauseOnConnect: true,
+      },
       (socket) => this.#onSocket(socket),
     );
     this.#ticker = setInterval(() => this.#tick(), 1000);
@@ -55,6 +60,8 @@ export class RtmpServer {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#connections) connection.shutDown();
     await closed;
+    // The listener does not count connections whose sockets were taken over.
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
   }
 
   #onSocket(socket: Socket): void {
@@ -72,7 +79,7 @@ export class RtmpServer {
     }
     this.#perAddress.set(address, sameAddress + 1);
     const connection = new ServerConnection({
-      socket,
+      socket: acceptedSocket(socket),
       settings: this.#settings,
       host: this.#host,
       log: this.#log,
@@ -81,6 +88,7 @@ export class RtmpServer {
         const left = (this.#perAddress.get(address) ?? 1) - 1;
         if (left > 0) this.#perAddress.set(address, left);
         else this.#perAddress.delete(address);
+        if (this.#connections.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
       },
     });
     this.#connections.add(connection);

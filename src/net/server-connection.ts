@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log.js';
 import {
@@ -10,6 +9,7 @@ import {
 import { MessageType } from '../wire/message.js';
 import { maskUrl } from '../wire/url.js';
 import { AnswerBudget } from './answer-budget.js';
+import type { MediaSocket, MediaSocketListener } from './media-socket.js';
 import { ProgressWatch } from './progress-watch.js';
 import { type NetSettings, sessionLimits } from './settings.js';
 import type { Ingest, Publisher, StreamHost } from './stream-host.js';
@@ -28,9 +28,9 @@ const maxNoted = 4;
  * One connection that somebody made to us: a camera, a viewer, another aggregator, or a stranger. It knows one life, and
  * logs the one reason for which it ended.
  */
-export class ServerConnection implements ServerSessionHandler, Publisher {
+export class ServerConnection implements ServerSessionHandler, Publisher, MediaSocketListener {
   readonly remote: string;
-  readonly #socket: Socket;
+  readonly #socket: MediaSocket;
   readonly #settings: NetSettings;
   readonly #host: StreamHost;
   readonly #log: Logger;
@@ -51,9 +51,10 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
   readonly #did: string[] = [];
   #ending = false;
   #closed = false;
+  #endTimer: NodeJS.Timeout | undefined;
 
   constructor(options: {
-    socket: Socket;
+    socket: MediaSocket;
     settings: NetSettings;
     host: StreamHost;
     log: Logger;
@@ -75,13 +76,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     });
     this.#progress = new ProgressWatch(socket);
     this.#answers = new AnswerBudget(socket);
-    socket.on('data', (data) => this.#onData(data));
-    socket.on('drain', () => {
-      for (const viewer of this.#viewers.values()) viewer.resume();
-    });
-    socket.on('error', (error) => this.#finish(describeSocketError(error), 'info'));
-    socket.on('end', () => this.#finish('the peer closed the connection', 'info'));
-    socket.on('close', () => this.#finish('the connection was lost', 'info'));
+    socket.listen(this);
   }
 
   /** Who drips single bytes is silent: only whole messages count, or what makes up a good part of one. */
@@ -232,7 +227,25 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     this.#finish(`RTMP_LIMIT: ${this.#answers.unreadBytes} bytes of answers wait, and the peer reads none`, 'warn');
   }
 
-  #onData(data: Buffer): void {
+  onDrain(): void {
+    this.#answers.drained();
+    for (const viewer of this.#viewers.values()) viewer.resume();
+  }
+
+  onError(error: Error & { code?: string }): void {
+    this.#finish(describeSocketError(error), 'info');
+  }
+
+  onEnd(): void {
+    this.#finish('the peer closed the connection', 'info');
+  }
+
+  onClose(): void {
+    this.#finish('the connection was lost', 'info');
+    this.#gone();
+  }
+
+  onData(data: Buffer): void {
     if (this.#ending) return;
     this.#lastDataMs = performance.now();
     this.#bytesSinceMedia += data.length;
@@ -275,18 +288,13 @@ export class ServerConnection implements ServerSessionHandler, Publisher {
     });
     this.#socket.end();
     if (this.#socket.destroyed) this.#gone();
-    else {
-      const timer = setTimeout(() => this.#socket.destroy(), lastWordsMs);
-      this.#socket.once('close', () => {
-        clearTimeout(timer);
-        this.#gone();
-      });
-    }
+    else this.#endTimer = setTimeout(() => this.#socket.destroy(), lastWordsMs);
   }
 
   #gone(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#endTimer);
     this.#onClosed();
   }
 }

@@ -1,15 +1,15 @@
-import type { Socket } from 'node:net';
 import type { CodedError } from '../errors.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { LogFormat } from '../relay/media-log.js';
 import { Outlet, type OutletLimits, type OutletSink } from '../relay/outlet.js';
+import type { MediaSocket } from './media-socket.js';
 import type { Playback, Viewer } from './stream-host.js';
 
 /** A play on a connection: follows the camera through its comings and goings, and through the viewer's pauses. */
 export class ViewerOutlet implements Viewer, OutletSink {
   readonly remote: string;
   playback: Playback | null = null;
-  readonly #socket: Socket;
+  readonly #socket: MediaSocket;
   readonly #outlet: Outlet;
   readonly #close: (reason: CodedError) => void;
   readonly #onEnd: () => void;
@@ -20,7 +20,7 @@ export class ViewerOutlet implements Viewer, OutletSink {
   #ending = false;
 
   constructor(options: {
-    socket: Socket;
+    socket: MediaSocket;
     remote: string;
     format: LogFormat;
     limits: OutletLimits;
@@ -43,7 +43,7 @@ export class ViewerOutlet implements Viewer, OutletSink {
   }
 
   get pendingBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.pendingBytes;
   }
 
   write(data: Buffer): boolean {

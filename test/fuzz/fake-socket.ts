@@ -1,74 +1,72 @@
-import { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
+import type { MediaSocket, MediaSocketListener } from '../../src/net/media-socket.js';
 
-/** The part of a socket that the aggregator's side of a connection uses, in memory. */
-export class FakeSocket extends EventEmitter {
+/** What bytes of a read become once it was dealt with: whoever kept them instead of a copy has these. */
+const poison = 0xa5;
+
+/** A connection in memory, from the aggregator's side. */
+export class FakeSocket implements MediaSocket {
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort: number;
+  readonly queuedBytes = 0;
   destroyed = false;
   bytesRead = 0;
   bytesWritten = 0;
   /** What was written and the peer, being full, has not taken. */
-  writableLength = 0;
+  pendingBytes = 0;
   /** True: the peer takes nothing for now. */
   full = false;
-  paused = false;
+  #listener: MediaSocketListener | null = null;
   readonly #onWrite: (data: Buffer) => void;
 
   constructor(port: number, onWrite: (data: Buffer) => void) {
-    super();
     this.remotePort = port;
     this.#onWrite = onWrite;
   }
 
-  /** As the type that the aggregator wants; what it does not use is not there. */
-  get asSocket(): Socket {
-    return this as unknown as Socket;
+  listen(listener: MediaSocketListener): void {
+    this.#listener = listener;
   }
 
   write(data: Buffer): boolean {
     if (this.destroyed) return false;
     this.bytesWritten += data.length;
     this.#onWrite(data);
-    if (this.full) this.writableLength += data.length;
-    return this.writableLength < 64 * 1024;
+    if (this.full) this.pendingBytes += data.length;
+    return this.pendingBytes < 64 * 1024;
   }
 
   /** The peer takes what waits. */
   drain(): void {
     this.full = false;
-    if (this.writableLength === 0 || this.destroyed) return;
-    this.writableLength = 0;
-    this.emit('drain');
+    if (this.pendingBytes === 0 || this.destroyed) return;
+    this.pendingBytes = 0;
+    this.#listener?.onDrain();
   }
 
   /** Bytes of the peer. */
   receive(data: Buffer): void {
-    if (this.destroyed || this.paused) return;
+    if (this.destroyed) return;
     this.bytesRead += data.length;
-    this.emit('data', data);
+    const read = Buffer.from(data);
+    this.#listener?.onData(read);
+    read.fill(poison);
   }
 
-  end(): this {
-    return this.destroy();
+  /** The peer closes its side. */
+  close(): void {
+    this.#listener?.onEnd();
   }
 
-  destroy(): this {
+  /** The connection is gone. */
+  lose(): void {
+    this.#listener?.onClose();
+  }
+
+  end(): void {
     this.destroyed = true;
-    return this;
   }
 
-  pause(): this {
-    this.paused = true;
-    return this;
-  }
-
-  resume(): this {
-    this.paused = false;
-    return this;
-  }
-
-  setTimeout(): this {
-    return this;
+  destroy(): void {
+    this.destroyed = true;
   }
 }

@@ -139,7 +139,7 @@ class Peer {
   constructor(aggregator: MemoryAggregator, number: number) {
     this.socket = new FakeSocket(number, (data) => this.#written.push(data));
     this.connection = new ServerConnection({
-      socket: this.socket.asSocket,
+      socket: this.socket,
       ...{ settings, host: aggregator, log: aggregator.log, onClosed() {} },
     });
   }
@@ -207,11 +207,11 @@ function run(input: Input, timed: (work: () => void) => void): void {
       timed(() => act(aggregator, peer, step));
       for (const each of peers.values()) each.check();
       for (const { sink } of aggregator.sinks) sink.check();
-      if (peer.socket.writableLength > maxPendingBytes) {
-        throw new Finding('memory', `${peer.socket.writableLength} bytes wait for a peer that does not read`);
+      if (peer.socket.pendingBytes > maxPendingBytes) {
+        throw new Finding('memory', `${peer.socket.pendingBytes} bytes wait for a peer that does not read`);
       }
     }
-    for (const { socket } of peers.values()) socket.emit('close');
+    for (const { socket } of peers.values()) socket.lose();
     for (const [name, camera] of aggregator.cameras) {
       const { live, viewers } = camera.snapshot(performance.now());
       if (live || (viewers ?? 0) > 0) {
@@ -219,7 +219,7 @@ function run(input: Input, timed: (work: () => void) => void): void {
       }
     }
   } finally {
-    for (const { socket } of peers.values()) socket.emit('close');
+    for (const { socket } of peers.values()) socket.lose();
     for (const camera of aggregator.cameras.values()) {
       camera.close(new CodedError('PUBLISH_NOT_REGISTERED', 'the end')).catch(() => {});
     }
@@ -232,7 +232,7 @@ function act(aggregator: MemoryAggregator, { socket }: Peer, step: Step): void {
       socket.receive(step.data);
       break;
     case 'end':
-      socket.emit('end');
+      socket.close();
       break;
     case 'full':
       socket.full = true;

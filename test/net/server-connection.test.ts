@@ -36,7 +36,7 @@ function open() {
   const log: Logger = { ...silentLogger, info: note, warn: note, error: note, child: () => log };
   const socket = new FakeSocket(1, () => {});
   new ServerConnection({
-    ...{ socket: socket.asSocket, settings: defaultSettings().media, host, log },
+    ...{ socket, settings: defaultSettings().media, host, log },
     onClosed() {},
   });
   return { socket, granted, reasons };
@@ -74,7 +74,7 @@ describe('a connection', () => {
     socket.full = true;
     for (let i = 0; i < 100 && !socket.destroyed; i++) socket.receive(pings);
     expect(socket.destroyed).toBe(true);
-    expect(socket.writableLength).toBeLessThan(300 * 1024);
+    expect(socket.pendingBytes).toBeLessThan(300 * 1024);
     expect(reasons).toEqual([expect.stringContaining('RTMP_LIMIT')]);
   });
 

@@ -1,0 +1,42 @@
+/**
+ * A connection as the path of media needs it: bytes in, bytes out, and how much of them waits. The one place where a
+ * kind of socket shows is its making (`node-socket.ts`); all above knows this interface alone.
+ */
+export interface MediaSocket {
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  /** Bytes received. */
+  readonly bytesRead: number;
+  /** Bytes that `write` took, those that wait included. */
+  readonly bytesWritten: number;
+  /** Bytes that `write` took and that the kernel has not. While there are any, the buffers written are read still. */
+  readonly pendingBytes: number;
+  /** Of the pending bytes those of the write under way, where the runtime tells; it falls while the far side reads. */
+  readonly queuedBytes: number;
+  readonly destroyed: boolean;
+  /** Names who is told of everything; once, in the turn of the event loop in which the socket was made. */
+  listen(listener: MediaSocketListener): void;
+  /**
+   * Takes bytes, which must not change until they are not pending any more. False: taken, but no more for now;
+   * `onDrain` comes when nothing is pending.
+   */
+  write(data: Buffer): boolean;
+  /** Ends it in order, behind everything that was written. */
+  end(): void;
+  /** Ends it at once. */
+  destroy(): void;
+}
+
+/** Who has a socket. Nothing is called after `onClose`, which comes once and always. */
+export interface MediaSocketListener {
+  /** It is connected; not called for sockets that were accepted. */
+  onConnected?(): void;
+  /** Bytes came. `data` is valid only until the call returns: the next read, of any socket, goes to the same memory. */
+  onData(data: Buffer): void;
+  /** Nothing is pending, after `write` said false. */
+  onDrain(): void;
+  /** The peer has closed its side. */
+  onEnd(): void;
+  onError(error: Error & { readonly code?: string }): void;
+  onClose(): void;
+}

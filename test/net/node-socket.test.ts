@@ -1,0 +1,144 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { MediaSocket } from '../../src/net/media-socket.js';
+import { acceptedSocket, connectSocket, streamSocket } from '../../src/net/node-socket.js';
+import { onAfterRead, takesHandles } from '../../src/net/shared-read.js';
+import { until } from './targets.js';
+
+interface End {
+  readonly socket: MediaSocket;
+  readonly events: string[];
+  /** Copies of what came. */
+  readonly read: Buffer[];
+  /** Where it lay. */
+  readonly memory: ArrayBufferLike[];
+}
+
+/** Notes what happens to a socket. */
+function watch(socket: MediaSocket): End {
+  const end: End = { socket, events: [], read: [], memory: [] };
+  socket.listen({
+    onConnected: () => end.events.push('connected'),
+    onData: (data) => {
+      end.read.push(Buffer.from(data));
+      end.memory.push(data.buffer);
+    },
+    onDrain: () => end.events.push('drain'),
+    onEnd: () => end.events.push('end'),
+    onError: ({ code }) => end.events.push(`error ${code}`),
+    onClose: () => end.events.push('close'),
+  });
+  return end;
+}
+
+const bytesOf = ({ read }: End): number => read.reduce((sum, { length }) => sum + length, 0);
+
+let server: Server | undefined;
+const ends: End[] = [];
+afterEach(async () => {
+  for (const { socket } of ends.splice(0)) socket.destroy();
+  server?.close();
+});
+
+/** Both ends of a connection. @param accept makes a socket of what the server accepted */
+async function pair(accept = acceptedSocket): Promise<{ near: End; far: End }> {
+  const accepted: End[] = [];
+  server = createServer({ pauseOnConnect: accept === acceptedSocket }, (socket) =>
+    accepted.push(watch(accept(socket))),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const near = watch(connectSocket({ host: '127.0.0.1', port }));
+  await until(() => accepted.length === 1 && near.events.includes('connected'), 5000, 'a connection');
+  const [far] = accepted;
+  if (far === undefined) throw new Error('nothing was accepted');
+  ends.push(near, far);
+  return { near, far };
+}
+
+describe('sockets', () => {
+  it('read into one buffer, accepted ones too, with this version of Node.js', async () => {
+    expect(takesHandles).toBe(true);
+    const { near, far } = await pair();
+    near.socket.write(Buffer.from('to the far side'));
+    far.socket.write(Buffer.from('to the near side'));
+    await until(() => near.read.length > 0 && far.read.length > 0, 5000, 'bytes in both directions');
+    expect(Buffer.concat(far.read).toString()).toBe('to the far side');
+    expect(Buffer.concat(near.read).toString()).toBe('to the near side');
+    expect(far.memory[0]).toBe(near.memory[0]);
+    expect(far.socket.bytesRead).toBe(15);
+    expect(near.socket.bytesWritten).toBe(15);
+    expect(far.socket.remotePort).toBeGreaterThan(0);
+  });
+
+  it('give the bytes of a read until their reader returns, and not longer', async () => {
+    const kept: Buffer[] = [];
+    onAfterRead((data) => {
+      kept.push(data);
+      data.fill(0);
+    });
+    const { near, far } = await pair();
+    near.socket.write(Buffer.from('short'));
+    await until(() => far.read.length > 0, 5000, 'bytes');
+    expect(far.read[0]?.toString()).toBe('short');
+    expect(kept[0]).toEqual(Buffer.alloc(5));
+  });
+
+  it.each([
+    ['accepted ones', acceptedSocket],
+    ['streams', streamSocket],
+  ])('carry much in order, and tell when they drained: %s', async (_what, accept) => {
+    const { near, far } = await pair(accept);
+    const blocks = Array.from({ length: 200 }, (_, i) => Buffer.alloc(50_000, i));
+    let more = true;
+    for (const block of blocks) more = far.socket.write(block);
+    expect(more).toBe(false);
+    expect(far.socket.bytesWritten).toBe(10_000_000);
+    expect(far.socket.pendingBytes).toBeGreaterThan(0);
+    expect(far.events).not.toContain('drain');
+    await until(() => bytesOf(near) === 10_000_000, 10_000, 'all of it');
+    await until(() => far.events.includes('drain'), 5000, 'the drain');
+    expect(far.socket.pendingBytes).toBe(0);
+    expect(far.events).toEqual(['drain']);
+    expect(Buffer.concat(near.read).equals(Buffer.concat(blocks))).toBe(true);
+  });
+
+  it('end behind what was written, on both sides', async () => {
+    const { near, far } = await pair();
+    far.socket.write(Buffer.alloc(5_000_000, 7));
+    far.socket.end();
+    await until(() => near.events.includes('close') && far.events.includes('close'), 10_000, 'the end');
+    expect(bytesOf(near)).toBe(5_000_000);
+    expect(near.events).toEqual(['connected', 'end', 'close']);
+    expect(far.events.at(-1)).toBe('close');
+    expect(far.socket.destroyed).toBe(true);
+  });
+
+  it('say what went wrong, and are gone then', async () => {
+    const { near, far } = await pair();
+    far.socket.write(Buffer.alloc(5_000_000)); // unread: the close becomes a reset
+    near.socket.destroy();
+    await until(() => far.events.includes('close'), 5000, 'the reset');
+    expect(far.events.some((event) => /^error (ECONNRESET|EPIPE)$/.test(event) || event === 'end')).toBe(true);
+    expect(far.events.filter((event) => event === 'close')).toHaveLength(1);
+  });
+
+  it('are told when nothing listens', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    await new Promise((resolve) => holder.close(resolve));
+    const end = watch(connectSocket({ host: '127.0.0.1', port }));
+    await until(() => end.events.includes('close'), 5000, 'the refusal');
+    expect(end.events).toEqual(['error ECONNREFUSED', 'close']);
+  });
+
+  it('of a server do not hold up its close', async () => {
+    const { near, far } = await pair();
+    await new Promise((resolve) => server?.close(resolve));
+    near.socket.write(Buffer.from('still there'));
+    await until(() => far.read.length > 0, 5000, 'bytes of a connection that outlives its listener');
+  });
+});
