@@ -1,8 +1,7 @@
 import { encodeAmf0 } from '../wire/amf0.js';
-import { encodeMessage } from '../wire/chunk-writer.js';
 import { audioHeaderKey, videoHeaderKey } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
-import { chunkStreamOf, type LogFormat } from './media-log.js';
+import { encodeIn, type LogFormat } from './media-log.js';
 
 /** AMF0 of the string `@setDataFrame`, with which publishers wrap metadata. */
 const setDataFrame = encodeAmf0('@setDataFrame');
@@ -81,7 +80,7 @@ export function encodeHeaders(
     const isMetadata = type === MessageType.DataAmf0;
     const data = isMetadata ? dataFor(payload) : payload;
     const timeMs = isMetadata ? 0 : timestampMs;
-    parts.push(encodeMessage(chunkStreamOf(type), type, timeMs, format.streamId, data, format.chunkBytes));
+    parts.push(encodeIn(format, type, timeMs, data));
   }
   return Buffer.concat(parts);
 }

@@ -5,7 +5,7 @@ import { MessageType } from '../wire/message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { dataPayload, encodeHeaders, type Header, metadataValues, StreamHeaders } from './headers.js';
 import { IngestMeter } from './ingest-meter.js';
-import { type LogFormat, type LogReaders, type Mark, MediaLog } from './media-log.js';
+import { isSameFormat, type LogFormat, type LogReaders, type Mark, MediaLog } from './media-log.js';
 import type { Outlet, OutletSource } from './outlet.js';
 import { withPath } from './path.js';
 import { SlabPool } from './slab-pool.js';
@@ -262,14 +262,7 @@ export class LiveStream {
 
   #logFor(format: LogFormat, nowMs: number): FormatLog {
     for (const entry of this.#logs) {
-      const own = entry.log.format;
-      if (
-        own.chunkBytes === format.chunkBytes &&
-        own.streamId === format.streamId &&
-        own.publishing === format.publishing
-      ) {
-        return entry;
-      }
+      if (isSameFormat(entry.log.format, format)) return entry;
     }
     const entry = new FormatLog(this, format, this.#pool, nowMs);
     this.#copyGop(entry.log, nowMs);

@@ -1,4 +1,5 @@
-import { encodedLength, writeMessage } from '../wire/chunk-writer.js';
+import { encodedLength, encodeMessage, writeMessage } from '../wire/chunk-writer.js';
+import { encodeFlvTag, flvTagLength, writeFlvTag } from '../wire/flv-file.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
 import type { Header } from './headers.js';
 
@@ -12,6 +13,27 @@ export interface LogFormat {
   readonly streamId: number;
   /** True for targets, to which metadata is published by `@setDataFrame`; false for players. */
   readonly publishing: boolean;
+  /** `flv`: tags of FLV in place of chunks, for viewers over HTTP. Chunk size and stream id then say nothing. */
+  readonly container?: 'flv';
+}
+
+/** The format of all who get FLV. */
+export const flvFormat: LogFormat = { container: 'flv', chunkBytes: 0, streamId: 0, publishing: false };
+
+/** True when outlets of these formats can share one log. */
+export function isSameFormat(left: LogFormat, right: LogFormat): boolean {
+  return (
+    left.chunkBytes === right.chunkBytes &&
+    left.streamId === right.streamId &&
+    left.publishing === right.publishing &&
+    left.container === right.container
+  );
+}
+
+/** One message in this format. */
+export function encodeIn(format: LogFormat, type: number, timestampMs: number, payload: Buffer): Buffer {
+  if (format.container === 'flv') return encodeFlvTag(type, timestampMs, payload);
+  return encodeMessage(chunkStreamOf(type), type, timestampMs, format.streamId, payload, format.chunkBytes);
 }
 
 /** Those who read a log, for the question what of it is needed no more. */
@@ -156,12 +178,15 @@ export class MediaLog {
   /** Appends one message. The payload is copied: the one copy that all outlets share. */
   append(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
     const csid = chunkStreamOf(type);
-    const slab = this.#room(encodedLength(payload.length, timestampMs, csid, this.format.chunkBytes), nowMs);
-    slab.stamp(nowMs);
     const { chunkBytes, streamId } = this.format;
+    const isFlv = this.format.container === 'flv';
+    const bytes = isFlv ? flvTagLength(payload.length) : encodedLength(payload.length, timestampMs, csid, chunkBytes);
+    const slab = this.#room(bytes, nowMs);
+    slab.stamp(nowMs);
     if (csid !== ChunkStreamId.Data) slab.frames++;
     this.#messages++;
-    slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, streamId, payload, chunkBytes);
+    if (isFlv) slab.end = writeFlvTag(slab.data, slab.end, type, timestampMs, payload);
+    else slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, streamId, payload, chunkBytes);
   }
 
   /** Notes that what was appended last is a header. */

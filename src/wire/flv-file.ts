@@ -213,20 +213,36 @@ export function flvFileHeader(hasAudio: boolean, hasVideo: boolean): Buffer {
   return header;
 }
 
+/** Bytes of a tag with the size field that follows it. */
+export function flvTagLength(payloadBytes: number): number {
+  return tagHeaderBytes + payloadBytes + sizeFieldBytes;
+}
+
 /**
- * One tag with the size field that follows it.
+ * Writes one tag, with the size field that follows it, to `target`, which has room for it. Returns where it ends.
  *
  * @param timestampMs an unsigned 32-bit number
  * @throws RangeError when the payload has more than 16,777,215 bytes
  */
+export function writeFlvTag(
+  target: Buffer,
+  offset: number,
+  type: number,
+  timestampMs: number,
+  payload: Buffer,
+): number {
+  target.writeUInt8(type, offset);
+  target.writeUIntBE(payload.length, offset + 1, 3);
+  target.writeUIntBE(timestampMs & 0xffffff, offset + 4, 3);
+  target.writeUInt8(timestampMs >>> 24, offset + 7);
+  target.writeUIntBE(0, offset + 8, 3);
+  payload.copy(target, offset + tagHeaderBytes);
+  return target.writeUInt32BE(tagHeaderBytes + payload.length, offset + tagHeaderBytes + payload.length);
+}
+
+/** One tag as `writeFlvTag` writes it, in a buffer of its own. @throws RangeError as it does */
 export function encodeFlvTag(type: number, timestampMs: number, payload: Buffer): Buffer {
-  const tag = Buffer.allocUnsafe(tagHeaderBytes + payload.length + sizeFieldBytes);
-  tag.writeUInt8(type, 0);
-  tag.writeUIntBE(payload.length, 1, 3);
-  tag.writeUIntBE(timestampMs & 0xffffff, 4, 3);
-  tag.writeUInt8(timestampMs >>> 24, 7);
-  tag.writeUIntBE(0, 8, 3);
-  payload.copy(tag, tagHeaderBytes);
-  tag.writeUInt32BE(tagHeaderBytes + payload.length, tagHeaderBytes + payload.length);
+  const tag = Buffer.allocUnsafe(flvTagLength(payload.length));
+  writeFlvTag(tag, 0, type, timestampMs, payload);
   return tag;
 }
