@@ -14,8 +14,14 @@ export interface MediaSocket {
   /** Of the pending bytes those of the write under way, where the runtime tells; it falls while the far side reads. */
   readonly queuedBytes: number;
   readonly destroyed: boolean;
-  /** Names who is told of everything; once, in the turn of the event loop in which the socket was made. */
+  /**
+   * Names who is told of everything: in the turn of the event loop in which the socket was made, and again where somebody
+   * else takes it over.
+   */
   listen(listener: MediaSocketListener): void;
+  /** Nothing is read until `resume`. */
+  pause(): void;
+  resume(): void;
   /**
    * Takes bytes, which must not change until they are not pending any more. False: taken, but no more for now;
    * `onDrain` comes when nothing is pending.
@@ -25,6 +31,11 @@ export interface MediaSocket {
   end(): void;
   /** Ends it at once. */
   destroy(): void;
+  /**
+   * After `pause`: gives this process's hold on it up, where another process holds it too and goes on with it. Returns
+   * what was read and not told to the listener, who hears no more.
+   */
+  abandon(): Buffer;
 }
 
 /** Who has a socket. Nothing is called after `onClose`, which comes once and always. */

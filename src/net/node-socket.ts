@@ -48,13 +48,23 @@ class NodeSocket implements MediaSocket {
   }
 
   listen(listener: MediaSocketListener): void {
-    const socket = this.#socket;
+    const isFirst = this.#listener === null;
     this.#listener = listener;
-    socket.on('connect', () => listener.onConnected?.());
-    socket.on('drain', () => listener.onDrain());
-    socket.on('end', () => listener.onEnd());
-    socket.on('error', (error) => listener.onError(error));
-    socket.on('close', () => listener.onClose());
+    if (!isFirst) return;
+    const socket = this.#socket;
+    socket.on('connect', () => this.#listener?.onConnected?.());
+    socket.on('drain', () => this.#listener?.onDrain());
+    socket.on('end', () => this.#listener?.onEnd());
+    socket.on('error', (error) => this.#listener?.onError(error));
+    socket.on('close', () => this.#listener?.onClose());
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   write(data: Buffer): boolean {
@@ -68,7 +78,18 @@ class NodeSocket implements MediaSocket {
   destroy(): void {
     this.#socket.destroy();
   }
+
+  abandon(): Buffer {
+    this.#listener = deaf;
+    // With shared reads there is nothing; else what came since the pause lies in the stream.
+    const rest: unknown = this.#socket.read();
+    this.#socket.destroy();
+    return Buffer.isBuffer(rest) ? rest : Buffer.alloc(0);
+  }
 }
+
+/** Hears nothing. */
+const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onError() {}, onClose() {} };
 
 /**
  * A connection that was accepted by a server with `pauseOnConnect`; `accepted` itself is of no use afterwards, and the

@@ -1,31 +1,29 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { ConnectionLimits } from './connection-limits.js';
+import type { MediaSocket } from './media-socket.js';
 import { acceptedSocket } from './node-socket.js';
-import { ServerConnection } from './server-connection.js';
+import { type Beginning, ServerConnection } from './server-connection.js';
 import { type NetSettings, socketHighWaterBytes } from './settings.js';
 import type { StreamHost } from './stream-host.js';
-
-/** Refusals for want of room are logged at most this often. */
-const fullLogEveryMs = 5000;
 
 /** The listener for cameras and viewers. */
 export class RtmpServer {
   readonly #settings: NetSettings;
   readonly #host: StreamHost;
   readonly #log: Logger;
+  readonly #limits: ConnectionLimits;
   readonly #server: Server;
   readonly #connections = new Set<ServerConnection>();
-  readonly #perAddress = new Map<string, number>();
   readonly #ticker: NodeJS.Timeout;
-  #lastFullLogMs = Number.NEGATIVE_INFINITY;
-  #refusedUnlogged = 0;
   readonly #whenEmpty: (() => void)[] = [];
 
   constructor(options: { settings: NetSettings; host: StreamHost; log: Logger }) {
     this.#settings = options.settings;
     this.#host = options.host;
     this.#log = options.log;
+    this.#limits = new ConnectionLimits(options.settings, options.log);
     this.#server = createServer(
       {
         ...{ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, highWaterMark: socketHighWaterBytes },
@@ -42,16 +40,15 @@ export class RtmpServer {
 
   /** Opens the listener. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
   listen(host: string, port: number): Promise<{ host: string; port: number }> {
-    return new Promise((resolve, reject) => {
-      const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
-      this.#server.once('error', onError);
-      this.#server.listen({ host, port, backlog: 511 }, () => {
-        this.#server.off('error', onError);
-        this.#server.on('error', (error) => this.#log.error('the RTMP listener failed', { reason: error.message }));
-        const address = this.#server.address();
-        resolve({ host, port: typeof address === 'object' && address !== null ? address.port : port });
-      });
-    });
+    return listenOn(this.#server, host, port, this.#log);
+  }
+
+  /**
+   * Serves a connection that somebody else accepted, counted and let in.
+   * @param onClosed called once, when it is over
+   */
+  adopt(socket: MediaSocket, beginning: Beginning, onClosed: () => void): void {
+    this.#serve(socket, onClosed, beginning);
   }
 
   /** Takes no new connections, and ends those that are there in order. Resolves when all are gone. */
@@ -65,55 +62,55 @@ export class RtmpServer {
   }
 
   #onSocket(socket: Socket): void {
-    const address = socket.remoteAddress;
-    const sameAddress = this.#perAddress.get(address ?? '') ?? 0;
-    if (
-      address === undefined ||
-      this.#connections.size >= this.#settings.maxConnections ||
-      sameAddress >= this.#settings.maxConnectionsPerAddress
-    ) {
+    const release = this.#limits.admit(socket.remoteAddress);
+    if (release === undefined) {
       socket.on('error', () => {});
       socket.destroy();
-      if (address !== undefined) this.#logFull(address, sameAddress);
       return;
     }
-    this.#perAddress.set(address, sameAddress + 1);
+    this.#serve(acceptedSocket(socket), release);
+  }
+
+  #serve(socket: MediaSocket, onClosed: () => void, beginning?: Beginning): void {
     const connection = new ServerConnection({
-      socket: acceptedSocket(socket),
+      socket,
       settings: this.#settings,
       host: this.#host,
       log: this.#log,
       onClosed: () => {
         this.#connections.delete(connection);
-        const left = (this.#perAddress.get(address) ?? 1) - 1;
-        if (left > 0) this.#perAddress.set(address, left);
-        else this.#perAddress.delete(address);
+        onClosed();
         if (this.#connections.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
       },
+      ...(beginning === undefined ? {} : { beginning }),
     });
     this.#connections.add(connection);
-  }
-
-  #logFull(address: string, sameAddress: number): void {
-    this.#refusedUnlogged++;
-    const nowMs = performance.now();
-    if (nowMs - this.#lastFullLogMs < fullLogEveryMs) return;
-    this.#lastFullLogMs = nowMs;
-    this.#log.warn('RTMP_LIMIT: connections refused', {
-      refused: this.#refusedUnlogged,
-      lastAddress: address,
-      connections: this.#connections.size,
-      maxConnections: this.#settings.maxConnections,
-      fromThisAddress: sameAddress,
-      maxConnectionsPerAddress: this.#settings.maxConnectionsPerAddress,
-    });
-    this.#refusedUnlogged = 0;
+    if (beginning !== undefined) connection.begin(beginning);
   }
 
   #tick(): void {
     const nowMs = performance.now();
     for (const connection of this.#connections) connection.tick(nowMs);
   }
+}
+
+/** Opens a listener; what fails later is logged. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
+export function listenOn(
+  server: Server,
+  host: string,
+  port: number,
+  log: Logger,
+): Promise<{ host: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
+    server.once('error', onError);
+    server.listen({ host, port, backlog: 511 }, () => {
+      server.off('error', onError);
+      server.on('error', (error) => log.error('the RTMP listener failed', { reason: error.message }));
+      const address = server.address();
+      resolve({ host, port: typeof address === 'object' && address !== null ? address.port : port });
+    });
+  });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): CodedError {

@@ -6,6 +6,7 @@ import {
   type ServerSessionHandler,
   type StreamRequest,
 } from '../session/server-session.js';
+import type { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';
 import { maskUrl } from '../wire/url.js';
 import { AnswerBudget } from './answer-budget.js';
@@ -20,6 +21,20 @@ const countedBytes = 16 * 1024;
 
 /** How long the last words to a peer may take to leave. */
 const lastWordsMs = 1000;
+
+/** What a connection did before it came to the process or the object that serves it. */
+export interface Beginning {
+  /** The handshake as far as it came; null: it is complete, and was answered. */
+  readonly handshake: ServerHandshake | null;
+  /** What was read and is not taken into account yet: with a complete handshake all that came behind it. */
+  readonly bytes: Buffer;
+  /** Milliseconds since it was accepted. */
+  readonly ageMs: number;
+  /** Bytes that were read off the network by another socket object than the one that comes with it. */
+  readonly bytesBefore: number;
+  /** Why it is over already, in words. */
+  readonly ended?: string;
+}
 
 /** How many publishes and plays the line at the end tells of. */
 const maxNoted = 4;
@@ -38,7 +53,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #progress: ProgressWatch;
   readonly #answers: AnswerBudget;
   readonly #onClosed: () => void;
-  readonly #openedMs = performance.now();
+  readonly #openedMs: number;
+  readonly #bytesBefore: number;
   readonly #ingests = new Map<number, Ingest>();
   readonly #viewers = new Map<number, ViewerOutlet>();
   #flashVer = '';
@@ -47,7 +63,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #lastMediaMs = performance.now();
   #bytesSinceMedia = 0;
   /** Since when it neither publishes nor plays. */
-  #idleSinceMs = performance.now();
+  #idleSinceMs: number;
   readonly #did: string[] = [];
   #ending = false;
   #closed = false;
@@ -60,8 +76,13 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     log: Logger;
     /** Called once, when the socket is gone. */
     onClosed: () => void;
+    /** Where somebody else read the beginning; `begin` is to be called with it then. */
+    beginning?: Beginning;
   }) {
-    const { socket } = options;
+    const { socket, beginning } = options;
+    this.#openedMs = performance.now() - (beginning?.ageMs ?? 0);
+    this.#idleSinceMs = this.#openedMs;
+    this.#bytesBefore = beginning?.bytesBefore ?? 0;
     this.#socket = socket;
     this.#settings = options.settings;
     this.#host = options.host;
@@ -73,6 +94,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       write: (data) => this.#answer(data),
       limits: sessionLimits(options.settings),
       outChunkBytes: options.settings.outChunkBytes,
+      ...(beginning === undefined ? {} : { handshake: beginning.handshake }),
     });
     this.#progress = new ProgressWatch(socket);
     this.#answers = new AnswerBudget(socket);
@@ -91,6 +113,13 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   /** What the peer calls itself. */
   get flashVer(): string {
     return this.#flashVer;
+  }
+
+  /** Takes in what somebody else read of it; to be called once, by its owner, who knows it by then. */
+  begin({ bytes, ended }: Beginning): void {
+    if (bytes.length > 0) this.onData(bytes);
+    if (ended !== undefined) this.#finish(ended, 'info');
+    else this.#socket.resume();
   }
 
   /** Call about once a second: ends what exceeded a deadline. */
@@ -278,13 +307,14 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#ingests.clear();
     this.#viewers.clear();
     // Who only looks whether the port is open (a load balancer, a probe) is not worth a line each time.
-    const looked = level === 'info' && (this.#socket.bytesRead === 0 || this.#session.phase === 'fresh');
+    const bytesIn = this.#bytesBefore + this.#socket.bytesRead;
+    const looked = level === 'info' && (bytesIn === 0 || this.#session.phase === 'fresh');
     const seconds = Math.round((performance.now() - this.#openedMs) / 100) / 10;
     this.#log[looked ? 'debug' : level]('connection closed', {
       reason,
       ...(this.#did.length > 0 ? { did: this.#did.join(', ') } : {}),
       seconds,
-      bytesIn: this.#socket.bytesRead,
+      bytesIn,
     });
     this.#socket.end();
     if (this.#socket.destroyed) this.#gone();
@@ -310,7 +340,8 @@ function endpointOf(address: string | undefined, port: number | undefined): stri
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
-function describeSocketError(error: Error & { code?: string }): string {
+/** A socket's error in words, for the line that says why a connection ended. */
+export function describeSocketError(error: Error & { code?: string }): string {
   if (error.code === 'ECONNRESET') return 'the peer reset the connection';
   return error.code === 'EPIPE' ? 'the peer closed the connection' : `socket error ${error.code ?? error.message}`;
 }

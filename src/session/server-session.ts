@@ -75,14 +75,14 @@ interface NetStream {
 export class ServerSession {
   readonly #handler: ServerSessionHandler;
   readonly #write: (data: Buffer) => void;
-  readonly #handshake = new ServerHandshake();
+  readonly #handshake: ServerHandshake | null;
   readonly #channel: MessageChannel;
   readonly #outChunkBytes: number;
   readonly #limits: SessionLimits;
   /** What the chunk reader obeys: little, until a publish is accepted. */
   readonly #chunkLimits: ChunkReaderLimits;
   readonly #streams = new Map<number, NetStream>();
-  #phase: 'handshake' | 'fresh' | 'connecting' | 'connected' = 'handshake';
+  #phase: 'handshake' | 'fresh' | 'connecting' | 'connected';
   #connectTransaction = 1;
   #connectArguments: Readonly<Record<string, AmfValue>> = {};
   #app = '';
@@ -94,8 +94,12 @@ export class ServerSession {
     limits: SessionLimits;
     /** The chunk size that we send with. */
     outChunkBytes: number;
+    /** A handshake that somebody else began; null: one that somebody else completed. Default: it begins here. */
+    handshake?: ServerHandshake | null;
   }) {
     this.#handler = options.handler;
+    this.#handshake = options.handshake === undefined ? new ServerHandshake() : options.handshake;
+    this.#phase = this.#handshake === null ? 'fresh' : 'handshake';
     this.#write = options.write;
     this.#outChunkBytes = options.outChunkBytes;
     this.#limits = options.limits;
@@ -122,7 +126,7 @@ export class ServerSession {
 
   /** Takes bytes off the socket. @throws WireError when the peer breaks the protocol; the connection is then useless */
   receive(data: Buffer): void {
-    if (this.#phase !== 'handshake') {
+    if (this.#phase !== 'handshake' || this.#handshake === null) {
       this.#channel.receive(data);
       return;
     }

@@ -62,6 +62,15 @@ export class FakeSocket implements MediaSocket {
     this.#listener?.onClose();
   }
 
+  pause(): void {}
+
+  resume(): void {}
+
+  abandon(): Buffer {
+    this.destroyed = true;
+    return Buffer.alloc(0);
+  }
+
   end(): void {
     this.destroyed = true;
   }

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { CodedError } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import type { MediaSocket } from '../../net/media-socket.js';
 import { unsupported } from '../../net/outgoing-connection.js';
 import { probeHandshake } from '../../net/probe.js';
 import { RtmpServer } from '../../net/rtmp-server.js';
+import type { Beginning } from '../../net/server-connection.js';
 import type { Ingest, Playback, Publisher, StreamHost, Viewer } from '../../net/stream-host.js';
 import { testTarget } from '../../net/target-test.js';
 import { TargetWatch } from '../../net/target-watch.js';
@@ -32,6 +34,8 @@ export interface NativeBackendSettings {
   /** 0: any free port. */
   readonly rtmpPort: number;
   readonly media: CameraSettings;
+  /** What this aggregator is called in the paths of streams: hexadecimal digits. Default: made up, for this life. */
+  readonly nodeId?: string;
 }
 
 /** The media backend of our own: cameras, pushes and viewers on Node's sockets, changed while they run. */
@@ -48,19 +52,22 @@ export class NativeBackend implements MediaBackend, StreamHost {
   #ticker: NodeJS.Timeout | null = null;
   #address: BackendAddress | null = null;
   #observer: BackendObserver | null = null;
+  /** What GOPs and queues may take in all, bytes. */
+  #mediaMaxBytes: number;
   /** Counts of cameras that were removed. */
   #pastBytesIn = 0;
   #pastBytesOut = 0;
 
   constructor(options: { settings: NativeBackendSettings; log: Logger }) {
     this.#settings = options.settings;
+    this.#mediaMaxBytes = options.settings.media.mediaMaxBytes;
     this.#context = {
       settings: options.settings.media,
       log: options.log,
       scheduler: new FlushScheduler(options.settings.media.flushWindowMs),
       watch: new TargetWatch(),
       pool: new SlabPool(),
-      nodeId: randomBytes(6).toString('hex'),
+      nodeId: options.settings.nodeId ?? newNodeId(),
       observer: () => this.#observer,
     };
     this.#server = new RtmpServer({ settings: options.settings.media, host: this, log: options.log });
@@ -68,8 +75,38 @@ export class NativeBackend implements MediaBackend, StreamHost {
 
   async start(): Promise<BackendAddress> {
     this.#address = await this.#server.listen(this.#settings.host, this.#settings.rtmpPort);
-    this.#ticker = setInterval(() => this.#tick(), 1000);
+    this.startWithoutListener();
     return this.#address;
+  }
+
+  /** In place of `start` where somebody else listens, and brings connections by `adopt`. */
+  startWithoutListener(): void {
+    this.#ticker ??= setInterval(() => this.#tick(), 1000);
+  }
+
+  /**
+   * Serves a connection that somebody else accepted and counted.
+   * @param onClosed called once, when it is over
+   */
+  adopt(socket: MediaSocket, beginning: Beginning, onClosed: () => void): void {
+    this.#server.adopt(socket, beginning, onClosed);
+  }
+
+  /** True when an application, as a client wrote it, is a camera of this backend. */
+  hasApplication(app: string): boolean {
+    return this.#cameras.has(nameOf(app));
+  }
+
+  /** Bytes that all streams keep for newcomers and slow outlets. */
+  get keptBytes(): number {
+    let bytes = 0;
+    for (const camera of this.#cameras.values()) bytes += camera.keptBytes;
+    return bytes;
+  }
+
+  /** Changes what all streams may keep; obeyed within a second. */
+  set mediaMaxBytes(bytes: number) {
+    this.#mediaMaxBytes = bytes;
   }
 
   setCamera(desired: DesiredCamera): void {
@@ -203,9 +240,8 @@ export class NativeBackend implements MediaBackend, StreamHost {
 
   /** What all streams keep stays below its limit: those that keep most give it back first. */
   #keepBudget(): void {
-    const { mediaMaxBytes } = this.#settings.media;
-    let kept = 0;
-    for (const camera of this.#cameras.values()) kept += camera.keptBytes;
+    const mediaMaxBytes = this.#mediaMaxBytes;
+    let kept = this.keptBytes;
     if (kept <= mediaMaxBytes) return;
     const before = kept;
     const largest = [...this.#cameras.values()].sort((a, b) => b.keptBytes - a.keptBytes);
@@ -241,14 +277,19 @@ export class NativeBackend implements MediaBackend, StreamHost {
   }
 }
 
+/** An id for the paths of streams. */
+export function newNodeId(): string {
+  return randomBytes(6).toString('hex');
+}
+
 /** The camera's name in an application or stream name: without the query, and without the slashes some clients add. */
-function nameOf(text: string): string {
+export function nameOf(text: string): string {
   const path = text.split('?', 1)[0] ?? '';
   return path.replace(/^\/+|\/+$/g, '');
 }
 
 /** Where a listener on any address is reached from the same machine. */
-function loopbackOf(host: string): string {
+export function loopbackOf(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   return host === '::' ? '::1' : host;
 }

@@ -1,0 +1,62 @@
+import type { Logger } from '../log.js';
+
+/** Refusals for want of room are logged at most this often. */
+const fullLogEveryMs = 5000;
+
+/** Connections that others may have with us at once: in all, and from one address. */
+export class ConnectionLimits {
+  readonly #settings: { readonly maxConnections: number; readonly maxConnectionsPerAddress: number };
+  readonly #log: Logger;
+  readonly #perAddress = new Map<string, number>();
+  #connections = 0;
+  #lastFullLogMs = Number.NEGATIVE_INFINITY;
+  #refusedUnlogged = 0;
+
+  constructor(settings: { readonly maxConnections: number; readonly maxConnectionsPerAddress: number }, log: Logger) {
+    this.#settings = settings;
+    this.#log = log;
+  }
+
+  /** How many were let in and are not over. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /**
+   * Lets one in, when there is room. Returns what is to be called once when it is over; undefined: it is refused, and
+   * the log says so now and then.
+   */
+  admit(address: string | undefined): (() => void) | undefined {
+    if (address === undefined) return undefined; // gone already
+    const sameAddress = this.#perAddress.get(address) ?? 0;
+    const { maxConnections, maxConnectionsPerAddress } = this.#settings;
+    if (this.#connections >= maxConnections || sameAddress >= maxConnectionsPerAddress) {
+      this.#logFull(address, sameAddress);
+      return undefined;
+    }
+    this.#connections++;
+    this.#perAddress.set(address, sameAddress + 1);
+    return () => {
+      this.#connections--;
+      const left = (this.#perAddress.get(address) ?? 1) - 1;
+      if (left > 0) this.#perAddress.set(address, left);
+      else this.#perAddress.delete(address);
+    };
+  }
+
+  #logFull(address: string, sameAddress: number): void {
+    this.#refusedUnlogged++;
+    const nowMs = performance.now();
+    if (nowMs - this.#lastFullLogMs < fullLogEveryMs) return;
+    this.#lastFullLogMs = nowMs;
+    this.#log.warn('RTMP_LIMIT: connections refused', {
+      refused: this.#refusedUnlogged,
+      lastAddress: address,
+      connections: this.#connections,
+      maxConnections: this.#settings.maxConnections,
+      fromThisAddress: sameAddress,
+      maxConnectionsPerAddress: this.#settings.maxConnectionsPerAddress,
+    });
+    this.#refusedUnlogged = 0;
+  }
+}
