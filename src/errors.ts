@@ -72,6 +72,7 @@ export const errorCodes = {
   TARGET_PUBLISH_REJECTED: 'The target refuses the stream name or key.',
   TARGET_STALLED: 'The target takes no data.',
   TARGET_PROTOCOL: 'The target breaks the RTMP protocol.',
+  TARGET_FORBIDDEN: 'Pushes may not go to this address.',
   TARGET_UNSUPPORTED: 'The media backend cannot make this kind of push.',
 
   // The nginx backend.

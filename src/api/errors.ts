@@ -29,6 +29,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NO_ENGINE: 409,
   LIMIT_REACHED: 409,
   TARGET_UNSUPPORTED: 400,
+  TARGET_FORBIDDEN: 400,
   STATE_WRITE_FAILED: 503,
 };
 

@@ -34,6 +34,8 @@ export interface MediaBackend {
   push(camera: string, id: string): PushSnapshot | undefined;
   /** Why this backend could never send to this URL; undefined when it can. */
   refuses?(url: string): CodedError | undefined;
+  /** Another listener of this aggregator, besides the backend's own: pushes must not lead there. */
+  addOwnListener?(listener: BackendAddress): void;
   totals(): BackendTotals;
   /** The last few hundred events of a camera, or of one of its pushes, oldest first; undefined for unknown ones. */
   events(camera: string, pushId?: string): readonly RecordedEvent[] | undefined;

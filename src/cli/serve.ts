@@ -70,6 +70,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       }),
     );
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
+    backend.addOwnListener?.({ host, port: api.port });
 
     await backend.settled?.();
 

@@ -59,6 +59,9 @@ export interface MediaSettings {
   readonly publishTakeoverMs: number;
   /** How long targets are kept connected for a camera that left and may return; 0: not at all. */
   readonly publishGraceMs: number;
+  /** Networks and hosts that pushes may go to, as `src/guard/target-rule.ts` reads them; undefined: all but denied ones. */
+  readonly pushAllow?: readonly string[];
+  readonly pushDeny?: readonly string[];
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxMessageBytes: number;

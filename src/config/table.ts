@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { targetRulesType } from './lists.js';
 import type { MediaSettings, Settings } from './settings.js';
 import {
   booleanType,
@@ -207,6 +208,18 @@ export const mediaTable: Table<MediaSettings> = {
     type: durationType('100ms', '10m'),
     default: 5_000,
     description: 'Longest that each step of a push may take: TCP, handshake, connect, publish',
+  },
+  pushAllow: {
+    key: 'push-allow',
+    type: targetRulesType(),
+    default: undefined,
+    description: 'Networks and hosts that pushes may go to; without it, all that are not denied',
+  },
+  pushDeny: {
+    key: 'push-deny',
+    type: targetRulesType(),
+    default: undefined,
+    description: 'Networks and hosts that pushes must not go to, whatever push-allow says',
   },
   stallTimeoutMs: {
     key: 'stall-timeout',

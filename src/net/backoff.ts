@@ -10,6 +10,9 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
   'TARGET_UNSUPPORTED',
 ]);
 
+/** What stays as it is until somebody changes a setting, a certificate or a name's address: no fast tries at all. */
+const slow: ReadonlySet<ErrorCode> = new Set(['TARGET_FORBIDDEN']);
+
 /**
  * Pauses between tries: doubling from a minimum to a maximum, each a quarter longer or shorter by chance, so that the
  * pushes of a target that died do not come back all at once.
@@ -31,7 +34,8 @@ export class Backoff {
 
   /** Notes a failure and returns the pause before the next try, milliseconds. */
   pauseMs(code: ErrorCode): number {
-    const minMs = refusals.has(code) ? Math.min(Math.max(refusedRetryMinMs, this.#minMs), this.#maxMs) : this.#minMs;
+    const refusedMs = Math.min(Math.max(refusedRetryMinMs, this.#minMs), this.#maxMs);
+    const minMs = slow.has(code) ? this.#maxMs : refusals.has(code) ? refusedMs : this.#minMs;
     const nominalMs = Math.min(this.#maxMs, minMs * 2 ** Math.min(this.#failures, 30));
     this.#failures++;
     return Math.round(Math.min(this.#maxMs, nominalMs * (0.75 + Math.random() / 2)));

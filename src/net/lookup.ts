@@ -68,22 +68,37 @@ export class SharedLookups {
   }
 }
 
-const shared = new SharedLookups();
+/** Those of this process. */
+export const sharedLookups = new SharedLookups();
 
-/** For `net.connect`. */
-export const lookupShared: LookupFunction = (host, options, callback) => {
-  shared.resolve(host, (error, addresses) => {
-    const family = options.family === 4 || options.family === 6 ? options.family : 0;
-    const fitting = family === 0 ? addresses : addresses.filter((address) => address.family === family);
-    const first = fitting[0];
-    if (error !== null || first === undefined) {
-      const failure: NodeJS.ErrnoException = error ?? new Error(`no address for ${host}`);
-      failure.code ??= 'ENOTFOUND';
-      callback(failure, '', 0);
-    } else if (options.all === true) {
-      callback(null, fitting);
-    } else {
-      callback(null, first.address, first.family);
-    }
-  });
-};
+/**
+ * For `net.connect`. @param choose the addresses that may be used; what it throws is the failure of the look-up
+ */
+export function lookupFunction(
+  lookups: SharedLookups,
+  choose: (host: string, addresses: LookupAddress[]) => LookupAddress[],
+): LookupFunction {
+  return (host, options, callback) => {
+    lookups.resolve(host, (error, addresses) => {
+      const family = options.family === 4 || options.family === 6 ? options.family : 0;
+      const fitting = family === 0 ? addresses : addresses.filter((address) => address.family === family);
+      let chosen: LookupAddress[] = [];
+      let failure: NodeJS.ErrnoException | null = error;
+      try {
+        if (failure === null) chosen = choose(host, fitting);
+      } catch (refusal) {
+        failure = refusal instanceof Error ? refusal : new Error(String(refusal));
+      }
+      const first = chosen[0];
+      if (failure !== null || first === undefined) {
+        failure ??= new Error(`no address for ${host}`);
+        failure.code ??= 'ENOTFOUND';
+        callback(failure, '', 0);
+      } else if (options.all === true) {
+        callback(null, chosen);
+      } else {
+        callback(null, first.address, first.family);
+      }
+    });
+  };
+}

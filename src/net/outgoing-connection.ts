@@ -5,34 +5,21 @@ import { ClientSession, type ClientStep } from '../session/client-session.js';
 import { parseRtmpUrl, type RtmpUrl } from '../wire/url.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { AnswerBudget } from './answer-budget.js';
-import { lookupShared } from './lookup.js';
+import { Dialer } from './dialer.js';
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
-import { connectSocket } from './node-socket.js';
 import { ProgressWatch } from './progress-watch.js';
 import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
 import { targetErrorOf } from './target-error.js';
-
-/** A name with several addresses: each gets this long before the next is tried beside it. */
-const nextAddressMs = 1000;
 
 /** How long a connection that said goodbye may take to close. */
 const goodbyeMs = 1000;
 
 export type OutgoingSettings = Pick<NetSettings, 'outChunkBytes' | 'connectTimeoutMs'> & LimitSettings;
 
-/** Why nothing can be sent to a URL, although it is one; undefined when something can. */
-export function unsupported({ scheme, username }: RtmpUrl): TargetError | undefined {
-  if (scheme === 'rtmps') {
-    return new TargetError('TARGET_UNSUPPORTED', 'rtmps:// targets are not supported yet: nothing would be encrypted');
-  }
-  if (username !== undefined) {
-    return new TargetError('TARGET_UNSUPPORTED', 'a user name and password in a target URL are not supported yet');
-  }
-  return undefined;
-}
-
-/** What is sent to the target, besides its media. */
-export interface StreamOrigin {
+/** How it is connected, and what is sent to the target besides its media. */
+export interface OutgoingOptions {
+  /** Without it, of where pushes may go only the rules of our own apply. */
+  readonly dialer?: Dialer;
   /** The aggregators that the stream came through, this one included. */
   readonly path?: string;
   /** The URL as it may be shown; what it hides is hidden in what the target says, too. */
@@ -102,12 +89,12 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   /**
    * Begins to connect at once.
-   * @throws InputError INVALID_ADDRESS for a URL that cannot be used
+   * @throws InputError INVALID_ADDRESS for a URL that cannot be used; TargetError TARGET_UNSUPPORTED, TARGET_FORBIDDEN
    */
-  constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, origin: StreamOrigin = {}) {
-    const { path, shownUrl = url } = origin;
+  constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, options: OutgoingOptions = {}) {
+    const { path, shownUrl = url, dialer = new Dialer() } = options;
     this.#url = parseRtmpUrl(url);
-    const refusal = unsupported(this.#url);
+    const refusal = dialer.refuses(this.#url);
     if (refusal !== undefined) throw refusal;
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
@@ -116,19 +103,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#handler = handler;
     const { host, port } = this.#url;
     this.endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    this.#socket = connectSocket(
-      {
-        host,
-        port,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: 30_000,
-        lookup: lookupShared,
-        autoSelectFamily: true,
-        autoSelectFamilyAttemptTimeout: Math.min(nextAddressMs, Math.max(10, settings.connectTimeoutMs / 2)),
-      },
-      (error) => this.#onLookup(error),
-    );
+    this.#socket = dialer.connect(host, port, settings.connectTimeoutMs, (error) => this.#onLookup(error));
     this.#session = new ClientSession({
       target: { ...this.#url, path, secrets: secretsOf(this.#url, shownUrl) },
       outChunkBytes: settings.outChunkBytes,

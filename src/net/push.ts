@@ -6,6 +6,7 @@ import { type DropReason, Outlet, type OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import { parseRtmpUrl } from '../wire/url.js';
 import { Backoff } from './backoff.js';
+import type { Dialer } from './dialer.js';
 import { OutgoingConnection } from './outgoing-connection.js';
 import type { PushFailure, PushPhase, PushStatus } from './push-status.js';
 import type { NetSettings } from './settings.js';
@@ -54,6 +55,7 @@ export class Push {
   #limits: OutletLimits;
   readonly #settings: NetSettings;
   readonly #watch: TargetWatch;
+  readonly #dialer: Dialer;
   readonly #log: Logger;
   readonly #recorder = new FlightRecorder();
   readonly #meter = new RateMeter();
@@ -87,6 +89,7 @@ export class Push {
     limits: OutletLimits;
     settings: NetSettings;
     watch: TargetWatch;
+    dialer: Dialer;
     log: Logger;
     /** Called when it is in another phase than before. */
     onPhase?: () => void;
@@ -98,6 +101,7 @@ export class Push {
     this.#enabled = options.enabled;
     this.#settings = options.settings;
     this.#watch = options.watch;
+    this.#dialer = options.dialer;
     this.#log = options.log.child({ target: options.shownUrl });
     this.#backoff = new Backoff(options.settings.pushRetryMinMs, options.settings.pushRetryMaxMs);
     this.#phase = options.enabled ? 'idle' : 'disabled';
@@ -270,6 +274,7 @@ export class Push {
       life.connection = new OutgoingConnection(this.url, this.#settings, handler, {
         path: this.#stream.path.join(','),
         shownUrl: this.shownUrl,
+        dialer: this.#dialer,
       });
     } catch (error) {
       this.#life = null;

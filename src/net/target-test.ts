@@ -1,7 +1,13 @@
 import { isIP } from 'node:net';
 import type { ErrorCode, TargetError } from '../errors.js';
 import { parseRtmpUrl } from '../wire/url.js';
-import { OutgoingConnection, type OutgoingSettings, type OutgoingStep } from './outgoing-connection.js';
+import type { Dialer } from './dialer.js';
+import {
+  OutgoingConnection,
+  type OutgoingHandler,
+  type OutgoingSettings,
+  type OutgoingStep,
+} from './outgoing-connection.js';
 
 /** What a test goes through, in this order; `dns` only where the host is a name. */
 export type TargetTestStep = 'dns' | 'tcp' | 'handshake' | 'connect' | 'publish';
@@ -22,9 +28,9 @@ export interface TargetTestResult {
 /**
  * Goes the whole way to a target up to the permission to publish, sends no media, and says goodbye. A target that has
  * this stream from somebody already refuses the publish, as it would refuse a second push.
- * @throws InputError INVALID_ADDRESS
+ * @throws InputError INVALID_ADDRESS, TargetError TARGET_UNSUPPORTED or TARGET_FORBIDDEN for what is not even tried
  */
-export function testTarget(url: string, settings: OutgoingSettings): Promise<TargetTestResult> {
+export function testTarget(url: string, settings: OutgoingSettings, dialer?: Dialer): Promise<TargetTestResult> {
   return new Promise((resolve) => {
     const steps: { step: TargetTestStep; ok: boolean; durationMs: number; error: TargetError | null }[] = [];
     let current: TargetTestStep = isIP(parseRtmpUrl(url).host) === 0 ? 'dns' : 'tcp';
@@ -42,7 +48,7 @@ export function testTarget(url: string, settings: OutgoingSettings): Promise<Tar
       }));
       resolve({ ok: shown.at(-1)?.ok === true && shown.at(-1)?.step === 'publish', steps: shown });
     };
-    const connection = new OutgoingConnection(url, settings, {
+    const handler: OutgoingHandler = {
       onStep: (step) => {
         const next = stepOf(step);
         if (next === null || next === current) return;
@@ -58,7 +64,8 @@ export function testTarget(url: string, settings: OutgoingSettings): Promise<Tar
         if (error !== null) done(error);
         finish();
       },
-    });
+    };
+    const connection = new OutgoingConnection(url, settings, handler, dialer === undefined ? {} : { dialer });
   });
 }
 

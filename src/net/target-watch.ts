@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { Dialer } from './dialer.js';
 
 interface Endpoint {
   readonly host: string;
@@ -15,10 +16,12 @@ interface Endpoint {
 export class TargetWatch {
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #everyMs: number;
+  readonly #dialer: Dialer;
 
   /** @param everyMs pause between two knocks at one endpoint, milliseconds */
-  constructor(everyMs = 400) {
+  constructor(everyMs = 400, dialer = new Dialer()) {
     this.#everyMs = everyMs;
+    this.#dialer = dialer;
   }
 
   /** Calls `onOpen` once, when the endpoint accepts TCP. Returns the way to call it off. */
@@ -50,15 +53,22 @@ export class TargetWatch {
   #knock(key: string): void {
     const endpoint = this.#endpoints.get(key);
     if (endpoint === undefined) return;
-    const socket = connect({ host: endpoint.host, port: endpoint.port });
+    const patienceMs = Math.max(1000, this.#everyMs);
+    let socket: Socket | null = null;
     const again = (): void => {
-      socket.destroy();
+      socket?.destroy();
       if (this.#endpoints.get(key) === endpoint) endpoint.timer = this.#later(key);
     };
-    socket.setTimeout(Math.max(1000, this.#everyMs), again);
+    try {
+      socket = this.#dialer.knock(endpoint.host, endpoint.port, patienceMs);
+    } catch {
+      again(); // not allowed any more: its pushes find that out themselves
+      return;
+    }
+    socket.setTimeout(patienceMs, again);
     socket.on('error', again);
     socket.on('connect', () => {
-      socket.destroy();
+      socket?.destroy();
       this.#forget(key, endpoint);
       for (const onOpen of endpoint.waiters) onOpen();
     });

@@ -129,8 +129,9 @@ function parseHostName(text: string): string | null {
   if (host.length > 253 || !labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label))) {
     return null;
   }
-  // A name whose last label is a number is taken for an IPv4 address everywhere, so it must be one (WHATWG URL, 3.5).
-  if (/^[0-9]+$/.test(labels.at(-1) ?? '')) {
+  // A name whose last label is a number is taken for an IPv4 address everywhere, so it must be one, as people write it
+  // (WHATWG URL, 3.5): resolvers make 127.0.0.1 of 0x7f.1, 0177.0.0.1 and 2130706433.
+  if (/^(?:[0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
     const isIpv4 = labels.length === 4 && labels.every((label) => /^(0|[1-9][0-9]{0,2})$/.test(label) && +label < 256);
     return isIpv4 ? labels.join('.') : null;
   }

@@ -101,6 +101,8 @@ describe('where values come from', () => {
       'nginx-binary': '/b',
       'nginx-template': '/t',
       'nginx-conf': '/c',
+      'push-allow': '10.0.0.0/8,*.engines.example:1935',
+      'push-deny': '[fd00::/8]:443',
     });
     for (const row of settingRows) {
       const text = other[row.key] ?? (row.key === 'log-format' ? 'json' : (row.defaultText ?? ''));
@@ -117,6 +119,20 @@ describe('where values come from', () => {
         source: expect.stringMatching(/^file/),
       });
       rmSync(join(cwd, 'media-aggregator.yaml'));
+    }
+  });
+
+  test('lists of networks and hosts come with commas, or as a list of the file; a slip names the entry', () => {
+    const yaml = 'push-allow: [10.0.0.0/8, "fd00::/8"]\npush-deny: 10.0.0.1, bad.example\n';
+    expect(load({ yaml }).settings.media).toMatchObject({
+      pushAllow: ['10.0.0.0/8', 'fd00::/8'],
+      pushDeny: ['10.0.0.1', 'bad.example'],
+    });
+    expect(failure({ flags: { 'push-allow': '10.0.0.0/8,10.0.0.1/8' } }).message).toContain(
+      '--push-allow has "10.0.0.1/8", which has an address with bits beyond its prefix /8',
+    );
+    for (const wrong of ['push-deny: [a.example, 7]', 'push-deny: {a: b}', 'push-deny: "a,,b"']) {
+      expect(failure({ yaml: wrong }).code, wrong).toBe('CONFIG_INVALID_VALUE');
     }
   });
 

@@ -2,6 +2,7 @@ import { type CameraContext, NativeCamera } from '../../src/backend/native/camer
 import { defaultSettings } from '../../src/config.js';
 import { CodedError } from '../../src/errors.js';
 import type { Logger } from '../../src/log.js';
+import { Dialer } from '../../src/net/dialer.js';
 import { ServerConnection } from '../../src/net/server-connection.js';
 import type { Ingest, StreamHost } from '../../src/net/stream-host.js';
 import { TargetWatch } from '../../src/net/target-watch.js';
@@ -89,6 +90,7 @@ class MemoryAggregator implements StreamHost {
       const context: CameraContext = {
         settings: { ...settings, publishTakeoverMs: index === 0 ? 0 : 60_000 },
         ...{ log: this.log, scheduler: this.scheduler, watch: new TargetWatch(), pool: new SlabPool(), nodeId: '00ff' },
+        dialer: new Dialer(),
       };
       this.cameras.set(name, new NativeCamera(name, context));
     }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { defaultSettings } from '../../src/config.js';
 import { silentLogger } from '../../src/log.js';
+import { Dialer } from '../../src/net/dialer.js';
 import { Push } from '../../src/net/push.js';
 import { TargetWatch } from '../../src/net/target-watch.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
@@ -34,6 +35,7 @@ function start(url: string, changes: Partial<typeof settings> = {}, frameBytes =
     limits: { queueMaxBytes: own.queueMaxBytes, queueMaxAgeMs: own.queueMaxAgeMs },
     settings: own,
     watch: new TargetWatch(50),
+    dialer: new Dialer(),
     log: silentLogger,
   });
   let number = 0;

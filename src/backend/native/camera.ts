@@ -1,6 +1,7 @@
 import { CodedError } from '../../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../../flight-recorder.js';
 import type { Logger } from '../../log.js';
+import type { Dialer } from '../../net/dialer.js';
 import { Push } from '../../net/push.js';
 import type { NetSettings } from '../../net/settings.js';
 import type { Ingest, Playback, Publisher, Viewer } from '../../net/stream-host.js';
@@ -35,6 +36,7 @@ export interface CameraContext {
   readonly log: Logger;
   readonly scheduler: FlushScheduler;
   readonly watch: TargetWatch;
+  readonly dialer: Dialer;
   readonly pool: SlabPool;
   /** This aggregator in the paths of streams: hexadecimal digits, of this process's life. */
   readonly nodeId: string;
@@ -327,7 +329,7 @@ export class NativeCamera {
   }
 
   #addPush({ id, url, enabled, ...budget }: DesiredPush): void {
-    const { settings, watch } = this.#context;
+    const { settings, watch, dialer } = this.#context;
     const limits = this.#limitsOf(budget);
     const push = new Push({
       url,
@@ -336,6 +338,7 @@ export class NativeCamera {
       limits,
       settings,
       watch,
+      dialer,
       log: this.#log.child({ push: id }),
       onPhase: () => this.#context.observer?.()?.pushState(this.name, pushSnapshot(id, push, performance.now())),
     });

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { CodedError } from '../../errors.js';
+import { PushPolicy, type PushRules } from '../../guard/push-policy.js';
 import type { Logger } from '../../log.js';
+import { Dialer } from '../../net/dialer.js';
+import type { SharedLookups } from '../../net/lookup.js';
 import type { MediaSocket } from '../../net/media-socket.js';
-import { unsupported } from '../../net/outgoing-connection.js';
 import { probeHandshake } from '../../net/probe.js';
 import { RtmpServer } from '../../net/rtmp-server.js';
 import type { Beginning } from '../../net/server-connection.js';
@@ -33,7 +35,7 @@ export interface NativeBackendSettings {
   readonly host: string;
   /** 0: any free port. */
   readonly rtmpPort: number;
-  readonly media: CameraSettings;
+  readonly media: CameraSettings & PushRules;
   /** What this aggregator is called in the paths of streams: hexadecimal digits. Default: made up, for this life. */
   readonly nodeId?: string;
 }
@@ -58,14 +60,18 @@ export class NativeBackend implements MediaBackend, StreamHost {
   #pastBytesIn = 0;
   #pastBytesOut = 0;
 
-  constructor(options: { settings: NativeBackendSettings; log: Logger }) {
+  /** @param options.lookups name look-ups; without it, those of the system */
+  constructor(options: { settings: NativeBackendSettings; log: Logger; lookups?: SharedLookups }) {
     this.#settings = options.settings;
     this.#mediaMaxBytes = options.settings.media.mediaMaxBytes;
+    const policy = new PushPolicy(options.settings.media);
+    const dialer = new Dialer({ policy, ...(options.lookups === undefined ? {} : { lookups: options.lookups }) });
     this.#context = {
       settings: options.settings.media,
       log: options.log,
       scheduler: new FlushScheduler(options.settings.media.flushWindowMs),
-      watch: new TargetWatch(),
+      watch: new TargetWatch(undefined, dialer),
+      dialer,
       pool: new SlabPool(),
       nodeId: options.settings.nodeId ?? newNodeId(),
       observer: () => this.#observer,
@@ -75,6 +81,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
 
   async start(): Promise<BackendAddress> {
     this.#address = await this.#server.listen(this.#settings.host, this.#settings.rtmpPort);
+    this.addOwnListener(this.#address);
     this.startWithoutListener();
     return this.#address;
   }
@@ -143,8 +150,12 @@ export class NativeBackend implements MediaBackend, StreamHost {
     return push === undefined ? undefined : pushSnapshot(id, push, performance.now());
   }
 
+  addOwnListener(listener: BackendAddress): void {
+    this.#context.dialer.policy.addListener(listener);
+  }
+
   refuses(url: string): CodedError | undefined {
-    return unsupported(parseRtmpUrl(url));
+    return this.#context.dialer.refuses(parseRtmpUrl(url));
   }
 
   events(name: string, pushId?: string): readonly RecordedEvent[] | undefined {
@@ -157,7 +168,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
   }
 
   testTarget(url: string): Promise<TargetTest> {
-    return testTarget(url, this.#settings.media);
+    return testTarget(url, this.#settings.media, this.#context.dialer);
   }
 
   totals(): BackendTotals {

@@ -1,4 +1,5 @@
 import { CodedError, messageOf } from '../../errors.js';
+import type { PushPolicy } from '../../guard/push-policy.js';
 import type { Logger } from '../../log.js';
 import type { DesiredCamera } from '../backend.js';
 import type { NginxBinary } from './binary.js';
@@ -7,7 +8,7 @@ import { keepAside, markOf, type NginxPaths, readFound, writeWhole } from './fil
 import type { HostNames } from './host-names.js';
 import { framePart, type Merged, mergeParts } from './parts.js';
 import type { Problems } from './problems.js';
-import { targetOf } from './push-target.js';
+import { forbidden, targetOf } from './push-target.js';
 import type { Requirements } from './structure.js';
 import type { Template, TemplateCamera, TemplateFacts } from './template.js';
 
@@ -26,6 +27,7 @@ export interface ConfigurationOptions {
   readonly facts: Omit<TemplateFacts, 'cameras'>;
   readonly required: Requirements;
   readonly hosts: HostNames;
+  readonly policy: PushPolicy;
   readonly problems: Problems;
   readonly log: Logger;
 }
@@ -151,7 +153,7 @@ export class Configuration {
   }
 
   #render(cameras: readonly DesiredCamera[]): Accepted {
-    const { template, facts, hosts } = this.#options;
+    const { template, facts, hosts, policy } = this.#options;
     const pushes = new Map<string, Set<string>>();
     const shown: TemplateCamera[] = cameras.map((camera) => {
       const ids = new Set<string>();
@@ -160,6 +162,7 @@ export class Configuration {
         const target = push.enabled ? targetOf(push) : undefined;
         if (target === undefined || 'code' in target) continue;
         if (target.host !== null && !hosts.resolves(target.host)) continue;
+        if (forbidden(target, policy, hosts) !== undefined) continue;
         ids.add(push.id);
         targets.push({ parameters: target.parameters });
       }

@@ -1,7 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { CodedError, InputError, messageOf, TargetError } from '../../errors.js';
+import { PushPolicy, type PushRules } from '../../guard/push-policy.js';
 import type { Logger } from '../../log.js';
+import { Dialer } from '../../net/dialer.js';
 import type { OutgoingSettings } from '../../net/outgoing-connection.js';
 import { probeHandshake } from '../../net/probe.js';
 import { testTarget } from '../../net/target-test.js';
@@ -44,7 +46,7 @@ export interface NginxBackendSettings {
   readonly nginxConf?: string | undefined;
   readonly nginxStatPort: number;
   readonly nginxExternal: boolean;
-  readonly media: OutgoingSettings;
+  readonly media: OutgoingSettings & PushRules;
 }
 
 const statPath = '/stat';
@@ -77,6 +79,7 @@ export class NginxBackend implements MediaBackend {
   readonly #removed = new Set<string>();
   readonly #history: History;
   readonly #hosts: HostNames;
+  readonly #policy: PushPolicy;
   readonly #problems: Problems;
   readonly #pace = new Pace(() => this.#converge());
   /** The pushes of the configuration that the newest worker has. */
@@ -99,6 +102,7 @@ export class NginxBackend implements MediaBackend {
     this.#log = options.log;
     this.#history = new History(options.log);
     this.#hosts = new HostNames(options.lookup);
+    this.#policy = new PushPolicy(options.settings.media);
     this.#problems = new Problems(options.log);
   }
 
@@ -147,6 +151,7 @@ export class NginxBackend implements MediaBackend {
       },
       required: { rtmpPort: choices.rtmpPort, statPort: choices.statPort, statPath, pidFile: paths.pidFile },
       hosts: this.#hosts,
+      policy: this.#policy,
       problems: this.#problems,
       log: this.#log,
     });
@@ -170,6 +175,8 @@ export class NginxBackend implements MediaBackend {
     this.#unwatch = watchFile(paths.conf, this.#log, () => void this.#onFile(configuration));
     this.#pace.note();
     this.#planLook(0, () => rotateLog(paths.errorLog));
+    this.addOwnListener({ host, port: choices.rtmpPort });
+    this.addOwnListener({ host: '127.0.0.1', port: statPort });
     return { host, port: choices.rtmpPort };
   }
 
@@ -203,13 +210,19 @@ export class NginxBackend implements MediaBackend {
 
   refuses(url: string): CodedError | undefined {
     const target = pushTarget(url);
-    return 'code' in target ? new TargetError(target.code, target.message) : undefined;
+    if ('code' in target) return new TargetError(target.code, target.message);
+    return this.#policy.refusesHost(target.ip ?? target.host ?? '', target.port);
+  }
+
+  addOwnListener(listener: BackendAddress): void {
+    this.#policy.addListener(listener);
+    if (this.#cameras.size > 0) this.#pace.note();
   }
 
   #source(name: string): SnapshotSource | undefined {
     const observer = this.#running?.observer;
     const sinceOf = (_: string, push: string, state: string): string => this.#history.since(name, push, state);
-    return observer && { observer, hosts: this.#hosts, sinceOf };
+    return observer && { observer, hosts: this.#hosts, policy: this.#policy, sinceOf };
   }
 
   /** nginx tells of no push apart, so that the camera's are all there are. */
@@ -231,7 +244,7 @@ export class NginxBackend implements MediaBackend {
   }
 
   testTarget(url: string): Promise<TargetTest> {
-    return testTarget(url, this.#settings.media);
+    return testTarget(url, this.#settings.media, new Dialer({ policy: this.#policy }));
   }
 
   totals(): BackendTotals {

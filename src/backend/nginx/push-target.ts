@@ -1,11 +1,15 @@
 import { isIP } from 'node:net';
 import { CodedError, type ErrorCode, messageOf } from '../../errors.js';
+import type { PushPolicy } from '../../guard/push-policy.js';
 import { parseRtmpUrl } from '../../wire/url.js';
+import type { HostNames } from './host-names.js';
 
 /** A push as nginx can make it. */
 export interface PushTarget {
   /** The host that must resolve before nginx takes the configuration; null for an IP address. */
   readonly host: string | null;
+  /** The IP address that the URL names; null for a name. */
+  readonly ip: string | null;
   readonly port: number;
   /** The parameters of the directive `push`. */
   readonly parameters: readonly string[];
@@ -52,7 +56,26 @@ export function pushTarget(url: string): PushTarget | Unsupported {
   const address = `${shownHost}:${port}/${app}/${streamName}`;
   // A question mark before the first slash would be taken for the end of the host's part.
   const options = /[/?]/.test(app) ? [`app=${app}`, `playPath=${streamName}`, `tcUrl=${tcUrl}`] : [];
-  return { host: isIP(host) === 0 ? host : null, port, parameters: [`rtmp://${address}`, ...options], address };
+  const isName = isIP(host) === 0;
+  const parameters = [`rtmp://${address}`, ...options];
+  return { host: isName ? host : null, ip: isName ? null : host, port, parameters, address };
+}
+
+/**
+ * Why nginx must not be told to push there: by the address in the URL, or by any of those that the name had when it was
+ * looked up last. nginx looks it up itself when it reads its configuration, and takes one address after the other.
+ */
+export function forbidden(target: PushTarget, policy: PushPolicy, hosts: HostNames): CodedError | undefined {
+  const { host, ip, port } = target;
+  if (ip !== null) return policy.refusesHost(ip, port);
+  if (host === null) return undefined;
+  const byName = policy.refusesHost(host, port);
+  if (byName !== undefined) return byName;
+  for (const address of hosts.state(host)?.addresses ?? []) {
+    const refusal = policy.refuses(host, address, port);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
 }
 
 function unsupported(message: string): Unsupported {

@@ -1,3 +1,4 @@
+import type { PushPolicy } from '../../guard/push-policy.js';
 import { maskTarget } from '../../wire/url.js';
 import {
   type CameraSnapshot,
@@ -8,7 +9,7 @@ import {
 } from '../backend.js';
 import type { HostNames } from './host-names.js';
 import { type Observer, viewersOf } from './observer.js';
-import { targetOf } from './push-target.js';
+import { forbidden, targetOf } from './push-target.js';
 import type { LiveCamera, OldCamera, Worker } from './workers.js';
 
 /** nginx knows no more of a push than whether it is there and how many frames it dropped. */
@@ -34,6 +35,7 @@ type PushFacts = Pick<PushSnapshot, 'state' | 'reason' | 'lastError' | 'nextRetr
 export interface SnapshotSource {
   readonly observer: Observer;
   readonly hosts: HostNames;
+  readonly policy: PushPolicy;
   /** Since when a push is in a state; ISO 8601, UTC. */
   readonly sinceOf: (camera: string, push: string, state: string) => string;
 }
@@ -78,12 +80,17 @@ export function pushSnapshot(camera: string, push: DesiredPush, source: Snapshot
 
 const none = { lastError: null, nextRetryAt: null, droppedFrames: null };
 
-function pushFacts(camera: string, push: DesiredPush, { observer, hosts }: SnapshotSource): PushFacts {
+function pushFacts(camera: string, push: DesiredPush, { observer, hosts, policy }: SnapshotSource): PushFacts {
   if (!push.enabled) return { ...none, state: 'disabled' };
   const target = targetOf(push);
   if ('code' in target) {
     const lastError = { ...target, at: new Date().toISOString() };
     return { ...none, state: 'waiting', reason: target.message, lastError };
+  }
+  const refusal = forbidden(target, policy, hosts);
+  if (refusal !== undefined) {
+    const { code, message } = refusal;
+    return { ...none, state: 'waiting', reason: message, lastError: { code, message, at: new Date().toISOString() } };
   }
   const host = target.host === null ? undefined : hosts.state(target.host);
   const current = observer.current(camera);

@@ -204,7 +204,8 @@ describe('limits', () => {
 });
 
 it('a test of a target says how far the way is open', async () => {
-  const { backend, url } = await node({ connectTimeoutMs: 500 });
+  const { url } = await node({});
+  const { backend } = await node({ connectTimeoutMs: 500 });
   expect(await backend.testTarget(url)).toMatchObject({
     ok: true,
     steps: [{ step: 'tcp' }, { step: 'handshake' }, { step: 'connect' }, { step: 'publish', ok: true }],

@@ -1,0 +1,84 @@
+import { connect, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { TargetError } from '../errors.js';
+import { PushPolicy } from '../guard/push-policy.js';
+import type { RtmpUrl } from '../wire/url.js';
+import { lookupFunction, type SharedLookups, sharedLookups } from './lookup.js';
+import type { MediaSocket } from './media-socket.js';
+import { connectSocket } from './node-socket.js';
+
+/** A name with several addresses: each gets this long before the next is tried beside it. */
+const nextAddressMs = 1000;
+
+/** Why nothing can be sent to a URL, although it is one; undefined when something can. */
+export function unsupported({ scheme, username }: RtmpUrl): TargetError | undefined {
+  if (scheme === 'rtmps') {
+    return new TargetError('TARGET_UNSUPPORTED', 'rtmps:// targets are not supported yet: nothing would be encrypted');
+  }
+  if (username !== undefined) {
+    return new TargetError('TARGET_UNSUPPORTED', 'a user name and password in a target URL are not supported yet');
+  }
+  return undefined;
+}
+
+/**
+ * Opens all connections to targets, and keeps to where they may go: each address is judged after the look-up, as it is
+ * about to be dialled, so that a name which changes its address is judged by the new one.
+ */
+export class Dialer {
+  readonly policy: PushPolicy;
+  readonly #lookups: SharedLookups;
+
+  constructor(options: { policy?: PushPolicy; lookups?: SharedLookups } = {}) {
+    this.policy = options.policy ?? new PushPolicy();
+    this.#lookups = options.lookups ?? sharedLookups;
+  }
+
+  /** Why there is no way to this URL whatever its name resolves to; undefined when there may be one. */
+  refuses(url: RtmpUrl): TargetError | undefined {
+    return unsupported(url) ?? this.policy.refusesHost(url.host, url.port);
+  }
+
+  /**
+   * Begins to connect. A name all of whose addresses are refused ends in the error TARGET_FORBIDDEN; of others only
+   * those that are allowed are tried.
+   * @param attemptMs how long the whole of it may take
+   * @param onLookup told when the name was resolved, or could not be
+   * @throws TargetError TARGET_FORBIDDEN for an address, or a name as such
+   */
+  connect(host: string, port: number, attemptMs: number, onLookup: (error: Error | null) => void): MediaSocket {
+    return connectSocket(this.#options(host, port, attemptMs), onLookup);
+  }
+
+  /** A bare connection, to look whether somebody is there. As `connect` otherwise. */
+  knock(host: string, port: number, attemptMs: number): Socket {
+    return connect(this.#options(host, port, attemptMs));
+  }
+
+  #options(host: string, port: number, attemptMs: number): TcpNetConnectOpts {
+    const refusal = this.policy.refusesHost(host, port);
+    if (refusal !== undefined) throw refusal;
+    return {
+      host,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+      lookup: this.#guardedLookup(port),
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: Math.min(nextAddressMs, Math.max(10, attemptMs / 2)),
+    };
+  }
+
+  #guardedLookup(port: number): LookupFunction {
+    return lookupFunction(this.#lookups, (host, addresses) => {
+      let refusal: TargetError | undefined;
+      const allowed = addresses.filter(({ address }) => {
+        const found = this.policy.refuses(host, address, port);
+        refusal ??= found;
+        return found === undefined;
+      });
+      if (allowed.length === 0 && refusal !== undefined) throw refusal;
+      return allowed;
+    });
+  }
+}
