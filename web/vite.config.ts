@@ -28,6 +28,13 @@ export default defineConfig({
   // Also behind a proxy that serves it under a path.
   base: './',
   plugins: [precompress()],
+  server: {
+    // `npm run dev:web` shows changes at once; the API is that of an aggregator on this machine.
+    proxy: {
+      '/v1': process.env.MEDIA_AGGREGATOR_API ?? 'http://127.0.0.1:5000',
+      '/live': { target: process.env.MEDIA_AGGREGATOR_API ?? 'http://127.0.0.1:5000', ws: true },
+    },
+  },
   build: {
     outDir,
     emptyOutDir: true,

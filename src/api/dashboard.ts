@@ -29,6 +29,9 @@ const foreverSeconds = 365 * 24 * 60 * 60;
 export async function addDashboard(app: App, folder: string): Promise<void> {
   if (!existsSync(join(folder, 'index.html'))) return;
   await app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, scope: 'public' };
+    });
     scope.addHook('onSend', async (request, reply) => {
       const isForever = reply.statusCode < 300 && request.url.startsWith('/assets/');
       reply.headers({

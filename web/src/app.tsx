@@ -1,0 +1,147 @@
+import { useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { setToken, signInReason, token } from './api/http.js';
+import { CameraPage } from './pages/camera.js';
+import { MapPage } from './pages/map.js';
+import { Overview } from './pages/overview.js';
+import { Settings } from './pages/settings.js';
+import { SignIn } from './pages/sign-in.js';
+import { link, place, route } from './router.js';
+import { link as connection, loaded, node } from './state/store.js';
+import { type Theme, theme } from './state/theme.js';
+import { AutoIcon, CameraIcon, MapIcon, MoonIcon, SettingsIcon, SunIcon } from './ui/icons.js';
+import { Empty } from './ui/parts.js';
+
+export function App() {
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
+        Skip to the content
+      </button>
+      <Header />
+      <main id="main" tabIndex={-1}>
+        {signInReason.value !== null ? <SignIn /> : loaded.value ? <Page /> : <Loading />}
+      </main>
+    </>
+  );
+}
+
+function Loading() {
+  const lost = connection.value === 'lost';
+  return (
+    <div class="empty" role="status">
+      {lost ? 'The aggregator does not answer. It is tried again …' : 'Loading …'}
+    </div>
+  );
+}
+
+function Page() {
+  const [section, name] = route.value.path;
+  const isFirst = useRef(true);
+  // Whoever follows a link by keyboard or by ear goes on at the top of the new page.
+  useSignalEffect(() => {
+    const title = [
+      name,
+      section === undefined ? undefined : section === 'cameras' ? undefined : section,
+      'media aggregator',
+    ];
+    document.title = title.filter((part) => part !== undefined).join(' · ');
+  });
+  useEffect(() => {
+    if (!isFirst.current) document.getElementById('main')?.focus({ preventScroll: true });
+    isFirst.current = false;
+  }, [place.value]);
+
+  if (section === undefined) return <Overview />;
+  if (section === 'cameras' && name !== undefined) return <CameraPage key={name} name={name} />;
+  if (section === 'map') return <MapPage />;
+  if (section === 'settings') return <Settings tab={name ?? 'engines'} />;
+  return (
+    <Empty title="There is no such page">
+      <a href={link()}>To the overview</a>
+    </Empty>
+  );
+}
+
+function Header() {
+  const section = route.value.path[0];
+  const here = (target: string | undefined) => (section === target ? 'page' : undefined);
+  return (
+    <header class="top">
+      <a class="brand" href={link()}>
+        <Logo />
+        <span class="brand-name">media aggregator</span>
+        {node.value !== null && <span class="node-name">{node.value.name}</span>}
+      </a>
+      <nav aria-label="Pages">
+        <a href={link()} aria-current={here(undefined) ?? (section === 'cameras' ? 'true' : undefined)}>
+          <CameraIcon />
+          <span>Cameras</span>
+        </a>
+        <a href={link('map')} aria-current={here('map')}>
+          <MapIcon />
+          <span>Map</span>
+        </a>
+        <a href={link('settings')} aria-current={here('settings')}>
+          <SettingsIcon />
+          <span>Settings</span>
+        </a>
+      </nav>
+      <div class="top-end">
+        <Connection />
+        <ThemeSwitch />
+        {token.value !== null && signInReason.value === null && (
+          <button type="button" class="button small" onClick={signOut}>
+            Sign out
+          </button>
+        )}
+      </div>
+    </header>
+  );
+}
+
+function Logo() {
+  return (
+    <svg class="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+      <rect width="32" height="32" rx="8" />
+      <path d="M7 9c6 0 6 7 11 7M7 16h11M7 23c6 0 6-7 11-7" />
+      <circle cx="22" cy="16" r="4" />
+    </svg>
+  );
+}
+
+/** Says when what is shown grows old. */
+function Connection() {
+  const state = connection.value;
+  return (
+    <span class={`connection ${state}`} role="status">
+      {state === 'lost' ? 'No connection; trying again …' : ''}
+    </span>
+  );
+}
+
+const nextTheme: Readonly<Record<Theme, Theme>> = { auto: 'light', light: 'dark', dark: 'auto' };
+const themeNames: Readonly<Record<Theme, string>> = { auto: 'as the system', light: 'light', dark: 'dark' };
+
+function ThemeSwitch() {
+  const current = theme.value;
+  const label = `Theme: ${themeNames[current]}. Change to: ${themeNames[nextTheme[current]]}`;
+  return (
+    <button
+      type="button"
+      class="button icon-only"
+      aria-label={label}
+      title={label}
+      onClick={() => {
+        theme.value = nextTheme[current];
+      }}
+    >
+      {current === 'auto' ? <AutoIcon /> : current === 'light' ? <SunIcon /> : <MoonIcon />}
+    </button>
+  );
+}
+
+function signOut(): void {
+  setToken(null);
+  location.reload();
+}

@@ -1,0 +1,174 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { request } from '../api/http.js';
+import type { CameraView } from '../api/types.js';
+import { go, link } from '../router.js';
+import { observe, useAction } from '../state/action.js';
+import { cameraHealth, cameraLooks } from '../state/health.js';
+import { entryOf, refreshCamera } from '../state/store.js';
+import { bitrate, bytes, codec, count, dateTime, milliseconds } from '../ui/format.js';
+import { BackIcon, WarnIcon } from '../ui/icons.js';
+import { Badge } from '../ui/mark.js';
+import { ActionButton, Copyable, Dialog, Empty, ErrorNote, Fact, Since, Until } from '../ui/parts.js';
+import { Player } from '../ui/player.js';
+import { FlightRecorder } from './flight-recorder.js';
+import { Plots } from './plots.js';
+import { PublishLines } from './publish-lines.js';
+import { Pushes } from './pushes.js';
+
+export function CameraPage({ name }: { name: string }) {
+  const entry = entryOf(name);
+  if (entry === undefined) {
+    return (
+      <Empty title={`There is no camera ${name}`}>
+        <p>It was removed, or it was never registered here.</p>
+        <a class="button" href={link()}>
+          All cameras
+        </a>
+      </Empty>
+    );
+  }
+  const camera = entry.view.value;
+  return (
+    <>
+      <Head camera={camera} />
+      {camera.notice !== undefined && (
+        <p class="note warn">
+          <WarnIcon />
+          <span>{camera.notice}</span>
+        </p>
+      )}
+      <div class="camera-columns">
+        <div class="column">
+          <Player camera={camera} />
+          <Facts camera={camera} />
+        </div>
+        <div class="column">
+          <Pushes camera={camera} />
+          <PublishPanel camera={camera} />
+        </div>
+      </div>
+      <Plots camera={camera} />
+      <FlightRecorder camera={camera} />
+    </>
+  );
+}
+
+function Head({ camera }: { camera: CameraView }) {
+  const removing = useSignal(false);
+  const look = cameraLooks[cameraHealth(camera)];
+  return (
+    <div class="page-head">
+      <a class="button icon-only" href={link()} aria-label="Back to all cameras">
+        <BackIcon />
+      </a>
+      <h1 class="mono">{camera.name}</h1>
+      <span class="head-badges" role="status">
+        <Badge look={look} />
+        {camera.liveSince !== null && (
+          <span class="badge plain">
+            for <Since iso={camera.liveSince} />
+          </span>
+        )}
+        {camera.graceUntil !== null && (
+          <span class="badge plain">
+            targets are let go <Until iso={camera.graceUntil} />
+          </span>
+        )}
+      </span>
+      <button
+        type="button"
+        class="button danger"
+        onClick={() => {
+          removing.value = true;
+        }}
+      >
+        Remove
+      </button>
+      {removing.value && (
+        <RemoveDialog
+          camera={camera}
+          onClose={() => {
+            removing.value = false;
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function RemoveDialog({ camera, onClose }: { camera: CameraView; onClose: () => void }) {
+  const action = useAction();
+  const path = `/v1/cameras/${encodeURIComponent(camera.name)}`;
+  const remove = async () => {
+    const done = await action.run(async () => {
+      await request('DELETE', path);
+      await observe(`that ${camera.name} is gone`, async () => (await refreshCamera(camera.name)) === undefined);
+    });
+    if (done) go(link());
+  };
+  return (
+    <Dialog title={`Remove ${camera.name}?`} onClose={onClose}>
+      <p>
+        {camera.live ? 'It is live: its publisher and its viewers are closed, ' : 'It may not publish here any more, '}
+        {camera.pushes.length === 0 ? 'and nothing else changes.' : `and its pushes (${camera.pushes.length}) end.`}{' '}
+        Other cameras notice nothing.
+      </p>
+      <ErrorNote error={action.error.value} />
+      <div class="form-end">
+        <button type="button" class="button" onClick={onClose}>
+          Keep it
+        </button>
+        <ActionButton action={action} kind="danger" onRun={() => void remove()}>
+          Remove {camera.name}
+        </ActionButton>
+      </div>
+    </Dialog>
+  );
+}
+
+function Facts({ camera }: { camera: CameraView }) {
+  const size = camera.width === null ? '–' : `${camera.width} × ${camera.height}`;
+  return (
+    <section class="panel" aria-label="What comes in">
+      <dl class="facts">
+        <Fact name="Video">{codec(camera.videoCodec)}</Fact>
+        <Fact name="Audio">{codec(camera.audioCodec)}</Fact>
+        <Fact name="Resolution">{size}</Fact>
+        <Fact name="Frame rate">{camera.frameRate === null ? '–' : `${camera.frameRate.toFixed(1)} fps`}</Fact>
+        <Fact name="Bitrate">{camera.live ? bitrate(camera.bitrateInBps) : '–'}</Fact>
+        <Fact name="Key frame every">{milliseconds(camera.keyFrameIntervalMs)}</Fact>
+        <Fact name="Jitter">{milliseconds(camera.jitterMs)}</Fact>
+        <Fact name="Timestamp jumps">{count(camera.timestampJumps)}</Fact>
+        <Fact name="Received">{bytes(camera.bytesIn)}</Fact>
+        <Fact name="Viewers">{count(camera.viewers)}</Fact>
+        <Fact name="Publisher">{camera.publisher ?? '–'}</Fact>
+        <Fact name="Encoder">{camera.encoder ?? '–'}</Fact>
+        <Fact name="Registered">{dateTime(camera.createdAt)}</Fact>
+      </dl>
+    </section>
+  );
+}
+
+function PublishPanel({ camera }: { camera: CameraView }) {
+  const open = useSignal(!camera.live);
+  useEffect(() => {
+    if (!camera.live) open.value = true;
+  }, [camera.live]);
+  return (
+    <details
+      class="panel"
+      open={open.value}
+      onToggle={(event) => {
+        open.value = event.currentTarget.open;
+      }}
+    >
+      <summary>
+        <h2>Publish to it</h2>
+      </summary>
+      <p class="label">Address</p>
+      <Copyable text={camera.endpoint} label="address that the camera publishes to" />
+      <PublishLines endpoint={camera.endpoint} />
+    </details>
+  );
+}

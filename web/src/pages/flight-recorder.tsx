@@ -1,0 +1,135 @@
+import { useComputed, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { request } from '../api/http.js';
+import type { CameraView, RecordedEvent } from '../api/types.js';
+import { type ShownError, shown } from '../state/action.js';
+import type { Tone } from '../state/health.js';
+import { clock, dateTime } from '../ui/format.js';
+import { ErrorNote } from '../ui/parts.js';
+
+interface Line extends RecordedEvent {
+  /** The push that it is of; undefined: the camera itself. */
+  readonly push: string | undefined;
+}
+
+/** Lines that are shown at first. */
+const shortLength = 40;
+const refreshMs = 4000;
+
+const tones: Readonly<Record<string, Tone>> = {
+  error: 'bad',
+  drop: 'warn',
+  state: 'ok',
+  publish: 'ok',
+  publisher: 'ok',
+};
+
+/** What a camera and its pushes did lately, newest first. */
+export function FlightRecorder({ camera }: { camera: CameraView }) {
+  const lines = useSignal<readonly Line[]>([]);
+  const error = useSignal<ShownError | null>(null);
+  const of = useSignal('');
+  const all = useSignal(false);
+  const ids = camera.pushes.map(({ id }) => id).join(' ');
+  // Whenever something is seen to change, there is something to read.
+  const signature = camera.pushes.map(({ state, attempt }) => `${state}${attempt}`).join() + String(camera.live);
+
+  useEffect(() => {
+    let ended = false;
+    const load = async () => {
+      try {
+        const read = await readLines(camera.name, ids === '' ? [] : ids.split(' '));
+        if (ended) return;
+        lines.value = read;
+        error.value = null;
+      } catch (reason) {
+        if (!ended) error.value = shown(reason);
+      }
+    };
+    void load();
+    const timer = setInterval(() => {
+      if (!document.hidden) void load();
+    }, refreshMs);
+    return () => {
+      ended = true;
+      clearInterval(timer);
+    };
+  }, [camera.name, ids, signature]);
+
+  const matching = useComputed(() =>
+    lines.value.filter(({ push }) => of.value === '' || (of.value === '-' ? push === undefined : push === of.value)),
+  );
+  const visible = all.value ? matching.value : matching.value.slice(0, shortLength);
+  return (
+    <section class="panel" aria-labelledby="recorder-title">
+      <div class="panel-head">
+        <h2 id="recorder-title">Flight recorder</h2>
+        <label class="order">
+          <span>Of</span>
+          <select
+            value={of.value}
+            onChange={(event) => {
+              of.value = event.currentTarget.value;
+            }}
+          >
+            <option value="">all</option>
+            <option value="-">the camera</option>
+            {camera.pushes.map(({ id }) => (
+              <option key={id} value={id}>
+                {id}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      <ErrorNote error={error.value} />
+      {visible.length === 0 ? (
+        <p class="muted">Nothing happened yet.</p>
+      ) : (
+        <ol class="timeline" reversed>
+          {visible.map((line, index) => (
+            <li key={`${line.at}${line.push}${index}`} class={`tone-${tones[line.kind] ?? 'off'}`}>
+              <time dateTime={line.at} title={dateTime(line.at)}>
+                {clock(line.at)}
+              </time>
+              <span class="kind">{line.kind}</span>
+              <span class="text">
+                {line.push !== undefined && <span class="mono muted">{line.push} </span>}
+                {line.text}
+              </span>
+            </li>
+          ))}
+        </ol>
+      )}
+      {matching.value.length > visible.length && (
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            all.value = true;
+          }}
+        >
+          Show all {matching.value.length}
+        </button>
+      )}
+    </section>
+  );
+}
+
+async function readLines(camera: string, pushes: readonly string[]): Promise<Line[]> {
+  const base = `/v1/cameras/${encodeURIComponent(camera)}`;
+  const read = async (path: string, push: string | undefined): Promise<Line[]> => {
+    const { items } = await request<{ items: readonly RecordedEvent[] }>('GET', path);
+    return items.map((event) => ({ ...event, push }));
+  };
+  const parts = await Promise.all([
+    read(`${base}/events`, undefined),
+    ...pushes.map((id) => read(`${base}/pushes/${encodeURIComponent(id)}/events`, id)),
+  ]);
+  // Oldest first they come; of the same moment the later one stays above.
+  return parts
+    .flat()
+    .map((line, index) => ({ line, index }))
+    .sort((left, right) => right.line.at.localeCompare(left.line.at) || right.index - left.index)
+    .map(({ line }) => line);
+}

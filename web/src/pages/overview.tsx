@@ -1,0 +1,235 @@
+import { useComputed } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { go, route, setQuery } from '../router.js';
+import { type CameraHealth, cameraHealth } from '../state/health.js';
+import { type CameraEntry, cameras, node, views } from '../state/store.js';
+import { bitrate, count } from '../ui/format.js';
+import { PlusIcon, SearchIcon } from '../ui/icons.js';
+import { Empty } from '../ui/parts.js';
+import { VirtualGrid } from '../ui/virtual-grid.js';
+import { CameraCard } from './camera-card.js';
+import { FirstSteps } from './first-steps.js';
+import { RegisterDialog } from './register-dialog.js';
+
+const cardHeight = 282;
+const cardWidth = 264;
+
+type Filter = 'all' | CameraHealth;
+const filters: readonly { readonly value: Filter; readonly label: string }[] = [
+  { value: 'all', label: 'All' },
+  { value: 'live', label: 'Live' },
+  { value: 'trouble', label: 'In trouble' },
+  { value: 'offline', label: 'Not live' },
+];
+
+const orders: Readonly<Record<string, { label: string; compare: (left: CameraEntry, right: CameraEntry) => number }>> =
+  {
+    name: { label: 'Name', compare: byName },
+    trouble: {
+      label: 'Trouble first',
+      compare: (left, right) => rank(left) - rank(right) || byName(left, right),
+    },
+    bitrate: {
+      label: 'Bitrate',
+      compare: (left, right) => rate(right) - rate(left) || byName(left, right),
+    },
+    newest: {
+      label: 'Live since',
+      compare: (left, right) => since(right).localeCompare(since(left)) || byName(left, right),
+    },
+  };
+
+function byName(left: CameraEntry, right: CameraEntry): number {
+  return left.name.localeCompare(right.name, 'en', { numeric: true });
+}
+
+function rank({ view }: CameraEntry): number {
+  const order: readonly CameraHealth[] = ['trouble', 'returning', 'live', 'offline'];
+  return order.indexOf(cameraHealth(view.value));
+}
+
+function rate({ view }: CameraEntry): number {
+  return view.value.bitrateInBps ?? 0;
+}
+
+function since({ view }: CameraEntry): string {
+  return view.value.liveSince ?? '';
+}
+
+export function Overview() {
+  const { query } = route.value;
+  if (query.has('first-steps') || cameras.value.size === 0) return <FirstSteps />;
+  return (
+    <>
+      <div class="page-head">
+        <h1>Cameras</h1>
+        <Totals />
+        <button type="button" class="button primary" onClick={() => setQuery('register', '1')}>
+          <PlusIcon /> Register a camera
+        </button>
+      </div>
+      <Toolbar />
+      <Grid />
+      {query.has('register') && <RegisterDialog onClose={() => setQuery('register', null)} />}
+    </>
+  );
+}
+
+function Totals() {
+  const totals = node.value;
+  const troubled = views.value.filter((view) => cameraHealth(view) === 'trouble').length;
+  const live = views.value.filter((view) => view.live).length;
+  return (
+    <dl class="totals">
+      <div>
+        <dt>Live</dt>
+        <dd>
+          {count(live)} <span class="muted">of {count(views.value.length)}</span>
+        </dd>
+      </div>
+      <div class={troubled > 0 ? 'bad' : undefined}>
+        <dt>In trouble</dt>
+        <dd>{count(troubled)}</dd>
+      </div>
+      <div>
+        <dt>In</dt>
+        <dd>{bitrate(totals?.bitrateInBps)}</dd>
+      </div>
+      <div>
+        <dt>Out</dt>
+        <dd>{bitrate(totals?.bitrateOutBps)}</dd>
+      </div>
+      <div>
+        <dt>Viewers</dt>
+        <dd>{count(totals?.viewers)}</dd>
+      </div>
+    </dl>
+  );
+}
+
+function Toolbar() {
+  const { query } = route.value;
+  const search = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const typing = event.target instanceof HTMLElement && event.target.matches('input, select, textarea, dialog *');
+      if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      search.current?.focus();
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+  const filter = query.get('show') ?? 'all';
+  return (
+    <search class="toolbar">
+      <label class="search">
+        <span class="sr-only">Search cameras by name, address, codec or target</span>
+        <SearchIcon />
+        <input
+          ref={search}
+          type="search"
+          placeholder="Search  ( / )"
+          value={query.get('q') ?? ''}
+          onInput={(event) => setQuery('q', event.currentTarget.value)}
+        />
+      </label>
+      <fieldset class="segmented">
+        <legend class="sr-only">Show</legend>
+        {filters.map(({ value, label }) => (
+          <label key={value}>
+            <input
+              type="radio"
+              name="show"
+              checked={filter === value}
+              onChange={() => setQuery('show', value === 'all' ? null : value)}
+            />
+            <span>{label}</span>
+          </label>
+        ))}
+      </fieldset>
+      <label class="order">
+        <span>Sort by</span>
+        <select
+          value={query.get('sort') ?? 'name'}
+          onChange={(event) =>
+            setQuery('sort', event.currentTarget.value === 'name' ? null : event.currentTarget.value)
+          }
+        >
+          {Object.entries(orders).map(([key, { label }]) => (
+            <option key={key} value={key}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+    </search>
+  );
+}
+
+function matches(entry: CameraEntry, words: readonly string[]): boolean {
+  if (words.length === 0) return true;
+  const { name, type, publisher, videoCodec, audioCodec, encoder, pushes } = entry.view.value;
+  const targets = pushes.map(({ id, url, engine }) => `${id} ${url} ${engine ?? ''}`);
+  const text = [name, type, publisher, videoCodec, audioCodec, encoder, ...targets].join(' ').toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+function Grid() {
+  const shown = useComputed(() => {
+    const { query } = route.value;
+    const words = (query.get('q') ?? '').toLowerCase().split(/\s+/).filter(Boolean);
+    const filter = query.get('show') ?? 'all';
+    const { compare } = orders[query.get('sort') ?? 'name'] ?? { compare: byName };
+    return [...cameras.value.values()]
+      .filter((entry) => filter === 'all' || isShown(cameraHealth(entry.view.value), filter))
+      .filter((entry) => matches(entry, words))
+      .sort(compare);
+  });
+  useScrollMemory();
+  const list = shown.value;
+  return (
+    <>
+      <p class="sr-only" role="status">
+        {list.length} of {cameras.value.size} cameras are shown
+      </p>
+      {list.length === 0 ? (
+        <Empty title="No camera is like that">
+          <button type="button" class="button" onClick={() => go('#/')}>
+            Show all
+          </button>
+        </Empty>
+      ) : (
+        <VirtualGrid
+          items={list}
+          keyOf={({ name }) => name}
+          rowHeight={cardHeight}
+          minWidth={cardWidth}
+          gap={16}
+          label="Cameras"
+        >
+          {(entry) => <CameraCard entry={entry} />}
+        </VirtualGrid>
+      )}
+    </>
+  );
+}
+
+/** A camera in trouble is live, too. */
+function isShown(health: CameraHealth, filter: string): boolean {
+  if (filter === 'live') return health === 'live' || health === 'trouble';
+  if (filter === 'trouble') return health === 'trouble' || health === 'returning';
+  return health === filter || (filter === 'offline' && health === 'returning');
+}
+
+const scrollKey = 'media-aggregator.scroll';
+
+/** Whoever comes back from a camera, or reloads, finds the list where it was. */
+function useScrollMemory(): void {
+  useLayoutEffect(() => {
+    scrollTo({ top: Number(sessionStorage.getItem(scrollKey) ?? 0), behavior: 'instant' });
+    const remember = () => sessionStorage.setItem(scrollKey, String(Math.round(scrollY)));
+    addEventListener('scrollend', remember, { passive: true });
+    return () => removeEventListener('scrollend', remember);
+  }, []);
+}

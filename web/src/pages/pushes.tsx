@@ -1,0 +1,208 @@
+import { useSignal } from '@preact/signals';
+import { request } from '../api/http.js';
+import type { CameraView, PushView } from '../api/types.js';
+import { observe, useAction } from '../state/action.js';
+import { isInTrouble, pushLook } from '../state/health.js';
+import { refreshCamera } from '../state/store.js';
+import { bitrate, bytes, clock, count, milliseconds } from '../ui/format.js';
+import { PlusIcon, WarnIcon } from '../ui/icons.js';
+import { Badge } from '../ui/mark.js';
+import { ActionButton, Dialog, ErrorNote, Fact, Since, Until } from '../ui/parts.js';
+import { AddPushDialog } from './add-push-dialog.js';
+
+/** Where a camera goes, and how that goes. */
+export function Pushes({ camera }: { camera: CameraView }) {
+  const adding = useSignal(false);
+  return (
+    <section class="panel" aria-labelledby="pushes-title">
+      <div class="panel-head">
+        <h2 id="pushes-title">Pushes</h2>
+        <button
+          type="button"
+          class="button primary"
+          onClick={() => {
+            adding.value = true;
+          }}
+        >
+          <PlusIcon /> Add a push
+        </button>
+      </div>
+      {camera.pushes.length === 0 ? (
+        <p class="muted">
+          It is redirected nowhere yet. A push starts with a picture at once, while the camera is live.
+        </p>
+      ) : (
+        <ul class="pushes">
+          {camera.pushes.map((push) => (
+            <li key={push.id}>
+              <Push camera={camera.name} push={push} />
+            </li>
+          ))}
+        </ul>
+      )}
+      {adding.value && (
+        <AddPushDialog
+          camera={camera.name}
+          onClose={() => {
+            adding.value = false;
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+function pushPath(camera: string, push: string): string {
+  return `/v1/cameras/${encodeURIComponent(camera)}/pushes/${encodeURIComponent(push)}`;
+}
+
+async function lookAt(camera: string, id: string): Promise<PushView | undefined> {
+  return (await refreshCamera(camera))?.pushes.find((push) => push.id === id);
+}
+
+function Push({ camera, push }: { camera: string; push: PushView }) {
+  const removing = useSignal(false);
+  const action = useAction();
+  const { id } = push;
+  const title = push.engine ?? push.url;
+  const enable = (enabled: boolean) =>
+    action.run(async () => {
+      await request('PATCH', pushPath(camera, id), { body: { enabled } });
+      await observe(`that ${id} is ${enabled ? 'enabled' : 'disabled'}`, async () => {
+        const seen = await lookAt(camera, id);
+        return seen !== undefined && seen.enabled === enabled && (seen.state === 'disabled') !== enabled;
+      });
+    });
+  const retry = () =>
+    action.run(async () => {
+      const before = push.nextRetryAt;
+      await request('POST', `${pushPath(camera, id)}/retry`, { body: {} });
+      await observe('the new try', async () => {
+        const seen = await lookAt(camera, id);
+        return seen === undefined || seen.state !== 'waiting' || seen.nextRetryAt !== before;
+      });
+    });
+  return (
+    <article class={`push${isInTrouble(push) ? ' in-trouble' : ''}`} aria-label={`Push ${id} to ${title}`}>
+      <div class="push-head">
+        <span role="status">
+          <Badge look={pushLook(push)} />
+        </span>
+        <span class="muted small">
+          <Since iso={push.since} />
+        </span>
+        <span class="push-rate">{push.state === 'active' ? bitrate(push.bitrateBps) : ''}</span>
+      </div>
+      <p class="push-target mono">{push.url}</p>
+      <p class="muted small">
+        {push.engine !== undefined && <>engine {push.engine} · </>}
+        id <span class="mono">{id}</span>
+      </p>
+      <Reason push={push} />
+      {push.enabled && push.state !== 'idle' && (
+        <dl class="facts small">
+          <Fact name="Sent">{bytes(push.bytesOut)}</Fact>
+          <Fact name="Queue">
+            {bytes(push.queueBytes)} · {milliseconds(push.queueAgeMs)}
+          </Fact>
+          <Fact name="Round trip">{milliseconds(push.roundTripMs)}</Fact>
+          <Fact name="Dropped frames">{count(push.droppedFrames)}</Fact>
+          <Fact name="Connected">{push.connects === null ? '–' : `${count(push.connects)}×`}</Fact>
+        </dl>
+      )}
+      <ErrorNote error={action.error.value} />
+      <div class="push-actions">
+        {push.state === 'waiting' && (
+          <ActionButton action={action} onRun={() => void retry()} label={`Try ${id} now`}>
+            Try now
+          </ActionButton>
+        )}
+        <ActionButton
+          action={action}
+          onRun={() => void enable(!push.enabled)}
+          label={`${push.enabled ? 'Disable' : 'Enable'} ${id}`}
+        >
+          {push.enabled ? 'Disable' : 'Enable'}
+        </ActionButton>
+        <button
+          type="button"
+          class="button danger"
+          aria-label={`Remove ${id}`}
+          onClick={() => {
+            removing.value = true;
+          }}
+        >
+          Remove
+        </button>
+      </div>
+      {removing.value && (
+        <RemovePushDialog
+          camera={camera}
+          push={push}
+          onClose={() => {
+            removing.value = false;
+          }}
+        />
+      )}
+    </article>
+  );
+}
+
+/** What is wrong, since when, and what happens next. */
+function Reason({ push }: { push: PushView }) {
+  const { state, reason, lastError, nextRetryAt, attempt } = push;
+  const past = state === 'active' && lastError !== null;
+  if (reason === undefined && lastError === null) return null;
+  if (past) {
+    return (
+      <p class="muted small">
+        Last failure at {clock(lastError.at)}: {lastError.message}
+      </p>
+    );
+  }
+  if (!isInTrouble(push)) return reason === undefined ? null : <p class="muted small">{reason}</p>;
+  return (
+    <div class="note bad">
+      <WarnIcon />
+      <div>
+        <p>
+          {lastError?.message ?? reason}
+          {lastError !== null && <code class="code">{lastError.code}</code>}
+        </p>
+        {lastError !== null && reason !== undefined && reason !== lastError.message && <p>{reason}</p>}
+        {nextRetryAt !== null && (
+          <p class="small">
+            {attempt !== null && attempt > 0 && `${attempt === 1 ? '1 try' : `${attempt} tries`} failed; `}next try{' '}
+            <Until iso={nextRetryAt} />
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function RemovePushDialog({ camera, push, onClose }: { camera: string; push: PushView; onClose: () => void }) {
+  const action = useAction();
+  const remove = async () => {
+    const done = await action.run(async () => {
+      await request('DELETE', pushPath(camera, push.id));
+      await observe(`that ${push.id} is gone`, async () => (await lookAt(camera, push.id)) === undefined);
+    });
+    if (done) onClose();
+  };
+  return (
+    <Dialog title="Remove this push?" onClose={onClose}>
+      <p class="mono">{push.url}</p>
+      <p>The target gets no more of {camera}. The camera and its other pushes notice nothing.</p>
+      <ErrorNote error={action.error.value} />
+      <div class="form-end">
+        <button type="button" class="button" onClick={onClose}>
+          Keep it
+        </button>
+        <ActionButton action={action} kind="danger" onRun={() => void remove()}>
+          Remove the push
+        </ActionButton>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,64 @@
+import { useSignal } from '@preact/signals';
+import { request } from '../api/http.js';
+import type { CameraView } from '../api/types.js';
+import { cameraLink, go } from '../router.js';
+import { observe, useAction } from '../state/action.js';
+import { refreshCamera } from '../state/store.js';
+import { ActionButton, Dialog, ErrorNote, Field } from '../ui/parts.js';
+
+/** Registers a camera, and waits until the server has it. @throws ApiError */
+export async function registerCamera(name: string): Promise<CameraView> {
+  const added = await request<CameraView>('POST', '/v1/cameras', { body: { name } });
+  await observe(`the camera ${name}`, async () => (await refreshCamera(added.name)) !== undefined);
+  return added;
+}
+
+/** The field for a new camera's name, and the button: for the dialog and for the first steps. */
+export function RegisterForm({ onDone }: { onDone: (name: string) => void }) {
+  const name = useSignal('');
+  const action = useAction();
+  const submit = async () => {
+    const wanted = name.value.trim();
+    if (await action.run(() => registerCamera(wanted))) onDone(wanted);
+  };
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit();
+      }}
+    >
+      <Field
+        label="Name"
+        value={name.value}
+        required
+        mono
+        placeholder="north-gate"
+        hint="Letters, digits, dot, dash and underscore; it becomes part of the address that the camera publishes to."
+        invalid={action.error.value?.field === 'name'}
+        onInput={(text) => {
+          name.value = text;
+        }}
+      />
+      <ErrorNote error={action.error.value} />
+      <div class="form-end">
+        <ActionButton action={action} kind="primary" type="submit" onRun={() => {}} disabled={name.value.trim() === ''}>
+          Register
+        </ActionButton>
+      </div>
+    </form>
+  );
+}
+
+export function RegisterDialog({ onClose }: { onClose: () => void }) {
+  return (
+    <Dialog title="Register a camera" onClose={onClose}>
+      <RegisterForm
+        onDone={(name) => {
+          onClose();
+          go(cameraLink(name));
+        }}
+      />
+    </Dialog>
+  );
+}

@@ -1,0 +1,154 @@
+import { useSignal } from '@preact/signals';
+import { request } from '../../api/http.js';
+import type { EngineView } from '../../api/types.js';
+import { observe, useAction } from '../../state/action.js';
+import { engines, refreshEngines, views } from '../../state/store.js';
+import { plural } from '../../ui/format.js';
+import { PlusIcon } from '../../ui/icons.js';
+import { ActionButton, Dialog, ErrorNote, Field } from '../../ui/parts.js';
+
+/** The streaming engines: where viewers play what is pushed to them. */
+export function Engines() {
+  const adding = useSignal(false);
+  return (
+    <section class="panel" aria-labelledby="engines-title">
+      <div class="panel-head">
+        <h2 id="engines-title">Streaming engines</h2>
+        <button
+          type="button"
+          class="button primary"
+          onClick={() => {
+            adding.value = true;
+          }}
+        >
+          <PlusIcon /> Register an engine
+        </button>
+      </div>
+      <p class="muted">
+        An engine is a media server that cameras are redirected to by name. Without one, pushes go to addresses.
+      </p>
+      {engines.value.length > 0 && (
+        <ul class="rows">
+          {engines.value.map((engine) => (
+            <li key={engine.name}>
+              <Engine engine={engine} />
+            </li>
+          ))}
+        </ul>
+      )}
+      {adding.value && (
+        <EngineDialog
+          onClose={() => {
+            adding.value = false;
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+function Engine({ engine }: { engine: EngineView }) {
+  const action = useAction();
+  const used = views.value.reduce(
+    (sum, { pushes }) => sum + pushes.filter((push) => push.engine === engine.name).length,
+    0,
+  );
+  const remove = () =>
+    action.run(async () => {
+      await request('DELETE', `/v1/engines/${encodeURIComponent(engine.name)}`);
+      await observe(`that ${engine.name} is gone`, async () =>
+        (await refreshEngines()).every(({ name }) => name !== engine.name),
+      );
+    });
+  return (
+    <article class="row" aria-label={`Engine ${engine.name}`}>
+      <div class="row-main">
+        <h3 class="mono">{engine.name}</h3>
+        <p class="muted small">
+          {engine.host}
+          {engine.location !== undefined && ` · ${engine.location}`} · {plural(used, 'push', 'pushes')}
+        </p>
+        <dl class="templates">
+          <dt>Push</dt>
+          <dd class="mono">{engine.pushUrl}</dd>
+          <dt>Playback</dt>
+          <dd class="mono">{engine.playbackUrl}</dd>
+        </dl>
+        <ErrorNote error={action.error.value} />
+      </div>
+      <ActionButton action={action} kind="danger" onRun={() => void remove()} label={`Remove engine ${engine.name}`}>
+        Remove
+      </ActionButton>
+    </article>
+  );
+}
+
+function EngineDialog({ onClose }: { onClose: () => void }) {
+  const fields = useSignal({ name: '', host: '', location: '', pushUrl: '', playbackUrl: '' });
+  const action = useAction();
+  const set = (key: keyof typeof fields.value) => (text: string) => {
+    fields.value = { ...fields.value, [key]: text };
+  };
+  const add = async () => {
+    const given = Object.entries(fields.value).map(([key, text]) => [key, text.trim()] as const);
+    const body = Object.fromEntries(given.filter(([, text]) => text !== ''));
+    const done = await action.run(async () => {
+      const added = await request<EngineView>('POST', '/v1/engines', { body });
+      await observe(`the engine ${added.name}`, async () =>
+        (await refreshEngines()).some(({ name }) => name === added.name),
+      );
+    });
+    if (done) onClose();
+  };
+  const wrong = action.error.value?.field;
+  const { name, host, location, pushUrl, playbackUrl } = fields.value;
+  return (
+    <Dialog title="Register a streaming engine" onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void add();
+        }}
+      >
+        <Field label="Name" value={name} onInput={set('name')} required mono invalid={wrong === 'name'} />
+        <Field label="Host" value={host} onInput={set('host')} required mono invalid={wrong === 'host'} />
+        <Field
+          label="Location"
+          value={location}
+          onInput={set('location')}
+          hint="Engines of a viewer's own location are chosen first."
+          invalid={wrong === 'location'}
+        />
+        <Field
+          label="Push URL"
+          value={pushUrl}
+          onInput={set('pushUrl')}
+          mono
+          placeholder="rtmp://{host}:1935/live/{name}"
+          hint="{host}, {name}, {type} and {location} are filled in for each camera."
+          invalid={wrong === 'pushUrl'}
+        />
+        <Field
+          label="Playback URL"
+          value={playbackUrl}
+          onInput={set('playbackUrl')}
+          mono
+          placeholder="http://{host}:80/hls/{name}.m3u8"
+          invalid={wrong === 'playbackUrl'}
+        />
+        <ErrorNote error={action.error.value} />
+        <div class="form-end">
+          <ActionButton
+            action={action}
+            kind="primary"
+            type="submit"
+            onRun={() => {}}
+            disabled={name.trim() === '' || host.trim() === ''}
+          >
+            Register
+          </ActionButton>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

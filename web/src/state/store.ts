@@ -1,0 +1,116 @@
+import { batch, computed, type Signal, signal } from '@preact/signals';
+import { ApiError, request, requestAll } from '../api/http.js';
+import type { CameraView, EngineView, NodeView } from '../api/types.js';
+
+/** One camera as it was seen last. Each has a signal of its own, so that a change draws one card, not a thousand. */
+export interface CameraEntry {
+  readonly name: string;
+  readonly view: Signal<CameraView>;
+  /** The last few minutes of its bitrate, bits per second, oldest first: for the sparkline. */
+  readonly trend: Signal<readonly number[]>;
+}
+
+const trendLength = 60;
+
+/** By name; a new map whenever a camera comes or goes, and only then. */
+export const cameras = signal<ReadonlyMap<string, CameraEntry>>(new Map());
+/** False until the first complete look. */
+export const loaded = signal(false);
+export const node = signal<NodeView | null>(null);
+export const engines = signal<readonly EngineView[]>([]);
+/** Whether what is shown is what is: `lost` says that it grows old. */
+export const link = signal<'connecting' | 'up' | 'lost'>('connecting');
+/** Ticks once a second while the page is visible: for "since 3 min". */
+export const nowMs = signal(Date.now());
+
+setInterval(() => {
+  if (!document.hidden) nowMs.value = Date.now();
+}, 1000);
+
+export const views = computed<readonly CameraView[]>(() => [...cameras.value.values()].map(({ view }) => view.value));
+
+export function entryOf(name: string): CameraEntry | undefined {
+  return cameras.value.get(name);
+}
+
+/** Takes a view that was just observed. */
+export function putCamera(view: CameraView): void {
+  const entry = cameras.peek().get(view.name);
+  if (entry !== undefined) {
+    entry.view.value = view;
+    return;
+  }
+  const next = new Map(cameras.peek());
+  next.set(view.name, { name: view.name, view: signal(view), trend: signal([]) });
+  cameras.value = next;
+}
+
+export function dropCamera(name: string): void {
+  if (!cameras.peek().has(name)) return;
+  const next = new Map(cameras.peek());
+  next.delete(name);
+  cameras.value = next;
+}
+
+/** Adds a point to the sparkline. */
+export function notePoint(entry: CameraEntry): void {
+  const { live, bitrateInBps } = entry.view.peek();
+  const before = entry.trend.peek();
+  if (!live && before.length === 0) return;
+  entry.trend.value = [...before.slice(1 - trendLength), live ? (bitrateInBps ?? 0) : 0];
+}
+
+/** Looks at everything anew. */
+export async function loadAll(): Promise<void> {
+  const [list, page, engineList] = await Promise.all([
+    requestAll<CameraView>('/v1/cameras'),
+    request<{ items: readonly NodeView[] }>('GET', '/v1/nodes'),
+    requestAll<EngineView>('/v1/engines'),
+  ]);
+  batch(() => {
+    takeAll(list);
+    node.value = page.items.find(({ self }) => self) ?? null;
+    engines.value = engineList;
+    loaded.value = true;
+  });
+}
+
+function takeAll(list: readonly CameraView[]): void {
+  const known = cameras.peek();
+  const next = new Map<string, CameraEntry>();
+  let sameSet = known.size === list.length;
+  for (const view of list) {
+    const entry = known.get(view.name);
+    if (entry === undefined) {
+      sameSet = false;
+      next.set(view.name, { name: view.name, view: signal(view), trend: signal([]) });
+    } else {
+      entry.view.value = view;
+      next.set(view.name, entry);
+    }
+  }
+  if (!sameSet) cameras.value = next;
+}
+
+/** Looks at one camera; one that is gone is forgotten. */
+export async function refreshCamera(name: string): Promise<CameraView | undefined> {
+  try {
+    const view = await request<CameraView>('GET', `/v1/cameras/${encodeURIComponent(name)}`);
+    putCamera(view);
+    return view;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    dropCamera(name);
+    return undefined;
+  }
+}
+
+export async function refreshEngines(): Promise<readonly EngineView[]> {
+  engines.value = await requestAll<EngineView>('/v1/engines');
+  return engines.value;
+}
+
+export async function refreshNode(): Promise<void> {
+  const page = await request<{ items: readonly NodeView[] }>('GET', '/v1/nodes');
+  node.value = page.items.find(({ self }) => self) ?? null;
+}

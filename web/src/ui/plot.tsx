@@ -1,0 +1,91 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { shownTheme } from '../state/theme.js';
+
+export interface PlotSeries {
+  readonly label: string;
+  readonly values: readonly (number | null)[];
+}
+
+export interface PlotProps {
+  readonly title: string;
+  /** Seconds since 1970, ascending; each series has a value for each. */
+  readonly timesS: readonly number[];
+  readonly series: readonly PlotSeries[];
+  readonly format: (value: number) => string;
+  /** What it shows now, in words, for those who do not see it. */
+  readonly summary: string;
+}
+
+const height = 150;
+/** Names of CSS variables, so that a plot changes with the theme. Lines differ in their dashes, too. */
+const strokes = ['--plot-1', '--plot-2', '--plot-3', '--plot-4', '--plot-5', '--plot-6'];
+const dashes = [[], [8, 3], [2, 3], [10, 3, 2, 3], [4, 4], [12, 4]];
+
+/** A plot over time. */
+export function Plot({ title, timesS, series, format, summary }: PlotProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const data = useSignal<uPlot.AlignedData>([[]]);
+  data.value = [timesS as number[], ...series.map(({ values }) => values as (number | null)[])];
+  const shape = series.map(({ label }) => label).join('\n');
+  const theme = shownTheme.value;
+
+  useEffect(() => {
+    const element = host.current;
+    if (element === null) return;
+    const style = getComputedStyle(element);
+    const color = (name: string) => style.getPropertyValue(name).trim();
+    const axis = { stroke: color('--muted'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false } };
+    const made = new uPlot(
+      {
+        width: Math.max(200, element.clientWidth),
+        height,
+        padding: [10, 8, 0, 0],
+        cursor: { points: { size: 7 }, drag: { x: false, y: false } },
+        legend: { live: true },
+        scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.1, 1)] } },
+        axes: [
+          { ...axis, space: 70, size: 28, values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]] },
+          { ...axis, size: 72, space: 34, values: (_, splits) => splits.map(format) },
+        ],
+        series: [
+          { label: 'Time', value: '{HH}:{mm}:{ss}' },
+          ...series.map(({ label }, index) => ({
+            label,
+            stroke: color(strokes[index % strokes.length] ?? '--accent'),
+            width: 1.6,
+            dash: dashes[index % dashes.length] ?? [],
+            points: { show: false },
+            spanGaps: false,
+            value: (_: uPlot, value: number | null) => (value === null ? '–' : format(value)),
+          })),
+        ],
+      },
+      data.peek(),
+      element,
+    );
+    plot.current = made;
+    const resized = new ResizeObserver(() => made.setSize({ width: Math.max(200, element.clientWidth), height }));
+    resized.observe(element);
+    return () => {
+      resized.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [shape, theme]);
+
+  useEffect(() => {
+    plot.current?.setData(data.peek());
+  }, [data.value]);
+
+  return (
+    <figure class="plot">
+      <figcaption>{title}</figcaption>
+      <p class="sr-only">{summary}</p>
+      <div ref={host} aria-hidden="true" />
+    </figure>
+  );
+}
