@@ -75,6 +75,9 @@ export const errorCodes = {
   TARGET_FORBIDDEN: 'Pushes may not go to this address.',
   TARGET_UNSUPPORTED: 'The media backend cannot make this kind of push.',
 
+  // Media workers.
+  WORKER_DOWN: 'A media worker ended or hangs; its cameras wait until it is back.',
+
   // The nginx backend.
   NGINX_NOT_FOUND: 'There is no nginx to run.',
   NGINX_UNUSABLE: 'This nginx does not run, or has no RTMP module.',

@@ -31,6 +31,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   TARGET_UNSUPPORTED: 400,
   TARGET_FORBIDDEN: 400,
   STATE_WRITE_FAILED: 503,
+  WORKER_DOWN: 503,
 };
 
 /** What to answer for anything that was thrown. Nothing of an unforeseen error goes out but its code. */

@@ -5,6 +5,7 @@ import type { Control } from '../control/control.js';
 import type { CameraView, PushView } from '../control/views.js';
 import type { App } from './app.js';
 import { v1Responses } from './schemas.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 /** Cameras that have series of their own; of more, as of all, there are totals. */
 const maxCameras = 1000;
@@ -52,6 +53,7 @@ class Metrics {
   readonly #pushes: Gauge<'state'>;
   readonly #problems: Gauge<'code'>;
   readonly #facts: Gauge<'name'>;
+  readonly #workers: WorkerMetrics;
 
   constructor(control: Control, version: string) {
     this.#control = control;
@@ -124,6 +126,7 @@ class Metrics {
       labelNames: ['name'],
       registers,
     });
+    this.#workers = new WorkerMetrics(this.#registry);
   }
 
   get contentType(): string {
@@ -160,6 +163,7 @@ class Metrics {
     for (const [name, value] of Object.entries(this.#control.backendFacts)) {
       if (typeof value === 'number') this.#facts.set({ name }, value);
     }
+    this.#workers.collect(this.#control.workers);
   }
 
   async #collectCameras(): Promise<void> {

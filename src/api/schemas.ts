@@ -175,6 +175,21 @@ export const NodeViewSchema = Type.Object({
   backendFacts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]), {
     description: 'What there is to tell of this media backend only.',
   }),
+  workers: Type.Array(
+    Type.Object({
+      number: Type.Integer({ minimum: 1 }),
+      pid: orNull(Type.Integer()),
+      up: Type.Boolean(),
+      cameras: Count,
+      restarts: Count,
+      cpuSeconds: orNull(Type.Number({ description: 'CPU time since its last start.' })),
+      residentBytes: orNull(Type.Integer()),
+      loopDelayMs: orNull(
+        Type.Number({ description: 'How late its event loop was in about the last second, at worst.' }),
+      ),
+    }),
+    { description: 'The processes that move media, where they are others than the one that answers.' },
+  ),
 });
 
 export const AnnouncementSchema = Type.Object(

@@ -38,9 +38,12 @@ export interface MediaBackend {
   addOwnListener?(listener: BackendAddress): void;
   totals(): BackendTotals;
   /** The last few hundred events of a camera, or of one of its pushes, oldest first; undefined for unknown ones. */
-  events(camera: string, pushId?: string): readonly RecordedEvent[] | undefined;
+  events(
+    camera: string,
+    pushId?: string,
+  ): readonly RecordedEvent[] | undefined | Promise<readonly RecordedEvent[] | undefined>;
   /** Has a waiting push try at once. False when it does not wait; undefined for an unknown one. */
-  retry(camera: string, pushId: string): boolean | undefined;
+  retry(camera: string, pushId: string): boolean | undefined | Promise<boolean | undefined>;
   /** Goes the way to a target up to the permission to publish, and sends no media. @throws InputError INVALID_ADDRESS */
   testTarget(url: string): Promise<TargetTest>;
   /** What is wrong with the backend as a whole: an edit that it refuses, a program that does not start. */
@@ -52,6 +55,8 @@ export interface MediaBackend {
   settled?(): Promise<void>;
   /** What there is to tell of this backend only, by name. */
   facts?(): Readonly<Record<string, string | number | boolean | null>>;
+  /** The processes that do the work, where they are others than this one. */
+  workers?(): readonly WorkerFacts[];
   /**
    * Has this observer told of every change from now on; the one before is told no more. A backend without it is looked at
    * once a second instead.
@@ -74,6 +79,23 @@ export interface BackendObserver {
   cameraStopped(camera: string, reason: string | null): void;
   /** A push is in another state than before. */
   pushState(camera: string, push: PushSnapshot): void;
+}
+
+/** A process that moves media, and what it takes; null: it does not run, or has not said yet. */
+export interface WorkerFacts {
+  /** 1 for the first. */
+  readonly number: number;
+  readonly pid: number | null;
+  readonly up: boolean;
+  /** Cameras that have their home there. */
+  readonly cameras: number;
+  /** How often it was started again. */
+  readonly restarts: number;
+  /** Seconds of CPU time since its last start. */
+  readonly cpuSeconds: number | null;
+  readonly residentBytes: number | null;
+  /** How late its event loop was in about the last second, at worst, milliseconds. */
+  readonly loopDelayMs: number | null;
 }
 
 export interface BackendAddress {

@@ -115,6 +115,11 @@ async function createBackend(settings: Settings, log: Logger): Promise<MediaBack
     const { NginxBackend } = await import('../backend/nginx/nginx-backend.js');
     return new NginxBackend({ settings, log });
   }
+  if (settings.workers > 0) {
+    const { WorkersBackend } = await import('../backend/workers/workers-backend.js');
+    const { host, rtmpPort, workers, media, logLevel } = settings;
+    return new WorkersBackend({ settings: { host, rtmpPort, workers, media, debug: logLevel === 'debug' }, log });
+  }
   const { NativeBackend } = await import('../backend/native/native-backend.js');
   const { host, rtmpPort, media } = settings;
   return new NativeBackend({ settings: { host, rtmpPort, media }, log });

@@ -18,6 +18,8 @@ export interface Settings {
   /** The content manager's URL, without a slash at its end: `http://HOST:50000`; undefined: there is none to tell. */
   readonly contentManager?: string;
   readonly backend: 'native' | 'nginx';
+  /** Processes that move media apart from this one; 0: this one does. Only for the backend native. */
+  readonly workers: number;
   /** The nginx to run; undefined: the first on PATH. As are the four below, only for the backend nginx. */
   readonly nginxBinary?: string;
   /** A template of nginx.conf; undefined: the built-in one. */

@@ -89,6 +89,12 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     default: 'native',
     description: 'What moves the media: this program itself, or an nginx with the RTMP module that it runs',
   },
+  workers: {
+    key: 'workers',
+    type: integerType(0, 256, '<n>'),
+    default: 0,
+    description: 'With --backend native: media in so many processes of their own; 0: all in one process',
+  },
   nginxBinary: {
     key: 'nginx-binary',
     type: textType(1024, '<file>'),

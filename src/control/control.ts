@@ -1,4 +1,11 @@
-import type { BackendProblem, BackendTotals, MediaBackend, RecordedEvent, TargetTest } from '../backend/backend.js';
+import type {
+  BackendProblem,
+  BackendTotals,
+  MediaBackend,
+  RecordedEvent,
+  TargetTest,
+  WorkerFacts,
+} from '../backend/backend.js';
 import { InputError } from '../errors.js';
 import type { EventFeed } from '../events/event-feed.js';
 import type { Logger } from '../log.js';
@@ -133,6 +140,11 @@ export class Control {
     return this.#observation.stats;
   }
 
+  /** The processes that move media, where they are others than this one. */
+  get workers(): readonly WorkerFacts[] {
+    return this.#backend.workers?.() ?? [];
+  }
+
   get cameraCount(): number {
     return this.#store.state.cameras.size;
   }
@@ -207,10 +219,10 @@ export class Control {
     return this.#viewPush(state, camera, getPush(camera, id));
   }
 
-  /** Has a waiting push try at once; any other is left as it is. @throws NotFoundError */
-  retryPush(cameraName: string, id: string): PushView {
+  /** Has a waiting push try at once; any other is left as it is. @throws NotFoundError; CodedError WORKER_DOWN */
+  async retryPush(cameraName: string, id: string): Promise<PushView> {
     getPush(getCamera(this.#store.state, cameraName), id);
-    if (this.#backend.retry(cameraName, id) === true)
+    if ((await this.#backend.retry(cameraName, id)) === true)
       this.#log.info('retries a push', { camera: cameraName, push: id });
     return this.push(cameraName, id);
   }
@@ -225,11 +237,14 @@ export class Control {
     return this.#backend.testTarget(url);
   }
 
-  /** The last few hundred events, oldest first. @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
-  events(cameraName: string, pushId?: string): readonly RecordedEvent[] {
+  /**
+   * The last few hundred events, oldest first.
+   * @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND; CodedError WORKER_DOWN
+   */
+  async events(cameraName: string, pushId?: string): Promise<readonly RecordedEvent[]> {
     const camera = getCamera(this.#store.state, cameraName);
     if (pushId !== undefined) getPush(camera, pushId);
-    return this.#backend.events(cameraName, pushId) ?? [];
+    return (await this.#backend.events(cameraName, pushId)) ?? [];
   }
 
   /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */

@@ -1,11 +1,20 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { ClientHandshake } from '../wire/handshake.js';
 
-/** True when the server at this address completes a real RTMP handshake within the deadline. Never throws. */
-export function probeHandshake(host: string, port: number, deadlineMs: number): Promise<boolean> {
+/**
+ * True when the server at this address completes a real RTMP handshake within the deadline. Never throws.
+ * @param onSocket told of the socket before it connects
+ */
+export function probeHandshake(
+  host: string,
+  port: number,
+  deadlineMs: number,
+  onSocket?: (socket: Socket) => void,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const handshake = new ClientHandshake();
     const socket = connect({ host, port, noDelay: true });
+    onSocket?.(socket);
     const timer = setTimeout(() => finish(false), deadlineMs);
     const finish = (ok: boolean): void => {
       clearTimeout(timer);

@@ -60,6 +60,11 @@ export class Visitor implements MediaSocketListener {
     return performance.now() - this.#openedMs;
   }
 
+  /** True when it has named its application, and waits. */
+  get isWaiting(): boolean {
+    return this.#app !== null;
+  }
+
   /** It is served here: whoever does it takes over the socket, which may be paused. */
   stay(): Beginning {
     const bytes = Buffer.concat(this.#kept);

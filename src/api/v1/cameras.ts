@@ -65,10 +65,10 @@ export function addCameraRoutes(app: App, control: Control): void {
         summary: 'What the camera did lately: publishers, viewers, pushes; in memory, oldest first',
         tags,
         params: NameParams,
-        response: v1Responses({ 200: EventsSchema }, 400, 404),
+        response: v1Responses({ 200: EventsSchema }, 400, 404, 503),
       },
     },
-    async (request) => ({ items: control.events(request.params.name) }),
+    async (request) => ({ items: await control.events(request.params.name) }),
   );
 
   app.put(

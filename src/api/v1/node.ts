@@ -40,6 +40,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
         cameras: control.cameraCount,
         ...control.totals(),
         backendFacts: control.backendFacts,
+        workers: control.workers,
       };
       return { items: [node], next: null };
     },

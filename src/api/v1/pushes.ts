@@ -91,10 +91,10 @@ export function addPushRoutes(app: App, control: Control): void {
         summary: 'What the push did lately: states, errors, RTMP commands, drops; in memory, oldest first',
         tags,
         params: PushParams,
-        response: v1Responses({ 200: EventsSchema }, 400, 404),
+        response: v1Responses({ 200: EventsSchema }, 400, 404, 503),
       },
     },
-    async (request) => ({ items: control.events(request.params.name, request.params.id) }),
+    async (request) => ({ items: await control.events(request.params.name, request.params.id) }),
   );
 
   app.post(
@@ -106,7 +106,7 @@ export function addPushRoutes(app: App, control: Control): void {
         summary: 'Try a waiting push at once; any other is left as it is',
         tags,
         params: PushParams,
-        response: v1Responses({ 200: PushViewSchema }, 400, 404, 413, 415),
+        response: v1Responses({ 200: PushViewSchema }, 400, 404, 413, 415, 503),
       },
     },
     async (request) => control.retryPush(request.params.name, request.params.id),

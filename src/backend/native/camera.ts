@@ -96,6 +96,11 @@ export class NativeCamera {
     return this.#viewers.size;
   }
 
+  /** True while anything of it may change by itself: it is live, may return, or is watched. */
+  get isActive(): boolean {
+    return this.#stream !== null || this.#viewers.size > 0;
+  }
+
   /** Bytes handed to targets and viewers, ever. */
   get bytesOut(): number {
     let bytes = this.#pastBytesOut;

@@ -104,6 +104,11 @@ export class NativeBackend implements MediaBackend, StreamHost {
     return this.#cameras.has(nameOf(app));
   }
 
+  /** The names of the cameras of which something may change by itself. */
+  *activeCameras(): Generator<string> {
+    for (const camera of this.#cameras.values()) if (camera.isActive) yield camera.name;
+  }
+
   /** Bytes that all streams keep for newcomers and slow outlets. */
   get keptBytes(): number {
     let bytes = 0;

@@ -1,0 +1,218 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Logger } from '../../log.js';
+import { ConnectionLimits } from '../../net/connection-limits.js';
+import { probeHandshake } from '../../net/probe.js';
+import { listenOn } from '../../net/rtmp-server.js';
+import type { BackendAddress } from '../backend.js';
+import { loopbackOf } from '../native/native-backend.js';
+import type { Report } from './protocol.js';
+import type { WorkerProcess } from './worker-process.js';
+
+/** What the supervisor keeps of a connection on top of its own time, when nobody wants to serve it. */
+const slackMs = 5000;
+
+interface Entry {
+  readonly id: number;
+  readonly acceptedMs: number;
+  /** Our hold on it; null once a worker serves it. */
+  socket: Socket | null;
+  readonly release: () => void;
+  /** Who has it too; null while no worker runs. */
+  worker: WorkerProcess | null;
+  /** Who is to have it next. */
+  next: WorkerProcess | null;
+}
+
+/**
+ * The listener, and the way of a connection to the worker of its camera. The supervisor reads nothing of it: any worker
+ * does the handshake and hears which application is meant; where that is another's, it gives the connection up, and the
+ * supervisor, which held on to it, hands it to that one.
+ *
+ *   accepted --> a worker --served--> closed
+ *                   '--where--> leave --left--> its camera's worker --served--> closed
+ */
+export class Arrivals {
+  readonly #server: Server;
+  readonly #log: Logger;
+  readonly #limits: ConnectionLimits;
+  readonly #handshakeTimeoutMs: number;
+  readonly #workers: readonly WorkerProcess[];
+  readonly #homeOf: (app: string) => WorkerProcess | undefined;
+  readonly #entries = new Map<number, Entry>();
+  /** Probes of our own, each for one worker. */
+  readonly #probes = new Map<Socket, WorkerProcess>();
+  #address: BackendAddress | null = null;
+  #nextId = 1;
+  #nextWorker = 0;
+
+  constructor(options: {
+    settings: {
+      readonly maxConnections: number;
+      readonly maxConnectionsPerAddress: number;
+      readonly handshakeTimeoutMs: number;
+    };
+    workers: readonly WorkerProcess[];
+    /** The worker of the camera that an application, as a client wrote it, means; undefined: there is no such camera. */
+    homeOf: (app: string) => WorkerProcess | undefined;
+    log: Logger;
+  }) {
+    this.#log = options.log;
+    this.#limits = new ConnectionLimits(options.settings, options.log);
+    this.#handshakeTimeoutMs = options.settings.handshakeTimeoutMs;
+    this.#workers = options.workers;
+    this.#homeOf = options.homeOf;
+    this.#server = createServer(
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, pauseOnConnect: true },
+      (socket) => this.#onSocket(socket),
+    );
+  }
+
+  get connections(): number {
+    return this.#limits.connections;
+  }
+
+  /** @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
+  async listen(host: string, port: number): Promise<BackendAddress> {
+    this.#address = await listenOn(this.#server, host, port, this.#log);
+    return this.#address;
+  }
+
+  /** Takes no more connections, and lets go of those that no worker serves yet. */
+  close(): void {
+    this.#server.close();
+    for (const entry of this.#entries.values()) if (entry.worker === null) this.#forget(entry);
+  }
+
+  /** True when every worker completes a handshake on the real listener within the deadline. */
+  async probe(deadlineMs: number): Promise<boolean> {
+    const address = this.#address;
+    if (address === null || !this.#workers.every((worker) => worker.isUp)) return false;
+    const answers = this.#workers.map((worker) => {
+      let socket: Socket | undefined;
+      const answer = probeHandshake(loopbackOf(address.host), address.port, deadlineMs, (made) => {
+        socket = made;
+        this.#probes.set(made, worker);
+      });
+      return answer.finally(() => {
+        if (socket !== undefined) this.#probes.delete(socket);
+      });
+    });
+    return (await Promise.all(answers)).every((isUp) => isUp);
+  }
+
+  /** Call about once a second. */
+  tick(nowMs: number): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.socket === null || nowMs - entry.acceptedMs <= this.#handshakeTimeoutMs) continue;
+      // A worker ends it in time by itself; one that hangs does not.
+      if (entry.worker === null || nowMs - entry.acceptedMs > this.#handshakeTimeoutMs + slackMs) this.#forget(entry);
+    }
+  }
+
+  /** A worker takes connections, from now on or again. */
+  workerIsUp(worker: WorkerProcess): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.worker === null) this.#bringToAny(entry);
+      else if (entry.next === worker) entry.worker.send({ type: 'leave', id: entry.id });
+    }
+  }
+
+  /** A worker is gone, and with it all connections that it had. */
+  workerIsDown(worker: WorkerProcess): void {
+    for (const entry of this.#entries.values()) if (entry.worker === worker) this.#forget(entry);
+  }
+
+  /** What a worker says of a connection. */
+  onReport(
+    worker: WorkerProcess,
+    report: Extract<Report, { readonly type: 'where' | 'served' | 'left' | 'closed' }>,
+  ): void {
+    const entry = this.#entries.get(report.id);
+    if (entry === undefined || entry.worker !== worker) return;
+    switch (report.type) {
+      case 'where':
+        this.#route(entry, worker, this.#homeOf(report.app));
+        return;
+      case 'served':
+        entry.socket?.destroy();
+        entry.socket = null;
+        return;
+      case 'left':
+        if (entry.next === null || entry.socket === null) return;
+        entry.worker = entry.next;
+        entry.next = null;
+        this.#bring(entry, entry.worker, report.beginning);
+        return;
+      case 'closed':
+        this.#forget(entry);
+    }
+  }
+
+  /** The socket of a connection did not arrive. */
+  lost(id: number): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) this.#forget(entry);
+  }
+
+  #onSocket(socket: Socket): void {
+    socket.on('error', () => {});
+    const release = this.#limits.admit(socket.remoteAddress);
+    if (release === undefined) {
+      socket.destroy();
+      return;
+    }
+    const entry = { id: this.#nextId++, acceptedMs: performance.now(), socket, release, worker: null, next: null };
+    this.#entries.set(entry.id, entry);
+    this.#bringToAny(entry);
+  }
+
+  #route(entry: Entry, worker: WorkerProcess, home: WorkerProcess | undefined): void {
+    if (home === undefined || home === worker) {
+      worker.send({ type: 'stay', id: entry.id });
+      return;
+    }
+    entry.next = home;
+    // Else it waits where it is, until its camera's worker is back or its time is over.
+    if (home.isUp) worker.send({ type: 'leave', id: entry.id });
+  }
+
+  /** To the next worker in turn, past those that hang. */
+  #bringToAny(entry: Entry): void {
+    const worker = this.#probeOf(entry.socket) ?? this.#nextResponsive();
+    if (worker === undefined) return; // it waits for one
+    entry.worker = worker;
+    this.#bring(entry, worker, null);
+  }
+
+  #bring(entry: Entry, worker: WorkerProcess, beginning: string | null): void {
+    const { id, socket, acceptedMs } = entry;
+    if (socket === null) return;
+    const ageMs = performance.now() - acceptedMs;
+    worker.deliver({ type: 'connection', id, ageMs, beginning }, socket);
+  }
+
+  #probeOf(socket: Socket | null): WorkerProcess | undefined {
+    if (socket === null || this.#probes.size === 0) return undefined;
+    for (const [probe, worker] of this.#probes) if (probe.localPort === socket.remotePort) return worker;
+    return undefined;
+  }
+
+  #nextResponsive(): WorkerProcess | undefined {
+    const nowMs = performance.now();
+    const count = this.#workers.length;
+    for (let step = 0; step < count; step++) {
+      const worker = this.#workers[(this.#nextWorker + step) % count];
+      if (worker?.isResponsive(nowMs) !== true) continue;
+      this.#nextWorker = (this.#nextWorker + step + 1) % count;
+      return worker;
+    }
+    return this.#workers.find((worker) => worker.isUp);
+  }
+
+  #forget(entry: Entry): void {
+    if (!this.#entries.delete(entry.id)) return;
+    entry.socket?.destroy();
+    entry.socket = null;
+    entry.release();
+  }
+}

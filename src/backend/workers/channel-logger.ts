@@ -1,0 +1,62 @@
+import type { LogFields, Logger } from '../../log.js';
+import type { Report } from './protocol.js';
+
+type Line = Extract<Report, { type: 'log' }>;
+
+/** The log of a worker: its lines go to the supervisor, whose log is the only one. */
+export class ChannelLogger implements Logger {
+  readonly #send: (line: Line) => void;
+  readonly #debug: boolean;
+  readonly #fields: LogFields;
+
+  constructor(options: { send: (line: Line) => void; debug: boolean; fields?: LogFields }) {
+    this.#send = options.send;
+    this.#debug = options.debug;
+    this.#fields = options.fields ?? {};
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    if (this.#debug) this.#line('debug', message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#line('info', message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#line('warn', message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#line('error', message, fields);
+  }
+
+  child(fields: LogFields): Logger {
+    return new ChannelLogger({ send: this.#send, debug: this.#debug, fields: { ...this.#fields, ...fields } });
+  }
+
+  #line(level: Line['level'], message: string, fields: LogFields = {}): void {
+    this.#send({ type: 'log', level, message, fields: plain({ ...this.#fields, ...fields }) });
+  }
+}
+
+/** Errors have no properties that JSON would show. */
+function plain(fields: LogFields): LogFields {
+  const entries = Object.entries(fields).map(([key, value]) => [
+    key,
+    value instanceof Error ? plainError(value) : value,
+  ]);
+  return Object.fromEntries(entries) as LogFields;
+}
+
+/** As the supervisor's own log has errors: the stack's first lines are the message, which may be of a peer's making. */
+function plainError(error: Error): Record<string, unknown> {
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return {
+    name: error.name,
+    ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
+    message: error.message,
+    ...(error.cause instanceof Error ? { cause: plainError(error.cause) } : {}),
+    stack: frames.slice(0, 20).map((line) => line.trim()),
+  };
+}

@@ -1,0 +1,99 @@
+import type { PushRules } from '../../guard/push-policy.js';
+import type { LogFields } from '../../log.js';
+import type { BackendAddress, BackendObserver, BackendTotals, CameraSnapshot, DesiredCamera } from '../backend.js';
+import type { CameraSettings } from '../native/camera.js';
+
+/**
+ * What the supervisor and its workers say to each other, as JSON over Node's channel between parent and child. Both
+ * are of the same build, and trust each other.
+ */
+
+/** What a worker runs with. */
+export interface WorkerSettings {
+  /** 1 for the first. */
+  readonly number: number;
+  /** The same in all workers: they are one aggregator. */
+  readonly nodeId: string;
+  readonly media: CameraSettings & PushRules & { readonly shutdownTimeoutMs: number };
+  /** Lines of debug are made only where somebody wants them. */
+  readonly debug: boolean;
+}
+
+/** To a worker. */
+export type Order =
+  | { readonly type: 'begin'; readonly settings: WorkerSettings }
+  /** Answered by `applied` with the same number. */
+  | { readonly type: 'set'; readonly sequence: number; readonly camera: DesiredCamera }
+  | { readonly type: 'remove'; readonly sequence: number; readonly name: string }
+  /** Pushes must not lead there. */
+  | { readonly type: 'listener'; readonly address: BackendAddress }
+  /** What its streams may keep in all, bytes. */
+  | { readonly type: 'budget'; readonly bytes: number }
+  | Connection
+  /** To `where`: this worker serves it (or refuses it). */
+  | { readonly type: 'stay'; readonly id: number }
+  /** To `where`: another worker does; answered by `left`. */
+  | { readonly type: 'leave'; readonly id: number }
+  | { readonly type: 'call'; readonly id: number; readonly call: Call }
+  /** Ends everything in order. */
+  | { readonly type: 'stop'; readonly deadlineMs: number };
+
+/** A connection that was accepted; its socket comes with it. */
+export interface Connection {
+  readonly type: 'connection';
+  readonly id: number;
+  /** Milliseconds since it was accepted. */
+  readonly ageMs: number;
+  /** Its camera is known to be served here, and this is what came behind its handshake, in base64; null: a stranger. */
+  readonly beginning: string | null;
+}
+
+/** Questions about what only the worker of a camera knows. */
+export type Call =
+  | { readonly name: 'events'; readonly camera: string; readonly push: string | null }
+  | { readonly name: 'retry'; readonly camera: string; readonly push: string }
+  | { readonly name: 'testTarget'; readonly url: string };
+
+/** What a worker takes of the machine. */
+export interface WorkerLoad {
+  /** Seconds of CPU time in its life. */
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+  /** How late its event loop was in the last second, at worst, milliseconds. */
+  readonly loopDelayMs: number;
+  /** What its streams keep for newcomers and slow outlets. */
+  readonly keptBytes: number;
+}
+
+/** From a worker; several of them are one message on the channel. */
+export type Report =
+  | { readonly type: 'ready' }
+  /** The socket of a connection arrived. */
+  | { readonly type: 'taken'; readonly id: number }
+  /** A connection names its application, and waits to be told who serves it. */
+  | { readonly type: 'where'; readonly id: number; readonly app: string }
+  /** A connection is served here: the supervisor need not hold it any more. */
+  | { readonly type: 'served'; readonly id: number }
+  /** A connection was given up here. What came behind its handshake, in base64. */
+  | { readonly type: 'left'; readonly id: number; readonly beginning: string }
+  | { readonly type: 'closed'; readonly id: number }
+  | { readonly type: 'applied'; readonly sequence: number; readonly camera: CameraSnapshot | null }
+  | { readonly type: 'seen'; readonly camera: CameraSnapshot }
+  | { readonly type: 'live'; readonly camera: string; readonly facts: Parameters<BackendObserver['cameraLive']>[1] }
+  | { readonly type: 'stopped'; readonly camera: string; readonly reason: string | null }
+  | {
+      readonly type: 'push';
+      readonly camera: string;
+      readonly push: Parameters<BackendObserver['pushState']>[1];
+    }
+  | { readonly type: 'load'; readonly totals: BackendTotals; readonly load: WorkerLoad }
+  | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly type: 'failure'; readonly id: number; readonly code: string; readonly message: string }
+  | {
+      readonly type: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly fields: LogFields;
+    }
+  /** Everything ended in order; the process exits now. */
+  | { readonly type: 'done' };

@@ -1,0 +1,97 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import type { BackendObserver, PushSnapshot } from '../backend.js';
+import type { NativeBackend } from '../native/native-backend.js';
+import type { Report, WorkerLoad } from './protocol.js';
+
+/** Figures of each camera that is not idle are told about once a second, a part of the cameras at a time. */
+const roundMs = 1000;
+const partsOfRound = 5;
+
+/** How often it is looked how late the event loop is. What is measured counts from one look to the next. */
+const delayGrainMs = 20;
+
+/**
+ * Tells the supervisor what is seen: changes as they happen, figures about once a second, and of idle cameras nothing.
+ */
+export class Reporter implements BackendObserver {
+  readonly #backend: NativeBackend;
+  readonly #send: (report: Report) => void;
+  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: delayGrainMs });
+  readonly #timer: NodeJS.Timeout;
+  /** Cameras to look at in this round. */
+  #round: string[] = [];
+  #part = 0;
+  /** Those that were active a round ago: of one that has become idle there is a last word. */
+  #before = new Set<string>();
+  /** Cameras that began or ended in this turn of the event loop. */
+  readonly #changed = new Set<string>();
+
+  constructor(backend: NativeBackend, send: (report: Report) => void) {
+    this.#backend = backend;
+    this.#send = send;
+    this.#delay.enable();
+    this.#timer = setInterval(() => this.#look(), roundMs / partsOfRound);
+    backend.observe(this);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#delay.disable();
+  }
+
+  cameraLive(camera: string, facts: Parameters<BackendObserver['cameraLive']>[1]): void {
+    this.#tellSoon(camera);
+    this.#send({ type: 'live', camera, facts });
+  }
+
+  cameraStopped(camera: string, reason: string | null): void {
+    this.#tellSoon(camera);
+    this.#send({ type: 'stopped', camera, reason });
+  }
+
+  pushState(camera: string, push: PushSnapshot): void {
+    this.#send({ type: 'push', camera, push });
+  }
+
+  /** Not now: the camera is in the midst of its change. Still before the reports of this turn are sent. */
+  #tellSoon(camera: string): void {
+    if (this.#changed.size === 0) queueMicrotask(() => this.#tellChanged());
+    this.#changed.add(camera);
+  }
+
+  #tellChanged(): void {
+    for (const camera of this.#changed) this.#tell(camera);
+    this.#changed.clear();
+  }
+
+  #look(): void {
+    if (this.#part === 0) {
+      const active = new Set(this.#backend.activeCameras());
+      this.#round = [...active, ...[...this.#before].filter((name) => !active.has(name))];
+      this.#before = active;
+      this.#send({ type: 'load', totals: this.#backend.totals(), load: this.#load() });
+    }
+    const [from, to] = [this.#part, this.#part + 1].map((part) =>
+      Math.ceil((this.#round.length * part) / partsOfRound),
+    );
+    for (const name of this.#round.slice(from, to)) this.#tell(name);
+    this.#part = (this.#part + 1) % partsOfRound;
+  }
+
+  #tell(name: string): void {
+    const camera = this.#backend.camera(name);
+    if (camera !== undefined) this.#send({ type: 'seen', camera });
+  }
+
+  #load(): WorkerLoad {
+    const { user, system } = process.cpuUsage();
+    const loopDelayMs = Math.max(0, Math.round(this.#delay.max / 1e5) / 10 - delayGrainMs);
+    this.#delay.reset();
+    return {
+      cpuSeconds: (user + system) / 1e6,
+      residentBytes: process.memoryUsage.rss(),
+      loopDelayMs,
+      keptBytes: this.#backend.keptBytes,
+    };
+  }
+}

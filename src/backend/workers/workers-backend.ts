@@ -1,0 +1,405 @@
+import type { CodedError } from '../../errors.js';
+import { FlightRecorder } from '../../flight-recorder.js';
+import { PushPolicy } from '../../guard/push-policy.js';
+import type { Logger } from '../../log.js';
+import { Dialer } from '../../net/dialer.js';
+import { parseRtmpUrl } from '../../wire/url.js';
+import type {
+  BackendAddress,
+  BackendObserver,
+  BackendProblem,
+  BackendTotals,
+  CameraSnapshot,
+  DesiredCamera,
+  MediaBackend,
+  PushSnapshot,
+  RecordedEvent,
+  TargetTest,
+  WorkerFacts,
+} from '../backend.js';
+import { unseenCamera } from '../backend.js';
+import { nameOf, newNodeId } from '../native/native-backend.js';
+import { Arrivals } from './arrivals.js';
+import { shareBudget } from './budget.js';
+import { Calls } from './calls.js';
+import { Observed } from './observed.js';
+import { Placement } from './placement.js';
+import type { Report, WorkerSettings } from './protocol.js';
+import { type WorkerHandler, WorkerProcess } from './worker-process.js';
+
+/** How long an answer to a change waits for the workers to be told of it: one that is busy is no reason to fail. */
+const settledLimitMs = 1000;
+
+/** That a worker ended is told for so long after it is back. */
+const toldMs = 30_000;
+
+const lookEveryMs = 1000;
+
+/** Of the ends of its worker, a camera's events tell of so many. */
+const rememberedEnds = 10;
+
+/** Our own event loop was late by so much: that workers were silent meanwhile says nothing. */
+const lateMs = 3000;
+
+export interface WorkersBackendSettings {
+  /** The address to listen on. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly rtmpPort: number;
+  /** How many, 1 at least. */
+  readonly workers: number;
+  readonly media: WorkerSettings['media'];
+  /** Whether lines of debug are wanted. */
+  readonly debug: boolean;
+}
+
+interface Waiter {
+  readonly worker: number;
+  readonly sequence: number;
+  readonly resolve: () => void;
+}
+
+/**
+ * The native backend in processes of its own, apart from API and state. Each camera has one home among them, where its
+ * publisher, its viewers and its pushes are: a worker is to its cameras what the native backend in one process is to all.
+ * This side keeps the listener, the desired cameras, and what was last seen of them.
+ */
+export class WorkersBackend implements MediaBackend, WorkerHandler {
+  readonly kind = 'native';
+  readonly #settings: WorkersBackendSettings;
+  /** Judges targets; it dials none. */
+  readonly #dialer: Dialer;
+  readonly #ownListeners: BackendAddress[] = [];
+  readonly #workers: readonly WorkerProcess[];
+  readonly #arrivals: Arrivals;
+  readonly #placement: Placement;
+  readonly #calls = new Calls();
+  readonly #desired = new Map<string, DesiredCamera>();
+  readonly #observed = new Observed();
+  readonly #totals = new Map<WorkerProcess, BackendTotals>();
+  /** Why cameras were cut off last, until they are live again. */
+  readonly #notices = new Map<string, string>();
+  /** What happened to cameras that their workers cannot remember. */
+  readonly #records = new Map<string, FlightRecorder>();
+  readonly #budgets: number[];
+  #observer: BackendObserver | null = null;
+  /** Of the changes sent to workers. */
+  #sequence = 0;
+  /** By worker: the last change sent, and the last that it told was made. */
+  readonly #sent: number[];
+  readonly #applied: number[];
+  #waiters: Waiter[] = [];
+  #ticker: NodeJS.Timeout | null = null;
+  #lastLookMs = 0;
+
+  constructor(options: { settings: WorkersBackendSettings; log: Logger }) {
+    const { settings, log } = options;
+    this.#settings = settings;
+    this.#dialer = new Dialer({ policy: new PushPolicy(settings.media) });
+    const nodeId = newNodeId();
+    const { media, debug, workers } = settings;
+    this.#workers = Array.from(
+      { length: workers },
+      (_, index) => new WorkerProcess({ number: index + 1, nodeId, media, debug }, this, log),
+    );
+    this.#placement = new Placement(workers);
+    this.#budgets = new Array<number>(workers).fill(media.mediaMaxBytes);
+    this.#sent = new Array<number>(workers).fill(0);
+    this.#applied = new Array<number>(workers).fill(0);
+    this.#arrivals = new Arrivals({
+      settings: media,
+      workers: this.#workers,
+      homeOf: (app) => this.#homeOf(nameOf(app)),
+      log,
+    });
+  }
+
+  /** @throws CodedError WORKER_DOWN when a worker does not start; ADDRESS_IN_USE, INVALID_ADDRESS */
+  async start(): Promise<BackendAddress> {
+    await Promise.all(this.#workers.map((worker) => worker.start()));
+    const address = await this.#arrivals.listen(this.#settings.host, this.#settings.rtmpPort);
+    this.addOwnListener(address);
+    this.#lastLookMs = performance.now();
+    this.#ticker = setInterval(() => this.#look(), lookEveryMs);
+    return address;
+  }
+
+  setCamera(desired: DesiredCamera): void {
+    this.#desired.set(desired.name, desired);
+    this.#placement.reweigh(desired);
+    const index = this.#placement.homeOf(desired.name);
+    if (index !== undefined) this.#declare(index, desired);
+  }
+
+  removeCamera(name: string): void {
+    if (!this.#desired.delete(name)) return;
+    this.#notices.delete(name);
+    this.#records.delete(name);
+    this.#observed.forget(name);
+    const index = this.#placement.homeOf(name);
+    if (index === undefined) return;
+    this.#placement.remove(name);
+    const worker = this.#workers[index]!;
+    if (!worker.isUp) return;
+    this.#sent[index] = ++this.#sequence;
+    worker.send({ type: 'remove', sequence: this.#sequence, name });
+  }
+
+  camera(name: string): CameraSnapshot | undefined {
+    const seen = this.#observed.camera(name);
+    const notice = this.#notices.get(name);
+    if (notice === undefined) return seen;
+    return { ...(seen ?? { name, ...unseenCamera, pushes: [] }), notice };
+  }
+
+  push(camera: string, id: string): PushSnapshot | undefined {
+    return this.#observed.push(camera, id);
+  }
+
+  refuses(url: string): CodedError | undefined {
+    return this.#dialer.refuses(parseRtmpUrl(url));
+  }
+
+  addOwnListener(address: BackendAddress): void {
+    this.#ownListeners.push(address);
+    this.#dialer.policy.addListener(address);
+    for (const worker of this.#workers) worker.send({ type: 'listener', address });
+  }
+
+  totals(): BackendTotals {
+    let bitrateInBps = 0;
+    let bitrateOutBps = 0;
+    for (const totals of this.#totals.values()) {
+      bitrateInBps += totals.bitrateInBps;
+      bitrateOutBps += totals.bitrateOutBps;
+    }
+    return { bitrateInBps, bitrateOutBps, ...this.#observed.count(), connections: this.#arrivals.connections };
+  }
+
+  async events(camera: string, pushId?: string): Promise<readonly RecordedEvent[] | undefined> {
+    const worker = this.#workerOf(camera);
+    if (worker === undefined) return this.#desired.has(camera) ? [] : undefined;
+    const call = { name: 'events', camera, push: pushId ?? null } as const;
+    const events = (await this.#calls.ask(worker, call)) as readonly RecordedEvent[] | null;
+    // What this side noted is older than all that the worker, which began anew, remembers.
+    return events === null ? undefined : [...(this.#records.get(camera)?.events() ?? []), ...events];
+  }
+
+  async retry(camera: string, push: string): Promise<boolean | undefined> {
+    const worker = this.#workerOf(camera);
+    if (worker === undefined) return undefined;
+    return ((await this.#calls.ask(worker, { name: 'retry', camera, push })) as boolean | null) ?? undefined;
+  }
+
+  async testTarget(url: string): Promise<TargetTest> {
+    parseRtmpUrl(url);
+    const nowMs = performance.now();
+    const able = this.#workers.filter((worker) => worker.isResponsive(nowMs));
+    const worker = able[Math.floor(Math.random() * able.length)] ?? this.#workers[0]!;
+    return (await this.#calls.ask(worker, { name: 'testTarget', url })) as TargetTest;
+  }
+
+  problems(): readonly BackendProblem[] {
+    const now = Date.now();
+    return this.#workers.flatMap((worker) => {
+      const { end, number } = worker;
+      if (worker.isUp && !worker.isResponsive(performance.now())) {
+        const message = `Media worker ${number} does not answer; its ${this.#countOf(worker)} cameras stand still.`;
+        return [{ code: 'WORKER_DOWN' as const, message, since: new Date(now).toISOString() }];
+      }
+      if (end === null || (worker.isUp && now - end.atMs > toldMs)) return [];
+      const times = end.times === 1 ? '' : `, ${end.times} times in a row`;
+      const message = `Media worker ${number} ${end.how}${times}; its cameras had to come back. The log tells more.`;
+      return [{ code: 'WORKER_DOWN' as const, message, since: new Date(end.atMs).toISOString() }];
+    });
+  }
+
+  facts(): Readonly<Record<string, number>> {
+    return {
+      workers: this.#workers.length,
+      workersUp: this.#workers.filter(({ isUp }) => isUp).length,
+      workerRestarts: this.#workers.reduce((sum, { restarts }) => sum + restarts, 0),
+    };
+  }
+
+  workers(): readonly WorkerFacts[] {
+    return this.#workers.map((worker) => ({
+      number: worker.number,
+      pid: worker.pid,
+      up: worker.isUp,
+      cameras: this.#countOf(worker),
+      restarts: worker.restarts,
+      cpuSeconds: worker.load?.cpuSeconds ?? null,
+      residentBytes: worker.load?.residentBytes ?? null,
+      loopDelayMs: worker.load?.loopDelayMs ?? null,
+    }));
+  }
+
+  observe(observer: BackendObserver): void {
+    this.#observer = observer;
+  }
+
+  async settled(): Promise<void> {
+    const open = this.#workers.flatMap((worker, index) => {
+      const sequence = this.#sent[index]!;
+      if (!worker.isUp || this.#applied[index]! >= sequence) return [];
+      return [new Promise<void>((resolve) => this.#waiters.push({ worker: index, sequence, resolve }))];
+    });
+    if (open.length === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, settledLimitMs);
+    });
+    await Promise.race([Promise.all(open), limit]);
+    clearTimeout(timer);
+  }
+
+  probe(deadlineMs: number): Promise<boolean> {
+    return this.#arrivals.probe(deadlineMs);
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.#ticker !== null) clearInterval(this.#ticker);
+    this.#arrivals.close();
+    await Promise.all(this.#workers.map((worker) => worker.stop(deadlineMs)));
+    this.#calls.failAll();
+  }
+
+  onUp(worker: WorkerProcess): void {
+    const index = worker.number - 1;
+    this.#budgets[index] = 0; // of which it has not been told
+    this.#shareBudget();
+    for (const address of this.#ownListeners) worker.send({ type: 'listener', address });
+    for (const name of this.#placement.camerasOf(index)) this.#declare(index, this.#desired.get(name)!);
+    this.#arrivals.workerIsUp(worker);
+  }
+
+  onDown(worker: WorkerProcess): void {
+    const index = worker.number - 1;
+    this.#totals.delete(worker);
+    this.#applied[index] = this.#sent[index]!;
+    this.#releaseWaiters();
+    this.#calls.fail(worker);
+    this.#arrivals.workerIsDown(worker);
+    const reason = `media worker ${worker.number} ${worker.end?.how ?? 'ended'}`;
+    for (const name of this.#placement.camerasOf(index)) {
+      const wasLive = this.#observed.isLive(name);
+      this.#observed.forget(name);
+      if (!wasLive) continue;
+      this.#notices.set(name, `${reason} while the camera was live; it has to publish again`);
+      this.#record(name, reason);
+      this.#observer?.cameraStopped(name, reason);
+    }
+  }
+
+  onLost(_worker: WorkerProcess, id: number): void {
+    this.#arrivals.lost(id);
+  }
+
+  onReport(worker: WorkerProcess, report: Report): void {
+    switch (report.type) {
+      case 'where':
+      case 'served':
+      case 'left':
+      case 'closed':
+        this.#arrivals.onReport(worker, report);
+        return;
+      case 'applied':
+        this.#applied[worker.number - 1] = report.sequence;
+        if (report.camera !== null) this.#see(worker, report.camera);
+        this.#releaseWaiters();
+        return;
+      case 'seen':
+        this.#see(worker, report.camera);
+        return;
+      case 'live':
+        this.#notices.delete(report.camera);
+        this.#observer?.cameraLive(report.camera, report.facts);
+        return;
+      case 'stopped':
+        this.#observer?.cameraStopped(report.camera, report.reason);
+        return;
+      case 'push':
+        this.#observed.notePush(report.camera, report.push);
+        this.#observer?.pushState(report.camera, report.push);
+        return;
+      case 'load':
+        this.#totals.set(worker, report.totals);
+        return;
+      case 'answer':
+      case 'failure':
+        this.#calls.onReport(report);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #see(worker: WorkerProcess, camera: CameraSnapshot): void {
+    // Of a camera that was removed meanwhile, or is another's now, there is nothing to tell.
+    if (this.#placement.homeOf(camera.name) === worker.number - 1) this.#observed.note(camera);
+  }
+
+  #declare(index: number, camera: DesiredCamera): void {
+    const worker = this.#workers[index]!;
+    if (!worker.isUp) return; // it is told when it is
+    this.#sent[index] = ++this.#sequence;
+    worker.send({ type: 'set', sequence: this.#sequence, camera });
+  }
+
+  /** The worker of a camera, which gets one now where it has none. */
+  #homeOf(name: string): WorkerProcess | undefined {
+    const camera = this.#desired.get(name);
+    if (camera === undefined) return undefined;
+    const known = this.#placement.homeOf(name);
+    if (known !== undefined) return this.#workers[known];
+    const index = this.#placement.place(camera);
+    this.#declare(index, camera);
+    return this.#workers[index];
+  }
+
+  #record(camera: string, text: string): void {
+    const record = this.#records.get(camera) ?? new FlightRecorder(rememberedEnds);
+    record.note('worker', text);
+    this.#records.set(camera, record);
+  }
+
+  #workerOf(camera: string): WorkerProcess | undefined {
+    const index = this.#placement.homeOf(camera);
+    return index === undefined ? undefined : this.#workers[index];
+  }
+
+  #countOf(worker: WorkerProcess): number {
+    return this.#placement.countOf(worker.number - 1);
+  }
+
+  #releaseWaiters(): void {
+    if (this.#waiters.length === 0) return;
+    const open: Waiter[] = [];
+    for (const waiter of this.#waiters) {
+      if (this.#applied[waiter.worker]! >= waiter.sequence) waiter.resolve();
+      else open.push(waiter);
+    }
+    this.#waiters = open;
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    const wasLate = nowMs - this.#lastLookMs > lookEveryMs + lateMs;
+    this.#lastLookMs = nowMs;
+    for (const worker of this.#workers) worker.look(nowMs, wasLate);
+    this.#arrivals.tick(nowMs);
+    this.#shareBudget();
+  }
+
+  #shareBudget(): void {
+    const { mediaMaxBytes } = this.#settings.media;
+    const kept = this.#workers.map((worker) => worker.load?.keptBytes ?? 0);
+    for (const [index, bytes] of shareBudget(mediaMaxBytes, kept).entries()) {
+      const worker = this.#workers[index]!;
+      if (!worker.isUp || Math.abs(bytes - this.#budgets[index]!) < mediaMaxBytes / 100) continue;
+      this.#budgets[index] = bytes;
+      worker.send({ type: 'budget', bytes });
+    }
+  }
+}
