@@ -17,11 +17,13 @@ import { MethodTable } from './methods.js';
 import { addMetricsRoute } from './metrics.js';
 import { type RouteAccess, watchScopes } from './route-scope.js';
 import type { ApiSettings, SettingSources } from './settings.js';
+import type { TestPatterns } from './test-patterns.js';
 import { addCameraRoutes } from './v1/cameras.js';
 import { addEngineRoutes } from './v1/engines.js';
 import { addEventStreamRoute } from './v1/event-stream.js';
 import { addNodeRoutes } from './v1/node.js';
 import { addPushRoutes } from './v1/pushes.js';
+import { addTestPatternRoutes } from './v1/test-pattern.js';
 import { compilePart } from './validation.js';
 
 export interface ApiOptions {
@@ -35,6 +37,8 @@ export interface ApiOptions {
   readonly announcement?: () => AnnouncementView | null;
   /** The built dashboard, to be served at `/`; undefined, or a folder without it: none. */
   readonly webFolder?: string;
+  /** Who publishes the sample clip as a camera; undefined: nobody, and there are no routes for it. */
+  readonly testPatterns?: TestPatterns;
 }
 
 declare module 'fastify' {
@@ -138,6 +142,7 @@ export async function buildApi(options: ApiOptions): Promise<App> {
   addEventStreamRoute(app, control);
   const { settingSources: sources = {}, announcement = () => null } = options;
   addNodeRoutes(app, { control, settings, sources, version, announcement });
+  if (options.testPatterns !== undefined) addTestPatternRoutes(app, control, options.testPatterns);
   if (options.webFolder !== undefined) await addDashboard(app, options.webFolder);
   await app.ready();
   return app;

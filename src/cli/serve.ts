@@ -10,9 +10,12 @@ import { openFileStore } from '../state/file/file-store.js';
 import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
+import { SamplePublisher } from './test-patterns.js';
 
 /** Where the build puts the dashboard: beside the program. */
 const webFolder = fileURLToPath(new URL('../web', import.meta.url));
+/** What a test pattern shows. */
+const sampleFile = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
 
 /** A client that is in the middle of a request must not hold up the goodbye to publishers and targets. */
 const apiCloseLimitMs = 750;
@@ -57,6 +60,14 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     await control.start();
     closers.unshift({ part: 'control', close: async () => control.close() });
 
+    const testPatterns = new SamplePublisher({
+      file: sampleFile,
+      host,
+      rtmpPort: rtmp.port,
+      log: log.child({ part: 'test pattern' }),
+    });
+    closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
+
     let announcer: Announcer | undefined;
     const api = await listening(settings.apiPort, '--api-port', () =>
       startApi({
@@ -67,6 +78,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         version,
         announcement: () => announcer?.view ?? null,
         webFolder,
+        testPatterns,
       }),
     );
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });

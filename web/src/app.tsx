@@ -2,7 +2,7 @@ import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { setToken, signInReason, token } from './api/http.js';
 import { CameraPage } from './pages/camera.js';
-import { MapPage } from './pages/map.js';
+import { MapPage } from './pages/map/map.js';
 import { Overview } from './pages/overview.js';
 import { Settings } from './pages/settings.js';
 import { SignIn } from './pages/sign-in.js';

@@ -43,6 +43,7 @@ export function apiUrl(path: string): string {
 export interface RequestOptions {
   readonly body?: unknown;
   readonly signal?: AbortSignal;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Asks v1. @throws ApiError with what the server said, or with status 0 when it did not answer */
@@ -57,10 +58,10 @@ export async function request<T>(method: string, path: string, options: RequestO
   }
 }
 
-/** As `request`, for answers that are no JSON. */
+/** As `request`, for answers that are no JSON; 304 is an answer, too. */
 export async function send(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
-  const headers = authHeaders();
-  if (options.body !== undefined) headers['content-type'] = 'application/json';
+  const headers = { ...authHeaders(), ...options.headers };
+  if (options.body !== undefined) Object.assign(headers, { 'content-type': 'application/json' });
   let response: Response;
   try {
     response = await fetch(apiUrl(path), {
@@ -74,7 +75,7 @@ export async function send(method: string, path: string, options: RequestOptions
     if (options.signal?.aborted === true) throw error;
     throw new ApiError(0, 'API_UNREACHABLE', 'The aggregator does not answer.');
   }
-  if (response.ok) return response;
+  if (response.ok || response.status === 304) return response;
   const problem = await problemOf(response);
   if (problem.status === 401) signInReason.value = problem;
   throw problem;

@@ -1,10 +1,45 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { keptStill, loadStill } from '../media/still.js';
 import { NoPictureIcon } from './icons.js';
 
-/** The last key frame of a camera. */
-export function Still({ name: _name, live: _live }: { name: string; live: boolean }) {
+const refreshMs = 10_000;
+/** Whoever scrolls past is not worth a picture. */
+const settleMs = 200;
+
+/** The last key frame of a camera; of one that is not live, the last that was seen here, paled. */
+export function Still({ name, live }: { name: string; live: boolean }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const shown = useSignal(keptStill(name) !== undefined);
+
+  const draw = (picture: ImageBitmap | undefined) => {
+    const element = canvas.current;
+    if (element === null || picture === undefined) return;
+    element.width = picture.width;
+    element.height = picture.height;
+    element.getContext('2d')?.drawImage(picture, 0, 0);
+    shown.value = true;
+  };
+
+  useEffect(() => {
+    draw(keptStill(name));
+    if (!live) return;
+    const ended = new AbortController();
+    const load = async () => {
+      if (!document.hidden) draw(await loadStill(name, ended.signal));
+      if (!ended.signal.aborted) timer = setTimeout(() => void load(), shown.peek() ? refreshMs : refreshMs / 5);
+    };
+    let timer = setTimeout(() => void load(), settleMs);
+    return () => {
+      clearTimeout(timer);
+      ended.abort();
+    };
+  }, [name, live]);
+
   return (
-    <span class="still">
-      <NoPictureIcon />
+    <span class={`still${live ? '' : ' old'}`} aria-hidden="true">
+      {!shown.value && <NoPictureIcon />}
+      <canvas ref={canvas} />
     </span>
   );
 }

@@ -1,0 +1,80 @@
+import Type from 'typebox';
+import type { Control } from '../../control/control.js';
+import { ConflictError } from '../../errors.js';
+import { NameSchema, TimeSchema } from '../../state/schema.js';
+import type { App } from '../app.js';
+import { NoContentSchema, v1Responses } from '../schemas.js';
+import type { TestPatterns } from '../test-patterns.js';
+import { NameParams } from './requests.js';
+
+const TestPatternSchema = Type.Object(
+  {
+    camera: NameSchema,
+    startedAt: TimeSchema,
+    endsAt: Type.String({ description: 'When it ends by itself.' }),
+  },
+  { description: 'The sample clip, published as a camera over and over.' },
+);
+
+const NewTestPattern = Type.Object({ camera: NameSchema }, { additionalProperties: false });
+
+const tags = ['test pattern'];
+
+/** For first steps and for trials: a picture without a camera. */
+export function addTestPatternRoutes(app: App, control: Control, patterns: TestPatterns): void {
+  app.get(
+    '/v1/test-pattern',
+    {
+      config: { scope: 'read' },
+      schema: {
+        operationId: 'listTestPatterns',
+        summary: 'The cameras that a test pattern is published as',
+        tags,
+        response: v1Responses({ 200: Type.Object({ items: Type.Array(TestPatternSchema) }) }),
+      },
+    },
+    async () => ({ items: patterns.list() }),
+  );
+
+  app.post(
+    '/v1/test-pattern',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        operationId: 'startTestPattern',
+        summary: 'Publish the sample clip as a registered camera that is not live; the same again changes nothing',
+        tags,
+        body: NewTestPattern,
+        response: v1Responses({ 200: TestPatternSchema, 201: TestPatternSchema }, 400, 404, 409, 413, 415, 503),
+      },
+    },
+    async (request, reply) => {
+      const { name, live, endpoint } = control.camera(request.body.camera, request.headers.host);
+      if (live && !patterns.list().some(({ camera }) => camera === name)) {
+        throw new ConflictError('PUBLISH_ALREADY_LIVE', `camera "${name}" is live; a test pattern would be refused`);
+      }
+      const { created, view } = await patterns.start(name, endpoint);
+      if (created) reply.code(201);
+      return view;
+    },
+  );
+
+  app.delete(
+    '/v1/test-pattern/:name',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        operationId: 'stopTestPattern',
+        summary: 'End the test pattern of a camera; without one nothing happens',
+        tags,
+        params: NameParams,
+        response: v1Responses({ 204: NoContentSchema }, 400, 404),
+      },
+    },
+    async (request, reply) => {
+      const { name } = control.camera(request.params.name, request.headers.host);
+      await patterns.stop(name);
+      return reply.code(204).send();
+    },
+  );
+}

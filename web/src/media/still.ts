@@ -1,0 +1,88 @@
+import { ApiError, send } from '../api/http.js';
+
+interface KeptStill {
+  readonly etag: string | null;
+  readonly picture: ImageBitmap;
+}
+
+/** Pictures of cards that are out of sight, so that scrolling back shows them at once. */
+const maxKept = 200;
+/** As wide as a card on a sharp screen; more would only take memory. */
+const maxWidth = 640;
+/** Pictures that are fetched and decoded at once. */
+const maxAtOnce = 3;
+const decodeTimeoutMs = 5000;
+
+const kept = new Map<string, KeptStill>();
+const waiting: (() => void)[] = [];
+let atWork = 0;
+
+/** The picture that is known already. */
+export function keptStill(name: string): ImageBitmap | undefined {
+  return kept.get(name)?.picture;
+}
+
+/** The newest key frame of a live camera, decoded here; undefined when there is none to show. */
+export async function loadStill(name: string, signal: AbortSignal): Promise<ImageBitmap | undefined> {
+  await takeTurn();
+  try {
+    if (signal.aborted) return undefined;
+    return await fetchStill(name, signal);
+  } catch (error) {
+    // Not live any more, no picture of it, or no such thing with this backend: a card without a picture says so.
+    if (error instanceof ApiError || signal.aborted || error instanceof DecodeError) return undefined;
+    throw error;
+  } finally {
+    atWork--;
+    waiting.shift()?.();
+  }
+}
+
+async function takeTurn(): Promise<void> {
+  while (atWork >= maxAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+  atWork++;
+}
+
+async function fetchStill(name: string, signal: AbortSignal): Promise<ImageBitmap> {
+  const before = kept.get(name);
+  const response = await send('GET', `/v1/cameras/${encodeURIComponent(name)}/picture`, {
+    signal,
+    headers: before?.etag == null ? {} : { 'if-none-match': before.etag },
+  });
+  if (response.status === 304 && before !== undefined) return before.picture;
+  const picture = await decode(await response.blob());
+  keep(name, { etag: response.headers.get('etag'), picture });
+  return picture;
+}
+
+function keep(name: string, still: KeptStill): void {
+  kept.delete(name);
+  kept.set(name, still);
+  const oldest = kept.size > maxKept ? kept.keys().next().value : undefined;
+  if (oldest !== undefined) kept.delete(oldest);
+}
+
+class DecodeError extends Error {}
+
+/** By a video element that nobody sees: unlike WebCodecs, browsers have it on plain HTTP too. */
+async function decode(mp4: Blob): Promise<ImageBitmap> {
+  const video = document.createElement('video');
+  const url = URL.createObjectURL(mp4);
+  try {
+    video.muted = true;
+    video.preload = 'auto';
+    await new Promise<void>((resolve, reject) => {
+      setTimeout(() => reject(new DecodeError('it takes too long')), decodeTimeoutMs);
+      video.onloadeddata = () => resolve();
+      video.onerror = () => reject(new DecodeError(video.error?.message ?? 'the codec is not known here'));
+      video.src = url;
+    });
+    const width = Math.min(maxWidth, video.videoWidth);
+    const height = Math.round((width * video.videoHeight) / video.videoWidth);
+    return await createImageBitmap(video, { resizeWidth: width, resizeHeight: height, resizeQuality: 'medium' });
+  } finally {
+    video.removeAttribute('src');
+    video.load();
+    URL.revokeObjectURL(url);
+  }
+}

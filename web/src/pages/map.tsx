@@ -1,3 +1,0 @@
-export function MapPage() {
-  return <h1>Map</h1>;
-}

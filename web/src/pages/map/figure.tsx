@@ -1,0 +1,202 @@
+import { useSignal } from '@preact/signals';
+import { cameraLink, link } from '../../router.js';
+import { cameraLooks, type Tone } from '../../state/health.js';
+import { node } from '../../state/store.js';
+import { bitrate } from '../../ui/format.js';
+import type { SourceRow, TargetRow, Tree } from './tree.js';
+
+const width = 1120;
+const rowHeight = 40;
+const boxHeight = 32;
+const sourceWidth = 268;
+const targetWidth = 330;
+const nodeWidth = 190;
+const nodeHeight = 96;
+const nodeLeft = (width - nodeWidth) / 2 - 20;
+const thinnest = 1.6;
+const thickest = 15;
+/** Characters of a label that fit. */
+const sourceChars = 19;
+const targetChars = 25;
+
+/** The tree as a drawing. Pointing at a row, or going to it by keyboard, shows what belongs to it. */
+export function Figure({ tree }: { tree: Tree }) {
+  const { sources, targets } = tree;
+  const picked = useSignal<string | null>(null);
+  const rows = Math.max(sources.length, targets.length, 3);
+  const height = rows * rowHeight + 16;
+  const middle = height / 2;
+  const most = Math.max(
+    ...sources.map(({ bitrateBps }) => bitrateBps),
+    ...targets.map(({ bitrateBps }) => bitrateBps),
+    1,
+  );
+  const thickness = (bps: number) => thinnest + (thickest - thinnest) * (bps / most);
+  const yOf = (index: number, count: number) => middle + (index - (count - 1) / 2) * rowHeight;
+  // Links meet the node side by side, not in one point.
+  const portOf = (index: number, count: number) =>
+    middle + (count < 2 ? 0 : (index / (count - 1) - 0.5) * (nodeHeight - 28));
+  const isDim = (row: SourceRow | TargetRow): boolean => {
+    const key = picked.value;
+    if (key === null || key === row.key) return false;
+    return 'targets' in row ? !row.targets.has(key) : !row.sources.has(key);
+  };
+  const pick = (key: string | null) => () => {
+    picked.value = key;
+  };
+  const self = node.value;
+  return (
+    <svg class="map" viewBox={`0 0 ${width} ${height}`} aria-label="Cameras, this node, and where it sends them">
+      {sources.map((row, index) => (
+        <Flow
+          key={row.key}
+          tone={cameraLooks[row.health].tone === 'bad' ? 'ok' : cameraLooks[row.health].tone}
+          broken={row.health === 'returning'}
+          dim={isDim(row)}
+          width={thickness(row.bitrateBps)}
+          from={[sourceWidth, yOf(index, sources.length)]}
+          to={[nodeLeft, portOf(index, sources.length)]}
+        />
+      ))}
+      {targets.map((row, index) => (
+        <Flow
+          key={row.key}
+          tone={row.tone}
+          broken={row.tone === 'bad' || row.tone === 'warn'}
+          dim={isDim(row)}
+          width={thickness(row.bitrateBps)}
+          from={[nodeLeft + nodeWidth, portOf(index, targets.length)]}
+          to={[width - targetWidth, yOf(index, targets.length)]}
+        />
+      ))}
+      <g class="map-node" transform={`translate(${nodeLeft} ${middle - nodeHeight / 2})`}>
+        <rect width={nodeWidth} height={nodeHeight} rx="12" />
+        <text class="name" x={nodeWidth / 2} y="30">
+          {cut(self?.name ?? '', 20)}
+        </text>
+        <text x={nodeWidth / 2} y="54">
+          in {bitrate(self?.bitrateInBps)}
+        </text>
+        <text x={nodeWidth / 2} y="76">
+          out {bitrate(self?.bitrateOutBps)}
+        </text>
+      </g>
+      {sources.map((row, index) => {
+        const look = cameraLooks[row.health];
+        const box = (
+          <Box
+            tone={look.tone}
+            left={0}
+            y={yOf(index, sources.length)}
+            width={sourceWidth}
+            label={cut(row.label, sourceChars)}
+            detail={row.health === 'offline' ? '' : bitrate(row.bitrateBps)}
+            shape={look.shape}
+          />
+        );
+        return row.camera === undefined ? (
+          <g key={row.key} class={dimmed(isDim(row))}>
+            {box}
+          </g>
+        ) : (
+          <a
+            key={row.key}
+            class={dimmed(isDim(row))}
+            href={cameraLink(row.camera)}
+            aria-label={`Camera ${row.camera}: ${look.label}, ${bitrate(row.bitrateBps)}`}
+            onMouseEnter={pick(row.key)}
+            onMouseLeave={pick(null)}
+            onFocus={pick(row.key)}
+            onBlur={pick(null)}
+          >
+            {box}
+          </a>
+        );
+      })}
+      {targets.map((row, index) => (
+        <a
+          key={row.key}
+          class={dimmed(isDim(row))}
+          href={`${link()}?q=${encodeURIComponent(row.label)}`}
+          aria-label={`Target ${row.label}: ${row.detail}, ${bitrate(row.bitrateBps)}`}
+          onMouseEnter={pick(row.key)}
+          onMouseLeave={pick(null)}
+          onFocus={pick(row.key)}
+          onBlur={pick(null)}
+        >
+          <Box
+            tone={row.tone}
+            left={width - targetWidth}
+            y={yOf(index, targets.length)}
+            width={targetWidth}
+            label={cut(row.label, targetChars)}
+            detail={row.detail}
+            shape={shapes[row.tone]}
+          />
+        </a>
+      ))}
+    </svg>
+  );
+}
+
+type Point = readonly [number, number];
+
+function Flow(props: { tone: Tone; broken: boolean; dim: boolean; width: number; from: Point; to: Point }) {
+  const { tone, broken, dim, width: stroke, from, to } = props;
+  const bend = (from[0] + to[0]) / 2;
+  const path = `M${from[0]} ${from[1]}C${bend} ${from[1]} ${bend} ${to[1]} ${to[0]} ${to[1]}`;
+  const kind = broken ? ' broken' : tone === 'off' ? ' idle' : '';
+  return (
+    <g class={`flow tone-${tone}${kind}${dim ? ' dim' : ''}`}>
+      <path d={path} style={{ strokeWidth: `${stroke}px` }} />
+      {broken && (
+        <g class="break" transform={`translate(${bend} ${(from[1] + to[1]) / 2})`}>
+          <circle r="10" />
+          <path d="M-4-4 4 4M4-4-4 4" />
+        </g>
+      )}
+    </g>
+  );
+}
+
+const shapes = { ok: 'disc', busy: 'ring', warn: 'square', bad: 'triangle', off: 'ring' } as const;
+const shapePaths = {
+  disc: 'M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0',
+  ring: 'M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0M-2.6 0a2.6 2.6 0 1 1 5.2 0a2.6 2.6 0 1 1-5.2 0',
+  triangle: 'M0-6 6.4 5.2H-6.4z',
+  square: 'M-4.6-4.6h9.2v9.2h-9.2z',
+  diamond: 'M0-6.4 6.4 0 0 6.4-6.4 0z',
+  bar: 'M-6-1.6h12v3.2h-12z',
+} as const;
+
+function Box(props: {
+  tone: Tone;
+  left: number;
+  y: number;
+  width: number;
+  label: string;
+  detail: string;
+  shape: keyof typeof shapePaths;
+}) {
+  const { tone, left, y, width: boxWidth, label, detail, shape } = props;
+  return (
+    <g class={`map-box tone-${tone}`} transform={`translate(${left} ${y - boxHeight / 2})`}>
+      <rect width={boxWidth} height={boxHeight} rx="8" />
+      <path class="shape" fill-rule="evenodd" d={shapePaths[shape]} transform={`translate(17 ${boxHeight / 2})`} />
+      <text x="31" y="21">
+        {label}
+      </text>
+      <text class="detail" x={boxWidth - 12} y="21">
+        {detail}
+      </text>
+    </g>
+  );
+}
+
+function dimmed(dim: boolean): string {
+  return dim ? 'dim' : '';
+}
+
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}
