@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RateLimitedError } from '../access/access.js';
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 
@@ -34,6 +35,14 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   TARGET_FORBIDDEN: 400,
   STATE_WRITE_FAILED: 503,
   WORKER_DOWN: 503,
+  PRECONDITION_FAILED: 412,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  CROSS_SITE: 403,
+  RATE_LIMITED: 429,
+  TOKEN_NOT_FOUND: 404,
+  TOKEN_CONFLICT: 409,
+  IDENTITY_PROVIDER: 503,
 };
 
 /** What to answer for anything that was thrown. Nothing of an unforeseen error goes out but its code. */
@@ -59,7 +68,7 @@ export const bodyLimitBytes = 64 * 1024;
 
 /** True for paths that answer with problem documents; the content manager's have a style of their own. */
 export function usesProblems(url: string): boolean {
-  return /^\/(?:v1|healthz|readyz|openapi\.json)(?:[/?]|$)/.test(url);
+  return /^\/(?:v1|healthz|readyz|metrics|openapi\.json|docs)(?:[/?]|$)/.test(url);
 }
 
 /** The body of a failure: a problem document (RFC 9457), or the content manager's `{error, code}`. */
@@ -94,6 +103,7 @@ export function errorHandler(log: Logger): (error: unknown, request: FastifyRequ
       log.error('a request failed', { method, path, code: refusal.code, error: messageOf(error), stack });
     }
     if (refusal.status === 503) reply.header('retry-after', '5');
+    if (error instanceof RateLimitedError) reply.header('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
     sendRefusal(request, reply, refusal);
   };
 }

@@ -22,13 +22,16 @@ export const FailureSchema = Type.Object({
 
 const meanings: Readonly<Record<number, string>> = {
   400: 'A field, or the JSON itself, is wrong; nothing was changed.',
+  401: 'A token is needed, or the one that was sent is not valid.',
+  403: 'The token does not allow it; or, without a token, a page of another site makes the call.',
   404: 'It does not exist.',
   405: 'Not with this method; `Allow` names those that can be used.',
   409: 'It contradicts what exists, or a limit; nothing was changed.',
   413: 'The body is larger than 64 KiB.',
   415: 'The body is not declared as JSON.',
+  429: 'Too many calls, or too many wrong tokens, from this address; `retry-after` says how long to wait.',
   500: 'The aggregator failed; its log says why.',
-  503: 'Not now: the state cannot be written, or RTMP is not taken. Nothing was changed.',
+  503: 'Not now: the state cannot be written, RTMP is not taken, or the identity provider does not answer. Nothing was changed.',
 };
 
 /** Responses for the description of a route: the good ones, and problem documents for the statuses given. */
@@ -47,6 +50,11 @@ export function legacyResponses(
 ): Record<number, object> {
   const entries = [...failures, 500].map((status) => [status, { ...FailureSchema, description: meanings[status] }]);
   return { ...good, ...Object.fromEntries(entries) };
+}
+
+/** What the guard of the API answers, in either style. */
+export function accessResponses(problems: boolean, statuses: readonly number[]): Record<number, object> {
+  return problems ? v1Responses({}, ...statuses) : legacyResponses({}, ...statuses);
 }
 
 export const NoContentSchema = Type.Null({ description: 'Done.' });

@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
 import type { TSchema } from 'typebox';
+import type { Access } from '../access/access.js';
 import type { AnnouncementView } from '../control/announce.js';
 import type { Control } from '../control/control.js';
 import { CodedError } from '../errors.js';
@@ -11,13 +12,18 @@ import type { App } from './app.js';
 import { addBodyParser } from './body.js';
 import { addContentManagerRoutes } from './content-manager/routes.js';
 import { addDashboard } from './dashboard.js';
+import { describeAccess, securitySchemes } from './describe-access.js';
 import { bodyLimitBytes, errorHandler, failureBody, type Refusal, refusalOf, sendRefusal } from './errors.js';
+import { addGuard } from './guard.js';
 import { addHealthRoutes } from './health.js';
+import { Listener } from './listener.js';
 import { MethodTable } from './methods.js';
 import { addMetricsRoute } from './metrics.js';
 import { type RouteAccess, watchScopes } from './route-scope.js';
+import { addSecurityHeaders } from './security-headers.js';
 import type { ApiSettings, SettingSources } from './settings.js';
 import type { TestPatterns } from './test-patterns.js';
+import { addAccessRoutes } from './v1/access.js';
 import { addCameraRoutes } from './v1/cameras.js';
 import { addEngineRoutes } from './v1/engines.js';
 import { addEventStreamRoute } from './v1/event-stream.js';
@@ -29,6 +35,8 @@ import { compilePart } from './validation.js';
 export interface ApiOptions {
   readonly control: Control;
   readonly settings: ApiSettings;
+  /** Who may call it. */
+  readonly access: Access;
   readonly log: Logger;
   readonly version: string;
   /** Where each setting comes from, for /v1/config; what is not named is a default. */
@@ -55,18 +63,13 @@ export interface RunningApi {
   close(): Promise<void>;
 }
 
-/** A client that sends its request slower than this is cut off: it costs itself, and nobody else. */
-const headersTimeoutMs = 10_000;
-const requestTimeoutMs = 15_000;
-const maxConnections = 1000;
-
 /**
  * Serves the API.
- * @throws CodedError ADDRESS_IN_USE; what else the system throws (EACCES, EADDRNOTAVAIL) is passed on
+ * @throws CodedError ADDRESS_IN_USE or TLS_CERTIFICATE; what else the system throws (EACCES, EADDRNOTAVAIL) is passed on
  */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const app = await buildApi(options);
-  app.server.maxConnections = maxConnections;
+  const listener = new Listener(options.settings, options.log);
+  const app = await buildApi(options, listener);
   const { host, apiPort } = options.settings;
   try {
     await app.listen({ host, port: apiPort });
@@ -85,13 +88,11 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
 }
 
 /** The API without a port: for `startApi`, and for whoever only wants its description. */
-export async function buildApi(options: ApiOptions): Promise<App> {
-  const { control, settings, log, version } = options;
+export async function buildApi(options: ApiOptions, listener = new Listener({}, options.log)): Promise<App> {
+  const { access, control, settings, log, version } = options;
   const app: App = fastify({
     bodyLimit: bodyLimitBytes,
-    requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: 65_000,
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 2000 },
+    serverFactory: listener.create,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength: 256 },
@@ -108,9 +109,9 @@ export async function buildApi(options: ApiOptions): Promise<App> {
   // Answers are what control says; the schemas describe them and cut nothing off.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(errorHandler(log));
-  app.addHook('onSend', async (_, reply) => {
-    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
-  });
+  app.addHook('onClose', async () => listener.close());
+  addSecurityHeaders(app);
+  addGuard(app, { access, callsPerSecond: settings.apiRateLimit ?? 0 });
 
   app.decorate('routeScopes', watchScopes(app));
   const methods = new MethodTable();
@@ -121,6 +122,7 @@ export async function buildApi(options: ApiOptions): Promise<App> {
     return sendRefusal(request, reply, notFound(request.method, request.url, allowed));
   });
 
+  describeAccess(app);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -130,6 +132,7 @@ export async function buildApi(options: ApiOptions): Promise<App> {
         version,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
+      components: { securitySchemes },
     },
   });
   app.get('/openapi.json', { config: { scope: 'public' }, schema: { hide: true } }, async () => app.swagger());
@@ -141,6 +144,7 @@ export async function buildApi(options: ApiOptions): Promise<App> {
   addEngineRoutes(app, control);
   addEventStreamRoute(app, control);
   const { settingSources: sources = {}, announcement = () => null } = options;
+  addAccessRoutes(app, access);
   addNodeRoutes(app, { control, settings, sources, version, announcement });
   if (options.testPatterns !== undefined) addTestPatternRoutes(app, control, options.testPatterns);
   if (options.webFolder !== undefined) await addDashboard(app, options.webFolder);

@@ -8,6 +8,11 @@ export interface ApiSettings {
   readonly rtmpPort: number;
   readonly resourceId: string;
   readonly location?: string | undefined;
+  /** Calls a second from one address on another machine; 0 or undefined: no limit. */
+  readonly apiRateLimit?: number | undefined;
+  /** PEM files; both or neither. */
+  readonly apiTlsCert?: string | undefined;
+  readonly apiTlsKey?: string | undefined;
 }
 
 /** Where each setting comes from, by its key. */

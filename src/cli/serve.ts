@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { Access } from '../access/access.js';
 import { startApi } from '../api/server.js';
 import type { MediaBackend } from '../backend/backend.js';
 import type { SettingSources, Settings } from '../config.js';
@@ -38,7 +39,7 @@ export interface RunningAggregator {
 
 /**
  * Puts the parts together. What was opened before a failure is closed again.
- * @throws CodedError ADDRESS_IN_USE, STATE_LOCKED, STATE_UNREADABLE, STATE_INVALID
+ * @throws CodedError ADDRESS_IN_USE, ACCESS_UNREADABLE, TLS_CERTIFICATE, STATE_LOCKED, STATE_UNREADABLE, STATE_INVALID
  */
 export async function startAggregator(options: ServeOptions): Promise<RunningAggregator> {
   const { settings, log, version } = options;
@@ -67,10 +68,13 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       log: log.child({ part: 'test pattern' }),
     });
     closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
+    const access = await Access.open(actual, log.child({ part: 'access' }));
+    closers.unshift({ part: 'access', close: async () => access.close() });
 
     let announcer: Announcer | undefined;
     const api = await listening(settings.apiPort, '--api-port', () =>
       startApi({
+        access,
         control,
         settings: actual,
         settingSources: options.sources,

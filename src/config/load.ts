@@ -273,6 +273,7 @@ function checkTogether(settings: Settings): void {
     throw invalid('api-port', `is ${settings.apiPort}, which rtmp-port is too; they must differ`);
   }
   checkNginx(settings);
+  checkAccess(settings);
   if (pushRetryMinMs > pushRetryMaxMs) {
     const [min, max] = [formatDuration(pushRetryMinMs), formatDuration(pushRetryMaxMs)];
     throw invalid('push-retry-min', `is ${min}, but must not be longer than push-retry-max, ${max}`);
@@ -294,6 +295,31 @@ function checkNginx({ backend, nginxStatPort, nginxExternal, rtmpPort, apiPort }
   }
   if (nginxExternal && rtmpPort === 0) {
     throw invalid('rtmp-port', 'is 0, but with nginx-external it must be a port that stays the same');
+  }
+}
+
+function checkAccess({ apiTlsCert, apiTlsKey, ...jwt }: Settings): void {
+  if ((apiTlsCert === undefined) !== (apiTlsKey === undefined)) {
+    const [missing, given] =
+      apiTlsKey === undefined ? ['api-tls-key', 'api-tls-cert'] : ['api-tls-cert', 'api-tls-key'];
+    throw invalid(missing, `is not set, but ${given} is; a certificate and its key are needed together`);
+  }
+  const { jwtJwksUrl, jwtJwksFile, jwtIssuer, jwtAudience } = jwt;
+  if (jwtJwksUrl === undefined && jwtJwksFile === undefined) {
+    if (jwtIssuer === undefined && jwtAudience === undefined) return;
+    throw invalid('jwt-jwks-url', 'is not set, but jwt-issuer or jwt-audience is; say where the keys are');
+  }
+  if (jwtJwksUrl !== undefined && jwtJwksFile !== undefined) {
+    throw invalid('jwt-jwks-file', 'is set, and jwt-jwks-url too; one of them is enough');
+  }
+  // Without them a token that the provider made for another service would do.
+  if (jwtIssuer === undefined) throw invalid('jwt-issuer', 'is not set, but is needed with the keys of a provider');
+  if (jwtAudience === undefined) throw invalid('jwt-audience', 'is not set, but is needed with the keys of a provider');
+  if (jwtJwksUrl !== undefined && !/^https:|^http:\/\/(localhost|127(\.\d+){3}|\[::1\])[:/]/.test(jwtJwksUrl)) {
+    throw invalid(
+      'jwt-jwks-url',
+      `is ${show(jwtJwksUrl)}, but must begin with https://: who could change the keys could sign`,
+    );
   }
 }
 

@@ -17,6 +17,26 @@ export interface Settings {
   readonly location?: string;
   /** The content manager's URL, without a slash at its end: `http://HOST:50000`; undefined: there is none to tell. */
   readonly contentManager?: string;
+  /** Who needs a token: `auto`: who is not on this machine; `on`: everybody; `off`: nobody. */
+  readonly apiAuth: 'auto' | 'on' | 'off';
+  /** IP networks whose calls of the content manager need no token. */
+  readonly apiAllow?: readonly string[];
+  /** Origins of web pages elsewhere that may use the API. */
+  readonly apiCorsOrigin?: readonly string[];
+  /** Calls a second from one address on another machine, ten times as many at once; 0: no limit. */
+  readonly apiRateLimit: number;
+  /** PEM files; both or neither. With them the API is served by HTTPS only. */
+  readonly apiTlsCert?: string;
+  readonly apiTlsKey?: string;
+  /** Where the admin token is kept; undefined: `admin-token` in the data folder. */
+  readonly adminTokenFile?: string;
+  /** Where the keys of an identity provider are; at most one of the two. */
+  readonly jwtJwksUrl?: string;
+  readonly jwtJwksFile?: string;
+  readonly jwtIssuer?: string;
+  readonly jwtAudience?: string;
+  /** The claim that holds the scopes, or a path of claims with dots. */
+  readonly jwtScopeClaim: string;
   readonly backend: 'native' | 'nginx';
   /** Processes that move media apart from this one; 0: this one does. Only for the backend native. */
   readonly workers: number;

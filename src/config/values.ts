@@ -235,3 +235,49 @@ function urlOfHost(text: string, defaultPort: number): string | undefined {
   const isAddress = host.startsWith('[') && isIP(host.slice(1, -1)) === 6;
   return isAddress || hostNamePattern.test(host) ? `http://${host}${port}` : undefined;
 }
+
+const listMaxEntries = 100;
+
+/** Entries of a list: a YAML list, or one text with commas or spaces between them. */
+function listType<T extends string>(
+  placeholder: string,
+  rule: string,
+  parseEntry: (text: string) => T | undefined,
+): ValueType<readonly T[]> {
+  return {
+    placeholder,
+    rule,
+    format: (values) => values.join(','),
+    parse(raw) {
+      const entries: unknown[] =
+        typeof raw === 'string' ? raw.split(/[\s,]+/).filter((text) => text !== '') : [raw].flat();
+      if (entries.length === 0 || entries.length > listMaxEntries) {
+        throw new ValueProblem(`is ${show(raw)}, but must be ${rule}`);
+      }
+      return entries.map((entry) => {
+        const value = typeof entry === 'string' ? parseEntry(entry) : undefined;
+        if (value === undefined) throw new ValueProblem(`has ${show(entry)}, but must be ${rule}`);
+        return value;
+      });
+    },
+  };
+}
+
+/** IP networks: `192.0.2.0/24`, `2001:db8::/32`, or single addresses. */
+export function networkListType(): ValueType<readonly string[]> {
+  return listType('<networks>', 'IP addresses and networks (10.0.0.0/8, fd00::/8), with commas between', (text) => {
+    const [address = '', bits, ...rest] = text.split('/');
+    const version = isIP(address);
+    const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 6 ? 128 : 32));
+    return version !== 0 && !address.includes('%') && fits && rest.length === 0 ? text.toLowerCase() : undefined;
+  });
+}
+
+/** Origins of web pages, as browsers write them: `https://dashboard.example.org`. */
+export function originListType(): ValueType<readonly string[]> {
+  return listType('<origins>', 'origins like https://HOST[:PORT], with commas between', (text) => {
+    if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+    const { origin } = new URL(text);
+    return origin === text.toLowerCase().replace(/\/$/, '') ? origin : undefined;
+  });
+}

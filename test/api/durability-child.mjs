@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 
 const [compiled, dataDir] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(compiled, path)).href);
-const [{ openFileStore }, { Control }, { startApi }, { silentLogger: log }] = await Promise.all([
+const [{ Access }, { openFileStore }, { Control }, { startApi }, { silentLogger: log }] = await Promise.all([
+  load('access/access.js'),
   load('state/file/file-store.js'),
   load('control/control.js'),
   load('api/server.js'),
@@ -34,5 +35,6 @@ const settings = {
 const store = await openFileStore({ dataDir, log });
 const control = new Control({ store, backend, settings, log });
 await control.start();
-const api = await startApi({ control, settings, log, version: '0.0.0' });
+const access = await Access.open({ dataDir, apiAuth: 'auto', jwtScopeClaim: 'scope' }, log);
+const api = await startApi({ access, control, settings, log, version: '0.0.0' });
 console.log(`port ${api.port}`);

@@ -1,17 +1,24 @@
 import { execFile } from 'node:child_process';
+import { Access, type AccessSettings } from '../../src/access/access.js';
 import { type RunningApi, startApi } from '../../src/api/server.js';
 import type { ControlSettings } from '../../src/control/settings.js';
 import { silentLogger } from '../../src/log.js';
 import { startControl, type TestControl, testSettings } from '../control/harness.js';
 
 export interface TestApi extends TestControl {
+  readonly access: Access;
   readonly api: RunningApi;
   readonly base: string;
 }
 
-export async function startTestApi(settings: Partial<ControlSettings> = {}): Promise<TestApi> {
+export async function startTestApi(settings: Partial<ControlSettings & AccessSettings> = {}): Promise<TestApi> {
   const control = await startControl(settings);
+  const access = await Access.open(
+    { dataDir: control.folder, apiAuth: 'auto', jwtScopeClaim: 'scope', ...settings },
+    silentLogger,
+  );
   const api = await startApi({
+    access,
     control: control.control,
     settings: { ...testSettings, ...settings },
     log: silentLogger,
@@ -20,9 +27,10 @@ export async function startTestApi(settings: Partial<ControlSettings> = {}): Pro
   });
   const close = async () => {
     await api.close();
+    access.close();
     await control.close();
   };
-  return { ...control, api, base: `http://127.0.0.1:${api.port}`, close };
+  return { ...control, access, api, base: `http://127.0.0.1:${api.port}`, close };
 }
 
 export interface CurlAnswer {

@@ -261,14 +261,18 @@ describe('the node', () => {
       '/v1/config',
       '/v1/engines',
       '/v1/engines/{name}',
+      '/v1/events',
       '/v1/nodes',
+      '/v1/session',
+      '/v1/tokens',
+      '/v1/tokens/{name}',
     ]);
     for (const [path, methods] of Object.entries(document.paths)) {
       for (const [method, operation] of Object.entries(methods)) {
         expect(operation.summary, `${method} ${path}`).toBeTruthy();
         expect(Object.keys(operation.responses), `${method} ${path}`).toContain('500');
         if (['post', 'put', 'patch'].includes(method)) {
-          const changes = !/\/retry$|:test$/.test(path);
+          const changes = !/\/retry$|:test$|\/session$/.test(path);
           for (const status of ['400', '413', '415', ...(changes ? ['503'] : [])])
             expect(operation.responses).toHaveProperty(status);
         }

@@ -104,10 +104,32 @@ describe('where values come from', () => {
       'push-allow': '10.0.0.0/8,*.engines.example:1935',
       'push-deny': '[fd00::/8]:443',
     });
+    Object.assign(other, {
+      'api-allow': '10.0.0.0/8,fd00::1',
+      'api-cors-origin': 'https://a.example,http://localhost:3000',
+      'api-tls-cert': '/cert',
+      'api-tls-key': '/key',
+      'admin-token-file': '/token',
+      'jwt-jwks-url': 'https://idp.example/keys',
+      'jwt-jwks-file': '/keys',
+      'jwt-issuer': 'i',
+      'jwt-audience': 'a',
+    });
+    const jwt = { 'jwt-jwks-url': 'https://idp.example/keys', 'jwt-issuer': 'i', 'jwt-audience': 'a' };
+    /** What some need beside them. */
+    const companions: Record<string, Record<string, string>> = {
+      'api-tls-cert': { 'api-tls-key': '/key' },
+      'api-tls-key': { 'api-tls-cert': '/cert' },
+      'jwt-jwks-url': jwt,
+      'jwt-jwks-file': { 'jwt-issuer': 'i', 'jwt-audience': 'a' },
+      'jwt-issuer': jwt,
+      'jwt-audience': jwt,
+    };
     for (const row of settingRows) {
       const text = other[row.key] ?? (row.key === 'log-format' ? 'json' : (row.defaultText ?? ''));
+      const { [row.key]: _, ...beside } = companions[row.key] ?? {};
       const value = (options: Parameters<typeof load>[0]) => {
-        const { settings, sources } = load(options);
+        const { settings, sources } = load({ ...options, flags: { ...beside, ...options?.flags } });
         const entry = describeSettings(settings, sources).find((each) => each.key === row.key);
         return { value: entry?.value, source: entry?.source };
       };
@@ -145,6 +167,31 @@ describe('where values come from', () => {
     expect(failure({ flags: { backend: 'nginx', 'nginx-stat-port': '5000' } }).message).toContain('api-port');
     expect(load({ flags: { ...external, 'nginx-stat-port': '8080' } }).settings).toMatchObject({ nginxExternal: true });
     expect(load({ flags: { 'nginx-external': 'true' } }).settings.nginxStatPort).toBe(0);
+  });
+
+  test.each([
+    [{ 'api-tls-cert': '/c' }, 'api-tls-key is not set, but api-tls-cert is'],
+    [{ 'api-tls-key': '/c' }, 'api-tls-cert is not set'],
+    [{ 'jwt-issuer': 'i' }, 'say where the keys are'],
+    [{ 'jwt-jwks-file': '/k' }, 'jwt-issuer is not set'],
+    [{ 'jwt-jwks-file': '/k', 'jwt-issuer': 'i' }, 'jwt-audience is not set'],
+    [{ 'jwt-jwks-file': '/k', 'jwt-jwks-url': 'https://h/k' }, 'one of them is enough'],
+    [{ 'jwt-jwks-url': 'http://idp.example/k', 'jwt-issuer': 'i', 'jwt-audience': 'a' }, 'must begin with https://'],
+    [{ 'api-allow': '10.0.0.0/33' }, '"10.0.0.0/33"'],
+    [{ 'api-allow': '10.0.0.1 example.org' }, '"example.org"'],
+    [{ 'api-allow': '2001:db8::/32/8' }, 'networks'],
+    [{ 'api-cors-origin': '*' }, 'origins like'],
+    [{ 'api-cors-origin': 'https://a.example/path' }, 'origins like'],
+  ])('what belongs together, and lists: %j', (flags, message) => {
+    expect(failure({ flags }).message).toContain(message);
+  });
+
+  test('lists have commas or spaces between, or are lists of YAML', () => {
+    expect(load({ flags: { 'api-allow': '10.0.0.0/8, FD00::/8 192.0.2.1' } }).settings.apiAllow).toEqual(
+      ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'], // as they are compared
+    );
+    const { settings } = load({ yaml: 'api-cors-origin:\n  - https://a.example\n  - https://b.example:8443/\n' });
+    expect(settings.apiCorsOrigin).toEqual(['https://a.example', 'https://b.example:8443']);
   });
 
   test("the original system's variables, below our own", () => {

@@ -20,12 +20,15 @@ export interface EventFilter {
 export class EventClient {
   readonly #response: ServerResponse;
   readonly #filter: EventFilter;
+  readonly #mayGoOn: () => boolean;
   /** True when figures were left out because the reader was slow: it needs all of them before further changes. */
   #needsAllFigures = true;
 
-  constructor(response: ServerResponse, filter: EventFilter) {
+  /** @param mayGoOn false once the reader's token was revoked or has ended */
+  constructor(response: ServerResponse, filter: EventFilter, mayGoOn: () => boolean = () => true) {
     this.#response = response;
     this.#filter = filter;
+    this.#mayGoOn = mayGoOn;
   }
 
   /** Writes the event, if the reader wants it. `text` is the event in the form of the wire. */
@@ -56,9 +59,10 @@ export class EventClient {
     this.#needsAllFigures = false;
   }
 
-  /** Keeps proxies in between from taking the connection for dead. */
+  /** Keeps proxies in between from taking the connection for dead; ends it for who may not read any more. */
   beat(): void {
-    this.write(': still here\n\n');
+    if (!this.#mayGoOn()) this.end();
+    else this.write(': still here\n\n');
   }
 
   end(): void {

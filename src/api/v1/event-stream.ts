@@ -47,6 +47,7 @@ export function addEventStreamRoute(app: App, control: Control): void {
     '/v1/events',
     {
       exposeHeadRoute: false,
+      config: { scope: 'read' },
       schema: {
         operationId: 'followEvents',
         summary: 'What happens on this node, as server-sent events; resumes behind Last-Event-ID',
@@ -89,7 +90,7 @@ class EventStreams {
       // nginx as a proxy would gather events.
       'x-accel-buffering': 'no',
     });
-    const client = new EventClient(response, wants.filter);
+    const client = new EventClient(response, wants.filter, () => request.mayGoOn());
     client.write(`retry: ${retryMs}\n\n`);
     this.#resume(client, request.headers['last-event-id'] ?? wants.lastEventId);
     this.#clients.add(client);

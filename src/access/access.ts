@@ -1,0 +1,265 @@
+import { resolve } from 'node:path';
+import { CodedError, messageOf } from '../errors.js';
+import type { Logger } from '../log.js';
+import { addressKey, type RateLimit, RateLimiter } from '../rate-limit.js';
+import { AdminToken, adminTokenFileName } from './admin-token.js';
+import { type BrowserFacts, type BrowserRules, suspicionOf } from './browser.js';
+import { type JwtSettings, JwtVerifier } from './jwt.js';
+import { isLoopbackAddress, Networks } from './networks.js';
+import { type Scope, weakerScope } from './scopes.js';
+import { hashOf } from './secret.js';
+import { isTicket, Tickets } from './tickets.js';
+import { TokenStore, tokensFileName } from './token-store.js';
+
+export interface AccessSettings {
+  readonly dataDir: string;
+  readonly apiAuth: 'auto' | 'on' | 'off';
+  /** Networks that need no token for the calls of the content manager. */
+  readonly apiAllow?: readonly string[];
+  readonly apiCorsOrigin?: readonly string[];
+  readonly adminTokenFile?: string;
+  readonly advertiseHost?: string;
+  readonly jwtJwksUrl?: string;
+  readonly jwtJwksFile?: string;
+  readonly jwtIssuer?: string;
+  readonly jwtAudience?: string;
+  readonly jwtScopeClaim: string;
+}
+
+/** What a call tells of who makes it. */
+export interface CallFacts extends BrowserFacts {
+  /** That of the socket. */
+  readonly address: string;
+  /** A header says that a proxy is in between, so that the address is not the caller's. */
+  readonly isProxied: boolean;
+  /** What stands behind `Bearer`, or in `?token=`. */
+  readonly token: string | undefined;
+  /** True for the calls that `apiAllow` is about. */
+  readonly takesAllowed: boolean;
+}
+
+/** Who makes a call, and what it may. */
+export interface Caller {
+  readonly kind: 'local' | 'allowed' | 'open' | 'admin-token' | 'token' | 'jwt' | 'ticket';
+  readonly name: string | null;
+  readonly scope: Scope;
+  /** Milliseconds since 1970; undefined: it does not end by itself. */
+  readonly expiresMs?: number;
+  /** What a ticket of this caller depends on. */
+  readonly parent: string;
+}
+
+export interface IssuedTicket {
+  readonly token: string;
+  readonly scope: Scope;
+  readonly expiresMs: number;
+}
+
+/** Wrong tokens: so many at once from one address, and then one for every few seconds. */
+const failureLimit: RateLimit = { perSecond: 0.2, burst: 20 };
+const ticketMs = 3_600_000;
+const refreshMs = 2000;
+/** Hashes of tokens that were right lately, so that their holders do not suffer from neighbours at the same address. */
+const maxGoodHashes = 1000;
+
+/** Knows who may call the API, and as what. */
+export class Access {
+  readonly tokens: TokenStore;
+  readonly #settings: AccessSettings;
+  readonly #log: Logger;
+  readonly #admin: AdminToken | undefined;
+  readonly #jwt: JwtVerifier | undefined;
+  readonly #rules: BrowserRules;
+  readonly #allowed: Networks;
+  readonly #tickets = new Tickets();
+  readonly #failures = new RateLimiter(failureLimit);
+  readonly #hints = new RateLimiter({ perSecond: 1 / 600, burst: 1 });
+  readonly #good = new Set<string>();
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(
+    settings: AccessSettings,
+    log: Logger,
+    parts: { tokens: TokenStore; admin: AdminToken | undefined; jwt: JwtVerifier | undefined },
+  ) {
+    this.#settings = settings;
+    this.#log = log;
+    this.tokens = parts.tokens;
+    this.#admin = parts.admin;
+    this.#jwt = parts.jwt;
+    const { advertiseHost, apiCorsOrigin = [], apiAllow = [] } = settings;
+    this.#rules = {
+      ownNames: new Set(advertiseHost === undefined ? [] : [advertiseHost.toLowerCase().replace(/\.$/, '')]),
+      origins: new Set(apiCorsOrigin.map((origin) => origin.toLowerCase())),
+    };
+    this.#allowed = new Networks(apiAllow);
+    this.#timer = setInterval(() => void this.#refresh(), refreshMs).unref();
+  }
+
+  /**
+   * Reads tokens and keys; makes the admin token at the first start.
+   * @throws ConfigError ACCESS_UNREADABLE or IDENTITY_PROVIDER
+   */
+  static async open(settings: AccessSettings, log: Logger): Promise<Access> {
+    const { apiAuth, dataDir, adminTokenFile = resolve(dataDir, adminTokenFileName) } = settings;
+    const admin = apiAuth === 'off' ? undefined : await AdminToken.open(resolve(adminTokenFile), log);
+    const tokens = await TokenStore.open(resolve(dataDir, tokensFileName), log);
+    const jwtSettings = jwtSettingsOf(settings);
+    const jwt = jwtSettings === undefined ? undefined : await JwtVerifier.open(jwtSettings);
+    if (apiAuth === 'off')
+      log.warn('the API asks nobody for a token: whoever reaches it may do everything (api-auth off)');
+    return new Access(settings, log, { tokens, admin, jwt });
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Origins of pages that may use the API, lower case. */
+  get origins(): ReadonlySet<string> {
+    return this.#rules.origins;
+  }
+
+  /** True for callers on this machine, whose calls are not counted. */
+  isLocal({ address, isProxied }: Pick<CallFacts, 'address' | 'isProxied'>): boolean {
+    return !isProxied && isLoopbackAddress(address);
+  }
+
+  /**
+   * Who makes the call. A token that is given must be right, also where none is needed: whoever sends one means it.
+   * @throws CodedError UNAUTHENTICATED, CROSS_SITE or IDENTITY_PROVIDER; RateLimitedError
+   */
+  async identify(call: CallFacts): Promise<Caller> {
+    const { apiAuth } = this.#settings;
+    if (apiAuth === 'off') return this.#unsuspected(call, { kind: 'open', name: null, scope: 'admin', parent: 'open' });
+    if (call.token !== undefined) return this.#byToken(call, call.token);
+    if (apiAuth === 'auto' && this.isLocal(call)) {
+      return this.#unsuspected(call, { kind: 'local', name: null, scope: 'admin', parent: 'local' });
+    }
+    if (call.takesAllowed && !call.isProxied && this.#allowed.has(call.address)) {
+      return this.#unsuspected(call, { kind: 'allowed', name: call.address, scope: 'operate', parent: 'allowed' });
+    }
+    this.#hint(call);
+    throw new CodedError('UNAUTHENTICATED', 'the call needs a token: send the header "authorization: Bearer TOKEN"');
+  }
+
+  /** False once what a caller showed has ended, was revoked or was replaced. */
+  isStillValid({ parent, expiresMs }: Caller): boolean {
+    return (expiresMs === undefined || expiresMs > Date.now()) && this.#isParentValid(parent);
+  }
+
+  /** A ticket for addresses of this caller: it reads only, and holds for an hour at most. */
+  issueTicket(caller: Caller): IssuedTicket {
+    const scope = weakerScope(caller.scope, 'read');
+    const expiresMs = Math.min(Date.now() + ticketMs, caller.expiresMs ?? Number.POSITIVE_INFINITY);
+    const token = this.#tickets.issue({ parent: caller.parent, name: caller.name, scope, expiresMs });
+    return { token, scope, expiresMs };
+  }
+
+  #unsuspected(call: CallFacts, caller: Caller): Caller {
+    // With `off` any name may lead here; pages of other sites are none of the callers that were meant even so.
+    const names = caller.kind === 'open' ? 'any' : caller.kind === 'allowed' ? 'short' : 'own';
+    const suspicion = suspicionOf(call, this.#rules, names);
+    if (suspicion === undefined) return caller;
+    throw new CodedError('CROSS_SITE', `the call is refused: ${suspicion}`);
+  }
+
+  async #byToken(call: CallFacts, token: string): Promise<Caller> {
+    const key = addressKey(call.address);
+    const hash = hashOf(token);
+    const waitMs = this.#failures.peek(key);
+    // Not even looked at, unless it was right lately: guessing must not go on behind the answer 429.
+    if (waitMs > 0 && !this.#good.has(hash.toString('hex'))) throw new RateLimitedError(waitMs);
+    const caller = await this.#holderOf(token, hash);
+    if (caller === undefined) {
+      this.#failures.take(key);
+      if (this.#hints.take(`wrong ${key}`) === 0) {
+        this.#log.warn('a call has a token that is not valid', { address: call.address });
+      }
+      throw new CodedError('UNAUTHENTICATED', 'the token is not valid: it is unknown, was revoked, or has expired');
+    }
+    this.#rememberGood(hash.toString('hex'));
+    return caller;
+  }
+
+  async #holderOf(token: string, hash: Buffer): Promise<Caller | undefined> {
+    if (isTicket(token)) return this.#byTicket(token);
+    if (this.#admin?.matches(hash) === true) {
+      const parent = `admin ${this.#admin.fingerprint}`;
+      return { kind: 'admin-token', name: 'admin-token', scope: 'admin', parent };
+    }
+    const stored = this.tokens.verify(token, hash);
+    if (stored !== undefined) {
+      const { name, scope, id, expiresAt } = stored;
+      const end = expiresAt === undefined ? {} : { expiresMs: Date.parse(expiresAt) };
+      return { kind: 'token', name, scope, ...end, parent: `token ${id}` };
+    }
+    if (this.#jwt === undefined || token.split('.').length !== 3) return undefined;
+    const jwt = await this.#jwt.verify(token);
+    return jwt === undefined ? undefined : { kind: 'jwt', ...jwt, parent: 'jwt' };
+  }
+
+  #byTicket(token: string): Caller | undefined {
+    const ticket = this.#tickets.verify(token);
+    if (ticket === undefined || !this.#isParentValid(ticket.parent)) return undefined;
+    const { name, scope, expiresMs, parent } = ticket;
+    return { kind: 'ticket', name, scope, expiresMs, parent };
+  }
+
+  #isParentValid(parent: string): boolean {
+    const [kind, id = ''] = parent.split(' ');
+    if (kind === 'token') return this.tokens.isValid(id);
+    if (kind === 'admin') return id !== '' && id === this.#admin?.fingerprint;
+    return true;
+  }
+
+  #rememberGood(hash: string): void {
+    this.#good.delete(hash);
+    this.#good.add(hash);
+    if (this.#good.size <= maxGoodHashes) return;
+    const [oldest] = this.#good;
+    if (oldest !== undefined) this.#good.delete(oldest);
+  }
+
+  /** Says once in a while for each address what would let it in; the caller itself is told less. */
+  #hint({ address, isProxied, takesAllowed }: CallFacts): void {
+    if (this.#hints.take(`none ${addressKey(address)}`) > 0) return;
+    const proxied = isProxied ? '; it came through a proxy' : '';
+    const allow = takesAllowed && !isProxied ? `, or start with --api-allow ${address}` : '';
+    this.#log.warn(`refused a call without a token${proxied}; make one with "media-aggregator token create"${allow}`, {
+      address,
+    });
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      await this.#admin?.refresh();
+      await this.tokens.refresh();
+    } catch (error) {
+      this.#log.warn('the files of the tokens cannot be looked at', { error: messageOf(error) });
+    }
+  }
+}
+
+/** Too much came from one address. */
+export class RateLimitedError extends CodedError {
+  readonly retryAfterMs: number;
+
+  constructor(retryAfterMs: number) {
+    super('RATE_LIMITED', 'too much came from this address; wait as long as "retry-after" says');
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+function jwtSettingsOf(settings: AccessSettings): JwtSettings | undefined {
+  const { jwtJwksUrl, jwtJwksFile, jwtIssuer, jwtAudience, jwtScopeClaim } = settings;
+  if (jwtIssuer === undefined || jwtAudience === undefined) return undefined;
+  if (jwtJwksUrl === undefined && jwtJwksFile === undefined) return undefined;
+  return {
+    jwksUrl: jwtJwksUrl,
+    jwksFile: jwtJwksFile,
+    issuer: jwtIssuer,
+    audience: jwtAudience,
+    scopeClaim: jwtScopeClaim,
+  };
+}

@@ -1,0 +1,71 @@
+import { ConfigError, messageOf } from '../errors.js';
+import type { Logger } from '../log.js';
+import { createPrivate, markOf, readPrivate } from './private-file.js';
+import { hashOf, isSameHash, newSecret } from './secret.js';
+
+/** The name of the file in the data folder. */
+export const adminTokenFileName = 'admin-token';
+
+const minLength = 32;
+const maxLength = 512;
+
+/**
+ * The token that may do everything, in a file that its owner reads and may write anew: whoever can read the data folder
+ * can change the state itself, so nothing is lost by keeping it readable there.
+ */
+export class AdminToken {
+  readonly path: string;
+  readonly #log: Logger;
+  #mark = '';
+  #hash: Buffer | undefined;
+
+  private constructor(path: string, log: Logger) {
+    this.path = path;
+    this.#log = log;
+  }
+
+  /** Reads the file, or makes it. @throws ConfigError ACCESS_UNREADABLE */
+  static async open(path: string, log: Logger): Promise<AdminToken> {
+    const token = new AdminToken(path, log);
+    if (await createPrivate(path, `${newSecret().token}\n`)) {
+      log.info('made an admin token; calls from other machines need it, or a token made with it', { file: path });
+    }
+    await token.#read();
+    return token;
+  }
+
+  /** Short, and different for each token: ends what was granted by an earlier one. Empty: there is none. */
+  get fingerprint(): string {
+    return this.#hash === undefined ? '' : hashOf(this.#hash.toString('hex')).toString('hex').slice(0, 16);
+  }
+
+  matches(hash: Buffer): boolean {
+    return this.#hash !== undefined && isSameHash(this.#hash, hash);
+  }
+
+  /** Looks whether the file changed. One that is gone or cannot be used leaves no admin token: nobody knows who has it. */
+  async refresh(): Promise<void> {
+    if ((await markOf(this.path)) === this.#mark) return;
+    try {
+      await this.#read();
+      this.#log.info('took the admin token of the file anew', { file: this.path });
+    } catch (error) {
+      this.#hash = undefined;
+      this.#mark = await markOf(this.path);
+      this.#log.error('there is no admin token any more', { file: this.path, error: messageOf(error) });
+    }
+  }
+
+  async #read(): Promise<void> {
+    const file = await readPrivate(this.path);
+    if (file === undefined) throw new ConfigError('ACCESS_UNREADABLE', `${this.path} is gone`);
+    const text = file.text.trim();
+    if (text.length < minLength || text.length > maxLength || !/^[\x21-\x7e]+$/.test(text)) {
+      const rule = `one line of ${minLength} to ${maxLength} visible ASCII characters, without spaces`;
+      throw new ConfigError('ACCESS_UNREADABLE', `${this.path} holds no token: it must be ${rule}`);
+    }
+    if (file.isOpen) this.#log.warn('others may read the admin token: chmod 600', { file: this.path });
+    this.#mark = file.mark;
+    this.#hash = hashOf(text);
+  }
+}

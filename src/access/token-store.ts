@@ -1,0 +1,193 @@
+import { ConflictError, InputError, messageOf, NotFoundError, StateError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { markOf, readPrivate, removeLeftovers, writePrivate } from './private-file.js';
+import type { Scope } from './scopes.js';
+import { hashOf, idOf, isSameHash, newSecret } from './secret.js';
+import { decodeTokens, encodeTokens, type StoredToken, tokenNamePattern } from './token-file.js';
+
+/** The name of the file in the data folder. */
+export const tokensFileName = 'tokens.json';
+
+const maxTokens = 1000;
+
+/** A token as it is shown. */
+export interface TokenView {
+  readonly name: string;
+  readonly id: string;
+  readonly scope: Scope;
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  /** Since this aggregator runs; null: not yet. */
+  readonly lastUsedAt: string | null;
+}
+
+export interface TokenInput {
+  readonly name: string;
+  readonly scope: Scope;
+  /** ISO 8601, UTC, in the future; undefined: it does not end by itself. */
+  readonly expiresAt?: string | undefined;
+}
+
+/** The tokens that people made: by name, hashed, in a file of their own. An edit of the file applies within seconds. */
+export class TokenStore {
+  readonly #path: string;
+  readonly #log: Logger;
+  #tokens: ReadonlyMap<string, StoredToken> = new Map();
+  #byId: ReadonlyMap<string, StoredToken> = new Map();
+  #mark = '';
+  #writing: Promise<unknown> = Promise.resolve();
+  readonly #lastUsed = new Map<string, string>();
+
+  private constructor(path: string, log: Logger) {
+    this.#path = path;
+    this.#log = log;
+  }
+
+  /** @throws ConfigError ACCESS_UNREADABLE */
+  static async open(path: string, log: Logger): Promise<TokenStore> {
+    const store = new TokenStore(path, log);
+    await removeLeftovers(path);
+    await store.#read();
+    return store;
+  }
+
+  /** By name. */
+  list(): TokenView[] {
+    return [...this.#tokens.values()].sort((left, right) => (left.name < right.name ? -1 : 1)).map(this.#view);
+  }
+
+  /** @throws NotFoundError TOKEN_NOT_FOUND */
+  get(name: string): TokenView {
+    return this.#view(this.#find(name));
+  }
+
+  /**
+   * Makes a token; its secret is told here and nowhere else.
+   * @throws InputError INVALID_NAME or INVALID_REQUEST; ConflictError TOKEN_CONFLICT or LIMIT_REACHED; StateError
+   */
+  async create(input: TokenInput): Promise<{ view: TokenView; token: string }> {
+    const { name, scope, expiresAt } = input;
+    if (!tokenNamePattern.test(name)) {
+      const rule = 'a name begins with a letter or digit and has at most 64 letters, digits, ".", "_" and "-"';
+      throw new InputError('INVALID_NAME', `name: ${rule}`, { field: 'name' });
+    }
+    if (expiresAt !== undefined && !(Date.parse(expiresAt) > Date.now())) {
+      throw new InputError('INVALID_REQUEST', `expiresAt: ${expiresAt} is no time in the future`, {
+        field: 'expiresAt',
+      });
+    }
+    const { id, token } = newSecret();
+    const stored: StoredToken = {
+      name,
+      id,
+      scope,
+      hash: hashOf(token),
+      createdAt: new Date().toISOString(),
+      expiresAt,
+    };
+    await this.#change((tokens) => {
+      if (tokens.has(name)) {
+        const message = `there is a token "${name}"; its secret was shown once: revoke it, or take another name`;
+        throw new ConflictError('TOKEN_CONFLICT', message, { field: 'name' });
+      }
+      if (tokens.size >= maxTokens) {
+        throw new ConflictError('LIMIT_REACHED', `there are ${maxTokens} tokens, which is the limit; revoke some`);
+      }
+      return new Map(tokens).set(name, stored);
+    });
+    this.#log.info('made a token', { token: name, scope, expiresAt: expiresAt ?? null });
+    return { view: this.#view(stored), token };
+  }
+
+  /** It is refused from now on. @throws NotFoundError TOKEN_NOT_FOUND; StateError STATE_WRITE_FAILED */
+  async revoke(name: string): Promise<void> {
+    await this.#change((tokens) => {
+      this.#find(name, tokens);
+      const rest = new Map(tokens);
+      rest.delete(name);
+      return rest;
+    });
+    this.#log.info('revoked a token', { token: name });
+  }
+
+  /** The token with this secret, when there is one and it has not ended. `hash` is that of the whole token. */
+  verify(token: string, hash: Buffer): StoredToken | undefined {
+    const id = idOf(token);
+    const stored = id === undefined ? undefined : this.#byId.get(id);
+    if (stored === undefined || !isSameHash(stored.hash, hash) || hasEnded(stored)) return undefined;
+    this.#lastUsed.set(stored.id, new Date().toISOString());
+    return stored;
+  }
+
+  /** True while the token with this id is valid. */
+  isValid(id: string): boolean {
+    const stored = this.#byId.get(id);
+    return stored !== undefined && !hasEnded(stored);
+  }
+
+  /** Takes the file anew when somebody changed it. One that cannot be used leaves the tokens as they were. */
+  async refresh(): Promise<void> {
+    await this.#writing;
+    const mark = await markOf(this.#path);
+    if (mark === this.#mark) return;
+    try {
+      await this.#read();
+      this.#log.info('took the tokens of the file anew', { file: this.#path, tokens: this.#tokens.size });
+    } catch (error) {
+      this.#mark = mark;
+      this.#log.error('the file of the tokens cannot be used; those before it stay', { error: messageOf(error) });
+    }
+  }
+
+  readonly #view = ({ name, id, scope, createdAt, expiresAt }: StoredToken): TokenView => ({
+    name,
+    id,
+    scope,
+    createdAt,
+    expiresAt: expiresAt ?? null,
+    lastUsedAt: this.#lastUsed.get(id) ?? null,
+  });
+
+  #find(name: string, tokens = this.#tokens): StoredToken {
+    const stored = tokens.get(name);
+    if (stored === undefined) {
+      throw new NotFoundError('TOKEN_NOT_FOUND', `there is no token ${JSON.stringify(name.slice(0, 80))}`, {
+        field: 'name',
+      });
+    }
+    return stored;
+  }
+
+  async #read(): Promise<void> {
+    const file = await readPrivate(this.#path);
+    this.#take(file === undefined ? new Map() : decodeTokens(this.#path, file.text), file?.mark ?? '');
+  }
+
+  #take(tokens: ReadonlyMap<string, StoredToken>, mark: string): void {
+    this.#tokens = tokens;
+    this.#byId = new Map([...tokens.values()].map((token) => [token.id, token]));
+    this.#mark = mark;
+    for (const id of this.#lastUsed.keys()) if (!this.#byId.has(id)) this.#lastUsed.delete(id);
+  }
+
+  /** One change after the other, each on disk before it counts. An edit by hand that came in between is taken along. */
+  #change(change: (tokens: ReadonlyMap<string, StoredToken>) => ReadonlyMap<string, StoredToken>): Promise<void> {
+    const done = this.#writing.then(async () => {
+      if ((await markOf(this.#path)) !== this.#mark) await this.#read();
+      const next = change(this.#tokens);
+      try {
+        await writePrivate(this.#path, encodeTokens(next));
+      } catch (error) {
+        const message = `the tokens could not be written: ${messageOf(error)}; nothing was changed`;
+        throw new StateError('STATE_WRITE_FAILED', message, { cause: error });
+      }
+      this.#take(next, await markOf(this.#path));
+    });
+    this.#writing = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function hasEnded({ expiresAt }: StoredToken): boolean {
+  return expiresAt !== undefined && Date.parse(expiresAt) <= Date.now();
+}

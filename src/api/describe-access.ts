@@ -1,0 +1,37 @@
+import type { App } from './app.js';
+import { usesProblems } from './errors.js';
+import { accessResponses } from './schemas.js';
+
+/** How callers show who they are, for the OpenAPI document. */
+export const securitySchemes = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'A token of the aggregator, or a JWT of the configured identity provider. Calls from the same machine need none, ' +
+      'unless api-auth is on. The roles named by each operation are the scopes read, operate and admin.',
+  },
+  query: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'token',
+    description: 'The same, where no header can be sent: a ticket from POST /v1/session, or a token.',
+  },
+} as const;
+
+/**
+ * Adds to the description of every route that is registered from now on what the guard asks and answers: the routes
+ * themselves say their scope only.
+ */
+export function describeAccess(app: App): void {
+  app.addHook('onRoute', (route) => {
+    const { schema, config, url } = route;
+    if (schema === undefined || schema.hide === true) return;
+    const scope = config?.scope ?? 'admin';
+    const isPublic = scope === 'public';
+    schema.security ??= isPublic ? [] : [{ bearer: [scope] }, { query: [scope] }];
+    const statuses = isPublic ? [429] : [401, 403, 429, 503];
+    const before = typeof schema.response === 'object' && schema.response !== null ? schema.response : {};
+    schema.response = { ...accessResponses(usesProblems(url), statuses), ...before };
+  });
+}

@@ -1,0 +1,124 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Access, type Caller, type CallFacts, RateLimitedError } from '../access/access.js';
+import { includesScope } from '../access/scopes.js';
+import { CodedError } from '../errors.js';
+import { addressKey, RateLimiter } from '../rate-limit.js';
+import type { App } from './app.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who makes the call; null for routes that ask nobody. */
+    caller: Caller | null;
+    /** False once the caller's token was revoked or has ended: for answers that have no end of their own. */
+    mayGoOn(): boolean;
+  }
+}
+
+export interface GuardOptions {
+  readonly access: Access;
+  /** Calls a second from one address on another machine, ten times as many at once; 0: no limit. */
+  readonly callsPerSecond: number;
+}
+
+const burstSeconds = 10;
+
+/** Headers by which proxies say that they are in between. */
+const proxyHeaders = ['forwarded', 'via', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'cf-connecting-ip'];
+
+/** Asks every call for what its route wants of callers, before anything of its body is read. */
+export function addGuard(app: App, { access, callsPerSecond }: GuardOptions): void {
+  const limiter =
+    callsPerSecond > 0
+      ? new RateLimiter({ perSecond: callsPerSecond, burst: callsPerSecond * burstSeconds })
+      : undefined;
+  app.decorateRequest('caller', null);
+  app.decorateRequest('mayGoOn', function (this: FastifyRequest) {
+    return this.caller === null || access.isStillValid(this.caller);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    const token = takeToken(request);
+    const { config } = request.routeOptions;
+    const call = callFacts(request.raw, token, config.allowedAddresses === true);
+    if (limiter !== undefined && !access.isLocal(call)) {
+      const waitMs = limiter.take(addressKey(call.address));
+      if (waitMs > 0) throw new RateLimitedError(waitMs);
+    }
+    if (allowOrigin(request, reply, access.origins) === 'answered') return reply;
+    // Which paths there are is no secret: /openapi.json tells it.
+    if (request.is404 || config.scope === 'public') return;
+    const needed = config.scope ?? 'admin';
+    const caller = await access.identify(call).catch((error: unknown) => {
+      if (error instanceof CodedError && error.code === 'UNAUTHENTICATED') challenge(reply, token);
+      throw error;
+    });
+    if (!includesScope(caller.scope, needed)) {
+      const message = `this call needs the scope "${needed}", and the token has "${caller.scope}"`;
+      throw new CodedError('FORBIDDEN', message);
+    }
+    request.caller = caller;
+  });
+}
+
+/** What a request tells of who makes it. For upgrades, which no hook of Fastify sees, too. */
+export function callFacts(raw: IncomingMessage, token: string | undefined, takesAllowed: boolean): CallFacts {
+  const { headers, socket } = raw;
+  const isProxied = Object.keys(headers).some((name) => proxyHeaders.includes(name) || name.startsWith('x-forwarded-'));
+  return {
+    // Without an address the connection is gone; it is then nobody's, and not local.
+    address: socket.remoteAddress ?? '',
+    isProxied,
+    token,
+    takesAllowed,
+    host: headers.host,
+    origin: headers.origin,
+    fetchSite: textOf(headers['sec-fetch-site']),
+  };
+}
+
+/** The token of the header or of the query, from which it is taken away: schemas and handlers do not know of it. */
+function takeToken(request: FastifyRequest): string | undefined {
+  const { query } = request;
+  let inQuery: unknown;
+  if (typeof query === 'object' && query !== null && 'token' in query) {
+    inQuery = query.token;
+    Reflect.deleteProperty(query, 'token');
+  }
+  const [, inHeader] = /^bearer(?:\s+(.*))?$/i.exec(request.headers.authorization ?? '') ?? [];
+  // Given twice it is a list, which is no token.
+  return inHeader ?? (inQuery === undefined ? undefined : (textOf(inQuery) ?? ''));
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** RFC 6750 section 3. */
+function challenge(reply: FastifyReply, token: string | undefined): void {
+  const error = token === undefined ? '' : ', error="invalid_token"';
+  reply.header('www-authenticate', `Bearer realm="media-aggregator"${error}`);
+}
+
+/** Cross-origin resource sharing, for the origins that were named; answers the questions that browsers ask before. */
+function allowOrigin(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  origins: ReadonlySet<string>,
+): 'answered' | undefined {
+  if (origins.size === 0) return undefined;
+  reply.header('vary', 'origin');
+  const { origin } = request.headers;
+  if (origin === undefined || !origins.has(origin.toLowerCase())) return undefined;
+  reply.headers({
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': 'etag, location, retry-after, www-authenticate',
+  });
+  if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return undefined;
+  reply.code(204).headers({
+    'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
+    'access-control-allow-headers': 'authorization, content-type, if-match, if-none-match, last-event-id',
+    'access-control-max-age': '600',
+  });
+  reply.send();
+  return 'answered';
+}

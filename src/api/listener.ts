@@ -1,0 +1,73 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { Logger } from '../log.js';
+import { type WatchedCertificate, watchCertificate } from '../tls/watch-certificate.js';
+
+export interface ListenerSettings {
+  /** Both or neither; with them HTTPS is spoken, and nothing else. */
+  readonly apiTlsCert?: string | undefined;
+  readonly apiTlsKey?: string | undefined;
+}
+
+/** A client that sends its request slower than this is cut off: it costs itself, and nobody else. */
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 15_000;
+const tlsHandshakeTimeoutMs = 10_000;
+const keepAliveTimeoutMs = 65_000;
+const maxConnections = 1000;
+
+/** Makes the servers of the API, with or without TLS. */
+export class Listener {
+  readonly #certificate: WatchedCertificate | undefined;
+  readonly #log: Logger;
+  /** Fastify makes several when it listens on `localhost`. */
+  readonly #secured: { setSecureContext(options: object): void }[] = [];
+
+  /** @throws ConfigError TLS_CERTIFICATE */
+  constructor(settings: ListenerSettings, log: Logger) {
+    const { apiTlsCert: certFile, apiTlsKey: keyFile } = settings;
+    this.#log = log;
+    if (certFile === undefined || keyFile === undefined) return;
+    this.#certificate = watchCertificate({
+      ...{ certFile, keyFile, certFlag: '--api-tls-cert', keyFlag: '--api-tls-key', log },
+      // Connections that are open keep what they agreed on; new ones get the new certificate.
+      onChange: ({ cert, key }) => {
+        for (const server of this.#secured) server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+      },
+    });
+  }
+
+  get isSecure(): boolean {
+    return this.#certificate !== undefined;
+  }
+
+  /** For Fastify's `serverFactory`. */
+  readonly create = (handler: RequestListener): Server => {
+    const options = {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      connectionsCheckingInterval: 2000,
+    };
+    const server = this.#certificate === undefined ? createServer(options, handler) : this.#secure(handler, options);
+    server.maxConnections = maxConnections;
+    return server;
+  };
+
+  close(): void {
+    this.#certificate?.close();
+  }
+
+  #secure(handler: RequestListener, options: object): Server {
+    const { cert, key } = this.#certificate?.current ?? {};
+    const server = createSecureServer(
+      { ...options, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: tlsHandshakeTimeoutMs },
+      handler,
+    );
+    server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
+      this.#log.debug('a TLS handshake failed', { code: error.code ?? error.message });
+    });
+    this.#secured.push(server);
+    return server;
+  }
+}

@@ -1,0 +1,18 @@
+import type { App } from './app.js';
+
+/** For answers that are no page: they load nothing, are shown in no frame, and are not guessed to be something else. */
+const defaults: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+/** A route that knows better sets its own. */
+export function addSecurityHeaders(app: App): void {
+  app.addHook('onSend', async (_, reply) => {
+    for (const [name, value] of Object.entries(defaults)) if (!reply.hasHeader(name)) reply.header(name, value);
+  });
+}
