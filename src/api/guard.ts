@@ -84,9 +84,10 @@ function takeToken(request: FastifyRequest): string | undefined {
     inQuery = query.token;
     Reflect.deleteProperty(query, 'token');
   }
-  const [, inHeader] = /^bearer(?:\s+(.*))?$/i.exec(request.headers.authorization ?? '') ?? [];
+  const inHeader = /^bearer(?:\s+(.*))?$/i.exec(request.headers.authorization ?? '');
+  if (inHeader !== null) return inHeader[1] ?? '';
   // Given twice it is a list, which is no token.
-  return inHeader ?? (inQuery === undefined ? undefined : (textOf(inQuery) ?? ''));
+  return inQuery === undefined ? undefined : (textOf(inQuery) ?? '');
 }
 
 function textOf(value: unknown): string | undefined {
