@@ -1,4 +1,4 @@
-export type PeerName = 'ffmpeg' | 'nginx-rtmp' | 'rtmpdump' | 'gstreamer' | 'curl';
+export type PeerName = 'ffmpeg' | 'nginx-rtmp' | 'rtmpdump' | 'gstreamer' | 'chromium' | 'curl';
 
 export interface Peer {
   readonly name: PeerName;

@@ -7,7 +7,7 @@ import { Overview } from './pages/overview.js';
 import { Settings } from './pages/settings.js';
 import { SignIn } from './pages/sign-in.js';
 import { link, place, route } from './router.js';
-import { link as connection, loaded, node } from './state/store.js';
+import { link as connection, loaded, mayOperate, node } from './state/store.js';
 import { type Theme, theme } from './state/theme.js';
 import { AutoIcon, CameraIcon, MapIcon, MoonIcon, SettingsIcon, SunIcon } from './ui/icons.js';
 import { Empty } from './ui/parts.js';
@@ -89,6 +89,7 @@ function Header() {
       </nav>
       <div class="top-end">
         <Connection />
+        {loaded.value && !mayOperate.value && <span class="badge plain">read only</span>}
         <ThemeSwitch />
         {token.value !== null && signInReason.value === null && (
           <button type="button" class="button small" onClick={signOut}>

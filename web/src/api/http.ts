@@ -77,7 +77,8 @@ export async function send(method: string, path: string, options: RequestOptions
   }
   if (response.ok || response.status === 304) return response;
   const problem = await problemOf(response);
-  if (problem.status === 401) signInReason.value = problem;
+  // CROSS_SITE: by this name of the machine, or from this page, only a token opens.
+  if (problem.status === 401 || problem.code === 'CROSS_SITE') signInReason.value = problem;
   throw problem;
 }
 

@@ -117,3 +117,21 @@ export interface Page<T> {
   readonly items: readonly T[];
   readonly next: string | null;
 }
+
+export type Scope = 'read' | 'operate' | 'admin';
+
+export interface Session {
+  readonly caller: string;
+  readonly name: string | null;
+  readonly scope: Scope;
+  readonly expiresAt: string | null;
+}
+
+export interface TokenView {
+  readonly name: string;
+  readonly id: string;
+  readonly scope: Scope;
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly lastUsedAt: string | null;
+}

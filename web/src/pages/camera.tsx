@@ -5,7 +5,7 @@ import type { CameraView } from '../api/types.js';
 import { go, link } from '../router.js';
 import { observe, useAction } from '../state/action.js';
 import { cameraHealth, cameraLooks } from '../state/health.js';
-import { entryOf, refreshCamera } from '../state/store.js';
+import { entryOf, mayOperate, refreshCamera } from '../state/store.js';
 import { bitrate, bytes, codec, count, dateTime, milliseconds } from '../ui/format.js';
 import { BackIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
@@ -15,6 +15,7 @@ import { FlightRecorder } from './flight-recorder.js';
 import { Plots } from './plots.js';
 import { PublishLines } from './publish-lines.js';
 import { Pushes } from './pushes.js';
+import { TestPatternControl } from './test-pattern-control.js';
 
 export function CameraPage({ name }: { name: string }) {
   const entry = entryOf(name);
@@ -76,15 +77,17 @@ function Head({ camera }: { camera: CameraView }) {
           </span>
         )}
       </span>
-      <button
-        type="button"
-        class="button danger"
-        onClick={() => {
-          removing.value = true;
-        }}
-      >
-        Remove
-      </button>
+      {mayOperate.value && (
+        <button
+          type="button"
+          class="button danger"
+          onClick={() => {
+            removing.value = true;
+          }}
+        >
+          Remove
+        </button>
+      )}
       {removing.value && (
         <RemoveDialog
           camera={camera}
@@ -169,6 +172,7 @@ function PublishPanel({ camera }: { camera: CameraView }) {
       <p class="label">Address</p>
       <Copyable text={camera.endpoint} label="address that the camera publishes to" />
       <PublishLines endpoint={camera.endpoint} />
+      <TestPatternControl camera={camera} />
     </details>
   );
 }

@@ -2,7 +2,7 @@ import { useComputed } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { go, route, setQuery } from '../router.js';
 import { type CameraHealth, cameraHealth } from '../state/health.js';
-import { type CameraEntry, cameras, node, views } from '../state/store.js';
+import { type CameraEntry, cameras, mayOperate, node, views } from '../state/store.js';
 import { bitrate, count } from '../ui/format.js';
 import { PlusIcon, SearchIcon } from '../ui/icons.js';
 import { Empty } from '../ui/parts.js';
@@ -64,9 +64,11 @@ export function Overview() {
       <div class="page-head">
         <h1>Cameras</h1>
         <Totals />
-        <button type="button" class="button primary" onClick={() => setQuery('register', '1')}>
-          <PlusIcon /> Register a camera
-        </button>
+        {mayOperate.value && (
+          <button type="button" class="button primary" onClick={() => setQuery('register', '1')}>
+            <PlusIcon /> Register a camera
+          </button>
+        )}
       </div>
       <Toolbar />
       <Grid />

@@ -3,7 +3,7 @@ import { request } from '../api/http.js';
 import type { CameraView, PushView } from '../api/types.js';
 import { observe, useAction } from '../state/action.js';
 import { isInTrouble, pushLook } from '../state/health.js';
-import { refreshCamera } from '../state/store.js';
+import { mayOperate, refreshCamera } from '../state/store.js';
 import { bitrate, bytes, clock, count, milliseconds } from '../ui/format.js';
 import { PlusIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
@@ -17,15 +17,17 @@ export function Pushes({ camera }: { camera: CameraView }) {
     <section class="panel" aria-labelledby="pushes-title">
       <div class="panel-head">
         <h2 id="pushes-title">Pushes</h2>
-        <button
-          type="button"
-          class="button primary"
-          onClick={() => {
-            adding.value = true;
-          }}
-        >
-          <PlusIcon /> Add a push
-        </button>
+        {mayOperate.value && (
+          <button
+            type="button"
+            class="button primary"
+            onClick={() => {
+              adding.value = true;
+            }}
+          >
+            <PlusIcon /> Add a push
+          </button>
+        )}
       </div>
       {camera.pushes.length === 0 ? (
         <p class="muted">
@@ -111,30 +113,32 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
         </dl>
       )}
       <ErrorNote error={action.error.value} />
-      <div class="push-actions">
-        {push.state === 'waiting' && (
-          <ActionButton action={action} onRun={() => void retry()} label={`Try ${id} now`}>
-            Try now
+      {mayOperate.value && (
+        <div class="push-actions">
+          {push.state === 'waiting' && (
+            <ActionButton action={action} onRun={() => void retry()} label={`Try ${id} now`}>
+              Try now
+            </ActionButton>
+          )}
+          <ActionButton
+            action={action}
+            onRun={() => void enable(!push.enabled)}
+            label={`${push.enabled ? 'Disable' : 'Enable'} ${id}`}
+          >
+            {push.enabled ? 'Disable' : 'Enable'}
           </ActionButton>
-        )}
-        <ActionButton
-          action={action}
-          onRun={() => void enable(!push.enabled)}
-          label={`${push.enabled ? 'Disable' : 'Enable'} ${id}`}
-        >
-          {push.enabled ? 'Disable' : 'Enable'}
-        </ActionButton>
-        <button
-          type="button"
-          class="button danger"
-          aria-label={`Remove ${id}`}
-          onClick={() => {
-            removing.value = true;
-          }}
-        >
-          Remove
-        </button>
-      </div>
+          <button
+            type="button"
+            class="button danger"
+            aria-label={`Remove ${id}`}
+            onClick={() => {
+              removing.value = true;
+            }}
+          >
+            Remove
+          </button>
+        </div>
+      )}
       {removing.value && (
         <RemovePushDialog
           camera={camera}

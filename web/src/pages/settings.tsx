@@ -1,9 +1,11 @@
 import { link } from '../router.js';
+import { Access } from './settings/access.js';
 import { Configuration } from './settings/configuration.js';
 import { Engines } from './settings/engines.js';
 
 const tabs = [
   { id: 'engines', label: 'Engines' },
+  { id: 'access', label: 'Access' },
   { id: 'configuration', label: 'Configuration' },
 ] as const;
 
@@ -22,6 +24,7 @@ export function Settings({ tab }: { tab: string }) {
         ))}
       </nav>
       {current === 'engines' && <Engines />}
+      {current === 'access' && <Access />}
       {current === 'configuration' && <Configuration />}
     </>
   );

@@ -1,6 +1,6 @@
 import { batch, computed, type Signal, signal } from '@preact/signals';
 import { ApiError, request, requestAll } from '../api/http.js';
-import type { CameraView, EngineView, NodeView } from '../api/types.js';
+import type { CameraView, EngineView, NodeView, Session } from '../api/types.js';
 
 /** One camera as it was seen last. Each has a signal of its own, so that a change draws one card, not a thousand. */
 export interface CameraEntry {
@@ -18,6 +18,10 @@ export const cameras = signal<ReadonlyMap<string, CameraEntry>>(new Map());
 export const loaded = signal(false);
 export const node = signal<NodeView | null>(null);
 export const engines = signal<readonly EngineView[]>([]);
+/** Who we are to the server. */
+export const session = signal<Session | null>(null);
+/** Whether we may change anything. */
+export const mayOperate = computed(() => session.value !== null && session.value.scope !== 'read');
 /** Whether what is shown is what is: `lost` says that it grows old. */
 export const link = signal<'connecting' | 'up' | 'lost'>('connecting');
 /** Ticks once a second while the page is visible: for "since 3 min". */
@@ -62,12 +66,14 @@ export function notePoint(entry: CameraEntry): void {
 
 /** Looks at everything anew. */
 export async function loadAll(): Promise<void> {
-  const [list, page, engineList] = await Promise.all([
+  const [who, list, page, engineList] = await Promise.all([
+    request<Session>('GET', '/v1/session'),
     requestAll<CameraView>('/v1/cameras'),
     request<{ items: readonly NodeView[] }>('GET', '/v1/nodes'),
     requestAll<EngineView>('/v1/engines'),
   ]);
   batch(() => {
+    session.value = who;
     takeAll(list);
     node.value = page.items.find(({ self }) => self) ?? null;
     engines.value = engineList;

@@ -13,3 +13,9 @@ export async function stopTestPattern(camera: string): Promise<void> {
   await request('DELETE', `/v1/test-pattern/${encodeURIComponent(camera)}`);
   await observe(`the end of the test pattern of ${camera}`, async () => (await refreshCamera(camera))?.live !== true);
 }
+
+/** Whether a test pattern is published as this camera. @throws ApiError */
+export async function hasTestPattern(camera: string): Promise<boolean> {
+  const { items } = await request<{ items: readonly { camera: string }[] }>('GET', '/v1/test-pattern');
+  return items.some((pattern) => pattern.camera === camera);
+}

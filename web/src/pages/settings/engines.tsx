@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { request } from '../../api/http.js';
 import type { EngineView } from '../../api/types.js';
 import { observe, useAction } from '../../state/action.js';
-import { engines, refreshEngines, views } from '../../state/store.js';
+import { engines, mayOperate, refreshEngines, views } from '../../state/store.js';
 import { plural } from '../../ui/format.js';
 import { PlusIcon } from '../../ui/icons.js';
 import { ActionButton, Dialog, ErrorNote, Field } from '../../ui/parts.js';
@@ -14,15 +14,17 @@ export function Engines() {
     <section class="panel" aria-labelledby="engines-title">
       <div class="panel-head">
         <h2 id="engines-title">Streaming engines</h2>
-        <button
-          type="button"
-          class="button primary"
-          onClick={() => {
-            adding.value = true;
-          }}
-        >
-          <PlusIcon /> Register an engine
-        </button>
+        {mayOperate.value && (
+          <button
+            type="button"
+            class="button primary"
+            onClick={() => {
+              adding.value = true;
+            }}
+          >
+            <PlusIcon /> Register an engine
+          </button>
+        )}
       </div>
       <p class="muted">
         An engine is a media server that cameras are redirected to by name. Without one, pushes go to addresses.
@@ -76,9 +78,11 @@ function Engine({ engine }: { engine: EngineView }) {
         </dl>
         <ErrorNote error={action.error.value} />
       </div>
-      <ActionButton action={action} kind="danger" onRun={() => void remove()} label={`Remove engine ${engine.name}`}>
-        Remove
-      </ActionButton>
+      {mayOperate.value && (
+        <ActionButton action={action} kind="danger" onRun={() => void remove()} label={`Remove engine ${engine.name}`}>
+          Remove
+        </ActionButton>
+      )}
     </article>
   );
 }
