@@ -41,9 +41,14 @@ export class Acknowledgements {
     return this.#roundTripMs;
   }
 
+  /** True when `sent` would note this position: most it would not, and the clock need not be read for them. */
+  wants(position: number): boolean {
+    return position - this.#lastPosition >= grainBytes;
+  }
+
   /** Notes that all bytes up to `position` were handed to the network. */
   sent(position: number, nowMs: number): void {
-    if (position - this.#lastPosition < grainBytes) return;
+    if (!this.wants(position)) return;
     this.#lastPosition = position;
     this.#positions[this.#noted % slots] = position;
     this.#timesMs[this.#noted % slots] = nowMs;

@@ -11,8 +11,8 @@ export interface MediaSocket {
   readonly bytesWritten: number;
   /** Bytes that `write` took and that the kernel has not. While there are any, the buffers written are read still. */
   readonly pendingBytes: number;
-  /** Of the pending bytes those of the write under way, where the runtime tells; it falls while the far side reads. */
-  readonly queuedBytes: number;
+  /** A figure that changes when the kernel takes bytes, be it a part of a write, and then only. */
+  readonly progress: number;
   readonly destroyed: boolean;
   /**
    * Names who is told of everything: in the turn of the event loop in which the socket was made, and again where somebody

@@ -1,89 +1,86 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { newRequest, type WritableHandle, type WriteRequest, writableHandle, writesDirectly } from './direct-write.js';
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
 import { socketHighWaterBytes } from './settings.js';
 import { sharedRead, takeOver } from './shared-read.js';
 
-/** A socket of Node's: TCP with shared reads, or any other kind with Node's own. */
-class NodeSocket implements MediaSocket {
-  readonly #socket: Socket;
-  #listener: MediaSocketListener | null = null;
+/** A socket of Node's whose bytes go out by its stream. */
+class StreamSocket implements MediaSocket {
+  protected readonly socket: Socket;
+  protected listener: MediaSocketListener | null = null;
 
   /** @param open makes the socket, which may give what it reads to `onData` instead of emitting it */
   constructor(open: (onData: (data: Buffer) => void) => Socket) {
-    const onData = (data: Buffer): void => this.#listener?.onData(data);
-    const socket = open(onData);
-    this.#socket = socket;
+    this.socket = open((data) => this.listener?.onData(data));
   }
 
   get remoteAddress(): string | undefined {
-    return this.#socket.remoteAddress;
+    return this.socket.remoteAddress;
   }
 
   get remotePort(): number | undefined {
-    return this.#socket.remotePort;
+    return this.socket.remotePort;
   }
 
   get bytesRead(): number {
-    return this.#socket.bytesRead;
+    return this.socket.bytesRead;
   }
 
   get bytesWritten(): number {
-    return this.#socket.bytesWritten;
+    return this.socket.bytesWritten;
   }
 
   get pendingBytes(): number {
-    return this.#socket.writableLength;
+    return this.socket.writableLength;
   }
 
-  get queuedBytes(): number {
-    const handle: unknown = Reflect.get(this.#socket, '_handle');
-    if (typeof handle !== 'object' || handle === null) return 0;
-    // Node keeps it for its own idle timeout, and tells nobody.
-    const bytes: unknown = Reflect.get(handle, 'writeQueueSize');
-    return typeof bytes === 'number' ? bytes : 0;
+  get progress(): number {
+    const { socket } = this;
+    return socket.bytesWritten - socket.writableLength - underWay(socket);
   }
 
   get destroyed(): boolean {
-    return this.#socket.destroyed;
+    return this.socket.destroyed;
   }
 
   listen(listener: MediaSocketListener): void {
-    const isFirst = this.#listener === null;
-    this.#listener = listener;
+    const { socket } = this;
+    const isFirst = this.listener === null;
+    this.listener = listener;
     if (!isFirst) return;
-    const socket = this.#socket;
-    socket.on('connect', () => this.#listener?.onConnected?.());
-    socket.on('drain', () => this.#listener?.onDrain());
-    socket.on('end', () => this.#listener?.onEnd());
-    socket.on('error', (error) => this.#listener?.onError(error));
-    socket.on('close', () => this.#listener?.onClose());
+    socket.on('connect', () => this.listener?.onConnected?.());
+    socket.on('drain', () => this.listener?.onDrain());
+    socket.on('end', () => this.listener?.onEnd());
+    socket.on('error', (error) => this.listener?.onError(error));
+    socket.on('close', () => this.listener?.onClose());
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   write(data: Buffer): boolean {
-    return this.#socket.write(data);
+    return this.socket.write(data);
   }
 
   end(): void {
-    this.#socket.end();
+    this.socket.end();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   abandon(): Buffer {
-    this.#listener = deaf;
+    this.listener = deaf;
     // With shared reads there is nothing; else what came since the pause lies in the stream.
-    const rest: unknown = this.#socket.read();
-    this.#socket.destroy();
+    const rest: unknown = this.socket.read();
+    this.socket.destroy();
     return Buffer.isBuffer(rest) ? rest : Buffer.alloc(0);
   }
 }
@@ -92,11 +89,106 @@ class NodeSocket implements MediaSocket {
 const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onError() {}, onClose() {} };
 
 /**
+ * Bytes of the write under way that the kernel has not taken. Node keeps them for its own idle timeout, and tells nobody;
+ * where it does not have them, only whole writes count.
+ */
+function underWay(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return 0;
+  const bytes: unknown = Reflect.get(handle, 'writeQueueSize');
+  return typeof bytes === 'number' ? bytes : 0;
+}
+
+/** For the next write of any socket: used up only by one that must wait. */
+let spareRequest: WriteRequest | undefined;
+
+/**
+ * A TCP connection whose bytes go straight to the kernel: of a write that it takes at once, which is nearly all of them,
+ * Node's streams would know as much as of one that waits.
+ */
+class DirectSocket extends StreamSocket {
+  #handle: WritableHandle | undefined;
+  #bytesWritten = 0;
+  #pendingBytes = 0;
+  #needsDrain = false;
+  #ended = false;
+
+  constructor(open: (onData: (data: Buffer) => void) => Socket) {
+    super(open);
+    if (!this.socket.connecting) this.#handle = writableHandle(this.socket);
+    else {
+      this.socket.once('connect', () => {
+        this.#handle = writableHandle(this.socket);
+      });
+    }
+  }
+
+  override get bytesWritten(): number {
+    return this.#handle === undefined ? super.bytesWritten : this.#bytesWritten;
+  }
+
+  override get pendingBytes(): number {
+    return this.#handle === undefined ? super.pendingBytes : this.#pendingBytes;
+  }
+
+  override get progress(): number {
+    if (this.#handle === undefined || this.socket.destroyed) return super.progress;
+    return this.#bytesWritten - this.#handle.writeQueueSize;
+  }
+
+  override write(data: Buffer): boolean {
+    const handle = this.#handle;
+    if (handle === undefined) return super.write(data);
+    if (this.#ended || this.socket.destroyed) return false;
+    spareRequest ??= newRequest();
+    const request = spareRequest;
+    const error = handle.writeBuffer(request, data);
+    if (error !== 0) {
+      this.#fail(error);
+      return false;
+    }
+    this.#bytesWritten += data.length;
+    const pendingBytes = handle.writeQueueSize;
+    this.#pendingBytes = pendingBytes;
+    if (pendingBytes === 0) return true;
+    request.oncomplete = this.#onWritten;
+    request.buffer = data;
+    spareRequest = undefined;
+    this.#needsDrain ||= pendingBytes >= socketHighWaterBytes;
+    return pendingBytes < socketHighWaterBytes;
+  }
+
+  override end(): void {
+    this.#ended = true;
+    super.end();
+  }
+
+  readonly #onWritten = (status: number): void => {
+    if (this.socket.destroyed) return;
+    if (status < 0) {
+      this.#fail(status);
+      return;
+    }
+    this.#pendingBytes = this.#handle?.writeQueueSize ?? 0;
+    if (this.#pendingBytes > 0 || !this.#needsDrain) return;
+    this.#needsDrain = false;
+    this.listener?.onDrain();
+  };
+
+  #fail(error: number): void {
+    const code = getSystemErrorName(error);
+    this.socket.destroy(Object.assign(new Error(`write ${code}`), { code }));
+  }
+}
+
+const TcpSocket = writesDirectly ? DirectSocket : StreamSocket;
+
+/**
  * A connection that was accepted by a server with `pauseOnConnect`; `accepted` itself is of no use afterwards, and the
  * server does not count the connection any more.
  */
 export function acceptedSocket(accepted: Socket): MediaSocket {
-  return new NodeSocket((onData) => {
+  return new TcpSocket((onData) => {
     const socket = takeOver(accepted, sharedRead(onData), socketHighWaterBytes);
     if (socket !== undefined) return socket;
     accepted.resume();
@@ -106,7 +198,7 @@ export function acceptedSocket(accepted: Socket): MediaSocket {
 
 /** A connection that is made now. @param onLookup told when the name was resolved, or could not be */
 export function connectSocket(options: TcpNetConnectOpts, onLookup?: (error: Error | null) => void): MediaSocket {
-  return new NodeSocket((onData) => {
+  return new TcpSocket((onData) => {
     const own = { writableHighWaterMark: socketHighWaterBytes, onread: sharedRead(onData) };
     const socket = connect({ ...options, ...own });
     if (onLookup !== undefined) socket.on('lookup', onLookup);
@@ -116,5 +208,5 @@ export function connectSocket(options: TcpNetConnectOpts, onLookup?: (error: Err
 
 /** Any other socket of Node's, such as one with TLS. */
 export function streamSocket(socket: Socket): MediaSocket {
-  return new NodeSocket((onData) => socket.on('data', onData));
+  return new StreamSocket((onData) => socket.on('data', onData));
 }

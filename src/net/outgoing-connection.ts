@@ -164,7 +164,8 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   write(data: Buffer): boolean {
     const more = this.#socket.write(data);
-    this.#acknowledgements.sent(this.#socket.bytesWritten, performance.now());
+    const position = this.#socket.bytesWritten;
+    if (this.#acknowledgements.wants(position)) this.#acknowledgements.sent(position, performance.now());
     return more;
   }
 

@@ -6,8 +6,7 @@ import type { MediaSocket } from './media-socket.js';
  */
 export class ProgressWatch {
   readonly #socket: MediaSocket;
-  #completedBytes = 0;
-  #queuedBytes = 0;
+  #progress = 0;
   /** Null while the far side takes bytes, or none wait. */
   #silentSinceMs: number | null = null;
 
@@ -21,11 +20,9 @@ export class ProgressWatch {
    */
   silentMs(nowMs: number): number {
     const socket = this.#socket;
-    const completed = socket.bytesWritten - socket.pendingBytes;
-    const queued = socket.queuedBytes;
-    const moved = completed !== this.#completedBytes || queued !== this.#queuedBytes;
-    this.#completedBytes = completed;
-    this.#queuedBytes = queued;
+    const { progress } = socket;
+    const moved = progress !== this.#progress;
+    this.#progress = progress;
     if (socket.pendingBytes === 0) this.#silentSinceMs = null;
     else if (moved || this.#silentSinceMs === null) this.#silentSinceMs = nowMs;
     return this.#silentSinceMs === null ? 0 : nowMs - this.#silentSinceMs;

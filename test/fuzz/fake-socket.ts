@@ -7,7 +7,6 @@ const poison = 0xa5;
 export class FakeSocket implements MediaSocket {
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort: number;
-  readonly queuedBytes = 0;
   destroyed = false;
   bytesRead = 0;
   bytesWritten = 0;
@@ -21,6 +20,10 @@ export class FakeSocket implements MediaSocket {
   constructor(port: number, onWrite: (data: Buffer) => void) {
     this.remotePort = port;
     this.#onWrite = onWrite;
+  }
+
+  get progress(): number {
+    return this.bytesWritten - this.pendingBytes;
   }
 
   listen(listener: MediaSocketListener): void {

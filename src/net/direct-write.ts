@@ -1,0 +1,70 @@
+import { Socket } from 'node:net';
+
+/**
+ * The part of Node's handle of a TCP connection that is written to directly. Not documented: `writesDirectly` tries it
+ * first, and every handle is looked at before it is used.
+ */
+export interface WritableHandle {
+  /** Bytes that the kernel has not taken. */
+  readonly writeQueueSize: number;
+  /** Writes what the kernel takes at once, and queues the rest for `request`. Returns 0, or a negative system error. */
+  writeBuffer(request: WriteRequest, data: Buffer): number;
+}
+
+/** What a queued write is known by; one that was not needed can be used again. */
+export interface WriteRequest {
+  oncomplete: ((status: number) => void) | undefined;
+  /** Node reads the bytes from here until the write is complete. */
+  buffer: Buffer | undefined;
+}
+
+/** Makes requests; undefined where Node is not as expected. */
+const Request: (new () => WriteRequest) | undefined = findRequest();
+
+/** Has Node write to a handle of our own, and looks at what it is given. */
+function findRequest(): (new () => WriteRequest) | undefined {
+  let Found: (new () => WriteRequest) | undefined;
+  const handle = {
+    readStart: () => 0,
+    readStop: () => 0,
+    close: (done?: () => void) => done?.(),
+    writeQueueSize: 0,
+    writeBuffer: (request: object, data: unknown) => {
+      const made = request.constructor;
+      if (made.name === 'WriteWrap' && Buffer.isBuffer(data)) Found = made as typeof Found;
+      return 0;
+    },
+  };
+  try {
+    const socket = new Socket({ allowHalfOpen: false, ...{ handle } }).on('error', () => {});
+    socket.write(Buffer.alloc(1));
+    socket.destroy();
+  } catch {
+    return undefined;
+  }
+  return Found;
+}
+
+/** True where Node lets write past its streams. */
+export const writesDirectly: boolean = Request !== undefined;
+
+/** The handle of a connected socket; undefined when it is not one that can be written to directly. */
+export function writableHandle(socket: Socket): WritableHandle | undefined {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  return isWritable(handle) ? handle : undefined;
+}
+
+function isWritable(handle: unknown): handle is WritableHandle {
+  return (
+    typeof handle === 'object' &&
+    handle !== null &&
+    handle.constructor.name === 'TCP' &&
+    typeof Reflect.get(handle, 'writeBuffer') === 'function' &&
+    typeof Reflect.get(handle, 'writeQueueSize') === 'number'
+  );
+}
+
+export function newRequest(): WriteRequest {
+  if (Request === undefined) throw new TypeError('this version of Node.js does not write directly');
+  return new Request();
+}
