@@ -2,23 +2,32 @@ import Type, { type TSchema } from 'typebox';
 import { errorCodes } from '../errors.js';
 import { NameSchema, TimeSchema } from '../state/schema.js';
 
+const CodeSchema = Type.String({
+  enum: Object.keys(errorCodes),
+  title: 'ErrorCode',
+  description: 'Stable; see docs/errors.md.',
+});
+
 /** The two styles of errors. */
 export const ProblemSchema = Type.Object(
   {
     type: Type.String(),
     title: Type.String(),
     status: Type.Integer(),
-    code: Type.String({ enum: Object.keys(errorCodes), description: 'Stable; see docs/errors.md.' }),
+    code: CodeSchema,
     detail: Type.String({ description: 'What was wrong, with which value, and what would be right.' }),
     field: Type.Optional(Type.String({ description: 'The path of the field that is wrong.' })),
   },
-  { description: 'A problem document (RFC 9457).' },
+  { title: 'Problem', description: 'A problem document (RFC 9457).' },
 );
 
-export const FailureSchema = Type.Object({
-  error: Type.String({ description: 'What was wrong, with which value, and what would be right.' }),
-  code: Type.String({ enum: Object.keys(errorCodes), description: 'Stable; see docs/errors.md.' }),
-});
+export const FailureSchema = Type.Object(
+  {
+    error: Type.String({ description: 'What was wrong, with which value, and what would be right.' }),
+    code: CodeSchema,
+  },
+  { title: 'Failure', description: 'A failure in the style of the content manager.' },
+);
 
 const meanings: Readonly<Record<number, string>> = {
   400: 'A field, or the JSON itself, is wrong; nothing was changed.',
@@ -48,7 +57,10 @@ export function legacyResponses(
   good: Readonly<Record<number, TSchema>>,
   ...failures: number[]
 ): Record<number, object> {
-  const entries = [...failures, 500].map((status) => [status, { ...FailureSchema, description: meanings[status] }]);
+  const entries = [...failures, 500].map((status) => [
+    status,
+    { description: meanings[status], content: { 'application/json': { schema: FailureSchema } } },
+  ]);
   return { ...good, ...Object.fromEntries(entries) };
 }
 
@@ -97,30 +109,36 @@ export const PushViewSchema = Type.Object(
     ),
     lastKeyFrameAt: orNull(Type.String()),
   },
-  { description: 'A push as it is desired and as it is observed.' },
+  { title: 'Push', description: 'A push as it is desired and as it is observed.' },
 );
 
 export const EventsSchema = Type.Object({
   items: Type.Array(
-    Type.Object({
-      at: Type.String({ description: 'ISO 8601, UTC.' }),
-      kind: Type.String({ description: '`state`, `error`, `command`, `drop` ...' }),
-      text: Type.String(),
-    }),
+    Type.Object(
+      {
+        at: Type.String({ description: 'ISO 8601, UTC.' }),
+        kind: Type.String({ description: '`state`, `error`, `command`, `drop` ...' }),
+        text: Type.String(),
+      },
+      { title: 'RecordedEvent' },
+    ),
   ),
 });
 
-export const TargetTestSchema = Type.Object({
-  ok: Type.Boolean({ description: 'The target would take the stream.' }),
-  steps: Type.Array(
-    Type.Object({
-      step: Type.String({ enum: ['dns', 'tcp', 'tls', 'handshake', 'connect', 'publish'] }),
-      ok: Type.Boolean(),
-      durationMs: Type.Number({ minimum: 0 }),
-      error: orNull(Type.Object({ code: Type.String(), message: Type.String() })),
-    }),
-  ),
-});
+export const TargetTestSchema = Type.Object(
+  {
+    ok: Type.Boolean({ description: 'The target would take the stream.' }),
+    steps: Type.Array(
+      Type.Object({
+        step: Type.String({ enum: ['dns', 'tcp', 'tls', 'handshake', 'connect', 'publish'] }),
+        ok: Type.Boolean(),
+        durationMs: Type.Number({ minimum: 0 }),
+        error: orNull(Type.Object({ code: Type.String(), message: Type.String() })),
+      }),
+    ),
+  },
+  { title: 'TargetTest' },
+);
 
 export const CameraViewSchema = Type.Object(
   {
@@ -150,7 +168,7 @@ export const CameraViewSchema = Type.Object(
     viewers: orNull(Count),
     pushes: Type.Array(PushViewSchema),
   },
-  { description: 'A camera as it is desired and as it is observed.' },
+  { title: 'Camera', description: 'A camera as it is desired and as it is observed.' },
 );
 
 export const EngineViewSchema = Type.Object(
@@ -162,43 +180,46 @@ export const EngineViewSchema = Type.Object(
     location: Type.Optional(Type.String()),
     createdAt: TimeSchema,
   },
-  { description: 'A streaming engine: where viewers play what is pushed to it.' },
+  { title: 'Engine', description: 'A streaming engine: where viewers play what is pushed to it.' },
 );
 
-export const NodeViewSchema = Type.Object({
-  name: Type.String(),
-  self: Type.Boolean(),
-  version: Type.String(),
-  location: orNull(Type.String()),
-  backend: Type.String(),
-  startedAt: Type.String(),
-  status: Type.String({ enum: ['ok', 'down'] }),
-  rtmp: Type.Object({ host: Type.String(), port: Type.Integer() }),
-  cameras: Count,
-  bitrateInBps: Rate,
-  bitrateOutBps: Rate,
-  liveCameras: Count,
-  viewers: Count,
-  connections: Count,
-  backendFacts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]), {
-    description: 'What there is to tell of this media backend only.',
-  }),
-  workers: Type.Array(
-    Type.Object({
-      number: Type.Integer({ minimum: 1 }),
-      pid: orNull(Type.Integer()),
-      up: Type.Boolean(),
-      cameras: Count,
-      restarts: Count,
-      cpuSeconds: orNull(Type.Number({ description: 'CPU time since its last start.' })),
-      residentBytes: orNull(Type.Integer()),
-      loopDelayMs: orNull(
-        Type.Number({ description: 'How late its event loop was in about the last second, at worst.' }),
-      ),
+export const NodeViewSchema = Type.Object(
+  {
+    name: Type.String(),
+    self: Type.Boolean(),
+    version: Type.String(),
+    location: orNull(Type.String()),
+    backend: Type.String(),
+    startedAt: Type.String(),
+    status: Type.String({ enum: ['ok', 'down'] }),
+    rtmp: Type.Object({ host: Type.String(), port: Type.Integer() }),
+    cameras: Count,
+    bitrateInBps: Rate,
+    bitrateOutBps: Rate,
+    liveCameras: Count,
+    viewers: Count,
+    connections: Count,
+    backendFacts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]), {
+      description: 'What there is to tell of this media backend only.',
     }),
-    { description: 'The processes that move media, where they are others than the one that answers.' },
-  ),
-});
+    workers: Type.Array(
+      Type.Object({
+        number: Type.Integer({ minimum: 1 }),
+        pid: orNull(Type.Integer()),
+        up: Type.Boolean(),
+        cameras: Count,
+        restarts: Count,
+        cpuSeconds: orNull(Type.Number({ description: 'CPU time since its last start.' })),
+        residentBytes: orNull(Type.Integer()),
+        loopDelayMs: orNull(
+          Type.Number({ description: 'How late its event loop was in about the last second, at worst.' }),
+        ),
+      }),
+      { description: 'The processes that move media, where they are others than the one that answers.' },
+    ),
+  },
+  { title: 'Node' },
+);
 
 export const AnnouncementSchema = Type.Object(
   {
@@ -210,16 +231,19 @@ export const AnnouncementSchema = Type.Object(
     lastError: orNull(Type.Object({ code: Type.String(), message: Type.String(), at: Type.String() })),
     nextRetryAt: orNull(Type.String()),
   },
-  { description: 'How the content manager took the announcement of this aggregator.' },
+  { title: 'Announcement', description: 'How the content manager took the announcement of this aggregator.' },
 );
 
-export const ConfigViewSchema = Type.Object({
-  settings: Type.Record(Type.String(), Type.Object({ value: Type.Unknown(), source: Type.String() }), {
-    description: 'By key (`rtmpPort`, `media.queueMaxBytes`): the value, and where it comes from.',
-  }),
-  problems: Type.Array(Type.Object({ code: Type.String(), message: Type.String(), since: Type.String() })),
-  contentManager: orNull(AnnouncementSchema),
-});
+export const ConfigViewSchema = Type.Object(
+  {
+    settings: Type.Record(Type.String(), Type.Object({ value: Type.Unknown(), source: Type.String() }), {
+      description: 'By key (`rtmpPort`, `media.queueMaxBytes`): the value, and where it comes from.',
+    }),
+    problems: Type.Array(Type.Object({ code: Type.String(), message: Type.String(), since: Type.String() })),
+    contentManager: orNull(AnnouncementSchema),
+  },
+  { title: 'Config' },
+);
 
 export function pageSchema(item: TSchema): TSchema {
   return Type.Object({

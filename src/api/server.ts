@@ -19,6 +19,7 @@ import { addHealthRoutes } from './health.js';
 import { Listener } from './listener.js';
 import { MethodTable } from './methods.js';
 import { addMetricsRoute } from './metrics.js';
+import { nameSchemas } from './openapi-document.js';
 import { type RouteAccess, watchScopes } from './route-scope.js';
 import { addSecurityHeaders } from './security-headers.js';
 import type { ApiSettings, SettingSources } from './settings.js';
@@ -59,6 +60,8 @@ declare module 'fastify' {
 export interface RunningApi {
   readonly host: string;
   readonly port: number;
+  /** The OpenAPI document, with every schema where it is used. */
+  describe(): object;
   /** Takes no more requests, lets those under way finish, closes all connections. */
   close(): Promise<void>;
 }
@@ -84,7 +87,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : apiPort;
-  return { host, port, close: () => app.close() };
+  return { host, port, describe: () => app.swagger(), close: () => app.close() };
 }
 
 /** The API without a port: for `startApi`, and for whoever only wants its description. */
@@ -135,7 +138,11 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
       components: { securitySchemes },
     },
   });
-  app.get('/openapi.json', { config: { scope: 'public' }, schema: { hide: true } }, async () => app.swagger());
+  let document: string | undefined;
+  app.get('/openapi.json', { config: { scope: 'public' }, schema: { hide: true } }, async (_, reply) => {
+    document ??= JSON.stringify(nameSchemas(app.swagger()).document);
+    return reply.type('application/json; charset=utf-8').serializer(String).send(document);
+  });
   addHealthRoutes(app, control);
   addMetricsRoute(app, { control, version });
   addContentManagerRoutes(app, control, settings.resourceId);

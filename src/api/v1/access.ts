@@ -12,6 +12,7 @@ const closed = { additionalProperties: false };
 
 const ScopeSchema = Type.String({
   enum: [...scopes],
+  title: 'Scope',
   description: '`read` sees, `operate` changes cameras, pushes and engines as well, `admin` everything.',
 });
 const timeOrNull = Type.Union([TimeSchema, Type.Null()]);
@@ -24,10 +25,10 @@ const tokenFields = {
   expiresAt: timeOrNull,
   lastUsedAt: Type.Union([TimeSchema, Type.Null()], { description: 'Since this aggregator runs; null: not yet.' }),
 };
-const TokenViewSchema = Type.Object(tokenFields, { description: 'A token, without its secret.' });
+const TokenViewSchema = Type.Object(tokenFields, { title: 'Token', description: 'A token, without its secret.' });
 const NewTokenViewSchema = Type.Object(
   { ...tokenFields, token: Type.String({ description: 'The token itself. It is shown here, and never again.' }) },
-  { description: 'A token that was just made.' },
+  { title: 'MadeToken', description: 'A token that was just made.' },
 );
 const NewToken = Type.Object(
   {
@@ -37,22 +38,28 @@ const NewToken = Type.Object(
       Type.String({ ...TimeSchema, description: 'ISO 8601, UTC, in the future; without it, it does not end.' }),
     ),
   },
-  closed,
+  { ...closed, title: 'NewToken' },
 );
-const SessionSchema = Type.Object({
-  caller: Type.String({
-    enum: ['local', 'allowed', 'open', 'admin-token', 'token', 'jwt', 'ticket'],
-    description: 'What the caller is known by; `open`: the API asks nobody (api-auth off).',
-  }),
-  name: Type.Union([Type.String(), Type.Null()]),
-  scope: ScopeSchema,
-  expiresAt: timeOrNull,
-});
-const TicketSchema = Type.Object({
-  token: Type.String({ description: 'For `?token=` in addresses that can have no header.' }),
-  scope: ScopeSchema,
-  expiresAt: TimeSchema,
-});
+const SessionSchema = Type.Object(
+  {
+    caller: Type.String({
+      enum: ['local', 'allowed', 'open', 'admin-token', 'token', 'jwt', 'ticket'],
+      description: 'What the caller is known by; `open`: the API asks nobody (api-auth off).',
+    }),
+    name: Type.Union([Type.String(), Type.Null()]),
+    scope: ScopeSchema,
+    expiresAt: timeOrNull,
+  },
+  { title: 'Session' },
+);
+const TicketSchema = Type.Object(
+  {
+    token: Type.String({ description: 'For `?token=` in addresses that can have no header.' }),
+    scope: ScopeSchema,
+    expiresAt: TimeSchema,
+  },
+  { title: 'Ticket' },
+);
 
 /** Who is asking, tickets for addresses, and the tokens. */
 export function addAccessRoutes(app: App, access: Access): void {

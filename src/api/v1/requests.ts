@@ -23,11 +23,14 @@ export const PageQuery = Type.Object(
   closed,
 );
 
-export const NewCamera = Type.Object({ name: NameSchema, type: Type.Optional(CameraTypeSchema) }, closed);
+export const NewCamera = Type.Object(
+  { name: NameSchema, type: Type.Optional(CameraTypeSchema) },
+  { ...closed, title: 'NewCamera' },
+);
 /** The name stands in the path; it may be repeated. */
 export const DeclaredCamera = Type.Object(
   { name: Type.Optional(NameSchema), type: Type.Optional(CameraTypeSchema) },
-  closed,
+  { ...closed, title: 'DeclaredCamera' },
 );
 
 export const NewPush = Type.Object(
@@ -39,7 +42,11 @@ export const NewPush = Type.Object(
     queueMaxBytes: Type.Optional(QueueBytesSchema),
     queueMaxAgeMs: Type.Optional(QueueAgeSchema),
   },
-  { ...closed, description: 'Exactly one of `url` and `engine`. Without `id` it is derived from the target.' },
+  {
+    ...closed,
+    title: 'NewPush',
+    description: 'Exactly one of `url` and `engine`. Without `id` it is derived from the target.',
+  },
 );
 export const ChangedPush = Type.Object(
   {
@@ -47,11 +54,15 @@ export const ChangedPush = Type.Object(
     queueMaxBytes: Type.Optional(Type.Union([QueueBytesSchema, Type.Null()])),
     queueMaxAgeMs: Type.Optional(Type.Union([QueueAgeSchema, Type.Null()])),
   },
-  { ...closed, description: 'What is left out stays as it is; null gives a budget back to the settings.' },
+  {
+    ...closed,
+    title: 'ChangedPush',
+    description: 'What is left out stays as it is; null gives a budget back to the settings.',
+  },
 );
 export const TestedPush = Type.Object(
   { url: Type.Optional(UrlSchema), engine: Type.Optional(NameSchema) },
-  { ...closed, description: 'Exactly one of `url` and `engine`.' },
+  { ...closed, title: 'TestedPush', description: 'Exactly one of `url` and `engine`.' },
 );
 
 const pushUrl = Type.Optional(
@@ -63,5 +74,8 @@ const engineFacts = {
   playbackUrl: pushUrl,
   location: Type.Optional(LocationSchema),
 };
-export const NewEngine = Type.Object({ name: NameSchema, ...engineFacts }, closed);
-export const DeclaredEngine = Type.Object({ name: Type.Optional(NameSchema), ...engineFacts }, closed);
+export const NewEngine = Type.Object({ name: NameSchema, ...engineFacts }, { ...closed, title: 'NewEngine' });
+export const DeclaredEngine = Type.Object(
+  { name: Type.Optional(NameSchema), ...engineFacts },
+  { ...closed, title: 'DeclaredEngine' },
+);
