@@ -79,6 +79,8 @@ export interface BackendObserver {
   cameraStopped(camera: string, reason: string | null): void;
   /** A push is in another state than before. */
   pushState(camera: string, push: PushSnapshot): void;
+  /** A viewer came or went. */
+  viewersChanged?(camera: string): void;
 }
 
 /** A process that moves media, and what it takes; null: it does not run, or has not said yet. */

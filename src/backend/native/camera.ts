@@ -199,12 +199,14 @@ export class NativeCamera {
     }
     this.#viewers.add(viewer);
     this.#recorder.note('play', viewer.remote);
+    this.#context.observer?.()?.viewersChanged?.(this.name);
     return {
       stream: this.#stream,
       end: () => {
         if (!this.#viewers.delete(viewer)) return;
         this.#pastBytesOut += viewer.bytesOut;
         this.#recorder.note('stop', viewer.remote);
+        this.#context.observer?.()?.viewersChanged?.(this.name);
       },
     };
   }

@@ -53,6 +53,10 @@ export class Reporter implements BackendObserver {
     this.#send({ type: 'push', camera, push });
   }
 
+  viewersChanged(camera: string): void {
+    this.#tellSoon(camera);
+  }
+
   /** Not now: the camera is in the midst of its change. Still before the reports of this turn are sent. */
   #tellSoon(camera: string): void {
     if (this.#changed.size === 0) queueMicrotask(() => this.#tellChanged());
