@@ -35,6 +35,7 @@ export const errorCodes = {
   CONFIG_UNREADABLE: 'The settings file cannot be read or is not YAML.',
   STATE_UNREADABLE: 'The state file cannot be read.',
   STATE_INVALID: 'The state file is not valid; the running state stays.',
+  STATE_CONFLICT: 'The state file was edited by hand where the API changed it too; the edit is not applied.',
   STATE_WRITE_FAILED: 'A change could not be written to disk, so it was not made.',
   STATE_LOCKED: 'Another aggregator runs on this data folder.',
   ADDRESS_IN_USE: 'The port is taken by another program.',

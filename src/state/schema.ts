@@ -66,12 +66,13 @@ export const PushFileSchema = Type.Object(
   closed,
 );
 
+const cameraFacts = { type: Type.Optional(CameraTypeSchema), createdAt: Type.Optional(TimeSchema) };
+
+/** A camera without its pushes, as the journal has it. */
+export const CameraFactsSchema = Type.Object(cameraFacts, closed);
+
 export const CameraFileSchema = Type.Object(
-  {
-    type: Type.Optional(CameraTypeSchema),
-    createdAt: Type.Optional(TimeSchema),
-    pushes: Type.Optional(Type.Record(Type.String(), PushFileSchema)),
-  },
+  { ...cameraFacts, pushes: Type.Optional(Type.Record(Type.String(), PushFileSchema)) },
   closed,
 );
 
@@ -99,3 +100,4 @@ export const StateFileSchema = Type.Object(
 export type StateFile = Type.Static<typeof StateFileSchema>;
 export type CameraFile = Type.Static<typeof CameraFileSchema>;
 export type EngineFile = Type.Static<typeof EngineFileSchema>;
+export type PushFile = Type.Static<typeof PushFileSchema>;

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -97,7 +98,7 @@ it(`kill -9 at random moments of ${registrations} registrations from ${clients} 
     agent.destroy();
     kills.push(acknowledged.size - before);
 
-    JSON.parse(await readFile(join(folder, 'state.json'), 'utf8'));
+    if (existsSync(join(folder, 'state.json'))) JSON.parse(await readFile(join(folder, 'state.json'), 'utf8'));
     const store = await openFileStore({ dataDir: folder, log: silentLogger });
     const lost = [...acknowledged].filter((name) => !store.state.cameras.has(name));
     await store.close();

@@ -6,6 +6,7 @@ import { Reconciler } from '../../src/control/reconcile.js';
 import type { ControlSettings } from '../../src/control/settings.js';
 import { TargetError } from '../../src/errors.js';
 import type { Logger } from '../../src/log.js';
+import { stateFileSettled } from '../support/state.js';
 import { cameraSnapshot, FakeBackend, pushSnapshot } from './fake-backend.js';
 import { startControl, type TestControl } from './harness.js';
 
@@ -53,6 +54,7 @@ describe('reconciling', () => {
   it('follows an edit by hand', async () => {
     const { control, backend, folder } = await start();
     await control.addCamera({ name: 'a' }, undefined);
+    await stateFileSettled(folder);
     await writeFile(
       join(folder, 'state.json'),
       '{"version":1,"cameras":{"hand":{"pushes":{"p":{"url":"rtmp://h/live/x"}}}}}',
@@ -212,6 +214,7 @@ describe('pushes', () => {
 
     const { name: _, ...entry } = engine;
     const cameras = { a: { pushes: { p: { url } } } };
+    await stateFileSettled(folder);
     await writeFile(join(folder, 'state.json'), JSON.stringify({ version: 1, cameras, engines: { e: entry } }));
     await vi.waitFor(() => expect(backend.cameras.get('a')?.pushes[0]?.url).toBe(url), { timeout: 8000 });
     await expect(control.addPush('a', { id: 'q', url: 'rtmps://g/live/a' })).rejects.toMatchObject(refused('url'));

@@ -11,6 +11,7 @@ import { testWith } from '../support/peers.js';
 import { freePort } from '../support/ports.js';
 import { runOk, startProcess } from '../support/process.js';
 import { type Scope, testScope } from '../support/scope.js';
+import { stateFileSettled } from '../support/state.js';
 import { waitFor } from '../support/wait.js';
 import { type NginxAggregator, startNginxAggregator } from './nginx-support.js';
 
@@ -135,6 +136,7 @@ describe('the original story with nginx', () => {
       const answer = await aggregator.api('POST', '/v1/cameras/cam/pushes', push);
       expect(answer).toMatchObject({ status: 400, body: { code: 'TARGET_UNSUPPORTED' } });
     }
+    await stateFileSettled(aggregator.dataDir);
     const stateFile = join(aggregator.dataDir, 'state.json');
     const state = JSON.parse(readFileSync(stateFile, 'utf8'));
     Object.assign(state.cameras.cam.pushes, impossible);

@@ -8,6 +8,7 @@ import { startNginxRtmp } from '../support/nginx-rtmp.js';
 import { expectUnbroken, packetsOf } from '../support/packets.js';
 import { testWith } from '../support/peers.js';
 import { testScope } from '../support/scope.js';
+import { stateFileSettled } from '../support/state.js';
 import { figure, sleep } from '../support/wait.js';
 
 describe('kill -9 of the aggregator', () => {
@@ -52,6 +53,7 @@ describe('kill -9 of the aggregator', () => {
     const first = publish(scope, clip, endpoint);
     await firstVideoFrame(await nginx.recording('cam'));
     await firstVideoFrame(await nginx.recording('cam-engine'));
+    await stateFileSettled(aggregator.dataDir);
     const stateBefore = readFileSync(join(aggregator.dataDir, 'state.json'), 'utf8');
 
     await aggregator.kill9();

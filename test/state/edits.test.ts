@@ -31,6 +31,7 @@ beforeEach(async () => {
   };
   store = await openFileStore({ dataDir: folder, log });
   await store.update(adding('a'));
+  await until(async () => expect(await namesInFile()).toEqual(['a']));
   store.subscribe((change) => changes.push(change));
 });
 afterEach(async () => {
@@ -42,6 +43,7 @@ const adding = (name: string) => (state: DesiredState) => ({
   ...state,
   cameras: new Map(state.cameras).set(name, { name, createdAt: '2026-01-01T00:00:00.000Z', pushes: emptyPushes }),
 });
+const namesInFile = async () => Object.keys(JSON.parse(await readFile(path, 'utf8')).cameras);
 const names = () => [...store.state.cameras.keys()];
 const rejected = async () => (await readdir(folder)).filter((name) => name.includes('.rejected-')).sort();
 const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 8000, interval: 20 });
@@ -68,7 +70,7 @@ describe('a valid edit', () => {
     // What is the same is the same value, so that nobody looks at it again.
     expect(store.state.cameras.get('a')).toBe(before);
     await store.update(adding('b'));
-    expect(Object.keys(JSON.parse(await readFile(path, 'utf8')).cameras)).toEqual(['a', 'b', 'hand']);
+    await until(async () => expect(await namesInFile()).toEqual(['a', 'b', 'hand']));
   });
 
   it('is applied when events are missed', async () => {
@@ -82,18 +84,20 @@ describe('a valid edit', () => {
     await save('{"version": 1, "cameras": {"a": {}, "hand": {}}}');
     await store.update(adding('b'));
     expect(names().sort()).toEqual(['a', 'b', 'hand']);
-    expect(Object.keys(JSON.parse(await readFile(path, 'utf8')).cameras)).toEqual(['a', 'b', 'hand']);
+    await until(async () => expect(await namesInFile()).toEqual(['a', 'b', 'hand']));
   });
 
   it('that comes while a change is being written is merged too', async () => {
     const handle = await open(folder, 'r');
     await handle.close();
-    const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
-    vi.spyOn(prototype, 'sync').mockImplementationOnce(() => save('{"version": 1, "cameras": {"a": {}, "hand": {}}}'));
+    const prototype: { datasync(): Promise<void> } = Object.getPrototypeOf(handle);
+    vi.spyOn(prototype, 'datasync').mockImplementationOnce(() =>
+      save('{"version": 1, "cameras": {"a": {}, "hand": {}}}'),
+    );
     await store.update(adding('b'));
     vi.restoreAllMocks();
-    expect(names().sort()).toEqual(['a', 'b', 'hand']);
-    expect(Object.keys(JSON.parse(await readFile(path, 'utf8')).cameras)).toEqual(['a', 'b', 'hand']);
+    await until(() => expect(names().sort()).toEqual(['a', 'b', 'hand']));
+    await until(async () => expect(await namesInFile()).toEqual(['a', 'b', 'hand']));
   });
 });
 
@@ -119,13 +123,13 @@ describe('an invalid edit', () => {
     await save(bad);
     await until(() => expect(store.problem).toBeDefined());
     await store.update(adding('b'));
-    expect(Object.keys(JSON.parse(await readFile(path, 'utf8')).cameras)).toEqual(['a', 'b']);
-    expect(await rejected()).toEqual(['state.json.rejected-1']);
+    await until(async () => expect(await namesInFile()).toEqual(['a', 'b']));
+    await until(async () => expect(await rejected()).toEqual(['state.json.rejected-1']));
     expect(await readFile(join(folder, 'state.json.rejected-1'), 'utf8')).toBe(bad);
-    expect(store.problem?.message).toContain('state.json.rejected-1');
+    await until(() => expect(store.problem?.message).toContain('state.json.rejected-1'));
     await save(`${bad} `);
     await store.update(adding('c'));
-    expect(await rejected()).toEqual(['state.json.rejected-1', 'state.json.rejected-2']);
+    await until(async () => expect(await rejected()).toEqual(['state.json.rejected-1', 'state.json.rejected-2']));
     expect(names()).toEqual(['a', 'b', 'c']);
     await unlink(join(folder, 'state.json.rejected-2'));
     await until(() => expect(store.problem).toBeUndefined());
@@ -141,7 +145,7 @@ describe('an invalid edit', () => {
     await until(() => expect(store.problem?.code).toBe('STATE_INVALID'));
     await store.update(adding('b'));
     expect(names()).toEqual(['a', 'b']);
-    expect(await readFile(join(folder, 'state.json.rejected-1'))).toEqual(bytes);
+    await until(async () => expect(await readFile(join(folder, 'state.json.rejected-1'))).toEqual(bytes));
   });
 
   it.each([

@@ -1,9 +1,7 @@
 import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { codeOf, messageOf } from '../../errors.js';
-import { readVersion } from '../../state/file/disk.js';
-import { decodeVersion } from '../../state/file/format.js';
-import { emptyState } from '../../state/model.js';
+import { readFolder } from '../../state/file/recover.js';
 import { formatBytes } from '../format.js';
 import { type Check, fail, ok, warn } from './check.js';
 
@@ -82,12 +80,12 @@ export async function checkState(dataDir: string): Promise<Check> {
   const name = 'state file';
   const path = join(dataDir, 'state.json');
   try {
-    const version = await readVersion(path);
-    if (version === undefined) {
+    const { file, state, pending } = await readFolder(dataDir);
+    if (file === undefined && pending === 0) {
       return ok(name, `${path} is not there yet; "serve" makes it`);
     }
-    const state = decodeVersion(version, emptyState);
-    return ok(name, `${path} is valid: ${state.cameras.size} cameras, ${state.engines.size} engines`);
+    const journal = pending === 0 ? '' : `, ${pending} changes of them in its journal`;
+    return ok(name, `${path} is valid: ${state.cameras.size} cameras, ${state.engines.size} engines${journal}`);
   } catch (error) {
     const advice = `Correct the file, or move it away to start with none; ${codeOf(error)} is explained in docs/errors.md.`;
     return fail(name, `${path} cannot be used: ${messageOf(error)}`, advice);

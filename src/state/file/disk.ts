@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StateError } from '../../errors.js';
@@ -11,10 +12,12 @@ export interface FileMark {
 }
 
 export interface FileVersion {
-  /** What is in the file. Where it cannot be read, something that only tells it from other versions. */
+  /** What is in the file; empty where it cannot be read as text. */
   readonly text: string;
   /** Why its content cannot be read as text at all; undefined when it can. */
   readonly broken?: StateError;
+  /** Equal for equal contents: SHA-256 of the bytes, hexadecimal. */
+  readonly digest: string;
   readonly mark: FileMark;
   /** ISO 8601, UTC. */
   readonly modifiedAt: string;
@@ -23,7 +26,7 @@ export interface FileVersion {
 /** 10,000 cameras with a hundred pushes each stay well below; anything larger was not written by this program. */
 export const maxStateFileBytes = 256 * 1024 * 1024;
 
-const temporarySuffix = '.tmp-';
+export const temporarySuffix = '.tmp-';
 const rejectedSuffix = '.rejected-';
 
 /** The mark of the file; undefined when there is none. */
@@ -57,7 +60,10 @@ export async function readVersion(path: string, maxBytes = maxStateFileBytes): P
     const { ino, size, mtimeNs, mtime } = await file.stat({ bigint: true });
     const content =
       size > maxBytes
-        ? broken(`${size} ${mtimeNs}`, `the file has ${size} bytes, and ${maxBytes} are allowed`)
+        ? {
+            ...broken(`the file has ${size} bytes, and ${maxBytes} are allowed`),
+            digest: digestOf(`${size} ${mtimeNs}`),
+          }
         : decode(await file.readFile());
     return {
       ...content,
@@ -70,23 +76,30 @@ export async function readVersion(path: string, maxBytes = maxStateFileBytes): P
 }
 
 /** The bytes themselves are judged, since a text may well hold the character that stands for bytes that are wrong. */
-function decode(bytes: Buffer): Pick<FileVersion, 'text' | 'broken'> {
+function decode(bytes: Buffer): Pick<FileVersion, 'text' | 'broken' | 'digest'> {
+  const digest = digestOf(bytes);
   try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), digest };
   } catch {
-    return broken(bytes.toString('latin1'), 'the file holds bytes that are not UTF-8');
+    return { ...broken('the file holds bytes that are not UTF-8'), digest };
   }
 }
 
-/** No valid file begins with NUL, so that none is taken for this one. */
-function broken(identity: string, message: string): Pick<FileVersion, 'text' | 'broken'> {
-  return { text: `\0${identity}`, broken: new StateError('STATE_INVALID', message) };
+function digestOf(content: Buffer | string): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+function broken(message: string): Pick<FileVersion, 'text' | 'broken'> {
+  return { text: '', broken: new StateError('STATE_INVALID', message) };
 }
 
 /** A new content that is on disk under a temporary name. */
 export interface Prepared {
   readonly temporaryPath: string;
   readonly mark: FileMark;
+  /** As that of `FileVersion`. */
+  readonly digest: string;
+  readonly bytes: number;
 }
 
 let prepared = 0;
@@ -95,28 +108,43 @@ let prepared = 0;
  * Writes the content beside the file and waits until the disk has it. Mode 0600: it may hold stream keys.
  * @throws Error when it is larger than `readVersion` would read again, and what the system throws
  */
-export async function prepareWrite(path: string, text: string, maxBytes = maxStateFileBytes): Promise<Prepared> {
-  const bytes = Buffer.from(text);
-  if (bytes.length > maxBytes) {
-    throw new Error(
-      `the state would have ${bytes.length} bytes, and ${maxBytes} are allowed; remove what is not needed`,
-    );
-  }
+export async function prepareWrite(
+  path: string,
+  blocks: AsyncIterable<Buffer>,
+  maxBytes = maxStateFileBytes,
+): Promise<Prepared> {
   prepared += 1;
   const temporaryPath = `${path}${temporarySuffix}${process.pid}-${prepared}`;
+  const digest = createHash('sha256');
+  let bytes = 0;
   const file = await open(temporaryPath, 'wx', 0o600);
   try {
-    // One write: FileHandle.writeFile would go to the thread pool for every half megabyte.
-    for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+    for await (const block of blocks) {
+      bytes += block.length;
+      if (bytes > maxBytes) throw tooLarge(bytes, maxBytes);
+      digest.update(block);
+      for (let at = 0; at < block.length; ) at += (await file.write(block, at)).bytesWritten;
+      // Little by little: whoever waits for another file's fsync would wait for all that is unwritten here as well.
+      await file.datasync();
+    }
     await file.sync();
     const { ino, size, mtimeNs } = await file.stat({ bigint: true });
     await file.close();
-    return { temporaryPath, mark: { inode: ino, bytes: size, modifiedNs: mtimeNs } };
+    return {
+      temporaryPath,
+      mark: { inode: ino, bytes: size, modifiedNs: mtimeNs },
+      digest: digest.digest('hex'),
+      bytes,
+    };
   } catch (error) {
     await file.close().catch(() => undefined);
     await unlink(temporaryPath).catch(() => undefined);
     throw error;
   }
+}
+
+export function tooLarge(bytes: number, maxBytes: number): Error {
+  return new Error(`the state would have ${bytes} bytes, and ${maxBytes} are allowed; remove what is not needed`);
 }
 
 /** Puts prepared content in place of the file. The folder is to be synced afterwards. */
@@ -169,6 +197,6 @@ export async function keepAside(path: string): Promise<string> {
 /** Removes what killed processes left half written. Only for the holder of the lock. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (/^state\.(?:json\.tmp|lock)-/.test(name)) await unlink(join(folder, name)).catch(() => undefined);
+    if (/^state\.(?:json\.tmp|journal\.tmp|lock)-/.test(name)) await unlink(join(folder, name)).catch(() => undefined);
   }
 }

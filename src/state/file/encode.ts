@@ -1,111 +1,114 @@
-import { differingNames } from '../layered-map.js';
-import type { Camera, DesiredState, StreamingEngine } from '../model.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Camera, DesiredState, Push, StreamingEngine } from '../model.js';
+import type { CameraFile, EngineFile, PushFile } from '../schema.js';
 
 /*
- * Cameras and engines are never mutated, so the text of each is made once, and a commit joins ready pieces: at 10,000
- * cameras JSON.stringify of the whole state would take longer than the disk.
+ * How the desired state stands in files: in state.json, and in the lines of the journal. What is undefined is left out;
+ * keys are sorted. A fact that is added to the model is added here, and both have it.
  */
-const cameraTexts = new WeakMap<Camera, string>();
-const engineTexts = new WeakMap<StreamingEngine, string>();
+
+export function filePush(push: Push): PushFile {
+  const { createdAt, enabled, engine, queueMaxAgeMs, queueMaxBytes, url } = push;
+  return {
+    createdAt,
+    enabled,
+    ...(engine === undefined ? {} : { engine }),
+    ...(queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs }),
+    ...(queueMaxBytes === undefined ? {} : { queueMaxBytes }),
+    ...(url === undefined ? {} : { url }),
+  };
+}
+
+/** A camera without its pushes. */
+export function fileCameraFacts(camera: Camera): Omit<CameraFile, 'pushes'> {
+  const { createdAt, type } = camera;
+  return { createdAt, ...(type === undefined ? {} : { type }) };
+}
+
+export function fileCamera(camera: Camera): CameraFile {
+  // No prototype: a push may be called "constructor".
+  const pushes: Record<string, PushFile> = Object.create(null);
+  for (const id of Object.keys(camera.pushes).sort()) pushes[id] = filePush(camera.pushes[id]!);
+  return { ...fileCameraFacts(camera), pushes };
+}
+
+export function fileEngine(engine: StreamingEngine): EngineFile {
+  const { createdAt, host, location, playbackUrl, pushUrl } = engine;
+  return { createdAt, host, ...(location === undefined ? {} : { location }), playbackUrl, pushUrl };
+}
 
 /** The whole file: what `JSON.stringify(value, null, 2)` gives, version first, all other keys sorted, a line end. */
 export function encodeState(state: DesiredState): string {
-  return new StateEncoder().encode(state);
+  return [...encodePieces(state)].join('');
 }
 
-/** Encodes one state after the other, and works only on what changed from one to the next. */
-export class StateEncoder {
-  readonly #cameras = new SectionText(cameraText);
-  readonly #engines = new SectionText(engineText);
-
-  encode(state: DesiredState): string {
-    const cameras = this.#cameras.encode(state.cameras);
-    const engines = this.#engines.encode(state.engines);
-    return `{\n  "version": 1,\n  "cameras": ${cameras},\n  "engines": ${engines}\n}\n`;
-  }
+/** The file in pieces, one for each entry, so that whoever writes it may take a rest in between. */
+export function* encodePieces(state: DesiredState): Generator<string, undefined> {
+  yield '{\n  "version": 1,\n  "cameras": ';
+  yield* sectionPieces(state.cameras, cameraText);
+  yield ',\n  "engines": ';
+  yield* sectionPieces(state.engines, engineText);
+  yield '\n}\n';
+  return undefined;
 }
 
-/** With more changes than this, sorting anew is quicker than inserting each. */
-const maxInsertions = 500;
-
-/** The entries of one section, sorted, with their text. */
-class SectionText<T> {
-  readonly #textOf: (value: T) => string;
-  #map: ReadonlyMap<string, T> = new Map();
-  #names: string[] = [];
-  #lines: string[] = [];
-
-  constructor(textOf: (value: T) => string) {
-    this.#textOf = textOf;
+function* sectionPieces<T>(map: ReadonlyMap<string, T>, textOf: (value: T) => string): Generator<string, undefined> {
+  if (map.size === 0) {
+    yield '{}';
+    return undefined;
   }
+  let separator = '{\n';
+  for (const name of [...map.keys()].sort()) {
+    yield `${separator}    "${name}": ${textOf(map.get(name)!)}`;
+    separator = ',\n';
+  }
+  yield '\n  }';
+  return undefined;
+}
 
-  encode(map: ReadonlyMap<string, T>): string {
-    const names = differingNames(this.#map, map);
-    if (names.size > maxInsertions) {
-      this.#names = [...map.keys()].sort();
-      this.#lines = this.#names.map((name) => this.#line(name, map));
-    } else {
-      for (const name of names) this.#update(name, map);
+/** Longer than this at a stretch, and a request or a frame would wait for the encoding. */
+const stretchMs = 2;
+/** Pieces are handed on in buffers of about this size. */
+const blockBytes = 256 * 1024;
+
+/** The file as blocks of bytes. Between stretches of work others have their turn. */
+export async function* encodeBlocks(state: DesiredState): AsyncGenerator<Buffer, undefined> {
+  let pieces: string[] = [];
+  let length = 0;
+  let sinceMs = performance.now();
+  for (const piece of encodePieces(state)) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length >= blockBytes) {
+      yield Buffer.from(pieces.join(''));
+      pieces = [];
+      length = 0;
     }
-    this.#map = map;
-    return this.#lines.length === 0 ? '{}' : `{\n${this.#lines.join(',\n')}\n  }`;
-  }
-
-  #update(name: string, map: ReadonlyMap<string, T>): void {
-    const at = this.#firstNotBefore(name);
-    const known = this.#names[at] === name ? 1 : 0;
-    if (map.has(name)) {
-      this.#names.splice(at, known, name);
-      this.#lines.splice(at, known, this.#line(name, map));
-    } else {
-      this.#names.splice(at, known);
-      this.#lines.splice(at, known);
+    if (performance.now() - sinceMs > stretchMs) {
+      await nextTurn();
+      sinceMs = performance.now();
     }
   }
+  if (length > 0) yield Buffer.from(pieces.join(''));
+  return undefined;
+}
 
-  #line(name: string, map: ReadonlyMap<string, T>): string {
-    // Through a buffer: a string that was put together is a tree of its parts, and each join would walk all trees again.
-    return Buffer.from(`    "${name}": ${this.#textOf(map.get(name)!)}`).toString();
-  }
-
-  #firstNotBefore(name: string): number {
-    let low = 0;
-    let high = this.#names.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#names[middle]! < name) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
+/** How many bytes an entry of state.json takes, with what stands around it. */
+export function entryBytes(name: string, value: Camera | StreamingEngine | undefined): number {
+  if (value === undefined) return 0;
+  const text = 'pushes' in value ? cameraText(value) : engineText(value);
+  return Buffer.byteLength(text) + name.length + `    "": ,\n`.length;
 }
 
 /** A camera as it stands in the file, indented for its place. */
-export function cameraText(camera: Camera): string {
-  let text = cameraTexts.get(camera);
-  if (text === undefined) {
-    const pushes: [string, object][] = Object.keys(camera.pushes)
-      .sort()
-      .map((id) => {
-        const { createdAt, enabled, engine, queueMaxAgeMs, queueMaxBytes, url } = camera.pushes[id]!;
-        return [id, { createdAt, enabled, engine, queueMaxAgeMs, queueMaxBytes, url }];
-      });
-    const { createdAt, type } = camera;
-    text = indented({ createdAt, pushes: Object.fromEntries(pushes), type });
-    cameraTexts.set(camera, text);
-  }
-  return text;
+function cameraText(camera: Camera): string {
+  const entries = Object.entries(fileCamera(camera)).sort(([left], [right]) => (left < right ? -1 : 1));
+  return indented(Object.fromEntries(entries));
 }
 
 /** An engine as it stands in the file, indented for its place. */
-export function engineText(engine: StreamingEngine): string {
-  let text = engineTexts.get(engine);
-  if (text === undefined) {
-    const { createdAt, host, location, playbackUrl, pushUrl } = engine;
-    text = indented({ createdAt, host, location, playbackUrl, pushUrl });
-    engineTexts.set(engine, text);
-  }
-  return text;
+function engineText(engine: StreamingEngine): string {
+  return indented(fileEngine(engine));
 }
 
 function indented(value: object): string {

@@ -1,29 +1,20 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type CodedError, messageOf, StateError } from '../../errors.js';
+import { messageOf, StateError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import { differingNames } from '../layered-map.js';
-import { type DesiredState, emptyState } from '../model.js';
+import type { DesiredState } from '../model.js';
 import { type StateChange, StateProblem, type Store } from '../store.js';
-import {
-  createFile,
-  discard,
-  type FileMark,
-  type FileVersion,
-  isSameMark,
-  keepAside,
-  markOf,
-  maxStateFileBytes,
-  prepareWrite,
-  readVersion,
-  removeLeftovers,
-  replaceFile,
-  syncFolder,
-} from './disk.js';
-import { StateEncoder } from './encode.js';
+import { changesBetween } from './changes.js';
+import { Compaction } from './compaction.js';
+import { type FileVersion, maxStateFileBytes, prepareWrite, removeLeftovers, syncFolder, tooLarge } from './disk.js';
+import { encodeBlocks, entryBytes } from './encode.js';
 import { decodeVersion } from './format.js';
+import { Journal } from './journal.js';
 import { FolderLock, isErrno } from './lock.js';
+import { mergeEdit } from './merge.js';
+import { journalFileName, type Recovered, recover, stateFileName } from './recover.js';
+import { StateFile } from './state-file.js';
 import { watchFolder } from './watch.js';
 
 /** An update that waits for its commit. */
@@ -33,78 +24,77 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** What was last understood of the file: what is in it, and how to recognise it. */
-interface SeenFile {
-  readonly text: string;
-  readonly mark: FileMark;
+export interface FileStoreOptions {
+  readonly dataDir: string;
+  readonly log: Logger;
+  /** How large state.json may be, in bytes; tests use less than the default of 256 MB. */
+  readonly maxFileBytes?: number;
 }
-
-/** An edit by hand that is not applied, and still is the file. */
-interface RefusedEdit extends SeenFile {
-  readonly error: CodedError;
-}
-
-/** How long a file that makes no sense may be still before it counts: editors write in several steps. */
-const settleMs = 100;
 
 /**
- * Opens `DATA_DIR/state.json`. The folder is made when missing; the file comes with the first change.
- * @throws StateError STATE_INVALID (with path and rule; the file is left as it is), STATE_UNREADABLE, STATE_LOCKED
+ * Opens `DATA_DIR/state.json` and its journal. The folder is made when missing; the files come with the first change.
+ * @throws StateError STATE_INVALID or STATE_CONFLICT (with file, path and rule; all is left as it is), STATE_UNREADABLE,
+ *   STATE_LOCKED
  */
-export async function openFileStore(options: {
-  dataDir: string;
-  log: Logger;
-  /** How large the file may be, in bytes; tests use less than the default of 256 MB. */
-  maxFileBytes?: number;
-}): Promise<Store> {
+export async function openFileStore(options: FileStoreOptions): Promise<Store> {
   const { log, maxFileBytes = maxStateFileBytes } = options;
   const folder = resolve(options.dataDir);
-  const path = join(folder, 'state.json');
+  const paths = { file: join(folder, stateFileName), journal: join(folder, journalFileName) };
   let lock: FolderLock | undefined;
   try {
     if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(dirname(folder));
     lock = await FolderLock.acquire(folder);
     await removeLeftovers(folder);
-    const file = await readVersion(path, maxFileBytes);
-    const state = file === undefined ? emptyState : decodeVersion(file, emptyState);
-    return new FileStore({ path, lock, state, file, log, maxFileBytes });
+    const recovered = await recover(paths, maxFileBytes);
+    const { journal: content, pending } = recovered;
+    if (content !== undefined && content.tornBytes > 0) {
+      const message =
+        'the journal ends with a change that was being written when the process ended, and was never acknowledged; it is dropped';
+      log.warn(message, { file: paths.journal, bytes: content.tornBytes });
+    }
+    const journal = content === undefined ? undefined : await Journal.resume(paths.journal, content, pending);
+    return new FileStore({ paths, lock, recovered, journal, log, maxFileBytes });
   } catch (error) {
     await lock?.release();
-    if (error instanceof StateError) {
-      const message = error.code === 'STATE_INVALID' ? `${path}: ${error.message}` : error.message;
-      throw new StateError(error.code, message, error.field === undefined ? {} : { field: error.field });
-    }
-    const message = `cannot use ${path}: ${messageOf(error)}`;
+    if (error instanceof StateError) throw error;
+    const message = `cannot use ${paths.file}: ${messageOf(error)}`;
     throw new StateError('STATE_UNREADABLE', message, { cause: error });
   }
 }
 
+/** What state.json takes beside its entries, in bytes. */
+const emptyFileBytes = 64;
+
 /**
- * Group commit: while one write is under way, the next batch gathers; then the whole batch is one write.
+ * Group commit: while one write is under way, the next batch gathers; then the whole batch is one line of the journal.
  *
- *   update() ──► waiting ──► run the changes ──► temp file, fsync ──► is the file still the one we know?
- *                   ▲                                                   │ yes             │ no: an edit by hand
- *                   │                                          rename, fsync folder       │ valid: run the changes on it
- *                   └─── gathers meanwhile                     resolve all of the batch   └ invalid: keep it aside
+ *   update() ──► waiting ──► is state.json still the one we know? ──► run the changes ──► journal: append, fsync
+ *                   ▲           │ no: an edit by hand is applied          │                  │
+ *                   └───────────┴────────── gathers meanwhile ────────────┘          resolve all of the batch
  *
- * All work with the file is done by one loop, so that no two steps ever meet.
+ *   soon after, beside the commits: state.json anew (temp file, fsync, rename), then the journal begins anew
+ *
+ * All changes of the two files are made by one loop, so that no two steps ever meet.
  */
 class FileStore implements Store {
-  readonly #path: string;
+  readonly #paths: { readonly file: string; readonly journal: string };
   readonly #maxFileBytes: number;
   readonly #lock: FolderLock;
   readonly #log: Logger;
-  readonly #encoder = new StateEncoder();
   readonly #listeners = new Set<(change: StateChange) => void>();
   readonly #stopWatching: () => void;
+  readonly #file: StateFile;
+  readonly #compaction: Compaction;
+  #journal: Journal | undefined;
+  /** The number of the last commit. */
+  #seq = 0;
   #state: DesiredState;
-  #problem: StateProblem | undefined;
-  #seen: SeenFile | undefined;
-  #refused: RefusedEdit | undefined;
-  /** Where the refused edit of `#problem` lies, once a commit took its place. */
-  #asidePath: string | undefined;
-  /** A content that was renamed into place and then reported as failed: not an edit by hand. */
-  #failedText: string | undefined;
+  /** What state.json says, without the journal. */
+  #fileState: DesiredState;
+  /** About how large state.json is, or will be. */
+  #fileBytes: number;
+  /** State.json was edited and is not yet known to the journal as what it continues. */
+  #isEditUnnoted = false;
   readonly #waiting: Waiting[] = [];
   #mustLook = false;
   #work: Promise<void> | undefined;
@@ -113,26 +103,40 @@ class FileStore implements Store {
   #closing: Promise<void> | undefined;
 
   constructor(options: {
-    path: string;
+    paths: { file: string; journal: string };
     lock: FolderLock;
-    state: DesiredState;
-    file: FileVersion | undefined;
+    recovered: Recovered;
+    journal: Journal | undefined;
     log: Logger;
     maxFileBytes: number;
   }) {
-    const { path, lock, state, file, log } = options;
-    this.#path = path;
-    this.#maxFileBytes = options.maxFileBytes;
+    const { paths, lock, recovered, journal, log, maxFileBytes } = options;
+    this.#paths = paths;
+    this.#maxFileBytes = maxFileBytes;
     this.#lock = lock;
-    this.#state = state;
-    this.#seen = file;
+    this.#state = recovered.state;
+    this.#fileState = recovered.fileState;
+    this.#fileBytes = Number(recovered.file?.mark.bytes ?? emptyFileBytes);
+    this.#journal = journal;
+    this.#seq = journal?.place.seq ?? 0;
     this.#log = log;
-    this.#stopWatching = watchFolder(path, {
+    this.#file = new StateFile({ path: paths.file, maxBytes: maxFileBytes, seen: recovered.file, log });
+    this.#compaction = new Compaction({
+      prepare: (state) => prepareWrite(paths.file, encodeBlocks(state), maxFileBytes),
+      onPrepared: () => this.#wake(),
+      file: paths.file,
+      log,
+    });
+    this.#stopWatching = watchFolder(paths.file, {
       log,
       pollMs: FolderLock.beatMs,
       onEvent: () => this.#look(),
       onPoll: () => this.#poll(),
     });
+    if (recovered.isMerged) {
+      log.info('state.json was edited while changes waited in the journal; both count', { file: paths.file });
+    }
+    this.#scheduleCompaction();
   }
 
   get state(): DesiredState {
@@ -140,7 +144,7 @@ class FileStore implements Store {
   }
 
   get problem(): StateProblem | undefined {
-    return this.#lockProblem ?? this.#problem;
+    return this.#lockProblem ?? this.#file.problem ?? this.#compaction.problem;
   }
 
   update(change: (state: DesiredState) => DesiredState): Promise<DesiredState> {
@@ -160,6 +164,15 @@ class FileStore implements Store {
     this.#closing ??= (async () => {
       this.#stopWatching();
       while (this.#work !== undefined) await this.#work;
+      await this.#compaction.stop();
+      // An edit may come in between, and then once more.
+      for (let tries = 0; tries < 3 && this.#journal !== undefined && this.#journal.pending > 0; tries += 1) {
+        if (this.#lockProblem !== undefined) break;
+        await this.#rewrite().catch((error: unknown) => {
+          this.#log.warn('state.json is not up to date; its journal has the rest', { error: messageOf(error) });
+        });
+      }
+      await this.#journal?.close();
       await this.#lock.release();
     })();
     return this.#closing;
@@ -173,20 +186,22 @@ class FileStore implements Store {
   #wake(): void {
     this.#work ??= this.#run().finally(() => {
       this.#work = undefined;
-      if (this.#waiting.length > 0 || this.#mustLook) this.#wake();
+      if (this.#waiting.length > 0 || this.#mustLook || this.#compaction.isPrepared) this.#wake();
     });
   }
 
   async #run(): Promise<void> {
     // Let the requests of this turn of the event loop come together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0 || this.#mustLook) {
-      if (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 || this.#mustLook || this.#compaction.isPrepared) {
+      if (this.#compaction.isPrepared) {
+        await this.#finishCompaction();
+      } else if (this.#waiting.length > 0) {
         await this.#commit(this.#waiting.splice(0));
       } else {
         this.#mustLook = false;
-        await this.#readEdit().catch((error: unknown) => {
-          this.#log.warn('the state file cannot be read now', { file: this.#path, error: messageOf(error) });
+        await this.#lookAtFiles().catch((error: unknown) => {
+          this.#log.warn('the state file cannot be read now', { file: this.#paths.file, error: messageOf(error) });
         });
       }
     }
@@ -196,195 +211,182 @@ class FileStore implements Store {
     let batch = gathered;
     try {
       if (this.#lockProblem !== undefined) throw new Error('another process took over the data folder');
-      for (;;) {
-        if (!(await this.#isFileKnown())) await this.#readEdit();
-        const before = this.#state;
-        const { state, accepted } = applyChanges(before, batch);
-        // Whoever was refused has been told so, and does not run again.
-        batch = accepted;
-        if (state !== before && !(await this.#write(state))) continue;
-        this.#state = state;
-        if (state !== before) this.#notify(before);
-        for (const one of batch) one.resolve(state);
-        return;
-      }
+      if (!(await this.#file.isKnown())) await this.#readEdit();
+      const before = this.#state;
+      const { state, accepted } = applyChanges(before, batch);
+      // Whoever was refused has been told so.
+      batch = accepted;
+      if (state !== before) await this.#write(before, state);
+      for (const one of batch) one.resolve(state);
     } catch (error) {
-      this.#log.error('a change could not be written', { file: this.#path, error: messageOf(error) });
+      this.#log.error('a change could not be written', { file: this.#paths.journal, error: messageOf(error) });
       const failure = writeFailed(
-        `${this.#path} could not be written: ${messageOf(error)}; nothing was changed`,
+        `${this.#paths.journal} could not be written: ${messageOf(error)}; nothing was changed`,
         error,
       );
       for (const one of batch) one.reject(failure);
     }
   }
 
-  /** Writes the state. False when an edit by hand came in between: it is to be read first. */
-  async #write(state: DesiredState): Promise<boolean> {
-    const text = this.#encoder.encode(state);
-    const content = await prepareWrite(this.#path, text, this.#maxFileBytes);
-    const refused = this.#refused;
-    let aside: string | undefined;
+  async #write(before: DesiredState, state: DesiredState): Promise<void> {
+    const changes = changesBetween(before, state);
+    if (changes.length > 0) {
+      const fileBytes = this.#fileBytes + grownBytes(before, state);
+      if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes) throw tooLarge(fileBytes, this.#maxFileBytes);
+      const journal = await this.#soundJournal();
+      await journal.commit(changes);
+      this.#seq = journal.place.seq;
+      this.#fileBytes = fileBytes;
+    }
+    this.#state = state;
+    this.#notify(before);
+    this.#scheduleCompaction();
+  }
+
+  /** A journal that the next commit can be appended to. */
+  async #soundJournal(): Promise<Journal> {
+    if (this.#journal !== undefined && !(await this.#journal.isSound())) {
+      this.#log.warn('the journal was removed, changed or damaged; it begins anew', { file: this.#paths.journal });
+      if (this.#journal.pending > 0) await this.#rewrite();
+      else await this.#dropJournal();
+    }
+    if (this.#journal === undefined) {
+      this.#journal = await Journal.create(this.#paths.journal, this.#file.digest, this.#seq);
+    } else if (this.#isEditUnnoted && this.#file.digest !== null) {
+      await this.#journal.noteSnapshot(this.#file.digest, this.#seq);
+    }
+    this.#isEditUnnoted = false;
+    return this.#journal;
+  }
+
+  async #dropJournal(): Promise<void> {
+    await this.#journal?.close();
+    this.#journal = undefined;
+  }
+
+  /** Writes state.json at once, and lets the journal begin anew. Nothing that waits in the journal is needed for it. */
+  async #rewrite(): Promise<void> {
+    if (!(await this.#file.isKnown())) await this.#readEdit();
+    const state = this.#state;
+    const content = await prepareWrite(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
     try {
-      if (!(await this.#isFileKnown())) {
-        await discard(content);
-        return false;
+      if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content.digest, this.#seq);
+      if (!(await this.#file.isKnown())) throw new Error('it was edited meanwhile');
+      await this.#file.replace(content);
+    } catch (error) {
+      await this.#file.discard(content);
+      throw error;
+    }
+    this.#fileState = state;
+    this.#fileBytes = content.bytes;
+    await this.#dropJournal();
+    this.#journal = await Journal.create(this.#paths.journal, content.digest, this.#seq);
+    this.#compaction.cancel();
+  }
+
+  #scheduleCompaction(soon = false): void {
+    if (this.#journal === undefined || this.#journal.pending === 0) return;
+    if (this.#closing !== undefined || this.#lockProblem !== undefined) return;
+    this.#compaction.schedule(this.#fileBytes, soon, () => ({
+      state: this.#state,
+      place: this.#journal!.place,
+      fileBytes: this.#fileBytes,
+    }));
+  }
+
+  /** The new state.json is prepared: put it there, unless an edit by hand came in between. */
+  async #finishCompaction(): Promise<void> {
+    const prepared = this.#compaction.take();
+    if (prepared === undefined) return;
+    const { content, state, place, fileBytes } = prepared;
+    const journal = this.#journal;
+    try {
+      if (!(await this.#file.isKnown())) await this.#readEdit();
+      const isCurrent = !prepared.isOutdated() && journal?.has(place) === true && this.#lockProblem === undefined;
+      const canReplace = isCurrent && (await this.#file.isKnown());
+      if (!canReplace || journal === undefined || !(await journal.isSound())) {
+        await this.#file.discard(content);
+        if (canReplace) await this.#soundJournal();
+        else this.#scheduleCompaction(true);
+        return;
       }
-      if (refused !== undefined) aside = await keepAside(this.#path);
-      await replaceFile(this.#path, content);
+      await journal.noteSnapshot(content.digest, place.seq);
+      await this.#file.replace(content);
+      this.#fileState = state;
+      this.#fileBytes += content.bytes - fileBytes;
+      await journal.dropUntil(content.digest, place);
+      this.#compaction.succeeded();
     } catch (error) {
-      await discard(content);
-      throw error;
+      await this.#file.discard(content);
+      this.#compaction.failed(error);
     }
-    this.#refused = undefined;
-    if (refused !== undefined && aside !== undefined) this.#reportAside(refused, aside);
-    try {
-      await syncFolder(dirname(this.#path));
-    } catch (error) {
-      await this.#takeBack(text, content.mark);
-      throw error;
-    }
-    this.#seen = { text, mark: content.mark };
-    this.#failedText = undefined;
-    return true;
+    this.#scheduleCompaction();
   }
 
-  /** The new content is in place, but perhaps not for good, and its authors hear that it is not. */
-  async #takeBack(text: string, mark: FileMark): Promise<void> {
-    this.#failedText = text;
-    this.#seen = { text, mark };
-    try {
-      const old = this.#encoder.encode(this.#state);
-      const content = await prepareWrite(this.#path, old);
-      await replaceFile(this.#path, content);
-      this.#seen = { text: old, mark: content.mark };
-    } catch (error) {
-      this.#log.error('the state file holds a change that was reported as failed', {
-        file: this.#path,
-        error: messageOf(error),
-      });
-    }
+  async #lookAtFiles(): Promise<void> {
+    await this.#readEdit();
+    // What was acknowledged must not live in memory only.
+    const journal = this.#journal;
+    if (journal !== undefined && journal.pending > 0 && !(await journal.isSound())) await this.#soundJournal();
   }
 
-  /** True when the file is as it was last seen, be it applied or refused; an absent file counts as known. */
-  async #isFileKnown(): Promise<boolean> {
-    const mark = await markOf(this.#path);
-    return mark === undefined || isSameMark(mark, (this.#refused ?? this.#seen)?.mark);
-  }
-
-  /** Reads the file, and applies or refuses it when it is not what was last written or read. */
+  /** Applies or refuses what is new in state.json. */
   async #readEdit(): Promise<void> {
-    const mark = await markOf(this.#path);
-    if (mark !== undefined && isSameMark(mark, (this.#refused ?? this.#seen)?.mark)) return;
-    // The text that was there a moment ago; null when there was no file.
-    let last: string | null | undefined;
-    for (;;) {
-      const file = await readVersion(this.#path, this.#maxFileBytes);
-      if (file === undefined) {
-        if (this.#seen === undefined) return;
-        if (last === null) return await this.#restore();
-        last = null;
-      } else {
-        if (file.text === this.#refused?.text) {
-          this.#refused = { ...this.#refused, mark: file.mark };
-          return;
-        }
-        const error = this.#apply(file);
-        if (error === undefined) return;
-        if (last === file.text) return this.#refuse(file, error);
-        last = file.text;
-      }
-      // Half a file of an editor that is still writing looks the same as a mistake: wait until it is still.
-      await sleep(settleMs);
-    }
+    const outcome = await this.#file.read((file) => this.#apply(file));
+    if (outcome === 'removed') await this.#restore();
   }
 
-  /** Makes the file's content the running state; the error when it cannot be. */
-  #apply(file: FileVersion): CodedError | undefined {
+  /** Makes the file's content the running state, with what waits in the journal. @throws StateError when it cannot be */
+  #apply(file: FileVersion): void {
     const before = this.#state;
-    if (file.text === this.#failedText) {
-      this.#seen = file;
-      return undefined;
-    }
-    if (file.text !== this.#seen?.text) {
-      try {
-        this.#state = decodeVersion(file, before);
-      } catch (error) {
-        if (error instanceof StateError) return error;
-        throw error;
-      }
-      this.#log.info('applied an edit of the state file', { file: this.#path, ...this.#differences(before) });
-      this.#notify(before);
-    }
-    this.#seen = file;
-    this.#refused = undefined;
-    this.#clearProblem('the state file is valid again');
-    return undefined;
+    const edited = decodeVersion(file, before);
+    const isMerged = this.#journal !== undefined && this.#journal.pending > 0;
+    this.#state = isMerged ? mergeEdit(this.#fileState, before, edited, file.modifiedAt) : edited;
+    this.#fileState = edited;
+    this.#fileBytes = Number(file.mark.bytes);
+    this.#isEditUnnoted = !isMerged;
+    this.#compaction.outdate();
+    this.#log.info('applied an edit of the state file', { file: this.#paths.file, ...this.#differences(before) });
+    this.#notify(before);
+    if (isMerged) this.#scheduleCompaction(true);
   }
 
-  #refuse(file: FileVersion, error: CodedError): void {
-    this.#refused = { text: file.text, mark: file.mark, error };
-    this.#asidePath = undefined;
-    this.#report(
-      `the edit of ${this.#path} is not applied, the running state stays: ${error.message}. The next change by the API would keep this edit aside and write the file anew`,
-      error,
-    );
-  }
-
-  #reportAside(refused: RefusedEdit, aside: string): void {
-    this.#asidePath = aside;
-    this.#report(
-      `the edit of ${this.#path} was not applied: ${refused.error.message}. A change by the API wrote the file anew; the edit is kept in ${aside}: correct it and move it over the file, or remove it`,
-      refused.error,
-    );
-  }
-
-  #report(message: string, error: CodedError): void {
-    const field = error.field === undefined ? {} : { field: error.field };
-    this.#problem = new StateProblem('STATE_INVALID', message, new Date().toISOString(), field);
-    this.#log.error(message, { code: 'STATE_INVALID', ...field });
-  }
-
-  #clearProblem(why: string): void {
-    if (this.#problem === undefined) return;
-    this.#problem = undefined;
-    this.#asidePath = undefined;
-    this.#log.info(why, { file: this.#path });
-  }
-
-  /** The file was removed: what was acknowledged must not live in memory only. An editor's new file is left alone. */
+  /** The file was removed: it is written again, unless an editor has a new one there by now. */
   async #restore(): Promise<void> {
-    const text = this.#encoder.encode(this.#state);
-    const content = await prepareWrite(this.#path, text);
-    if (!(await createFile(this.#path, content))) {
+    const state = this.#state;
+    const content = await prepareWrite(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
+    if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content.digest, this.#seq);
+    if (!(await this.#file.create(content))) {
       this.#mustLook = true;
       return;
     }
-    await syncFolder(dirname(this.#path));
-    this.#seen = { text, mark: content.mark };
-    this.#refused = undefined;
-    this.#log.warn('the state file was removed; it is written again from the running state', { file: this.#path });
-    this.#clearProblem('the refused state file is gone');
+    this.#fileState = state;
+    this.#compaction.outdate();
+    this.#log.warn('the state file was removed; it is written again from the running state', {
+      file: this.#paths.file,
+    });
+    if (this.#journal !== undefined) await this.#journal.dropUntil(content.digest, this.#journal.place);
   }
 
   #noteLock(isHeld: boolean): void {
     if (isHeld === (this.#lockProblem === undefined)) return;
     if (isHeld) {
       this.#lockProblem = undefined;
-      this.#log.info('the data folder is held again; changes are taken', { file: this.#path });
+      this.#log.info('the data folder is held again; changes are taken', { file: this.#paths.file });
       return;
     }
-    const message = `another process took over the data folder ${dirname(this.#path)}: changes are refused until it ends; stop one of the two, or give it another --data-dir`;
+    const message = `another process took over the data folder ${dirname(this.#paths.file)}: changes are refused until it ends; stop one of the two, or give it another --data-dir`;
     this.#lockProblem = new StateProblem('STATE_LOCKED', message, new Date().toISOString());
     this.#log.error(message, { code: 'STATE_LOCKED' });
   }
 
   async #poll(): Promise<void> {
     this.#noteLock(await this.#lock.beat());
-    const mark = await markOf(this.#path);
-    if (!isSameMark(mark, (this.#refused ?? this.#seen)?.mark)) this.#look();
-    if (this.#asidePath !== undefined && (await markOf(this.#asidePath)) === undefined) {
-      this.#clearProblem('the refused edit is gone');
-    }
+    const isPending = this.#journal !== undefined && this.#journal.pending > 0;
+    if (isPending || !(await this.#file.isInPlace())) this.#look();
+    // After a failure nothing else does.
+    this.#scheduleCompaction();
+    await this.#file.pollAside();
   }
 
   #notify(before: DesiredState): void {
@@ -427,6 +429,18 @@ function applyChanges(base: DesiredState, batch: Waiting[]): { state: DesiredSta
     }
   }
   return { state, accepted };
+}
+
+/** By how many bytes state.json grows from one state to the next. */
+function grownBytes(before: DesiredState, after: DesiredState): number {
+  let bytes = 0;
+  for (const name of differingNames(before.cameras, after.cameras)) {
+    bytes += entryBytes(name, after.cameras.get(name)) - entryBytes(name, before.cameras.get(name));
+  }
+  for (const name of differingNames(before.engines, after.engines)) {
+    bytes += entryBytes(name, after.engines.get(name)) - entryBytes(name, before.engines.get(name));
+  }
+  return bytes;
 }
 
 function writeFailed(message: string, cause?: unknown): StateError {

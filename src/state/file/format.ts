@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Compile } from 'typebox/compile';
 import { InputError, messageOf, StateError } from '../../errors.js';
 import { nearest } from '../../nearest.js';
@@ -14,17 +15,26 @@ import {
   type Push,
   type StreamingEngine,
 } from '../model.js';
-import { type CameraFile, type EngineFile, StateFileSchema } from '../schema.js';
+import { type CameraFile, type EngineFile, type StateFile, StateFileSchema } from '../schema.js';
 import { checkTemplates, resolvePushUrl } from '../template.js';
 import type { FileVersion } from './disk.js';
-import { cameraText, engineText } from './encode.js';
 
 const fileValidator = Compile(StateFileSchema);
 
 /** `decodeState` of what was read from disk. @throws StateError STATE_INVALID */
 export function decodeVersion(file: FileVersion, previous: DesiredState): DesiredState {
+  return decodeDocument(parseVersion(file), previous, file.modifiedAt);
+}
+
+/** What was read from disk, with all keys and types as they must be. @throws StateError STATE_INVALID */
+export function parseVersion(file: FileVersion): StateFile {
   if (file.broken !== undefined) throw file.broken;
-  return decodeState(file.text, previous, file.modifiedAt);
+  return parseFile(file.text);
+}
+
+/** `decodeDocument` of a text. @throws StateError STATE_INVALID, whose message names path and rule */
+export function decodeState(text: string, previous: DesiredState, now: string): DesiredState {
+  return decodeDocument(parseFile(text), previous, now);
 }
 
 /**
@@ -32,26 +42,25 @@ export function decodeVersion(file: FileVersion, previous: DesiredState): Desire
  * identity finds what changed. What the file leaves out gets its default; `createdAt` that of `previous`, else `now`.
  * @throws StateError STATE_INVALID, whose message names path and rule
  */
-export function decodeState(text: string, previous: DesiredState, now: string): DesiredState {
-  const file = parseFile(text);
+export function decodeDocument(file: StateFile, previous: DesiredState, now: string): DesiredState {
   const engines = new Map<string, StreamingEngine>();
   for (const [name, entry] of sortedEntries(file.engines)) {
     checkName(`engines.${name}`, name);
     const known = previous.engines.get(name);
     const engine = decodeEngine(name, entry, known?.createdAt ?? now);
-    engines.set(name, known !== undefined && engineText(known) === engineText(engine) ? known : engine);
+    engines.set(name, known !== undefined && isDeepStrictEqual(known, engine) ? known : engine);
   }
   const cameras = new Map<string, Camera>();
   for (const [name, entry] of sortedEntries(file.cameras)) {
     checkName(`cameras.${name}`, name);
     const known = previous.cameras.get(name);
     const camera = decodeCamera(name, entry, engines, known, now);
-    cameras.set(name, known !== undefined && cameraText(known) === cameraText(camera) ? known : camera);
+    cameras.set(name, known !== undefined && isDeepStrictEqual(known, camera) ? known : camera);
   }
   return { cameras, engines };
 }
 
-function parseFile(text: string): ReturnType<typeof fileValidator.Parse> {
+function parseFile(text: string): StateFile {
   let value: unknown;
   try {
     value = parseJson(text);

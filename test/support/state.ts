@@ -1,0 +1,14 @@
+import { vi } from 'vitest';
+import { readFolder } from '../../src/state/file/recover.js';
+
+/** Resolves when state.json holds all and its journal began anew, as is so soon after a change. */
+export async function stateFileSettled(folder: string): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const { journal } = await readFolder(folder);
+      const lines = journal?.entries.length ?? 0;
+      if (lines > 0) throw new Error(`${lines} lines wait in the journal`);
+    },
+    { timeout: 10_000, interval: 20 },
+  );
+}
