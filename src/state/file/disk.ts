@@ -110,7 +110,7 @@ let prepared = 0;
  */
 export async function prepareWrite(
   path: string,
-  blocks: AsyncIterable<Buffer>,
+  content: string | AsyncIterable<Buffer>,
   maxBytes = maxStateFileBytes,
 ): Promise<Prepared> {
   prepared += 1;
@@ -119,7 +119,7 @@ export async function prepareWrite(
   let bytes = 0;
   const file = await open(temporaryPath, 'wx', 0o600);
   try {
-    for await (const block of blocks) {
+    for await (const block of typeof content === 'string' ? [Buffer.from(content)] : content) {
       bytes += block.length;
       if (bytes > maxBytes) throw tooLarge(bytes, maxBytes);
       digest.update(block);
