@@ -78,6 +78,18 @@ export async function createPrivate(path: string, text: string): Promise<boolean
   }
 }
 
+/**
+ * A random key of 256 bits that is kept in a file, and made at the first start.
+ * @throws ConfigError ACCESS_UNREADABLE
+ */
+export async function keptKey(path: string): Promise<Buffer> {
+  await createPrivate(path, `${randomBytes(32).toString('hex')}\n`);
+  const text = (await readPrivate(path))?.text.trim() ?? '';
+  if (/^[0-9a-f]{64}$/.test(text)) return Buffer.from(text, 'hex');
+  const message = `${path} holds no key: it must be 64 hex digits; remove it, and it is made anew`;
+  throw new ConfigError('ACCESS_UNREADABLE', message);
+}
+
 /** Removes what killed processes left half written of this file. */
 export async function removeLeftovers(path: string): Promise<void> {
   const prefix = `${basename(path)}.tmp-`;

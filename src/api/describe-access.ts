@@ -30,7 +30,7 @@ export function describeAccess(app: App): void {
     const scope = config?.scope ?? 'admin';
     const isPublic = scope === 'public';
     schema.security ??= isPublic ? [] : [{ bearer: [scope] }, { query: [scope] }];
-    const statuses = isPublic ? [429] : [401, 403, 429, 503];
+    const statuses = isPublic ? [429] : [401, 403, 429, 503, ...(config?.conditional === true ? [412] : [])];
     const before = typeof schema.response === 'object' && schema.response !== null ? schema.response : {};
     schema.response = { ...accessResponses(usesProblems(url), statuses), ...before };
   });

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import Type from 'typebox';
+import { pushStates } from '../backend/backend.js';
 import type { Control } from '../control/control.js';
 import type { CameraView, PushView } from '../control/views.js';
 import type { App } from './app.js';
@@ -15,8 +16,6 @@ const maxPushes = 5000;
 const pageSize = 200;
 
 const MetricsSchema = Type.String({ description: 'text/plain; version=0.0.4' });
-
-const pushStates = ['idle', 'connecting', 'active', 'stalled', 'waiting', 'waiting-for-publish', 'disabled'] as const;
 
 /** What Prometheus reads. Names and units follow its conventions; series are bounded. */
 export function addMetricsRoute(app: App, options: { control: Control; version: string }): void {

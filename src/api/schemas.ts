@@ -1,4 +1,5 @@
 import Type, { type TSchema } from 'typebox';
+import { pushStates } from '../backend/backend.js';
 import { errorCodes } from '../errors.js';
 import { NameSchema, TimeSchema } from '../state/schema.js';
 
@@ -36,6 +37,7 @@ const meanings: Readonly<Record<number, string>> = {
   404: 'It does not exist.',
   405: 'Not with this method; `Allow` names those that can be used.',
   409: 'It contradicts what exists, or a limit; nothing was changed.',
+  412: '`if-match` or `if-none-match` does not hold: somebody else changed it; nothing was changed.',
   413: 'The body is larger than 64 KiB.',
   415: 'The body is not declared as JSON.',
   429: 'Too many calls, or too many wrong tokens, from this address; `retry-after` says how long to wait.',
@@ -85,7 +87,7 @@ export const PushViewSchema = Type.Object(
     queueMaxAgeMs: Type.Optional(Count),
     createdAt: TimeSchema,
     state: Type.String({
-      enum: ['idle', 'connecting', 'active', 'stalled', 'waiting', 'waiting-for-publish', 'disabled'],
+      enum: [...pushStates],
     }),
     reason: Type.Optional(Type.String({ description: 'Why, where the state alone does not say.' })),
     since: Type.String({ description: 'Since when it is in this state.' }),

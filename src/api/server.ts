@@ -20,6 +20,7 @@ import { Listener } from './listener.js';
 import { MethodTable } from './methods.js';
 import { addMetricsRoute } from './metrics.js';
 import { nameSchemas } from './openapi-document.js';
+import { addPreconditions } from './preconditions.js';
 import { type RouteAccess, watchScopes } from './route-scope.js';
 import { addSecurityHeaders } from './security-headers.js';
 import type { ApiSettings, SettingSources } from './settings.js';
@@ -125,6 +126,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
     return sendRefusal(request, reply, notFound(request.method, request.url, allowed));
   });
 
+  addPreconditions(app, control);
   describeAccess(app);
   await app.register(swagger, {
     openapi: {

@@ -25,14 +25,14 @@ export function optionalBody<T extends TSchema>(schema: T): T {
 /** Checks one part of a request: gives it back, or the error that names field and rule. */
 export type PartValidator = (value: unknown) => { value: unknown } | { error: Error };
 
-/** Compiles the schema of a part of a request. Values are taken as they are; only query parameters become numbers. */
+/** Compiles the schema of a part of a request. Values are taken as they are; only query parameters become numbers and booleans. */
 export function compilePart(schema: TSchema, part: string): PartValidator {
   const branches = branchesOf(schema).map((branch) => ({ schema: branch, validator: Compile(branch) }));
   const mayBeAbsent = part === 'body' && optionalBodyMark in schema;
   return (given) => {
     // Fastify gives null for no body.
     if (mayBeAbsent && given === null) return { value: undefined };
-    const value = part === 'querystring' ? withNumbers(schema, given) : given;
+    const value = part === 'querystring' ? withValues(schema, given) : given;
     // Of a choice between an object and a string, the one that the value tries to be explains what is wrong with it.
     const wanted = typeof value === 'string' ? 'string' : 'object';
     const branch = branches.find((one) => Reflect.get(one.schema, 'type') === wanted) ?? branches[0]!;
@@ -58,8 +58,8 @@ function toError(broken: BrokenRule, part: string): InputError {
   return new InputError(code, rule, field === '' ? {} : { field });
 }
 
-/** Digits of a query parameter that is to be a whole number. */
-function withNumbers(schema: TSchema, query: unknown): unknown {
+/** Query parameters are text: digits of one that is to be a whole number, and true and false, become what they are. */
+function withValues(schema: TSchema, query: unknown): unknown {
   if (typeof query !== 'object' || query === null) return query;
   const properties: unknown = Reflect.get(schema, 'properties');
   const entries = Object.entries(query).map(([key, value]): [string, unknown] => {
@@ -67,9 +67,10 @@ function withNumbers(schema: TSchema, query: unknown): unknown {
       typeof properties === 'object' && properties !== null && Object.hasOwn(properties, key)
         ? Reflect.get(properties, key)
         : undefined;
-    const wantsNumber =
-      typeof property === 'object' && property !== null && Reflect.get(property, 'type') === 'integer';
-    return [key, wantsNumber && typeof value === 'string' && /^[0-9]{1,9}$/.test(value) ? Number(value) : value];
+    const type: unknown = typeof property === 'object' && property !== null ? Reflect.get(property, 'type') : undefined;
+    if (type === 'integer' && typeof value === 'string' && /^[0-9]{1,9}$/.test(value)) return [key, Number(value)];
+    if (type === 'boolean' && (value === 'true' || value === 'false')) return [key, value === 'true'];
+    return [key, value];
   });
   return Object.fromEntries(entries);
 }

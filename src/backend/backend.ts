@@ -114,7 +114,16 @@ export interface BackendProblem {
 }
 
 /** `waiting-for-publish`: the backend can begin it only when the camera publishes the next time. */
-export type PushState = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled';
+export const pushStates = [
+  'idle',
+  'connecting',
+  'active',
+  'stalled',
+  'waiting',
+  'waiting-for-publish',
+  'disabled',
+] as const;
+export type PushState = (typeof pushStates)[number];
 
 /** Why something failed, and when. */
 export interface Failure {

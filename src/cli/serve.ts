@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Access } from '../access/access.js';
+import { keptKey } from '../access/private-file.js';
 import { startApi } from '../api/server.js';
 import type { MediaBackend } from '../backend/backend.js';
 import type { SettingSources, Settings } from '../config.js';
@@ -48,6 +50,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const store = await openFileStore({ dataDir: settings.dataDir, log: log.child({ part: 'state' }) });
     closers.unshift({ part: 'state', close: () => store.close() });
 
+    const tagKey = await keptKey(join(settings.dataDir, 'etag-key'));
+
     const { host, rtmpPort, media } = settings;
     const backend = await createBackend(settings, log.child({ part: 'media' }));
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
@@ -57,7 +61,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     // What control and API say of themselves is where it really listens, also when the port was 0. Between the backend's
     // start and that of control the event loop does not turn: no camera that comes at once finds itself unknown.
     const actual: Settings = { ...settings, rtmpPort: rtmp.port };
-    const control = new Control({ store, backend, settings: actual, log: log.child({ part: 'control' }) });
+    const control = new Control({ store, backend, settings: actual, log: log.child({ part: 'control' }), tagKey });
     await control.start();
     closers.unshift({ part: 'control', close: async () => control.close() });
 

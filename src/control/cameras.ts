@@ -49,6 +49,18 @@ export function declareCamera(state: DesiredState, input: CameraInput, now: stri
   return withCamera(state, camera);
 }
 
+/** What changes of a camera; what is undefined stays, and null takes it away. */
+export interface CameraChange {
+  readonly type?: string | null | undefined;
+}
+
+/** @throws NotFoundError CAMERA_NOT_FOUND; else as `declareCamera` */
+export function changeCamera(state: DesiredState, name: string, change: CameraChange): DesiredState {
+  const known = getCamera(state, name);
+  const type = change.type === undefined ? known.type : (change.type ?? undefined);
+  return declareCamera(state, { name, type }, known.createdAt, state.cameras.size);
+}
+
 /** @throws NotFoundError CAMERA_NOT_FOUND */
 export function removeCamera(state: DesiredState, name: string): DesiredState {
   getCamera(state, name);

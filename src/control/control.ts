@@ -21,10 +21,27 @@ import {
 import type { Store } from '../state/store.js';
 import { exampleCamera, resolvePlaybackUrl, resolvePushUrl } from '../state/template.js';
 import { advertisedHost } from './advertise.js';
-import { addCamera, type CameraInput, declareCamera, getCamera, removeCamera } from './cameras.js';
+import {
+  addCamera,
+  type CameraChange,
+  type CameraInput,
+  changeCamera,
+  declareCamera,
+  getCamera,
+  removeCamera,
+} from './cameras.js';
 import { pickEngine } from './choose-engine.js';
 import { EngineHealth } from './engine-health.js';
-import { addEngine, declareEngine, type EngineInput, getEngine, removeEngine } from './engines.js';
+import {
+  addEngine,
+  changeEngine,
+  declareEngine,
+  type EngineChange,
+  type EngineInput,
+  getEngine,
+  removeEngine,
+} from './engines.js';
+import { EntityTags, type Precondition } from './entity-tags.js';
 import type { LiveStats } from './live-stats.js';
 import { Observation } from './observation.js';
 import { type Page, type PageRequest, pageOf } from './paging.js';
@@ -33,6 +50,7 @@ import {
   type AddedPush,
   addPush,
   changePush,
+  declarePush,
   getPush,
   type PushChange,
   type PushInput,
@@ -61,6 +79,13 @@ export interface StreamAnswer {
   readonly push: PushView;
 }
 
+/** Which cameras are wanted. */
+export interface CameraPageRequest extends PageRequest {
+  readonly live?: boolean | undefined;
+  /** With a push in this state. */
+  readonly pushState?: string | undefined;
+}
+
 /** Whether something was made, or was there already. */
 export interface Added<T> {
   readonly created: boolean;
@@ -81,9 +106,18 @@ export class Control {
   readonly #probe: BackendProbe;
   readonly #health: EngineHealth;
   readonly #observation: Observation;
+  readonly #tags: EntityTags;
   #unsubscribe: (() => void) | undefined;
 
-  constructor(options: { store: Store; backend: MediaBackend; settings: ControlSettings; log: Logger }) {
+  /** @param options.tagKey for entity tags that outlive this process */
+  constructor(options: {
+    store: Store;
+    backend: MediaBackend;
+    settings: ControlSettings;
+    log: Logger;
+    tagKey?: Buffer;
+  }) {
+    this.#tags = new EntityTags(options.tagKey);
     this.#store = options.store;
     this.#backend = options.backend;
     this.#settings = options.settings;
@@ -164,7 +198,12 @@ export class Control {
     return advertisedHost({ advertiseHost, listenHost, requestHost });
   }
 
-  // Cameras.
+  /** The entity tag of what this is the view of; undefined for what is no view of a camera, push or engine. */
+  tagOf(view: object): string | undefined {
+    return this.#tags.ofView(view);
+  }
+
+  // Cameras. What changes one of them takes a precondition: ConflictError PRECONDITION_FAILED when it does not hold.
 
   /** @throws InputError INVALID_NAME, ConflictError CAMERA_CONFLICT or LIMIT_REACHED */
   async addCamera(input: CameraInput, requestHost: string | undefined): Promise<Added<CameraView>> {
@@ -176,17 +215,40 @@ export class Control {
   }
 
   /** @throws InputError INVALID_NAME, ConflictError LIMIT_REACHED */
-  async declareCamera(input: CameraInput, requestHost: string | undefined): Promise<Added<CameraView>> {
-    const { state, created } = await this.#add('cameras', input.name, (before, now) =>
-      declareCamera(before, input, now, this.#settings.maxCameras),
-    );
+  async declareCamera(
+    input: CameraInput,
+    requestHost: string | undefined,
+    precondition?: Precondition,
+  ): Promise<Added<CameraView>> {
+    const { state, created } = await this.#add('cameras', input.name, (before, now) => {
+      this.#tags.check(before.cameras.get(input.name), precondition);
+      return declareCamera(before, input, now, this.#settings.maxCameras);
+    });
     if (created) this.#log.info('registered a camera', { camera: input.name });
     return { created, view: this.#viewCamera(state, getCamera(state, input.name), requestHost) };
   }
 
+  /** @throws NotFoundError CAMERA_NOT_FOUND; else as `declareCamera` of cameras.ts */
+  async changeCamera(
+    name: string,
+    change: CameraChange,
+    requestHost: string | undefined,
+    precondition?: Precondition,
+  ): Promise<CameraView> {
+    const state = await this.#store.update((before) => {
+      this.#tags.check(getCamera(before, name), precondition);
+      return changeCamera(before, name, change);
+    });
+    await this.#inForce();
+    return this.#viewCamera(state, getCamera(state, name), requestHost);
+  }
+
   /** @throws NotFoundError CAMERA_NOT_FOUND */
-  async removeCamera(name: string): Promise<void> {
-    await this.#store.update((state) => removeCamera(state, name));
+  async removeCamera(name: string, precondition?: Precondition): Promise<void> {
+    await this.#store.update((state) => {
+      this.#tags.check(getCamera(state, name), precondition);
+      return removeCamera(state, name);
+    });
     await this.#inForce();
     this.#log.info('removed a camera', { camera: name });
   }
@@ -197,9 +259,16 @@ export class Control {
   }
 
   /** @throws InputError INVALID_REQUEST */
-  cameras(request: PageRequest, requestHost: string | undefined): Page<CameraView> {
+  cameras(request: CameraPageRequest, requestHost: string | undefined): Page<CameraView> {
     const { state } = this.#store;
-    return pageOf(state.cameras, request, (camera) => this.#viewCamera(state, camera, requestHost));
+    const { live, pushState } = request;
+    const view = (camera: Camera) => this.#viewCamera(state, camera, requestHost);
+    if (live === undefined && pushState === undefined) return pageOf(state.cameras, request, view);
+    return pageOf(state.cameras, request, view, (camera) => {
+      const seen = this.#backend.camera(camera.name);
+      if (live !== undefined && (seen?.live ?? false) !== live) return false;
+      return pushState === undefined || view(camera).pushes.some((push) => push.state === pushState);
+    });
   }
 
   // Pushes.
@@ -210,9 +279,37 @@ export class Control {
     return { created: added.created, view: this.#viewPush(state, getCamera(state, cameraName), added.push) };
   }
 
+  /** @throws as `declarePush` of pushes.ts; InputError TARGET_UNSUPPORTED */
+  async declarePush(
+    cameraName: string,
+    input: PushInput & { readonly id: string },
+    precondition?: Precondition,
+  ): Promise<Added<PushView>> {
+    const now = new Date().toISOString();
+    const max = this.#settings.maxPushesPerCamera;
+    const { id } = input;
+    let created = false;
+    const state = await this.#store.update((before) => {
+      const camera = getCamera(before, cameraName);
+      this.#tags.check(Object.hasOwn(camera.pushes, id) ? camera.pushes[id] : undefined, precondition);
+      const declared = declarePush(before, cameraName, input, now, max);
+      const url = pushUrlOf(before.engines, camera, declared.push);
+      if (declared.state !== before) this.#checkSupported(url, input.url === undefined ? 'engine' : 'url');
+      created = declared.created;
+      return declared.state;
+    });
+    await this.#inForce();
+    this.#log.info('declared a push', { camera: cameraName, push: id });
+    const camera = getCamera(state, cameraName);
+    return { created, view: this.#viewPush(state, camera, getPush(camera, id)) };
+  }
+
   /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
-  async changePush(cameraName: string, id: string, change: PushChange): Promise<PushView> {
-    const state = await this.#store.update((before) => changePush(before, cameraName, id, change));
+  async changePush(cameraName: string, id: string, change: PushChange, precondition?: Precondition): Promise<PushView> {
+    const state = await this.#store.update((before) => {
+      this.#tags.check(getPush(getCamera(before, cameraName), id), precondition);
+      return changePush(before, cameraName, id, change);
+    });
     await this.#inForce();
     this.#log.info('changed a push', { camera: cameraName, push: id, ...change });
     const camera = getCamera(state, cameraName);
@@ -248,8 +345,11 @@ export class Control {
   }
 
   /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
-  async removePush(cameraName: string, id: string): Promise<void> {
-    await this.#store.update((state) => removePush(state, cameraName, id));
+  async removePush(cameraName: string, id: string, precondition?: Precondition): Promise<void> {
+    await this.#store.update((state) => {
+      this.#tags.check(getPush(getCamera(state, cameraName), id), precondition);
+      return removePush(state, cameraName, id);
+    });
     await this.#inForce();
     this.#log.info('removed a push', { camera: cameraName, push: id });
   }
@@ -261,14 +361,15 @@ export class Control {
   }
 
   /** @throws NotFoundError CAMERA_NOT_FOUND, InputError INVALID_REQUEST */
-  pushes(cameraName: string, request: PageRequest): Page<PushView> {
+  pushes(cameraName: string, request: PageRequest & { readonly state?: string | undefined }): Page<PushView> {
     const { state } = this.#store;
     const camera = getCamera(state, cameraName);
     // One look for all: a backend may have to go through all pushes for each.
     const seen = new Map(this.#backend.camera(cameraName)?.pushes.map((push) => [push.id, push]));
-    return pageOf(new Map(Object.entries(camera.pushes)), request, (push) =>
-      pushView(camera, push, pushUrlOf(state.engines, camera, push), seen.get(push.id)),
-    );
+    const view = (push: Push) =>
+      this.#tags.note(pushView(camera, push, pushUrlOf(state.engines, camera, push), seen.get(push.id)), push);
+    const keep = (push: Push) => request.state === undefined || view(push).state === request.state;
+    return pageOf(new Map(Object.entries(camera.pushes)), request, view, keep);
   }
 
   // Streaming engines.
@@ -279,32 +380,48 @@ export class Control {
       this.#withSupportedEngine(before, addEngine(before, input, now, this.#settings.maxEngines), input.name),
     );
     if (created) this.#log.info('registered a streaming engine', { engine: input.name, host: input.host });
-    return { created, view: engineView(getEngine(state, input.name)) };
+    return { created, view: this.#viewEngine(getEngine(state, input.name)) };
   }
 
   /** @throws InputError INVALID_NAME, INVALID_ADDRESS or TARGET_UNSUPPORTED, ConflictError ENGINE_CONFLICT or LIMIT_REACHED */
-  async declareEngine(input: EngineInput): Promise<Added<StreamingEngine>> {
-    const { state, created } = await this.#add('engines', input.name, (before, now) =>
-      this.#withSupportedEngine(before, declareEngine(before, input, now, this.#settings.maxEngines), input.name),
-    );
+  async declareEngine(input: EngineInput, precondition?: Precondition): Promise<Added<StreamingEngine>> {
+    const { state, created } = await this.#add('engines', input.name, (before, now) => {
+      this.#tags.check(before.engines.get(input.name), precondition);
+      const after = declareEngine(before, input, now, this.#settings.maxEngines);
+      return this.#withSupportedEngine(before, after, input.name);
+    });
     this.#log.info('declared a streaming engine', { engine: input.name, host: input.host });
-    return { created, view: engineView(getEngine(state, input.name)) };
+    return { created, view: this.#viewEngine(getEngine(state, input.name)) };
+  }
+
+  /** @throws NotFoundError ENGINE_NOT_FOUND; else as `declareEngine` */
+  async changeEngine(name: string, change: EngineChange, precondition?: Precondition): Promise<StreamingEngine> {
+    const state = await this.#store.update((before) => {
+      this.#tags.check(getEngine(before, name), precondition);
+      return this.#withSupportedEngine(before, changeEngine(before, name, change), name);
+    });
+    await this.#inForce();
+    this.#log.info('changed a streaming engine', { engine: name });
+    return this.#viewEngine(getEngine(state, name));
   }
 
   /** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
-  async removeEngine(name: string): Promise<void> {
-    await this.#store.update((state) => removeEngine(state, name));
+  async removeEngine(name: string, precondition?: Precondition): Promise<void> {
+    await this.#store.update((state) => {
+      this.#tags.check(getEngine(state, name), precondition);
+      return removeEngine(state, name);
+    });
     this.#log.info('removed a streaming engine', { engine: name });
   }
 
   /** @throws NotFoundError ENGINE_NOT_FOUND */
   engine(name: string): StreamingEngine {
-    return engineView(getEngine(this.#store.state, name));
+    return this.#viewEngine(getEngine(this.#store.state, name));
   }
 
   /** @throws InputError INVALID_REQUEST */
   engines(request: PageRequest): Page<StreamingEngine> {
-    return pageOf(this.#store.state.engines, request, engineView);
+    return pageOf(this.#store.state.engines, request, (engine) => this.#viewEngine(engine));
   }
 
   // What the content manager asks for.
@@ -396,12 +513,17 @@ export class Control {
 
   #viewPush(state: DesiredState, camera: Camera, push: Push): PushView {
     const seen = this.#backend.push(camera.name, push.id);
-    return pushView(camera, push, pushUrlOf(state.engines, camera, push), seen);
+    return this.#tags.note(pushView(camera, push, pushUrlOf(state.engines, camera, push), seen), push);
+  }
+
+  #viewEngine(engine: StreamingEngine): StreamingEngine {
+    return this.#tags.note(engineView(engine), engine);
   }
 
   #viewCamera(state: DesiredState, camera: Camera, requestHost: string | undefined): CameraView {
     const endpoint = endpointOf(this.advertisedHost(requestHost), this.#settings.rtmpPort, camera.name);
     const seen = this.#backend.camera(camera.name);
-    return cameraView(camera, endpoint, seen, (push) => pushUrlOf(state.engines, camera, push));
+    const view = cameraView(camera, endpoint, seen, (push) => pushUrlOf(state.engines, camera, push));
+    return this.#tags.note(view, camera);
   }
 }

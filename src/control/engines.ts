@@ -59,6 +59,29 @@ export function declareEngine(state: DesiredState, input: EngineInput, now: stri
   return after;
 }
 
+/** What changes of an engine; what is undefined stays, and null gives it its default. */
+export interface EngineChange {
+  readonly host?: string | undefined;
+  readonly pushUrl?: string | null | undefined;
+  readonly playbackUrl?: string | null | undefined;
+  readonly location?: string | null | undefined;
+}
+
+/** @throws NotFoundError ENGINE_NOT_FOUND; else as `declareEngine` */
+export function changeEngine(state: DesiredState, name: string, change: EngineChange): DesiredState {
+  const known = getEngine(state, name);
+  const pick = (field: 'pushUrl' | 'playbackUrl' | 'location'): string | undefined =>
+    change[field] === undefined ? known[field] : (change[field] ?? undefined);
+  const input = {
+    name,
+    host: change.host ?? known.host,
+    pushUrl: pick('pushUrl'),
+    playbackUrl: pick('playbackUrl'),
+    location: pick('location'),
+  };
+  return declareEngine(state, input, known.createdAt, state.engines.size);
+}
+
 /** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
 export function removeEngine(state: DesiredState, name: string): DesiredState {
   getEngine(state, name);

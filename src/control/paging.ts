@@ -5,6 +5,8 @@ export interface PageRequest {
   readonly limit?: number | undefined;
   /** The name after which the page begins; it need not exist. */
   readonly after?: string | undefined;
+  /** Only names that begin with it. */
+  readonly prefix?: string | undefined;
 }
 
 export interface Page<T> {
@@ -15,13 +17,25 @@ export interface Page<T> {
 
 const defaultLimit = 100;
 export const maxLimit = 1000;
+/** How many are looked at for one page: a filter that hardly any keeps must not hold up the node. */
+const maxLooks = 2000;
 
 /** Maps of the state are never mutated, so the order of their names is found once. */
 const orders = new WeakMap<ReadonlyMap<string, unknown>, readonly string[]>();
 
-/** One page of a map of the state, by name. @throws InputError INVALID_REQUEST */
-export function pageOf<T, V>(values: ReadonlyMap<string, T>, request: PageRequest, view: (value: T) => V): Page<V> {
-  const limit = request.limit ?? defaultLimit;
+/**
+ * One page of a map of the state, by name. With a filter a page may hold fewer than `limit`, even none, and still not
+ * be the last.
+ * @param keep which ones are wanted
+ * @throws InputError INVALID_REQUEST
+ */
+export function pageOf<T, V>(
+  values: ReadonlyMap<string, T>,
+  request: PageRequest,
+  view: (value: T) => V,
+  keep: (value: T) => boolean = () => true,
+): Page<V> {
+  const { limit = defaultLimit, after, prefix = '' } = request;
   if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit) {
     throw new InputError('INVALID_REQUEST', `limit: must be 1 to ${maxLimit}, not ${limit}`, { field: 'limit' });
   }
@@ -30,21 +44,25 @@ export function pageOf<T, V>(values: ReadonlyMap<string, T>, request: PageReques
     names = [...values.keys()].sort();
     orders.set(values, names);
   }
-  const start = request.after === undefined ? 0 : firstAfter(names, request.after);
-  const page = names.slice(start, start + limit);
-  return {
-    items: page.map((name) => view(values.get(name)!)),
-    next: start + limit < names.length ? (page.at(-1) ?? null) : null,
-  };
+  // Names that begin with the same text stand together.
+  let index = Math.max(after === undefined ? 0 : firstFrom(names, after, true), firstFrom(names, prefix, false));
+  const items: V[] = [];
+  for (let looks = 0; ; looks += 1, index += 1) {
+    const name = names[index];
+    if (name === undefined || !name.startsWith(prefix)) return { items, next: null };
+    if (items.length === limit || looks === maxLooks) return { items, next: names[index - 1] ?? null };
+    const value = values.get(name)!;
+    if (keep(value)) items.push(view(value));
+  }
 }
 
-/** Index of the first name that sorts after `name`. */
-function firstAfter(names: readonly string[], name: string): number {
+/** Index of the first name that sorts at `name`, or behind it. */
+function firstFrom(names: readonly string[], name: string, behind: boolean): number {
   let low = 0;
   let high = names.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (names[middle]! <= name) low = middle + 1;
+    if (names[middle]! < name || (behind && names[middle] === name)) low = middle + 1;
     else high = middle;
   }
   return low;

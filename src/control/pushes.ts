@@ -75,6 +75,41 @@ export function addPush(
   return { state: withPush(state, camera, push), push, created: true };
 }
 
+/**
+ * Makes the push with this id what `input` says, its target included; it is made when there is none.
+ * @throws as `addPush`; ConflictError PUSH_CONFLICT when another push of the camera goes to this target
+ */
+export function declarePush(
+  state: DesiredState,
+  cameraName: string,
+  input: PushInput & { readonly id: string },
+  now: string,
+  max: number,
+): AddedPush {
+  const camera = getCamera(state, cameraName);
+  const known = Object.hasOwn(camera.pushes, input.id) ? camera.pushes[input.id] : undefined;
+  if (known === undefined) return addPush(state, cameraName, input, now, max);
+  const target = toTarget(state, camera, input);
+  const { [known.id]: _, ...others } = camera.pushes;
+  // Looked for without an id, among the others: what is found goes to the same target.
+  const shared = findPush(state, { ...camera, pushes: others }, undefined, target);
+  if (shared !== undefined) {
+    const message = `push "${shared.id}" of camera "${camera.name}" goes to this target already`;
+    throw new ConflictError('PUSH_CONFLICT', message, { field: input.url === undefined ? 'engine' : 'url' });
+  }
+  const push: Push = {
+    id: known.id,
+    ...target.declared,
+    enabled: input.enabled ?? true,
+    ...(input.queueMaxBytes === undefined ? {} : { queueMaxBytes: input.queueMaxBytes }),
+    ...(input.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: input.queueMaxAgeMs }),
+    createdAt: known.createdAt,
+  };
+  const facts = ['url', 'engine', 'enabled', 'queueMaxBytes', 'queueMaxAgeMs'] as const;
+  if (facts.every((fact) => push[fact] === known[fact])) return { state, push: known, created: false };
+  return { state: withPush(state, camera, push), push, created: false };
+}
+
 /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
 export function changePush(state: DesiredState, cameraName: string, id: string, change: PushChange): DesiredState {
   const camera = getCamera(state, cameraName);

@@ -1,8 +1,9 @@
 import type { Control } from '../../control/control.js';
 import { InputError } from '../../errors.js';
 import type { App } from '../app.js';
+import { preconditionOf } from '../preconditions.js';
 import { CameraViewSchema, EventsSchema, NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
-import { DeclaredCamera, NameParams, NewCamera, PageQuery } from './requests.js';
+import { CameraQuery, ChangedCamera, DeclaredCamera, NameParams, NewCamera } from './requests.js';
 
 const tags = ['cameras'];
 
@@ -15,7 +16,7 @@ export function addCameraRoutes(app: App, control: Control): void {
         operationId: 'listCameras',
         summary: 'The registered cameras, by name',
         tags,
-        querystring: PageQuery,
+        querystring: CameraQuery,
         response: v1Responses({ 200: pageSchema(CameraViewSchema) }, 400),
       },
     },
@@ -74,7 +75,7 @@ export function addCameraRoutes(app: App, control: Control): void {
   app.put(
     '/v1/cameras/:name',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', conditional: true },
       schema: {
         operationId: 'declareCamera',
         summary: 'Make a camera what the body says; its pushes stay',
@@ -87,16 +88,34 @@ export function addCameraRoutes(app: App, control: Control): void {
     async (request, reply) => {
       const { name } = request.params;
       checkSameName(name, request.body.name);
-      const { created, view } = await control.declareCamera({ name, type: request.body.type }, request.headers.host);
+      const input = { name, type: request.body.type };
+      const { created, view } = await control.declareCamera(input, request.headers.host, preconditionOf(request));
       if (created) reply.code(201).header('location', `/v1/cameras/${name}`);
       return view;
     },
   );
 
+  app.patch(
+    '/v1/cameras/:name',
+    {
+      config: { scope: 'operate', conditional: true },
+      schema: {
+        operationId: 'changeCamera',
+        summary: 'Change what the body names of a camera; the rest stays',
+        tags,
+        params: NameParams,
+        body: ChangedCamera,
+        response: v1Responses({ 200: CameraViewSchema }, 400, 404, 409, 413, 415, 503),
+      },
+    },
+    async (request) =>
+      control.changeCamera(request.params.name, request.body, request.headers.host, preconditionOf(request)),
+  );
+
   app.delete(
     '/v1/cameras/:name',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', conditional: true },
       schema: {
         operationId: 'removeCamera',
         summary: 'Forget a camera with its pushes; if it is live it is closed',
@@ -106,15 +125,15 @@ export function addCameraRoutes(app: App, control: Control): void {
       },
     },
     async (request, reply) => {
-      await control.removeCamera(request.params.name);
+      await control.removeCamera(request.params.name, preconditionOf(request));
       return reply.code(204).send();
     },
   );
 }
 
 /** @throws InputError INVALID_REQUEST when a body names another thing than its path */
-export function checkSameName(inPath: string, inBody: string | undefined): void {
+export function checkSameName(inPath: string, inBody: string | undefined, field: 'name' | 'id' = 'name'): void {
   if (inBody === undefined || inBody === inPath) return;
-  const message = `name: the body says "${inBody}", the path "${inPath}"; a name cannot be changed`;
-  throw new InputError('INVALID_REQUEST', message, { field: 'name' });
+  const message = `${field}: the body says "${inBody}", the path "${inPath}"; it cannot be changed`;
+  throw new InputError('INVALID_REQUEST', message, { field });
 }

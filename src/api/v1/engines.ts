@@ -1,8 +1,9 @@
 import type { Control } from '../../control/control.js';
 import type { App } from '../app.js';
+import { preconditionOf } from '../preconditions.js';
 import { EngineViewSchema, NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
 import { checkSameName } from './cameras.js';
-import { DeclaredEngine, NameParams, NewEngine, PageQuery } from './requests.js';
+import { ChangedEngine, DeclaredEngine, NameParams, NewEngine, PageQuery } from './requests.js';
 
 const tags = ['engines'];
 
@@ -59,7 +60,7 @@ export function addEngineRoutes(app: App, control: Control): void {
   app.put(
     '/v1/engines/:name',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', conditional: true },
       schema: {
         operationId: 'declareEngine',
         summary: 'Make an engine what the body says; the pushes to it follow',
@@ -72,16 +73,32 @@ export function addEngineRoutes(app: App, control: Control): void {
     async (request, reply) => {
       const { name } = request.params;
       checkSameName(name, request.body.name);
-      const { created, view } = await control.declareEngine({ ...request.body, name });
+      const { created, view } = await control.declareEngine({ ...request.body, name }, preconditionOf(request));
       if (created) reply.code(201).header('location', `/v1/engines/${name}`);
       return view;
     },
   );
 
+  app.patch(
+    '/v1/engines/:name',
+    {
+      config: { scope: 'operate', conditional: true },
+      schema: {
+        operationId: 'changeEngine',
+        summary: 'Change what the body names of an engine; the pushes to it follow',
+        tags,
+        params: NameParams,
+        body: ChangedEngine,
+        response: v1Responses({ 200: EngineViewSchema }, 400, 404, 409, 413, 415, 503),
+      },
+    },
+    async (request) => control.changeEngine(request.params.name, request.body, preconditionOf(request)),
+  );
+
   app.delete(
     '/v1/engines/:name',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', conditional: true },
       schema: {
         operationId: 'removeEngine',
         summary: 'Forget an engine that no push goes to',
@@ -91,7 +108,7 @@ export function addEngineRoutes(app: App, control: Control): void {
       },
     },
     async (request, reply) => {
-      await control.removeEngine(request.params.name);
+      await control.removeEngine(request.params.name, preconditionOf(request));
       return reply.code(204).send();
     },
   );

@@ -1,5 +1,6 @@
 import type { Control } from '../../control/control.js';
 import type { App } from '../app.js';
+import { preconditionOf } from '../preconditions.js';
 import {
   EventsSchema,
   NoContentSchema,
@@ -8,7 +9,8 @@ import {
   TargetTestSchema,
   v1Responses,
 } from '../schemas.js';
-import { ChangedPush, NameParams, NewPush, PageQuery, PushParams, TestedPush } from './requests.js';
+import { checkSameName } from './cameras.js';
+import { ChangedPush, DeclaredPush, NameParams, NewPush, PushParams, PushQuery, TestedPush } from './requests.js';
 
 const tags = ['pushes'];
 
@@ -22,7 +24,7 @@ export function addPushRoutes(app: App, control: Control): void {
         summary: 'The pushes of a camera, by id',
         tags,
         params: NameParams,
-        querystring: PageQuery,
+        querystring: PushQuery,
         response: v1Responses({ 200: pageSchema(PushViewSchema) }, 400, 404),
       },
     },
@@ -66,10 +68,32 @@ export function addPushRoutes(app: App, control: Control): void {
     async (request) => control.push(request.params.name, request.params.id),
   );
 
+  app.put(
+    '/v1/cameras/:name/pushes/:id',
+    {
+      config: { scope: 'operate', conditional: true },
+      schema: {
+        operationId: 'declarePush',
+        summary: 'Make a push what the body says, its target too; no other push notices',
+        tags,
+        params: PushParams,
+        body: DeclaredPush,
+        response: v1Responses({ 200: PushViewSchema, 201: PushViewSchema }, 400, 404, 409, 413, 415, 503),
+      },
+    },
+    async (request, reply) => {
+      const { name, id } = request.params;
+      checkSameName(id, request.body.id, 'id');
+      const { created, view } = await control.declarePush(name, { ...request.body, id }, preconditionOf(request));
+      if (created) reply.code(201).header('location', `/v1/cameras/${name}/pushes/${id}`);
+      return view;
+    },
+  );
+
   app.patch(
     '/v1/cameras/:name/pushes/:id',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', conditional: true },
       schema: {
         operationId: 'changePush',
         summary: 'Enable or disable a push, or change its budgets, without a break',
@@ -79,7 +103,8 @@ export function addPushRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: PushViewSchema }, 400, 404, 413, 415, 503),
       },
     },
-    async (request) => control.changePush(request.params.name, request.params.id, request.body),
+    async (request) =>
+      control.changePush(request.params.name, request.params.id, request.body, preconditionOf(request)),
   );
 
   app.get(
@@ -132,7 +157,7 @@ export function addPushRoutes(app: App, control: Control): void {
   app.delete(
     '/v1/cameras/:name/pushes/:id',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', conditional: true },
       schema: {
         operationId: 'removePush',
         summary: 'End a push; nothing else notices',
@@ -142,7 +167,7 @@ export function addPushRoutes(app: App, control: Control): void {
       },
     },
     async (request, reply) => {
-      await control.removePush(request.params.name, request.params.id);
+      await control.removePush(request.params.name, request.params.id, preconditionOf(request));
       return reply.code(204).send();
     },
   );

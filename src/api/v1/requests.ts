@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { pushStates } from '../../backend/backend.js';
 import {
   CameraTypeSchema,
   HostSchema,
@@ -15,13 +16,23 @@ const closed = { additionalProperties: false };
 export const NameParams = Type.Object({ name: NameSchema }, closed);
 export const PushParams = Type.Object({ name: NameSchema, id: NameSchema }, closed);
 
-export const PageQuery = Type.Object(
+const pageFields = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'How many at most; 100.' })),
+  after: Type.Optional(Type.String({ maxLength: 64, description: 'The name after which the page begins.' })),
+  prefix: Type.Optional(Type.String({ maxLength: 64, description: 'Only those whose name begins with it.' })),
+};
+const PushStateSchema = Type.String({ enum: [...pushStates], description: 'Only those in this state.' });
+
+export const PageQuery = Type.Object(pageFields, closed);
+export const CameraQuery = Type.Object(
   {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'How many at most; 100.' })),
-    after: Type.Optional(Type.String({ maxLength: 64, description: 'The name after which the page begins.' })),
+    ...pageFields,
+    live: Type.Optional(Type.Boolean({ description: 'Only those that publish now, or only those that do not.' })),
+    pushState: Type.Optional(Type.String({ ...PushStateSchema, description: 'Only those with a push in this state.' })),
   },
   closed,
 );
+export const PushQuery = Type.Object({ ...pageFields, state: Type.Optional(PushStateSchema) }, closed);
 
 export const NewCamera = Type.Object(
   { name: NameSchema, type: Type.Optional(CameraTypeSchema) },
@@ -33,21 +44,30 @@ export const DeclaredCamera = Type.Object(
   { ...closed, title: 'DeclaredCamera' },
 );
 
-export const NewPush = Type.Object(
-  {
-    id: Type.Optional(NameSchema),
-    url: Type.Optional(UrlSchema),
-    engine: Type.Optional(NameSchema),
-    enabled: Type.Optional(Type.Boolean()),
-    queueMaxBytes: Type.Optional(QueueBytesSchema),
-    queueMaxAgeMs: Type.Optional(QueueAgeSchema),
-  },
-  {
-    ...closed,
-    title: 'NewPush',
-    description: 'Exactly one of `url` and `engine`. Without `id` it is derived from the target.',
-  },
+export const ChangedCamera = Type.Object(
+  { type: Type.Optional(Type.Union([CameraTypeSchema, Type.Null()])) },
+  { ...closed, title: 'ChangedCamera', description: 'What is left out stays as it is; null takes it away.' },
 );
+
+const pushFields = {
+  id: Type.Optional(NameSchema),
+  url: Type.Optional(UrlSchema),
+  engine: Type.Optional(NameSchema),
+  enabled: Type.Optional(Type.Boolean()),
+  queueMaxBytes: Type.Optional(QueueBytesSchema),
+  queueMaxAgeMs: Type.Optional(QueueAgeSchema),
+};
+/** The id stands in the path; it may be repeated. */
+export const DeclaredPush = Type.Object(pushFields, {
+  ...closed,
+  title: 'DeclaredPush',
+  description: 'Exactly one of `url` and `engine`. What is left out gets its default.',
+});
+export const NewPush = Type.Object(pushFields, {
+  ...closed,
+  title: 'NewPush',
+  description: 'Exactly one of `url` and `engine`. Without `id` it is derived from the target.',
+});
 export const ChangedPush = Type.Object(
   {
     enabled: Type.Optional(Type.Boolean()),
@@ -78,4 +98,14 @@ export const NewEngine = Type.Object({ name: NameSchema, ...engineFacts }, { ...
 export const DeclaredEngine = Type.Object(
   { name: Type.Optional(NameSchema), ...engineFacts },
   { ...closed, title: 'DeclaredEngine' },
+);
+const orDefault = { description: 'null gives it its default.' };
+export const ChangedEngine = Type.Object(
+  {
+    host: Type.Optional(HostSchema),
+    pushUrl: Type.Optional(Type.Union([TemplateSchema, Type.Null()], orDefault)),
+    playbackUrl: Type.Optional(Type.Union([TemplateSchema, Type.Null()], orDefault)),
+    location: Type.Optional(Type.Union([LocationSchema, Type.Null()], { description: 'null takes it away.' })),
+  },
+  { ...closed, title: 'ChangedEngine', description: 'What is left out stays as it is.' },
 );
