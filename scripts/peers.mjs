@@ -44,6 +44,11 @@ export const peers = [
     isThere: () => succeeds('chromium', '--version'),
   },
   {
+    name: 'openssl',
+    packages: ['openssl'],
+    isThere: () => succeeds('openssl', 'version'),
+  },
+  {
     name: 'curl',
     packages: ['curl'],
     isThere: () => succeeds('curl', '--version'),

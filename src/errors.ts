@@ -73,6 +73,8 @@ export const errorCodes = {
   TARGET_PUBLISH_REJECTED: 'The target refuses the stream name or key.',
   TARGET_STALLED: 'The target takes no data.',
   TARGET_PROTOCOL: 'The target breaks the RTMP protocol.',
+  TARGET_TLS: 'The target does not agree on TLS.',
+  TARGET_TLS_CERTIFICATE: 'The certificate of the target is not trusted.',
   TARGET_FORBIDDEN: 'Pushes may not go to this address.',
   TARGET_UNSUPPORTED: 'The media backend cannot make this kind of push.',
 

@@ -6,6 +6,8 @@ export interface ApiSettings {
   readonly apiPort: number;
   /** The port that RTMP is really taken on. */
   readonly rtmpPort: number;
+  /** Of the listener with TLS; undefined: there is none. */
+  readonly rtmpsPort?: number;
   readonly resourceId: string;
   readonly location?: string | undefined;
   /** Calls a second from one address on another machine; 0 or undefined: no limit. */

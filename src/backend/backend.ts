@@ -103,6 +103,8 @@ export interface WorkerFacts {
 export interface BackendAddress {
   readonly host: string;
   readonly port: number;
+  /** Of the listener with TLS, where there is one. */
+  readonly rtmpsPort?: number;
 }
 
 /** Something that is wrong until somebody mends it. */

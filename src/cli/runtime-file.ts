@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export interface Runtime {
   readonly pid: number;
   readonly rtmpPort: number;
+  /** Of the listener with TLS, where there is one. */
+  readonly rtmpsPort?: number;
   readonly apiPort: number;
   /** What it listens on: `0.0.0.0` is every address. */
   readonly host: string;

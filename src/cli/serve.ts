@@ -34,6 +34,8 @@ export interface ServeOptions {
 /** An aggregator that takes cameras and answers its API. */
 export interface RunningAggregator {
   readonly rtmpPort: number;
+  /** Of the listener with TLS, where there is one. */
+  readonly rtmpsPort?: number;
   readonly apiPort: number;
   /** Ends it in order: no more requests, publishers and targets told, state on disk. Never rejects; runs once. */
   stop(): Promise<void>;
@@ -60,7 +62,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     // What control and API say of themselves is where it really listens, also when the port was 0. Between the backend's
     // start and that of control the event loop does not turn: no camera that comes at once finds itself unknown.
-    const actual: Settings = { ...settings, rtmpPort: rtmp.port };
+    const { rtmpsPort } = rtmp;
+    const actual: Settings = { ...settings, rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }) };
     const control = new Control({ store, backend, settings: actual, log: log.child({ part: 'control' }), tagKey });
     await control.start();
     closers.unshift({ part: 'control', close: async () => control.close() });
@@ -98,6 +101,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     writeRuntime(settings.dataDir, {
       pid: process.pid,
       rtmpPort: rtmp.port,
+      ...(rtmpsPort === undefined ? {} : { rtmpsPort }),
       apiPort: api.port,
       host,
       version,
@@ -122,7 +126,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       stopped ??= closeAll(closers, log);
       return stopped;
     };
-    return { rtmpPort: rtmp.port, apiPort: api.port, stop };
+    return { rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), apiPort: api.port, stop };
   } catch (error) {
     await closeAll(closers, log);
     throw error;
@@ -141,8 +145,12 @@ async function createBackend(settings: Settings, log: Logger): Promise<MediaBack
     return new WorkersBackend({ settings: { host, rtmpPort, workers, media, debug: logLevel === 'debug' }, log });
   }
   const { NativeBackend } = await import('../backend/native/native-backend.js');
-  const { host, rtmpPort, media } = settings;
-  return new NativeBackend({ settings: { host, rtmpPort, media }, log });
+  const { host, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, media } = settings;
+  const rtmps =
+    rtmpsPort === undefined || rtmpsCert === undefined || rtmpsKey === undefined
+      ? {}
+      : { rtmps: { port: rtmpsPort, certFile: rtmpsCert, keyFile: rtmpsKey } };
+  return new NativeBackend({ settings: { host, rtmpPort, ...rtmps, media }, log });
 }
 
 interface Closer {
@@ -181,6 +189,8 @@ async function listening<T>(port: number, flag: string, start: () => Promise<T>)
   try {
     return await start();
   } catch (error) {
+    // It says itself which setting it is about.
+    if (error instanceof CodedError && error.field !== undefined && error.field !== flag) throw error;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'EADDRINUSE' || code === 'ADDRESS_IN_USE') {
       const holder = findPortHolder(port);

@@ -272,6 +272,7 @@ function checkTogether(settings: Settings): void {
   if (settings.rtmpPort === settings.apiPort && settings.rtmpPort !== 0) {
     throw invalid('api-port', `is ${settings.apiPort}, which rtmp-port is too; they must differ`);
   }
+  checkRtmps(settings);
   checkNginx(settings);
   checkAccess(settings);
   if (pushRetryMinMs > pushRetryMaxMs) {
@@ -281,6 +282,21 @@ function checkTogether(settings: Settings): void {
   if (publishTakeoverMs > idleTimeoutMs) {
     const [takeover, idle] = [formatDuration(publishTakeoverMs), formatDuration(idleTimeoutMs)];
     throw invalid('publish-takeover', `is ${takeover}, but must not be longer than idle-timeout, ${idle}`);
+  }
+}
+
+function checkRtmps({ backend, workers, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, apiPort }: Settings): void {
+  if (rtmpsPort === undefined) {
+    const [key] = [rtmpsCert && 'rtmps-cert', rtmpsKey && 'rtmps-key'].filter((each) => each);
+    if (key) throw invalid(key, 'is set, but rtmps-port is not, which says where the certificate is used');
+    return;
+  }
+  if (backend === 'nginx') throw invalid('rtmps-port', 'is set, but nginx takes no RTMP with TLS; use backend native');
+  if (workers > 0) throw invalid('rtmps-port', 'is set, but TLS is not taken with workers; leave out one of the two');
+  if (rtmpsCert === undefined) throw invalid('rtmps-cert', 'is not set, but rtmps-port needs a certificate');
+  if (rtmpsKey === undefined) throw invalid('rtmps-key', 'is not set, but the certificate needs its private key');
+  if (rtmpsPort !== 0 && (rtmpsPort === rtmpPort || rtmpsPort === apiPort)) {
+    throw invalid('rtmps-port', `is ${rtmpsPort}, which rtmp-port or api-port is too; they must differ`);
   }
 }
 

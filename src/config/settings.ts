@@ -5,6 +5,11 @@ export type LogFormat = 'auto' | 'human' | 'json';
 export interface Settings {
   /** 0: any free port. */
   readonly rtmpPort: number;
+  /** Port for RTMP inside TLS; 0: any free port; undefined: there is none. */
+  readonly rtmpsPort?: number;
+  /** PEM files, set together with the port. */
+  readonly rtmpsCert?: string;
+  readonly rtmpsKey?: string;
   /** 0: any free port. */
   readonly apiPort: number;
   /** The address that both ports listen on; IPv6 without brackets. */
@@ -84,6 +89,8 @@ export interface MediaSettings {
   /** Networks and hosts that pushes may go to, as `src/guard/target-rule.ts` reads them; undefined: all but denied ones. */
   readonly pushAllow?: readonly string[];
   readonly pushDeny?: readonly string[];
+  /** A file of certificates (PEM) that targets of rtmps:// may have or be signed by, besides those that Node trusts. */
+  readonly pushTlsCa?: string;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxMessageBytes: number;

@@ -46,6 +46,24 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     default: 1935,
     description: 'Port for cameras and viewers (RTMP); 0 takes any free port',
   },
+  rtmpsPort: {
+    key: 'rtmps-port',
+    type: port(),
+    default: undefined,
+    description: 'Port for cameras and viewers with TLS (RTMPS), beside rtmp-port; 0 takes any free port',
+  },
+  rtmpsCert: {
+    key: 'rtmps-cert',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description: 'Certificate for rtmps-port with its chain (PEM); a new one is taken without a restart',
+  },
+  rtmpsKey: {
+    key: 'rtmps-key',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description: 'Private key of the certificate (PEM, without a password)',
+  },
   apiPort: {
     key: 'api-port',
     type: port(),
@@ -301,6 +319,12 @@ export const mediaTable: Table<MediaSettings> = {
     type: targetRulesType(),
     default: undefined,
     description: 'Networks and hosts that pushes must not go to, whatever push-allow says',
+  },
+  pushTlsCa: {
+    key: 'push-tls-ca',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description: 'Certificates (PEM) to trust for rtmps:// targets, besides the public authorities',
   },
   stallTimeoutMs: {
     key: 'stall-timeout',

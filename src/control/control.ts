@@ -61,7 +61,7 @@ import { Reconciler } from './reconcile.js';
 import { checkName } from './rules.js';
 import type { ControlSettings } from './settings.js';
 import { pushUrlOf } from './targets.js';
-import { type CameraView, cameraView, endpointOf, engineView, type PushView, pushView } from './views.js';
+import { type CameraView, cameraView, endpointsOf, engineView, type PushView, pushView } from './views.js';
 
 /** What the content manager asks for when a user wants to see a camera. */
 export interface StreamRequest {
@@ -521,9 +521,10 @@ export class Control {
   }
 
   #viewCamera(state: DesiredState, camera: Camera, requestHost: string | undefined): CameraView {
-    const endpoint = endpointOf(this.advertisedHost(requestHost), this.#settings.rtmpPort, camera.name);
+    const { rtmpPort, rtmpsPort } = this.#settings;
+    const endpoints = endpointsOf(this.advertisedHost(requestHost), rtmpPort, rtmpsPort, camera.name);
     const seen = this.#backend.camera(camera.name);
-    const view = cameraView(camera, endpoint, seen, (push) => pushUrlOf(state.engines, camera, push));
+    const view = cameraView(camera, endpoints, seen, (push) => pushUrlOf(state.engines, camera, push));
     return this.#tags.note(view, camera);
   }
 }

@@ -4,6 +4,8 @@ export interface ControlSettings {
   readonly host: string;
   /** The port that RTMP is really taken on: never 0. */
   readonly rtmpPort: number;
+  /** Of the listener with TLS; undefined: there is none. */
+  readonly rtmpsPort?: number;
   /** Host name or address under which cameras reach this node; undefined: found out, see `advertisedHost`. */
   readonly advertiseHost?: string | undefined;
   readonly location?: string | undefined;

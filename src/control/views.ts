@@ -20,12 +20,24 @@ export interface CameraView extends Omit<CameraSnapshot, 'pushes'> {
   readonly createdAt: string;
   /** Where the camera publishes to, and where viewers play it. */
   readonly endpoint: string;
+  /** The same with TLS, where there is a listener for it. */
+  readonly rtmpsEndpoint?: string;
   readonly pushes: readonly PushView[];
 }
 
-/** `rtmp://HOST:PORT/NAME/NAME`. */
-export function endpointOf(host: string, port: number, name: string): string {
-  return `rtmp://${hostInUrl(host)}:${port}/${name}/${name}`;
+/** Where a camera publishes to. */
+export interface Endpoints {
+  /** `rtmp://HOST:PORT/NAME/NAME`. */
+  readonly endpoint: string;
+  /** `rtmps://HOST:PORT/NAME/NAME`. */
+  readonly rtmpsEndpoint?: string;
+}
+
+/** @param rtmpsPort undefined: there is no listener with TLS */
+export function endpointsOf(host: string, rtmpPort: number, rtmpsPort: number | undefined, name: string): Endpoints {
+  const url = (scheme: string, port: number): string => `${scheme}://${hostInUrl(host)}:${port}/${name}/${name}`;
+  const endpoint = url('rtmp', rtmpPort);
+  return rtmpsPort === undefined ? { endpoint } : { endpoint, rtmpsEndpoint: url('rtmps', rtmpsPort) };
 }
 
 /** `url` is that of the push with templates filled in; it is masked here. */
@@ -52,7 +64,7 @@ export function pushView(camera: Camera, push: Push, url: string, seen: PushSnap
 /** `urlOf` gives the URL of a push with templates filled in. */
 export function cameraView(
   camera: Camera,
-  endpoint: string,
+  endpoints: Endpoints,
   seen: CameraSnapshot | undefined,
   urlOf: (push: Push) => string,
 ): CameraView {
@@ -66,7 +78,7 @@ export function cameraView(
     name: camera.name,
     ...(camera.type === undefined ? {} : { type: camera.type }),
     createdAt: camera.createdAt,
-    endpoint,
+    ...endpoints,
     ...facts,
     pushes,
   };

@@ -3,15 +3,16 @@ import type { ErrorCode } from '../errors.js';
 /** Who refuses the application or the key does not change his mind in a quarter of a second. */
 const refusedRetryMinMs = 2000;
 
-/** Which failures only a person mends: a wrong application, name or key. */
+/** Which failures only a person mends: a wrong application, name, key or port. */
 const refusals: ReadonlySet<ErrorCode> = new Set([
   'TARGET_CONNECT_REJECTED',
   'TARGET_PUBLISH_REJECTED',
   'TARGET_UNSUPPORTED',
+  'TARGET_TLS',
 ]);
 
 /** What stays as it is until somebody changes a setting, a certificate or a name's address: no fast tries at all. */
-const slow: ReadonlySet<ErrorCode> = new Set(['TARGET_FORBIDDEN']);
+const slow: ReadonlySet<ErrorCode> = new Set(['TARGET_FORBIDDEN', 'TARGET_TLS_CERTIFICATE']);
 
 /**
  * Pauses between tries: doubling from a minimum to a maximum, each a quarter longer or shorter by chance, so that the

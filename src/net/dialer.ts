@@ -1,23 +1,19 @@
-import { connect, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { TargetError } from '../errors.js';
 import { PushPolicy } from '../guard/push-policy.js';
 import type { RtmpUrl } from '../wire/url.js';
 import { lookupFunction, type SharedLookups, sharedLookups } from './lookup.js';
 import type { MediaSocket } from './media-socket.js';
-import { connectSocket } from './node-socket.js';
+import { type ConnectProgress, connectSecureSocket, connectSocket } from './node-socket.js';
 
 /** A name with several addresses: each gets this long before the next is tried beside it. */
 const nextAddressMs = 1000;
 
 /** Why nothing can be sent to a URL, although it is one; undefined when something can. */
-export function unsupported({ scheme, username }: RtmpUrl): TargetError | undefined {
-  if (scheme === 'rtmps') {
-    return new TargetError('TARGET_UNSUPPORTED', 'rtmps:// targets are not supported yet: nothing would be encrypted');
-  }
-  if (username !== undefined) {
-    return new TargetError('TARGET_UNSUPPORTED', 'a user name and password in a target URL are not supported yet');
-  }
-  return undefined;
+export function unsupported({ username }: RtmpUrl): TargetError | undefined {
+  if (username === undefined) return undefined;
+  return new TargetError('TARGET_UNSUPPORTED', 'a user name and password in a target URL are not supported yet');
 }
 
 /**
@@ -27,10 +23,14 @@ export function unsupported({ scheme, username }: RtmpUrl): TargetError | undefi
 export class Dialer {
   readonly policy: PushPolicy;
   readonly #lookups: SharedLookups;
+  readonly #ca: Buffer | undefined;
+  #secureContext: SecureContext | undefined;
 
-  constructor(options: { policy?: PushPolicy; lookups?: SharedLookups } = {}) {
+  /** @param options.ca certificates (PEM) that are trusted besides those that Node brings */
+  constructor(options: { policy?: PushPolicy; lookups?: SharedLookups; ca?: Buffer | undefined } = {}) {
     this.policy = options.policy ?? new PushPolicy();
     this.#lookups = options.lookups ?? sharedLookups;
+    this.#ca = options.ca;
   }
 
   /** Why there is no way to this URL whatever its name resolves to; undefined when there may be one. */
@@ -39,14 +39,22 @@ export class Dialer {
   }
 
   /**
-   * Begins to connect. A name all of whose addresses are refused ends in the error TARGET_FORBIDDEN; of others only
-   * those that are allowed are tried.
+   * Begins to connect, with TLS to an `rtmps://` URL. A name all of whose addresses are refused ends in the error
+   * TARGET_FORBIDDEN; of others only those that are allowed are tried.
    * @param attemptMs how long the whole of it may take
-   * @param onLookup told when the name was resolved, or could not be
    * @throws TargetError TARGET_FORBIDDEN for an address, or a name as such
    */
-  connect(host: string, port: number, attemptMs: number, onLookup: (error: Error | null) => void): MediaSocket {
-    return connectSocket(this.#options(host, port, attemptMs), onLookup);
+  connect({ scheme, host, port }: RtmpUrl, attemptMs: number, progress: ConnectProgress): MediaSocket {
+    const options = this.#options(host, port, attemptMs);
+    if (scheme === 'rtmp') return connectSocket(options, progress);
+    // Made once: a context with all roots takes some milliseconds and half a megabyte.
+    this.#secureContext ??= createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(this.#ca === undefined ? {} : { ca: [...rootCertificates, this.#ca] }),
+    });
+    // For an address no name is sent (RFC 6066, 3); the certificate must be for the address then.
+    const servername = isIP(host) === 0 ? { servername: host.replace(/\.$/, '') } : {};
+    return connectSecureSocket({ ...options, ...servername, secureContext: this.#secureContext }, progress);
   }
 
   /** A bare connection, to look whether somebody is there. As `connect` otherwise. */

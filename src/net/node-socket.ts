@@ -1,4 +1,5 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { newRequest, type WritableHandle, type WriteRequest, writableHandle, writesDirectly } from './direct-write.js';
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
@@ -10,8 +11,17 @@ class StreamSocket implements MediaSocket {
   protected readonly socket: Socket;
   protected listener: MediaSocketListener | null = null;
 
-  /** @param open makes the socket, which may give what it reads to `onData` instead of emitting it */
-  constructor(open: (onData: (data: Buffer) => void) => Socket) {
+  readonly #connectedEvent: 'connect' | 'secureConnect';
+
+  /**
+   * @param open makes the socket, which may give what it reads to `onData` instead of emitting it
+   * @param connectedEvent after which it takes bytes
+   */
+  constructor(
+    open: (onData: (data: Buffer) => void) => Socket,
+    connectedEvent: 'connect' | 'secureConnect' = 'connect',
+  ) {
+    this.#connectedEvent = connectedEvent;
     this.socket = open((data) => this.listener?.onData(data));
   }
 
@@ -49,7 +59,7 @@ class StreamSocket implements MediaSocket {
     const isFirst = this.listener === null;
     this.listener = listener;
     if (!isFirst) return;
-    socket.on('connect', () => this.listener?.onConnected?.());
+    socket.on(this.#connectedEvent, () => this.listener?.onConnected?.());
     socket.on('drain', () => this.listener?.onDrain());
     socket.on('end', () => this.listener?.onEnd());
     socket.on('error', (error) => this.listener?.onError(error));
@@ -196,14 +206,36 @@ export function acceptedSocket(accepted: Socket): MediaSocket {
   });
 }
 
-/** A connection that is made now. @param onLookup told when the name was resolved, or could not be */
-export function connectSocket(options: TcpNetConnectOpts, onLookup?: (error: Error | null) => void): MediaSocket {
+/** A connection that is made now. */
+export function connectSocket(options: TcpNetConnectOpts, progress?: ConnectProgress): MediaSocket {
   return new TcpSocket((onData) => {
     const own = { writableHighWaterMark: socketHighWaterBytes, onread: sharedRead(onData) };
     const socket = connect({ ...options, ...own });
-    if (onLookup !== undefined) socket.on('lookup', onLookup);
-    return socket;
+    return progress === undefined ? socket : socket.on('lookup', (error) => progress.onLookup(error));
   });
+}
+
+/** What is told on the way to a connection. */
+export interface ConnectProgress {
+  /** The name was resolved, or could not be. */
+  onLookup(error: Error | null): void;
+  /** Before TLS, TCP is connected. */
+  onTcp?(): void;
+}
+
+/** A connection with TLS that is made now; it is connected when the far side's certificate was found to be right. */
+export function connectSecureSocket(
+  options: TcpNetConnectOpts & ConnectionOptions,
+  progress: ConnectProgress,
+): MediaSocket {
+  return new StreamSocket((onData) => {
+    const socket = connectTls({ ...options, ...{ highWaterMark: socketHighWaterBytes } });
+    socket.setNoDelay(options.noDelay);
+    socket.setKeepAlive(options.keepAlive, options.keepAliveInitialDelay);
+    socket.on('lookup', (error) => progress.onLookup(error));
+    socket.on('connect', () => progress.onTcp?.());
+    return socket.on('data', onData);
+  }, 'secureConnect');
 }
 
 /** Any other socket of Node's, such as one with TLS. */

@@ -46,8 +46,8 @@ function secretsOf({ app, streamName }: RtmpUrl, shownUrl: string): string[] {
   return [...secrets].filter((secret) => secret.length >= shortestSecret).sort((a, b) => b.length - a.length);
 }
 
-/** Where a connection is on its way; `dns` only where the host is a name. */
-export type OutgoingStep = 'dns' | 'tcp' | ClientStep;
+/** Where a connection is on its way; `dns` only where the host is a name, `tls` only with rtmps. */
+export type OutgoingStep = 'dns' | 'tcp' | 'tls' | ClientStep;
 
 export interface OutgoingHandler {
   /** It goes on to this step: what came before succeeded. */
@@ -63,7 +63,7 @@ export interface OutgoingHandler {
 }
 
 /**
- * One life of a connection that publishes to a target: DNS, TCP, handshake, connect, publish, media, goodbye. It never
+ * One life of a connection that publishes to a target: DNS, TCP, TLS, handshake, connect, publish, media, goodbye. It never
  * tries again; whoever wants that makes a new one.
  */
 export class OutgoingConnection implements OutletSink, MediaSocketListener {
@@ -83,6 +83,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   #lastAcknowledged = -1;
   #resolved = false;
   #connected = false;
+  #securing = false;
   #closing = false;
   #closed = false;
   #settleClosed: () => void = () => {};
@@ -103,7 +104,10 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#handler = handler;
     const { host, port } = this.#url;
     this.endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    this.#socket = dialer.connect(host, port, settings.connectTimeoutMs, (error) => this.#onLookup(error));
+    this.#socket = dialer.connect(this.#url, settings.connectTimeoutMs, {
+      onLookup: (error) => this.#onLookup(error),
+      onTcp: () => this.#onTcp(),
+    });
     this.#session = new ClientSession({
       target: { ...this.#url, path, secrets: secretsOf(this.#url, shownUrl) },
       outChunkBytes: settings.outChunkBytes,
@@ -126,6 +130,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   get step(): OutgoingStep {
     if (this.#connected) return this.#session.step;
+    if (this.#securing) return 'tls';
     return this.#resolved || isIP(this.#url.host) !== 0 ? 'tcp' : 'dns';
   }
 
@@ -201,7 +206,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   }
 
   onError(error: Error): void {
-    this.#close(targetErrorOf(error, this.endpoint));
+    this.#close(targetErrorOf(error, this.endpoint, this.step));
   }
 
   onClose(): void {
@@ -213,6 +218,12 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     if (error !== null) return;
     this.#resolved = true;
     this.#handler.onStep?.('tcp');
+  }
+
+  #onTcp(): void {
+    this.#securing = true;
+    this.#stepTimer.refresh();
+    this.#handler.onStep?.('tls');
   }
 
   #answer(data: Buffer): void {
@@ -243,7 +254,11 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   onEnd(): void {
     if (this.#closing) this.#close(null);
-    else this.#close(new TargetError('TARGET_CLOSED', `${this.endpoint} closed the connection during ${this.step}`));
+    else {
+      const { step } = this;
+      const code = step === 'tls' ? 'TARGET_TLS' : 'TARGET_CLOSED';
+      this.#close(new TargetError(code, `${this.endpoint} closed the connection during ${step}`));
+    }
   }
 
   #stepTimedOut(): void {

@@ -1,6 +1,7 @@
 import { TargetError } from '../errors.js';
 import { chunkStreamOf } from '../relay/media-log.js';
 import { encodeMessage } from '../wire/chunk-writer.js';
+import type { Dialer } from './dialer.js';
 import { OutgoingConnection } from './outgoing-connection.js';
 
 const defaultChunkBytes = 65_536;
@@ -9,6 +10,7 @@ const defaultChunkBytes = 65_536;
 export class RtmpPublisher {
   readonly #url: string;
   readonly #connectTimeoutMs: number;
+  readonly #dialer: Dialer | undefined;
   #connection: OutgoingConnection | null = null;
   #streamId = 0;
   #drained: (() => void)[] = [];
@@ -17,9 +19,11 @@ export class RtmpPublisher {
   /** Resolves when the connection is over: to the reason, or to null when we closed it. Never rejects. */
   readonly closed: Promise<TargetError | null>;
 
-  constructor(options: { url: string; connectTimeoutMs: number }) {
+  /** @param options.dialer what is trusted with rtmps, and where it may go; without it, the rules of our own */
+  constructor(options: { url: string; connectTimeoutMs: number; dialer?: Dialer }) {
     this.#url = options.url;
     this.#connectTimeoutMs = options.connectTimeoutMs;
+    this.#dialer = options.dialer;
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
@@ -55,6 +59,7 @@ export class RtmpPublisher {
             reject(error ?? new TargetError('TARGET_CLOSED', 'the connection was closed before the publish'));
           },
         },
+        this.#dialer === undefined ? {} : { dialer: this.#dialer },
       );
     });
   }

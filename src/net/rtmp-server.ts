@@ -1,12 +1,15 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { CodedError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { ConnectionLimits } from './connection-limits.js';
+import { listenOn } from './listen.js';
 import type { MediaSocket } from './media-socket.js';
 import { acceptedSocket } from './node-socket.js';
 import { type Beginning, ServerConnection } from './server-connection.js';
 import { type NetSettings, socketHighWaterBytes } from './settings.js';
 import type { StreamHost } from './stream-host.js';
+import { type ServerCertificate, TlsListener } from './tls-listener.js';
+
+export { listenOn };
 
 /** The listener for cameras and viewers. */
 export class RtmpServer {
@@ -18,6 +21,7 @@ export class RtmpServer {
   readonly #connections = new Set<ServerConnection>();
   readonly #ticker: NodeJS.Timeout;
   readonly #whenEmpty: (() => void)[] = [];
+  #secure: TlsListener | null = null;
 
   constructor(options: { settings: NetSettings; host: StreamHost; log: Logger }) {
     this.#settings = options.settings;
@@ -43,6 +47,20 @@ export class RtmpServer {
     return listenOn(this.#server, host, port, this.#log);
   }
 
+  /** Opens a listener with TLS beside it, under the same limits. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
+  listenSecure(host: string, port: number, certificate: ServerCertificate): Promise<{ host: string; port: number }> {
+    const { handshakeTimeoutMs } = this.#settings;
+    const onSocket = (socket: MediaSocket, onClosed: () => void): void => this.#serve(socket, onClosed);
+    const options = { certificate, handshakeTimeoutMs, limits: this.#limits, log: this.#log, onSocket };
+    this.#secure = new TlsListener(options);
+    return this.#secure.listen(host, port);
+  }
+
+  /** For connections with TLS from now on. */
+  setCertificate(certificate: ServerCertificate): void {
+    this.#secure?.setCertificate(certificate);
+  }
+
   /**
    * Serves a connection that somebody else accepted, counted and let in.
    * @param onClosed called once, when it is over
@@ -56,7 +74,7 @@ export class RtmpServer {
     clearInterval(this.#ticker);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#connections) connection.shutDown();
-    await closed;
+    await Promise.all([closed, this.#secure?.close()]);
     // The listener does not count connections whose sockets were taken over.
     if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
   }
@@ -92,35 +110,4 @@ export class RtmpServer {
     const nowMs = performance.now();
     for (const connection of this.#connections) connection.tick(nowMs);
   }
-}
-
-/** Opens a listener; what fails later is logged. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
-export function listenOn(
-  server: Server,
-  host: string,
-  port: number,
-  log: Logger,
-): Promise<{ host: string; port: number }> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
-    server.once('error', onError);
-    server.listen({ host, port, backlog: 511 }, () => {
-      server.off('error', onError);
-      server.on('error', (error) => log.error('the RTMP listener failed', { reason: error.message }));
-      const address = server.address();
-      resolve({ host, port: typeof address === 'object' && address !== null ? address.port : port });
-    });
-  });
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): CodedError {
-  if (error.code === 'EADDRINUSE') {
-    return new CodedError('ADDRESS_IN_USE', `port ${port} on ${host} is taken by another program`, { cause: error });
-  }
-  if (error.code === 'EACCES') {
-    return new CodedError('INVALID_ADDRESS', `port ${port} needs more rights than this process has`, { cause: error });
-  }
-  return new CodedError('INVALID_ADDRESS', `cannot listen on ${host}:${port}: ${error.code ?? error.message}`, {
-    cause: error,
-  });
 }

@@ -9,8 +9,8 @@ import {
   type OutgoingStep,
 } from './outgoing-connection.js';
 
-/** What a test goes through, in this order; `dns` only where the host is a name. */
-export type TargetTestStep = 'dns' | 'tcp' | 'handshake' | 'connect' | 'publish';
+/** What a test goes through, in this order; `dns` only where the host is a name, `tls` only with rtmps. */
+export type TargetTestStep = 'dns' | 'tcp' | 'tls' | 'handshake' | 'connect' | 'publish';
 
 export interface TargetTestResult {
   /** True when the target would take the stream. */

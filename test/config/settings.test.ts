@@ -103,6 +103,7 @@ describe('where values come from', () => {
       'nginx-conf': '/c',
       'push-allow': '10.0.0.0/8,*.engines.example:1935',
       'push-deny': '[fd00::/8]:443',
+      'push-tls-ca': '/ca',
     });
     Object.assign(other, {
       'api-allow': '10.0.0.0/8,fd00::1',
@@ -116,10 +117,15 @@ describe('where values come from', () => {
       'jwt-audience': 'a',
     });
     const jwt = { 'jwt-jwks-url': 'https://idp.example/keys', 'jwt-issuer': 'i', 'jwt-audience': 'a' };
+    Object.assign(other, { 'rtmps-port': '1', 'rtmps-cert': '/c', 'rtmps-key': '/k' });
+    const rtmps = { 'rtmps-port': '1', 'rtmps-cert': '/c', 'rtmps-key': '/k' };
     /** What some need beside them. */
     const companions: Record<string, Record<string, string>> = {
       'api-tls-cert': { 'api-tls-key': '/key' },
       'api-tls-key': { 'api-tls-cert': '/cert' },
+      'rtmps-port': rtmps,
+      'rtmps-cert': rtmps,
+      'rtmps-key': rtmps,
       'jwt-jwks-url': jwt,
       'jwt-jwks-file': { 'jwt-issuer': 'i', 'jwt-audience': 'a' },
       'jwt-issuer': jwt,
@@ -156,6 +162,16 @@ describe('where values come from', () => {
     for (const wrong of ['push-deny: [a.example, 7]', 'push-deny: {a: b}', 'push-deny: "a,,b"']) {
       expect(failure({ yaml: wrong }).code, wrong).toBe('CONFIG_INVALID_VALUE');
     }
+  });
+
+  test('a port with TLS needs a certificate and its key, and backend native', () => {
+    const tls = { 'rtmps-port': '1936', 'rtmps-cert': '/c', 'rtmps-key': '/k' };
+    expect(load({ flags: tls }).settings).toMatchObject({ rtmpsPort: 1936, rtmpsCert: '/c', rtmpsKey: '/k' });
+    expect(failure({ flags: { 'rtmps-port': '1936' } }).message).toContain('rtmps-cert is not set');
+    expect(failure({ flags: { 'rtmps-port': '1936', 'rtmps-cert': '/c' } }).message).toContain('rtmps-key is not set');
+    expect(failure({ flags: { 'rtmps-cert': '/c' } }).message).toContain('rtmps-cert is set, but rtmps-port is not');
+    expect(failure({ flags: { ...tls, 'rtmps-port': '1935' } }).message).toContain('they must differ');
+    expect(failure({ flags: { ...tls, backend: 'nginx' } }).message).toContain('nginx takes no RTMP with TLS');
   });
 
   test('an nginx that somebody else runs needs ports that stay the same, and ports differ', () => {

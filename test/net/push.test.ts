@@ -191,15 +191,29 @@ describe('what a review found', () => {
     expect(status().lastFailure?.code).toBe('TARGET_STALLED');
   });
 
-  it('rtmps targets were sent to in the clear, and user names never', async () => {
+  it('user names were never sent', async () => {
     const sink = await target(healthy);
-    for (const url of [sink.url.replace('rtmp:', 'rtmps:'), sink.url.replace('//', '//user:word@')]) {
-      const { push, status } = start(url);
-      await until(() => status().phase === 'waiting', 3000, 'waiting');
-      expect(status().lastFailure?.code).toBe('TARGET_UNSUPPORTED');
-      await push.close();
-    }
+    const { push, status } = start(sink.url.replace('//', '//user:word@'));
+    await until(() => status().phase === 'waiting', 3000, 'waiting');
+    expect(status().lastFailure?.code).toBe('TARGET_UNSUPPORTED');
+    await push.close();
     expect(sink.connectedMs).toEqual([]);
+  });
+
+  it('rtmps targets were sent to in the clear', async () => {
+    const bytes: Buffer[] = [];
+    const sink = await target((socket) => {
+      socket.on('data', (data) => {
+        bytes.push(data);
+        socket.end('no TLS here');
+      });
+    });
+    const { status } = start(sink.url.replace('rtmp:', 'rtmps:'), { connectTimeoutMs: 5000 });
+    await until(() => status().phase === 'waiting', 10_000, 'waiting');
+    expect(status().lastFailure).toMatchObject({ code: 'TARGET_TLS' });
+    // A TLS record of a handshake, and nothing behind the first flight.
+    expect(bytes[0]?.subarray(0, 2)).toEqual(Buffer.from([0x16, 0x03]));
+    expect(sink.media).toEqual([]);
   });
 
   it('keys that a target repeats in its words were logged and shown', async () => {

@@ -28,6 +28,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
       },
     },
     async (request) => {
+      const host = control.advertisedHost(request.headers.host);
       const node = {
         name: settings.resourceId,
         self: true,
@@ -36,7 +37,8 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
         backend: control.backendKind,
         startedAt: control.startedAt,
         status: (await control.isUp()) ? 'ok' : 'down',
-        rtmp: { host: control.advertisedHost(request.headers.host), port: settings.rtmpPort },
+        rtmp: { host, port: settings.rtmpPort },
+        rtmps: settings.rtmpsPort === undefined ? null : { host, port: settings.rtmpsPort },
         cameras: control.cameraCount,
         ...control.totals(),
         backendFacts: control.backendFacts,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CodedError } from '../../errors.js';
+import { CodedError, codeOf, messageOf } from '../../errors.js';
 import { PushPolicy, type PushRules } from '../../guard/push-policy.js';
 import type { Logger } from '../../log.js';
 import { Dialer } from '../../net/dialer.js';
@@ -15,6 +15,8 @@ import { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import { SlabPool } from '../../relay/slab-pool.js';
 import type { ConnectInfo, StreamRequest } from '../../session/server-session.js';
+import { readTrust } from '../../tls/trust.js';
+import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import { parseRtmpUrl } from '../../wire/url.js';
 import type {
   BackendAddress,
@@ -30,12 +32,27 @@ import type {
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { pushSnapshot } from './snapshot.js';
 
+/** How media and pushes are treated. */
+export interface NativeMediaSettings extends CameraSettings, PushRules {
+  /** A file of certificates (PEM) that are trusted at rtmps:// targets. */
+  readonly pushTlsCa?: string;
+}
+
+export interface RtmpsSettings {
+  /** 0: any free port. */
+  readonly port: number;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 export interface NativeBackendSettings {
   /** The address to listen on. */
   readonly host: string;
   /** 0: any free port. */
   readonly rtmpPort: number;
-  readonly media: CameraSettings & PushRules;
+  readonly media: NativeMediaSettings;
+  /** A listener with TLS beside the plain one. */
+  readonly rtmps?: RtmpsSettings;
   /** What this aggregator is called in the paths of streams: hexadecimal digits. Default: made up, for this life. */
   readonly nodeId?: string;
 }
@@ -52,6 +69,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
   /** Cameras that were removed and whose targets are being told. */
   readonly #leaving = new Map<NativeCamera, Promise<void>>();
   #ticker: NodeJS.Timeout | null = null;
+  #certificate: WatchedCertificate | null = null;
   #address: BackendAddress | null = null;
   #observer: BackendObserver | null = null;
   /** What GOPs and queues may take in all, bytes. */
@@ -60,12 +78,17 @@ export class NativeBackend implements MediaBackend, StreamHost {
   #pastBytesIn = 0;
   #pastBytesOut = 0;
 
-  /** @param options.lookups name look-ups; without it, those of the system */
+  /**
+   * @param options.lookups name look-ups; without it, those of the system
+   * @throws ConfigError TLS_CERTIFICATE when the file of `pushTlsCa` cannot be used
+   */
   constructor(options: { settings: NativeBackendSettings; log: Logger; lookups?: SharedLookups }) {
     this.#settings = options.settings;
     this.#mediaMaxBytes = options.settings.media.mediaMaxBytes;
     const policy = new PushPolicy(options.settings.media);
-    const dialer = new Dialer({ policy, ...(options.lookups === undefined ? {} : { lookups: options.lookups }) });
+    const { pushTlsCa } = options.settings.media;
+    const ca = pushTlsCa === undefined ? undefined : readTrust(pushTlsCa, '--push-tls-ca');
+    const dialer = new Dialer({ policy, ca, ...(options.lookups === undefined ? {} : { lookups: options.lookups }) });
     this.#context = {
       settings: options.settings.media,
       log: options.log,
@@ -79,11 +102,29 @@ export class NativeBackend implements MediaBackend, StreamHost {
     this.#server = new RtmpServer({ settings: options.settings.media, host: this, log: options.log });
   }
 
+  /** @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS; ConfigError TLS_CERTIFICATE */
   async start(): Promise<BackendAddress> {
     this.#address = await this.#server.listen(this.#settings.host, this.#settings.rtmpPort);
     this.addOwnListener(this.#address);
+    const rtmpsPort = await this.#startSecure();
     this.startWithoutListener();
-    return this.#address;
+    return rtmpsPort === undefined ? this.#address : { ...this.#address, rtmpsPort };
+  }
+
+  async #startSecure(): Promise<number | undefined> {
+    const { host, rtmps } = this.#settings;
+    if (rtmps === undefined) return undefined;
+    const { certFile, keyFile } = rtmps;
+    this.#certificate = watchCertificate({
+      ...{ certFile, keyFile, certFlag: '--rtmps-cert', keyFlag: '--rtmps-key' },
+      log: this.#context.log,
+      onChange: (certificate) => this.#server.setCertificate(certificate),
+    });
+    const address = await this.#server.listenSecure(host, rtmps.port, this.#certificate.current).catch((error) => {
+      throw new CodedError(codeOf(error), messageOf(error), { cause: error, field: '--rtmps-port' });
+    });
+    this.addOwnListener(address);
+    return address.port;
   }
 
   /** In place of `start` where somebody else listens, and brings connections by `adopt`. */
@@ -199,6 +240,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
 
   async stop(deadlineMs: number): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
+    this.#certificate?.close();
     const reason = new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down');
     const work = async (): Promise<void> => {
       // Publishers and viewers first: what the cameras' targets still have to get is then all there is.

@@ -1,7 +1,6 @@
-import type { PushRules } from '../../guard/push-policy.js';
 import type { LogFields } from '../../log.js';
 import type { BackendAddress, BackendObserver, BackendTotals, CameraSnapshot, DesiredCamera } from '../backend.js';
-import type { CameraSettings } from '../native/camera.js';
+import type { NativeMediaSettings } from '../native/native-backend.js';
 
 /**
  * What the supervisor and its workers say to each other, as JSON over Node's channel between parent and child. Both
@@ -14,7 +13,7 @@ export interface WorkerSettings {
   readonly number: number;
   /** The same in all workers: they are one aggregator. */
   readonly nodeId: string;
-  readonly media: CameraSettings & PushRules & { readonly shutdownTimeoutMs: number };
+  readonly media: NativeMediaSettings & { readonly shutdownTimeoutMs: number };
   /** Lines of debug are made only where somebody wants them. */
   readonly debug: boolean;
 }

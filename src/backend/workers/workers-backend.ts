@@ -3,6 +3,7 @@ import { FlightRecorder } from '../../flight-recorder.js';
 import { PushPolicy } from '../../guard/push-policy.js';
 import type { Logger } from '../../log.js';
 import { Dialer } from '../../net/dialer.js';
+import { readTrust } from '../../tls/trust.js';
 import { parseRtmpUrl } from '../../wire/url.js';
 import type {
   BackendAddress,
@@ -95,6 +96,9 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   constructor(options: { settings: WorkersBackendSettings; log: Logger }) {
     const { settings, log } = options;
     this.#settings = settings;
+    const { pushTlsCa } = settings.media;
+    // The workers read it; that it can be read is to be known before they start.
+    if (pushTlsCa !== undefined) readTrust(pushTlsCa, '--push-tls-ca');
     this.#dialer = new Dialer({ policy: new PushPolicy(settings.media) });
     const nodeId = newNodeId();
     const { media, debug, workers } = settings;

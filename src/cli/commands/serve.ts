@@ -6,6 +6,7 @@ import { createLogger, type ProcessLogger } from '../../log-pino.js';
 import { exitCodes } from '../exit-codes.js';
 import { urlHost } from '../format.js';
 import { type CliIo, wantsColors } from '../io.js';
+import type { RunningAggregator } from '../serve.js';
 import { version } from '../version.js';
 
 /** What stopping may take on top of `shutdown-timeout`, before it is cut short. */
@@ -67,7 +68,7 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
   // Loaded here and not above: the other commands start faster without the server's parts.
   const { startAggregator } = await import('../serve.js');
   const aggregator = await startAggregator({ settings, sources: sourcesByField(loaded.sources), log, version });
-  io.out.write(`${readyLine(loaded.settings, aggregator.rtmpPort, aggregator.apiPort)}\n`);
+  io.out.write(`${readyLine(loaded.settings, aggregator)}\n`);
 
   const signal = await signals.first;
   log.info('stopping', { signal });
@@ -84,9 +85,14 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
   process.exit(exitCodes.ok);
 }
 
-function readyLine(settings: Settings, rtmpPort: number, apiPort: number): string {
+function readyLine(
+  settings: Settings,
+  { rtmpPort, rtmpsPort, apiPort }: Pick<RunningAggregator, 'rtmpPort' | 'rtmpsPort' | 'apiPort'>,
+): string {
   const host = settings.host === '0.0.0.0' || settings.host === '::' ? 'localhost' : settings.host;
-  const rtmp = `rtmp://${urlHost(settings.advertiseHost ?? host)}:${rtmpPort}`;
+  const rtmpHost = urlHost(settings.advertiseHost ?? host);
+  const rtmps = rtmpsPort === undefined ? '' : `, rtmps://${rtmpHost}:${rtmpsPort}`;
+  const rtmp = `rtmp://${rtmpHost}:${rtmpPort}${rtmps}`;
   return `media-aggregator ${version} serves: RTMP ${rtmp}, API http://${urlHost(host)}:${apiPort}, data ${settings.dataDir}`;
 }
 

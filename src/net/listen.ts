@@ -1,0 +1,34 @@
+import type { Server } from 'node:net';
+import { CodedError } from '../errors.js';
+import type { Logger } from '../log.js';
+
+/** Opens a listener; what fails later is logged. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
+export function listenOn(
+  server: Server,
+  host: string,
+  port: number,
+  log: Logger,
+): Promise<{ host: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
+    server.once('error', onError);
+    server.listen({ host, port, backlog: 511 }, () => {
+      server.off('error', onError);
+      server.on('error', (error) => log.error('the RTMP listener failed', { reason: error.message }));
+      const address = server.address();
+      resolve({ host, port: typeof address === 'object' && address !== null ? address.port : port });
+    });
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): CodedError {
+  if (error.code === 'EADDRINUSE') {
+    return new CodedError('ADDRESS_IN_USE', `port ${port} on ${host} is taken by another program`, { cause: error });
+  }
+  if (error.code === 'EACCES') {
+    return new CodedError('INVALID_ADDRESS', `port ${port} needs more rights than this process has`, { cause: error });
+  }
+  return new CodedError('INVALID_ADDRESS', `cannot listen on ${host}:${port}: ${error.code ?? error.message}`, {
+    cause: error,
+  });
+}
