@@ -61,6 +61,9 @@ export const errorCodes = {
   PUBLISH_ALREADY_LIVE: 'The camera is live from another publisher.',
   PUBLISH_LOOP: 'What is published came from this very aggregator, by a ring of pushes.',
   PLAY_NOT_FOUND: 'The stream to play is not that of a registered camera.',
+  CAMERA_NOT_LIVE: 'The camera does not publish, so there is nothing to see.',
+  NO_PICTURE: 'The camera publishes, but there is no picture of it to show.',
+  VIEW_UNSUPPORTED: 'The media backend shows no camera over HTTP.',
 
   // A push and its target.
   TARGET_DNS: 'The host of the target does not resolve.',

@@ -22,6 +22,10 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NOT_FOUND: 404,
   CAMERA_NOT_FOUND: 404,
   CAMERA_CONFLICT: 409,
+  CAMERA_NOT_LIVE: 404,
+  NO_PICTURE: 404,
+  VIEW_UNSUPPORTED: 501,
+  PLAY_NOT_FOUND: 404,
   PUSH_NOT_FOUND: 404,
   PUSH_CONFLICT: 409,
   ENGINE_NOT_FOUND: 404,
@@ -68,7 +72,7 @@ export const bodyLimitBytes = 64 * 1024;
 
 /** True for paths that answer with problem documents; the content manager's have a style of their own. */
 export function usesProblems(url: string): boolean {
-  return /^\/(?:v1|healthz|readyz|metrics|openapi\.json|docs)(?:[/?]|$)/.test(url);
+  return /^\/(?:v1|live|healthz|readyz|metrics|openapi\.json|docs)(?:[/?]|$)/.test(url);
 }
 
 /** The body of a failure: a problem document (RFC 9457), or the content manager's `{error, code}`. */

@@ -7,6 +7,8 @@ export interface ListenerSettings {
   /** Both or neither; with them HTTPS is spoken, and nothing else. */
   readonly apiTlsCert?: string | undefined;
   readonly apiTlsKey?: string | undefined;
+  /** Connections that viewers may take; undefined: none. */
+  readonly maxHttpViewers?: number | undefined;
 }
 
 /** A client that sends its request slower than this is cut off: it costs itself, and nobody else. */
@@ -14,12 +16,14 @@ const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 15_000;
 const tlsHandshakeTimeoutMs = 10_000;
 const keepAliveTimeoutMs = 65_000;
+/** Of all but viewers. */
 const maxConnections = 1000;
 
 /** Makes the servers of the API, with or without TLS. */
 export class Listener {
   readonly #certificate: WatchedCertificate | undefined;
   readonly #log: Logger;
+  readonly #maxViewers: number;
   /** Fastify makes several when it listens on `localhost`. */
   readonly #secured: { setSecureContext(options: object): void }[] = [];
 
@@ -27,6 +31,7 @@ export class Listener {
   constructor(settings: ListenerSettings, log: Logger) {
     const { apiTlsCert: certFile, apiTlsKey: keyFile } = settings;
     this.#log = log;
+    this.#maxViewers = settings.maxHttpViewers ?? 0;
     if (certFile === undefined || keyFile === undefined) return;
     this.#certificate = watchCertificate({
       ...{ certFile, keyFile, certFlag: '--api-tls-cert', keyFlag: '--api-tls-key', log },
@@ -50,7 +55,8 @@ export class Listener {
       connectionsCheckingInterval: 2000,
     };
     const server = this.#certificate === undefined ? createServer(options, handler) : this.#secure(handler, options);
-    server.maxConnections = maxConnections;
+    // Viewers must not keep the operator out.
+    server.maxConnections = maxConnections + this.#maxViewers;
     return server;
   };
 

@@ -42,6 +42,7 @@ const meanings: Readonly<Record<number, string>> = {
   415: 'The body is not declared as JSON.',
   429: 'Too many calls, or too many wrong tokens, from this address; `retry-after` says how long to wait.',
   500: 'The aggregator failed; its log says why.',
+  501: 'The media backend cannot do it.',
   503: 'Not now: the state cannot be written, RTMP is not taken, or the identity provider does not answer. Nothing was changed.',
 };
 

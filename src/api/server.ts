@@ -17,6 +17,7 @@ import { bodyLimitBytes, errorHandler, failureBody, type Refusal, refusalOf, sen
 import { addGuard } from './guard.js';
 import { addHealthRoutes } from './health.js';
 import { Listener } from './listener.js';
+import { addLiveRoutes, type PlayCheck } from './live/routes.js';
 import { MethodTable } from './methods.js';
 import { addMetricsRoute } from './metrics.js';
 import { nameSchemas } from './openapi-document.js';
@@ -45,6 +46,8 @@ export interface ApiOptions {
   readonly settingSources?: SettingSources;
   /** How the content manager took the announcement, for /v1/config; null: there is none to tell. */
   readonly announcement?: () => AnnouncementView | null;
+  /** Whether a request may see a camera; undefined: whoever has the scope `read`. */
+  readonly mayPlay?: PlayCheck;
   /** The built dashboard, to be served at `/`; undefined, or a folder without it: none. */
   readonly webFolder?: string;
   /** Who publishes the sample clip as a camera; undefined: nobody, and there are no routes for it. */
@@ -67,12 +70,16 @@ export interface RunningApi {
   close(): Promise<void>;
 }
 
+/** Viewers over HTTP when nobody says how many. */
+const defaultMaxViewers = 1000;
+
 /**
  * Serves the API.
  * @throws CodedError ADDRESS_IN_USE or TLS_CERTIFICATE; what else the system throws (EACCES, EADDRNOTAVAIL) is passed on
  */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const listener = new Listener(options.settings, options.log);
+  const { settings: given } = options;
+  const listener = new Listener({ ...given, maxHttpViewers: given.maxHttpViewers ?? defaultMaxViewers }, options.log);
   const app = await buildApi(options, listener);
   const { host, apiPort } = options.settings;
   try {
@@ -152,6 +159,11 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   addPushRoutes(app, control);
   addEngineRoutes(app, control);
   addEventStreamRoute(app, control);
+  await addLiveRoutes(app, {
+    control,
+    maxViewers: settings.maxHttpViewers ?? defaultMaxViewers,
+    mayPlay: options.mayPlay ?? (() => {}),
+  });
   const { settingSources: sources = {}, announcement = () => null } = options;
   addAccessRoutes(app, access);
   addNodeRoutes(app, { control, settings, sources, version, announcement });

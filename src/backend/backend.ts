@@ -62,6 +62,17 @@ export interface MediaBackend {
    * once a second instead.
    */
   observe?(observer: BackendObserver): void;
+  /**
+   * Lets in a viewer who gets FLV. A promise, since the stream may have to be fetched from where it is.
+   * @param remote `host:port` of the viewer
+   * @throws CodedError PLAY_NOT_FOUND, CAMERA_NOT_LIVE, LIMIT_REACHED
+   */
+  openFlv?(camera: string, remote: string): Promise<FlvPlayback>;
+  /**
+   * The newest key frame; null when there is none that can be shown.
+   * @param knownTag the tag of the picture that the caller has
+   */
+  picture?(camera: string, knownTag: string | undefined): Promise<StillPicture | null>;
   /** True when a real RTMP handshake with the own listener succeeds within the deadline. */
   probe(deadlineMs: number): Promise<boolean>;
   /** Closes everything in order: publishers are told, pushes drained and unpublished, within the deadline. */
@@ -98,6 +109,38 @@ export interface WorkerFacts {
   readonly residentBytes: number | null;
   /** How late its event loop was in about the last second, at worst, milliseconds. */
   readonly loopDelayMs: number | null;
+}
+
+/** Where a viewer's FLV goes: an answer over HTTP, a WebSocket. */
+export interface FlvSink {
+  /** Takes bytes, which must not change while they are pending. False: taken, but no more until `resume`. */
+  write(data: Buffer): boolean;
+  /** Bytes that `write` took and that the kernel has not. */
+  readonly pendingBytes: number;
+  /** Another number whenever the far side has taken something. */
+  readonly progress: number;
+  /** There is no more, since the camera stopped (null) or for this reason. Called once at most. */
+  end(reason: CodedError | null): void;
+}
+
+/** A viewer that was let in. It counts as one until it leaves, or until its sink is ended. */
+export interface FlvPlayback {
+  /** Begins to write: FLV from its file header on, starting with the current group of pictures. Call once. */
+  begin(sink: FlvSink): void;
+  /** The sink has room again. */
+  resume(): void;
+  /** The viewer is gone; its sink is not used any more. May be called at any time, and again. */
+  leave(): void;
+}
+
+/** The newest key frame of a camera. */
+export interface StillPicture {
+  /** Another one for every key frame. */
+  readonly tag: string;
+  /** When it came: ISO 8601, UTC. */
+  readonly at: string;
+  /** An MP4 file of this one picture; null when the caller has it already. */
+  readonly mp4: Buffer | null;
 }
 
 export interface BackendAddress {

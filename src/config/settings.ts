@@ -62,6 +62,8 @@ export interface Settings {
   readonly maxCameras: number;
   readonly maxPushesPerCamera: number;
   readonly maxEngines: number;
+  /** Viewers over HTTP and WebSocket at once, of all cameras. */
+  readonly maxHttpViewers: number;
   readonly media: MediaSettings;
 }
 

@@ -256,6 +256,12 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     default: 1_000,
     description: 'Most streaming engines that can be registered',
   },
+  maxHttpViewers: {
+    key: 'max-http-viewers',
+    type: integerType(0, 1_000_000),
+    default: 1_000,
+    description: 'Most viewers over HTTP and WebSocket at once, of all cameras',
+  },
 };
 
 /** The settings of the media backend, by their field of `MediaSettings`, in the order of help. */

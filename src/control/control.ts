@@ -1,12 +1,14 @@
 import type {
   BackendProblem,
   BackendTotals,
+  FlvPlayback,
   MediaBackend,
   RecordedEvent,
+  StillPicture,
   TargetTest,
   WorkerFacts,
 } from '../backend/backend.js';
-import { InputError } from '../errors.js';
+import { CodedError, InputError, NotFoundError } from '../errors.js';
 import type { EventFeed } from '../events/event-feed.js';
 import type { Logger } from '../log.js';
 import { splitHostPort } from '../state/host.js';
@@ -269,6 +271,39 @@ export class Control {
       if (live !== undefined && (seen?.live ?? false) !== live) return false;
       return pushState === undefined || view(camera).pushes.some((push) => push.state === pushState);
     });
+  }
+
+  // Viewing over HTTP.
+
+  /**
+   * Lets in a viewer who gets FLV. @param remote `host:port` of the viewer
+   * @throws NotFoundError CAMERA_NOT_FOUND, CodedError CAMERA_NOT_LIVE, LIMIT_REACHED or VIEW_UNSUPPORTED
+   */
+  async openFlv(name: string, remote: string): Promise<FlvPlayback> {
+    getCamera(this.#store.state, name);
+    const playback = this.#backend.openFlv?.(name, remote);
+    if (playback === undefined) throw this.#showsNothing();
+    return playback;
+  }
+
+  /**
+   * The newest key frame of a camera. @param knownTag the tag of the picture that the caller has
+   * @throws NotFoundError CAMERA_NOT_FOUND, CAMERA_NOT_LIVE or NO_PICTURE, CodedError VIEW_UNSUPPORTED
+   */
+  async picture(name: string, knownTag: string | undefined): Promise<StillPicture> {
+    getCamera(this.#store.state, name);
+    const looked = this.#backend.picture?.(name, knownTag);
+    if (looked === undefined) throw this.#showsNothing();
+    const picture = await looked;
+    if (picture !== null) return picture;
+    if (this.#backend.camera(name)?.live !== true) {
+      throw new NotFoundError('CAMERA_NOT_LIVE', `camera "${name}" is not live`);
+    }
+    throw new NotFoundError('NO_PICTURE', `there is no key frame of camera "${name}" that could be shown`);
+  }
+
+  #showsNothing(): CodedError {
+    return new CodedError('VIEW_UNSUPPORTED', `the media backend ${this.#backend.kind} shows no camera over HTTP`);
   }
 
   // Pushes.

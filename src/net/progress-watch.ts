@@ -1,16 +1,18 @@
 import type { MediaSocket } from './media-socket.js';
 
+type Progress = Pick<MediaSocket, 'pendingBytes' | 'progress'>;
+
 /**
  * Knows for how long a socket's far side has taken nothing although bytes wait for it. What the far side sends does not
  * count: one that pings and reads nothing is silent all the same. It only looks; a healthy socket pays for nothing.
  */
 export class ProgressWatch {
-  readonly #socket: MediaSocket;
+  readonly #socket: Progress;
   #progress = 0;
   /** Null while the far side takes bytes, or none wait. */
   #silentSinceMs: number | null = null;
 
-  constructor(socket: MediaSocket) {
+  constructor(socket: Progress) {
     this.#socket = socket;
   }
 

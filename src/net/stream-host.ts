@@ -23,6 +23,8 @@ export interface Viewer {
   readonly bytesOut: number;
   /** The camera is live with this stream, or (null) not any more. */
   setStream(stream: LiveStream | null): void;
+  /** Called about once a second, where nobody else does. @param nowMs a monotonic clock */
+  tick?(nowMs: number): void;
   close(reason: CodedError): void;
 }
 

@@ -5,7 +5,8 @@ import { MessageType } from '../wire/message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { dataPayload, encodeHeaders, type Header, metadataValues, StreamHeaders } from './headers.js';
 import { IngestMeter } from './ingest-meter.js';
-import { isSameFormat, type LogFormat, type LogReaders, type Mark, MediaLog } from './media-log.js';
+import { type KeyFrame, readKeyFrame } from './key-frame.js';
+import { chunkSizeMessage, isSameFormat, type LogFormat, type LogReaders, type Mark, MediaLog } from './media-log.js';
 import type { Outlet, OutletSource } from './outlet.js';
 import { withPath } from './path.js';
 import { SlabPool } from './slab-pool.js';
@@ -186,6 +187,16 @@ export class LiveStream {
     }
   }
 
+  /** When the newest key frame came, on the monotonic clock; null when there is none, or it is not kept. */
+  get keyFrameAtMs(): number | null {
+    return this.#hasVideo ? (this.#primary.log.mark?.atMs ?? null) : null;
+  }
+
+  /** A copy of the newest key frame; null as `keyFrameAtMs`, and where no header says how to decode it. */
+  keyFrame(): KeyFrame | null {
+    return this.#hasVideo ? readKeyFrame(this.#primary.log) : null;
+  }
+
   /** Bytes that are kept for newcomers and for outlets that are behind. */
   get keptBytes(): number {
     let bytes = 0;
@@ -293,11 +304,4 @@ export class LiveStream {
       slab = slab.next;
     }
   }
-}
-
-/** The chunk that tells a reader of the log its chunk size (RTMP 1.0, section 5.4.1). */
-function chunkSizeMessage(bytes: number): Buffer {
-  const message = Buffer.from([2, 0, 0, 0, 0, 0, 4, MessageType.SetChunkSize, 0, 0, 0, 0, 0, 0, 0, 0]);
-  message.writeUInt32BE(bytes, 12);
-  return message;
 }

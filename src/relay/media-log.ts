@@ -251,3 +251,10 @@ export function chunkStreamOf(type: number): number {
   if (type === MessageType.Video) return ChunkStreamId.Video;
   return type === MessageType.Audio ? ChunkStreamId.Audio : ChunkStreamId.Data;
 }
+
+/** The chunk that tells a reader of the log its chunk size (RTMP 1.0, section 5.4.1). */
+export function chunkSizeMessage(bytes: number): Buffer {
+  const message = Buffer.from([2, 0, 0, 0, 0, 0, 4, MessageType.SetChunkSize, 0, 0, 0, 0, 0, 0, 0, 0]);
+  message.writeUInt32BE(bytes, 12);
+  return message;
+}

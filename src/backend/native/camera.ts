@@ -12,8 +12,17 @@ import { LiveStream } from '../../relay/live-stream.js';
 import { parsePath, pathOfMetadata } from '../../relay/path.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { SlabPool } from '../../relay/slab-pool.js';
+import { stillMp4 } from '../../wire/still-mp4.js';
 import { maskTarget } from '../../wire/url.js';
-import type { BackendObserver, CameraSnapshot, DesiredCamera, DesiredPush } from '../backend.js';
+import type {
+  BackendObserver,
+  CameraSnapshot,
+  DesiredCamera,
+  DesiredPush,
+  FlvPlayback,
+  StillPicture,
+} from '../backend.js';
+import { FlvViewer } from './flv-viewer.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
@@ -211,6 +220,30 @@ export class NativeCamera {
     };
   }
 
+  /** Lets in a viewer who gets FLV, while there is a stream. @throws CodedError CAMERA_NOT_LIVE, LIMIT_REACHED */
+  openFlv(remote: string): FlvPlayback {
+    if (this.#stream === null) throw new CodedError('CAMERA_NOT_LIVE', `camera ${this.name} is not live`);
+    const { queueMaxBytes, queueMaxAgeMs, stallTimeoutMs } = this.#context.settings;
+    const viewer = new FlvViewer({ remote, limits: { queueMaxBytes, queueMaxAgeMs }, stallTimeoutMs });
+    viewer.playback = this.play(viewer);
+    return viewer;
+  }
+
+  /** The newest key frame; null when there is none that can be shown. */
+  picture(knownTag: string | undefined): StillPicture | null {
+    const stream = this.#stream;
+    const atMs = stream?.keyFrameAtMs ?? null;
+    if (stream === null || atMs === null) return null;
+    const tag = atMs.toFixed(3);
+    const at = new Date(Date.now() - (performance.now() - atMs)).toISOString();
+    if (tag === knownTag) return { tag, at, mp4: null };
+    const keyFrame = stream.keyFrame();
+    if (keyFrame === null) return null;
+    const { width, height } = stream.pictureSize ?? this.#facts;
+    const mp4 = stillMp4(keyFrame.header, keyFrame.frame, { width: width ?? 0, height: height ?? 0 });
+    return mp4 === null ? null : { tag, at, mp4 };
+  }
+
   /** Call about once a second. */
   tick(nowMs: number): void {
     const stream = this.#stream;
@@ -220,6 +253,7 @@ export class NativeCamera {
       this.#limitBitrate(this.#live);
     }
     for (const push of this.#pushes.values()) push.tick(nowMs);
+    for (const viewer of this.#viewers) viewer.tick?.(nowMs);
   }
 
   /** Ends the grace, if there is one. Resolves when the pushes sent what the stream still had for them. */

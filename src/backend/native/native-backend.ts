@@ -24,9 +24,11 @@ import type {
   BackendTotals,
   CameraSnapshot,
   DesiredCamera,
+  FlvPlayback,
   MediaBackend,
   PushSnapshot,
   RecordedEvent,
+  StillPicture,
   TargetTest,
 } from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
@@ -211,6 +213,16 @@ export class NativeBackend implements MediaBackend, StreamHost {
 
   retry(name: string, pushId: string): boolean | undefined {
     return this.#cameras.get(name)?.push(pushId)?.retry();
+  }
+
+  async openFlv(name: string, remote: string): Promise<FlvPlayback> {
+    const camera = this.#cameras.get(name);
+    if (camera === undefined) throw new CodedError('PLAY_NOT_FOUND', `no camera is registered as "${name}"`);
+    return camera.openFlv(remote);
+  }
+
+  async picture(name: string, knownTag: string | undefined): Promise<StillPicture | null> {
+    return this.#cameras.get(name)?.picture(knownTag) ?? null;
   }
 
   testTarget(url: string): Promise<TargetTest> {

@@ -1,0 +1,180 @@
+import websocket from '@fastify/websocket';
+import type { FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import type { WebSocket } from 'ws';
+import type { FlvPlayback } from '../../backend/backend.js';
+import type { Control } from '../../control/control.js';
+import { ConflictError } from '../../errors.js';
+import type { App } from '../app.js';
+import { takeReply } from '../raw-reply.js';
+import { v1Responses } from '../schemas.js';
+import { NameParams } from '../v1/requests.js';
+import { HttpFlvSink } from './http-sink.js';
+import { isWebSocketUpgrade, webSocketUpgrades } from './upgrades.js';
+import { CloseCode, WebSocketFlvSink } from './websocket-sink.js';
+
+/** Whether this request may see this camera. Throws a coded error when not. What is asked beyond the route's scope. */
+export type PlayCheck = (camera: string, request: FastifyRequest) => void | Promise<void>;
+
+/** How often viewers are asked whether they may still watch. */
+const checkEveryMs = 3_000;
+
+/** A viewer has nothing to say. */
+const maxMessageBytes = 1024;
+
+const FlvSchema = Type.String({ description: 'video/x-flv: FLV without an end, from the current key frame on.' });
+const PictureSchema = Type.String({ description: 'video/mp4: the newest key frame, as a file of one picture.' });
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of a WebSocket: the viewer that was let in before the upgrade. */
+    flvPlayback: FlvPlayback | null;
+  }
+}
+
+export interface LiveRouteOptions {
+  readonly control: Control;
+  /** Viewers over HTTP and WebSocket at once, of all cameras. */
+  readonly maxViewers: number;
+  readonly mayPlay: PlayCheck;
+}
+
+/** Viewing: `GET /live/{name}.flv` over HTTP and WebSocket, and `GET /v1/cameras/{name}/picture`. */
+export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promise<void> {
+  const { control, maxViewers, mayPlay } = options;
+  /** How each viewer is ended, and whether it may still watch. */
+  const viewers = new Map<() => void, FastifyRequest>();
+  // A token that was revoked shows nothing any more.
+  const checks = setInterval(() => {
+    for (const [end, request] of viewers) if (!request.mayGoOn()) end();
+  }, checkEveryMs).unref();
+  app.addHook('onClose', async () => clearInterval(checks));
+
+  const open = async (camera: string, request: FastifyRequest): Promise<FlvPlayback> => {
+    await mayPlay(camera, request);
+    if (viewers.size >= maxViewers) {
+      const message = `${maxViewers} viewers watch over HTTP, which is the limit (max-http-viewers)`;
+      throw new ConflictError('LIMIT_REACHED', message);
+    }
+    return control.openFlv(camera, remoteOf(request));
+  };
+
+  /** Counts a viewer from here on. @param end has it go @param onGone called once when it is gone */
+  const count = (playback: FlvPlayback, request: FastifyRequest, end: () => void): (() => void) => {
+    viewers.set(end, request);
+    return () => {
+      viewers.delete(end);
+      playback.leave();
+    };
+  };
+
+  await app.register(websocket, {
+    options: {
+      maxPayload: maxMessageBytes,
+      perMessageDeflate: false,
+      server: webSocketUpgrades(app.server),
+    },
+    // Who breaks off is no failure of ours.
+    errorHandler: (_error, socket) => socket.terminate(),
+    // Viewers never go by themselves: their connections would hold up the end.
+    preClose: (done) => {
+      for (const end of [...viewers.keys()]) end();
+      done();
+    },
+  });
+  // The plugin closes what it refused itself; what was refused before, for want of a token, it has not seen.
+  app.addHook('onResponse', async (request) => {
+    if (isWebSocketUpgrade(request.raw) && request.ws !== true) request.raw.socket.destroy();
+  });
+  app.decorateRequest('flvPlayback', null);
+
+  const onSocket = (socket: WebSocket, request: FastifyRequest): void => {
+    const playback = request.flvPlayback;
+    if (playback === null) {
+      socket.close(CloseCode.Failed);
+      return;
+    }
+    const gone = count(playback, request, () => socket.close(CloseCode.GoingAway, 'no more from here'));
+    const raw = request.raw.socket;
+    raw.setKeepAlive(true, 30_000);
+    raw.on('drain', () => playback.resume());
+    socket.once('close', gone);
+    if (socket.readyState !== socket.OPEN) gone();
+    else playback.begin(new WebSocketFlvSink(socket, raw));
+  };
+
+  // In a context of its own, so that the plugin's hooks know the route.
+  await app.register(async (scope: App) => {
+    scope.route({
+      method: 'GET',
+      url: '/live/:name.flv',
+      exposeHeadRoute: false,
+      config: { scope: 'read' },
+      schema: {
+        operationId: 'watchCamera',
+        summary:
+          'A live camera as FLV: over HTTP without an end, or (with an upgrade) as binary messages of a WebSocket',
+        tags: ['viewing'],
+        params: NameParams,
+        response: v1Responses({ 200: FlvSchema }, 400, 404, 409, 501),
+      },
+      // Who may not see it, and what is not there, is refused before the upgrade, with a status like any other.
+      preHandler: async (request) => {
+        if (!request.ws) return;
+        const playback = await open(request.params.name, request);
+        request.flvPlayback = playback;
+        // A handshake that fails now would leave it behind.
+        request.raw.socket.once('close', () => playback.leave());
+      },
+      handler: async (request, reply) => {
+        const playback = await open(request.params.name, request);
+        const response = takeReply(reply, 200, { 'content-type': 'video/x-flv', 'x-accel-buffering': 'no' });
+        const gone = count(playback, request, () => response.end());
+        response.socket?.setKeepAlive(true, 30_000);
+        response.on('drain', () => playback.resume());
+        response.once('close', gone);
+        if (response.destroyed || response.socket?.destroyed === true) gone();
+        else playback.begin(new HttpFlvSink(response));
+        return reply;
+      },
+      wsHandler: onSocket,
+    });
+  });
+
+  app.get(
+    '/v1/cameras/:name/picture',
+    {
+      config: { scope: 'read' },
+      schema: {
+        operationId: 'getPicture',
+        summary: 'The newest key frame of a live camera, as an MP4 file of one picture that browsers show',
+        tags: ['viewing'],
+        params: NameParams,
+        response: v1Responses(
+          { 200: PictureSchema, 304: Type.Null({ description: 'It is the one you have.' }) },
+          400,
+          404,
+          501,
+        ),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      await mayPlay(name, request);
+      const known = /^"([0-9.]{1,40})"$/.exec(request.headers['if-none-match'] ?? '')?.[1];
+      const { tag, at, mp4 } = await control.picture(name, known);
+      reply.headers({
+        etag: `"${tag}"`,
+        'last-modified': new Date(at).toUTCString(),
+        'cache-control': 'private, max-age=1',
+      });
+      return mp4 === null ? reply.code(304).send() : reply.type('video/mp4').send(mp4);
+    },
+  );
+}
+
+function remoteOf({ raw: { socket } }: FastifyRequest): string {
+  const address = socket.remoteAddress ?? 'unknown';
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return `${plain.includes(':') ? `[${plain}]` : plain}:${socket.remotePort ?? 0}`;
+}

@@ -1,0 +1,115 @@
+import { CodedError } from '../../errors.js';
+import { ProgressWatch } from '../../net/progress-watch.js';
+import type { Playback, Viewer } from '../../net/stream-host.js';
+import type { LiveStream } from '../../relay/live-stream.js';
+import { flvFormat } from '../../relay/media-log.js';
+import { Outlet, type OutletLimits, type OutletSink } from '../../relay/outlet.js';
+import { flvFileHeader } from '../../wire/flv-file.js';
+import type { FlvPlayback, FlvSink } from '../backend.js';
+
+/** A viewer that gets FLV: an outlet like any other, whose sink is somebody else's. */
+export class FlvViewer implements Viewer, OutletSink, FlvPlayback {
+  readonly remote: string;
+  playback: Playback | null = null;
+  readonly #outlet: Outlet;
+  readonly #stallTimeoutMs: number;
+  #sink: FlvSink | null = null;
+  #progress: ProgressWatch | null = null;
+  #stream: LiveStream | null = null;
+  #headed = false;
+  /** The camera stopped, and what it sent before is still on its way. */
+  #ending = false;
+  #over = false;
+
+  constructor(options: { remote: string; limits: OutletLimits; stallTimeoutMs: number }) {
+    this.remote = options.remote;
+    this.#stallTimeoutMs = options.stallTimeoutMs;
+    this.#outlet = new Outlet({ sink: this, format: flvFormat, limits: options.limits });
+  }
+
+  get bytesOut(): number {
+    return this.#outlet.bytesOut;
+  }
+
+  get pendingBytes(): number {
+    return this.#sink?.pendingBytes ?? 0;
+  }
+
+  begin(sink: FlvSink): void {
+    if (this.#over) {
+      sink.end(null);
+      return;
+    }
+    this.#sink = sink;
+    this.#progress = new ProgressWatch(sink);
+    const stream = this.playback?.stream ?? null;
+    if (stream === null) {
+      this.#finish(null);
+      return;
+    }
+    this.#stream = stream;
+    stream.attach(this.#outlet, performance.now());
+  }
+
+  write(data: Buffer): boolean {
+    const sink = this.#sink;
+    if (sink === null) return false;
+    if (!this.#headed) {
+      this.#headed = true;
+      // Players wait for what the header announces, so it says what there is.
+      sink.write(flvFileHeader(this.#stream?.audioCodec !== null, this.#stream?.videoCodec !== null));
+    }
+    return sink.write(data);
+  }
+
+  /** A stream that begins when the last one has ended is another one: its timestamps do not go on. */
+  setStream(stream: LiveStream | null): void {
+    if (stream !== null || this.#over) return;
+    this.#ending = true;
+    this.#endWhenRead();
+  }
+
+  resume(): void {
+    if (this.#over) return;
+    this.#outlet.resume(performance.now());
+    if (this.#ending) this.#endWhenRead();
+  }
+
+  tick(nowMs: number): void {
+    const silentMs = this.#progress?.silentMs(nowMs) ?? 0;
+    if (silentMs <= this.#stallTimeoutMs) return;
+    this.close(new CodedError('RTMP_TIMEOUT', `the viewer took no data for ${this.#stallTimeoutMs / 1000} s`));
+  }
+
+  close(reason: CodedError): void {
+    this.#finish(reason);
+  }
+
+  leave(): void {
+    this.#end();
+  }
+
+  #endWhenRead(): void {
+    this.#outlet.flush(performance.now());
+    if (this.#outlet.queueBytes <= this.pendingBytes) this.#finish(null);
+  }
+
+  #finish(reason: CodedError | null): void {
+    const sink = this.#sink;
+    if (this.#end()) sink?.end(reason);
+  }
+
+  /** True the first time. */
+  #end(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    // While the sink is known: what it still sends must not be written over.
+    this.#stream?.detach(this.#outlet);
+    this.#stream = null;
+    this.playback?.end();
+    this.playback = null;
+    this.#sink = null;
+    this.#progress = null;
+    return true;
+  }
+}
