@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { percentile } from '../measure/stats.js';
+
+export interface Latencies {
+  readonly requests: number;
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** A request of the n-th turn. */
+export type MakeRequest = (turn: number) => { method: string; path: string; body?: unknown };
+
+/** Sends requests from so many clients at once, each waiting for its answer, for so long. @throws Error for any failure */
+export async function drive(port: number, clients: number, forMs: number, make: MakeRequest): Promise<Latencies> {
+  const agent = new Agent({ keepAlive: true, maxSockets: clients });
+  const timesMs: number[] = [];
+  const startMs = performance.now();
+  let turn = 0;
+  const client = async (): Promise<void> => {
+    while (performance.now() - startMs < forMs) {
+      turn += 1;
+      const sentMs = performance.now();
+      await call(agent, port, make(turn));
+      timesMs.push(performance.now() - sentMs);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  const seconds = (performance.now() - startMs) / 1000;
+  agent.destroy();
+  const sorted = Float64Array.from(timesMs).sort();
+  return {
+    requests: sorted.length,
+    perSecond: sorted.length / seconds,
+    p50Ms: percentile(sorted, 0.5),
+    p99Ms: percentile(sorted, 0.99),
+    maxMs: sorted.at(-1) ?? Number.NaN,
+  };
+}
+
+function call(agent: Agent, port: number, { method, path, body }: ReturnType<MakeRequest>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers =
+      text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+    const sent = request({ agent, host: '127.0.0.1', port, method, path, headers }, (response) => {
+      const parts: Buffer[] = [];
+      response.on('data', (part: Buffer) => parts.push(part));
+      response.on('error', reject);
+      response.on('end', () => {
+        if (response.statusCode !== undefined && response.statusCode < 300) resolve();
+        else reject(new Error(`${method} ${path}: ${response.statusCode} ${Buffer.concat(parts).toString()}`));
+      });
+    });
+    sent.on('error', reject);
+    sent.end(text);
+  });
+}
+
+/** Bytes that a process had written to disk until now (`write_bytes` of proc(5): whole pages). */
+export function diskBytesWritten(pid: number): number {
+  return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? Number.NaN);
+}
