@@ -5,6 +5,8 @@ import type { Reconciler } from './reconcile.js';
 /** How long a verdict counts, and how many pushes are looked at for one. */
 const freshMs = 1000;
 const maxLooks = 200;
+/** Most pushes are of cameras that are not live, of which nothing is seen: they are passed over. */
+const maxPassed = 5000;
 
 /** Which engines take pushes, judged by what the media backend sees. */
 export class EngineHealth {
@@ -30,10 +32,13 @@ export class EngineHealth {
 
   *#snapshots(engine: string): Generator<PushSnapshot | undefined> {
     let looks = 0;
+    let passed = 0;
     for (const { camera, id } of this.#pushes.pushesTo(engine)) {
-      if (looks === maxLooks) return;
-      looks += 1;
-      yield this.#backend.push(camera, id);
+      const seen = this.#backend.push(camera, id);
+      if (seen === undefined) passed += 1;
+      else looks += 1;
+      if (looks > maxLooks || passed > maxPassed) return;
+      yield seen;
     }
   }
 }

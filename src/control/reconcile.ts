@@ -1,7 +1,7 @@
 import type { DesiredCamera, DesiredPush, MediaBackend } from '../backend/backend.js';
 import { codeOf, messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { Camera, DesiredState, StreamingEngine } from '../state/model.js';
+import { type Camera, type DesiredState, emptyState, type StreamingEngine } from '../state/model.js';
 import type { StateChange } from '../state/store.js';
 import { pushUrlOf } from './targets.js';
 
@@ -19,10 +19,9 @@ export interface EnginePush {
 export class Reconciler {
   readonly #backend: MediaBackend;
   readonly #log: Logger;
-  /** By engine, then by camera: which pushes go there. */
-  readonly #byEngine = new Map<string, Map<string, EnginePush[]>>();
-  /** By camera: to which engines it goes. */
-  readonly #enginesOf = new Map<string, Set<string>>();
+  #state: DesiredState = emptyState;
+  /** By engine: which cameras go there, and with how many enabled pushes. */
+  readonly #byEngine = new Map<string, { load: number; readonly cameras: Set<string> }>();
 
   constructor(backend: MediaBackend, log: Logger) {
     this.#backend = backend;
@@ -31,35 +30,46 @@ export class Reconciler {
 
   /** Declares everything. */
   applyAll(state: DesiredState): void {
-    for (const camera of state.cameras.values()) this.#set(state.engines, camera);
+    this.#state = state;
+    for (const camera of state.cameras.values()) {
+      this.#remember(camera);
+      this.#set(state.engines, camera);
+    }
   }
 
   /** Declares what a change touched. */
   apply(change: StateChange): void {
+    const before = this.#state;
+    this.#state = change.state;
     const names = new Set(change.cameras);
-    for (const engine of change.engines) for (const name of this.#byEngine.get(engine)?.keys() ?? []) names.add(name);
+    for (const engine of change.engines) for (const name of this.#byEngine.get(engine)?.cameras ?? []) names.add(name);
     for (const name of names) {
-      const camera = change.state.cameras.get(name);
-      if (camera === undefined) this.#remove(name);
-      else this.#set(change.state.engines, camera);
+      const [known, camera] = [before.cameras.get(name), change.state.cameras.get(name)];
+      if (known !== undefined) this.#forget(known);
+      if (camera === undefined) {
+        this.#guard(name, () => this.#backend.removeCamera(name));
+      } else {
+        this.#remember(camera);
+        this.#set(change.state.engines, camera);
+      }
     }
   }
 
   /** The pushes that go to an engine, whatever their camera. */
   *pushesTo(engine: string): Generator<EnginePush> {
-    for (const pushes of this.#byEngine.get(engine)?.values() ?? []) yield* pushes;
+    for (const name of this.#byEngine.get(engine)?.cameras ?? []) {
+      for (const push of Object.values(this.#state.cameras.get(name)?.pushes ?? {})) {
+        if (push.engine === engine) yield { camera: name, id: push.id, enabled: push.enabled };
+      }
+    }
   }
 
   /** How many enabled pushes go to an engine. */
   loadOf(engine: string): number {
-    let load = 0;
-    for (const push of this.pushesTo(engine)) if (push.enabled) load += 1;
-    return load;
+    return this.#byEngine.get(engine)?.load ?? 0;
   }
 
   #set(engines: ReadonlyMap<string, StreamingEngine>, camera: Camera): void {
-    this.#forget(camera.name);
-    this.#remember(camera);
     const pushes: DesiredPush[] = [];
     for (const push of Object.values(camera.pushes)) {
       try {
@@ -74,11 +84,6 @@ export class Reconciler {
     this.#guard(camera.name, () => this.#backend.setCamera(desired));
   }
 
-  #remove(name: string): void {
-    this.#forget(name);
-    this.#guard(name, () => this.#backend.removeCamera(name));
-  }
-
   /** One camera that the backend fails on must not keep the others from it. */
   #guard(camera: string, act: () => void): void {
     try {
@@ -89,23 +94,22 @@ export class Reconciler {
   }
 
   #remember(camera: Camera): void {
-    for (const { id, engine, enabled } of Object.values(camera.pushes)) {
+    for (const { engine, enabled } of Object.values(camera.pushes)) {
       if (engine === undefined) continue;
-      const cameras = this.#byEngine.get(engine) ?? new Map<string, EnginePush[]>();
-      const pushes = cameras.get(camera.name) ?? [];
-      pushes.push({ camera: camera.name, id, enabled });
-      this.#byEngine.set(engine, cameras.set(camera.name, pushes));
-      const engines = this.#enginesOf.get(camera.name) ?? new Set();
-      this.#enginesOf.set(camera.name, engines.add(engine));
+      const users = this.#byEngine.get(engine) ?? { load: 0, cameras: new Set<string>() };
+      users.load += enabled ? 1 : 0;
+      users.cameras.add(camera.name);
+      this.#byEngine.set(engine, users);
     }
   }
 
-  #forget(name: string): void {
-    for (const engine of this.#enginesOf.get(name) ?? []) {
-      const cameras = this.#byEngine.get(engine);
-      cameras?.delete(name);
-      if (cameras?.size === 0) this.#byEngine.delete(engine);
+  #forget(camera: Camera): void {
+    for (const { engine, enabled } of Object.values(camera.pushes)) {
+      const users = engine === undefined ? undefined : this.#byEngine.get(engine);
+      if (engine === undefined || users === undefined) continue;
+      users.load -= enabled ? 1 : 0;
+      users.cameras.delete(camera.name);
+      if (users.cameras.size === 0) this.#byEngine.delete(engine);
     }
-    this.#enginesOf.delete(name);
   }
 }

@@ -77,6 +77,8 @@ export class NativeCamera {
   readonly #context: CameraContext;
   readonly #log: Logger;
   readonly #recorder = new FlightRecorder();
+  /** What was declared, while the camera was never live: ten thousand idle cameras shall cost little. */
+  #asleep: readonly DesiredPush[] | null = [];
   readonly #pushes = new Map<string, Push>();
   readonly #viewers = new Set<Viewer>();
   /** Null when the camera is gone; kept during the grace. */
@@ -139,12 +141,17 @@ export class NativeCamera {
     return this.#recorder.events();
   }
 
+  /** Undefined also for one of a camera that was never live: there is nothing to be seen of it. */
   push(id: string): Push | undefined {
     return this.#pushes.get(id);
   }
 
   /** Converges to the declared pushes. One that is declared as it was is left alone. */
   declare(desired: DesiredCamera): void {
+    if (this.#asleep !== null) {
+      this.#asleep = desired.pushes;
+      return;
+    }
     const wanted = new Map(desired.pushes.map((push) => [push.id, push]));
     for (const [id, push] of this.#pushes) {
       const declared = wanted.get(id);
@@ -166,6 +173,7 @@ export class NativeCamera {
     const path = parsePath(publisher.path);
     if (path.includes(this.#context.nodeId)) throw this.#loopError(publisher);
     this.#takeOver(publisher);
+    this.#wake();
     if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
     this.#graceTimer = null;
     const returned = this.#stream !== null;
@@ -367,6 +375,13 @@ export class NativeCamera {
     this.#stream = null;
     for (const push of this.#pushes.values()) push.end();
     for (const viewer of this.#viewers) viewer.setStream(null);
+  }
+
+  /** Makes the pushes that were declared. */
+  #wake(): void {
+    const declared = this.#asleep;
+    this.#asleep = null;
+    for (const push of declared ?? []) this.#addPush(push);
   }
 
   #addPush({ id, url, enabled, ...budget }: DesiredPush): void {
