@@ -1,5 +1,12 @@
 import type { LogFields } from '../../log.js';
-import type { BackendAddress, BackendObserver, BackendTotals, CameraSnapshot, DesiredCamera } from '../backend.js';
+import type {
+  BackendAddress,
+  BackendObserver,
+  BackendTotals,
+  CameraSnapshot,
+  DesiredCamera,
+  StillPicture,
+} from '../backend.js';
 import type { NativeMediaSettings } from '../native/native-backend.js';
 
 /**
@@ -14,6 +21,8 @@ export interface WorkerSettings {
   /** The same in all workers: they are one aggregator. */
   readonly nodeId: string;
   readonly media: NativeMediaSettings & { readonly shutdownTimeoutMs: number };
+  /** Opens the port at which the worker gives away streams that are to be shown. */
+  readonly viewSecret: string;
   /** Lines of debug are made only where somebody wants them. */
   readonly debug: boolean;
 }
@@ -51,7 +60,11 @@ export interface Connection {
 export type Call =
   | { readonly name: 'events'; readonly camera: string; readonly push: string | null }
   | { readonly name: 'retry'; readonly camera: string; readonly push: string }
+  | { readonly name: 'picture'; readonly camera: string; readonly knownTag: string | null }
   | { readonly name: 'testTarget'; readonly url: string };
+
+/** A picture on its way from a worker; the file in base64. */
+export type SentPicture = Omit<StillPicture, 'mp4'> & { readonly mp4: string | null };
 
 /** What a worker takes of the machine. */
 export interface WorkerLoad {
@@ -66,7 +79,8 @@ export interface WorkerLoad {
 
 /** From a worker; several of them are one message on the channel. */
 export type Report =
-  | { readonly type: 'ready' }
+  /** It takes orders, and gives away streams at this port of 127.0.0.1. */
+  | { readonly type: 'ready'; readonly viewPort: number }
   /** The socket of a connection arrived. */
   | { readonly type: 'taken'; readonly id: number }
   /** A connection names its application, and waits to be told who serves it. */

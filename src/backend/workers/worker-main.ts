@@ -33,6 +33,7 @@ process.on('message', (message, handle) => {
     process.title = `media-aggregator worker ${number}`;
     shutdownTimeoutMs = media.shutdownTimeoutMs;
     worker = new Worker(order.settings, report);
+    void worker.start();
     return;
   }
   worker?.obey(order, handle instanceof Socket ? handle : undefined);

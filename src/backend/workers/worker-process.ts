@@ -61,6 +61,7 @@ export class WorkerProcess {
   readonly #log: Logger;
   #child: ChildProcess | null = null;
   #state: 'starting' | 'up' | 'down' | 'stopping' = 'starting';
+  #viewPort = 0;
   #load: WorkerLoad | null = null;
   #reportedMs = 0;
   #startedMs = 0;
@@ -87,6 +88,11 @@ export class WorkerProcess {
 
   get pid(): number | null {
     return this.#child?.pid ?? null;
+  }
+
+  /** Where it gives away streams to be shown, of 127.0.0.1; of no use while it is not up. */
+  get viewPort(): number {
+    return this.#viewPort;
   }
 
   /** What it took of the machine when it last said so; null before, and while it is down. */
@@ -182,6 +188,7 @@ export class WorkerProcess {
         if (this.#startTimer !== null) clearTimeout(this.#startTimer);
         if (this.#state !== 'starting') return;
         this.#state = 'up';
+        this.#viewPort = report.viewPort;
         this.#handler.onUp(this);
         this.#onStarted?.(null);
         this.#onStarted = null;

@@ -4,8 +4,9 @@ import { acceptedSocket } from '../../net/node-socket.js';
 import { Visitor } from '../../net/visitor.js';
 import { NativeBackend } from '../native/native-backend.js';
 import { ChannelLogger } from './channel-logger.js';
-import type { Call, Connection, Order, Report, WorkerSettings } from './protocol.js';
+import type { Call, Connection, Order, Report, SentPicture, WorkerSettings } from './protocol.js';
 import { Reporter } from './reporter.js';
+import { ViewingServer } from './viewing-server.js';
 
 /** Bytes of the handshake that a visitor has gone through: C0, C1, C2. */
 const handshakeBytes = 3073;
@@ -18,6 +19,7 @@ export class Worker {
   readonly #reporter: Reporter;
   /** Connections that have not said where they want to go, or wait to be told who serves them. */
   readonly #visitors = new Map<number, Visitor>();
+  readonly #viewing: ViewingServer;
   readonly #ticker: NodeJS.Timeout;
 
   /** @param send takes what the supervisor is to know, in order */
@@ -30,7 +32,12 @@ export class Worker {
     this.#backend.startWithoutListener();
     this.#reporter = new Reporter(this.#backend, send);
     this.#ticker = setInterval(() => this.#tick(), 1000);
-    send({ type: 'ready' });
+    this.#viewing = new ViewingServer(settings.viewSecret, (camera, remote) => this.#backend.openFlv(camera, remote));
+  }
+
+  /** Opens what it needs, and says that it is ready. */
+  async start(): Promise<void> {
+    this.#send({ type: 'ready', viewPort: await this.#viewing.listen() });
   }
 
   /** Does what the supervisor orders. */
@@ -74,6 +81,7 @@ export class Worker {
     clearInterval(this.#ticker);
     for (const id of this.#visitors.keys()) this.#stay(id, 'the aggregator is shutting down');
     await this.#backend.stop(deadlineMs);
+    this.#viewing.close();
     this.#reporter.close();
     this.#send({ type: 'done' });
   }
@@ -157,8 +165,15 @@ export class Worker {
         return this.#backend.events(call.camera, call.push ?? undefined);
       case 'retry':
         return this.#backend.retry(call.camera, call.push);
+      case 'picture':
+        return this.#picture(call.camera, call.knownTag ?? undefined);
       case 'testTarget':
         return this.#backend.testTarget(call.url);
     }
+  }
+
+  async #picture(camera: string, knownTag: string | undefined): Promise<SentPicture | null> {
+    const picture = await this.#backend.picture(camera, knownTag);
+    return picture === null ? null : { ...picture, mp4: picture.mp4?.toString('base64') ?? null };
   }
 }

@@ -1,4 +1,5 @@
-import type { CodedError } from '../../errors.js';
+import { randomBytes } from 'node:crypto';
+import { CodedError } from '../../errors.js';
 import { FlightRecorder } from '../../flight-recorder.js';
 import { PushPolicy } from '../../guard/push-policy.js';
 import type { Logger } from '../../log.js';
@@ -12,9 +13,11 @@ import type {
   BackendTotals,
   CameraSnapshot,
   DesiredCamera,
+  FlvPlayback,
   MediaBackend,
   PushSnapshot,
   RecordedEvent,
+  StillPicture,
   TargetTest,
   WorkerFacts,
 } from '../backend.js';
@@ -25,7 +28,8 @@ import { shareBudget } from './budget.js';
 import { Calls } from './calls.js';
 import { Observed } from './observed.js';
 import { Placement } from './placement.js';
-import type { Report, WorkerSettings } from './protocol.js';
+import type { Report, SentPicture, WorkerSettings } from './protocol.js';
+import { RemotePlayback } from './remote-playback.js';
 import { type WorkerHandler, WorkerProcess } from './worker-process.js';
 
 /** How long an answer to a change waits for the workers to be told of it: one that is busy is no reason to fail. */
@@ -82,6 +86,9 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   readonly #notices = new Map<string, string>();
   /** What happened to cameras that their workers cannot remember. */
   readonly #records = new Map<string, FlightRecorder>();
+  readonly #viewSecret = randomBytes(24).toString('hex');
+  /** Streams that are shown here. */
+  readonly #playbacks = new Set<RemotePlayback>();
   readonly #budgets: number[];
   #observer: BackendObserver | null = null;
   /** Of the changes sent to workers. */
@@ -104,7 +111,8 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     const { media, debug, workers } = settings;
     this.#workers = Array.from(
       { length: workers },
-      (_, index) => new WorkerProcess({ number: index + 1, nodeId, media, debug }, this, log),
+      (_, index) =>
+        new WorkerProcess({ number: index + 1, nodeId, media, viewSecret: this.#viewSecret, debug }, this, log),
     );
     this.#placement = new Placement(workers);
     this.#budgets = new Array<number>(workers).fill(media.mediaMaxBytes);
@@ -195,6 +203,30 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     return ((await this.#calls.ask(worker, { name: 'retry', camera, push })) as boolean | null) ?? undefined;
   }
 
+  async openFlv(camera: string, remote: string): Promise<FlvPlayback> {
+    if (!this.#desired.has(camera)) {
+      throw new CodedError('PLAY_NOT_FOUND', `no camera is registered as "${camera}"`);
+    }
+    const worker = this.#workerOf(camera);
+    // Without a home it never published.
+    if (worker === undefined) throw new CodedError('CAMERA_NOT_LIVE', `camera ${camera} is not live`);
+    if (!worker.isUp) throw new CodedError('WORKER_DOWN', `media worker ${worker.number} does not run; try again`);
+    const request = { secret: this.#viewSecret, camera, remote };
+    const { stallTimeoutMs } = this.#settings.media;
+    const onOver = (over: RemotePlayback): void => void this.#playbacks.delete(over);
+    const playback = await RemotePlayback.open(worker.viewPort, request, { stallTimeoutMs, onOver });
+    this.#playbacks.add(playback);
+    return playback;
+  }
+
+  async picture(camera: string, knownTag: string | undefined): Promise<StillPicture | null> {
+    const worker = this.#workerOf(camera);
+    if (worker === undefined) return null;
+    const call = { name: 'picture', camera, knownTag: knownTag ?? null } as const;
+    const sent = (await this.#calls.ask(worker, call)) as SentPicture | null;
+    return sent === null ? null : { ...sent, mp4: sent.mp4 === null ? null : Buffer.from(sent.mp4, 'base64') };
+  }
+
   async testTarget(url: string): Promise<TargetTest> {
     parseRtmpUrl(url);
     const nowMs = performance.now();
@@ -265,6 +297,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   async stop(deadlineMs: number): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#arrivals.close();
+    for (const playback of [...this.#playbacks]) playback.leave();
     await Promise.all(this.#workers.map((worker) => worker.stop(deadlineMs)));
     this.#calls.failAll();
   }
@@ -393,6 +426,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     this.#lastLookMs = nowMs;
     for (const worker of this.#workers) worker.look(nowMs, wasLate);
     this.#arrivals.tick(nowMs);
+    for (const playback of this.#playbacks) playback.tick(nowMs);
     this.#shareBudget();
   }
 
