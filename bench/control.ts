@@ -19,7 +19,8 @@ const usage = `npm run bench:control -- [OPTIONS]
   --seconds N    how long each kind of request is sent (default 8)
   --folder DIR   where data folders are made: a disk with a real fsync (default: that of temporary files)
   --flag FLAG    a further flag of serve, may be repeated: --flag=--workers=2
-  --out FILE     write the results as JSON`;
+  --out FILE     write the results as JSON
+  --profile DIR  write a CPU profile of the server with all the state`;
 
 interface Row {
   readonly what: string;
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
       folder: { type: 'string' },
       flag: { type: 'string', multiple: true, default: [] },
       out: { type: 'string' },
+      profile: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -64,7 +66,9 @@ async function main(): Promise<void> {
   await bare.stop();
 
   const text = stateText({ cameras, pushesPerCamera, engines }, live);
-  const server = await start(text);
+  const { profile } = values;
+  const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+  const server = await Server.start(text, values.flag, values.folder, profiling);
   const publishers = new LoadProcess<ToPublisher, FromPublisher>('publishers');
   try {
     await sleep(2000);

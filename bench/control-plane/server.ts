@@ -29,14 +29,20 @@ export class Server {
     this.startMs = startMs;
   }
 
-  /** @param flags further flags of `serve` @param below where the data folder is made */
-  static async start(state: string, flags: readonly string[], below = tmpdir()): Promise<Server> {
+  /** @param flags further flags of `serve` @param below where the data folder is made @param nodeFlags of Node */
+  static async start(
+    state: string,
+    flags: readonly string[],
+    below = tmpdir(),
+    nodeFlags: readonly string[] = [],
+  ): Promise<Server> {
     const folder = mkdtempSync(join(below, 'aggregator-control-'));
     writeFileSync(join(folder, 'state.json'), state);
     const startedAtMs = performance.now();
     const child = new Child(
       process.execPath,
       [
+        ...nodeFlags,
         ...['--expose-gc', '--import', join(compiled, 'control-plane/heap-report.js'), join(root, 'dist/cli/bin.cjs')],
         ...['serve', '--host', '127.0.0.1', '--data-dir', folder, '--rtmp-port', '0', '--api-port', '0'],
         ...['--log-format', 'json', '--log-level', 'warn', '--max-cameras', '1000000'],

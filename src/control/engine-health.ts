@@ -6,7 +6,7 @@ import type { Reconciler } from './reconcile.js';
 const freshMs = 1000;
 const maxLooks = 200;
 /** Most pushes are of cameras that are not live, of which nothing is seen: they are passed over. */
-const maxPassed = 5000;
+const maxPassed = 1000;
 
 /** Which engines take pushes, judged by what the media backend sees. */
 export class EngineHealth {

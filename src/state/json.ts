@@ -68,7 +68,7 @@ function scanObject(text: string, start: number, depthLeft: number): number {
       throw new JsonError(text, at, `a key in double quotes must stand here, not ${shown(text, at)}`);
     }
     const keyEnd = scanString(text, at);
-    const key = String(JSON.parse(text.slice(at, keyEnd)));
+    const key = keyOf(text, at, keyEnd);
     if (key === '__proto__') throw new JsonError(text, at, 'the key "__proto__" is not allowed');
     if (keys.has(key)) throw new JsonError(text, at, `the key ${JSON.stringify(key)} stands twice in one object`);
     keys.add(key);
@@ -81,6 +81,12 @@ function scanObject(text: string, start: number, depthLeft: number): number {
     if (code === closeBrace) return at + 1;
     at = afterComma(text, at, closeBrace);
   }
+}
+
+/** Without escapes, as nearly all are, a key is what stands between the quotes. */
+function keyOf(text: string, at: number, end: number): string {
+  const plain = text.slice(at + 1, end - 1);
+  return plain.includes('\\') ? String(JSON.parse(text.slice(at, end))) : plain;
 }
 
 function scanArray(text: string, start: number, depthLeft: number): number {

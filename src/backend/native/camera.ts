@@ -107,6 +107,11 @@ export class NativeCamera {
     return this.#viewers.size;
   }
 
+  /** True while there is nothing to count or to look after: it was never live, and nobody waits for it. */
+  get isUntouched(): boolean {
+    return this.#asleep !== null && this.#viewers.size === 0 && this.#pastBytesOut === 0;
+  }
+
   /** True while anything of it may change by itself: it is live, may return, or is watched. */
   get isActive(): boolean {
     return this.#stream !== null || this.#viewers.size > 0;

@@ -233,6 +233,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
     let liveCameras = 0;
     let viewers = 0;
     for (const camera of this.#cameras.values()) {
+      if (camera.isUntouched) continue;
       if (camera.live) liveCameras++;
       viewers += camera.viewers;
     }
@@ -333,6 +334,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
     let bytesIn = this.#pastBytesIn;
     let bytesOut = this.#pastBytesOut;
     for (const camera of this.#cameras.values()) {
+      if (camera.isUntouched) continue;
       camera.tick(nowMs);
       bytesIn += camera.bytesIn;
       bytesOut += camera.bytesOut;

@@ -22,14 +22,31 @@ export const ChangeSchema = Type.Union([
 
 export type Change = Type.Static<typeof ChangeSchema>;
 
+/** The names of what is not the same in two states. */
+export interface Differing {
+  readonly cameras: ReadonlySet<string>;
+  readonly engines: ReadonlySet<string>;
+}
+
+export function differingIn(before: DesiredState, after: DesiredState): Differing {
+  return {
+    cameras: differingNames(before.cameras, after.cameras),
+    engines: differingNames(before.engines, after.engines),
+  };
+}
+
 /** What turns one state into the other. A camera stands before its pushes when it is added, and behind when removed. */
-export function changesBetween(before: DesiredState, after: DesiredState): Change[] {
+export function changesBetween(
+  before: DesiredState,
+  after: DesiredState,
+  differing: Differing = differingIn(before, after),
+): Change[] {
   const changes: Change[] = [];
-  for (const name of differingNames(before.engines, after.engines)) {
+  for (const name of differing.engines) {
     const [was, is] = [before.engines.get(name), after.engines.get(name)];
     changes.push({ engine: name, is: is ? fileEngine(is) : null, was: was ? fileEngine(was) : null });
   }
-  for (const name of differingNames(before.cameras, after.cameras)) {
+  for (const name of differing.cameras) {
     const [was, is] = [before.cameras.get(name), after.cameras.get(name)];
     const facts = { was: was ? fileCameraFacts(was) : null, is: is ? fileCameraFacts(is) : null };
     const pushes = pushChanges(name, was, is);

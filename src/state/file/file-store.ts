@@ -2,10 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { messageOf, StateError } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import { differingNames } from '../layered-map.js';
 import type { DesiredState } from '../model.js';
 import { type StateChange, StateProblem, type Store } from '../store.js';
-import { changesBetween } from './changes.js';
+import { changesBetween, type Differing, differingIn } from './changes.js';
 import { Compaction } from './compaction.js';
 import { type FileVersion, maxStateFileBytes, prepareWrite, removeLeftovers, syncFolder, tooLarge } from './disk.js';
 import { encodeBlocks, entryBytes } from './encode.js';
@@ -211,12 +210,14 @@ class FileStore implements Store {
     let batch = gathered;
     try {
       if (this.#lockProblem !== undefined) throw new Error('another process took over the data folder');
-      if (!(await this.#file.isKnown())) await this.#readEdit();
+      // Both looks at once: under load each costs a turn of the thread pool.
+      const [isKnown, isSound] = await Promise.all([this.#file.isKnown(), this.#journal?.isSound() ?? false]);
+      if (!isKnown) await this.#readEdit();
       const before = this.#state;
       const { state, accepted } = applyChanges(before, batch);
       // Whoever was refused has been told so.
       batch = accepted;
-      if (state !== before) await this.#write(before, state);
+      if (state !== before) await this.#write(before, state, isSound && isKnown);
       for (const one of batch) one.resolve(state);
     } catch (error) {
       this.#log.error('a change could not be written', { file: this.#paths.journal, error: messageOf(error) });
@@ -228,24 +229,25 @@ class FileStore implements Store {
     }
   }
 
-  async #write(before: DesiredState, state: DesiredState): Promise<void> {
-    const changes = changesBetween(before, state);
+  async #write(before: DesiredState, state: DesiredState, isSound: boolean): Promise<void> {
+    const differing = differingIn(before, state);
+    const changes = changesBetween(before, state, differing);
     if (changes.length > 0) {
-      const fileBytes = this.#fileBytes + grownBytes(before, state);
+      const fileBytes = this.#fileBytes + grownBytes(before, state, differing);
       if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes) throw tooLarge(fileBytes, this.#maxFileBytes);
-      const journal = await this.#soundJournal();
+      const journal = await this.#soundJournal(isSound);
       await journal.commit(changes);
       this.#seq = journal.place.seq;
       this.#fileBytes = fileBytes;
     }
     this.#state = state;
-    this.#notify(before);
+    this.#notify(differing);
     this.#scheduleCompaction();
   }
 
-  /** A journal that the next commit can be appended to. */
-  async #soundJournal(): Promise<Journal> {
-    if (this.#journal !== undefined && !(await this.#journal.isSound())) {
+  /** A journal that the next commit can be appended to. @param isSound it was just found to be so */
+  async #soundJournal(isSound = false): Promise<Journal> {
+    if (this.#journal !== undefined && !isSound && !(await this.#journal.isSound())) {
       this.#log.warn('the journal was removed, changed or damaged; it begins anew', { file: this.#paths.journal });
       if (this.#journal.pending > 0) await this.#rewrite();
       else await this.#dropJournal();
@@ -346,8 +348,9 @@ class FileStore implements Store {
     this.#fileBytes = Number(file.mark.bytes);
     this.#isEditUnnoted = !isMerged;
     this.#compaction.outdate();
-    this.#log.info('applied an edit of the state file', { file: this.#paths.file, ...this.#differences(before) });
-    this.#notify(before);
+    const differing = differingIn(before, this.#state);
+    this.#log.info('applied an edit of the state file', { file: this.#paths.file, ...summaryOf(differing) });
+    this.#notify(differing);
     if (isMerged) this.#scheduleCompaction(true);
   }
 
@@ -389,13 +392,8 @@ class FileStore implements Store {
     await this.#file.pollAside();
   }
 
-  #notify(before: DesiredState): void {
-    const state = this.#state;
-    const change: StateChange = {
-      state,
-      cameras: differingNames(before.cameras, state.cameras),
-      engines: differingNames(before.engines, state.engines),
-    };
+  #notify(differing: Differing): void {
+    const change: StateChange = { state: this.#state, ...differing };
     if (change.cameras.size === 0 && change.engines.size === 0) return;
     for (const listener of this.#listeners) {
       try {
@@ -405,15 +403,12 @@ class FileStore implements Store {
       }
     }
   }
+}
 
-  /** For the log: what an edit did, in numbers and the first few names. */
-  #differences(before: DesiredState): Record<string, unknown> {
-    const count = (names: Set<string>) => ({ count: names.size, names: [...names].slice(0, 10) });
-    return {
-      cameras: count(differingNames(before.cameras, this.#state.cameras)),
-      engines: count(differingNames(before.engines, this.#state.engines)),
-    };
-  }
+/** For the log: what an edit did, in numbers and the first few names. */
+function summaryOf({ cameras, engines }: Differing): Record<string, unknown> {
+  const count = (names: ReadonlySet<string>) => ({ count: names.size, names: [...names].slice(0, 10) });
+  return { cameras: count(cameras), engines: count(engines) };
 }
 
 /** Runs a batch in order. A change that throws is rejected alone; the others go on from the state before it. */
@@ -432,12 +427,12 @@ function applyChanges(base: DesiredState, batch: Waiting[]): { state: DesiredSta
 }
 
 /** By how many bytes state.json grows from one state to the next. */
-function grownBytes(before: DesiredState, after: DesiredState): number {
+function grownBytes(before: DesiredState, after: DesiredState, { cameras, engines }: Differing): number {
   let bytes = 0;
-  for (const name of differingNames(before.cameras, after.cameras)) {
+  for (const name of cameras) {
     bytes += entryBytes(name, after.cameras.get(name)) - entryBytes(name, before.cameras.get(name));
   }
-  for (const name of differingNames(before.engines, after.engines)) {
+  for (const name of engines) {
     bytes += entryBytes(name, after.engines.get(name)) - entryBytes(name, before.engines.get(name));
   }
   return bytes;
