@@ -30,6 +30,7 @@ import { addAccessRoutes } from './v1/access.js';
 import { addCameraRoutes } from './v1/cameras.js';
 import { addEngineRoutes } from './v1/engines.js';
 import { addEventStreamRoute } from './v1/event-stream.js';
+import { addHistoryRoute } from './v1/history.js';
 import { addNodeRoutes } from './v1/node.js';
 import { addPushRoutes } from './v1/pushes.js';
 import { addTestPatternRoutes } from './v1/test-pattern.js';
@@ -159,6 +160,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   addPushRoutes(app, control);
   addEngineRoutes(app, control);
   addEventStreamRoute(app, control);
+  addHistoryRoute(app, control);
   await addLiveRoutes(app, {
     control,
     maxViewers: settings.maxHttpViewers ?? defaultMaxViewers,

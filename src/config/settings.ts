@@ -62,6 +62,8 @@ export interface Settings {
   readonly maxCameras: number;
   readonly maxPushesPerCamera: number;
   readonly maxEngines: number;
+  /** What the history of live cameras, for plots, may take in memory; 0: there is none. */
+  readonly historyMaxBytes: number;
   /** Viewers over HTTP and WebSocket at once, of all cameras. */
   readonly maxHttpViewers: number;
   readonly media: MediaSettings;

@@ -256,6 +256,12 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     default: 1_000,
     description: 'Most streaming engines that can be registered',
   },
+  historyMaxBytes: {
+    key: 'history-max-bytes',
+    type: sizeType('0', '16GB'),
+    default: 64 * MB,
+    description: 'Most that the last hour of live cameras, for plots, takes in memory; 0: it is not kept',
+  },
   maxHttpViewers: {
     key: 'max-http-viewers',
     type: integerType(0, 1_000_000),

@@ -44,6 +44,7 @@ import {
   removeEngine,
 } from './engines.js';
 import { EntityTags, type Precondition } from './entity-tags.js';
+import type { CameraHistory } from './history.js';
 import type { LiveStats } from './live-stats.js';
 import { Observation } from './observation.js';
 import { type Page, type PageRequest, pageOf } from './paging.js';
@@ -64,6 +65,9 @@ import { checkName } from './rules.js';
 import type { ControlSettings } from './settings.js';
 import { pushUrlOf } from './targets.js';
 import { type CameraView, cameraView, endpointsOf, engineView, type PushView, pushView } from './views.js';
+
+/** What the history of live cameras takes at most when nobody says it. */
+const defaultHistoryBytes = 64 * 1024 * 1024;
 
 /** What the content manager asks for when a user wants to see a camera. */
 export interface StreamRequest {
@@ -127,7 +131,11 @@ export class Control {
     this.#reconciler = new Reconciler(options.backend, options.log);
     this.#probe = new BackendProbe(options.backend);
     this.#health = new EngineHealth(options.backend, this.#reconciler);
-    this.#observation = new Observation({ ...options, problems: () => this.problems });
+    this.#observation = new Observation({
+      ...options,
+      problems: () => this.problems,
+      historyMaxBytes: options.settings.historyMaxBytes ?? defaultHistoryBytes,
+    });
   }
 
   /**
@@ -179,6 +187,15 @@ export class Control {
   /** The processes that move media, where they are others than this one. */
   get workers(): readonly WorkerFacts[] {
     return this.#backend.workers?.() ?? [];
+  }
+
+  /**
+   * What was seen of a camera in the last so many seconds; null when nothing is remembered.
+   * @throws NotFoundError CAMERA_NOT_FOUND
+   */
+  history(name: string, seconds: number): CameraHistory | null {
+    getCamera(this.#store.state, name);
+    return this.#observation.history.of(name, seconds) ?? null;
   }
 
   get cameraCount(): number {

@@ -4,6 +4,7 @@ import type { DesiredState } from '../state/model.js';
 import type { StateChange, Store } from '../state/store.js';
 import { BackendPoll } from './backend-poll.js';
 import { BackendWatch } from './backend-watch.js';
+import { History, historyStepSeconds } from './history.js';
 import { LiveStats } from './live-stats.js';
 import { stateEvents } from './state-events.js';
 
@@ -13,6 +14,7 @@ const lookEveryMs = 1000;
 export class Observation {
   readonly feed = new EventFeed();
   readonly stats: LiveStats;
+  readonly history: History;
   readonly #store: Store;
   readonly #backend: MediaBackend;
   readonly #problems: () => readonly BackendProblem[];
@@ -22,8 +24,15 @@ export class Observation {
   /** By what they are: code and message. */
   #raised = new Map<string, BackendProblem>();
   #timer: NodeJS.Timeout | null = null;
+  #historyTimer: NodeJS.Timeout | null = null;
 
-  constructor(options: { store: Store; backend: MediaBackend; problems: () => readonly BackendProblem[] }) {
+  constructor(options: {
+    store: Store;
+    backend: MediaBackend;
+    problems: () => readonly BackendProblem[];
+    /** What the history of live cameras may take; see History. */
+    historyMaxBytes: number;
+  }) {
     const { store, backend } = options;
     this.#store = store;
     this.#backend = backend;
@@ -32,6 +41,7 @@ export class Observation {
     const watch = new BackendWatch(this.feed);
     this.#watch = watch;
     this.stats = new LiveStats(backend, watch.live);
+    this.history = new History({ backend, live: watch.live, maxBytes: options.historyMaxBytes });
     const isLive = (camera: string): boolean => watch.live.has(camera);
     this.#poll = backend.observe === undefined ? new BackendPoll({ backend, observer: watch, isLive }) : null;
   }
@@ -42,11 +52,14 @@ export class Observation {
     for (const camera of this.#state.cameras.keys()) this.#watch.register(camera);
     this.#backend.observe?.(this.#watch);
     this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
+    this.#historyTimer ??= setInterval(() => void this.history.look(), historyStepSeconds * 1000).unref();
   }
 
   close(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#historyTimer !== null) clearInterval(this.#historyTimer);
     this.#timer = null;
+    this.#historyTimer = null;
   }
 
   /** To be called with every change of the state, before the backend is told of it. */
@@ -56,9 +69,13 @@ export class Observation {
     for (const name of change.cameras) if (change.state.cameras.has(name)) this.#watch.register(name);
     for (const event of stateEvents(before, change)) {
       this.feed.publish(event);
-      if (event.type === 'push.removed') this.#watch.forgetPush(event.camera ?? '', event.push ?? '');
+      if (event.type === 'push.removed') {
+        this.#watch.forgetPush(event.camera ?? '', event.push ?? '');
+        this.history.forgetPush(event.camera ?? '', event.push ?? '');
+      }
       if (event.type !== 'camera.removed' || event.camera === undefined) continue;
       this.#watch.forget(event.camera);
+      this.history.forget(event.camera);
       this.#poll?.forget(event.camera);
     }
   }

@@ -13,4 +13,6 @@ export interface ControlSettings {
   readonly maxCameras: number;
   readonly maxPushesPerCamera: number;
   readonly maxEngines: number;
+  /** What the history of live cameras may take in memory; 0: there is none; undefined: 64 MB. */
+  readonly historyMaxBytes?: number | undefined;
 }

@@ -226,7 +226,7 @@ it('cuts off who reads nothing, and keeps telling the others', async () => {
   await Promise.all([stuck.until('reset'), reader.until('reset')]);
   stuck.response?.pause();
   const before = process.memoryUsage().rss;
-  // 8 MB may wait, and the kernel takes some.
+  // 4 MB may wait, and the kernel takes some.
   const reason = 'x'.repeat(400);
   for (let sent = 1000; sent <= 30_000; sent += 1000) {
     for (let i = 0; i < 1000; i++) {

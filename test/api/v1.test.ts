@@ -254,6 +254,7 @@ describe('the node', () => {
       '/v1/cameras',
       '/v1/cameras/{name}',
       '/v1/cameras/{name}/events',
+      '/v1/cameras/{name}/history',
       '/v1/cameras/{name}/picture',
       '/v1/cameras/{name}/pushes',
       '/v1/cameras/{name}/pushes/{id}',

@@ -3,7 +3,7 @@ import type { Figures } from '../../control/live-stats.js';
 import type { FeedEvent } from '../../events/event.js';
 
 /** Bytes that may wait for one reader: all events that are kept, and the figures of a thousand cameras. */
-const maxWaitingBytes = 8 * 1024 * 1024;
+const maxWaitingBytes = 4 * 1024 * 1024;
 
 /** What a reader wants to be told. */
 export interface EventFilter {

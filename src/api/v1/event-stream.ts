@@ -10,7 +10,7 @@ import { v1Responses } from '../schemas.js';
 import { EventClient, type EventFilter, eventText, figuresText } from './event-client.js';
 
 /** Readers at once. Each costs a connection and what waits for it. */
-const maxReaders = 200;
+const maxReaders = 64;
 
 const beatEveryMs = 15_000;
 

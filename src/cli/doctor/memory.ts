@@ -14,15 +14,22 @@ const cameraBytes = 16 * 1024;
 /** What Node and the kernel's interface hold of a socket beyond what limits count: buffers of one read and one write. */
 const socketBytes = 128 * 1024;
 
+/** Readers of /v1/events, and what waits for each (src/api/v1/event-stream.ts, event-client.ts). */
+const eventReaders = 64;
+const eventReaderBytes = 4 * MB;
+
 /** The parts that the limits in force allow the process to take, in bytes. */
 export function memoryBudget(settings: Settings): { total: number; parts: readonly (readonly [string, number])[] } {
-  const { media, maxCameras } = settings;
+  const { media, maxCameras, maxHttpViewers, historyMaxBytes } = settings;
   const connection = socketBytes + 2 * media.maxCommandBytes;
   const parts = [
     ['the program', baseBytes],
     [`max-cameras ${maxCameras}`, maxCameras * cameraBytes],
     [`media-max-bytes ${formatSize(media.mediaMaxBytes)}`, media.mediaMaxBytes],
     [`max-connections ${media.maxConnections}`, media.maxConnections * connection],
+    [`max-http-viewers ${maxHttpViewers}`, maxHttpViewers * socketBytes],
+    [`history-max-bytes ${formatSize(historyMaxBytes)}`, historyMaxBytes],
+    ['readers of /v1/events', eventReaders * eventReaderBytes],
   ] as const;
   return { total: parts.reduce((sum, [, bytes]) => sum + bytes, 0), parts };
 }

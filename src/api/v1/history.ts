@@ -1,0 +1,65 @@
+import Type from 'typebox';
+import type { Control } from '../../control/control.js';
+import { historyPoints, historyStepSeconds } from '../../control/history.js';
+import type { App } from '../app.js';
+import { v1Responses } from '../schemas.js';
+import { NameParams } from './requests.js';
+
+const maxSeconds = historyPoints * historyStepSeconds;
+
+const HistoryQuery = Type.Object(
+  {
+    seconds: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: maxSeconds, description: `How far back; ${maxSeconds}, which is all.` }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const Points = Type.Array(Type.Union([Type.Number(), Type.Null()]), { title: 'Points' });
+const columns = <N extends string>(names: readonly N[]) =>
+  Type.Object(Object.fromEntries(names.map((name) => [name, Points])));
+
+const HistorySchema = Type.Object(
+  {
+    stepSeconds: Type.Integer(),
+    from: Type.Union([Type.String(), Type.Null()], {
+      description: 'When the first point was taken; null: nothing is remembered.',
+    }),
+    camera: columns(['bitrateInBps', 'frameRate', 'viewers', 'jitterMs']),
+    pushes: Type.Record(
+      Type.String(),
+      columns(['bitrateBps', 'queueBytes', 'queueAgeMs', 'roundTripMs', 'droppedFrames']),
+      { description: 'By id. Dropped frames are those of each step.' },
+    ),
+  },
+  { title: 'History', description: 'Columns of figures, a point for each step; null where nothing was seen.' },
+);
+
+/** `GET /v1/cameras/{name}/history`. */
+export function addHistoryRoute(app: App, control: Control): void {
+  app.get(
+    '/v1/cameras/:name/history',
+    {
+      config: { scope: 'read' },
+      schema: {
+        operationId: 'getHistory',
+        summary: 'What was seen of a camera in the last hour, every five seconds, for plots',
+        tags: ['cameras'],
+        params: NameParams,
+        querystring: HistoryQuery,
+        response: v1Responses({ 200: HistorySchema }, 400, 404),
+      },
+    },
+    async (request) => {
+      const { seconds = maxSeconds } = request.query;
+      const nothing = {
+        stepSeconds: historyStepSeconds,
+        from: null,
+        camera: { bitrateInBps: [], frameRate: [], viewers: [], jitterMs: [] },
+        pushes: {},
+      };
+      return control.history(request.params.name, seconds) ?? nothing;
+    },
+  );
+}

@@ -1,0 +1,194 @@
+import { setImmediate } from 'node:timers/promises';
+import type { CameraSnapshot, MediaBackend, PushSnapshot } from '../backend/backend.js';
+
+/** Seconds between two points. */
+export const historyStepSeconds = 5;
+/** Points that are kept: an hour of them. */
+export const historyPoints = 720;
+
+const cameraFacts = ['bitrateInBps', 'frameRate', 'viewers', 'jitterMs'] as const;
+const pushFacts = ['bitrateBps', 'queueBytes', 'queueAgeMs', 'roundTripMs', 'droppedFrames'] as const;
+
+type CameraFact = (typeof cameraFacts)[number];
+type PushFact = (typeof pushFacts)[number];
+type Points = readonly (number | null)[];
+
+/** What was seen of a camera, in columns of the same length; null where nothing was seen. */
+export interface CameraHistory {
+  readonly stepSeconds: number;
+  /** When the first point was taken: ISO 8601, UTC, to the step. */
+  readonly from: string;
+  readonly camera: Readonly<Record<CameraFact, Points>>;
+  /** By id. Dropped frames are those of each step. */
+  readonly pushes: Readonly<Record<string, Readonly<Record<PushFact, Points>>>>;
+}
+
+const bytesOfColumn = historyPoints * Float32Array.BYTES_PER_ELEMENT;
+const bytesOfCamera = cameraFacts.length * bytesOfColumn;
+const bytesOfPush = pushFacts.length * bytesOfColumn;
+
+/** Columns of figures in a ring of steps; a step that was not written is NaN. */
+class Series<F extends string> {
+  readonly #columns = new Map<F, Float32Array>();
+  #lastStep = -1;
+
+  constructor(facts: readonly F[]) {
+    for (const fact of facts) this.#columns.set(fact, new Float32Array(historyPoints).fill(Number.NaN));
+  }
+
+  write(step: number, figureOf: (fact: F) => number | null): void {
+    // What lies between is of an hour ago.
+    for (let gap = Math.max(this.#lastStep + 1, step - historyPoints + 1); gap < step; gap++) {
+      if (this.#lastStep >= 0) for (const column of this.#columns.values()) column[gap % historyPoints] = Number.NaN;
+    }
+    for (const [fact, column] of this.#columns) column[step % historyPoints] = figureOf(fact) ?? Number.NaN;
+    this.#lastStep = step;
+  }
+
+  /** The steps from `first` to `last`, both included. */
+  read(first: number, last: number): Record<F, Points> {
+    const columns: Partial<Record<F, Points>> = {};
+    for (const [fact, column] of this.#columns) {
+      const points: (number | null)[] = [];
+      for (let step = first; step <= last; step++) {
+        const isKept = step >= 0 && step <= this.#lastStep && step > this.#lastStep - historyPoints;
+        const value = isKept ? (column[step % historyPoints] ?? Number.NaN) : Number.NaN;
+        points.push(Number.isNaN(value) ? null : Math.round(value * 10) / 10);
+      }
+      columns[fact] = points;
+    }
+    return columns as Record<F, Points>;
+  }
+
+  /** True when nothing of it is younger than an hour. */
+  isOver(step: number): boolean {
+    return step - this.#lastStep >= historyPoints;
+  }
+}
+
+interface Remembered {
+  readonly series: Series<CameraFact>;
+  readonly pushes: Map<string, { readonly series: Series<PushFact>; dropped: number }>;
+}
+
+/**
+ * What was seen of live cameras in the last hour, every five seconds, in memory: for plots, not for accounts. Only
+ * cameras that were live meanwhile are remembered, within a budget; those beyond it are not.
+ */
+export class History {
+  readonly #backend: Pick<MediaBackend, 'camera'>;
+  readonly #live: ReadonlySet<string>;
+  readonly #maxBytes: number;
+  /** In the order in which they were last live. */
+  readonly #cameras = new Map<string, Remembered>();
+  #bytes = 0;
+  #looking = false;
+
+  constructor(options: {
+    backend: Pick<MediaBackend, 'camera'>;
+    /** The names of the cameras that are live. */
+    live: ReadonlySet<string>;
+    /** Bytes that all of it may take; 0: nothing is remembered. */
+    maxBytes: number;
+  }) {
+    this.#backend = options.backend;
+    this.#live = options.live;
+    this.#maxBytes = options.maxBytes;
+  }
+
+  /** Bytes that are taken now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Call every five seconds. Never rejects; a look that takes longer is not overtaken. */
+  async look(nowMs = Date.now()): Promise<void> {
+    if (this.#looking || this.#maxBytes === 0) return;
+    this.#looking = true;
+    try {
+      const step = stepOf(nowMs);
+      this.#forgetOld(step);
+      let looked = 0;
+      for (const name of [...this.#live]) {
+        const seen = this.#backend.camera(name);
+        if (seen?.live === true) this.#note(name, seen, step);
+        if (++looked % 100 === 0) await setImmediate();
+      }
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  forget(name: string): void {
+    const camera = this.#cameras.get(name);
+    if (camera === undefined || !this.#cameras.delete(name)) return;
+    this.#bytes -= bytesOfCamera + camera.pushes.size * bytesOfPush;
+  }
+
+  forgetPush(name: string, id: string): void {
+    if (this.#cameras.get(name)?.pushes.delete(id) === true) this.#bytes -= bytesOfPush;
+  }
+
+  /** The last so many seconds; undefined when nothing of the camera is remembered. */
+  of(name: string, seconds: number, nowMs = Date.now()): CameraHistory | undefined {
+    const camera = this.#cameras.get(name);
+    if (camera === undefined) return undefined;
+    const last = stepOf(nowMs);
+    const first = last - Math.min(historyPoints, Math.max(1, Math.ceil(seconds / historyStepSeconds))) + 1;
+    const pushes: Record<string, Record<PushFact, Points>> = Object.create(null);
+    for (const [id, { series }] of camera.pushes) pushes[id] = series.read(first, last);
+    const from = new Date(first * historyStepSeconds * 1000).toISOString();
+    return { stepSeconds: historyStepSeconds, from, camera: camera.series.read(first, last), pushes };
+  }
+
+  #note(name: string, seen: CameraSnapshot, step: number): void {
+    let camera = this.#cameras.get(name);
+    if (camera === undefined) {
+      if (!this.#makeRoom(bytesOfCamera)) return;
+      camera = { series: new Series(cameraFacts), pushes: new Map() };
+    }
+    this.#cameras.delete(name);
+    this.#cameras.set(name, camera);
+    camera.series.write(step, (fact) => seen[fact]);
+    for (const push of seen.pushes) this.#notePush(camera, push, step);
+  }
+
+  #notePush(camera: Remembered, push: PushSnapshot, step: number): void {
+    let known = camera.pushes.get(push.id);
+    if (known === undefined) {
+      if (!this.#makeRoom(bytesOfPush)) return;
+      known = { series: new Series(pushFacts), dropped: push.droppedFrames ?? 0 };
+      camera.pushes.set(push.id, known);
+    }
+    const dropped = push.droppedFrames ?? 0;
+    // A backend that began anew counts from zero.
+    const more = dropped >= known.dropped ? dropped - known.dropped : dropped;
+    known.dropped = dropped;
+    known.series.write(step, (fact) => (fact === 'droppedFrames' ? more : push[fact]));
+  }
+
+  /** Takes the room, at the cost of cameras that are not live any more. False when there is none. */
+  #makeRoom(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#maxBytes) {
+      for (const name of this.#cameras.keys()) {
+        if (this.#live.has(name)) continue;
+        this.forget(name);
+        if (this.#bytes + bytes <= this.#maxBytes) break;
+      }
+    }
+    if (this.#bytes + bytes > this.#maxBytes) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  #forgetOld(step: number): void {
+    for (const [name, { series }] of this.#cameras) {
+      if (!series.isOver(step)) return; // those that follow were live later
+      this.forget(name);
+    }
+  }
+}
+
+function stepOf(nowMs: number): number {
+  return Math.floor(nowMs / 1000 / historyStepSeconds);
+}
