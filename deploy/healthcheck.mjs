@@ -3,17 +3,27 @@
  * It asks where runtime.json says that the API listens, so that it holds for every setting of host and ports.
  */
 import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { get as getSecure } from 'node:https';
 import { join } from 'node:path';
 
 const timeoutMs = 4000;
 
 try {
   const file = join(process.env.MEDIA_AGGREGATOR_DATA_DIR ?? './data', 'runtime.json');
-  const { host, apiPort } = JSON.parse(readFileSync(file, 'utf8'));
+  const { host, apiPort, apiCertFile } = JSON.parse(readFileSync(file, 'utf8'));
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  const address = reachable.includes(':') ? `[${reachable}]` : reachable;
-  const response = await fetch(`http://${address}:${apiPort}/readyz`, { signal: AbortSignal.timeout(timeoutMs) });
-  if (!response.ok) throw new Error(`/readyz answers ${response.status}`);
+  const ask = apiCertFile === undefined ? get : getSecure;
+  const status = await new Promise((resolve, reject) => {
+    // The certificate is for the name that others use; this is the same container.
+    const options = { host: reachable, port: apiPort, path: '/readyz', rejectUnauthorized: false };
+    const sent = ask({ ...options, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    sent.on('error', reject);
+  });
+  if (status !== 200) throw new Error(`/readyz answers ${status}`);
   console.log('ready');
 } catch (error) {
   console.log(`not ready: ${error.message}`);

@@ -8,6 +8,7 @@ export {
   loadSettings,
   settingsFileName,
   sourcesByField,
+  tokenVariable,
 } from './config/load.js';
 export type {
   LoadedSettings,

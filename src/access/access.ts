@@ -115,6 +115,11 @@ export class Access {
     clearInterval(this.#timer);
   }
 
+  /** The file of the admin token, absolute; undefined: nobody is asked for one. */
+  get adminTokenFile(): string | undefined {
+    return this.#admin?.path;
+  }
+
   /** Origins of pages that may use the API, lower case. */
   get origins(): ReadonlySet<string> {
     return this.#rules.origins;

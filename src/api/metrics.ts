@@ -28,7 +28,7 @@ export function addMetricsRoute(app: App, options: { control: Control; version: 
         operationId: 'getMetrics',
         summary: 'Metrics in the text format of Prometheus',
         tags: ['health'],
-        response: v1Responses({ 200: MetricsSchema }),
+        response: v1Responses({ 200: { content: { 'text/plain': { schema: MetricsSchema } } } }),
       },
     },
     async (_request, reply) => {

@@ -46,8 +46,16 @@ const meanings: Readonly<Record<number, string>> = {
   503: 'Not now: the state cannot be written, RTMP is not taken, or the identity provider does not answer. Nothing was changed.',
 };
 
+/** An answer that is no JSON, by its media type. */
+export interface MediaTypes {
+  readonly content: Readonly<Record<string, { readonly schema: TSchema }>>;
+}
+
 /** Responses for the description of a route: the good ones, and problem documents for the statuses given. */
-export function v1Responses(good: Readonly<Record<number, TSchema>>, ...failures: number[]): Record<number, object> {
+export function v1Responses(
+  good: Readonly<Record<number, TSchema | MediaTypes>>,
+  ...failures: number[]
+): Record<number, object> {
   const problems = [...failures, 500].map((status) => [
     status,
     { description: meanings[status], content: { 'application/problem+json': { schema: ProblemSchema } } },
@@ -57,7 +65,7 @@ export function v1Responses(good: Readonly<Record<number, TSchema>>, ...failures
 
 /** The same in the content manager's style. */
 export function legacyResponses(
-  good: Readonly<Record<number, TSchema>>,
+  good: Readonly<Record<number, TSchema | MediaTypes>>,
   ...failures: number[]
 ): Record<number, object> {
   const entries = [...failures, 500].map((status) => [

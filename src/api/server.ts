@@ -184,7 +184,9 @@ function notFound(method: string, url: string, allowed: readonly string[]): Refu
 
 /** A request that is no HTTP, is too slow or has too many headers: Node's parser gave up on it. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+  // Without a TLS connection there is nothing to answer by.
+  const isUnheard = error.code === 'ECONNRESET' || /^ERR_(?:TLS|SSL)_/.test(error.code ?? '');
+  if (isUnheard || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
   }
@@ -195,4 +197,6 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
   const { type, text } = failureBody('/', { status: Number.parseInt(status, 10), code: 'INVALID_REQUEST', message });
   const head = `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n`;
   socket.end(head + text, () => socket.destroy());
+  // A peer that does not take the answer keeps nothing open.
+  setTimeout(() => socket.destroy(), 1000).unref();
 }

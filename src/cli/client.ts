@@ -1,6 +1,15 @@
-import type { RecordedEvent } from '../backend/backend.js';
+import { ApiProblem, Client, type ClientOptions, type Input, NoAnswer } from '../client/index.js';
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
-import type { CameraView, EngineView, NodeView, ProblemView, PushView } from './views.js';
+import type {
+  CameraView,
+  EngineView,
+  MadeTokenView,
+  NodeView,
+  ProblemView,
+  PushView,
+  RecordedEventView,
+  TokenView,
+} from './views.js';
 
 const requestTimeoutMs = 15_000;
 
@@ -14,151 +23,112 @@ export class ApiError extends Error {
   }
 }
 
-interface Page<T> {
-  readonly items: readonly T[];
-  readonly next?: string | null;
-}
-
 /**
- * v1 of a running aggregator.
- * @throws ApiError what the API answered; CodedError API_UNREACHABLE when it did not
+ * v1 of a running aggregator, in the words of the commands.
+ * @throws ApiError or CodedError what the API answered; CodedError API_UNREACHABLE when it did not
  */
 export class ApiClient {
-  readonly #base: string;
+  readonly #client: Client;
 
-  /** @param base `http://HOST:PORT` */
-  constructor(base: string) {
-    this.#base = base.replace(/\/+$/, '');
+  constructor(options: ClientOptions) {
+    this.#client = new Client({ timeoutMs: requestTimeoutMs, ...options });
   }
 
   cameras(): Promise<CameraView[]> {
-    return this.#all<CameraView>('/v1/cameras');
+    return said(() => all(this.#client.each('listCameras', {})));
   }
 
   /** @returns also whether it is new; an aggregator that has it with the same settings changes nothing. */
-  async addCamera(camera: { name: string; type?: string }): Promise<{ camera: CameraView; created: boolean }> {
-    const { status, body } = await this.#request<CameraView>('POST', '/v1/cameras', camera);
+  async addCamera(camera: Input<'addCamera'>['body']): Promise<{ camera: CameraView; created: boolean }> {
+    const { status, body } = await said(() => this.#client.call('addCamera', { body: camera }));
     return { camera: body, created: status === 201 };
   }
 
   async removeCamera(name: string): Promise<void> {
-    await this.#request('DELETE', `/v1/cameras/${encodeURIComponent(name)}`);
+    await said(() => this.#client.call('removeCamera', { path: { name } }));
   }
 
   pushes(camera: string): Promise<PushView[]> {
-    return this.#all<PushView>(`/v1/cameras/${encodeURIComponent(camera)}/pushes`);
+    return said(() => all(this.#client.each('listPushes', { path: { name: camera } })));
   }
 
-  async addPush(
-    camera: string,
-    push: { url?: string; engine?: string; id?: string },
-  ): Promise<{ push: PushView; created: boolean }> {
-    const path = `/v1/cameras/${encodeURIComponent(camera)}/pushes`;
-    const { status, body } = await this.#request<PushView>('POST', path, push);
+  async addPush(camera: string, push: Input<'addPush'>['body']): Promise<{ push: PushView; created: boolean }> {
+    const { status, body } = await said(() => this.#client.call('addPush', { path: { name: camera }, body: push }));
     return { push: body, created: status === 201 };
   }
 
   async removePush(camera: string, id: string): Promise<void> {
-    await this.#request('DELETE', `/v1/cameras/${encodeURIComponent(camera)}/pushes/${encodeURIComponent(id)}`);
+    await said(() => this.#client.call('removePush', { path: { name: camera, id } }));
   }
 
   /** Has a waiting push try at once. */
   async retryPush(camera: string, id: string): Promise<PushView> {
-    const path = `/v1/cameras/${encodeURIComponent(camera)}/pushes/${encodeURIComponent(id)}/retry`;
-    return (await this.#request<PushView>('POST', path)).body;
+    return (await said(() => this.#client.call('retryPush', { path: { name: camera, id } }))).body;
   }
 
   /** What a push did lately, oldest first. */
-  async pushEvents(camera: string, id: string): Promise<readonly RecordedEvent[]> {
-    const path = `/v1/cameras/${encodeURIComponent(camera)}/pushes/${encodeURIComponent(id)}/events`;
-    return (await this.#request<{ items: RecordedEvent[] }>('GET', path)).body.items;
+  async pushEvents(camera: string, id: string): Promise<readonly RecordedEventView[]> {
+    return (await said(() => this.#client.call('listPushEvents', { path: { name: camera, id } }))).body.items;
   }
 
   engines(): Promise<EngineView[]> {
-    return this.#all<EngineView>('/v1/engines');
+    return said(() => all(this.#client.each('listEngines', {})));
   }
 
-  async addEngine(engine: {
-    name: string;
-    host: string;
-    pushUrl?: string;
-    playbackUrl?: string;
-    location?: string;
-  }): Promise<{ engine: EngineView; created: boolean }> {
-    const { status, body } = await this.#request<EngineView>('POST', '/v1/engines', engine);
+  async addEngine(engine: Input<'addEngine'>['body']): Promise<{ engine: EngineView; created: boolean }> {
+    const { status, body } = await said(() => this.#client.call('addEngine', { body: engine }));
     return { engine: body, created: status === 201 };
   }
 
   async removeEngine(name: string): Promise<void> {
-    await this.#request('DELETE', `/v1/engines/${encodeURIComponent(name)}`);
+    await said(() => this.#client.call('removeEngine', { path: { name } }));
   }
 
   nodes(): Promise<NodeView[]> {
-    return this.#all<NodeView>('/v1/nodes');
+    return said(async () => [...(await this.#client.call('listNodes')).body.items]);
   }
 
   async problems(): Promise<readonly ProblemView[]> {
-    const { body } = await this.#request<{ problems?: readonly ProblemView[] }>('GET', '/v1/config');
-    return body.problems ?? [];
+    return (await said(() => this.#client.call('getConfig'))).body.problems;
   }
 
-  async #all<T>(path: string): Promise<T[]> {
-    const items: T[] = [];
-    let after: string | null | undefined;
-    do {
-      const query: string = after ? `?after=${encodeURIComponent(after)}` : '';
-      const { body } = await this.#request<Page<T>>('GET', path + query);
-      items.push(...body.items);
-      after = body.next;
-    } while (after !== null && after !== undefined);
-    return items;
+  async tokens(): Promise<readonly TokenView[]> {
+    return (await said(() => this.#client.call('listTokens'))).body.items;
   }
 
-  async #request<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
-    const url = this.#base + path;
-    let response: Response;
-    let text: string;
-    try {
-      response = await fetch(url, {
-        method,
-        signal: AbortSignal.timeout(requestTimeoutMs),
-        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-      });
-      text = await response.text();
-    } catch (error) {
-      const message = `${this.#base} does not answer: ${reasonOf(error)}.`;
-      throw new CodedError('API_UNREACHABLE', message, { cause: error });
-    }
-    const answer = parseAnswer<T>(text);
-    if (!response.ok) {
-      throw refusal(response.status, answer, this.#base);
-    }
-    if (answer === undefined && response.status !== 204) {
-      throw new CodedError(
-        'API_UNREACHABLE',
-        `${this.#base} answers ${method} ${path} with something other than JSON.`,
-      );
-    }
-    return { status: response.status, body: answer as T };
+  async createToken(token: Input<'createToken'>['body']): Promise<MadeTokenView> {
+    return (await said(() => this.#client.call('createToken', { body: token }))).body;
+  }
+
+  async revokeToken(name: string): Promise<void> {
+    await said(() => this.#client.call('revokeToken', { path: { name } }));
   }
 }
 
-function parseAnswer<T>(text: string): T | undefined {
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+const tokenHint =
+  'Give a token with --token-file FILE or MEDIA_AGGREGATOR_TOKEN; "media-aggregator token create" makes one.';
+
+/** Failures of the client as the errors of the command line. */
+async function said<T>(act: () => Promise<T>): Promise<T> {
   try {
-    return JSON.parse(text) as T;
-  } catch {
-    return undefined;
+    return await act();
+  } catch (error) {
+    if (error instanceof ApiProblem) {
+      const message = error.code === 'UNAUTHENTICATED' ? `${error.message}. ${tokenHint}` : error.message;
+      throw isErrorCode(error.code) ? new CodedError(error.code, message) : new ApiError(error.code, message);
+    }
+    if (error instanceof NoAnswer) {
+      const reason = error.cause === undefined ? '' : `: ${reasonOf(error.cause)}`;
+      throw new CodedError('API_UNREACHABLE', `${error.message}${reason}.`, { cause: error });
+    }
+    throw error;
   }
-}
-
-/** Problem documents of v1 (RFC 9457); anything else is no aggregator's answer. */
-function refusal(status: number, answer: unknown, base: string): Error {
-  if (typeof answer === 'object' && answer !== null && 'code' in answer && typeof answer.code === 'string') {
-    const detail = 'detail' in answer ? answer.detail : 'title' in answer ? answer.title : '';
-    const message = String(detail);
-    return isErrorCode(answer.code) ? new CodedError(answer.code, message) : new ApiError(answer.code, message);
-  }
-  return new CodedError('API_UNREACHABLE', `${base} answers ${status}, but not as an aggregator does.`);
 }
 
 function isErrorCode(code: string): code is ErrorCode {
@@ -171,5 +141,9 @@ function reasonOf(error: unknown): string {
   }
   const cause: unknown = error instanceof Error ? error.cause : undefined;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return code === 'ECONNREFUSED' ? 'the connection was refused' : code || messageOf(cause ?? error);
+  if (code === 'ECONNREFUSED') return 'the connection was refused';
+  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {
+    return `its certificate is not trusted (${code}); NODE_EXTRA_CA_CERTS names a file with further authorities`;
+  }
+  return code || messageOf(cause ?? error);
 }

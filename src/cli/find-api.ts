@@ -1,25 +1,32 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { apiVariable, loadSettings } from '../config.js';
-import { CodedError } from '../errors.js';
+import { apiVariable, loadSettings, tokenVariable } from '../config.js';
+import { CodedError, messageOf } from '../errors.js';
 import { cleanText } from '../log-pino.js';
 import { ApiClient } from './client.js';
 import { reachableHost, urlHost } from './format.js';
 import type { CliIo } from './io.js';
+import { pinnedFetch } from './pinned-fetch.js';
 import { findRuntime } from './runtime-file.js';
 
 export interface FindOptions {
   readonly api?: string;
   readonly dataDir?: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
 }
 
 /**
- * The API of the aggregator that is meant: `--api`, MEDIA_AGGREGATOR_API, or the one that runs on the data folder.
+ * The API of the aggregator that is meant: `--api`, MEDIA_AGGREGATOR_API, or the one that runs on the data folder. The
+ * token is that of `--token`, `--token-file` or MEDIA_AGGREGATOR_TOKEN; the aggregator of this machine is asked with its
+ * own admin token where it needs one.
  * @throws CodedError NOT_RUNNING, USAGE; ConfigError
  */
 export function findApi(options: FindOptions, io: CliIo): ApiClient {
   const given = options.api ?? (io.env[apiVariable] || undefined);
+  const token = givenToken(options, io);
   if (given !== undefined) {
-    return new ApiClient(parseBase(given, options.api === undefined ? apiVariable : '--api'));
+    return new ApiClient({ base: parseBase(given, options.api === undefined ? apiVariable : '--api'), token });
   }
   const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
   const runtime = findRuntime(resolve(io.cwd, settings.dataDir));
@@ -30,7 +37,47 @@ export function findApi(options: FindOptions, io: CliIo): ApiClient {
         'or say where it is with --api URL or --data-dir FOLDER.',
     );
   }
-  return new ApiClient(`http://${urlHost(reachableHost(runtime.host))}:${runtime.apiPort}`);
+  const host = reachableHost(runtime.host);
+  const { apiCertFile, adminTokenFile } = runtime;
+  const base = `${apiCertFile === undefined ? 'http' : 'https'}://${urlHost(host)}:${runtime.apiPort}`;
+  return new ApiClient({
+    base,
+    token: token ?? (adminTokenFile === undefined ? undefined : readOwnToken(adminTokenFile)),
+    ...(apiCertFile === undefined ? {} : { fetch: pinnedFetch(apiCertFile) }),
+  });
+}
+
+/** @throws CodedError USAGE */
+function givenToken({ token, tokenFile }: FindOptions, io: CliIo): string | undefined {
+  if (token !== undefined && tokenFile !== undefined) {
+    throw new CodedError('USAGE', '--token and --token-file are both given; one of them is enough');
+  }
+  if (token !== undefined) return checkedToken(token, '--token');
+  if (tokenFile !== undefined) {
+    try {
+      return checkedToken(readFileSync(resolve(io.cwd, tokenFile), 'utf8'), '--token-file');
+    } catch (error) {
+      if (error instanceof CodedError) throw error;
+      throw new CodedError('USAGE', `--token-file cannot be read: ${messageOf(error)}`, { cause: error });
+    }
+  }
+  const variable = io.env[tokenVariable];
+  return variable === undefined || variable === '' ? undefined : checkedToken(variable, tokenVariable);
+}
+
+function checkedToken(text: string, from: string): string {
+  const token = text.trim();
+  if (/^[\x21-\x7e]{1,8192}$/.test(token)) return token;
+  throw new CodedError('USAGE', `${from} holds no token: it must be one line of visible ASCII characters`);
+}
+
+/** Undefined when this user may not read it; the aggregator then says what is missing. */
+function readOwnToken(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseBase(text: string, from: string): string {

@@ -7,6 +7,7 @@ import { addPublishCommand } from './commands/publish.js';
 import { addPushCommands } from './commands/push.js';
 import { addServeCommand } from './commands/serve.js';
 import { addStatusCommand } from './commands/status.js';
+import { addTokenCommands } from './commands/token.js';
 import type { CliIo } from './io.js';
 import { version } from './version.js';
 
@@ -39,6 +40,7 @@ Examples:
   addCameraCommands(program, io);
   addPushCommands(program, io, setExitCode);
   addEngineCommands(program, io);
+  addTokenCommands(program, io);
   addStatusCommand(program, io, setExitCode);
   addPublishCommand(program, io, setExitCode);
   addImportCommand(program, io, setExitCode);

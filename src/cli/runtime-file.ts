@@ -10,6 +10,10 @@ export interface Runtime {
   readonly apiPort: number;
   /** What it listens on: `0.0.0.0` is every address. */
   readonly host: string;
+  /** PEM; undefined: the API speaks plain HTTP. */
+  readonly apiCertFile?: string | undefined;
+  /** Where the admin token is; undefined: callers on this machine need none. */
+  readonly adminTokenFile?: string | undefined;
   readonly version: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
@@ -47,7 +51,13 @@ function readRuntime(dataDir: string): Runtime | undefined {
   } catch {
     return undefined;
   }
-  return isRuntime(content) ? content : undefined;
+  if (!isRuntime(content)) return undefined;
+  const { apiCertFile, adminTokenFile, ...rest } = content;
+  return {
+    ...rest,
+    ...(typeof apiCertFile === 'string' ? { apiCertFile } : {}),
+    ...(typeof adminTokenFile === 'string' ? { adminTokenFile } : {}),
+  };
 }
 
 function isRuntime(value: unknown): value is Runtime {

@@ -1,6 +1,7 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Access } from '../access/access.js';
+import { isLoopbackAddress } from '../access/networks.js';
 import { keptKey } from '../access/private-file.js';
 import { startApi } from '../api/server.js';
 import type { MediaBackend } from '../backend/backend.js';
@@ -10,7 +11,7 @@ import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import { openFileStore } from '../state/file/file-store.js';
-import { urlHost } from './format.js';
+import { reachableHost, urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
 import { SamplePublisher } from './test-patterns.js';
@@ -104,6 +105,9 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       ...(rtmpsPort === undefined ? {} : { rtmpsPort }),
       apiPort: api.port,
       host,
+      // Relative paths would start elsewhere in another command.
+      apiCertFile: settings.apiTlsCert === undefined ? undefined : resolve(settings.apiTlsCert),
+      adminTokenFile: needsToken(settings) ? access.adminTokenFile : undefined,
       version,
       startedAt,
     });
@@ -131,6 +135,11 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     await closeAll(closers, log);
     throw error;
   }
+}
+
+/** True when commands on this machine need a token: where they do not come by a loopback address, or everybody does. */
+function needsToken({ apiAuth, host }: Settings): boolean {
+  return apiAuth === 'on' || (apiAuth === 'auto' && !isLoopbackAddress(reachableHost(host)) && host !== 'localhost');
 }
 
 /** Each backend is loaded only where it is used. */

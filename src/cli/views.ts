@@ -1,34 +1,15 @@
-import type { BackendTotals } from '../backend/backend.js';
+import type { Config } from '../client/index.js';
 
-export type { CameraView, PushView } from '../control/views.js';
-
-/** A streaming engine as v1 shows it. */
-export interface EngineView {
-  readonly name: string;
-  readonly host: string;
-  readonly pushUrl: string;
-  readonly playbackUrl: string;
-  readonly location?: string;
-}
-
-/** A node as v1 shows it. */
-export interface NodeView extends BackendTotals {
-  readonly name: string;
-  readonly self: boolean;
-  readonly version: string;
-  readonly location?: string | null;
-  readonly backend: string;
-  /** ISO 8601, UTC. */
-  readonly startedAt: string;
-  readonly status: 'ok' | 'down';
-  readonly rtmp: { readonly host: string; readonly port: number };
-  /** Registered cameras. */
-  readonly cameras: number;
-}
+/** What v1 shows, by the names of the commands. */
+export type {
+  Camera as CameraView,
+  Engine as EngineView,
+  MadeToken as MadeTokenView,
+  Node as NodeView,
+  Push as PushView,
+  RecordedEvent as RecordedEventView,
+  Token as TokenView,
+} from '../client/index.js';
 
 /** Something that is wrong with the state, and since when. */
-export interface ProblemView {
-  readonly code: string;
-  readonly message: string;
-  readonly since: string;
-}
+export type ProblemView = Config['problems'][number];

@@ -21,10 +21,12 @@ export const settingsFileName = 'media-aggregator.yaml';
 export const configVariable = 'MEDIA_AGGREGATOR_CONFIG';
 /** Where the commands find a running aggregator's API, as `--api` does. */
 export const apiVariable = 'MEDIA_AGGREGATOR_API';
+/** The token of the commands, as `--token` gives it. */
+export const tokenVariable = 'MEDIA_AGGREGATOR_TOKEN';
 
 const settingsFileMaxBytes = 1 << 20;
 const knownKeys = settingRows.map((row) => row.key);
-const knownVariables = new Set([...knownKeys.map(ownEnvironmentName), configVariable, apiVariable]);
+const knownVariables = new Set([...knownKeys.map(ownEnvironmentName), configVariable, apiVariable, tokenVariable]);
 
 export interface LoadOptions {
   /** Flags by key (`rtmp-port`), as text; `config` names the settings file. Undefined ones were not given. */

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { Access, type AccessSettings } from '../../src/access/access.js';
 import { type RunningApi, startApi } from '../../src/api/server.js';
+import type { ApiSettings } from '../../src/api/settings.js';
 import type { ControlSettings } from '../../src/control/settings.js';
 import { silentLogger } from '../../src/log.js';
 import { startControl, type TestControl, testSettings } from '../control/harness.js';
@@ -11,7 +12,9 @@ export interface TestApi extends TestControl {
   readonly base: string;
 }
 
-export async function startTestApi(settings: Partial<ControlSettings & AccessSettings> = {}): Promise<TestApi> {
+export async function startTestApi(
+  settings: Partial<ControlSettings & AccessSettings & ApiSettings> = {},
+): Promise<TestApi> {
   const control = await startControl(settings);
   const access = await Access.open(
     { dataDir: control.folder, apiAuth: 'auto', jwtScopeClaim: 'scope', ...settings },

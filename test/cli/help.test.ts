@@ -31,6 +31,7 @@ describe('help', () => {
         'engine list',
         'engine remove',
       ],
+      ...['token', 'token create', 'token list', 'token revoke'],
       ...['status', 'publish', 'import', 'doctor'],
     ]);
   });

@@ -40,9 +40,12 @@ export interface TestAggregator extends RunningAggregator {
 }
 
 /** A real aggregator in this process, on free ports and a folder of its own. */
-export async function startTestAggregator(scope: Scope): Promise<TestAggregator> {
+export async function startTestAggregator(
+  scope: Scope,
+  further: Readonly<Record<string, string>> = {},
+): Promise<TestAggregator> {
   const dataDir = scope.temporaryFolder();
-  const flags = { 'rtmp-port': '0', 'api-port': '0', host: '127.0.0.1', 'data-dir': dataDir };
+  const flags = { 'rtmp-port': '0', 'api-port': '0', host: '127.0.0.1', 'data-dir': dataDir, ...further };
   const { settings, sources } = loadSettings({ flags, env: {}, cwd: dataDir });
   const aggregator = await startAggregator({ settings, sources, log: silentLogger, version: '0.0.0-test' });
   scope.defer(() => aggregator.stop());

@@ -53,7 +53,7 @@ export function addEventStreamRoute(app: App, control: Control): void {
         summary: 'What happens on this node, as server-sent events; resumes behind Last-Event-ID',
         tags: ['events'],
         querystring: EventQuery,
-        response: v1Responses({ 200: EventStreamSchema }, 400, 409),
+        response: v1Responses({ 200: { content: { 'text/event-stream': { schema: EventStreamSchema } } } }, 400, 409),
       },
     },
     async (request, reply) => {

@@ -93,7 +93,8 @@ function readyLine(
   const rtmpHost = urlHost(settings.advertiseHost ?? host);
   const rtmps = rtmpsPort === undefined ? '' : `, rtmps://${rtmpHost}:${rtmpsPort}`;
   const rtmp = `rtmp://${rtmpHost}:${rtmpPort}${rtmps}`;
-  return `media-aggregator ${version} serves: RTMP ${rtmp}, API http://${urlHost(host)}:${apiPort}, data ${settings.dataDir}`;
+  const api = `${settings.apiTlsCert === undefined ? 'http' : 'https'}://${urlHost(host)}:${apiPort}`;
+  return `media-aggregator ${version} serves: RTMP ${rtmp}, API ${api}, data ${settings.dataDir}`;
 }
 
 /** The first SIGTERM or SIGINT asks for an orderly end, a second one ends at once. */

@@ -1,0 +1,210 @@
+import { type Operations, routes } from './operations.js';
+
+/** The id of an operation, as in the OpenAPI document: `listCameras`. */
+export type OperationId = keyof Operations;
+type Operation<K extends OperationId> = Operations[K];
+/** What an operation takes: `path`, `query` and `body`, as far as it has them. */
+export type Input<K extends OperationId> = Omit<Operation<K>, 'answer'>;
+export type Answer<K extends OperationId> = Operation<K>['answer'];
+
+export interface ClientOptions {
+  /** `http://HOST:5000`; in a page of the aggregator itself, an empty text. */
+  readonly base: string;
+  /** Sent as bearer; a function is asked before each call. Undefined: none is sent. */
+  readonly token?: string | (() => string | undefined) | undefined;
+  /** In place of the global `fetch`. */
+  readonly fetch?: typeof fetch;
+  /** Longest that one try may take, milliseconds; 15 s. */
+  readonly timeoutMs?: number;
+  /** How often a call that was refused for its rate (429) is made again, after as long as the answer says; 5. */
+  readonly retries?: number;
+}
+
+export interface CallOptions {
+  /** Only when what is changed has this entity tag. */
+  readonly ifMatch?: string;
+  /** `*`: only when it does not exist. */
+  readonly ifNoneMatch?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface Reply<T> {
+  readonly status: number;
+  readonly body: T;
+  /** The entity tag of what was declared, for `ifMatch`; null: there is none. */
+  readonly etag: string | null;
+}
+
+/** What the API refused: a problem document (RFC 9457). */
+export class ApiProblem extends Error {
+  readonly status: number;
+  /** See docs/errors.md; of a newer aggregator it may be one that is not known here. */
+  readonly code: string;
+  readonly field: string | undefined;
+
+  constructor(status: number, code: string, message: string, field: string | undefined) {
+    super(message);
+    this.name = 'ApiProblem';
+    this.status = status;
+    this.code = code;
+    this.field = field;
+  }
+}
+
+/** No answer, or none of an aggregator. */
+export class NoAnswer extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'NoAnswer';
+  }
+}
+
+const defaultTimeoutMs = 15_000;
+const defaultRetries = 5;
+const longestPauseMs = 30_000;
+
+/** The arguments of a call: what has no required part may be left out. */
+type Arguments<K extends OperationId> =
+  Record<never, never> extends Input<K>
+    ? [input?: Input<K>, options?: CallOptions]
+    : [input: Input<K>, options?: CallOptions];
+
+/** Operations that answer in pages. */
+type PagedId = {
+  [K in OperationId]: Answer<K> extends { readonly items: readonly unknown[]; readonly next: string | null }
+    ? K
+    : never;
+}[OperationId];
+type Item<K extends PagedId> = Answer<K> extends { readonly items: readonly (infer T)[] } ? T : never;
+
+/** A client of v1, typed by the OpenAPI document. Runs in Node.js and in browsers. */
+export class Client {
+  readonly #options: ClientOptions;
+  readonly #base: string;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#base = options.base.replace(/\/+$/, '');
+  }
+
+  /**
+   * Makes one call: `await client.call('getCamera', { path: { name: 'gate-1' } })`.
+   * @throws ApiProblem what the API refused; NoAnswer
+   */
+  async call<K extends OperationId>(id: K, ...[input, options]: Arguments<K>): Promise<Reply<Answer<K>>> {
+    const [method, template] = routes[id];
+    const { path, query, body } = (input ?? {}) as { path?: object; query?: object; body?: unknown };
+    const url = this.#base + fillPath(template, path ?? {}) + queryOf(query ?? {});
+    const retries = this.#options.retries ?? defaultRetries;
+    for (let tries = 0; ; tries += 1) {
+      const response = await this.#fetch(url, method, body, options ?? {});
+      if (response.status === 429 && tries < retries) {
+        await pause(response.headers.get('retry-after'), options?.signal);
+        continue;
+      }
+      return readReply<Answer<K>>(response, `${this.#base} answers ${method} ${template}`);
+    }
+  }
+
+  /** All items of all pages, one after the other. @throws as `call` */
+  async *each<K extends PagedId>(id: K, input: Input<K>, options?: CallOptions): AsyncGenerator<Item<K>, undefined> {
+    let after: string | null | undefined;
+    do {
+      const { query = {} } = input as { query?: object };
+      const paged = { ...input, query: { ...query, ...(after == null ? {} : { after }) } };
+      const { body } = await this.call(id, ...([paged, options] as unknown as Arguments<K>));
+      const page = body as { readonly items: readonly Item<K>[]; readonly next: string | null };
+      yield* page.items;
+      after = page.next;
+    } while (after !== null && after !== undefined);
+    return undefined;
+  }
+
+  async #fetch(url: string, method: string, body: unknown, options: CallOptions): Promise<Response> {
+    const { token, fetch: ask = fetch, timeoutMs = defaultTimeoutMs } = this.#options;
+    const bearer = typeof token === 'function' ? token() : token;
+    const headers: Record<string, string> = {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(bearer === undefined || bearer === '' ? {} : { authorization: `Bearer ${bearer}` }),
+      ...(options.ifMatch === undefined ? {} : { 'if-match': options.ifMatch }),
+      ...(options.ifNoneMatch === undefined ? {} : { 'if-none-match': options.ifNoneMatch }),
+    };
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const { signal } = options;
+    const ended = signal === undefined ? timeout : either(signal, timeout);
+    try {
+      return await ask(url, {
+        method,
+        headers,
+        signal: ended,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      throw new NoAnswer(`${this.#base || 'the aggregator'} does not answer`, { cause: error });
+    }
+  }
+}
+
+/** AbortSignal.any, which Node.js has from 20.3 on. */
+function either(first: AbortSignal, second: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of [first, second]) {
+    if (signal.aborted) controller.abort(signal.reason);
+    else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
+  }
+  return controller.signal;
+}
+
+function fillPath(template: string, values: object): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(Reflect.get(values, name))));
+}
+
+function queryOf(query: object): string {
+  const entries = Object.entries(query).filter(([, value]) => value !== undefined);
+  return entries.length === 0
+    ? ''
+    : `?${entries.map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`).join('&')}`;
+}
+
+async function pause(retryAfter: string | null, signal: AbortSignal | undefined): Promise<void> {
+  const seconds = Number(retryAfter ?? '1');
+  const ms = Math.min(longestPauseMs, (Number.isFinite(seconds) ? Math.max(0, seconds) : 1) * 1000);
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(new NoAnswer('the call was given up', { cause: signal.reason }));
+    });
+  });
+}
+
+async function readReply<T>(response: Response, what: string): Promise<Reply<T>> {
+  const { status } = response;
+  let text: string;
+  try {
+    text = await response.text();
+  } catch (error) {
+    throw new NoAnswer(`${what} with half an answer`, { cause: error });
+  }
+  const body = parse(text);
+  if (!response.ok) throw problemOf(status, body, what);
+  if (body === undefined && text !== '') throw new NoAnswer(`${what} with something other than JSON`);
+  return { status, body: body as T, etag: response.headers.get('etag') };
+}
+
+function problemOf(status: number, body: unknown, what: string): Error {
+  if (typeof body !== 'object' || body === null || !('code' in body) || typeof body.code !== 'string') {
+    return new NoAnswer(`${what} with ${status}, but not as an aggregator does`);
+  }
+  const detail = 'detail' in body ? body.detail : 'title' in body ? body.title : '';
+  const field = 'field' in body && typeof body.field === 'string' ? body.field : undefined;
+  return new ApiProblem(status, body.code, String(detail), field);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,716 @@
+// Made of the OpenAPI document by `npx vitest run --project unit test/client -u`; not to be edited.
+
+/** How the content manager took the announcement of this aggregator. */
+export interface Announcement {
+  readonly url: string;
+  readonly state: 'announcing' | 'accepted' | 'waiting';
+  /** Since when it is accepted, or is not. */
+  readonly since: string;
+  /** What is announced as the API of this aggregator. */
+  readonly address: string;
+  /** How many tries in a row failed. */
+  readonly attempt: number;
+  readonly lastError: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  } | null;
+  readonly nextRetryAt: string | null;
+}
+
+/** A camera as it is desired and as it is observed. */
+export interface Camera {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
+  readonly type?: string | undefined;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** Where the camera publishes to, and viewers play it. */
+  readonly endpoint: string;
+  /** The same with TLS, where there is a listener for it. */
+  readonly rtmpsEndpoint?: string | undefined;
+  readonly live: boolean;
+  readonly liveSince: string | null;
+  /** What cannot be told of it, and why. */
+  readonly notice?: string | undefined;
+  readonly publisher: string | null;
+  readonly encoder: string | null;
+  readonly videoCodec: string | null;
+  readonly audioCodec: string | null;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly bytesIn: number | null;
+  readonly bitrateInBps: number | null;
+  readonly frameRate: number | null;
+  readonly keyFrameIntervalMs: number | null;
+  readonly timestampJumps: number | null;
+  readonly jitterMs: number | null;
+  readonly lastFrameAt: string | null;
+  readonly graceUntil: string | null;
+  readonly viewers: number | null;
+  readonly pushes: readonly Push[];
+}
+
+/** What is left out stays as it is; null takes it away. */
+export interface ChangedCamera {
+  readonly type?: string | null | undefined;
+}
+
+/** What is left out stays as it is. */
+export interface ChangedEngine {
+  /** Host name or IP address, without a port. */
+  readonly host?: string | undefined;
+  /** null gives it its default. */
+  readonly pushUrl?: string | null | undefined;
+  /** null gives it its default. */
+  readonly playbackUrl?: string | null | undefined;
+  /** null takes it away. */
+  readonly location?: string | null | undefined;
+}
+
+/** What is left out stays as it is; null gives a budget back to the settings. */
+export interface ChangedPush {
+  readonly enabled?: boolean | undefined;
+  readonly queueMaxBytes?: number | null | undefined;
+  readonly queueMaxAgeMs?: number | null | undefined;
+}
+
+export interface Config {
+  /** By key (`rtmpPort`, `media.queueMaxBytes`): the value, and where it comes from. */
+  readonly settings: Readonly<Record<string, {
+    readonly value: unknown;
+    readonly source: string;
+  }>>;
+  readonly problems: readonly {
+    readonly code: string;
+    readonly message: string;
+    readonly since: string;
+  }[];
+  readonly contentManager: Announcement | null;
+}
+
+export interface DeclaredCamera {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name?: string | undefined;
+  /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
+  readonly type?: string | undefined;
+}
+
+export interface DeclaredEngine {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name?: string | undefined;
+  /** Host name or IP address, without a port. */
+  readonly host: string;
+  /** `{host}`, `{name}`, `{type}`, `{location}` are replaced. */
+  readonly pushUrl?: string | undefined;
+  /** `{host}`, `{name}`, `{type}`, `{location}` are replaced. */
+  readonly playbackUrl?: string | undefined;
+  /** Where it is, in the words of the operator; at most 128 characters. */
+  readonly location?: string | undefined;
+}
+
+/** Exactly one of `url` and `engine`. What is left out gets its default. */
+export interface DeclaredPush {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly id?: string | undefined;
+  /** rtmp://HOST[:PORT]/APP[/...]/STREAM. */
+  readonly url?: string | undefined;
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly engine?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  /** Bytes that may wait for this target; without it, the setting `queue-max-bytes`. */
+  readonly queueMaxBytes?: number | undefined;
+  /** Milliseconds that the oldest waiting byte may be old; without it, the setting `queue-max-age`. */
+  readonly queueMaxAgeMs?: number | undefined;
+}
+
+/** A streaming engine: where viewers play what is pushed to it. */
+export interface Engine {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
+  readonly host: string;
+  /** With secrets masked by `***`; such a value is not taken back. */
+  readonly pushUrl: string;
+  /** The same. */
+  readonly playbackUrl: string;
+  readonly location?: string | undefined;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+}
+
+/** Stable; see docs/errors.md. */
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'STATE_LOCKED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PLAY_NOT_FOUND' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_STALLED' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+
+/** A failure in the style of the content manager. */
+export interface Failure {
+  /** What was wrong, with which value, and what would be right. */
+  readonly error: string;
+  readonly code: ErrorCode;
+}
+
+/** A token that was just made. */
+export interface MadeToken {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
+  /** A part of the token that is no secret. */
+  readonly id: string;
+  readonly scope: Scope;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  /** Since this aggregator runs; null: not yet. */
+  readonly lastUsedAt: string | null;
+  /** The token itself. It is shown here, and never again. */
+  readonly token: string;
+}
+
+export interface NewCamera {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
+  /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
+  readonly type?: string | undefined;
+}
+
+export interface NewEngine {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
+  /** Host name or IP address, without a port. */
+  readonly host: string;
+  /** `{host}`, `{name}`, `{type}`, `{location}` are replaced. */
+  readonly pushUrl?: string | undefined;
+  /** `{host}`, `{name}`, `{type}`, `{location}` are replaced. */
+  readonly playbackUrl?: string | undefined;
+  /** Where it is, in the words of the operator; at most 128 characters. */
+  readonly location?: string | undefined;
+}
+
+/** Exactly one of `url` and `engine`. Without `id` it is derived from the target. */
+export interface NewPush {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly id?: string | undefined;
+  /** rtmp://HOST[:PORT]/APP[/...]/STREAM. */
+  readonly url?: string | undefined;
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly engine?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  /** Bytes that may wait for this target; without it, the setting `queue-max-bytes`. */
+  readonly queueMaxBytes?: number | undefined;
+  /** Milliseconds that the oldest waiting byte may be old; without it, the setting `queue-max-age`. */
+  readonly queueMaxAgeMs?: number | undefined;
+}
+
+export interface NewToken {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
+  readonly scope: Scope;
+  /** ISO 8601, UTC, in the future; without it, it does not end. */
+  readonly expiresAt?: string | undefined;
+}
+
+export interface Node {
+  readonly name: string;
+  readonly self: boolean;
+  readonly version: string;
+  readonly location: string | null;
+  readonly backend: string;
+  readonly startedAt: string;
+  readonly status: 'ok' | 'down';
+  readonly rtmp: {
+    readonly host: string;
+    readonly port: number;
+  };
+  readonly rtmps: {
+    readonly host: string;
+    readonly port: number;
+  } | null;
+  readonly cameras: number;
+  /** Bits per second, averaged over about 10 s. */
+  readonly bitrateInBps: number;
+  /** Bits per second, averaged over about 10 s. */
+  readonly bitrateOutBps: number;
+  readonly liveCameras: number;
+  readonly viewers: number;
+  readonly connections: number;
+  /** What there is to tell of this media backend only. */
+  readonly backendFacts: Readonly<Record<string, string | number | boolean | null>>;
+  /** The processes that move media, where they are others than the one that answers. */
+  readonly workers: readonly {
+    readonly number: number;
+    readonly pid: number | null;
+    readonly up: boolean;
+    readonly cameras: number;
+    readonly restarts: number;
+    readonly cpuSeconds: number | null;
+    readonly residentBytes: number | null;
+    readonly loopDelayMs: number | null;
+  }[];
+}
+
+/** A problem document (RFC 9457). */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ErrorCode;
+  /** What was wrong, with which value, and what would be right. */
+  readonly detail: string;
+  /** The path of the field that is wrong. */
+  readonly field?: string | undefined;
+}
+
+/** A push as it is desired and as it is observed. */
+export interface Push {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly id: string;
+  /** With user info, query values and stream key masked. */
+  readonly url: string;
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly engine?: string | undefined;
+  readonly enabled: boolean;
+  readonly queueMaxBytes?: number | undefined;
+  readonly queueMaxAgeMs?: number | undefined;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  readonly state: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled';
+  /** Why, where the state alone does not say. */
+  readonly reason?: string | undefined;
+  /** Since when it is in this state. */
+  readonly since: string;
+  readonly attempt: number | null;
+  readonly lastError: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  } | null;
+  readonly nextRetryAt: string | null;
+  readonly connects: number | null;
+  readonly bytesOut: number | null;
+  readonly framesOut: number | null;
+  readonly bytesAcknowledged: number | null;
+  readonly roundTripMs: number | null;
+  readonly bitrateBps: number | null;
+  readonly queueBytes: number | null;
+  readonly queueAgeMs: number | null;
+  readonly droppedFrames: number | null;
+  readonly droppedBy: {
+    readonly bytes: number;
+    readonly age: number;
+    readonly total: number;
+  } | null;
+  readonly lastKeyFrameAt: string | null;
+}
+
+export interface RecordedEvent {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** `state`, `error`, `command`, `drop` ... */
+  readonly kind: string;
+  readonly text: string;
+}
+
+/** `read` sees, `operate` changes cameras, pushes and engines as well, `admin` everything. */
+export type Scope = 'read' | 'operate' | 'admin';
+
+export interface Session {
+  /** What the caller is known by; `open`: the API asks nobody (api-auth off). */
+  readonly caller: 'local' | 'allowed' | 'open' | 'admin-token' | 'token' | 'jwt' | 'ticket';
+  readonly name: string | null;
+  readonly scope: Scope;
+  readonly expiresAt: string | null;
+}
+
+export interface TargetTest {
+  /** The target would take the stream. */
+  readonly ok: boolean;
+  readonly steps: readonly {
+    readonly step: 'dns' | 'tcp' | 'tls' | 'handshake' | 'connect' | 'publish';
+    readonly ok: boolean;
+    readonly durationMs: number;
+    readonly error: {
+      readonly code: string;
+      readonly message: string;
+    } | null;
+  }[];
+}
+
+/** Exactly one of `url` and `engine`. */
+export interface TestedPush {
+  /** rtmp://HOST[:PORT]/APP[/...]/STREAM. */
+  readonly url?: string | undefined;
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly engine?: string | undefined;
+}
+
+export interface Ticket {
+  /** For `?token=` in addresses that can have no header. */
+  readonly token: string;
+  readonly scope: Scope;
+  /** ISO 8601, UTC. */
+  readonly expiresAt: string;
+}
+
+/** A token, without its secret. */
+export interface Token {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
+  /** A part of the token that is no secret. */
+  readonly id: string;
+  readonly scope: Scope;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  /** Since this aggregator runs; null: not yet. */
+  readonly lastUsedAt: string | null;
+}
+
+/** What each operation takes and answers, by its id. */
+export interface Operations {
+  /** Register a camera; the same again changes nothing */
+  readonly addCamera: {
+    readonly body: NewCamera;
+    readonly answer: Camera;
+  };
+  /** Register a streaming engine; the same again changes nothing */
+  readonly addEngine: {
+    readonly body: NewEngine;
+    readonly answer: Engine;
+  };
+  /** Redirect a camera to a URL or an engine, at once also while it is live; the same again changes nothing */
+  readonly addPush: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: NewPush;
+    readonly answer: Push;
+  };
+  /** Change what the body names of a camera; the rest stays */
+  readonly changeCamera: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: ChangedCamera;
+    readonly answer: Camera;
+  };
+  /** Change what the body names of an engine; the pushes to it follow */
+  readonly changeEngine: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: ChangedEngine;
+    readonly answer: Engine;
+  };
+  /** Enable or disable a push, or change its budgets, without a break */
+  readonly changePush: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly id: string;
+    };
+    readonly body: ChangedPush;
+    readonly answer: Push;
+  };
+  /** Make a token; the answer is the only one that has its secret */
+  readonly createToken: {
+    readonly body: NewToken;
+    readonly answer: MadeToken;
+  };
+  /** Make a camera what the body says; its pushes stay */
+  readonly declareCamera: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: DeclaredCamera;
+    readonly answer: Camera;
+  };
+  /** Make an engine what the body says; the pushes to it follow */
+  readonly declareEngine: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: DeclaredEngine;
+    readonly answer: Engine;
+  };
+  /** Make a push what the body says, its target too; no other push notices */
+  readonly declarePush: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly id: string;
+    };
+    readonly body: DeclaredPush;
+    readonly answer: Push;
+  };
+  /** What happens on this node, as server-sent events; resumes behind Last-Event-ID */
+  readonly followEvents: {
+    readonly query?: {
+      /** Names, separated by commas: only of these. */
+      readonly camera?: string | undefined;
+      /** Types or their first words, separated by commas: `push,camera.live`. */
+      readonly types?: string | undefined;
+      /** As the header Last-Event-ID, which goes before it. */
+      readonly lastEventId?: string | undefined;
+      /** 1: with figures of live cameras every two seconds, as `stats`. */
+      readonly stats?: '0' | '1' | undefined;
+    };
+    readonly answer: string;
+  };
+  /** One camera */
+  readonly getCamera: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: Camera;
+  };
+  /** The settings with where each comes from, what is wrong, and how the content manager took the announcement */
+  readonly getConfig: {
+    readonly answer: Config;
+  };
+  /** One streaming engine */
+  readonly getEngine: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: Engine;
+  };
+  /** The newest key frame of a live camera, as an MP4 file of one picture that browsers show */
+  readonly getPicture: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: string;
+  };
+  /** One push */
+  readonly getPush: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly id: string;
+    };
+    readonly answer: Push;
+  };
+  /** Who the caller is, and what it may */
+  readonly getSession: {
+    readonly answer: Session;
+  };
+  /** One token, without its secret */
+  readonly getToken: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: Token;
+  };
+  /** The process answers */
+  readonly isAlive: {
+    readonly answer: {
+      readonly status: 'ok';
+    };
+  };
+  /** RTMP is really taken: a handshake with the own listener succeeds */
+  readonly isReady: {
+    readonly answer: {
+      readonly status: 'ok';
+    };
+  };
+  /** What the camera did lately: publishers, viewers, pushes; in memory, oldest first */
+  readonly listCameraEvents: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: {
+      readonly items: readonly RecordedEvent[];
+    };
+  };
+  /** The registered cameras, by name */
+  readonly listCameras: {
+    readonly query?: {
+      /** How many at most; 100. */
+      readonly limit?: number | undefined;
+      /** The name after which the page begins. */
+      readonly after?: string | undefined;
+      /** Only those whose name begins with it. */
+      readonly prefix?: string | undefined;
+      /** Only those that publish now, or only those that do not. */
+      readonly live?: boolean | undefined;
+      /** Only those with a push in this state. */
+      readonly pushState?: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | undefined;
+    };
+    readonly answer: {
+      readonly items: readonly Camera[];
+      /** Give it as `after` for the next page. */
+      readonly next: string | null;
+    };
+  };
+  /** The registered streaming engines, by name */
+  readonly listEngines: {
+    readonly query?: {
+      /** How many at most; 100. */
+      readonly limit?: number | undefined;
+      /** The name after which the page begins. */
+      readonly after?: string | undefined;
+      /** Only those whose name begins with it. */
+      readonly prefix?: string | undefined;
+    };
+    readonly answer: {
+      readonly items: readonly Engine[];
+      /** Give it as `after` for the next page. */
+      readonly next: string | null;
+    };
+  };
+  /** The aggregators: this one */
+  readonly listNodes: {
+    readonly answer: {
+      readonly items: readonly Node[];
+      /** Give it as `after` for the next page. */
+      readonly next: string | null;
+    };
+  };
+  /** What the push did lately: states, errors, RTMP commands, drops; in memory, oldest first */
+  readonly listPushEvents: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly id: string;
+    };
+    readonly answer: {
+      readonly items: readonly RecordedEvent[];
+    };
+  };
+  /** The pushes of a camera, by id */
+  readonly listPushes: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly query?: {
+      /** How many at most; 100. */
+      readonly limit?: number | undefined;
+      /** The name after which the page begins. */
+      readonly after?: string | undefined;
+      /** Only those whose name begins with it. */
+      readonly prefix?: string | undefined;
+      /** Only those in this state. */
+      readonly state?: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | undefined;
+    };
+    readonly answer: {
+      readonly items: readonly Push[];
+      /** Give it as `after` for the next page. */
+      readonly next: string | null;
+    };
+  };
+  /** The tokens, by name, without their secrets; all on one page */
+  readonly listTokens: {
+    readonly answer: {
+      readonly items: readonly Token[];
+      readonly next: null;
+    };
+  };
+  /** A ticket for addresses that can have no header; it reads only, and holds for an hour */
+  readonly makeTicket: {
+    readonly answer: Ticket;
+  };
+  /** Forget a camera with its pushes; if it is live it is closed */
+  readonly removeCamera: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: undefined;
+  };
+  /** Forget an engine that no push goes to */
+  readonly removeEngine: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: undefined;
+  };
+  /** End a push; nothing else notices */
+  readonly removePush: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly id: string;
+    };
+    readonly answer: undefined;
+  };
+  /** Try a waiting push at once; any other is left as it is */
+  readonly retryPush: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly id: string;
+    };
+    readonly answer: Push;
+  };
+  /** Revoke a token; it is refused from now on */
+  readonly revokeToken: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: undefined;
+  };
+  /** Go the way to a target step by step, up to the permission to publish; nothing is added or sent */
+  readonly testPush: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: TestedPush;
+    readonly answer: TargetTest;
+  };
+}
+
+/** Method and path of each operation. */
+export const routes = {
+  addCamera: ['POST', '/v1/cameras'],
+  addEngine: ['POST', '/v1/engines'],
+  addPush: ['POST', '/v1/cameras/{name}/pushes'],
+  changeCamera: ['PATCH', '/v1/cameras/{name}'],
+  changeEngine: ['PATCH', '/v1/engines/{name}'],
+  changePush: ['PATCH', '/v1/cameras/{name}/pushes/{id}'],
+  createToken: ['POST', '/v1/tokens'],
+  declareCamera: ['PUT', '/v1/cameras/{name}'],
+  declareEngine: ['PUT', '/v1/engines/{name}'],
+  declarePush: ['PUT', '/v1/cameras/{name}/pushes/{id}'],
+  followEvents: ['GET', '/v1/events'],
+  getCamera: ['GET', '/v1/cameras/{name}'],
+  getConfig: ['GET', '/v1/config'],
+  getEngine: ['GET', '/v1/engines/{name}'],
+  getPicture: ['GET', '/v1/cameras/{name}/picture'],
+  getPush: ['GET', '/v1/cameras/{name}/pushes/{id}'],
+  getSession: ['GET', '/v1/session'],
+  getToken: ['GET', '/v1/tokens/{name}'],
+  isAlive: ['GET', '/healthz'],
+  isReady: ['GET', '/readyz'],
+  listCameraEvents: ['GET', '/v1/cameras/{name}/events'],
+  listCameras: ['GET', '/v1/cameras'],
+  listEngines: ['GET', '/v1/engines'],
+  listNodes: ['GET', '/v1/nodes'],
+  listPushEvents: ['GET', '/v1/cameras/{name}/pushes/{id}/events'],
+  listPushes: ['GET', '/v1/cameras/{name}/pushes'],
+  listTokens: ['GET', '/v1/tokens'],
+  makeTicket: ['POST', '/v1/session'],
+  removeCamera: ['DELETE', '/v1/cameras/{name}'],
+  removeEngine: ['DELETE', '/v1/engines/{name}'],
+  removePush: ['DELETE', '/v1/cameras/{name}/pushes/{id}'],
+  retryPush: ['POST', '/v1/cameras/{name}/pushes/{id}/retry'],
+  revokeToken: ['DELETE', '/v1/tokens/{name}'],
+  testPush: ['POST', '/v1/cameras/{name}/pushes:test'],
+} as const satisfies Record<keyof Operations, readonly [method: string, path: string]>;
