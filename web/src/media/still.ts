@@ -12,6 +12,8 @@ const maxWidth = 640;
 /** Pictures that are fetched and decoded at once. */
 const maxAtOnce = 3;
 const decodeTimeoutMs = 5000;
+const maxAttempts = 8;
+const attemptEveryMs = 50;
 
 const kept = new Map<string, KeptStill>();
 const waiting: (() => void)[] = [];
@@ -79,10 +81,22 @@ async function decode(mp4: Blob): Promise<ImageBitmap> {
     });
     const width = Math.min(maxWidth, video.videoWidth);
     const height = Math.round((width * video.videoHeight) / video.videoWidth);
-    return await createImageBitmap(video, { resizeWidth: width, resizeHeight: height, resizeQuality: 'medium' });
+    return await takePicture(video, { resizeWidth: width, resizeHeight: height, resizeQuality: 'medium' });
   } finally {
     video.removeAttribute('src');
     video.load();
     URL.revokeObjectURL(url);
+  }
+}
+
+/** The first frame may be announced a moment before it can be had. */
+async function takePicture(video: HTMLVideoElement, options: ImageBitmapOptions): Promise<ImageBitmap> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await createImageBitmap(video, options);
+    } catch (error) {
+      if (attempt === maxAttempts) throw new DecodeError(String(error));
+      await new Promise((resolve) => setTimeout(resolve, attemptEveryMs));
+    }
   }
 }

@@ -5,7 +5,7 @@ import type { CameraView } from '../api/types.js';
 import { go, link } from '../router.js';
 import { observe, useAction } from '../state/action.js';
 import { cameraHealth, cameraLooks } from '../state/health.js';
-import { entryOf, mayOperate, refreshCamera } from '../state/store.js';
+import { entryOf, mayOperate } from '../state/store.js';
 import { bitrate, bytes, codec, count, dateTime, milliseconds } from '../ui/format.js';
 import { BackIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
@@ -106,7 +106,8 @@ function RemoveDialog({ camera, onClose }: { camera: CameraView; onClose: () => 
   const remove = async () => {
     const done = await action.run(async () => {
       await request('DELETE', path);
-      await observe(`that ${camera.name} is gone`, async () => (await refreshCamera(camera.name)) === undefined);
+      // The event of the server takes it off the list.
+      await observe(`that ${camera.name} is gone`, async () => entryOf(camera.name) === undefined);
     });
     if (done) go(link());
   };

@@ -4,7 +4,7 @@ import { request } from '../api/http.js';
 import type { CameraView, RecordedEvent } from '../api/types.js';
 import { type ShownError, shown } from '../state/action.js';
 import type { Tone } from '../state/health.js';
-import { clock, dateTime } from '../ui/format.js';
+import { clock } from '../ui/format.js';
 import { ErrorNote } from '../ui/parts.js';
 
 interface Line extends RecordedEvent {
@@ -89,7 +89,7 @@ export function FlightRecorder({ camera }: { camera: CameraView }) {
         <ol class="timeline" reversed>
           {visible.map((line, index) => (
             <li key={`${line.at}${line.push}${index}`} class={`tone-${tones[line.kind] ?? 'off'}`}>
-              <time dateTime={line.at} title={dateTime(line.at)}>
+              <time dateTime={line.at} title={line.at}>
                 {clock(line.at)}
               </time>
               <span class="kind">{line.kind}</span>

@@ -11,7 +11,8 @@ import { CameraCard } from './camera-card.js';
 import { FirstSteps } from './first-steps.js';
 import { RegisterDialog } from './register-dialog.js';
 
-const cardHeight = 282;
+/** Pixels: what stands below the picture, which is as high as one of 16:9. */
+const cardTextHeight = 117;
 const cardWidth = 264;
 
 type Filter = 'all' | CameraHealth;
@@ -39,8 +40,11 @@ const orders: Readonly<Record<string, { label: string; compare: (left: CameraEnt
     },
   };
 
+/** cam-2 before cam-10. */
+const collator = new Intl.Collator('en', { numeric: true });
+
 function byName(left: CameraEntry, right: CameraEntry): number {
-  return left.name.localeCompare(right.name, 'en', { numeric: true });
+  return collator.compare(left.name, right.name);
 }
 
 function rank({ view }: CameraEntry): number {
@@ -205,7 +209,7 @@ function Grid() {
         <VirtualGrid
           items={list}
           keyOf={({ name }) => name}
-          rowHeight={cardHeight}
+          heightOf={(width) => (width * 9) / 16 + cardTextHeight}
           minWidth={cardWidth}
           gap={16}
           label="Cameras"

@@ -116,7 +116,7 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
       {mayOperate.value && (
         <div class="push-actions">
           {push.state === 'waiting' && (
-            <ActionButton action={action} onRun={() => void retry()} label={`Try ${id} now`}>
+            <ActionButton action={action} onRun={() => void retry()} label={`Try now: ${id}`}>
               Try now
             </ActionButton>
           )}

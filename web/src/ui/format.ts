@@ -42,8 +42,9 @@ export function clock(iso: string): string {
   return new Date(iso).toLocaleTimeString('en-GB');
 }
 
+/** To the minute. */
 export function dateTime(iso: string): string {
-  return `${new Date(iso).toLocaleDateString('en-CA')} ${clock(iso)}`;
+  return `${new Date(iso).toLocaleDateString('en-CA')} ${clock(iso).slice(0, 5)}`;
 }
 
 const codecNames: Readonly<Record<string, string>> = {

@@ -9,14 +9,14 @@ const shapes: Readonly<Record<Look['shape'], preact.JSX.Element>> = {
   bar: <rect x="2" y="6.4" width="12" height="3.2" rx="1.2" />,
 };
 
-/** A state as a small shape. Whoever uses it says the state in words beside it, or with `title` for readers. */
-export function Mark({ look, title }: { look: Look; title?: string }) {
+/** A state as a small shape; `x` and `y` are its place in a drawing. Whoever uses it says the state in words beside it, or with `title` for readers. */
+export function Mark({ look, title, x, y }: { look: Look; title?: string; x?: number; y?: number }) {
   return title === undefined ? (
     <svg class={`mark tone-${look.tone}`} viewBox="0 0 16 16" aria-hidden="true" focusable="false">
       {shapes[look.shape]}
     </svg>
   ) : (
-    <svg class={`mark tone-${look.tone}`} viewBox="0 0 16 16" role="img" focusable="false">
+    <svg class={`mark tone-${look.tone}`} viewBox="0 0 16 16" x={x} y={y} role="img" focusable="false">
       <title>{title}</title>
       {shapes[look.shape]}
     </svg>

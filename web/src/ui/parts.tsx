@@ -3,13 +3,13 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import type { Action, ShownError } from '../state/action.js';
 import { nowMs } from '../state/store.js';
-import { clock, dateTime, duration } from './format.js';
+import { clock, duration } from './format.js';
 import { CheckIcon, CopyIcon, CrossIcon, WarnIcon } from './icons.js';
 
 /** How long ago, ticking. */
 export function Since({ iso }: { iso: string }) {
   return (
-    <time dateTime={iso} title={dateTime(iso)}>
+    <time dateTime={iso} title={iso}>
       {duration(nowMs.value - Date.parse(iso))}
     </time>
   );

@@ -12,25 +12,27 @@ const spareRows = 2;
 export function VirtualGrid<T>(props: {
   items: readonly T[];
   keyOf: (item: T) => string;
-  /** Pixels, the gap apart. */
-  rowHeight: number;
+  /** Pixels, the gap apart, for items of this width. */
+  heightOf: (width: number) => number;
   /** The least width of an item, pixels. */
   minWidth: number;
   gap: number;
   label: string;
   children: (item: T) => ComponentChildren;
 }) {
-  const { items, keyOf, rowHeight, minWidth, gap, label } = props;
+  const { items, keyOf, heightOf, minWidth, gap, label } = props;
   const list = useRef<HTMLUListElement>(null);
   const columns = useSignal(1);
   const window_ = useSignal({ first: 0, last: 20 });
-  const pitch = rowHeight + gap;
+  const rowHeight = useSignal(heightOf(minWidth));
 
   const measure = () => {
     const element = list.current;
     if (element === null) return;
     const width = element.clientWidth;
     columns.value = Math.max(1, Math.floor((width + gap) / (minWidth + gap)));
+    rowHeight.value = Math.round(heightOf((width + gap) / columns.peek() - gap));
+    const pitch = rowHeight.peek() + gap;
     const top = element.getBoundingClientRect().top;
     const first = Math.max(0, Math.floor(-top / pitch) - spareRows);
     const last = Math.max(0, Math.ceil((innerHeight - top) / pitch) + spareRows);
@@ -60,6 +62,7 @@ export function VirtualGrid<T>(props: {
   }, []);
 
   const perRow = columns.value;
+  const pitch = rowHeight.value + gap;
   const rows = Math.ceil(items.length / perRow);
   const first = Math.min(window_.value.first, Math.max(0, rows - 1));
   const last = Math.min(window_.value.last, rows);
@@ -73,7 +76,7 @@ export function VirtualGrid<T>(props: {
         paddingTop: `${first * pitch}px`,
         paddingBottom: `${Math.max(0, rows - last) * pitch}px`,
         gridTemplateColumns: `repeat(${perRow}, minmax(0, 1fr))`,
-        gridAutoRows: `${rowHeight}px`,
+        gridAutoRows: `${rowHeight.value}px`,
         gap: `${gap}px`,
       }}
     >

@@ -1,9 +1,10 @@
 import { useSignal } from '@preact/signals';
 import { cameraLink, link } from '../../router.js';
-import { cameraLooks, type Tone } from '../../state/health.js';
+import { cameraLooks, type Look, type Tone } from '../../state/health.js';
 import { node } from '../../state/store.js';
 import { bitrate } from '../../ui/format.js';
-import type { SourceRow, TargetRow, Tree } from './tree.js';
+import { Mark } from '../../ui/mark.js';
+import { type SourceRow, type TargetRow, type Tree, viewersKey } from './tree.js';
 
 const width = 1120;
 const rowHeight = 40;
@@ -85,13 +86,12 @@ export function Figure({ tree }: { tree: Tree }) {
         const look = cameraLooks[row.health];
         const box = (
           <Box
-            tone={look.tone}
             left={0}
             y={yOf(index, sources.length)}
             width={sourceWidth}
             label={cut(row.label, sourceChars)}
             detail={row.health === 'offline' ? '' : bitrate(row.bitrateBps)}
-            shape={look.shape}
+            look={look}
           />
         );
         return row.camera === undefined ? (
@@ -103,7 +103,6 @@ export function Figure({ tree }: { tree: Tree }) {
             key={row.key}
             class={dimmed(isDim(row))}
             href={cameraLink(row.camera)}
-            aria-label={`Camera ${row.camera}: ${look.label}, ${bitrate(row.bitrateBps)}`}
             onMouseEnter={pick(row.key)}
             onMouseLeave={pick(null)}
             onFocus={pick(row.key)}
@@ -117,21 +116,19 @@ export function Figure({ tree }: { tree: Tree }) {
         <a
           key={row.key}
           class={dimmed(isDim(row))}
-          href={`${link()}?q=${encodeURIComponent(row.label)}`}
-          aria-label={`Target ${row.label}: ${row.detail}, ${bitrate(row.bitrateBps)}`}
+          href={row.key === viewersKey ? link() : `${link()}?q=${encodeURIComponent(row.label)}`}
           onMouseEnter={pick(row.key)}
           onMouseLeave={pick(null)}
           onFocus={pick(row.key)}
           onBlur={pick(null)}
         >
           <Box
-            tone={row.tone}
             left={width - targetWidth}
             y={yOf(index, targets.length)}
             width={targetWidth}
             label={cut(row.label, targetChars)}
             detail={row.detail}
-            shape={shapes[row.tone]}
+            look={targetLooks[row.tone]}
           />
         </a>
       ))}
@@ -159,30 +156,19 @@ function Flow(props: { tone: Tone; broken: boolean; dim: boolean; width: number;
   );
 }
 
-const shapes = { ok: 'disc', busy: 'ring', warn: 'square', bad: 'triangle', off: 'ring' } as const;
-const shapePaths = {
-  disc: 'M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0',
-  ring: 'M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0M-2.6 0a2.6 2.6 0 1 1 5.2 0a2.6 2.6 0 1 1-5.2 0',
-  triangle: 'M0-6 6.4 5.2H-6.4z',
-  square: 'M-4.6-4.6h9.2v9.2h-9.2z',
-  diamond: 'M0-6.4 6.4 0 0 6.4-6.4 0z',
-  bar: 'M-6-1.6h12v3.2h-12z',
-} as const;
-
-function Box(props: {
-  tone: Tone;
-  left: number;
-  y: number;
-  width: number;
-  label: string;
-  detail: string;
-  shape: keyof typeof shapePaths;
-}) {
-  const { tone, left, y, width: boxWidth, label, detail, shape } = props;
+const targetLooks: Readonly<Record<Tone, Look>> = {
+  ok: { tone: 'ok', label: 'flows', shape: 'disc' },
+  busy: { tone: 'busy', label: 'connects', shape: 'ring' },
+  warn: { tone: 'warn', label: 'stalled', shape: 'square' },
+  bad: { tone: 'bad', label: 'broken', shape: 'triangle' },
+  off: { tone: 'off', label: 'at rest', shape: 'ring' },
+};
+function Box(props: { left: number; y: number; width: number; label: string; detail: string; look: Look }) {
+  const { left, y, width: boxWidth, label, detail, look } = props;
   return (
-    <g class={`map-box tone-${tone}`} transform={`translate(${left} ${y - boxHeight / 2})`}>
+    <g class={`map-box tone-${look.tone}`} transform={`translate(${left} ${y - boxHeight / 2})`}>
       <rect width={boxWidth} height={boxHeight} rx="8" />
-      <path class="shape" fill-rule="evenodd" d={shapePaths[shape]} transform={`translate(17 ${boxHeight / 2})`} />
+      <Mark look={look} title={look.label} x={11} y={boxHeight / 2 - 6} />
       <text x="31" y="21">
         {label}
       </text>

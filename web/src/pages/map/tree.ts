@@ -35,6 +35,8 @@ export interface Tree {
 }
 
 const others = 'others';
+/** No target is called so: names have no space at their beginning. */
+export const viewersKey = ' viewers';
 const healthOrder: readonly CameraHealth[] = ['trouble', 'returning', 'live', 'offline'];
 
 /** Puts what is broken first; cameras beyond `maxRows` share a row. */
@@ -75,7 +77,7 @@ export function buildTree(cameras: readonly CameraView[], viewers: number, maxRo
   if (viewers > 0) {
     const sources = new Set(cameras.filter((camera) => (camera.viewers ?? 0) > 0).map(({ name }) => name));
     const detail = viewers === 1 ? '1 viewer' : `${viewers} viewers`;
-    targets.push({ key: 'viewers', label: 'Viewers', detail, tone: 'ok', bitrateBps: 0, sources });
+    targets.push({ key: viewersKey, label: 'Viewers', detail, tone: 'ok', bitrateBps: 0, sources });
   }
   return { sources, targets, broken };
 }

@@ -9,11 +9,17 @@ import { PlusIcon } from '../../ui/icons.js';
 import { ActionButton, Copyable, Dialog, ErrorNote, Fact, Field } from '../../ui/parts.js';
 
 const callers: Readonly<Record<string, string>> = {
-  local: 'this machine itself: calls from here need no token',
-  open: 'anybody: the API asks for no token (api-auth off)',
+  local: 'this machine itself, from which no token is needed',
+  open: 'anybody, because the API asks for no token (api-auth off)',
   'admin-token': 'the admin token',
   token: 'a token',
   jwt: 'a token of the identity provider',
+};
+
+const rights: Readonly<Record<Scope, string>> = {
+  read: 'see everything and change nothing (scope “read”)',
+  operate: 'change cameras, pushes and engines (scope “operate”)',
+  admin: 'do everything (scope “admin”)',
 };
 
 /** Who is signed in, and the tokens. */
@@ -28,14 +34,11 @@ export function Access() {
     <>
       <section class="panel" aria-labelledby="session-title">
         <h2 id="session-title">You</h2>
-        <dl class="facts">
-          <Fact name="Known by">
-            {callers[caller] ?? caller}
-            {name !== null && ` “${name}”`}
-          </Fact>
-          <Fact name="May">{scope}</Fact>
-          <Fact name="Until">{expiresAt === null ? 'no end' : dateTime(expiresAt)}</Fact>
-        </dl>
+        <p>
+          You are known as {callers[caller] ?? caller}
+          {name !== null && ` “${name}”`}, and may {rights[scope]}
+          {expiresAt === null ? '.' : `, until ${dateTime(expiresAt)}.`}
+        </p>
       </section>
       {scope === 'admin' ? (
         <Tokens />
