@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addBackupCommands } from './commands/backup.js';
 import { addCameraCommands } from './commands/camera.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEngineCommands } from './commands/engine.js';
@@ -45,5 +46,6 @@ Examples:
   addPublishCommand(program, io, setExitCode);
   addImportCommand(program, io, setExitCode);
   addDoctorCommand(program, io, setExitCode);
+  addBackupCommands(program, io);
   return program;
 }

@@ -32,7 +32,7 @@ describe('help', () => {
         'engine remove',
       ],
       ...['token', 'token create', 'token list', 'token revoke'],
-      ...['status', 'publish', 'import', 'doctor'],
+      ...['status', 'publish', 'import', 'doctor', 'backup', 'restore'],
     ]);
   });
 

@@ -141,7 +141,8 @@ describe('the file', () => {
 
   const invalid: [string, string, string][] = [
     ['no JSON', '{"version":1,\n  "cameras": {,}}', 'line 2, column 15'],
-    ['another version', '{"version":2}', 'version: must be 1, not 2'],
+    ['a newer version', '{"version":2}', 'written by a newer media-aggregator; this one knows versions up to 1'],
+    ['a version that never was', '{"version":0}', 'version: must be 1, not 0'],
     ['an unknown key', '{"version":1,"camera":{}}', 'camera: unknown key; did you mean "cameras"?'],
     [
       'an unknown key deep inside',

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { messageOf, StateError } from '../../errors.js';
 import type { Logger } from '../../log.js';
@@ -14,6 +14,7 @@ import { FolderLock, isErrno } from './lock.js';
 import { mergeEdit } from './merge.js';
 import { journalFileName, type Recovered, recover, stateFileName } from './recover.js';
 import { StateFile } from './state-file.js';
+import type { Upgrade } from './upgrade.js';
 import { watchFolder } from './watch.js';
 
 /** An update that waits for its commit. */
@@ -28,6 +29,8 @@ export interface FileStoreOptions {
   readonly log: Logger;
   /** How large state.json may be, in bytes; tests use less than the default of 256 MB. */
   readonly maxFileBytes?: number;
+  /** The ways from older versions of state.json; tests have some of their own. */
+  readonly upgrades?: ReadonlyMap<number, Upgrade>;
 }
 
 /**
@@ -44,7 +47,8 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
     if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(dirname(folder));
     lock = await FolderLock.acquire(folder);
     await removeLeftovers(folder);
-    const recovered = await recover(paths, maxFileBytes);
+    const recovered = await recover(paths, { ...options, maxFileBytes });
+    if (recovered.upgradedFrom !== undefined) await keepOldVersion(paths.file, recovered.upgradedFrom, log);
     const { journal: content, pending } = recovered;
     if (content !== undefined && content.tornBytes > 0) {
       const message =
@@ -59,6 +63,14 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
     const message = `cannot use ${paths.file}: ${messageOf(error)}`;
     throw new StateError('STATE_UNREADABLE', message, { cause: error });
   }
+}
+
+/** The next change writes the file in the present version; an older program could not read that. */
+async function keepOldVersion(path: string, version: number, log: Logger): Promise<void> {
+  const copy = `${path}.version-${version}`;
+  await copyFile(path, copy);
+  await syncFolder(dirname(path));
+  log.info('state.json is of an older version and will be written in the present one; a copy is kept', { file: copy });
 }
 
 /** What state.json takes beside its entries, in bytes. */

@@ -18,8 +18,10 @@ import {
 import { type CameraFile, type EngineFile, type StateFile, StateFileSchema } from '../schema.js';
 import { checkTemplates, resolvePushUrl } from '../template.js';
 import type { FileVersion } from './disk.js';
+import { type Upgrade, upgradeDocument } from './upgrade.js';
 
 const fileValidator = Compile(StateFileSchema);
+type Upgrades = ReadonlyMap<number, Upgrade>;
 
 /** `decodeState` of what was read from disk. @throws StateError STATE_INVALID */
 export function decodeVersion(file: FileVersion, previous: DesiredState): DesiredState {
@@ -27,14 +29,23 @@ export function decodeVersion(file: FileVersion, previous: DesiredState): Desire
 }
 
 /** What was read from disk, with all keys and types as they must be. @throws StateError STATE_INVALID */
-export function parseVersion(file: FileVersion): StateFile {
+export function parseVersion(file: FileVersion, upgrades?: Upgrades): StateFile {
+  return parseAny(file, upgrades).document;
+}
+
+/** The same, and which version it was of, if of an older one. @throws StateError STATE_INVALID */
+export function parseAny(
+  file: FileVersion,
+  upgrades?: Upgrades,
+): { readonly document: StateFile; readonly upgradedFrom: number | undefined } {
   if (file.broken !== undefined) throw file.broken;
-  return parseFile(file.text);
+  const { value, from } = upgradeDocument(parseText(file.text), upgrades);
+  return { document: checkDocument(value), upgradedFrom: from };
 }
 
 /** `decodeDocument` of a text. @throws StateError STATE_INVALID, whose message names path and rule */
 export function decodeState(text: string, previous: DesiredState, now: string): DesiredState {
-  return decodeDocument(parseFile(text), previous, now);
+  return decodeDocument(checkDocument(upgradeDocument(parseText(text)).value), previous, now);
 }
 
 /**
@@ -60,14 +71,16 @@ export function decodeDocument(file: StateFile, previous: DesiredState, now: str
   return { cameras, engines };
 }
 
-function parseFile(text: string): StateFile {
-  let value: unknown;
+function parseText(text: string): unknown {
   try {
-    value = parseJson(text);
+    return parseJson(text);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     throw new StateError('STATE_INVALID', `not JSON: ${error.message}`, { cause: error });
   }
+}
+
+function checkDocument(value: unknown): StateFile {
   const broken = explainValue(fileValidator, StateFileSchema, value);
   if (broken !== undefined) refuse(broken.path, broken.message);
   if (!fileValidator.Check(value)) return refuse('', 'the document is not valid');

@@ -6,10 +6,11 @@ import { type DesiredState, emptyState } from '../model.js';
 import type { StateFile } from '../schema.js';
 import { changeDocument } from './changes.js';
 import { type FileVersion, isSameMark, markOf, maxStateFileBytes, readVersion } from './disk.js';
-import { decodeDocument, parseVersion } from './format.js';
+import { decodeDocument, parseAny } from './format.js';
 import { type JournalCommit, type JournalContent, parseJournal } from './journal-lines.js';
 import { isErrno } from './lock.js';
 import { changesForEdited } from './merge.js';
+import type { Upgrade } from './upgrade.js';
 
 export const stateFileName = 'state.json';
 export const journalFileName = 'state.journal';
@@ -28,6 +29,15 @@ export interface Recovered {
   readonly pending: number;
   /** State.json was edited after the journal's last line, and both are in `state`. */
   readonly isMerged: boolean;
+  /** The version of state.json, when it was of an older one. */
+  readonly upgradedFrom: number | undefined;
+}
+
+export interface RecoverOptions {
+  /** How large state.json may be, in bytes. */
+  readonly maxFileBytes?: number;
+  /** The ways from older versions; tests have some of their own. */
+  readonly upgrades?: ReadonlyMap<number, Upgrade>;
 }
 
 /**
@@ -39,14 +49,16 @@ export interface Recovered {
  */
 export async function recover(
   paths: { file: string; journal: string },
-  maxFileBytes = maxStateFileBytes,
+  { maxFileBytes = maxStateFileBytes, upgrades }: RecoverOptions = {},
 ): Promise<Recovered> {
   const file = await readVersion(paths.file, maxFileBytes);
   const journal = await within(paths.journal, async () => readJournal(paths.journal));
   const now = file?.modifiedAt ?? new Date().toISOString();
-  const document = await within(paths.file, async () => (file === undefined ? emptyFile : parseVersion(file)));
+  const { document, upgradedFrom } = await within(paths.file, async () =>
+    file === undefined ? { document: emptyFile, upgradedFrom: undefined } : parseAny(file, upgrades),
+  );
   const fileState = await within(paths.file, async () => decodeDocument(document, emptyState, now));
-  const known = { file, fileState, journal };
+  const known = { file, fileState, journal, upgradedFrom };
   if (journal === undefined) return { ...known, state: fileState, pending: 0, isMerged: false };
 
   const commits = journal.entries.filter((entry): entry is JournalCommit => 'changes' in entry);

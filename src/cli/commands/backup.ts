@@ -1,0 +1,72 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { loadSettings } from '../../config.js';
+import { messageOf, StateError } from '../../errors.js';
+import { backupState, restoreState, writeWhole } from '../../state/file/backup.js';
+import type { CliIo } from '../io.js';
+
+interface FolderOptions {
+  readonly dataDir?: string;
+}
+
+export function addBackupCommands(program: Command, io: CliIo): void {
+  program
+    .command('backup')
+    .argument('<file>', 'where to write it, mode 0600; - for standard output')
+    .description('Write cameras, pushes and engines to a file, consistent also while an aggregator runs')
+    .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
+    .addHelpText(
+      'after',
+      `
+The file is a state.json with everything that was acknowledged, its journal included. It may hold stream keys. Tokens
+and certificates are no part of it.
+
+Examples:
+  $ media-aggregator backup /var/backups/media-aggregator.json
+  $ media-aggregator backup - --data-dir /var/lib/media-aggregator | gzip > state.json.gz
+`,
+    )
+    .action(async (file: string, options: FolderOptions) => {
+      const { text, cameras, engines } = await backupState(folderOf(options, io));
+      if (file === '-') {
+        io.out.write(text);
+        return;
+      }
+      const path = resolve(io.cwd, file);
+      await writeWhole(path, text).catch((error: unknown) => {
+        throw new StateError('STATE_WRITE_FAILED', `${path} could not be written: ${messageOf(error)}`, {
+          cause: error,
+        });
+      });
+      io.out.write(`${file} holds ${cameras} cameras and ${engines} engines\n`);
+    });
+
+  program
+    .command('restore')
+    .argument('<file>', 'what "backup" wrote, by this or an older version')
+    .description('Make a backup the state of a data folder; what was there is kept beside it')
+    .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
+    .option('--while-running', 'also while an aggregator runs there, which takes it over live')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ media-aggregator restore /var/backups/media-aggregator.json
+  $ media-aggregator restore state.json --data-dir /var/lib/media-aggregator --while-running
+`,
+    )
+    .action(async (file: string, options: FolderOptions & { whileRunning?: boolean }) => {
+      const { cameras, engines, kept, isLive } = await restoreState({
+        folder: folderOf(options, io),
+        file: resolve(io.cwd, file),
+        whileRunning: options.whileRunning === true,
+      });
+      const what = `restored ${cameras} cameras and ${engines} engines${isLive ? '; the running aggregator took them over' : ''}\n`;
+      io.out.write(what + kept.map((path) => `what was there before is kept as ${path}\n`).join(''));
+    });
+}
+
+function folderOf(options: FolderOptions, io: CliIo): string {
+  const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
+  return resolve(io.cwd, settings.dataDir);
+}
