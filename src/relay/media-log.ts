@@ -44,10 +44,13 @@ export interface LogReaders {
   sendingFrom(): number;
 }
 
-/** Slabs hold about half a second; these are their bounds in bytes. */
+/**
+ * Slabs hold about a fifth of a second; these are their bounds in bytes. Larger ones keep more of what nobody needs at
+ * both ends of a GOP.
+ */
 const minSlabBytes = 16 * 1024;
 const maxSlabBytes = 512 * 1024;
-const slabMs = 500;
+const slabMs = 200;
 
 /** Time stamps of appended data are kept at this grain. */
 const stampGrainMs = 100;

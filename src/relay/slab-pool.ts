@@ -25,9 +25,10 @@ export class SlabPool {
   /** A buffer of at least so many bytes, with anything in it. */
   take(bytes: number): Buffer {
     const size = sizeFor(bytes);
-    const reused = this.#free.get(size)?.pop();
+    // One of twice the size is as good: it is filled all the same.
+    const reused = this.#free.get(size)?.pop() ?? this.#free.get(2 * size)?.pop();
     if (reused !== undefined) {
-      this.#keptBytes -= size;
+      this.#keptBytes -= reused.length;
       return reused;
     }
     // Not from Node's shared pool: a slab must not keep 8 KB of others alive, nor they the slab.

@@ -1,49 +1,64 @@
-/** A buffer above this size is not kept for the next message. */
-const keepMaxBytes = 1 << 20;
-/** A buffer up to this size is kept whatever the messages are like. */
-const keepAlwaysBytes = 16 << 10;
+/** Sizes of buffers are powers of two from this on. */
 const smallestBytes = 4 << 10;
-const maxSpares = 2;
+/** A buffer above this size holds one huge message, and is not kept. */
+const keepMaxBytes = 1 << 20;
+
+const defaultKeptBytes = 8 << 20;
 
 /**
- * The buffers in which one connection puts messages together.
+ * The buffers in which messages are put together that did not come in one read.
  *
- * A buffer grows by doubling with the bytes that came, never with a length that was declared. Finished ones are used
- * again: two, so that audio and video may interleave. One that is much larger than the messages of late is given up,
- * so a single huge message does not cost its memory for ever.
+ * A buffer grows by doubling with the bytes that came, never with a length that was declared. It is needed for the
+ * milliseconds in which the rest of a message is on its way, so that a few of them do for all connections: kept by each
+ * for itself, they would be a good part of what a connection takes.
  */
 export class AssemblyPool {
-  readonly #spares: Buffer[] = [];
-  /** The size of the largest message of late; it fades by 1/64 with every message. */
-  #recentPeakBytes = 0;
+  /** By the logarithm of the size. */
+  readonly #free: Buffer[][] = Array.from({ length: 32 }, () => []);
+  readonly #maxKeptBytes: number;
+  #keptBytes = 0;
+
+  /** @param maxKeptBytes bytes that are kept for the next messages */
+  constructor(maxKeptBytes = defaultKeptBytes) {
+    this.#maxKeptBytes = maxKeptBytes;
+  }
+
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
 
   /** A buffer with at least `needed` bytes that begins with the first `used` bytes of `old`, which may be `old`. */
   grow(old: Buffer | null, used: number, needed: number): Buffer {
     if (old !== null && old.length >= needed) {
       return old;
     }
-    if (old === null) {
-      const spare = this.#spares.pop();
-      if (spare !== undefined && spare.length >= needed) {
-        return spare;
-      }
-    }
     let bytes = Math.max(smallestBytes, old === null ? 0 : old.length * 2);
     while (bytes < needed) {
       bytes *= 2;
     }
-    const larger = Buffer.allocUnsafeSlow(bytes);
-    old?.copy(larger, 0, 0, used);
+    const larger = this.#take(bytes);
+    if (old !== null) {
+      old.copy(larger, 0, 0, used);
+      this.release(old);
+    }
     return larger;
   }
 
-  /** Takes back the buffer of a message of `messageBytes` bytes that is done with. */
-  release(buffer: Buffer, messageBytes: number): void {
-    const faded = this.#recentPeakBytes - (this.#recentPeakBytes >>> 6);
-    this.#recentPeakBytes = Math.max(messageBytes, faded);
-    const keepBytes = Math.min(keepMaxBytes, Math.max(keepAlwaysBytes, this.#recentPeakBytes * 4));
-    if (buffer.length <= keepBytes && this.#spares.length < maxSpares) {
-      this.#spares.push(buffer);
+  /** Takes back a buffer whose message is done with. */
+  release(buffer: Buffer): void {
+    const bytes = buffer.length;
+    if (bytes <= keepMaxBytes && this.#keptBytes + bytes <= this.#maxKeptBytes) {
+      this.#free[Math.log2(bytes)]!.push(buffer);
+      this.#keptBytes += bytes;
     }
+  }
+
+  #take(bytes: number): Buffer {
+    const spare = bytes <= keepMaxBytes ? this.#free[Math.log2(bytes)]!.pop() : undefined;
+    if (spare === undefined) {
+      return Buffer.allocUnsafeSlow(bytes);
+    }
+    this.#keptBytes -= bytes;
+    return spare;
   }
 }

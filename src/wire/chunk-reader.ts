@@ -42,6 +42,7 @@ const headerBytes = [11, 7, 3, 0] as const;
 const extendedMark = 0xffffff;
 const defaultChunkBytes = 128;
 const emptyPayload = Buffer.alloc(0);
+const sharedPool = new AssemblyPool();
 
 const Habit = { Unknown: 0, Repeats: 1, Omits: 2 } as const;
 
@@ -74,7 +75,7 @@ const Habit = { Unknown: 0, Repeats: 1, Omits: 2 } as const;
 export class ChunkReader {
   readonly #onMessage: OnMessage;
   readonly #limits: ChunkReaderLimits;
-  readonly #pool = new AssemblyPool();
+  readonly #pool: AssemblyPool;
   /** Chunk streams 2 to 63, which almost everyone keeps to. */
   readonly #low: (ChunkStream | undefined)[] = new Array<ChunkStream | undefined>(64).fill(undefined);
   readonly #high = new Map<number, ChunkStream>();
@@ -95,9 +96,11 @@ export class ChunkReader {
   #word = 0;
   #wordBytes = 0;
 
-  constructor(onMessage: OnMessage, limits: ChunkReaderLimits) {
+  /** @param pool shared by readers; one is shared by all that name none */
+  constructor(onMessage: OnMessage, limits: ChunkReaderLimits, pool: AssemblyPool = sharedPool) {
     this.#onMessage = onMessage;
     this.#limits = limits;
+    this.#pool = pool;
   }
 
   /** The largest payload of a chunk that the peer announced last; 128 at first. */
@@ -388,7 +391,7 @@ export class ChunkReader {
       stream.buffer = null;
       this.#partialBytes -= received;
       this.#deliver(stream, buffer.subarray(0, received));
-      this.#pool.release(buffer, received);
+      this.#pool.release(buffer);
     } else if (this.#chunkLeft === 0) {
       this.#state = State.Basic;
     }
@@ -426,7 +429,7 @@ export class ChunkReader {
     }
     this.#partialBytes -= stream.received;
     if (stream.buffer !== null) {
-      this.#pool.release(stream.buffer, stream.received);
+      this.#pool.release(stream.buffer);
     }
     stream.received = 0;
     stream.buffer = null;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { WireError } from '../../src/errors.js';
+import { AssemblyPool } from '../../src/wire/assembly-pool.js';
 import { ChunkReader } from '../../src/wire/chunk-reader.js';
 import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { collectingReader, comparable, hex, inBytes, inTwo, readPieces, wideLimits, wireErrorCode } from './support.js';
@@ -338,18 +339,29 @@ describe('memory', () => {
     expect(buffers[3]!.byteLength).toBeLessThan(100_000);
   });
 
-  test('a buffer that grew for larger messages is given up once these are gone', () => {
+  test('readers share few buffers, of the size that a message needs, and bounded in all', () => {
+    const pool = new AssemblyPool(2_000_000);
     const sizes: number[] = [];
-    const reader = new ChunkReader(
-      (_type, _timestampMs, _streamId, payload) => sizes.push(payload.buffer.byteLength),
-      wideLimits,
+    const readers = Array.from(
+      { length: 100 },
+      () =>
+        new ChunkReader(
+          (_type, _timestampMs, _streamId, payload) => sizes.push(payload.buffer.byteLength),
+          wideLimits,
+          pool,
+        ),
     );
-    reader.feed(encodeMessage(4, 9, 0, 1, Buffer.alloc(900_000), 128));
-    const small = encodeMessage(4, 9, 0, 1, Buffer.alloc(1000), 128);
-    for (let count = 0; count < 1000; count += 1) {
-      reader.feed(small);
-    }
-    expect(sizes[1]).toBeGreaterThan(900_000);
+    const large = encodeMessage(4, 9, 0, 1, Buffer.alloc(900_000), 128);
+    for (const reader of readers) reader.feed(large);
+    for (const reader of readers) reader.feed(encodeMessage(4, 9, 0, 1, Buffer.alloc(1000), 128));
+    expect(sizes[0]).toBeGreaterThan(900_000);
     expect(sizes.at(-1)).toBeLessThan(20_000);
+    expect(pool.keptBytes).toBeGreaterThan(900_000);
+    expect(pool.keptBytes).toBeLessThanOrEqual(2_000_000);
+    // All at once in the middle of a message, and each goes on with its own.
+    for (const reader of readers) reader.feed(large.subarray(0, 500_000));
+    for (const reader of readers) reader.feed(large.subarray(500_000));
+    expect(sizes).toHaveLength(300);
+    expect(pool.keptBytes).toBeLessThanOrEqual(2_000_000);
   });
 });
