@@ -183,5 +183,9 @@ describe('the system', () => {
       status: 'warn',
       message: expect.stringContaining('1.0 GB for media-max-bytes 1GB'),
     });
+    // Media workers are programs too; the limits are for all of them together.
+    const withWorkers = memoryBudget({ ...settings, workers: 4 });
+    expect(withWorkers.total - total).toBe(4 * 128 * 2 ** 20);
+    expect(memoryBudget({ ...settings, backend: 'nginx', workers: 4 }).total).toBe(total);
   });
 });

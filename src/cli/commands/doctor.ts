@@ -14,7 +14,7 @@ import { type CliIo, painter } from '../io.js';
 import { findRuntime } from '../runtime-file.js';
 
 /** The flags of `serve` that change what is looked at. */
-const flagKeys = ['rtmp-port', 'api-port', 'host', 'data-dir', 'advertise-host', 'max-connections'];
+const flagKeys = ['rtmp-port', 'api-port', 'host', 'data-dir', 'advertise-host', 'workers', 'max-connections'];
 
 export function addDoctorCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   const command = program

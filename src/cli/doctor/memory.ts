@@ -8,6 +8,9 @@ const MB = 1 << 20;
 /** Node.js itself, the program, its heap at rest, and the memory of slabs that waits to be used again. */
 const baseBytes = 192 * MB;
 
+/** A media worker: Node.js, the parts that move media, and slabs that wait to be used again. */
+const workerBytes = 128 * MB;
+
 /** A registered camera with a few pushes: state, text of the file, API view. */
 const cameraBytes = 16 * 1024;
 
@@ -18,12 +21,17 @@ const socketBytes = 128 * 1024;
 const eventReaders = 64;
 const eventReaderBytes = 4 * MB;
 
-/** The parts that the limits in force allow the process to take, in bytes. */
+/**
+ * The parts that the limits in force allow the process to take, with its media workers, in bytes. The limits are for all
+ * workers together.
+ */
 export function memoryBudget(settings: Settings): { total: number; parts: readonly (readonly [string, number])[] } {
   const { media, maxCameras, maxHttpViewers, historyMaxBytes } = settings;
+  const workers = settings.backend === 'native' ? settings.workers : 0;
   const connection = socketBytes + 2 * media.maxCommandBytes;
   const parts = [
     ['the program', baseBytes],
+    ...(workers > 0 ? ([[`workers ${workers}`, workers * workerBytes]] as const) : []),
     [`max-cameras ${maxCameras}`, maxCameras * cameraBytes],
     [`media-max-bytes ${formatSize(media.mediaMaxBytes)}`, media.mediaMaxBytes],
     [`max-connections ${media.maxConnections}`, media.maxConnections * connection],
