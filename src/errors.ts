@@ -27,6 +27,7 @@ export const errorCodes = {
   RATE_LIMITED: 'Too many calls, or too many wrong tokens, came from this address.',
   TOKEN_NOT_FOUND: 'There is no token of this name or id.',
   TOKEN_CONFLICT: 'There is a token of this name already.',
+  DRAINING: 'The aggregator is about to stop.',
   INTERNAL: 'The aggregator failed; its log says why.',
 
   // Settings and state.

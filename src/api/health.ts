@@ -28,12 +28,19 @@ export function addHealthRoutes(app: App, control: Control): void {
       config: { scope: 'public' },
       schema: {
         operationId: 'isReady',
-        summary: 'RTMP is really taken: a handshake with the own listener succeeds',
+        summary: 'RTMP is really taken: a handshake with the own listener succeeds, and it is not about to stop',
         tags: ['health'],
         response: v1Responses({ 200: HealthSchema }, 503),
       },
     },
     async (request, reply) => {
+      if (control.isDraining) {
+        return sendRefusal(request, reply, {
+          status: 503,
+          code: 'DRAINING',
+          message: 'the aggregator is about to stop',
+        });
+      }
       if (await control.isUp()) return { status: 'ok' };
       const message = 'the media backend does not answer an RTMP handshake';
       return sendRefusal(request, reply, { status: 503, code: 'INTERNAL', message });

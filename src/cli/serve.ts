@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Access } from '../access/access.js';
 import { isLoopbackAddress } from '../access/networks.js';
@@ -38,7 +39,7 @@ export interface RunningAggregator {
   /** Of the listener with TLS, where there is one. */
   readonly rtmpsPort?: number;
   readonly apiPort: number;
-  /** Ends it in order: no more requests, publishers and targets told, state on disk. Never rejects; runs once. */
+  /** Ends it in order: not ready any more, then (after `drainDelayMs`) no more requests, publishers and targets told, state on disk. Never rejects; runs once. */
   stop(): Promise<void>;
 }
 
@@ -127,7 +128,11 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     let stopped: Promise<void> | undefined;
     const stop = () => {
-      stopped ??= closeAll(closers, log);
+      stopped ??= (async () => {
+        control.drain();
+        await sleep(settings.drainDelayMs);
+        await closeAll(closers, log);
+      })();
       return stopped;
     };
     return { rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), apiPort: api.port, stop };

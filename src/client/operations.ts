@@ -139,13 +139,34 @@ export interface Engine {
 }
 
 /** Stable; see docs/errors.md. */
-export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'STATE_LOCKED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PLAY_NOT_FOUND' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_STALLED' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'STATE_LOCKED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PLAY_NOT_FOUND' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_STALLED' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
   /** What was wrong, with which value, and what would be right. */
   readonly error: string;
   readonly code: ErrorCode;
+}
+
+/** Columns of figures, a point for each step; null where nothing was seen. */
+export interface History {
+  readonly stepSeconds: number;
+  /** When the first point was taken; null: nothing is remembered. */
+  readonly from: string | null;
+  readonly camera: {
+    readonly bitrateInBps: Points;
+    readonly frameRate: Points;
+    readonly viewers: Points;
+    readonly jitterMs: Points;
+  };
+  /** By id. Dropped frames are those of each step. */
+  readonly pushes: Readonly<Record<string, {
+    readonly bitrateBps: Points;
+    readonly queueBytes: Points;
+    readonly queueAgeMs: Points;
+    readonly roundTripMs: Points;
+    readonly droppedFrames: Points;
+  }>>;
 }
 
 /** A token that was just made. */
@@ -245,6 +266,8 @@ export interface Node {
     readonly loopDelayMs: number | null;
   }[];
 }
+
+export type Points = readonly (number | null)[];
 
 /** A problem document (RFC 9457). */
 export interface Problem {
@@ -481,6 +504,18 @@ export interface Operations {
     };
     readonly answer: Engine;
   };
+  /** What was seen of a camera in the last hour, every five seconds, for plots */
+  readonly getHistory: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly query?: {
+      /** How far back; 3600, which is all. */
+      readonly seconds?: number | undefined;
+    };
+    readonly answer: History;
+  };
   /** The newest key frame of a live camera, as an MP4 file of one picture that browsers show */
   readonly getPicture: {
     readonly path: {
@@ -517,7 +552,7 @@ export interface Operations {
       readonly status: 'ok';
     };
   };
-  /** RTMP is really taken: a handshake with the own listener succeeds */
+  /** RTMP is really taken: a handshake with the own listener succeeds, and it is not about to stop */
   readonly isReady: {
     readonly answer: {
       readonly status: 'ok';
@@ -693,6 +728,7 @@ export const routes = {
   getCamera: ['GET', '/v1/cameras/{name}'],
   getConfig: ['GET', '/v1/config'],
   getEngine: ['GET', '/v1/engines/{name}'],
+  getHistory: ['GET', '/v1/cameras/{name}/history'],
   getPicture: ['GET', '/v1/cameras/{name}/picture'],
   getPush: ['GET', '/v1/cameras/{name}/pushes/{id}'],
   getSession: ['GET', '/v1/session'],

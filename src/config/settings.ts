@@ -59,6 +59,8 @@ export interface Settings {
   readonly resourceId: string;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  /** Between the signal to stop and the closing of listeners, milliseconds. */
+  readonly drainDelayMs: number;
   readonly maxCameras: number;
   readonly maxPushesPerCamera: number;
   readonly maxEngines: number;

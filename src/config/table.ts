@@ -238,6 +238,12 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     default: 'auto',
     description: 'Form of the log; auto is human on a terminal and json elsewhere',
   },
+  drainDelayMs: {
+    key: 'drain-delay',
+    type: durationType('0ms', '10m'),
+    default: 0,
+    description: 'After SIGTERM, /readyz says 503 for so long before anything is closed; for load balancers',
+  },
   maxCameras: {
     key: 'max-cameras',
     type: integerType(1, 1_000_000),

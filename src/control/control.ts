@@ -114,6 +114,7 @@ export class Control {
   readonly #observation: Observation;
   readonly #tags: EntityTags;
   #unsubscribe: (() => void) | undefined;
+  #isDraining = false;
 
   /** @param options.tagKey for entity tags that outlive this process */
   constructor(options: {
@@ -204,6 +205,16 @@ export class Control {
 
   totals(): BackendTotals {
     return this.#backend.totals();
+  }
+
+  /** True from the moment at which the aggregator was told to stop. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** The aggregator is about to stop: it is not ready any more, and goes on serving until it is closed. */
+  drain(): void {
+    this.#isDraining = true;
   }
 
   /** True when the backend really takes RTMP; known within 2 s. */

@@ -7,6 +7,7 @@ import { exitCodes } from '../exit-codes.js';
 import { urlHost } from '../format.js';
 import { type CliIo, wantsColors } from '../io.js';
 import type { RunningAggregator } from '../serve.js';
+import { ServiceManager } from '../service-manager.js';
 import { version } from '../version.js';
 
 /** What stopping may take on top of `shutdown-timeout`, before it is cut short. */
@@ -68,15 +69,22 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
   // Loaded here and not above: the other commands start faster without the server's parts.
   const { startAggregator } = await import('../serve.js');
   const aggregator = await startAggregator({ settings, sources: sourcesByField(loaded.sources), log, version });
-  io.out.write(`${readyLine(loaded.settings, aggregator)}\n`);
+  const line = readyLine(loaded.settings, aggregator);
+  io.out.write(`${line}\n`);
+  const manager = new ServiceManager(io.env, log);
+  manager.ready(line);
 
   const signal = await signals.first;
+  manager.stopping();
   log.info('stopping', { signal });
-  const deadline = setTimeout(() => {
-    log.error('stopping took too long; what is left is cut off');
-    log.flush();
-    process.exit(exitCodes.failed);
-  }, settings.media.shutdownTimeoutMs + stopGraceMs);
+  const deadline = setTimeout(
+    () => {
+      log.error('stopping took too long; what is left is cut off');
+      log.flush();
+      process.exit(exitCodes.failed);
+    },
+    settings.drainDelayMs + settings.media.shutdownTimeoutMs + stopGraceMs,
+  );
   await aggregator.stop();
   clearTimeout(deadline);
   log.info('stopped');
