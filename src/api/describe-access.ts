@@ -20,8 +20,8 @@ export const securitySchemes = {
 } as const;
 
 /**
- * Adds to the description of every route that is registered from now on what the guard asks and answers: the routes
- * themselves say their scope only.
+ * Adds to the description of every route that is registered from now on what the server as a whole asks and answers:
+ * the routes themselves say their scope and what is special to them.
  */
 export function describeAccess(app: App): void {
   app.addHook('onRoute', (route) => {
@@ -30,7 +30,11 @@ export function describeAccess(app: App): void {
     const scope = config?.scope ?? 'admin';
     const isPublic = scope === 'public';
     schema.security ??= isPublic ? [] : [{ bearer: [scope] }, { query: [scope] }];
-    const statuses = isPublic ? [429] : [401, 403, 429, 503, ...(config?.conditional === true ? [412] : [])];
+    // Whatever the method, a body that is sent is read, because the content manager sends one with GET.
+    const statuses = [400, 413, 415, 429];
+    if (!isPublic) statuses.push(401, 403, 503);
+    if (config?.conditional === true) statuses.push(412);
+    if (url.includes(':')) statuses.push(414);
     const before = typeof schema.response === 'object' && schema.response !== null ? schema.response : {};
     schema.response = { ...accessResponses(usesProblems(url), statuses), ...before };
   });

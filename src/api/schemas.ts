@@ -39,6 +39,7 @@ const meanings: Readonly<Record<number, string>> = {
   409: 'It contradicts what exists, or a limit; nothing was changed.',
   412: '`if-match` or `if-none-match` does not hold: somebody else changed it; nothing was changed.',
   413: 'The body is larger than 64 KiB.',
+  414: 'A part of the path is longer than any name.',
   415: 'The body is not declared as JSON.',
   429: 'Too many calls, or too many wrong tokens, from this address; `retry-after` says how long to wait.',
   500: 'The aggregator failed; its log says why.',

@@ -24,7 +24,9 @@ export function ask(port: number, question: Question): Promise<Asked> {
   const { method = 'GET', path, headers = {}, body, host = '127.0.0.1' } = question;
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
-    const type = text === undefined ? {} : { 'content-type': 'application/json' };
+    // Of its own accord Node.js gives a body with GET no length, and what follows it is then no HTTP.
+    const length = String(Buffer.byteLength(text ?? ''));
+    const type = text === undefined ? {} : { 'content-type': 'application/json', 'content-length': length };
     const sent = request({ host, port, method, path, agent: false, headers: { ...type, ...headers } }, (response) => {
       let answer = '';
       response.setEncoding('utf8');

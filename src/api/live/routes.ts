@@ -116,7 +116,7 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
           'A live camera as FLV: over HTTP without an end, or (with an upgrade) as binary messages of a WebSocket',
         tags: ['viewing'],
         params: NameParams,
-        response: v1Responses({ 200: FlvSchema }, 400, 404, 409, 501),
+        response: v1Responses({ 200: { content: { 'video/x-flv': { schema: FlvSchema } } } }, 400, 404, 409, 501),
       },
       // Who may not see it, and what is not there, is refused before the upgrade, with a status like any other.
       preHandler: async (request) => {
@@ -151,7 +151,10 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
         tags: ['viewing'],
         params: NameParams,
         response: v1Responses(
-          { 200: PictureSchema, 304: Type.Null({ description: 'It is the one you have.' }) },
+          {
+            200: { content: { 'video/mp4': { schema: PictureSchema } } },
+            304: Type.Null({ description: 'It is the one you have.' }),
+          },
           400,
           404,
           501,
