@@ -248,6 +248,24 @@ export const AnnouncementSchema = Type.Object(
   { title: 'Announcement', description: 'How the content manager took the announcement of this aggregator.' },
 );
 
+export const WebhookSchema = Type.Object(
+  {
+    url: Type.String(),
+    state: Type.String({ enum: ['ready', 'waiting'] }),
+    since: Type.String({ description: 'Since when it is in this state.' }),
+    waiting: Type.Integer({ minimum: 0, description: 'Events that wait for it.' }),
+    delivered: Count,
+    failures: Type.Integer({ minimum: 0, description: 'Tries that failed, ever.' }),
+    dropped: Type.Object(
+      { full: Count, expired: Count, refused: Count },
+      { description: 'Events that it never got: more than may wait, too old, or refused by it.' },
+    ),
+    lastError: orNull(Type.Object({ message: Type.String(), at: Type.String() })),
+    nextRetryAt: orNull(Type.String()),
+  },
+  { title: 'Webhook', description: 'A receiver of events, and how it takes them.' },
+);
+
 export const ConfigViewSchema = Type.Object(
   {
     settings: Type.Record(Type.String(), Type.Object({ value: Type.Unknown(), source: Type.String() }), {
@@ -255,6 +273,7 @@ export const ConfigViewSchema = Type.Object(
     }),
     problems: Type.Array(Type.Object({ code: Type.String(), message: Type.String(), since: Type.String() })),
     contentManager: orNull(AnnouncementSchema),
+    webhooks: Type.Array(WebhookSchema),
   },
   { title: 'Config' },
 );

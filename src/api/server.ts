@@ -8,6 +8,7 @@ import type { AnnouncementView } from '../control/announce.js';
 import type { Control } from '../control/control.js';
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log.js';
+import type { WebhookView } from '../webhooks/receiver.js';
 import type { App } from './app.js';
 import { addBodyParser } from './body.js';
 import { addContentManagerRoutes } from './content-manager/routes.js';
@@ -47,6 +48,8 @@ export interface ApiOptions {
   readonly settingSources?: SettingSources;
   /** How the content manager took the announcement, for /v1/config; null: there is none to tell. */
   readonly announcement?: () => AnnouncementView | null;
+  /** How the receivers of events take them, for /v1/config and /metrics; undefined: there are none. */
+  readonly webhooks?: () => readonly WebhookView[];
   /** Whether a request may see a camera; undefined: whoever has the scope `read`. */
   readonly mayPlay?: PlayCheck;
   /** The built dashboard, to be served at `/`; undefined, or a folder without it: none. */
@@ -166,9 +169,9 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
     maxViewers: settings.maxHttpViewers ?? defaultMaxViewers,
     mayPlay: options.mayPlay ?? (() => {}),
   });
-  const { settingSources: sources = {}, announcement = () => null } = options;
+  const { settingSources: sources = {}, announcement = () => null, webhooks = () => [] } = options;
   addAccessRoutes(app, access);
-  addNodeRoutes(app, { control, settings, sources, version, announcement });
+  addNodeRoutes(app, { control, settings, sources, version, announcement, webhooks });
   if (options.testPatterns !== undefined) addTestPatternRoutes(app, control, options.testPatterns);
   if (options.webFolder !== undefined) await addDashboard(app, options.webFolder);
   await app.ready();

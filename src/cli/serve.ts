@@ -12,6 +12,7 @@ import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import { openFileStore } from '../state/file/file-store.js';
+import { Webhooks } from '../webhooks/webhooks.js';
 import { reachableHost, urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
@@ -80,6 +81,15 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const access = await Access.open(actual, log.child({ part: 'access' }));
     closers.unshift({ part: 'access', close: async () => access.close() });
 
+    const { webhookUrl: urls, webhookTypes: types } = settings;
+    let webhooks: Webhooks | undefined;
+    if (urls !== undefined) {
+      const key = await keptKey(join(settings.dataDir, 'webhook-key'));
+      webhooks = new Webhooks({ urls, types, key, feed: control.feed, log: log.child({ part: 'webhooks' }) });
+      closers.unshift({ part: 'webhooks', close: async () => webhooks?.close() });
+      webhooks.start();
+    }
+
     let announcer: Announcer | undefined;
     const api = await listening(settings.apiPort, '--api-port', () =>
       startApi({
@@ -90,6 +100,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         log: log.child({ part: 'api' }),
         version,
         announcement: () => announcer?.view ?? null,
+        webhooks: () => webhooks?.views ?? [],
         webFolder,
         testPatterns,
       }),

@@ -64,6 +64,10 @@ export interface Settings {
   readonly maxCameras: number;
   readonly maxPushesPerCamera: number;
   readonly maxEngines: number;
+  /** Who is told of events; undefined: nobody. */
+  readonly webhookUrl?: readonly string[];
+  /** Types of events, or their first words; undefined: all. */
+  readonly webhookTypes?: readonly string[];
   /** What the history of live cameras, for plots, may take in memory; 0: there is none. */
   readonly historyMaxBytes: number;
   /** Viewers over HTTP and WebSocket at once, of all cameras. */

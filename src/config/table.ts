@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { eventTypes } from '../events/event.js';
 import { targetRulesType } from './lists.js';
 import type { MediaSettings, Settings } from './settings.js';
 import {
@@ -14,7 +15,9 @@ import {
   originListType,
   sizeType,
   textType,
+  urlListType,
   type ValueType,
+  wordListType,
 } from './values.js';
 
 /** One setting: everything that flags, variables, the file, help and docs/settings.md are derived from. */
@@ -37,6 +40,9 @@ type Table<T> = { readonly [K in keyof T]-?: Setting<NonNullable<T[K]>> };
 const port = (): ValueType<number> => integerType(0, 65_535, '<port>');
 const KB = 1 << 10;
 const MB = 1 << 20;
+
+/** What events are chosen by: their types, and the first words of these. */
+const eventWords = [...new Set(eventTypes.map((type) => type.split('.', 1)[0] ?? '')), ...eventTypes];
 
 /** All settings but those of the media backend, by their field of `Settings`, in the order of help. */
 export const nodeTable: Table<Omit<Settings, 'media'>> = {
@@ -261,6 +267,18 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     type: integerType(1, 100_000),
     default: 1_000,
     description: 'Most streaming engines that can be registered',
+  },
+  webhookUrl: {
+    key: 'webhook-url',
+    type: urlListType(),
+    default: undefined,
+    description: 'Where events are sent, signed with the key in DATA_DIR/webhook-key (docs/webhooks.md)',
+  },
+  webhookTypes: {
+    key: 'webhook-types',
+    type: wordListType(eventWords),
+    default: undefined,
+    description: 'Which events are sent there; without it, all',
   },
   historyMaxBytes: {
     key: 'history-max-bytes',

@@ -281,3 +281,19 @@ export function originListType(): ValueType<readonly string[]> {
     return origin === text.toLowerCase().replace(/\/$/, '') ? origin : undefined;
   });
 }
+
+/** URLs of servers that speak HTTP. What a setting holds is shown, so that user info, queries and fragments are refused. */
+export function urlListType(): ValueType<readonly string[]> {
+  return listType('<urls>', 'URLs like https://HOST/PATH, without user name or query, with commas between', (text) => {
+    if (!/^https?:\/\//i.test(text) || text.length > 1024 || /[?#]/.test(text) || !URL.canParse(text)) return undefined;
+    const url = new URL(text);
+    return url.username === '' && url.password === '' ? url.href : undefined;
+  });
+}
+
+/** Some of these words. */
+export function wordListType(words: readonly string[]): ValueType<readonly string[]> {
+  return listType('<list>', `some of ${words.join(', ')}, with commas between`, (text) =>
+    words.includes(text) ? text : undefined,
+  );
+}

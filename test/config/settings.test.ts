@@ -104,6 +104,8 @@ describe('where values come from', () => {
       'push-allow': '10.0.0.0/8,*.engines.example:1935',
       'push-deny': '[fd00::/8]:443',
       'push-tls-ca': '/ca',
+      'webhook-url': 'https://a.example/hook,http://127.0.0.1:1/',
+      'webhook-types': 'push,camera.live',
     });
     Object.assign(other, {
       'api-allow': '10.0.0.0/8,fd00::1',

@@ -1,5 +1,6 @@
 import type { AnnouncementView } from '../../control/announce.js';
 import type { Control } from '../../control/control.js';
+import type { WebhookView } from '../../webhooks/receiver.js';
 import type { App } from '../app.js';
 import { ConfigViewSchema, NodeViewSchema, pageSchema, v1Responses } from '../schemas.js';
 import type { ApiSettings, SettingSources } from '../settings.js';
@@ -10,11 +11,12 @@ export interface NodeRouteOptions {
   readonly sources: SettingSources;
   readonly version: string;
   readonly announcement: () => AnnouncementView | null;
+  readonly webhooks: () => readonly WebhookView[];
 }
 
 /** What this node is and how it is set up. */
 export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
-  const { control, settings, sources, version, announcement } = options;
+  const { control, settings, sources, version, announcement, webhooks } = options;
 
   app.get(
     '/v1/nodes',
@@ -67,6 +69,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
         ),
         problems: control.problems,
         contentManager: announcement(),
+        webhooks: webhooks(),
       };
     },
   );
