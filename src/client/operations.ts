@@ -220,6 +220,11 @@ export interface NewPush {
   readonly queueMaxAgeMs?: number | undefined;
 }
 
+export interface NewTestPattern {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+}
+
 export interface NewToken {
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
   readonly name: string;
@@ -354,6 +359,16 @@ export interface TargetTest {
       readonly message: string;
     } | null;
   }[];
+}
+
+/** The sample clip, published as a camera over and over. */
+export interface TestPattern {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  /** When it ends by itself. */
+  readonly endsAt: string;
 }
 
 /** Exactly one of `url` and `engine`. */
@@ -646,6 +661,12 @@ export interface Operations {
       readonly next: string | null;
     };
   };
+  /** The cameras that a test pattern is published as */
+  readonly listTestPatterns: {
+    readonly answer: {
+      readonly items: readonly TestPattern[];
+    };
+  };
   /** The tokens, by name, without their secrets; all on one page */
   readonly listTokens: {
     readonly answer: {
@@ -701,6 +722,19 @@ export interface Operations {
     };
     readonly answer: undefined;
   };
+  /** Publish the sample clip as a registered camera that is not live; the same again changes nothing */
+  readonly startTestPattern: {
+    readonly body: NewTestPattern;
+    readonly answer: TestPattern;
+  };
+  /** End the test pattern of a camera; without one nothing happens */
+  readonly stopTestPattern: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: undefined;
+  };
   /** Go the way to a target step by step, up to the permission to publish; nothing is added or sent */
   readonly testPush: {
     readonly path: {
@@ -741,6 +775,7 @@ export const routes = {
   listNodes: ['GET', '/v1/nodes'],
   listPushEvents: ['GET', '/v1/cameras/{name}/pushes/{id}/events'],
   listPushes: ['GET', '/v1/cameras/{name}/pushes'],
+  listTestPatterns: ['GET', '/v1/test-pattern'],
   listTokens: ['GET', '/v1/tokens'],
   makeTicket: ['POST', '/v1/session'],
   removeCamera: ['DELETE', '/v1/cameras/{name}'],
@@ -748,5 +783,7 @@ export const routes = {
   removePush: ['DELETE', '/v1/cameras/{name}/pushes/{id}'],
   retryPush: ['POST', '/v1/cameras/{name}/pushes/{id}/retry'],
   revokeToken: ['DELETE', '/v1/tokens/{name}'],
+  startTestPattern: ['POST', '/v1/test-pattern'],
+  stopTestPattern: ['DELETE', '/v1/test-pattern/{name}'],
   testPush: ['POST', '/v1/cameras/{name}/pushes:test'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string]>;

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { Access, type AccessSettings } from '../../src/access/access.js';
 import { type RunningApi, startApi } from '../../src/api/server.js';
 import type { ApiSettings } from '../../src/api/settings.js';
+import { SamplePublisher } from '../../src/cli/test-patterns.js';
 import type { ControlSettings } from '../../src/control/settings.js';
 import { silentLogger } from '../../src/log.js';
 import { startControl, type TestControl, testSettings } from '../control/harness.js';
@@ -26,6 +27,7 @@ export async function startTestApi(
     settings: { ...testSettings, ...settings },
     log: silentLogger,
     version: '0.0.0',
+    testPatterns: new SamplePublisher({ file: '', host: '127.0.0.1', rtmpPort: 1, log: silentLogger }),
     settingSources: { rtmpPort: 'flag --rtmp-port' },
   });
   const close = async () => {

@@ -13,10 +13,10 @@ const TestPatternSchema = Type.Object(
     startedAt: TimeSchema,
     endsAt: Type.String({ description: 'When it ends by itself.' }),
   },
-  { description: 'The sample clip, published as a camera over and over.' },
+  { title: 'TestPattern', description: 'The sample clip, published as a camera over and over.' },
 );
 
-const NewTestPattern = Type.Object({ camera: NameSchema }, { additionalProperties: false });
+const NewTestPattern = Type.Object({ camera: NameSchema }, { title: 'NewTestPattern', additionalProperties: false });
 
 const tags = ['test pattern'];
 

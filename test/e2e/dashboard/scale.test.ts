@@ -21,29 +21,31 @@ describe('the dashboard with many cameras', () => {
     const cards = () => page.locator('.card').count();
     expect(await cards()).toBeLessThan(60);
 
-    // What this machine can do is what the page does when nothing happens.
-    const countFrames = (script: string) =>
-      page.evaluate(async (moving) => {
-        let frames = 0;
-        let worstMs = 0;
-        let lastMs = performance.now();
-        const endMs = lastMs + 2000;
-        while (lastMs < endMs) {
-          if (moving === 'scroll') scrollBy(0, 70);
-          const nowMs = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
-          worstMs = Math.max(worstMs, nowMs - lastMs);
-          lastMs = nowMs;
-          frames++;
-        }
-        return { frames, worstMs, scrolled: scrollY };
-      }, script);
-    const idle = await countFrames('rest');
-    const moving = await countFrames('scroll');
-    figure('frames in 2 s at rest', idle.frames, 'frames');
-    figure('frames in 2 s while 1,000 cards scroll', moving.frames, 'frames');
-    figure('longest frame while scrolling', moving.worstMs, 'ms');
-    expect(moving.scrolled).toBeGreaterThan(2000);
-    expect(moving.frames).toBeGreaterThan(idle.frames / 3);
+    // Frames are counted for the record; what is judged is the processor time of each, which other programs that run
+    // on the same machine do not change.
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
+    const busyMs = async () => {
+      const { metrics } = await devtools.send('Performance.getMetrics');
+      return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN);
+    };
+    const before = await busyMs();
+    const moving = await page.evaluate(async () => {
+      let frames = 0;
+      const endMs = performance.now() + 3000;
+      while (performance.now() < endMs) {
+        scrollBy(0, 70);
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        frames++;
+      }
+      return { frames, scrolled: scrollY };
+    });
+    const frameMs = ((await busyMs()) - before) / moving.frames;
+    figure('frames in 3 s while 1,000 cards scroll', moving.frames, 'frames');
+    figure('processor time of a frame while scrolling', frameMs, 'ms');
+    expect(moving.scrolled).toBeGreaterThan(1000);
+    expect(frameMs).toBeGreaterThan(0);
+    expect(frameMs).toBeLessThan(20);
     expect(await cards()).toBeLessThan(60);
 
     // By keyboard: the search, and the one that it finds.

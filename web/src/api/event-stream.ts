@@ -1,4 +1,4 @@
-import { send } from './http.js';
+import { get } from './http.js';
 
 /** One server-sent event. */
 export interface ServerEvent {
@@ -14,7 +14,7 @@ const maxLineLength = 16 << 20;
 
 /**
  * Follows server-sent events. Read by `fetch` and not by `EventSource`, which cannot say who asks.
- * @throws ApiError when it is refused, or breaks off
+ * @throws ApiProblem when it is refused; NoAnswer, or what `fetch` throws, when it breaks off
  */
 export async function followEvents(
   path: string,
@@ -25,7 +25,7 @@ export async function followEvents(
   let silence = setTimeout(() => ended.abort(), silenceMs);
   try {
     const query = lastEventId === undefined ? '' : `&lastEventId=${lastEventId}`;
-    const response = await send('GET', path + query, { signal: ended.signal });
+    const response = await get(path + query, ended.signal);
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     if (reader === undefined) return;
     const parse = makeParser(onEvent);

@@ -1,4 +1,5 @@
-import { ApiError, send } from '../api/http.js';
+import { ApiProblem, NoAnswer } from '../../../src/client/index.js';
+import { get } from '../api/http.js';
 
 interface KeptStill {
   readonly etag: string | null;
@@ -32,7 +33,8 @@ export async function loadStill(name: string, signal: AbortSignal): Promise<Imag
     return await fetchStill(name, signal);
   } catch (error) {
     // Not live any more, no picture of it, or no such thing with this backend: a card without a picture says so.
-    if (error instanceof ApiError || signal.aborted || error instanceof DecodeError) return undefined;
+    if (error instanceof ApiProblem || error instanceof NoAnswer || signal.aborted || error instanceof DecodeError)
+      return undefined;
     throw error;
   } finally {
     atWork--;
@@ -47,10 +49,8 @@ async function takeTurn(): Promise<void> {
 
 async function fetchStill(name: string, signal: AbortSignal): Promise<ImageBitmap> {
   const before = kept.get(name);
-  const response = await send('GET', `/v1/cameras/${encodeURIComponent(name)}/picture`, {
-    signal,
-    headers: before?.etag == null ? {} : { 'if-none-match': before.etag },
-  });
+  const known = before?.etag == null ? {} : { 'if-none-match': before.etag };
+  const response = await get(`/v1/cameras/${encodeURIComponent(name)}/picture`, signal, known);
   if (response.status === 304 && before !== undefined) return before.picture;
   const picture = await decode(await response.blob());
   keep(name, { etag: response.headers.get('etag'), picture });

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
-import { request } from '../api/http.js';
-import type { PushView, TargetTest } from '../api/types.js';
+import { api } from '../api/http.js';
+import type { TargetTest } from '../api/types.js';
 import { observe, useAction } from '../state/action.js';
 import { type Look, pushLook } from '../state/health.js';
 import { engines, refreshCamera } from '../state/store.js';
@@ -19,13 +19,13 @@ export function AddPushDialog({ camera, onClose }: { camera: string; onClose: ()
   const tested = useSignal<TargetTest | null>(null);
   const adding = useAction();
   const testing = useAction();
-  const path = `/v1/cameras/${encodeURIComponent(camera)}/pushes`;
+  const path = { name: camera };
   const target = () => (toEngine.value ? { engine: engine.value } : { url: url.value.trim() });
   const empty = toEngine.value ? engine.value === '' : url.value.trim() === '';
 
   const add = async () => {
     const done = await adding.run(async () => {
-      const added = await request<PushView>('POST', path, { body: target() });
+      const { body: added } = await api.call('addPush', { path, body: target() });
       await observe(`the push ${added.id}`, async () => {
         const seen = (await refreshCamera(camera))?.pushes.find(({ id }) => id === added.id);
         return seen !== undefined && pushLook(seen).label !== '';
@@ -36,7 +36,7 @@ export function AddPushDialog({ camera, onClose }: { camera: string; onClose: ()
   const test = () =>
     testing.run(async () => {
       tested.value = null;
-      tested.value = await request<TargetTest>('POST', `${path}:test`, { body: target() });
+      tested.value = (await api.call('testPush', { path, body: target() })).body;
     });
 
   return (

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { request } from '../api/http.js';
+import { api } from '../api/http.js';
 import type { CameraView } from '../api/types.js';
 import { go, link } from '../router.js';
 import { observe, useAction } from '../state/action.js';
@@ -102,10 +102,9 @@ function Head({ camera }: { camera: CameraView }) {
 
 function RemoveDialog({ camera, onClose }: { camera: CameraView; onClose: () => void }) {
   const action = useAction();
-  const path = `/v1/cameras/${encodeURIComponent(camera.name)}`;
   const remove = async () => {
     const done = await action.run(async () => {
-      await request('DELETE', path);
+      await api.call('removeCamera', { path: { name: camera.name } });
       // The event of the server takes it off the list.
       await observe(`that ${camera.name} is gone`, async () => entryOf(camera.name) === undefined);
     });

@@ -1,6 +1,6 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { request } from '../api/http.js';
+import { api } from '../api/http.js';
 import type { CameraView, RecordedEvent } from '../api/types.js';
 import { type ShownError, shown } from '../state/action.js';
 import type { Tone } from '../state/health.js';
@@ -116,16 +116,16 @@ export function FlightRecorder({ camera }: { camera: CameraView }) {
   );
 }
 
-async function readLines(camera: string, pushes: readonly string[]): Promise<Line[]> {
-  const base = `/v1/cameras/${encodeURIComponent(camera)}`;
-  const read = async (path: string, push: string | undefined): Promise<Line[]> => {
-    const { items } = await request<{ items: readonly RecordedEvent[] }>('GET', path);
-    return items.map((event) => ({ ...event, push }));
+async function readLines(name: string, pushes: readonly string[]): Promise<Line[]> {
+  const ofPush = async (id: string): Promise<Line[]> => {
+    const { body } = await api.call('listPushEvents', { path: { name, id } });
+    return body.items.map((event) => ({ ...event, push: id }));
   };
-  const parts = await Promise.all([
-    read(`${base}/events`, undefined),
-    ...pushes.map((id) => read(`${base}/pushes/${encodeURIComponent(id)}/events`, id)),
-  ]);
+  const ofCamera = async (): Promise<Line[]> => {
+    const { body } = await api.call('listCameraEvents', { path: { name } });
+    return body.items.map((event) => ({ ...event, push: undefined }));
+  };
+  const parts = await Promise.all([ofCamera(), ...pushes.map(ofPush)]);
   // Oldest first they come; of the same moment the later one stays above.
   return parts
     .flat()

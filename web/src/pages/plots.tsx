@@ -1,20 +1,18 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { CameraView } from '../api/types.js';
-import { type CameraHistory, historyOf } from '../state/history.js';
+import { historyOf } from '../state/history.js';
 import { bitrate, bytes, milliseconds } from '../ui/format.js';
 import { Plot, type PlotSeries } from '../ui/plot.js';
 
 /** The last hour of a camera and its pushes. */
 export function Plots({ camera }: { camera: CameraView }) {
-  const history = historyOf(camera.name);
-  useEffect(() => history.follow(), [camera.name]);
-  const { timesS, bitrateBps, frameRate, pushes } = history.data.value;
-  const ofPushes = (pick: (push: CameraHistory['pushes'][string]) => readonly (number | null)[]): PlotSeries[] =>
-    camera.pushes.flatMap(({ id }) => {
-      const push = pushes[id];
-      return push === undefined ? [] : [{ label: id, values: pick(push) }];
-    });
-  const out = ofPushes((push) => push.bitrateBps);
+  const history = useMemo(() => historyOf(camera.name), [camera.name]);
+  useEffect(() => history.follow(), [history]);
+  const { timesS, camera: own, pushes } = history.data.value;
+  const none = timesS.map(() => null);
+  // Those of pushes that are gone are not shown any more.
+  const ofPushes = (column: string): PlotSeries[] =>
+    camera.pushes.map(({ id }) => ({ label: id, values: pushes[id]?.[column] ?? none }));
   return (
     <section class="panel" aria-labelledby="plots-title">
       <h2 id="plots-title">The last hour</h2>
@@ -22,31 +20,35 @@ export function Plots({ camera }: { camera: CameraView }) {
         <Plot
           title="Bitrate"
           timesS={timesS}
-          series={[{ label: 'in', values: bitrateBps }, ...out]}
+          series={[{ label: 'in', values: own.bitrateInBps ?? none }, ...ofPushes('bitrateBps')]}
           format={bitrate}
           summary={`Now ${bitrate(camera.bitrateInBps)} come in.`}
         />
         <Plot
           title="Frame rate"
           timesS={timesS}
-          series={[{ label: 'fps', values: frameRate }]}
+          series={[{ label: 'fps', values: own.frameRate ?? none }]}
           format={(value) => `${Math.round(value)} fps`}
           summary={`Now ${camera.frameRate ?? 0} frames per second.`}
         />
-        <Plot
-          title="Queue of each push"
-          timesS={timesS}
-          series={ofPushes((push) => push.queueBytes)}
-          format={bytes}
-          summary={camera.pushes.map(({ id, queueBytes }) => `${id}: ${bytes(queueBytes)}`).join(', ')}
-        />
-        <Plot
-          title="Round trip to each target"
-          timesS={timesS}
-          series={ofPushes((push) => push.roundTripMs)}
-          format={milliseconds}
-          summary={camera.pushes.map(({ id, roundTripMs }) => `${id}: ${milliseconds(roundTripMs)}`).join(', ')}
-        />
+        {camera.pushes.length > 0 && (
+          <>
+            <Plot
+              title="Queue of each push"
+              timesS={timesS}
+              series={ofPushes('queueBytes')}
+              format={bytes}
+              summary={camera.pushes.map(({ id, queueBytes }) => `${id}: ${bytes(queueBytes)}`).join(', ')}
+            />
+            <Plot
+              title="Round trip to each target"
+              timesS={timesS}
+              series={ofPushes('roundTripMs')}
+              format={milliseconds}
+              summary={camera.pushes.map(({ id, roundTripMs }) => `${id}: ${milliseconds(roundTripMs)}`).join(', ')}
+            />
+          </>
+        )}
       </div>
     </section>
   );

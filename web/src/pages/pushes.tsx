@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { request } from '../api/http.js';
+import { api } from '../api/http.js';
 import type { CameraView, PushView } from '../api/types.js';
 import { observe, useAction } from '../state/action.js';
 import { isInTrouble, pushLook } from '../state/health.js';
@@ -54,10 +54,6 @@ export function Pushes({ camera }: { camera: CameraView }) {
   );
 }
 
-function pushPath(camera: string, push: string): string {
-  return `/v1/cameras/${encodeURIComponent(camera)}/pushes/${encodeURIComponent(push)}`;
-}
-
 async function lookAt(camera: string, id: string): Promise<PushView | undefined> {
   return (await refreshCamera(camera))?.pushes.find((push) => push.id === id);
 }
@@ -69,7 +65,7 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
   const title = push.engine ?? push.url;
   const enable = (enabled: boolean) =>
     action.run(async () => {
-      await request('PATCH', pushPath(camera, id), { body: { enabled } });
+      await api.call('changePush', { path: { name: camera, id }, body: { enabled } });
       await observe(`that ${id} is ${enabled ? 'enabled' : 'disabled'}`, async () => {
         const seen = await lookAt(camera, id);
         return seen !== undefined && seen.enabled === enabled && (seen.state === 'disabled') !== enabled;
@@ -78,7 +74,7 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
   const retry = () =>
     action.run(async () => {
       const before = push.nextRetryAt;
-      await request('POST', `${pushPath(camera, id)}/retry`, { body: {} });
+      await api.call('retryPush', { path: { name: camera, id } });
       await observe('the new try', async () => {
         const seen = await lookAt(camera, id);
         return seen === undefined || seen.state !== 'waiting' || seen.nextRetryAt !== before;
@@ -108,7 +104,7 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
             {bytes(push.queueBytes)} · {milliseconds(push.queueAgeMs)}
           </Fact>
           <Fact name="Round trip">{milliseconds(push.roundTripMs)}</Fact>
-          <Fact name="Dropped frames">{count(push.droppedFrames)}</Fact>
+          <Fact name="Dropped">{count(push.droppedFrames)}</Fact>
           <Fact name="Connected">{push.connects === null ? '–' : `${count(push.connects)}×`}</Fact>
         </dl>
       )}
@@ -189,7 +185,7 @@ function RemovePushDialog({ camera, push, onClose }: { camera: string; push: Pus
   const action = useAction();
   const remove = async () => {
     const done = await action.run(async () => {
-      await request('DELETE', pushPath(camera, push.id));
+      await api.call('removePush', { path: { name: camera, id: push.id } });
       await observe(`that ${push.id} is gone`, async () => (await lookAt(camera, push.id)) === undefined);
     });
     if (done) onClose();

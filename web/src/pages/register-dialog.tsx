@@ -1,14 +1,14 @@
 import { useSignal } from '@preact/signals';
-import { request } from '../api/http.js';
+import { api } from '../api/http.js';
 import type { CameraView } from '../api/types.js';
 import { cameraLink, go } from '../router.js';
 import { observe, useAction } from '../state/action.js';
 import { refreshCamera } from '../state/store.js';
 import { ActionButton, Dialog, ErrorNote, Field } from '../ui/parts.js';
 
-/** Registers a camera, and waits until the server has it. @throws ApiError */
+/** Registers a camera, and waits until the server has it. @throws ApiProblem */
 export async function registerCamera(name: string): Promise<CameraView> {
-  const added = await request<CameraView>('POST', '/v1/cameras', { body: { name } });
+  const { body: added } = await api.call('addCamera', { body: { name } });
   await observe(`the camera ${name}`, async () => (await refreshCamera(added.name)) !== undefined);
   return added;
 }

@@ -1,5 +1,5 @@
 import { type Signal, useSignal } from '@preact/signals';
-import { ApiError } from '../api/http.js';
+import { ApiProblem } from '../../../src/client/index.js';
 
 /** A failure as it is shown: the server's own words, and its code. */
 export interface ShownError {
@@ -9,7 +9,7 @@ export interface ShownError {
 }
 
 export function shown(error: unknown): ShownError {
-  if (error instanceof ApiError) return { message: error.message, code: error.code, field: error.field };
+  if (error instanceof ApiProblem) return { message: error.message, code: error.code, field: error.field };
   return { message: error instanceof Error ? error.message : String(error), code: undefined, field: undefined };
 }
 

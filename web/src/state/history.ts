@@ -1,19 +1,24 @@
-import { effect, type Signal, signal } from '@preact/signals';
-import { entryOf } from './store.js';
+import { type Signal, signal } from '@preact/signals';
+import type { Answer } from '../../../src/client/index.js';
+import { api } from '../api/http.js';
 
+type Told = Answer<'getHistory'>;
 type Values = readonly (number | null)[];
+type Columns = Readonly<Record<string, Values>>;
 
-/** Figures over time; all lists are as long as `timesS`. */
+/** Figures over time; all columns are as long as `timesS`. */
 export interface CameraHistory {
-  /** Seconds since 1970, ascending. */
+  /** Seconds since 1970, ascending by the server's step. */
   readonly timesS: readonly number[];
-  readonly bitrateBps: Values;
-  readonly frameRate: Values;
-  readonly pushes: Readonly<Record<string, { bitrateBps: Values; queueBytes: Values; roundTripMs: Values }>>;
+  readonly camera: Columns;
+  readonly pushes: Readonly<Record<string, Columns>>;
 }
 
-const empty: CameraHistory = { timesS: [], bitrateBps: [], frameRate: [], pushes: {} };
-const maxPoints = 1800;
+const nothing: CameraHistory = { timesS: [], camera: {}, pushes: {} };
+const hourSeconds = 3600;
+const refreshMs = 5000;
+/** So much is asked for anew: enough to fill a short gap. */
+const tailSeconds = 120;
 
 export interface FollowedHistory {
   readonly data: Signal<CameraHistory>;
@@ -21,41 +26,65 @@ export interface FollowedHistory {
   follow(): () => void;
 }
 
-const histories = new Map<string, FollowedHistory>();
-
+/** The last hour of a camera. */
 export function historyOf(name: string): FollowedHistory {
-  let history = histories.get(name);
-  if (history === undefined) {
-    const data = signal<CameraHistory>(empty);
-    history = { data, follow: () => followCamera(name, data) };
-    histories.set(name, history);
-  }
-  return history;
+  const data = signal<CameraHistory>(nothing);
+  return { data, follow: () => followCamera(name, data) };
 }
 
 function followCamera(name: string, data: Signal<CameraHistory>): () => void {
-  return effect(() => {
-    const camera = entryOf(name)?.view.value;
-    if (camera === undefined) return;
-    const before = data.peek();
-    const atS = Date.now() / 1000;
-    const length = before.timesS.length;
-    const add = (values: Values, value: number | null): Values => [...values.slice(1 - maxPoints), value];
-    const pushes: Record<string, { bitrateBps: Values; queueBytes: Values; roundTripMs: Values }> = {};
-    for (const push of camera.pushes) {
-      const known = before.pushes[push.id];
-      const none: Values = Array.from({ length }, () => null);
-      pushes[push.id] = {
-        bitrateBps: add(known?.bitrateBps ?? none, push.bitrateBps),
-        queueBytes: add(known?.queueBytes ?? none, push.queueBytes),
-        roundTripMs: add(known?.roundTripMs ?? none, push.roundTripMs),
-      };
+  let ended = false;
+  let loadedMs = 0;
+  const load = async () => {
+    if (document.hidden) return;
+    // After a longer break the tail would leave a gap.
+    const isFresh = Date.now() - loadedMs < (tailSeconds * 1000) / 2;
+    const query = isFresh ? { seconds: tailSeconds } : {};
+    try {
+      const { body } = await api.call('getHistory', { path: { name }, query });
+      if (ended) return;
+      data.value = isFresh ? joined(data.peek(), toHistory(body)) : toHistory(body);
+      loadedMs = Date.now();
+    } catch {
+      // The page says elsewhere that the server does not answer; the next try fills the gap.
     }
-    data.value = {
-      timesS: [...before.timesS.slice(1 - maxPoints), atS],
-      bitrateBps: add(before.bitrateBps, camera.live ? camera.bitrateInBps : null),
-      frameRate: add(before.frameRate, camera.frameRate),
-      pushes,
-    };
-  });
+  };
+  void load();
+  const timer = setInterval(() => void load(), refreshMs);
+  return () => {
+    ended = true;
+    clearInterval(timer);
+  };
+}
+
+function toHistory({ from, stepSeconds, camera, pushes }: Told): CameraHistory {
+  if (from === null) return nothing;
+  const firstS = Date.parse(from) / 1000;
+  const timesS = camera.bitrateInBps.map((_, index) => firstS + index * stepSeconds);
+  return { timesS, camera: { ...camera }, pushes: { ...pushes } as CameraHistory['pushes'] };
+}
+
+/** What was known, up to where the newer part begins, and that part. */
+function joined(before: CameraHistory, tail: CameraHistory): CameraHistory {
+  const startS = tail.timesS[0];
+  if (startS === undefined) return before;
+  const first = before.timesS.findIndex((timeS) => timeS > Date.now() / 1000 - hourSeconds);
+  const end = before.timesS.findIndex((timeS) => timeS >= startS - 1);
+  const from = Math.max(0, first);
+  const to = end === -1 ? before.timesS.length : end;
+  const kept = before.timesS.slice(from, to);
+  const join = (old: Columns | undefined, added: Columns): Columns =>
+    Object.fromEntries(
+      Object.entries(added).map(([key, values]) => [
+        key,
+        [...(old?.[key]?.slice(from, to) ?? kept.map(() => null)), ...values],
+      ]),
+    );
+  return {
+    timesS: [...kept, ...tail.timesS],
+    camera: join(before.camera, tail.camera),
+    pushes: Object.fromEntries(
+      Object.entries(tail.pushes).map(([id, columns]) => [id, join(before.pushes[id], columns)]),
+    ),
+  };
 }

@@ -1,5 +1,6 @@
 import { batch, computed, type Signal, signal } from '@preact/signals';
-import { ApiError, request, requestAll } from '../api/http.js';
+import { ApiProblem } from '../../../src/client/index.js';
+import { api } from '../api/http.js';
 import type { CameraView, EngineView, NodeView, Session } from '../api/types.js';
 
 /** One camera as it was seen last. Each has a signal of its own, so that a change draws one card, not a thousand. */
@@ -66,16 +67,16 @@ export function notePoint(entry: CameraEntry): void {
 
 /** Looks at everything anew. */
 export async function loadAll(): Promise<void> {
-  const [who, list, page, engineList] = await Promise.all([
-    request<Session>('GET', '/v1/session'),
-    requestAll<CameraView>('/v1/cameras'),
-    request<{ items: readonly NodeView[] }>('GET', '/v1/nodes'),
-    requestAll<EngineView>('/v1/engines'),
+  const [who, list, self, engineList] = await Promise.all([
+    api.call('getSession'),
+    allOf(api.each('listCameras', { query: { limit: 1000 } })),
+    getSelf(),
+    allOf(api.each('listEngines', { query: { limit: 1000 } })),
   ]);
   batch(() => {
-    session.value = who;
+    session.value = who.body;
     takeAll(list);
-    node.value = page.items.find(({ self }) => self) ?? null;
+    node.value = self;
     engines.value = engineList;
     loaded.value = true;
   });
@@ -101,22 +102,28 @@ function takeAll(list: readonly CameraView[]): void {
 /** Looks at one camera; one that is gone is forgotten. */
 export async function refreshCamera(name: string): Promise<CameraView | undefined> {
   try {
-    const view = await request<CameraView>('GET', `/v1/cameras/${encodeURIComponent(name)}`);
+    const { body: view } = await api.call('getCamera', { path: { name } });
     putCamera(view);
     return view;
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
     dropCamera(name);
     return undefined;
   }
 }
 
 export async function refreshEngines(): Promise<readonly EngineView[]> {
-  engines.value = await requestAll<EngineView>('/v1/engines');
+  engines.value = await allOf(api.each('listEngines', { query: { limit: 1000 } }));
   return engines.value;
 }
 
-export async function refreshNode(): Promise<void> {
-  const page = await request<{ items: readonly NodeView[] }>('GET', '/v1/nodes');
-  node.value = page.items.find(({ self }) => self) ?? null;
+async function getSelf(): Promise<NodeView | null> {
+  const { body } = await api.call('listNodes');
+  return body.items.find(({ self }) => self) ?? null;
+}
+
+async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
 }

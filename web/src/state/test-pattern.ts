@@ -1,21 +1,21 @@
-import { request } from '../api/http.js';
+import { api } from '../api/http.js';
 import { observe } from './action.js';
 import { refreshCamera } from './store.js';
 
-/** Has the aggregator publish its sample clip as this camera, and waits until it is live. @throws ApiError */
+/** Has the aggregator publish its sample clip as this camera, and waits until it is live. @throws ApiProblem */
 export async function startTestPattern(camera: string): Promise<void> {
-  await request('POST', '/v1/test-pattern', { body: { camera } });
+  await api.call('startTestPattern', { body: { camera } });
   await observe(`the test pattern of ${camera}`, async () => (await refreshCamera(camera))?.live === true);
 }
 
-/** Ends it, and waits until the camera is not live any more. @throws ApiError */
+/** Ends it, and waits until the camera is not live any more. @throws ApiProblem */
 export async function stopTestPattern(camera: string): Promise<void> {
-  await request('DELETE', `/v1/test-pattern/${encodeURIComponent(camera)}`);
+  await api.call('stopTestPattern', { path: { name: camera } });
   await observe(`the end of the test pattern of ${camera}`, async () => (await refreshCamera(camera))?.live !== true);
 }
 
-/** Whether a test pattern is published as this camera. @throws ApiError */
+/** Whether a test pattern is published as this camera. @throws ApiProblem */
 export async function hasTestPattern(camera: string): Promise<boolean> {
-  const { items } = await request<{ items: readonly { camera: string }[] }>('GET', '/v1/test-pattern');
-  return items.some((pattern) => pattern.camera === camera);
+  const { body } = await api.call('listTestPatterns');
+  return body.items.some((pattern) => pattern.camera === camera);
 }

@@ -16,7 +16,16 @@ export function Mark({ look, title, x, y }: { look: Look; title?: string; x?: nu
       {shapes[look.shape]}
     </svg>
   ) : (
-    <svg class={`mark tone-${look.tone}`} viewBox="0 0 16 16" x={x} y={y} role="img" focusable="false">
+    <svg
+      class={`mark tone-${look.tone}`}
+      viewBox="0 0 16 16"
+      width="12"
+      height="12"
+      x={x}
+      y={y}
+      role="img"
+      focusable="false"
+    >
       <title>{title}</title>
       {shapes[look.shape]}
     </svg>

@@ -8,7 +8,7 @@ const refreshMs = 10_000;
 const settleMs = 200;
 
 /** The last key frame of a camera; of one that is not live, the last that was seen here, paled. */
-export function Still({ name, live }: { name: string; live: boolean }) {
+export function Still({ name, live, hasVideo }: { name: string; live: boolean; hasVideo: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const shown = useSignal(keptStill(name) !== undefined);
 
@@ -23,7 +23,7 @@ export function Still({ name, live }: { name: string; live: boolean }) {
 
   useEffect(() => {
     draw(keptStill(name));
-    if (!live) return;
+    if (!live || !hasVideo) return;
     const ended = new AbortController();
     const load = async () => {
       if (!document.hidden) draw(await loadStill(name, ended.signal));
@@ -34,7 +34,7 @@ export function Still({ name, live }: { name: string; live: boolean }) {
       clearTimeout(timer);
       ended.abort();
     };
-  }, [name, live]);
+  }, [name, live, hasVideo]);
 
   return (
     <span class={`still${live ? '' : ' old'}`} aria-hidden="true">

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { request } from '../../api/http.js';
+import { api } from '../../api/http.js';
 import type { Scope, TokenView } from '../../api/types.js';
 import { observe, type ShownError, shown, useAction } from '../../state/action.js';
 import { session } from '../../state/store.js';
@@ -54,7 +54,7 @@ function Tokens() {
   const error = useSignal<ShownError | null>(null);
   const adding = useSignal(false);
   const load = async () => {
-    tokens.value = (await request<{ items: readonly TokenView[] }>('GET', '/v1/tokens')).items;
+    tokens.value = (await api.call('listTokens')).body.items;
     return tokens.value;
   };
   useEffect(() => {
@@ -108,7 +108,7 @@ function Token({ token, load }: { token: TokenView } & Loading) {
   const action = useAction();
   const revoke = () =>
     action.run(async () => {
-      await request('DELETE', `/v1/tokens/${encodeURIComponent(token.name)}`);
+      await api.call('revokeToken', { path: { name: token.name } });
       await observe(`that ${token.name} is revoked`, async () => (await load()).every(({ id }) => id !== token.id));
     });
   return (
@@ -147,7 +147,7 @@ function TokenDialog({ load, onClose }: { onClose: () => void } & Loading) {
     action.run(async () => {
       const end = days.value === 0 ? {} : { expiresAt: new Date(Date.now() + days.value * 86_400_000).toISOString() };
       const body = { name: name.value.trim(), scope: scope.value, ...end };
-      const added = await request<TokenView & { token: string }>('POST', '/v1/tokens', { body });
+      const { body: added } = await api.call('createToken', { body });
       made.value = added.token;
       await observe(`the token ${added.name}`, async () => (await load()).some(({ id }) => id === added.id));
     });

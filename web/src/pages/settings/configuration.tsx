@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { request } from '../../api/http.js';
+import { api } from '../../api/http.js';
 import type { ConfigView } from '../../api/types.js';
 import { type ShownError, shown } from '../../state/action.js';
 import { cameraLooks, type Look } from '../../state/health.js';
@@ -18,9 +18,9 @@ export function Configuration() {
   const error = useSignal<ShownError | null>(null);
   useEffect(() => {
     const load = () =>
-      request<ConfigView>('GET', '/v1/config').then(
-        (read) => {
-          config.value = read;
+      api.call('getConfig').then(
+        ({ body }) => {
+          config.value = body;
           error.value = null;
         },
         (reason: unknown) => {

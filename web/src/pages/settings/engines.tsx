@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { request } from '../../api/http.js';
+import { api } from '../../api/http.js';
 import type { EngineView } from '../../api/types.js';
 import { observe, useAction } from '../../state/action.js';
 import { engines, mayOperate, refreshEngines, views } from '../../state/store.js';
@@ -57,7 +57,7 @@ function Engine({ engine }: { engine: EngineView }) {
   );
   const remove = () =>
     action.run(async () => {
-      await request('DELETE', `/v1/engines/${encodeURIComponent(engine.name)}`);
+      await api.call('removeEngine', { path: { name: engine.name } });
       await observe(`that ${engine.name} is gone`, async () =>
         (await refreshEngines()).every(({ name }) => name !== engine.name),
       );
@@ -89,15 +89,22 @@ function Engine({ engine }: { engine: EngineView }) {
 
 function EngineDialog({ onClose }: { onClose: () => void }) {
   const fields = useSignal({ name: '', host: '', location: '', pushUrl: '', playbackUrl: '' });
+  const { name, host, location, pushUrl, playbackUrl } = fields.value;
   const action = useAction();
   const set = (key: keyof typeof fields.value) => (text: string) => {
     fields.value = { ...fields.value, [key]: text };
   };
   const add = async () => {
-    const given = Object.entries(fields.value).map(([key, text]) => [key, text.trim()] as const);
-    const body = Object.fromEntries(given.filter(([, text]) => text !== ''));
+    const given = (text: string) => (text.trim() === '' ? undefined : text.trim());
+    const body = {
+      name: name.trim(),
+      host: host.trim(),
+      location: given(location),
+      pushUrl: given(pushUrl),
+      playbackUrl: given(playbackUrl),
+    };
     const done = await action.run(async () => {
-      const added = await request<EngineView>('POST', '/v1/engines', { body });
+      const { body: added } = await api.call('addEngine', { body });
       await observe(`the engine ${added.name}`, async () =>
         (await refreshEngines()).some(({ name }) => name === added.name),
       );
@@ -105,7 +112,6 @@ function EngineDialog({ onClose }: { onClose: () => void }) {
     if (done) onClose();
   };
   const wrong = action.error.value?.field;
-  const { name, host, location, pushUrl, playbackUrl } = fields.value;
   return (
     <Dialog title="Register a streaming engine" onClose={onClose}>
       <form
