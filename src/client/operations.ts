@@ -87,6 +87,7 @@ export interface Config {
     readonly since: string;
   }[];
   readonly contentManager: Announcement | null;
+  readonly webhooks: readonly Webhook[];
 }
 
 export interface DeclaredCamera {
@@ -399,6 +400,30 @@ export interface Token {
   readonly expiresAt: string | null;
   /** Since this aggregator runs; null: not yet. */
   readonly lastUsedAt: string | null;
+}
+
+/** A receiver of events, and how it takes them. */
+export interface Webhook {
+  readonly url: string;
+  readonly state: 'ready' | 'waiting';
+  /** Since when it is in this state. */
+  readonly since: string;
+  /** Events that wait for it. */
+  readonly waiting: number;
+  readonly delivered: number;
+  /** Tries that failed, ever. */
+  readonly failures: number;
+  /** Events that it never got: more than may wait, too old, or refused by it. */
+  readonly dropped: {
+    readonly full: number;
+    readonly expired: number;
+    readonly refused: number;
+  };
+  readonly lastError: {
+    readonly message: string;
+    readonly at: string;
+  } | null;
+  readonly nextRetryAt: string | null;
 }
 
 /** What each operation takes and answers, by its id. */
