@@ -164,17 +164,18 @@ async function createBackend(settings: Settings, log: Logger): Promise<MediaBack
     const { NginxBackend } = await import('../backend/nginx/nginx-backend.js');
     return new NginxBackend({ settings, log });
   }
-  if (settings.workers > 0) {
-    const { WorkersBackend } = await import('../backend/workers/workers-backend.js');
-    const { host, rtmpPort, workers, media, logLevel } = settings;
-    return new WorkersBackend({ settings: { host, rtmpPort, workers, media, debug: logLevel === 'debug' }, log });
-  }
-  const { NativeBackend } = await import('../backend/native/native-backend.js');
   const { host, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, media } = settings;
   const rtmps =
     rtmpsPort === undefined || rtmpsCert === undefined || rtmpsKey === undefined
       ? {}
       : { rtmps: { port: rtmpsPort, certFile: rtmpsCert, keyFile: rtmpsKey } };
+  if (settings.workers > 0) {
+    const { WorkersBackend } = await import('../backend/workers/workers-backend.js');
+    const { workers, logLevel } = settings;
+    const debug = logLevel === 'debug';
+    return new WorkersBackend({ settings: { host, rtmpPort, ...rtmps, workers, media, debug }, log });
+  }
+  const { NativeBackend } = await import('../backend/native/native-backend.js');
   return new NativeBackend({ settings: { host, rtmpPort, ...rtmps, media }, log });
 }
 

@@ -287,14 +287,13 @@ function checkTogether(settings: Settings): void {
   }
 }
 
-function checkRtmps({ backend, workers, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, apiPort }: Settings): void {
+function checkRtmps({ backend, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, apiPort }: Settings): void {
   if (rtmpsPort === undefined) {
     const [key] = [rtmpsCert && 'rtmps-cert', rtmpsKey && 'rtmps-key'].filter((each) => each);
     if (key) throw invalid(key, 'is set, but rtmps-port is not, which says where the certificate is used');
     return;
   }
   if (backend === 'nginx') throw invalid('rtmps-port', 'is set, but nginx takes no RTMP with TLS; use backend native');
-  if (workers > 0) throw invalid('rtmps-port', 'is set, but TLS is not taken with workers; leave out one of the two');
   if (rtmpsCert === undefined) throw invalid('rtmps-cert', 'is not set, but rtmps-port needs a certificate');
   if (rtmpsKey === undefined) throw invalid('rtmps-key', 'is not set, but the certificate needs its private key');
   if (rtmpsPort !== 0 && (rtmpsPort === rtmpPort || rtmpsPort === apiPort)) {

@@ -242,3 +242,32 @@ export function connectSecureSocket(
 export function streamSocket(socket: Socket): MediaSocket {
   return new StreamSocket((onData) => socket.on('data', onData));
 }
+
+/** The far end of a connection that another process holds, and hands on byte by byte. */
+export interface FarEnd {
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+}
+
+/** A socket by which another process hands on a connection that it holds. */
+class HandedOnSocket extends StreamSocket {
+  readonly #far: FarEnd;
+
+  constructor(socket: Socket, far: FarEnd) {
+    super((onData) => socket.on('data', onData));
+    this.#far = far;
+  }
+
+  override get remoteAddress(): string | undefined {
+    return this.#far.remoteAddress;
+  }
+
+  override get remotePort(): number | undefined {
+    return this.#far.remotePort;
+  }
+}
+
+/** A socket by which another process hands on a connection, as if it came from where that comes from. */
+export function handedOnSocket(socket: Socket, far: FarEnd): MediaSocket {
+  return new HandedOnSocket(socket, far);
+}

@@ -1,24 +1,11 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
+import { createServer, type Server } from 'node:net';
 import type { Logger } from '../log.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { listenOn } from './listen.js';
 import type { MediaSocket } from './media-socket.js';
-import { streamSocket } from './node-socket.js';
+import { type ServerCertificate, TlsAcceptor } from './tls-acceptor.js';
 
-/** A server's certificate with the chain behind it, and its key: PEM. */
-export interface ServerCertificate {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-/** Handshakes that fail are logged at most this often: port scanners have a lot of them. */
-const failureLogEveryMs = 5000;
-
-interface Handshake {
-  readonly socket: Socket;
-  readonly release: () => void;
-}
+export type { ServerCertificate } from './tls-acceptor.js';
 
 /**
  * A listener for RTMP inside TLS. Connections are counted before their TLS handshake, which costs more than anything
@@ -26,12 +13,8 @@ interface Handshake {
  */
 export class TlsListener {
   readonly #listener: Server;
-  readonly #tls: TlsServer;
+  readonly #acceptor: TlsAcceptor;
   readonly #log: Logger;
-  /** By the far end, which two connections cannot share. */
-  readonly #handshakes = new Map<string, Handshake>();
-  #failures = 0;
-  #lastFailureLogMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
     certificate: ServerCertificate;
@@ -44,35 +27,12 @@ export class TlsListener {
   }) {
     const { limits, log, onSocket } = options;
     this.#log = log;
-    const { handshakeTimeoutMs } = options;
-    this.#tls = createTlsServer({ ...secureOptions(options.certificate), handshakeTimeout: handshakeTimeoutMs });
-    this.#tls.on('secureConnection', (socket) => {
-      const key = farEnd(socket);
-      const handshake = this.#handshakes.get(key);
-      this.#handshakes.delete(key);
-      if (handshake === undefined) socket.destroy();
-      else onSocket(streamSocket(socket), handshake.release);
-    });
-    this.#tls.on('tlsClientError', (error, socket) => {
-      this.#failed(error, socket.remoteAddress);
-      socket.destroy();
-    });
+    this.#acceptor = new TlsAcceptor(options);
     this.#listener = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) => {
       socket.on('error', () => {});
       const release = limits.admit(socket.remoteAddress);
-      if (release === undefined) {
-        socket.destroy();
-        return;
-      }
-      const key = farEnd(socket);
-      this.#handshakes.set(key, { socket, release });
-      socket.once('close', () => {
-        // Else it is a connection by now, whose owner lets it go.
-        if (this.#handshakes.get(key)?.socket !== socket) return;
-        this.#handshakes.delete(key);
-        release();
-      });
-      this.#tls.emit('connection', socket);
+      if (release === undefined) socket.destroy();
+      else this.#acceptor.accept(socket, (secured) => onSocket(secured, release), release);
     });
   }
 
@@ -83,31 +43,13 @@ export class TlsListener {
 
   /** For connections from now on; those that are open stay as they are. */
   setCertificate(certificate: ServerCertificate): void {
-    this.#tls.setSecureContext(secureOptions(certificate));
+    this.#acceptor.setCertificate(certificate);
   }
 
   /** Takes no new connections, and ends handshakes that are under way. Resolves when all connections are gone. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
-    for (const { socket } of this.#handshakes.values()) socket.destroy();
+    this.#acceptor.close();
     await closed;
   }
-
-  #failed(error: Error & { readonly code?: string }, address: string | undefined): void {
-    this.#failures++;
-    const nowMs = performance.now();
-    if (nowMs - this.#lastFailureLogMs < failureLogEveryMs) return;
-    this.#lastFailureLogMs = nowMs;
-    const reason = 'reason' in error ? String(error.reason) : (error.code ?? error.message);
-    this.#log.info('TLS handshakes failed', { failures: this.#failures, lastAddress: address, reason });
-    this.#failures = 0;
-  }
-}
-
-function secureOptions({ cert, key }: ServerCertificate): SecureContextOptions {
-  return { cert, key, minVersion: 'TLSv1.2' };
-}
-
-function farEnd({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
-  return `${remoteAddress} ${remotePort}`;
 }

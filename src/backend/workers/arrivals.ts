@@ -14,6 +14,8 @@ const slackMs = 5000;
 interface Entry {
   readonly id: number;
   readonly acceptedMs: number;
+  /** It begins with TLS. */
+  readonly isSecure: boolean;
   /** Our hold on it; null once a worker serves it. */
   socket: Socket | null;
   readonly release: () => void;
@@ -33,6 +35,8 @@ interface Entry {
  */
 export class Arrivals {
   readonly #server: Server;
+  /** For connections with TLS. */
+  readonly #secureServer: Server;
   readonly #log: Logger;
   readonly #limits: ConnectionLimits;
   readonly #handshakeTimeoutMs: number;
@@ -61,10 +65,9 @@ export class Arrivals {
     this.#handshakeTimeoutMs = options.settings.handshakeTimeoutMs;
     this.#workers = options.workers;
     this.#homeOf = options.homeOf;
-    this.#server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, pauseOnConnect: true },
-      (socket) => this.#onSocket(socket),
-    );
+    const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, pauseOnConnect: true };
+    this.#server = createServer(socketOptions, (socket) => this.#onSocket(socket, false));
+    this.#secureServer = createServer(socketOptions, (socket) => this.#onSocket(socket, true));
   }
 
   get connections(): number {
@@ -77,9 +80,15 @@ export class Arrivals {
     return this.#address;
   }
 
+  /** Opens a listener for TLS beside it, under the same limits. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
+  listenSecure(host: string, port: number): Promise<BackendAddress> {
+    return listenOn(this.#secureServer, host, port, this.#log);
+  }
+
   /** Takes no more connections, and lets go of those that no worker serves yet. */
   close(): void {
     this.#server.close();
+    this.#secureServer.close();
     for (const entry of this.#entries.values()) if (entry.worker === null) this.#forget(entry);
   }
 
@@ -113,7 +122,7 @@ export class Arrivals {
   workerIsUp(worker: WorkerProcess): void {
     for (const entry of this.#entries.values()) {
       if (entry.worker === null) this.#bringToAny(entry);
-      else if (entry.next === worker) entry.worker.send({ type: 'leave', id: entry.id });
+      else if (entry.next === worker) this.#sendOn(entry, entry.worker, worker);
     }
   }
 
@@ -154,14 +163,15 @@ export class Arrivals {
     if (entry !== undefined) this.#forget(entry);
   }
 
-  #onSocket(socket: Socket): void {
+  #onSocket(socket: Socket, isSecure: boolean): void {
     socket.on('error', () => {});
     const release = this.#limits.admit(socket.remoteAddress);
     if (release === undefined) {
       socket.destroy();
       return;
     }
-    const entry = { id: this.#nextId++, acceptedMs: performance.now(), socket, release, worker: null, next: null };
+    const acceptedMs = performance.now();
+    const entry = { id: this.#nextId++, acceptedMs, isSecure, socket, release, worker: null, next: null };
     this.#entries.set(entry.id, entry);
     this.#bringToAny(entry);
   }
@@ -173,7 +183,17 @@ export class Arrivals {
     }
     entry.next = home;
     // Else it waits where it is, until its camera's worker is back or its time is over.
-    if (home.isUp) worker.send({ type: 'leave', id: entry.id });
+    if (home.isUp) this.#sendOn(entry, worker, home);
+  }
+
+  #sendOn(entry: Entry, worker: WorkerProcess, home: WorkerProcess): void {
+    const { id, isSecure } = entry;
+    if (!isSecure) {
+      worker.send({ type: 'leave', id });
+      return;
+    }
+    entry.next = null; // it stays where it is
+    worker.send({ type: 'handOn', id, viewPort: home.viewPort });
   }
 
   /** To the next worker in turn, past those that hang. */
@@ -185,10 +205,10 @@ export class Arrivals {
   }
 
   #bring(entry: Entry, worker: WorkerProcess, beginning: string | null): void {
-    const { id, socket, acceptedMs } = entry;
+    const { id, socket, acceptedMs, isSecure } = entry;
     if (socket === null) return;
     const ageMs = performance.now() - acceptedMs;
-    worker.deliver({ type: 'connection', id, ageMs, beginning }, socket);
+    worker.deliver({ type: 'connection', id, ageMs, beginning, isSecure }, socket);
   }
 
   #probeOf(socket: Socket | null): WorkerProcess | undefined {

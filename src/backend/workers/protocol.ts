@@ -21,6 +21,8 @@ export interface WorkerSettings {
   /** The same in all workers: they are one aggregator. */
   readonly nodeId: string;
   readonly media: NativeMediaSettings & { readonly shutdownTimeoutMs: number };
+  /** For connections with TLS; null: there are none. */
+  readonly certificate: { readonly certFile: string; readonly keyFile: string } | null;
   /** Opens the port at which the worker gives away streams that are to be shown. */
   readonly viewSecret: string;
   /** Lines of debug are made only where somebody wants them. */
@@ -42,6 +44,8 @@ export type Order =
   | { readonly type: 'stay'; readonly id: number }
   /** To `where`: another worker does; answered by `left`. */
   | { readonly type: 'leave'; readonly id: number }
+  /** To `where` of a connection with TLS, which only this process can read: hand it on to another worker, at this port. */
+  | { readonly type: 'handOn'; readonly id: number; readonly viewPort: number }
   | { readonly type: 'call'; readonly id: number; readonly call: Call }
   /** Ends everything in order. */
   | { readonly type: 'stop'; readonly deadlineMs: number };
@@ -54,6 +58,8 @@ export interface Connection {
   readonly ageMs: number;
   /** Its camera is known to be served here, and this is what came behind its handshake, in base64; null: a stranger. */
   readonly beginning: string | null;
+  /** It begins with TLS. */
+  readonly isSecure: boolean;
 }
 
 /** Questions about what only the worker of a camera knows. */

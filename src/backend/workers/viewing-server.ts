@@ -1,6 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type CodedError, codeOf, messageOf } from '../../errors.js';
+import type { MediaSocket } from '../../net/media-socket.js';
+import { type FarEnd, handedOnSocket } from '../../net/node-socket.js';
+import type { Beginning } from '../../net/server-connection.js';
 import { progressOf } from '../../socket-progress.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';
 
@@ -11,26 +14,47 @@ export interface ViewingRequest {
   readonly remote: string;
 }
 
+/** A worker that holds a connection with TLS of one of our cameras. What comes behind the line is RTMP, both ways. */
+export interface HandingOnRequest {
+  readonly secret: string;
+  readonly far: FarEnd;
+  /** Milliseconds since it was accepted. */
+  readonly ageMs: number;
+}
+
 export type ViewingAnswer =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** Bytes of the handshake that a connection has gone through before it is handed on: C0, C1, C2. */
+const handshakeBytes = 3073;
 
 const maxLineBytes = 4096;
 const lineTimeoutMs = 5000;
 /** Connections that have not asked yet, or whose question is being answered. Only the supervisor has a reason to come. */
 const maxStrangers = 256;
 
-/** Where the supervisor fetches the streams that it shows over HTTP: a port of 127.0.0.1 that a secret opens. */
+/** What the port is open for. */
+export interface ViewingHost {
+  openFlv(camera: string, remote: string): Promise<FlvPlayback>;
+  /** Serves a connection that another worker holds. */
+  adopt(socket: MediaSocket, beginning: Beginning): void;
+}
+
+/**
+ * Where the supervisor fetches the streams that it shows over HTTP, and where other workers hand on connections that they
+ * cannot give away: a port of 127.0.0.1 that a secret opens.
+ */
 export class ViewingServer {
   readonly #secret: Buffer;
-  readonly #open: (camera: string, remote: string) => Promise<FlvPlayback>;
+  readonly #host: ViewingHost;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #strangers = 0;
 
-  constructor(secret: string, open: (camera: string, remote: string) => Promise<FlvPlayback>) {
+  constructor(secret: string, host: ViewingHost) {
     this.#secret = Buffer.from(secret);
-    this.#open = open;
+    this.#host = host;
     this.#server = createServer({ noDelay: true, highWaterMark: 256 * 1024 }, (socket) => this.#onSocket(socket));
   }
 
@@ -73,20 +97,27 @@ export class ViewingServer {
       const end = line.indexOf('\n');
       if (end < 0 && line.length <= maxLineBytes) return;
       socket.off('data', onData);
+      const request = this.#parse(line.toString('utf8', 0, Math.max(end, 0)));
+      if (request !== undefined && 'far' in request) {
+        greeted();
+        const bytes = line.subarray(end + 1);
+        const beginning = { handshake: null, bytes, ageMs: request.ageMs, bytesBefore: handshakeBytes };
+        this.#host.adopt(handedOnSocket(socket, request.far), beginning);
+        return;
+      }
       socket.resume(); // nothing more is expected
-      void this.#answer(socket, line.toString('utf8', 0, Math.max(end, 0))).finally(greeted);
+      void this.#answer(socket, request).finally(greeted);
     };
     socket.on('data', onData);
   }
 
-  async #answer(socket: Socket, line: string): Promise<void> {
-    const request = this.#parse(line);
+  async #answer(socket: Socket, request: ViewingRequest | undefined): Promise<void> {
     if (request === undefined) {
       socket.destroy();
       return;
     }
     try {
-      const playback = await this.#open(request.camera, request.remote);
+      const playback = await this.#host.openFlv(request.camera, request.remote);
       socket.once('close', () => playback.leave());
       socket.on('drain', () => playback.resume());
       if (socket.destroyed) playback.leave();
@@ -100,11 +131,13 @@ export class ViewingServer {
     }
   }
 
-  #parse(line: string): ViewingRequest | undefined {
+  #parse(line: string): ViewingRequest | HandingOnRequest | undefined {
     try {
-      const { secret, camera, remote } = JSON.parse(line) as Partial<ViewingRequest>;
+      const asked = JSON.parse(line) as Partial<ViewingRequest & HandingOnRequest>;
+      const { secret, camera, remote, far, ageMs } = asked;
       const given = Buffer.from(String(secret));
       if (given.length !== this.#secret.length || !timingSafeEqual(given, this.#secret)) return undefined;
+      if (far !== undefined) return { secret: '', far, ageMs: Number(ageMs) };
       return { secret: '', camera: String(camera), remote: String(remote) };
     } catch {
       return undefined;

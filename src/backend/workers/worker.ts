@@ -1,12 +1,17 @@
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { codeOf, messageOf } from '../../errors.js';
-import { acceptedSocket } from '../../net/node-socket.js';
+import { type Logger, silentLogger } from '../../log.js';
+import type { MediaSocket } from '../../net/media-socket.js';
+import { acceptedSocket, streamSocket } from '../../net/node-socket.js';
+import { splice } from '../../net/splice.js';
+import { TlsAcceptor } from '../../net/tls-acceptor.js';
 import { Visitor } from '../../net/visitor.js';
+import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import { NativeBackend } from '../native/native-backend.js';
 import { ChannelLogger } from './channel-logger.js';
 import type { Call, Connection, Order, Report, SentPicture, WorkerSettings } from './protocol.js';
 import { Reporter } from './reporter.js';
-import { ViewingServer } from './viewing-server.js';
+import { type HandingOnRequest, ViewingServer } from './viewing-server.js';
 
 /** Bytes of the handshake that a visitor has gone through: C0, C1, C2. */
 const handshakeBytes = 3073;
@@ -21,6 +26,8 @@ export class Worker {
   readonly #visitors = new Map<number, Visitor>();
   readonly #viewing: ViewingServer;
   readonly #ticker: NodeJS.Timeout;
+  readonly #acceptor: TlsAcceptor | null;
+  #certificate: WatchedCertificate | null = null;
 
   /** @param send takes what the supervisor is to know, in order */
   constructor(settings: WorkerSettings, send: (report: Report) => void) {
@@ -32,7 +39,13 @@ export class Worker {
     this.#backend.startWithoutListener();
     this.#reporter = new Reporter(this.#backend, send);
     this.#ticker = setInterval(() => this.#tick(), 1000);
-    this.#viewing = new ViewingServer(settings.viewSecret, (camera, remote) => this.#backend.openFlv(camera, remote));
+    this.#viewing = new ViewingServer(settings.viewSecret, {
+      openFlv: (camera, remote) => this.#backend.openFlv(camera, remote),
+      // It is counted where it was accepted.
+      adopt: (socket, beginning) => this.#backend.adopt(socket, beginning, () => {}),
+    });
+    // All read the same files; one tells of them.
+    this.#acceptor = settings.certificate === null ? null : this.#openTls(settings.number === 1 ? log : silentLogger);
   }
 
   /** Opens what it needs, and says that it is ready. */
@@ -68,6 +81,9 @@ export class Worker {
       case 'leave':
         this.#leave(order.id);
         return;
+      case 'handOn':
+        this.#handOn(order.id, order.viewPort);
+        return;
       case 'call':
         void this.#answer(order.id, order.call);
         return;
@@ -79,6 +95,8 @@ export class Worker {
   /** Ends everything in order, within the deadline. */
   async stop(deadlineMs: number): Promise<void> {
     clearInterval(this.#ticker);
+    this.#certificate?.close();
+    this.#acceptor?.close();
     for (const id of this.#visitors.keys()) this.#stay(id, 'the aggregator is shutting down');
     await this.#backend.stop(deadlineMs);
     this.#viewing.close();
@@ -97,6 +115,10 @@ export class Worker {
       this.#send({ type: 'closed', id }); // it was gone before it came
       return;
     }
+    if (order.isSecure) {
+      this.#takeSecure(id, ageMs, socket);
+      return;
+    }
     const accepted = acceptedSocket(socket);
     if (beginning !== null) {
       this.#send({ type: 'served', id });
@@ -105,8 +127,25 @@ export class Worker {
       this.#backend.adopt(accepted, before, () => this.#send({ type: 'closed', id }));
       return;
     }
+    this.#visit(id, ageMs, accepted);
+  }
+
+  #takeSecure(id: number, ageMs: number, socket: Socket): void {
+    this.#send({ type: 'served', id }); // nobody else could make use of it
+    const acceptedMs = performance.now() - ageMs;
+    const closed = (): void => this.#send({ type: 'closed', id });
+    socket.on('error', () => {});
+    if (this.#acceptor === null) {
+      socket.destroy();
+      closed();
+      return;
+    }
+    this.#acceptor.accept(socket, (secured) => this.#visit(id, performance.now() - acceptedMs, secured), closed);
+  }
+
+  #visit(id: number, ageMs: number, socket: MediaSocket): void {
     const visitor = new Visitor({
-      socket: accepted,
+      socket,
       limits: this.#settings.media,
       ageMs,
       onConnect: (app) => this.#onConnect(id, app),
@@ -139,6 +178,37 @@ export class Worker {
     if (visitor === undefined) return;
     this.#visitors.delete(id);
     this.#send({ type: 'left', id, beginning: visitor.leave().toString('base64') });
+  }
+
+  /** The connection stays in this process, and its bytes go to and fro between its far end and another worker. */
+  #handOn(id: number, viewPort: number): void {
+    const visitor = this.#visitors.get(id);
+    if (visitor === undefined) return;
+    this.#visitors.delete(id);
+    const { bytes, ageMs } = visitor.stay();
+    const { remoteAddress, remotePort } = visitor.socket;
+    const far = { remoteAddress, remotePort };
+    const request = { secret: this.#settings.viewSecret, far, ageMs } satisfies HandingOnRequest;
+    const local = connect({ host: '127.0.0.1', port: viewPort, noDelay: true });
+    local.write(`${JSON.stringify(request)}\n`);
+    local.write(bytes);
+    splice(visitor.socket, streamSocket(local), () => this.#send({ type: 'closed', id }));
+    visitor.socket.resume();
+  }
+
+  #openTls(log: Logger): TlsAcceptor {
+    const { certificate: files, media } = this.#settings;
+    if (files === null) throw new Error('there are no files of a certificate');
+    const flags = { certFlag: '--rtmps-cert', keyFlag: '--rtmps-key' };
+    const watched = watchCertificate({
+      ...files,
+      ...flags,
+      log,
+      onChange: (next) => this.#acceptor?.setCertificate(next),
+    });
+    this.#certificate = watched;
+    const { handshakeTimeoutMs } = media;
+    return new TlsAcceptor({ certificate: watched.current, handshakeTimeoutMs, log });
   }
 
   #tick(): void {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { CodedError } from '../../errors.js';
+import { CodedError, codeOf, messageOf } from '../../errors.js';
 import { FlightRecorder } from '../../flight-recorder.js';
 import { PushPolicy } from '../../guard/push-policy.js';
 import type { Logger } from '../../log.js';
 import { Dialer } from '../../net/dialer.js';
+import { readCertificate } from '../../tls/certificate.js';
 import { readTrust } from '../../tls/trust.js';
 import { parseRtmpUrl } from '../../wire/url.js';
 import type {
@@ -22,7 +23,7 @@ import type {
   WorkerFacts,
 } from '../backend.js';
 import { unseenCamera } from '../backend.js';
-import { nameOf, newNodeId } from '../native/native-backend.js';
+import { nameOf, newNodeId, type RtmpsSettings } from '../native/native-backend.js';
 import { Arrivals } from './arrivals.js';
 import { shareBudget } from './budget.js';
 import { Calls } from './calls.js';
@@ -54,6 +55,8 @@ export interface WorkersBackendSettings {
   /** How many, 1 at least. */
   readonly workers: number;
   readonly media: WorkerSettings['media'];
+  /** A listener with TLS beside the plain one. */
+  readonly rtmps?: RtmpsSettings;
   /** Whether lines of debug are wanted. */
   readonly debug: boolean;
 }
@@ -108,11 +111,14 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     if (pushTlsCa !== undefined) readTrust(pushTlsCa, '--push-tls-ca');
     this.#dialer = new Dialer({ policy: new PushPolicy(settings.media) });
     const nodeId = newNodeId();
-    const { media, debug, workers } = settings;
+    const { media, debug, workers, rtmps } = settings;
+    const certificate = rtmps === undefined ? null : { certFile: rtmps.certFile, keyFile: rtmps.keyFile };
+    // As above.
+    if (certificate !== null) readCertificate({ ...certificate, certFlag: '--rtmps-cert', keyFlag: '--rtmps-key' });
+    const common = { nodeId, media, certificate, viewSecret: this.#viewSecret, debug };
     this.#workers = Array.from(
       { length: workers },
-      (_, index) =>
-        new WorkerProcess({ number: index + 1, nodeId, media, viewSecret: this.#viewSecret, debug }, this, log),
+      (_, index) => new WorkerProcess({ number: index + 1, ...common }, this, log),
     );
     this.#placement = new Placement(workers);
     this.#budgets = new Array<number>(workers).fill(media.mediaMaxBytes);
@@ -129,10 +135,20 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   /** @throws CodedError WORKER_DOWN when a worker does not start; ADDRESS_IN_USE, INVALID_ADDRESS */
   async start(): Promise<BackendAddress> {
     await Promise.all(this.#workers.map((worker) => worker.start()));
-    const address = await this.#arrivals.listen(this.#settings.host, this.#settings.rtmpPort);
+    const { host, rtmpPort, rtmps } = this.#settings;
+    const address = await this.#arrivals.listen(host, rtmpPort);
     this.addOwnListener(address);
+    const secure = rtmps === undefined ? undefined : await this.#listenSecure(host, rtmps.port);
     this.#lastLookMs = performance.now();
     this.#ticker = setInterval(() => this.#look(), lookEveryMs);
+    return secure === undefined ? address : { ...address, rtmpsPort: secure.port };
+  }
+
+  async #listenSecure(host: string, port: number): Promise<BackendAddress> {
+    const address = await this.#arrivals.listenSecure(host, port).catch((error) => {
+      throw new CodedError(codeOf(error), messageOf(error), { cause: error, field: '--rtmps-port' });
+    });
+    this.addOwnListener(address);
     return address;
   }
 

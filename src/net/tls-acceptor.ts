@@ -1,0 +1,95 @@
+import type { Socket } from 'node:net';
+import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
+import type { Logger } from '../log.js';
+import type { MediaSocket } from './media-socket.js';
+import { streamSocket } from './node-socket.js';
+
+/** A server's certificate with the chain behind it, and its key: PEM. */
+export interface ServerCertificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** Handshakes that fail are logged at most this often: port scanners have a lot of them. */
+const failureLogEveryMs = 5000;
+
+interface Handshake {
+  readonly socket: Socket;
+  readonly onSecure: (secured: MediaSocket) => void;
+}
+
+/** The server's side of TLS on connections that somebody accepted. */
+export class TlsAcceptor {
+  readonly #tls: TlsServer;
+  readonly #log: Logger;
+  /** By the far end, which two connections cannot share. */
+  readonly #handshakes = new Map<string, Handshake>();
+  #failures = 0;
+  #lastFailureLogMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: {
+    certificate: ServerCertificate;
+    /** Longest that a TLS handshake may take. */
+    handshakeTimeoutMs: number;
+    log: Logger;
+  }) {
+    const { handshakeTimeoutMs } = options;
+    this.#log = options.log;
+    this.#tls = createTlsServer({ ...secureOptions(options.certificate), handshakeTimeout: handshakeTimeoutMs });
+    this.#tls.on('secureConnection', (socket) => {
+      const key = farEnd(socket);
+      const handshake = this.#handshakes.get(key);
+      this.#handshakes.delete(key);
+      if (handshake === undefined) socket.destroy();
+      else handshake.onSecure(streamSocket(socket));
+    });
+    this.#tls.on('tlsClientError', (error, socket) => {
+      this.#failed(error, socket.remoteAddress);
+      socket.destroy();
+    });
+  }
+
+  /**
+   * Does the handshake. One of the two is called, once: `onSecure` when it is done, whose callee owns the connection then;
+   * `onFailed` when the connection is over before.
+   */
+  accept(socket: Socket, onSecure: (secured: MediaSocket) => void, onFailed: () => void): void {
+    const key = farEnd(socket);
+    this.#handshakes.set(key, { socket, onSecure });
+    socket.once('close', () => {
+      // Else it is a connection by now, whose owner lets it go.
+      if (this.#handshakes.get(key)?.socket !== socket) return;
+      this.#handshakes.delete(key);
+      onFailed();
+    });
+    this.#tls.emit('connection', socket);
+  }
+
+  /** For connections from now on; those that are open stay as they are. */
+  setCertificate(certificate: ServerCertificate): void {
+    this.#tls.setSecureContext(secureOptions(certificate));
+  }
+
+  /** Ends handshakes that are under way. */
+  close(): void {
+    for (const { socket } of this.#handshakes.values()) socket.destroy();
+  }
+
+  #failed(error: Error & { readonly code?: string }, address: string | undefined): void {
+    this.#failures++;
+    const nowMs = performance.now();
+    if (nowMs - this.#lastFailureLogMs < failureLogEveryMs) return;
+    this.#lastFailureLogMs = nowMs;
+    const reason = 'reason' in error ? String(error.reason) : (error.code ?? error.message);
+    this.#log.info('TLS handshakes failed', { failures: this.#failures, lastAddress: address, reason });
+    this.#failures = 0;
+  }
+}
+
+function secureOptions({ cert, key }: ServerCertificate): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2' };
+}
+
+function farEnd({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return `${remoteAddress} ${remotePort}`;
+}
