@@ -4,7 +4,7 @@ import { type RunningApi, startApi } from '../../src/api/server.js';
 import type { ApiSettings } from '../../src/api/settings.js';
 import { SamplePublisher } from '../../src/cli/test-patterns.js';
 import type { ControlSettings } from '../../src/control/settings.js';
-import { silentLogger } from '../../src/log.js';
+import { type Logger, silentLogger } from '../../src/log.js';
 import { startControl, type TestControl, testSettings } from '../control/harness.js';
 
 export interface TestApi extends TestControl {
@@ -15,17 +15,18 @@ export interface TestApi extends TestControl {
 
 export async function startTestApi(
   settings: Partial<ControlSettings & AccessSettings & ApiSettings> = {},
+  log: Logger = silentLogger,
 ): Promise<TestApi> {
   const control = await startControl(settings);
   const access = await Access.open(
     { dataDir: control.folder, apiAuth: 'auto', jwtScopeClaim: 'scope', ...settings },
-    silentLogger,
+    log,
   );
   const api = await startApi({
     access,
     control: control.control,
     settings: { ...testSettings, ...settings },
-    log: silentLogger,
+    log,
     version: '0.0.0',
     testPatterns: new SamplePublisher({ file: '', host: '127.0.0.1', rtmpPort: 1, log: silentLogger }),
     settingSources: { rtmpPort: 'flag --rtmp-port' },

@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +9,7 @@ import {
   pageSchema,
 } from '../../src/api/schemas.js';
 import { TargetError } from '../../src/errors.js';
+import { askRaw } from './ask.js';
 import { startTestApi, type TestApi } from './harness.js';
 
 let test: TestApi;
@@ -284,30 +284,11 @@ describe('the node', () => {
   });
 
   it('answers what is no HTTP in its own words', async () => {
-    expect(await raw('\x16\x03\x01 nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"INVALID_REQUEST"/);
-    expect(await raw(`GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+    expect(await askRaw(test.api.port, '\x16\x03\x01 nonsense\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 400 [\s\S]*"code":"INVALID_REQUEST"/,
+    );
+    expect(await askRaw(test.api.port, `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431 /,
+    );
   });
-
-  it('cuts off a request that comes a byte at a time, and answers others meanwhile', async () => {
-    const slow = raw('POST /registerCamera HTTP/1.1\r\nhost: x\r\nx: ', 'z');
-    expect((await call('GET', '/healthz')).status).toBe(200);
-    expect(await slow).toMatch(/^(?:HTTP\/1\.1 408 |$)/);
-  }, 30_000);
 });
-
-/** Sends raw bytes, then `drip` every half second, until the server closes; gives what it answered. */
-function raw(text: string, drip?: string): Promise<string> {
-  return new Promise((resolve) => {
-    let answer = '';
-    const socket = connect(test.api.port, '127.0.0.1', () => socket.write(text));
-    const timer = setInterval(() => drip !== undefined && socket.write(drip), 500);
-    socket.on('data', (data) => {
-      answer += data.toString('latin1');
-    });
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      clearInterval(timer);
-      resolve(answer);
-    });
-  });
-}
