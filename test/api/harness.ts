@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { Access, type AccessSettings } from '../../src/access/access.js';
 import { type RunningApi, startApi } from '../../src/api/server.js';
 import type { ApiSettings } from '../../src/api/settings.js';
@@ -6,6 +7,8 @@ import { SamplePublisher } from '../../src/cli/test-patterns.js';
 import type { ControlSettings } from '../../src/control/settings.js';
 import { type Logger, silentLogger } from '../../src/log.js';
 import { startControl, type TestControl, testSettings } from '../control/harness.js';
+
+const sampleClip = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
 
 export interface TestApi extends TestControl {
   readonly access: Access;
@@ -28,7 +31,7 @@ export async function startTestApi(
     settings: { ...testSettings, ...settings },
     log,
     version: '0.0.0',
-    testPatterns: new SamplePublisher({ file: '', host: '127.0.0.1', rtmpPort: 1, log: silentLogger }),
+    testPatterns: new SamplePublisher({ file: sampleClip, host: '127.0.0.1', rtmpPort: 1, log: silentLogger }),
     settingSources: { rtmpPort: 'flag --rtmp-port' },
   });
   const close = async () => {
