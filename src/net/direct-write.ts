@@ -11,7 +11,7 @@ export interface WritableHandle {
   writeBuffer(request: WriteRequest, data: Buffer): number;
 }
 
-/** What a queued write is known by; one that was not needed can be used again. */
+/** What a write is known by while it waits. Never to be used again: Node ends the process where one is in use still. */
 export interface WriteRequest {
   oncomplete: ((status: number) => void) | undefined;
   /** Node reads the bytes from here until the write is complete. */
@@ -64,7 +64,11 @@ function isWritable(handle: unknown): handle is WritableHandle {
   );
 }
 
-export function newRequest(): WriteRequest {
+/** @param onWritten called when the write is complete, unless it was at once; a negative status is a system error */
+export function newRequest(onWritten: (status: number) => void, data: Buffer): WriteRequest {
   if (Request === undefined) throw new TypeError('this version of Node.js does not write directly');
-  return new Request();
+  const request = new Request();
+  request.oncomplete = onWritten;
+  request.buffer = data;
+  return request;
 }

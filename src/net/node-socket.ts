@@ -1,7 +1,7 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
-import { newRequest, type WritableHandle, type WriteRequest, writableHandle, writesDirectly } from './direct-write.js';
+import { newRequest, type WritableHandle, writableHandle, writesDirectly } from './direct-write.js';
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
 import { socketHighWaterBytes } from './settings.js';
 import { sharedRead, takeOver } from './shared-read.js';
@@ -109,9 +109,6 @@ function underWay(socket: Socket): number {
   return typeof bytes === 'number' ? bytes : 0;
 }
 
-/** For the next write of any socket: used up only by one that must wait. */
-let spareRequest: WriteRequest | undefined;
-
 /**
  * A TCP connection whose bytes go straight to the kernel: of a write that it takes at once, which is nearly all of them,
  * Node's streams would know as much as of one that waits.
@@ -150,8 +147,9 @@ class DirectSocket extends StreamSocket {
     const handle = this.#handle;
     if (handle === undefined) return super.write(data);
     if (this.#ended || this.socket.destroyed) return false;
-    spareRequest ??= newRequest();
-    const request = spareRequest;
+    // One for each write, as Node has it: whether one was used cannot be told. libuv may queue a write and then find that
+    // the kernel takes it after all, so that the queue is empty and the request is under way still.
+    const request = newRequest(this.#onWritten, data);
     const error = handle.writeBuffer(request, data);
     if (error !== 0) {
       this.#fail(error);
@@ -161,9 +159,6 @@ class DirectSocket extends StreamSocket {
     const pendingBytes = handle.writeQueueSize;
     this.#pendingBytes = pendingBytes;
     if (pendingBytes === 0) return true;
-    request.oncomplete = this.#onWritten;
-    request.buffer = data;
-    spareRequest = undefined;
     this.#needsDrain ||= pendingBytes >= socketHighWaterBytes;
     return pendingBytes < socketHighWaterBytes;
   }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MediaSocket } from '../../src/net/media-socket.js';
 import { acceptedSocket, connectSocket, streamSocket } from '../../src/net/node-socket.js';
@@ -140,5 +141,34 @@ describe('sockets', () => {
     await new Promise((resolve) => server?.close(resolve));
     near.socket.write(Buffer.from('still there'));
     await until(() => far.read.length > 0, 5000, 'bytes of a connection that outlives its listener');
+  });
+
+  it('ended the process when a reader made room in the middle of a write', async () => {
+    // A thread of its own: only then may the kernel refuse a write, and take it a microsecond later.
+    const reader = new Worker(
+      `const { parentPort } = require('node:worker_threads');
+       const server = require('node:net').createServer((socket) => socket.on('data', () => {}).on('error', () => {}));
+       server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`,
+      { eval: true },
+    );
+    const [port] = (await once(reader, 'message')) as [number];
+    let drains = 0;
+    const sockets = [30_000, 50_000, 70_000, 90_000].map((bytes) => {
+      const socket = connectSocket({ host: '127.0.0.1', port });
+      const data = Buffer.alloc(bytes);
+      const pump = (): void => {
+        for (let i = 0; i < 50; i++) if (!socket.write(data)) return;
+        setImmediate(pump);
+      };
+      const onDrain = (): void => {
+        drains++;
+        pump();
+      };
+      socket.listen({ onConnected: pump, onData() {}, onDrain, onEnd() {}, onError() {}, onClose() {} });
+      return socket;
+    });
+    await until(() => drains > 100, 20_000, 'a hundred drains');
+    for (const socket of sockets) socket.destroy();
+    await reader.terminate();
   });
 });
