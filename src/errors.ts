@@ -13,6 +13,7 @@ export const errorCodes = {
   NOT_FOUND: 'There is no such path, or not with this method.',
   CAMERA_NOT_FOUND: 'No camera of this name is registered.',
   CAMERA_CONFLICT: 'A camera of this name is registered with other settings.',
+  KEYS_NOT_USED: 'The settings ask publishers for no key, or viewers for no token.',
   PUSH_NOT_FOUND: 'The camera has no push with this id.',
   PUSH_CONFLICT: 'The camera has a push with this id and other settings.',
   ENGINE_NOT_FOUND: 'No streaming engine of this name is registered.',
@@ -55,12 +56,14 @@ export const errorCodes = {
   RTMP_MESSAGE: 'A message of the peer is malformed.',
   RTMP_COMMAND: 'A command of the peer is malformed or not allowed in this state.',
   RTMP_TIMEOUT: 'The peer did not do the next step in time.',
-  RTMP_LIMIT: 'The peer exceeds a limit of connections or streams.',
+  RTMP_LIMIT: 'The peer exceeds a limit of connections, streams or guesses.',
 
   // Publishing and playing here.
   PUBLISH_NOT_REGISTERED: 'The application or stream name is not that of a registered camera.',
   PUBLISH_ALREADY_LIVE: 'The camera is live from another publisher.',
   PUBLISH_LOOP: 'What is published came from this very aggregator, by a ring of pushes.',
+  PUBLISH_FORBIDDEN: 'The publisher has not the right key, or a back end refuses it.',
+  PLAY_FORBIDDEN: 'The viewer has no valid token, or a back end refuses it.',
   PLAY_NOT_FOUND: 'The stream to play is not that of a registered camera.',
   CAMERA_NOT_LIVE: 'The camera does not publish, so there is nothing to see.',
   NO_PICTURE: 'The camera publishes, but there is no picture of it to show.',

@@ -22,6 +22,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NOT_FOUND: 404,
   CAMERA_NOT_FOUND: 404,
   CAMERA_CONFLICT: 409,
+  KEYS_NOT_USED: 409,
   CAMERA_NOT_LIVE: 404,
   NO_PICTURE: 404,
   VIEW_UNSUPPORTED: 501,

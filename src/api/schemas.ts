@@ -196,6 +196,16 @@ export const EngineViewSchema = Type.Object(
   { title: 'Engine', description: 'A streaming engine: where viewers play what is pushed to it.' },
 );
 
+export const PlayTokenSchema = Type.Object(
+  {
+    token: Type.String(),
+    expiresAt: Type.String(),
+    url: Type.String({ description: 'Where the camera is played with it.' }),
+    rtmpsUrl: Type.Optional(Type.String({ description: 'The same with TLS, where there is a listener for it.' })),
+  },
+  { title: 'PlayToken' },
+);
+
 export const NodeViewSchema = Type.Object(
   {
     name: Type.String(),

@@ -1,5 +1,6 @@
 import type { CodedError, ErrorCode } from '../errors.js';
 import type { RecordedEvent } from '../flight-recorder.js';
+import type { PublishKeyRule } from '../guard/stream-keys.js';
 
 export type { RecordedEvent } from '../flight-recorder.js';
 
@@ -17,6 +18,8 @@ export interface DesiredPush {
 export interface DesiredCamera {
   readonly name: string;
   readonly pushes: readonly DesiredPush[];
+  /** The keys that its publishers may show, where they need one. */
+  readonly publishKeys?: readonly PublishKeyRule[];
 }
 
 /** What moves the bytes. It converges to the desired cameras and tells what it observes. */

@@ -5,6 +5,7 @@ import type {
   EngineView,
   MadeTokenView,
   NodeView,
+  PlayTokenView,
   ProblemView,
   PushView,
   RecordedEventView,
@@ -46,6 +47,19 @@ export class ApiClient {
 
   async removeCamera(name: string): Promise<void> {
     await said(() => this.#client.call('removeCamera', { path: { name } }));
+  }
+
+  async camera(name: string): Promise<CameraView> {
+    return (await said(() => this.#client.call('getCamera', { path: { name } }))).body;
+  }
+
+  /** Gives a camera another publish key. */
+  async rotateKey(name: string, rotation: Input<'rotateKeys'>['body']): Promise<CameraView> {
+    return (await said(() => this.#client.call('rotateKeys', { path: { name }, body: rotation }))).body;
+  }
+
+  async playToken(name: string, seconds: number): Promise<PlayTokenView> {
+    return (await said(() => this.#client.call('addPlayToken', { path: { name }, body: { seconds } }))).body;
   }
 
   pushes(camera: string): Promise<PushView[]> {

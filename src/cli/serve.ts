@@ -10,6 +10,7 @@ import type { SettingSources, Settings } from '../config.js';
 import { Announcer } from '../control/announce.js';
 import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
+import { StreamKeys } from '../guard/stream-keys.js';
 import type { Logger } from '../log.js';
 import { openFileStore } from '../state/file/file-store.js';
 import { Webhooks } from '../webhooks/webhooks.js';
@@ -58,7 +59,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const tagKey = await keptKey(join(settings.dataDir, 'etag-key'));
 
     const { host, rtmpPort, media } = settings;
-    const backend = await createBackend(settings, log.child({ part: 'media' }));
+    const streamSecret = await keptKey(join(settings.dataDir, 'stream-secret'));
+    const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }));
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
     const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
@@ -67,7 +69,15 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     // start and that of control the event loop does not turn: no camera that comes at once finds itself unknown.
     const { rtmpsPort } = rtmp;
     const actual: Settings = { ...settings, rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }) };
-    const control = new Control({ store, backend, settings: actual, log: log.child({ part: 'control' }), tagKey });
+    const streamKeys = new StreamKeys(streamSecret);
+    const control = new Control({
+      store,
+      backend,
+      settings: actual,
+      log: log.child({ part: 'control' }),
+      tagKey,
+      streamKeys,
+    });
     await control.start();
     closers.unshift({ part: 'control', close: async () => control.close() });
 
@@ -159,11 +169,12 @@ function needsToken({ apiAuth, host }: Settings): boolean {
 }
 
 /** Each backend is loaded only where it is used. */
-async function createBackend(settings: Settings, log: Logger): Promise<MediaBackend> {
+async function createBackend(settings: Settings, secret: Buffer, log: Logger): Promise<MediaBackend> {
   if (settings.backend === 'nginx') {
     const { NginxBackend } = await import('../backend/nginx/nginx-backend.js');
     return new NginxBackend({ settings, log });
   }
+  const streamSecret = secret.toString('hex');
   const { host, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, media } = settings;
   const rtmps =
     rtmpsPort === undefined || rtmpsCert === undefined || rtmpsKey === undefined
@@ -173,10 +184,10 @@ async function createBackend(settings: Settings, log: Logger): Promise<MediaBack
     const { WorkersBackend } = await import('../backend/workers/workers-backend.js');
     const { workers, logLevel } = settings;
     const debug = logLevel === 'debug';
-    return new WorkersBackend({ settings: { host, rtmpPort, ...rtmps, workers, media, debug }, log });
+    return new WorkersBackend({ settings: { host, rtmpPort, ...rtmps, workers, media, streamSecret, debug }, log });
   }
   const { NativeBackend } = await import('../backend/native/native-backend.js');
-  return new NativeBackend({ settings: { host, rtmpPort, ...rtmps, media }, log });
+  return new NativeBackend({ settings: { host, rtmpPort, ...rtmps, media, streamSecret }, log });
 }
 
 interface Closer {

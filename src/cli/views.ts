@@ -6,6 +6,7 @@ export type {
   Engine as EngineView,
   MadeToken as MadeTokenView,
   Node as NodeView,
+  PlayToken as PlayTokenView,
   Push as PushView,
   RecordedEvent as RecordedEventView,
   Token as TokenView,

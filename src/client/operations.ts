@@ -140,7 +140,7 @@ export interface Engine {
 }
 
 /** Stable; see docs/errors.md. */
-export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'STATE_LOCKED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PLAY_NOT_FOUND' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_STALLED' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'STATE_LOCKED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'PLAY_NOT_FOUND' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_STALLED' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
@@ -204,6 +204,11 @@ export interface NewEngine {
   readonly playbackUrl?: string | undefined;
   /** Where it is, in the words of the operator; at most 128 characters. */
   readonly location?: string | undefined;
+}
+
+export interface NewPlayToken {
+  /** How long it is valid; 3600. */
+  readonly seconds?: number | undefined;
 }
 
 /** Exactly one of `url` and `engine`. Without `id` it is derived from the target. */
@@ -273,6 +278,15 @@ export interface Node {
   }[];
 }
 
+export interface PlayToken {
+  readonly token: string;
+  readonly expiresAt: string;
+  /** Where the camera is played with it. */
+  readonly url: string;
+  /** The same with TLS, where there is a listener for it. */
+  readonly rtmpsUrl?: string | undefined;
+}
+
 export type Points = readonly (number | null)[];
 
 /** A problem document (RFC 9457). */
@@ -335,6 +349,13 @@ export interface RecordedEvent {
   /** `state`, `error`, `command`, `drop` ... */
   readonly kind: string;
   readonly text: string;
+}
+
+export interface RotatedKeys {
+  /** The new key; without it, one is made. */
+  readonly key?: string | undefined;
+  /** For how long the old keys are taken too; 0. */
+  readonly overlapSeconds?: number | undefined;
 }
 
 /** `read` sees, `operate` changes cameras, pushes and engines as well, `admin` everything. */
@@ -437,6 +458,15 @@ export interface Operations {
   readonly addEngine: {
     readonly body: NewEngine;
     readonly answer: Engine;
+  };
+  /** Make a token that the camera can be played with until it ends; it cannot be taken back */
+  readonly addPlayToken: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: NewPlayToken;
+    readonly answer: PlayToken;
   };
   /** Redirect a camera to a URL or an engine, at once also while it is live; the same again changes nothing */
   readonly addPush: {
@@ -747,6 +777,15 @@ export interface Operations {
     };
     readonly answer: undefined;
   };
+  /** Give a camera another publish key, which its endpoint then has; who publishes goes on */
+  readonly rotateKeys: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: RotatedKeys;
+    readonly answer: Camera;
+  };
   /** Publish the sample clip as a registered camera that is not live; the same again changes nothing */
   readonly startTestPattern: {
     readonly body: NewTestPattern;
@@ -775,6 +814,7 @@ export interface Operations {
 export const routes = {
   addCamera: ['POST', '/v1/cameras'],
   addEngine: ['POST', '/v1/engines'],
+  addPlayToken: ['POST', '/v1/cameras/{name}/play-tokens'],
   addPush: ['POST', '/v1/cameras/{name}/pushes'],
   changeCamera: ['PATCH', '/v1/cameras/{name}'],
   changeEngine: ['PATCH', '/v1/engines/{name}'],
@@ -808,6 +848,7 @@ export const routes = {
   removePush: ['DELETE', '/v1/cameras/{name}/pushes/{id}'],
   retryPush: ['POST', '/v1/cameras/{name}/pushes/{id}/retry'],
   revokeToken: ['DELETE', '/v1/tokens/{name}'],
+  rotateKeys: ['POST', '/v1/cameras/{name}/keys:rotate'],
   startTestPattern: ['POST', '/v1/test-pattern'],
   stopTestPattern: ['DELETE', '/v1/test-pattern/{name}'],
   testPush: ['POST', '/v1/cameras/{name}/pushes:test'],

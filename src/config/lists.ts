@@ -25,3 +25,24 @@ export function targetRulesType(): ValueType<readonly string[]> {
     },
   };
 }
+
+/** The URL of a back end, with path and query. User info is refused, because settings are shown. */
+export function hookUrlType(): ValueType<string> {
+  const rule = 'a URL like http://HOST:PORT/PATH';
+  return {
+    placeholder: '<url>',
+    rule,
+    format: (value) => value,
+    parse(raw) {
+      const text = typeof raw === 'string' ? raw.trim() : '';
+      if (text.length > 1024 || !/^https?:\/\/[^\s#]+$/i.test(text) || !URL.canParse(text)) {
+        throw new ValueProblem(`is ${show(raw)}, but must be ${rule}`);
+      }
+      const url = new URL(text);
+      if (url.username !== '' || url.password !== '') {
+        throw new ValueProblem('has a user name or password, which would be shown; leave it out');
+      }
+      return text;
+    },
+  };
+}

@@ -301,8 +301,18 @@ function checkRtmps({ backend, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, apiPort
   }
 }
 
-function checkNginx({ backend, nginxStatPort, nginxExternal, rtmpPort, apiPort }: Settings): void {
+function checkNginx({ backend, nginxStatPort, nginxExternal, rtmpPort, apiPort, media }: Settings): void {
   if (backend !== 'nginx') return;
+  const asked = [
+    media.publishAuth === 'key' && 'publish-auth',
+    media.playAuth !== 'off' && 'play-auth',
+    media.onPublish !== undefined && 'on-publish',
+    media.onPlay !== undefined && 'on-play',
+  ].find((key) => key !== false);
+  if (asked) {
+    const instead = 'with backend nginx, put on_publish, on_play, allow and deny into the template (nginx-template)';
+    throw invalid(asked, `is set, but nginx decides who publishes and plays; ${instead}`);
+  }
   if (nginxStatPort !== 0 && (nginxStatPort === rtmpPort || nginxStatPort === apiPort)) {
     throw invalid('nginx-stat-port', `is ${nginxStatPort}, which rtmp-port or api-port is too; they must differ`);
   }

@@ -101,6 +101,15 @@ export interface MediaSettings {
   readonly pushDeny?: readonly string[];
   /** A file of certificates (PEM) that targets of rtmps:// may have or be signed by, besides those that Node trusts. */
   readonly pushTlsCa?: string;
+  /** Who may publish: who knows a camera's name, or who has its key. */
+  readonly publishAuth: 'name' | 'key';
+  /** Who may play: anybody; who has a token; or the same machine, and elsewhere who has a token. */
+  readonly playAuth: 'off' | 'token' | 'local';
+  /** Back ends that are asked for each publisher and viewer; undefined: nobody. */
+  readonly onPublish?: string;
+  readonly onPlay?: string;
+  readonly hookTimeoutMs: number;
+  readonly hookFailure: 'closed' | 'open';
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxMessageBytes: number;

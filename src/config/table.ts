@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { eventTypes } from '../events/event.js';
-import { targetRulesType } from './lists.js';
+import { hookUrlType, targetRulesType } from './lists.js';
 import type { MediaSettings, Settings } from './settings.js';
 import {
   booleanType,
@@ -391,6 +391,43 @@ export const mediaTable: Table<MediaSettings> = {
     type: durationType('0ms', '1h'),
     default: 10_000,
     description: 'How long targets stay connected for a camera that left and may return; 0s lets them go at once',
+  },
+  publishAuth: {
+    key: 'publish-auth',
+    type: choiceType('name', 'key'),
+    default: 'name',
+    description: 'Who may publish: who knows the name of the camera, or only who has its key (?key=KEY)',
+  },
+  playAuth: {
+    key: 'play-auth',
+    type: choiceType('off', 'token', 'local'),
+    default: 'off',
+    description:
+      'Who may play: off is anybody, token who has one (?token=TOKEN), local this machine and who has a token',
+  },
+  onPublish: {
+    key: 'on-publish',
+    type: hookUrlType(),
+    default: undefined,
+    description: 'URL that is asked for every publisher, as by on_publish of nginx-rtmp; 2xx lets it in',
+  },
+  onPlay: {
+    key: 'on-play',
+    type: hookUrlType(),
+    default: undefined,
+    description: 'URL that is asked for every viewer, as by on_play of nginx-rtmp; 2xx lets it in',
+  },
+  hookTimeoutMs: {
+    key: 'hook-timeout',
+    type: durationType('100ms', '1m'),
+    default: 3_000,
+    description: 'Longest that on-publish and on-play are waited for',
+  },
+  hookFailure: {
+    key: 'hook-failure',
+    type: choiceType('closed', 'open'),
+    default: 'closed',
+    description: 'When on-publish or on-play do not answer, or with 5xx: closed lets nobody in, open everybody',
   },
   maxConnections: {
     key: 'max-connections',

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type {
   BackendProblem,
   BackendTotals,
@@ -8,8 +9,9 @@ import type {
   TargetTest,
   WorkerFacts,
 } from '../backend/backend.js';
-import { CodedError, InputError, NotFoundError } from '../errors.js';
+import { CodedError, ConflictError, InputError, NotFoundError } from '../errors.js';
 import type { EventFeed } from '../events/event-feed.js';
+import { StreamKeys } from '../guard/stream-keys.js';
 import type { Logger } from '../log.js';
 import { splitHostPort } from '../state/host.js';
 import {
@@ -23,6 +25,7 @@ import {
 import type { Store } from '../state/store.js';
 import { exampleCamera, resolvePlaybackUrl, resolvePushUrl } from '../state/template.js';
 import { advertisedHost } from './advertise.js';
+import { currentKey, type KeyRotation, rotateKeys, withNewKey } from './camera-keys.js';
 import {
   addCamera,
   type CameraChange,
@@ -64,7 +67,15 @@ import { Reconciler } from './reconcile.js';
 import { checkName } from './rules.js';
 import type { ControlSettings } from './settings.js';
 import { pushUrlOf } from './targets.js';
-import { type CameraView, cameraView, endpointsOf, engineView, type PushView, pushView } from './views.js';
+import {
+  type CameraView,
+  cameraView,
+  endpointsOf,
+  engineView,
+  type PlayTokenView,
+  type PushView,
+  pushView,
+} from './views.js';
 
 /** What the history of live cameras takes at most when nobody says it. */
 const defaultHistoryBytes = 64 * 1024 * 1024;
@@ -113,23 +124,30 @@ export class Control {
   readonly #health: EngineHealth;
   readonly #observation: Observation;
   readonly #tags: EntityTags;
+  readonly #streamKeys: StreamKeys;
   #unsubscribe: (() => void) | undefined;
   #isDraining = false;
 
-  /** @param options.tagKey for entity tags that outlive this process */
+  /**
+   * @param options.tagKey for entity tags that outlive this process
+   * @param options.streamKeys for publish keys and play tokens that do; without it, both last as long as the process
+   */
   constructor(options: {
     store: Store;
     backend: MediaBackend;
     settings: ControlSettings;
     log: Logger;
     tagKey?: Buffer;
+    streamKeys?: StreamKeys;
   }) {
     this.#tags = new EntityTags(options.tagKey);
     this.#store = options.store;
     this.#backend = options.backend;
     this.#settings = options.settings;
     this.#log = options.log;
-    this.#reconciler = new Reconciler(options.backend, options.log);
+    this.#streamKeys = options.streamKeys ?? new StreamKeys(randomBytes(32));
+    const needsKeys = options.settings.media?.publishAuth === 'key';
+    this.#reconciler = new Reconciler(options.backend, options.log, needsKeys ? this.#streamKeys : undefined);
     this.#probe = new BackendProbe(options.backend);
     this.#health = new EngineHealth(options.backend, this.#reconciler);
     this.#observation = new Observation({
@@ -238,10 +256,10 @@ export class Control {
   /** @throws InputError INVALID_NAME, ConflictError CAMERA_CONFLICT or LIMIT_REACHED */
   async addCamera(input: CameraInput, requestHost: string | undefined): Promise<Added<CameraView>> {
     const { state, created } = await this.#add('cameras', input.name, (before, now) =>
-      addCamera(before, input, now, this.#settings.maxCameras),
+      this.#keyed(before, addCamera(before, input, now, this.#settings.maxCameras), input.name),
     );
     if (created) this.#log.info('registered a camera', { camera: input.name });
-    return { created, view: this.#viewCamera(state, getCamera(state, input.name), requestHost) };
+    return { created, view: this.#viewCamera(state, getCamera(state, input.name), requestHost, true) };
   }
 
   /** @throws InputError INVALID_NAME, ConflictError LIMIT_REACHED */
@@ -252,10 +270,10 @@ export class Control {
   ): Promise<Added<CameraView>> {
     const { state, created } = await this.#add('cameras', input.name, (before, now) => {
       this.#tags.check(before.cameras.get(input.name), precondition);
-      return declareCamera(before, input, now, this.#settings.maxCameras);
+      return this.#keyed(before, declareCamera(before, input, now, this.#settings.maxCameras), input.name);
     });
     if (created) this.#log.info('registered a camera', { camera: input.name });
-    return { created, view: this.#viewCamera(state, getCamera(state, input.name), requestHost) };
+    return { created, view: this.#viewCamera(state, getCamera(state, input.name), requestHost, true) };
   }
 
   /** @throws NotFoundError CAMERA_NOT_FOUND; else as `declareCamera` of cameras.ts */
@@ -270,7 +288,61 @@ export class Control {
       return changeCamera(before, name, change);
     });
     await this.#inForce();
-    return this.#viewCamera(state, getCamera(state, name), requestHost);
+    return this.#viewCamera(state, getCamera(state, name), requestHost, true);
+  }
+
+  /**
+   * Gives a camera another publish key; who publishes goes on.
+   * @throws NotFoundError CAMERA_NOT_FOUND, ConflictError KEYS_NOT_USED, InputError INVALID_REQUEST
+   */
+  async rotateKeys(
+    name: string,
+    rotation: KeyRotation,
+    requestHost: string | undefined,
+    precondition?: Precondition,
+  ): Promise<CameraView> {
+    if (!this.#needsKeys) {
+      throw new ConflictError('KEYS_NOT_USED', 'publishers need no key here; set publish-auth to key');
+    }
+    const state = await this.#store.update((before) => {
+      this.#tags.check(getCamera(before, name), precondition);
+      return rotateKeys(before, name, rotation, this.#streamKeys, Date.now());
+    });
+    await this.#inForce();
+    this.#log.info('gave a camera another publish key', { camera: name, overlapSeconds: rotation.overlapSeconds ?? 0 });
+    return this.#viewCamera(state, getCamera(state, name), requestHost, true);
+  }
+
+  /**
+   * Makes a token that a camera can be played with, here and now and until it ends.
+   * @throws NotFoundError CAMERA_NOT_FOUND, ConflictError KEYS_NOT_USED
+   */
+  playToken(name: string, seconds: number, requestHost: string | undefined): PlayTokenView {
+    getCamera(this.#store.state, name);
+    if ((this.#settings.media?.playAuth ?? 'off') === 'off') {
+      throw new ConflictError('KEYS_NOT_USED', 'viewers need no token here; set play-auth to token or local');
+    }
+    const expiresMs = Math.ceil(Date.now() / 1000 + seconds) * 1000;
+    const token = this.#streamKeys.playToken(name, expiresMs);
+    const { rtmpPort, rtmpsPort } = this.#settings;
+    const host = this.advertisedHost(requestHost);
+    const { endpoint, rtmpsEndpoint } = endpointsOf(host, rtmpPort, rtmpsPort, name, `?token=${token}`);
+    this.#log.info('made a play token', { camera: name, seconds });
+    return {
+      token,
+      expiresAt: new Date(expiresMs).toISOString(),
+      url: endpoint,
+      ...(rtmpsEndpoint === undefined ? {} : { rtmpsUrl: rtmpsEndpoint }),
+    };
+  }
+
+  get #needsKeys(): boolean {
+    return this.#settings.media?.publishAuth === 'key';
+  }
+
+  /** With keys in use, a camera that is new gets one. */
+  #keyed(before: DesiredState, after: DesiredState, name: string): DesiredState {
+    return this.#needsKeys ? withNewKey(before, after, name) : after;
   }
 
   /** @throws NotFoundError CAMERA_NOT_FOUND */
@@ -283,9 +355,9 @@ export class Control {
     this.#log.info('removed a camera', { camera: name });
   }
 
-  /** @throws NotFoundError CAMERA_NOT_FOUND */
-  camera(name: string, requestHost: string | undefined): CameraView {
-    return this.#viewCamera(this.#store.state, getCamera(this.#store.state, name), requestHost);
+  /** @param showsKey whether its endpoint has the publish key, or `***` @throws NotFoundError CAMERA_NOT_FOUND */
+  camera(name: string, requestHost: string | undefined, showsKey = false): CameraView {
+    return this.#viewCamera(this.#store.state, getCamera(this.#store.state, name), requestHost, showsKey);
   }
 
   /** @throws InputError INVALID_REQUEST */
@@ -583,9 +655,11 @@ export class Control {
     return this.#tags.note(engineView(engine), engine);
   }
 
-  #viewCamera(state: DesiredState, camera: Camera, requestHost: string | undefined): CameraView {
+  #viewCamera(state: DesiredState, camera: Camera, requestHost: string | undefined, showsKey = false): CameraView {
     const { rtmpPort, rtmpsPort } = this.#settings;
-    const endpoints = endpointsOf(this.advertisedHost(requestHost), rtmpPort, rtmpsPort, camera.name);
+    const key = this.#needsKeys ? currentKey(camera, this.#streamKeys) : undefined;
+    const query = key === undefined ? '' : `?key=${showsKey ? key : '***'}`;
+    const endpoints = endpointsOf(this.advertisedHost(requestHost), rtmpPort, rtmpsPort, camera.name, query);
     const seen = this.#backend.camera(camera.name);
     const view = cameraView(camera, endpoints, seen, (push) => pushUrlOf(state.engines, camera, push));
     return this.#tags.note(view, camera);

@@ -1,8 +1,10 @@
 import type { DesiredCamera, DesiredPush, MediaBackend } from '../backend/backend.js';
 import { codeOf, messageOf } from '../errors.js';
+import type { StreamKeys } from '../guard/stream-keys.js';
 import type { Logger } from '../log.js';
 import { type Camera, type DesiredState, emptyState, type StreamingEngine } from '../state/model.js';
 import type { StateChange } from '../state/store.js';
+import { keyRules } from './camera-keys.js';
 import { pushUrlOf } from './targets.js';
 
 /** A push to a registered engine. */
@@ -19,11 +21,14 @@ export interface EnginePush {
 export class Reconciler {
   readonly #backend: MediaBackend;
   readonly #log: Logger;
+  readonly #keys: StreamKeys | undefined;
   #state: DesiredState = emptyState;
   /** By engine: which cameras go there, and with how many enabled pushes. */
   readonly #byEngine = new Map<string, { load: number; readonly cameras: Set<string> }>();
 
-  constructor(backend: MediaBackend, log: Logger) {
+  /** @param keys what publish keys are made from; undefined: publishers need none */
+  constructor(backend: MediaBackend, log: Logger, keys?: StreamKeys) {
+    this.#keys = keys;
     this.#backend = backend;
     this.#log = log;
   }
@@ -80,7 +85,8 @@ export class Reconciler {
         this.#log.error('a push has no URL', { camera: camera.name, push: push.id, code: codeOf(error) });
       }
     }
-    const desired: DesiredCamera = { name: camera.name, pushes };
+    const keys = this.#keys === undefined ? {} : { publishKeys: keyRules(camera, this.#keys) };
+    const desired: DesiredCamera = { name: camera.name, pushes, ...keys };
     this.#guard(camera.name, () => this.#backend.setCamera(desired));
   }
 

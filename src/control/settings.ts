@@ -15,4 +15,6 @@ export interface ControlSettings {
   readonly maxEngines: number;
   /** What the history of live cameras may take in memory; 0: there is none; undefined: 64 MB. */
   readonly historyMaxBytes?: number | undefined;
+  /** Who may publish and play; undefined: everybody who knows a name. */
+  readonly media?: { readonly publishAuth: 'name' | 'key'; readonly playAuth: 'off' | 'token' | 'local' };
 }

@@ -25,6 +25,16 @@ export interface CameraView extends Omit<CameraSnapshot, 'pushes'> {
   readonly pushes: readonly PushView[];
 }
 
+/** A token to play a camera with, and where. */
+export interface PlayTokenView {
+  readonly token: string;
+  /** ISO 8601, UTC. */
+  readonly expiresAt: string;
+  readonly url: string;
+  /** The same with TLS, where there is a listener for it. */
+  readonly rtmpsUrl?: string;
+}
+
 /** Where a camera publishes to. */
 export interface Endpoints {
   /** `rtmp://HOST:PORT/NAME/NAME`. */
@@ -33,9 +43,16 @@ export interface Endpoints {
   readonly rtmpsEndpoint?: string;
 }
 
-/** @param rtmpsPort undefined: there is no listener with TLS */
-export function endpointsOf(host: string, rtmpPort: number, rtmpsPort: number | undefined, name: string): Endpoints {
-  const url = (scheme: string, port: number): string => `${scheme}://${hostInUrl(host)}:${port}/${name}/${name}`;
+/** @param rtmpsPort undefined: there is no listener with TLS @param query what stands behind the name, with its `?` */
+export function endpointsOf(
+  host: string,
+  rtmpPort: number,
+  rtmpsPort: number | undefined,
+  name: string,
+  query = '',
+): Endpoints {
+  const url = (scheme: string, port: number): string =>
+    `${scheme}://${hostInUrl(host)}:${port}/${name}/${name}${query}`;
   const endpoint = url('rtmp', rtmpPort);
   return rtmpsPort === undefined ? { endpoint } : { endpoint, rtmpsEndpoint: url('rtmps', rtmpsPort) };
 }

@@ -13,7 +13,7 @@ import { AnswerBudget } from './answer-budget.js';
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
 import { ProgressWatch } from './progress-watch.js';
 import { type NetSettings, sessionLimits } from './settings.js';
-import type { Ingest, Publisher, StreamHost } from './stream-host.js';
+import type { Ingest, Peer, Publisher, StreamHost } from './stream-host.js';
 import { ViewerOutlet } from './viewer-outlet.js';
 
 /** So many bytes count as a sign of life of a publisher, also where no message is whole yet. */
@@ -36,6 +36,8 @@ export interface Beginning {
   readonly ended?: string;
 }
 
+let nextId = 1;
+
 /** How many publishes and plays the line at the end tells of. */
 const maxNoted = 4;
 
@@ -57,7 +59,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #bytesBefore: number;
   readonly #ingests = new Map<number, Ingest>();
   readonly #viewers = new Map<number, ViewerOutlet>();
+  readonly #id = nextId++;
   #flashVer = '';
+  #connect: ConnectInfo | null = null;
   #path = '';
   #lastDataMs = performance.now();
   #lastMediaMs = performance.now();
@@ -161,6 +165,14 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     if (this.#ending) return;
     this.#flashVer = ownText(info.flashVer);
     this.#path = ownText(info.path);
+    this.#connect = {
+      app: ownText(info.app),
+      tcUrl: ownText(info.tcUrl),
+      flashVer: this.#flashVer,
+      swfUrl: ownText(info.swfUrl),
+      pageUrl: ownText(info.pageUrl),
+      path: this.#path,
+    };
     try {
       this.#host.connect(info);
     } catch (error) {
@@ -172,15 +184,69 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   onPublish(request: StreamRequest): void {
+    this.#admit('publish', request, () => this.#publish(request));
+  }
+
+  onPlay(request: StreamRequest): void {
+    this.#admit('play', request, () => this.#play(request));
+  }
+
+  /** Has somebody decide, at once or later; meanwhile nothing more is read of the peer. */
+  #admit(what: 'publish' | 'play', request: StreamRequest, grant: () => void): void {
     // What came in the same read as the reason for the end is parsed still, and must not be granted any more.
     if (this.#ending) return;
+    let later: Promise<void> | undefined;
+    try {
+      later = this.#host.admit?.(what, request, this.#peer());
+    } catch (error) {
+      this.#refuse(what, request.streamId, error);
+      return;
+    }
+    if (later === undefined) {
+      grant();
+      return;
+    }
+    this.#socket.pause();
+    this.#session.channel.hold();
+    const decided = (act: () => void): void => {
+      if (this.#ending) return;
+      act();
+      if (this.#ending) return;
+      try {
+        this.#session.channel.release();
+        this.#socket.resume();
+      } catch (error) {
+        this.#failed(error);
+      }
+    };
+    later.then(
+      () => decided(grant),
+      (error: unknown) => decided(() => this.#refuse(what, request.streamId, error)),
+    );
+  }
+
+  #peer(): Peer {
+    const connect = this.#connect ?? { app: '', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', path: '' };
+    return { address: plainAddress(this.#socket.remoteAddress), connectionId: this.#id, connect };
+  }
+
+  #refuse(what: 'publish' | 'play', streamId: number, error: unknown): void {
+    if (what === 'publish') {
+      this.#session.refusePublish(streamId, 'NetStream.Publish.BadName', messageOf(error));
+    } else {
+      const code = codeOf(error) === 'PLAY_NOT_FOUND' ? 'NetStream.Play.StreamNotFound' : 'NetStream.Play.Failed';
+      this.#session.refusePlay(streamId, code, messageOf(error));
+    }
+    this.#refused(error, what);
+  }
+
+  #publish(request: StreamRequest): void {
     const { streamId } = request;
     let ingest: Ingest;
     try {
       ingest = this.#host.publish(request, this);
     } catch (error) {
-      this.#session.refusePublish(streamId, 'NetStream.Publish.BadName', messageOf(error));
-      this.#refused(error, 'publish');
+      this.#refuse('publish', streamId, error);
       return;
     }
     this.#noteMedia();
@@ -189,8 +255,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#session.acceptPublish(streamId);
   }
 
-  onPlay(request: StreamRequest): void {
-    if (this.#ending) return;
+  #play(request: StreamRequest): void {
     const { streamId } = request;
     const { outChunkBytes, queueMaxBytes, queueMaxAgeMs } = this.#settings;
     const viewer = new ViewerOutlet({
@@ -205,9 +270,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     try {
       viewer.playback = this.#host.play(request, viewer);
     } catch (error) {
-      const code = codeOf(error) === 'PLAY_NOT_FOUND' ? 'NetStream.Play.StreamNotFound' : 'NetStream.Play.Failed';
-      this.#session.refusePlay(streamId, code, messageOf(error));
-      this.#refused(error, 'play');
+      this.#refuse('play', streamId, error);
       return;
     }
     this.#viewers.set(streamId, viewer);
@@ -282,11 +345,16 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     try {
       this.#session.receive(data);
     } catch (error) {
-      if (error instanceof WireError) this.#finish(`${error.code}: ${error.message}`, 'warn');
-      else {
-        this.#log.error('a connection failed inside the aggregator', { error: stackOf(error) });
-        this.#finish('INTERNAL: see the line before', 'warn');
-      }
+      this.#failed(error);
+    }
+  }
+
+  /** What it sent could not be taken in. */
+  #failed(error: unknown): void {
+    if (error instanceof WireError) this.#finish(`${error.code}: ${error.message}`, 'warn');
+    else {
+      this.#log.error('a connection failed inside the aggregator', { error: stackOf(error) });
+      this.#finish('INTERNAL: see the line before', 'warn');
     }
   }
 
@@ -334,9 +402,14 @@ function ownText(text: string): string {
   return Buffer.from(text.slice(0, 1024)).toString();
 }
 
+/** Without the dress that IPv4 wears on a listener for both. */
+function plainAddress(address = ''): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
 function endpointOf(address: string | undefined, port: number | undefined): string {
   if (address === undefined) return 'unknown';
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  const plain = plainAddress(address);
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 

@@ -43,10 +43,25 @@ export interface Playback {
   end(): void;
 }
 
+/** Who asks to publish or play. */
+export interface Peer {
+  /** Its IP address. */
+  readonly address: string;
+  /** Tells this connection from others of this process. */
+  readonly connectionId: number;
+  readonly connect: ConnectInfo;
+}
+
 /** Who may publish and play what: the listener asks, somebody else decides. */
 export interface StreamHost {
   /** @throws CodedError PUBLISH_NOT_REGISTERED when no camera of this application exists */
   connect(info: ConnectInfo): void;
+  /**
+   * Whether this peer may do it at all; asked before `publish` and `play`. A promise: it is decided later, and nothing
+   * more is read of the peer until then.
+   * @throws CodedError (or rejects) PUBLISH_NOT_REGISTERED, PUBLISH_FORBIDDEN; PLAY_NOT_FOUND, PLAY_FORBIDDEN
+   */
+  admit?(what: 'publish' | 'play', request: StreamRequest, peer: Peer): Promise<void> | undefined;
   /** @throws CodedError PUBLISH_NOT_REGISTERED, PUBLISH_ALREADY_LIVE */
   publish(request: StreamRequest, publisher: Publisher): Ingest;
   /** @throws CodedError PLAY_NOT_FOUND, LIMIT_REACHED */

@@ -69,6 +69,16 @@ export class MessageChannel {
     }
   }
 
+  /** Tells of no further message until `release`; what comes is kept. */
+  hold(): void {
+    this.#reader.hold();
+  }
+
+  /** Goes on. @throws WireError */
+  release(): void {
+    this.#reader.release();
+  }
+
   send(csid: number, type: number, timestampMs: number, streamId: number, payload: Buffer): void {
     this.#write(this.#writer.encode(csid, { type, timestampMs, streamId, payload }));
   }

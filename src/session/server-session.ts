@@ -28,6 +28,8 @@ export interface ConnectInfo {
   readonly app: string;
   readonly tcUrl: string;
   readonly flashVer: string;
+  readonly swfUrl: string;
+  readonly pageUrl: string;
   /** The aggregators that what it publishes came through, in the publisher's words; empty when it says none. */
   readonly path: string;
 }
@@ -346,6 +348,8 @@ export class ServerSession {
       app,
       tcUrl: stringOf(asked.tcUrl).slice(0, maxNameLength),
       flashVer: stringOf(asked.flashVer).slice(0, 128),
+      swfUrl: stringOf(asked.swfUrl).slice(0, maxNameLength),
+      pageUrl: stringOf(asked.pageUrl).slice(0, maxNameLength),
       path: stringOf(asked.mediaAggregatorPath),
     });
   }

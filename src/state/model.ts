@@ -10,8 +10,20 @@ export interface Camera {
   readonly type?: string;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+  /** What its publishers may show, where they need a key; the first is the one in use. Undefined: the first of all. */
+  readonly keys?: readonly CameraKey[];
   /** By push id. Without a prototype, because a push may be called "constructor". */
   readonly pushes: Readonly<Record<string, Push>>;
+}
+
+/** A publish key. Neither the key nor what it could be guessed by stands here: see `StreamKeys`. */
+export interface CameraKey {
+  /** What a generated key is made from; `given` for one that somebody else chose. */
+  readonly id: string;
+  /** Of a key that somebody else chose: what it is compared by. */
+  readonly tag?: string;
+  /** ISO 8601, UTC: it is not taken any more then. Undefined: for good. */
+  readonly until?: string;
 }
 
 /** A camera's redirection to one target: exactly one of `url` and `engine` is set. */

@@ -66,7 +66,24 @@ export const PushFileSchema = Type.Object(
   closed,
 );
 
-const cameraFacts = { type: Type.Optional(CameraTypeSchema), createdAt: Type.Optional(TimeSchema) };
+/** Publish keys: what they are made from, and what given ones are compared by; not the keys. */
+const CameraKeysSchema = Type.Array(
+  Type.Object(
+    {
+      id: Type.String({ pattern: '^[0-9a-z]{1,32}$' }),
+      tag: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+      until: Type.Optional(TimeSchema),
+    },
+    closed,
+  ),
+  { minItems: 1, maxItems: 8 },
+);
+
+const cameraFacts = {
+  keys: Type.Optional(CameraKeysSchema),
+  type: Type.Optional(CameraTypeSchema),
+  createdAt: Type.Optional(TimeSchema),
+};
 
 /** A camera without its pushes, as the journal has it. */
 export const CameraFactsSchema = Type.Object(cameraFacts, closed);

@@ -46,6 +46,9 @@ const sharedPool = new AssemblyPool();
 
 const Habit = { Unknown: 0, Repeats: 1, Omits: 2 } as const;
 
+/** What may come while the reader is held: a few reads of the network. */
+const maxKeptBytes = 2 << 20;
+
 /**
  * Takes the bytes that follow the handshake, split in any way, and hands out messages (RTMP 1.0, chapter 5.3).
  *
@@ -92,6 +95,9 @@ export class ChunkReader {
   /** A header that straddles two feeds, and how many bytes of it are there. */
   readonly #header = Buffer.alloc(headerBytes[0]);
   #have = 0;
+  #isHeld = false;
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
   /** The 4-byte field that is being read, or compared. */
   #word = 0;
   #wordBytes = 0;
@@ -115,6 +121,10 @@ export class ChunkReader {
    *   dead then: every further call throws.
    */
   feed(data: Buffer): void {
+    if (this.#isHeld) {
+      this.#keep(data);
+      return;
+    }
     try {
       this.#parse(data);
     } catch (error) {
@@ -123,10 +133,41 @@ export class ChunkReader {
     }
   }
 
+  /**
+   * Reads no further, from the end of the message on that is being told of: until `release`, what comes is kept. Whoever
+   * holds it sees to it that no more than a few reads come meanwhile.
+   */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Reads on, with what was kept. @throws WireError as `feed` */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    const kept = Buffer.concat(this.#kept);
+    this.#kept = [];
+    this.#keptBytes = 0;
+    if (kept.length > 0) this.feed(kept);
+  }
+
+  #keep(data: Buffer): void {
+    this.#keptBytes += data.length;
+    if (this.#keptBytes > maxKeptBytes) {
+      this.#state = State.Dead;
+      throw new WireError('RTMP_CHUNK', `The peer sent more than ${maxKeptBytes} bytes before it was answered.`);
+    }
+    this.#kept.push(Buffer.from(data)); // which is memory of the next read
+  }
+
   #parse(data: Buffer): void {
     const end = data.length;
     let at = 0;
     while (at < end) {
+      if (this.#isHeld) {
+        this.#keep(data.subarray(at));
+        return;
+      }
       switch (this.#state) {
         case State.Basic: {
           const byte = data[at++]!;

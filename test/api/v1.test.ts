@@ -255,7 +255,9 @@ describe('the node', () => {
       '/v1/cameras/{name}',
       '/v1/cameras/{name}/events',
       '/v1/cameras/{name}/history',
+      '/v1/cameras/{name}/keys:rotate',
       '/v1/cameras/{name}/picture',
+      '/v1/cameras/{name}/play-tokens',
       '/v1/cameras/{name}/pushes',
       '/v1/cameras/{name}/pushes/{id}',
       '/v1/cameras/{name}/pushes/{id}/events',
@@ -275,7 +277,7 @@ describe('the node', () => {
         expect(operation.summary, `${method} ${path}`).toBeTruthy();
         expect(Object.keys(operation.responses), `${method} ${path}`).toContain('500');
         if (['post', 'put', 'patch'].includes(method)) {
-          const changes = !/\/retry$|:test$|\/session$/.test(path);
+          const changes = !/\/retry$|:test$|\/session$|\/play-tokens$/.test(path);
           for (const status of ['400', '413', '415', ...(changes ? ['503'] : [])])
             expect(operation.responses).toHaveProperty(status);
         }

@@ -17,7 +17,8 @@ describe('help', () => {
 
   test('the commands are those that are promised', () => {
     expect(all.map((path) => path.join(' '))).toEqual([
-      ...['', 'serve', 'camera', 'camera add', 'camera list', 'camera remove'],
+      ...['', 'serve', 'camera', 'camera add', 'camera show', 'camera rotate-key', 'camera play-token'],
+      ...['camera list', 'camera remove'],
       ...[
         'push',
         'push add',

@@ -58,6 +58,10 @@ describe('where values come from', () => {
       idleTimeoutMs: 30000,
       publishTakeoverMs: 3000,
       publishGraceMs: 10000,
+      publishAuth: 'name',
+      playAuth: 'off',
+      hookTimeoutMs: 3000,
+      hookFailure: 'closed',
       maxConnections: 4000,
       maxConnectionsPerAddress: 1000,
       maxMessageBytes: 8 << 20,
@@ -106,6 +110,8 @@ describe('where values come from', () => {
       'push-tls-ca': '/ca',
       'webhook-url': 'https://a.example/hook,http://127.0.0.1:1/',
       'webhook-types': 'push,camera.live',
+      'on-publish': 'http://b/publish?x=1',
+      'on-play': 'https://b:8443/play',
     });
     Object.assign(other, {
       'api-allow': '10.0.0.0/8,fd00::1',
@@ -163,6 +169,22 @@ describe('where values come from', () => {
     );
     for (const wrong of ['push-deny: [a.example, 7]', 'push-deny: {a: b}', 'push-deny: "a,,b"']) {
       expect(failure({ yaml: wrong }).code, wrong).toBe('CONFIG_INVALID_VALUE');
+    }
+  });
+
+  test('with nginx, who may publish and play is not ours to decide', () => {
+    for (const [key, text] of [
+      ['publish-auth', 'key'],
+      ['play-auth', 'local'],
+      ['on-publish', 'http://b/'],
+      ['on-play', 'http://b/'],
+    ] as const) {
+      expect(failure({ flags: { backend: 'nginx', [key]: text } }).message).toContain(
+        `${key} is set, but nginx decides`,
+      );
+    }
+    for (const url of ['ftp://b/', 'b', 'http://u:p@b/', 'http://b/ x', 'http://']) {
+      expect(failure({ flags: { 'on-publish': url } }).code, url).toBe('CONFIG_INVALID_VALUE');
     }
   });
 

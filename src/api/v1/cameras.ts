@@ -1,9 +1,26 @@
+import type { Caller } from '../../access/access.js';
+import { includesScope } from '../../access/scopes.js';
 import type { Control } from '../../control/control.js';
 import { InputError } from '../../errors.js';
 import type { App } from '../app.js';
 import { preconditionOf } from '../preconditions.js';
-import { CameraViewSchema, EventsSchema, NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
-import { CameraQuery, ChangedCamera, DeclaredCamera, NameParams, NewCamera } from './requests.js';
+import {
+  CameraViewSchema,
+  EventsSchema,
+  NoContentSchema,
+  PlayTokenSchema,
+  pageSchema,
+  v1Responses,
+} from '../schemas.js';
+import {
+  CameraQuery,
+  ChangedCamera,
+  DeclaredCamera,
+  NameParams,
+  NewCamera,
+  NewPlayToken,
+  RotatedKeys,
+} from './requests.js';
 
 const tags = ['cameras'];
 
@@ -54,7 +71,7 @@ export function addCameraRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: CameraViewSchema }, 400, 404),
       },
     },
-    async (request) => control.camera(request.params.name, request.headers.host),
+    async (request) => control.camera(request.params.name, request.headers.host, mayPublish(request.caller)),
   );
 
   app.get(
@@ -112,6 +129,43 @@ export function addCameraRoutes(app: App, control: Control): void {
       control.changeCamera(request.params.name, request.body, request.headers.host, preconditionOf(request)),
   );
 
+  app.post(
+    // A double colon stands for one that begins no parameter.
+    '/v1/cameras/:name/keys::rotate',
+    {
+      config: { scope: 'operate', conditional: true },
+      schema: {
+        operationId: 'rotateKeys',
+        summary: 'Give a camera another publish key, which its endpoint then has; who publishes goes on',
+        tags,
+        params: NameParams,
+        body: RotatedKeys,
+        response: v1Responses({ 200: CameraViewSchema }, 400, 404, 409, 413, 415, 503),
+      },
+    },
+    async (request) =>
+      control.rotateKeys(request.params.name, request.body, request.headers.host, preconditionOf(request)),
+  );
+
+  app.post(
+    '/v1/cameras/:name/play-tokens',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        operationId: 'addPlayToken',
+        summary: 'Make a token that the camera can be played with until it ends; it cannot be taken back',
+        tags,
+        params: NameParams,
+        body: NewPlayToken,
+        response: v1Responses({ 201: PlayTokenSchema }, 400, 404, 409, 413, 415),
+      },
+    },
+    async (request, reply) => {
+      reply.code(201);
+      return control.playToken(request.params.name, request.body.seconds ?? 3600, request.headers.host);
+    },
+  );
+
   app.delete(
     '/v1/cameras/:name',
     {
@@ -129,6 +183,11 @@ export function addCameraRoutes(app: App, control: Control): void {
       return reply.code(204).send();
     },
   );
+}
+
+/** Who may only look is not shown what it could publish with. */
+function mayPublish(caller: Caller | null): boolean {
+  return caller !== null && includesScope(caller.scope, 'operate');
 }
 
 /** @throws InputError INVALID_REQUEST when a body names another thing than its path */

@@ -49,6 +49,27 @@ export const ChangedCamera = Type.Object(
   { ...closed, title: 'ChangedCamera', description: 'What is left out stays as it is; null takes it away.' },
 );
 
+export const RotatedKeys = Type.Object(
+  {
+    key: Type.Optional(
+      Type.String({ pattern: '^[A-Za-z0-9_-]{8,128}$', description: 'The new key; without it, one is made.' }),
+    ),
+    overlapSeconds: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 31_536_000, description: 'For how long the old keys are taken too; 0.' }),
+    ),
+  },
+  { ...closed, title: 'RotatedKeys' },
+);
+
+export const NewPlayToken = Type.Object(
+  {
+    seconds: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 31_536_000, description: 'How long it is valid; 3600.' }),
+    ),
+  },
+  { ...closed, title: 'NewPlayToken' },
+);
+
 const pushFields = {
   id: Type.Optional(NameSchema),
   url: Type.Optional(UrlSchema),

@@ -49,7 +49,7 @@ export function addTestPatternRoutes(app: App, control: Control, patterns: TestP
       },
     },
     async (request, reply) => {
-      const { name, live, endpoint } = control.camera(request.body.camera, request.headers.host);
+      const { name, live, endpoint } = control.camera(request.body.camera, request.headers.host, true);
       if (live && !patterns.list().some(({ camera }) => camera === name)) {
         throw new ConflictError('PUBLISH_ALREADY_LIVE', `camera "${name}" is live; a test pattern would be refused`);
       }

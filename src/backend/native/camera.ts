@@ -1,5 +1,6 @@
 import { CodedError } from '../../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../../flight-recorder.js';
+import type { PublishKeyRule } from '../../guard/stream-keys.js';
 import type { Logger } from '../../log.js';
 import type { Dialer } from '../../net/dialer.js';
 import { Push } from '../../net/push.js';
@@ -81,6 +82,7 @@ export class NativeCamera {
   #asleep: readonly DesiredPush[] | null = [];
   readonly #pushes = new Map<string, Push>();
   readonly #viewers = new Set<Viewer>();
+  #publishKeys: readonly PublishKeyRule[] = [];
   /** Null when the camera is gone; kept during the grace. */
   #stream: LiveStream | null = null;
   #live: LivePublisher | null = null;
@@ -151,8 +153,14 @@ export class NativeCamera {
     return this.#pushes.get(id);
   }
 
-  /** Converges to the declared pushes. One that is declared as it was is left alone. */
+  /** The keys that its publishers may show, where they need one. */
+  get publishKeys(): readonly PublishKeyRule[] {
+    return this.#publishKeys;
+  }
+
+  /** Converges to the declared pushes. One that is declared as it was is left alone, and so is who publishes. */
   declare(desired: DesiredCamera): void {
+    this.#publishKeys = desired.publishKeys ?? [];
     if (this.#asleep !== null) {
       this.#asleep = desired.pushes;
       return;

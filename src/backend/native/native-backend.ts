@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
 import { PushPolicy, type PushRules } from '../../guard/push-policy.js';
+import { StreamKeys } from '../../guard/stream-keys.js';
 import type { Logger } from '../../log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
@@ -8,7 +9,7 @@ import type { MediaSocket } from '../../net/media-socket.js';
 import { probeHandshake } from '../../net/probe.js';
 import { RtmpServer } from '../../net/rtmp-server.js';
 import type { Beginning } from '../../net/server-connection.js';
-import type { Ingest, Playback, Publisher, StreamHost, Viewer } from '../../net/stream-host.js';
+import type { Ingest, Peer, Playback, Publisher, StreamHost, Viewer } from '../../net/stream-host.js';
 import { testTarget } from '../../net/target-test.js';
 import { TargetWatch } from '../../net/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -31,11 +32,12 @@ import type {
   StillPicture,
   TargetTest,
 } from '../backend.js';
+import { Admission, type AdmissionSettings } from './admission.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { pushSnapshot } from './snapshot.js';
 
 /** How media and pushes are treated. */
-export interface NativeMediaSettings extends CameraSettings, PushRules {
+export interface NativeMediaSettings extends CameraSettings, PushRules, AdmissionSettings {
   /** A file of certificates (PEM) that are trusted at rtmps:// targets. */
   readonly pushTlsCa?: string;
 }
@@ -55,6 +57,8 @@ export interface NativeBackendSettings {
   readonly media: NativeMediaSettings;
   /** A listener with TLS beside the plain one. */
   readonly rtmps?: RtmpsSettings;
+  /** What publish keys and play tokens are made from: 64 hex digits. Default: made up, for this life. */
+  readonly streamSecret?: string;
   /** What this aggregator is called in the paths of streams: hexadecimal digits. Default: made up, for this life. */
   readonly nodeId?: string;
 }
@@ -65,6 +69,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
   readonly #settings: NativeBackendSettings;
   readonly #context: CameraContext;
   readonly #server: RtmpServer;
+  readonly #admission: Admission;
   readonly #cameras = new Map<string, NativeCamera>();
   readonly #meterIn = new RateMeter();
   readonly #meterOut = new RateMeter();
@@ -101,6 +106,9 @@ export class NativeBackend implements MediaBackend, StreamHost {
       nodeId: options.settings.nodeId ?? newNodeId(),
       observer: () => this.#observer,
     };
+    const { streamSecret, media: settings } = options.settings;
+    const secret = streamSecret === undefined ? randomBytes(32) : Buffer.from(streamSecret, 'hex');
+    this.#admission = new Admission({ settings, keys: new StreamKeys(secret), log: options.log });
     this.#server = new RtmpServer({ settings: options.settings.media, host: this, log: options.log });
   }
 
@@ -254,6 +262,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
   async stop(deadlineMs: number): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#certificate?.close();
+    this.#admission.close();
     const reason = new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down');
     const work = async (): Promise<void> => {
       // Publishers and viewers first: what the cameras' targets still have to get is then all there is.
@@ -280,8 +289,17 @@ export class NativeBackend implements MediaBackend, StreamHost {
   }
 
   play(request: StreamRequest, viewer: Viewer): Playback {
+    return this.#requirePlayable(request).play(viewer);
+  }
+
+  admit(what: 'publish' | 'play', request: StreamRequest, peer: Peer): Promise<void> | undefined {
+    const camera = what === 'publish' ? this.#requireStream(request) : this.#requirePlayable(request);
+    return this.#admission[what](camera, request, peer);
+  }
+
+  #requirePlayable(request: StreamRequest): NativeCamera {
     try {
-      return this.#requireStream(request).play(viewer);
+      return this.#requireStream(request);
     } catch (error) {
       if (!(error instanceof CodedError) || error.code !== 'PUBLISH_NOT_REGISTERED') throw error;
       throw new CodedError('PLAY_NOT_FOUND', error.message);

@@ -25,6 +25,8 @@ export interface WorkerSettings {
   readonly certificate: { readonly certFile: string; readonly keyFile: string } | null;
   /** Opens the port at which the worker gives away streams that are to be shown. */
   readonly viewSecret: string;
+  /** What publish keys and play tokens are made from: 64 hex digits. */
+  readonly streamSecret?: string;
   /** Lines of debug are made only where somebody wants them. */
   readonly debug: boolean;
 }

@@ -33,9 +33,10 @@ export class Worker {
   constructor(settings: WorkerSettings, send: (report: Report) => void) {
     this.#settings = settings;
     this.#send = send;
-    const { media, nodeId, debug } = settings;
+    const { media, nodeId, streamSecret, debug } = settings;
+    const secret = streamSecret === undefined ? {} : { streamSecret };
     const log = new ChannelLogger({ send, debug });
-    this.#backend = new NativeBackend({ settings: { host: '', rtmpPort: 0, media, nodeId }, log });
+    this.#backend = new NativeBackend({ settings: { host: '', rtmpPort: 0, media, nodeId, ...secret }, log });
     this.#backend.startWithoutListener();
     this.#reporter = new Reporter(this.#backend, send);
     this.#ticker = setInterval(() => this.#tick(), 1000);

@@ -57,6 +57,8 @@ export interface WorkersBackendSettings {
   readonly media: WorkerSettings['media'];
   /** A listener with TLS beside the plain one. */
   readonly rtmps?: RtmpsSettings;
+  /** What publish keys and play tokens are made from: 64 hex digits. */
+  readonly streamSecret?: string;
   /** Whether lines of debug are wanted. */
   readonly debug: boolean;
 }
@@ -111,11 +113,12 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     if (pushTlsCa !== undefined) readTrust(pushTlsCa, '--push-tls-ca');
     this.#dialer = new Dialer({ policy: new PushPolicy(settings.media) });
     const nodeId = newNodeId();
-    const { media, debug, workers, rtmps } = settings;
+    const { media, debug, workers, rtmps, streamSecret } = settings;
+    const secret = streamSecret === undefined ? {} : { streamSecret };
     const certificate = rtmps === undefined ? null : { certFile: rtmps.certFile, keyFile: rtmps.keyFile };
     // As above.
     if (certificate !== null) readCertificate({ ...certificate, certFlag: '--rtmps-cert', keyFlag: '--rtmps-key' });
-    const common = { nodeId, media, certificate, viewSecret: this.#viewSecret, debug };
+    const common = { nodeId, media, certificate, viewSecret: this.#viewSecret, ...secret, debug };
     this.#workers = Array.from(
       { length: workers },
       (_, index) => new WorkerProcess({ number: index + 1, ...common }, this, log),

@@ -3,6 +3,7 @@ import { findApi } from '../find-api.js';
 import { formatBitrate, json, table } from '../format.js';
 import { type CliIo, painter } from '../io.js';
 import type { CameraView } from '../views.js';
+import { addKeyCommands, endpointsOf } from './camera-keys.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addCameraCommands(program: Command, io: CliIo): void {
@@ -37,6 +38,16 @@ Examples:
         io.out.write(`Camera ${result.camera.name} ${done}. It publishes to ${result.camera.endpoint}\n`);
       }
     });
+
+  withClientOptions(camera.command('show <name>'))
+    .description('Show where a camera publishes to, its key included')
+    .addHelpText('after', '\nExamples:\n  $ media-aggregator camera show gate-1\n')
+    .action(async (name: string, options: ClientOptions) => {
+      const view = await findApi(options, io).camera(name);
+      io.out.write(options.json ? json(view) : `${endpointsOf(view)}\n`);
+    });
+
+  addKeyCommands(camera, io);
 
   withClientOptions(camera.command('list'))
     .description('List the cameras and how they fare')

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Camera, DesiredState, Push, StreamingEngine } from '../model.js';
+import type { Camera, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
 import type { CameraFile, EngineFile, PushFile } from '../schema.js';
 
 /*
@@ -19,10 +19,18 @@ export function filePush(push: Push): PushFile {
   };
 }
 
+function fileKey({ id, tag, until }: CameraKey): CameraKey {
+  return { id, ...(tag === undefined ? {} : { tag }), ...(until === undefined ? {} : { until }) };
+}
+
 /** A camera without its pushes. */
 export function fileCameraFacts(camera: Camera): Omit<CameraFile, 'pushes'> {
-  const { createdAt, type } = camera;
-  return { createdAt, ...(type === undefined ? {} : { type }) };
+  const { createdAt, keys, type } = camera;
+  return {
+    createdAt,
+    ...(keys === undefined ? {} : { keys: keys.map(fileKey) }),
+    ...(type === undefined ? {} : { type }),
+  };
 }
 
 export function fileCamera(camera: Camera): CameraFile {

@@ -138,9 +138,18 @@ function decodeCamera(
       createdAt: checkedTime(`${at}.createdAt`, push.createdAt) ?? known?.pushes[id]?.createdAt ?? now,
     };
   }
+  const keys = entry.keys?.map((key, index) => {
+    const until = checkedTime(`${path}.keys[${index}].until`, key.until);
+    return {
+      id: key.id,
+      ...(key.tag === undefined ? {} : { tag: key.tag }),
+      ...(until === undefined ? {} : { until }),
+    };
+  });
   return {
     name,
     ...(entry.type === undefined ? {} : { type: entry.type }),
+    ...(keys === undefined ? {} : { keys }),
     createdAt: checkedTime(`${path}.createdAt`, entry.createdAt) ?? known?.createdAt ?? now,
     pushes,
   };

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { durationType, ValueProblem } from '../../config/values.js';
+import { CodedError, messageOf } from '../../errors.js';
+import { findApi } from '../find-api.js';
+import { json } from '../format.js';
+import type { CliIo } from '../io.js';
+import type { CameraView } from '../views.js';
+import { type ClientOptions, withClientOptions } from './shared.js';
+
+const longest = '8760h';
+
+/** `camera rotate-key` and `camera play-token`: who may publish and play. */
+export function addKeyCommands(camera: Command, io: CliIo): void {
+  withClientOptions(camera.command('rotate-key <name>'))
+    .description('Give a camera another publish key; prints where it publishes to then')
+    .option('--overlap <duration>', 'for how long the keys of before are taken too: 30m, 1h ...')
+    .option('--key-file <file>', 'the new key, 8 to 128 letters, digits, "_" and "-"; without it, one is made')
+    .addHelpText(
+      'after',
+      `
+Needs an aggregator with --publish-auth key. A camera that publishes now is not touched.
+
+Examples:
+  $ media-aggregator camera rotate-key gate-1
+  $ media-aggregator camera rotate-key gate-1 --overlap 1h
+`,
+    )
+    .action(async (name: string, options: ClientOptions & { overlap?: string; keyFile?: string }) => {
+      const { overlap, keyFile } = options;
+      const view = await findApi(options, io).rotateKey(name, {
+        ...(overlap === undefined ? {} : { overlapSeconds: secondsOf('--overlap', overlap) }),
+        ...(keyFile === undefined ? {} : { key: readKey(keyFile) }),
+      });
+      io.out.write(options.json ? json(view) : `${endpointsOf(view)}\n`);
+    });
+
+  withClientOptions(camera.command('play-token <name>'))
+    .description('Make a token to play a camera with; prints where')
+    .option('--for <duration>', 'how long it is valid: 10m, 24h ...', '1h')
+    .addHelpText(
+      'after',
+      `
+Needs an aggregator with --play-auth token or local. A token cannot be taken back before its end.
+
+Examples:
+  $ media-aggregator camera play-token gate-1 --for 10m
+`,
+    )
+    .action(async (name: string, options: ClientOptions & { for: string }) => {
+      const token = await findApi(options, io).playToken(name, secondsOf('--for', options.for));
+      io.out.write(options.json ? json(token) : `${token.rtmpsUrl ?? token.url}\n`);
+    });
+}
+
+/** Where a camera publishes to, a line for each way. */
+export function endpointsOf({ endpoint, rtmpsEndpoint }: CameraView): string {
+  return rtmpsEndpoint === undefined ? endpoint : `${endpoint}\n${rtmpsEndpoint}`;
+}
+
+function secondsOf(flag: string, text: string): number {
+  try {
+    return Math.ceil(durationType('0s', longest).parse(text) / 1000);
+  } catch (error) {
+    if (!(error instanceof ValueProblem)) throw error;
+    throw new CodedError('USAGE', `${flag} ${error.message}`);
+  }
+}
+
+function readKey(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new CodedError('USAGE', `the file of --key-file cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,89 @@
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
+import { messageOf } from '../errors.js';
+
+/** What a back end said: yes, no with the reason, or nothing that could be taken for either. */
+export type HookVerdict =
+  | { readonly kind: 'allowed' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Requests under way at once; further ones wait, within their deadline. */
+const maxAtOnce = 64;
+
+/** What is read of an answer before its connection is cut. */
+const maxBodyBytes = 64 << 10;
+
+/**
+ * Asks an HTTP back end, as nginx-rtmp's `on_publish` and `on_play` do: a POST of form fields. 2xx allows; 4xx refuses,
+ * and so does 3xx, which renames or relays a stream there and is not followed here; 5xx and no answer within the
+ * deadline are failures.
+ */
+export class AccessHook {
+  readonly #url: URL;
+  readonly #timeoutMs: number;
+  readonly #agent: Agent;
+
+  /** @param url as the operator set it: http or https */
+  constructor(url: string, timeoutMs: number) {
+    this.#url = new URL(url);
+    this.#timeoutMs = timeoutMs;
+    const options = { keepAlive: true, maxSockets: maxAtOnce, maxFreeSockets: 4 };
+    this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(options) : new Agent(options);
+  }
+
+  /** Never rejects. @param fields in the order in which they are sent; `args`, already encoded, come behind them */
+  ask(fields: readonly (readonly [string, string])[], args: string): Promise<HookVerdict> {
+    const form = new URLSearchParams(fields.map(([key, value]): [string, string] => [key, value])).toString();
+    const body = args === '' ? form : `${form}&${args}`;
+    return new Promise((resolve) => {
+      const send = this.#url.protocol === 'https:' ? httpsRequest : httpRequest;
+      const sent = send(this.#url, {
+        method: 'POST',
+        agent: this.#agent,
+        headers: {
+          'content-type': 'application/x-www-form-urlencoded',
+          'content-length': Buffer.byteLength(body),
+        },
+      });
+      const timer = setTimeout(() => {
+        sent.destroy(new Error(`no answer within ${this.#timeoutMs} ms`));
+      }, this.#timeoutMs);
+      sent.once('response', (response) => {
+        clearTimeout(timer);
+        discard(response, this.#timeoutMs);
+        resolve(verdictOf(response.statusCode ?? 0));
+      });
+      // Stays: what fails after the answer must not be nobody's.
+      sent.on('error', (error) => {
+        clearTimeout(timer);
+        resolve({ kind: 'failed', reason: messageOf(error) });
+      });
+      sent.end(body);
+    });
+  }
+
+  /** Ends idle connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+function verdictOf(status: number): HookVerdict {
+  if (status >= 200 && status <= 299) return { kind: 'allowed' };
+  if (status >= 500) return { kind: 'failed', reason: `it answered ${status}` };
+  const hint = status >= 300 && status <= 399 ? '; streams are neither renamed nor relayed here' : '';
+  return { kind: 'refused', reason: `it answered ${status}${hint}` };
+}
+
+function discard(response: IncomingMessage, timeoutMs: number): void {
+  let bytes = 0;
+  const timer = setTimeout(() => response.destroy(), timeoutMs);
+  timer.unref();
+  response.on('data', (data: Buffer) => {
+    bytes += data.length;
+    if (bytes > maxBodyBytes) response.destroy();
+  });
+  response.on('error', () => {});
+  response.once('close', () => clearTimeout(timer));
+}
