@@ -7,6 +7,7 @@ import { addImportCommand } from './commands/import.js';
 import { addPublishCommand } from './commands/publish.js';
 import { addPushCommands } from './commands/push.js';
 import { addServeCommand } from './commands/serve.js';
+import { addShellCommands } from './commands/shell.js';
 import { addStatusCommand } from './commands/status.js';
 import { addTokenCommands } from './commands/token.js';
 import type { CliIo } from './io.js';
@@ -47,5 +48,6 @@ Examples:
   addImportCommand(program, io, setExitCode);
   addDoctorCommand(program, io, setExitCode);
   addBackupCommands(program, io);
+  addShellCommands(program, io);
   return program;
 }

@@ -1,0 +1,46 @@
+/**
+ * npm run sbom [-- FILE]
+ *
+ * The software bill of materials of what is run (no development packages), CycloneDX as JSON, to FILE or standard output.
+ * Checked before it is written: it is JSON, names every package of the lock file that is installed for production, and
+ * holds no addresses of a registry.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const { status, stdout, stderr } = spawnSync(
+  'npm',
+  ['sbom', '--omit=dev', '--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only'],
+  { encoding: 'utf8', maxBuffer: 1 << 28 },
+);
+if (status !== 0) fail(`npm sbom failed: ${stderr}`);
+const bill = JSON.parse(stdout);
+// Where a package was downloaded from depends on the machine that made the list.
+for (const component of bill.components) {
+  component.externalReferences = (component.externalReferences ?? []).filter(({ type }) => type !== 'distribution');
+}
+const text = `${JSON.stringify(bill, null, 2)}\n`;
+
+const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+const listed = new Set(bill.components.map((component) => component['bom-ref'].split('|').at(-1)));
+  bill.components.map(({ name, group, version }) => `${group ? `${group}/` : ''}${name}@${version}`),
+);
+for (const [path, { version, dev, devOptional, optional }] of Object.entries(lock.packages)) {
+  if (path === '' || dev === true || devOptional === true || optional === true) continue;
+  const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+  if (!listed.has(`${name}@${version}`)) fail(`${name}@${version} is missing in it`);
+}
+const address = /https?:\/\/[^"\s]*\.tgz/.exec(text);
+if (address !== null) fail(`it holds the address of a registry: ${address[0]}`);
+
+const [file] = process.argv.slice(2);
+if (file === undefined) process.stdout.write(text);
+else writeFileSync(file, text);
+console.error(`sbom: ${bill.components.length} packages, ${bill.bomFormat} ${bill.specVersion}`);
+
+function fail(reason) {
+  console.error(`sbom: ${reason}`);
+  process.exit(1);
+}
