@@ -25,8 +25,6 @@ const text = `${JSON.stringify(bill, null, 2)}\n`;
 
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
 const listed = new Set(bill.components.map((component) => component['bom-ref'].split('|').at(-1)));
-  bill.components.map(({ name, group, version }) => `${group ? `${group}/` : ''}${name}@${version}`),
-);
 for (const [path, { version, dev, devOptional, optional }] of Object.entries(lock.packages)) {
   if (path === '' || dev === true || devOptional === true || optional === true) continue;
   const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
