@@ -1,4 +1,4 @@
-export type PeerName = 'ffmpeg' | 'nginx-rtmp' | 'rtmpdump' | 'gstreamer' | 'chromium' | 'openssl' | 'curl';
+export type PeerName = 'ffmpeg' | 'nginx-rtmp' | 'rtmpdump' | 'gstreamer' | 'chromium' | 'openssl' | 'curl' | 'prometheus';
 
 export interface Peer {
   readonly name: PeerName;

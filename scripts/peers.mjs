@@ -53,6 +53,11 @@ export const peers = [
     packages: ['curl'],
     isThere: () => succeeds('curl', '--version'),
   },
+  {
+    name: 'prometheus',
+    packages: ['prometheus'],
+    isThere: () => succeeds('prometheus', '--version') && succeeds('promtool', '--version'),
+  },
 ];
 
 export function missingPeers() {

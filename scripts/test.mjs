@@ -49,20 +49,23 @@ function installPeers(absent) {
   }
   say(`missing peers: ${namesOf(absent)}. Installing through apt-get: ${packages.join(' ')}`);
 
-  // The tests run nginx on free ports of their own; the package must not leave a service behind that takes port 80, nor
-  // fail to install because it is taken. With systemd its unit is masked meanwhile; without, run level 1 keeps the
-  // package's script from starting it.
-  const hushNginx = packages.includes('nginx') && !succeeds('nginx', ['-v']) && existsSync('/run/systemd/system');
+  // The tests run these on free ports of their own; the packages must not leave services behind that take ports 80 and
+  // 9090, nor fail to install because they are taken. With systemd their units are masked meanwhile; without, run level 1
+  // keeps the packages' scripts from starting them.
+  const hushed = ['nginx', 'prometheus', 'prometheus-node-exporter'].filter(
+    (name) => packages.some((each) => name.startsWith(each)) && existsSync('/run/systemd/system') && !isService(name),
+  );
   const environment = ['env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'PREVLEVEL=N'];
   run(...elevate([...environment, 'apt-get', '-q', 'update']));
-  if (hushNginx) status(...elevate(['systemctl', 'mask', 'nginx.service']));
+  for (const name of hushed) status(...elevate(['systemctl', 'mask', `${name}.service`]));
   try {
     run(...elevate([...environment, 'apt-get', '-q', '-y', '--no-install-recommends', 'install', ...packages]));
   } finally {
-    if (hushNginx) {
-      status(...elevate(['systemctl', 'unmask', 'nginx.service']));
-      status(...elevate(['systemctl', 'disable', 'nginx.service']));
-      say('the system service nginx that came with the package is left stopped and disabled');
+    for (const name of hushed) {
+      status(...elevate(['systemctl', 'unmask', `${name}.service`]));
+      if (!isService(name)) continue;
+      status(...elevate(['systemctl', 'disable', `${name}.service`]));
+      say(`the system service ${name} that came with the package is left stopped and disabled`);
     }
   }
 
@@ -71,6 +74,11 @@ function installPeers(absent) {
     say(`the packages are installed, but these do not work: ${namesOf(broken)}`);
     process.exit(1);
   }
+}
+
+/** Whether systemd knows a unit of this name. */
+function isService(name) {
+  return succeeds('systemctl', ['cat', `${name}.service`]);
 }
 
 /** How to run a command as root: as it is, through sudo, or undefined when neither is possible. */

@@ -157,7 +157,8 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
     return reply.type('application/json; charset=utf-8').serializer(String).send(document);
   });
   addHealthRoutes(app, control);
-  addMetricsRoute(app, { control, version });
+  const { webhooks = () => [] } = options;
+  addMetricsRoute(app, { control, version, webhooks, maxSeries: settings.metricsMaxSeries });
   addContentManagerRoutes(app, control, settings.resourceId);
   addCameraRoutes(app, control);
   addPushRoutes(app, control);
@@ -169,7 +170,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
     maxViewers: settings.maxHttpViewers ?? defaultMaxViewers,
     mayPlay: options.mayPlay ?? (() => {}),
   });
-  const { settingSources: sources = {}, announcement = () => null, webhooks = () => [] } = options;
+  const { settingSources: sources = {}, announcement = () => null } = options;
   addAccessRoutes(app, access);
   addNodeRoutes(app, { control, settings, sources, version, announcement, webhooks });
   if (options.testPatterns !== undefined) addTestPatternRoutes(app, control, options.testPatterns);

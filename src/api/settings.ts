@@ -15,6 +15,8 @@ export interface ApiSettings {
   /** PEM files; both or neither. */
   readonly apiTlsCert?: string | undefined;
   readonly apiTlsKey?: string | undefined;
+  /** Series of cameras and pushes in /metrics; undefined: 50,000. */
+  readonly metricsMaxSeries?: number | undefined;
   /** Viewers over HTTP and WebSocket at once, of all cameras; undefined: 1,000. */
   readonly maxHttpViewers?: number | undefined;
 }

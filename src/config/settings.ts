@@ -68,6 +68,8 @@ export interface Settings {
   readonly webhookUrl?: readonly string[];
   /** Types of events, or their first words; undefined: all. */
   readonly webhookTypes?: readonly string[];
+  /** Series of cameras and pushes in /metrics. */
+  readonly metricsMaxSeries: number;
   /** What the history of live cameras, for plots, may take in memory; 0: there is none. */
   readonly historyMaxBytes: number;
   /** Viewers over HTTP and WebSocket at once, of all cameras. */

@@ -280,6 +280,13 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     default: undefined,
     description: 'Which events are sent there; without it, all',
   },
+  metricsMaxSeries: {
+    key: 'metrics-max-series',
+    type: integerType(0, 10_000_000),
+    default: 50_000,
+    description:
+      'Most series of cameras (9 each) and pushes (19 each) in /metrics; those beyond are only in the totals',
+  },
   historyMaxBytes: {
     key: 'history-max-bytes',
     type: sizeType('0', '16GB'),

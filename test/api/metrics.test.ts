@@ -39,7 +39,7 @@ it('tells Prometheus of the node, its cameras and pushes, and forgets those that
   expect(seen.get('media_aggregator_up')).toBe(1);
   expect(seen.get('media_aggregator_cameras')).toBe(1);
   expect(seen.get('media_aggregator_camera_live{camera="gate"}')).toBe(1);
-  expect(seen.get('media_aggregator_camera_receive_bits_per_second{camera="gate"}')).toBe(1234);
+  expect(seen.get('media_aggregator_camera_receive_bytes_per_second{camera="gate"}')).toBe(154.25);
   expect(seen.get('media_aggregator_push_state{camera="gate",push="p",state="stalled"}')).toBe(1);
   expect(seen.get('media_aggregator_push_state{camera="gate",push="p",state="active"}')).toBe(0);
   expect(seen.get('media_aggregator_push_sent_bytes_total{camera="gate",push="p"}')).toBe(77);

@@ -1,0 +1,287 @@
+import { type BackendTotals, pushStates, type WorkerFacts } from '../../backend/backend.js';
+import type { CameraView, PushView } from '../../control/views.js';
+import type { WebhookView } from '../../webhooks/receiver.js';
+import type { Series } from './series.js';
+
+const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1000);
+/** Bits per second as bytes per second: Prometheus counts in base units. */
+const bytes = (bits: number | null): number | null => (bits === null ? null : bits / 8);
+
+/** What there is to tell of the node. */
+export interface NodeFacts {
+  readonly isUp: boolean;
+  readonly cameras: number;
+  readonly totals: BackendTotals;
+  readonly problems: readonly { readonly code: string }[];
+  readonly facts: Readonly<Record<string, string | number | boolean | null>>;
+  readonly pushStates: ReadonlyMap<string, number>;
+  readonly leftOut: { readonly cameras: number; readonly pushes: number };
+  readonly version: string;
+  readonly backend: string;
+}
+
+export const nodeSeries: readonly Series<NodeFacts>[] = [
+  {
+    name: 'build_info',
+    type: 'gauge',
+    labels: ['version', 'backend'],
+    help: 'Always 1; what runs, in the labels.',
+    read: ({ version, backend }) => [{ value: 1, labels: { version, backend } }],
+  },
+  {
+    name: 'up',
+    type: 'gauge',
+    help: '1 when the media backend takes RTMP, probed by a handshake; else 0.',
+    read: ({ isUp }) => (isUp ? 1 : 0),
+  },
+  { name: 'cameras', type: 'gauge', help: 'Registered cameras.', read: ({ cameras }) => cameras },
+  { name: 'cameras_live', type: 'gauge', help: 'Cameras that publish now.', read: ({ totals }) => totals.liveCameras },
+  {
+    name: 'pushes',
+    type: 'gauge',
+    labels: ['state'],
+    help: 'Pushes by state, of all cameras.',
+    read: ({ pushStates: states }) => [...states].map(([state, value]) => ({ value, labels: { state } })),
+  },
+  { name: 'viewers', type: 'gauge', help: 'Viewers, over RTMP and HTTP.', read: ({ totals }) => totals.viewers },
+  {
+    name: 'rtmp_connections',
+    type: 'gauge',
+    help: 'RTMP connections that others made.',
+    read: ({ totals }) => totals.connections,
+  },
+  {
+    name: 'receive_bytes_per_second',
+    type: 'gauge',
+    help: 'Media from all publishers, averaged over about 10 s.',
+    read: ({ totals }) => bytes(totals.bitrateInBps),
+  },
+  {
+    name: 'send_bytes_per_second',
+    type: 'gauge',
+    help: 'To all targets and viewers, averaged over about 10 s.',
+    read: ({ totals }) => bytes(totals.bitrateOutBps),
+  },
+  {
+    name: 'problem',
+    type: 'gauge',
+    labels: ['code'],
+    help: 'How many things are wrong until somebody mends them, by the code in docs/errors.md: a refused edit of the state, a full disk ...',
+    read: ({ problems }) => problems.map(({ code }) => ({ value: 1, labels: { code } })),
+  },
+  {
+    name: 'metrics_left_out',
+    type: 'gauge',
+    labels: ['kind'],
+    help: 'Cameras and pushes without series of their own, since metrics-max-series is reached.',
+    read: ({ leftOut }) => Object.entries(leftOut).map(([kind, value]) => ({ value, labels: { kind } })),
+  },
+  {
+    name: 'backend_fact',
+    type: 'gauge',
+    labels: ['name'],
+    help: 'Numbers that only this media backend has, such as its reloads.',
+    read: ({ facts }) =>
+      Object.entries(facts).map(([name, value]) => ({
+        value: typeof value === 'number' ? value : null,
+        labels: { name },
+      })),
+  },
+];
+
+export const cameraSeries: readonly Series<CameraView>[] = [
+  {
+    name: 'camera_live',
+    type: 'gauge',
+    help: '1 while the camera publishes, else 0.',
+    read: ({ live }) => (live ? 1 : 0),
+  },
+  {
+    name: 'camera_received_bytes_total',
+    type: 'counter',
+    help: 'Media from the camera since it is live; it begins anew with each publisher.',
+    read: ({ live, bytesIn }) => (live ? bytesIn : null),
+  },
+  {
+    name: 'camera_receive_bytes_per_second',
+    type: 'gauge',
+    help: 'Media from the camera, averaged over about 10 s.',
+    read: ({ bitrateInBps }) => bytes(bitrateInBps),
+  },
+  {
+    name: 'camera_frames_per_second',
+    type: 'gauge',
+    help: 'Video frames of the camera, over about 10 s.',
+    read: ({ frameRate }) => frameRate,
+  },
+  {
+    name: 'camera_key_frame_interval_seconds',
+    type: 'gauge',
+    help: 'Between the last two key frames.',
+    read: ({ keyFrameIntervalMs }) => seconds(keyFrameIntervalMs),
+  },
+  {
+    name: 'camera_jitter_seconds',
+    type: 'gauge',
+    help: 'Deviation of the arrival of frames from their timestamps, smoothed.',
+    read: ({ jitterMs }) => seconds(jitterMs),
+  },
+  {
+    name: 'camera_timestamp_jumps_total',
+    type: 'counter',
+    help: 'Timestamps that went backwards or jumped by more than 3 s, since the camera is live.',
+    read: ({ live, timestampJumps }) => (live ? timestampJumps : null),
+  },
+  {
+    name: 'camera_last_frame_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the last frame came, seconds since 1970.',
+    read: ({ lastFrameAt }) => (lastFrameAt === null ? null : Date.parse(lastFrameAt) / 1000),
+  },
+  { name: 'camera_viewers', type: 'gauge', help: 'Viewers of the camera.', read: ({ viewers }) => viewers },
+];
+
+export const pushSeries: readonly Series<PushView>[] = [
+  {
+    name: 'push_state',
+    type: 'gauge',
+    labels: ['state'],
+    help: '1 for the state that the push is in, 0 for the others.',
+    perThing: pushStates.length,
+    read: (push) => pushStates.map((state) => ({ value: state === push.state ? 1 : 0, labels: { state } })),
+  },
+  {
+    name: 'push_state_since_timestamp_seconds',
+    type: 'gauge',
+    help: 'Since when the push is in its state, seconds since 1970.',
+    read: ({ since }) => Date.parse(since) / 1000,
+  },
+  {
+    name: 'push_sent_bytes_total',
+    type: 'counter',
+    help: 'Bytes handed to the network.',
+    read: ({ bytesOut }) => bytesOut,
+  },
+  {
+    name: 'push_sent_frames_total',
+    type: 'counter',
+    help: 'Audio and video messages handed to the network.',
+    read: ({ framesOut }) => framesOut,
+  },
+  {
+    name: 'push_send_bytes_per_second',
+    type: 'gauge',
+    help: 'To the target, averaged over about 10 s.',
+    read: ({ bitrateBps }) => bytes(bitrateBps),
+  },
+  {
+    name: 'push_dropped_frames_total',
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Frames left out, by the budget that was exceeded.',
+    perThing: 3,
+    read: ({ droppedBy }) => Object.entries(droppedBy ?? {}).map(([reason, value]) => ({ value, labels: { reason } })),
+  },
+  {
+    name: 'push_queue_bytes',
+    type: 'gauge',
+    help: 'Bytes that wait for the target.',
+    read: ({ queueBytes }) => queueBytes,
+  },
+  {
+    name: 'push_queue_age_seconds',
+    type: 'gauge',
+    help: 'Age of the oldest byte that waits for the target.',
+    read: ({ queueAgeMs }) => seconds(queueAgeMs),
+  },
+  {
+    name: 'push_round_trip_seconds',
+    type: 'gauge',
+    help: 'From sending to the acknowledgement of the target, where it sends any.',
+    read: ({ roundTripMs }) => seconds(roundTripMs),
+  },
+  {
+    name: 'push_connects_total',
+    type: 'counter',
+    help: 'Connections to the target that were accepted.',
+    read: ({ connects }) => connects,
+  },
+  {
+    name: 'push_failures_in_a_row',
+    type: 'gauge',
+    help: 'Tries that failed since the last success.',
+    read: ({ attempt }) => attempt,
+  },
+];
+
+export const webhookSeries: readonly Series<WebhookView>[] = [
+  {
+    name: 'webhook_waiting_events',
+    type: 'gauge',
+    help: 'Events that wait for the receiver.',
+    read: ({ waiting }) => waiting,
+  },
+  {
+    name: 'webhook_delivered_events_total',
+    type: 'counter',
+    help: 'Events that the receiver took.',
+    read: ({ delivered }) => delivered,
+  },
+  {
+    name: 'webhook_failures_total',
+    type: 'counter',
+    help: 'Tries that failed.',
+    read: ({ failures }) => failures,
+  },
+  {
+    name: 'webhook_dropped_events_total',
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Events that the receiver never got: more than may wait, too old, or refused by it.',
+    read: ({ dropped }) => Object.entries(dropped).map(([reason, value]) => ({ value, labels: { reason } })),
+  },
+];
+
+/** Without media workers there are none of these. The process that answers has metrics of its own (`process_...`). */
+export const workerSeries: readonly Series<WorkerFacts>[] = [
+  { name: 'worker_up', type: 'gauge', help: '1 while the media worker runs, else 0.', read: ({ up }) => (up ? 1 : 0) },
+  {
+    name: 'worker_cameras',
+    type: 'gauge',
+    help: 'Cameras that have their home in the media worker.',
+    read: ({ cameras }) => cameras,
+  },
+  {
+    name: 'worker_restarts_total',
+    type: 'counter',
+    help: 'How often the media worker was started again.',
+    read: ({ restarts }) => restarts,
+  },
+  {
+    name: 'worker_cpu_seconds_total',
+    type: 'counter',
+    help: 'CPU time of the media worker since its last start.',
+    read: ({ cpuSeconds }) => cpuSeconds,
+  },
+  {
+    name: 'worker_resident_memory_bytes',
+    type: 'gauge',
+    help: 'Resident memory of the media worker.',
+    read: ({ residentBytes }) => residentBytes,
+  },
+  {
+    name: 'worker_event_loop_delay_seconds',
+    type: 'gauge',
+    help: 'How late its event loop was in about the last second, at worst.',
+    read: ({ loopDelayMs }) => seconds(loopDelayMs),
+  },
+];
+
+/** Every metric of our own with the labels of its thing, for the documentation. */
+export const metricTables: readonly { readonly of: readonly string[]; readonly table: readonly Series<never>[] }[] = [
+  { of: [], table: nodeSeries },
+  { of: ['camera'], table: cameraSeries },
+  { of: ['camera', 'push'], table: pushSeries },
+  { of: ['receiver'], table: webhookSeries },
+  { of: ['worker'], table: workerSeries },
+];

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { metricPrefix } from '../../src/api/metrics/series.js';
+import { cameraSeries, metricTables, pushSeries } from '../../src/api/metrics/tables.js';
+import { pushStates } from '../../src/backend/backend.js';
+import { cameraSnapshot, pushSnapshot } from '../control/fake-backend.js';
+import { startTestApi } from './harness.js';
+
+it('docs/metrics.md has a row for every metric, and no other', () => {
+  const text = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+  const rows = text.split('\n').filter((line) => line.startsWith(`| \`${metricPrefix}`));
+  const expected = metricTables.flatMap(({ of, table }) =>
+    table.map(({ name, type, labels = [], help }) => {
+      const all = [...of, ...labels].map((label) => `\`${label}\``).join(', ');
+      return `| \`${metricPrefix}${name}\` | ${type} | ${all} | ${help} |`;
+    }),
+  );
+  expect(rows).toEqual(expected);
+});
+
+it('names follow the conventions: counters and only they end with _total, units are base units', () => {
+  for (const { table } of metricTables) {
+    for (const { name, type } of table) {
+      expect(name.endsWith('_total'), name).toBe(type === 'counter');
+      expect(name, name).toMatch(/^[a-z_]+$/);
+      expect(name, name).not.toMatch(/bits|_ms|millis|kilo|percent/);
+    }
+  }
+});
+
+it('series are bounded: whole cameras and pushes are left out beyond the limit, and counted', async () => {
+  const ofCamera = cameraSeries.reduce((sum, { perThing = 1 }) => sum + perThing, 0);
+  const ofPush = pushSeries.reduce((sum, { perThing = 1 }) => sum + perThing, 0);
+  // As the setting's description and docs/metrics.md say.
+  expect([ofCamera, ofPush]).toEqual([9, 19]);
+  const test = await startTestApi({ metricsMaxSeries: 2 * ofCamera + ofPush } as object);
+  try {
+    const call = (path: string, body: object): Promise<Response> =>
+      fetch(test.base + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    for (const name of ['a', 'b', 'c']) {
+      await call('/v1/cameras', { name });
+      await call(`/v1/cameras/${name}/pushes`, { id: 'p', url: 'rtmp://h.invalid/live/x' });
+      const facts = { jitterMs: 1, keyFrameIntervalMs: 1, frameRate: 1, lastFrameAt: '2026-01-01T00:00:00.000Z' };
+      const push = pushSnapshot({ id: 'p', roundTripMs: 1 });
+      test.backend.snapshots.set(name, cameraSnapshot({ name, ...facts, pushes: [push] }));
+    }
+    const lines = (await (await fetch(`${test.base}/metrics`)).text()).split('\n');
+    expect(lines.filter((line) => line.includes('{camera="')).length).toBe(2 * ofCamera + ofPush);
+    expect(lines).toContain('media_aggregator_metrics_left_out{kind="cameras"} 1');
+    expect(lines).toContain('media_aggregator_metrics_left_out{kind="pushes"} 2');
+    // The totals count them all.
+    expect(lines).toContain('media_aggregator_pushes{state="active"} 3');
+    expect(lines.filter((line) => line.startsWith('media_aggregator_pushes{')).length).toBe(pushStates.length);
+  } finally {
+    await test.close();
+  }
+});

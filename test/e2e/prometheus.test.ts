@@ -1,0 +1,110 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect } from 'vitest';
+import { startAggregator } from '../support/aggregator.js';
+import { makeClip, publish } from '../support/ffmpeg.js';
+import { testWith } from '../support/peers.js';
+import { freePort } from '../support/ports.js';
+import { runOk, startProcess } from '../support/process.js';
+import { startRtmpSink } from '../support/rtmp-sink.js';
+import { testScope } from '../support/scope.js';
+import { waitFor } from '../support/wait.js';
+
+const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
+
+interface Panel {
+  readonly title: string;
+  readonly type: string;
+  readonly targets?: readonly { readonly expr: string }[];
+}
+
+interface Answer {
+  readonly status: string;
+  readonly error?: string;
+  readonly data: {
+    readonly result: readonly { readonly metric: Record<string, string>; readonly value: [number, string] }[];
+  };
+}
+
+describe('Prometheus and Grafana', () => {
+  const test = testWith('prometheus', 'ffmpeg');
+
+  test.concurrent('the alert rules are valid and do as their tests say', async () => {
+    await runOk('promtool', ['check', 'rules', join(deploy, 'prometheus/alerts.yml')]);
+    const { stdout } = await runOk('promtool', ['test', 'rules', join(deploy, 'prometheus/alerts.test.yml')]);
+    expect(stdout).toContain('SUCCESS');
+  });
+
+  test.concurrent('a real Prometheus reads a live node; every panel of the dashboard has series, every alert a query', async (context) => {
+    const scope = testScope(context);
+    const folder = scope.temporaryFolder();
+    const [clip, aggregator, sink] = await Promise.all([
+      makeClip({ seconds: 60, keyFrameSeconds: 2 }),
+      startAggregator(scope),
+      startRtmpSink(scope),
+    ]);
+    const endpoint = await aggregator.addCamera('cam');
+    await aggregator.addPush('cam', sink.url('cam'), 'good');
+    await aggregator.addPush('cam', `rtmp://127.0.0.1:${await freePort()}/live/x`, 'dead');
+    publish(scope, clip, endpoint);
+    await aggregator.waitForLive('cam');
+    await aggregator.waitForPush('cam', 'good', 'active');
+    await aggregator.waitForPush('cam', 'dead', 'waiting');
+
+    const text = await (await fetch(`${aggregator.apiUrl}/metrics`)).text();
+    const scraped = join(folder, 'metrics.txt');
+    writeFileSync(scraped, text);
+    // It reads standard input, and fails on what breaks the conventions.
+    const lint = await runOk('sh', ['-c', 'exec promtool check metrics < "$0" 2>&1', scraped]);
+    expect(lint.stdout).toBe('');
+
+    const port = await freePort();
+    writeFileSync(
+      join(folder, 'prometheus.yml'),
+      JSON.stringify({
+        global: { scrape_interval: '1s', evaluation_interval: '1s' },
+        rule_files: [join(deploy, 'prometheus/alerts.yml')],
+        scrape_configs: [
+          { job_name: 'media-aggregator', static_configs: [{ targets: [`127.0.0.1:${aggregator.apiPort}`] }] },
+        ],
+      }),
+    );
+    startProcess(scope, 'prometheus', [
+      ...[`--config.file=${join(folder, 'prometheus.yml')}`, `--storage.tsdb.path=${join(folder, 'data')}`],
+      ...[`--web.listen-address=127.0.0.1:${port}`, '--log.level=warn'],
+    ]);
+    const ask = async (expr: string): Promise<Answer> => {
+      const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expr)}`;
+      return (await (await fetch(url)).json()) as Answer;
+    };
+    await waitFor(async () => (await ask('up{job="media-aggregator"} == 1')).data.result.length === 1, {
+      what: 'the first scrape',
+      timeoutMs: 30_000,
+    });
+
+    const dashboard = JSON.parse(readFileSync(join(deploy, 'grafana/dashboard.json'), 'utf8')) as { panels: Panel[] };
+    const queries = dashboard.panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr })));
+    expect(queries.length).toBeGreaterThan(15);
+    for (const { title, expr } of queries) {
+      const query = expr.replaceAll(/\$(instance|camera|job)\b/g, '.*').replaceAll('$__rate_interval', '10s');
+      expect(query, title).not.toContain('$');
+      await waitFor(
+        async () => {
+          const { status, error, data } = await ask(query);
+          if (status !== 'success') throw new Error(`${title}: ${error}`);
+          return data.result.length > 0;
+        },
+        { what: `series for the panel ${title}: ${query}`, timeoutMs: 20_000 },
+      );
+    }
+    const [live] = (await ask('media_aggregator_camera_live{camera="cam"}')).data.result;
+    expect(live?.value[1]).toBe('1');
+    const [received] = (await ask('rate(media_aggregator_camera_received_bytes_total{camera="cam"}[10s])')).data.result;
+    expect(Number(received?.value[1])).toBeGreaterThan(5000);
+    // What is wrong is on its way to be an alarm, and nothing else is.
+    await waitFor(async () => (await ask('ALERTS')).data.result.length > 0, { what: 'the alert', timeoutMs: 20_000 });
+    const alerts = (await ask('ALERTS')).data.result.map(({ metric }) => `${metric.alertname} ${metric.push ?? ''}`);
+    expect(alerts).toEqual(['PushWaiting dead']);
+  });
+});
