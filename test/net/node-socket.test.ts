@@ -167,7 +167,7 @@ describe('sockets', () => {
       socket.listen({ onConnected: pump, onData() {}, onDrain, onEnd() {}, onError() {}, onClose() {} });
       return socket;
     });
-    await until(() => drains > 100, 20_000, 'a hundred drains');
+    await until(() => drains > 1500, 20_000, '1500 drains');
     for (const socket of sockets) socket.destroy();
     await reader.terminate();
   });
