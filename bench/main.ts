@@ -13,6 +13,9 @@ import { type RunResult, run, runCalmly } from './run.js';
 
 const reference = 'nginx-rtmp';
 
+/** What goes wrong by a busy machine goes wrong once, and what is wrong with the program goes wrong each time. */
+const shortTries = 3;
+
 async function main(): Promise<number> {
   let options: Options;
   try {
@@ -32,6 +35,18 @@ async function main(): Promise<number> {
     return 0;
   }
   const adapters = await findAdapters(options, revisions);
+  const baseline = options.short ? (readBaseline()?.ratios ?? {}) : {};
+  let problems: string[] = [];
+  for (let tries = options.short ? shortTries : 1; tries > 0; tries--) {
+    const report = await measure(options, adapters);
+    problems = findRegressions(report.rows, baseline);
+    if (problems.length === 0) break;
+    for (const problem of problems) console.error(`${tries > 1 ? 'once more, since' : 'FAILED'} ${problem}`);
+  }
+  return problems.length > 0 ? 1 : 0;
+}
+
+async function measure(options: Options, adapters: readonly Adapter[]): Promise<Report> {
   const runs = await runAll(options, adapters);
   const cameras = new Map(options.scenarios.map((scenario) => [scenario.name, scenario.cameras]));
   const report = createReport(runs, cameras, {
@@ -45,9 +60,7 @@ async function main(): Promise<number> {
   }
   if (options.plots !== undefined) writePlots(report, options.plots);
   if (options.record) recordBaseline(report);
-  const problems = findRegressions(report.rows, options.short ? (readBaseline()?.ratios ?? {}) : {});
-  for (const problem of problems) console.error(`FAILED ${problem}`);
-  return problems.length > 0 ? 1 : 0;
+  return report;
 }
 
 async function findAdapters(options: Options, revisions: Revisions): Promise<Adapter[]> {

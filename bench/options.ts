@@ -14,14 +14,14 @@ export const usage = `npm run bench -- [OPTIONS]
   --compare REVISION      the same as --system ours --system ours@REVISION
   --rounds N              rounds of all systems in turn (default 2)
   --seconds N             measured time of each run (default 8)
-  --warm-up N             seconds before that (default 3)
+  --warm-up N             seconds before that (default 8: the memory of the pictures that are kept has been round once)
   --sinks N               processes of sinks, besides the one that measures latency (default 1)
   --calm N                on a machine with other work: wait up to N seconds for a calm moment before each run, and repeat
                           disturbed runs, up to three times
   --out FILE              write the results as JSON
   --plots FOLDER          write plots of the results as SVG
   --short                 what CI runs: one small load; fails on lost messages, or on a cost of more than twice the
-                          ratio to nginx-rtmp that bench/baseline.json records
+                          ratio to nginx-rtmp that bench/baseline.json records, when that is so three times in a row
   --record                with --short: write bench/baseline.json
   --profile FOLDER        run ours once with Node's CPU profiler, and say where the time goes
   --help`;
@@ -72,7 +72,7 @@ export function parseOptions(args: readonly string[]): Options {
     systems: values.system ?? compared ?? ['ours', 'nginx-rtmp'],
     rounds: numberOf('rounds', values.rounds, 2, 1, 100),
     measureMs: 1000 * numberOf('seconds', values.seconds, short ? 5 : 8, 1, 3600),
-    warmUpMs: 1000 * numberOf('warm-up', values['warm-up'], short ? 2 : 3, 0, 3600),
+    warmUpMs: 1000 * numberOf('warm-up', values['warm-up'], short ? 2 : 8, 0, 3600),
     sinkProcesses: numberOf('sinks', values.sinks, 1, 1, 64),
     calmWaitMs: values.calm === undefined ? undefined : 1000 * numberOf('calm', values.calm, 0, 0, 3600),
     out: values.out,
