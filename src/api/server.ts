@@ -14,6 +14,7 @@ import { addBodyParser } from './body.js';
 import { addContentManagerRoutes } from './content-manager/routes.js';
 import { addDashboard } from './dashboard.js';
 import { describeAccess, securitySchemes } from './describe-access.js';
+import { addDocsPage } from './docs-page.js';
 import { bodyLimitBytes, errorHandler, failureBody, type Refusal, refusalOf, sendRefusal } from './errors.js';
 import { addGuard } from './guard.js';
 import { addHealthRoutes } from './health.js';
@@ -151,11 +152,13 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
       components: { securitySchemes },
     },
   });
+  const described = () => nameSchemas(app.swagger()).document;
   let document: string | undefined;
   app.get('/openapi.json', { config: { scope: 'public' }, schema: { hide: true } }, async (_, reply) => {
-    document ??= JSON.stringify(nameSchemas(app.swagger()).document);
+    document ??= JSON.stringify(described());
     return reply.type('application/json; charset=utf-8').serializer(String).send(document);
   });
+  addDocsPage(app, described);
   addHealthRoutes(app, control);
   const { webhooks = () => [] } = options;
   addMetricsRoute(app, { control, version, webhooks, maxSeries: settings.metricsMaxSeries });

@@ -18,7 +18,7 @@ it('every route says which scope it asks for', async () => {
       .routeScopes()
       .filter(({ scope }) => scope === 'public')
       .map(({ url }) => url);
-    expect([...new Set(open)].sort()).toEqual(['/healthz', '/openapi.json', '/readyz']);
+    expect([...new Set(open)].sort()).toEqual(['/docs', '/healthz', '/openapi.json', '/readyz']);
     const changing = app.routeScopes().filter(({ method }) => !['GET', 'HEAD'].includes(method));
     // A ticket changes nothing.
     const mild = changing.filter(({ scope }) => scope !== 'operate' && scope !== 'admin');
