@@ -59,7 +59,7 @@ export function renderSettingsPage(): string {
     '',
     '## Commands that talk to a running aggregator',
     '',
-    '`camera`, `push`, `engine` and `status` find it by `--api URL`, else by the variable `MEDIA_AGGREGATOR_API`, else by',
+    '`camera`, `push`, `engine`, `token` and `status` find it by `--api URL`, else by the variable `MEDIA_AGGREGATOR_API`, else by',
     '`runtime.json` in the data folder (`--data-dir`, found as above).',
     '',
   );

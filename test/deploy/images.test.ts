@@ -167,27 +167,31 @@ describe('compose.yaml', () => {
   });
 
   test('its commands are commands of the program, and do what they say', async (context) => {
-    const { apiUrl } = await startTestAggregator(testScope(context));
+    // The other containers are other machines, which need a token.
+    const { apiUrl, dataDir } = await startTestAggregator(testScope(context), { 'api-auth': 'on' });
     const env = { MEDIA_AGGREGATOR_API: apiUrl };
-    const fill = (text: string): string => text.replace(/\$\{(\w+):-([^}]*)\}/g, '$2');
+    const fill = (text: string): string =>
+      text.replace(/\$\{(\w+):-([^}]*)\}/g, '$2').replace('/var/lib/media-aggregator', dataDir);
     const command = services['register-engine']?.command ?? [];
     expect(await cli(command.map(fill), { env })).toMatchObject({ code: 0, err: '' });
     // Started again, it must not fail.
     expect(await cli(command.map(fill), { env })).toMatchObject({ code: 0, err: '' });
     const script = services['demo-camera']?.command?.[0] ?? '';
-    const [add, push, publish, ...rest] = script
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' '));
+    const [assign = '', exported, ...lines] = script.trim().split('\n');
+    const tokenFile = /^MEDIA_AGGREGATOR_TOKEN="\$\$\(cat (\S+)\)"$/.exec(assign)?.[1] ?? '';
+    expect(exported).toBe('export MEDIA_AGGREGATOR_TOKEN');
+    const token = readFileSync(fill(tokenFile), 'utf8').trim();
+    const [add, push, publish, ...rest] = lines.map((line) => line.split(' '));
     expect(rest).toEqual([]);
     for (const line of [add, push]) {
       const [program, ...args] = line ?? [];
       expect(program).toBe('media-aggregator');
-      expect(await cli(args, { env })).toMatchObject({ code: 0, err: '' });
+      const result = await cli(args, { env: { ...env, MEDIA_AGGREGATOR_TOKEN: token } });
+      expect(result).toMatchObject({ code: 0, err: '' });
     }
     expect(publish?.slice(0, 3)).toEqual(['exec', 'media-aggregator', 'publish']);
     expect(existsSync(join(root, publish?.[3] ?? ''))).toBe(true);
-    const response = await fetch(`${apiUrl}/getStream?name=demo`);
+    const response = await fetch(`${apiUrl}/getStream?name=demo&token=${token}`);
     expect(await response.json()).toMatchObject({ url: 'http://localhost:8080/hls/demo.m3u8' });
   });
 });
