@@ -1,4 +1,12 @@
-export type PeerName = 'ffmpeg' | 'nginx-rtmp' | 'rtmpdump' | 'gstreamer' | 'chromium' | 'openssl' | 'curl' | 'prometheus';
+export type PeerName =
+  | 'ffmpeg'
+  | 'nginx-rtmp'
+  | 'rtmpdump'
+  | 'gstreamer'
+  | 'chromium'
+  | 'openssl'
+  | 'curl'
+  | 'prometheus';
 
 export interface Peer {
   readonly name: PeerName;
