@@ -164,6 +164,20 @@ describe('a life of a camera', () => {
     await call('DELETE', '/v1/cameras/unencrypted');
   });
 
+  it('keys and tokens that the settings ask nobody for are not made; what is asked for them is checked', async () => {
+    await call('POST', '/v1/cameras', { name: 'open' });
+    const refused = { status: 409, json: { code: 'KEYS_NOT_USED' } };
+    expect(await call('POST', '/v1/cameras/open/keys:rotate', {})).toMatchObject(refused);
+    expect(await call('POST', '/v1/cameras/open/play-tokens', {})).toMatchObject(refused);
+    const invalid = { status: 400, json: { code: 'INVALID_REQUEST' } };
+    for (const body of [{ key: 'short' }, { key: 'with space inside' }, { overlapSeconds: -1 }, { overlap: 1 }]) {
+      expect(await call('POST', '/v1/cameras/open/keys:rotate', body)).toMatchObject(invalid);
+    }
+    expect(await call('POST', '/v1/cameras/open/play-tokens', { seconds: 0 })).toMatchObject(invalid);
+    expect(await call('POST', '/v1/cameras/none/play-tokens', {})).toMatchObject({ status: 404 });
+    await call('DELETE', '/v1/cameras/open');
+  });
+
   it('lists are paged, without gaps and repeats', async () => {
     for (let index = 0; index < 7; index += 1) await call('PUT', `/v1/cameras/page-${index}`, {});
     const all = (await call('GET', '/v1/cameras')).json;
