@@ -283,6 +283,8 @@ describe('the node', () => {
       '/v1/events',
       '/v1/nodes',
       '/v1/session',
+      '/v1/test-pattern',
+      '/v1/test-pattern/{name}',
       '/v1/tokens',
       '/v1/tokens/{name}',
     ]);
