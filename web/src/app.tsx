@@ -7,9 +7,9 @@ import { Overview } from './pages/overview.js';
 import { Settings } from './pages/settings.js';
 import { SignIn } from './pages/sign-in.js';
 import { link, place, route } from './router.js';
-import { link as connection, loaded, mayOperate, node } from './state/store.js';
+import { link as connection, loaded, mayOperate, node, problems } from './state/store.js';
 import { type Theme, theme } from './state/theme.js';
-import { AutoIcon, CameraIcon, MapIcon, MoonIcon, SettingsIcon, SunIcon } from './ui/icons.js';
+import { AutoIcon, CameraIcon, MapIcon, MoonIcon, SettingsIcon, SunIcon, WarnIcon } from './ui/icons.js';
 import { Empty } from './ui/parts.js';
 
 export function App() {
@@ -20,9 +20,27 @@ export function App() {
       </button>
       <Header />
       <main id="main" tabIndex={-1}>
+        {signInReason.value === null && <Problems />}
         {signInReason.value !== null ? <SignIn /> : loaded.value ? <Page /> : <Loading />}
       </main>
     </>
+  );
+}
+
+/** What is wrong with the node as a whole, on every page but the one that lists it. */
+function Problems() {
+  const first = problems.value[0];
+  if (first === undefined || place.value === 'settings/configuration') return null;
+  const more = problems.value.length - 1;
+  return (
+    <div class="note bad" role="alert">
+      <WarnIcon />
+      <span>
+        {first.message}
+        <code class="code">{first.code}</code>{' '}
+        <a href={link('settings', 'configuration')}>{more > 0 ? `and ${more} more` : 'more'}</a>
+      </span>
+    </div>
   );
 }
 

@@ -16,13 +16,14 @@ interface Line extends RecordedEvent {
 const shortLength = 40;
 const refreshMs = 4000;
 
-const tones: Readonly<Record<string, Tone>> = {
-  error: 'bad',
-  drop: 'warn',
-  state: 'ok',
-  publish: 'ok',
-  publisher: 'ok',
-};
+const tones: Readonly<Record<string, Tone>> = { error: 'bad', drop: 'warn', publish: 'ok', publisher: 'ok' };
+
+/** A change of state is as good as where it leads. */
+function toneOf({ kind, text }: Line): Tone {
+  if (kind !== 'state') return tones[kind] ?? 'off';
+  const state = text.split(' ').pop();
+  return state === 'active' ? 'ok' : state === 'waiting' ? 'bad' : state === 'stalled' ? 'warn' : 'off';
+}
 
 /** What a camera and its pushes did lately, newest first. */
 export function FlightRecorder({ camera }: { camera: CameraView }) {
@@ -88,7 +89,7 @@ export function FlightRecorder({ camera }: { camera: CameraView }) {
       ) : (
         <ol class="timeline" reversed>
           {visible.map((line, index) => (
-            <li key={`${line.at}${line.push}${index}`} class={`tone-${tones[line.kind] ?? 'off'}`}>
+            <li key={`${line.at}${line.push}${index}`} class={`tone-${toneOf(line)}`}>
               <time dateTime={line.at} title={line.at}>
                 {clock(line.at)}
               </time>

@@ -1,6 +1,6 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import type { CameraView } from '../api/types.js';
-import { historyOf } from '../state/history.js';
+import { type CameraHistory, historyOf } from '../state/history.js';
 import { bitrate, bytes, milliseconds } from '../ui/format.js';
 import { Plot, type PlotSeries } from '../ui/plot.js';
 
@@ -8,7 +8,7 @@ import { Plot, type PlotSeries } from '../ui/plot.js';
 export function Plots({ camera }: { camera: CameraView }) {
   const history = useMemo(() => historyOf(camera.name), [camera.name]);
   useEffect(() => history.follow(), [history]);
-  const { timesS, camera: own, pushes } = history.data.value;
+  const { timesS, camera: own, pushes } = fromFirstFigure(history.data.value);
   const none = timesS.map(() => null);
   // Those of pushes that are gone are not shown any more.
   const ofPushes = (column: string): PlotSeries[] =>
@@ -22,6 +22,7 @@ export function Plots({ camera }: { camera: CameraView }) {
           timesS={timesS}
           series={[{ label: 'in', values: own.bitrateInBps ?? none }, ...ofPushes('bitrateBps')]}
           format={bitrate}
+          least={10_000}
           summary={`Now ${bitrate(camera.bitrateInBps)} come in.`}
         />
         <Plot
@@ -29,6 +30,7 @@ export function Plots({ camera }: { camera: CameraView }) {
           timesS={timesS}
           series={[{ label: 'fps', values: own.frameRate ?? none }]}
           format={(value) => `${Math.round(value)} fps`}
+          least={5}
           summary={`Now ${camera.frameRate ?? 0} frames per second.`}
         />
         {camera.pushes.length > 0 && (
@@ -38,6 +40,7 @@ export function Plots({ camera }: { camera: CameraView }) {
               timesS={timesS}
               series={ofPushes('queueBytes')}
               format={bytes}
+              least={10_240}
               summary={camera.pushes.map(({ id, queueBytes }) => `${id}: ${bytes(queueBytes)}`).join(', ')}
             />
             <Plot
@@ -45,6 +48,7 @@ export function Plots({ camera }: { camera: CameraView }) {
               timesS={timesS}
               series={ofPushes('roundTripMs')}
               format={milliseconds}
+              least={10}
               summary={camera.pushes.map(({ id, roundTripMs }) => `${id}: ${milliseconds(roundTripMs)}`).join(', ')}
             />
           </>
@@ -52,4 +56,18 @@ export function Plots({ camera }: { camera: CameraView }) {
       </div>
     </section>
   );
+}
+
+/** Without the time before anything was seen: a camera that came a minute ago would be a dot at the end. */
+function fromFirstFigure({ timesS, camera, pushes }: CameraHistory): CameraHistory {
+  const columns = [camera, ...Object.values(pushes)].flatMap((figures) => Object.values(figures));
+  const first = timesS.findIndex((_, index) => columns.some((values) => (values[index] ?? null) !== null));
+  if (first <= 0) return { timesS, camera, pushes };
+  const cut = (figures: CameraHistory['camera']) =>
+    Object.fromEntries(Object.entries(figures).map(([key, values]) => [key, values.slice(first)]));
+  return {
+    timesS: timesS.slice(first),
+    camera: cut(camera),
+    pushes: Object.fromEntries(Object.entries(pushes).map(([id, figures]) => [id, cut(figures)])),
+  };
 }

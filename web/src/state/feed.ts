@@ -2,7 +2,7 @@ import { batch, effect } from '@preact/signals';
 import { followEvents, type ServerEvent } from '../api/event-stream.js';
 import { signInReason } from '../api/http.js';
 import { type Figures, takeFigures } from './figures.js';
-import { dropCamera, link, loadAll, refreshCamera, refreshEngines } from './store.js';
+import { dropCamera, link, loadAll, refreshCamera, refreshEngines, refreshProblems } from './store.js';
 
 /** What is waited before the stream is opened anew. */
 const retryMs = 2000;
@@ -62,6 +62,7 @@ function takeEvent({ type, id, data }: ServerEvent): void {
     changedCameras.delete(event.camera);
     dropCamera(event.camera);
   } else if (type.startsWith('engine.')) void refreshEngines().catch(() => undefined);
+  else if (type.startsWith('problem.')) void refreshProblems().catch(() => undefined);
   else if (event.camera !== undefined) changedCameras.add(event.camera);
   if (looking) return;
   looking = true;

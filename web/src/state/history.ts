@@ -61,7 +61,7 @@ function toHistory({ from, stepSeconds, camera, pushes }: Told): CameraHistory {
   if (from === null) return nothing;
   const firstS = Date.parse(from) / 1000;
   const timesS = camera.bitrateInBps.map((_, index) => firstS + index * stepSeconds);
-  return { timesS, camera: { ...camera }, pushes: { ...pushes } as CameraHistory['pushes'] };
+  return { timesS, camera, pushes };
 }
 
 /** What was known, up to where the newer part begins, and that part. */

@@ -1,7 +1,7 @@
 import { batch, computed, type Signal, signal } from '@preact/signals';
 import { ApiProblem } from '../../../src/client/index.js';
 import { api } from '../api/http.js';
-import type { CameraView, EngineView, NodeView, Session } from '../api/types.js';
+import type { CameraView, ConfigView, EngineView, NodeView, Session } from '../api/types.js';
 
 /** One camera as it was seen last. Each has a signal of its own, so that a change draws one card, not a thousand. */
 export interface CameraEntry {
@@ -23,6 +23,8 @@ export const engines = signal<readonly EngineView[]>([]);
 export const session = signal<Session | null>(null);
 /** Whether we may change anything. */
 export const mayOperate = computed(() => session.value !== null && session.value.scope !== 'read');
+/** What is wrong with the node until somebody mends it. */
+export const problems = signal<ConfigView['problems']>([]);
 /** Whether what is shown is what is: `lost` says that it grows old. */
 export const link = signal<'connecting' | 'up' | 'lost'>('connecting');
 /** Ticks once a second while the page is visible: for "since 3 min". */
@@ -67,17 +69,19 @@ export function notePoint(entry: CameraEntry): void {
 
 /** Looks at everything anew. */
 export async function loadAll(): Promise<void> {
-  const [who, list, self, engineList] = await Promise.all([
+  const [who, list, self, engineList, config] = await Promise.all([
     api.call('getSession'),
     allOf(api.each('listCameras', { query: { limit: 1000 } })),
     getSelf(),
     allOf(api.each('listEngines', { query: { limit: 1000 } })),
+    api.call('getConfig'),
   ]);
   batch(() => {
     session.value = who.body;
     takeAll(list);
     node.value = self;
     engines.value = engineList;
+    problems.value = config.body.problems;
     loaded.value = true;
   });
 }
@@ -115,6 +119,10 @@ export async function refreshCamera(name: string): Promise<CameraView | undefine
 export async function refreshEngines(): Promise<readonly EngineView[]> {
   engines.value = await allOf(api.each('listEngines', { query: { limit: 1000 } }));
   return engines.value;
+}
+
+export async function refreshProblems(): Promise<void> {
+  problems.value = (await api.call('getConfig')).body.problems;
 }
 
 async function getSelf(): Promise<NodeView | null> {

@@ -123,6 +123,8 @@ export function Dialog(props: { title: string; onClose: () => void; children: Co
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    // Where one goes on: the first field, or the button that changes nothing. The browser would take the cross.
+    dialog?.querySelector<HTMLElement>('input, select, .form-end button')?.focus();
     return () => dialog?.close();
   }, []);
   return (

@@ -15,6 +15,8 @@ export interface PlotProps {
   readonly timesS: readonly number[];
   readonly series: readonly PlotSeries[];
   readonly format: (value: number) => string;
+  /** The top of the scale is never below this: what is nothing must not look like much. */
+  readonly least: number;
   /** What it shows now, in words, for those who do not see it. */
   readonly summary: string;
 }
@@ -24,8 +26,14 @@ const height = 150;
 const strokes = ['--plot-1', '--plot-2', '--plot-3', '--plot-4', '--plot-5', '--plot-6'];
 const dashes = [[], [8, 3], [2, 3], [10, 3, 2, 3], [4, 4], [12, 4]];
 
+/** Minutes, and seconds where they differ by less. */
+const timeLabels: uPlot.Axis.Values = [
+  [60, '{HH}:{mm}', null, null, null, null, null, null, 1],
+  [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1],
+];
+
 /** A plot over time. */
-export function Plot({ title, timesS, series, format, summary }: PlotProps) {
+export function Plot({ title, timesS, series, format, least, summary }: PlotProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const data = useSignal<uPlot.AlignedData>([[]]);
@@ -46,9 +54,9 @@ export function Plot({ title, timesS, series, format, summary }: PlotProps) {
         padding: [10, 8, 0, 0],
         cursor: { points: { size: 7 }, drag: { x: false, y: false } },
         legend: { live: true },
-        scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.1, 1)] } },
+        scales: { y: { range: (_, __, max) => [0, Math.max((max ?? 0) * 1.1, least)] } },
         axes: [
-          { ...axis, space: 70, size: 28, values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]] },
+          { ...axis, space: 70, size: 32, gap: 9, values: timeLabels },
           { ...axis, size: 72, space: 34, values: (_, splits) => splits.map(format) },
         ],
         series: [

@@ -50,6 +50,7 @@ export function Engines() {
 }
 
 function Engine({ engine }: { engine: EngineView }) {
+  const changing = useSignal(false);
   const action = useAction();
   const used = views.value.reduce(
     (sum, { pushes }) => sum + pushes.filter((push) => push.engine === engine.name).length,
@@ -79,48 +80,89 @@ function Engine({ engine }: { engine: EngineView }) {
         <ErrorNote error={action.error.value} />
       </div>
       {mayOperate.value && (
-        <ActionButton action={action} kind="danger" onRun={() => void remove()} label={`Remove engine ${engine.name}`}>
-          Remove
-        </ActionButton>
+        <div class="row-actions">
+          <button
+            type="button"
+            class="button"
+            aria-label={`Change engine ${engine.name}`}
+            onClick={() => {
+              changing.value = true;
+            }}
+          >
+            Change
+          </button>
+          <ActionButton
+            action={action}
+            kind="danger"
+            onRun={() => void remove()}
+            label={`Remove engine ${engine.name}`}
+          >
+            Remove
+          </ActionButton>
+        </div>
+      )}
+      {changing.value && (
+        <EngineDialog
+          engine={engine}
+          onClose={() => {
+            changing.value = false;
+          }}
+        />
       )}
     </article>
   );
 }
 
-function EngineDialog({ onClose }: { onClose: () => void }) {
-  const fields = useSignal({ name: '', host: '', location: '', pushUrl: '', playbackUrl: '' });
+const noEngine = { name: '', host: '', location: '', pushUrl: '', playbackUrl: '' };
+
+/** Registers an engine, or changes the one that is given. */
+function EngineDialog({ engine, onClose }: { engine?: EngineView; onClose: () => void }) {
+  const before = { ...noEngine, ...engine, location: engine?.location ?? '' };
+  const fields = useSignal(before);
   const { name, host, location, pushUrl, playbackUrl } = fields.value;
   const action = useAction();
   const set = (key: keyof typeof fields.value) => (text: string) => {
     fields.value = { ...fields.value, [key]: text };
   };
-  const add = async () => {
+  const save = async () => {
     const given = (text: string) => (text.trim() === '' ? undefined : text.trim());
-    const body = {
-      name: name.trim(),
-      host: host.trim(),
-      location: given(location),
-      pushUrl: given(pushUrl),
-      playbackUrl: given(playbackUrl),
-    };
     const done = await action.run(async () => {
-      const { body: added } = await api.call('addEngine', { body });
-      await observe(`the engine ${added.name}`, async () =>
-        (await refreshEngines()).some(({ name }) => name === added.name),
+      if (engine === undefined) {
+        const urls = { pushUrl: given(pushUrl), playbackUrl: given(playbackUrl) };
+        await api.call('addEngine', {
+          body: { name: name.trim(), host: host.trim(), location: given(location), ...urls },
+        });
+      } else {
+        // Only what was changed: a URL is shown with its secrets masked, and would not be taken back so. Emptied, a field
+        // gets its default.
+        const changed = (key: 'pushUrl' | 'playbackUrl' | 'location', text: string) =>
+          text === before[key] ? {} : { [key]: given(text) ?? null };
+        const body = {
+          ...(host === before.host ? {} : { host: host.trim() }),
+          ...changed('location', location),
+          ...changed('pushUrl', pushUrl),
+          ...changed('playbackUrl', playbackUrl),
+        };
+        await api.call('changeEngine', { path: { name: engine.name }, body });
+      }
+      await observe(`the engine ${name.trim()}`, async () =>
+        (await refreshEngines()).some((seen) => seen.name === name.trim() && seen.host === host.trim()),
       );
     });
     if (done) onClose();
   };
   const wrong = action.error.value?.field;
   return (
-    <Dialog title="Register a streaming engine" onClose={onClose}>
+    <Dialog title={engine === undefined ? 'Register a streaming engine' : `Change ${engine.name}`} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void add();
+          void save();
         }}
       >
-        <Field label="Name" value={name} onInput={set('name')} required mono invalid={wrong === 'name'} />
+        {engine === undefined && (
+          <Field label="Name" value={name} onInput={set('name')} required mono invalid={wrong === 'name'} />
+        )}
         <Field label="Host" value={host} onInput={set('host')} required mono invalid={wrong === 'host'} />
         <Field
           label="Location"
@@ -155,7 +197,7 @@ function EngineDialog({ onClose }: { onClose: () => void }) {
             onRun={() => {}}
             disabled={name.trim() === '' || host.trim() === ''}
           >
-            Register
+            {engine === undefined ? 'Register' : 'Save'}
           </ActionButton>
         </div>
       </form>
