@@ -12,24 +12,30 @@ import { fileURLToPath } from 'node:url';
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const { status, stdout, stderr } = spawnSync(
   'npm',
-  ['sbom', '--omit=dev', '--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only'],
+  ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only'],
   { encoding: 'utf8', maxBuffer: 1 << 28 },
 );
 if (status !== 0) fail(`npm sbom failed: ${stderr}`);
 const bill = JSON.parse(stdout);
+// By the lock file and not by --omit=dev, which leaves out what is run when a development package may use it as well.
+const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+const shipped = new Set();
+for (const [path, { version, dev, devOptional, optional }] of Object.entries(lock.packages)) {
+  if (path === '' || dev === true || devOptional === true || optional === true) continue;
+  shipped.add(`${path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)}@${version}`);
+}
+bill.components = bill.components.filter((component) => shipped.has(component['bom-ref']));
+const refs = new Set([bill.metadata.component['bom-ref'], ...bill.components.map((component) => component['bom-ref'])]);
+for (const one of shipped) if (!refs.has(one)) fail(`${one} is missing in it`);
+bill.dependencies = bill.dependencies
+  .filter(({ ref }) => refs.has(ref))
+  .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((other) => refs.has(other)) }));
 // Where a package was downloaded from depends on the machine that made the list.
 for (const component of bill.components) {
   component.externalReferences = (component.externalReferences ?? []).filter(({ type }) => type !== 'distribution');
 }
 const text = `${JSON.stringify(bill, null, 2)}\n`;
 
-const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
-const listed = new Set(bill.components.map((component) => component['bom-ref'].split('|').at(-1)));
-for (const [path, { version, dev, devOptional, optional }] of Object.entries(lock.packages)) {
-  if (path === '' || dev === true || devOptional === true || optional === true) continue;
-  const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-  if (!listed.has(`${name}@${version}`)) fail(`${name}@${version} is missing in it`);
-}
 const address = /https?:\/\/[^"\s]*\.tgz/.exec(text);
 if (address !== null) fail(`it holds the address of a registry: ${address[0]}`);
 
