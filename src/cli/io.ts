@@ -4,17 +4,57 @@ export interface Output {
   readonly isTTY: boolean;
 }
 
+/** A terminal that a command may take for itself. */
+export interface Terminal {
+  columns(): number;
+  rows(): number;
+  write(text: string): void;
+  /** Hands on each key as its bytes, and tells of another size. Returns the way to end it. */
+  start(onKey: (key: string) => void, onResize: () => void): () => void;
+}
+
 /** What a command has of the outside, so that tests can run it inside of their own process. */
 export interface CliIo {
   readonly out: Output;
   readonly err: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Undefined where input or output is no terminal. */
+  readonly terminal?: Terminal | undefined;
 }
 
 /** The process's own. */
 export function processIo(): CliIo {
-  return { out: outputOf(process.stdout), err: outputOf(process.stderr), env: process.env, cwd: process.cwd() };
+  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true ? processTerminal() : undefined;
+  return {
+    out: outputOf(process.stdout),
+    err: outputOf(process.stderr),
+    env: process.env,
+    cwd: process.cwd(),
+    terminal,
+  };
+}
+
+function processTerminal(): Terminal {
+  const { stdin, stdout } = process;
+  return {
+    columns: () => stdout.columns || 80,
+    rows: () => stdout.rows || 24,
+    write: (text) => void stdout.write(text),
+    start: (onKey, onResize) => {
+      const onData = (data: Buffer): void => onKey(data.toString('latin1'));
+      stdin.setRawMode(true);
+      stdin.on('data', onData);
+      stdin.resume();
+      stdout.on('resize', onResize);
+      return () => {
+        stdin.off('data', onData);
+        stdout.off('resize', onResize);
+        stdin.setRawMode(false);
+        stdin.pause();
+      };
+    },
+  };
 }
 
 function outputOf(stream: NodeJS.WriteStream): Output {

@@ -10,6 +10,7 @@ import { addServeCommand } from './commands/serve.js';
 import { addShellCommands } from './commands/shell.js';
 import { addStatusCommand } from './commands/status.js';
 import { addTokenCommands } from './commands/token.js';
+import { addTopCommand } from './commands/top.js';
 import type { CliIo } from './io.js';
 import { version } from './version.js';
 
@@ -44,6 +45,7 @@ Examples:
   addEngineCommands(program, io);
   addTokenCommands(program, io);
   addStatusCommand(program, io, setExitCode);
+  addTopCommand(program, io);
   addPublishCommand(program, io, setExitCode);
   addImportCommand(program, io, setExitCode);
   addDoctorCommand(program, io, setExitCode);

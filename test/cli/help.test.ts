@@ -33,7 +33,7 @@ describe('help', () => {
         'engine remove',
       ],
       ...['token', 'token create', 'token list', 'token revoke'],
-      ...['status', 'publish', 'import', 'doctor', 'backup', 'restore', 'completion', 'man'],
+      ...['status', 'top', 'publish', 'import', 'doctor', 'backup', 'restore', 'completion', 'man'],
     ]);
   });
 
