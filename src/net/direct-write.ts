@@ -45,8 +45,12 @@ function findRequest(): (new () => WriteRequest) | undefined {
   return Found;
 }
 
+/** The newest version that it was tried with: what Node does not expect here ends the process, so newer ones go without. */
+const newestTriedMajor = 24;
+
 /** True where Node lets write past its streams. */
-export const writesDirectly: boolean = Request !== undefined;
+export const writesDirectly: boolean =
+  Request !== undefined && Number(process.versions.node.split('.', 1)[0]) <= newestTriedMajor;
 
 /** The handle of a connected socket; undefined when it is not one that can be written to directly. */
 export function writableHandle(socket: Socket): WritableHandle | undefined {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
+import { writesDirectly } from '../../src/net/direct-write.js';
 import type { MediaSocket } from '../../src/net/media-socket.js';
 import { acceptedSocket, connectSocket, streamSocket } from '../../src/net/node-socket.js';
 import { onAfterRead, takesHandles } from '../../src/net/shared-read.js';
@@ -62,6 +63,7 @@ async function pair(accept = acceptedSocket): Promise<{ near: End; far: End }> {
 describe('sockets', () => {
   it('read into one buffer, accepted ones too, with this version of Node.js', async () => {
     expect(takesHandles).toBe(true);
+    expect(writesDirectly).toBe(true);
     const { near, far } = await pair();
     near.socket.write(Buffer.from('to the far side'));
     far.socket.write(Buffer.from('to the near side'));
