@@ -12,7 +12,7 @@ import { v1Responses } from './schemas.js';
 /** Series of cameras and pushes when nobody says how many. */
 const defaultMaxSeries = 50_000;
 /** How many cameras are read from control in one go. */
-const pageSize = 100;
+const pageSize = 50;
 
 /** Gauges of the client library whose names end like those of counters; nobody misses them. */
 const misnamed = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
@@ -51,12 +51,13 @@ export function addMetricsRoute(app: App, options: MetricsOptions): void {
 class Metrics {
   #underWay: Promise<string> | null = null;
   readonly #options: MetricsOptions;
+  /** Of the process and of Node.js. */
   readonly #registry = new Registry();
-  readonly #node = new SeriesGroup(this.#registry, [], nodeSeries);
-  readonly #cameras = new SeriesGroup(this.#registry, ['camera'], cameraSeries);
-  readonly #pushes = new SeriesGroup(this.#registry, ['camera', 'push'], pushSeries);
-  readonly #webhooks = new SeriesGroup(this.#registry, ['receiver'], webhookSeries);
-  readonly #workers = new SeriesGroup(this.#registry, ['worker'], workerSeries);
+  readonly #node = new SeriesGroup(nodeSeries);
+  readonly #cameras = new SeriesGroup(cameraSeries);
+  readonly #pushes = new SeriesGroup(pushSeries);
+  readonly #webhooks = new SeriesGroup(webhookSeries);
+  readonly #workers = new SeriesGroup(workerSeries);
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -78,9 +79,10 @@ class Metrics {
 
   async #collect(): Promise<string> {
     const { control, version, webhooks } = this.#options;
+    const groups = [this.#node, this.#cameras, this.#pushes, this.#webhooks, this.#workers];
+    for (const group of groups) group.clear();
     const isUp = await control.isUp();
     const seen = await this.#collectCameras();
-    this.#node.reset();
     const node = {
       isUp,
       cameras: control.cameraCount,
@@ -92,17 +94,14 @@ class Metrics {
       ...seen,
     };
     this.#node.add(node, {});
-    this.#webhooks.reset();
     for (const webhook of webhooks()) this.#webhooks.add(webhook, { receiver: webhook.url });
-    this.#workers.reset();
     for (const worker of control.workers) this.#workers.add(worker, { worker: String(worker.number) });
-    return this.#registry.metrics();
+    const own = groups.map((group) => group.take());
+    return own.join('') + (await this.#registry.metrics());
   }
 
   async #collectCameras() {
     const { control, maxSeries = defaultMaxSeries } = this.#options;
-    this.#cameras.reset();
-    this.#pushes.reset();
     const states = new Map<string, number>(pushStates.map((state) => [state, 0]));
     const leftOut = { cameras: 0, pushes: 0 };
     let room = maxSeries;

@@ -20,7 +20,7 @@ export class Webhooks {
     timing?: Partial<WebhookTiming>;
   }) {
     const { urls, key, log, timing = {} } = options;
-    this.#receivers = urls.map((url) => new WebhookReceiver({ url, key, log, timing }));
+    this.#receivers = [...new Set(urls)].map((url) => new WebhookReceiver({ url, key, log, timing }));
     this.#types = options.types === undefined ? undefined : new Set(options.types);
     this.#feed = options.feed;
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { metricPrefix } from '../../src/api/metrics/series.js';
+import { metricPrefix, SeriesGroup } from '../../src/api/metrics/series.js';
 import { cameraSeries, metricTables, pushSeries } from '../../src/api/metrics/tables.js';
 import { pushStates } from '../../src/backend/backend.js';
 import { cameraSnapshot, pushSnapshot } from '../control/fake-backend.js';
@@ -58,4 +58,24 @@ it('series are bounded: whole cameras and pushes are left out beyond the limit, 
   } finally {
     await test.close();
   }
+});
+
+it('labels are escaped, and what one reader left is not given to the next', () => {
+  const group = new SeriesGroup<number>([
+    { name: 'x_total', type: 'counter', help: 'A \\ and\na break.', read: (value) => [{ value, labels: { b: 'c' } }] },
+    { name: 'y', type: 'gauge', help: 'None.', read: () => null },
+  ]);
+  group.add(1, { a: 'never taken' });
+  group.clear();
+  group.add(2.5, { a: 'say "\\"\n' });
+  const text = [
+    '# HELP media_aggregator_x_total A \\\\ and\\na break.',
+    '# TYPE media_aggregator_x_total counter',
+    'media_aggregator_x_total{a="say \\"\\\\\\"\\n",b="c"} 2.5',
+    '# HELP media_aggregator_y None.',
+    '# TYPE media_aggregator_y gauge',
+    '',
+  ];
+  expect(group.take()).toBe(text.join('\n'));
+  expect(group.take()).not.toContain('2.5');
 });

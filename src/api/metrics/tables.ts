@@ -67,7 +67,11 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     type: 'gauge',
     labels: ['code'],
     help: 'How many things are wrong until somebody mends them, by the code in docs/errors.md: a refused edit of the state, a full disk ...',
-    read: ({ problems }) => problems.map(({ code }) => ({ value: 1, labels: { code } })),
+    read: ({ problems }) =>
+      [...new Set(problems.map(({ code }) => code))].map((code) => ({
+        value: problems.filter((problem) => problem.code === code).length,
+        labels: { code },
+      })),
   },
   {
     name: 'metrics_left_out',
