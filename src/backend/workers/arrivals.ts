@@ -42,6 +42,7 @@ export class Arrivals {
   readonly #handshakeTimeoutMs: number;
   readonly #workers: readonly WorkerProcess[];
   readonly #homeOf: (app: string) => WorkerProcess | undefined;
+  readonly #settled: () => Promise<void>;
   readonly #entries = new Map<number, Entry>();
   /** Probes of our own, each for one worker. */
   readonly #probes = new Map<Socket, WorkerProcess>();
@@ -58,6 +59,8 @@ export class Arrivals {
     workers: readonly WorkerProcess[];
     /** The worker of the camera that an application, as a client wrote it, means; undefined: there is no such camera. */
     homeOf: (app: string) => WorkerProcess | undefined;
+    /** Resolves when the workers have done what they were told until now; soon at the latest. */
+    settled: () => Promise<void>;
     log: Logger;
   }) {
     this.#log = options.log;
@@ -65,6 +68,7 @@ export class Arrivals {
     this.#handshakeTimeoutMs = options.settings.handshakeTimeoutMs;
     this.#workers = options.workers;
     this.#homeOf = options.homeOf;
+    this.#settled = options.settled;
     const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#onSocket(socket, false));
     this.#secureServer = createServer(socketOptions, (socket) => this.#onSocket(socket, true));
@@ -193,7 +197,8 @@ export class Arrivals {
       return;
     }
     entry.next = null; // it stays where it is
-    worker.send({ type: 'handOn', id, viewPort: home.viewPort });
+    // By another way than that of orders, on which the home may have yet to hear of the camera.
+    void this.#settled().then(() => worker.send({ type: 'handOn', id, viewPort: home.viewPort }));
   }
 
   /** To the next worker in turn, past those that hang. */

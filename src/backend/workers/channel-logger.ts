@@ -40,13 +40,14 @@ export class ChannelLogger implements Logger {
   }
 }
 
-/** Errors have no properties that JSON would show. */
+/** What JSON has a form for: errors have no properties that it would show, and of large integers it knows nothing. */
 function plain(fields: LogFields): LogFields {
-  const entries = Object.entries(fields).map(([key, value]) => [
-    key,
-    value instanceof Error ? plainError(value) : value,
-  ]);
-  return Object.fromEntries(entries) as LogFields;
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, plainValue(value)]));
+}
+
+function plainValue(value: unknown): unknown {
+  if (value instanceof Error) return plainError(value);
+  return typeof value === 'bigint' ? String(value) : value;
 }
 
 /** As the supervisor's own log has errors: the stack's first lines are the message, which may be of a peer's making. */

@@ -131,6 +131,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
       settings: media,
       workers: this.#workers,
       homeOf: (app) => this.#homeOf(nameOf(app)),
+      settled: () => this.settled(),
       log,
     });
   }
@@ -210,10 +211,12 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   async events(camera: string, pushId?: string): Promise<readonly RecordedEvent[] | undefined> {
     const worker = this.#workerOf(camera);
     if (worker === undefined) return this.#desired.has(camera) ? [] : undefined;
+    // What this side noted is older than all that the worker, which began anew, remembers.
+    const noted = this.#records.get(camera)?.events() ?? [];
+    if (!worker.isUp) return noted;
     const call = { name: 'events', camera, push: pushId ?? null } as const;
     const events = (await this.#calls.ask(worker, call)) as readonly RecordedEvent[] | null;
-    // What this side noted is older than all that the worker, which began anew, remembers.
-    return events === null ? undefined : [...(this.#records.get(camera)?.events() ?? []), ...events];
+    return events === null ? undefined : [...noted, ...events];
   }
 
   async retry(camera: string, push: string): Promise<boolean | undefined> {
