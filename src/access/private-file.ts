@@ -56,6 +56,8 @@ export async function writePrivate(path: string, text: string): Promise<void> {
  * @throws ConfigError ACCESS_UNREADABLE
  */
 export async function createPrivate(path: string, text: string): Promise<boolean> {
+  // The folder of a file that is there need not be writable: a secret that an orchestrator mounted.
+  if ((await markOf(path)) !== '') return false;
   const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
   try {
     await mkdir(dirname(path), { recursive: true });

@@ -35,6 +35,8 @@ export class TokenStore {
   #tokens: ReadonlyMap<string, StoredToken> = new Map();
   #byId: ReadonlyMap<string, StoredToken> = new Map();
   #mark = '';
+  /** Why the file cannot be used; no change is made then, because it would take the place of somebody's edit. */
+  #broken: Error | undefined;
   #writing: Promise<unknown> = Promise.resolve();
   readonly #lastUsed = new Map<string, string>();
 
@@ -135,6 +137,7 @@ export class TokenStore {
       this.#log.info('took the tokens of the file anew', { file: this.#path, tokens: this.#tokens.size });
     } catch (error) {
       this.#mark = mark;
+      this.#broken = error instanceof Error ? error : new Error(messageOf(error));
       this.#log.error('the file of the tokens cannot be used; those before it stay', { error: messageOf(error) });
     }
   }
@@ -167,6 +170,7 @@ export class TokenStore {
     this.#tokens = tokens;
     this.#byId = new Map([...tokens.values()].map((token) => [token.id, token]));
     this.#mark = mark;
+    this.#broken = undefined;
     for (const id of this.#lastUsed.keys()) if (!this.#byId.has(id)) this.#lastUsed.delete(id);
   }
 
@@ -174,6 +178,7 @@ export class TokenStore {
   #change(change: (tokens: ReadonlyMap<string, StoredToken>) => ReadonlyMap<string, StoredToken>): Promise<void> {
     const done = this.#writing.then(async () => {
       if ((await markOf(this.#path)) !== this.#mark) await this.#read();
+      if (this.#broken !== undefined) throw this.#broken;
       const next = change(this.#tokens);
       try {
         await writePrivate(this.#path, encodeTokens(next));

@@ -48,6 +48,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   TOKEN_NOT_FOUND: 404,
   TOKEN_CONFLICT: 409,
   IDENTITY_PROVIDER: 503,
+  ACCESS_UNREADABLE: 503,
 };
 
 /** What to answer for anything that was thrown. Nothing of an unforeseen error goes out but its code. */

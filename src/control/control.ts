@@ -288,6 +288,7 @@ export class Control {
       return changeCamera(before, name, change);
     });
     await this.#inForce();
+    this.#log.info('changed a camera', { camera: name, ...change });
     return this.#viewCamera(state, getCamera(state, name), requestHost, true);
   }
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -197,12 +197,44 @@ describe('attacks on tokens', () => {
     const before = readFileSync(file, 'utf8');
     writeFileSync(file, before.replace('"read"', '"root"'));
     await new Promise((resolve) => setTimeout(resolve, 2500));
+    const made = await call({ method: 'POST', path: '/v1/tokens', body: { name: 'more', scope: 'read' } });
+    expect([made.status, made.json?.code]).toEqual([503, 'ACCESS_UNREADABLE']);
+    expect(readFileSync(file, 'utf8')).toContain('"root"');
     expect((await call({ path: '/v1/session', headers: bearer(readToken) })).json).toMatchObject({ scope: 'read' });
     writeFileSync(file, before.replace('"read"', '"operate"'));
     const isOperator = async () =>
       (await call({ path: '/v1/session', headers: bearer(readToken) })).json?.scope === 'operate';
     await waitFor(isOperator, { what: 'the edit to apply' });
   });
+
+  it('an admin token in a folder that cannot be written is taken as it is, as orchestrators mount secrets', async () => {
+    const folder = join(test.folder, 'secrets');
+    mkdirSync(folder);
+    const adminTokenFile = join(folder, 'token');
+    writeFileSync(adminTokenFile, `${'s'.repeat(40)}\n`, { mode: 0o400 });
+    chmodSync(folder, 0o500);
+    // Root may write everywhere; the time of the folder tells whether it did.
+    const look = () => [readdirSync(folder), statSync(folder).mtimeMs];
+    const before = look();
+    const other = await startTestApi({ adminTokenFile });
+    try {
+      const headers = bearer('s'.repeat(40));
+      expect((await ask(other.api.port, { path: '/v1/tokens', headers })).status).toBe(200);
+      expect(look()).toEqual(before);
+    } finally {
+      await other.close();
+      chmodSync(folder, 0o700);
+    }
+  });
+
+  it.each(['', 'short', 'two words that are long enough to be a token', 'x'.repeat(600)])(
+    'an admin token that is none (%j) stops the start',
+    async (text) => {
+      const adminTokenFile = join(test.folder, 'bad');
+      writeFileSync(adminTokenFile, text);
+      await expect(startTestApi({ adminTokenFile })).rejects.toMatchObject({ code: 'ACCESS_UNREADABLE' });
+    },
+  );
 
   it('a new admin token in the file takes the place of the old one; none is none', async () => {
     const old = adminToken();
