@@ -111,7 +111,10 @@ describe('the dashboard', () => {
 
   test.concurrent('shows a test pattern in one press, and a still of it on its card', async (context) => {
     const scope = testScope(context);
-    const [aggregator, browser] = await Promise.all([startAggregator(scope), openBrowser(scope)]);
+    const [aggregator, browser] = await Promise.all([
+      startAggregator(scope, { flags: ['--publish-auth', 'key'] }),
+      openBrowser(scope),
+    ]);
     const { page, misdeeds } = await openPage(browser, scope, aggregator.apiUrl);
     await page.getByRole('button', { name: 'Try it with a test pattern' }).click();
     await expectMovingPicture(page);
@@ -135,6 +138,15 @@ describe('the dashboard', () => {
     await page.getByRole('button', { name: 'Stop the test pattern' }).click();
     await page.getByRole('button', { name: 'Publish a test pattern' }).waitFor();
     expect(await aggregator.camera('test-pattern')).toMatchObject({ live: false });
+
+    // Where keys are wanted, the address to copy has the one that is taken; and a new one is another.
+    const address = page.getByRole('textbox', { name: 'address that the camera publishes to' });
+    await waitFor(async () => /key=\w{8,}/.test(await address.inputValue()), { what: 'the key' });
+    const before = await address.inputValue();
+    expect(before).toBe((await aggregator.camera('test-pattern')).endpoint);
+    await page.getByRole('button', { name: 'Make a new key' }).click();
+    await waitFor(async () => (await address.inputValue()) !== before, { what: 'the new key' });
+    expect(await address.inputValue()).toBe((await aggregator.camera('test-pattern')).endpoint);
     expect(misdeeds).toEqual({ errors: [], strangers: [] });
   });
 });

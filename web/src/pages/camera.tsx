@@ -1,5 +1,4 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import { api } from '../api/http.js';
 import type { CameraView } from '../api/types.js';
 import { go, link } from '../router.js';
@@ -9,13 +8,12 @@ import { entryOf, mayOperate } from '../state/store.js';
 import { bitrate, bytes, codec, count, dateTime, milliseconds } from '../ui/format.js';
 import { BackIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
-import { ActionButton, Copyable, Dialog, Empty, ErrorNote, Fact, Since, Until } from '../ui/parts.js';
+import { ActionButton, Dialog, Empty, ErrorNote, Fact, Since, Until } from '../ui/parts.js';
 import { Player } from '../ui/player.js';
 import { FlightRecorder } from './flight-recorder.js';
 import { Plots } from './plots.js';
-import { PublishLines } from './publish-lines.js';
+import { PublishPanel } from './publish-panel.js';
 import { Pushes } from './pushes.js';
-import { TestPatternControl } from './test-pattern-control.js';
 
 export function CameraPage({ name }: { name: string }) {
   const entry = entryOf(name);
@@ -150,29 +148,5 @@ function Facts({ camera }: { camera: CameraView }) {
         <Fact name="Registered">{dateTime(camera.createdAt)}</Fact>
       </dl>
     </section>
-  );
-}
-
-function PublishPanel({ camera }: { camera: CameraView }) {
-  const open = useSignal(!camera.live);
-  useEffect(() => {
-    if (!camera.live) open.value = true;
-  }, [camera.live]);
-  return (
-    <details
-      class="panel"
-      open={open.value}
-      onToggle={(event) => {
-        open.value = event.currentTarget.open;
-      }}
-    >
-      <summary>
-        <h2>Publish to it</h2>
-      </summary>
-      <p class="label">Address</p>
-      <Copyable text={camera.endpoint} label="address that the camera publishes to" />
-      <PublishLines endpoint={camera.endpoint} />
-      <TestPatternControl camera={camera} />
-    </details>
   );
 }

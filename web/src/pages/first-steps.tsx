@@ -1,5 +1,7 @@
+import type { CameraView } from '../api/types.js';
 import { cameraLink, link, route, setQuery } from '../router.js';
 import { useAction } from '../state/action.js';
+import { useEndpoint } from '../state/endpoint.js';
 import { cameras, entryOf } from '../state/store.js';
 import { startTestPattern } from '../state/test-pattern.js';
 import { bitrate, codec } from '../ui/format.js';
@@ -51,7 +53,7 @@ export function FirstSteps() {
           {camera !== undefined && step === 2 && (
             <>
               <p>Copy a line, and run it on any machine that reaches this one. The page notices when it comes.</p>
-              <PublishLines endpoint={camera.endpoint} />
+              <Lines camera={camera} />
               <p class="hint">
                 Nothing at hand? <TestPatternButton camera={camera.name} />
               </p>
@@ -109,6 +111,11 @@ function Step(props: { number: number; current: number; title: string; children:
       </div>
     </li>
   );
+}
+
+/** The ready lines, with the camera's key where one is wanted. */
+function Lines({ camera }: { camera: CameraView }) {
+  return <PublishLines endpoint={useEndpoint(camera).endpoint} />;
 }
 
 /** Has the aggregator publish its sample clip; registers the camera where it is missing. */
