@@ -26,6 +26,7 @@ export function embeddedIpv4(address: Address): readonly Address[] {
   const at = (offset: number): Address => ipv4(bytes.slice(offset, offset + 4));
   // RFC 4291, 2.5.5.1 (deprecated): what the kernel does with it is its own affair. `::` and `::1` are none of these.
   if (startsWith(bytes, zeros(12)) && bytes.slice(12, 15).some((byte) => byte !== 0)) return [at(12)];
+  if (startsWith(bytes, [...zeros(8), 0xff, 0xff, 0x00, 0x00])) return [at(12)]; // SIIT, RFC 2765
   // RFC 6052 and RFC 8215: NAT64. Within the local-use prefix a site chooses where the IPv4 address stands; the eighth
   // byte of the address is left out of it.
   if (startsWith(bytes, [0x00, 0x64, 0xff, 0x9b, ...zeros(8)])) return [at(12)];

@@ -28,7 +28,8 @@ export class AccessHook {
   constructor(url: string, timeoutMs: number) {
     this.#url = new URL(url);
     this.#timeoutMs = timeoutMs;
-    const options = { keepAlive: true, maxSockets: maxAtOnce, maxFreeSockets: 4 };
+    // A connection each: one that is kept may be closed by the far side just as it is used again.
+    const options = { keepAlive: false, maxSockets: maxAtOnce };
     this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(options) : new Agent(options);
   }
 
@@ -63,7 +64,7 @@ export class AccessHook {
     });
   }
 
-  /** Ends idle connections. */
+  /** Ends what is under way. */
   close(): void {
     this.#agent.destroy();
   }

@@ -54,7 +54,9 @@ export class Dialer {
     });
     // For an address no name is sent (RFC 6066, 3); the certificate must be for the address then.
     const servername = isIP(host) === 0 ? { servername: host.replace(/\.$/, '') } : {};
-    return connectSecureSocket({ ...options, ...servername, secureContext: this.#secureContext }, progress);
+    const secureContext = this.#secureContext;
+    // Said, so that NODE_TLS_REJECT_UNAUTHORIZED does not take it away.
+    return connectSecureSocket({ ...options, ...servername, secureContext, rejectUnauthorized: true }, progress);
   }
 
   /** A bare connection, to look whether somebody is there. As `connect` otherwise. */

@@ -62,6 +62,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #id = nextId++;
   #flashVer = '';
   #connect: ConnectInfo | null = null;
+  /** Somebody is asked whether it may publish or play; nothing is read meanwhile. */
+  #isDeciding = false;
   #path = '';
   #lastDataMs = performance.now();
   #lastMediaMs = performance.now();
@@ -123,7 +125,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   begin({ bytes, ended }: Beginning): void {
     if (bytes.length > 0) this.onData(bytes);
     if (ended !== undefined) this.#finish(ended, 'info');
-    else this.#socket.resume();
+    else if (!this.#isDeciding) this.#socket.resume();
   }
 
   /** Call about once a second: ends what exceeded a deadline. */
@@ -206,15 +208,18 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       grant();
       return;
     }
+    this.#isDeciding = true;
     this.#socket.pause();
     this.#session.channel.hold();
     const decided = (act: () => void): void => {
       if (this.#ending) return;
+      this.#isDeciding = false;
       act();
       if (this.#ending) return;
       try {
+        // What was kept may ask for something that is to be decided again.
         this.#session.channel.release();
-        this.#socket.resume();
+        if (!this.#isDeciding) this.#socket.resume();
       } catch (error) {
         this.#failed(error);
       }

@@ -122,4 +122,18 @@ describe('secrets of streams', () => {
     await near.restart();
     expect((await near.camera('cam')).endpoint).toBe(shown);
   });
+
+  test('are checked by media workers too', async (context) => {
+    const scope = testScope(context);
+    const flags = ['--workers', '2', '--publish-auth', 'key', '--play-auth', 'token'];
+    const [clip, aggregator] = await Promise.all([makeClip({ seconds: 7 }), startAggregator(scope, { flags })]);
+    for (const name of ['one', 'two']) {
+      const endpoint = await aggregator.addCamera(name);
+      const refused = publish(scope, clip, aggregator.url(name));
+      expect((await refused.exited).code).not.toBe(0);
+      const camera = publish(scope, clip, endpoint);
+      await aggregator.waitForLive(name);
+      await camera.stop('SIGTERM');
+    }
+  });
 });

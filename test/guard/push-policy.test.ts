@@ -27,6 +27,7 @@ describe('what pushes may not go to without any setting', () => {
     ['64:ff9b::a9fe:a9fe', 'metadata'],
     ['64:ff9b:1::a9fe:a9fe', 'metadata'],
     ['64:ff9b:1:a9fe:a9:fe00::', 'metadata'],
+    ['::ffff:0:169.254.169.254', 'metadata'],
     ['2002:a9fe:a9fe::1', 'metadata'],
     ['2001:0:a9fe:a9fe::1', 'metadata'],
     ['2001:0:4136:e378:8000:63bf:5601:5601', 'metadata'],

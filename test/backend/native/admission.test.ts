@@ -236,6 +236,21 @@ describe('hooks', () => {
     expect(arrived().map(({ payload }) => payload.readUInt32BE(5))).toEqual(frames.map((_, i) => i));
   });
 
+  it('are waited for once more when what was kept asks for something else', async () => {
+    const answers: (() => void)[] = [];
+    const { url: hook } = await backEnd((_fields, response) => answers.push(() => void response.end()));
+    const { backend, port } = await node({ onPublish: hook, onPlay: hook, hookTimeoutMs: 10_000 });
+    const client = await RawClient.open(port, 'gate');
+    cleanups.push(async () => client.close());
+    client.send(Buffer.concat([client.publishCommand('gate'), client.createStream(), client.playCommand(2, 'gate')]));
+    await until(() => answers.length === 1, 10_000, 'the first question');
+    answers[0]?.();
+    await until(() => answers.length === 2, 10_000, 'the second question');
+    expect(backend.camera('gate')).toMatchObject({ live: true, viewers: 0 });
+    answers[1]?.();
+    await until(() => backend.camera('gate')?.viewers === 1, 10_000, 'the viewer');
+  });
+
   it('whose answer comes when the peer is gone, or its time is over, let nobody in', async () => {
     const answers: (() => void)[] = [];
     const { url: onPublish } = await backEnd((_fields, response) => answers.push(() => void response.end()));

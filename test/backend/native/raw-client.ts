@@ -60,6 +60,14 @@ export class RawClient {
     return message(1, encodeCommand('publish', 3, null, name, 'live'));
   }
 
+  createStream(): Buffer {
+    return message(0, encodeCommand('createStream', 4, null));
+  }
+
+  playCommand(streamId: number, name: string): Buffer {
+    return message(streamId, encodeCommand('play', 5, null, name));
+  }
+
   send(data: Buffer): void {
     this.#socket.write(data);
   }
