@@ -198,10 +198,14 @@ export class Aggregator {
       .map((line) => JSON.parse(line) as LogLine);
   }
 
-  /** Resident memory. */
+  /** Resident memory, that of its media workers included. */
   rssBytes(): number {
-    const status = readFileSync(`/proc/${this.process.pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    const { pid } = this.process;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+    return [String(pid), ...children].reduce((sum, each) => {
+      const status = readFileSync(`/proc/${each}/status`, 'utf8');
+      return sum + Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    }, 0);
   }
 }
 
