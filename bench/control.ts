@@ -8,6 +8,7 @@ import { Server } from './control-plane/server.js';
 import { cameraName, stateText } from './control-plane/state.js';
 import { LoadProcess } from './load/load-process.js';
 import type { FromPublisher, ToPublisher } from './load/protocol.js';
+import { cpuOf, processTree } from './measure/proc.js';
 
 const usage = `npm run bench:control -- [OPTIONS]
 
@@ -54,7 +55,13 @@ async function main(): Promise<void> {
   const forMs = Number(values.seconds) * 1000;
   const start = (state: string): Promise<Server> => Server.start(state, values.flag, values.folder);
 
+  const cpuSeconds = ({ child }: Server): number => {
+    const { user, system } = cpuOf(processTree(child.pid));
+    return user + system;
+  };
+
   const empty = await start(stateText({ cameras: 0, pushesPerCamera: 0, engines: 0 }, 0));
+  const emptyStartCpu = cpuSeconds(empty);
   await sleep(1000);
   const emptyMemory = await empty.memory();
   const emptyStartMs = empty.startMs;
@@ -69,6 +76,7 @@ async function main(): Promise<void> {
   const { profile } = values;
   const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const server = await Server.start(text, values.flag, values.folder, profiling);
+  const startCpu = cpuSeconds(server);
   const publishers = new LoadProcess<ToPublisher, FromPublisher>('publishers');
   try {
     await sleep(2000);
@@ -81,6 +89,11 @@ async function main(): Promise<void> {
     await publishers.ask({ do: 'connect', cameras: published, bitrateBps: 300_000 }, 'connected', 60_000);
     await publishers.ask({ do: 'go' }, 'started');
     await sleep(2000);
+    // What the live cameras cost by themselves is no part of what a request costs.
+    const idleFrom = cpuSeconds(server);
+    const idleMs = performance.now();
+    await sleep(3000);
+    const mediaCpuPerSecond = (cpuSeconds(server) - idleFrom) / ((performance.now() - idleMs) / 1000);
 
     const { apiPort, child } = server;
     // Cameras in an order that jumps about, so that live ones come in between.
@@ -92,12 +105,17 @@ async function main(): Promise<void> {
       body: body(turn),
     });
     const bytesBefore = diskBytesWritten(child.pid);
+    const cpuBefore = cpuSeconds(server);
+    const beforeMs = performance.now();
     const added = await drive(
       apiPort,
       clients,
       forMs,
       post('/getStream', (turn) => ({ name: camera(turn), se_ip: address(turn) })),
     );
+    const addedSeconds = (performance.now() - beforeMs) / 1000;
+    const cpuMsPerChange =
+      ((cpuSeconds(server) - cpuBefore - mediaCpuPerSecond * addedSeconds) * 1000) / added.requests;
     const bytesPerChange = (diskBytesWritten(child.pid) - bytesBefore) / added.requests;
     const chosen = await drive(
       apiPort,
@@ -136,11 +154,13 @@ async function main(): Promise<void> {
     const rows: Row[] = [
       { what: 'start without state, to ready', figure: `${(emptyStartMs / 1000).toFixed(2)} s` },
       { what: `start with ${cameras} cameras`, figure: `${(server.startMs / 1000).toFixed(2)} s` },
+      { what: 'CPU time of these starts', figure: `${emptyStartCpu.toFixed(2)} and ${startCpu.toFixed(2)} s` },
       { what: 'memory of an idle camera without pushes', figure: `${kilobytes(idleBareBytes)} KB` },
       { what: `memory of an idle camera with ${pushesPerCamera} pushes`, figure: `${kilobytes(idleBytes)} KB` },
       { what: 'the same, resident memory', figure: `${kilobytes(idleResident)} KB` },
       { what: `getStream, new push, ${clients} clients, p50/p99/max`, figure: latency(added) },
       { what: `getStream, engine chosen, ${clients} clients`, figure: latency(chosen) },
+      { what: 'CPU time of a getStream, new push', figure: `${cpuMsPerChange.toFixed(2)} ms` },
       { what: 'getStream, new push, 1 client', figure: latency(one) },
       { what: `registerCamera, ${clients} clients`, figure: latency(registered) },
       { what: 'a page of 100 cameras, 1 client', figure: latency(listed) },
@@ -159,6 +179,8 @@ async function main(): Promise<void> {
         node: process.version,
         load: { cameras, pushesPerCamera, engines, live, clients },
         startMs: { empty: emptyStartMs, full: server.startMs },
+        startCpuSeconds: { empty: emptyStartCpu, full: startCpu },
+        cpuMsPerChange,
         bytesPerIdleCamera: { withoutPushes: idleBareBytes, withPushes: idleBytes, resident: idleResident },
         getStream: { added, chosen, one },
         registered,
