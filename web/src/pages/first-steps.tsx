@@ -23,7 +23,7 @@ export function FirstSteps() {
   return (
     <div class="first-steps">
       <h1>First steps</h1>
-      <p class="lead">No camera is registered yet. Three steps to a live picture:</p>
+      <p class="lead">{cameras.value.size === 0 && 'No camera is registered yet. '}Three steps to a live picture:</p>
       <ol class="steps">
         <Step
           number={1}

@@ -23,13 +23,14 @@ function quoted(text: string): string {
 function ffmpegLine(url: string): string {
   return [
     'ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=25 -f lavfi -i sine \\',
-    '  -c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -g 50 -c:a aac \\',
+    '  -c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -g 50 \\',
+    '  -c:a aac \\',
     `  -f flv ${quoted(url)}`,
   ].join('\n');
 }
 
 function ffmpegFileLine(url: string): string {
-  return `ffmpeg -re -stream_loop -1 -i INPUT.mp4 -c copy -f flv ${quoted(url)}`;
+  return `ffmpeg -re -stream_loop -1 -i INPUT.mp4 -c copy \\\n  -f flv ${quoted(url)}`;
 }
 
 function gstreamerLine(url: string): string {
