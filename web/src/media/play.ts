@@ -56,6 +56,7 @@ export function play(element: HTMLVideoElement, options: PlayOptions): () => voi
 
 function reasonOf(kind: string, detail: string, info: { code?: number; msg?: string } | undefined): string {
   if (kind === mpegts.ErrorTypes.NETWORK_ERROR) {
+    if (info?.code === 501) return 'This media backend gives no pictures away; play the camera over RTMP.';
     if (info?.code === 404) return 'There is no stream to play here.';
     if (info?.code === 401 || info?.code === 403) return 'The token does not allow to watch.';
     return 'The stream broke off; trying again …';

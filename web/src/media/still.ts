@@ -19,6 +19,8 @@ const attemptEveryMs = 50;
 const kept = new Map<string, KeptStill>();
 const waiting: (() => void)[] = [];
 let atWork = 0;
+/** The media backend gives no pictures away (nginx): it is asked once. */
+let unsupported = false;
 
 /** The picture that is known already. */
 export function keptStill(name: string): ImageBitmap | undefined {
@@ -29,9 +31,10 @@ export function keptStill(name: string): ImageBitmap | undefined {
 export async function loadStill(name: string, signal: AbortSignal): Promise<ImageBitmap | undefined> {
   await takeTurn();
   try {
-    if (signal.aborted) return undefined;
+    if (signal.aborted || unsupported) return undefined;
     return await fetchStill(name, signal);
   } catch (error) {
+    unsupported ||= error instanceof ApiProblem && error.code === 'VIEW_UNSUPPORTED';
     // Not live any more, no picture of it, or no such thing with this backend: a card without a picture says so.
     if (error instanceof ApiProblem || error instanceof NoAnswer || signal.aborted || error instanceof DecodeError)
       return undefined;
