@@ -101,6 +101,18 @@ describe('the dashboard', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Remove the push' }).click();
     await push.waitFor({ state: 'detached' });
     expect((await aggregator.camera('gate-1')).pushes).toEqual([]);
+
+    // The aggregator itself is killed: the page says that what it shows grows old, and goes on by itself.
+    expect(misdeeds.errors).toEqual([]);
+    await aggregator.kill9();
+    await page.getByText('No connection').waitFor();
+    await aggregator.start();
+    await page.getByText('not live', { exact: true }).waitFor();
+    await page.getByText('No connection').waitFor({ state: 'detached' });
+    expect(misdeeds.errors.splice(0).filter((error) => !/ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/.test(error))).toEqual(
+      [],
+    );
+
     await page.getByRole('button', { name: 'Remove', exact: true }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Remove gate-1' }).click();
     await page.getByRole('heading', { name: 'First steps' }).waitFor();
