@@ -67,8 +67,11 @@ export class Compaction {
     return this.#prepared !== undefined;
   }
 
-  /** Has state.json written in a while, or as soon as possible. What is due earlier stays so. */
-  schedule(fileBytes: number, soon: boolean, capture: () => Capture): void {
+  /**
+   * Has state.json written in a while, or as soon as possible. What is due earlier stays so.
+   * @param capture what is to be written when the time has come; undefined: nothing any more
+   */
+  schedule(fileBytes: number, soon: boolean, capture: () => Capture | undefined): void {
     if (this.#isStopped || this.#preparing !== undefined || this.#prepared !== undefined) return;
     const nowMs = performance.now();
     const delayMs = soon ? 0 : Math.min(maxDelayMs, minDelayMs + (delayMsPerMegabyte * fileBytes) / 2 ** 20);
@@ -78,7 +81,9 @@ export class Compaction {
     this.#dueMs = dueMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#preparing = this.#run(capture()).finally(() => {
+      const captured = capture();
+      if (captured === undefined) return;
+      this.#preparing = this.#run(captured).finally(() => {
         this.#preparing = undefined;
         if (this.#prepared !== undefined) this.#onPrepared();
       });

@@ -301,11 +301,12 @@ class FileStore implements Store {
   #scheduleCompaction(soon = false): void {
     if (this.#journal === undefined || this.#journal.pending === 0) return;
     if (this.#closing !== undefined || this.#lockProblem !== undefined) return;
-    this.#compaction.schedule(this.#fileBytes, soon, () => ({
-      state: this.#state,
-      place: this.#journal!.place,
-      fileBytes: this.#fileBytes,
-    }));
+    this.#compaction.schedule(this.#fileBytes, soon, () => {
+      // Between two journals state.json is being written anyway.
+      const journal = this.#journal;
+      if (journal === undefined) return undefined;
+      return { state: this.#state, place: journal.place, fileBytes: this.#fileBytes };
+    });
   }
 
   /** The new state.json is prepared: put it there, unless an edit by hand came in between. */
