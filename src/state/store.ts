@@ -33,8 +33,7 @@ export interface Store {
   readonly problem: StateProblem | undefined;
   /**
    * Changes the state. `change` gets the newest state and returns the next one (the same value: nothing is written);
-   * what it throws is passed on and nothing is changed. Changes run in the order of the calls. `change` must be pure:
-   * it runs again when an edit by hand came in just before its commit, so that both are kept.
+   * what it throws is passed on and nothing is changed. Changes run in the order of the calls. `change` must be pure.
    * Resolves when the change is on disk, to the state that holds it.
    * @throws StateError STATE_WRITE_FAILED when it could not be written; the running state is then as before.
    */
