@@ -228,7 +228,7 @@ export class Access {
 
   /** Says once in a while for each address what would let it in; the caller itself is told less. */
   #hint({ address, isProxied, takesAllowed }: CallFacts): void {
-    if (this.#hints.take(`none ${addressKey(address)}`) > 0) return;
+    if (this.#hints.take(`none ${takesAllowed} ${addressKey(address)}`) > 0) return;
     const proxied = isProxied ? '; it came through a proxy' : '';
     const allow = takesAllowed && !isProxied ? `, or start with --api-allow ${address}` : '';
     this.#log.warn(`refused a call without a token${proxied}; make one with "media-aggregator token create"${allow}`, {
