@@ -6,8 +6,8 @@ export interface PlayOptions {
   readonly headers: Record<string, string>;
   readonly hasVideo: boolean;
   readonly hasAudio: boolean;
-  /** Called once at most, with the reason in words. */
-  readonly onFailed: (reason: string) => void;
+  /** Called once at most, with the reason in words, and whether another try could go better. */
+  readonly onFailed: (reason: string, mayRetry: boolean) => void;
 }
 
 mpegts.LoggingControl.enableAll = false;
@@ -16,7 +16,7 @@ mpegts.LoggingControl.enableAll = false;
 export function play(element: HTMLVideoElement, options: PlayOptions): () => void {
   const { url, headers, hasVideo, hasAudio, onFailed } = options;
   if (!mpegts.isSupported()) {
-    onFailed('This browser cannot play live video (it has no Media Source Extensions).');
+    onFailed('This browser cannot play live video (it has no Media Source Extensions).', false);
     return () => {};
   }
   const player = mpegts.createPlayer(
@@ -35,13 +35,13 @@ export function play(element: HTMLVideoElement, options: PlayOptions): () => voi
     },
   );
   let over = false;
-  const fail = (reason: string) => {
+  const fail = (reason: string, mayRetry = true) => {
     if (over) return;
     over = true;
-    onFailed(reason);
+    onFailed(reason, mayRetry);
   };
   player.on(mpegts.Events.ERROR, (kind: string, detail: string, info?: { code?: number; msg?: string }) => {
-    fail(reasonOf(kind, detail, info));
+    fail(reasonOf(kind, detail, info), info?.code !== 501);
   });
   player.on(mpegts.Events.LOADING_COMPLETE, () => fail('The stream ended.'));
   player.attachMediaElement(element);

@@ -3,7 +3,7 @@ import { api } from '../api/http.js';
 import type { CameraView, PushView } from '../api/types.js';
 import { observe, useAction } from '../state/action.js';
 import { isInTrouble, pushLook } from '../state/health.js';
-import { mayOperate, refreshCamera } from '../state/store.js';
+import { mayOperate, node, refreshCamera } from '../state/store.js';
 import { bitrate, bytes, clock, count, milliseconds } from '../ui/format.js';
 import { PlusIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
@@ -31,7 +31,8 @@ export function Pushes({ camera }: { camera: CameraView }) {
       </div>
       {camera.pushes.length === 0 ? (
         <p class="muted">
-          It is redirected nowhere yet. A push starts with a picture at once, while the camera is live.
+          It is redirected nowhere yet.
+          {node.value?.backend !== 'nginx' && ' A push starts with a picture at once, while the camera is live.'}
         </p>
       ) : (
         <ul class="pushes">

@@ -24,13 +24,13 @@ export function Player({ camera }: { camera: CameraView }) {
     let ended = false;
     let retry: ReturnType<typeof setTimeout> | undefined;
     let destroy = () => {};
-    const fail = (why: string) => {
+    const fail = (why: string, mayRetry = true) => {
       if (ended) return;
       state.value = 'failed';
       reason.value = why;
       destroy();
       destroy = () => {};
-      retry = setTimeout(() => void start(), retryMs);
+      if (mayRetry) retry = setTimeout(() => void start(), retryMs);
     };
     const start = async () => {
       const { play } = await import('../media/play.js');
