@@ -6,15 +6,20 @@ import { TLSSocket } from 'node:tls';
 /** Headers of a request that ask for another protocol. */
 const upgradeHeaders: ReadonlySet<string> = new Set(['upgrade', 'connection', 'http2-settings']);
 
+/** The only addresses that speak WebSocket; names of cameras hold nothing that a client would have to encode. */
+const viewingPath = /^\/live\/[A-Za-z0-9._-]{1,64}\.flv(?:\?|$)/;
+
 /**
- * Upgrades to WebSocket, and those alone. A client that would rather speak HTTP/2 (`Upgrade: h2c`: curl with --http2, and
- * Java's by default) is to be answered as if it had not asked (RFC 9110, section 7.8); but Node takes every request with
- * `Upgrade` from its server once somebody listens for upgrades. Such a request is given back, without the question.
+ * Upgrades of viewers to WebSocket, and those alone. Who asks for another one is to be answered as if it had not asked
+ * (RFC 9110, section 7.8): a client that would rather speak HTTP/2 (`Upgrade: h2c`: curl with --http2, and Java's by
+ * default), and one that seeks a WebSocket where there is none, whose connection nobody would look after. But Node takes
+ * every request with `Upgrade` from its server once somebody listens for upgrades. Such a request is given back, without
+ * the question.
  */
 export function webSocketUpgrades(server: Server): Server {
   const upgrades = createServer(); // it never listens: only what is emitted here comes through
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (isWebSocketUpgrade(request)) upgrades.emit('upgrade', request, socket, head);
+    if (isViewer(request)) upgrades.emit('upgrade', request, socket, head);
     else giveBack(server, request, socket, head);
   });
   return upgrades;
@@ -23,6 +28,10 @@ export function webSocketUpgrades(server: Server): Server {
 /** True for a request that asks for a WebSocket (RFC 6455, section 4.2.1). */
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+function isViewer(request: IncomingMessage): boolean {
+  return request.method === 'GET' && viewingPath.test(request.url ?? '') && isWebSocketUpgrade(request);
 }
 
 function giveBack(
