@@ -34,14 +34,14 @@ export function addHealthRoutes(app: App, control: Control): void {
       },
     },
     async (request, reply) => {
-      if (control.isDraining) {
+      if (control.node.isDraining) {
         return sendRefusal(request, reply, {
           status: 503,
           code: 'DRAINING',
           message: 'the aggregator is about to stop',
         });
       }
-      if (await control.isUp()) return { status: 'ok' };
+      if (await control.node.isUp()) return { status: 'ok' };
       const message = 'the media backend does not answer an RTMP handshake';
       return sendRefusal(request, reply, { status: 503, code: 'INTERNAL', message });
     },

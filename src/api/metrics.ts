@@ -81,21 +81,21 @@ class Metrics {
     const { control, version, webhooks } = this.#options;
     const groups = [this.#node, this.#cameras, this.#pushes, this.#webhooks, this.#workers];
     for (const group of groups) group.clear();
-    const isUp = await control.isUp();
+    const isUp = await control.node.isUp();
     const seen = await this.#collectCameras();
     const node = {
       isUp,
-      cameras: control.cameraCount,
-      totals: control.totals(),
-      problems: control.problems,
-      facts: control.backendFacts,
+      cameras: control.node.cameraCount,
+      totals: control.node.totals(),
+      problems: control.node.problems,
+      facts: control.node.backendFacts,
       version,
-      backend: control.backendKind,
+      backend: control.node.backendKind,
       ...seen,
     };
     this.#node.add(node, {});
     for (const webhook of webhooks()) this.#webhooks.add(webhook, { receiver: webhook.url });
-    for (const worker of control.workers) this.#workers.add(worker, { worker: String(worker.number) });
+    for (const worker of control.node.workers) this.#workers.add(worker, { worker: String(worker.number) });
     const own = groups.map((group) => group.take());
     return own.join('') + (await this.#registry.metrics());
   }
@@ -106,7 +106,7 @@ class Metrics {
     const leftOut = { cameras: 0, pushes: 0 };
     let room = maxSeries;
     for (let after: string | null | undefined; after !== null; ) {
-      const page = control.cameras({ limit: pageSize, ...(after === undefined ? {} : { after }) }, undefined);
+      const page = control.cameras.list({ limit: pageSize, ...(after === undefined ? {} : { after }) }, undefined);
       for (const camera of page.items) {
         room -= this.#cameras.perThing;
         if (room >= 0) this.#cameras.add(camera, { camera: camera.name });

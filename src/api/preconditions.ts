@@ -29,7 +29,7 @@ export function preconditionOf({ headers }: FastifyRequest): Precondition {
 /** Answers tell the entity tag of what they show; conditional routes that are registered from now on are described. */
 export function addPreconditions(app: App, control: Control): void {
   app.addHook('preSerialization', async (_, reply, payload: unknown) => {
-    const tag = typeof payload === 'object' && payload !== null ? control.tagOf(payload) : undefined;
+    const tag = typeof payload === 'object' && payload !== null ? control.tags.ofView(payload) : undefined;
     if (tag !== undefined) reply.header('etag', tag);
     return payload;
   });

@@ -140,7 +140,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         contentManager: settings.contentManager,
         name: settings.resourceId,
         location: settings.location,
-        address: () => `${urlHost(control.advertisedHost(undefined))}:${api.port}`,
+        address: () => `${urlHost(control.cameras.advertisedHost(undefined))}:${api.port}`,
         log: log.child({ part: 'announcement' }),
       });
       closers.unshift({ part: 'announcement', close: async () => announcer?.close() });
@@ -150,7 +150,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     let stopped: Promise<void> | undefined;
     const stop = () => {
       stopped ??= (async () => {
-        control.drain();
+        control.node.drain();
         await sleep(settings.drainDelayMs);
         await closeAll(closers, log);
       })();

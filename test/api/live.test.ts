@@ -61,7 +61,7 @@ async function node(media: object = {}, api: object = {}, mayPlay?: (camera: str
     ...(mayPlay === undefined ? {} : { mayPlay }),
   });
   cleanups.push(() => running.close());
-  await control.addCamera({ name: 'gate' }, undefined);
+  await control.cameras.add({ name: 'gate' }, undefined);
   return {
     access,
     control,
@@ -198,7 +198,9 @@ class SocketViewer extends Watched {
 }
 
 const live = async (made: Node, sent: () => number, frames: number): Promise<void> => {
-  await waitFor(() => sent() >= frames && made.control.camera('gate', undefined).live, { what: 'the live camera' });
+  await waitFor(() => sent() >= frames && made.control.cameras.get('gate', undefined).live, {
+    what: 'the live camera',
+  });
 };
 
 it('a late viewer gets metadata, headers and the current key frame first, and nothing is missing after that', async () => {
@@ -208,7 +210,7 @@ it('a late viewer gets metadata, headers and the current key frame first, and no
   const http = new HttpViewer(`${made.base}/live/gate.flv`);
   const socket = new SocketViewer(`${made.base.replace('http', 'ws')}/live/gate.flv`);
   await waitFor(() => http.frames.length > 40 && socket.frames.length > 40, { what: 'frames' });
-  expect(made.control.camera('gate', undefined).viewers).toBe(2);
+  expect(made.control.cameras.get('gate', undefined).viewers).toBe(2);
   expect(http.response?.headers).toMatchObject({ 'content-type': 'video/x-flv', 'transfer-encoding': 'chunked' });
   await stop();
   await waitFor(() => http.ended !== null && socket.closed !== null, { what: 'the end' });
@@ -227,7 +229,7 @@ it('a late viewer gets metadata, headers and the current key frame first, and no
   }
   expect(http.ended).toBe('whole');
   expect(socket.closed).toBe(1000);
-  expect(made.control.camera('gate', undefined).viewers).toBe(0);
+  expect(made.control.cameras.get('gate', undefined).viewers).toBe(0);
 });
 
 it('a hundred viewers at once get the same, and their leaving disturbs nobody', async () => {
@@ -239,13 +241,13 @@ it('a hundred viewers at once get the same, and their leaving disturbs nobody', 
     i % 2 === 0 ? new HttpViewer(url) : new SocketViewer(url.replace('http', 'ws')),
   );
   await waitFor(() => viewers.every(({ frames }) => frames.length > 20), { what: 'frames for all', timeoutMs: 20_000 });
-  expect(made.control.camera('gate', undefined).viewers).toBe(100);
+  expect(made.control.cameras.get('gate', undefined).viewers).toBe(100);
   for (const [i, viewer] of viewers.entries()) {
     if (i % 4 < 2) continue;
     if (viewer instanceof HttpViewer) viewer.close();
     else viewer.socket.close();
   }
-  await waitFor(() => made.control.camera('gate', undefined).viewers === 50, { what: 'half of them to be gone' });
+  await waitFor(() => made.control.cameras.get('gate', undefined).viewers === 50, { what: 'half of them to be gone' });
   const newest = sent();
   const staying = viewers.filter((_, i) => i % 4 < 2);
   await waitFor(() => staying.every(({ frames }) => (frames.at(-1)?.number ?? 0) > newest), { what: 'more frames' });
@@ -274,7 +276,7 @@ it('slow readers cost themselves: they drop to key frames, stalled ones are cut,
   }, 2500);
   cleanups.push(() => clearInterval(sips));
   const before = process.memoryUsage().rss;
-  await waitFor(() => made.control.camera('gate', undefined).viewers === 2, {
+  await waitFor(() => made.control.cameras.get('gate', undefined).viewers === 2, {
     what: 'the stuck viewers to be cut',
     timeoutMs: 25_000,
   });
@@ -293,7 +295,7 @@ it('refuses with a status, also before an upgrade: unknown, not live, too many, 
     if (name === 'secret') throw new CodedError('PLAY_NOT_FOUND', 'not for you');
   };
   const made = await node({ maxViewersPerCamera: 1 }, { maxHttpViewers: 2 }, mayPlay);
-  for (const name of ['secret', 'yard', 'shed']) await made.control.addCamera({ name }, undefined);
+  for (const name of ['secret', 'yard', 'shed']) await made.control.cameras.add({ name }, undefined);
   const refusals = async (name: string): Promise<unknown[]> => {
     const url = `${made.base}/live/${name}.flv`;
     const answer = await curl(url);
@@ -307,7 +309,7 @@ it('refuses with a status, also before an upgrade: unknown, not live, too many, 
   expect(await refusals('a%20b')).toEqual([400, 'INVALID_NAME', 400]);
   for (const name of ['gate', 'yard', 'shed']) {
     const { sent } = await camera(made.rtmp(name));
-    await waitFor(() => sent() > 2 && made.control.camera(name, undefined).live, { what: name });
+    await waitFor(() => sent() > 2 && made.control.cameras.get(name, undefined).live, { what: name });
   }
   const watching = new HttpViewer(`${made.base}/live/gate.flv`);
   await waitFor(() => watching.frames.length > 0, { what: 'a frame' });
@@ -317,7 +319,7 @@ it('refuses with a status, also before an upgrade: unknown, not live, too many, 
   expect(await refusals('shed')).toEqual([409, 'LIMIT_REACHED', 409]);
   // What was refused is not counted.
   other.socket.close();
-  await waitFor(() => made.control.camera('yard', undefined).viewers === 0, { what: 'it to leave' });
+  await waitFor(() => made.control.cameras.get('yard', undefined).viewers === 0, { what: 'it to leave' });
   const next = new HttpViewer(`${made.base}/live/shed.flv`);
   await waitFor(() => next.frames.length > 0, { what: 'a frame' });
 });
@@ -359,16 +361,16 @@ it('stays through the grace of a camera that comes back, and ends when it does n
 
 it('a camera that is removed ends its viewers and no other; the end of the aggregator ends all, at once', async () => {
   const made = await node();
-  await made.control.addCamera({ name: 'yard' }, undefined);
+  await made.control.cameras.add({ name: 'yard' }, undefined);
   for (const name of ['gate', 'yard']) {
     const { sent } = await camera(made.rtmp(name));
-    await waitFor(() => sent() > 2 && made.control.camera(name, undefined).live, { what: name });
+    await waitFor(() => sent() > 2 && made.control.cameras.get(name, undefined).live, { what: name });
   }
   const gate = new HttpViewer(`${made.base}/live/gate.flv`);
   const yard = new HttpViewer(`${made.base}/live/yard.flv`);
   const socket = new SocketViewer(`${made.base.replace('http', 'ws')}/live/yard.flv`);
   await waitFor(() => [gate, yard, socket].every(({ frames }) => frames.length > 0), { what: 'frames' });
-  await made.control.removeCamera('gate');
+  await made.control.cameras.remove('gate');
   await waitFor(() => gate.ended === 'whole', { what: 'the end' });
   expect(yard.ended).toBeNull();
   const startedAt = performance.now();
@@ -389,7 +391,7 @@ it('what a viewer sends over its WebSocket is ignored, and too much of it ends i
   await waitFor(() => viewer.frames.length > seen + 10, { what: 'more frames' });
   viewer.socket.send(Buffer.alloc(100_000));
   await waitFor(() => viewer.closed !== null, { what: 'the end' });
-  await waitFor(() => made.control.camera('gate', undefined).viewers === 0, { what: 'it to be gone' });
+  await waitFor(() => made.control.cameras.get('gate', undefined).viewers === 0, { what: 'it to be gone' });
 });
 
 it('a client that asks for HTTP/2 by an upgrade is answered, its body and its next request too', async () => {

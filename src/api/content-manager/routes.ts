@@ -1,5 +1,6 @@
 import Type from 'typebox';
-import type { Control, StreamRequest } from '../../control/control.js';
+import type { Control } from '../../control/control.js';
+import type { StreamRequest } from '../../control/redirector.js';
 import { InputError } from '../../errors.js';
 import { CameraTypeSchema, LocationSchema, NameSchema } from '../../state/schema.js';
 import type { App } from '../app.js';
@@ -61,7 +62,7 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
         },
       },
       async (request) => {
-        const { view } = await control.addCamera(request.body, request.headers.host);
+        const { view } = await control.cameras.add(request.body, request.headers.host);
         return { endpoint: view.endpoint, name: view.name, ...(view.type === undefined ? {} : { type: view.type }) };
       },
     );
@@ -83,7 +84,7 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
         body: optionalBody(StreamBody),
         response: legacyResponses({ 200: StreamAnswer }, 400, 404, 409, 413, 415, 503),
       },
-      handler: async (request) => control.getStream(streamRequest(request.body, request.query)),
+      handler: async (request) => control.redirector.getStream(streamRequest(request.body, request.query)),
     });
   }
 
@@ -94,7 +95,7 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
       schema: { operationId: 'getStats', summary: 'Traffic', tags, response: legacyResponses({ 200: StatsAnswer }) },
     },
     async () => {
-      const totals = control.totals();
+      const totals = control.node.totals();
       return {
         resource_id: resourceId,
         bw_in: decimal(totals.bitrateInBps),
@@ -116,7 +117,7 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
           response: legacyResponses({ 200: StatusAnswer }),
         },
       },
-      async () => ({ resource_id: resourceId, status: (await control.isUp()) ? 'ok' : 'down' }),
+      async () => ({ resource_id: resourceId, status: (await control.node.isUp()) ? 'ok' : 'down' }),
     );
   }
 }

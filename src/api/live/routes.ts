@@ -56,7 +56,7 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       const message = `${maxViewers} viewers watch over HTTP, which is the limit (max-http-viewers)`;
       throw new ConflictError('LIMIT_REACHED', message);
     }
-    return control.openFlv(camera, remoteOf(request));
+    return control.viewing.openFlv(camera, remoteOf(request));
   };
 
   /** Counts a viewer from here on. @param end has it go @param onGone called once when it is gone */
@@ -165,7 +165,7 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       const { name } = request.params;
       await mayPlay(name, request);
       const known = /^"([0-9.]{1,40})"$/.exec(request.headers['if-none-match'] ?? '')?.[1];
-      const { tag, at, mp4 } = await control.picture(name, known);
+      const { tag, at, mp4 } = await control.viewing.picture(name, known);
       reply.headers({
         etag: `"${tag}"`,
         'last-modified': new Date(at).toUTCString(),

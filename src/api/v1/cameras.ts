@@ -37,7 +37,7 @@ export function addCameraRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: pageSchema(CameraViewSchema) }, 400),
       },
     },
-    async (request) => control.cameras(request.query, request.headers.host),
+    async (request) => control.cameras.list(request.query, request.headers.host),
   );
 
   app.post(
@@ -53,7 +53,7 @@ export function addCameraRoutes(app: App, control: Control): void {
       },
     },
     async (request, reply) => {
-      const { created, view } = await control.addCamera(request.body, request.headers.host);
+      const { created, view } = await control.cameras.add(request.body, request.headers.host);
       if (created) reply.code(201).header('location', `/v1/cameras/${view.name}`);
       return view;
     },
@@ -71,7 +71,7 @@ export function addCameraRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: CameraViewSchema }, 400, 404),
       },
     },
-    async (request) => control.camera(request.params.name, request.headers.host, mayPublish(request.caller)),
+    async (request) => control.cameras.get(request.params.name, request.headers.host, mayPublish(request.caller)),
   );
 
   app.get(
@@ -86,7 +86,7 @@ export function addCameraRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: EventsSchema }, 400, 404, 503),
       },
     },
-    async (request) => ({ items: await control.events(request.params.name) }),
+    async (request) => ({ items: await control.viewing.events(request.params.name) }),
   );
 
   app.put(
@@ -106,7 +106,7 @@ export function addCameraRoutes(app: App, control: Control): void {
       const { name } = request.params;
       checkSameName(name, request.body.name);
       const input = { name, type: request.body.type };
-      const { created, view } = await control.declareCamera(input, request.headers.host, preconditionOf(request));
+      const { created, view } = await control.cameras.declare(input, request.headers.host, preconditionOf(request));
       if (created) reply.code(201).header('location', `/v1/cameras/${name}`);
       return view;
     },
@@ -126,7 +126,7 @@ export function addCameraRoutes(app: App, control: Control): void {
       },
     },
     async (request) =>
-      control.changeCamera(request.params.name, request.body, request.headers.host, preconditionOf(request)),
+      control.cameras.change(request.params.name, request.body, request.headers.host, preconditionOf(request)),
   );
 
   app.post(
@@ -144,7 +144,7 @@ export function addCameraRoutes(app: App, control: Control): void {
       },
     },
     async (request) =>
-      control.rotateKeys(request.params.name, request.body, request.headers.host, preconditionOf(request)),
+      control.cameras.rotateKeys(request.params.name, request.body, request.headers.host, preconditionOf(request)),
   );
 
   app.post(
@@ -162,7 +162,7 @@ export function addCameraRoutes(app: App, control: Control): void {
     },
     async (request, reply) => {
       reply.code(201);
-      return control.playToken(request.params.name, request.body.seconds ?? 3600, request.headers.host);
+      return control.cameras.playToken(request.params.name, request.body.seconds ?? 3600, request.headers.host);
     },
   );
 
@@ -179,7 +179,7 @@ export function addCameraRoutes(app: App, control: Control): void {
       },
     },
     async (request, reply) => {
-      await control.removeCamera(request.params.name, preconditionOf(request));
+      await control.cameras.remove(request.params.name, preconditionOf(request));
       return reply.code(204).send();
     },
   );

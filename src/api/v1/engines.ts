@@ -20,7 +20,7 @@ export function addEngineRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: pageSchema(EngineViewSchema) }, 400),
       },
     },
-    async (request) => control.engines(request.query),
+    async (request) => control.engines.list(request.query),
   );
 
   app.post(
@@ -36,7 +36,7 @@ export function addEngineRoutes(app: App, control: Control): void {
       },
     },
     async (request, reply) => {
-      const { created, view } = await control.addEngine(request.body);
+      const { created, view } = await control.engines.add(request.body);
       if (created) reply.code(201).header('location', `/v1/engines/${view.name}`);
       return view;
     },
@@ -54,7 +54,7 @@ export function addEngineRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: EngineViewSchema }, 400, 404),
       },
     },
-    async (request) => control.engine(request.params.name),
+    async (request) => control.engines.get(request.params.name),
   );
 
   app.put(
@@ -73,7 +73,7 @@ export function addEngineRoutes(app: App, control: Control): void {
     async (request, reply) => {
       const { name } = request.params;
       checkSameName(name, request.body.name);
-      const { created, view } = await control.declareEngine({ ...request.body, name }, preconditionOf(request));
+      const { created, view } = await control.engines.declare({ ...request.body, name }, preconditionOf(request));
       if (created) reply.code(201).header('location', `/v1/engines/${name}`);
       return view;
     },
@@ -92,7 +92,7 @@ export function addEngineRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: EngineViewSchema }, 400, 404, 409, 413, 415, 503),
       },
     },
-    async (request) => control.changeEngine(request.params.name, request.body, preconditionOf(request)),
+    async (request) => control.engines.change(request.params.name, request.body, preconditionOf(request)),
   );
 
   app.delete(
@@ -108,7 +108,7 @@ export function addEngineRoutes(app: App, control: Control): void {
       },
     },
     async (request, reply) => {
-      await control.removeEngine(request.params.name, preconditionOf(request));
+      await control.engines.remove(request.params.name, preconditionOf(request));
       return reply.code(204).send();
     },
   );

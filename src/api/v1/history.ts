@@ -59,7 +59,7 @@ export function addHistoryRoute(app: App, control: Control): void {
         camera: { bitrateInBps: [], frameRate: [], viewers: [], jitterMs: [] },
         pushes: {},
       };
-      return control.history(request.params.name, seconds) ?? nothing;
+      return control.viewing.history(request.params.name, seconds) ?? nothing;
     },
   );
 }

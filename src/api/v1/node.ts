@@ -30,21 +30,21 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
       },
     },
     async (request) => {
-      const host = control.advertisedHost(request.headers.host);
+      const host = control.cameras.advertisedHost(request.headers.host);
       const node = {
         name: settings.resourceId,
         self: true,
         version,
         location: settings.location ?? null,
-        backend: control.backendKind,
-        startedAt: control.startedAt,
-        status: (await control.isUp()) ? 'ok' : 'down',
+        backend: control.node.backendKind,
+        startedAt: control.node.startedAt,
+        status: (await control.node.isUp()) ? 'ok' : 'down',
         rtmp: { host, port: settings.rtmpPort },
         rtmps: settings.rtmpsPort === undefined ? null : { host, port: settings.rtmpsPort },
-        cameras: control.cameraCount,
-        ...control.totals(),
-        backendFacts: control.backendFacts,
-        workers: control.workers,
+        cameras: control.node.cameraCount,
+        ...control.node.totals(),
+        backendFacts: control.node.backendFacts,
+        workers: control.node.workers,
       };
       return { items: [node], next: null };
     },
@@ -67,7 +67,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
         settings: Object.fromEntries(
           flatten(settings).map(([key, value]) => [key, { value, source: sources[key] ?? 'default' }]),
         ),
-        problems: control.problems,
+        problems: control.node.problems,
         contentManager: announcement(),
         webhooks: webhooks(),
       };

@@ -28,7 +28,7 @@ export function addPushRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: pageSchema(PushViewSchema) }, 400, 404),
       },
     },
-    async (request) => control.pushes(request.params.name, request.query),
+    async (request) => control.pushes.list(request.params.name, request.query),
   );
 
   app.post(
@@ -47,7 +47,7 @@ export function addPushRoutes(app: App, control: Control): void {
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { created, view } = await control.addPush(name, request.body);
+      const { created, view } = await control.pushes.add(name, request.body);
       if (created) reply.code(201).header('location', `/v1/cameras/${name}/pushes/${view.id}`);
       return view;
     },
@@ -65,7 +65,7 @@ export function addPushRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: PushViewSchema }, 400, 404),
       },
     },
-    async (request) => control.push(request.params.name, request.params.id),
+    async (request) => control.pushes.get(request.params.name, request.params.id),
   );
 
   app.put(
@@ -84,7 +84,7 @@ export function addPushRoutes(app: App, control: Control): void {
     async (request, reply) => {
       const { name, id } = request.params;
       checkSameName(id, request.body.id, 'id');
-      const { created, view } = await control.declarePush(name, { ...request.body, id }, preconditionOf(request));
+      const { created, view } = await control.pushes.declare(name, { ...request.body, id }, preconditionOf(request));
       if (created) reply.code(201).header('location', `/v1/cameras/${name}/pushes/${id}`);
       return view;
     },
@@ -104,7 +104,7 @@ export function addPushRoutes(app: App, control: Control): void {
       },
     },
     async (request) =>
-      control.changePush(request.params.name, request.params.id, request.body, preconditionOf(request)),
+      control.pushes.change(request.params.name, request.params.id, request.body, preconditionOf(request)),
   );
 
   app.get(
@@ -119,7 +119,7 @@ export function addPushRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: EventsSchema }, 400, 404, 503),
       },
     },
-    async (request) => ({ items: await control.events(request.params.name, request.params.id) }),
+    async (request) => ({ items: await control.viewing.events(request.params.name, request.params.id) }),
   );
 
   app.post(
@@ -134,7 +134,7 @@ export function addPushRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: PushViewSchema }, 400, 404, 413, 415, 503),
       },
     },
-    async (request) => control.retryPush(request.params.name, request.params.id),
+    async (request) => control.pushes.retry(request.params.name, request.params.id),
   );
 
   app.post(
@@ -151,7 +151,7 @@ export function addPushRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: TargetTestSchema }, 400, 404, 413, 415),
       },
     },
-    async (request) => control.testPush(request.params.name, request.body),
+    async (request) => control.pushes.test(request.params.name, request.body),
   );
 
   app.delete(
@@ -167,7 +167,7 @@ export function addPushRoutes(app: App, control: Control): void {
       },
     },
     async (request, reply) => {
-      await control.removePush(request.params.name, request.params.id, preconditionOf(request));
+      await control.pushes.remove(request.params.name, request.params.id, preconditionOf(request));
       return reply.code(204).send();
     },
   );

@@ -49,7 +49,7 @@ export function addTestPatternRoutes(app: App, control: Control, patterns: TestP
       },
     },
     async (request, reply) => {
-      const { name, live, endpoint } = control.camera(request.body.camera, request.headers.host, true);
+      const { name, live, endpoint } = control.cameras.get(request.body.camera, request.headers.host, true);
       if (live && !patterns.list().some(({ camera }) => camera === name)) {
         throw new ConflictError('PUBLISH_ALREADY_LIVE', `camera "${name}" is live; a test pattern would be refused`);
       }
@@ -72,7 +72,7 @@ export function addTestPatternRoutes(app: App, control: Control, patterns: TestP
       },
     },
     async (request, reply) => {
-      const { name } = control.camera(request.params.name, request.headers.host);
+      const { name } = control.cameras.get(request.params.name, request.headers.host);
       await patterns.stop(name);
       return reply.code(204).send();
     },

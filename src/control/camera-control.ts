@@ -1,0 +1,186 @@
+import { ConflictError } from '../errors.js';
+import type { StreamKeys } from '../guard/stream-keys.js';
+import type { Camera, DesiredState } from '../state/model.js';
+import { advertisedHost } from './advertise.js';
+import { currentKey, type KeyRotation, rotateKeys, withNewKey } from './camera-keys.js';
+import {
+  addCamera,
+  type CameraChange,
+  type CameraInput,
+  changeCamera,
+  declareCamera,
+  getCamera,
+  removeCamera,
+} from './cameras.js';
+import type { Added, ControlContext } from './context.js';
+import type { Precondition } from './entity-tags.js';
+import { type Page, type PageRequest, pageOf } from './paging.js';
+import { pushUrlOf } from './targets.js';
+import { type CameraView, cameraView, endpointsOf, type PlayTokenView } from './views.js';
+
+/** Which cameras are wanted. */
+export interface CameraPageRequest extends PageRequest {
+  readonly live?: boolean | undefined;
+  /** With a push in this state. */
+  readonly pushState?: string | undefined;
+}
+
+/**
+ * The cameras of this node, and what lets publishers and viewers in. What changes one of them takes a precondition:
+ * ConflictError PRECONDITION_FAILED when it does not hold.
+ */
+export class CameraControl {
+  readonly #context: ControlContext;
+  readonly #streamKeys: StreamKeys;
+
+  /** @param streamKeys what publish keys and play tokens are made from */
+  constructor(context: ControlContext, streamKeys: StreamKeys) {
+    this.#context = context;
+    this.#streamKeys = streamKeys;
+  }
+
+  /** The host under which cameras reach this node; `requestHost` is the Host header of the request that asks. */
+  advertisedHost(requestHost: string | undefined): string {
+    const { advertiseHost, host: listenHost } = this.#context.settings;
+    return advertisedHost({ advertiseHost, listenHost, requestHost });
+  }
+
+  /** @throws InputError INVALID_NAME, ConflictError CAMERA_CONFLICT or LIMIT_REACHED */
+  async add(input: CameraInput, requestHost: string | undefined): Promise<Added<CameraView>> {
+    const { settings, log } = this.#context;
+    const { state, created } = await this.#context.add('cameras', input.name, (before, now) =>
+      this.#keyed(before, addCamera(before, input, now, settings.maxCameras), input.name),
+    );
+    if (created) log.info('registered a camera', { camera: input.name });
+    return { created, view: this.#view(state, getCamera(state, input.name), requestHost, true) };
+  }
+
+  /** @throws InputError INVALID_NAME, ConflictError LIMIT_REACHED */
+  async declare(
+    input: CameraInput,
+    requestHost: string | undefined,
+    precondition?: Precondition,
+  ): Promise<Added<CameraView>> {
+    const { settings, log, tags } = this.#context;
+    const { state, created } = await this.#context.add('cameras', input.name, (before, now) => {
+      tags.check(before.cameras.get(input.name), precondition);
+      return this.#keyed(before, declareCamera(before, input, now, settings.maxCameras), input.name);
+    });
+    if (created) log.info('registered a camera', { camera: input.name });
+    return { created, view: this.#view(state, getCamera(state, input.name), requestHost, true) };
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND; else as `declareCamera` of cameras.ts */
+  async change(
+    name: string,
+    change: CameraChange,
+    requestHost: string | undefined,
+    precondition?: Precondition,
+  ): Promise<CameraView> {
+    const { store, log, tags } = this.#context;
+    const state = await store.update((before) => {
+      tags.check(getCamera(before, name), precondition);
+      return changeCamera(before, name, change);
+    });
+    await this.#context.inForce();
+    log.info('changed a camera', { camera: name, ...change });
+    return this.#view(state, getCamera(state, name), requestHost, true);
+  }
+
+  /**
+   * Gives a camera another publish key; who publishes goes on.
+   * @throws NotFoundError CAMERA_NOT_FOUND, ConflictError KEYS_NOT_USED, InputError INVALID_REQUEST
+   */
+  async rotateKeys(
+    name: string,
+    rotation: KeyRotation,
+    requestHost: string | undefined,
+    precondition?: Precondition,
+  ): Promise<CameraView> {
+    if (!this.#needsKeys) {
+      throw new ConflictError('KEYS_NOT_USED', 'publishers need no key here; set publish-auth to key');
+    }
+    const { store, log, tags } = this.#context;
+    const state = await store.update((before) => {
+      tags.check(getCamera(before, name), precondition);
+      return rotateKeys(before, name, rotation, this.#streamKeys, Date.now());
+    });
+    await this.#context.inForce();
+    log.info('gave a camera another publish key', { camera: name, overlapSeconds: rotation.overlapSeconds ?? 0 });
+    return this.#view(state, getCamera(state, name), requestHost, true);
+  }
+
+  /**
+   * Makes a token that a camera can be played with, here and now and until it ends.
+   * @throws NotFoundError CAMERA_NOT_FOUND, ConflictError KEYS_NOT_USED
+   */
+  playToken(name: string, seconds: number, requestHost: string | undefined): PlayTokenView {
+    const { store, settings, log } = this.#context;
+    getCamera(store.state, name);
+    if ((settings.media?.playAuth ?? 'off') === 'off') {
+      throw new ConflictError('KEYS_NOT_USED', 'viewers need no token here; set play-auth to token or local');
+    }
+    const expiresMs = Math.ceil(Date.now() / 1000 + seconds) * 1000;
+    const token = this.#streamKeys.playToken(name, expiresMs);
+    const { rtmpPort, rtmpsPort } = settings;
+    const host = this.advertisedHost(requestHost);
+    const { endpoint, rtmpsEndpoint } = endpointsOf(host, rtmpPort, rtmpsPort, name, `?token=${token}`);
+    log.info('made a play token', { camera: name, seconds });
+    return {
+      token,
+      expiresAt: new Date(expiresMs).toISOString(),
+      url: endpoint,
+      ...(rtmpsEndpoint === undefined ? {} : { rtmpsUrl: rtmpsEndpoint }),
+    };
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND */
+  async remove(name: string, precondition?: Precondition): Promise<void> {
+    const { store, log, tags } = this.#context;
+    await store.update((state) => {
+      tags.check(getCamera(state, name), precondition);
+      return removeCamera(state, name);
+    });
+    await this.#context.inForce();
+    log.info('removed a camera', { camera: name });
+  }
+
+  /** @param showsKey whether its endpoint has the publish key, or `***` @throws NotFoundError CAMERA_NOT_FOUND */
+  get(name: string, requestHost: string | undefined, showsKey = false): CameraView {
+    const { state } = this.#context.store;
+    return this.#view(state, getCamera(state, name), requestHost, showsKey);
+  }
+
+  /** @throws InputError INVALID_REQUEST */
+  list(request: CameraPageRequest, requestHost: string | undefined): Page<CameraView> {
+    const { state } = this.#context.store;
+    const { live, pushState } = request;
+    const view = (camera: Camera) => this.#view(state, camera, requestHost);
+    if (live === undefined && pushState === undefined) return pageOf(state.cameras, request, view);
+    return pageOf(state.cameras, request, view, (camera) => {
+      const seen = this.#context.backend.camera(camera.name);
+      if (live !== undefined && (seen?.live ?? false) !== live) return false;
+      return pushState === undefined || view(camera).pushes.some((push) => push.state === pushState);
+    });
+  }
+
+  get #needsKeys(): boolean {
+    return this.#context.settings.media?.publishAuth === 'key';
+  }
+
+  /** With keys in use, a camera that is new gets one. */
+  #keyed(before: DesiredState, after: DesiredState, name: string): DesiredState {
+    return this.#needsKeys ? withNewKey(before, after, name) : after;
+  }
+
+  #view(state: DesiredState, camera: Camera, requestHost: string | undefined, showsKey = false): CameraView {
+    const { backend, settings, tags } = this.#context;
+    const { rtmpPort, rtmpsPort } = settings;
+    const key = this.#needsKeys ? currentKey(camera, this.#streamKeys) : undefined;
+    const query = key === undefined ? '' : `?key=${showsKey ? key : '***'}`;
+    const endpoints = endpointsOf(this.advertisedHost(requestHost), rtmpPort, rtmpsPort, camera.name, query);
+    const seen = backend.camera(camera.name);
+    const view = cameraView(camera, endpoints, seen, (push) => pushUrlOf(state.engines, camera, push));
+    return tags.note(view, camera);
+  }
+}

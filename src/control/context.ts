@@ -1,0 +1,65 @@
+import type { MediaBackend } from '../backend/backend.js';
+import { InputError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { DesiredState } from '../state/model.js';
+import type { Store } from '../state/store.js';
+import type { EntityTags } from './entity-tags.js';
+import type { ControlSettings } from './settings.js';
+
+/** Whether something was made, or was there already. */
+export interface Added<T> {
+  readonly created: boolean;
+  readonly view: T;
+}
+
+/** What all parts of control decide with, and what is the same for whatever they change. */
+export class ControlContext {
+  readonly store: Store;
+  readonly backend: MediaBackend;
+  readonly settings: ControlSettings;
+  readonly log: Logger;
+  readonly tags: EntityTags;
+
+  constructor(options: {
+    store: Store;
+    backend: MediaBackend;
+    settings: ControlSettings;
+    log: Logger;
+    tags: EntityTags;
+  }) {
+    this.store = options.store;
+    this.backend = options.backend;
+    this.settings = options.settings;
+    this.log = options.log;
+    this.tags = options.tags;
+  }
+
+  /** Commits what makes a camera or an engine, and says whether it was made by that. @throws what `change` throws */
+  async add(
+    kind: 'cameras' | 'engines',
+    name: string,
+    change: (state: DesiredState, now: string) => DesiredState,
+  ): Promise<{ state: DesiredState; created: boolean }> {
+    const now = new Date().toISOString();
+    let created = false;
+    const state = await this.store.update((before) => {
+      const after = change(before, now);
+      created = !before[kind].has(name);
+      return after;
+    });
+    await this.inForce();
+    return { state, created };
+  }
+
+  /** Who publishes as soon as the answer is there must not find what was before; a backend may take its moment. */
+  async inForce(): Promise<void> {
+    await this.backend.settled?.();
+  }
+
+  /** Nothing is accepted that could never work. @throws InputError TARGET_UNSUPPORTED */
+  checkSupported(url: string, field: string): void {
+    const refusal = this.backend.refuses?.(url);
+    if (refusal === undefined) return;
+    throw new InputError(refusal.code, `${field}: ${refusal.message}`, { field, cause: refusal });
+  }
+}

@@ -1,0 +1,92 @@
+import type { DesiredState, StreamingEngine } from '../state/model.js';
+import { exampleCamera, resolvePushUrl } from '../state/template.js';
+import type { Added, ControlContext } from './context.js';
+import {
+  addEngine,
+  changeEngine,
+  declareEngine,
+  type EngineChange,
+  type EngineInput,
+  getEngine,
+  removeEngine,
+} from './engines.js';
+import type { Precondition } from './entity-tags.js';
+import { type Page, type PageRequest, pageOf } from './paging.js';
+import { engineView } from './views.js';
+
+/**
+ * The streaming engines. What changes one of them takes a precondition: ConflictError PRECONDITION_FAILED when it does
+ * not hold.
+ */
+export class EngineControl {
+  readonly #context: ControlContext;
+
+  constructor(context: ControlContext) {
+    this.#context = context;
+  }
+
+  /** @throws InputError INVALID_NAME, INVALID_ADDRESS or TARGET_UNSUPPORTED, ConflictError ENGINE_CONFLICT or LIMIT_REACHED */
+  async add(input: EngineInput): Promise<Added<StreamingEngine>> {
+    const { settings, log } = this.#context;
+    const { state, created } = await this.#context.add('engines', input.name, (before, now) =>
+      this.#supported(before, addEngine(before, input, now, settings.maxEngines), input.name),
+    );
+    if (created) log.info('registered a streaming engine', { engine: input.name, host: input.host });
+    return { created, view: this.#view(getEngine(state, input.name)) };
+  }
+
+  /** @throws InputError INVALID_NAME, INVALID_ADDRESS or TARGET_UNSUPPORTED, ConflictError ENGINE_CONFLICT or LIMIT_REACHED */
+  async declare(input: EngineInput, precondition?: Precondition): Promise<Added<StreamingEngine>> {
+    const { settings, log, tags } = this.#context;
+    const { state, created } = await this.#context.add('engines', input.name, (before, now) => {
+      tags.check(before.engines.get(input.name), precondition);
+      return this.#supported(before, declareEngine(before, input, now, settings.maxEngines), input.name);
+    });
+    log.info('declared a streaming engine', { engine: input.name, host: input.host });
+    return { created, view: this.#view(getEngine(state, input.name)) };
+  }
+
+  /** @throws NotFoundError ENGINE_NOT_FOUND; else as `declare` */
+  async change(name: string, change: EngineChange, precondition?: Precondition): Promise<StreamingEngine> {
+    const { store, log, tags } = this.#context;
+    const state = await store.update((before) => {
+      tags.check(getEngine(before, name), precondition);
+      return this.#supported(before, changeEngine(before, name, change), name);
+    });
+    await this.#context.inForce();
+    log.info('changed a streaming engine', { engine: name });
+    return this.#view(getEngine(state, name));
+  }
+
+  /** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
+  async remove(name: string, precondition?: Precondition): Promise<void> {
+    const { store, log, tags } = this.#context;
+    await store.update((state) => {
+      tags.check(getEngine(state, name), precondition);
+      return removeEngine(state, name);
+    });
+    log.info('removed a streaming engine', { engine: name });
+  }
+
+  /** @throws NotFoundError ENGINE_NOT_FOUND */
+  get(name: string): StreamingEngine {
+    return this.#view(getEngine(this.#context.store.state, name));
+  }
+
+  /** @throws InputError INVALID_REQUEST */
+  list(request: PageRequest): Page<StreamingEngine> {
+    return pageOf(this.#context.store.state.engines, request, (engine) => this.#view(engine));
+  }
+
+  #supported(before: DesiredState, after: DesiredState, name: string): DesiredState {
+    // What is not changed stays, as does an edit by hand.
+    if (after !== before) {
+      this.#context.checkSupported(resolvePushUrl(getEngine(after, name), exampleCamera), 'pushUrl');
+    }
+    return after;
+  }
+
+  #view(engine: StreamingEngine): StreamingEngine {
+    return this.#context.tags.note(engineView(engine), engine);
+  }
+}

@@ -1,0 +1,62 @@
+import type { BackendProblem, BackendTotals, MediaBackend, WorkerFacts } from '../backend/backend.js';
+import type { Store } from '../state/store.js';
+import { BackendProbe } from './probe.js';
+
+/** How this node fares as a whole. */
+export class NodeStatus {
+  readonly startedAt = new Date().toISOString();
+  readonly #store: Store;
+  readonly #backend: MediaBackend;
+  readonly #probe: BackendProbe;
+  #isDraining = false;
+
+  constructor(store: Store, backend: MediaBackend) {
+    this.#store = store;
+    this.#backend = backend;
+    this.#probe = new BackendProbe(backend);
+  }
+
+  get backendKind(): MediaBackend['kind'] {
+    return this.#backend.kind;
+  }
+
+  /** What is wrong with the state file, and with the media backend. */
+  get problems(): readonly BackendProblem[] {
+    const { problem } = this.#store;
+    const own = problem === undefined ? [] : [{ code: problem.code, message: problem.message, since: problem.since }];
+    return [...own, ...(this.#backend.problems?.() ?? [])];
+  }
+
+  /** What there is to tell of this media backend only, by name. */
+  get backendFacts(): Readonly<Record<string, string | number | boolean | null>> {
+    return this.#backend.facts?.() ?? {};
+  }
+
+  /** The processes that move media, where they are others than this one. */
+  get workers(): readonly WorkerFacts[] {
+    return this.#backend.workers?.() ?? [];
+  }
+
+  get cameraCount(): number {
+    return this.#store.state.cameras.size;
+  }
+
+  totals(): BackendTotals {
+    return this.#backend.totals();
+  }
+
+  /** True when the backend really takes RTMP; known within 2 s. */
+  isUp(): Promise<boolean> {
+    return this.#probe.isUp();
+  }
+
+  /** True from the moment at which the aggregator was told to stop. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** The aggregator is about to stop: it is not ready any more, and goes on serving until it is closed. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+}

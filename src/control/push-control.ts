@@ -1,0 +1,154 @@
+import type { TargetTest } from '../backend/backend.js';
+import type { Camera, DesiredState, Push } from '../state/model.js';
+import { getCamera } from './cameras.js';
+import type { Added, ControlContext } from './context.js';
+import type { Precondition } from './entity-tags.js';
+import { type Page, type PageRequest, pageOf } from './paging.js';
+import {
+  type AddedPush,
+  addPush,
+  changePush,
+  declarePush,
+  getPush,
+  type PushChange,
+  type PushInput,
+  removePush,
+  targetUrlOf,
+} from './pushes.js';
+import { pushUrlOf } from './targets.js';
+import { type PushView, pushView } from './views.js';
+
+/**
+ * The pushes of the cameras. What changes one of them takes a precondition: ConflictError PRECONDITION_FAILED when it
+ * does not hold.
+ */
+export class PushControl {
+  readonly #context: ControlContext;
+
+  constructor(context: ControlContext) {
+    this.#context = context;
+  }
+
+  /** @throws NotFoundError, InputError and ConflictError as `addPush` of pushes.ts; InputError TARGET_UNSUPPORTED */
+  add(cameraName: string, input: PushInput): Promise<Added<PushView>> {
+    return this.addChosen(cameraName, () => input);
+  }
+
+  /** Adds a push that is chosen by the state that it is added to. @throws what `choose` throws; else as `add` */
+  async addChosen(
+    cameraName: string,
+    choose: (state: DesiredState, camera: Camera) => PushInput,
+  ): Promise<Added<PushView>> {
+    const { store, settings, log } = this.#context;
+    const now = new Date().toISOString();
+    const max = settings.maxPushesPerCamera;
+    let added: AddedPush | undefined;
+    const state = await store.update((before) => {
+      const input = choose(before, getCamera(before, cameraName));
+      added = addPush(before, cameraName, input, now, max);
+      if (added.created) {
+        const url = pushUrlOf(before.engines, getCamera(before, cameraName), added.push);
+        this.#context.checkSupported(url, input.url === undefined ? 'engine' : 'url');
+      }
+      return added.state;
+    });
+    if (added === undefined) throw new Error('the store resolved without running the change');
+    if (added.created) log.info('added a push', { camera: cameraName, push: added.push.id });
+    await this.#context.inForce();
+    return { created: added.created, view: this.#view(state, getCamera(state, cameraName), added.push) };
+  }
+
+  /** @throws as `declarePush` of pushes.ts; InputError TARGET_UNSUPPORTED */
+  async declare(
+    cameraName: string,
+    input: PushInput & { readonly id: string },
+    precondition?: Precondition,
+  ): Promise<Added<PushView>> {
+    const { store, settings, log, tags } = this.#context;
+    const now = new Date().toISOString();
+    const max = settings.maxPushesPerCamera;
+    const { id } = input;
+    let created = false;
+    const state = await store.update((before) => {
+      const camera = getCamera(before, cameraName);
+      tags.check(Object.hasOwn(camera.pushes, id) ? camera.pushes[id] : undefined, precondition);
+      const declared = declarePush(before, cameraName, input, now, max);
+      const url = pushUrlOf(before.engines, camera, declared.push);
+      if (declared.state !== before) this.#context.checkSupported(url, input.url === undefined ? 'engine' : 'url');
+      created = declared.created;
+      return declared.state;
+    });
+    await this.#context.inForce();
+    log.info('declared a push', { camera: cameraName, push: id });
+    const camera = getCamera(state, cameraName);
+    return { created, view: this.#view(state, camera, getPush(camera, id)) };
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+  async change(cameraName: string, id: string, change: PushChange, precondition?: Precondition): Promise<PushView> {
+    const { store, log, tags } = this.#context;
+    const state = await store.update((before) => {
+      tags.check(getPush(getCamera(before, cameraName), id), precondition);
+      return changePush(before, cameraName, id, change);
+    });
+    await this.#context.inForce();
+    log.info('changed a push', { camera: cameraName, push: id, ...change });
+    const camera = getCamera(state, cameraName);
+    return this.#view(state, camera, getPush(camera, id));
+  }
+
+  /** Has a waiting push try at once; any other is left as it is. @throws NotFoundError; CodedError WORKER_DOWN */
+  async retry(cameraName: string, id: string): Promise<PushView> {
+    const { store, backend, log } = this.#context;
+    getPush(getCamera(store.state, cameraName), id);
+    if ((await backend.retry(cameraName, id)) === true) log.info('retries a push', { camera: cameraName, push: id });
+    return this.get(cameraName, id);
+  }
+
+  /**
+   * Goes the way to a target as a push of this camera would, up to the permission to publish; sends no media.
+   * @throws NotFoundError CAMERA_NOT_FOUND or ENGINE_NOT_FOUND, InputError as `add`
+   */
+  async test(cameraName: string, input: PushInput): Promise<TargetTest> {
+    const url = targetUrlOf(this.#context.store.state, cameraName, input);
+    this.#context.checkSupported(url, input.url === undefined ? 'engine' : 'url');
+    return this.#context.backend.testTarget(url);
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+  async remove(cameraName: string, id: string, precondition?: Precondition): Promise<void> {
+    const { store, log, tags } = this.#context;
+    await store.update((state) => {
+      tags.check(getPush(getCamera(state, cameraName), id), precondition);
+      return removePush(state, cameraName, id);
+    });
+    await this.#context.inForce();
+    log.info('removed a push', { camera: cameraName, push: id });
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+  get(cameraName: string, id: string): PushView {
+    const { state } = this.#context.store;
+    const camera = getCamera(state, cameraName);
+    return this.#view(state, camera, getPush(camera, id));
+  }
+
+  /** @throws NotFoundError CAMERA_NOT_FOUND, InputError INVALID_REQUEST */
+  list(cameraName: string, request: PageRequest & { readonly state?: string | undefined }): Page<PushView> {
+    const { store, backend, tags } = this.#context;
+    const { state } = store;
+    const camera = getCamera(state, cameraName);
+    // One look for all: a backend may have to go through all pushes for each.
+    const seen = new Map(backend.camera(cameraName)?.pushes.map((push) => [push.id, push]));
+    const view = (push: Push) =>
+      tags.note(pushView(camera, push, pushUrlOf(state.engines, camera, push), seen.get(push.id)), push);
+    const keep = (push: Push) => request.state === undefined || view(push).state === request.state;
+    return pageOf(new Map(Object.entries(camera.pushes)), request, view, keep);
+  }
+
+  #view(state: DesiredState, camera: Camera, push: Push): PushView {
+    const { backend, tags } = this.#context;
+    const seen = backend.push(camera.name, push.id);
+    return tags.note(pushView(camera, push, pushUrlOf(state.engines, camera, push), seen), push);
+  }
+}

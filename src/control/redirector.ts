@@ -1,0 +1,69 @@
+import { splitHostPort } from '../state/host.js';
+import { defaultPlaybackUrl, defaultPushUrl } from '../state/model.js';
+import { resolvePlaybackUrl, resolvePushUrl } from '../state/template.js';
+import { type EngineFacts, pickEngine } from './choose-engine.js';
+import type { PushControl } from './push-control.js';
+import { checkName } from './rules.js';
+import type { PushView } from './views.js';
+
+/** What the content manager asks for when a user wants to see a camera. */
+export interface StreamRequest {
+  readonly name: string;
+  /** `host` or `host:port` of the engine's own API; the port is not that of RTMP and is ignored. */
+  readonly engineAddress?: string | undefined;
+  /** Where the viewer is, in the operator's words. */
+  readonly location?: string | undefined;
+}
+
+export interface StreamAnswer {
+  /** Where the viewer plays it. */
+  readonly url: string;
+  readonly name: string;
+  readonly push: PushView;
+}
+
+/** Sends cameras to the engines that correspond to who wants to see them. */
+export class Redirector {
+  readonly #pushes: PushControl;
+  readonly #nodeLocation: string | undefined;
+  readonly #facts: EngineFacts;
+
+  constructor(options: {
+    pushes: PushControl;
+    /** Where this node is, in the operator's words. */
+    nodeLocation: string | undefined;
+    facts: EngineFacts;
+  }) {
+    this.#pushes = options.pushes;
+    this.#nodeLocation = options.nodeLocation;
+    this.#facts = options.facts;
+  }
+
+  /**
+   * Redirects a camera to the engine that corresponds, and says where the viewer plays it. Again: changes nothing.
+   * @throws InputError INVALID_NAME or INVALID_ADDRESS, NotFoundError CAMERA_NOT_FOUND, ConflictError NO_ENGINE
+   */
+  async getStream(request: StreamRequest): Promise<StreamAnswer> {
+    const name = checkName('name', request.name);
+    const address = request.engineAddress;
+    const host = address === undefined ? undefined : splitHostPort(address, 'se_ip').host;
+    let url = '';
+    const { view } = await this.#pushes.addChosen(name, (before, camera) => {
+      const picked = pickEngine(before, {
+        camera,
+        host,
+        viewerLocation: request.location,
+        nodeLocation: this.#nodeLocation,
+        facts: this.#facts,
+      });
+      if (picked.kind === 'registered') {
+        url = resolvePlaybackUrl(picked.engine, camera);
+        return { engine: picked.engine.name };
+      }
+      const engine = { host: picked.host, pushUrl: defaultPushUrl, playbackUrl: defaultPlaybackUrl };
+      url = resolvePlaybackUrl(engine, camera);
+      return { url: resolvePushUrl(engine, camera) };
+    });
+    return { url, name, push: view };
+  }
+}

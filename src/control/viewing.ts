@@ -1,0 +1,71 @@
+import type { FlvPlayback, RecordedEvent, StillPicture } from '../backend/backend.js';
+import { CodedError, NotFoundError } from '../errors.js';
+import { getCamera } from './cameras.js';
+import type { ControlContext } from './context.js';
+import type { CameraHistory, History } from './history.js';
+import { getPush } from './pushes.js';
+
+/** What there is to look at of a camera beside its figures of now: its media, and what it did. */
+export class Viewing {
+  readonly #context: ControlContext;
+  readonly #history: History;
+
+  constructor(context: ControlContext, history: History) {
+    this.#context = context;
+    this.#history = history;
+  }
+
+  /**
+   * Lets in a viewer who gets FLV. @param remote `host:port` of the viewer
+   * @throws NotFoundError CAMERA_NOT_FOUND, CodedError CAMERA_NOT_LIVE, LIMIT_REACHED or VIEW_UNSUPPORTED
+   */
+  async openFlv(name: string, remote: string): Promise<FlvPlayback> {
+    const { store, backend } = this.#context;
+    getCamera(store.state, name);
+    const playback = backend.openFlv?.(name, remote);
+    if (playback === undefined) throw this.#showsNothing();
+    return playback;
+  }
+
+  /**
+   * The newest key frame of a camera. @param knownTag the tag of the picture that the caller has
+   * @throws NotFoundError CAMERA_NOT_FOUND, CAMERA_NOT_LIVE or NO_PICTURE, CodedError VIEW_UNSUPPORTED
+   */
+  async picture(name: string, knownTag: string | undefined): Promise<StillPicture> {
+    const { store, backend } = this.#context;
+    getCamera(store.state, name);
+    const looked = backend.picture?.(name, knownTag);
+    if (looked === undefined) throw this.#showsNothing();
+    const picture = await looked;
+    if (picture !== null) return picture;
+    if (backend.camera(name)?.live !== true) {
+      throw new NotFoundError('CAMERA_NOT_LIVE', `camera "${name}" is not live`);
+    }
+    throw new NotFoundError('NO_PICTURE', `there is no key frame of camera "${name}" that could be shown`);
+  }
+
+  /**
+   * What was seen of a camera in the last so many seconds; null when nothing is remembered.
+   * @throws NotFoundError CAMERA_NOT_FOUND
+   */
+  history(name: string, seconds: number): CameraHistory | null {
+    getCamera(this.#context.store.state, name);
+    return this.#history.of(name, seconds) ?? null;
+  }
+
+  /**
+   * The last few hundred events of a camera or of one of its pushes, oldest first.
+   * @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND; CodedError WORKER_DOWN
+   */
+  async events(cameraName: string, pushId?: string): Promise<readonly RecordedEvent[]> {
+    const { store, backend } = this.#context;
+    const camera = getCamera(store.state, cameraName);
+    if (pushId !== undefined) getPush(camera, pushId);
+    return (await backend.events(cameraName, pushId)) ?? [];
+  }
+
+  #showsNothing(): CodedError {
+    const { kind } = this.#context.backend;
+    return new CodedError('VIEW_UNSUPPORTED', `the media backend ${kind} shows no camera over HTTP`);
+  }
+}
