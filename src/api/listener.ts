@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Logger } from '../log.js';
 import { type WatchedCertificate, watchCertificate } from '../tls/watch-certificate.js';
+import { ConnectionShares } from './connection-shares.js';
 
 export interface ListenerSettings {
   /** Both or neither; with them HTTPS is spoken, and nothing else. */
@@ -18,12 +19,17 @@ const tlsHandshakeTimeoutMs = 10_000;
 const keepAliveTimeoutMs = 65_000;
 /** Of all but viewers. */
 const maxConnections = 1000;
+/** Of these: kept for this machine, so that its operator gets in whatever comes from elsewhere; */
+const keptForLocal = 100;
+/** and so many less again for one address, so that it does not keep out the others. */
+const keptForOthers = 400;
 
 /** Makes the servers of the API, with or without TLS. */
 export class Listener {
   readonly #certificate: WatchedCertificate | undefined;
   readonly #log: Logger;
   readonly #maxViewers: number;
+  readonly #shares: ConnectionShares;
   /** Fastify makes several when it listens on `localhost`. */
   readonly #secured: { setSecureContext(options: object): void }[] = [];
 
@@ -32,6 +38,8 @@ export class Listener {
     const { apiTlsCert: certFile, apiTlsKey: keyFile } = settings;
     this.#log = log;
     this.#maxViewers = settings.maxHttpViewers ?? 0;
+    const fromElsewhere = maxConnections + this.#maxViewers - keptForLocal;
+    this.#shares = new ConnectionShares({ fromElsewhere, fromOne: fromElsewhere - keptForOthers });
     if (certFile === undefined || keyFile === undefined) return;
     this.#certificate = watchCertificate({
       ...{ certFile, keyFile, certFlag: '--api-tls-cert', keyFlag: '--api-tls-key', log },
@@ -57,6 +65,7 @@ export class Listener {
     const server = this.#certificate === undefined ? createServer(options, handler) : this.#secure(handler, options);
     // Viewers must not keep the operator out.
     server.maxConnections = maxConnections + this.#maxViewers;
+    server.on('connection', this.#shares.admit);
     return server;
   };
 
