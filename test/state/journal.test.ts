@@ -1,8 +1,9 @@
-import { cp, mkdtemp, open, readdir, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Logger, silentLogger } from '../../src/log.js';
+import { restoreState } from '../../src/state/file/backup.js';
 import { openFileStore } from '../../src/state/file/file-store.js';
 import { encodeLine, parseJournal } from '../../src/state/file/journal-lines.js';
 import { readFolder } from '../../src/state/file/recover.js';
@@ -350,4 +351,75 @@ it('says of each line of a journal what is wrong with it, of any bytes', () => {
   expect(parseJournal(Buffer.from(header.slice(0, -1)))).toBeUndefined();
   expect(parseJournal(Buffer.from(header))).toMatchObject({ seq: 0, tornBytes: 0, goodBytes: header.length });
   expect(() => parseJournal(Buffer.from(`${header}\n`))).toThrow('line 2');
+});
+
+describe('a process that was killed when state.json had its journal, and the journal was not yet shortened', () => {
+  /** A folder as it is left behind: state.json holds what the journal still lists. */
+  async function leftBehind(): Promise<string> {
+    const store = await withPending(adding('a', '360'), adding('base', 'plane'));
+    const lines = await readFile(journal);
+    letGo();
+    await settle(store);
+    const digest = JSON.parse((await readFile(journal, 'utf8')).split('\n', 1)[0]!).base;
+    const left = await copied();
+    await writeFile(
+      join(left, 'state.journal'),
+      Buffer.concat([lines, Buffer.from(encodeLine({ seq: 3, snapshot: digest }))]),
+    );
+    return left;
+  }
+
+  it.each<[string, string | undefined]>([
+    ['back to what it was before', undefined],
+    ['to something new', '180'],
+  ])('keeps a later edit by hand through the next kill: %s', async (_, type) => {
+    const left = await leftBehind();
+    const store = await openStore(left);
+    expect(store.state.cameras.get('base')?.type).toBe('plane');
+    const path = join(left, 'state.json');
+    const document = JSON.parse(await readFile(path, 'utf8'));
+    document.cameras.base = { ...document.cameras.base, type };
+    await writeFile(path, JSON.stringify(document));
+    await until(() => expect(store.state.cameras.get('base')?.type).toBe(type));
+    const { state } = await readFolder(await copied(left));
+    expect(state.cameras.get('base')?.type).toBe(type);
+    expect(namesOf(state)).toEqual(['a', 'base']);
+  });
+});
+
+describe('restore', () => {
+  /** A folder whose journal holds what state.json does not, and a backup. */
+  async function killed(): Promise<{ left: string; backup: string }> {
+    await withPending(adding('a'));
+    const left = await copied();
+    letGo();
+    const backup = join(folder, 'backup.json');
+    await writeFile(backup, '{"version":1,"cameras":{"restored":{}}}');
+    return { left, backup };
+  }
+
+  it('that cannot write leaves all that was acknowledged where it is', async () => {
+    const { left, backup } = await killed();
+    // Whatever the new file would be called for now, there is something.
+    for (let number = 1; number < 500; number++) await mkdir(join(left, `state.json.tmp-${process.pid}-${number}`));
+    await expect(restoreState({ folder: left, file: backup, whileRunning: false })).rejects.toThrow('EEXIST');
+    expect(namesOf((await readFolder(left)).state)).toEqual(['a', 'base']);
+  });
+
+  it('that is killed at any step leaves all of the old or all of the new', async () => {
+    const { left, backup } = await killed();
+    const seen: string[][] = [];
+    const handle = await open(tmpdir(), 'r');
+    await handle.close();
+    const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
+    const real = prototype.sync;
+    vi.spyOn(prototype, 'sync').mockImplementation(async function looking(this: unknown) {
+      seen.push(namesOf((await readFolder(left)).state));
+      return real.call(this as typeof prototype);
+    });
+    await restoreState({ folder: left, file: backup, whileRunning: false });
+    expect(seen.length).toBeGreaterThan(2);
+    for (const names of seen) expect([['a', 'base'], ['restored']]).toContainEqual(names);
+    expect(namesOf((await readFolder(left)).state)).toEqual(['restored']);
+  });
 });

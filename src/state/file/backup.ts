@@ -1,4 +1,4 @@
-import { link, readdir, rm } from 'node:fs/promises';
+import { link, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, StateError } from '../../errors.js';
@@ -6,8 +6,9 @@ import { emptyState } from '../model.js';
 import { discard, prepareWrite, readVersion, replaceFile, syncFolder } from './disk.js';
 import { encodeBlocks, encodeState } from './encode.js';
 import { decodeVersion } from './format.js';
+import { encodeLine } from './journal-lines.js';
 import { FolderLock, isErrno } from './lock.js';
-import { journalFileName, readFolder, stateFileName } from './recover.js';
+import { journalFileName, type Recovered, readFolder, stateFileName } from './recover.js';
 
 /** What a backup holds, for the person who made it. */
 export interface BackupSummary {
@@ -85,17 +86,43 @@ export async function restoreState(
   if (lock === undefined) return { ...summary, kept: await replaceLive(folder, text) };
   try {
     const path = join(folder, stateFileName);
-    const kept = await keepFiles(folder, [stateFileName, journalFileName]);
-    // The journal continues the old file: it goes before the new one comes.
-    await rm(join(folder, journalFileName), { force: true });
-    await syncFolder(folder);
     const content = await prepareWrite(path, encodeBlocks(state));
-    await replaceFile(path, content);
-    await syncFolder(folder);
-    return { ...summary, kept };
+    try {
+      const kept = await keepFiles(folder, [stateFileName, journalFileName]);
+      await endJournal(folder, content.digest);
+      await replaceFile(path, content);
+      await syncFolder(folder);
+      await rm(join(folder, journalFileName), { force: true });
+      await syncFolder(folder);
+      return { ...summary, kept };
+    } finally {
+      await discard(content); // where it is not in place
+    }
   } finally {
     await lock.release();
   }
+}
+
+/**
+ * Puts a journal in place of the old one that ends with a note: a state.json with this digest holds all of it. Until that
+ * is there, the old state.json and its journal count on. The old journal itself stays as it is under its other name.
+ */
+async function endJournal(folder: string, digest: string): Promise<void> {
+  const path = join(folder, journalFileName);
+  let recovered: Recovered | undefined;
+  try {
+    recovered = await readFolder(folder);
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error;
+    // No state can be made of what was there: there is nothing to keep whole.
+    await rm(path, { force: true });
+    await syncFolder(folder);
+    return;
+  }
+  const { journal } = recovered;
+  if (journal === undefined) return;
+  const whole = (await readFile(path)).subarray(0, journal.goodBytes).toString();
+  await writeWhole(path, whole + encodeLine({ seq: journal.seq, snapshot: digest }));
 }
 
 /** With the journal empty, a new file replaces everything. */

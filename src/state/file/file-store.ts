@@ -49,13 +49,13 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
     await removeLeftovers(folder);
     const recovered = await recover(paths, { ...options, maxFileBytes });
     if (recovered.upgradedFrom !== undefined) await keepOldVersion(paths.file, recovered.upgradedFrom, log);
-    const { journal: content, pending } = recovered;
+    const { journal: content } = recovered;
     if (content !== undefined && content.tornBytes > 0) {
       const message =
         'the journal ends with a change that was being written when the process ended, and was never acknowledged; it is dropped';
       log.warn(message, { file: paths.journal, bytes: content.tornBytes });
     }
-    const journal = content === undefined ? undefined : await Journal.resume(paths.journal, content, pending);
+    const journal = await openJournal(paths.journal, recovered);
     return new FileStore({ paths, lock, recovered, journal, log, maxFileBytes });
   } catch (error) {
     await lock?.release();
@@ -63,6 +63,23 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
     const message = `cannot use ${paths.file}: ${messageOf(error)}`;
     throw new StateError('STATE_UNREADABLE', message, { cause: error });
   }
+}
+
+/**
+ * Goes on with the journal. One whose commits are all in state.json, since the process was killed before it could begin
+ * anew, does so now: at the next start an edit by hand would else be taken for one that those commits were made beside.
+ */
+async function openJournal(path: string, { journal, file, pending }: Recovered): Promise<Journal | undefined> {
+  if (journal === undefined) return undefined;
+  if (pending === 0 && journal.entries.length > 0) {
+    try {
+      return await Journal.create(path, file?.digest ?? null, journal.seq);
+    } catch (error) {
+      // A full disk is no reason not to start.
+      if (!isErrno(error, 'ENOSPC') && !isErrno(error, 'EDQUOT')) throw error;
+    }
+  }
+  return Journal.resume(path, journal, pending);
 }
 
 /** The next change writes the file in the present version; an older program could not read that. */
