@@ -83,6 +83,8 @@ export interface MediaSettings {
   readonly gopMaxBytes: number;
   /** How long messages may be gathered under load, so that each target gets many in one write. */
   readonly flushWindowMs: number;
+  /** `auto`: with internals of Node's where they are as expected; `plain`: with its documented streams alone. */
+  readonly socketMode: 'auto' | 'plain';
   readonly queueMaxBytes: number;
   readonly queueMaxAgeMs: number;
   readonly pushRetryMinMs: number;

@@ -321,6 +321,13 @@ export const mediaTable: Table<MediaSettings> = {
     default: 0,
     description: 'Longest that messages are gathered under load to be sent together; 0ms: those of one turn only',
   },
+  socketMode: {
+    key: 'socket-mode',
+    type: choiceType('auto', 'plain'),
+    default: 'auto',
+    description:
+      "RTMP without TLS: auto: past Node's streams where it can be, at less cost; plain: by its documented streams alone",
+  },
   queueMaxBytes: {
     key: 'queue-max-bytes',
     type: sizeType('64KB', '1GB'),

@@ -6,6 +6,7 @@ import type { RtmpUrl } from '../wire/url.js';
 import { lookupFunction, type SharedLookups, sharedLookups } from './lookup.js';
 import type { MediaSocket } from './media-socket.js';
 import { type ConnectProgress, connectSecureSocket, connectSocket } from './node-socket.js';
+import type { SocketMode } from './settings.js';
 
 /** A name with several addresses: each gets this long before the next is tried beside it. */
 const nextAddressMs = 1000;
@@ -24,13 +25,22 @@ export class Dialer {
   readonly policy: PushPolicy;
   readonly #lookups: SharedLookups;
   readonly #ca: Buffer | undefined;
+  readonly #socketMode: SocketMode;
   #secureContext: SecureContext | undefined;
 
   /** @param options.ca certificates (PEM) that are trusted besides those that Node brings */
-  constructor(options: { policy?: PushPolicy; lookups?: SharedLookups; ca?: Buffer | undefined } = {}) {
+  constructor(
+    options: {
+      policy?: PushPolicy;
+      lookups?: SharedLookups;
+      ca?: Buffer | undefined;
+      socketMode?: SocketMode;
+    } = {},
+  ) {
     this.policy = options.policy ?? new PushPolicy();
     this.#lookups = options.lookups ?? sharedLookups;
     this.#ca = options.ca;
+    this.#socketMode = options.socketMode ?? 'auto';
   }
 
   /** Why there is no way to this URL whatever its name resolves to; undefined when there may be one. */
@@ -46,7 +56,7 @@ export class Dialer {
    */
   connect({ scheme, host, port }: RtmpUrl, attemptMs: number, progress: ConnectProgress): MediaSocket {
     const options = this.#options(host, port, attemptMs);
-    if (scheme === 'rtmp') return connectSocket(options, progress);
+    if (scheme === 'rtmp') return connectSocket(options, progress, this.#socketMode);
     // Made once: a context with all roots takes some milliseconds and half a megabyte.
     this.#secureContext ??= createSecureContext({
       minVersion: 'TLSv1.2',

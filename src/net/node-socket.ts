@@ -3,7 +3,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { newRequest, type WritableHandle, writableHandle, writesDirectly } from './direct-write.js';
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
-import { socketHighWaterBytes } from './settings.js';
+import { type SocketMode, socketHighWaterBytes } from './settings.js';
 import { sharedRead, takeOver } from './shared-read.js';
 
 /** A socket of Node's whose bytes go out by its stream. */
@@ -190,24 +190,34 @@ const TcpSocket = writesDirectly ? DirectSocket : StreamSocket;
 
 /**
  * A connection that was accepted by a server with `pauseOnConnect`; `accepted` itself is of no use afterwards, and the
- * server does not count the connection any more.
+ * server may not count the connection any more.
  */
-export function acceptedSocket(accepted: Socket): MediaSocket {
+export function acceptedSocket(accepted: Socket, mode: SocketMode = 'auto'): MediaSocket {
+  if (mode === 'plain') return new StreamSocket((onData) => readPlainly(accepted, onData));
   return new TcpSocket((onData) => {
     const socket = takeOver(accepted, sharedRead(onData), socketHighWaterBytes);
-    if (socket !== undefined) return socket;
-    accepted.resume();
-    return accepted.on('data', onData);
+    return socket ?? readPlainly(accepted, onData);
   });
 }
 
+function readPlainly(accepted: Socket, onData: (data: Buffer) => void): Socket {
+  accepted.resume();
+  return accepted.on('data', onData);
+}
+
 /** A connection that is made now. */
-export function connectSocket(options: TcpNetConnectOpts, progress?: ConnectProgress): MediaSocket {
-  return new TcpSocket((onData) => {
-    const own = { writableHighWaterMark: socketHighWaterBytes, onread: sharedRead(onData) };
-    const socket = connect({ ...options, ...own });
-    return progress === undefined ? socket : socket.on('lookup', (error) => progress.onLookup(error));
-  });
+export function connectSocket(
+  options: TcpNetConnectOpts,
+  progress?: ConnectProgress,
+  mode: SocketMode = 'auto',
+): MediaSocket {
+  const told = (socket: Socket): Socket =>
+    progress === undefined ? socket : socket.on('lookup', (error) => progress.onLookup(error));
+  const own = { writableHighWaterMark: socketHighWaterBytes };
+  if (mode === 'plain') {
+    return new StreamSocket((onData) => told(connect({ ...options, ...own })).on('data', onData));
+  }
+  return new TcpSocket((onData) => told(connect({ ...options, ...own, onread: sharedRead(onData) })));
 }
 
 /** What is told on the way to a connection. */

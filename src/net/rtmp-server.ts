@@ -86,7 +86,7 @@ export class RtmpServer {
       socket.destroy();
       return;
     }
-    this.#serve(acceptedSocket(socket), release);
+    this.#serve(acceptedSocket(socket, this.#settings.socketMode), release);
   }
 
   #serve(socket: MediaSocket, onClosed: () => void, beginning?: Beginning): void {

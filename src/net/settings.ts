@@ -1,9 +1,14 @@
 import type { SessionLimits } from '../session/server-session.js';
 
+/** `auto`: with internals of Node's where this version has them as expected; `plain`: with its documented streams alone. */
+export type SocketMode = 'auto' | 'plain';
+
 /** The settings that the network layer obeys; times in milliseconds, sizes in bytes. */
 export interface NetSettings {
   /** Payload bytes of each chunk that we send. */
   readonly outChunkBytes: number;
+  /** How bytes are read from sockets without TLS, and written to them. */
+  readonly socketMode: SocketMode;
   readonly queueMaxBytes: number;
   readonly queueMaxAgeMs: number;
   readonly pushRetryMinMs: number;

@@ -43,6 +43,7 @@ describe('where values come from', () => {
     expect(settings.media).toEqual({
       outChunkBytes: 65536,
       flushWindowMs: 0,
+      socketMode: 'auto',
       mediaMaxBytes: 1 << 30,
       maxBitrateKbps: 200_000,
       maxAmfDepth: 32,

@@ -1,10 +1,14 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
+import { NativeBackend } from '../../src/backend/native/native-backend.js';
+import { defaultSettings } from '../../src/config.js';
+import { silentLogger } from '../../src/log.js';
 import { writesDirectly } from '../../src/net/direct-write.js';
 import type { MediaSocket } from '../../src/net/media-socket.js';
 import { acceptedSocket, connectSocket, streamSocket } from '../../src/net/node-socket.js';
+import type { SocketMode } from '../../src/net/settings.js';
 import { onAfterRead, takesHandles } from '../../src/net/shared-read.js';
 import { until } from './targets.js';
 
@@ -36,6 +40,8 @@ function watch(socket: MediaSocket): End {
 
 const bytesOf = ({ read }: End): number => read.reduce((sum, { length }) => sum + length, 0);
 
+const plainly = (socket: Socket): MediaSocket => acceptedSocket(socket, 'plain');
+
 let server: Server | undefined;
 const ends: End[] = [];
 afterEach(async () => {
@@ -44,15 +50,16 @@ afterEach(async () => {
 });
 
 /** Both ends of a connection. @param accept makes a socket of what the server accepted */
-async function pair(accept = acceptedSocket): Promise<{ near: End; far: End }> {
+async function pair(
+  accept: (socket: Socket) => MediaSocket = acceptedSocket,
+  mode: SocketMode = 'auto',
+): Promise<{ near: End; far: End }> {
   const accepted: End[] = [];
-  server = createServer({ pauseOnConnect: accept === acceptedSocket }, (socket) =>
-    accepted.push(watch(accept(socket))),
-  );
+  server = createServer({ pauseOnConnect: accept !== streamSocket }, (socket) => accepted.push(watch(accept(socket))));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const near = watch(connectSocket({ host: '127.0.0.1', port }));
+  const near = watch(connectSocket({ host: '127.0.0.1', port }, undefined, mode));
   await until(() => accepted.length === 1 && near.events.includes('connected'), 5000, 'a connection');
   const [far] = accepted;
   if (far === undefined) throw new Error('nothing was accepted');
@@ -92,8 +99,9 @@ describe('sockets', () => {
   it.each([
     ['accepted ones', acceptedSocket],
     ['streams', streamSocket],
+    ['plain ones', plainly],
   ])('carry much in order, and tell when they drained: %s', async (_what, accept) => {
-    const { near, far } = await pair(accept);
+    const { near, far } = await pair(accept, accept === plainly ? 'plain' : 'auto');
     const blocks = Array.from({ length: 200 }, (_, i) => Buffer.alloc(50_000, i));
     let more = true;
     for (const block of blocks) more = far.socket.write(block);
@@ -108,8 +116,35 @@ describe('sockets', () => {
     expect(Buffer.concat(near.read).equals(Buffer.concat(blocks))).toBe(true);
   });
 
-  it('end behind what was written, on both sides', async () => {
-    const { near, far } = await pair();
+  it('read into memory of their own where they are to be plain', async () => {
+    let shared = 0;
+    onAfterRead(() => {
+      shared += 1;
+    });
+    const { near, far } = await pair(plainly, 'plain');
+    near.socket.write(Buffer.alloc(70_000, 1));
+    far.socket.write(Buffer.alloc(70_000, 2));
+    await until(() => bytesOf(near) === 70_000 && bytesOf(far) === 70_000, 5000, 'bytes in both directions');
+    expect(shared).toBe(0);
+    expect(new Set([...near.memory, ...far.memory]).size).toBeGreaterThan(1);
+    expect(Reflect.get(Reflect.get(far.socket, 'socket'), 'bytesWritten')).toBe(70_000); // Node's stream knows of them
+  });
+
+  it('give what came since they were paused to who goes on with them: plain ones', async () => {
+    const { near, far } = await pair(plainly, 'plain');
+    far.socket.pause();
+    near.socket.write(Buffer.from('read by the next'));
+    await until(() => far.socket.bytesRead === 16, 5000, 'bytes behind the pause');
+    expect(far.read).toEqual([]);
+    expect(far.socket.abandon().toString()).toBe('read by the next');
+    expect(far.read).toEqual([]);
+  });
+
+  it.each([
+    ['auto', pair],
+    ['plain', () => pair(plainly, 'plain')],
+  ])('end behind what was written, on both sides: %s', async (_mode, connected) => {
+    const { near, far } = await connected();
     far.socket.write(Buffer.alloc(5_000_000, 7));
     far.socket.end();
     await until(() => near.events.includes('close') && far.events.includes('close'), 10_000, 'the end');
@@ -119,8 +154,11 @@ describe('sockets', () => {
     expect(far.socket.destroyed).toBe(true);
   });
 
-  it('say what went wrong, and are gone then', async () => {
-    const { near, far } = await pair();
+  it.each([
+    ['auto', pair],
+    ['plain', () => pair(plainly, 'plain')],
+  ])('say what went wrong, and are gone then: %s', async (_mode, connected) => {
+    const { near, far } = await connected();
     far.socket.write(Buffer.alloc(5_000_000)); // unread: the close becomes a reset
     near.socket.destroy();
     await until(() => far.events.includes('close'), 5000, 'the reset');
@@ -173,4 +211,30 @@ describe('sockets', () => {
     for (const socket of sockets) socket.destroy();
     await reader.terminate();
   });
+});
+
+it.each<[SocketMode, boolean]>([
+  ['auto', true],
+  ['plain', false],
+])('the backend takes the setting for those who come and for targets: %s', async (socketMode, isShared) => {
+  const media = { ...defaultSettings().media, socketMode };
+  const backend = new NativeBackend({ settings: { host: '127.0.0.1', rtmpPort: 0, media }, log: silentLogger });
+  const target = createServer((socket) => socket.end('no RTMP').on('error', () => {}));
+  target.listen(0, '127.0.0.7');
+  await once(target, 'listening');
+  await backend.start();
+  try {
+    let shared = 0;
+    onAfterRead(() => {
+      shared += 1;
+    });
+    expect(await backend.probe(5000)).toBe(true);
+    expect(shared > 0).toBe(isShared);
+    shared = 0;
+    await backend.testTarget(`rtmp://127.0.0.7:${(target.address() as AddressInfo).port}/live/x`);
+    expect(shared > 0).toBe(isShared);
+  } finally {
+    await backend.stop(1000);
+    target.close();
+  }
 });

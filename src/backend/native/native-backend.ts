@@ -93,9 +93,10 @@ export class NativeBackend implements MediaBackend, StreamHost {
     this.#settings = options.settings;
     this.#mediaMaxBytes = options.settings.media.mediaMaxBytes;
     const policy = new PushPolicy(options.settings.media);
-    const { pushTlsCa } = options.settings.media;
+    const { pushTlsCa, socketMode } = options.settings.media;
     const ca = pushTlsCa === undefined ? undefined : readTrust(pushTlsCa, '--push-tls-ca');
-    const dialer = new Dialer({ policy, ca, ...(options.lookups === undefined ? {} : { lookups: options.lookups }) });
+    const lookups = options.lookups === undefined ? {} : { lookups: options.lookups };
+    const dialer = new Dialer({ policy, ca, socketMode, ...lookups });
     this.#context = {
       settings: options.settings.media,
       log: options.log,

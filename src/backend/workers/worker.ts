@@ -120,7 +120,7 @@ export class Worker {
       this.#takeSecure(id, ageMs, socket);
       return;
     }
-    const accepted = acceptedSocket(socket);
+    const accepted = acceptedSocket(socket, this.#settings.media.socketMode);
     if (beginning !== null) {
       this.#send({ type: 'served', id });
       const bytes = Buffer.from(beginning, 'base64');
