@@ -1,3 +1,5 @@
+import type { Logger } from './log.js';
+
 /** One remembered event. */
 export interface RecordedEvent {
   /** ISO 8601, UTC. */
@@ -20,15 +22,22 @@ const maxTextLength = 300;
 /** The last few hundred events of a push or a camera, in memory: what an operator wants to read when it failed. */
 export class FlightRecorder {
   readonly #capacity: number;
+  readonly #log: Logger | undefined;
   /** A ring once it is full. */
   readonly #entries: Entry[] = [];
   #next = 0;
 
-  constructor(capacity = defaultCapacity) {
+  /**
+   * @param options.capacity how many events it remembers
+   * @param options.log gets each event too, at level debug
+   */
+  constructor({ capacity = defaultCapacity, log }: { capacity?: number; log?: Logger } = {}) {
     this.#capacity = capacity;
+    this.#log = log;
   }
 
   note(kind: string, text: string): void {
+    this.#log?.debug(text, { event: kind });
     const entry = { atMs: Date.now(), kind, text: text.slice(0, maxTextLength) };
     if (this.#entries.length < this.#capacity) this.#entries.push(entry);
     else this.#entries[this.#next] = entry;

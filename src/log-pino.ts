@@ -1,7 +1,8 @@
 import { pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { LogFormat, LogLevel } from './config.js';
+import type { LogFormat } from './config.js';
 import type { LogFields, Logger } from './log.js';
+import { LineFilter, type LogLevel } from './log-levels.js';
 
 /** A Logger that writes, and can be made to write what it holds. */
 export interface ProcessLogger extends Logger {
@@ -15,7 +16,8 @@ export interface LogTarget {
 }
 
 export interface LoggerOptions {
-  readonly level: LogLevel;
+  /** The least important lines that are logged; or what decides, where that may change. */
+  readonly level: LogLevel | LineFilter;
   readonly format: LogFormat;
   /** What `auto` looks at, and whether colours may be used. */
   readonly isTerminal: boolean;
@@ -39,7 +41,8 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
     : (line: string) => target.write(line);
   const root = pino(
     {
-      level: options.level,
+      // The filter decides: levels of pino's own would not reach the children that are there already.
+      level: 'debug',
       base: null,
       messageKey: 'message',
       timestamp: stdTimeFunctions.isoTime,
@@ -47,7 +50,8 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
     },
     { write },
   );
-  return new PinoLogger(root, () => target.flush());
+  const filter = typeof options.level === 'string' ? new LineFilter(options.level) : options.level;
+  return new PinoLogger(root, filter, undefined, () => target.flush());
 }
 
 function standardError(): LogTarget {
@@ -74,40 +78,47 @@ interface PinoLike {
   info(fields: LogFields, message: string): void;
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
-  isLevelEnabled(level: string): boolean;
   child(fields: LogFields): PinoLike;
 }
 
 class PinoLogger implements ProcessLogger {
   readonly #pino: PinoLike;
+  readonly #filter: LineFilter;
+  /** The field `camera` of all its lines. */
+  readonly #camera: unknown;
   readonly flush: () => void;
 
-  constructor(logger: PinoLike, flush: () => void) {
+  constructor(logger: PinoLike, filter: LineFilter, camera: unknown, flush: () => void) {
     this.#pino = logger;
+    this.#filter = filter;
+    this.#camera = camera;
     this.flush = flush;
   }
 
   debug(message: string, fields?: LogFields): void {
-    // The one level that is usually off, and the one that is called often.
-    if (this.#pino.isLevelEnabled('debug')) {
-      this.#pino.debug(cleanFields(fields), cleanText(message));
-    }
+    this.#line('debug', message, fields);
   }
 
   info(message: string, fields?: LogFields): void {
-    this.#pino.info(cleanFields(fields), cleanText(message));
+    this.#line('info', message, fields);
   }
 
   warn(message: string, fields?: LogFields): void {
-    this.#pino.warn(cleanFields(fields), cleanText(message));
+    this.#line('warn', message, fields);
   }
 
   error(message: string, fields?: LogFields): void {
-    this.#pino.error(cleanFields(fields), cleanText(message));
+    this.#line('error', message, fields);
   }
 
   child(fields: LogFields): Logger {
-    return new PinoLogger(this.#pino.child(cleanFields(fields)), this.flush);
+    const camera = fields.camera ?? this.#camera;
+    return new PinoLogger(this.#pino.child(cleanFields(fields)), this.#filter, camera, this.flush);
+  }
+
+  #line(level: LogLevel, message: string, fields: LogFields | undefined): void {
+    if (!this.#filter.allows(level, fields?.camera ?? this.#camera)) return;
+    this.#pino[level](cleanFields(fields), cleanText(message));
   }
 }
 

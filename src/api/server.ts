@@ -8,6 +8,7 @@ import type { AnnouncementView } from '../control/announce.js';
 import type { Control } from '../control/control.js';
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log.js';
+import type { LogLevels } from '../log-levels.js';
 import type { WebhookView } from '../webhooks/receiver.js';
 import type { App } from './app.js';
 import { addBodyParser } from './body.js';
@@ -33,6 +34,7 @@ import { addCameraRoutes } from './v1/cameras.js';
 import { addEngineRoutes } from './v1/engines.js';
 import { addEventStreamRoute } from './v1/event-stream.js';
 import { addHistoryRoute } from './v1/history.js';
+import { addLogRoutes } from './v1/log.js';
 import { addNodeRoutes } from './v1/node.js';
 import { addPushRoutes } from './v1/pushes.js';
 import { addTestPatternRoutes } from './v1/test-pattern.js';
@@ -57,6 +59,8 @@ export interface ApiOptions {
   readonly webFolder?: string;
   /** Who publishes the sample clip as a camera; undefined: nobody, and there are no routes for it. */
   readonly testPatterns?: TestPatterns;
+  /** What is logged; undefined: it cannot be changed, and there are no routes for it. */
+  readonly logLevels?: LogLevels;
 }
 
 declare module 'fastify' {
@@ -177,6 +181,9 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   addAccessRoutes(app, access);
   addNodeRoutes(app, { control, settings, sources, version, announcement, webhooks });
   if (options.testPatterns !== undefined) addTestPatternRoutes(app, control, options.testPatterns);
+  if (options.logLevels !== undefined) {
+    addLogRoutes(app, { control, log, levels: options.logLevels, configured: options.logLevels.level });
+  }
   if (options.webFolder !== undefined) await addDashboard(app, options.webFolder);
   await app.ready();
   return app;

@@ -2,7 +2,9 @@ import { ApiProblem, Client, type ClientOptions, type Input, NoAnswer } from '..
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
 import type {
   CameraView,
+  DebuggedCameraView,
   EngineView,
+  LogView,
   MadeTokenView,
   NodeView,
   PlayTokenView,
@@ -96,6 +98,24 @@ export class ApiClient {
 
   async removeEngine(name: string): Promise<void> {
     await said(() => this.#client.call('removeEngine', { path: { name } }));
+  }
+
+  /** What is logged. */
+  async log(): Promise<LogView> {
+    return (await said(() => this.#client.call('getLog'))).body;
+  }
+
+  async changeLog(change: Input<'changeLog'>['body']): Promise<LogView> {
+    return (await said(() => this.#client.call('changeLog', { body: change }))).body;
+  }
+
+  /** Has all lines of a camera logged for a time. */
+  async debugCamera(name: string, seconds: number): Promise<DebuggedCameraView> {
+    return (await said(() => this.#client.call('debugCamera', { path: { name }, body: { seconds } }))).body;
+  }
+
+  async endDebug(name: string): Promise<void> {
+    await said(() => this.#client.call('endCameraDebug', { path: { name } }));
   }
 
   nodes(): Promise<NodeView[]> {

@@ -4,6 +4,7 @@ import { addCameraCommands } from './commands/camera.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEngineCommands } from './commands/engine.js';
 import { addImportCommand } from './commands/import.js';
+import { addLogCommand } from './commands/log.js';
 import { addPublishCommand } from './commands/publish.js';
 import { addPushCommands } from './commands/push.js';
 import { addServeCommand } from './commands/serve.js';
@@ -46,6 +47,7 @@ Examples:
   addTokenCommands(program, io);
   addStatusCommand(program, io, setExitCode);
   addTopCommand(program, io);
+  addLogCommand(program, io);
   addPublishCommand(program, io, setExitCode);
   addImportCommand(program, io, setExitCode);
   addDoctorCommand(program, io, setExitCode);

@@ -12,6 +12,7 @@ import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
 import { StreamKeys } from '../guard/stream-keys.js';
 import type { Logger } from '../log.js';
+import type { LogLevels } from '../log-levels.js';
 import { openFileStore } from '../state/file/file-store.js';
 import { Webhooks } from '../webhooks/webhooks.js';
 import { reachableHost, urlHost } from './format.js';
@@ -32,6 +33,8 @@ export interface ServeOptions {
   /** By field: `rtmpPort`, `media.queueMaxBytes`. */
   readonly sources: SettingSources;
   readonly log: Logger;
+  /** What is logged: by `log`, and by media workers. */
+  readonly logLevels: LogLevels;
   readonly version: string;
 }
 
@@ -50,7 +53,7 @@ export interface RunningAggregator {
  * @throws CodedError ADDRESS_IN_USE, ACCESS_UNREADABLE, TLS_CERTIFICATE, STATE_LOCKED, STATE_UNREADABLE, STATE_INVALID
  */
 export async function startAggregator(options: ServeOptions): Promise<RunningAggregator> {
-  const { settings, log, version } = options;
+  const { settings, log, logLevels, version } = options;
   const closers: Closer[] = [];
   try {
     const store = await openFileStore({ dataDir: settings.dataDir, log: log.child({ part: 'state' }) });
@@ -60,7 +63,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     const { host, rtmpPort, media } = settings;
     const streamSecret = await keptKey(join(settings.dataDir, 'stream-secret'));
-    const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }));
+    const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }), logLevels);
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
     const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
@@ -113,6 +116,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         webhooks: () => webhooks?.views ?? [],
         webFolder,
         testPatterns,
+        logLevels,
       }),
     );
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
@@ -169,7 +173,12 @@ function needsToken({ apiAuth, host }: Settings): boolean {
 }
 
 /** Each backend is loaded only where it is used. */
-async function createBackend(settings: Settings, secret: Buffer, log: Logger): Promise<MediaBackend> {
+async function createBackend(
+  settings: Settings,
+  secret: Buffer,
+  log: Logger,
+  levels: LogLevels,
+): Promise<MediaBackend> {
   if (settings.backend === 'nginx') {
     const { NginxBackend } = await import('../backend/nginx/nginx-backend.js');
     return new NginxBackend({ settings, log });
@@ -182,9 +191,8 @@ async function createBackend(settings: Settings, secret: Buffer, log: Logger): P
       : { rtmps: { port: rtmpsPort, certFile: rtmpsCert, keyFile: rtmpsKey } };
   if (settings.workers > 0) {
     const { WorkersBackend } = await import('../backend/workers/workers-backend.js');
-    const { workers, logLevel } = settings;
-    const debug = logLevel === 'debug';
-    return new WorkersBackend({ settings: { host, rtmpPort, ...rtmps, workers, media, streamSecret, debug }, log });
+    const { workers } = settings;
+    return new WorkersBackend({ settings: { host, rtmpPort, ...rtmps, workers, media, streamSecret }, log, levels });
   }
   const { NativeBackend } = await import('../backend/native/native-backend.js');
   return new NativeBackend({ settings: { host, rtmpPort, ...rtmps, media, streamSecret }, log });

@@ -3,7 +3,9 @@ import type { Config } from '../client/index.js';
 /** What v1 shows, by the names of the commands. */
 export type {
   Camera as CameraView,
+  DebuggedCamera as DebuggedCameraView,
   Engine as EngineView,
+  Log as LogView,
   MadeToken as MadeTokenView,
   Node as NodeView,
   PlayToken as PlayTokenView,

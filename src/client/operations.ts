@@ -68,6 +68,11 @@ export interface ChangedEngine {
   readonly location?: string | null | undefined;
 }
 
+export interface ChangedLog {
+  /** The least important lines that are logged. */
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+}
+
 /** What is left out stays as it is; null gives a budget back to the settings. */
 export interface ChangedPush {
   readonly enabled?: boolean | undefined;
@@ -88,6 +93,16 @@ export interface Config {
   }[];
   readonly contentManager: Announcement | null;
   readonly webhooks: readonly Webhook[];
+}
+
+/** A camera of which every line is logged, whatever the level. */
+export interface DebuggedCamera {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  /** When it ends by itself. */
+  readonly endsAt: string;
+  /** What the log cannot tell of it, and why. */
+  readonly notice: string | null;
 }
 
 export interface DeclaredCamera {
@@ -170,6 +185,15 @@ export interface History {
   }>>;
 }
 
+/** What is logged now. */
+export interface Log {
+  /** The least important lines that are logged. */
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** The level of the settings, which holds after a restart. */
+  readonly configured: 'debug' | 'info' | 'warn' | 'error';
+  readonly cameras: readonly DebuggedCamera[];
+}
+
 /** A token that was just made. */
 export interface MadeToken {
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
@@ -191,6 +215,11 @@ export interface NewCamera {
   readonly name: string;
   /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
   readonly type?: string | undefined;
+}
+
+export interface NewDebug {
+  /** For how long; 900. */
+  readonly seconds?: number | undefined;
 }
 
 export interface NewEngine {
@@ -495,6 +524,11 @@ export interface Operations {
     readonly body: ChangedEngine;
     readonly answer: Engine;
   };
+  /** Log from another level on, until the aggregator ends */
+  readonly changeLog: {
+    readonly body: ChangedLog;
+    readonly answer: Log;
+  };
   /** Enable or disable a push, or change its budgets, without a break */
   readonly changePush: {
     readonly path: {
@@ -510,6 +544,15 @@ export interface Operations {
   readonly createToken: {
     readonly body: NewToken;
     readonly answer: MadeToken;
+  };
+  /** Log every line of a camera for a time, whatever the level; 20 cameras at most */
+  readonly debugCamera: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: NewDebug;
+    readonly answer: DebuggedCamera;
   };
   /** Make a camera what the body says; its pushes stay */
   readonly declareCamera: {
@@ -539,6 +582,14 @@ export interface Operations {
     };
     readonly body: DeclaredPush;
     readonly answer: Push;
+  };
+  /** Log of a camera what is logged of all; of one that is not debugged nothing changes */
+  readonly endCameraDebug: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly answer: undefined;
   };
   /** What happens on this node, as server-sent events; resumes behind Last-Event-ID */
   readonly followEvents: {
@@ -585,6 +636,10 @@ export interface Operations {
       readonly seconds?: number | undefined;
     };
     readonly answer: History;
+  };
+  /** What is logged: the level, and the cameras that are debugged */
+  readonly getLog: {
+    readonly answer: Log;
   };
   /** The newest key frame of a live camera, as an MP4 file of one picture that browsers show */
   readonly getPicture: {
@@ -818,16 +873,20 @@ export const routes = {
   addPush: ['POST', '/v1/cameras/{name}/pushes'],
   changeCamera: ['PATCH', '/v1/cameras/{name}'],
   changeEngine: ['PATCH', '/v1/engines/{name}'],
+  changeLog: ['PATCH', '/v1/log'],
   changePush: ['PATCH', '/v1/cameras/{name}/pushes/{id}'],
   createToken: ['POST', '/v1/tokens'],
+  debugCamera: ['PUT', '/v1/cameras/{name}/debug'],
   declareCamera: ['PUT', '/v1/cameras/{name}'],
   declareEngine: ['PUT', '/v1/engines/{name}'],
   declarePush: ['PUT', '/v1/cameras/{name}/pushes/{id}'],
+  endCameraDebug: ['DELETE', '/v1/cameras/{name}/debug'],
   followEvents: ['GET', '/v1/events'],
   getCamera: ['GET', '/v1/cameras/{name}'],
   getConfig: ['GET', '/v1/config'],
   getEngine: ['GET', '/v1/engines/{name}'],
   getHistory: ['GET', '/v1/cameras/{name}/history'],
+  getLog: ['GET', '/v1/log'],
   getPicture: ['GET', '/v1/cameras/{name}/picture'],
   getPush: ['GET', '/v1/cameras/{name}/pushes/{id}'],
   getSession: ['GET', '/v1/session'],

@@ -1,4 +1,6 @@
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+import type { LogLevel } from '../log-levels.js';
+
+export type { LogLevel } from '../log-levels.js';
 export type LogFormat = 'auto' | 'human' | 'json';
 
 /** What one aggregator runs with. `src/config/table.ts` says for each field its names, default and range. */

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { eventTypes } from '../events/event.js';
+import { logLevels } from '../log-levels.js';
 import { hookUrlType, targetRulesType } from './lists.js';
 import type { MediaSettings, Settings } from './settings.js';
 import {
@@ -234,7 +235,7 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
   },
   logLevel: {
     key: 'log-level',
-    type: choiceType('debug', 'info', 'warn', 'error'),
+    type: choiceType(...logLevels),
     default: 'info',
     description: 'The least important lines that are logged',
   },

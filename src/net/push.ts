@@ -57,7 +57,7 @@ export class Push {
   readonly #watch: TargetWatch;
   readonly #dialer: Dialer;
   readonly #log: Logger;
-  readonly #recorder = new FlightRecorder();
+  readonly #recorder: FlightRecorder;
   readonly #meter = new RateMeter();
   readonly #backoff: Backoff;
   #enabled: boolean;
@@ -103,6 +103,7 @@ export class Push {
     this.#watch = options.watch;
     this.#dialer = options.dialer;
     this.#log = options.log.child({ target: options.shownUrl });
+    this.#recorder = new FlightRecorder({ log: this.#log });
     this.#backoff = new Backoff(options.settings.pushRetryMinMs, options.settings.pushRetryMaxMs);
     this.#phase = options.enabled ? 'idle' : 'disabled';
   }

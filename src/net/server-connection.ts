@@ -41,6 +41,9 @@ let nextId = 1;
 /** How many publishes and plays the line at the end tells of. */
 const maxNoted = 4;
 
+/** Commands of one connection that are logged at level debug: ten times what an encoder sends. */
+const maxLoggedCommands = 100;
+
 /**
  * One connection that somebody made to us: a camera, a viewer, another aggregator, or a stranger. It knows one life, and
  * logs the one reason for which it ended.
@@ -62,6 +65,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #id = nextId++;
   #flashVer = '';
   #connect: ConnectInfo | null = null;
+  /** The camera that it asked for by `connect`; for the log. */
+  #camera: string | undefined;
+  #commands = 0;
   /** Somebody is asked whether it may publish or play; nothing is read meanwhile. */
   #isDeciding = false;
   #path = '';
@@ -163,6 +169,13 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#finish('the aggregator is shutting down', 'debug');
   }
 
+  onCommand(name: string): void {
+    if (this.#camera === undefined || this.#commands >= maxLoggedCommands) return;
+    this.#commands++;
+    // Its name only: keys and tokens stand in the arguments.
+    this.#log.debug(`< ${name.slice(0, 40)}`, { camera: this.#camera, event: 'command' });
+  }
+
   onConnect(info: ConnectInfo): void {
     if (this.#ending) return;
     this.#flashVer = ownText(info.flashVer);
@@ -182,6 +195,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       this.#refused(error, 'connect');
       return;
     }
+    this.#camera = this.#host.cameraOf?.(info.app);
+    this.onCommand('connect');
     this.#session.acceptConnect();
   }
 
@@ -385,6 +400,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     const seconds = Math.round((performance.now() - this.#openedMs) / 100) / 10;
     this.#log[looked ? 'debug' : level]('connection closed', {
       reason,
+      ...(this.#camera === undefined ? {} : { camera: this.#camera }),
       ...(this.#did.length > 0 ? { did: this.#did.join(', ') } : {}),
       seconds,
       bytesIn,

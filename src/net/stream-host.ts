@@ -56,6 +56,8 @@ export interface Peer {
 export interface StreamHost {
   /** @throws CodedError PUBLISH_NOT_REGISTERED when no camera of this application exists */
   connect(info: ConnectInfo): void;
+  /** The camera that an application, as a client wrote it, is; undefined: none. For the log. */
+  cameraOf?(app: string): string | undefined;
   /**
    * Whether this peer may do it at all; asked before `publish` and `play`. A promise: it is decided later, and nothing
    * more is read of the peer until then.

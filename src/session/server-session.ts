@@ -45,6 +45,8 @@ export interface StreamRequest {
 
 /** What the owner of a connection decides and gets. Each request is answered exactly once, at once or later. */
 export interface ServerSessionHandler {
+  /** A command came; told before anything is done about it. The name is as the client wrote it. */
+  onCommand?(name: string): void;
   /** Answer with `acceptConnect` or `refuseConnect`. */
   onConnect(info: ConnectInfo): void;
   /** Answer with `acceptPublish` or `refusePublish`. */
@@ -254,6 +256,7 @@ export class ServerSession {
 
   #onCommand(streamId: number, command: Command): void {
     const { name, transactionId, args } = command;
+    this.#handler.onCommand?.(name);
     if (name === 'connect') {
       this.#onConnect(command);
       return;

@@ -6,6 +6,7 @@ import type { ApiSettings } from '../../src/api/settings.js';
 import { SamplePublisher } from '../../src/cli/test-patterns.js';
 import type { ControlSettings } from '../../src/control/settings.js';
 import { type Logger, silentLogger } from '../../src/log.js';
+import { LogLevels } from '../../src/log-levels.js';
 import { startControl, type TestControl, testSettings } from '../control/harness.js';
 
 const sampleClip = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
@@ -19,6 +20,7 @@ export interface TestApi extends TestControl {
 export async function startTestApi(
   settings: Partial<ControlSettings & AccessSettings & ApiSettings> = {},
   log: Logger = silentLogger,
+  logLevels = new LogLevels('info'),
 ): Promise<TestApi> {
   const control = await startControl(settings);
   const access = await Access.open(
@@ -32,6 +34,7 @@ export async function startTestApi(
     log,
     version: '0.0.0',
     testPatterns: new SamplePublisher({ file: sampleClip, host: '127.0.0.1', rtmpPort: 1, log: silentLogger }),
+    logLevels,
     settingSources: { rtmpPort: 'flag --rtmp-port' },
   });
   const close = async () => {

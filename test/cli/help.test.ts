@@ -18,6 +18,7 @@ describe('help', () => {
   test('the commands are those that are promised', () => {
     expect(all.map((path) => path.join(' '))).toEqual([
       ...['', 'serve', 'camera', 'camera add', 'camera show', 'camera rotate-key', 'camera play-token'],
+      ...['camera debug'],
       ...['camera list', 'camera remove'],
       ...[
         'push',
@@ -33,7 +34,7 @@ describe('help', () => {
         'engine remove',
       ],
       ...['token', 'token create', 'token list', 'token revoke'],
-      ...['status', 'top', 'publish', 'import', 'doctor', 'backup', 'restore', 'completion', 'man'],
+      ...['status', 'top', 'log-level', 'publish', 'import', 'doctor', 'backup', 'restore', 'completion', 'man'],
     ]);
   });
 

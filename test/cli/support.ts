@@ -4,6 +4,7 @@ import { writeRuntime } from '../../src/cli/runtime-file.js';
 import { type RunningAggregator, startAggregator } from '../../src/cli/serve.js';
 import { loadSettings } from '../../src/config.js';
 import { silentLogger } from '../../src/log.js';
+import { LogLevels } from '../../src/log-levels.js';
 import type { Scope } from '../support/scope.js';
 
 export const clip = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
@@ -47,7 +48,13 @@ export async function startTestAggregator(
   const dataDir = scope.temporaryFolder();
   const flags = { 'rtmp-port': '0', 'api-port': '0', host: '127.0.0.1', 'data-dir': dataDir, ...further };
   const { settings, sources } = loadSettings({ flags, env: {}, cwd: dataDir });
-  const aggregator = await startAggregator({ settings, sources, log: silentLogger, version: '0.0.0-test' });
+  const aggregator = await startAggregator({
+    settings,
+    sources,
+    log: silentLogger,
+    logLevels: new LogLevels('info'),
+    version: '0.0.0-test',
+  });
   scope.defer(() => aggregator.stop());
   return { ...aggregator, dataDir, apiUrl: `http://127.0.0.1:${aggregator.apiPort}` };
 }

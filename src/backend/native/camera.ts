@@ -77,7 +77,7 @@ export class NativeCamera {
   readonly name: string;
   readonly #context: CameraContext;
   readonly #log: Logger;
-  readonly #recorder = new FlightRecorder();
+  readonly #recorder: FlightRecorder;
   /** What was declared, while the camera was never live: ten thousand idle cameras shall cost little. */
   #asleep: readonly DesiredPush[] | null = [];
   readonly #pushes = new Map<string, Push>();
@@ -99,6 +99,7 @@ export class NativeCamera {
     this.name = name;
     this.#context = context;
     this.#log = context.log.child({ camera: name });
+    this.#recorder = new FlightRecorder({ log: this.#log });
   }
 
   get live(): boolean {

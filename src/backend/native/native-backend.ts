@@ -285,6 +285,10 @@ export class NativeBackend implements MediaBackend, StreamHost {
     this.#require(nameOf(info.app), info.app);
   }
 
+  cameraOf(app: string): string | undefined {
+    return this.#cameras.get(nameOf(app))?.name;
+  }
+
   publish(request: StreamRequest, publisher: Publisher): Ingest {
     return this.#requireStream(request).publish(publisher);
   }

@@ -41,7 +41,7 @@ export class History {
     if ((live !== undefined) === this.#live.has(camera)) return;
     let recorder = this.#recorders.get(camera);
     if (recorder === undefined) {
-      recorder = new FlightRecorder(eventsPerCamera);
+      recorder = new FlightRecorder({ capacity: eventsPerCamera, log: this.#log.child({ camera }) });
       this.#recorders.set(camera, recorder);
     }
     if (live === undefined) this.#live.delete(camera);

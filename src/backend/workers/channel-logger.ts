@@ -1,4 +1,5 @@
 import type { LogFields, Logger } from '../../log.js';
+import type { LineFilter } from '../../log-levels.js';
 import type { Report } from './protocol.js';
 
 type Line = Extract<Report, { type: 'log' }>;
@@ -6,17 +7,17 @@ type Line = Extract<Report, { type: 'log' }>;
 /** The log of a worker: its lines go to the supervisor, whose log is the only one. */
 export class ChannelLogger implements Logger {
   readonly #send: (line: Line) => void;
-  readonly #debug: boolean;
+  readonly #filter: LineFilter;
   readonly #fields: LogFields;
 
-  constructor(options: { send: (line: Line) => void; debug: boolean; fields?: LogFields }) {
+  constructor(options: { send: (line: Line) => void; filter: LineFilter; fields?: LogFields }) {
     this.#send = options.send;
-    this.#debug = options.debug;
+    this.#filter = options.filter;
     this.#fields = options.fields ?? {};
   }
 
   debug(message: string, fields?: LogFields): void {
-    if (this.#debug) this.#line('debug', message, fields);
+    this.#line('debug', message, fields);
   }
 
   info(message: string, fields?: LogFields): void {
@@ -32,10 +33,11 @@ export class ChannelLogger implements Logger {
   }
 
   child(fields: LogFields): Logger {
-    return new ChannelLogger({ send: this.#send, debug: this.#debug, fields: { ...this.#fields, ...fields } });
+    return new ChannelLogger({ send: this.#send, filter: this.#filter, fields: { ...this.#fields, ...fields } });
   }
 
   #line(level: Line['level'], message: string, fields: LogFields = {}): void {
+    if (!this.#filter.allows(level, fields.camera ?? this.#fields.camera)) return;
     this.#send({ type: 'log', level, message, fields: plain({ ...this.#fields, ...fields }) });
   }
 }

@@ -1,4 +1,5 @@
 import type { LogFields } from '../../log.js';
+import type { LinesWanted } from '../../log-levels.js';
 import type {
   BackendAddress,
   BackendObserver,
@@ -27,8 +28,8 @@ export interface WorkerSettings {
   readonly viewSecret: string;
   /** What publish keys and play tokens are made from: 64 hex digits. */
   readonly streamSecret?: string;
-  /** Lines of debug are made only where somebody wants them. */
-  readonly debug: boolean;
+  /** Other lines need not be made. */
+  readonly lines: LinesWanted;
 }
 
 /** To a worker. */
@@ -41,6 +42,8 @@ export type Order =
   | { readonly type: 'listener'; readonly address: BackendAddress }
   /** What its streams may keep in all, bytes. */
   | { readonly type: 'budget'; readonly bytes: number }
+  /** Other lines than before are to be logged. */
+  | { readonly type: 'lines'; readonly wanted: LinesWanted }
   | Connection
   /** To `where`: this worker serves it (or refuses it). */
   | { readonly type: 'stay'; readonly id: number }

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { codeOf, messageOf } from '../../errors.js';
 import { type Logger, silentLogger } from '../../log.js';
+import { LineFilter } from '../../log-levels.js';
 import type { MediaSocket } from '../../net/media-socket.js';
 import { acceptedSocket, streamSocket } from '../../net/node-socket.js';
 import { splice } from '../../net/splice.js';
@@ -21,6 +22,7 @@ export class Worker {
   readonly #settings: WorkerSettings;
   readonly #send: (report: Report) => void;
   readonly #backend: NativeBackend;
+  readonly #lines: LineFilter;
   readonly #reporter: Reporter;
   /** Connections that have not said where they want to go, or wait to be told who serves them. */
   readonly #visitors = new Map<number, Visitor>();
@@ -33,9 +35,11 @@ export class Worker {
   constructor(settings: WorkerSettings, send: (report: Report) => void) {
     this.#settings = settings;
     this.#send = send;
-    const { media, nodeId, streamSecret, debug } = settings;
+    const { media, nodeId, streamSecret, lines } = settings;
     const secret = streamSecret === undefined ? {} : { streamSecret };
-    const log = new ChannelLogger({ send, debug });
+    this.#lines = new LineFilter(lines.level);
+    this.#lines.wanted = lines;
+    const log = new ChannelLogger({ send, filter: this.#lines });
     this.#backend = new NativeBackend({ settings: { host: '', rtmpPort: 0, media, nodeId, ...secret }, log });
     this.#backend.startWithoutListener();
     this.#reporter = new Reporter(this.#backend, send);
@@ -72,6 +76,9 @@ export class Worker {
         return;
       case 'budget':
         this.#backend.mediaMaxBytes = order.bytes;
+        return;
+      case 'lines':
+        this.#lines.wanted = order.wanted;
         return;
       case 'connection':
         this.#take(order, socket);

@@ -3,6 +3,7 @@ import { CodedError, codeOf, messageOf } from '../../errors.js';
 import { FlightRecorder } from '../../flight-recorder.js';
 import { PushPolicy } from '../../guard/push-policy.js';
 import type { Logger } from '../../log.js';
+import type { LogLevels } from '../../log-levels.js';
 import { Dialer } from '../../net/dialer.js';
 import { readCertificate } from '../../tls/certificate.js';
 import { readTrust } from '../../tls/trust.js';
@@ -59,8 +60,6 @@ export interface WorkersBackendSettings {
   readonly rtmps?: RtmpsSettings;
   /** What publish keys and play tokens are made from: 64 hex digits. */
   readonly streamSecret?: string;
-  /** Whether lines of debug are wanted. */
-  readonly debug: boolean;
 }
 
 interface Waiter {
@@ -82,6 +81,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   readonly #ownListeners: BackendAddress[] = [];
   readonly #workers: readonly WorkerProcess[];
   readonly #arrivals: Arrivals;
+  readonly #levels: LogLevels;
   readonly #placement: Placement;
   readonly #calls = new Calls();
   readonly #desired = new Map<string, DesiredCamera>();
@@ -105,24 +105,30 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   #ticker: NodeJS.Timeout | null = null;
   #lastLookMs = 0;
 
-  constructor(options: { settings: WorkersBackendSettings; log: Logger }) {
-    const { settings, log } = options;
+  /** @param options.levels what the workers log, too, from now on */
+  constructor(options: { settings: WorkersBackendSettings; log: Logger; levels: LogLevels }) {
+    const { settings, log, levels } = options;
     this.#settings = settings;
+    this.#levels = levels;
     const { pushTlsCa } = settings.media;
     // The workers read it; that it can be read is to be known before they start.
     if (pushTlsCa !== undefined) readTrust(pushTlsCa, '--push-tls-ca');
     this.#dialer = new Dialer({ policy: new PushPolicy(settings.media) });
     const nodeId = newNodeId();
-    const { media, debug, workers, rtmps, streamSecret } = settings;
+    const { media, workers, rtmps, streamSecret } = settings;
+    const lines = levels.filter.wanted;
     const secret = streamSecret === undefined ? {} : { streamSecret };
     const certificate = rtmps === undefined ? null : { certFile: rtmps.certFile, keyFile: rtmps.keyFile };
     // As above.
     if (certificate !== null) readCertificate({ ...certificate, certFlag: '--rtmps-cert', keyFlag: '--rtmps-key' });
-    const common = { nodeId, media, certificate, viewSecret: this.#viewSecret, ...secret, debug };
+    const common = { nodeId, media, certificate, viewSecret: this.#viewSecret, ...secret, lines };
     this.#workers = Array.from(
       { length: workers },
       (_, index) => new WorkerProcess({ number: index + 1, ...common }, this, log),
     );
+    levels.observe((wanted) => {
+      for (const worker of this.#workers) worker.send({ type: 'lines', wanted });
+    });
     this.#placement = new Placement(workers);
     this.#budgets = new Array<number>(workers).fill(media.mediaMaxBytes);
     this.#sent = new Array<number>(workers).fill(0);
@@ -328,6 +334,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     const index = worker.number - 1;
     this.#budgets[index] = 0; // of which it has not been told
     this.#shareBudget();
+    worker.send({ type: 'lines', wanted: this.#levels.filter.wanted });
     for (const address of this.#ownListeners) worker.send({ type: 'listener', address });
     for (const name of this.#placement.camerasOf(index)) this.#declare(index, this.#desired.get(name)!);
     this.#arrivals.workerIsUp(worker);
@@ -418,7 +425,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   }
 
   #record(camera: string, text: string): void {
-    const record = this.#records.get(camera) ?? new FlightRecorder(rememberedEnds);
+    const record = this.#records.get(camera) ?? new FlightRecorder({ capacity: rememberedEnds });
     record.note('worker', text);
     this.#records.set(camera, record);
   }

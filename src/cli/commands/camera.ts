@@ -4,6 +4,7 @@ import { formatBitrate, json, table } from '../format.js';
 import { type CliIo, painter } from '../io.js';
 import type { CameraView } from '../views.js';
 import { addKeyCommands, endpointsOf } from './camera-keys.js';
+import { addCameraDebugCommand } from './log.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addCameraCommands(program: Command, io: CliIo): void {
@@ -48,6 +49,7 @@ Examples:
     });
 
   addKeyCommands(camera, io);
+  addCameraDebugCommand(camera, io);
 
   withClientOptions(camera.command('list'))
     .description('List the cameras and how they fare')

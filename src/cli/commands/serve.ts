@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { loadSettings, type SettingRow, type Settings, settingRows, sourcesByField } from '../../config.js';
+import { LogLevels } from '../../log-levels.js';
 import { createLogger, type ProcessLogger } from '../../log-pino.js';
 import { exitCodes } from '../exit-codes.js';
 import { urlHost } from '../format.js';
@@ -58,8 +59,9 @@ function settingOption(row: SettingRow): Option {
 async function serve(flags: Record<string, string | undefined>, io: CliIo): Promise<number> {
   const loaded = loadSettings({ flags, env: io.env, cwd: io.cwd });
   const settings = { ...loaded.settings, dataDir: resolve(io.cwd, loaded.settings.dataDir) };
+  const logLevels = new LogLevels(settings.logLevel);
   const log = createLogger({
-    level: settings.logLevel,
+    level: logLevels.filter,
     format: settings.logFormat,
     isTerminal: io.err.isTTY,
     colors: wantsColors(io.err, io.env),
@@ -68,7 +70,8 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
   const signals = watchSignals(log);
   // Loaded here and not above: the other commands start faster without the server's parts.
   const { startAggregator } = await import('../serve.js');
-  const aggregator = await startAggregator({ settings, sources: sourcesByField(loaded.sources), log, version });
+  const sources = sourcesByField(loaded.sources);
+  const aggregator = await startAggregator({ settings, sources, log, logLevels, version });
   const line = readyLine(loaded.settings, aggregator);
   io.out.write(`${line}\n`);
   const manager = new ServiceManager(io.env, log);

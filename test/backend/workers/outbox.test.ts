@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ChannelLogger } from '../../../src/backend/workers/channel-logger.js';
 import { Outbox } from '../../../src/backend/workers/outbox.js';
 import type { Report } from '../../../src/backend/workers/protocol.js';
+import { LineFilter } from '../../../src/log-levels.js';
 
 describe('what a worker has to say', () => {
   it('is one message for each turn of the event loop, in order', async () => {
@@ -33,7 +34,7 @@ describe('what a worker has to say', () => {
       messages.push(reports);
       sents.push(sent);
     });
-    const log = new ChannelLogger({ send: (line) => outbox.add(line), debug: false });
+    const log = new ChannelLogger({ send: (line) => outbox.add(line), filter: new LineFilter('info') });
     for (let index = 0; index < 20_000; index++) log.info('noise', { index });
     log.debug('not wanted');
     outbox.add({ type: 'closed', id: 7 });
@@ -51,7 +52,9 @@ describe('what a worker has to say', () => {
 
   it('tells of errors, which JSON would not show', () => {
     const lines: Report[] = [];
-    const log = new ChannelLogger({ send: (line) => lines.push(line), debug: true }).child({ camera: 'cam' });
+    const log = new ChannelLogger({ send: (line) => lines.push(line), filter: new LineFilter('error') }).child({
+      camera: 'cam',
+    });
     log.error('failed', { error: new TypeError('boom', { cause: new Error('why') }) });
     expect(JSON.parse(JSON.stringify(lines))).toMatchObject([
       {
