@@ -75,7 +75,9 @@ class StreamSocket implements MediaSocket {
   }
 
   write(data: Buffer): boolean {
-    return this.socket.write(data);
+    const { socket } = this;
+    // Node would destroy one that was ended, with all that is still on its way.
+    return socket.writableEnded || socket.destroyed ? false : socket.write(data);
   }
 
   end(): void {
