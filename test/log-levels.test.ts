@@ -118,4 +118,17 @@ describe('a camera that is debugged', () => {
     expect(lines).toMatchObject([{ level: 'debug', camera: 'one', event: 'state', message: 'connecting -> active' }]);
     expect(recorder.events()).toHaveLength(2);
   });
+
+  it('has of a flood a part, and how much was left out', () => {
+    vi.setSystemTime(1_000_000_000);
+    const levels = new LogLevels('debug');
+    const { lines, log } = capture(levels);
+    const recorder = new FlightRecorder({ log });
+    for (let index = 0; index < 5000; index++) recorder.note('play', `viewer ${index}`);
+    expect(lines).toHaveLength(100);
+    vi.setSystemTime(1_000_001_000);
+    recorder.note('play', 'later');
+    expect(lines.slice(100)).toMatchObject([{ event: 'flood', leftOut: 4900 }, { message: 'later' }]);
+    expect(recorder.events()).toHaveLength(300);
+  });
 });
