@@ -65,7 +65,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
     async () => {
       return {
         settings: Object.fromEntries(
-          flatten(settings).map(([key, value]) => [key, { value, source: sources[key] ?? 'default' }]),
+          flatten(settings).map(([key, value]) => [key, { value: shown(value), source: sources[key] ?? 'default' }]),
         ),
         problems: control.node.problems,
         contentManager: announcement(),
@@ -82,4 +82,9 @@ function flatten(settings: object, prefix = ''): [string, unknown][] {
       ? flatten(value, `${prefix}${key}.`)
       : [[prefix + key, value ?? null]],
   );
+}
+
+/** Back ends take their password in the query of a URL; who may only look is not told it. */
+function shown(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/^(https?:\/\/[^?#]*)[?#].*$/i, '$1?***') : value;
 }
