@@ -40,7 +40,7 @@ export interface CallFacts extends BrowserFacts {
 
 /** Who makes a call, and what it may. */
 export interface Caller {
-  readonly kind: 'local' | 'allowed' | 'open' | 'admin-token' | 'token' | 'jwt' | 'ticket';
+  readonly kind: 'local' | 'allowed' | 'open' | 'admin-token' | 'token' | 'jwt' | 'ticket' | 'play-token';
   readonly name: string | null;
   readonly scope: Scope;
   /** Milliseconds since 1970; undefined: it does not end by itself. */

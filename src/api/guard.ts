@@ -19,7 +19,12 @@ export interface GuardOptions {
   readonly access: Access;
   /** Calls a second from one address on another machine, ten times as many at once; 0: no limit. */
   readonly callsPerSecond: number;
+  /** Whether a token is a play token of this camera, and valid now. */
+  readonly isPlayToken: (camera: string, token: string) => boolean;
 }
+
+/** Who has a play token may watch its camera: it begins nothing after its end, and who watches then goes on. */
+const viewer: Caller = { kind: 'play-token', name: null, scope: 'read', parent: 'play-token' };
 
 const burstSeconds = 10;
 
@@ -27,7 +32,7 @@ const burstSeconds = 10;
 const proxyHeaders = ['forwarded', 'via', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'cf-connecting-ip'];
 
 /** Asks every call for what its route wants of callers, before anything of its body is read. */
-export function addGuard(app: App, { access, callsPerSecond }: GuardOptions): void {
+export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: GuardOptions): void {
   const limiter =
     callsPerSecond > 0
       ? new RateLimiter({ perSecond: callsPerSecond, burst: callsPerSecond * burstSeconds })
@@ -39,6 +44,7 @@ export function addGuard(app: App, { access, callsPerSecond }: GuardOptions): vo
   app.addHook('onRequest', async (request, reply) => {
     const token = takeToken(request);
     const { config } = request.routeOptions;
+    const playToken = config.playTokens === true ? takeFromQuery(request, 'playToken') : undefined;
     const call = callFacts(request.raw, token, config.allowedAddresses === true);
     if (limiter !== undefined && !access.isLocal(call)) {
       const waitMs = limiter.take(addressKey(call.address));
@@ -47,6 +53,16 @@ export function addGuard(app: App, { access, callsPerSecond }: GuardOptions): vo
     if (allowOrigin(request, reply, access.origins) === 'answered') return reply;
     // Which paths there are is no secret: /openapi.json tells it.
     if (request.is404 || config.scope === 'public') return;
+    if (token === undefined && playToken !== undefined) {
+      if (!isPlayToken(nameInPath(request), playToken)) {
+        throw new CodedError(
+          'UNAUTHENTICATED',
+          'the play token is not valid: it is for another camera, or has expired',
+        );
+      }
+      request.caller = viewer;
+      return;
+    }
     const needed = config.scope ?? 'admin';
     const caller = await access.identify(call).catch((error: unknown) => {
       if (error instanceof CodedError && error.code === 'UNAUTHENTICATED') challenge(reply, token);
@@ -76,18 +92,24 @@ export function callFacts(raw: IncomingMessage, token: string | undefined, takes
   };
 }
 
-/** The token of the header or of the query, from which it is taken away: schemas and handlers do not know of it. */
+/** The token of the header or of the query. */
 function takeToken(request: FastifyRequest): string | undefined {
-  const { query } = request;
-  let inQuery: unknown;
-  if (typeof query === 'object' && query !== null && 'token' in query) {
-    inQuery = query.token;
-    Reflect.deleteProperty(query, 'token');
-  }
+  const inQuery = takeFromQuery(request, 'token');
   const inHeader = /^bearer(?:\s+(.*))?$/i.exec(request.headers.authorization ?? '');
-  if (inHeader !== null) return inHeader[1] ?? '';
+  return inHeader === null ? inQuery : (inHeader[1] ?? '');
+}
+
+/** A parameter of the query, from which it is taken away: schemas and handlers do not know of it. */
+function takeFromQuery({ query }: FastifyRequest, name: string): string | undefined {
+  if (typeof query !== 'object' || query === null || !Object.hasOwn(query, name)) return undefined;
+  const value: unknown = Reflect.get(query, name);
+  Reflect.deleteProperty(query, name);
   // Given twice it is a list, which is no token.
-  return inQuery === undefined ? undefined : (textOf(inQuery) ?? '');
+  return textOf(value) ?? '';
+}
+
+function nameInPath({ params }: FastifyRequest): string {
+  return typeof params === 'object' && params !== null && 'name' in params ? String(params.name) : '';
 }
 
 function textOf(value: unknown): string | undefined {

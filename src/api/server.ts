@@ -131,7 +131,8 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   app.setErrorHandler(errorHandler(log));
   app.addHook('onClose', async () => listener.close());
   addSecurityHeaders(app);
-  addGuard(app, { access, callsPerSecond: settings.apiRateLimit ?? 0 });
+  const isPlayToken = (camera: string, token: string): boolean => control.cameras.isPlayToken(camera, token);
+  addGuard(app, { access, callsPerSecond: settings.apiRateLimit ?? 0, isPlayToken });
 
   app.decorate('routeScopes', watchScopes(app));
   const methods = new MethodTable();

@@ -134,6 +134,16 @@ export class CameraControl {
     };
   }
 
+  /**
+   * True when this token lets a camera be played over HTTP too, by whoever has it. Where a back end decides about viewers
+   * (`on-play`) it does not: nobody asks that one about HTTP.
+   */
+  isPlayToken(name: string, token: string): boolean {
+    const { playAuth = 'off', onPlay } = this.#context.settings.media ?? {};
+    if (playAuth === 'off' || onPlay !== undefined) return false;
+    return this.#streamKeys.judgePlayToken(name, token, Date.now()) === 'good';
+  }
+
   /** @throws NotFoundError CAMERA_NOT_FOUND */
   async remove(name: string, precondition?: Precondition): Promise<void> {
     const { store, log, tags } = this.#context;

@@ -16,5 +16,10 @@ export interface ControlSettings {
   /** What the history of live cameras may take in memory; 0: there is none; undefined: 64 MB. */
   readonly historyMaxBytes?: number | undefined;
   /** Who may publish and play; undefined: everybody who knows a name. */
-  readonly media?: { readonly publishAuth: 'name' | 'key'; readonly playAuth: 'off' | 'token' | 'local' };
+  readonly media?: {
+    readonly publishAuth: 'name' | 'key';
+    readonly playAuth: 'off' | 'token' | 'local';
+    /** The back end that is asked about viewers over RTMP. */
+    readonly onPlay?: string;
+  };
 }

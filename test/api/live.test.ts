@@ -12,6 +12,7 @@ import { NativeBackend } from '../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../src/config.js';
 import { Control } from '../../src/control/control.js';
 import { CodedError } from '../../src/errors.js';
+import { StreamKeys } from '../../src/guard/stream-keys.js';
 import { silentLogger } from '../../src/log.js';
 import { RtmpPublisher } from '../../src/net/publisher.js';
 import { openFileStore } from '../../src/state/file/file-store.js';
@@ -25,6 +26,8 @@ const cleanups: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
   while (cleanups.length > 0) await cleanups.pop()?.();
 });
+
+const streamKeys = new StreamKeys(Buffer.alloc(32, 7));
 
 interface Node {
   readonly access: Access;
@@ -47,7 +50,10 @@ async function node(media: object = {}, api: object = {}, mayPlay?: (camera: str
   });
   const { port } = await backend.start();
   cleanups.push(() => backend.stop(1000));
-  const control = new Control({ store, backend, settings: { ...settings, rtmpPort: port }, log: silentLogger });
+  const control = new Control({
+    ...{ store, backend, streamKeys, log: silentLogger },
+    settings: { ...settings, rtmpPort: port },
+  });
   await control.start();
   cleanups.push(() => control.close());
   const access = await Access.open({ dataDir: folder, apiAuth: 'auto', jwtScopeClaim: 'scope', ...api }, silentLogger);
@@ -338,6 +344,44 @@ it('asks for a token like any call, before an upgrade too, and ends what a revok
   await waitFor(() => http.frames.length > 0 && socket.frames.length > 0, { what: 'frames' });
   await made.access.tokens.revoke('wall');
   await waitFor(() => http.ended !== null && socket.closed === 1001, { what: 'the end of both' });
+});
+
+it('a play token opens the video of its camera, and nothing else', async () => {
+  const made = await node({}, { apiAuth: 'on', media: { ...defaultSettings().media, playAuth: 'token' } });
+  await made.control.cameras.add({ name: 'yard' }, undefined);
+  const { sent } = await camera(made.rtmp('gate'));
+  await live(made, sent, 2);
+  const url = `${made.base}/live/gate.flv`;
+  const { token } = made.control.cameras.playToken('gate', 60, undefined);
+  const http = new HttpViewer(`${url}?playToken=${token}`);
+  const socket = new SocketViewer(`${url.replace('http', 'ws')}?playToken=${token}`);
+  await waitFor(() => http.frames.length > 0 && socket.frames.length > 0, { what: 'frames' });
+  const other = made.control.cameras.playToken('yard', 60, undefined).token;
+  const expired = made.control.cameras.playToken('gate', -60, undefined).token;
+  for (const wrong of [other, expired, '', `${token}&playToken=${token}`, `${token}&token=${token}`]) {
+    expect((await curl(`${url}?playToken=${wrong}`)).status, wrong).toBe(401);
+  }
+  for (const path of ['/live/yard.flv', '/v1/cameras/gate', '/v1/cameras/gate/picture', '/v1/session', '/metrics']) {
+    expect((await curl(`${made.base}${path}?playToken=${token}`)).status, path).toBe(401);
+    expect((await curl(`${made.base}${path}?token=${token}`)).status, path).toBe(401);
+  }
+});
+
+it.each([{ playAuth: 'off' as const }, { playAuth: 'token' as const, onPlay: 'http://127.0.0.7:9/hook?secret=abc' }])(
+  'no play token opens anything over HTTP with %o',
+  async (media) => {
+    const made = await node({}, { apiAuth: 'on', media: { ...defaultSettings().media, ...media } });
+    const token = streamKeys.playToken('gate', Date.now() + 60_000);
+    expect((await curl(`${made.base}/live/gate.flv?playToken=${token}`)).status).toBe(401);
+  },
+);
+
+it('the query of the URL of a back end is shown to nobody', async () => {
+  const onPlay = 'http://127.0.0.7:9/hook?secret=abc';
+  const made = await node({}, { media: { ...defaultSettings().media, onPlay } });
+  const { body } = await curl(`${made.base}/v1/config`);
+  expect(body).toContain('"http://127.0.0.7:9/hook?***"');
+  expect(body).not.toContain('secret=abc');
 });
 
 it('stays through the grace of a camera that comes back, and ends when it does not', async () => {

@@ -109,7 +109,7 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       method: 'GET',
       url: '/live/:name.flv',
       exposeHeadRoute: false,
-      config: { scope: 'read' },
+      config: { scope: 'read', playTokens: true },
       schema: {
         operationId: 'watchCamera',
         summary:
