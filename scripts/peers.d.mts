@@ -6,6 +6,7 @@ export type PeerName =
   | 'chromium'
   | 'openssl'
   | 'curl'
+  | 'iproute2'
   | 'prometheus';
 
 export interface Peer {

@@ -54,6 +54,11 @@ export const peers = [
     isThere: () => succeeds('curl', '--version'),
   },
   {
+    name: 'iproute2',
+    packages: ['iproute2'],
+    isThere: () => succeeds('ss', '-V') && succeeds('ip', '-V'),
+  },
+  {
     name: 'prometheus',
     packages: ['prometheus'],
     isThere: () => succeeds('prometheus', '--version') && succeeds('promtool', '--version'),

@@ -23,7 +23,7 @@ async function mended(aggregator: NginxAggregator): Promise<void> {
 }
 
 describe('nginx.conf edited by hand', () => {
-  const test = testWith('ffmpeg', 'nginx-rtmp');
+  const test = testWith('ffmpeg', 'nginx-rtmp', 'iproute2');
 
   test('is applied; a broken edit is refused and reported, live streams go on; mended, it is applied', async (context) => {
     const scope = testScope(context);

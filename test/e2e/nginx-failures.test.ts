@@ -13,7 +13,7 @@ import { sleep, waitFor } from '../support/wait.js';
 import { isAlive, kill, NginxAggregator, startNginxAggregator } from './nginx-support.js';
 
 describe('nginx that fails', () => {
-  const test = testWith('ffmpeg', 'nginx-rtmp');
+  const test = testWith('ffmpeg', 'nginx-rtmp', 'iproute2');
 
   test('kill -9 of the master: live cameras go on, a new master takes new ones', async (context) => {
     const scope = testScope(context);

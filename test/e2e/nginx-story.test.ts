@@ -23,7 +23,7 @@ async function curl(aggregator: NginxAggregator, method: string, path: string, b
 }
 
 describe('the original story with nginx', () => {
-  const test = testWith('ffmpeg', 'nginx-rtmp', 'curl');
+  const test = testWith('ffmpeg', 'nginx-rtmp', 'curl', 'iproute2');
 
   test('register, publish, getStream: the target gets it at the next publish; stats and status', async (context) => {
     const scope = testScope(context);
@@ -153,7 +153,7 @@ describe('the original story with nginx', () => {
 });
 
 describe('a streaming engine that serves HLS', () => {
-  const test = testWith('ffmpeg', 'nginx-rtmp', 'curl');
+  const test = testWith('ffmpeg', 'nginx-rtmp', 'curl', 'iproute2');
 
   test('plays what getStream answers, through nginx', async (context) => {
     const scope = testScope(context);
