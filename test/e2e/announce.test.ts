@@ -63,8 +63,9 @@ test('the aggregator serves while the content manager is down, fails and stalls,
     Aggregators: [{ name: 'ma-7', location: 'stadium', ip: `127.0.0.1:${aggregator.apiPort}` }],
     StreamingEngines: [],
   });
-  const lines = aggregator.logLines().filter(({ part }) => part === 'announcement');
-  expect(lines.at(-1)?.message).toBe('the content manager knows this aggregator');
+  // The log comes by a pipe, behind the answer that told of it.
+  const lastLine = () => aggregator.logLines().findLast(({ part }) => part === 'announcement')?.message;
+  await waitFor(() => lastLine() === 'the content manager knows this aggregator', { what: 'the line in the log' });
   expect(await aggregator.process.stop('SIGTERM')).toEqual({ code: 0, signal: null });
 });
 
