@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
+import { addressKey, isLoopbackAddress } from '../addresses.js';
 import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
-import { addressKey, type RateLimit, RateLimiter } from '../rate-limit.js';
+import { type RateLimit, RateLimiter } from '../rate-limit.js';
 import { AdminToken, adminTokenFileName } from './admin-token.js';
 import { type BrowserFacts, type BrowserRules, suspicionOf } from './browser.js';
 import { type JwtSettings, JwtVerifier } from './jwt.js';
-import { isLoopbackAddress, Networks } from './networks.js';
+import { Networks } from './networks.js';
 import { type Scope, weakerScope } from './scopes.js';
 import { hashOf } from './secret.js';
 import { isTicket, Tickets } from './tickets.js';

@@ -1,16 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-
-/** An IPv4 address that comes mapped into IPv6 (`::ffff:192.0.2.1`) as what it is; others as they are, without a zone. */
-export function plainAddress(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  return mapped ?? address.split('%', 1)[0] ?? address;
-}
-
-/** True for an address that only this machine itself can connect from. */
-export function isLoopbackAddress(address: string): boolean {
-  const plain = plainAddress(address);
-  return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'));
-}
+import { plainAddress } from '../addresses.js';
 
 /** Tells whether an address is in one of the networks. */
 export class Networks {

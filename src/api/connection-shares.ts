@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import { isLoopbackAddress } from '../access/networks.js';
-import { addressKey } from '../rate-limit.js';
+import { addressKey, isLoopbackAddress } from '../addresses.js';
 
 export interface ConnectionLimits {
   /** From other machines, in all. What is left of the server's own limit is for this machine. */

@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, type Caller, type CallFacts, RateLimitedError } from '../access/access.js';
 import { includesScope } from '../access/scopes.js';
+import { addressKey } from '../addresses.js';
 import { CodedError } from '../errors.js';
-import { addressKey, RateLimiter } from '../rate-limit.js';
+import { RateLimiter } from '../rate-limit.js';
 import type { App } from './app.js';
 
 declare module 'fastify' {

@@ -454,7 +454,7 @@ export const mediaTable: Table<MediaSettings> = {
     key: 'max-connections-per-address',
     type: integerType(1, 1_000_000),
     default: 1_000,
-    description: 'Most RTMP connections at once from one address',
+    description: 'Most RTMP connections at once from one address, or one IPv6 network of 64 bits',
   },
   maxMessageBytes: {
     key: 'max-message-bytes',

@@ -1,9 +1,10 @@
+import { addressKey } from '../addresses.js';
 import type { Logger } from '../log.js';
 
 /** Refusals for want of room are logged at most this often. */
 const fullLogEveryMs = 5000;
 
-/** Connections that others may have with us at once: in all, and from one address. */
+/** Connections that others may have with us at once: in all, and from one address, or one subscriber's IPv6 network. */
 export class ConnectionLimits {
   readonly #settings: { readonly maxConnections: number; readonly maxConnectionsPerAddress: number };
   readonly #log: Logger;
@@ -28,19 +29,20 @@ export class ConnectionLimits {
    */
   admit(address: string | undefined): (() => void) | undefined {
     if (address === undefined) return undefined; // gone already
-    const sameAddress = this.#perAddress.get(address) ?? 0;
+    const key = addressKey(address);
+    const sameAddress = this.#perAddress.get(key) ?? 0;
     const { maxConnections, maxConnectionsPerAddress } = this.#settings;
     if (this.#connections >= maxConnections || sameAddress >= maxConnectionsPerAddress) {
       this.#logFull(address, sameAddress);
       return undefined;
     }
     this.#connections++;
-    this.#perAddress.set(address, sameAddress + 1);
+    this.#perAddress.set(key, sameAddress + 1);
     return () => {
       this.#connections--;
-      const left = (this.#perAddress.get(address) ?? 1) - 1;
-      if (left > 0) this.#perAddress.set(address, left);
-      else this.#perAddress.delete(address);
+      const left = (this.#perAddress.get(key) ?? 1) - 1;
+      if (left > 0) this.#perAddress.set(key, left);
+      else this.#perAddress.delete(key);
     };
   }
 

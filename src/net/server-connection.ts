@@ -1,3 +1,4 @@
+import { endpointText, plainAddress } from '../addresses.js';
 import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log.js';
 import {
@@ -99,7 +100,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#settings = options.settings;
     this.#host = options.host;
     this.#onClosed = options.onClosed;
-    this.remote = endpointOf(socket.remoteAddress, socket.remotePort);
+    const { remoteAddress } = socket;
+    this.remote = remoteAddress === undefined ? 'unknown' : endpointText(remoteAddress, socket.remotePort);
     this.#log = options.log.child({ remote: this.remote });
     this.#session = new ServerSession({
       handler: this,
@@ -247,7 +249,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
 
   #peer(): Peer {
     const connect = this.#connect ?? { app: '', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', path: '' };
-    return { address: plainAddress(this.#socket.remoteAddress), connectionId: this.#id, connect };
+    return { address: plainAddress(this.#socket.remoteAddress ?? ''), connectionId: this.#id, connect };
   }
 
   #refuse(what: 'publish' | 'play', streamId: number, error: unknown): void {
@@ -421,17 +423,6 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
 /** A copy of a text, at most 1,024 characters: a piece of a string keeps the whole string alive, a megabyte perhaps. */
 function ownText(text: string): string {
   return Buffer.from(text.slice(0, 1024)).toString();
-}
-
-/** Without the dress that IPv4 wears on a listener for both. */
-function plainAddress(address = ''): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
-}
-
-function endpointOf(address: string | undefined, port: number | undefined): string {
-  if (address === undefined) return 'unknown';
-  const plain = plainAddress(address);
-  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
 /** A socket's error in words, for the line that says why a connection ended. */

@@ -2,6 +2,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { WebSocket } from 'ws';
+import { endpointText } from '../../addresses.js';
 import type { FlvPlayback } from '../../backend/backend.js';
 import type { Control } from '../../control/control.js';
 import { ConflictError } from '../../errors.js';
@@ -177,7 +178,5 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
 }
 
 function remoteOf({ raw: { socket } }: FastifyRequest): string {
-  const address = socket.remoteAddress ?? 'unknown';
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
-  return `${plain.includes(':') ? `[${plain}]` : plain}:${socket.remotePort ?? 0}`;
+  return endpointText(socket.remoteAddress ?? 'unknown', socket.remotePort);
 }

@@ -1,11 +1,10 @@
+import { addressKey, isLoopbackAddress } from '../../addresses.js';
 import { CodedError } from '../../errors.js';
-import { parseAddress } from '../../guard/address.js';
 import { GuessLimiter } from '../../guard/guess-limiter.js';
 import type { PublishKeyRule, StreamKeys } from '../../guard/stream-keys.js';
 import type { Logger } from '../../log.js';
 import { AccessHook } from '../../net/access-hook.js';
 import type { Peer } from '../../net/stream-host.js';
-import { addressKey } from '../../rate-limit.js';
 import type { StreamRequest } from '../../session/server-session.js';
 
 /** Who may publish and play, by the settings. */
@@ -64,7 +63,7 @@ export class Admission {
   /** The same for a viewer. @throws CodedError (or rejects) PLAY_FORBIDDEN, RTMP_LIMIT */
   play(camera: AdmittedCamera, request: StreamRequest, peer: Peer): Promise<void> | undefined {
     const { playAuth } = this.#settings;
-    const isLocal = playAuth === 'local' && isLoopback(peer.address);
+    const isLocal = playAuth === 'local' && isLoopbackAddress(peer.address);
     if (playAuth !== 'off' && !isLocal) this.#checkToken(camera, request, peer);
     return this.#ask('play', camera.name, request, peer);
   }
@@ -80,7 +79,7 @@ export class Admission {
       const message = `camera ${name} is published with a key: rtmp://HOST:PORT/${name}/${name}?key=KEY`;
       throw new CodedError('PUBLISH_FORBIDDEN', message);
     }
-    this.#guarded(peer, key === '' ? '' : this.#keys.tag(name, key), () =>
+    this.#guarded(peer, this.#keys.tag(name, key), () =>
       this.#keys.isPublishKey(name, key, publishKeys, Date.now())
         ? undefined
         : new CodedError('PUBLISH_FORBIDDEN', `the key is not that of camera ${name}, or is not valid any more`),
@@ -198,9 +197,4 @@ function safeArguments(query: string): string {
   const own = new Set(['app', 'flashver', 'swfurl', 'tcurl', 'pageurl', 'addr', 'clientid', 'call', 'name', 'type']);
   const parameters = [...new URLSearchParams(query)].filter(([key]) => !own.has(key.toLowerCase()));
   return new URLSearchParams(parameters).toString();
-}
-
-function isLoopback(address: string): boolean {
-  const parsed = parseAddress(address);
-  return parsed !== undefined && (parsed.family === 4 ? parsed.bytes[0] === 127 : parsed.text === '::1');
 }
