@@ -220,7 +220,10 @@ export class LiveStream {
 
   /** Writes what is new to all outlets. */
   flush(nowMs: number): void {
-    for (const { outlets } of this.#logs) for (const outlet of outlets) outlet.flush(nowMs);
+    for (const { log, outlets } of this.#logs) {
+      for (const outlet of outlets) outlet.flush(nowMs);
+      log.reclaim();
+    }
   }
 
   encodeHeaders(

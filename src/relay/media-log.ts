@@ -45,12 +45,10 @@ export interface LogReaders {
 }
 
 /**
- * Slabs hold about a fifth of a second; these are their bounds in bytes. Larger ones keep more of what nobody needs at
- * both ends of a GOP.
+ * All slabs have this size, but those of a larger message: memory that one stream gives back is what any other can use.
+ * Larger ones keep more of what nobody needs at both ends of a GOP.
  */
-const minSlabBytes = 16 * 1024;
-const maxSlabBytes = 512 * 1024;
-const slabMs = 200;
+const slabBytes = 32 * 1024;
 
 /** Time stamps of appended data are kept at this grain. */
 const stampGrainMs = 100;
@@ -129,8 +127,8 @@ export interface Mark {
  *     ^ mark (key frame)      ^ outlet   ^ outlet
  *
  * The memory of a slab that is behind the mark and behind every outlet, sockets that still send from it included, goes
- * back to the pool when the next slab is begun. Every message has a format 0 header (RTMP 1.0, section 5.3.1.2.1), so
- * that any message can follow any other when an outlet leaves some out.
+ * back to the pool. Every message has a format 0 header (RTMP 1.0, section 5.3.1.2.1), so that any message can follow any
+ * other when an outlet leaves some out.
  */
 export class MediaLog {
   readonly format: LogFormat;
@@ -149,7 +147,7 @@ export class MediaLog {
     this.format = format;
     this.#pool = pool;
     this.#readers = readers;
-    this.#head = new Slab(pool.take(minSlabBytes), 0, 0, nowMs);
+    this.#head = new Slab(pool.take(slabBytes), 0, 0, nowMs);
     this.#tail = this.#head;
   }
 
@@ -218,18 +216,27 @@ export class MediaLog {
     this.#mark = null;
   }
 
+  /** Gives back what nobody needs any more: to be called when all have read on, since a new key frame ends a whole GOP. */
+  reclaim(): void {
+    const tail = this.#tail;
+    const isBehind = this.#mark === null || tail.base + tail.end <= this.#mark.position;
+    if (tail !== this.#head && isBehind) this.#reclaim(true);
+  }
+
   /** Somebody leaves whose socket may still send what is in the log now: that memory is not reused. */
   lose(): void {
     this.#lostUntil = this.position;
   }
 
-  #reclaim(): void {
+  /** @param isPatient what a socket still sends from waits for the next call, instead of being left to the garbage collector */
+  #reclaim(isPatient: boolean): void {
     const readingFrom = Math.min(this.#mark?.position ?? Number.POSITIVE_INFINITY, this.#readers.readingFrom());
     const sendingFrom = this.#readers.sendingFrom();
     let tail = this.#tail;
     while (tail.next !== null && tail.base + tail.end <= readingFrom) {
-      // What a slow socket still sends from is left to the garbage collector, and what lies behind it as well.
-      if (tail.base >= this.#lostUntil && tail.base + tail.end <= sendingFrom) this.#pool.give(tail.data);
+      const isSent = tail.base + tail.end <= sendingFrom;
+      if (!isSent && isPatient) break;
+      if (isSent && tail.base >= this.#lostUntil) this.#pool.give(tail.data);
       tail = tail.next;
     }
     this.#tail = tail;
@@ -238,13 +245,10 @@ export class MediaLog {
   #room(bytes: number, nowMs: number): Slab {
     const old = this.#head;
     if (old.end + bytes <= old.data.length) return old;
-    const elapsedMs = Math.max(1, nowMs - old.startedMs);
-    const wanted = Math.round((old.end * slabMs) / elapsedMs);
-    const size = Math.max(bytes, Math.min(maxSlabBytes, Math.max(minSlabBytes, wanted)));
-    const slab = new Slab(this.#pool.take(size), old.base + old.end, old.frames, nowMs);
+    const slab = new Slab(this.#pool.take(Math.max(bytes, slabBytes)), this.position, old.frames, nowMs);
     old.next = slab;
     this.#head = slab;
-    this.#reclaim();
+    this.#reclaim(false);
     return slab;
   }
 }

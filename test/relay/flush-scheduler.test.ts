@@ -1,0 +1,55 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
+
+/** Counts the rounds in which it is flushed. */
+class Stream {
+  rounds = 0;
+  flush(): void {
+    this.rounds++;
+  }
+}
+
+/** Something new in every turn of the event loop, for so long. Returns the rounds that were made. */
+async function load(scheduler: FlushScheduler, forMs: number): Promise<number> {
+  const stream = new Stream();
+  for (const endMs = performance.now() + forMs; performance.now() < endMs; await nextTurn()) {
+    scheduler.schedule(stream, performance.now());
+    scheduler.schedule(stream, performance.now());
+  }
+  return stream.rounds;
+}
+
+it('flushes once for all that was appended within a turn, at its end', async () => {
+  const scheduler = new FlushScheduler();
+  const streams = [new Stream(), new Stream()];
+  for (const stream of [...streams, ...streams]) scheduler.schedule(stream, performance.now());
+  expect(streams.map(({ rounds }) => rounds)).toEqual([0, 0]);
+  await nextTurn();
+  await nextTurn();
+  expect(streams.map(({ rounds }) => rounds)).toEqual([1, 1]);
+});
+
+it('makes no more rounds under load than windows fit into the time', async () => {
+  expect(await load(new FlushScheduler(8), 400)).toBeLessThanOrEqual(400 / 7 + 2);
+});
+
+it('without a window makes a round in every turn', async () => {
+  expect(await load(new FlushScheduler(0), 400)).toBeGreaterThan(400 / 7 + 2);
+});
+
+it('keeps nobody waiting where there is no load', async () => {
+  const scheduler = new FlushScheduler(10);
+  const stream = new Stream();
+  let waitedMs = 0;
+  for (let i = 0; i < 10; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const fromMs = performance.now();
+    scheduler.schedule(stream, performance.now());
+    await nextTurn();
+    await nextTurn();
+    waitedMs += performance.now() - fromMs;
+  }
+  expect(stream.rounds).toBe(10);
+  expect(waitedMs).toBeLessThan(50); // 100, with the window each time
+});
