@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sleep } from './child.js';
-import { diskBytesWritten, drive, type Latencies } from './control-plane/requests.js';
+import { diskBytesWritten, drive, driveAtRate, type Latencies } from './control-plane/requests.js';
 import { Server } from './control-plane/server.js';
 import { cameraName, stateText } from './control-plane/state.js';
 import { LoadProcess } from './load/load-process.js';
@@ -17,6 +17,7 @@ const usage = `npm run bench:control -- [OPTIONS]
   --engines N    registered engines (default 10)
   --live N       cameras that publish meanwhile, at 300 kbit/s (default 100)
   --clients N    clients that ask at once (default 20)
+  --rates N,N    getStreams a second that come whether or not the ones before were answered (default 100,500)
   --seconds N    how long each kind of request is sent (default 8)
   --folder DIR   where data folders are made: a disk with a real fsync (default: that of temporary files)
   --flag FLAG    a further flag of serve, may be repeated: --flag=--workers=2
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
       engines: { type: 'string', default: '10' },
       live: { type: 'string', default: '100' },
       clients: { type: 'string', default: '20' },
+      rates: { type: 'string', default: '100,500' },
       seconds: { type: 'string', default: '8' },
       folder: { type: 'string' },
       flag: { type: 'string', multiple: true, default: [] },
@@ -104,6 +106,15 @@ async function main(): Promise<void> {
       path,
       body: body(turn),
     });
+    // First: what comes below leaves the live cameras hundreds of targets that nobody listens at, each asked for again.
+    const paced: { readonly perSecond: number; readonly latencies: Latencies }[] = [];
+    for (const [index, perSecond] of values.rates.split(',').map(Number).entries()) {
+      const make = post('/getStream', (turn) => ({
+        name: camera(turn),
+        se_ip: `127.${index + 2}${address(turn).slice(5)}`,
+      }));
+      paced.push({ perSecond, latencies: await driveAtRate(apiPort, perSecond, forMs, make) });
+    }
     const bytesBefore = diskBytesWritten(child.pid);
     const cpuBefore = cpuSeconds(server);
     const beforeMs = performance.now();
@@ -162,6 +173,10 @@ async function main(): Promise<void> {
       { what: `getStream, engine chosen, ${clients} clients`, figure: latency(chosen) },
       { what: 'CPU time of a getStream, new push', figure: `${cpuMsPerChange.toFixed(2)} ms` },
       { what: 'getStream, new push, 1 client', figure: latency(one) },
+      ...paced.map(({ perSecond, latencies }) => ({
+        what: `getStream, new push, ${perSecond} a second`,
+        figure: latency(latencies),
+      })),
       { what: `registerCamera, ${clients} clients`, figure: latency(registered) },
       { what: 'a page of 100 cameras, 1 client', figure: latency(listed) },
       { what: `one camera, ${clients} clients`, figure: latency(seen) },
@@ -182,7 +197,7 @@ async function main(): Promise<void> {
         startCpuSeconds: { empty: emptyStartCpu, full: startCpu },
         cpuMsPerChange,
         bytesPerIdleCamera: { withoutPushes: idleBareBytes, withPushes: idleBytes, resident: idleResident },
-        getStream: { added, chosen, one },
+        getStream: { added, chosen, one, paced },
         registered,
         listed,
         seen,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile } from '../measure/stats.js';
 
 export interface Latencies {
@@ -30,6 +31,39 @@ export async function drive(port: number, clients: number, forMs: number, make: 
   await Promise.all(Array.from({ length: clients }, client));
   const seconds = (performance.now() - startMs) / 1000;
   agent.destroy();
+  return latenciesOf(timesMs, seconds);
+}
+
+/** Most connections of `driveAtRate`: requests beyond wait, and that counts. */
+const maxSockets = 256;
+
+/**
+ * Sends so many requests a second, at times that do not depend on the answers, for so long. Times count from when a
+ * request was due: what is late because others were slow, is late. @throws Error for any failure
+ */
+export async function driveAtRate(
+  port: number,
+  perSecond: number,
+  forMs: number,
+  make: MakeRequest,
+): Promise<Latencies> {
+  const agent = new Agent({ keepAlive: true, maxSockets });
+  const timesMs: number[] = [];
+  const pending: Promise<void>[] = [];
+  const startMs = performance.now();
+  const total = Math.round((perSecond * forMs) / 1000);
+  for (let turn = 1; turn <= total; turn++) {
+    const dueMs = startMs + (1000 * turn) / perSecond;
+    while (performance.now() < dueMs) await sleep(Math.max(0, dueMs - performance.now()));
+    pending.push(call(agent, port, make(turn)).then(() => void timesMs.push(performance.now() - dueMs)));
+  }
+  await Promise.all(pending);
+  const seconds = (performance.now() - startMs) / 1000;
+  agent.destroy();
+  return latenciesOf(timesMs, seconds);
+}
+
+function latenciesOf(timesMs: readonly number[], seconds: number): Latencies {
   const sorted = Float64Array.from(timesMs).sort();
   return {
     requests: sorted.length,
