@@ -152,7 +152,7 @@ describe('the dashboard', () => {
 
     // Where keys are wanted, the address to copy has the one that is taken; and a new one is another.
     const address = page.getByRole('textbox', { name: 'address that the camera publishes to' });
-    await waitFor(async () => /key=\w{8,}/.test(await address.inputValue()), { what: 'the key' });
+    await waitFor(async () => /key=[\w-]{8,}/.test(await address.inputValue()), { what: 'the key' });
     const before = await address.inputValue();
     expect(before).toBe((await aggregator.camera('test-pattern')).endpoint);
     await page.getByRole('button', { name: 'Make a new key' }).click();
