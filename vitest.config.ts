@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -18,6 +19,8 @@ export default defineConfig({
           setupFiles: ['test/support/poison-reads.ts'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
+          // By itself Vitest leaves a core free, and runs one file at a time where there are two.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 0 },
         },
       },

@@ -12,14 +12,19 @@ export interface WritableHandle {
 }
 
 /** What a write is known by while it waits. Never to be used again: Node ends the process where one is in use still. */
-export interface WriteRequest {
+interface WriteRequest {
   oncomplete: ((status: number) => void) | undefined;
   /** Node reads the bytes from here until the write is complete. */
   buffer: Buffer | undefined;
+  /** -1 until a write uses it. */
+  getAsyncId(): number;
 }
 
 /** Makes requests; undefined where Node is not as expected. */
 const Request: (new () => WriteRequest) | undefined = findRequest();
+
+/** The request of the next write that the kernel does not take at once: most are taken, and use none. */
+let spare: WriteRequest | undefined = Request === undefined ? undefined : new Request();
 
 /** Has Node write to a handle of our own, and looks at what it is given. */
 function findRequest(): (new () => WriteRequest) | undefined {
@@ -39,16 +44,16 @@ function findRequest(): (new () => WriteRequest) | undefined {
     const socket = new Socket({ allowHalfOpen: false, ...{ handle } }).on('error', () => {});
     socket.write(Buffer.alloc(1));
     socket.destroy();
+    return Found !== undefined && new Found().getAsyncId() === -1 ? Found : undefined;
   } catch {
     return undefined;
   }
-  return Found;
 }
 
 /** The newest version that it was tried with: what Node does not expect here ends the process, so newer ones go without. */
 const newestTriedMajor = 24;
 
-/** True where Node lets write past its streams. */
+/** True where Node lets read and write past its streams. */
 export const writesDirectly: boolean =
   Request !== undefined && Number(process.versions.node.split('.', 1)[0]) <= newestTriedMajor;
 
@@ -68,11 +73,19 @@ function isWritable(handle: unknown): handle is WritableHandle {
   );
 }
 
-/** @param onWritten called when the write is complete, unless it was at once; a negative status is a system error */
-export function newRequest(onWritten: (status: number) => void, data: Buffer): WriteRequest {
-  if (Request === undefined) throw new TypeError('this version of Node.js does not write directly');
-  const request = new Request();
+/**
+ * Writes as much as the kernel takes at once, and has the rest wait.
+ * @param onWritten called when what waits was written; a negative status is a system error
+ * @returns 0: all is written; 1: a part waits, and `onWritten` will be called; a negative system error: nothing is written
+ */
+export function writeNow(handle: WritableHandle, data: Buffer, onWritten: (status: number) => void): number {
+  if (Request === undefined || spare === undefined) throw new TypeError('this Node.js does not write directly');
+  const request = spare;
+  const error = handle.writeBuffer(request, data);
+  // That the queue is empty would not say so: libuv may queue a write and then find that the kernel takes it after all.
+  if (request.getAsyncId() === -1) return error;
+  spare = new Request();
   request.oncomplete = onWritten;
   request.buffer = data;
-  return request;
+  return error === 0 ? 1 : error;
 }

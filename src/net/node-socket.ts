@@ -1,10 +1,10 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
-import { newRequest, type WritableHandle, writableHandle, writesDirectly } from './direct-write.js';
+import { type WritableHandle, writableHandle, writeNow, writesDirectly } from './direct-write.js';
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
 import { type SocketMode, socketHighWaterBytes } from './settings.js';
-import { sharedRead, takeOver } from './shared-read.js';
+import { readPast, sharedRead, takeOver } from './shared-read.js';
 
 /** A socket of Node's whose bytes go out by its stream. */
 class StreamSocket implements MediaSocket {
@@ -63,7 +63,12 @@ class StreamSocket implements MediaSocket {
     socket.on('drain', () => this.listener?.onDrain());
     socket.on('end', () => this.listener?.onEnd());
     socket.on('error', (error) => this.listener?.onError(error));
-    socket.on('close', () => this.listener?.onClose());
+    socket.on('close', () => this.closed());
+  }
+
+  /** Node is through with it. */
+  protected closed(): void {
+    this.listener?.onClose();
   }
 
   pause(): void {
@@ -120,6 +125,7 @@ class DirectSocket extends StreamSocket {
   #bytesWritten = 0;
   #pendingBytes = 0;
   #needsDrain = false;
+  /** No more can be written. */
   #ended = false;
 
   constructor(open: (onData: (data: Buffer) => void) => Socket) {
@@ -148,19 +154,16 @@ class DirectSocket extends StreamSocket {
   override write(data: Buffer): boolean {
     const handle = this.#handle;
     if (handle === undefined) return super.write(data);
-    if (this.#ended || this.socket.destroyed) return false;
-    // One for each write, as Node has it: whether one was used cannot be told. libuv may queue a write and then find that
-    // the kernel takes it after all, so that the queue is empty and the request is under way still.
-    const request = newRequest(this.#onWritten, data);
-    const error = handle.writeBuffer(request, data);
-    if (error !== 0) {
-      this.#fail(error);
+    if (this.#ended) return false;
+    const outcome = writeNow(handle, data, this.#onWritten);
+    if (outcome < 0) {
+      if (!this.socket.destroyed) this.#fail(outcome);
       return false;
     }
     this.#bytesWritten += data.length;
+    if (outcome === 0) return true;
     const pendingBytes = handle.writeQueueSize;
     this.#pendingBytes = pendingBytes;
-    if (pendingBytes === 0) return true;
     this.#needsDrain ||= pendingBytes >= socketHighWaterBytes;
     return pendingBytes < socketHighWaterBytes;
   }
@@ -168,6 +171,11 @@ class DirectSocket extends StreamSocket {
   override end(): void {
     this.#ended = true;
     super.end();
+  }
+
+  protected override closed(): void {
+    this.#ended = true; // the handle takes nothing, and would not even say so
+    super.closed();
   }
 
   readonly #onWritten = (status: number): void => {
@@ -198,7 +206,9 @@ export function acceptedSocket(accepted: Socket, mode: SocketMode = 'auto'): Med
   if (mode === 'plain') return new StreamSocket((onData) => readPlainly(accepted, onData));
   return new TcpSocket((onData) => {
     const socket = takeOver(accepted, sharedRead(onData), socketHighWaterBytes);
-    return socket ?? readPlainly(accepted, onData);
+    if (socket === undefined) return readPlainly(accepted, onData);
+    if (writesDirectly) readPast(socket, onData);
+    return socket;
   });
 }
 
@@ -219,7 +229,11 @@ export function connectSocket(
   if (mode === 'plain') {
     return new StreamSocket((onData) => told(connect({ ...options, ...own })).on('data', onData));
   }
-  return new TcpSocket((onData) => told(connect({ ...options, ...own, onread: sharedRead(onData) })));
+  return new TcpSocket((onData) => {
+    const socket = connect({ ...options, ...own, onread: sharedRead(onData) });
+    if (writesDirectly) socket.once('connect', () => readPast(socket, onData));
+    return told(socket);
+  });
 }
 
 /** What is told on the way to a connection. */

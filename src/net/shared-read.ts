@@ -37,14 +37,49 @@ export function sharedRead(onData: (data: Buffer) => void): SharedRead {
 }
 
 /** The part of Node's handle of a socket that is used here. Not documented: see `takesHandles`. */
-type Handle = object;
+interface ReadableHandle {
+  /** Bytes that were read, those of the call under way included. */
+  readonly bytesRead: number;
+  /** Called with each read, and with each failure and the end, of which `bytesRead` knows nothing. */
+  onread: (this: unknown, data: unknown) => unknown;
+}
 
-function handleOf(socket: Socket): Handle | null {
+function isReadable(handle: object): handle is ReadableHandle {
+  return (
+    handle.constructor.name === 'TCP' &&
+    typeof Reflect.get(handle, 'bytesRead') === 'number' &&
+    typeof Reflect.get(handle, 'onread') === 'function'
+  );
+}
+
+/**
+ * Has what a socket reads told at once: what Node does between is of use to who sets an idle time on the socket, or reads
+ * it as a stream. Node goes on to deal with failures and the end. Does nothing where the handle is not as expected.
+ * @param socket connected, and made with `sharedRead(onData)`
+ */
+export function readPast(socket: Socket, onData: (data: Buffer) => void): void {
+  const handle = handleOf(socket);
+  if (handle === null || !isReadable(handle)) return;
+  const ofNode = handle.onread;
+  let before = handle.bytesRead;
+  handle.onread = (data) => {
+    const { bytesRead } = handle;
+    const bytes = bytesRead - before;
+    if (bytes <= 0) return ofNode.call(handle, data);
+    before = bytesRead;
+    const view = buffer.subarray(0, bytes);
+    onData(view);
+    afterRead(view);
+    return undefined;
+  };
+}
+
+function handleOf(socket: Socket): object | null {
   const handle: unknown = Reflect.get(socket, '_handle');
   return typeof handle === 'object' ? handle : null;
 }
 
-function fromHandle(handle: Handle, read: SharedRead, highWaterBytes: number): Socket {
+function fromHandle(handle: object, read: SharedRead, highWaterBytes: number): Socket {
   return new Socket({ allowHalfOpen: false, ...{ handle, writableHighWaterMark: highWaterBytes, onread: read } });
 }
 

@@ -40,6 +40,12 @@ function watch(socket: MediaSocket): End {
 
 const bytesOf = ({ read }: End): number => read.reduce((sum, { length }) => sum + length, 0);
 
+/** The name of the function that is told of each read. */
+function readerOf(socket: MediaSocket): unknown {
+  const { _handle: handle } = Reflect.get(socket, 'socket') as { _handle: { onread: { name: string } } };
+  return handle.onread.name;
+}
+
 const plainly = (socket: Socket): MediaSocket => acceptedSocket(socket, 'plain');
 
 let server: Server | undefined;
@@ -78,6 +84,7 @@ describe('sockets', () => {
     expect(Buffer.concat(far.read).toString()).toBe('to the far side');
     expect(Buffer.concat(near.read).toString()).toBe('to the near side');
     expect(far.memory[0]).toBe(near.memory[0]);
+    for (const { socket } of [near, far]) expect(readerOf(socket)).not.toBe('onStreamRead'); // which is Node's
     expect(far.socket.bytesRead).toBe(15);
     expect(near.socket.bytesWritten).toBe(15);
     expect(far.socket.remotePort).toBeGreaterThan(0);
@@ -126,6 +133,7 @@ describe('sockets', () => {
     far.socket.write(Buffer.alloc(70_000, 2));
     await until(() => bytesOf(near) === 70_000 && bytesOf(far) === 70_000, 5000, 'bytes in both directions');
     expect(shared).toBe(0);
+    for (const { socket } of [near, far]) expect(readerOf(socket)).toBe('onStreamRead');
     expect(new Set([...near.memory, ...far.memory]).size).toBeGreaterThan(1);
     expect(Reflect.get(Reflect.get(far.socket, 'socket'), 'bytesWritten')).toBe(70_000); // Node's stream knows of them
   });

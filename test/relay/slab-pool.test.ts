@@ -43,7 +43,7 @@ describe('the memory of slabs', () => {
   });
 
   it('of a whole group of pictures is free as soon as all have the next key frame', () => {
-    const pool = new SlabPool();
+    const pool = new SpoilingPool();
     const stream = makeStream(1e6, targetFormat, pool);
     const { outlet } = makeOutlet();
     stream.attach(outlet, 0);
