@@ -48,7 +48,7 @@ export interface LogReaders {
  * All slabs have this size, but those of a larger message: memory that one stream gives back is what any other can use.
  * Larger ones keep more of what nobody needs at both ends of a GOP.
  */
-const slabBytes = 32 * 1024;
+const slabBytes = 64 * 1024;
 
 /** Time stamps of appended data are kept at this grain. */
 const stampGrainMs = 100;
