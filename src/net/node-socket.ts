@@ -61,9 +61,14 @@ class StreamSocket implements MediaSocket {
     if (!isFirst) return;
     socket.on(this.#connectedEvent, () => this.listener?.onConnected?.());
     socket.on('drain', () => this.listener?.onDrain());
-    socket.on('end', () => this.listener?.onEnd());
+    socket.on('end', () => this.peerEnded());
     socket.on('error', (error) => this.listener?.onError(error));
     socket.on('close', () => this.closed());
+  }
+
+  /** Node ends our side too. */
+  protected peerEnded(): void {
+    this.listener?.onEnd();
   }
 
   /** Node is through with it. */
@@ -171,6 +176,11 @@ class DirectSocket extends StreamSocket {
   override end(): void {
     this.#ended = true;
     super.end();
+  }
+
+  protected override peerEnded(): void {
+    this.#ended = true; // what came later would take away what is on its way
+    super.peerEnded();
   }
 
   protected override closed(): void {

@@ -151,6 +151,23 @@ describe('sockets', () => {
   it.each([
     ['auto', pair],
     ['plain', () => pair(plainly, 'plain')],
+  ])('lose nothing on its way to a peer that said its last word: %s', async (_mode, connected) => {
+    const { near, far } = await connected();
+    near.socket.pause();
+    far.socket.write(Buffer.alloc(20_000_000, 7));
+    near.socket.end();
+    await until(() => far.events.includes('end'), 5000, "the peer's end");
+    await new Promise(setImmediate);
+    expect(far.socket.write(Buffer.alloc(1))).toBe(false);
+    near.socket.resume();
+    await until(() => near.events.includes('close') && far.events.includes('close'), 10_000, 'the end');
+    expect(bytesOf(near)).toBe(20_000_000);
+    expect(far.events.filter((event) => event.startsWith('error'))).toEqual([]);
+  });
+
+  it.each([
+    ['auto', pair],
+    ['plain', () => pair(plainly, 'plain')],
   ])('end behind what was written, on both sides: %s', async (_mode, connected) => {
     const { near, far } = await connected();
     far.socket.write(Buffer.alloc(5_000_000, 7));
