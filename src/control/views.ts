@@ -57,13 +57,16 @@ export function endpointsOf(
   return rtmpsPort === undefined ? { endpoint } : { endpoint, rtmpsEndpoint: url('rtmps', rtmpsPort) };
 }
 
+const processStartedAt = new Date(performance.timeOrigin).toISOString();
+
 /** `url` is that of the push with templates filled in; it is masked here. */
 export function pushView(camera: Camera, push: Push, url: string, seen: PushSnapshot | undefined): PushView {
   const observed: PushSnapshot = seen ?? {
     id: push.id,
     url: maskTarget(url, camera.name),
     state: push.enabled ? 'idle' : 'disabled',
-    since: push.createdAt,
+    // Of what was before this process nothing is known.
+    since: Date.parse(push.createdAt) > performance.timeOrigin ? push.createdAt : processStartedAt,
     ...unseenPush,
   };
   const { id: _, ...facts } = observed;
