@@ -1,9 +1,10 @@
+import { BlockList } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { embeddedIpv4, parseAddress } from '../../src/guard/address.js';
 import { PushPolicy } from '../../src/guard/push-policy.js';
-import { parseTargetRule } from '../../src/guard/target-rule.js';
+import { matchesNetwork, network, parseTargetRule } from '../../src/guard/target-rule.js';
 
 const open = new PushPolicy();
 const says = (policy: PushPolicy, host: string, port = 1935): string | undefined =>
@@ -227,6 +228,43 @@ describe('rules', () => {
     ['engine example', 'must be'],
   ])('%s is none', (text, message) => {
     expect(() => parseTargetRule(text)).toThrow(message);
+  });
+});
+
+describe('networks', () => {
+  test('hold the addresses that Node says they do', () => {
+    const text = (bytes: readonly number[]): string =>
+      bytes.length === 4
+        ? bytes.join('.')
+        : Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! * 256 + bytes[2 * i + 1]!).toString(16)).join(':');
+    const cases = fc.constantFrom(4, 16).chain((length) =>
+      fc.record({
+        bytes: fc.array(fc.nat(255), { minLength: length, maxLength: length }),
+        prefix: fc.nat(8 * length),
+        // A bit that differs, within the prefix or beyond it.
+        flipped: fc.option(fc.nat(8 * length - 1)),
+      }),
+    );
+    let held = 0;
+    const runs = 500;
+    fc.assert(
+      fc.property(cases, ({ bytes, prefix, flipped }) => {
+        const family = bytes.length === 4 ? 'ipv4' : 'ipv6';
+        const base = bytes.map((byte, i) => byte & ~(0xff >> Math.min(8, Math.max(0, prefix - 8 * i))));
+        const other = [...bytes];
+        if (flipped !== null) other[flipped >> 3]! ^= 0x80 >> (flipped & 7);
+        fc.pre(parseAddress(text(base))?.bytes.length === base.length);
+        fc.pre(parseAddress(text(other))?.bytes.length === base.length);
+        const list = new BlockList();
+        list.addSubnet(text(base), prefix, family);
+        const expected = list.check(text(other), family);
+        if (expected) held++;
+        expect(matchesNetwork(network(`${text(base)}/${prefix}`), parseAddress(text(other))!)).toBe(expected);
+      }),
+      { numRuns: runs },
+    );
+    expect(held).toBeGreaterThan(runs / 10);
+    expect(held).toBeLessThan(runs);
   });
 });
 

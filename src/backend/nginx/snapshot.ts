@@ -73,9 +73,9 @@ export function cameraSnapshot(camera: DesiredCamera, source: SnapshotSource): C
 }
 
 export function pushSnapshot(camera: string, push: DesiredPush, source: SnapshotSource): PushSnapshot {
-  const { state, ...facts } = pushFacts(camera, push, source);
-  const since = source.sinceOf(camera, push.id, state);
-  return { ...unknownOfPushes, id: push.id, url: maskTarget(push.url, camera), state, since, ...facts };
+  const facts = pushFacts(camera, push, source);
+  const since = source.sinceOf(camera, push.id, facts.state);
+  return { ...unknownOfPushes, id: push.id, url: maskTarget(push.url, camera), since, ...facts };
 }
 
 const none = { lastError: null, nextRetryAt: null, droppedFrames: null };
