@@ -95,7 +95,7 @@ describe('2,000 connections that send one byte a second', () => {
     figure('memory with them', rssWith / 2 ** 20, 'MB');
     // None before its time is up; all within the second's grain of the deadline, and what a busy machine adds.
     expect(Math.min(...lives)).toBeGreaterThan(handshakeTimeoutMs - 500);
-    expect(Math.max(...lives)).toBeLessThan(handshakeTimeoutMs + 5000);
+    expect(Math.max(...lives)).toBeLessThan(handshakeTimeoutMs + 10_000);
     expect(rssWith - rssBefore).toBeLessThan(wanted * 64 * 1024);
 
     expect(camera.exit).toBeUndefined();

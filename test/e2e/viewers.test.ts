@@ -18,7 +18,7 @@ describe('viewers of a live camera', () => {
     const scope = testScope(context);
     const folder = scope.temporaryFolder();
     const [clip, nginx, aggregator] = await Promise.all([
-      makeClip({ seconds: 12, keyFrameSeconds: 4 }),
+      makeClip({ seconds: 14, keyFrameSeconds: 6 }),
       startNginxRtmp(scope),
       startAggregator(scope),
     ]);
@@ -26,7 +26,7 @@ describe('viewers of a live camera', () => {
     await aggregator.addPush('cam', nginx.url('cam'), 'engine');
     const camera = publish(scope, clip, endpoint);
     await firstVideoFrame(await nginx.recording('cam'));
-    await sleep(5000);
+    await sleep(7000);
 
     const dumped = join(folder, 'dumped.flv');
     const startedAt = performance.now();
@@ -34,7 +34,6 @@ describe('viewers of a live camera', () => {
     const first = await firstVideoFrame(dumped);
     figure('first picture of a late viewer (rtmpdump, its start included)', performance.now() - startedAt, 'ms');
     expect(isKeyFrame(first)).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
 
     const playedText = join(folder, 'played.framemd5');
     const playedAt = performance.now();
@@ -54,11 +53,11 @@ describe('viewers of a live camera', () => {
 
     const source = await packetsOf(clip);
     const keyFrames = await keyFrameHashes(clip);
-    // Both came 5 s in: the group of pictures that began at 4 s.
+    // Both came 7 s in: the group of pictures that began at 6 s. The next one begins at 12 s.
     const dumpedRuns = expectUnbroken(source, await packetsOf(dumped), { keyFrames });
-    expect(dumpedRuns.video?.from).toBe(100);
+    expect(dumpedRuns.video?.from).toBe(150);
     const playedRuns = expectUnbroken(source, parseFrameMd5(readFileSync(playedText, 'utf8')), { keyFrames });
-    expect(playedRuns.video?.from).toBe(100);
+    expect(playedRuns.video?.from).toBe(150);
     await decodeCleanly(dumped);
     const metadata = readFlvTags(dumped).find(({ type }) => type === 18);
     expect(metadata?.payload.toString('latin1')).toContain('onMetaData');
