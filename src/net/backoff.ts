@@ -7,6 +7,7 @@ const refusedRetryMinMs = 2000;
 const refusals: ReadonlySet<ErrorCode> = new Set([
   'TARGET_CONNECT_REJECTED',
   'TARGET_PUBLISH_REJECTED',
+  'TARGET_AUTH',
   'TARGET_UNSUPPORTED',
   'TARGET_TLS',
 ]);

@@ -1,6 +1,6 @@
 import { connect, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import { TargetError } from '../errors.js';
+import type { TargetError } from '../errors.js';
 import { PushPolicy } from '../guard/push-policy.js';
 import type { RtmpUrl } from '../wire/url.js';
 import { lookupFunction, type SharedLookups, sharedLookups } from './lookup.js';
@@ -10,12 +10,6 @@ import type { SocketMode } from './settings.js';
 
 /** A name with several addresses: each gets this long before the next is tried beside it. */
 const nextAddressMs = 1000;
-
-/** Why nothing can be sent to a URL, although it is one; undefined when something can. */
-export function unsupported({ username }: RtmpUrl): TargetError | undefined {
-  if (username === undefined) return undefined;
-  return new TargetError('TARGET_UNSUPPORTED', 'a user name and password in a target URL are not supported yet');
-}
 
 /**
  * Opens all connections to targets, and keeps to where they may go: each address is judged after the look-up, as it is
@@ -45,7 +39,7 @@ export class Dialer {
 
   /** Why there is no way to this URL whatever its name resolves to; undefined when there may be one. */
   refuses(url: RtmpUrl): TargetError | undefined {
-    return unsupported(url) ?? this.policy.refusesHost(url.host, url.port);
+    return this.policy.refusesHost(url.host, url.port);
   }
 
   /**

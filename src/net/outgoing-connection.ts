@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { TargetError } from '../errors.js';
 import type { OutletSink } from '../relay/outlet.js';
-import { ClientSession, type ClientStep } from '../session/client-session.js';
+import { AdobeAuthentication } from '../session/adobe-auth.js';
+import { ClientSession, type ClientStep, type PublishTarget } from '../session/client-session.js';
 import { parseRtmpUrl, type RtmpUrl } from '../wire/url.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { AnswerBudget } from './answer-budget.js';
@@ -10,6 +11,7 @@ import type { MediaSocket, MediaSocketListener } from './media-socket.js';
 import { ProgressWatch } from './progress-watch.js';
 import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
 import { targetErrorOf } from './target-error.js';
+import { secretsOf } from './target-secrets.js';
 
 /** How long a connection that said goodbye may take to close. */
 const goodbyeMs = 1000;
@@ -22,28 +24,10 @@ export interface OutgoingOptions {
   readonly dialer?: Dialer;
   /** The aggregators that the stream came through, this one included. */
   readonly path?: string;
+  /** What the client calls itself. */
+  readonly flashVer?: string | undefined;
   /** The URL as it may be shown; what it hides is hidden in what the target says, too. */
   readonly shownUrl?: string;
-}
-
-/** The shortest text that is taken for a key: shorter ones stand in too much else. */
-const shortestSecret = 4;
-
-/** What of a URL must not be repeated: values of the query, as written and decoded, and a stream name that is hidden. */
-function secretsOf({ app, streamName }: RtmpUrl, shownUrl: string): string[] {
-  const secrets = new Set<string>();
-  const [name = ''] = streamName.split('?', 1);
-  if (!shownUrl.includes(`/${name}`)) secrets.add(name);
-  for (const text of [app, streamName]) {
-    const query = text.slice(text.indexOf('?') + 1);
-    if (query.length === text.length) continue;
-    for (const pair of query.split(/[&;?]/)) {
-      secrets.add(pair.slice(pair.indexOf('=') + 1));
-    }
-    for (const value of new URLSearchParams(query).values()) secrets.add(value);
-  }
-  // Long ones first: one may be part of another.
-  return [...secrets].filter((secret) => secret.length >= shortestSecret).sort((a, b) => b.length - a.length);
 }
 
 /** Where a connection is on its way; `dns` only where the host is a name, `tls` only with rtmps. */
@@ -62,9 +46,13 @@ export interface OutgoingHandler {
   onClosed(error: TargetError | null): void;
 }
 
+/** Hears what a socket says that was given up. */
+const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onError() {}, onClose() {} };
+
 /**
  * One life of a connection that publishes to a target: DNS, TCP, TLS, handshake, connect, publish, media, goodbye. It never
- * tries again; whoever wants that makes a new one.
+ * tries again; whoever wants that makes a new one. Only a target that asks for a user name and password is connected up
+ * to three times, as its way of asking has it; to the outside that is one long step `connect`.
  */
 export class OutgoingConnection implements OutletSink, MediaSocketListener {
   readonly endpoint: string;
@@ -73,17 +61,22 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   readonly #url: RtmpUrl;
   readonly #settings: OutgoingSettings;
   readonly #handler: OutgoingHandler;
-  readonly #socket: MediaSocket;
-  readonly #session: ClientSession;
-  readonly #acknowledgements = new Acknowledgements();
-  readonly #progress: ProgressWatch;
-  readonly #answers: AnswerBudget;
+  readonly #dialer: Dialer;
+  /** What the target is told, besides the URL; and what of it is not repeated. */
+  readonly #introduction: Pick<PublishTarget, 'path' | 'flashVer' | 'secrets'>;
+  readonly #authentication: AdobeAuthentication;
+  #socket: MediaSocket;
+  #session: ClientSession;
+  #acknowledgements = new Acknowledgements();
+  #progress: ProgressWatch;
+  #answers: AnswerBudget;
   readonly #stepTimer: NodeJS.Timeout;
   #goodbyeTimer: NodeJS.Timeout | undefined;
   #lastAcknowledged = -1;
   #resolved = false;
   #connected = false;
   #securing = false;
+  #authenticating = false;
   #closing = false;
   #closed = false;
   #settleClosed: () => void = () => {};
@@ -93,7 +86,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
    * @throws InputError INVALID_ADDRESS for a URL that cannot be used; TargetError TARGET_UNSUPPORTED, TARGET_FORBIDDEN
    */
   constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, options: OutgoingOptions = {}) {
-    const { path, shownUrl = url, dialer = new Dialer() } = options;
+    const { path, flashVer, shownUrl = url, dialer = new Dialer() } = options;
     this.#url = parseRtmpUrl(url);
     const refusal = dialer.refuses(this.#url);
     if (refusal !== undefined) throw refusal;
@@ -104,28 +97,43 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#handler = handler;
     const { host, port } = this.#url;
     this.endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    this.#socket = dialer.connect(this.#url, settings.connectTimeoutMs, {
-      onLookup: (error) => this.#onLookup(error),
-      onTcp: () => this.#onTcp(),
-    });
-    this.#session = new ClientSession({
-      target: { ...this.#url, path, secrets: secretsOf(this.#url, shownUrl) },
-      outChunkBytes: settings.outChunkBytes,
-      limits: sessionLimits(settings),
-      write: (data) => this.#answer(data),
-      handler: {
-        onCommand: (text) => handler.onCommand?.(text),
-        onPublished: (streamId) => {
-          clearTimeout(this.#stepTimer);
-          handler.onPublished(streamId);
-        },
-        onRefused: (error) => this.#close(new TargetError(error.code, `${this.endpoint}: ${error.message}`)),
-      },
-    });
+    this.#dialer = dialer;
+    this.#introduction = { path, flashVer, secrets: secretsOf(this.#url, shownUrl) };
+    this.#authentication = new AdobeAuthentication(this.#url);
+    this.#socket = this.#dial();
+    this.#session = this.#converse(this.#url);
     this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
     this.#progress = new ProgressWatch(this.#socket);
     this.#answers = new AnswerBudget(this.#socket);
     this.#socket.listen(this);
+  }
+
+  #dial(): MediaSocket {
+    return this.#dialer.connect(this.#url, this.#settings.connectTimeoutMs, {
+      onLookup: (error) => this.#onLookup(error),
+      onTcp: () => this.#onTcp(),
+    });
+  }
+
+  #converse({ app, tcUrl, streamName }: Pick<RtmpUrl, 'app' | 'tcUrl' | 'streamName'>): ClientSession {
+    const session = new ClientSession({
+      target: { app, tcUrl, streamName, ...this.#introduction },
+      outChunkBytes: this.#settings.outChunkBytes,
+      limits: sessionLimits(this.#settings),
+      // One that was given up may still want to answer what came in its last read.
+      write: (data) => {
+        if (session === this.#session) this.#answer(data);
+      },
+      handler: {
+        onCommand: (text) => this.#handler.onCommand?.(text),
+        onPublished: (streamId) => {
+          clearTimeout(this.#stepTimer);
+          this.#handler.onPublished(streamId);
+        },
+        onRefused: (error, said) => this.#onRefused(error, said),
+      },
+    });
+    return session;
   }
 
   get step(): OutgoingStep {
@@ -195,7 +203,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   onConnected(): void {
     this.#connected = true;
-    this.#handler.onStep?.('handshake');
+    this.#onStep('handshake');
     this.#stepTimer.refresh();
     this.#session.start();
   }
@@ -217,13 +225,52 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   #onLookup(error: Error | null): void {
     if (error !== null) return;
     this.#resolved = true;
-    this.#handler.onStep?.('tcp');
+    this.#onStep('tcp');
   }
 
   #onTcp(): void {
     this.#securing = true;
     this.#stepTimer.refresh();
-    this.#handler.onStep?.('tls');
+    this.#onStep('tls');
+  }
+
+  #onStep(step: OutgoingStep): void {
+    const isAgain = step !== 'createStream' && step !== 'publish' && step !== 'published' && step !== 'ended';
+    if (!this.#authenticating || !isAgain) this.#handler.onStep?.(step);
+  }
+
+  #onRefused(error: TargetError, said: string): void {
+    let refusal = error;
+    if (error.code === 'TARGET_CONNECT_REJECTED') {
+      try {
+        const query = this.#authentication.answer(said);
+        if (query !== undefined) {
+          this.#connectAgain(query);
+          return;
+        }
+      } catch (failure) {
+        refusal = targetErrorOf(failure, this.endpoint);
+      }
+    }
+    this.#close(new TargetError(refusal.code, `${this.endpoint}: ${refusal.message}`));
+  }
+
+  /** Connects anew, with what the target wants to know in the query of the application. */
+  #connectAgain(query: string): void {
+    this.#authenticating = true;
+    this.#socket.listen(deaf);
+    this.#socket.destroy();
+    this.#resolved = this.#connected = this.#securing = false;
+    this.#lastAcknowledged = -1;
+    this.#acknowledgements = new Acknowledgements();
+    this.#socket = this.#dial();
+    const { app, tcUrl, streamName } = this.#url;
+    const tail = `${app.includes('?') ? '&' : '?'}${query}`;
+    this.#session = this.#converse({ app: app + tail, tcUrl: tcUrl + tail, streamName });
+    this.#progress = new ProgressWatch(this.#socket);
+    this.#answers = new AnswerBudget(this.#socket);
+    this.#stepTimer.refresh();
+    this.#socket.listen(this);
   }
 
   #answer(data: Buffer): void {
@@ -234,21 +281,23 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   onData(data: Buffer): void {
     if (this.#closed) return;
-    const before = this.#session.step;
+    const session = this.#session;
+    const before = session.step;
     try {
-      this.#session.receive(data);
+      session.receive(data);
     } catch (error) {
-      this.#close(targetErrorOf(error, this.endpoint));
+      if (session === this.#session) this.#close(targetErrorOf(error, this.endpoint));
       return;
     }
-    const { step, channel } = this.#session;
+    if (session !== this.#session) return;
+    const { step, channel } = session;
     const { peerAcknowledged } = channel;
     if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
       this.#lastAcknowledged = peerAcknowledged;
       this.#acknowledgements.received(peerAcknowledged, this.#socket.bytesWritten, performance.now());
     }
     if (step === before) return;
-    this.#handler.onStep?.(step);
+    this.#onStep(step);
     if (step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
   }
 

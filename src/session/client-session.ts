@@ -22,14 +22,19 @@ export interface ClientSessionHandler {
   onCommand?(text: string): void;
   /** The target accepted the publish: media may be sent on this message stream. */
   onPublished(streamId: number): void;
-  /** The target refused or ended it; the connection is to be closed. */
-  onRefused(error: TargetError): void;
+  /**
+   * The target refused or ended it; the connection is to be closed.
+   * @param said the target's own description, which may hold anything, secrets too; empty when it gave none
+   */
+  onRefused(error: TargetError, said: string): void;
 }
 
 export interface PublishTarget {
   readonly app: string;
   readonly tcUrl: string;
   readonly streamName: string;
+  /** What the client calls itself; undefined: as the aggregator does. */
+  readonly flashVer?: string | undefined;
   /** The aggregators that the stream came through, for those that look for loops; undefined says nothing. */
   readonly path?: string | undefined;
   /** Words that must not appear in what is reported: keys, which servers like to repeat. */
@@ -110,7 +115,7 @@ export class ClientSession {
     this.#command(0, 'connect', transaction.connect, {
       app: this.#target.app,
       type: 'nonprivate',
-      flashVer: 'FMLE/3.0 (compatible; media-aggregator)',
+      flashVer: this.#target.flashVer ?? 'FMLE/3.0 (compatible; media-aggregator)',
       tcUrl: this.#target.tcUrl,
       ...(this.#target.path === undefined ? {} : { mediaAggregatorPath: this.#target.path }),
     });
@@ -192,10 +197,12 @@ export class ClientSession {
   #refuse(code: ErrorCode, what: string, args: readonly AmfValue[]): void {
     this.#step = 'ended';
     const info = objectArgument(args, 1);
-    const said = [stringOf(info.code), stringOf(info.description)].filter((text) => text !== '').join(': ');
+    const description = stringOf(info.description);
+    const said = [stringOf(info.code), description].filter((text) => text !== '').join(': ');
     const words = this.#withoutSecrets(said);
     const verb = code.endsWith('REJECTED') ? 'the target refused ' : 'the target is done: ';
-    this.#handler.onRefused(new TargetError(code, `${verb}${what}${words === '' ? '' : ` (${words.slice(0, 200)})`}`));
+    const error = new TargetError(code, `${verb}${what}${words === '' ? '' : ` (${words.slice(0, 200)})`}`);
+    this.#handler.onRefused(error, description);
   }
 
   #withoutSecrets(text: string): string {

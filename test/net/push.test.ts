@@ -191,15 +191,6 @@ describe('what a review found', () => {
     expect(status().lastFailure?.code).toBe('TARGET_STALLED');
   });
 
-  it('user names were never sent', async () => {
-    const sink = await target(healthy);
-    const { push, status } = start(sink.url.replace('//', '//user:word@'));
-    await until(() => status().phase === 'waiting', 3000, 'waiting');
-    expect(status().lastFailure?.code).toBe('TARGET_UNSUPPORTED');
-    await push.close();
-    expect(sink.connectedMs).toEqual([]);
-  });
-
   it('rtmps targets were sent to in the clear', async () => {
     const bytes: Buffer[] = [];
     const sink = await target((socket) => {
