@@ -1,7 +1,7 @@
 import type { TestPatterns, TestPatternView } from '../api/test-patterns.js';
 import { CodedError, ConflictError, messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
-import { RtmpPublisher } from '../net/publisher.js';
+import { RtmpPublisher, testPatternFlashVer } from '../net/publisher.js';
 import { urlHost } from './format.js';
 import { sendPaced } from './publish/pacer.js';
 import { openTagSource, type TagSource } from './publish/tag-source.js';
@@ -78,7 +78,8 @@ export class SamplePublisher implements TestPatterns {
       this.#source = undefined;
       throw error;
     });
-    const publisher = new RtmpPublisher({ url: this.#localUrl(endpoint), connectTimeoutMs });
+    const url = this.#localUrl(endpoint);
+    const publisher = new RtmpPublisher({ url, connectTimeoutMs, flashVer: testPatternFlashVer });
     await publisher.connect().catch((error: unknown) => {
       throw new CodedError('TARGET_PUBLISH_REJECTED', `the test pattern is refused: ${messageOf(error)}`, {
         cause: error,

@@ -6,11 +6,14 @@ import { OutgoingConnection } from './outgoing-connection.js';
 
 const defaultChunkBytes = 65_536;
 
+/** What the publisher of a test pattern calls itself: who calls himself so gives way to any other publisher. */
+export const testPatternFlashVer = 'FMLE/3.0 (compatible; media-aggregator test pattern)';
+
 /** Publishes one stream to an RTMP server: for the command line, for tests and for benches. */
 export class RtmpPublisher {
   readonly #url: string;
   readonly #connectTimeoutMs: number;
-  readonly #dialer: Dialer | undefined;
+  readonly #options: { readonly dialer?: Dialer; readonly flashVer?: string };
   #connection: OutgoingConnection | null = null;
   #streamId = 0;
   #drained: (() => void)[] = [];
@@ -19,11 +22,23 @@ export class RtmpPublisher {
   /** Resolves when the connection is over: to the reason, or to null when we closed it. Never rejects. */
   readonly closed: Promise<TargetError | null>;
 
-  /** @param options.dialer what is trusted with rtmps, and where it may go; without it, the rules of our own */
-  constructor(options: { url: string; connectTimeoutMs: number; dialer?: Dialer }) {
-    this.#url = options.url;
-    this.#connectTimeoutMs = options.connectTimeoutMs;
-    this.#dialer = options.dialer;
+  /**
+   * @param options.dialer what is trusted with rtmps, and where it may go; without it, the rules of our own
+   * @param options.flashVer what it calls itself
+   */
+  constructor({
+    url,
+    connectTimeoutMs,
+    ...options
+  }: {
+    url: string;
+    connectTimeoutMs: number;
+    dialer?: Dialer;
+    flashVer?: string;
+  }) {
+    this.#url = url;
+    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#options = options;
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
@@ -59,7 +74,7 @@ export class RtmpPublisher {
             reject(error ?? new TargetError('TARGET_CLOSED', 'the connection was closed before the publish'));
           },
         },
-        this.#dialer === undefined ? {} : { dialer: this.#dialer },
+        this.#options,
       );
     });
   }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CameraView } from '../../src/control/views.js';
+import { RtmpPublisher, testPatternFlashVer } from '../../src/net/publisher.js';
 import { testScope } from '../support/scope.js';
 import { waitFor } from '../support/wait.js';
 import { startTestAggregator } from './support.js';
@@ -50,4 +51,30 @@ test('there are four at most, none on a camera that is live, and none outlives i
   expect((await call(apiUrl, 'DELETE', '/v1/cameras/a')).status).toBe(204);
   const running = async () => (await call(apiUrl, 'GET', '/v1/test-pattern')).body as { items: { camera: string }[] };
   await waitFor(async () => (await running()).items.length === 3, { what: 'the pattern of the removed camera to end' });
+});
+
+test('gives way to the camera itself, which gives way to none', async (context) => {
+  const scope = testScope(context);
+  const { apiUrl } = await startTestAggregator(scope);
+  const camera = async () => (await call(apiUrl, 'GET', '/v1/cameras/cam')).body as unknown as CameraView;
+  const { endpoint } = (await call(apiUrl, 'POST', '/v1/cameras', { name: 'cam' })).body;
+  await call(apiUrl, 'POST', '/v1/test-pattern', { camera: 'cam' });
+  await waitFor(async () => (await camera()).encoder === testPatternFlashVer, { what: 'the test pattern' });
+
+  const publisher = (flashVer?: string) => {
+    const url = String(endpoint).replace(/^rtmp:\/\/[^:]+/, 'rtmp://127.0.0.1');
+    const made = new RtmpPublisher({ url, connectTimeoutMs: 5000, ...(flashVer === undefined ? {} : { flashVer }) });
+    scope.defer(() => made.close());
+    return made;
+  };
+  await publisher('a camera').connect();
+  expect(await camera()).toMatchObject({ live: true, encoder: 'a camera' });
+  await waitFor(async () => (await call(apiUrl, 'GET', '/v1/test-pattern')).body.items?.toString() === '', {
+    what: 'the test pattern to end',
+  });
+
+  await expect(publisher('another').connect()).rejects.toThrow('is live from');
+  await expect(publisher(testPatternFlashVer).connect()).rejects.toThrow('is live from');
+  expect(await call(apiUrl, 'POST', '/v1/test-pattern', { camera: 'cam' })).toMatchObject({ status: 409 });
+  expect(await camera()).toMatchObject({ live: true, encoder: 'a camera' });
 });

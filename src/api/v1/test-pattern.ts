@@ -43,6 +43,8 @@ export function addTestPatternRoutes(app: App, control: Control, patterns: TestP
       schema: {
         operationId: 'startTestPattern',
         summary: 'Publish the sample clip as a registered camera that is not live; the same again changes nothing',
+        description:
+          'It gives way when the camera itself publishes; with `--backend nginx` the camera is refused meanwhile.',
         tags,
         body: NewTestPattern,
         response: v1Responses({ 200: TestPatternSchema, 201: TestPatternSchema }, 400, 404, 409, 413, 415, 503),

@@ -3,6 +3,7 @@ import { FlightRecorder, type RecordedEvent } from '../../flight-recorder.js';
 import type { PublishKeyRule } from '../../guard/stream-keys.js';
 import type { Logger } from '../../log.js';
 import type { Dialer } from '../../net/dialer.js';
+import { testPatternFlashVer } from '../../net/publisher.js';
 import { Push } from '../../net/push.js';
 import type { NetSettings } from '../../net/settings.js';
 import type { Ingest, Playback, Publisher, Viewer } from '../../net/stream-host.js';
@@ -343,14 +344,18 @@ export class NativeCamera {
     );
   }
 
-  /** Makes room for a new publisher when the old one is silent: its connection is half open, or its encoder froze. */
+  /**
+   * Makes room for a new publisher when the old one is silent (its connection is half open, or its encoder froze), or
+   * when it is but a test pattern.
+   */
   #takeOver(publisher: Publisher): void {
     const current = this.#live?.publisher;
     if (current === undefined) return;
     const { publishTakeoverMs } = this.#context.settings;
     const silentMs = performance.now() - current.lastMediaMs;
+    const isForReal = isTestPattern(current) && !isTestPattern(publisher);
     // A connection that publishes twice does not take over from itself.
-    if (silentMs <= publishTakeoverMs || current === publisher) {
+    if ((silentMs <= publishTakeoverMs && !isForReal) || current === publisher) {
       throw new CodedError(
         'PUBLISH_ALREADY_LIVE',
         `camera ${this.name} is live from ${current.remote}; a new publisher is let in when that one has been ` +
@@ -358,10 +363,12 @@ export class NativeCamera {
       );
     }
     const seconds = Math.round(silentMs / 100) / 10;
-    this.#log.info('a silent publisher gives way', { remote: current.remote, to: publisher.remote, seconds });
+    const who = isForReal ? 'a test pattern' : 'a silent publisher';
+    this.#log.info(`${who} gives way`, { remote: current.remote, to: publisher.remote, seconds });
     // Before it is closed: the stream goes on, its end is nobody's concern.
     this.#live = null;
-    current.close(new CodedError('PUBLISH_ALREADY_LIVE', `silent for ${seconds} s, so ${publisher.remote} takes over`));
+    const why = isForReal ? 'a test pattern' : `silent for ${seconds} s`;
+    current.close(new CodedError('PUBLISH_ALREADY_LIVE', `${why}, so ${publisher.remote} takes over`));
   }
 
   #unpublish(live: LivePublisher, reason: string): void {
@@ -437,4 +444,8 @@ export class NativeCamera {
       queueMaxAgeMs: budget.queueMaxAgeMs ?? settings.queueMaxAgeMs,
     };
   }
+}
+
+function isTestPattern({ flashVer }: Publisher): boolean {
+  return flashVer === testPatternFlashVer;
 }

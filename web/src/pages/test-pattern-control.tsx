@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { CameraView } from '../api/types.js';
 import { useAction } from '../state/action.js';
-import { mayOperate } from '../state/store.js';
+import { mayOperate, node } from '../state/store.js';
 import { hasTestPattern, startTestPattern, stopTestPattern } from '../state/test-pattern.js';
 import { ActionButton, ErrorNote } from '../ui/parts.js';
 
@@ -10,7 +10,7 @@ import { ActionButton, ErrorNote } from '../ui/parts.js';
 export function TestPatternControl({ camera }: { camera: CameraView }) {
   const running = useSignal(false);
   const action = useAction();
-  const { name, live } = camera;
+  const { name, live, publisher } = camera;
   useEffect(() => {
     let gone = false;
     hasTestPattern(name).then(
@@ -22,13 +22,18 @@ export function TestPatternControl({ camera }: { camera: CameraView }) {
     return () => {
       gone = true;
     };
-  }, [name, live]);
+  }, [name, live, publisher]);
   if (!mayOperate.value || (live && !running.value)) return null;
   return (
     <div class="test-pattern">
       <ErrorNote error={action.error.value} />
       {live ? (
-        <p class="hint">A test pattern is published as {name}; while it runs, the camera itself is refused.</p>
+        <p class="hint">
+          A test pattern is published as {name};{' '}
+          {node.value?.backend === 'nginx'
+            ? 'while it runs, the camera itself is refused.'
+            : 'it ends when the camera itself publishes.'}
+        </p>
       ) : (
         <p class="hint">Nothing at hand to publish with? The aggregator can publish its own sample clip.</p>
       )}
