@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { startAggregator } from '../../support/aggregator.js';
+import { axeViolations } from '../../support/axe.js';
 import { openBrowser, openPage } from '../../support/browser.js';
 import { testWith } from '../../support/peers.js';
 import { testScope } from '../../support/scope.js';
@@ -22,6 +23,10 @@ describe('who may use the dashboard', () => {
     await page.getByLabel('Token').fill('not-the-token');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('alert').getByText('UNAUTHENTICATED').waitFor();
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await axeViolations(page), colorScheme).toEqual([]);
+    }
     await page.getByLabel('Token').fill(admin);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { name: 'First steps' }).waitFor();

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, inject } from 'vitest';
 import { type Aggregator, startAggregator } from '../../support/aggregator.js';
+import { axeViolations } from '../../support/axe.js';
 import { openBrowser, openPage, type WatchedPage } from '../../support/browser.js';
 import { publish } from '../../support/ffmpeg.js';
 import { startNginxRtmp } from '../../support/nginx-rtmp.js';
@@ -13,8 +13,6 @@ import { type Scope, testScope } from '../../support/scope.js';
 import { sleep, waitFor } from '../../support/wait.js';
 
 type Page = WatchedPage['page'];
-
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Set, the pictures of the documentation are taken anew; else a run leaves them alone. */
 const takesPictures = process.env.MEDIA_AGGREGATOR_SCREENSHOTS === '1';
@@ -127,16 +125,6 @@ async function takePicture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(pictureFolder, `${name}.png`) });
 }
 
-/** Everything of WCAG 2.2 A and AA that a program can find. */
-async function violations(page: Page): Promise<string[]> {
-  const found = (await page.evaluate(
-    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-      .then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html, any }) =>
-        html.slice(0, 200) + ' ' + any.map(({ message }) => message).join(' ')) })))`,
-  )) as { id: string; nodes: string[] }[];
-  return found.map(({ id, nodes }) => `${id}: ${nodes.join(' | ')}`);
-}
-
 describe('every page of the dashboard', () => {
   const test = testWith('chromium', 'ffmpeg', 'nginx-rtmp');
 
@@ -151,9 +139,7 @@ describe('every page of the dashboard', () => {
       for (const { name, hash, ready } of cases) {
         await page.goto(`${aggregator.apiUrl}/${hash}`);
         await ready(page);
-        // By the debugger's own way, which no content security policy forbids.
-        await page.evaluate(axeSource);
-        const list = await violations(page);
+        const list = await axeViolations(page);
         if (list.length > 0) found[`${name}, ${theme}`] = list;
         await takePicture(page, `${name}-${theme}`);
       }
