@@ -202,6 +202,11 @@ export const PlayTokenSchema = Type.Object(
     expiresAt: Type.String(),
     url: Type.String({ description: 'Where the camera is played with it.' }),
     rtmpsUrl: Type.Optional(Type.String({ description: 'The same with TLS, where there is a listener for it.' })),
+    httpUrl: Type.Optional(
+      Type.String({
+        description: 'As FLV over HTTP (WebSocket: ws), where the media backend gives that; not with on-play.',
+      }),
+    ),
   },
   { title: 'PlayToken' },
 );

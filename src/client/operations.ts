@@ -314,6 +314,8 @@ export interface PlayToken {
   readonly url: string;
   /** The same with TLS, where there is a listener for it. */
   readonly rtmpsUrl?: string | undefined;
+  /** As FLV over HTTP (WebSocket: ws), where the media backend gives that; not with on-play. */
+  readonly httpUrl?: string | undefined;
 }
 
 export type Points = readonly (number | null)[];

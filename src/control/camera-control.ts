@@ -1,5 +1,6 @@
 import { ConflictError } from '../errors.js';
 import type { StreamKeys } from '../guard/stream-keys.js';
+import { hostInUrl } from '../state/host.js';
 import type { Camera, DesiredState } from '../state/model.js';
 import { advertisedHost } from './advertise.js';
 import { currentKey, type KeyRotation, rotateKeys, withNewKey } from './camera-keys.js';
@@ -112,9 +113,15 @@ export class CameraControl {
 
   /**
    * Makes a token that a camera can be played with, here and now and until it ends.
+   * @param http where this API is asked, for viewers over HTTP; undefined: there is nothing for them
    * @throws NotFoundError CAMERA_NOT_FOUND, ConflictError KEYS_NOT_USED
    */
-  playToken(name: string, seconds: number, requestHost: string | undefined): PlayTokenView {
+  playToken(
+    name: string,
+    seconds: number,
+    requestHost: string | undefined,
+    http?: { readonly scheme: string; readonly port: number },
+  ): PlayTokenView {
     const { store, settings, log } = this.#context;
     getCamera(store.state, name);
     if ((settings.media?.playAuth ?? 'off') === 'off') {
@@ -131,6 +138,9 @@ export class CameraControl {
       expiresAt: new Date(expiresMs).toISOString(),
       url: endpoint,
       ...(rtmpsEndpoint === undefined ? {} : { rtmpsUrl: rtmpsEndpoint }),
+      ...(http === undefined || settings.media?.onPlay !== undefined
+        ? {}
+        : { httpUrl: `${http.scheme}://${hostInUrl(host)}:${http.port}/live/${name}.flv?playToken=${token}` }),
     };
   }
 

@@ -15,6 +15,11 @@ export class Viewing {
     this.#history = history;
   }
 
+  /** Whether the media backend shows cameras over HTTP at all. */
+  get hasFlv(): boolean {
+    return this.#context.backend.openFlv !== undefined;
+  }
+
   /**
    * Lets in a viewer who gets FLV. @param remote `host:port` of the viewer
    * @throws NotFoundError CAMERA_NOT_FOUND, CodedError CAMERA_NOT_LIVE, LIMIT_REACHED or VIEW_UNSUPPORTED

@@ -33,6 +33,8 @@ export interface PlayTokenView {
   readonly url: string;
   /** The same with TLS, where there is a listener for it. */
   readonly rtmpsUrl?: string;
+  /** FLV over HTTP, where the media backend gives that and viewers may have it. */
+  readonly httpUrl?: string;
 }
 
 /** Where a camera publishes to. */

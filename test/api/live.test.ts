@@ -352,8 +352,17 @@ it('a play token opens the video of its camera, and nothing else', async () => {
   const { sent } = await camera(made.rtmp('gate'));
   await live(made, sent, 2);
   const url = `${made.base}/live/gate.flv`;
-  const { token } = made.control.cameras.playToken('gate', 60, undefined);
-  const http = new HttpViewer(`${url}?playToken=${token}`);
+  const admin = await made.access.tokens.create({ name: 'admin', scope: 'operate' });
+  const response = await fetch(`${made.base}/v1/cameras/gate/play-tokens`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${admin.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ seconds: 60 }),
+  });
+  const { token, httpUrl } = (await response.json()) as { token: string; httpUrl: string };
+  // The host is where others reach this machine.
+  const local = httpUrl.replace(/^http:\/\/[^:]+:/, 'http://127.0.0.1:');
+  expect(local).toBe(`${url}?playToken=${token}`);
+  const http = new HttpViewer(local);
   const socket = new SocketViewer(`${url.replace('http', 'ws')}?playToken=${token}`);
   await waitFor(() => http.frames.length > 0 && socket.frames.length > 0, { what: 'frames' });
   const other = made.control.cameras.playToken('yard', 60, undefined).token;
@@ -372,6 +381,9 @@ it.each([{ playAuth: 'off' as const }, { playAuth: 'token' as const, onPlay: 'ht
   async (media) => {
     const made = await node({}, { apiAuth: 'on', media: { ...defaultSettings().media, ...media } });
     const token = streamKeys.playToken('gate', Date.now() + 60_000);
+    const here = { scheme: 'http', port: 5000 };
+    const view = media.playAuth === 'off' ? {} : made.control.cameras.playToken('gate', 60, undefined, here);
+    expect(view).not.toHaveProperty('httpUrl');
     expect((await curl(`${made.base}/live/gate.flv?playToken=${token}`)).status).toBe(401);
   },
 );

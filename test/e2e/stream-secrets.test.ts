@@ -73,6 +73,8 @@ describe('secrets of streams', () => {
     expect(rotated).toMatchObject({ code: 0, stdout: expect.stringMatching(/\/cam\/cam\n$/) });
     const token = (await cli('camera', 'play-token', 'cam', '--for', '10m')).stdout.trim();
     expect(token).toMatch(/^rtmp:.*\?token=\d+-/);
+    const address = (await cli('camera', 'play-token', 'cam', '--http')).stdout.trim();
+    expect(address).toMatch(new RegExp(`^http:.*:${new URL(near.apiUrl).port}/live/cam\\.flv\\?playToken=\\d+-`));
 
     const wrongKey = 'MARKER-wrong-9b44';
     const refused = publish(scope, clip, near.url('cam').concat(`?key=${wrongKey}`));

@@ -162,7 +162,9 @@ export function addCameraRoutes(app: App, control: Control): void {
     },
     async (request, reply) => {
       reply.code(201);
-      return control.cameras.playToken(request.params.name, request.body.seconds ?? 3600, request.headers.host);
+      const { params, body, headers, protocol, socket } = request;
+      const http = control.viewing.hasFlv ? { scheme: protocol, port: socket.localPort ?? 0 } : undefined;
+      return control.cameras.playToken(params.name, body.seconds ?? 3600, headers.host, http);
     },
   );
 

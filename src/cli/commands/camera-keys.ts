@@ -38,6 +38,7 @@ Examples:
   withClientOptions(camera.command('play-token <name>'))
     .description('Make a token to play a camera with; prints where')
     .option('--for <duration>', 'how long it is valid: 10m, 24h ...', '1h')
+    .option('--http', 'print the address for browsers, FLV over HTTP, in place of that of RTMP')
     .addHelpText(
       'after',
       `
@@ -45,11 +46,17 @@ Needs an aggregator with --play-auth token or local. A token cannot be taken bac
 
 Examples:
   $ media-aggregator camera play-token gate-1 --for 10m
+  $ media-aggregator camera play-token gate-1 --http
 `,
     )
-    .action(async (name: string, options: ClientOptions & { for: string }) => {
+    .action(async (name: string, options: ClientOptions & { for: string; http?: boolean }) => {
       const token = await findApi(options, io).playToken(name, secondsOf('--for', options.for));
-      io.out.write(options.json ? json(token) : `${token.rtmpsUrl ?? token.url}\n`);
+      const url = options.http ? token.httpUrl : (token.rtmpsUrl ?? token.url);
+      if (url === undefined) {
+        const why = 'with --backend nginx, or where on-play decides, cameras are played by RTMP only';
+        throw new CodedError('VIEW_UNSUPPORTED', `there is no address over HTTP: ${why}`);
+      }
+      io.out.write(options.json ? json(token) : `${url}\n`);
     });
 }
 
