@@ -12,23 +12,6 @@ import { type Observer, viewersOf } from './observer.js';
 import { forbidden, targetOf } from './push-target.js';
 import type { LiveCamera, OldCamera, Worker } from './workers.js';
 
-/** nginx knows no more of a push than whether it is there and how many frames it dropped. */
-const unknownOfPushes = {
-  attempt: null,
-  nextRetryAt: null,
-  connects: null,
-  bytesOut: null,
-  framesOut: null,
-  bytesAcknowledged: null,
-  roundTripMs: null,
-  bitrateBps: null,
-  queueBytes: null,
-  queueAgeMs: null,
-  droppedFrames: null,
-  droppedBy: null,
-  lastKeyFrameAt: null,
-} as const;
-
 /** The state of a push and what is to be said of it. */
 type PushFacts = Pick<PushSnapshot, 'state' | 'reason' | 'lastError' | 'nextRetryAt' | 'droppedFrames'>;
 
@@ -73,9 +56,30 @@ export function cameraSnapshot(camera: DesiredCamera, source: SnapshotSource): C
 }
 
 export function pushSnapshot(camera: string, push: DesiredPush, source: SnapshotSource): PushSnapshot {
-  const facts = pushFacts(camera, push, source);
-  const since = source.sinceOf(camera, push.id, facts.state);
-  return { ...unknownOfPushes, id: push.id, url: maskTarget(push.url, camera), since, ...facts };
+  const { state, reason, lastError, nextRetryAt, droppedFrames } = pushFacts(camera, push, source);
+  // nginx knows no more of a push than whether it is there and how many frames it dropped. All in one literal: of many
+  // thousand pushes looked at each second, spread objects took a tenth of a core.
+  const snapshot: PushSnapshot = {
+    id: push.id,
+    url: maskTarget(push.url, camera),
+    state,
+    since: source.sinceOf(camera, push.id, state),
+    attempt: null,
+    nextRetryAt,
+    lastError,
+    connects: null,
+    bytesOut: null,
+    framesOut: null,
+    bytesAcknowledged: null,
+    roundTripMs: null,
+    bitrateBps: null,
+    queueBytes: null,
+    queueAgeMs: null,
+    droppedFrames,
+    droppedBy: null,
+    lastKeyFrameAt: null,
+  };
+  return reason === undefined ? snapshot : Object.assign(snapshot, { reason });
 }
 
 const none = { lastError: null, nextRetryAt: null, droppedFrames: null };
