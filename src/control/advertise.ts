@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { machineInterfaces } from '../interfaces.js';
 import { isHost, splitHostPort } from '../state/host.js';
 
 /** What `advertisedHost` looks at. */
@@ -42,8 +42,9 @@ function hostOfHeader(header: string | undefined): string | undefined {
 }
 
 function firstExternalAddress(): string | undefined {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const external = all.filter(({ internal, address }) => !internal && !/^(?:fe80:|169\.254\.)/i.test(address));
+  const external = machineInterfaces().filter(
+    ({ internal, address }) => !internal && !/^(?:fe80:|169\.254\.)/i.test(address),
+  );
   return (external.find(({ address }) => isIP(address) === 4) ?? external[0])?.address;
 }
 

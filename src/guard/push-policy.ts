@@ -1,5 +1,6 @@
-import { networkInterfaces } from 'node:os';
+import type { NetworkInterfaceInfo } from 'node:os';
 import { TargetError } from '../errors.js';
+import { machineInterfaces } from '../interfaces.js';
 import { type Address, embeddedIpv4, parseAddress } from './address.js';
 import {
   matchesName,
@@ -48,9 +49,6 @@ export interface OwnListener {
   readonly port: number;
 }
 
-/** Addresses of the machine are looked up anew after so long: interfaces come and go. */
-const interfacesFreshMs = 2000;
-
 /**
  * Where pushes may go, by the address that is really dialled and by the name it was found by:
  *
@@ -63,8 +61,9 @@ export class PushPolicy {
   readonly #allow: readonly TargetRule[];
   readonly #deny: readonly TargetRule[];
   readonly #listeners: OwnListener[] = [];
+  #interfaces: readonly NetworkInterfaceInfo[] = [];
+  /** Those of `#interfaces`, in their shortest form. */
   #addresses: ReadonlySet<string> = new Set();
-  #addressesUntilMs = Number.NEGATIVE_INFINITY;
 
   /** @throws Error for a rule that is none; settings are checked before they come here */
   constructor(rules: PushRules = {}) {
@@ -147,11 +146,10 @@ export class PushPolicy {
   #isOwnAddress(address: Address): boolean {
     if (isUnspecified(address)) return true;
     if (address.family === 4 ? address.bytes[0] === 127 : address.text === '::1') return true;
-    const nowMs = performance.now();
-    if (nowMs > this.#addressesUntilMs) {
-      const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
-      this.#addresses = new Set(all.map((found) => parseAddress(found.address)?.text ?? ''));
-      this.#addressesUntilMs = nowMs + interfacesFreshMs;
+    const interfaces = machineInterfaces();
+    if (interfaces !== this.#interfaces) {
+      this.#interfaces = interfaces;
+      this.#addresses = new Set(interfaces.map((found) => parseAddress(found.address)?.text ?? ''));
     }
     return this.#addresses.has(address.text);
   }
