@@ -5,7 +5,7 @@ import { resolvePushUrl } from '../state/template.js';
 import { getCamera, withCamera } from './cameras.js';
 import { getEngine } from './engines.js';
 import { checkName, checkUnmasked } from './rules.js';
-import { pushUrlOf, targetKey } from './targets.js';
+import { haveSameUser, pushUrlOf, targetKey } from './targets.js';
 
 /** What people and programs say of a push: exactly one of `url` and `engine`. */
 export interface PushInput {
@@ -48,6 +48,10 @@ export function addPush(
   const wantedId = input.id === undefined ? undefined : checkName('id', input.id);
   const existing = findPush(state, camera, wantedId, target);
   if (existing !== undefined) {
+    if (!haveSameUser(pushUrlOf(state.engines, camera, existing), target.url)) {
+      const message = `push "${existing.id}" of camera "${camera.name}" goes to this target with another user name or password; change it with PUT`;
+      throw new ConflictError('PUSH_CONFLICT', message, { field: input.url === undefined ? 'engine' : 'url' });
+    }
     if (input.enabled !== undefined && input.enabled !== existing.enabled) {
       const message = `push "${existing.id}" of camera "${camera.name}" is ${existing.enabled ? 'enabled' : 'disabled'}; change it with PATCH`;
       throw new ConflictError('PUSH_CONFLICT', message, { field: 'enabled' });

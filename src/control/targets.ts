@@ -18,10 +18,16 @@ export function pushUrlOf(engines: Engines, camera: Camera, push: Push): string 
   });
 }
 
-/** Equal for all ways to write the same target. @throws InputError INVALID_ADDRESS */
+/** Equal for all ways to write the same target, whoever logs in there. @throws InputError INVALID_ADDRESS */
 export function targetKey(url: string): string {
-  const { scheme, host, port, app, streamName, username, password } = parseRtmpUrl(url);
-  return JSON.stringify([scheme, host.toLowerCase(), port, app, streamName, username ?? '', password ?? '']);
+  const { scheme, host, port, app, streamName } = parseRtmpUrl(url);
+  return JSON.stringify([scheme, host.toLowerCase(), port, app, streamName]);
+}
+
+/** Whether two URLs of one target log in there with the same user name and password. @throws InputError INVALID_ADDRESS */
+export function haveSameUser(left: string, right: string): boolean {
+  const [a, b] = [parseRtmpUrl(left), parseRtmpUrl(right)];
+  return a.username === b.username && a.password === b.password;
 }
 
 /** A camera with the engines that its pushes go by. */

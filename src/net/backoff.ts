@@ -7,13 +7,15 @@ const refusedRetryMinMs = 2000;
 const refusals: ReadonlySet<ErrorCode> = new Set([
   'TARGET_CONNECT_REJECTED',
   'TARGET_PUBLISH_REJECTED',
-  'TARGET_AUTH',
   'TARGET_UNSUPPORTED',
   'TARGET_TLS',
 ]);
 
-/** What stays as it is until somebody changes a setting, a certificate or a name's address: no fast tries at all. */
-const slow: ReadonlySet<ErrorCode> = new Set(['TARGET_FORBIDDEN', 'TARGET_TLS_CERTIFICATE']);
+/**
+ * What stays as it is until somebody changes a setting, a certificate, a password or a name's address: no fast tries at
+ * all. Who tries a wrong password every other second is locked out by some targets.
+ */
+const slow: ReadonlySet<ErrorCode> = new Set(['TARGET_FORBIDDEN', 'TARGET_TLS_CERTIFICATE', 'TARGET_AUTH']);
 
 /**
  * Pauses between tries: doubling from a minimum to a maximum, each a quarter longer or shorter by chance, so that the

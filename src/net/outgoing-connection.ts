@@ -62,8 +62,9 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   readonly #settings: OutgoingSettings;
   readonly #handler: OutgoingHandler;
   readonly #dialer: Dialer;
-  /** What the target is told, besides the URL; and what of it is not repeated. */
-  readonly #introduction: Pick<PublishTarget, 'path' | 'flashVer' | 'secrets'>;
+  readonly #shownUrl: string;
+  /** What the target is told besides the URL. */
+  readonly #introduction: Pick<PublishTarget, 'path' | 'flashVer'>;
   readonly #authentication: AdobeAuthentication;
   #socket: MediaSocket;
   #session: ClientSession;
@@ -98,10 +99,11 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     const { host, port } = this.#url;
     this.endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     this.#dialer = dialer;
-    this.#introduction = { path, flashVer, secrets: secretsOf(this.#url, shownUrl) };
+    this.#shownUrl = shownUrl;
+    this.#introduction = { path, flashVer };
     this.#authentication = new AdobeAuthentication(this.#url);
     this.#socket = this.#dial();
-    this.#session = this.#converse(this.#url);
+    this.#session = this.#converse('');
     this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
     this.#progress = new ProgressWatch(this.#socket);
     this.#answers = new AnswerBudget(this.#socket);
@@ -115,9 +117,14 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     });
   }
 
-  #converse({ app, tcUrl, streamName }: Pick<RtmpUrl, 'app' | 'tcUrl' | 'streamName'>): ClientSession {
+  /** @param query what the application and the URL have behind them; targets that repeat it must not tell it to others */
+  #converse(query: string): ClientSession {
+    const { streamName } = this.#url;
+    const app = this.#url.app + query;
+    const secrets = secretsOf({ ...this.#url, app }, this.#shownUrl);
+    if (query !== '') secrets.unshift(query.slice(1));
     const session = new ClientSession({
-      target: { app, tcUrl, streamName, ...this.#introduction },
+      target: { app, tcUrl: this.#url.tcUrl + query, streamName, ...this.#introduction, secrets },
       outChunkBytes: this.#settings.outChunkBytes,
       limits: sessionLimits(this.#settings),
       // One that was given up may still want to answer what came in its last read.
@@ -240,6 +247,8 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   }
 
   #onRefused(error: TargetError, said: string): void {
+    // By something that came before, in the same read.
+    if (this.#closed) return;
     let refusal = error;
     if (error.code === 'TARGET_CONNECT_REJECTED') {
       try {
@@ -264,9 +273,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#lastAcknowledged = -1;
     this.#acknowledgements = new Acknowledgements();
     this.#socket = this.#dial();
-    const { app, tcUrl, streamName } = this.#url;
-    const tail = `${app.includes('?') ? '&' : '?'}${query}`;
-    this.#session = this.#converse({ app: app + tail, tcUrl: tcUrl + tail, streamName });
+    this.#session = this.#converse(`${this.#url.app.includes('?') ? '&' : '?'}${query}`);
     this.#progress = new ProgressWatch(this.#socket);
     this.#answers = new AnswerBudget(this.#socket);
     this.#stepTimer.refresh();

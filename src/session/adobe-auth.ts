@@ -36,10 +36,9 @@ export class AdobeAuthentication {
   answer(description: string): string | undefined {
     const reason = /\?reason=([a-z]{1,32})/.exec(description)?.[1];
     const method = /authmod=([A-Za-z0-9]{1,32})/.exec(description)?.[1];
-    if (reason === undefined && method === undefined) return undefined;
-    if (this.#told === 'response' || (reason !== undefined && reason !== 'needauth')) {
-      throw new TargetError('TARGET_AUTH', 'the target refused the user name or the password of its URL');
-    }
+    const isAsked = reason !== undefined || /\bneed auth\b/.test(description);
+    // What was told is repeated by many, whatever they refuse.
+    if (!isAsked && (method === undefined || this.#told !== 'nothing')) return undefined;
     if (method !== undefined && method !== 'adobe') {
       const known = 'the one that is known is "adobe"';
       throw new TargetError('TARGET_AUTH', `the target wants authentication by ${JSON.stringify(method)}; ${known}`);
@@ -50,6 +49,9 @@ export class AdobeAuthentication {
         'TARGET_AUTH',
         `the target wants a user name and a password; its URL can have them: ${how}`,
       );
+    }
+    if (this.#told === 'response' || (reason !== undefined && reason !== 'needauth')) {
+      throw new TargetError('TARGET_AUTH', 'the target refused the user name or the password of its URL');
     }
     const identity = `authmod=adobe&user=${this.#username.replace(/[%&?#=+ ]/g, encodeURIComponent)}`;
     if (reason === undefined) {

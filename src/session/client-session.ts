@@ -134,8 +134,9 @@ export class ClientSession {
   #onCommand(command: Command): void {
     const { name, transactionId, args } = command;
     const code = stringOf(objectArgument(args, 1).code);
-    const text = `< ${name.slice(0, 40)}${code === '' ? '' : ` ${code.slice(0, 80)}`}`;
-    this.#handler.onCommand?.(this.#withoutSecrets(text));
+    // Shortened behind that: a half of a secret would not be found.
+    const [shownName, shownCode] = [this.#withoutSecrets(name).slice(0, 40), this.#withoutSecrets(code).slice(0, 80)];
+    this.#handler.onCommand?.(`< ${shownName}${shownCode === '' ? '' : ` ${shownCode}`}`);
     if (this.#step === 'ended') return;
     if (name === '_result') this.#onResult(transactionId, args);
     else if (name === '_error') this.#onError(transactionId, args);
@@ -169,7 +170,9 @@ export class ClientSession {
   }
 
   #onError(transactionId: number, args: readonly AmfValue[]): void {
-    if (transactionId === transaction.connect) {
+    if (transactionId === transaction.connect && this.#step !== 'connect') {
+      this.#refuse('TARGET_CLOSED', 'it refused the application that it had accepted', args);
+    } else if (transactionId === transaction.connect) {
       this.#refuse('TARGET_CONNECT_REJECTED', `the application ${quote(this.#target.app)}`, args);
     } else if (transactionId === transaction.createStream || transactionId === transaction.publish) {
       this.#refuse('TARGET_PUBLISH_REJECTED', 'the stream name', args);

@@ -230,6 +230,8 @@ describe('pushes', () => {
     [{ id: 'p', url: 'rtmp://other/live/a' }, 'PUSH_CONFLICT'],
     [{ id: 'q', url: 'rtmp://h/live/a' }, 'PUSH_CONFLICT'],
     [{ url: 'rtmp://h/live/a', enabled: false }, 'PUSH_CONFLICT'],
+    [{ url: 'rtmp://user:word@h/live/a' }, 'PUSH_CONFLICT'],
+    [{ id: 'p', url: 'rtmp://user:word@h/live/a' }, 'PUSH_CONFLICT'],
     [{ url: 'rtmp://h/live/a', engine: 'e' }, 'INVALID_REQUEST'],
     [{}, 'INVALID_REQUEST'],
     [{ engine: 'nobody' }, 'ENGINE_NOT_FOUND'],

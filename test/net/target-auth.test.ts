@@ -117,6 +117,71 @@ describe('a target that wants a user name and a password', () => {
     expect(sink.connectedMs).toHaveLength(1);
   });
 
+  it('that asks once it has accepted is left', async () => {
+    const sink = await target((socket, self) => {
+      serve(socket, self, {
+        session: (session) => {
+          accept = () => session.acceptConnect();
+          begin = (streamId) => {
+            session.acceptPublish(streamId);
+            session.refuseConnect('NetConnection.Connect.Rejected', 'code=403 need auth; authmod=adobe');
+          };
+        },
+        onConnect: () => accept(),
+        onPublish: ({ streamId }) => begin(streamId),
+      });
+    });
+    let accept = (): void => {};
+    let begin = (_: number): void => {};
+    const error = await new Promise((resolve) => {
+      const handler = { onPublished() {}, onDrain() {}, onClosed: resolve };
+      new OutgoingConnection(as(sink, 'site7:secret'), settings, handler);
+    });
+    expect(error).toMatchObject({ code: 'TARGET_CLOSED' });
+    expect(sink.connectedMs).toHaveLength(1);
+  });
+
+  it('is not connected again by who has given up', async () => {
+    const sink = await target(refusing('code=403 need auth; authmod=adobe'));
+    const error = await new Promise((resolve) => {
+      const handler = {
+        onCommand: (text: string) => {
+          if (text.startsWith('< _error')) connection.destroy();
+        },
+        onPublished() {},
+        onDrain() {},
+        onClosed: resolve,
+      };
+      const connection = new OutgoingConnection(as(sink, 'site7:secret'), settings, handler);
+    });
+    expect(error).toBeNull();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(sink.connectedMs).toHaveLength(1);
+  });
+
+  it('may repeat what it was told, and nobody reads it', async () => {
+    let opened = 0;
+    const sink = await target((socket, self) => {
+      const isFirst = opened++ === 0;
+      serve(socket, self, {
+        session: (session) => {
+          answer = (app, tcUrl) => {
+            if (isFirst)
+              session.refuseConnect('no', 'authmod=adobe : ?reason=needauth&salt=a&challenge=b&opaque=b3BhcXVl');
+            else session.refuseConnect(`NetConnection.Connect.Rejected ${app}`, `Invalid application name (${tcUrl}).`);
+          };
+        },
+        onConnect: ({ app, tcUrl }) => answer(app, String(tcUrl)),
+      });
+    });
+    let answer = (_app: string, _tcUrl: string): void => {};
+    const { error, told } = await publish(as(sink, 'a%26b%3Dc%20d:secret'));
+    // The password was not what it is about.
+    expect(error).toMatchObject({ code: 'TARGET_CONNECT_REJECTED' });
+    expect(error?.message).toMatch(/Invalid application name \(rtmp:.*\/live\?\*\*\*\)\./);
+    expect(`${error?.message} ${told.join(' ')}`).not.toMatch(/response=|challenge=|%26|b3BhcXVl/);
+  });
+
   it('is not told of a user when it asks for none', async () => {
     const apps: string[] = [];
     const sink = await target((socket, self) => {
@@ -149,6 +214,12 @@ describe('what is answered', () => {
     const each = new AdobeAuthentication({});
     expect(each.answer('[ Server.Reject ] : (_defaultRoot_, ) : Invalid application name(/none).')).toBeUndefined();
     expect(each.answer('')).toBeUndefined();
+  });
+
+  it('where the URL has none, not that they are wrong', () => {
+    const ask = (description: string) => () => new AdobeAuthentication({}).answer(description);
+    expect(ask('authmod=adobe : ?reason=authfailed')).toThrow('wants a user name and a password');
+    expect(ask('authmod=llnw : ?reason=needauth&nonce=a')).toThrow('authentication by "llnw"');
   });
 
   it('no challenge that is longer than any', () => {

@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import type { Control } from '../../control/control.js';
-import { ConflictError } from '../../errors.js';
+import { CodedError, ConflictError } from '../../errors.js';
 import { NameSchema, TimeSchema } from '../../state/schema.js';
 import type { App } from '../app.js';
 import { NoContentSchema, v1Responses } from '../schemas.js';
@@ -52,10 +52,13 @@ export function addTestPatternRoutes(app: App, control: Control, patterns: TestP
     },
     async (request, reply) => {
       const { name, live, endpoint } = control.cameras.get(request.body.camera, request.headers.host, true);
-      if (live && !patterns.list().some(({ camera }) => camera === name)) {
-        throw new ConflictError('PUBLISH_ALREADY_LIVE', `camera "${name}" is live; a test pattern would be refused`);
-      }
-      const { created, view } = await patterns.start(name, endpoint);
+      const isLive = () => new ConflictError('PUBLISH_ALREADY_LIVE', `camera "${name}" is live; it would not give way`);
+      if (live && !patterns.list().some(({ camera }) => camera === name)) throw isLive();
+      const { created, view } = await patterns.start(name, endpoint).catch((error: unknown) => {
+        // The camera may have come in between.
+        const isRefused = error instanceof CodedError && error.code === 'TARGET_PUBLISH_REJECTED';
+        throw isRefused && control.cameras.get(name, undefined).live ? isLive() : error;
+      });
       if (created) reply.code(201);
       return view;
     },

@@ -8,10 +8,11 @@ export async function startTestPattern(camera: string): Promise<void> {
   await observe(`the test pattern of ${camera}`, async () => (await refreshCamera(camera))?.live === true);
 }
 
-/** Ends it, and waits until the camera is not live any more. @throws ApiProblem */
+/** Ends it, and waits until it is gone; the camera itself may have taken its place. @throws ApiProblem */
 export async function stopTestPattern(camera: string): Promise<void> {
   await api.call('stopTestPattern', { path: { name: camera } });
-  await observe(`the end of the test pattern of ${camera}`, async () => (await refreshCamera(camera))?.live !== true);
+  await observe(`the end of the test pattern of ${camera}`, async () => !(await hasTestPattern(camera)));
+  await refreshCamera(camera);
 }
 
 /** Whether a test pattern is published as this camera. @throws ApiProblem */
