@@ -130,7 +130,7 @@ describe('the original story with nginx', () => {
     await aggregator.addPush('cam', 'rtmp://127.0.0.1/live/cam', 'good');
     const impossible = {
       tls: { url: 'rtmps://127.0.0.1/live/cam' },
-      user: { url: 'rtmp://user:secret@127.0.0.1/live/cam' },
+      user: { url: 'rtmp://user:secret@127.0.0.1/live/other' },
     };
     for (const push of Object.values(impossible)) {
       const answer = await aggregator.api('POST', '/v1/cameras/cam/pushes', push);
