@@ -1,6 +1,6 @@
 import { ConflictError, NotFoundError } from '../errors.js';
-import { withEntry, withoutEntry } from '../state/layered-map.js';
 import { type Camera, type DesiredState, emptyPushes } from '../state/model.js';
+import { withEntry, withoutEntry } from '../state/persistent-map.js';
 import { resolvePushUrl } from '../state/template.js';
 import { checkName, checkType } from './rules.js';
 import { newlyShared } from './targets.js';

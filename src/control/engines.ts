@@ -1,7 +1,7 @@
 import { ConflictError, InputError, messageOf, NotFoundError } from '../errors.js';
 import { normaliseHost } from '../state/host.js';
-import { withEntry, withoutEntry } from '../state/layered-map.js';
 import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from '../state/model.js';
+import { withEntry, withoutEntry } from '../state/persistent-map.js';
 import { checkTemplates, resolvePushUrl } from '../state/template.js';
 import { checkName, checkUnmasked } from './rules.js';
 import { newlyShared } from './targets.js';

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js';
+import { sortedNames } from '../state/persistent-map.js';
 
 export interface PageRequest {
   /** 1 to 1000. */
@@ -20,9 +21,6 @@ export const maxLimit = 1000;
 /** How many are looked at for one page: a filter that hardly any keeps must not hold up the node. */
 const maxLooks = 2000;
 
-/** Maps of the state are never mutated, so the order of their names is found once. */
-const orders = new WeakMap<ReadonlyMap<string, unknown>, readonly string[]>();
-
 /**
  * One page of a map of the state, by name. With a filter a page may hold fewer than `limit`, even none, and still not
  * be the last.
@@ -39,11 +37,7 @@ export function pageOf<T, V>(
   if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit) {
     throw new InputError('INVALID_REQUEST', `limit: must be 1 to ${maxLimit}, not ${limit}`, { field: 'limit' });
   }
-  let names = orders.get(values);
-  if (names === undefined) {
-    names = [...values.keys()].sort();
-    orders.set(values, names);
-  }
+  const names = sortedNames(values);
   // Names that begin with the same text stand together.
   let index = Math.max(after === undefined ? 0 : firstFrom(names, after, true), firstFrom(names, prefix, false));
   const items: V[] = [];

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import Type, { type TSchema } from 'typebox';
 import { StateError } from '../../errors.js';
 import { quoted } from '../host.js';
-import { differingNames } from '../layered-map.js';
 import type { Camera, DesiredState } from '../model.js';
+import { differingNames } from '../persistent-map.js';
 import { CameraFactsSchema, EngineFileSchema, type PushFile, PushFileSchema, type StateFile } from '../schema.js';
 import { fileCamera, fileCameraFacts, fileEngine, filePush } from './encode.js';
 

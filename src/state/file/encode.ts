@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Camera, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
+import { sortedNames } from '../persistent-map.js';
 import type { CameraFile, EngineFile, PushFile } from '../schema.js';
 
 /*
@@ -66,7 +67,7 @@ function* sectionPieces<T>(map: ReadonlyMap<string, T>, textOf: (value: T) => st
     return undefined;
   }
   let separator = '{\n';
-  for (const name of [...map.keys()].sort()) {
+  for (const name of sortedNames(map)) {
     yield `${separator}    "${name}": ${textOf(map.get(name)!)}`;
     separator = ',\n';
   }

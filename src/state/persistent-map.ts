@@ -1,0 +1,160 @@
+/** Shares that the entries are put into, by their names. A power of two. */
+const shareCount = 256;
+
+/**
+ * A map that is never mutated, and whose next version is made without copying all of it: versions have the shares in
+ * common in which nothing changed. Of 10,000 entries a change copies 40. The order of its entries says nothing.
+ */
+class PersistentMap<V> implements ReadonlyMap<string, V> {
+  readonly shares: readonly (ReadonlyMap<string, V> | undefined)[];
+  readonly size: number;
+  /** The names in their order, once somebody asked. */
+  order: readonly string[] | undefined;
+  /** Most of the names, mostly in their order: what to begin with when somebody asks. */
+  readonly hint: readonly string[];
+
+  constructor(
+    shares: readonly (ReadonlyMap<string, V> | undefined)[],
+    size: number,
+    hint: readonly string[],
+    order?: readonly string[],
+  ) {
+    this.shares = shares;
+    this.size = size;
+    this.hint = hint;
+    this.order = order;
+  }
+
+  get(name: string): V | undefined {
+    return this.shares[shareOf(name)]?.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.shares[shareOf(name)]?.has(name) === true;
+  }
+
+  *entries(): Generator<[string, V], undefined> {
+    for (const share of this.shares) if (share !== undefined) yield* share;
+    return undefined;
+  }
+
+  *keys(): Generator<string, undefined> {
+    for (const share of this.shares) if (share !== undefined) yield* share.keys();
+    return undefined;
+  }
+
+  *values(): Generator<V, undefined> {
+    for (const share of this.shares) if (share !== undefined) yield* share.values();
+    return undefined;
+  }
+
+  forEach(visit: (value: V, name: string, map: ReadonlyMap<string, V>) => void): void {
+    for (const [name, value] of this.entries()) visit(value, name, this);
+  }
+
+  [Symbol.iterator](): Generator<[string, V], undefined> {
+    return this.entries();
+  }
+}
+
+/** The map with this entry added or replaced. */
+export function withEntry<V extends object>(
+  map: ReadonlyMap<string, V>,
+  name: string,
+  value: V,
+): ReadonlyMap<string, V> {
+  return changed(persistent(map), name, (share) => share.set(name, value));
+}
+
+/** The map without this entry. */
+export function withoutEntry<V extends object>(map: ReadonlyMap<string, V>, name: string): ReadonlyMap<string, V> {
+  return map.has(name) ? changed(persistent(map), name, (share) => share.delete(name)) : map;
+}
+
+const ordersOfOthers = new WeakMap<ReadonlyMap<string, unknown>, readonly string[]>();
+
+/**
+ * The names of a map that is never mutated, sorted as strings are. Found once for it and for those that come of it with
+ * the same names; to sort ten thousand takes ten milliseconds, and a tenth of that where few are new.
+ */
+export function sortedNames(map: ReadonlyMap<string, unknown>): readonly string[] {
+  if (map instanceof PersistentMap) {
+    map.order ??= sorted(map);
+    return map.order;
+  }
+  let order = ordersOfOthers.get(map);
+  if (order === undefined) {
+    order = [...map.keys()].sort();
+    ordersOfOthers.set(map, order);
+  }
+  return order;
+}
+
+function sorted(map: PersistentMap<unknown>): readonly string[] {
+  const names = map.hint.filter((name) => map.has(name));
+  if (names.length < map.size) {
+    const known = new Set(names);
+    for (const name of map.keys()) if (!known.has(name)) names.push(name);
+  }
+  return names.sort();
+}
+
+/** Names whose values are not the same in both maps; quick for two versions of one map. */
+export function differingNames<V>(before: ReadonlyMap<string, V>, after: ReadonlyMap<string, V>): Set<string> {
+  const names = new Set<string>();
+  if (before === after) return names;
+  if (!(before instanceof PersistentMap && after instanceof PersistentMap)) {
+    compare(before, after, names);
+    return names;
+  }
+  for (let index = 0; index < shareCount; index++) {
+    const [left, right] = [before.shares[index], after.shares[index]];
+    if (left !== right) compare(left, right, names);
+  }
+  return names;
+}
+
+function compare<V>(
+  left: ReadonlyMap<string, V> | undefined,
+  right: ReadonlyMap<string, V> | undefined,
+  names: Set<string>,
+): void {
+  for (const [name, value] of left ?? []) if (right?.get(name) !== value) names.add(name);
+  for (const name of right?.keys() ?? []) if (left?.has(name) !== true) names.add(name);
+}
+
+function changed<V>(
+  map: PersistentMap<V>,
+  name: string,
+  change: (share: Map<string, V>) => void,
+): ReadonlyMap<string, V> {
+  const index = shareOf(name);
+  const share = new Map(map.shares[index]);
+  const size = map.size - share.size;
+  change(share);
+  const shares = map.shares.slice();
+  shares[index] = share;
+  const hasSameNames = map.has(name) && share.has(name);
+  const { order, hint } = map;
+  return new PersistentMap(shares, size + share.size, order ?? hint, hasSameNames ? order : undefined);
+}
+
+function persistent<V>(map: ReadonlyMap<string, V>): PersistentMap<V> {
+  if (map instanceof PersistentMap) return map;
+  const shares = new Array<Map<string, V> | undefined>(shareCount).fill(undefined);
+  for (const [name, value] of map) {
+    const index = shareOf(name);
+    const share = shares[index];
+    if (share === undefined) shares[index] = new Map([[name, value]]);
+    else share.set(name, value);
+  }
+  // As they stand in the file they are sorted.
+  return new PersistentMap<V>(shares, map.size, [...map.keys()]);
+}
+
+/** FNV-1a, of which the lowest bits are taken. */
+function shareOf(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  return hash & (shareCount - 1);
+}
