@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { Camera, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
 import { sortedNames } from '../persistent-map.js';
 import type { CameraFile, EngineFile, PushFile } from '../schema.js';
@@ -75,13 +75,21 @@ function* sectionPieces<T>(map: ReadonlyMap<string, T>, textOf: (value: T) => st
   return undefined;
 }
 
-/** Longer than this at a stretch, and a request or a frame would wait for the encoding. */
-const stretchMs = 2;
+/** How the encoding shares the process with requests and frames. */
+export interface Pace {
+  /** How long it works at a stretch, milliseconds. */
+  readonly stretchMs: number;
+  /** How long it rests then, milliseconds; 0: others have their turn, and it goes on. */
+  restMs(): number;
+}
+
+/** For who waits for the file. */
+const brisk: Pace = { stretchMs: 2, restMs: () => 0 };
 /** Pieces are handed on in buffers of about this size. */
 const blockBytes = 256 * 1024;
 
 /** The file as blocks of bytes. Between stretches of work others have their turn. */
-export async function* encodeBlocks(state: DesiredState): AsyncGenerator<Buffer, undefined> {
+export async function* encodeBlocks(state: DesiredState, pace: Pace = brisk): AsyncGenerator<Buffer, undefined> {
   let pieces: string[] = [];
   let length = 0;
   let sinceMs = performance.now();
@@ -93,8 +101,9 @@ export async function* encodeBlocks(state: DesiredState): AsyncGenerator<Buffer,
       pieces = [];
       length = 0;
     }
-    if (performance.now() - sinceMs > stretchMs) {
-      await nextTurn();
+    if (performance.now() - sinceMs > pace.stretchMs) {
+      const restMs = pace.restMs();
+      await (restMs === 0 ? nextTurn() : delay(restMs));
       sinceMs = performance.now();
     }
   }

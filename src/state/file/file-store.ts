@@ -113,6 +113,8 @@ class FileStore implements Store {
   readonly #stopWatching: () => void;
   readonly #file: StateFile;
   readonly #compaction: Compaction;
+  /** Nobody waits for a compaction. A call takes several turns of the event loop: a long stretch in each adds up. */
+  readonly #inBackground = { stretchMs: 1, restMs: () => (this.#closing === undefined ? 5 : 0) };
   #journal: Journal | undefined;
   /** The number of the last commit. */
   #seq = 0;
@@ -150,7 +152,7 @@ class FileStore implements Store {
     this.#log = log;
     this.#file = new StateFile({ path: paths.file, maxBytes: maxFileBytes, seen: recovered.file, log });
     this.#compaction = new Compaction({
-      prepare: (state) => prepareWrite(paths.file, encodeBlocks(state), maxFileBytes),
+      prepare: (state) => prepareWrite(paths.file, encodeBlocks(state, this.#inBackground), maxFileBytes),
       onPrepared: () => this.#wake(),
       file: paths.file,
       log,
