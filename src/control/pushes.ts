@@ -5,7 +5,7 @@ import { resolvePushUrl } from '../state/template.js';
 import { getCamera, withCamera } from './cameras.js';
 import { getEngine } from './engines.js';
 import { checkName, checkUnmasked } from './rules.js';
-import { haveSameUser, pushUrlOf, targetKey } from './targets.js';
+import { namesOtherUser, pushUrlOf, targetKey } from './targets.js';
 
 /** What people and programs say of a push: exactly one of `url` and `engine`. */
 export interface PushInput {
@@ -48,7 +48,7 @@ export function addPush(
   const wantedId = input.id === undefined ? undefined : checkName('id', input.id);
   const existing = findPush(state, camera, wantedId, target);
   if (existing !== undefined) {
-    if (!haveSameUser(pushUrlOf(state.engines, camera, existing), target.url)) {
+    if (namesOtherUser(target.url, pushUrlOf(state.engines, camera, existing))) {
       const message = `push "${existing.id}" of camera "${camera.name}" goes to this target with another user name or password; change it with PUT`;
       throw new ConflictError('PUSH_CONFLICT', message, { field: input.url === undefined ? 'engine' : 'url' });
     }

@@ -24,10 +24,14 @@ export function targetKey(url: string): string {
   return JSON.stringify([scheme, host.toLowerCase(), port, app, streamName]);
 }
 
-/** Whether two URLs of one target log in there with the same user name and password. @throws InputError INVALID_ADDRESS */
-export function haveSameUser(left: string, right: string): boolean {
-  const [a, b] = [parseRtmpUrl(left), parseRtmpUrl(right)];
-  return a.username === b.username && a.password === b.password;
+/**
+ * Whether a URL names a user name or password other than those of another URL of the same target. Who names none means
+ * the target, whoever logs in there. @throws InputError INVALID_ADDRESS
+ */
+export function namesOtherUser(url: string, present: string): boolean {
+  const [wanted, known] = [parseRtmpUrl(url), parseRtmpUrl(present)];
+  if (wanted.username === undefined) return false;
+  return wanted.username !== known.username || wanted.password !== known.password;
 }
 
 /** A camera with the engines that its pushes go by. */

@@ -226,6 +226,23 @@ describe('pushes', () => {
     expect(await control.pushes.add('a', { id: 'p', url })).toMatchObject({ created: false });
   });
 
+  it('a target with a password is meant by who names none; another password is declared', async () => {
+    const { control, store } = await start();
+    await control.cameras.add({ name: 'a' }, undefined);
+    await control.pushes.add('a', { id: 'p', url: 'rtmp://user:word@h/live/a' });
+    expect(await control.pushes.add('a', { url: 'rtmp://h/live/a' })).toMatchObject({
+      created: false,
+      view: { id: 'p' },
+    });
+    expect(await control.pushes.add('a', { url: 'rtmp://user:word@h/live/a' })).toMatchObject({ created: false });
+    for (const user of ['user:hidden', 'hidden:word', 'user']) {
+      const message = expect.stringMatching(/^(?!.*hidden).*"p".*another user name or password.*PUT$/);
+      await expect(control.pushes.add('a', { url: `rtmp://${user}@h/live/a` })).rejects.toMatchObject({ message });
+    }
+    await control.pushes.declare('a', { id: 'p', url: 'rtmp://user:other@h/live/a' });
+    expect(store.state.cameras.get('a')?.pushes.p?.url).toBe('rtmp://user:other@h/live/a');
+  });
+
   it.each([
     [{ id: 'p', url: 'rtmp://other/live/a' }, 'PUSH_CONFLICT'],
     [{ id: 'q', url: 'rtmp://h/live/a' }, 'PUSH_CONFLICT'],
