@@ -69,9 +69,8 @@ test('gives way to the camera itself, which gives way to none', async (context) 
   };
   await publisher('a camera').connect();
   expect(await camera()).toMatchObject({ live: true, encoder: 'a camera' });
-  await waitFor(async () => (await call(apiUrl, 'GET', '/v1/test-pattern')).body.items?.toString() === '', {
-    what: 'the test pattern to end',
-  });
+  const patterns = async () => (await call(apiUrl, 'GET', '/v1/test-pattern')).body.items as unknown[];
+  await waitFor(async () => (await patterns()).length === 0, { what: 'the test pattern to end' });
 
   await expect(publisher('another').connect()).rejects.toThrow('is live from');
   await expect(publisher(testPatternFlashVer).connect()).rejects.toThrow('is live from');
