@@ -49,7 +49,7 @@ export function addPush(
   const existing = findPush(state, camera, wantedId, target);
   if (existing !== undefined) {
     if (namesOtherUser(target.url, pushUrlOf(state.engines, camera, existing))) {
-      const message = `push "${existing.id}" of camera "${camera.name}" goes to this target with another user name or password; change it with PUT`;
+      const message = `push "${existing.id}" of camera "${camera.name}" goes to this target with another user name or password; change it with PUT, or remove it first`;
       throw new ConflictError('PUSH_CONFLICT', message, { field: input.url === undefined ? 'engine' : 'url' });
     }
     if (input.enabled !== undefined && input.enabled !== existing.enabled) {

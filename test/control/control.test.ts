@@ -236,7 +236,7 @@ describe('pushes', () => {
     });
     expect(await control.pushes.add('a', { url: 'rtmp://user:word@h/live/a' })).toMatchObject({ created: false });
     for (const user of ['user:hidden', 'hidden:word', 'user']) {
-      const message = expect.stringMatching(/^(?!.*hidden).*"p".*another user name or password.*PUT$/);
+      const message = expect.stringMatching(/^(?!.*hidden).*"p".*another user name or password.*PUT/);
       await expect(control.pushes.add('a', { url: `rtmp://${user}@h/live/a` })).rejects.toMatchObject({ message });
     }
     await control.pushes.declare('a', { id: 'p', url: 'rtmp://user:other@h/live/a' });
