@@ -1,6 +1,8 @@
-import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Logger, silentLogger } from '../../src/log.js';
 import { restoreState } from '../../src/state/file/backup.js';
@@ -70,8 +72,12 @@ const pushing = (name: string, id: string, url: string) => (state: DesiredState)
 
 let release = () => {};
 
-/** Keeps state.json from being written: its new content waits for the disk before it gets its name. */
-async function holdCompaction(): Promise<void> {
+/**
+ * Keeps state.json from being written: its new content waits for the disk before it gets its name. Resolves to what
+ * resolves when it does.
+ * @param isSlow whether the disk keeps who asks now waiting
+ */
+async function holdCompaction(isSlow = () => true): Promise<{ held: Promise<void> }> {
   const handle = await open(tmpdir(), 'r');
   await handle.close();
   const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
@@ -79,10 +85,18 @@ async function holdCompaction(): Promise<void> {
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
-  vi.spyOn(prototype, 'sync').mockImplementation(async function held(this: unknown) {
-    await released;
+  let onHeld = () => {};
+  const held = new Promise<void>((resolve) => {
+    onHeld = resolve;
+  });
+  vi.spyOn(prototype, 'sync').mockImplementation(async function wait(this: unknown) {
+    if (isSlow()) {
+      onHeld();
+      await released;
+    }
     return real.call(this as typeof prototype);
   });
+  return { held };
 }
 
 function letGo(): void {
@@ -101,8 +115,9 @@ async function withPending(...changes: ((state: DesiredState) => DesiredState)[]
   const store = await openStore();
   await store.update(adding('base'));
   await settle(store);
-  await holdCompaction();
+  const { held } = await holdCompaction();
   for (const change of changes) await store.update(change);
+  await held; // what it writes before that is behind it
   return store;
 }
 
@@ -214,6 +229,24 @@ describe('the journal', () => {
     await store.update(adding('b'));
     expect(namesOf((await readFolder(await copied())).state)).toEqual(['a', 'b', 'base']);
   });
+});
+
+it('state.json is written once for a change, however long the disk takes to put it in place', async () => {
+  const { held } = await holdCompaction(() => existsSync(file));
+  const store = await openStore();
+  // About 300 KB, after which state.json follows a third of a second later.
+  const many = Array.from({ length: 3000 }, (_, index) => adding(`camera-${index}`));
+  await store.update((state) => many.reduce((next, add) => add(next), state));
+  await held;
+  const { ino } = await stat(file, { bigint: true });
+  // The look at the files that comes each second touches the lock.
+  const beatMs = async () => (await stat(join(folder, 'state.lock'))).mtimeMs;
+  const before = await beatMs();
+  await until(async () => expect(await beatMs()).toBeGreaterThan(before));
+  letGo();
+  await settle(store);
+  await sleep(500);
+  expect((await stat(file, { bigint: true })).ino).toBe(ino);
 });
 
 describe('a crash while state.json is written anew', () => {
@@ -401,7 +434,10 @@ describe('restore', () => {
   it('that cannot write leaves all that was acknowledged where it is', async () => {
     const { left, backup } = await killed();
     // Whatever the new file would be called for now, there is something.
-    for (let number = 1; number < 500; number++) await mkdir(join(left, `state.json.tmp-${process.pid}-${number}`));
+    for (let number = 1; number < 500; number++) {
+      const taken = join(left, `state.json.tmp-${process.pid}-${number}`);
+      if (!existsSync(taken)) await mkdir(taken);
+    }
     await expect(restoreState({ folder: left, file: backup, whileRunning: false })).rejects.toThrow('EEXIST');
     expect(namesOf((await readFolder(left)).state)).toEqual(['a', 'base']);
   });

@@ -323,7 +323,7 @@ class FileStore implements Store {
     this.#compaction.schedule(this.#fileBytes, soon, () => {
       // Between two journals state.json is being written anyway.
       const journal = this.#journal;
-      if (journal === undefined) return undefined;
+      if (journal === undefined || journal.pending === 0) return undefined;
       return { state: this.#state, place: journal.place, fileBytes: this.#fileBytes };
     });
   }
@@ -419,8 +419,8 @@ class FileStore implements Store {
     this.#noteLock(await this.#lock.beat());
     const isPending = this.#journal !== undefined && this.#journal.pending > 0;
     if (isPending || !(await this.#file.isInPlace())) this.#look();
-    // After a failure nothing else does.
-    this.#scheduleCompaction();
+    // After a failure nothing else does. What is at work may be putting the last one in place, and sees to the next.
+    if (this.#work === undefined) this.#scheduleCompaction();
     await this.#file.pollAside();
   }
 
