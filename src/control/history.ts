@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { CameraSnapshot, MediaBackend, PushSnapshot } from '../backend/backend.js';
+import { noFigure, packFigure, unpackFigure } from './packed-figure.js';
 
 /** Seconds between two points. */
 export const historyStepSeconds = 5;
@@ -23,37 +24,47 @@ export interface CameraHistory {
   readonly pushes: Readonly<Record<string, Readonly<Record<PushFact, Points>>>>;
 }
 
-const bytesOfColumn = historyPoints * Float32Array.BYTES_PER_ELEMENT;
+const bytesOfColumn = historyPoints * Uint16Array.BYTES_PER_ELEMENT;
 const bytesOfCamera = cameraFacts.length * bytesOfColumn;
 const bytesOfPush = pushFacts.length * bytesOfColumn;
 
-/** Columns of figures in a ring of steps; a step that was not written is NaN. */
+/** Columns of figures, one behind the other, each a ring of steps. */
 class Series<F extends string> {
-  readonly #columns = new Map<F, Float32Array>();
+  readonly #facts: readonly F[];
+  readonly #columns: Uint16Array;
   #lastStep = -1;
 
   constructor(facts: readonly F[]) {
-    for (const fact of facts) this.#columns.set(fact, new Float32Array(historyPoints).fill(Number.NaN));
+    this.#facts = facts;
+    this.#columns = new Uint16Array(facts.length * historyPoints).fill(noFigure);
   }
 
   write(step: number, figureOf: (fact: F) => number | null): void {
     // What lies between is of an hour ago.
     for (let gap = Math.max(this.#lastStep + 1, step - historyPoints + 1); gap < step; gap++) {
-      if (this.#lastStep >= 0) for (const column of this.#columns.values()) column[gap % historyPoints] = Number.NaN;
+      if (this.#lastStep >= 0) this.#write(gap, () => null);
     }
-    for (const [fact, column] of this.#columns) column[step % historyPoints] = figureOf(fact) ?? Number.NaN;
+    this.#write(step, figureOf);
     this.#lastStep = step;
+  }
+
+  #write(step: number, figureOf: (fact: F) => number | null): void {
+    let at = step % historyPoints;
+    for (const fact of this.#facts) {
+      this.#columns[at] = packFigure(figureOf(fact));
+      at += historyPoints;
+    }
   }
 
   /** The steps from `first` to `last`, both included. */
   read(first: number, last: number): Record<F, Points> {
     const columns: Partial<Record<F, Points>> = {};
-    for (const [fact, column] of this.#columns) {
+    for (const [index, fact] of this.#facts.entries()) {
       const points: (number | null)[] = [];
       for (let step = first; step <= last; step++) {
         const isKept = step >= 0 && step <= this.#lastStep && step > this.#lastStep - historyPoints;
-        const value = isKept ? (column[step % historyPoints] ?? Number.NaN) : Number.NaN;
-        points.push(Number.isNaN(value) ? null : Math.round(value * 10) / 10);
+        const packed = this.#columns[index * historyPoints + (step % historyPoints)];
+        points.push(isKept && packed !== undefined ? unpackFigure(packed) : null);
       }
       columns[fact] = points;
     }
@@ -72,7 +83,8 @@ interface Remembered {
 }
 
 /**
- * What was seen of live cameras in the last hour, every five seconds, in memory: for plots, not for accounts. Only
+ * What was seen of live cameras in the last hour, every five seconds, in memory: for plots, not for accounts (figures
+ * are rounded, see `packed-figure.ts`). Only
  * cameras that were live meanwhile are remembered, within a budget; those beyond it are not.
  */
 export class History {

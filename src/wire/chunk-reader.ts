@@ -79,9 +79,10 @@ export class ChunkReader {
   readonly #onMessage: OnMessage;
   readonly #limits: ChunkReaderLimits;
   readonly #pool: AssemblyPool;
-  /** Chunk streams 2 to 63, which almost everyone keeps to. */
-  readonly #low: (ChunkStream | undefined)[] = new Array<ChunkStream | undefined>(64).fill(undefined);
-  readonly #high = new Map<number, ChunkStream>();
+  /** Chunk streams 2 to 63, which almost everyone keeps to; most to the first few. */
+  readonly #low: (ChunkStream | undefined)[] = new Array<ChunkStream | undefined>(8).fill(undefined);
+  /** The others; made when the first comes. */
+  #high: Map<number, ChunkStream> | undefined;
   #chunkStreams = 0;
   #chunkSize = defaultChunkBytes;
   #partialBytes = 0;
@@ -92,8 +93,8 @@ export class ChunkReader {
   #stream = new ChunkStream(0);
   /** Bytes of the current chunk that are still to come. */
   #chunkLeft = 0;
-  /** A header that straddles two feeds, and how many bytes of it are there. */
-  readonly #header = Buffer.alloc(headerBytes[0]);
+  /** A header that straddles two feeds, and how many bytes of it are there; made when the first does. */
+  #header: Buffer | undefined;
   #have = 0;
   #isHeld = false;
   #kept: Buffer[] = [];
@@ -197,6 +198,7 @@ export class ChunkReader {
             at += needed;
             break;
           }
+          this.#header ??= Buffer.alloc(headerBytes[0]);
           while (at < end && this.#have < needed) {
             this.#header[this.#have++] = data[at++]!;
           }
@@ -226,7 +228,7 @@ export class ChunkReader {
 
   /** The basic header is there. */
   #open(csid: number): void {
-    const stream = (csid < 64 ? this.#low[csid] : this.#high.get(csid)) ?? this.#add(csid);
+    const stream = (csid < 64 ? this.#low[csid] : this.#high?.get(csid)) ?? this.#add(csid);
     this.#stream = stream;
     if (this.#format !== 3) {
       this.#have = 0;
@@ -259,6 +261,7 @@ export class ChunkReader {
     if (csid < 64) {
       this.#low[csid] = stream;
     } else {
+      this.#high ??= new Map();
       this.#high.set(csid, stream);
     }
     return stream;
@@ -464,7 +467,7 @@ export class ChunkReader {
       throw new WireError('RTMP_CHUNK', `An Abort message has ${payload.length} bytes; it takes 4.`);
     }
     const csid = payload.readUInt32BE(0);
-    const stream = csid < 64 ? this.#low[csid] : this.#high.get(csid);
+    const stream = csid < 64 ? this.#low[csid] : this.#high?.get(csid);
     if (stream === undefined || stream.received === 0) {
       return;
     }

@@ -23,7 +23,7 @@ it('has a point for each step, null where nothing was seen, and dropped frames b
   for (const [step, frames] of dropped.entries()) {
     show({
       name: 'gate',
-      bitrateInBps: 1000 + step,
+      bitrateInBps: 100 + step,
       pushes: [pushSnapshot({ id: 'p', droppedFrames: frames, roundTripMs: null })],
     });
     await history.look(at(step));
@@ -34,7 +34,7 @@ it('has a point for each step, null where nothing was seen, and dropped frames b
   await history.look(at(6));
   const seen = history.of('gate', 40, at(6));
   expect(seen?.from).toBe(new Date(at(-1) - 700).toISOString());
-  expect(seen?.camera.bitrateInBps).toEqual([null, 1000, 1001, 1002, 1003, null, null, 1003]);
+  expect(seen?.camera.bitrateInBps).toEqual([null, 100, 101, 102, 103, null, null, 103]);
   expect(seen?.pushes.p?.droppedFrames).toEqual([null, 0, 0, 3, 2, null, null, 0]);
   expect(seen?.pushes.p?.roundTripMs).toEqual(new Array(8).fill(null));
   expect(history.of('gate', 3600, at(6))?.camera.viewers.length).toBe(720);
@@ -61,7 +61,7 @@ it('goes round: after an hour nothing old is left, neither where nothing was wri
 });
 
 it('keeps within its budget: cameras that are not live make room, and what does not fit is not begun', async () => {
-  const ofCamera = 4 * 720 * 4;
+  const ofCamera = 4 * 720 * 2;
   const { history, live, show } = setup(ofCamera * 2);
   show({ name: 'a' });
   show({ name: 'b' });
@@ -87,5 +87,5 @@ it('remembers pushes by any name, and forgets them', async () => {
   expect(Object.keys(history.of('gate', 5, at(0))?.pushes ?? {}).sort()).toEqual(['__proto__', 'constructor']);
   const before = history.bytes;
   history.forgetPush('gate', '__proto__');
-  expect(before - history.bytes).toBe(5 * 720 * 4);
+  expect(before - history.bytes).toBe(5 * 720 * 2);
 });
