@@ -84,7 +84,7 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     name: 'backend_fact',
     type: 'gauge',
     labels: ['name'],
-    help: 'Numbers that only this media backend has, such as its reloads.',
+    help: 'Numbers that only this media backend has: mediaKeptBytes of mediaMaxBytes (GOPs and queues), nginxReloads ...',
     read: ({ facts }) =>
       Object.entries(facts).map(([name, value]) => ({
         value: typeof value === 'number' ? value : null,

@@ -173,6 +173,10 @@ export class NativeBackend implements MediaBackend, StreamHost {
     this.#mediaMaxBytes = bytes;
   }
 
+  facts(): Readonly<Record<string, number>> {
+    return { mediaKeptBytes: this.keptBytes, mediaMaxBytes: this.#mediaMaxBytes };
+  }
+
   setCamera(desired: DesiredCamera): void {
     let camera = this.#cameras.get(desired.name);
     if (camera === undefined) {

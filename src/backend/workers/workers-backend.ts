@@ -283,6 +283,8 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
       workers: this.#workers.length,
       workersUp: this.#workers.filter(({ isUp }) => isUp).length,
       workerRestarts: this.#workers.reduce((sum, { restarts }) => sum + restarts, 0),
+      mediaKeptBytes: this.#workers.reduce((sum, { load }) => sum + (load?.keptBytes ?? 0), 0),
+      mediaMaxBytes: this.#settings.media.mediaMaxBytes,
     };
   }
 

@@ -197,6 +197,10 @@ describe('limits', () => {
       number++;
     }, 20);
     cleanups.push(async () => clearInterval(timer));
+    const kept = () => Number(backend.facts().mediaKeptBytes);
+    expect(backend.facts().mediaMaxBytes).toBe(2 << 20);
+    expect(kept()).toBe(0);
+    await until(() => kept() > 1 << 20, 25_000, 'kept');
     await until(() => (backend.camera('gate')?.pushes[0]?.droppedBy?.total ?? 0) > 0, 25_000, 'given back');
     expect(log.others.some((line) => line.startsWith('LIMIT_REACHED: media-max-bytes'))).toBe(true);
     expect(backend.camera('gate')?.live).toBe(true);
