@@ -43,7 +43,7 @@ export class Server {
       process.execPath,
       [
         ...nodeFlags,
-        ...['--expose-gc', '--import', join(compiled, 'control-plane/heap-report.js'), join(root, 'dist/cli/bin.cjs')],
+        ...['--expose-gc', '--import', join(compiled, 'measure/heap-report.js'), join(root, 'dist/cli/bin.cjs')],
         ...['serve', '--host', '127.0.0.1', '--data-dir', folder, '--rtmp-port', '0', '--api-port', '0'],
         ...['--log-format', 'json', '--log-level', 'warn', '--max-cameras', '1000000'],
         ...['--max-connections-per-address', '100000', ...flags],
