@@ -8,12 +8,13 @@ import { findScenario } from './scenarios.js';
 
 /*
  * What one more live camera takes in memory: two runs with few and with many cameras, garbage collected before each look.
- * From the difference goes what is kept of the media itself (GOPs, and queues), as the aggregator counts it.
+ * From the difference goes what is kept of the media itself (GOPs, and queues), as the aggregator counts it. Loads are
+ * TARGETS@MBITS, as arguments.
  */
 
 const few = 20;
 const many = 120;
-const loads = ['1@2.5', '8@2.5', '1@0.3'];
+const loads = process.argv.length > 2 ? process.argv.slice(2) : ['1@2.5', '8@2.5', '1@0.3'];
 const lookEveryMs = 700;
 /** Looks count from then on: every GOP has been round, so that its memory is there. */
 const settledMs = 8000;

@@ -2,7 +2,6 @@ import { encodedLength, encodeMessage, writeMessage } from '../wire/chunk-writer
 import { encodeFlvTag, flvTagLength, writeFlvTag } from '../wire/flv-file.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
 import type { Header } from './headers.js';
-
 import type { SlabPool } from './slab-pool.js';
 
 /** How the bytes of one log are made; outlets that want the same share one log. */
@@ -45,10 +44,17 @@ export interface LogReaders {
 }
 
 /**
- * All slabs have this size, but those of a larger message: memory that one stream gives back is what any other can use.
- * Larger ones keep more of what nobody needs at both ends of a GOP.
+ * About so many messages go into a slab. With fewer, too much stays empty behind the last of them; with more, the slabs
+ * keep more of what nobody needs at both ends of a GOP.
  */
-const slabBytes = 64 * 1024;
+const messagesPerSlab = 16;
+
+/**
+ * Slabs have one of three sizes, but for those of a larger message: memory that one stream gives back is what others can
+ * use. At 1.5 Mbit/s and more it is the largest.
+ */
+const minSlabBytes = 16 * 1024;
+const maxSlabBytes = 64 * 1024;
 
 /** Time stamps of appended data are kept at this grain. */
 const stampGrainMs = 100;
@@ -147,7 +153,7 @@ export class MediaLog {
     this.format = format;
     this.#pool = pool;
     this.#readers = readers;
-    this.#head = new Slab(pool.take(slabBytes), 0, 0, nowMs);
+    this.#head = new Slab(pool.take(minSlabBytes), 0, 0, nowMs);
     this.#tail = this.#head;
   }
 
@@ -236,7 +242,9 @@ export class MediaLog {
     while (tail.next !== null && tail.base + tail.end <= readingFrom) {
       const isSent = tail.base + tail.end <= sendingFrom;
       if (!isSent && isPatient) break;
-      if (isSent && tail.base >= this.#lostUntil) this.#pool.give(tail.data);
+      // The first was made before anything was known of the stream: its size may suit nobody.
+      const isFirst = tail.base === 0;
+      if (isSent && !isFirst && tail.base >= this.#lostUntil) this.#pool.give(tail.data);
       tail = tail.next;
     }
     this.#tail = tail;
@@ -245,12 +253,19 @@ export class MediaLog {
   #room(bytes: number, nowMs: number): Slab {
     const old = this.#head;
     if (old.end + bytes <= old.data.length) return old;
-    const slab = new Slab(this.#pool.take(Math.max(bytes, slabBytes)), this.position, old.frames, nowMs);
+    const usualBytes = slabBytesFor(this.position / Math.max(1, this.#messages));
+    const slab = new Slab(this.#pool.take(Math.max(bytes, usualBytes)), this.position, old.frames, nowMs);
     old.next = slab;
     this.#head = slab;
     this.#reclaim(false);
     return slab;
   }
+}
+
+function slabBytesFor(messageBytes: number): number {
+  let bytes = minSlabBytes;
+  while (bytes < maxSlabBytes && bytes < messagesPerSlab * messageBytes) bytes *= 2;
+  return bytes;
 }
 
 /** The chunk stream that a message of this type is sent on. */
