@@ -231,6 +231,20 @@ describe('the journal', () => {
   });
 });
 
+it('state.json is tried again when it could not be written, also while nothing changes any more', async () => {
+  const store = await openStore();
+  await store.update(adding('a'));
+  await settle(store);
+  const handle = await open(file, 'r');
+  await handle.close();
+  const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
+  vi.spyOn(prototype, 'sync').mockRejectedValueOnce(new Error('ENOSPC'));
+  await store.update(adding('b'));
+  await until(() => expect(store.problem?.code).toBe('STATE_WRITE_FAILED'));
+  await until(async () => expect(Object.keys(JSON.parse(await readFile(file, 'utf8')).cameras)).toEqual(['a', 'b']));
+  await until(() => expect(store.problem).toBeUndefined());
+});
+
 it('state.json is written once for a change, however long the disk takes to put it in place', async () => {
   const { held } = await holdCompaction(() => existsSync(file));
   const store = await openStore();

@@ -358,10 +358,15 @@ class FileStore implements Store {
   }
 
   async #lookAtFiles(): Promise<void> {
-    await this.#readEdit();
-    // What was acknowledged must not live in memory only.
-    const journal = this.#journal;
-    if (journal !== undefined && journal.pending > 0 && !(await journal.isSound())) await this.#soundJournal();
+    try {
+      await this.#readEdit();
+      // What was acknowledged must not live in memory only.
+      const journal = this.#journal;
+      if (journal !== undefined && journal.pending > 0 && !(await journal.isSound())) await this.#soundJournal();
+    } finally {
+      // After a failure nothing else does. It is done here since nothing is being put in place meanwhile.
+      this.#scheduleCompaction();
+    }
   }
 
   /** Applies or refuses what is new in state.json. */
@@ -419,8 +424,6 @@ class FileStore implements Store {
     this.#noteLock(await this.#lock.beat());
     const isPending = this.#journal !== undefined && this.#journal.pending > 0;
     if (isPending || !(await this.#file.isInPlace())) this.#look();
-    // After a failure nothing else does. What is at work may be putting the last one in place, and sees to the next.
-    if (this.#work === undefined) this.#scheduleCompaction();
     await this.#file.pollAside();
   }
 
