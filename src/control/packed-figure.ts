@@ -20,8 +20,9 @@ const largest = (mantissaEnd - 2) * 2 ** 30;
 /** @param figure not below 0: what is, counts as 0; not a number: as none; beyond 4 * 10^11: as the largest */
 export function packFigure(figure: number | null): number {
   if (figure === null || Number.isNaN(figure)) return noFigure;
-  const tenths = Math.min(Math.max(0, Math.round(figure * 10)), largest);
-  if (tenths < mantissaEnd) return tenths;
+  // Rounded once: twice would be off by up to 0.04 %.
+  const tenths = Math.min(Math.max(0, figure * 10), largest);
+  if (Math.round(tenths) < mantissaEnd) return Math.round(tenths);
   const exponent = Math.floor(Math.log2(tenths)) - mantissaBits;
   // Rounding up to the next power of two is right as well: it carries into the exponent.
   return exponent * 2 ** mantissaBits + Math.round(tenths / 2 ** exponent);
