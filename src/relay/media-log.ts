@@ -51,7 +51,7 @@ const messagesPerSlab = 16;
 
 /**
  * Slabs have one of three sizes, but for those of a larger message: memory that one stream gives back is what others can
- * use. At 1.5 Mbit/s and more it is the largest.
+ * use. At 2 Mbit/s and more it is nearly always the largest.
  */
 const minSlabBytes = 16 * 1024;
 const maxSlabBytes = 64 * 1024;
@@ -148,6 +148,10 @@ export class MediaLog {
   #mark: Mark | null = null;
   #headersPosition = 0;
   #messages = 0;
+  /** Where the GOP before the current one began: the average of messages is taken since then. */
+  #recentFrom = { position: 0, messages: 0 };
+  /** The first slab was not left behind yet. */
+  #hasFirst = true;
 
   constructor(format: LogFormat, pool: SlabPool, readers: LogReaders, nowMs: number) {
     this.format = format;
@@ -204,6 +208,8 @@ export class MediaLog {
   /** Notes that a key frame of this time comes next. */
   setMark(headers: readonly Header[], timestampMs: number, nowMs: number): void {
     const slab = this.#head;
+    const { position, messages } = this.#mark ?? this;
+    this.#recentFrom = { position, messages };
     this.#mark = {
       slab,
       offset: slab.end,
@@ -243,8 +249,8 @@ export class MediaLog {
       const isSent = tail.base + tail.end <= sendingFrom;
       if (!isSent && isPatient) break;
       // The first was made before anything was known of the stream: its size may suit nobody.
-      const isFirst = tail.base === 0;
-      if (isSent && !isFirst && tail.base >= this.#lostUntil) this.#pool.give(tail.data);
+      if (isSent && !this.#hasFirst && tail.base >= this.#lostUntil) this.#pool.give(tail.data);
+      this.#hasFirst = false;
       tail = tail.next;
     }
     this.#tail = tail;
@@ -253,8 +259,10 @@ export class MediaLog {
   #room(bytes: number, nowMs: number): Slab {
     const old = this.#head;
     if (old.end + bytes <= old.data.length) return old;
-    const usualBytes = slabBytesFor(this.position / Math.max(1, this.#messages));
-    const slab = new Slab(this.#pool.take(Math.max(bytes, usualBytes)), this.position, old.frames, nowMs);
+    const { position } = this;
+    const messages = this.#messages - this.#recentFrom.messages;
+    const usualBytes = messages === 0 ? minSlabBytes : slabBytesFor((position - this.#recentFrom.position) / messages);
+    const slab = new Slab(this.#pool.take(Math.max(bytes, usualBytes)), position, old.frames, nowMs);
     old.next = slab;
     this.#head = slab;
     this.#reclaim(false);

@@ -38,11 +38,22 @@ export class SlabPool {
   /** Takes back a buffer that nobody reads any more. */
   give(buffer: Buffer): void {
     const size = buffer.length;
-    if (size > maxBytes || this.#keptBytes + size > this.#maxKeptBytes) return;
+    if (size > maxBytes || !this.#makeRoom(size)) return;
     const free = this.#free.get(size);
     if (free === undefined) this.#free.set(size, [buffer]);
     else free.push(buffer);
     this.#keptBytes += size;
+  }
+
+  /** Drops what is of other sizes: slabs that come back are of a size that is in use. False when there is no room. */
+  #makeRoom(size: number): boolean {
+    for (const [other, free] of this.#free) {
+      while (other !== size && this.#keptBytes + size > this.#maxKeptBytes && free.length > 0) {
+        free.pop();
+        this.#keptBytes -= other;
+      }
+    }
+    return this.#keptBytes + size <= this.#maxKeptBytes;
   }
 }
 

@@ -10,6 +10,16 @@ const { Video } = MessageType;
 const stepMs = 400;
 const frameBytes = 12_000;
 
+class RecordingPool extends SpoilingPool {
+  readonly taken: number[] = [];
+
+  override take(bytes: number): Buffer {
+    const buffer = super.take(bytes);
+    this.taken.push(buffer.length);
+    return buffer;
+  }
+}
+
 describe('the memory of slabs', () => {
   it('is kept for reuse up to a bound, by sizes that are powers of two', () => {
     const pool = new SlabPool(100_000);
@@ -24,6 +34,16 @@ describe('the memory of slabs', () => {
     expect(pool.keptBytes).toBe(3 * 32_768);
     pool.give(pool.take(600_001));
     expect(pool.keptBytes).toBe(3 * 32_768);
+  });
+
+  it('of a size that is not in use any more makes room', () => {
+    const pool = new SlabPool(1 << 20);
+    for (let i = 0; i < 64; i++) pool.give(Buffer.alloc(16_384));
+    expect(pool.keptBytes).toBe(1 << 20);
+    const large = Buffer.alloc(65_536);
+    pool.give(large);
+    expect(pool.keptBytes).toBe(1 << 20);
+    expect(pool.take(65_536)).toBe(large);
   });
 
   it('goes round in a stream whose targets keep up', () => {
@@ -60,14 +80,8 @@ describe('the memory of slabs', () => {
     [1900, 32_768],
     [12_000, 65_536],
   ])('is taken by the size of messages: of %i bytes, slabs of %i', (messageBytes, slabBytes) => {
-    const taken: number[] = [];
-    const pool = new (class extends SpoilingPool {
-      override take(bytes: number): Buffer {
-        const buffer = super.take(bytes);
-        taken.push(buffer.length);
-        return buffer;
-      }
-    })();
+    const pool = new RecordingPool();
+    const { taken } = pool;
     const stream = makeStream(1e6, targetFormat, pool);
     const { outlet, sink } = makeOutlet();
     stream.attach(outlet, 0);
@@ -84,22 +98,44 @@ describe('the memory of slabs', () => {
     expect(sink.messages.length).toBe(3 * frames + 1);
   });
 
+  it('follows a camera that sends larger messages than before', () => {
+    const pool = new RecordingPool();
+    const { taken } = pool;
+    const stream = makeStream(1e6, targetFormat, pool);
+    stream.attach(makeOutlet().outlet, 0);
+    for (let i = 0; i < 20_000; i++) {
+      stream.publish(Video, i, frame(i, i % 100 === 0, 500), i);
+      stream.flush(i);
+    }
+    stream.restart();
+    taken.length = 0;
+    for (let i = 0; i < 100; i++) {
+      stream.publish(Video, i, frame(i, i % 20 === 0, frameBytes), i);
+      stream.flush(i);
+    }
+    expect(taken.filter((bytes) => bytes < 65_536).length).toBeLessThan(3);
+    expect(taken.length).toBeLessThan(26);
+  });
+
   it('is not reused while a socket still sends from it, also when its push was removed', () => {
     for (const removed of [false, true]) {
       const pool = new SpoilingPool();
       const stream = makeStream(1e6, targetFormat, pool);
       const { outlet, sink } = makeOutlet(targetFormat, { queueMaxBytes: 80_000, queueMaxAgeMs: 1e9 });
       stream.attach(outlet, 0);
-      stream.publish(Video, 0, frame(0, true, frameBytes), 0);
-      sink.full = true;
-      stream.flush(0);
+      // The memory of the first slab, which holds the first frame, is never used again anyway.
+      for (const i of [0, 1, 2]) {
+        stream.publish(Video, i, frame(i, i === 0, frameBytes), i);
+        sink.full = i === 2;
+        stream.flush(i);
+      }
       if (removed) stream.detach(outlet);
-      for (let i = 1; i < 100; i++) {
+      for (let i = 3; i < 100; i++) {
         stream.publish(Video, i * stepMs, frame(i, i % 5 === 0, frameBytes), i * stepMs);
         stream.flush(i * stepMs);
       }
       sink.drain();
-      expect(sink.messages.map(({ payload }) => payload)).toEqual([frame(0, true, frameBytes)]);
+      expect(sink.messages.map(({ payload }) => payload)).toEqual([0, 1, 2].map((i) => frame(i, i === 0, frameBytes)));
       if (removed) expect(pool.given).toBeGreaterThan(10);
     }
   });
