@@ -14,7 +14,7 @@ import { findScenario } from './scenarios.js';
 
 const few = 20;
 const many = 120;
-const loads = process.argv.length > 2 ? process.argv.slice(2) : ['1@2.5', '8@2.5', '1@0.3'];
+const loads = process.argv.length > 2 ? process.argv.slice(2) : ['1@2.5', '8@2.5', '1@1', '1@0.3'];
 const lookEveryMs = 700;
 /** Looks count from then on: every GOP has been round, so that its memory is there. */
 const settledMs = 8000;
@@ -67,6 +67,7 @@ async function measure(cameras: number, load: string): Promise<Omit<Look, 'atMs'
   if (result.void !== null) throw new Error(`${scenario.name}: ${result.void}`);
   const beganMs = looks.find(({ kept }) => kept > 0)?.atMs ?? 0;
   const counted = looks.filter(({ atMs }) => atMs > beganMs + settledMs && atMs < beganMs + settledMs + countedMs);
+  if (counted.length === 0) throw new Error(`${scenario.name}: nothing was seen while it ran`);
   const mean = (of: (one: Look) => number) => counted.reduce((sum, one) => sum + of(one), 0) / counted.length;
   return { heap: mean(({ heap }) => heap), buffers: mean(({ buffers }) => buffers), kept: mean(({ kept }) => kept) };
 }
