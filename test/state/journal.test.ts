@@ -241,8 +241,9 @@ it('state.json is tried again when it could not be written, also while nothing c
   vi.spyOn(prototype, 'sync').mockRejectedValueOnce(new Error('ENOSPC'));
   await store.update(adding('b'));
   await until(() => expect(store.problem?.code).toBe('STATE_WRITE_FAILED'));
-  await until(async () => expect(Object.keys(JSON.parse(await readFile(file, 'utf8')).cameras)).toEqual(['a', 'b']));
-  await until(() => expect(store.problem).toBeUndefined());
+  // It is tried again after five seconds.
+  await vi.waitFor(() => expect(store.problem).toBeUndefined(), { timeout: 20_000, interval: 50 });
+  expect(Object.keys(JSON.parse(await readFile(file, 'utf8')).cameras)).toEqual(['a', 'b']);
 });
 
 it('state.json is written once for a change, however long the disk takes to put it in place', async () => {
