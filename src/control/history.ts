@@ -84,8 +84,8 @@ interface Remembered {
 
 /**
  * What was seen of live cameras in the last hour, every five seconds, in memory: for plots, not for accounts (figures
- * are rounded, see `packed-figure.ts`). Only
- * cameras that were live meanwhile are remembered, within a budget; those beyond it are not.
+ * are rounded, see `packed-figure.ts`). Only cameras that were live meanwhile are remembered, within a budget; those
+ * beyond it are not.
  */
 export class History {
   readonly #backend: Pick<MediaBackend, 'camera'>;
