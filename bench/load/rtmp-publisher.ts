@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
+import { parseRtmpUrl } from '../../src/address/rtmp-url.js';
 import { decodeAmf0, encodeAmf0 } from '../../src/wire/amf0.js';
 import { ChunkReader } from '../../src/wire/chunk-reader.js';
 import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { ClientHandshake } from '../../src/wire/handshake.js';
 import { ChunkStreamId, MessageType } from '../../src/wire/message.js';
-import { parseRtmpUrl } from '../../src/wire/url.js';
 import { publisherChunkBytes } from '../traffic.js';
 
 const limits = { maxMessageBytes: 1 << 20, maxChunkStreams: 64, maxPartialBytes: 1 << 20 };

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
-import { addressKey, isLoopbackAddress } from '../addresses.js';
+import { addressKey, isLoopbackAddress } from '../address/plain-address.js';
 import { CodedError, messageOf } from '../errors.js';
-import type { Logger } from '../log.js';
-import { type RateLimit, RateLimiter } from '../rate-limit.js';
+import type { Logger } from '../log/log.js';
 import { AdminToken, adminTokenFileName } from './admin-token.js';
 import { type BrowserFacts, type BrowserRules, suspicionOf } from './browser.js';
 import { type JwtSettings, JwtVerifier } from './jwt.js';
 import { Networks } from './networks.js';
+import { type RateLimit, RateLimiter } from './rate-limit.js';
 import { type Scope, weakerScope } from './scopes.js';
 import { hashOf } from './secret.js';
 import { isTicket, Tickets } from './tickets.js';

@@ -1,5 +1,5 @@
 import { ConfigError, messageOf } from '../errors.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 import { createPrivate, markOf, readPrivate } from './private-file.js';
 import { hashOf, isSameHash, newSecret } from './secret.js';
 

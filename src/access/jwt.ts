@@ -8,7 +8,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { CodedError, ConfigError, messageOf } from '../errors.js';
-import { parseJson } from '../state/json.js';
+import { parseJson } from '../json/strict-json.js';
 import { readPrivate } from './private-file.js';
 import { type Scope, scopes } from './scopes.js';
 

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { plainAddress } from '../addresses.js';
+import { plainAddress } from '../address/plain-address.js';
 
 /** Tells whether an address is in one of the networks. */
 export class Networks {

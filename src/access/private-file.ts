@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError, messageOf } from '../errors.js';
-import { discard, prepareWrite, readVersion, replaceFile, syncFolder } from '../state/file/disk.js';
+import { discard, prepareWrite, readVersion, replaceFile, syncFolder } from '../files/disk.js';
 
 /** Files of secrets are small; anything larger was not written by this program. */
 const maxBytes = 1 << 20;

@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors.js';
-import { parseJson } from '../state/json.js';
+import { parseJson } from '../json/strict-json.js';
 import { isScope, type Scope } from './scopes.js';
 
 /** A token as it is stored: never its secret. */

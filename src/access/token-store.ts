@@ -1,5 +1,5 @@
 import { ConflictError, InputError, messageOf, NotFoundError, StateError } from '../errors.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 import { markOf, readPrivate, removeLeftovers, writePrivate } from './private-file.js';
 import type { Scope } from './scopes.js';
 import { hashOf, idOf, isSameHash, newSecret } from './secret.js';

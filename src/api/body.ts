@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { InputError } from '../errors.js';
-import { JsonError, parseJson } from '../state/json.js';
+import { JsonError, parseJson } from '../json/strict-json.js';
 
 const maxDepth = 16;
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { addressKey, isLoopbackAddress } from '../addresses.js';
+import { addressKey, isLoopbackAddress } from '../address/plain-address.js';
 
 export interface ConnectionLimits {
   /** From other machines, in all. What is left of the server's own limit is for this machine. */

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimitedError } from '../access/access.js';
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 
 /** What an answer says of a failure, in either style. */
 export interface Refusal {

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, type Caller, type CallFacts, RateLimitedError } from '../access/access.js';
+import { RateLimiter } from '../access/rate-limit.js';
 import { includesScope } from '../access/scopes.js';
-import { addressKey } from '../addresses.js';
+import { addressKey } from '../address/plain-address.js';
 import { CodedError } from '../errors.js';
-import { RateLimiter } from '../rate-limit.js';
 import type { App } from './app.js';
 
 declare module 'fastify' {

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 import { type WatchedCertificate, watchCertificate } from '../tls/watch-certificate.js';
 import { ConnectionShares } from './connection-shares.js';
 

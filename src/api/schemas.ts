@@ -1,7 +1,7 @@
 import Type, { type TSchema } from 'typebox';
 import { pushStates } from '../backend/backend.js';
 import { errorCodes } from '../errors.js';
-import { NameSchema, TimeSchema } from '../state/schema.js';
+import { NameSchema, TimeSchema } from '../model/schema.js';
 
 const CodeSchema = Type.String({
   enum: Object.keys(errorCodes),

@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type ErrorCode, InputError } from '../errors.js';
-import { type BrokenRule, type ExplainableValidator, explainValue } from '../state/explain.js';
+import { type BrokenRule, type ExplainableValidator, explainValue } from '../json/explain.js';
 
 /** Fields whose content has a code of its own when it is wrong. */
 const codesByField = new Map<string, ErrorCode>([

@@ -1,8 +1,8 @@
+import type { PublishKeyRule } from '../admission/stream-keys.js';
 import type { CodedError, ErrorCode } from '../errors.js';
-import type { RecordedEvent } from '../flight-recorder.js';
-import type { PublishKeyRule } from '../guard/stream-keys.js';
+import type { RecordedEvent } from '../events/flight-recorder.js';
 
-export type { RecordedEvent } from '../flight-recorder.js';
+export type { RecordedEvent } from '../events/flight-recorder.js';
 
 /** What a media backend is asked to do for one push. URLs are resolved: templates are the control's affair. */
 export interface DesiredPush {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { apiVariable, loadSettings, tokenVariable } from '../config.js';
+import { apiVariable, loadSettings, tokenVariable } from '../config/index.js';
 import { CodedError, messageOf } from '../errors.js';
-import { cleanText } from '../log-pino.js';
+import { cleanText } from '../log/pino.js';
 import { ApiClient } from './client.js';
 import { reachableHost, urlHost } from './format.js';
 import type { CliIo } from './io.js';

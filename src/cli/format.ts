@@ -1,4 +1,4 @@
-import { cleanText } from '../log-pino.js';
+import { cleanText } from '../log/pino.js';
 
 /** Rows under headings, in columns as wide as they need to be. Numbers stand to the right. */
 export function table(headings: readonly string[], rows: readonly (readonly (string | number | null)[])[]): string {

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { CodedError, codeOf, messageOf } from '../errors.js';
-import { cleanText } from '../log-pino.js';
+import { cleanText } from '../log/pino.js';
 import { ApiError } from './client.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { type CliIo, painter, processIo } from './io.js';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 import type { CliIo } from './io.js';
 
 /** What a service manager is told: assignments of sd_notify(3). */

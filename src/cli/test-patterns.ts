@@ -1,7 +1,7 @@
 import type { TestPatterns, TestPatternView } from '../api/test-patterns.js';
 import { CodedError, ConflictError, messageOf } from '../errors.js';
-import type { Logger } from '../log.js';
-import { RtmpPublisher, testPatternFlashVer } from '../net/publisher.js';
+import type { Logger } from '../log/log.js';
+import { RtmpPublisher, testPatternFlashVer } from '../rtmp/publisher.js';
 import { urlHost } from './format.js';
 import { sendPaced } from './publish/pacer.js';
 import { openTagSource, type TagSource } from './publish/tag-source.js';

@@ -1,5 +1,5 @@
+import { parseTargetRule, targetRuleWords } from '../address/target-rule.js';
 import { messageOf } from '../errors.js';
-import { parseTargetRule, targetRuleWords } from '../guard/target-rule.js';
 import { show, ValueProblem, type ValueType } from './values.js';
 
 const maxRules = 1000;

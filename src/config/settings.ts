@@ -1,6 +1,6 @@
-import type { LogLevel } from '../log-levels.js';
+import type { LogLevel } from '../log/levels.js';
 
-export type { LogLevel } from '../log-levels.js';
+export type { LogLevel } from '../log/levels.js';
 export type LogFormat = 'auto' | 'human' | 'json';
 
 /** What one aggregator runs with. `src/config/table.ts` says for each field its names, default and range. */
@@ -102,7 +102,7 @@ export interface MediaSettings {
   readonly publishTakeoverMs: number;
   /** How long targets are kept connected for a camera that left and may return; 0: not at all. */
   readonly publishGraceMs: number;
-  /** Networks and hosts that pushes may go to, as `src/guard/target-rule.ts` reads them; undefined: all but denied ones. */
+  /** Networks and hosts that pushes may go to, as `src/address/target-rule.ts` reads them; undefined: all but denied ones. */
   readonly pushAllow?: readonly string[];
   readonly pushDeny?: readonly string[];
   /** A file of certificates (PEM) that targets of rtmps:// may have or be signed by, besides those that Node trusts. */

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { eventTypes } from '../events/event.js';
-import { logLevels } from '../log-levels.js';
+import { logLevels } from '../log/levels.js';
 import { hookUrlType, targetRulesType } from './lists.js';
 import type { MediaSettings, Settings } from './settings.js';
 import {

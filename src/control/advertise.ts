@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { machineInterfaces } from '../interfaces.js';
-import { isHost, splitHostPort } from '../state/host.js';
+import { isHost, splitHostPort } from '../address/host.js';
+import { machineInterfaces } from '../address/interfaces.js';
 
 /** What `advertisedHost` looks at. */
 export interface AdvertiseOptions {

@@ -1,9 +1,6 @@
+import { hostInUrl } from '../address/host.js';
+import type { StreamKeys } from '../admission/stream-keys.js';
 import { ConflictError } from '../errors.js';
-import type { StreamKeys } from '../guard/stream-keys.js';
-import { hostInUrl } from '../state/host.js';
-import type { Camera, DesiredState } from '../state/model.js';
-import { advertisedHost } from './advertise.js';
-import { currentKey, type KeyRotation, rotateKeys, withNewKey } from './camera-keys.js';
 import {
   addCamera,
   type CameraChange,
@@ -12,11 +9,14 @@ import {
   declareCamera,
   getCamera,
   removeCamera,
-} from './cameras.js';
+} from '../model/cameras.js';
+import type { Camera, DesiredState } from '../model/model.js';
+import { pushUrlOf } from '../model/targets.js';
+import { advertisedHost } from './advertise.js';
+import { currentKey, type KeyRotation, rotateKeys, withNewKey } from './camera-keys.js';
 import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
 import { type Page, type PageRequest, pageOf } from './paging.js';
-import { pushUrlOf } from './targets.js';
 import { type CameraView, cameraView, endpointsOf, type PlayTokenView } from './views.js';
 
 /** Which cameras are wanted. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import type { PublishKeyRule, StreamKeys } from '../admission/stream-keys.js';
 import { InputError } from '../errors.js';
-import type { PublishKeyRule, StreamKeys } from '../guard/stream-keys.js';
-import type { Camera, CameraKey, DesiredState } from '../state/model.js';
-import { getCamera, withCamera } from './cameras.js';
+import { getCamera, withCamera } from '../model/cameras.js';
+import type { Camera, CameraKey, DesiredState } from '../model/model.js';
 
 /** What is asked for where a camera gets another key. */
 export interface KeyRotation {

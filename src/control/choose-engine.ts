@@ -1,6 +1,6 @@
 import type { PushSnapshot } from '../backend/backend.js';
 import { ConflictError, type ErrorCode } from '../errors.js';
-import type { Camera, DesiredState, StreamingEngine } from '../state/model.js';
+import type { Camera, DesiredState, StreamingEngine } from '../model/model.js';
 
 /** What is known of the engines when one is chosen. */
 export interface EngineFacts {

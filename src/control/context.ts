@@ -1,8 +1,8 @@
 import type { MediaBackend } from '../backend/backend.js';
 import { InputError } from '../errors.js';
-import type { Logger } from '../log.js';
-import type { DesiredState } from '../state/model.js';
-import type { Store } from '../state/store.js';
+import type { Logger } from '../log/log.js';
+import type { DesiredState } from '../model/model.js';
+import type { Store } from '../store/store.js';
 import type { EntityTags } from './entity-tags.js';
 import type { ControlSettings } from './settings.js';
 

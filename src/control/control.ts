@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { StreamKeys } from '../admission/stream-keys.js';
 import type { MediaBackend } from '../backend/backend.js';
 import type { EventFeed } from '../events/event-feed.js';
-import { StreamKeys } from '../guard/stream-keys.js';
-import type { Logger } from '../log.js';
-import type { Store } from '../state/store.js';
+import type { Logger } from '../log/log.js';
+import type { Store } from '../store/store.js';
 import { CameraControl } from './camera-control.js';
 import { ControlContext } from './context.js';
 import { EngineControl } from './engine-control.js';

@@ -1,6 +1,3 @@
-import type { DesiredState, StreamingEngine } from '../state/model.js';
-import { exampleCamera, resolvePushUrl } from '../state/template.js';
-import type { Added, ControlContext } from './context.js';
 import {
   addEngine,
   changeEngine,
@@ -9,7 +6,10 @@ import {
   type EngineInput,
   getEngine,
   removeEngine,
-} from './engines.js';
+} from '../model/engines.js';
+import type { DesiredState, StreamingEngine } from '../model/model.js';
+import { exampleCamera, resolvePushUrl } from '../model/template.js';
+import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
 import { type Page, type PageRequest, pageOf } from './paging.js';
 import { engineView } from './views.js';

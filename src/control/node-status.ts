@@ -1,5 +1,5 @@
 import type { BackendProblem, BackendTotals, MediaBackend, WorkerFacts } from '../backend/backend.js';
-import type { Store } from '../state/store.js';
+import type { Store } from '../store/store.js';
 import { BackendProbe } from './probe.js';
 
 /** How this node fares as a whole. */

@@ -1,7 +1,7 @@
 import type { BackendProblem, MediaBackend } from '../backend/backend.js';
 import { EventFeed } from '../events/event-feed.js';
-import type { DesiredState } from '../state/model.js';
-import type { StateChange, Store } from '../state/store.js';
+import type { DesiredState } from '../model/model.js';
+import type { StateChange, Store } from '../store/store.js';
 import { BackendPoll } from './backend-poll.js';
 import { BackendWatch } from './backend-watch.js';
 import { History, historyStepSeconds } from './history.js';

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import { sortedNames } from '../state/persistent-map.js';
+import { sortedNames } from '../model/persistent-map.js';
 
 export interface PageRequest {
   /** 1 to 1000. */

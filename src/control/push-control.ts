@@ -1,9 +1,6 @@
 import type { TargetTest } from '../backend/backend.js';
-import type { Camera, DesiredState, Push } from '../state/model.js';
-import { getCamera } from './cameras.js';
-import type { Added, ControlContext } from './context.js';
-import type { Precondition } from './entity-tags.js';
-import { type Page, type PageRequest, pageOf } from './paging.js';
+import { getCamera } from '../model/cameras.js';
+import type { Camera, DesiredState, Push } from '../model/model.js';
 import {
   type AddedPush,
   addPush,
@@ -14,8 +11,11 @@ import {
   type PushInput,
   removePush,
   targetUrlOf,
-} from './pushes.js';
-import { pushUrlOf } from './targets.js';
+} from '../model/pushes.js';
+import { pushUrlOf } from '../model/targets.js';
+import type { Added, ControlContext } from './context.js';
+import type { Precondition } from './entity-tags.js';
+import { type Page, type PageRequest, pageOf } from './paging.js';
 import { type PushView, pushView } from './views.js';
 
 /**

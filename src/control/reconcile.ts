@@ -1,11 +1,11 @@
+import type { StreamKeys } from '../admission/stream-keys.js';
 import type { DesiredCamera, DesiredPush, MediaBackend } from '../backend/backend.js';
 import { codeOf, messageOf } from '../errors.js';
-import type { StreamKeys } from '../guard/stream-keys.js';
-import type { Logger } from '../log.js';
-import { type Camera, type DesiredState, emptyState, type StreamingEngine } from '../state/model.js';
-import type { StateChange } from '../state/store.js';
+import type { Logger } from '../log/log.js';
+import { type Camera, type DesiredState, emptyState, type StreamingEngine } from '../model/model.js';
+import { pushUrlOf } from '../model/targets.js';
+import type { StateChange } from '../store/store.js';
 import { keyRules } from './camera-keys.js';
-import { pushUrlOf } from './targets.js';
 
 /** A push to a registered engine. */
 export interface EnginePush {

@@ -1,9 +1,9 @@
-import { splitHostPort } from '../state/host.js';
-import { defaultPlaybackUrl, defaultPushUrl } from '../state/model.js';
-import { resolvePlaybackUrl, resolvePushUrl } from '../state/template.js';
+import { splitHostPort } from '../address/host.js';
+import { defaultPlaybackUrl, defaultPushUrl } from '../model/model.js';
+import { checkName } from '../model/rules.js';
+import { resolvePlaybackUrl, resolvePushUrl } from '../model/template.js';
 import { type EngineFacts, pickEngine } from './choose-engine.js';
 import type { PushControl } from './push-control.js';
-import { checkName } from './rules.js';
 import type { PushView } from './views.js';
 
 /** What the content manager asks for when a user wants to see a camera. */

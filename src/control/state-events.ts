@@ -1,7 +1,7 @@
+import { maskTarget } from '../address/rtmp-url.js';
 import type { NewEvent } from '../events/event.js';
-import type { Camera, DesiredState, Push } from '../state/model.js';
-import type { StateChange } from '../state/store.js';
-import { maskTarget } from '../wire/url.js';
+import type { Camera, DesiredState, Push } from '../model/model.js';
+import type { StateChange } from '../store/store.js';
 
 /** What a commit, or an edit by hand, changed, as events: cameras first, then engines. */
 export function* stateEvents(before: DesiredState, { state, cameras, engines }: StateChange): Generator<NewEvent> {

@@ -1,9 +1,9 @@
 import type { FlvPlayback, RecordedEvent, StillPicture } from '../backend/backend.js';
 import { CodedError, NotFoundError } from '../errors.js';
-import { getCamera } from './cameras.js';
+import { getCamera } from '../model/cameras.js';
+import { getPush } from '../model/pushes.js';
 import type { ControlContext } from './context.js';
 import type { CameraHistory, History } from './history.js';
-import { getPush } from './pushes.js';
 
 /** What there is to look at of a camera beside its figures of now: its media, and what it did. */
 export class Viewing {

@@ -1,8 +1,8 @@
+import { hostInUrl } from '../address/host.js';
+import { maskTarget, maskUrl } from '../address/rtmp-url.js';
 import { type CameraSnapshot, type PushSnapshot, unseenCamera, unseenPush } from '../backend/backend.js';
-import { hostInUrl } from '../state/host.js';
-import type { Camera, Push, StreamingEngine } from '../state/model.js';
-import { maskTemplate } from '../state/template.js';
-import { maskTarget, maskUrl } from '../wire/url.js';
+import type { Camera, Push, StreamingEngine } from '../model/model.js';
+import { maskTemplate } from '../model/template.js';
 
 /** A push as it is desired and as it is observed. */
 export interface PushView extends PushSnapshot {

@@ -1,7 +1,7 @@
-import { namePattern } from '../state/model.js';
-import { maskUrl } from '../wire/url.js';
+import { maskUrl } from '../address/rtmp-url.js';
+import { namePattern } from '../model/model.js';
+import type { Directive } from '../nginx-conf/parser.js';
 import { type DirectiveFate, fateOf, restrictsAccess } from './nginx-directives.js';
-import type { Directive } from './nginx-parser.js';
 import { pushTargetOf } from './push-target.js';
 
 /**

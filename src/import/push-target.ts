@@ -1,5 +1,5 @@
+import { parseRtmpUrl } from '../address/rtmp-url.js';
 import { messageOf } from '../errors.js';
-import { parseRtmpUrl } from '../wire/url.js';
 
 /** What a `push` directive becomes: a URL with what differs from nginx, or why there is none. */
 export type PushTarget =

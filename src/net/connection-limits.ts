@@ -1,5 +1,5 @@
-import { addressKey } from '../addresses.js';
-import type { Logger } from '../log.js';
+import { addressKey } from '../address/plain-address.js';
+import type { Logger } from '../log/log.js';
 
 /** Refusals for want of room are logged at most this often. */
 const fullLogEveryMs = 5000;

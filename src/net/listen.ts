@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 import { CodedError } from '../errors.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 
 /** Opens a listener; what fails later is logged. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
 export function listenOn(

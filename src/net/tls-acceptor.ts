@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 import type { MediaSocket } from './media-socket.js';
 import { streamSocket } from './node-socket.js';
 

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:net';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { listenOn } from './listen.js';
 import type { MediaSocket } from './media-socket.js';

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { messageOf } from '../errors.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 import { type Certificate, type CertificateFiles, readCertificate } from './certificate.js';
 
 export interface WatchCertificateOptions extends CertificateFiles {

@@ -1,5 +1,5 @@
 import type { FeedEvent } from '../events/event.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 import { deliver } from './delivery.js';
 import { signedHeaders } from './sign.js';
 

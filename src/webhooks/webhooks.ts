@@ -1,5 +1,5 @@
 import type { EventFeed } from '../events/event-feed.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
 import { WebhookReceiver, type WebhookTiming, type WebhookView } from './receiver.js';
 
 /** Sends every event of the feed to the receivers that the operator named. Nothing waits for them. */

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/log-pino.js';
+import { createLogger } from '../../src/log/pino.js';
 import { type Asked, ask, askRaw, type Question } from './ask.js';
 import { startTestApi, type TestApi } from './harness.js';
 

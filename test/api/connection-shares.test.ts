@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { ConnectionShares } from '../../src/api/connection-shares.js';
 import { Listener } from '../../src/api/listener.js';
-import { silentLogger } from '../../src/log.js';
+import { silentLogger } from '../../src/log/log.js';
 
 const made: Socket[] = [];
 afterEach(() => {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeState } from '../../src/state/file/encode.js';
+import { encodeState } from '../../src/model/document/encode.js';
 import { curl, startTestApi, type TestApi } from './harness.js';
 
 const json = ['-H', 'content-Type: application/json'];

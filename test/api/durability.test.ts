@@ -9,8 +9,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { silentLogger } from '../../src/log.js';
-import { openFileStore } from '../../src/state/file/file-store.js';
+import { silentLogger } from '../../src/log/log.js';
+import { openFileStore } from '../../src/store/file/file-store.js';
 
 const rounds = 20;
 const clients = 20;
@@ -26,7 +26,7 @@ beforeAll(async () => {
   await mkdir(join(project, 'node_modules/.cache'), { recursive: true });
   compiled = await mkdtemp(join(project, 'node_modules/.cache/durability-'));
   folder = await mkdtemp(join(tmpdir(), 'aggregator-durability-'));
-  const roots = ['state/file/file-store.ts', 'control/control.ts', 'api/server.ts', 'log.ts'];
+  const roots = ['store/file/file-store.ts', 'control/control.ts', 'api/server.ts', 'log/log.ts'];
   const config = {
     extends: join(project, 'tsconfig.build.json'),
     compilerOptions: { outDir: compiled, rootDir: join(project, 'src'), declaration: false, sourceMap: false },

@@ -5,8 +5,8 @@ import { type RunningApi, startApi } from '../../src/api/server.js';
 import type { ApiSettings } from '../../src/api/settings.js';
 import { SamplePublisher } from '../../src/cli/test-patterns.js';
 import type { ControlSettings } from '../../src/control/settings.js';
-import { type Logger, silentLogger } from '../../src/log.js';
-import { LogLevels } from '../../src/log-levels.js';
+import { LogLevels } from '../../src/log/levels.js';
+import { type Logger, silentLogger } from '../../src/log/log.js';
 import { startControl, type TestControl, testSettings } from '../control/harness.js';
 
 const sampleClip = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));

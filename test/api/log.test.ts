@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { LogFields, Logger } from '../../src/log.js';
-import { LogLevels, maxDebuggedCameras } from '../../src/log-levels.js';
+import { LogLevels, maxDebuggedCameras } from '../../src/log/levels.js';
+import type { LogFields, Logger } from '../../src/log/log.js';
 import { startTestApi, type TestApi } from './harness.js';
 
 const lines: { readonly message: string; readonly fields: LogFields | undefined }[] = [];

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Access } from '../../src/access/access.js';
 import { buildApi } from '../../src/api/server.js';
-import { silentLogger } from '../../src/log.js';
+import { silentLogger } from '../../src/log/log.js';
 import { startControl, testSettings } from '../control/harness.js';
 
 it('every route says which scope it asks for', async () => {

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { silentLogger } from '../../src/log.js';
-import { openFileStore } from '../../src/state/file/file-store.js';
-import { readFolder } from '../../src/state/file/recover.js';
-import type { Upgrade } from '../../src/state/file/upgrade.js';
+import { silentLogger } from '../../src/log/log.js';
+import type { Upgrade } from '../../src/model/document/upgrade.js';
+import { openFileStore } from '../../src/store/file/file-store.js';
+import { readFolder } from '../../src/store/file/recover.js';
 import { testScope } from '../support/scope.js';
 import { waitFor } from '../support/wait.js';
 import { cli, startTestAggregator } from './support.js';

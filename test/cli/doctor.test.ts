@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { checkMemory, memoryBudget } from '../../src/cli/doctor/memory.js';
 import { checkClock, checkNode, checkOpenFiles } from '../../src/cli/doctor/system.js';
 import { findPortHolder } from '../../src/cli/port-holder.js';
-import { defaultSettings } from '../../src/config.js';
+import { defaultSettings } from '../../src/config/index.js';
 import { type Scope, testScope } from '../support/scope.js';
 import { cli, startTestAggregator } from './support.js';
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../../src/cli/program.js';
 import { version } from '../../src/cli/version.js';
-import { settingRows } from '../../src/config.js';
+import { settingRows } from '../../src/config/index.js';
 import { cli } from './support.js';
 
 const nowhere = { write() {}, isTTY: false };

@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/run.js';
 import { writeRuntime } from '../../src/cli/runtime-file.js';
 import { type RunningAggregator, startAggregator } from '../../src/cli/serve.js';
-import { loadSettings } from '../../src/config.js';
-import { silentLogger } from '../../src/log.js';
-import { LogLevels } from '../../src/log-levels.js';
+import { loadSettings } from '../../src/config/index.js';
+import { LogLevels } from '../../src/log/levels.js';
+import { silentLogger } from '../../src/log/log.js';
 import type { Scope } from '../support/scope.js';
 
 export const clip = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CameraView } from '../../src/control/views.js';
-import { RtmpPublisher, testPatternFlashVer } from '../../src/net/publisher.js';
+import { RtmpPublisher, testPatternFlashVer } from '../../src/rtmp/publisher.js';
 import { testScope } from '../support/scope.js';
 import { waitFor } from '../support/wait.js';
 import { startTestAggregator } from './support.js';

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { defaultSettings, loadSettings, settingRows } from '../../src/config.js';
+import { defaultSettings, loadSettings, settingRows } from '../../src/config/index.js';
 import { renderSampleFile, renderSettingsPage } from './render.js';
 
 // `npx vitest run test/config -u` writes both files anew after a change of the table.

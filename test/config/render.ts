@@ -1,4 +1,4 @@
-import { settingRows } from '../../src/config.js';
+import { settingRows } from '../../src/config/index.js';
 
 const groups = [
   ['node', 'The node'],

@@ -2,7 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { defaultSettings, describeSettings, loadSettings, settingRows, sourcesByField } from '../../src/config.js';
+import {
+  defaultSettings,
+  describeSettings,
+  loadSettings,
+  settingRows,
+  sourcesByField,
+} from '../../src/config/index.js';
 import { ConfigError } from '../../src/errors.js';
 
 let cwd: string;

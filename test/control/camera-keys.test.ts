@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { StreamKeys } from '../../src/admission/stream-keys.js';
 import { currentKey, keyRules, rotateKeys, withNewKey } from '../../src/control/camera-keys.js';
-import { addCamera, getCamera, removeCamera } from '../../src/control/cameras.js';
-import { StreamKeys } from '../../src/guard/stream-keys.js';
-import { type DesiredState, emptyState } from '../../src/state/model.js';
+import { addCamera, getCamera, removeCamera } from '../../src/model/cameras.js';
+import { type DesiredState, emptyState } from '../../src/model/model.js';
 
 const keys = new StreamKeys(randomBytes(32));
 const nowMs = Date.parse('2026-01-01T00:00:00Z');

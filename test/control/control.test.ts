@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Reconciler } from '../../src/control/reconcile.js';
 import type { ControlSettings } from '../../src/control/settings.js';
 import { TargetError } from '../../src/errors.js';
-import type { Logger } from '../../src/log.js';
+import type { Logger } from '../../src/log/log.js';
 import { stateFileSettled } from '../support/state.js';
 import { cameraSnapshot, FakeBackend, pushSnapshot } from './fake-backend.js';
 import { startControl, type TestControl } from './harness.js';

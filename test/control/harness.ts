@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Control } from '../../src/control/control.js';
 import type { ControlSettings } from '../../src/control/settings.js';
-import { silentLogger } from '../../src/log.js';
-import { openFileStore } from '../../src/state/file/file-store.js';
-import type { Store } from '../../src/state/store.js';
+import { silentLogger } from '../../src/log/log.js';
+import { openFileStore } from '../../src/store/file/file-store.js';
+import type { Store } from '../../src/store/store.js';
 import { FakeBackend } from './fake-backend.js';
 
 export const testSettings = {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nginxRtmpModule } from '../../scripts/peers.mjs';
-import { NginxLexer } from '../../src/import/nginx-lexer.js';
+import { NginxLexer } from '../../src/nginx-conf/lexer.js';
 import { type Aggregator, programPath, startAggregator } from '../support/aggregator.js';
 import { decodeCleanly, makeClip, publish } from '../support/ffmpeg.js';
 import { settled } from '../support/flv-file.js';

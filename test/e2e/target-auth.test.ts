@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
-import { startTarget } from '../net/targets.js';
-import { wantsPassword } from '../net/wants-password.js';
+import { startTarget } from '../push/targets.js';
+import { wantsPassword } from '../rtmp/wants-password.js';
 import { startAggregator } from '../support/aggregator.js';
 import { makeClip, publish } from '../support/ffmpeg.js';
 import { testWith } from '../support/peers.js';

@@ -1,7 +1,7 @@
-import { defaultSettings } from '../../src/config.js';
+import { defaultSettings } from '../../src/config/index.js';
 import { WireError } from '../../src/errors.js';
-import { sessionLimits } from '../../src/net/settings.js';
-import { ClientSession } from '../../src/session/client-session.js';
+import { ClientSession } from '../../src/rtmp/client-session.js';
+import { sessionLimits } from '../../src/rtmp/settings.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { mutateBytes, splitIntoSteps } from './byte-mutation.js';
 import { ChunkCheck } from './chunk-check.js';

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import { maskUrl, parseRtmpUrl } from '../../src/address/rtmp-url.js';
 import { parseBody } from '../../src/api/body.js';
 import { CodedError, InputError, StateError, WireError } from '../../src/errors.js';
+import { decodeState } from '../../src/model/document/decode.js';
 import { parsePath, pathOfMetadata, withPath } from '../../src/relay/path.js';
-import { decodeState } from '../../src/state/file/format.js';
 import { type AmfValue, decodeAmf0, encodeAmf0 } from '../../src/wire/amf0.js';
 import { encodeFlvTag, FlvTagReader, flvFileHeader } from '../../src/wire/flv-file.js';
-import { maskUrl, parseRtmpUrl } from '../../src/wire/url.js';
 import { anyValue, encodeLoosely } from './amf-mutation.js';
 import { mutateBytes, splitIntoSteps } from './byte-mutation.js';
 import { dataStep, Finding, type FuzzTarget } from './input.js';

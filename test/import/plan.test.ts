@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../src/errors.js';
 import { knownDirectives } from '../../src/import/nginx-directives.js';
-import { type Directive, defaultParseLimits, parseNginxFile, parseNginxText } from '../../src/import/nginx-parser.js';
 import { type ImportPlan, type PlanOptions, planImport } from '../../src/import/plan.js';
+import { type Directive, defaultParseLimits, parseNginxFile, parseNginxText } from '../../src/nginx-conf/parser.js';
 import { testScope } from '../support/scope.js';
 
 const fixtures = fileURLToPath(new URL('fixtures', import.meta.url));

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { silentLogger } from '../../src/log.js';
+import { silentLogger } from '../../src/log/log.js';
 import { ConnectionLimits } from '../../src/net/connection-limits.js';
 
 function limits() {

@@ -1,18 +1,18 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { PushPolicy } from '../../src/address/push-policy.js';
 import { NativeBackend } from '../../src/backend/native/native-backend.js';
-import { defaultSettings } from '../../src/config.js';
-import { PushPolicy } from '../../src/guard/push-policy.js';
-import { silentLogger } from '../../src/log.js';
+import { defaultSettings } from '../../src/config/index.js';
+import { silentLogger } from '../../src/log/log.js';
 import { Dialer } from '../../src/net/dialer.js';
 import { SharedLookups } from '../../src/net/lookup.js';
-import { RtmpPublisher } from '../../src/net/publisher.js';
-import { TargetWatch } from '../../src/net/target-watch.js';
-import { encodeCommand } from '../../src/session/command.js';
-import type { ServerSession } from '../../src/session/server-session.js';
+import { TargetWatch } from '../../src/push/target-watch.js';
+import { encodeCommand } from '../../src/rtmp/command.js';
+import { RtmpPublisher } from '../../src/rtmp/publisher.js';
+import type { ServerSession } from '../../src/rtmp/server-session.js';
 import { ChunkStreamId, MessageType } from '../../src/wire/message.js';
+import { healthy, serve, startTarget, until } from '../push/targets.js';
 import { frame, videoHeader } from '../relay/fixtures.js';
-import { healthy, serve, startTarget, until } from './targets.js';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -3,14 +3,14 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NativeBackend } from '../../src/backend/native/native-backend.js';
-import { defaultSettings } from '../../src/config.js';
-import { silentLogger } from '../../src/log.js';
+import { defaultSettings } from '../../src/config/index.js';
+import { silentLogger } from '../../src/log/log.js';
 import { writesDirectly } from '../../src/net/direct-write.js';
 import type { MediaSocket } from '../../src/net/media-socket.js';
 import { acceptedSocket, connectSocket, streamSocket } from '../../src/net/node-socket.js';
-import type { SocketMode } from '../../src/net/settings.js';
 import { onAfterRead, takesHandles } from '../../src/net/shared-read.js';
-import { until } from './targets.js';
+import type { SocketMode } from '../../src/rtmp/settings.js';
+import { until } from '../push/targets.js';
 
 interface End {
   readonly socket: MediaSocket;

@@ -1,5 +1,5 @@
 /** All cameras of a soak, in a process of their own: each publishes for as long as it is told to, again after failures. */
-import { RtmpPublisher } from '../../src/net/publisher.js';
+import { RtmpPublisher } from '../../src/rtmp/publisher.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { type FromCameras, makeFrame, type ToCameras } from './frames.js';
 

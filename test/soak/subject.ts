@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DesiredPush } from '../../src/backend/backend.js';
 import { NativeBackend } from '../../src/backend/native/native-backend.js';
-import { defaultSettings } from '../../src/config.js';
-import { silentLogger } from '../../src/log.js';
+import { defaultSettings } from '../../src/config/index.js';
+import { silentLogger } from '../../src/log/log.js';
 
 /** What is soaked. */
 export interface Subject {

@@ -1,8 +1,8 @@
 /** A target in a process of its own, so that it can be killed and stopped. Arguments: the port, 0 for any. */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { defaultSettings } from '../../src/config.js';
-import { sessionLimits } from '../../src/net/settings.js';
-import { ServerSession } from '../../src/session/server-session.js';
+import { defaultSettings } from '../../src/config/index.js';
+import { ServerSession } from '../../src/rtmp/server-session.js';
+import { sessionLimits } from '../../src/rtmp/settings.js';
 import { isVideoFrame } from '../../src/wire/flv.js';
 import { type FromTarget, readFrame, type StreamReport } from './frames.js';
 

@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import { readFolder } from '../../src/state/file/recover.js';
+import { readFolder } from '../../src/store/file/recover.js';
 
 /** Resolves when state.json holds all and its journal began anew, as is so soon after a change. */
 export async function stateFileSettled(folder: string): Promise<void> {

@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CodedError } from '../../src/errors.js';
-import { silentLogger } from '../../src/log.js';
+import { silentLogger } from '../../src/log/log.js';
 import { type Certificate, readCertificate } from '../../src/tls/certificate.js';
 import { watchCertificate } from '../../src/tls/watch-certificate.js';
 import { makeCertificate, type TestCertificate } from '../support/certificates.js';

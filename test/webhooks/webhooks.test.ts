@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { EventFeed } from '../../src/events/event-feed.js';
-import { silentLogger } from '../../src/log.js';
+import { silentLogger } from '../../src/log/log.js';
 import type { WebhookTiming } from '../../src/webhooks/receiver.js';
 import { Webhooks } from '../../src/webhooks/webhooks.js';
 import { waitFor } from '../support/wait.js';

@@ -2,7 +2,7 @@ import Type from 'typebox';
 import type { Control } from '../../control/control.js';
 import type { StreamRequest } from '../../control/redirector.js';
 import { InputError } from '../../errors.js';
-import { CameraTypeSchema, LocationSchema, NameSchema } from '../../state/schema.js';
+import { CameraTypeSchema, LocationSchema, NameSchema } from '../../model/schema.js';
 import type { App } from '../app.js';
 import { legacyResponses, PushViewSchema } from '../schemas.js';
 import { optionalBody } from '../validation.js';

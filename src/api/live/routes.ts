@@ -2,7 +2,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { WebSocket } from 'ws';
-import { endpointText } from '../../addresses.js';
+import { endpointText } from '../../address/plain-address.js';
 import type { FlvPlayback } from '../../backend/backend.js';
 import type { Control } from '../../control/control.js';
 import { ConflictError } from '../../errors.js';

@@ -2,7 +2,7 @@ import Type from 'typebox';
 import type { Access, Caller } from '../../access/access.js';
 import { scopes } from '../../access/scopes.js';
 import { CodedError } from '../../errors.js';
-import { NameSchema, TimeSchema } from '../../state/schema.js';
+import { NameSchema, TimeSchema } from '../../model/schema.js';
 import type { App } from '../app.js';
 import { NoContentSchema, v1Responses } from '../schemas.js';
 import { NameParams } from './requests.js';

@@ -3,7 +3,7 @@ import Type from 'typebox';
 import type { Control } from '../../control/control.js';
 import { ConflictError, InputError } from '../../errors.js';
 import { type EventType, eventTypes } from '../../events/event.js';
-import { namePattern } from '../../state/model.js';
+import { namePattern } from '../../model/model.js';
 import type { App } from '../app.js';
 import { takeReply } from '../raw-reply.js';
 import { v1Responses } from '../schemas.js';

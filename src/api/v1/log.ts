@@ -1,8 +1,8 @@
 import Type from 'typebox';
 import type { Control } from '../../control/control.js';
-import type { Logger } from '../../log.js';
-import { type LogLevel, type LogLevels, logLevels, maxDebuggedCameras } from '../../log-levels.js';
-import { NameSchema } from '../../state/schema.js';
+import { type LogLevel, type LogLevels, logLevels, maxDebuggedCameras } from '../../log/levels.js';
+import type { Logger } from '../../log/log.js';
+import { NameSchema } from '../../model/schema.js';
 import type { App } from '../app.js';
 import { NoContentSchema, v1Responses } from '../schemas.js';
 import { NameParams } from './requests.js';

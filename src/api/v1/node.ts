@@ -1,4 +1,4 @@
-import type { AnnouncementView } from '../../control/announce.js';
+import type { AnnouncementView } from '../../announce/announcer.js';
 import type { Control } from '../../control/control.js';
 import type { WebhookView } from '../../webhooks/receiver.js';
 import type { App } from '../app.js';

@@ -9,7 +9,7 @@ import {
   QueueBytesSchema,
   TemplateSchema,
   UrlSchema,
-} from '../../state/schema.js';
+} from '../../model/schema.js';
 
 const closed = { additionalProperties: false };
 

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import type { Control } from '../../control/control.js';
 import { CodedError, ConflictError } from '../../errors.js';
-import { NameSchema, TimeSchema } from '../../state/schema.js';
+import { NameSchema, TimeSchema } from '../../model/schema.js';
 import type { App } from '../app.js';
 import { NoContentSchema, v1Responses } from '../schemas.js';
 import type { TestPatterns } from '../test-patterns.js';

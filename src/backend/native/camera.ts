@@ -1,21 +1,21 @@
+import { maskTarget } from '../../address/rtmp-url.js';
+import type { PublishKeyRule } from '../../admission/stream-keys.js';
 import { CodedError } from '../../errors.js';
-import { FlightRecorder, type RecordedEvent } from '../../flight-recorder.js';
-import type { PublishKeyRule } from '../../guard/stream-keys.js';
-import type { Logger } from '../../log.js';
+import { FlightRecorder, type RecordedEvent } from '../../events/flight-recorder.js';
+import type { Logger } from '../../log/log.js';
 import type { Dialer } from '../../net/dialer.js';
-import { testPatternFlashVer } from '../../net/publisher.js';
-import { Push } from '../../net/push.js';
-import type { NetSettings } from '../../net/settings.js';
-import type { Ingest, Playback, Publisher, Viewer } from '../../net/stream-host.js';
-import type { TargetWatch } from '../../net/target-watch.js';
+import { Push } from '../../push/push.js';
+import type { TargetWatch } from '../../push/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { metadataValues } from '../../relay/headers.js';
 import { LiveStream } from '../../relay/live-stream.js';
 import { parsePath, pathOfMetadata } from '../../relay/path.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { SlabPool } from '../../relay/slab-pool.js';
+import { testPatternFlashVer } from '../../rtmp/publisher.js';
+import type { NetSettings } from '../../rtmp/settings.js';
+import type { Ingest, Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
 import { stillMp4 } from '../../wire/still-mp4.js';
-import { maskTarget } from '../../wire/url.js';
 import type {
   BackendObserver,
   CameraSnapshot,

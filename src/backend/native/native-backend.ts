@@ -1,24 +1,25 @@
 import { randomBytes } from 'node:crypto';
+import { PushPolicy, type PushRules } from '../../address/push-policy.js';
+import { parseRtmpUrl } from '../../address/rtmp-url.js';
+import { Admission, type AdmissionSettings } from '../../admission/admission.js';
+import { StreamKeys } from '../../admission/stream-keys.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
-import { PushPolicy, type PushRules } from '../../guard/push-policy.js';
-import { StreamKeys } from '../../guard/stream-keys.js';
-import type { Logger } from '../../log.js';
+import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
 import type { MediaSocket } from '../../net/media-socket.js';
-import { probeHandshake } from '../../net/probe.js';
-import { RtmpServer } from '../../net/rtmp-server.js';
-import type { Beginning } from '../../net/server-connection.js';
-import type { Ingest, Peer, Playback, Publisher, StreamHost, Viewer } from '../../net/stream-host.js';
-import { testTarget } from '../../net/target-test.js';
-import { TargetWatch } from '../../net/target-watch.js';
+import { testTarget } from '../../push/target-test.js';
+import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import { SlabPool } from '../../relay/slab-pool.js';
-import type { ConnectInfo, StreamRequest } from '../../session/server-session.js';
+import { probeHandshake } from '../../rtmp/probe.js';
+import { RtmpServer } from '../../rtmp/rtmp-server.js';
+import type { Beginning } from '../../rtmp/server-connection.js';
+import type { ConnectInfo, StreamRequest } from '../../rtmp/server-session.js';
+import type { Ingest, Peer, Playback, Publisher, StreamHost, Viewer } from '../../rtmp/stream-host.js';
 import { readTrust } from '../../tls/trust.js';
 import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
-import { parseRtmpUrl } from '../../wire/url.js';
 import type {
   BackendAddress,
   BackendObserver,
@@ -32,7 +33,6 @@ import type {
   StillPicture,
   TargetTest,
 } from '../backend.js';
-import { Admission, type AdmissionSettings } from './admission.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { pushSnapshot } from './snapshot.js';
 

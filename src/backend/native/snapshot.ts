@@ -1,4 +1,4 @@
-import type { Push } from '../../net/push.js';
+import type { Push } from '../../push/push.js';
 import type { LiveStream } from '../../relay/live-stream.js';
 import type { CameraSnapshot, PushSnapshot } from '../backend.js';
 import type { LivePublisher } from './camera.js';

@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { messageOf } from '../../errors.js';
-import type { Logger } from '../../log.js';
+import type { Logger } from '../../log/log.js';
 
 /** Finds what events miss: network file systems, exhausted watches. */
 const pollMs = 2_000;

@@ -1,10 +1,10 @@
 import { unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { expandDump, splitDump } from '../../nginx-conf/syntax.js';
 import type { NginxBinary } from './binary.js';
 import type { NginxPaths } from './files.js';
 import { runProgram } from './run-program.js';
 import { missingIn, type Requirements } from './structure.js';
-import { expandDump, splitDump } from './syntax.js';
 
 /** What a check found. */
 export type Verdict =

@@ -1,6 +1,6 @@
+import type { PushPolicy } from '../../address/push-policy.js';
 import { CodedError, messageOf } from '../../errors.js';
-import type { PushPolicy } from '../../guard/push-policy.js';
-import type { Logger } from '../../log.js';
+import type { Logger } from '../../log/log.js';
 import type { DesiredCamera } from '../backend.js';
 import type { NginxBinary } from './binary.js';
 import { checkConfiguration, type Verdict } from './check.js';

@@ -1,5 +1,5 @@
-import { FlightRecorder, type RecordedEvent } from '../../flight-recorder.js';
-import type { Logger } from '../../log.js';
+import { FlightRecorder, type RecordedEvent } from '../../events/flight-recorder.js';
+import type { Logger } from '../../log/log.js';
 import type { Observer } from './observer.js';
 
 const eventsPerCamera = 50;

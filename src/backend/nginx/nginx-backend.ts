@@ -1,12 +1,12 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { PushPolicy, type PushRules } from '../../address/push-policy.js';
 import { CodedError, InputError, messageOf, TargetError } from '../../errors.js';
-import { PushPolicy, type PushRules } from '../../guard/push-policy.js';
-import type { Logger } from '../../log.js';
+import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
-import type { OutgoingSettings } from '../../net/outgoing-connection.js';
-import { probeHandshake } from '../../net/probe.js';
-import { testTarget } from '../../net/target-test.js';
+import { testTarget } from '../../push/target-test.js';
+import type { OutgoingSettings } from '../../rtmp/outgoing-connection.js';
+import { probeHandshake } from '../../rtmp/probe.js';
 import type {
   BackendAddress,
   BackendProblem,

@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '../../errors.js';
-import type { Logger } from '../../log.js';
+import type { Logger } from '../../log/log.js';
 import type { NginxBinary } from './binary.js';
 import { globalDirectives, reasonIn } from './check.js';
 import { type NginxPaths, readLogSince, sizeOf } from './files.js';

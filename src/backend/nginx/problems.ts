@@ -1,5 +1,5 @@
 import { codeOf, type ErrorCode, messageOf } from '../../errors.js';
-import type { Logger } from '../../log.js';
+import type { Logger } from '../../log/log.js';
 import type { BackendProblem } from '../backend.js';
 
 /** What is wrong now, each thing once, with since when. A change of it is logged, the same again is not. */

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
+import type { PushPolicy } from '../../address/push-policy.js';
+import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError, type ErrorCode, messageOf } from '../../errors.js';
-import type { PushPolicy } from '../../guard/push-policy.js';
-import { parseRtmpUrl } from '../../wire/url.js';
 import type { HostNames } from './host-names.js';
 
 /** A push as nginx can make it. */

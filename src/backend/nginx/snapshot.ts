@@ -1,5 +1,5 @@
-import type { PushPolicy } from '../../guard/push-policy.js';
-import { maskTarget } from '../../wire/url.js';
+import type { PushPolicy } from '../../address/push-policy.js';
+import { maskTarget } from '../../address/rtmp-url.js';
 import {
   type CameraSnapshot,
   type DesiredCamera,

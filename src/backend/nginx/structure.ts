@@ -1,4 +1,4 @@
-import type { Directive } from './syntax.js';
+import type { Directive } from '../../nginx-conf/syntax.js';
 
 /** What a configuration must have besides nginx's consent, so that the aggregator can work with it. */
 export interface Requirements {

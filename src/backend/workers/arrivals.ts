@@ -1,8 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Logger } from '../../log.js';
+import type { Logger } from '../../log/log.js';
 import { ConnectionLimits } from '../../net/connection-limits.js';
-import { probeHandshake } from '../../net/probe.js';
-import { listenOn } from '../../net/rtmp-server.js';
+import { probeHandshake } from '../../rtmp/probe.js';
+import { listenOn } from '../../rtmp/rtmp-server.js';
 import type { BackendAddress } from '../backend.js';
 import { loopbackOf } from '../native/native-backend.js';
 import type { Report } from './protocol.js';

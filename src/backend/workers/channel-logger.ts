@@ -1,5 +1,5 @@
-import type { LogFields, Logger } from '../../log.js';
-import type { LineFilter } from '../../log-levels.js';
+import type { LineFilter } from '../../log/levels.js';
+import type { LogFields, Logger } from '../../log/log.js';
 import type { Report } from './protocol.js';
 
 type Line = Extract<Report, { type: 'log' }>;

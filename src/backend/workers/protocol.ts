@@ -1,5 +1,5 @@
-import type { LogFields } from '../../log.js';
-import type { LinesWanted } from '../../log-levels.js';
+import type { LinesWanted } from '../../log/levels.js';
+import type { LogFields } from '../../log/log.js';
 import type {
   BackendAddress,
   BackendObserver,

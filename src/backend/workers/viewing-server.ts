@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { type CodedError, codeOf, messageOf } from '../../errors.js';
 import type { MediaSocket } from '../../net/media-socket.js';
 import { type FarEnd, handedOnSocket } from '../../net/node-socket.js';
-import type { Beginning } from '../../net/server-connection.js';
+import type { Beginning } from '../../rtmp/server-connection.js';
 import { progressOf } from '../../socket-progress.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';
 

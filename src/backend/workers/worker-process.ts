@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { CodedError } from '../../errors.js';
-import type { Logger } from '../../log.js';
+import type { Logger } from '../../log/log.js';
 import type { Connection, Order, Report, WorkerLoad, WorkerSettings } from './protocol.js';
 
 const entry = fileURLToPath(new URL('./worker-main.js', import.meta.url));

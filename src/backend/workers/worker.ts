@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net';
 import { codeOf, messageOf } from '../../errors.js';
-import { type Logger, silentLogger } from '../../log.js';
-import { LineFilter } from '../../log-levels.js';
+import { LineFilter } from '../../log/levels.js';
+import { type Logger, silentLogger } from '../../log/log.js';
 import type { MediaSocket } from '../../net/media-socket.js';
 import { acceptedSocket, streamSocket } from '../../net/node-socket.js';
 import { splice } from '../../net/splice.js';
 import { TlsAcceptor } from '../../net/tls-acceptor.js';
-import { Visitor } from '../../net/visitor.js';
+import { Visitor } from '../../rtmp/pending-connection.js';
 import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import { NativeBackend } from '../native/native-backend.js';
 import { ChannelLogger } from './channel-logger.js';

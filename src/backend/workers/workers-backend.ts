@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { PushPolicy } from '../../address/push-policy.js';
+import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
-import { FlightRecorder } from '../../flight-recorder.js';
-import { PushPolicy } from '../../guard/push-policy.js';
-import type { Logger } from '../../log.js';
-import type { LogLevels } from '../../log-levels.js';
+import { FlightRecorder } from '../../events/flight-recorder.js';
+import type { LogLevels } from '../../log/levels.js';
+import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import { readCertificate } from '../../tls/certificate.js';
 import { readTrust } from '../../tls/trust.js';
-import { parseRtmpUrl } from '../../wire/url.js';
 import type {
   BackendAddress,
   BackendObserver,

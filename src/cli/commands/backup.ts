@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { loadSettings } from '../../config.js';
+import { loadSettings } from '../../config/index.js';
 import { messageOf, StateError } from '../../errors.js';
-import { backupState, restoreState, writeWhole } from '../../state/file/backup.js';
+import { backupState, restoreState, writeWhole } from '../../store/file/backup.js';
 import type { CliIo } from '../io.js';
 
 interface FolderOptions {

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type LoadedSettings, loadSettings, settingRows } from '../../config.js';
+import { type LoadedSettings, loadSettings, settingRows } from '../../config/index.js';
 import { messageOf } from '../../errors.js';
-import { cleanText } from '../../log-pino.js';
+import { cleanText } from '../../log/pino.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
 import { checkDisk, checkState } from '../doctor/disk.js';
 import { checkMemory } from '../doctor/memory.js';

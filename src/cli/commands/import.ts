@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { parseNginxFile } from '../../import/nginx-parser.js';
 import { type ImportPlan, type Outcome, type PlanLine, planImport } from '../../import/plan.js';
-import { cleanText } from '../../log-pino.js';
+import { cleanText } from '../../log/pino.js';
+import { parseNginxFile } from '../../nginx-conf/parser.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { json } from '../format.js';

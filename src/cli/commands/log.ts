@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { durationType, ValueProblem } from '../../config/values.js';
 import { CodedError } from '../../errors.js';
-import { type LogLevel, logLevels } from '../../log-levels.js';
+import { type LogLevel, logLevels } from '../../log/levels.js';
 import { findApi } from '../find-api.js';
 import { json } from '../format.js';
 import type { CliIo } from '../io.js';

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError } from '../../errors.js';
-import { parseRtmpUrl } from '../../wire/url.js';
 import { exitCodes } from '../exit-codes.js';
 import { formatBitrate, formatBytes, json } from '../format.js';
 import type { CliIo } from '../io.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { defaultSettings } from '../../config.js';
-import { type TargetTestResult, testTarget } from '../../net/target-test.js';
+import { defaultSettings } from '../../config/index.js';
+import { type TargetTestResult, testTarget } from '../../push/target-test.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { json, table } from '../format.js';

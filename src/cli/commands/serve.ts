@@ -1,9 +1,9 @@
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { loadSettings, type SettingRow, type Settings, settingRows, sourcesByField } from '../../config.js';
-import { LogLevels } from '../../log-levels.js';
-import { createLogger, type ProcessLogger } from '../../log-pino.js';
+import { loadSettings, type SettingRow, type Settings, settingRows, sourcesByField } from '../../config/index.js';
+import { LogLevels } from '../../log/levels.js';
+import { createLogger, type ProcessLogger } from '../../log/pino.js';
 import { exitCodes } from '../exit-codes.js';
 import { urlHost } from '../format.js';
 import { type CliIo, wantsColors } from '../io.js';

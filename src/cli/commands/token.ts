@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { scopes } from '../../access/scopes.js';
 import type { NewToken } from '../../client/index.js';
 import { CodedError } from '../../errors.js';
-import { cleanText } from '../../log-pino.js';
+import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { formatAge, json, table } from '../format.js';
 import type { CliIo } from '../io.js';

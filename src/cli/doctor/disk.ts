@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { codeOf, messageOf } from '../../errors.js';
-import { readFolder } from '../../state/file/recover.js';
+import { readFolder } from '../../store/file/recover.js';
 import { formatBytes } from '../format.js';
 import { type Check, fail, ok, warn } from './check.js';
 

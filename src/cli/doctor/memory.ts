@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
+import type { Settings } from '../../config/index.js';
 import { formatSize } from '../../config/values.js';
-import type { Settings } from '../../config.js';
 import { type Check, ok, warn } from './check.js';
 
 const MB = 1 << 20;

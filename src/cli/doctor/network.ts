@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { createServer, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { Settings } from '../../config.js';
+import type { Settings } from '../../config/index.js';
 import { advertisedHost } from '../../control/advertise.js';
 import { findPortHolder } from '../port-holder.js';
 import type { Runtime } from '../runtime-file.js';

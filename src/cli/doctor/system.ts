@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Settings } from '../../config.js';
+import type { Settings } from '../../config/index.js';
 import { type Check, fail, ok, warn } from './check.js';
 
 const oldestNode = 20;

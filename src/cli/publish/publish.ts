@@ -1,6 +1,6 @@
+import { maskUrl } from '../../address/rtmp-url.js';
 import { codeOf, messageOf } from '../../errors.js';
-import { RtmpPublisher } from '../../net/publisher.js';
-import { maskUrl } from '../../wire/url.js';
+import { RtmpPublisher } from '../../rtmp/publisher.js';
 import { sendPaced } from './pacer.js';
 import { openTagSource, type TagSource } from './tag-source.js';
 

@@ -1,4 +1,4 @@
-import { cleanText } from '../../log-pino.js';
+import { cleanText } from '../../log/pino.js';
 import { type TopRow, topHeadings } from './rows.js';
 
 /** What is on the screen besides the rows. */

@@ -1,14 +1,14 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NativeBackend } from '../../../src/backend/native/native-backend.js';
-import { defaultSettings } from '../../../src/config.js';
-import type { LogFields, Logger } from '../../../src/log.js';
-import { RtmpPublisher } from '../../../src/net/publisher.js';
+import { defaultSettings } from '../../../src/config/index.js';
+import type { LogFields, Logger } from '../../../src/log/log.js';
+import { RtmpPublisher } from '../../../src/rtmp/publisher.js';
 import { encodeAmf0 } from '../../../src/wire/amf0.js';
 import { encodeMessage } from '../../../src/wire/chunk-writer.js';
 import { ClientHandshake } from '../../../src/wire/handshake.js';
 import { MessageType } from '../../../src/wire/message.js';
-import { healthy, startTarget, until } from '../../net/targets.js';
+import { healthy, startTarget, until } from '../../push/targets.js';
 import { frame, videoHeader } from '../../relay/fixtures.js';
 
 const cleanups: (() => Promise<unknown> | undefined)[] = [];

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { NativeBackend } from '../../../src/backend/native/native-backend.js';
-import { defaultSettings } from '../../../src/config.js';
+import { defaultSettings } from '../../../src/config/index.js';
 import { codeOf, TargetError } from '../../../src/errors.js';
-import type { LogFields, Logger } from '../../../src/log.js';
-import { OutgoingConnection } from '../../../src/net/outgoing-connection.js';
-import { RtmpPublisher } from '../../../src/net/publisher.js';
+import type { LogFields, Logger } from '../../../src/log/log.js';
+import { OutgoingConnection } from '../../../src/rtmp/outgoing-connection.js';
+import { RtmpPublisher } from '../../../src/rtmp/publisher.js';
 import { MessageType } from '../../../src/wire/message.js';
-import { healthy, startTarget, until } from '../../net/targets.js';
+import { healthy, startTarget, until } from '../../push/targets.js';
 import { audioFrame, frame, metadata, videoHeader } from '../../relay/fixtures.js';
 
 const outgoing = { ...defaultSettings().media, connectTimeoutMs: 2000 };

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
-import { encodeCommand } from '../../../src/session/command.js';
+import { encodeCommand } from '../../../src/rtmp/command.js';
 import { encodeMessage } from '../../../src/wire/chunk-writer.js';
 import { ClientHandshake } from '../../../src/wire/handshake.js';
 import { MessageType } from '../../../src/wire/message.js';
-import { until } from '../../net/targets.js';
+import { until } from '../../push/targets.js';
 
 /** A client that says what it is told to, byte by byte, and keeps what it hears. */
 export class RawClient {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { PushPolicy } from '../../../src/address/push-policy.js';
 import { HostNames } from '../../../src/backend/nginx/host-names.js';
 import { forbidden, pushTarget } from '../../../src/backend/nginx/push-target.js';
-import { PushPolicy } from '../../../src/guard/push-policy.js';
 
 test('a push is kept from nginx by its address, its name, or any address that its name has', async () => {
   const policy = new PushPolicy({ pushDeny: ['10.0.0.66', 'bad.example'] });

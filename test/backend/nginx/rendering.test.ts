@@ -5,8 +5,8 @@ import { mergeParts } from '../../../src/backend/nginx/parts.js';
 import { pushTarget } from '../../../src/backend/nginx/push-target.js';
 import { quoteValue } from '../../../src/backend/nginx/quote.js';
 import { missingIn } from '../../../src/backend/nginx/structure.js';
-import { expandDump, parseConfiguration, splitDump } from '../../../src/backend/nginx/syntax.js';
 import { defaultTemplate, Template, type TemplateFacts } from '../../../src/backend/nginx/template.js';
+import { expandDump, parseConfiguration, splitDump } from '../../../src/nginx-conf/syntax.js';
 
 const facts: Omit<TemplateFacts, 'cameras'> = {
   module: '/m.so',

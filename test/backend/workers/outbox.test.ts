@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ChannelLogger } from '../../../src/backend/workers/channel-logger.js';
 import { Outbox } from '../../../src/backend/workers/outbox.js';
 import type { Report } from '../../../src/backend/workers/protocol.js';
-import { LineFilter } from '../../../src/log-levels.js';
+import { LineFilter } from '../../../src/log/levels.js';
 
 describe('what a worker has to say', () => {
   it('is one message for each turn of the event loop, in order', async () => {

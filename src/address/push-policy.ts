@@ -1,0 +1,180 @@
+import type { NetworkInterfaceInfo } from 'node:os';
+import { TargetError } from '../errors.js';
+import { machineInterfaces } from './interfaces.js';
+import { type Address, embeddedIpv4, parseAddress } from './ip-address.js';
+import {
+  matchesName,
+  matchesNetwork,
+  type NetworkRule,
+  network,
+  parseTargetRule,
+  type TargetRule,
+} from './target-rule.js';
+
+/** Where pushes must not go unless somebody says so by name: nothing there is a target, and much of it is a secret. */
+const ownRules: readonly { readonly what: string; readonly networks: readonly NetworkRule[] }[] = [
+  // First, since some of them lie in the networks below.
+  {
+    what: 'an address of metadata services of clouds',
+    networks: [
+      '169.254.169.254',
+      '169.254.170.2',
+      '169.254.170.23',
+      'fd00:ec2::254',
+      'fd00:ec2::23',
+      'fd20:ce::254',
+      '100.100.100.200',
+      '168.63.129.16',
+      '192.0.0.192',
+    ].map(network),
+  },
+  { what: 'a link-local address', networks: ['169.254.0.0/16', 'fe80::/10'].map(network) },
+  // A connection to 0.0.0.0 or :: reaches the machine itself.
+  { what: 'an address of no machine', networks: ['0.0.0.0/8', '::'].map(network) },
+  { what: 'a multicast address', networks: ['224.0.0.0/4', 'ff00::/8'].map(network) },
+  { what: 'a broadcast or reserved address', networks: ['240.0.0.0/4'].map(network) },
+];
+
+/** The settings of where pushes may go, as `parseTargetRule` reads them. */
+export interface PushRules {
+  /** Undefined: all that is not denied. */
+  readonly pushAllow?: readonly string[];
+  readonly pushDeny?: readonly string[];
+}
+
+/** A listener of this aggregator. */
+export interface OwnListener {
+  /** The address that it is bound to; `0.0.0.0` and `::` are all of the machine. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Where pushes may go, by the address that is really dialled and by the name it was found by:
+ *
+ * 1. what `push-deny` names is refused;
+ * 2. the listeners of this aggregator are refused, and the addresses of `ownRules`, unless `push-allow` names them
+ *    (for a listener address and port, for the others a network that is no wider than theirs);
+ * 3. with a `push-allow`, what it does not name is refused.
+ */
+export class PushPolicy {
+  readonly #allow: readonly TargetRule[];
+  readonly #deny: readonly TargetRule[];
+  readonly #listeners: OwnListener[] = [];
+  #interfaces: readonly NetworkInterfaceInfo[] = [];
+  /** Those of `#interfaces`, in their shortest form. */
+  #addresses: ReadonlySet<string> = new Set();
+
+  /** @throws Error for a rule that is none; settings are checked before they come here */
+  constructor(rules: PushRules = {}) {
+    this.#allow = (rules.pushAllow ?? []).map(parseTargetRule);
+    this.#deny = (rules.pushDeny ?? []).map(parseTargetRule);
+  }
+
+  /** From now on pushes do not lead there. */
+  addListener(listener: OwnListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * What can be said of a target before its name is looked up; undefined for a name that may well be allowed.
+   * @param host as in a URL: an address without brackets, or a name
+   */
+  refusesHost(host: string, port: number): TargetError | undefined {
+    const address = parseAddress(host);
+    if (address !== undefined) return this.refuses(host, host, port);
+    const name = plainName(host);
+    const denied = this.#deny.find((rule) => isFor(rule, port) && namesHost(rule, name));
+    if (denied !== undefined) return refusal(host, port, `push-deny has ${denied.text}`);
+    const couldBeAllowed = (rule: TargetRule): boolean =>
+      isFor(rule, port) && (rule.what.kind === 'network' || namesHost(rule, name));
+    if (this.#allow.length === 0 || this.#allow.some(couldBeAllowed)) return undefined;
+    return refusal(host, port, 'push-allow does not have it');
+  }
+
+  /** Why this address must not be dialled; undefined when it may. @param host the name it was found by, or itself */
+  refuses(host: string, address: string, port: number): TargetError | undefined {
+    const shown = host === address ? host : `${host} (${address})`;
+    const parsed = parseAddress(address);
+    // Nobody dials what is no address; if it came here, something is wrong.
+    if (parsed === undefined) return refusal(shown, port, 'it is no IP address');
+    const name = plainName(host);
+    const addresses = [parsed, ...embeddedIpv4(parsed)];
+    for (const rule of this.#deny) {
+      if (!isFor(rule, port)) continue;
+      if (namesHost(rule, name) || addresses.some((each) => isIn(rule, each))) {
+        return refusal(shown, port, `push-deny has ${rule.text}`);
+      }
+    }
+    for (const each of addresses) {
+      const own = this.#refusesOwn(each, port);
+      if (own !== undefined) return refusal(shown, port, own);
+    }
+    const isAllowed = (rule: TargetRule): boolean => isFor(rule, port) && (namesHost(rule, name) || isIn(rule, parsed));
+    if (this.#allow.length === 0 || this.#allow.some(isAllowed)) return undefined;
+    return refusal(shown, port, 'push-allow does not have it');
+  }
+
+  #refusesOwn(address: Address, port: number): string | undefined {
+    if (this.#isOwnListener(address, port)) {
+      const lifts = (rule: TargetRule): boolean => rule.port === port && isIn(rule, address);
+      if (!this.#allow.some(lifts)) return 'it is a port of this aggregator itself';
+    }
+    for (const { what, networks } of ownRules) {
+      const own = networks.find((each) => matchesNetwork(each, address));
+      if (own === undefined) continue;
+      const lifts = ({ what: wanted, ...rule }: TargetRule): boolean =>
+        isFor(rule, port) &&
+        wanted.kind === 'network' &&
+        wanted.prefix >= own.prefix &&
+        matchesNetwork(wanted, address);
+      return this.#allow.some(lifts) ? undefined : `it is ${what}`;
+    }
+    return undefined;
+  }
+
+  #isOwnListener(address: Address, port: number): boolean {
+    return this.#listeners.some((listener) => {
+      if (listener.port !== port) return false;
+      const bound = parseAddress(listener.host);
+      // Bound to a name: to be on the safe side, all addresses of the machine.
+      const isAny = bound === undefined || bound.text === '::' || (bound.text === '0.0.0.0' && address.family === 4);
+      return isAny ? this.#isOwnAddress(address) : bound.text === address.text;
+    });
+  }
+
+  #isOwnAddress(address: Address): boolean {
+    if (isUnspecified(address)) return true;
+    if (address.family === 4 ? address.bytes[0] === 127 : address.text === '::1') return true;
+    const interfaces = machineInterfaces();
+    if (interfaces !== this.#interfaces) {
+      this.#interfaces = interfaces;
+      this.#addresses = new Set(interfaces.map((found) => parseAddress(found.address)?.text ?? ''));
+    }
+    return this.#addresses.has(address.text);
+  }
+}
+
+function isUnspecified({ text }: Address): boolean {
+  return text === '0.0.0.0' || text === '::';
+}
+
+function isFor(rule: Pick<TargetRule, 'port'>, port: number): boolean {
+  return rule.port === undefined || rule.port === port;
+}
+
+function isIn({ what }: TargetRule, address: Address): boolean {
+  return what.kind === 'network' && matchesNetwork(what, address);
+}
+
+function namesHost({ what }: TargetRule, name: string): boolean {
+  return what.kind === 'any' || (what.kind === 'name' && matchesName(what, name));
+}
+
+function plainName(host: string): string {
+  return host.toLowerCase().replace(/\.$/, '');
+}
+
+function refusal(shown: string, port: number, rule: string): TargetError {
+  return new TargetError('TARGET_FORBIDDEN', `pushes may not go to ${shown}, port ${port}: ${rule}`);
+}

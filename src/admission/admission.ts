@@ -1,0 +1,200 @@
+import { addressKey, isLoopbackAddress } from '../address/plain-address.js';
+import { CodedError } from '../errors.js';
+import type { Logger } from '../log/log.js';
+import type { StreamRequest } from '../rtmp/server-session.js';
+import type { Peer } from '../rtmp/stream-host.js';
+import { AccessHook } from './auth-hook.js';
+import { GuessLimiter } from './guess-limiter.js';
+import type { PublishKeyRule, StreamKeys } from './stream-keys.js';
+
+/** Who may publish and play, by the settings. */
+export interface AdmissionSettings {
+  /** `name`: who knows a camera's name; `key`: who has its key. */
+  readonly publishAuth: 'name' | 'key';
+  /** `off`: anybody; `token`: who has a play token; `local`: the same machine, and elsewhere who has a token. */
+  readonly playAuth: 'off' | 'token' | 'local';
+  /** Back ends that are asked besides. */
+  readonly onPublish?: string;
+  readonly onPlay?: string;
+  readonly hookTimeoutMs: number;
+  /** What happens when a back end fails: nobody is let in, or everybody. */
+  readonly hookFailure: 'closed' | 'open';
+}
+
+/** A camera as far as who may publish it is concerned. */
+export interface AdmittedCamera {
+  readonly name: string;
+  readonly publishKeys: readonly PublishKeyRule[];
+}
+
+/** The same failure of a back end is logged at most this often. */
+const failureLogEveryMs = 5000;
+
+/** Decides who may publish and play. What it is shown never stands in what it says. */
+export class Admission {
+  readonly #settings: AdmissionSettings;
+  readonly #keys: StreamKeys;
+  readonly #log: Logger;
+  readonly #guesses: GuessLimiter;
+  readonly #hooks: Readonly<Record<'publish' | 'play', AccessHook | undefined>>;
+  #lastFailureLogMs = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+
+  constructor(options: { settings: AdmissionSettings; keys: StreamKeys; log: Logger; guesses?: GuessLimiter }) {
+    this.#settings = options.settings;
+    this.#keys = options.keys;
+    this.#log = options.log;
+    this.#guesses = options.guesses ?? new GuessLimiter();
+    const { onPublish, onPlay, hookTimeoutMs } = options.settings;
+    const hook = (url: string | undefined): AccessHook | undefined =>
+      url === undefined ? undefined : new AccessHook(url, hookTimeoutMs);
+    this.#hooks = { publish: hook(onPublish), play: hook(onPlay) };
+  }
+
+  /**
+   * Lets a publisher in, at once or when the back end has answered.
+   * @throws CodedError (or rejects) PUBLISH_FORBIDDEN, RTMP_LIMIT
+   */
+  publish(camera: AdmittedCamera, request: StreamRequest, peer: Peer): Promise<void> | undefined {
+    if (this.#settings.publishAuth === 'key') this.#checkKey(camera, request, peer);
+    return this.#ask('publish', camera.name, request, peer);
+  }
+
+  /** The same for a viewer. @throws CodedError (or rejects) PLAY_FORBIDDEN, RTMP_LIMIT */
+  play(camera: AdmittedCamera, request: StreamRequest, peer: Peer): Promise<void> | undefined {
+    const { playAuth } = this.#settings;
+    const isLocal = playAuth === 'local' && isLoopbackAddress(peer.address);
+    if (playAuth !== 'off' && !isLocal) this.#checkToken(camera, request, peer);
+    return this.#ask('play', camera.name, request, peer);
+  }
+
+  close(): void {
+    this.#hooks.publish?.close();
+    this.#hooks.play?.close();
+  }
+
+  #checkKey({ name, publishKeys }: AdmittedCamera, request: StreamRequest, peer: Peer): void {
+    const key = shown('key', request, peer);
+    if (key === '') {
+      const message = `camera ${name} is published with a key: rtmp://HOST:PORT/${name}/${name}?key=KEY`;
+      throw new CodedError('PUBLISH_FORBIDDEN', message);
+    }
+    this.#guarded(peer, this.#keys.tag(name, key), () =>
+      this.#keys.isPublishKey(name, key, publishKeys, Date.now())
+        ? undefined
+        : new CodedError('PUBLISH_FORBIDDEN', `the key is not that of camera ${name}, or is not valid any more`),
+    );
+  }
+
+  #checkToken({ name }: AdmittedCamera, request: StreamRequest, peer: Peer): void {
+    const token = shown('token', request, peer);
+    if (token === '') {
+      const message = `camera ${name} is played with a token: rtmp://HOST:PORT/${name}/${name}?token=TOKEN`;
+      throw new CodedError('PLAY_FORBIDDEN', message);
+    }
+    this.#guarded(peer, this.#keys.tag(name, token), () => {
+      const verdict = this.#keys.judgePlayToken(name, token, Date.now());
+      if (verdict === 'good') return undefined;
+      const problem = verdict === 'expired' ? 'has expired' : `is none for camera ${name}`;
+      return new CodedError('PLAY_FORBIDDEN', `the token ${problem}; ask for a new one`);
+    });
+  }
+
+  /** Looks at what is shown unless its address guesses too much. @param credential what it shows, as it may be kept */
+  #guarded(peer: Peer, credential: string, check: () => CodedError | undefined): void {
+    const address = addressKey(peer.address);
+    const waitMs = this.#guesses.waitMs(address, credential);
+    if (waitMs > 0) {
+      const seconds = Math.ceil(waitMs / 1000);
+      throw new CodedError(
+        'RTMP_LIMIT',
+        `too many wrong keys came from ${peer.address}; the next is looked at in ${seconds} s`,
+      );
+    }
+    const refusal = check();
+    if (refusal === undefined) {
+      this.#guesses.succeeded(address, credential);
+      return;
+    }
+    this.#guesses.failed(address);
+    throw refusal;
+  }
+
+  #ask(what: 'publish' | 'play', camera: string, request: StreamRequest, peer: Peer): Promise<void> | undefined {
+    const hook = this.#hooks[what];
+    if (hook === undefined) return undefined;
+    return this.#decide(what, hook, camera, request, peer);
+  }
+
+  async #decide(
+    what: 'publish' | 'play',
+    hook: AccessHook,
+    camera: string,
+    request: StreamRequest,
+    { address, connectionId, connect }: Peer,
+  ): Promise<void> {
+    // The fields of nginx-rtmp, in its order; the query of the stream name comes behind them as it is.
+    const fields: [string, string][] = [
+      ['app', pathOf(request.app)],
+      ['flashver', connect.flashVer],
+      ['swfurl', connect.swfUrl],
+      ['tcurl', connect.tcUrl],
+      ['pageurl', connect.pageUrl],
+      ['addr', address],
+      ['clientid', String(connectionId)],
+      ['call', what],
+      ['name', pathOf(request.streamName)],
+      ...(what === 'publish' ? [['type', 'live'] as [string, string]] : []),
+    ];
+    const verdict = await hook.ask(fields, safeArguments(queryOf(request.streamName)));
+    if (verdict.kind === 'allowed') return;
+    const code = what === 'publish' ? 'PUBLISH_FORBIDDEN' : 'PLAY_FORBIDDEN';
+    if (verdict.kind === 'refused') {
+      throw new CodedError(code, `the back end of on-${what} refuses camera ${camera}: ${verdict.reason}`);
+    }
+    const { hookFailure } = this.#settings;
+    this.#logFailure(what, camera, verdict.reason);
+    if (hookFailure === 'open') return;
+    throw new CodedError(
+      code,
+      `the back end of on-${what} could not be asked about camera ${camera}: ${verdict.reason}`,
+    );
+  }
+
+  #logFailure(what: string, camera: string, reason: string): void {
+    this.#failures++;
+    const nowMs = performance.now();
+    if (nowMs - this.#lastFailureLogMs < failureLogEveryMs) return;
+    this.#lastFailureLogMs = nowMs;
+    const { hookFailure } = this.#settings;
+    const then = hookFailure === 'open' ? 'let in' : 'refused';
+    this.#log.warn(`the back end of on-${what} fails`, { camera, reason, failures: this.#failures, then });
+    this.#failures = 0;
+  }
+}
+
+/** What a query parameter says, in the stream name or in the application; empty when it says nothing. */
+function shown(parameter: string, request: StreamRequest, { connect }: Peer): string {
+  for (const text of [request.streamName, request.app, connect.tcUrl]) {
+    const value = new URLSearchParams(queryOf(text)).get(parameter);
+    // Behind the query of an application some clients put the stream name.
+    if (value !== null && value !== '') return value.split('/', 1)[0] ?? '';
+  }
+  return '';
+}
+
+function queryOf(text: string): string {
+  const at = text.indexOf('?');
+  return at < 0 ? '' : text.slice(at + 1);
+}
+
+function pathOf(text: string): string {
+  return (text.split('?', 1)[0] ?? '').replace(/^\/+|\/+$/g, '');
+}
+
+/** Nothing of what a peer says may stand in place of a field of ours, or break the form. */
+function safeArguments(query: string): string {
+  const own = new Set(['app', 'flashver', 'swfurl', 'tcurl', 'pageurl', 'addr', 'clientid', 'call', 'name', 'type']);
+  const parameters = [...new URLSearchParams(query)].filter(([key]) => !own.has(key.toLowerCase()));
+  return new URLSearchParams(parameters).toString();
+}

@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import { link, open, readFile, readlink, rename, stat, unlink, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StateError } from '../errors.js';
+
+/** Who holds the data folder, as it stands in `state.lock`. */
+interface Holder {
+  readonly pid: number;
+  /** What makes a pid unique: boot, pid namespace and start time of the process; empty where there is no /proc. */
+  readonly process: string;
+  readonly host: string;
+  readonly token: string;
+}
+
+/** How often the holder shows that it lives, and how long a holder that cannot be looked up may be silent. */
+const beatMs = 1000;
+const silenceMs = 3 * beatMs;
+
+/**
+ * One process per data folder. A lock of a killed process is taken over: at once when it ran here (its pid is gone, or
+ * belongs to a process that started later), after 3 s without a sign of life when it ran in another container or on
+ * another machine.
+ */
+export class FolderLock {
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #self: Holder;
+  #beating: Promise<boolean> | undefined;
+  #isReleased = false;
+
+  private constructor(folder: string, path: string, self: Holder) {
+    this.#folder = folder;
+    this.#path = path;
+    this.#self = self;
+  }
+
+  /** @throws StateError STATE_LOCKED, which names the pid of the holder */
+  static async acquire(folder: string): Promise<FolderLock> {
+    const path = join(folder, 'state.lock');
+    const self: Holder = {
+      pid: process.pid,
+      process: await processIdentity('self'),
+      host: hostname(),
+      token: randomBytes(9).toString('base64url'),
+    };
+    if (await place(path, self)) return new FolderLock(folder, path, self);
+    const holder = await readHolder(path);
+    if (holder !== undefined && (await isAlive(path, holder, self))) throw lockedBy(folder, holder);
+    await takeOver(folder, path, holder, self);
+    return new FolderLock(folder, path, self);
+  }
+
+  static readonly beatMs = beatMs;
+
+  /**
+   * Shows that the holder lives. False when the lock is another's by now (this process was frozen for long). A lock
+   * that somebody deleted or damaged is placed again, as is one that another let go of.
+   */
+  beat(): Promise<boolean> {
+    this.#beating ??= this.#beat().finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
+  }
+
+  async #beat(): Promise<boolean> {
+    try {
+      if (this.#isReleased) return true;
+      const holder = await readHolder(this.#path);
+      if (holder === undefined) {
+        if (!(await place(this.#path, this.#self))) await takeOver(this.#folder, this.#path, undefined, this.#self);
+      } else if (holder.token !== this.#self.token) {
+        return false;
+      }
+      const now = new Date();
+      await utimes(this.#path, now, now);
+      return true;
+    } catch (error) {
+      if (error instanceof StateError) return false;
+      // A folder that cannot be read now shows itself at the next commit.
+      return true;
+    }
+  }
+
+  async release(): Promise<void> {
+    this.#isReleased = true;
+    // Else it would place again what is taken away here.
+    await this.#beating;
+    const holder = await readHolder(this.#path).catch(() => undefined);
+    if (holder?.token === this.#self.token) await unlink(this.#path).catch(() => undefined);
+  }
+}
+
+/** Puts the lock there whole (no reader ever sees half of it), and only when there is none. */
+async function place(path: string, self: Holder): Promise<boolean> {
+  const own = `${path}-${self.token}`;
+  const file = await open(own, 'wx', 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(self)}\n`);
+    await file.close();
+    await link(own, path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    await file.close().catch(() => undefined);
+    await unlink(own).catch(() => undefined);
+  }
+}
+
+/**
+ * Two processes may find the same dead lock. Each moves away what it finds and looks whether that was the dead one;
+ * afterwards it looks once more who holds it, so that at most one goes on.
+ */
+async function takeOver(folder: string, path: string, dead: Holder | undefined, self: Holder): Promise<void> {
+  const aside = `${path}-${self.token}-dead`;
+  try {
+    await rename(path, aside);
+    const moved = await readHolder(aside);
+    if (moved?.token !== dead?.token) {
+      await link(aside, path).catch(() => undefined);
+      throw lockedBy(folder, moved);
+    }
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  } finally {
+    await unlink(aside).catch(() => undefined);
+  }
+  const placed = await place(path, self);
+  await sleep(20);
+  const holder = await readHolder(path);
+  if (!placed || holder?.token !== self.token) throw lockedBy(folder, holder);
+}
+
+async function isAlive(path: string, holder: Holder, self: Holder): Promise<boolean> {
+  const [namespace, ownNamespace] = [namespaceOf(holder.process), namespaceOf(self.process)];
+  const sameHost = holder.host === self.host || namespace !== '';
+  if (sameHost && namespace === ownNamespace) {
+    return isRunning(holder.pid) && (await processIdentity(holder.pid)) === holder.process;
+  }
+  // Its pid means nothing here: look for signs of life.
+  const before = await stat(path).catch(() => undefined);
+  if (before === undefined) return false;
+  for (let waitedMs = 0; waitedMs < silenceMs; waitedMs += 200) {
+    await sleep(200);
+    const now = await stat(path).catch(() => undefined);
+    if (now?.mtimeMs !== before.mtimeMs) return now !== undefined;
+  }
+  return false;
+}
+
+function namespaceOf(identity: string): string {
+  return identity.slice(0, Math.max(0, identity.lastIndexOf('/')));
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isErrno(error, 'EPERM');
+  }
+}
+
+/** `BOOT/NAMESPACE/START`; START is field 22 of /proc/PID/stat (proc(5)), counted after the name in parentheses. */
+async function processIdentity(pid: number | 'self'): Promise<string> {
+  try {
+    const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    const namespace = await readlink('/proc/self/ns/pid');
+    const fields = await readFile(`/proc/${pid}/stat`, 'utf8');
+    return `${boot}/${namespace}/${fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`;
+  } catch {
+    return '';
+  }
+}
+
+async function readHolder(path: string): Promise<Holder | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return isHolder(value) ? value : undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isHolder(value: unknown): value is Holder {
+  if (typeof value !== 'object' || value === null) return false;
+  if (!('pid' in value && 'process' in value && 'host' in value && 'token' in value)) return false;
+  const { pid, process: identity, host, token } = value;
+  if (!Number.isSafeInteger(pid) || typeof pid !== 'number' || pid < 1) return false;
+  return typeof identity === 'string' && typeof host === 'string' && typeof token === 'string';
+}
+
+function lockedBy(folder: string, holder: Holder | undefined): StateError {
+  const who = holder === undefined ? 'another process' : `the process with pid ${holder.pid} on ${holder.host}`;
+  const message = `${who} uses the data folder ${folder}; stop it, or give this one another --data-dir`;
+  return new StateError('STATE_LOCKED', message);
+}
+
+/** True for an error of the operating system with this code (`ENOENT` ...). */
+export function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,193 @@
+import { pino, stdTimeFunctions } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { LogFormat } from '../config/index.js';
+import { LineFilter, type LogLevel } from './levels.js';
+import type { LogFields, Logger } from './log.js';
+
+/** A Logger that writes, and can be made to write what it holds. */
+export interface ProcessLogger extends Logger {
+  /** Writes at once what is not written yet: before the process exits. */
+  flush(): void;
+}
+
+export interface LogTarget {
+  write(line: string): void;
+  flush(): void;
+}
+
+export interface LoggerOptions {
+  /** The least important lines that are logged; or what decides, where that may change. */
+  readonly level: LogLevel | LineFilter;
+  readonly format: LogFormat;
+  /** What `auto` looks at, and whether colours may be used. */
+  readonly isTerminal: boolean;
+  readonly colors?: boolean;
+  /** Default: standard error. Standard output is left to what a command prints as its result. */
+  readonly target?: LogTarget;
+}
+
+/** What waits for a reader of the log that does not read; lines beyond it are dropped. */
+const unwrittenMaxBytes = 4 << 20;
+
+/**
+ * The log of a process. Lines are written without waiting: a reader of standard error that stops reading (a full pipe,
+ * a terminal held by Ctrl-S) must not hold up the media.
+ */
+export function createLogger(options: LoggerOptions): ProcessLogger {
+  const human = options.format === 'human' || (options.format === 'auto' && options.isTerminal);
+  const target = options.target ?? standardError();
+  const write = human
+    ? humanWriter(target, options.colors ?? options.isTerminal)
+    : (line: string) => target.write(line);
+  const root = pino(
+    {
+      // The filter decides: levels of pino's own would not reach the children that are there already.
+      level: 'debug',
+      base: null,
+      messageKey: 'message',
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
+  const filter = typeof options.level === 'string' ? new LineFilter(options.level) : options.level;
+  return new PinoLogger(root, filter, undefined, () => target.flush());
+}
+
+function standardError(): LogTarget {
+  const stream = pino.destination({ fd: 2, sync: false, minLength: 0, maxLength: unwrittenMaxBytes });
+  return { write: (line) => void stream.write(line), flush: () => stream.flushSync() };
+}
+
+/** Formats in this thread, line by line: pino-pretty's own stream may lose its last lines at an abrupt exit. */
+function humanWriter(target: LogTarget, colorize: boolean): (line: string) => void {
+  const format = prettyFactory({
+    colorize,
+    messageKey: 'message',
+    timestampKey: 'time',
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+    // Errors are plain fields here: pino-pretty would spread them over several lines.
+    errorLikeObjectKeys: [],
+  });
+  return (line) => target.write(format(line) ?? '');
+}
+
+interface PinoLike {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+  child(fields: LogFields): PinoLike;
+}
+
+class PinoLogger implements ProcessLogger {
+  readonly #pino: PinoLike;
+  readonly #filter: LineFilter;
+  /** The field `camera` of all its lines. */
+  readonly #camera: unknown;
+  readonly flush: () => void;
+
+  constructor(logger: PinoLike, filter: LineFilter, camera: unknown, flush: () => void) {
+    this.#pino = logger;
+    this.#filter = filter;
+    this.#camera = camera;
+    this.flush = flush;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#line('debug', message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#line('info', message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#line('warn', message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#line('error', message, fields);
+  }
+
+  child(fields: LogFields): Logger {
+    const camera = fields.camera ?? this.#camera;
+    return new PinoLogger(this.#pino.child(cleanFields(fields)), this.#filter, camera, this.flush);
+  }
+
+  #line(level: LogLevel, message: string, fields: LogFields | undefined): void {
+    if (!this.#filter.allows(level, fields?.camera ?? this.#camera)) return;
+    this.#pino[level](cleanFields(fields), cleanText(message));
+  }
+}
+
+const textMaxLength = 4096;
+const fieldsMaxDepth = 5;
+const entriesMaxCount = 100;
+/** Controls, and what turns the direction of text or hides it: with them a peer could forge lines and move the cursor. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** Text of unknown origin as it may be written to a terminal or a log: `\u001b` instead of ESC, and not endless. */
+export function cleanText(text: string): string {
+  const short = text.length > textMaxLength ? `${text.slice(0, textMaxLength)}…` : text;
+  return short.replace(unprintable, (character) => {
+    const point = character.codePointAt(0) ?? 0;
+    return point > 0xffff ? `\\u{${point.toString(16)}}` : `\\u${point.toString(16).padStart(4, '0')}`;
+  });
+}
+
+function cleanFields(fields: LogFields | undefined): LogFields {
+  return fields === undefined ? {} : cleanRecord(fields, fieldsMaxDepth);
+}
+
+function cleanRecord(record: object, depth: number): Record<string, unknown> {
+  const entries = Object.entries(record).slice(0, entriesMaxCount);
+  return Object.fromEntries(entries.map(([key, value]) => [cleanText(key), cleanValue(value, depth - 1)]));
+}
+
+function cleanValue(value: unknown, depth: number): unknown {
+  switch (typeof value) {
+    case 'string':
+      return cleanText(value);
+    case 'bigint':
+    case 'symbol':
+    case 'function':
+      return cleanText(String(value));
+    case 'object':
+      return value === null ? null : cleanObject(value, depth);
+    default:
+      return value;
+  }
+}
+
+function cleanObject(value: object, depth: number): unknown {
+  if (value instanceof Error) {
+    return cleanError(value, depth);
+  }
+  if (value instanceof Date) {
+    return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+  }
+  if (ArrayBuffer.isView(value)) {
+    return `[${value.byteLength} bytes]`;
+  }
+  if (depth <= 0) {
+    return '[…]';
+  }
+  const list = value instanceof Set || value instanceof Map ? [...value] : value;
+  return Array.isArray(list)
+    ? list.slice(0, entriesMaxCount).map((entry) => cleanValue(entry, depth - 1))
+    : cleanRecord(list, depth);
+}
+
+/** Only the frames of the stack are kept: its first lines are the message, which may be of a peer's making. */
+function cleanError(error: Error, depth: number): Record<string, unknown> {
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return {
+    name: cleanText(error.name),
+    ...('code' in error && typeof error.code === 'string' ? { code: cleanText(error.code) } : {}),
+    message: cleanText(error.message),
+    ...(error.cause === undefined || depth <= 0 ? {} : { cause: cleanValue(error.cause, depth - 1) }),
+    stack: frames.slice(0, 20).map((line) => cleanText(line.trim())),
+  };
+}

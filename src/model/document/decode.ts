@@ -1,0 +1,188 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Compile } from 'typebox/compile';
+import { isHost, quoted } from '../../address/host.js';
+import { maskTarget, parseRtmpUrl } from '../../address/rtmp-url.js';
+import { InputError, messageOf, StateError } from '../../errors.js';
+import type { FileVersion } from '../../files/disk.js';
+import { explainValue } from '../../json/explain.js';
+import { JsonError, parseJson } from '../../json/strict-json.js';
+import { nearest } from '../../nearest.js';
+import {
+  type Camera,
+  type DesiredState,
+  defaultPlaybackUrl,
+  defaultPushUrl,
+  namePattern,
+  type Push,
+  type StreamingEngine,
+} from '../model.js';
+import { type CameraFile, type EngineFile, type StateFile, StateFileSchema } from '../schema.js';
+import { checkTemplates, resolvePushUrl } from '../template.js';
+import { type Upgrade, upgradeDocument } from './upgrade.js';
+
+const fileValidator = Compile(StateFileSchema);
+type Upgrades = ReadonlyMap<number, Upgrade>;
+
+/** `decodeState` of what was read from disk. @throws StateError STATE_INVALID */
+export function decodeVersion(file: FileVersion, previous: DesiredState): DesiredState {
+  return decodeDocument(parseVersion(file), previous, file.modifiedAt);
+}
+
+/** What was read from disk, with all keys and types as they must be. @throws StateError STATE_INVALID */
+export function parseVersion(file: FileVersion, upgrades?: Upgrades): StateFile {
+  return parseAny(file, upgrades).document;
+}
+
+/** The same, and which version it was of, if of an older one. @throws StateError STATE_INVALID */
+export function parseAny(
+  file: FileVersion,
+  upgrades?: Upgrades,
+): { readonly document: StateFile; readonly upgradedFrom: number | undefined } {
+  if (file.broken !== undefined) throw file.broken;
+  const { value, from } = upgradeDocument(parseText(file.text), upgrades);
+  return { document: checkDocument(value), upgradedFrom: from };
+}
+
+/** `decodeDocument` of a text. @throws StateError STATE_INVALID, whose message names path and rule */
+export function decodeState(text: string, previous: DesiredState, now: string): DesiredState {
+  return decodeDocument(checkDocument(upgradeDocument(parseText(text)).value), previous, now);
+}
+
+/**
+ * Reads a state file. Values that are equal to those of `previous` are taken over from it, so that a comparison by
+ * identity finds what changed. What the file leaves out gets its default; `createdAt` that of `previous`, else `now`.
+ * @throws StateError STATE_INVALID, whose message names path and rule
+ */
+export function decodeDocument(file: StateFile, previous: DesiredState, now: string): DesiredState {
+  const engines = new Map<string, StreamingEngine>();
+  for (const [name, entry] of sortedEntries(file.engines)) {
+    checkName(`engines.${name}`, name);
+    const known = previous.engines.get(name);
+    const engine = decodeEngine(name, entry, known?.createdAt ?? now);
+    engines.set(name, known !== undefined && isDeepStrictEqual(known, engine) ? known : engine);
+  }
+  const cameras = new Map<string, Camera>();
+  for (const [name, entry] of sortedEntries(file.cameras)) {
+    checkName(`cameras.${name}`, name);
+    const known = previous.cameras.get(name);
+    const camera = decodeCamera(name, entry, engines, known, now);
+    cameras.set(name, known !== undefined && isDeepStrictEqual(known, camera) ? known : camera);
+  }
+  return { cameras, engines };
+}
+
+function parseText(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    throw new StateError('STATE_INVALID', `not JSON: ${error.message}`, { cause: error });
+  }
+}
+
+function checkDocument(value: unknown): StateFile {
+  const broken = explainValue(fileValidator, StateFileSchema, value);
+  if (broken !== undefined) refuse(broken.path, broken.message);
+  if (!fileValidator.Check(value)) return refuse('', 'the document is not valid');
+  return value;
+}
+
+function decodeEngine(name: string, entry: EngineFile, defaultCreatedAt: string): StreamingEngine {
+  const path = `engines.${name}`;
+  if (!isHost(entry.host)) {
+    refuse(
+      `${path}.host`,
+      `${path}.host: ${quoted(entry.host)} is no host name and no IP address (without brackets and port)`,
+    );
+  }
+  const engine: StreamingEngine = {
+    name,
+    host: entry.host.toLowerCase(),
+    pushUrl: entry.pushUrl ?? defaultPushUrl,
+    playbackUrl: entry.playbackUrl ?? defaultPlaybackUrl,
+    ...(entry.location === undefined ? {} : { location: entry.location }),
+    createdAt: checkedTime(`${path}.createdAt`, entry.createdAt) ?? defaultCreatedAt,
+  };
+  checkAt(path, () => checkTemplates(engine));
+  return engine;
+}
+
+function decodeCamera(
+  name: string,
+  entry: CameraFile,
+  engines: ReadonlyMap<string, StreamingEngine>,
+  known: Camera | undefined,
+  now: string,
+): Camera {
+  const path = `cameras.${name}`;
+  // No prototype: a push may be called "constructor".
+  const pushes: Record<string, Push> = Object.create(null);
+  for (const [id, push] of sortedEntries(entry.pushes)) {
+    const at = `${path}.pushes.${id}`;
+    checkName(at, id);
+    const { url, engine: engineName } = push;
+    if ((url === undefined) === (engineName === undefined))
+      refuse(at, `${at}: needs exactly one of "url" and "engine"`);
+    if (url !== undefined) checkAt(`${at}.url`, () => parseRtmpUrl(url, (text) => maskTarget(text, name)));
+    if (engineName !== undefined) {
+      const engine = engines.get(engineName) ?? refuse(`${at}.engine`, unknownEngine(at, engineName, engines));
+      checkAt(`${at}.engine`, () => resolvePushUrl(engine, { name, type: entry.type }));
+    }
+    pushes[id] = {
+      id,
+      ...(url === undefined ? {} : { url }),
+      ...(engineName === undefined ? {} : { engine: engineName }),
+      enabled: push.enabled ?? true,
+      ...(push.queueMaxBytes === undefined ? {} : { queueMaxBytes: push.queueMaxBytes }),
+      ...(push.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: push.queueMaxAgeMs }),
+      createdAt: checkedTime(`${at}.createdAt`, push.createdAt) ?? known?.pushes[id]?.createdAt ?? now,
+    };
+  }
+  const keys = entry.keys?.map((key, index) => {
+    const until = checkedTime(`${path}.keys[${index}].until`, key.until);
+    return {
+      id: key.id,
+      ...(key.tag === undefined ? {} : { tag: key.tag }),
+      ...(until === undefined ? {} : { until }),
+    };
+  });
+  return {
+    name,
+    ...(entry.type === undefined ? {} : { type: entry.type }),
+    ...(keys === undefined ? {} : { keys }),
+    createdAt: checkedTime(`${path}.createdAt`, entry.createdAt) ?? known?.createdAt ?? now,
+    pushes,
+  };
+}
+
+function unknownEngine(at: string, name: string, engines: ReadonlyMap<string, StreamingEngine>): string {
+  const near = nearest(name, engines.keys());
+  return `${at}.engine: there is no engine "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
+}
+
+function sortedEntries<T>(record: Record<string, T> | undefined): [string, T][] {
+  return Object.entries(record ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
+}
+
+function checkName(path: string, name: string): void {
+  if (!namePattern.test(name)) refuse(path, `${path}: the name ${quoted(name)} must match ${namePattern.source}`);
+}
+
+function checkedTime(path: string, time: string | undefined): string | undefined {
+  if (time !== undefined && Number.isNaN(Date.parse(time)))
+    refuse(path, `${path}: ${quoted(time)} is no date and time`);
+  return time;
+}
+
+function checkAt(path: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    refuse(path, `${path}: ${messageOf(error)}`);
+  }
+}
+
+function refuse(path: string, message: string): never {
+  throw new StateError('STATE_INVALID', message, path === '' ? {} : { field: path });
+}

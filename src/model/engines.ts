@@ -1,0 +1,135 @@
+import { normaliseHost } from '../address/host.js';
+import { ConflictError, InputError, messageOf, NotFoundError } from '../errors.js';
+import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from './model.js';
+import { withEntry, withoutEntry } from './persistent-map.js';
+import { checkName, checkUnmasked } from './rules.js';
+import { newlyShared } from './targets.js';
+import { checkTemplates, resolvePushUrl } from './template.js';
+
+/** What people and programs say of a streaming engine. */
+export interface EngineInput {
+  readonly name: string;
+  readonly host: string;
+  readonly pushUrl?: string | undefined;
+  readonly playbackUrl?: string | undefined;
+  readonly location?: string | undefined;
+}
+
+/**
+ * Adds an engine; the same again changes nothing.
+ * @throws InputError INVALID_NAME or INVALID_ADDRESS, ConflictError ENGINE_CONFLICT or LIMIT_REACHED
+ */
+export function addEngine(state: DesiredState, input: EngineInput, now: string, maxEngines: number): DesiredState {
+  const known = state.engines.get(checkName('name', input.name));
+  const engine = toEngine(input, known?.createdAt ?? now);
+  if (known !== undefined && !isSameEngine(known, engine)) {
+    const message = `engine "${engine.name}" is registered with other settings; change it with PUT /v1/engines/${engine.name}`;
+    throw new ConflictError('ENGINE_CONFLICT', message, { field: 'name' });
+  }
+  return known === undefined ? withEngine(state, engine, maxEngines) : state;
+}
+
+/**
+ * Makes the engine what `input` says. The pushes to it follow.
+ * @throws InputError INVALID_NAME, or INVALID_ADDRESS also when a camera that goes there would have no URL any more;
+ *   ConflictError LIMIT_REACHED, or ENGINE_CONFLICT when two pushes of a camera would go to one target
+ */
+export function declareEngine(state: DesiredState, input: EngineInput, now: string, maxEngines: number): DesiredState {
+  const known = state.engines.get(checkName('name', input.name));
+  const engine = toEngine(input, known?.createdAt ?? now);
+  if (known === undefined) return withEngine(state, engine, maxEngines);
+  if (isSameEngine(known, engine)) return state;
+  const after = withEngine(state, engine, maxEngines);
+  const shared: string[] = [];
+  for (const camera of state.cameras.values()) {
+    if (!Object.values(camera.pushes).some((push) => push.engine === engine.name)) continue;
+    try {
+      resolvePushUrl(engine, camera);
+    } catch (error) {
+      const message = `pushUrl: camera "${camera.name}" goes to this engine and would have no URL: ${messageOf(error)}`;
+      throw new InputError('INVALID_ADDRESS', message, { field: 'pushUrl', cause: error });
+    }
+    const ids = newlyShared({ camera, engines: state.engines }, { camera, engines: after.engines });
+    if (ids !== undefined) shared.push(`${camera.name} (${ids.join(' and ')})`);
+  }
+  if (shared.length > 0) {
+    const message = `two pushes of one camera would go to the same target: those of ${listOf(shared)}; remove one of each first`;
+    throw new ConflictError('ENGINE_CONFLICT', message);
+  }
+  return after;
+}
+
+/** What changes of an engine; what is undefined stays, and null gives it its default. */
+export interface EngineChange {
+  readonly host?: string | undefined;
+  readonly pushUrl?: string | null | undefined;
+  readonly playbackUrl?: string | null | undefined;
+  readonly location?: string | null | undefined;
+}
+
+/** @throws NotFoundError ENGINE_NOT_FOUND; else as `declareEngine` */
+export function changeEngine(state: DesiredState, name: string, change: EngineChange): DesiredState {
+  const known = getEngine(state, name);
+  const pick = (field: 'pushUrl' | 'playbackUrl' | 'location'): string | undefined =>
+    change[field] === undefined ? known[field] : (change[field] ?? undefined);
+  const input = {
+    name,
+    host: change.host ?? known.host,
+    pushUrl: pick('pushUrl'),
+    playbackUrl: pick('playbackUrl'),
+    location: pick('location'),
+  };
+  return declareEngine(state, input, known.createdAt, state.engines.size);
+}
+
+/** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
+export function removeEngine(state: DesiredState, name: string): DesiredState {
+  getEngine(state, name);
+  const users: string[] = [];
+  for (const camera of state.cameras.values()) {
+    if (Object.values(camera.pushes).some((push) => push.engine === name)) users.push(camera.name);
+  }
+  if (users.length > 0) {
+    const message = `engine "${name}" gets pushes of ${listOf(users)}; remove these pushes first`;
+    throw new ConflictError('ENGINE_IN_USE', message);
+  }
+  return { ...state, engines: withoutEntry(state.engines, name) };
+}
+
+/** @throws NotFoundError ENGINE_NOT_FOUND */
+export function getEngine(state: DesiredState, name: string, field = 'name'): StreamingEngine {
+  const engine = state.engines.get(name);
+  if (engine === undefined) {
+    throw new NotFoundError('ENGINE_NOT_FOUND', `no streaming engine "${name}" is registered`, { field });
+  }
+  return engine;
+}
+
+function toEngine(input: EngineInput, createdAt: string): StreamingEngine {
+  const engine: StreamingEngine = {
+    name: input.name,
+    host: normaliseHost(input.host, 'host'),
+    pushUrl: checkUnmasked('pushUrl', input.pushUrl ?? defaultPushUrl),
+    playbackUrl: checkUnmasked('playbackUrl', input.playbackUrl ?? defaultPlaybackUrl),
+    ...(input.location === undefined ? {} : { location: input.location }),
+    createdAt,
+  };
+  checkTemplates(engine);
+  return engine;
+}
+
+function listOf(names: readonly string[]): string {
+  return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
+}
+
+function withEngine(state: DesiredState, engine: StreamingEngine, maxEngines: number): DesiredState {
+  if (!state.engines.has(engine.name) && state.engines.size >= maxEngines) {
+    throw new ConflictError('LIMIT_REACHED', `${maxEngines} engines are registered, which is the limit (maxEngines)`);
+  }
+  return { ...state, engines: withEntry(state.engines, engine.name, engine) };
+}
+
+function isSameEngine(left: StreamingEngine, right: StreamingEngine): boolean {
+  const facts = ['host', 'pushUrl', 'playbackUrl', 'location'] as const;
+  return facts.every((fact) => left[fact] === right[fact]);
+}

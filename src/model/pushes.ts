@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto';
+import { ConflictError, InputError, NotFoundError } from '../errors.js';
+import { getCamera, withCamera } from './cameras.js';
+import { getEngine } from './engines.js';
+import type { Camera, DesiredState, Push } from './model.js';
+import { checkName, checkUnmasked } from './rules.js';
+import { namesOtherUser, pushUrlOf, targetKey } from './targets.js';
+import { resolvePushUrl } from './template.js';
+
+/** What people and programs say of a push: exactly one of `url` and `engine`. */
+export interface PushInput {
+  readonly id?: string | undefined;
+  readonly url?: string | undefined;
+  readonly engine?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly queueMaxBytes?: number | undefined;
+  readonly queueMaxAgeMs?: number | undefined;
+}
+
+/** What changes of a push; what is undefined stays, and null gives a budget back to the settings. */
+export interface PushChange {
+  readonly enabled?: boolean | undefined;
+  readonly queueMaxBytes?: number | null | undefined;
+  readonly queueMaxAgeMs?: number | null | undefined;
+}
+
+export interface AddedPush {
+  readonly state: DesiredState;
+  readonly push: Push;
+  /** False when the camera had it already. */
+  readonly created: boolean;
+}
+
+/**
+ * Adds a push to a camera. The same target again is the same push, whatever way it is named.
+ * @throws NotFoundError CAMERA_NOT_FOUND or ENGINE_NOT_FOUND; InputError INVALID_REQUEST, INVALID_NAME or
+ *   INVALID_ADDRESS; ConflictError PUSH_CONFLICT or LIMIT_REACHED
+ */
+export function addPush(
+  state: DesiredState,
+  cameraName: string,
+  input: PushInput,
+  now: string,
+  max: number,
+): AddedPush {
+  const camera = getCamera(state, cameraName);
+  const target = toTarget(state, camera, input);
+  const wantedId = input.id === undefined ? undefined : checkName('id', input.id);
+  const existing = findPush(state, camera, wantedId, target);
+  if (existing !== undefined) {
+    if (namesOtherUser(target.url, pushUrlOf(state.engines, camera, existing))) {
+      const message = `push "${existing.id}" of camera "${camera.name}" goes to this target with another user name or password; change it with PUT, or remove it first`;
+      throw new ConflictError('PUSH_CONFLICT', message, { field: input.url === undefined ? 'engine' : 'url' });
+    }
+    if (input.enabled !== undefined && input.enabled !== existing.enabled) {
+      const message = `push "${existing.id}" of camera "${camera.name}" is ${existing.enabled ? 'enabled' : 'disabled'}; change it with PATCH`;
+      throw new ConflictError('PUSH_CONFLICT', message, { field: 'enabled' });
+    }
+    for (const budget of ['queueMaxBytes', 'queueMaxAgeMs'] as const) {
+      if (input[budget] === undefined || input[budget] === existing[budget]) continue;
+      const own = existing[budget] === undefined ? 'that of the settings' : existing[budget];
+      const message = `push "${existing.id}" of camera "${camera.name}" has another ${budget} (${own}, not ${input[budget]}); change it with PATCH`;
+      throw new ConflictError('PUSH_CONFLICT', message, { field: budget });
+    }
+    return { state, push: existing, created: false };
+  }
+  if (Object.keys(camera.pushes).length >= max) {
+    const message = `camera "${camera.name}" has ${max} pushes, which is the limit (maxPushesPerCamera)`;
+    throw new ConflictError('LIMIT_REACHED', message);
+  }
+  const push: Push = {
+    id: wantedId ?? deriveId(camera, target.key),
+    ...target.declared,
+    enabled: input.enabled ?? true,
+    ...(input.queueMaxBytes === undefined ? {} : { queueMaxBytes: input.queueMaxBytes }),
+    ...(input.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: input.queueMaxAgeMs }),
+    createdAt: now,
+  };
+  return { state: withPush(state, camera, push), push, created: true };
+}
+
+/**
+ * Makes the push with this id what `input` says, its target included; it is made when there is none.
+ * @throws as `addPush`; ConflictError PUSH_CONFLICT when another push of the camera goes to this target
+ */
+export function declarePush(
+  state: DesiredState,
+  cameraName: string,
+  input: PushInput & { readonly id: string },
+  now: string,
+  max: number,
+): AddedPush {
+  const camera = getCamera(state, cameraName);
+  const known = Object.hasOwn(camera.pushes, input.id) ? camera.pushes[input.id] : undefined;
+  if (known === undefined) return addPush(state, cameraName, input, now, max);
+  const target = toTarget(state, camera, input);
+  const { [known.id]: _, ...others } = camera.pushes;
+  // Looked for without an id, among the others: what is found goes to the same target.
+  const shared = findPush(state, { ...camera, pushes: others }, undefined, target);
+  if (shared !== undefined) {
+    const message = `push "${shared.id}" of camera "${camera.name}" goes to this target already`;
+    throw new ConflictError('PUSH_CONFLICT', message, { field: input.url === undefined ? 'engine' : 'url' });
+  }
+  const push: Push = {
+    id: known.id,
+    ...target.declared,
+    enabled: input.enabled ?? true,
+    ...(input.queueMaxBytes === undefined ? {} : { queueMaxBytes: input.queueMaxBytes }),
+    ...(input.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: input.queueMaxAgeMs }),
+    createdAt: known.createdAt,
+  };
+  const facts = ['url', 'engine', 'enabled', 'queueMaxBytes', 'queueMaxAgeMs'] as const;
+  if (facts.every((fact) => push[fact] === known[fact])) return { state, push: known, created: false };
+  return { state: withPush(state, camera, push), push, created: false };
+}
+
+/** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+export function changePush(state: DesiredState, cameraName: string, id: string, change: PushChange): DesiredState {
+  const camera = getCamera(state, cameraName);
+  const push = getPush(camera, id);
+  const { queueMaxBytes: oldBytes, queueMaxAgeMs: oldAge, ...rest } = push;
+  const bytes = change.queueMaxBytes === undefined ? oldBytes : change.queueMaxBytes;
+  const age = change.queueMaxAgeMs === undefined ? oldAge : change.queueMaxAgeMs;
+  const changed: Push = {
+    ...rest,
+    enabled: change.enabled ?? push.enabled,
+    ...(bytes == null ? {} : { queueMaxBytes: bytes }),
+    ...(age == null ? {} : { queueMaxAgeMs: age }),
+  };
+  const isSame =
+    changed.enabled === push.enabled && changed.queueMaxBytes === oldBytes && changed.queueMaxAgeMs === oldAge;
+  return isSame ? state : withPush(state, camera, changed);
+}
+
+/** The URL of a target that is not a push yet. @throws as `addPush` for a wrong one */
+export function targetUrlOf(state: DesiredState, cameraName: string, input: PushInput): string {
+  return toTarget(state, getCamera(state, cameraName), input).url;
+}
+
+/** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
+export function removePush(state: DesiredState, cameraName: string, id: string): DesiredState {
+  const camera = getCamera(state, cameraName);
+  getPush(camera, id);
+  const pushes: Record<string, Push> = Object.assign(Object.create(null), camera.pushes);
+  delete pushes[id];
+  return withCamera(state, { ...camera, pushes });
+}
+
+/** @throws NotFoundError PUSH_NOT_FOUND */
+export function getPush(camera: Camera, id: string): Push {
+  const push = Object.hasOwn(camera.pushes, id) ? camera.pushes[id] : undefined;
+  if (push === undefined) {
+    throw new NotFoundError('PUSH_NOT_FOUND', `camera "${camera.name}" has no push "${id}"`, { field: 'id' });
+  }
+  return push;
+}
+
+interface Target {
+  readonly declared: { readonly url: string } | { readonly engine: string };
+  /** Templates filled in. */
+  readonly url: string;
+  /** Equal for all ways to write the same target. */
+  readonly key: string;
+}
+
+function toTarget(state: DesiredState, camera: Camera, input: PushInput): Target {
+  const { url, engine } = input;
+  if (url !== undefined && engine === undefined) {
+    return { declared: { url }, url: checkUnmasked('url', url), key: targetKey(url) };
+  }
+  if (engine !== undefined && url === undefined) {
+    const resolved = resolvePushUrl(getEngine(state, checkName('engine', engine), 'engine'), camera);
+    return { declared: { engine }, url: resolved, key: targetKey(resolved) };
+  }
+  const message = `a push needs exactly one of "url" and "engine"; ${url === undefined ? 'neither is' : 'both are'} given`;
+  throw new InputError('INVALID_REQUEST', message, { field: 'url' });
+}
+
+function findPush(state: DesiredState, camera: Camera, id: string | undefined, target: Target): Push | undefined {
+  const sameTarget = Object.values(camera.pushes).find(
+    (push) => targetKey(pushUrlOf(state.engines, camera, push)) === target.key,
+  );
+  if (id === undefined || sameTarget?.id === id) return sameTarget;
+  if (sameTarget !== undefined) {
+    const message = `push "${sameTarget.id}" of camera "${camera.name}" goes to this target already`;
+    throw new ConflictError('PUSH_CONFLICT', message, { field: 'id' });
+  }
+  if (Object.hasOwn(camera.pushes, id)) {
+    const message = `push "${id}" of camera "${camera.name}" goes to another target; remove it first, or take another id`;
+    throw new ConflictError('PUSH_CONFLICT', message, { field: 'id' });
+  }
+  return undefined;
+}
+
+/** `p-` and 8 hex digits of the target's SHA-256; more of them where these are taken by another target. */
+function deriveId(camera: Camera, key: string): string {
+  const digest = createHash('sha256').update(key).digest('hex');
+  let digits = 8;
+  while (Object.hasOwn(camera.pushes, `p-${digest.slice(0, digits)}`) && digits < 60) digits += 4;
+  return `p-${digest.slice(0, digits)}`;
+}
+
+function withPush(state: DesiredState, camera: Camera, push: Push): DesiredState {
+  // No prototype: a push may be called "constructor".
+  const pushes: Record<string, Push> = Object.assign(Object.create(null), camera.pushes, { [push.id]: push });
+  return withCamera(state, { ...camera, pushes });
+}

@@ -1,0 +1,62 @@
+import { parseRtmpUrl } from '../address/rtmp-url.js';
+import { NotFoundError } from '../errors.js';
+import type { Camera, Push, StreamingEngine } from './model.js';
+import { resolvePushUrl } from './template.js';
+
+type Engines = ReadonlyMap<string, StreamingEngine>;
+
+/**
+ * Where a push goes, with the engine's template filled in.
+ * @throws NotFoundError ENGINE_NOT_FOUND, InputError INVALID_ADDRESS: neither happens with a state that was accepted
+ */
+export function pushUrlOf(engines: Engines, camera: Camera, push: Push): string {
+  if (push.url !== undefined) return push.url;
+  const engine = engines.get(push.engine ?? '');
+  if (engine !== undefined) return resolvePushUrl(engine, camera);
+  throw new NotFoundError('ENGINE_NOT_FOUND', `no streaming engine "${push.engine}" is registered`, {
+    field: 'engine',
+  });
+}
+
+/** Equal for all ways to write the same target, whoever logs in there. @throws InputError INVALID_ADDRESS */
+export function targetKey(url: string): string {
+  const { scheme, host, port, app, streamName } = parseRtmpUrl(url);
+  return JSON.stringify([scheme, host.toLowerCase(), port, app, streamName]);
+}
+
+/**
+ * Whether a URL names a user name or password other than those of another URL of the same target. Who names none means
+ * the target, whoever logs in there. @throws InputError INVALID_ADDRESS
+ */
+export function namesOtherUser(url: string, present: string): boolean {
+  const [wanted, known] = [parseRtmpUrl(url), parseRtmpUrl(present)];
+  if (wanted.username === undefined) return false;
+  return wanted.username !== known.username || wanted.password !== known.password;
+}
+
+/** A camera with the engines that its pushes go by. */
+export interface Declared {
+  readonly camera: Camera;
+  readonly engines: Engines;
+}
+
+/**
+ * The ids of two pushes of a camera that go to one target after a change and did not before; undefined when there are
+ * none. Two publishers of one stream throw each other out at the target. Both sides must have a URL for each push.
+ */
+export function newlyShared(before: Declared, after: Declared): readonly [string, string] | undefined {
+  const now = targetsOf(after);
+  if (new Set(now.values()).size === now.size) return undefined;
+  const then = targetsOf(before);
+  const seen = new Map<string, string>();
+  for (const [id, key] of now) {
+    const other = seen.get(key);
+    if (other !== undefined && then.get(id) !== then.get(other)) return [other, id];
+    seen.set(key, id);
+  }
+  return undefined;
+}
+
+function targetsOf({ camera, engines }: Declared): Map<string, string> {
+  return new Map(Object.values(camera.pushes).map((push) => [push.id, targetKey(pushUrlOf(engines, camera, push))]));
+}

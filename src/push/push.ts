@@ -1,0 +1,424 @@
+import { parseRtmpUrl } from '../address/rtmp-url.js';
+import { messageOf, TargetError } from '../errors.js';
+import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js';
+import type { Logger } from '../log/log.js';
+import type { Dialer } from '../net/dialer.js';
+import type { LiveStream } from '../relay/live-stream.js';
+import { type DropReason, Outlet, type OutletLimits } from '../relay/outlet.js';
+import { RateMeter } from '../relay/rate-meter.js';
+import { OutgoingConnection } from '../rtmp/outgoing-connection.js';
+import type { NetSettings } from '../rtmp/settings.js';
+import { Backoff } from './backoff.js';
+import type { PushFailure, PushPhase, PushStatus } from './push-status.js';
+import type { TargetWatch } from './target-watch.js';
+
+/** A try counts as a success for the backoff once media flowed for this long. */
+const settledMs = 5000;
+
+/** A target that took media for this long and then closed is watched for its return, as one that refuses TCP is. */
+const watchedAfterMs = 1000;
+
+/** A target that takes or acknowledges nothing for this long is called stalled. */
+const stalledAfterMs = 3000;
+
+/** What is left of a stream when its camera stops goes out within this time. */
+const drainMs = 5000;
+
+/** How many of the last events are logged when a push fails that had been active. */
+const dumpedEvents = 20;
+
+/** One connection with the outlet that feeds it. */
+interface Life {
+  readonly stream: LiveStream;
+  connection: OutgoingConnection | null;
+  outlet: Outlet | null;
+  publishedMs: number;
+  /** How often the outlet had fallen behind when it was last looked at. */
+  drops: number;
+  /** Frames sent before the camera's last return. */
+  framesBefore: number;
+}
+
+/**
+ * Keeps one target supplied with a camera's stream, for as long as there is one: connects, follows, and after a failure
+ * tries again for ever, with pauses that double and a fresh look at DNS.
+ *
+ *   idle --camera live--> connecting --media flows--> active <--> stalled
+ *     ^                     ^    |                      |            |
+ *     |                  pause   '---- failure -> waiting <---------'
+ *     '-------- camera gone (drained first) --------'
+ */
+export class Push {
+  readonly url: string;
+  /** The URL as it may be shown: without secrets. */
+  readonly shownUrl: string;
+  #limits: OutletLimits;
+  readonly #settings: NetSettings;
+  readonly #watch: TargetWatch;
+  readonly #dialer: Dialer;
+  readonly #log: Logger;
+  readonly #recorder: FlightRecorder;
+  readonly #meter = new RateMeter();
+  readonly #backoff: Backoff;
+  #enabled: boolean;
+  #stream: LiveStream | null = null;
+  #live = false;
+  #life: Life | null = null;
+  #lastFailure: PushFailure | null = null;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #nextRetryAtMs = 0;
+  #unwatch: (() => void) | null = null;
+  #connects = 0;
+  /** Lives that only send what is left. */
+  readonly #draining = new Set<Life>();
+  /** One for each connection that was said goodbye to and is not closed yet. */
+  readonly #goodbyes = new Set<Promise<void>>();
+  /** Counts of lives that are over. */
+  #pastBytesOut = 0;
+  #pastFramesOut = 0;
+  readonly #pastDropped: Record<DropReason, number> = { bytes: 0, age: 0, total: 0 };
+  readonly #onPhase: (() => void) | undefined;
+  #phase: PushPhase;
+  #phaseSinceMs = Date.now();
+
+  constructor(options: {
+    url: string;
+    /** The URL as it may be shown. */
+    shownUrl: string;
+    enabled: boolean;
+    limits: OutletLimits;
+    settings: NetSettings;
+    watch: TargetWatch;
+    dialer: Dialer;
+    log: Logger;
+    /** Called when it is in another phase than before. */
+    onPhase?: () => void;
+  }) {
+    this.#onPhase = options.onPhase;
+    this.url = options.url;
+    this.shownUrl = options.shownUrl;
+    this.#limits = options.limits;
+    this.#enabled = options.enabled;
+    this.#settings = options.settings;
+    this.#watch = options.watch;
+    this.#dialer = options.dialer;
+    this.#log = options.log.child({ target: options.shownUrl });
+    this.#recorder = new FlightRecorder({ log: this.#log });
+    this.#backoff = new Backoff(options.settings.pushRetryMinMs, options.settings.pushRetryMaxMs);
+    this.#phase = options.enabled ? 'idle' : 'disabled';
+  }
+
+  /** Bytes handed to the network, ever. */
+  get bytesOut(): number {
+    let bytes = this.#pastBytesOut + (this.#life?.outlet?.bytesOut ?? 0);
+    for (const life of this.#draining) bytes += life.outlet?.bytesOut ?? 0;
+    return bytes;
+  }
+
+  /** The last few hundred events, oldest first. */
+  get events(): RecordedEvent[] {
+    return this.#recorder.events();
+  }
+
+  /** Changes the budgets without a break. */
+  setLimits(limits: OutletLimits): void {
+    this.#limits = limits;
+    this.#life?.outlet?.setLimits(limits);
+  }
+
+  setEnabled(enabled: boolean): void {
+    if (enabled === this.#enabled) return;
+    this.#enabled = enabled;
+    if (enabled) {
+      this.#setPhase('idle');
+      if (this.#live) this.#connect();
+    } else {
+      this.#hangUp('now');
+      this.#setPhase('disabled');
+    }
+  }
+
+  /** The camera is live with this stream, anew or again. */
+  begin(stream: LiveStream): void {
+    if (stream !== this.#stream) this.#hangUp('drained');
+    this.#stream = stream;
+    this.#live = true;
+    if (!this.#enabled) return;
+    if (this.#life?.outlet != null) {
+      // The connection was kept for the camera's return; that it still takes media is to be seen.
+      this.#life.framesBefore = this.#life.outlet.framesOut;
+      this.#setPhase('connecting');
+    } else if (this.#life !== null) {
+      this.#setPhase('connecting'); // already on its way since before the camera left
+    } else {
+      this.#backoff.reset();
+      this.#connect();
+    }
+  }
+
+  /**
+   * The camera fell silent and may return: the connection is kept, or made to its end, so that what the camera sent
+   * meanwhile still arrives; but it is not tried for again.
+   */
+  pause(): void {
+    this.#live = false;
+    this.#stopWaiting();
+    if (this.#enabled) this.#setPhase('idle');
+  }
+
+  /** The camera is gone: what is queued goes out, and the target is told. */
+  end(): void {
+    this.#live = false;
+    this.#hangUp('drained');
+    this.#stream = null;
+    if (this.#enabled) this.#setPhase('idle');
+  }
+
+  /** Tries at once instead of at the end of the pause. False when it is not waiting. */
+  retry(): boolean {
+    if (this.#phase !== 'waiting') return false;
+    this.#recorder.note('retry', 'asked for');
+    this.#backoff.reset();
+    this.#connect();
+    return true;
+  }
+
+  /** Resolves when every connection that was said goodbye to is closed. */
+  async drained(): Promise<void> {
+    await Promise.all(this.#goodbyes);
+  }
+
+  /** Ends it for good. Resolves when the target was told, or could not be within the deadline. */
+  async close(): Promise<void> {
+    this.#hangUp('now');
+    this.#stream = null;
+    this.#live = false;
+    this.#enabled = false;
+    await this.drained();
+  }
+
+  /** Call once a second. @param nowMs a monotonic clock */
+  tick(nowMs: number): void {
+    this.#meter.look(this.bytesOut, nowMs);
+    const life = this.#life;
+    if (life === null || life.outlet === null || life.connection === null) return;
+    life.outlet.flush(nowMs);
+    this.#noteDrops(life);
+    const { connection } = life;
+    // Only who takes no bytes is given up: acknowledgements that stay away are a sign, not a proof.
+    const silentMs = connection.silentMs(nowMs);
+    const overdueMs = connection.acknowledgements.overdueMs(connection.bytesSent, nowMs);
+    if (silentMs > this.#settings.stallTimeoutMs) {
+      const text = `${connection.endpoint} took no data for ${Math.round(silentMs / 1000)} s`;
+      connection.destroy(new TargetError('TARGET_STALLED', text));
+    } else if (Math.max(silentMs, overdueMs) > stalledAfterMs) {
+      if (this.#live && this.#phase === 'active') this.#setPhase('stalled');
+    } else if (this.#live) {
+      this.#proveActive(life);
+    }
+  }
+
+  status(nowMs: number): PushStatus {
+    const life = this.#life;
+    const outlet = life?.outlet ?? null;
+    const acknowledgements = life?.connection?.acknowledgements;
+    const flowing = this.#phase === 'active' || this.#phase === 'stalled';
+    const keyFrameMs = outlet?.lastKeyFrameMs ?? 0;
+    const dropped = outlet?.droppedFrames;
+    const round = acknowledgements?.roundTripMs ?? null;
+    return {
+      phase: this.#phase,
+      sinceMs: this.#phaseSinceMs,
+      attempt: this.#backoff.failures,
+      lastFailure: this.#lastFailure,
+      nextRetryAtMs: this.#phase === 'waiting' ? this.#nextRetryAtMs : null,
+      connects: this.#connects,
+      bytesOut: this.bytesOut,
+      framesOut: this.#pastFramesOut + (outlet?.framesOut ?? 0),
+      bytesAcknowledged: acknowledgements?.acknowledgedBytes ?? null,
+      roundTripMs: round === null ? null : Math.round(round * 10) / 10,
+      bitrateBps: flowing ? this.#meter.bitsPerSecond : 0,
+      queueBytes: outlet?.queueBytes ?? 0,
+      queueAgeMs: Math.round(outlet?.queueAgeMs(nowMs) ?? 0),
+      droppedFrames: {
+        bytes: this.#pastDropped.bytes + (dropped?.bytes ?? 0),
+        age: this.#pastDropped.age + (dropped?.age ?? 0),
+        total: this.#pastDropped.total + (dropped?.total ?? 0),
+      },
+      lastKeyFrameAtMs: keyFrameMs === 0 ? null : Math.round(Date.now() - (nowMs - keyFrameMs)),
+    };
+  }
+
+  #connect(): void {
+    this.#stopWaiting();
+    if (this.#stream === null || !this.#live) return;
+    this.#setPhase('connecting');
+    const life: Life = {
+      connection: null,
+      outlet: null,
+      stream: this.#stream,
+      publishedMs: 0,
+      drops: 0,
+      framesBefore: 0,
+    };
+    this.#life = life;
+    try {
+      const handler = {
+        onCommand: (text: string) => this.#recorder.note('command', text),
+        onPublished: (streamId: number) => this.#published(life, streamId),
+        onDrain: () => {
+          life.outlet?.resume(performance.now());
+          if (life === this.#life && this.#phase === 'connecting') this.#proveActive(life);
+        },
+        onClosed: (error: TargetError | null) => this.#closed(life, error),
+      };
+      life.connection = new OutgoingConnection(this.url, this.#settings, handler, {
+        path: this.#stream.path.join(','),
+        shownUrl: this.shownUrl,
+        dialer: this.#dialer,
+      });
+    } catch (error) {
+      this.#life = null;
+      const failure = new TargetError('TARGET_UNREACHABLE', messageOf(error), { cause: error });
+      this.#wait(error instanceof TargetError ? error : failure);
+    }
+  }
+
+  #published(life: Life, streamId: number): void {
+    if (life !== this.#life || life.connection === null) return;
+    life.outlet = new Outlet({
+      sink: life.connection,
+      format: { chunkBytes: this.#settings.outChunkBytes, streamId, publishing: true },
+      limits: this.#limits,
+    });
+    life.publishedMs = performance.now();
+    this.#connects++;
+    this.#recorder.note('publish', `accepted by ${life.connection.remoteAddress ?? life.connection.endpoint}`);
+    life.stream.attach(life.outlet, life.publishedMs);
+    // The socket says in the next turn whether the kernel took it all.
+    setImmediate(() => {
+      if (life === this.#life && this.#live) this.#proveActive(life);
+    });
+  }
+
+  /** Active is who takes what is sent: the target acknowledges it, or at least the socket's queue empties. */
+  #proveActive(life: Life): void {
+    const { connection, outlet } = life;
+    if (connection === null || outlet === null || this.#phase === 'active') return;
+    const sent = outlet.framesOut > life.framesBefore;
+    if (!sent || (connection.pendingBytes > 0 && connection.acknowledgements.acknowledgedBytes === null)) return;
+    if (this.#phase !== 'stalled') {
+      this.#log.info('push is active', { attempt: this.#backoff.failures + 1 });
+    }
+    this.#setPhase('active');
+  }
+
+  #noteDrops(life: Life): void {
+    const { outlet } = life;
+    if (outlet === null || outlet.drops === life.drops) return;
+    life.drops = outlet.drops;
+    const { bytes, age, total } = outlet.droppedFrames;
+    const frames = bytes + age + total;
+    this.#recorder.note('drop', `over the budget of ${outlet.dropReason}; frames left out so far: ${frames}`);
+  }
+
+  #closed(life: Life, error: TargetError | null): void {
+    if (life !== this.#life) return; // hung up on by us; its draining notices
+    this.#life = null;
+    const wasActive = this.#phase === 'active' || this.#phase === 'stalled';
+    const flowedMs = wasActive ? performance.now() - life.publishedMs : 0;
+    this.#bury(life);
+    if (flowedMs > settledMs) this.#backoff.reset();
+    const failure = error ?? new TargetError('TARGET_CLOSED', 'the connection ended');
+    if (this.#live) this.#wait(failure, flowedMs);
+    else this.#noteFailure(failure); // the camera is away, and nobody waits for this
+  }
+
+  /** @param flowedMs for how long media had flowed; 0 when it had not */
+  #wait(error: TargetError, flowedMs = 0): void {
+    const repeated = this.#backoff.failures > 0 && this.#lastFailure?.code === error.code;
+    this.#noteFailure(error);
+    const pauseMs = this.#backoff.pauseMs(error.code);
+    // The same line never twice: what goes on failing in the same way is in the status and the events.
+    if (!repeated) this.#log.warn('push failed; tries again', { code: error.code, reason: error.message, pauseMs });
+    if (flowedMs > 0 && !repeated) {
+      this.#log.info('what the push did before it failed', { events: this.#recorder.lines(dumpedEvents) });
+    }
+    this.#nextRetryAtMs = Date.now() + pauseMs;
+    this.#setPhase('waiting');
+    this.#retryTimer = setTimeout(() => this.#connect(), pauseMs);
+    // Nothing listens there, or what listened was just killed and may be back before the pause is over.
+    if (error.code === 'TARGET_REFUSED' || (error.code === 'TARGET_CLOSED' && flowedMs > watchedAfterMs)) {
+      const { host, port } = parseRtmpUrl(this.url);
+      this.#unwatch = this.#watch.watch(host, port, () => this.#connect());
+    }
+  }
+
+  #noteFailure(error: TargetError): void {
+    this.#lastFailure = { code: error.code, message: error.message, atMs: Date.now() };
+    this.#recorder.note('error', `${error.code}: ${error.message}`);
+  }
+
+  #stopWaiting(): void {
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    this.#retryTimer = null;
+    this.#unwatch?.();
+    this.#unwatch = null;
+  }
+
+  /**
+   * Leaves the target with a goodbye: behind what the stream still has for it, or (`now`) behind what the socket holds.
+   */
+  #hangUp(when: 'drained' | 'now'): void {
+    this.#stopWaiting();
+    const life = this.#life;
+    this.#life = null;
+    if (life === null || life.connection === null) return;
+    const { connection, outlet } = life;
+    const goodbye = (async (): Promise<void> => {
+      if (outlet !== null && when === 'drained') {
+        this.#draining.add(life);
+        await drain(connection, outlet);
+        this.#draining.delete(life);
+      }
+      this.#bury(life);
+      connection.close();
+      await connection.closed;
+    })().finally(() => this.#goodbyes.delete(goodbye));
+    this.#goodbyes.add(goodbye);
+  }
+
+  #bury(life: Life): void {
+    if (life.outlet === null) return;
+    life.stream.detach(life.outlet);
+    this.#pastBytesOut += life.outlet.bytesOut;
+    this.#pastFramesOut += life.outlet.framesOut;
+    const { bytes, age, total } = life.outlet.droppedFrames;
+    this.#pastDropped.bytes += bytes;
+    this.#pastDropped.age += age;
+    this.#pastDropped.total += total;
+    life.outlet = null;
+  }
+
+  #setPhase(phase: PushPhase): void {
+    if (phase === this.#phase) return;
+    this.#recorder.note('state', `${this.#phase} -> ${phase}`);
+    this.#phase = phase;
+    this.#phaseSinceMs = Date.now();
+    if (phase !== 'active' && phase !== 'stalled') this.#meter.reset();
+    this.#onPhase?.();
+  }
+}
+
+/** Resolves when the outlet's stream is in the kernel's hands, or when that takes too long. */
+function drain(connection: OutgoingConnection, outlet: Outlet): Promise<void> {
+  return new Promise((resolve) => {
+    const untilMs = performance.now() + drainMs;
+    const look = (): void => {
+      outlet.flush(performance.now());
+      if (outlet.drained || performance.now() > untilMs || connection.isClosed) resolve();
+      else setTimeout(look, 10);
+    };
+    look();
+  });
+}

@@ -1,0 +1,75 @@
+import { isIP } from 'node:net';
+import { parseRtmpUrl } from '../address/rtmp-url.js';
+import type { ErrorCode, TargetError } from '../errors.js';
+import type { Dialer } from '../net/dialer.js';
+import {
+  OutgoingConnection,
+  type OutgoingHandler,
+  type OutgoingSettings,
+  type OutgoingStep,
+} from '../rtmp/outgoing-connection.js';
+
+/** What a test goes through, in this order; `dns` only where the host is a name, `tls` only with rtmps. */
+export type TargetTestStep = 'dns' | 'tcp' | 'tls' | 'handshake' | 'connect' | 'publish';
+
+export interface TargetTestResult {
+  /** True when the target would take the stream. */
+  readonly ok: boolean;
+  /** The steps that were reached; the last one is the one that failed, if any. */
+  readonly steps: readonly {
+    readonly step: TargetTestStep;
+    readonly ok: boolean;
+    /** How long it took. */
+    readonly durationMs: number;
+    readonly error: { readonly code: ErrorCode; readonly message: string } | null;
+  }[];
+}
+
+/**
+ * Goes the whole way to a target up to the permission to publish, sends no media, and says goodbye. A target that has
+ * this stream from somebody already refuses the publish, as it would refuse a second push.
+ * @throws InputError INVALID_ADDRESS, TargetError TARGET_UNSUPPORTED or TARGET_FORBIDDEN for what is not even tried
+ */
+export function testTarget(url: string, settings: OutgoingSettings, dialer?: Dialer): Promise<TargetTestResult> {
+  return new Promise((resolve) => {
+    const steps: { step: TargetTestStep; ok: boolean; durationMs: number; error: TargetError | null }[] = [];
+    let current: TargetTestStep = isIP(parseRtmpUrl(url).host) === 0 ? 'dns' : 'tcp';
+    let sinceMs = performance.now();
+    const done = (error: TargetError | null): void => {
+      const nowMs = performance.now();
+      const durationMs = Math.round((nowMs - sinceMs) * 10) / 10;
+      sinceMs = nowMs;
+      steps.push({ step: current, ok: error === null, durationMs, error });
+    };
+    const finish = (): void => {
+      const shown = steps.map(({ error, ...step }) => ({
+        ...step,
+        error: error === null ? null : { code: error.code, message: error.message },
+      }));
+      resolve({ ok: shown.at(-1)?.ok === true && shown.at(-1)?.step === 'publish', steps: shown });
+    };
+    const handler: OutgoingHandler = {
+      onStep: (step) => {
+        const next = stepOf(step);
+        if (next === null || next === current) return;
+        done(null);
+        current = next;
+      },
+      onPublished: () => {
+        done(null);
+        connection.close();
+      },
+      onDrain() {},
+      onClosed: (error) => {
+        if (error !== null) done(error);
+        finish();
+      },
+    };
+    const connection = new OutgoingConnection(url, settings, handler, dialer === undefined ? {} : { dialer });
+  });
+}
+
+function stepOf(step: OutgoingStep): TargetTestStep | null {
+  if (step === 'createStream' || step === 'publish') return 'publish';
+  return step === 'published' || step === 'ended' ? null : step;
+}

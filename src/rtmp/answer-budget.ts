@@ -1,0 +1,35 @@
+import type { MediaSocket } from '../net/media-socket.js';
+
+/** Thousands of answers. A peer that lets so many lie has no use for them. */
+const maxUnreadBytes = 256 * 1024;
+
+/**
+ * Bounds what answers may take that a peer asks for and does not read: without it, who asks on and on would fill the
+ * memory with them, since media has budgets and answers go out at once.
+ */
+export class AnswerBudget {
+  readonly #socket: MediaSocket;
+  /** Bytes of answers since the peer last had taken all that was written to it. */
+  #unreadBytes = 0;
+
+  constructor(socket: MediaSocket) {
+    this.#socket = socket;
+  }
+
+  /** Call when the socket has drained. */
+  drained(): void {
+    this.#unreadBytes = 0;
+  }
+
+  get unreadBytes(): number {
+    return this.#unreadBytes;
+  }
+
+  /** Writes an answer. False: too many lie unread, and the connection is to be ended. */
+  write(data: Buffer): boolean {
+    if (this.#socket.pendingBytes === 0) this.#unreadBytes = 0;
+    this.#unreadBytes += data.length;
+    this.#socket.write(data);
+    return this.#unreadBytes <= maxUnreadBytes || this.#socket.pendingBytes === 0;
+  }
+}

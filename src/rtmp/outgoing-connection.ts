@@ -1,0 +1,336 @@
+import { isIP } from 'node:net';
+import { parseRtmpUrl, type RtmpUrl } from '../address/rtmp-url.js';
+import { TargetError } from '../errors.js';
+import { Dialer } from '../net/dialer.js';
+import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
+import { ProgressWatch } from '../net/progress-watch.js';
+import type { OutletSink } from '../relay/outlet.js';
+import { Acknowledgements } from './acknowledgements.js';
+import { AdobeAuthentication } from './adobe-auth.js';
+import { AnswerBudget } from './answer-budget.js';
+import { ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
+import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
+import { targetErrorOf } from './target-error.js';
+import { secretsOf } from './target-secrets.js';
+
+/** How long a connection that said goodbye may take to close. */
+const goodbyeMs = 1000;
+
+export type OutgoingSettings = Pick<NetSettings, 'outChunkBytes' | 'connectTimeoutMs'> & LimitSettings;
+
+/** How it is connected, and what is sent to the target besides its media. */
+export interface OutgoingOptions {
+  /** Without it, of where pushes may go only the rules of our own apply. */
+  readonly dialer?: Dialer;
+  /** The aggregators that the stream came through, this one included. */
+  readonly path?: string;
+  /** What the client calls itself. */
+  readonly flashVer?: string | undefined;
+  /** The URL as it may be shown; what it hides is hidden in what the target says, too. */
+  readonly shownUrl?: string;
+}
+
+/** Where a connection is on its way; `dns` only where the host is a name, `tls` only with rtmps. */
+export type OutgoingStep = 'dns' | 'tcp' | 'tls' | ClientStep;
+
+export interface OutgoingHandler {
+  /** It goes on to this step: what came before succeeded. */
+  onStep?(step: OutgoingStep): void;
+  /** A command went out or came in, for the record; without arguments. */
+  onCommand?(text: string): void;
+  /** The target accepted the publish; media may be written in whole messages for this message stream. */
+  onPublished(streamId: number): void;
+  /** The socket takes bytes again after `write` said false. */
+  onDrain(): void;
+  /** It is over, exactly once; null when we closed it. */
+  onClosed(error: TargetError | null): void;
+}
+
+/** Hears what a socket says that was given up. */
+const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onError() {}, onClose() {} };
+
+/**
+ * One life of a connection that publishes to a target: DNS, TCP, TLS, handshake, connect, publish, media, goodbye. It never
+ * tries again; whoever wants that makes a new one. Only a target that asks for a user name and password is connected up
+ * to three times, as its way of asking has it; to the outside that is one long step `connect`.
+ */
+export class OutgoingConnection implements OutletSink, MediaSocketListener {
+  readonly endpoint: string;
+  /** Resolves when it is over, for whatever reason. */
+  readonly closed: Promise<void>;
+  readonly #url: RtmpUrl;
+  readonly #settings: OutgoingSettings;
+  readonly #handler: OutgoingHandler;
+  readonly #dialer: Dialer;
+  readonly #shownUrl: string;
+  /** What the target is told besides the URL. */
+  readonly #introduction: Pick<PublishTarget, 'path' | 'flashVer'>;
+  readonly #authentication: AdobeAuthentication;
+  #socket: MediaSocket;
+  #session: ClientSession;
+  #acknowledgements = new Acknowledgements();
+  #progress: ProgressWatch;
+  #answers: AnswerBudget;
+  readonly #stepTimer: NodeJS.Timeout;
+  #goodbyeTimer: NodeJS.Timeout | undefined;
+  #lastAcknowledged = -1;
+  #resolved = false;
+  #connected = false;
+  #securing = false;
+  #authenticating = false;
+  #closing = false;
+  #closed = false;
+  #settleClosed: () => void = () => {};
+
+  /**
+   * Begins to connect at once.
+   * @throws InputError INVALID_ADDRESS for a URL that cannot be used; TargetError TARGET_UNSUPPORTED, TARGET_FORBIDDEN
+   */
+  constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, options: OutgoingOptions = {}) {
+    const { path, flashVer, shownUrl = url, dialer = new Dialer() } = options;
+    this.#url = parseRtmpUrl(url);
+    const refusal = dialer.refuses(this.#url);
+    if (refusal !== undefined) throw refusal;
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+    this.#settings = settings;
+    this.#handler = handler;
+    const { host, port } = this.#url;
+    this.endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    this.#dialer = dialer;
+    this.#shownUrl = shownUrl;
+    this.#introduction = { path, flashVer };
+    this.#authentication = new AdobeAuthentication(this.#url);
+    this.#socket = this.#dial();
+    this.#session = this.#converse('');
+    this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
+    this.#progress = new ProgressWatch(this.#socket);
+    this.#answers = new AnswerBudget(this.#socket);
+    this.#socket.listen(this);
+  }
+
+  #dial(): MediaSocket {
+    return this.#dialer.connect(this.#url, this.#settings.connectTimeoutMs, {
+      onLookup: (error) => this.#onLookup(error),
+      onTcp: () => this.#onTcp(),
+    });
+  }
+
+  /** @param query what the application and the URL have behind them; targets that repeat it must not tell it to others */
+  #converse(query: string): ClientSession {
+    const { streamName } = this.#url;
+    const app = this.#url.app + query;
+    const secrets = secretsOf({ ...this.#url, app }, this.#shownUrl);
+    if (query !== '') secrets.unshift(query.slice(1));
+    const session = new ClientSession({
+      target: { app, tcUrl: this.#url.tcUrl + query, streamName, ...this.#introduction, secrets },
+      outChunkBytes: this.#settings.outChunkBytes,
+      limits: sessionLimits(this.#settings),
+      // One that was given up may still want to answer what came in its last read.
+      write: (data) => {
+        if (session === this.#session) this.#answer(data);
+      },
+      handler: {
+        onCommand: (text) => this.#handler.onCommand?.(text),
+        onPublished: (streamId) => {
+          clearTimeout(this.#stepTimer);
+          this.#handler.onPublished(streamId);
+        },
+        onRefused: (error, said) => this.#onRefused(error, said),
+      },
+    });
+    return session;
+  }
+
+  get step(): OutgoingStep {
+    if (this.#connected) return this.#session.step;
+    if (this.#securing) return 'tls';
+    return this.#resolved || isIP(this.#url.host) !== 0 ? 'tcp' : 'dns';
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** What the far side proves to have got. */
+  get acknowledgements(): Acknowledgements {
+    return this.#acknowledgements;
+  }
+
+  /** Milliseconds for which the far side has taken nothing although bytes wait for it, to about a second. */
+  silentMs(nowMs: number): number {
+    return this.#progress.silentMs(nowMs);
+  }
+
+  /** The address it is connected to, once it is. */
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
+  /** Bytes that the kernel took, of all kinds. */
+  get bytesSent(): number {
+    return this.#socket.bytesWritten - this.#socket.pendingBytes;
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.pendingBytes;
+  }
+
+  /** The chunk size that media must be written with. */
+  get outChunkBytes(): number {
+    return this.#settings.outChunkBytes;
+  }
+
+  write(data: Buffer): boolean {
+    const more = this.#socket.write(data);
+    const position = this.#socket.bytesWritten;
+    if (this.#acknowledgements.wants(position)) this.#acknowledgements.sent(position, performance.now());
+    return more;
+  }
+
+  /** Says goodbye (FCUnpublish, deleteStream) behind everything that was written, and closes. */
+  close(): void {
+    if (this.#closing || this.#closed) return;
+    this.#closing = true;
+    clearTimeout(this.#stepTimer);
+    if (this.#connected) {
+      this.#session.end();
+      this.#socket.end();
+      this.#goodbyeTimer = setTimeout(() => this.#close(null), goodbyeMs);
+    } else {
+      this.#close(null);
+    }
+  }
+
+  /** Ends it at once. @param error why; null when nothing is wrong */
+  destroy(error: TargetError | null = null): void {
+    this.#close(error);
+  }
+
+  onConnected(): void {
+    this.#connected = true;
+    this.#onStep('handshake');
+    this.#stepTimer.refresh();
+    this.#session.start();
+  }
+
+  onDrain(): void {
+    this.#answers.drained();
+    this.#handler.onDrain();
+  }
+
+  onError(error: Error): void {
+    this.#close(targetErrorOf(error, this.endpoint, this.step));
+  }
+
+  onClose(): void {
+    this.onEnd();
+    clearTimeout(this.#goodbyeTimer);
+  }
+
+  #onLookup(error: Error | null): void {
+    if (error !== null) return;
+    this.#resolved = true;
+    this.#onStep('tcp');
+  }
+
+  #onTcp(): void {
+    this.#securing = true;
+    this.#stepTimer.refresh();
+    this.#onStep('tls');
+  }
+
+  #onStep(step: OutgoingStep): void {
+    const isAgain = step !== 'createStream' && step !== 'publish' && step !== 'published' && step !== 'ended';
+    if (!this.#authenticating || !isAgain) this.#handler.onStep?.(step);
+  }
+
+  #onRefused(error: TargetError, said: string): void {
+    // By something that came before, in the same read.
+    if (this.#closed) return;
+    let refusal = error;
+    if (error.code === 'TARGET_CONNECT_REJECTED') {
+      try {
+        const query = this.#authentication.answer(said);
+        if (query !== undefined) {
+          this.#connectAgain(query);
+          return;
+        }
+      } catch (failure) {
+        refusal = targetErrorOf(failure, this.endpoint);
+      }
+    }
+    this.#close(new TargetError(refusal.code, `${this.endpoint}: ${refusal.message}`));
+  }
+
+  /** Connects anew, with what the target wants to know in the query of the application. */
+  #connectAgain(query: string): void {
+    this.#authenticating = true;
+    this.#socket.listen(deaf);
+    this.#socket.destroy();
+    this.#resolved = this.#connected = this.#securing = false;
+    this.#lastAcknowledged = -1;
+    this.#acknowledgements = new Acknowledgements();
+    this.#socket = this.#dial();
+    this.#session = this.#converse(`${this.#url.app.includes('?') ? '&' : '?'}${query}`);
+    this.#progress = new ProgressWatch(this.#socket);
+    this.#answers = new AnswerBudget(this.#socket);
+    this.#stepTimer.refresh();
+    this.#socket.listen(this);
+  }
+
+  #answer(data: Buffer): void {
+    if (this.#closed || this.#answers.write(data)) return;
+    const text = `${this.endpoint} reads none of the ${this.#answers.unreadBytes} bytes of answers that it asked for`;
+    this.#close(new TargetError('TARGET_PROTOCOL', text));
+  }
+
+  onData(data: Buffer): void {
+    if (this.#closed) return;
+    const session = this.#session;
+    const before = session.step;
+    try {
+      session.receive(data);
+    } catch (error) {
+      if (session === this.#session) this.#close(targetErrorOf(error, this.endpoint));
+      return;
+    }
+    if (session !== this.#session) return;
+    const { step, channel } = session;
+    const { peerAcknowledged } = channel;
+    if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
+      this.#lastAcknowledged = peerAcknowledged;
+      this.#acknowledgements.received(peerAcknowledged, this.#socket.bytesWritten, performance.now());
+    }
+    if (step === before) return;
+    this.#onStep(step);
+    if (step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
+  }
+
+  onEnd(): void {
+    if (this.#closing) this.#close(null);
+    else {
+      const { step } = this;
+      const code = step === 'tls' ? 'TARGET_TLS' : 'TARGET_CLOSED';
+      this.#close(new TargetError(code, `${this.endpoint} closed the connection during ${step}`));
+    }
+  }
+
+  #stepTimedOut(): void {
+    const { step } = this;
+    const code = step === 'dns' ? 'TARGET_DNS' : step === 'tcp' ? 'TARGET_UNREACHABLE' : 'TARGET_TIMEOUT';
+    const seconds = this.#settings.connectTimeoutMs / 1000;
+    this.#close(new TargetError(code, `${this.endpoint} did not answer within ${seconds} s: step ${step}`));
+  }
+
+  #close(error: TargetError | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#stepTimer);
+    clearTimeout(this.#goodbyeTimer);
+    this.#socket.destroy();
+    this.#settleClosed();
+    this.#handler.onClosed(this.#closing ? null : error);
+  }
+}

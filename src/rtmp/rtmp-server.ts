@@ -1,0 +1,113 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Logger } from '../log/log.js';
+import { ConnectionLimits } from '../net/connection-limits.js';
+import { listenOn } from '../net/listen.js';
+import type { MediaSocket } from '../net/media-socket.js';
+import { acceptedSocket } from '../net/node-socket.js';
+import { type ServerCertificate, TlsListener } from '../net/tls-listener.js';
+import { type Beginning, ServerConnection } from './server-connection.js';
+import { type NetSettings, socketHighWaterBytes } from './settings.js';
+import type { StreamHost } from './stream-host.js';
+
+export { listenOn };
+
+/** The listener for cameras and viewers. */
+export class RtmpServer {
+  readonly #settings: NetSettings;
+  readonly #host: StreamHost;
+  readonly #log: Logger;
+  readonly #limits: ConnectionLimits;
+  readonly #server: Server;
+  readonly #connections = new Set<ServerConnection>();
+  readonly #ticker: NodeJS.Timeout;
+  readonly #whenEmpty: (() => void)[] = [];
+  #secure: TlsListener | null = null;
+
+  constructor(options: { settings: NetSettings; host: StreamHost; log: Logger }) {
+    this.#settings = options.settings;
+    this.#host = options.host;
+    this.#log = options.log;
+    this.#limits = new ConnectionLimits(options.settings, options.log);
+    this.#server = createServer(
+      {
+        ...{ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, highWaterMark: socketHighWaterBytes },
+        pauseOnConnect: true,
+      },
+      (socket) => this.#onSocket(socket),
+    );
+    this.#ticker = setInterval(() => this.#tick(), 1000);
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Opens the listener. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
+  listen(host: string, port: number): Promise<{ host: string; port: number }> {
+    return listenOn(this.#server, host, port, this.#log);
+  }
+
+  /** Opens a listener with TLS beside it, under the same limits. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
+  listenSecure(host: string, port: number, certificate: ServerCertificate): Promise<{ host: string; port: number }> {
+    const { handshakeTimeoutMs } = this.#settings;
+    const onSocket = (socket: MediaSocket, onClosed: () => void): void => this.#serve(socket, onClosed);
+    const options = { certificate, handshakeTimeoutMs, limits: this.#limits, log: this.#log, onSocket };
+    this.#secure = new TlsListener(options);
+    return this.#secure.listen(host, port);
+  }
+
+  /** For connections with TLS from now on. */
+  setCertificate(certificate: ServerCertificate): void {
+    this.#secure?.setCertificate(certificate);
+  }
+
+  /**
+   * Serves a connection that somebody else accepted, counted and let in.
+   * @param onClosed called once, when it is over
+   */
+  adopt(socket: MediaSocket, beginning: Beginning, onClosed: () => void): void {
+    this.#serve(socket, onClosed, beginning);
+  }
+
+  /** Takes no new connections, and ends those that are there in order. Resolves when all are gone. */
+  async close(): Promise<void> {
+    clearInterval(this.#ticker);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) connection.shutDown();
+    await Promise.all([closed, this.#secure?.close()]);
+    // The listener does not count connections whose sockets were taken over.
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  #onSocket(socket: Socket): void {
+    const release = this.#limits.admit(socket.remoteAddress);
+    if (release === undefined) {
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    this.#serve(acceptedSocket(socket, this.#settings.socketMode), release);
+  }
+
+  #serve(socket: MediaSocket, onClosed: () => void, beginning?: Beginning): void {
+    const connection = new ServerConnection({
+      socket,
+      settings: this.#settings,
+      host: this.#host,
+      log: this.#log,
+      onClosed: () => {
+        this.#connections.delete(connection);
+        onClosed();
+        if (this.#connections.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
+      },
+      ...(beginning === undefined ? {} : { beginning }),
+    });
+    this.#connections.add(connection);
+    if (beginning !== undefined) connection.begin(beginning);
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    for (const connection of this.#connections) connection.tick(nowMs);
+  }
+}

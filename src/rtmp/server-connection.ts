@@ -1,0 +1,431 @@
+import { endpointText, plainAddress } from '../address/plain-address.js';
+import { maskUrl } from '../address/rtmp-url.js';
+import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
+import type { Logger } from '../log/log.js';
+import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
+import { ProgressWatch } from '../net/progress-watch.js';
+import type { ServerHandshake } from '../wire/handshake.js';
+import { MessageType } from '../wire/message.js';
+import { AnswerBudget } from './answer-budget.js';
+import { type ConnectInfo, ServerSession, type ServerSessionHandler, type StreamRequest } from './server-session.js';
+import { type NetSettings, sessionLimits } from './settings.js';
+import type { Ingest, Peer, Publisher, StreamHost } from './stream-host.js';
+import { ViewerOutlet } from './viewer-outlet.js';
+
+/** So many bytes count as a sign of life of a publisher, also where no message is whole yet. */
+const countedBytes = 16 * 1024;
+
+/** How long the last words to a peer may take to leave. */
+const lastWordsMs = 1000;
+
+/** What a connection did before it came to the process or the object that serves it. */
+export interface Beginning {
+  /** The handshake as far as it came; null: it is complete, and was answered. */
+  readonly handshake: ServerHandshake | null;
+  /** What was read and is not taken into account yet: with a complete handshake all that came behind it. */
+  readonly bytes: Buffer;
+  /** Milliseconds since it was accepted. */
+  readonly ageMs: number;
+  /** Bytes that were read off the network by another socket object than the one that comes with it. */
+  readonly bytesBefore: number;
+  /** Why it is over already, in words. */
+  readonly ended?: string;
+}
+
+let nextId = 1;
+
+/** How many publishes and plays the line at the end tells of. */
+const maxNoted = 4;
+
+/** Commands of one connection that are logged at level debug: ten times what an encoder sends. */
+const maxLoggedCommands = 100;
+
+/**
+ * One connection that somebody made to us: a camera, a viewer, another aggregator, or a stranger. It knows one life, and
+ * logs the one reason for which it ended.
+ */
+export class ServerConnection implements ServerSessionHandler, Publisher, MediaSocketListener {
+  readonly remote: string;
+  readonly #socket: MediaSocket;
+  readonly #settings: NetSettings;
+  readonly #host: StreamHost;
+  readonly #log: Logger;
+  readonly #session: ServerSession;
+  readonly #progress: ProgressWatch;
+  readonly #answers: AnswerBudget;
+  readonly #onClosed: () => void;
+  readonly #openedMs: number;
+  readonly #bytesBefore: number;
+  readonly #ingests = new Map<number, Ingest>();
+  readonly #viewers = new Map<number, ViewerOutlet>();
+  readonly #id = nextId++;
+  #flashVer = '';
+  #connect: ConnectInfo | null = null;
+  /** The camera that it asked for by `connect`; for the log. */
+  #camera: string | undefined;
+  #commands = 0;
+  /** Somebody is asked whether it may publish or play; nothing is read meanwhile. */
+  #isDeciding = false;
+  #path = '';
+  #lastDataMs = performance.now();
+  #lastMediaMs = performance.now();
+  #bytesSinceMedia = 0;
+  /** Since when it neither publishes nor plays. */
+  #idleSinceMs: number;
+  readonly #did: string[] = [];
+  #ending = false;
+  #closed = false;
+  #endTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: {
+    socket: MediaSocket;
+    settings: NetSettings;
+    host: StreamHost;
+    log: Logger;
+    /** Called once, when the socket is gone. */
+    onClosed: () => void;
+    /** Where somebody else read the beginning; `begin` is to be called with it then. */
+    beginning?: Beginning;
+  }) {
+    const { socket, beginning } = options;
+    this.#openedMs = performance.now() - (beginning?.ageMs ?? 0);
+    this.#idleSinceMs = this.#openedMs;
+    this.#bytesBefore = beginning?.bytesBefore ?? 0;
+    this.#socket = socket;
+    this.#settings = options.settings;
+    this.#host = options.host;
+    this.#onClosed = options.onClosed;
+    const { remoteAddress } = socket;
+    this.remote = remoteAddress === undefined ? 'unknown' : endpointText(remoteAddress, socket.remotePort);
+    this.#log = options.log.child({ remote: this.remote });
+    this.#session = new ServerSession({
+      handler: this,
+      write: (data) => this.#answer(data),
+      limits: sessionLimits(options.settings),
+      outChunkBytes: options.settings.outChunkBytes,
+      ...(beginning === undefined ? {} : { handshake: beginning.handshake }),
+    });
+    this.#progress = new ProgressWatch(socket);
+    this.#answers = new AnswerBudget(socket);
+    socket.listen(this);
+  }
+
+  /** Who drips single bytes is silent: only whole messages count, or what makes up a good part of one. */
+  get lastMediaMs(): number {
+    return this.#lastMediaMs;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** What the peer calls itself. */
+  get flashVer(): string {
+    return this.#flashVer;
+  }
+
+  /** Takes in what somebody else read of it; to be called once, by its owner, who knows it by then. */
+  begin({ bytes, ended }: Beginning): void {
+    if (bytes.length > 0) this.onData(bytes);
+    if (ended !== undefined) this.#finish(ended, 'info');
+    else if (!this.#isDeciding) this.#socket.resume();
+  }
+
+  /** Call about once a second: ends what exceeded a deadline. */
+  tick(nowMs: number): void {
+    if (this.#ending) return;
+    const { handshakeTimeoutMs, idleTimeoutMs, stallTimeoutMs } = this.#settings;
+    if (this.#ingests.size === 0 && this.#viewers.size === 0) {
+      if (nowMs - this.#idleSinceMs > handshakeTimeoutMs) {
+        const seconds = handshakeTimeoutMs / 1000;
+        const { phase } = this.#session;
+        this.close(new CodedError('RTMP_TIMEOUT', `neither publish nor play within ${seconds} s (${phase})`));
+      }
+      return;
+    }
+    if (this.#ingests.size > 0 && nowMs - this.#lastMediaMs > idleTimeoutMs) {
+      this.close(new CodedError('RTMP_TIMEOUT', `the publisher sent nothing for ${idleTimeoutMs / 1000} s`));
+      return;
+    }
+    if (this.#viewers.size > 0 && this.#progress.silentMs(nowMs) > stallTimeoutMs) {
+      this.close(new CodedError('RTMP_TIMEOUT', `the viewer took no data for ${stallTimeoutMs / 1000} s`));
+    }
+  }
+
+  /** Ends it in order: the peer is told of each of its streams, then the socket closes. */
+  close(reason: CodedError): void {
+    if (this.#ending) return;
+    this.#session.endAll(reason.message);
+    this.#finish(`${reason.code}: ${reason.message}`, 'warn');
+  }
+
+  /** Ends it as part of an orderly shutdown. */
+  shutDown(): void {
+    if (this.#ending) return;
+    this.#session.endAll('The aggregator is shutting down.');
+    this.#finish('the aggregator is shutting down', 'debug');
+  }
+
+  onCommand(name: string): void {
+    if (this.#camera === undefined || this.#commands >= maxLoggedCommands) return;
+    this.#commands++;
+    // Its name only: keys and tokens stand in the arguments.
+    this.#log.debug(`< ${name.slice(0, 40)}`, { camera: this.#camera, event: 'command' });
+  }
+
+  onConnect(info: ConnectInfo): void {
+    if (this.#ending) return;
+    this.#flashVer = ownText(info.flashVer);
+    this.#path = ownText(info.path);
+    this.#connect = {
+      app: ownText(info.app),
+      tcUrl: ownText(info.tcUrl),
+      flashVer: this.#flashVer,
+      swfUrl: ownText(info.swfUrl),
+      pageUrl: ownText(info.pageUrl),
+      path: this.#path,
+    };
+    try {
+      this.#host.connect(info);
+    } catch (error) {
+      this.#session.refuseConnect('NetConnection.Connect.Rejected', messageOf(error));
+      this.#refused(error, 'connect');
+      return;
+    }
+    this.#camera = this.#host.cameraOf?.(info.app);
+    this.onCommand('connect');
+    this.#session.acceptConnect();
+  }
+
+  onPublish(request: StreamRequest): void {
+    this.#admit('publish', request, () => this.#publish(request));
+  }
+
+  onPlay(request: StreamRequest): void {
+    this.#admit('play', request, () => this.#play(request));
+  }
+
+  /** Has somebody decide, at once or later; meanwhile nothing more is read of the peer. */
+  #admit(what: 'publish' | 'play', request: StreamRequest, grant: () => void): void {
+    // What came in the same read as the reason for the end is parsed still, and must not be granted any more.
+    if (this.#ending) return;
+    let later: Promise<void> | undefined;
+    try {
+      later = this.#host.admit?.(what, request, this.#peer());
+    } catch (error) {
+      this.#refuse(what, request.streamId, error);
+      return;
+    }
+    if (later === undefined) {
+      grant();
+      return;
+    }
+    this.#isDeciding = true;
+    this.#socket.pause();
+    this.#session.channel.hold();
+    const decided = (act: () => void): void => {
+      if (this.#ending) return;
+      this.#isDeciding = false;
+      act();
+      if (this.#ending) return;
+      try {
+        // What was kept may ask for something that is to be decided again.
+        this.#session.channel.release();
+        if (!this.#isDeciding) this.#socket.resume();
+      } catch (error) {
+        this.#failed(error);
+      }
+    };
+    later.then(
+      () => decided(grant),
+      (error: unknown) => decided(() => this.#refuse(what, request.streamId, error)),
+    );
+  }
+
+  #peer(): Peer {
+    const connect = this.#connect ?? { app: '', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', path: '' };
+    return { address: plainAddress(this.#socket.remoteAddress ?? ''), connectionId: this.#id, connect };
+  }
+
+  #refuse(what: 'publish' | 'play', streamId: number, error: unknown): void {
+    if (what === 'publish') {
+      this.#session.refusePublish(streamId, 'NetStream.Publish.BadName', messageOf(error));
+    } else {
+      const code = codeOf(error) === 'PLAY_NOT_FOUND' ? 'NetStream.Play.StreamNotFound' : 'NetStream.Play.Failed';
+      this.#session.refusePlay(streamId, code, messageOf(error));
+    }
+    this.#refused(error, what);
+  }
+
+  #publish(request: StreamRequest): void {
+    const { streamId } = request;
+    let ingest: Ingest;
+    try {
+      ingest = this.#host.publish(request, this);
+    } catch (error) {
+      this.#refuse('publish', streamId, error);
+      return;
+    }
+    this.#noteMedia();
+    this.#ingests.set(streamId, ingest);
+    this.#note(`published ${maskUrl(request.streamName)}`);
+    this.#session.acceptPublish(streamId);
+  }
+
+  #play(request: StreamRequest): void {
+    const { streamId } = request;
+    const { outChunkBytes, queueMaxBytes, queueMaxAgeMs } = this.#settings;
+    const viewer = new ViewerOutlet({
+      socket: this.#socket,
+      remote: this.remote,
+      format: { chunkBytes: outChunkBytes, streamId, publishing: false },
+      limits: { queueMaxBytes, queueMaxAgeMs },
+      close: (reason) => this.close(reason),
+      onEnd: () => this.#session.playUnpublished(streamId),
+      onReturn: () => this.#session.playPublished(streamId),
+    });
+    try {
+      viewer.playback = this.#host.play(request, viewer);
+    } catch (error) {
+      this.#refuse('play', streamId, error);
+      return;
+    }
+    this.#viewers.set(streamId, viewer);
+    this.#note(`played ${maskUrl(request.streamName)}`);
+    this.#session.acceptPlay(streamId);
+    viewer.begin();
+  }
+
+  onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
+    if (type !== MessageType.DataAmf0) this.#noteMedia();
+    this.#ingests.get(streamId)?.stream.publish(type, timestampMs, payload, this.#lastDataMs);
+  }
+
+  #noteMedia(): void {
+    this.#lastMediaMs = this.#lastDataMs;
+    this.#bytesSinceMedia = 0;
+  }
+
+  onUnpublish(streamId: number): void {
+    const ingest = this.#ingests.get(streamId);
+    if (ingest === undefined) return;
+    this.#ingests.delete(streamId);
+    this.#idleSinceMs = performance.now();
+    ingest.end('unpublished');
+  }
+
+  onStop(streamId: number): void {
+    const viewer = this.#viewers.get(streamId);
+    if (viewer === undefined) return;
+    this.#viewers.delete(streamId);
+    this.#idleSinceMs = performance.now();
+    viewer.end();
+  }
+
+  onPause(streamId: number, paused: boolean): void {
+    this.#viewers.get(streamId)?.setPaused(paused);
+  }
+
+  /** For the one line at the end, which tells of the first few. */
+  #note(what: string): void {
+    if (this.#did.length < maxNoted) this.#did.push(what);
+  }
+
+  #answer(data: Buffer): void {
+    if (this.#ending || this.#answers.write(data)) return;
+    this.#finish(`RTMP_LIMIT: ${this.#answers.unreadBytes} bytes of answers wait, and the peer reads none`, 'warn');
+  }
+
+  onDrain(): void {
+    this.#answers.drained();
+    for (const viewer of this.#viewers.values()) viewer.resume();
+  }
+
+  onError(error: Error & { code?: string }): void {
+    this.#finish(describeSocketError(error), 'info');
+  }
+
+  onEnd(): void {
+    this.#finish('the peer closed the connection', 'info');
+  }
+
+  onClose(): void {
+    this.#finish('the connection was lost', 'info');
+    this.#gone();
+  }
+
+  onData(data: Buffer): void {
+    if (this.#ending) return;
+    this.#lastDataMs = performance.now();
+    this.#bytesSinceMedia += data.length;
+    if (this.#bytesSinceMedia >= countedBytes) this.#noteMedia();
+    try {
+      this.#session.receive(data);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** What it sent could not be taken in. */
+  #failed(error: unknown): void {
+    if (error instanceof WireError) this.#finish(`${error.code}: ${error.message}`, 'warn');
+    else {
+      this.#log.error('a connection failed inside the aggregator', { error: stackOf(error) });
+      this.#finish('INTERNAL: see the line before', 'warn');
+    }
+  }
+
+  /** A refusal was sent; the connection is of no further use to either side. */
+  #refused(error: unknown, what: string): void {
+    if (!(error instanceof CodedError)) {
+      this.#log.error('a request failed inside the aggregator', { what, error: stackOf(error) });
+    }
+    this.#finish(`${what} refused: ${codeOf(error)}: ${messageOf(error)}`, 'warn');
+  }
+
+  /** Everything ends here, once, with one line. */
+  #finish(reason: string, level: 'debug' | 'info' | 'warn'): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    for (const ingest of this.#ingests.values()) ingest.end(reason);
+    for (const viewer of this.#viewers.values()) viewer.end();
+    this.#ingests.clear();
+    this.#viewers.clear();
+    // Who only looks whether the port is open (a load balancer, a probe) is not worth a line each time.
+    const bytesIn = this.#bytesBefore + this.#socket.bytesRead;
+    const looked = level === 'info' && (bytesIn === 0 || this.#session.phase === 'fresh');
+    const seconds = Math.round((performance.now() - this.#openedMs) / 100) / 10;
+    this.#log[looked ? 'debug' : level]('connection closed', {
+      reason,
+      ...(this.#camera === undefined ? {} : { camera: this.#camera }),
+      ...(this.#did.length > 0 ? { did: this.#did.join(', ') } : {}),
+      seconds,
+      bytesIn,
+    });
+    this.#socket.end();
+    if (this.#socket.destroyed) this.#gone();
+    else this.#endTimer = setTimeout(() => this.#socket.destroy(), lastWordsMs);
+  }
+
+  #gone(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#endTimer);
+    this.#onClosed();
+  }
+}
+
+/** A copy of a text, at most 1,024 characters: a piece of a string keeps the whole string alive, a megabyte perhaps. */
+function ownText(text: string): string {
+  return Buffer.from(text.slice(0, 1024)).toString();
+}
+
+/** A socket's error in words, for the line that says why a connection ended. */
+export function describeSocketError(error: Error & { code?: string }): string {
+  if (error.code === 'ECONNRESET') return 'the peer reset the connection';
+  return error.code === 'EPIPE' ? 'the peer closed the connection' : `socket error ${error.code ?? error.message}`;
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,71 @@
+import type { CodedError } from '../errors.js';
+import type { LiveStream } from '../relay/live-stream.js';
+import type { ConnectInfo, StreamRequest } from './server-session.js';
+
+/** A publisher as its camera sees it. */
+export interface Publisher {
+  /** `host:port`. */
+  readonly remote: string;
+  /** What it calls itself. */
+  readonly flashVer: string;
+  /** The aggregators that its stream came through, in its own words. */
+  readonly path: string;
+  /** When its last message of media came (or much of a large one), on the monotonic clock. */
+  readonly lastMediaMs: number;
+  /** Ends it; the reason is logged once and told to the publisher. */
+  close(reason: CodedError): void;
+}
+
+/** A viewer as its camera sees it. */
+export interface Viewer {
+  readonly remote: string;
+  /** Bytes handed to the network. */
+  readonly bytesOut: number;
+  /** The camera is live with this stream, or (null) not any more. */
+  setStream(stream: LiveStream | null): void;
+  /** Called about once a second, where nobody else does. @param nowMs a monotonic clock */
+  tick?(nowMs: number): void;
+  close(reason: CodedError): void;
+}
+
+/** An accepted publish. */
+export interface Ingest {
+  readonly stream: LiveStream;
+  /** The publisher is gone; call once. @param reason in words, for the record */
+  end(reason: string): void;
+}
+
+/** An accepted play. */
+export interface Playback {
+  /** What is live now; null when the camera is not. */
+  readonly stream: LiveStream | null;
+  /** The viewer is gone; call once. */
+  end(): void;
+}
+
+/** Who asks to publish or play. */
+export interface Peer {
+  /** Its IP address. */
+  readonly address: string;
+  /** Tells this connection from others of this process. */
+  readonly connectionId: number;
+  readonly connect: ConnectInfo;
+}
+
+/** Who may publish and play what: the listener asks, somebody else decides. */
+export interface StreamHost {
+  /** @throws CodedError PUBLISH_NOT_REGISTERED when no camera of this application exists */
+  connect(info: ConnectInfo): void;
+  /** The camera that an application, as a client wrote it, is; undefined: none. For the log. */
+  cameraOf?(app: string): string | undefined;
+  /**
+   * Whether this peer may do it at all; asked before `publish` and `play`. A promise: it is decided later, and nothing
+   * more is read of the peer until then.
+   * @throws CodedError (or rejects) PUBLISH_NOT_REGISTERED, PUBLISH_FORBIDDEN; PLAY_NOT_FOUND, PLAY_FORBIDDEN
+   */
+  admit?(what: 'publish' | 'play', request: StreamRequest, peer: Peer): Promise<void> | undefined;
+  /** @throws CodedError PUBLISH_NOT_REGISTERED, PUBLISH_ALREADY_LIVE */
+  publish(request: StreamRequest, publisher: Publisher): Ingest;
+  /** @throws CodedError PLAY_NOT_FOUND, LIMIT_REACHED */
+  play(request: StreamRequest, viewer: Viewer): Playback;
+}

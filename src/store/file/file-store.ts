@@ -1,0 +1,486 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { messageOf, StateError } from '../../errors.js';
+import {
+  type FileVersion,
+  maxStateFileBytes,
+  prepareWrite,
+  removeLeftovers,
+  syncFolder,
+  tooLarge,
+} from '../../files/disk.js';
+import { FolderLock, isErrno } from '../../files/lock.js';
+import { watchFolder } from '../../files/watch.js';
+import type { Logger } from '../../log/log.js';
+import { changesBetween, type Differing, differingIn } from '../../model/changes.js';
+import { decodeVersion } from '../../model/document/decode.js';
+import { encodeBlocks, entryBytes } from '../../model/document/encode.js';
+import type { Upgrade } from '../../model/document/upgrade.js';
+import { mergeEdit } from '../../model/merge.js';
+import type { DesiredState } from '../../model/model.js';
+import { type StateChange, StateProblem, type Store } from '../store.js';
+import { Compaction } from './compaction.js';
+import { Journal } from './journal.js';
+import { journalFileName, type Recovered, recover, stateFileName } from './recover.js';
+import { StateFile } from './state-file.js';
+
+/** An update that waits for its commit. */
+interface Waiting {
+  readonly change: (state: DesiredState) => DesiredState;
+  readonly resolve: (state: DesiredState) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface FileStoreOptions {
+  readonly dataDir: string;
+  readonly log: Logger;
+  /** How large state.json may be, in bytes; tests use less than the default of 256 MB. */
+  readonly maxFileBytes?: number;
+  /** The ways from older versions of state.json; tests have some of their own. */
+  readonly upgrades?: ReadonlyMap<number, Upgrade>;
+}
+
+/**
+ * Opens `DATA_DIR/state.json` and its journal. The folder is made when missing; the files come with the first change.
+ * @throws StateError STATE_INVALID or STATE_CONFLICT (with file, path and rule; all is left as it is), STATE_UNREADABLE,
+ *   STATE_LOCKED
+ */
+export async function openFileStore(options: FileStoreOptions): Promise<Store> {
+  const { log, maxFileBytes = maxStateFileBytes } = options;
+  const folder = resolve(options.dataDir);
+  const paths = { file: join(folder, stateFileName), journal: join(folder, journalFileName) };
+  let lock: FolderLock | undefined;
+  try {
+    if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(dirname(folder));
+    lock = await FolderLock.acquire(folder);
+    await removeLeftovers(folder);
+    const recovered = await recover(paths, { ...options, maxFileBytes });
+    if (recovered.upgradedFrom !== undefined) await keepOldVersion(paths.file, recovered.upgradedFrom, log);
+    const { journal: content } = recovered;
+    if (content !== undefined && content.tornBytes > 0) {
+      const message =
+        'the journal ends with a change that was being written when the process ended, and was never acknowledged; it is dropped';
+      log.warn(message, { file: paths.journal, bytes: content.tornBytes });
+    }
+    const journal = await openJournal(paths.journal, recovered);
+    return new FileStore({ paths, lock, recovered, journal, log, maxFileBytes });
+  } catch (error) {
+    await lock?.release();
+    if (error instanceof StateError) throw error;
+    const message = `cannot use ${paths.file}: ${messageOf(error)}`;
+    throw new StateError('STATE_UNREADABLE', message, { cause: error });
+  }
+}
+
+/**
+ * Goes on with the journal. One whose commits are all in state.json, since the process was killed before it could begin
+ * anew, does so now: at the next start an edit by hand would else be taken for one that those commits were made beside.
+ */
+async function openJournal(path: string, { journal, file, pending }: Recovered): Promise<Journal | undefined> {
+  if (journal === undefined) return undefined;
+  if (pending === 0 && journal.entries.length > 0) {
+    try {
+      return await Journal.create(path, file?.digest ?? null, journal.seq);
+    } catch (error) {
+      // A full disk is no reason not to start.
+      if (!isErrno(error, 'ENOSPC') && !isErrno(error, 'EDQUOT')) throw error;
+    }
+  }
+  return Journal.resume(path, journal, pending);
+}
+
+/** The next change writes the file in the present version; an older program could not read that. */
+async function keepOldVersion(path: string, version: number, log: Logger): Promise<void> {
+  const copy = `${path}.version-${version}`;
+  await copyFile(path, copy);
+  await syncFolder(dirname(path));
+  log.info('state.json is of an older version and will be written in the present one; a copy is kept', { file: copy });
+}
+
+/** What state.json takes beside its entries, in bytes. */
+const emptyFileBytes = 64;
+
+/**
+ * Group commit: while one write is under way, the next batch gathers; then the whole batch is one line of the journal.
+ *
+ *   update() ──► waiting ──► is state.json still the one we know? ──► run the changes ──► journal: append, fsync
+ *                   ▲           │ no: an edit by hand is applied          │                  │
+ *                   └───────────┴────────── gathers meanwhile ────────────┘          resolve all of the batch
+ *
+ *   soon after, beside the commits: state.json anew (temp file, fsync, rename), then the journal begins anew
+ *
+ * All changes of the two files are made by one loop, so that no two steps ever meet.
+ */
+class FileStore implements Store {
+  readonly #paths: { readonly file: string; readonly journal: string };
+  readonly #maxFileBytes: number;
+  readonly #lock: FolderLock;
+  readonly #log: Logger;
+  readonly #listeners = new Set<(change: StateChange) => void>();
+  readonly #stopWatching: () => void;
+  readonly #file: StateFile;
+  readonly #compaction: Compaction;
+  /** Nobody waits for a compaction. A call takes several turns of the event loop: a long stretch in each adds up. */
+  readonly #inBackground = { stretchMs: 1, restMs: () => (this.#closing === undefined ? 5 : 0) };
+  #journal: Journal | undefined;
+  /** The number of the last commit. */
+  #seq = 0;
+  #state: DesiredState;
+  /** What state.json says, without the journal. */
+  #fileState: DesiredState;
+  /** About how large state.json is, or will be. */
+  #fileBytes: number;
+  /** State.json was edited and is not yet known to the journal as what it continues. */
+  #isEditUnnoted = false;
+  readonly #waiting: Waiting[] = [];
+  #mustLook = false;
+  #work: Promise<void> | undefined;
+  /** Another process holds the data folder. */
+  #lockProblem: StateProblem | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: {
+    paths: { file: string; journal: string };
+    lock: FolderLock;
+    recovered: Recovered;
+    journal: Journal | undefined;
+    log: Logger;
+    maxFileBytes: number;
+  }) {
+    const { paths, lock, recovered, journal, log, maxFileBytes } = options;
+    this.#paths = paths;
+    this.#maxFileBytes = maxFileBytes;
+    this.#lock = lock;
+    this.#state = recovered.state;
+    this.#fileState = recovered.fileState;
+    this.#fileBytes = Number(recovered.file?.mark.bytes ?? emptyFileBytes);
+    this.#journal = journal;
+    this.#seq = journal?.place.seq ?? 0;
+    this.#log = log;
+    this.#file = new StateFile({ path: paths.file, maxBytes: maxFileBytes, seen: recovered.file, log });
+    this.#compaction = new Compaction({
+      prepare: (state) => prepareWrite(paths.file, encodeBlocks(state, this.#inBackground), maxFileBytes),
+      onPrepared: () => this.#wake(),
+      file: paths.file,
+      log,
+    });
+    this.#stopWatching = watchFolder(paths.file, {
+      log,
+      pollMs: FolderLock.beatMs,
+      onEvent: () => this.#look(),
+      onPoll: () => this.#poll(),
+    });
+    if (recovered.isMerged) {
+      log.info('state.json was edited while changes waited in the journal; both count', { file: paths.file });
+    }
+    this.#scheduleCompaction();
+  }
+
+  get state(): DesiredState {
+    return this.#state;
+  }
+
+  get problem(): StateProblem | undefined {
+    return this.#lockProblem ?? this.#file.problem ?? this.#compaction.problem;
+  }
+
+  update(change: (state: DesiredState) => DesiredState): Promise<DesiredState> {
+    if (this.#closing !== undefined) return Promise.reject(writeFailed('the store is closed'));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ change, resolve, reject });
+      this.#wake();
+    });
+  }
+
+  subscribe(listener: (change: StateChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#stopWatching();
+      while (this.#work !== undefined) await this.#work;
+      await this.#compaction.stop();
+      // An edit may come in between, and then once more.
+      for (let tries = 0; tries < 3 && this.#journal !== undefined && this.#journal.pending > 0; tries += 1) {
+        if (this.#lockProblem !== undefined) break;
+        await this.#rewrite().catch((error: unknown) => {
+          this.#log.warn('state.json is not up to date; its journal has the rest', { error: messageOf(error) });
+        });
+      }
+      await this.#journal?.close();
+      await this.#lock.release();
+    })();
+    return this.#closing;
+  }
+
+  #look(): void {
+    this.#mustLook = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#work ??= this.#run().finally(() => {
+      this.#work = undefined;
+      if (this.#waiting.length > 0 || this.#mustLook || this.#compaction.isPrepared) this.#wake();
+    });
+  }
+
+  async #run(): Promise<void> {
+    // Let the requests of this turn of the event loop come together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0 || this.#mustLook || this.#compaction.isPrepared) {
+      if (this.#compaction.isPrepared) {
+        await this.#finishCompaction();
+      } else if (this.#waiting.length > 0) {
+        await this.#commit(this.#waiting.splice(0));
+      } else {
+        this.#mustLook = false;
+        await this.#lookAtFiles().catch((error: unknown) => {
+          this.#log.warn('the state file cannot be read now', { file: this.#paths.file, error: messageOf(error) });
+        });
+      }
+    }
+  }
+
+  async #commit(gathered: Waiting[]): Promise<void> {
+    let batch = gathered;
+    try {
+      if (this.#lockProblem !== undefined) throw new Error('another process took over the data folder');
+      // Both looks at once: under load each costs a turn of the thread pool.
+      const [isKnown, isSound] = await Promise.all([this.#file.isKnown(), this.#journal?.isSound() ?? false]);
+      if (!isKnown) await this.#readEdit();
+      const before = this.#state;
+      const { state, accepted } = applyChanges(before, batch);
+      // Whoever was refused has been told so.
+      batch = accepted;
+      if (state !== before) await this.#write(before, state, isSound && isKnown);
+      for (const one of batch) one.resolve(state);
+    } catch (error) {
+      this.#log.error('a change could not be written', { file: this.#paths.journal, error: messageOf(error) });
+      const failure = writeFailed(
+        `${this.#paths.journal} could not be written: ${messageOf(error)}; nothing was changed`,
+        error,
+      );
+      for (const one of batch) one.reject(failure);
+    }
+  }
+
+  async #write(before: DesiredState, state: DesiredState, isSound: boolean): Promise<void> {
+    const differing = differingIn(before, state);
+    const changes = changesBetween(before, state, differing);
+    if (changes.length > 0) {
+      const fileBytes = this.#fileBytes + grownBytes(before, state, differing);
+      if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes) throw tooLarge(fileBytes, this.#maxFileBytes);
+      const journal = await this.#soundJournal(isSound);
+      await journal.commit(changes);
+      this.#seq = journal.place.seq;
+      this.#fileBytes = fileBytes;
+    }
+    this.#state = state;
+    this.#notify(differing);
+    this.#scheduleCompaction();
+  }
+
+  /** A journal that the next commit can be appended to. @param isSound it was just found to be so */
+  async #soundJournal(isSound = false): Promise<Journal> {
+    if (this.#journal !== undefined && !isSound && !(await this.#journal.isSound())) {
+      this.#log.warn('the journal was removed, changed or damaged; it begins anew', { file: this.#paths.journal });
+      if (this.#journal.pending > 0) await this.#rewrite();
+      else await this.#dropJournal();
+    }
+    if (this.#journal === undefined) {
+      this.#journal = await Journal.create(this.#paths.journal, this.#file.digest, this.#seq);
+    } else if (this.#isEditUnnoted && this.#file.digest !== null) {
+      await this.#journal.noteSnapshot(this.#file.digest, this.#seq);
+    }
+    this.#isEditUnnoted = false;
+    return this.#journal;
+  }
+
+  async #dropJournal(): Promise<void> {
+    await this.#journal?.close();
+    this.#journal = undefined;
+  }
+
+  /** Writes state.json at once, and lets the journal begin anew. Nothing that waits in the journal is needed for it. */
+  async #rewrite(): Promise<void> {
+    if (!(await this.#file.isKnown())) await this.#readEdit();
+    const state = this.#state;
+    const content = await prepareWrite(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
+    try {
+      if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content.digest, this.#seq);
+      if (!(await this.#file.isKnown())) throw new Error('it was edited meanwhile');
+      await this.#file.replace(content);
+    } catch (error) {
+      await this.#file.discard(content);
+      throw error;
+    }
+    this.#fileState = state;
+    this.#fileBytes = content.bytes;
+    await this.#dropJournal();
+    this.#journal = await Journal.create(this.#paths.journal, content.digest, this.#seq);
+    this.#compaction.cancel();
+  }
+
+  #scheduleCompaction(soon = false): void {
+    if (this.#journal === undefined || this.#journal.pending === 0) return;
+    if (this.#closing !== undefined || this.#lockProblem !== undefined) return;
+    this.#compaction.schedule(this.#fileBytes, soon, () => {
+      // Between two journals state.json is being written anyway.
+      const journal = this.#journal;
+      if (journal === undefined || journal.pending === 0) return undefined;
+      return { state: this.#state, place: journal.place, fileBytes: this.#fileBytes };
+    });
+  }
+
+  /** The new state.json is prepared: put it there, unless an edit by hand came in between. */
+  async #finishCompaction(): Promise<void> {
+    const prepared = this.#compaction.take();
+    if (prepared === undefined) return;
+    const { content, state, place, fileBytes } = prepared;
+    const journal = this.#journal;
+    try {
+      if (!(await this.#file.isKnown())) await this.#readEdit();
+      const isCurrent = !prepared.isOutdated() && journal?.has(place) === true && this.#lockProblem === undefined;
+      const canReplace = isCurrent && (await this.#file.isKnown());
+      if (!canReplace || journal === undefined || !(await journal.isSound())) {
+        await this.#file.discard(content);
+        if (canReplace) await this.#soundJournal();
+        else this.#scheduleCompaction(true);
+        return;
+      }
+      await journal.noteSnapshot(content.digest, place.seq);
+      await this.#file.replace(content);
+      this.#fileState = state;
+      this.#fileBytes += content.bytes - fileBytes;
+      await journal.dropUntil(content.digest, place);
+      this.#compaction.succeeded();
+    } catch (error) {
+      await this.#file.discard(content);
+      this.#compaction.failed(error);
+    }
+    this.#scheduleCompaction();
+  }
+
+  async #lookAtFiles(): Promise<void> {
+    try {
+      await this.#readEdit();
+      // What was acknowledged must not live in memory only.
+      const journal = this.#journal;
+      if (journal !== undefined && journal.pending > 0 && !(await journal.isSound())) await this.#soundJournal();
+    } finally {
+      // After a failure nothing else does. It is done here since nothing is being put in place meanwhile.
+      this.#scheduleCompaction();
+    }
+  }
+
+  /** Applies or refuses what is new in state.json. */
+  async #readEdit(): Promise<void> {
+    const outcome = await this.#file.read((file) => this.#apply(file));
+    if (outcome === 'removed') await this.#restore();
+  }
+
+  /** Makes the file's content the running state, with what waits in the journal. @throws StateError when it cannot be */
+  #apply(file: FileVersion): void {
+    const before = this.#state;
+    const edited = decodeVersion(file, before);
+    const isMerged = this.#journal !== undefined && this.#journal.pending > 0;
+    this.#state = isMerged ? mergeEdit(this.#fileState, before, edited, file.modifiedAt) : edited;
+    this.#fileState = edited;
+    this.#fileBytes = Number(file.mark.bytes);
+    this.#isEditUnnoted = !isMerged;
+    this.#compaction.outdate();
+    const differing = differingIn(before, this.#state);
+    this.#log.info('applied an edit of the state file', { file: this.#paths.file, ...summaryOf(differing) });
+    this.#notify(differing);
+    if (isMerged) this.#scheduleCompaction(true);
+  }
+
+  /** The file was removed: it is written again, unless an editor has a new one there by now. */
+  async #restore(): Promise<void> {
+    const state = this.#state;
+    const content = await prepareWrite(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
+    if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content.digest, this.#seq);
+    if (!(await this.#file.create(content))) {
+      this.#mustLook = true;
+      return;
+    }
+    this.#fileState = state;
+    this.#compaction.outdate();
+    this.#log.warn('the state file was removed; it is written again from the running state', {
+      file: this.#paths.file,
+    });
+    if (this.#journal !== undefined) await this.#journal.dropUntil(content.digest, this.#journal.place);
+  }
+
+  #noteLock(isHeld: boolean): void {
+    if (isHeld === (this.#lockProblem === undefined)) return;
+    if (isHeld) {
+      this.#lockProblem = undefined;
+      this.#log.info('the data folder is held again; changes are taken', { file: this.#paths.file });
+      return;
+    }
+    const message = `another process took over the data folder ${dirname(this.#paths.file)}: changes are refused until it ends; stop one of the two, or give it another --data-dir`;
+    this.#lockProblem = new StateProblem('STATE_LOCKED', message, new Date().toISOString());
+    this.#log.error(message, { code: 'STATE_LOCKED' });
+  }
+
+  async #poll(): Promise<void> {
+    this.#noteLock(await this.#lock.beat());
+    const isPending = this.#journal !== undefined && this.#journal.pending > 0;
+    if (isPending || !(await this.#file.isInPlace())) this.#look();
+    await this.#file.pollAside();
+  }
+
+  #notify(differing: Differing): void {
+    const change: StateChange = { state: this.#state, ...differing };
+    if (change.cameras.size === 0 && change.engines.size === 0) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        this.#log.error('a listener of the state failed', { error: messageOf(error) });
+      }
+    }
+  }
+}
+
+/** For the log: what an edit did, in numbers and the first few names. */
+function summaryOf({ cameras, engines }: Differing): Record<string, unknown> {
+  const count = (names: ReadonlySet<string>) => ({ count: names.size, names: [...names].slice(0, 10) });
+  return { cameras: count(cameras), engines: count(engines) };
+}
+
+/** Runs a batch in order. A change that throws is rejected alone; the others go on from the state before it. */
+function applyChanges(base: DesiredState, batch: Waiting[]): { state: DesiredState; accepted: Waiting[] } {
+  let state = base;
+  const accepted: Waiting[] = [];
+  for (const one of batch) {
+    try {
+      state = one.change(state);
+      accepted.push(one);
+    } catch (error) {
+      one.reject(error);
+    }
+  }
+  return { state, accepted };
+}
+
+/** By how many bytes state.json grows from one state to the next. */
+function grownBytes(before: DesiredState, after: DesiredState, { cameras, engines }: Differing): number {
+  let bytes = 0;
+  for (const name of cameras) {
+    bytes += entryBytes(name, after.cameras.get(name)) - entryBytes(name, before.cameras.get(name));
+  }
+  for (const name of engines) {
+    bytes += entryBytes(name, after.engines.get(name)) - entryBytes(name, before.engines.get(name));
+  }
+  return bytes;
+}
+
+function writeFailed(message: string, cause?: unknown): StateError {
+  const hint = isErrno(cause, 'ENOSPC') ? ' (free some space, then try again)' : '';
+  return new StateError('STATE_WRITE_FAILED', message + hint, { cause });
+}

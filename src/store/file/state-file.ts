@@ -1,0 +1,187 @@
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CodedError, StateError } from '../../errors.js';
+import {
+  createFile,
+  discard,
+  type FileMark,
+  type FileVersion,
+  isSameMark,
+  keepAside,
+  markOf,
+  type Prepared,
+  readVersion,
+  replaceFile,
+  syncFolder,
+} from '../../files/disk.js';
+import type { Logger } from '../../log/log.js';
+import { StateProblem } from '../store.js';
+
+/** A content of the file that was understood: how to recognise it. */
+interface SeenFile {
+  readonly digest: string;
+  readonly mark: FileMark;
+}
+
+/** An edit by hand that is not applied, and still is the file. */
+interface RefusedEdit extends SeenFile {
+  readonly error: CodedError;
+}
+
+/** How long a file that makes no sense may be still before it counts: editors write in several steps. */
+const settleMs = 100;
+
+/** State.json as people and this program write it by turns: tells own contents from edits, and keeps refused ones. */
+export class StateFile {
+  readonly #path: string;
+  readonly #maxBytes: number;
+  readonly #log: Logger;
+  #seen: SeenFile | undefined;
+  #refused: RefusedEdit | undefined;
+  #problem: StateProblem | undefined;
+  /** Where the refused edit of `#problem` lies, once other content took its place. */
+  #asidePath: string | undefined;
+
+  constructor(options: { path: string; maxBytes: number; seen: FileVersion | undefined; log: Logger }) {
+    this.#path = options.path;
+    this.#maxBytes = options.maxBytes;
+    this.#log = options.log;
+    this.#seen = options.seen && { digest: options.seen.digest, mark: options.seen.mark };
+  }
+
+  /** Why an edit by hand is not applied. */
+  get problem(): StateProblem | undefined {
+    return this.#problem;
+  }
+
+  /** Of the content that was last understood; null when there never was a file. */
+  get digest(): string | null {
+    return this.#seen?.digest ?? null;
+  }
+
+  /** True when the file is as it was last seen, be it applied or refused; an absent file counts as known. */
+  async isKnown(): Promise<boolean> {
+    const mark = await markOf(this.#path);
+    return mark === undefined || isSameMark(mark, (this.#refused ?? this.#seen)?.mark);
+  }
+
+  /** True when it is known and there, or never was. */
+  async isInPlace(): Promise<boolean> {
+    return isSameMark(await markOf(this.#path), (this.#refused ?? this.#seen)?.mark);
+  }
+
+  /**
+   * Reads what is new in it, if anything. `apply` makes it the running state, or throws why that cannot be.
+   * @returns `removed` when there was a file and is none any more
+   */
+  async read(apply: (file: FileVersion) => void): Promise<'known' | 'applied' | 'refused' | 'removed'> {
+    if (await this.isInPlace()) return 'known';
+    // What was there a moment ago; null when there was no file.
+    let last: FileVersion | null | undefined;
+    for (;;) {
+      const file = await readVersion(this.#path, this.#maxBytes);
+      if (file === undefined) {
+        if (this.#seen === undefined) return 'known';
+        if (last === null) return 'removed';
+        last = null;
+      } else {
+        if (file.digest === this.#refused?.digest) {
+          this.#refused = { ...this.#refused, mark: file.mark };
+          return 'known';
+        }
+        const error = file.digest === this.#seen?.digest ? undefined : attempt(apply, file);
+        if (error === undefined) {
+          this.#accept(file, 'the state file is valid again');
+          return 'applied';
+        }
+        if (last?.digest === file.digest && isSameMark(last.mark, file.mark)) {
+          this.#refuse(file, error);
+          return 'refused';
+        }
+        last = file;
+      }
+      // Half a file of an editor that is still writing looks the same as a mistake: wait until it is still.
+      await sleep(settleMs);
+    }
+  }
+
+  /**
+   * Puts content in place of the file, for good. A refused edit gets another name before.
+   * @throws what the system throws; the file is then as it was, or what `content` holds
+   */
+  async replace(content: Prepared): Promise<void> {
+    const refused = this.#refused;
+    const aside = refused === undefined ? undefined : await keepAside(this.#path);
+    await replaceFile(this.#path, content);
+    this.#refused = undefined;
+    this.#seen = content;
+    if (refused !== undefined && aside !== undefined) this.#reportAside(refused, aside);
+    await syncFolder(dirname(this.#path));
+  }
+
+  /** Puts content in the place of a removed file. False when there is one by now: an editor's new file is left alone. */
+  async create(content: Prepared): Promise<boolean> {
+    if (!(await createFile(this.#path, content))) return false;
+    await syncFolder(dirname(this.#path));
+    this.#accept(content, 'the refused state file is gone');
+    return true;
+  }
+
+  /** Gives up what was prepared. */
+  async discard(content: Prepared): Promise<void> {
+    await discard(content);
+  }
+
+  /** Looks whether somebody removed the refused edit that was kept aside. */
+  async pollAside(): Promise<void> {
+    if (this.#asidePath !== undefined && (await markOf(this.#asidePath)) === undefined) {
+      this.#clearProblem('the refused edit is gone');
+    }
+  }
+
+  #accept(seen: SeenFile, why: string): void {
+    this.#seen = { digest: seen.digest, mark: seen.mark };
+    this.#refused = undefined;
+    this.#clearProblem(why);
+  }
+
+  #refuse(file: FileVersion, error: CodedError): void {
+    this.#refused = { digest: file.digest, mark: file.mark, error };
+    this.#asidePath = undefined;
+    this.#report(
+      `the edit of ${this.#path} is not applied, the running state stays: ${error.message}. The next change by the API would keep this edit aside and write the file anew`,
+      error,
+    );
+  }
+
+  #reportAside(refused: RefusedEdit, aside: string): void {
+    this.#asidePath = aside;
+    this.#report(
+      `the edit of ${this.#path} was not applied: ${refused.error.message}. A change by the API wrote the file anew; the edit is kept in ${aside}: correct it and move it over the file, or remove it`,
+      refused.error,
+    );
+  }
+
+  #report(message: string, error: CodedError): void {
+    const field = error.field === undefined ? {} : { field: error.field };
+    this.#problem = new StateProblem(error.code, message, new Date().toISOString(), field);
+    this.#log.error(message, { code: error.code, ...field });
+  }
+
+  #clearProblem(why: string): void {
+    if (this.#problem === undefined) return;
+    this.#problem = undefined;
+    this.#asidePath = undefined;
+    this.#log.info(why, { file: this.#path });
+  }
+}
+
+function attempt(apply: (file: FileVersion) => void, file: FileVersion): StateError | undefined {
+  try {
+    apply(file);
+    return undefined;
+  } catch (error) {
+    if (error instanceof StateError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+import { type CodedErrorOptions, type ErrorCode, StateError } from '../errors.js';
+import type { DesiredState } from '../model/model.js';
+
+/** What one commit, or one edit by hand, changed: names, for those who need not look at everything. */
+export interface StateChange {
+  readonly state: DesiredState;
+  /** Names of cameras that were added, changed or removed. */
+  readonly cameras: ReadonlySet<string>;
+  /** Names of engines that were added, changed or removed. */
+  readonly engines: ReadonlySet<string>;
+}
+
+/** Why an edit by hand is not applied, or no change is taken. */
+export class StateProblem extends StateError {
+  /** ISO 8601, UTC. */
+  readonly since: string;
+
+  constructor(code: ErrorCode, message: string, since: string, options?: CodedErrorOptions) {
+    super(code, message, options);
+    this.since = since;
+  }
+}
+
+/** Where the desired state is kept. */
+export interface Store {
+  /** The last committed state. */
+  readonly state: DesiredState;
+  /**
+   * STATE_LOCKED while another process holds the data, so that every change is refused. STATE_INVALID: why an edit by
+   * hand is not applied. Undefined when nothing waits for a person: when file and running state agree, and no refused
+   * edit lies beside them.
+   */
+  readonly problem: StateProblem | undefined;
+  /**
+   * Changes the state. `change` gets the newest state and returns the next one (the same value: nothing is written);
+   * what it throws is passed on and nothing is changed. Changes run in the order of the calls. `change` must be pure.
+   * Resolves when the change is on disk, to the state that holds it.
+   * @throws StateError STATE_WRITE_FAILED when it could not be written; the running state is then as before.
+   */
+  update(change: (state: DesiredState) => DesiredState): Promise<DesiredState>;
+  /** Called after every commit and every accepted edit by hand, in order. Returns the way to end it. */
+  subscribe(listener: (change: StateChange) => void): () => void;
+  /** Waits for what is under way and lets go of files and watchers. */
+  close(): Promise<void>;
+}

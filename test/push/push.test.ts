@@ -1,0 +1,332 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { defaultSettings } from '../../src/config/index.js';
+import { silentLogger } from '../../src/log/log.js';
+import { Dialer } from '../../src/net/dialer.js';
+import { Push } from '../../src/push/push.js';
+import { TargetWatch } from '../../src/push/target-watch.js';
+import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
+import { LiveStream } from '../../src/relay/live-stream.js';
+import { MessageType } from '../../src/wire/message.js';
+import { audioFrame, frame, metadata, videoHeader } from '../relay/fixtures.js';
+import { type Behaviour, healthy, type SickTarget, serve, startTarget, until } from './targets.js';
+
+const settings = { ...defaultSettings().media, connectTimeoutMs: 400, pushRetryMinMs: 50, stallTimeoutMs: 5000 };
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  while (cleanups.length > 0) await cleanups.pop()?.();
+});
+
+/** A camera that sends 50 frames a second, and one push of it. */
+function start(url: string, changes: Partial<typeof settings> = {}, frameBytes = 200) {
+  const own = { ...settings, ...changes };
+  const stream = new LiveStream(
+    {
+      format: { chunkBytes: own.outChunkBytes, streamId: 1, publishing: true },
+      gopMaxBytes: own.gopMaxBytes,
+      scheduler: new FlushScheduler(),
+    },
+    performance.now(),
+  );
+  const push = new Push({
+    url,
+    shownUrl: url,
+    enabled: true,
+    limits: { queueMaxBytes: own.queueMaxBytes, queueMaxAgeMs: own.queueMaxAgeMs },
+    settings: own,
+    watch: new TargetWatch(50),
+    dialer: new Dialer(),
+    log: silentLogger,
+  });
+  let number = 0;
+  stream.publish(MessageType.DataAmf0, 0, metadata(320), performance.now());
+  stream.publish(MessageType.Video, 0, videoHeader(), performance.now());
+  const camera = setInterval(() => {
+    const nowMs = performance.now();
+    stream.publish(MessageType.Video, number * 20, frame(number, number % 25 === 0, frameBytes), nowMs);
+    stream.publish(MessageType.Audio, number * 20 + 1, audioFrame(number), nowMs);
+    number++;
+  }, 20);
+  const ticker = setInterval(() => push.tick(performance.now()), 100);
+  cleanups.push(async () => {
+    clearInterval(camera);
+    clearInterval(ticker);
+    await push.close();
+  });
+  push.begin(stream);
+  const status = () => push.status(performance.now());
+  /** State changes so far, as `a -> b`. */
+  const states = () => push.events.filter(({ kind }) => kind === 'state').map(({ text }) => text);
+  return { push, stream, status, states, stopCamera: () => clearInterval(camera), sent: () => number };
+}
+
+async function target(behave: Behaviour, port?: number): Promise<SickTarget> {
+  const started = await startTarget(behave, port);
+  cleanups.push(() => started.close());
+  return started;
+}
+
+describe('the states of a push, by what its target does', () => {
+  it('healthy: connecting, active, and everything arrives, to the last frame', async () => {
+    const sink = await target(healthy);
+    const { push, status, states, stopCamera, sent } = start(sink.url);
+    await until(() => status().phase === 'active' && sink.media.length > 40, 5000, 'active');
+    stopCamera();
+    push.end();
+    await push.drained();
+    await until(() => sink.ended.length === 1, 2000, 'a goodbye');
+    expect(states()).toEqual(['idle -> connecting', 'connecting -> active', 'active -> idle']);
+    const video = sink.media.filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
+    expect(video.map(({ payload }) => payload.readUInt32BE(5))).toEqual(Array.from({ length: sent() }, (_, i) => i));
+    expect(status()).toMatchObject({
+      attempt: 0,
+      lastFailure: null,
+      connects: 1,
+      droppedFrames: { bytes: 0, age: 0, total: 0 },
+    });
+    expect(status().framesOut).toBe(2 * sent());
+  });
+
+  const failing: [string, Behaviour, string][] = [
+    ['closes at once', (socket) => socket.end(), 'TARGET_CLOSED'],
+    ['resets at once', (socket) => socket.resetAndDestroy(), 'TARGET_CLOSED'],
+    ['never answers the handshake', () => {}, 'TARGET_TIMEOUT'],
+    ['speaks HTTP', (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'.repeat(100)), 'TARGET_HANDSHAKE'],
+    [
+      'refuses the application',
+      (socket, sink) =>
+        serve(socket, sink, {
+          session: (session) => {
+            sessions.set(socket, session);
+          },
+          onConnect: () => sessions.get(socket)?.refuseConnect('NetConnection.Connect.Rejected', 'no such app'),
+        }),
+      'TARGET_CONNECT_REJECTED',
+    ],
+    [
+      'refuses the key',
+      (socket, sink) =>
+        serve(socket, sink, {
+          session: (session) => {
+            sessions.set(socket, session);
+          },
+          onPublish: ({ streamId }) => sessions.get(socket)?.refusePublish(streamId, 'NetStream.Publish.BadName', 'no'),
+        }),
+      'TARGET_PUBLISH_REJECTED',
+    ],
+    ['never answers connect', (socket, sink) => serve(socket, sink, { onConnect() {} }), 'TARGET_TIMEOUT'],
+  ];
+  const sessions = new WeakMap<object, import('../../src/rtmp/server-session.js').ServerSession>();
+
+  it.each(failing)('%s: connecting, waiting, and again', async (_what, behave, code) => {
+    const sink = await target(behave);
+    const { status, states } = start(sink.url);
+    await until(() => status().phase === 'waiting', 3000, 'waiting');
+    const { lastFailure, attempt, nextRetryAtMs, connects } = status();
+    expect(lastFailure?.code).toBe(code);
+    expect(lastFailure?.message).toContain(`127.0.0.1:${sink.port}`);
+    expect(attempt).toBe(1);
+    expect(connects).toBe(0);
+    expect(nextRetryAtMs).toBeGreaterThan(Date.now() - 1000);
+    expect(states()).toEqual(['idle -> connecting', 'connecting -> waiting']);
+  });
+
+  it('refuses TCP: waits, and is back soon after the target listens, however long the pause', async () => {
+    const closed = await startTarget(healthy);
+    await closed.close();
+    const { status } = start(closed.url, { pushRetryMinMs: 60_000, pushRetryMaxMs: 60_000 });
+    await until(() => status().phase === 'waiting', 3000, 'waiting');
+    expect(status().lastFailure?.code).toBe('TARGET_REFUSED');
+    const sink = await target(healthy, closed.port);
+    await until(() => status().phase === 'active', 3000, 'active again');
+    await until(() => sink.media.some(({ type }) => type === MessageType.Video), 3000, 'video');
+    const first = sink.media.find(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
+    expect(first?.payload[0]).toBe(0x17);
+  });
+
+  it('does not resolve: waits with the reason', async () => {
+    const { status } = start('rtmp://does-not-exist.invalid/live/cam', { connectTimeoutMs: 5000 });
+    await until(() => status().phase === 'waiting', 10_000, 'waiting');
+    expect(status().lastFailure?.code).toBe('TARGET_DNS');
+  });
+
+  it('stops reading: stalled, given up, and back on a key frame when it reads again', async () => {
+    let reading = false;
+    const sink = await target((socket, self) => {
+      healthy(socket, self);
+      if (!reading) setTimeout(() => socket.pause(), 300);
+    });
+    const { status, states } = start(sink.url, { stallTimeoutMs: 4000, queueMaxBytes: 1 << 20 }, 60_000);
+    await until(() => status().phase === 'stalled', 20_000, 'stalled');
+    await until(() => status().phase === 'waiting', 20_000, 'given up');
+    expect(status().lastFailure?.code).toBe('TARGET_STALLED');
+    expect(status().queueBytes).toBe(0);
+    reading = true;
+    const before = sink.media.length;
+    await until(() => status().phase === 'active' && sink.media.length > before + 10, 10_000, 'active again');
+    const first = sink.media.slice(before).find(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
+    expect(first?.payload[0]).toBe(0x17);
+    expect(states().slice(0, 4)).toEqual([
+      'idle -> connecting',
+      'connecting -> active',
+      'active -> stalled',
+      'stalled -> waiting',
+    ]);
+  });
+});
+
+describe('what a review found', () => {
+  it('a target that only pings and reads nothing stayed active for ever', async () => {
+    const ping = Buffer.from([2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0]);
+    const sink = await target((socket, self) => {
+      healthy(socket, self);
+      setTimeout(() => {
+        socket.pause();
+        const timer = setInterval(() => socket.write(ping), 200);
+        socket.on('close', () => clearInterval(timer));
+      }, 300);
+    });
+    const { status } = start(sink.url, { stallTimeoutMs: 4000, queueMaxBytes: 1 << 20 }, 60_000);
+    await until(() => status().phase === 'waiting', 25_000, 'given up');
+    expect(status().lastFailure?.code).toBe('TARGET_STALLED');
+  });
+
+  it('rtmps targets were sent to in the clear', async () => {
+    const bytes: Buffer[] = [];
+    const sink = await target((socket) => {
+      socket.on('data', (data) => {
+        bytes.push(data);
+        socket.end('no TLS here');
+      });
+    });
+    const { status } = start(sink.url.replace('rtmp:', 'rtmps:'), { connectTimeoutMs: 5000 });
+    await until(() => status().phase === 'waiting', 10_000, 'waiting');
+    expect(status().lastFailure).toMatchObject({ code: 'TARGET_TLS' });
+    // A TLS record of a handshake, and nothing behind the first flight.
+    expect(bytes[0]?.subarray(0, 2)).toEqual(Buffer.from([0x16, 0x03]));
+    expect(sink.media).toEqual([]);
+  });
+
+  it('keys that a target repeats in its words were logged and shown', async () => {
+    const sessions = new WeakMap<object, import('../../src/rtmp/server-session.js').ServerSession>();
+    const sink = await target((socket, self) =>
+      serve(socket, self, {
+        session: (session) => {
+          sessions.set(socket, session);
+        },
+        onPublish: ({ streamId }) =>
+          sessions.get(socket)?.refusePublish(streamId, 'NetStream.Bad.s3cret-key', 'key s3cret-key of p%th is wrong'),
+      }),
+    );
+    const { push, status } = start(`${sink.url}?key=s3cret-key`);
+    await until(() => status().phase === 'waiting', 3000, 'waiting');
+    expect(JSON.stringify([status(), push.events])).not.toContain('s3cret');
+    expect(status().lastFailure?.message).toContain('key *** of p%th is wrong');
+  });
+});
+
+describe('retries', () => {
+  it('double up to the maximum, each at least three quarters of its length', async () => {
+    const sink = await target((socket) => socket.end());
+    start(sink.url, { pushRetryMinMs: 40, pushRetryMaxMs: 320 });
+    await until(() => sink.connectedMs.length >= 7, 10_000, 'seven tries');
+    const pauses = sink.connectedMs.slice(1).map((at, i) => at - (sink.connectedMs[i] ?? 0));
+    const nominal = [40, 80, 160, 320, 320, 320];
+    for (const [i, pause] of pauses.slice(0, 6).entries()) expect(pause).toBeGreaterThan((nominal[i] ?? 0) * 0.75 - 5);
+  });
+
+  it('are slow when the target refuses the key, and at once when asked for', async () => {
+    const sessions = new WeakMap<object, import('../../src/rtmp/server-session.js').ServerSession>();
+    let refuse = true;
+    const sink = await target((socket, self) =>
+      serve(socket, self, {
+        session: (session) => {
+          sessions.set(socket, session);
+        },
+        onPublish: ({ streamId }) => {
+          if (refuse) sessions.get(socket)?.refusePublish(streamId, 'NetStream.Publish.BadName', 'wrong key');
+          else sessions.get(socket)?.acceptPublish(streamId);
+        },
+      }),
+    );
+    const { push, status } = start(sink.url);
+    await until(() => status().phase === 'waiting', 3000, 'waiting');
+    expect((status().nextRetryAtMs ?? 0) - Date.now()).toBeGreaterThan(1000);
+    refuse = false;
+    expect(push.retry()).toBe(true);
+    await until(() => status().phase === 'active', 3000, 'active');
+    expect(push.retry()).toBe(false);
+  });
+
+  it('end when the push is disabled, or closed, and nothing is left behind', async () => {
+    const sink = await target((socket) => socket.end());
+    const { push, status } = start(sink.url);
+    await until(() => sink.connectedMs.length >= 2, 3000, 'tries');
+    push.setEnabled(false);
+    expect(status().phase).toBe('disabled');
+    const tries = sink.connectedMs.length;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(sink.connectedMs.length).toBe(tries);
+    push.setEnabled(true);
+    await until(() => sink.connectedMs.length > tries, 3000, 'tries again');
+  });
+});
+
+describe('a camera that leaves and returns', () => {
+  it('keeps its connection through the pause, and timestamps keep going up', async () => {
+    const sink = await target(healthy);
+    const { push, stream, status, states, stopCamera } = start(sink.url);
+    await until(() => sink.media.length > 20, 5000, 'media');
+    stopCamera();
+    push.pause();
+    expect(status().phase).toBe('idle');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    stream.restart();
+    push.begin(stream);
+    const before = sink.media.length;
+    const nowMs = performance.now();
+    stream.publish(MessageType.DataAmf0, 0, metadata(640), nowMs);
+    stream.publish(MessageType.Video, 0, videoHeader(2), nowMs);
+    stream.publish(MessageType.Video, 0, frame(999, false), nowMs);
+    stream.publish(MessageType.Audio, 0, audioFrame(1), nowMs);
+    stream.publish(MessageType.Video, 10, frame(1000, true), nowMs);
+    await until(() => sink.media.length >= before + 4, 3000, 'media again');
+    expect(sink.connectedMs.length).toBe(1);
+    expect(status().connects).toBe(1);
+    await until(() => status().phase === 'active', 3000, 'active again');
+    expect(states().slice(-2)).toEqual(['idle -> connecting', 'connecting -> active']);
+    const again = sink.media.slice(before);
+    expect(again.map(({ type }) => type)).toEqual([18, 9, 8, 9]);
+    expect(again[3]?.payload).toEqual(frame(1000, true));
+    const times = sink.media.filter(({ type }) => type === MessageType.Video).map(({ timestampMs }) => timestampMs);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    // By as much as really went by: about 300 ms, and not the restart at zero.
+    const gap = (again[3]?.timestampMs ?? 0) - (sink.media[before - 1]?.timestampMs ?? 0);
+    expect(gap).toBeGreaterThan(250);
+  });
+
+  it('delivers what was sent by a camera that left before its target had answered', async () => {
+    const sink = await target((socket, own) => setTimeout(() => healthy(socket, own), 150));
+    const { push, stream, status, stopCamera } = start(sink.url);
+    stopCamera();
+    stream.publish(MessageType.Video, 0, frame(7, true), performance.now());
+    push.pause();
+    await until(() => sink.media.length === 3, 3000, 'metadata, header and the frame');
+    expect(sink.media.at(-1)?.payload).toEqual(frame(7, true));
+    stream.restart();
+    push.begin(stream);
+    stream.publish(MessageType.Video, 0, frame(8, true), performance.now());
+    await until(() => sink.media.length === 4 && status().phase === 'active', 3000, 'the camera again');
+    expect(sink.connectedMs.length).toBe(1);
+  });
+
+  it('is not connected to twice when it returns before its target had answered', async () => {
+    const sink = await target((socket, own) => setTimeout(() => healthy(socket, own), 150));
+    const { push, stream, status } = start(sink.url);
+    push.pause();
+    stream.restart();
+    push.begin(stream);
+    await until(() => sink.media.length > 5 && status().phase === 'active', 3000, 'media');
+    expect(sink.connectedMs.length).toBe(1);
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { defaultSettings } from '../../src/config/index.js';
+import { Visitor } from '../../src/rtmp/pending-connection.js';
+import { encodeAmf0 } from '../../src/wire/amf0.js';
+import { encodeMessage } from '../../src/wire/chunk-writer.js';
+import { MessageType } from '../../src/wire/message.js';
+import { FakeSocket } from '../fuzz/fake-socket.js';
+
+const handshake = Buffer.concat([Buffer.from([3]), Buffer.alloc(3072)]);
+
+function command(...values: Parameters<typeof encodeAmf0>): Buffer {
+  return encodeMessage(3, MessageType.CommandAmf0, 0, 0, encodeAmf0(...values), 128);
+}
+
+function open() {
+  const written: Buffer[] = [];
+  const apps: string[] = [];
+  let overs = 0;
+  const socket = new FakeSocket(1, (data) => written.push(Buffer.from(data)));
+  const visitor = new Visitor({
+    socket,
+    limits: defaultSettings().media,
+    ageMs: 50,
+    onConnect: (app) => apps.push(app),
+    onOver: () => overs++,
+  });
+  return { socket, visitor, apps, written, overs: () => overs };
+}
+
+const ping = encodeMessage(2, MessageType.UserControl, 0, 0, Buffer.from([0, 6, 0, 0, 0, 1]), 128);
+const connect = command('connect', 1, { app: 'cam?token=1', flashVer: 'test' });
+const createStream = command('createStream', 2, null);
+
+describe('a visitor', () => {
+  it.each([1, 7, 100, 4000])(
+    'names its application, in reads of %i bytes, and leaves with all behind its handshake',
+    (size) => {
+      const { socket, visitor, apps, written, overs } = open();
+      const all = Buffer.concat([handshake, ping, connect]);
+      for (let at = 0; at < all.length; at += size) socket.receive(all.subarray(at, at + size));
+      expect(apps).toEqual(['cam?token=1']);
+      expect(overs()).toBe(0);
+      // The handshake is answered, and nothing else: who goes on with it answers the ping.
+      expect(Buffer.concat(written)).toHaveLength(3073);
+      expect(visitor.isWaiting).toBe(true);
+      expect(visitor.leave()).toEqual(Buffer.concat([ping, connect]));
+      expect(socket.destroyed).toBe(true);
+    },
+  );
+
+  it('stays with what came in the same read as its application', () => {
+    const { socket, visitor, apps } = open();
+    socket.receive(Buffer.concat([handshake, connect, createStream]));
+    expect(apps).toHaveLength(1);
+    const beginning = visitor.stay();
+    expect(beginning.handshake).toBeNull();
+    expect(beginning.bytes).toEqual(Buffer.concat([connect, createStream]));
+    expect(beginning.ageMs).toBeGreaterThanOrEqual(50);
+    expect(socket.destroyed).toBe(false);
+  });
+
+  it('is over when it breaks the protocol, and what it said is kept for who tells why', () => {
+    const first = open();
+    first.socket.receive(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    expect(first.overs()).toBe(1);
+    expect(first.visitor.stay().bytes.toString()).toContain('GET /');
+    expect(first.visitor.stay().handshake).not.toBeNull();
+
+    const second = open();
+    const zeroChunkSize = encodeMessage(2, MessageType.SetChunkSize, 0, 0, Buffer.alloc(4), 128);
+    second.socket.receive(Buffer.concat([handshake, zeroChunkSize]));
+    expect(second.overs()).toBe(1);
+    expect(second.visitor.stay().bytes).toEqual(zeroChunkSize);
+  });
+
+  it('is over when it goes, or says much and nothing of use; told once', () => {
+    const gone = open();
+    gone.socket.receive(handshake.subarray(0, 100));
+    gone.socket.close();
+    gone.socket.lose();
+    expect(gone.overs()).toBe(1);
+    expect(gone.visitor.stay().ended).toContain('closed');
+
+    const talker = open();
+    talker.socket.receive(handshake);
+    for (let index = 0; index < 100_000 && talker.overs() === 0; index++) talker.socket.receive(ping);
+    expect(talker.overs()).toBe(1);
+    expect(talker.apps).toEqual([]);
+    expect(talker.visitor.stay().bytes.length).toBeLessThan(2 ** 18);
+  });
+});
