@@ -1,7 +1,8 @@
 import type { LogLevel } from '../log/levels.js';
+import type { LogLineFormat } from '../log/pino.js';
 
 export type { LogLevel } from '../log/levels.js';
-export type LogFormat = 'auto' | 'human' | 'json';
+export type LogFormat = LogLineFormat;
 
 /** What one aggregator runs with. `src/config/table.ts` says for each field its names, default and range. */
 export interface Settings {

@@ -1,8 +1,10 @@
 import { pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { LogFormat } from '../config/index.js';
 import { LineFilter, type LogLevel } from './levels.js';
 import type { LogFields, Logger } from './log.js';
+
+/** How lines are written; `auto`: for people on a terminal, else JSON. */
+export type LogLineFormat = 'auto' | 'human' | 'json';
 
 /** A Logger that writes, and can be made to write what it holds. */
 export interface ProcessLogger extends Logger {
@@ -18,7 +20,7 @@ export interface LogTarget {
 export interface LoggerOptions {
   /** The least important lines that are logged; or what decides, where that may change. */
   readonly level: LogLevel | LineFilter;
-  readonly format: LogFormat;
+  readonly format: LogLineFormat;
   /** What `auto` looks at, and whether colours may be used. */
   readonly isTerminal: boolean;
   readonly colors?: boolean;

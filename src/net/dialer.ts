@@ -3,10 +3,10 @@ import { createSecureContext, rootCertificates, type SecureContext } from 'node:
 import { PushPolicy } from '../address/push-policy.js';
 import type { RtmpUrl } from '../address/rtmp-url.js';
 import type { TargetError } from '../errors.js';
-import type { SocketMode } from '../rtmp/settings.js';
 import { lookupFunction, type SharedLookups, sharedLookups } from './lookup.js';
 import type { MediaSocket } from './media-socket.js';
 import { type ConnectProgress, connectSecureSocket, connectSocket } from './node-socket.js';
+import type { SocketMode } from './settings.js';
 
 /** A name with several addresses: each gets this long before the next is tried beside it. */
 const nextAddressMs = 1000;

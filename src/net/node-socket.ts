@@ -1,9 +1,9 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
-import { type SocketMode, socketHighWaterBytes } from '../rtmp/settings.js';
 import { type WritableHandle, writableHandle, writeNow, writesDirectly } from './direct-write.js';
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
+import { type SocketMode, socketHighWaterBytes } from './settings.js';
 import { readPast, sharedRead, takeOver } from './shared-read.js';
 
 /** A socket of Node's whose bytes go out by its stream. */

@@ -4,9 +4,10 @@ import { ConnectionLimits } from '../net/connection-limits.js';
 import { listenOn } from '../net/listen.js';
 import type { MediaSocket } from '../net/media-socket.js';
 import { acceptedSocket } from '../net/node-socket.js';
+import { socketHighWaterBytes } from '../net/settings.js';
 import { type ServerCertificate, TlsListener } from '../net/tls-listener.js';
 import { type Beginning, ServerConnection } from './server-connection.js';
-import { type NetSettings, socketHighWaterBytes } from './settings.js';
+import type { NetSettings } from './settings.js';
 import type { StreamHost } from './stream-host.js';
 
 export { listenOn };

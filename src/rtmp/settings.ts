@@ -1,7 +1,5 @@
+import type { SocketMode } from '../net/settings.js';
 import type { SessionLimits } from './server-session.js';
-
-/** `auto`: with internals of Node's where this version has them as expected; `plain`: with its documented streams alone. */
-export type SocketMode = 'auto' | 'plain';
 
 /** The settings that the network layer obeys; times in milliseconds, sizes in bytes. */
 export interface NetSettings {
@@ -29,9 +27,6 @@ export interface NetSettings {
   readonly maxCommandBytes: number;
   readonly maxAmfDepth: number;
 }
-
-/** What the socket may hold before an outlet waits; the kernel's own buffer comes behind it. */
-export const socketHighWaterBytes = 64 * 1024;
 
 /** The settings that a session's limits are made of. */
 export type LimitSettings = Pick<

@@ -7,10 +7,10 @@ const [compiled, dataDir] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(compiled, path)).href);
 const [{ Access }, { openFileStore }, { Control }, { startApi }, { silentLogger: log }] = await Promise.all([
   load('access/access.js'),
-  load('state/file/file-store.js'),
+  load('store/file/file-store.js'),
   load('control/control.js'),
   load('api/server.js'),
-  load('log.js'),
+  load('log/log.js'),
 ]);
 
 const backend = {

@@ -36,7 +36,7 @@ describe('JSON', () => {
         code: 'RTMP_CHUNK',
         name: 'WireError',
         cause: { message: 'below' },
-        stack: expect.arrayContaining([expect.stringContaining('log-pino.test')]),
+        stack: expect.arrayContaining([expect.stringContaining('pino.test')]),
       },
     });
   });

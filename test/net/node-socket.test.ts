@@ -8,8 +8,8 @@ import { silentLogger } from '../../src/log/log.js';
 import { writesDirectly } from '../../src/net/direct-write.js';
 import type { MediaSocket } from '../../src/net/media-socket.js';
 import { acceptedSocket, connectSocket, streamSocket } from '../../src/net/node-socket.js';
+import type { SocketMode } from '../../src/net/settings.js';
 import { onAfterRead, takesHandles } from '../../src/net/shared-read.js';
-import type { SocketMode } from '../../src/rtmp/settings.js';
 import { until } from '../push/targets.js';
 
 interface End {

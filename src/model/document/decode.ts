@@ -3,7 +3,6 @@ import { Compile } from 'typebox/compile';
 import { isHost, quoted } from '../../address/host.js';
 import { maskTarget, parseRtmpUrl } from '../../address/rtmp-url.js';
 import { InputError, messageOf, StateError } from '../../errors.js';
-import type { FileVersion } from '../../files/disk.js';
 import { explainValue } from '../../json/explain.js';
 import { JsonError, parseJson } from '../../json/strict-json.js';
 import { nearest } from '../../nearest.js';
@@ -21,25 +20,17 @@ import { checkTemplates, resolvePushUrl } from '../template.js';
 import { type Upgrade, upgradeDocument } from './upgrade.js';
 
 const fileValidator = Compile(StateFileSchema);
-type Upgrades = ReadonlyMap<number, Upgrade>;
 
-/** `decodeState` of what was read from disk. @throws StateError STATE_INVALID */
-export function decodeVersion(file: FileVersion, previous: DesiredState): DesiredState {
-  return decodeDocument(parseVersion(file), previous, file.modifiedAt);
-}
-
-/** What was read from disk, with all keys and types as they must be. @throws StateError STATE_INVALID */
-export function parseVersion(file: FileVersion, upgrades?: Upgrades): StateFile {
-  return parseAny(file, upgrades).document;
-}
-
-/** The same, and which version it was of, if of an older one. @throws StateError STATE_INVALID */
-export function parseAny(
-  file: FileVersion,
-  upgrades?: Upgrades,
+/**
+ * The text of a state file, with all keys and types as they must be.
+ * @returns the document, and the version that it was written in, if an older one
+ * @throws StateError STATE_INVALID
+ */
+export function parseDocument(
+  text: string,
+  upgrades?: ReadonlyMap<number, Upgrade>,
 ): { readonly document: StateFile; readonly upgradedFrom: number | undefined } {
-  if (file.broken !== undefined) throw file.broken;
-  const { value, from } = upgradeDocument(parseText(file.text), upgrades);
+  const { value, from } = upgradeDocument(parseText(text), upgrades);
   return { document: checkDocument(value), upgradedFrom: from };
 }
 

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, StateError } from '../../errors.js';
 import { discard, prepareWrite, readVersion, replaceFile, syncFolder } from '../../files/disk.js';
 import { FolderLock, isErrno } from '../../files/lock.js';
-import { decodeVersion } from '../../model/document/decode.js';
 import { encodeBlocks, encodeState } from '../../model/document/encode.js';
 import { emptyState } from '../../model/model.js';
+import { decodeVersion } from './file-version.js';
 import { encodeLine } from './journal-lines.js';
 import { journalFileName, type Recovered, readFolder, stateFileName } from './recover.js';
 

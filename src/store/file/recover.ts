@@ -5,11 +5,12 @@ import { StateError } from '../../errors.js';
 import { type FileVersion, isSameMark, markOf, maxStateFileBytes, readVersion } from '../../files/disk.js';
 import { isErrno } from '../../files/lock.js';
 import { changeDocument } from '../../model/changes.js';
-import { decodeDocument, parseAny } from '../../model/document/decode.js';
+import { decodeDocument } from '../../model/document/decode.js';
 import type { Upgrade } from '../../model/document/upgrade.js';
 import { changesForEdited } from '../../model/merge.js';
 import { type DesiredState, emptyState } from '../../model/model.js';
 import type { StateFile } from '../../model/schema.js';
+import { parseAny } from './file-version.js';
 import { type JournalCommit, type JournalContent, parseJournal } from './journal-lines.js';
 
 export const stateFileName = 'state.json';
