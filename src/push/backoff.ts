@@ -45,6 +45,11 @@ export class Backoff {
     return Math.round(Math.min(this.#maxMs, nominalMs * (0.75 + Math.random() / 2)));
   }
 
+  /** Goes on as behind so many failures, where there were more. */
+  rewind(failures: number): void {
+    this.#failures = Math.min(this.#failures, failures);
+  }
+
   reset(): void {
     this.#failures = 0;
   }

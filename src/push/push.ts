@@ -1,22 +1,17 @@
-import { parseRtmpUrl } from '../address/rtmp-url.js';
 import { messageOf, TargetError } from '../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js';
 import type { Logger } from '../log/log.js';
 import type { Dialer } from '../net/dialer.js';
+import { FailureLog } from '../net/failure-log.js';
+import { PushTotals } from '../net/push-totals.js';
+import { type Haste, RetryClock } from '../net/retry-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
-import { type DropReason, Outlet, type OutletLimits } from '../relay/outlet.js';
+import { Outlet, type OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import { OutgoingConnection } from '../rtmp/outgoing-connection.js';
 import type { NetSettings } from '../rtmp/settings.js';
-import { Backoff } from './backoff.js';
 import type { PushFailure, PushPhase, PushStatus } from './push-status.js';
 import type { TargetWatch } from './target-watch.js';
-
-/** A try counts as a success for the backoff once media flowed for this long. */
-const settledMs = 5000;
-
-/** A target that took media for this long and then closed is watched for its return, as one that refuses TCP is. */
-const watchedAfterMs = 1000;
 
 /** A target that takes or acknowledges nothing for this long is called stalled. */
 const stalledAfterMs = 3000;
@@ -33,6 +28,8 @@ interface Life {
   connection: OutgoingConnection | null;
   outlet: Outlet | null;
   publishedMs: number;
+  /** When the target was last seen to take what is sent; 0 before. */
+  wellAtMs: number;
   /** How often the outlet had fallen behind when it was last looked at. */
   drops: number;
   /** Frames sent before the camera's last return. */
@@ -54,29 +51,24 @@ export class Push {
   readonly shownUrl: string;
   #limits: OutletLimits;
   readonly #settings: NetSettings;
-  readonly #watch: TargetWatch;
   readonly #dialer: Dialer;
   readonly #log: Logger;
   readonly #recorder: FlightRecorder;
   readonly #meter = new RateMeter();
-  readonly #backoff: Backoff;
+  readonly #clock: RetryClock;
+  readonly #failureLog: FailureLog;
   #enabled: boolean;
   #stream: LiveStream | null = null;
   #live = false;
   #life: Life | null = null;
   #lastFailure: PushFailure | null = null;
-  #retryTimer: NodeJS.Timeout | null = null;
-  #nextRetryAtMs = 0;
-  #unwatch: (() => void) | null = null;
   #connects = 0;
   /** Lives that only send what is left. */
   readonly #draining = new Set<Life>();
   /** One for each connection that was said goodbye to and is not closed yet. */
   readonly #goodbyes = new Set<Promise<void>>();
-  /** Counts of lives that are over. */
-  #pastBytesOut = 0;
-  #pastFramesOut = 0;
-  readonly #pastDropped: Record<DropReason, number> = { bytes: 0, age: 0, total: 0 };
+  /** Of lives that are over. */
+  readonly #past = new PushTotals();
   readonly #onPhase: (() => void) | undefined;
   #phase: PushPhase;
   #phaseSinceMs = Date.now();
@@ -100,17 +92,23 @@ export class Push {
     this.#limits = options.limits;
     this.#enabled = options.enabled;
     this.#settings = options.settings;
-    this.#watch = options.watch;
     this.#dialer = options.dialer;
     this.#log = options.log.child({ target: options.shownUrl });
     this.#recorder = new FlightRecorder({ log: this.#log });
-    this.#backoff = new Backoff(options.settings.pushRetryMinMs, options.settings.pushRetryMaxMs);
+    this.#failureLog = new FailureLog(this.#log);
+    this.#clock = new RetryClock({
+      minMs: options.settings.pushRetryMinMs,
+      maxMs: options.settings.pushRetryMaxMs,
+      watch: options.watch,
+      url: options.url,
+      connect: () => this.#connect(),
+    });
     this.#phase = options.enabled ? 'idle' : 'disabled';
   }
 
   /** Bytes handed to the network, ever. */
   get bytesOut(): number {
-    let bytes = this.#pastBytesOut + (this.#life?.outlet?.bytesOut ?? 0);
+    let bytes = this.#past.bytesOut + (this.#life?.outlet?.bytesOut ?? 0);
     for (const life of this.#draining) bytes += life.outlet?.bytesOut ?? 0;
     return bytes;
   }
@@ -131,7 +129,7 @@ export class Push {
     this.#enabled = enabled;
     if (enabled) {
       this.#setPhase('idle');
-      if (this.#live) this.#connect();
+      if (this.#live) this.#hurry('asked for');
     } else {
       this.#hangUp('now');
       this.#setPhase('disabled');
@@ -151,8 +149,7 @@ export class Push {
     } else if (this.#life !== null) {
       this.#setPhase('connecting'); // already on its way since before the camera left
     } else {
-      this.#backoff.reset();
-      this.#connect();
+      this.#hurry('camera is back');
     }
   }
 
@@ -162,7 +159,7 @@ export class Push {
    */
   pause(): void {
     this.#live = false;
-    this.#stopWaiting();
+    this.#clock.stop();
     if (this.#enabled) this.#setPhase('idle');
   }
 
@@ -174,12 +171,11 @@ export class Push {
     if (this.#enabled) this.#setPhase('idle');
   }
 
-  /** Tries at once instead of at the end of the pause. False when it is not waiting. */
+  /** Tries at once, or within 5 s where that was asked in vain before. False when it is not waiting. */
   retry(): boolean {
     if (this.#phase !== 'waiting') return false;
     this.#recorder.note('retry', 'asked for');
-    this.#backoff.reset();
-    this.#connect();
+    this.#clock.hurry('asked for');
     return true;
   }
 
@@ -224,40 +220,36 @@ export class Push {
     const acknowledgements = life?.connection?.acknowledgements;
     const flowing = this.#phase === 'active' || this.#phase === 'stalled';
     const keyFrameMs = outlet?.lastKeyFrameMs ?? 0;
-    const dropped = outlet?.droppedFrames;
     const round = acknowledgements?.roundTripMs ?? null;
     return {
       phase: this.#phase,
       sinceMs: this.#phaseSinceMs,
-      attempt: this.#backoff.failures,
+      attempt: this.#clock.failures,
       lastFailure: this.#lastFailure,
-      nextRetryAtMs: this.#phase === 'waiting' ? this.#nextRetryAtMs : null,
+      nextRetryAtMs: this.#phase === 'waiting' ? this.#clock.nextTryAtMs : null,
       connects: this.#connects,
       bytesOut: this.bytesOut,
-      framesOut: this.#pastFramesOut + (outlet?.framesOut ?? 0),
+      framesOut: this.#past.framesOut + (outlet?.framesOut ?? 0),
       bytesAcknowledged: acknowledgements?.acknowledgedBytes ?? null,
       roundTripMs: round === null ? null : Math.round(round * 10) / 10,
       bitrateBps: flowing ? this.#meter.bitsPerSecond : 0,
       queueBytes: outlet?.queueBytes ?? 0,
       queueAgeMs: Math.round(outlet?.queueAgeMs(nowMs) ?? 0),
-      droppedFrames: {
-        bytes: this.#pastDropped.bytes + (dropped?.bytes ?? 0),
-        age: this.#pastDropped.age + (dropped?.age ?? 0),
-        total: this.#pastDropped.total + (dropped?.total ?? 0),
-      },
+      droppedFrames: this.#past.droppedWith(outlet),
       lastKeyFrameAtMs: keyFrameMs === 0 ? null : Math.round(Date.now() - (nowMs - keyFrameMs)),
     };
   }
 
   #connect(): void {
-    this.#stopWaiting();
     if (this.#stream === null || !this.#live) return;
+    this.#clock.began();
     this.#setPhase('connecting');
     const life: Life = {
       connection: null,
       outlet: null,
       stream: this.#stream,
       publishedMs: 0,
+      wellAtMs: 0,
       drops: 0,
       framesBefore: 0,
     };
@@ -304,12 +296,16 @@ export class Push {
   /** Active is who takes what is sent: the target acknowledges it, or at least the socket's queue empties. */
   #proveActive(life: Life): void {
     const { connection, outlet } = life;
-    if (connection === null || outlet === null || this.#phase === 'active') return;
+    if (connection === null || outlet === null) return;
+    if (this.#phase === 'active') {
+      life.wellAtMs = performance.now();
+      if (this.#clock.wellFor(life.wellAtMs - life.publishedMs)) this.#failureLog.well();
+      return;
+    }
     const sent = outlet.framesOut > life.framesBefore;
     if (!sent || (connection.pendingBytes > 0 && connection.acknowledgements.acknowledgedBytes === null)) return;
-    if (this.#phase !== 'stalled') {
-      this.#log.info('push is active', { attempt: this.#backoff.failures + 1 });
-    }
+    if (this.#phase !== 'stalled') this.#failureLog.active(this.#clock.failures + 1);
+    life.wellAtMs = performance.now();
     this.#setPhase('active');
   }
 
@@ -325,33 +321,34 @@ export class Push {
   #closed(life: Life, error: TargetError | null): void {
     if (life !== this.#life) return; // hung up on by us; its draining notices
     this.#life = null;
-    const wasActive = this.#phase === 'active' || this.#phase === 'stalled';
-    const flowedMs = wasActive ? performance.now() - life.publishedMs : 0;
+    const flowedMs = flowedFor(life, this.#phase);
     this.#bury(life);
-    if (flowedMs > settledMs) this.#backoff.reset();
     const failure = error ?? new TargetError('TARGET_CLOSED', 'the connection ended');
-    if (this.#live) this.#wait(failure, flowedMs);
-    else this.#noteFailure(failure); // the camera is away, and nobody waits for this
+    if (this.#live) {
+      this.#wait(failure, flowedMs);
+    } else {
+      // The camera is away, and nobody waits for this; but when it is back it does not begin anew.
+      this.#noteFailure(failure);
+      this.#clock.failed(failure, flowedMs);
+      this.#clock.stop();
+    }
   }
 
   /** @param flowedMs for how long media had flowed; 0 when it had not */
   #wait(error: TargetError, flowedMs = 0): void {
-    const repeated = this.#backoff.failures > 0 && this.#lastFailure?.code === error.code;
+    if (this.#clock.wellFor(flowedMs)) this.#failureLog.well();
     this.#noteFailure(error);
-    const pauseMs = this.#backoff.pauseMs(error.code);
-    // The same line never twice: what goes on failing in the same way is in the status and the events.
-    if (!repeated) this.#log.warn('push failed; tries again', { code: error.code, reason: error.message, pauseMs });
-    if (flowedMs > 0 && !repeated) {
+    const pauseMs = this.#clock.failed(error, flowedMs);
+    if (this.#failureLog.failed(error, pauseMs, this.#clock.failures) && flowedMs > 0) {
       this.#log.info('what the push did before it failed', { events: this.#recorder.lines(dumpedEvents) });
     }
-    this.#nextRetryAtMs = Date.now() + pauseMs;
     this.#setPhase('waiting');
-    this.#retryTimer = setTimeout(() => this.#connect(), pauseMs);
-    // Nothing listens there, or what listened was just killed and may be back before the pause is over.
-    if (error.code === 'TARGET_REFUSED' || (error.code === 'TARGET_CLOSED' && flowedMs > watchedAfterMs)) {
-      const { host, port } = parseRtmpUrl(this.url);
-      this.#unwatch = this.#watch.watch(host, port, () => this.#connect());
-    }
+  }
+
+  /** Tries before its time: now, or waits until that may be. */
+  #hurry(why: Haste): void {
+    this.#clock.hurry(why);
+    if (this.#life === null) this.#setPhase('waiting');
   }
 
   #noteFailure(error: TargetError): void {
@@ -359,22 +356,16 @@ export class Push {
     this.#recorder.note('error', `${error.code}: ${error.message}`);
   }
 
-  #stopWaiting(): void {
-    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
-    this.#retryTimer = null;
-    this.#unwatch?.();
-    this.#unwatch = null;
-  }
-
   /**
    * Leaves the target with a goodbye: behind what the stream still has for it, or (`now`) behind what the socket holds.
    */
   #hangUp(when: 'drained' | 'now'): void {
-    this.#stopWaiting();
+    this.#clock.stop();
     const life = this.#life;
     this.#life = null;
     if (life === null || life.connection === null) return;
     const { connection, outlet } = life;
+    if (outlet === null) this.#clock.abandoned();
     const goodbye = (async (): Promise<void> => {
       if (outlet !== null && when === 'drained') {
         this.#draining.add(life);
@@ -391,12 +382,7 @@ export class Push {
   #bury(life: Life): void {
     if (life.outlet === null) return;
     life.stream.detach(life.outlet);
-    this.#pastBytesOut += life.outlet.bytesOut;
-    this.#pastFramesOut += life.outlet.framesOut;
-    const { bytes, age, total } = life.outlet.droppedFrames;
-    this.#pastDropped.bytes += bytes;
-    this.#pastDropped.age += age;
-    this.#pastDropped.total += total;
+    this.#past.add(life.outlet);
     life.outlet = null;
   }
 
@@ -408,6 +394,12 @@ export class Push {
     if (phase !== 'active' && phase !== 'stalled') this.#meter.reset();
     this.#onPhase?.();
   }
+}
+
+/** For how long media flowed, as far as the target was seen to take it. */
+function flowedFor(life: Life, phase: PushPhase): number {
+  if (life.wellAtMs === 0) return 0;
+  return (phase === 'active' ? performance.now() : life.wellAtMs) - life.publishedMs;
 }
 
 /** Resolves when the outlet's stream is in the kernel's hands, or when that takes too long. */

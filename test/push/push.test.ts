@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { defaultSettings } from '../../src/config/index.js';
-import { silentLogger } from '../../src/log/log.js';
+import { type Logger, silentLogger } from '../../src/log/log.js';
 import { Dialer } from '../../src/net/dialer.js';
 import { Push } from '../../src/push/push.js';
 import { TargetWatch } from '../../src/push/target-watch.js';
@@ -17,8 +17,17 @@ afterEach(async () => {
   while (cleanups.length > 0) await cleanups.pop()?.();
 });
 
+/** A log whose lines go to a list. */
+function linesTo(lines: string[]): Logger {
+  const note = (message: string): void => {
+    lines.push(message);
+  };
+  const log: Logger = { ...silentLogger, debug: note, info: note, warn: note, error: note, child: () => log };
+  return log;
+}
+
 /** A camera that sends 50 frames a second, and one push of it. */
-function start(url: string, changes: Partial<typeof settings> = {}, frameBytes = 200) {
+function start(url: string, changes: Partial<typeof settings> = {}, frameBytes = 200, lines: string[] = []) {
   const own = { ...settings, ...changes };
   const stream = new LiveStream(
     {
@@ -36,7 +45,7 @@ function start(url: string, changes: Partial<typeof settings> = {}, frameBytes =
     settings: own,
     watch: new TargetWatch(50),
     dialer: new Dialer(),
-    log: silentLogger,
+    log: linesTo(lines),
   });
   let number = 0;
   stream.publish(MessageType.DataAmf0, 0, metadata(320), performance.now());
@@ -328,5 +337,54 @@ describe('a camera that leaves and returns', () => {
     push.begin(stream);
     await until(() => sink.media.length > 5 && status().phase === 'active', 3000, 'media');
     expect(sink.connectedMs.length).toBe(1);
+  });
+});
+
+describe('a target that takes media for a moment and fails, for ever', () => {
+  type Session = import('../../src/rtmp/server-session.js').ServerSession;
+  /** Fails by `fail` so long after it accepted the publish. */
+  const failingAfter =
+    (ms: number, fail: (socket: import('node:net').Socket, session: Session | undefined, streamId: number) => void) =>
+    (...[socket, self]: Parameters<Behaviour>) => {
+      let session: Session | undefined;
+      serve(socket, self, {
+        session: (made) => {
+          session = made;
+        },
+        onPublish: ({ streamId }) => {
+          session?.acceptPublish(streamId);
+          setTimeout(() => fail(socket, session, streamId), ms);
+        },
+      });
+    };
+  const ways: [string, Behaviour][] = [
+    ['closes', failingAfter(300, (socket) => socket.end())],
+    ['resets', failingAfter(300, (socket) => socket.resetAndDestroy())],
+    [
+      'answers an error',
+      failingAfter(300, (_s, session, id) => session?.status(id, 'error', 'NetStream.Failed', 'no')),
+    ],
+    ['sends garbage', failingAfter(300, (socket) => socket.write(Buffer.alloc(64, 0xff)))],
+    ['closes after longer, so that it is watched', failingAfter(1100, (socket) => socket.end())],
+  ];
+  it('the pauses double all the same, with few lines in the log', async () => {
+    const outcomes = ways.map(async ([way, behave]) => {
+      const sink = await target(behave);
+      const lines: string[] = [];
+      const { status } = start(sink.url, { pushRetryMinMs: 100, pushRetryMaxMs: 3200 }, 200, lines);
+      await until(() => status().attempt >= 3, 20_000, `three failures: ${way}`);
+      const before = sink.connectedMs.length;
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      return {
+        way,
+        // Every 300 ms, they were; now the pauses are 400, 800, 1600 ms, each followed by the failure, perhaps by a knock.
+        isPaced: sink.connectedMs.length - before <= 7,
+        goesOn: status().attempt > 3,
+        active: lines.filter((line) => line.includes('push is active')).length,
+        isQuiet: lines.filter((line) => line.includes('push failed')).length <= 2,
+      };
+    });
+    const expected = ways.map(([way]) => ({ way, isPaced: true, goesOn: true, active: 1, isQuiet: true }));
+    expect(await Promise.all(outcomes)).toEqual(expected);
   });
 });

@@ -1,0 +1,36 @@
+import type { DropReason, Outlet } from '../relay/outlet.js';
+
+/** What the connections of a push sent and left out that are over. */
+export class PushTotals {
+  #bytesOut = 0;
+  #framesOut = 0;
+  readonly #dropped: Record<DropReason, number> = { bytes: 0, age: 0, total: 0 };
+
+  get bytesOut(): number {
+    return this.#bytesOut;
+  }
+
+  get framesOut(): number {
+    return this.#framesOut;
+  }
+
+  /** Adds what an outlet did that is used no more. */
+  add(outlet: Outlet): void {
+    this.#bytesOut += outlet.bytesOut;
+    this.#framesOut += outlet.framesOut;
+    const { bytes, age, total } = outlet.droppedFrames;
+    this.#dropped.bytes += bytes;
+    this.#dropped.age += age;
+    this.#dropped.total += total;
+  }
+
+  /** Frames left out, those of an outlet in use included. */
+  droppedWith(outlet: Outlet | null): Record<DropReason, number> {
+    const now = outlet?.droppedFrames;
+    return {
+      bytes: this.#dropped.bytes + (now?.bytes ?? 0),
+      age: this.#dropped.age + (now?.age ?? 0),
+      total: this.#dropped.total + (now?.total ?? 0),
+    };
+  }
+}
