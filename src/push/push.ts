@@ -2,15 +2,15 @@ import { messageOf, TargetError } from '../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js';
 import type { Logger } from '../log/log.js';
 import type { Dialer } from '../net/dialer.js';
-import { FailureLog } from '../net/failure-log.js';
-import { PushTotals } from '../net/push-totals.js';
-import { type Haste, RetryClock } from '../net/retry-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { Outlet, type OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import { OutgoingConnection } from '../rtmp/outgoing-connection.js';
 import type { NetSettings } from '../rtmp/settings.js';
+import { FailureLog } from './failure-log.js';
 import type { PushFailure, PushPhase, PushStatus } from './push-status.js';
+import { PushTotals } from './push-totals.js';
+import { type Haste, RetryClock } from './retry-clock.js';
 import type { TargetWatch } from './target-watch.js';
 
 /** A target that takes or acknowledges nothing for this long is called stalled. */

@@ -1,7 +1,7 @@
 import { parseRtmpUrl } from '../address/rtmp-url.js';
 import type { TargetError } from '../errors.js';
-import { Backoff } from '../push/backoff.js';
-import type { TargetWatch } from '../push/target-watch.js';
+import { Backoff } from './backoff.js';
+import type { TargetWatch } from './target-watch.js';
 
 /** A target that took media for this long and then closed is watched for its return, as one that refuses TCP is. */
 const watchedAfterMs = 1000;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ErrorCode, TargetError } from '../../src/errors.js';
-import { RetryClock } from '../../src/net/retry-clock.js';
+import { RetryClock } from '../../src/push/retry-clock.js';
 import type { TargetWatch } from '../../src/push/target-watch.js';
 
 beforeEach(() => {
