@@ -1,12 +1,7 @@
-import { encodeAmf0 } from '../wire/amf0.js';
 import { audioHeaderKey, videoHeaderKey } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
+import { isClearing, onMetaData, setDataFrame, startsWith } from './data-message.js';
 import { encodeIn, type LogFormat } from './media-log.js';
-
-/** AMF0 of the string `@setDataFrame`, with which publishers wrap metadata. */
-const setDataFrame = encodeAmf0('@setDataFrame');
-/** AMF0 of the string `onMetaData`. */
-const onMetaData = encodeAmf0('onMetaData');
 
 /** A publisher names a few kinds of headers; more of them are an attack on memory. */
 const maxHeaders = 32;
@@ -37,6 +32,10 @@ export class StreamHeaders {
    * headers beyond the limits, which are passed on but not remembered.
    */
   remember(type: number, payload: Buffer): boolean {
+    if (type === MessageType.DataAmf0 && isClearing(payload)) {
+      this.#forgetMetadata();
+      return false;
+    }
     const key = headerKey(type, payload);
     if (key === null) return false;
     const old = this.#headers.get(key);
@@ -46,6 +45,14 @@ export class StreamHeaders {
     this.#headers.set(key, { type, payload: Buffer.from(payload) });
     this.#ordered = null;
     return true;
+  }
+
+  #forgetMetadata(): void {
+    const old = this.#headers.get('metadata');
+    if (old === undefined) return;
+    this.#bytes -= old.payload.length;
+    this.#headers.delete('metadata');
+    this.#ordered = null;
   }
 
   /** The metadata's values behind `onMetaData`, still encoded; null before any came. */
@@ -112,8 +119,4 @@ function headerKey(type: number, payload: Buffer): string | null {
     return key === null ? null : `audio/${key}`;
   }
   return isMetadata(payload) ? 'metadata' : null;
-}
-
-function startsWith(data: Buffer, prefix: Buffer): boolean {
-  return data.length >= prefix.length && data.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
 }

@@ -1,7 +1,15 @@
 import { avcPictureSize, type PictureSize } from '../wire/avc.js';
 import { ChunkReader } from '../wire/chunk-reader.js';
-import { audioCodecName, isVideoFrame, isVideoKeyFrame, videoCodecName } from '../wire/flv.js';
+import {
+  audioCodecName,
+  isReadableAudio,
+  isReadableVideo,
+  isVideoFrame,
+  isVideoKeyFrame,
+  videoCodecName,
+} from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
+import { isClearing, readableData } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { dataPayload, encodeHeaders, type Header, metadataValues, StreamHeaders } from './headers.js';
 import { IngestMeter } from './ingest-meter.js';
@@ -34,7 +42,12 @@ export interface LiveStreamOptions {
   readonly pool?: SlabPool;
   /** Called with each metadata message of the publisher. */
   readonly onMetadata?: (payload: Buffer) => void;
+  /** Called with the first message of a publisher, of each kind, that was not passed on since it cannot be read. */
+  readonly onUnreadable?: (kind: MessageKind, payloadBytes: number) => void;
 }
+
+/** What the messages of a stream are. */
+export type MessageKind = 'audio' | 'video' | 'data';
 
 class FormatLog implements OutletSource, LogReaders {
   readonly log: MediaLog;
@@ -91,6 +104,7 @@ export class LiveStream {
   #audioCodec: string | null = null;
   #pictureSize: PictureSize | null = null;
   #bytesIn = 0;
+  readonly #unreadable: Record<MessageKind, number> = { audio: 0, video: 0, data: 0 };
 
   constructor(options: LiveStreamOptions, nowMs: number) {
     this.#options = options;
@@ -121,6 +135,11 @@ export class LiveStream {
     return this.#bytesIn;
   }
 
+  /** Messages of the current publisher that were not passed on, since targets close for them. */
+  get unreadable(): Readonly<Record<MessageKind, number>> {
+    return this.#unreadable;
+  }
+
   /** What is observed of the current publisher. */
   get meter(): Readonly<IngestMeter> {
     return this.#meter;
@@ -145,12 +164,40 @@ export class LiveStream {
     this.#videoCodec = null;
     this.#audioCodec = null;
     this.#pictureSize = null;
+    this.#unreadable.audio = this.#unreadable.video = this.#unreadable.data = 0;
     for (const { log } of this.#logs) log.clearMark();
   }
 
-  /** Takes one message of the publisher. `payload` is copied. @param nowMs a monotonic clock, milliseconds */
-  publish(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
+  /**
+   * Takes one message of the publisher. `payload` is copied. What a strict reader of the specification would refuse is
+   * counted and not passed on: it would have targets close, and be sent again at every reconnect.
+   * @param nowMs a monotonic clock, milliseconds
+   * @returns false for what could not be used
+   */
+  publish(type: number, timestampMs: number, payload: Buffer, nowMs: number): boolean {
     this.#bytesIn += payload.length;
+    if (
+      type === MessageType.Video ? !isReadableVideo(payload) : type === MessageType.Audio && !isReadableAudio(payload)
+    ) {
+      return this.#leaveOut(type === MessageType.Video ? 'video' : 'audio', payload);
+    }
+    if (type === MessageType.Video || type === MessageType.Audio) {
+      this.#append(type, timestampMs, payload, nowMs);
+      return true;
+    }
+    const data = type === MessageType.DataAmf0 ? readableData(payload) : null;
+    if (data === null) return this.#leaveOut('data', payload);
+    this.#append(type, timestampMs, data, nowMs);
+    return true;
+  }
+
+  #leaveOut(kind: MessageKind, payload: Buffer): false {
+    this.#unreadable[kind]++;
+    if (this.#unreadable[kind] === 1) this.#options.onUnreadable?.(kind, payload.length);
+    return false;
+  }
+
+  #append(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
     const isHeader = this.#headers.remember(type, payload);
     const isFrame = !isHeader && type !== MessageType.DataAmf0;
     const isKeyFrame = isFrame && type === MessageType.Video && isVideoKeyFrame(payload);
@@ -161,7 +208,9 @@ export class LiveStream {
     else if (isFrame && type === MessageType.Audio && !this.#hasVideo) this.#beginAudio(out, nowMs);
     this.#noteCodec(type, isHeader, payload);
     if (isHeader && type === MessageType.DataAmf0) this.#options.onMetadata?.(payload);
+    const isForServers = type === MessageType.DataAmf0 && isClearing(payload);
     for (const { log } of this.#logs) {
+      if (isForServers && !log.format.publishing) continue;
       const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
       log.append(type, out, data, nowMs);
       if (isHeader) log.noteHeader();
@@ -294,6 +343,7 @@ export class LiveStream {
         if (type === MessageType.SetChunkSize) return; // ours, for the reader
         if (first) log.setMark(from.headers, from.timestampMs, from.atMs);
         first = false;
+        if (type === MessageType.DataAmf0 && isClearing(payload) && !log.format.publishing) return;
         const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
         log.append(type, timestampMs, data, nowMs);
       },

@@ -1,5 +1,6 @@
 import { Amf0Marker } from '../wire/amf0-values.js';
-import { dataPayload, isMetadata } from './headers.js';
+import { type PropertyPlace, placesOfProperties, propertiesAt, textAt } from '../wire/amf0-walk.js';
+import { dataPayload, isMetadata, metadataValues } from './headers.js';
 
 /**
  * The aggregators that a stream came through, as ids joined by commas. It travels in the command object of `connect`, and
@@ -23,37 +24,49 @@ export function parsePath(text: unknown): string[] {
 
 /** The path in a metadata message. */
 export function pathOfMetadata(payload: Buffer): string[] {
-  const at = payload.indexOf(keyAndMarker);
-  const start = at + keyAndMarker.length + 2;
-  if (at < 0 || payload.length < start) return [];
-  return parsePath(payload.toString('latin1', start, start + payload.readUInt16BE(start - 2)));
+  const values = metadataObject(payload);
+  const place = values?.places.find(({ key }) => key === pathKey);
+  return place === undefined ? [] : parsePath(textAt(payload, place.valueAt));
 }
 
 /**
- * The metadata message for a target, with the path as one more property at its end; everything else stays as it is,
- * byte by byte. What is no metadata with named properties is returned as it came.
+ * The metadata message for a target, with the path as one more property at the end of its object; everything else stays
+ * as it is, byte by byte. What is no metadata with named properties is returned as it came: what is added goes inside a
+ * value or not at all, since a stray property has targets refuse the message.
  */
 export function withPath(payload: Buffer, path: readonly string[]): Buffer {
   const data = dataPayload(payload, true);
   if (path.length === 0 || !isMetadata(data)) return data;
-  const value = data.indexOf(onMetaDataName) + onMetaDataName.length;
-  const marker = data[value];
-  if (marker !== Amf0Marker.Object && marker !== Amf0Marker.EcmaArray) return data;
+  const object = metadataObject(data);
+  if (object === null) return data;
+  const { valueAt, places } = object;
+  const propertiesStart = propertiesAt(data, valueAt);
+  const lastEnd = places.at(-1)?.end ?? propertiesStart;
+  // An object may end with the data, without its marker: encoders exist that send it so.
+  const isEnded = object.end >= 0;
+  if (!isEnded && lastEnd !== data.length) return data;
+  const behind = isEnded ? object.end : data.length;
+  const kept = places.filter(({ key }) => key !== pathKey);
   const text = Buffer.from(path.join(','), 'latin1');
   const length = Buffer.from([text.length >> 8, text.length & 0xff]);
-  const old = data.indexOf(keyAndMarker, value);
-  const kept = old < 0 ? data : Buffer.concat([data.subarray(0, old), data.subarray(endOfOld(data, old))]);
-  const ended = kept.subarray(-3).equals(objectEnd);
-  const open = Buffer.from(ended ? kept.subarray(0, -3) : kept);
-  if (marker === Amf0Marker.EcmaArray && old < 0 && open.length >= value + 5) {
-    open.writeUInt32BE((open.readUInt32BE(value + 1) + 1) >>> 0, value + 1);
+  const head = Buffer.from(data.subarray(0, propertiesStart));
+  if (data[valueAt] === Amf0Marker.EcmaArray && kept.length === places.length) {
+    head.writeUInt32BE((head.readUInt32BE(valueAt + 1) + 1) >>> 0, valueAt + 1);
   }
-  return Buffer.concat([open, keyAndMarker, length, text, objectEnd]);
+  const properties =
+    kept.length === places.length
+      ? [data.subarray(propertiesStart, lastEnd)]
+      : kept.map((place) => data.subarray(place.start, place.end));
+  return Buffer.concat([head, ...properties, keyAndMarker, length, text, objectEnd, data.subarray(behind)]);
 }
 
-const onMetaDataName = Buffer.from('onMetaData', 'latin1');
-
-function endOfOld(data: Buffer, at: number): number {
-  const start = at + keyAndMarker.length + 2;
-  return start > data.length ? data.length : start + data.readUInt16BE(start - 2);
+/** Where the object of a metadata message lies; null where it has none. `end` is -1 where the object does not end. */
+function metadataObject(payload: Buffer): { valueAt: number; places: PropertyPlace[]; end: number } | null {
+  if (!isMetadata(payload)) return null;
+  const valueAt = payload.length - metadataValues(payload).length;
+  const marker = payload[valueAt];
+  if (marker !== Amf0Marker.Object && marker !== Amf0Marker.EcmaArray) return null;
+  const propertiesStart = propertiesAt(payload, valueAt);
+  if (propertiesStart < 0) return null;
+  return { valueAt, ...placesOfProperties(payload, propertiesStart) };
 }

@@ -1,5 +1,6 @@
 import { WireError } from '../errors.js';
 import type { AmfValue } from '../wire/amf0.js';
+import { Amf0Marker } from '../wire/amf0-values.js';
 import type { ChunkReaderLimits } from '../wire/chunk-reader.js';
 import { ServerHandshake } from '../wire/handshake.js';
 import { ChunkStreamId, MessageType, UserControlEvent } from '../wire/message.js';
@@ -241,8 +242,8 @@ export class ServerSession {
         }
         return;
       case MessageType.DataAmf3:
-        if (this.#streams.get(streamId)?.role === 'publishing' && payload[0] === 0) {
-          this.#handler.onMedia(streamId, MessageType.DataAmf0, timestampMs, payload.subarray(1));
+        if (this.#streams.get(streamId)?.role === 'publishing') {
+          this.#handler.onMedia(streamId, MessageType.DataAmf0, timestampMs, amf0OfData(payload));
         }
         return;
       case MessageType.CommandAmf0:
@@ -444,6 +445,14 @@ export class ServerSession {
     const payload = encodeCommand(name, transactionId, ...args);
     this.#channel.send(ChunkStreamId.Command, MessageType.CommandAmf0, 0, streamId, payload);
   }
+}
+
+/**
+ * The AMF0 part of a data message of type 15: behind a format selector, which is 0 and which nobody checks; senders exist
+ * that leave it out, and then a string comes first.
+ */
+function amf0OfData(payload: Buffer): Buffer {
+  return payload[0] === Amf0Marker.String ? payload : payload.subarray(1);
 }
 
 function quote(name: string): string {

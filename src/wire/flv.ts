@@ -1,6 +1,8 @@
+import { endOfAmf0 } from './amf0-walk.js';
+
 /**
  * What the first bytes of an audio or video payload say: the tag headers of FLV (Adobe Flash Video File Format 10.1,
- * E.4.2 and E.4.3) and of Enhanced RTMP v1 and v2 (veovera/enhanced-rtmp). Nothing behind the header is looked at.
+ * E.4.2 and E.4.3) and of Enhanced RTMP v1 and v2 (veovera/enhanced-rtmp). Nothing behind the header is decoded.
  * Empty, cut and unknown payloads are neither frame nor header of anything; no function here throws.
  */
 
@@ -69,6 +71,8 @@ const ex = {
   /** -1 without multitrack, else the id of the (first) track. */
   trackId: -1,
   manyTracks: false,
+  /** Of several tracks, each names its codec. */
+  manyCodecs: false,
 };
 
 /**
@@ -101,6 +105,7 @@ function readExHeader(payload: Buffer, multitrackPacketType: number): boolean {
   }
   ex.trackId = -1;
   ex.manyTracks = false;
+  ex.manyCodecs = false;
   if (packetType === multitrackPacketType) {
     if (at >= end) {
       return false;
@@ -117,6 +122,7 @@ function readExHeader(payload: Buffer, multitrackPacketType: number): boolean {
     }
     ex.trackId = payload[at + 4]!;
     ex.manyTracks = multitrackType !== MultitrackType.OneTrack;
+    ex.manyCodecs = multitrackType === MultitrackType.ManyTracksManyCodecs;
   } else if (at + 4 > end) {
     return false;
   }
@@ -250,4 +256,114 @@ export function audioCodecName(payload: Buffer): string | null {
     return readExHeader(payload, AudioPacketType.Multitrack) ? nameAtFourCc(payload) : null;
   }
   return payload.length === 0 ? null : (audioCodecs[payload[0]! >>> 4] ?? null);
+}
+
+/** Ids that somebody assigned: Adobe's, and those of HEVC, AV1 and VVC that are in use (12 to 14). */
+const assignedVideo: ReadonlySet<number> = new Set(Object.keys(videoCodecs).map(Number));
+/** 15 is "device-specific sound". */
+const assignedAudio: ReadonlySet<number> = new Set([...Object.keys(audioCodecs).map(Number), 15]);
+
+const avcHeaderBytes = 5;
+const compositionTimeBytes = 3;
+const fourCcBytes = 4;
+const fourCc = (text: string): number => Buffer.from(text, 'latin1').readUInt32BE();
+const withCompositionTime: ReadonlySet<number> = new Set(['avc1', 'hvc1', 'vvc1'].map(fourCc));
+
+/**
+ * Whether a video payload is what a strict reader takes: a tag header that is whole and of kinds that are assigned, and
+ * data behind it where its kind has some. Servers close the connection for anything else (MediaMTX does for all of it). A
+ * command frame (for seeking, in Flash Player) is none: it is of no use to anybody who gets a live stream.
+ */
+export function isReadableVideo(payload: Buffer): boolean {
+  if (payload.length < 2) return false;
+  const first = payload[0]!;
+  const frameType = (first >>> 4) & 0x07;
+  if (first >= 0x80) return isReadableExVideo(payload, frameType);
+  if (frameType === 0 || frameType >= FrameType.Command || !assignedVideo.has(first & 0x0f)) return false;
+  if (!packetizedVideo.has(first & 0x0f)) return true;
+  const packetType = payload[1]!;
+  if (packetType > PacketType.SequenceEnd || payload.length < avcHeaderBytes) return false;
+  return packetType === PacketType.SequenceEnd || payload.length > avcHeaderBytes;
+}
+
+/** The same for an audio payload. */
+export function isReadableAudio(payload: Buffer): boolean {
+  if (payload.length < 2) return false;
+  const format = payload[0]! >>> 4;
+  if (format === audioExHeader) return isReadableExAudio(payload);
+  if (format !== audioAac) return assignedAudio.has(format);
+  return payload[1]! <= 1 && payload.length > 2;
+}
+
+function isReadableExVideo(payload: Buffer, frameType: number): boolean {
+  if (!readExHeader(payload, VideoPacketType.Multitrack)) return false;
+  const { packetType } = ex;
+  if (packetType === VideoPacketType.Metadata) {
+    return areTracksReadable(payload, (_fourCc, start, end) => isAmf0(payload.subarray(start, end)));
+  }
+  if (frameType === 0 || frameType >= FrameType.Command || packetType > VideoPacketType.Mpeg2TsSequenceStart)
+    return false;
+  if (packetType === PacketType.SequenceEnd) return areTracksReadable(payload, () => true);
+  const isFrame = packetType === PacketType.CodedFrames;
+  return areTracksReadable(
+    payload,
+    (codec, start, end) => end - start > (isFrame && withCompositionTime.has(codec) ? compositionTimeBytes : 0),
+  );
+}
+
+function isReadableExAudio(payload: Buffer): boolean {
+  if (!readExHeader(payload, AudioPacketType.Multitrack)) return false;
+  switch (ex.packetType) {
+    case PacketType.SequenceStart:
+    case PacketType.SequenceEnd:
+      // Codecs that need no header may announce themselves without one.
+      return areTracksReadable(payload, () => true);
+    case PacketType.CodedFrames:
+      return areTracksReadable(payload, (_codec, start, end) => end > start);
+    case AudioPacketType.MultichannelConfig:
+      return areTracksReadable(payload, (_codec, start, end) => end - start >= 2);
+    default:
+      return false;
+  }
+}
+
+/** Whether the FourCC and body of each track, by the header that was read last, are as `isBody` wants them. */
+function areTracksReadable(payload: Buffer, isBody: (fourCc: number, start: number, end: number) => boolean): boolean {
+  let at = ex.fourCcAt;
+  let codec = 0;
+  if (!ex.manyTracks) {
+    codec = readFourCc(payload, at);
+    return codec >= 0 && isBody(codec, at + fourCcBytes + (ex.trackId < 0 ? 0 : 1), payload.length);
+  }
+  for (let isFirst = true; at < payload.length; isFirst = false) {
+    if (isFirst || ex.manyCodecs) {
+      codec = readFourCc(payload, at);
+      at += fourCcBytes;
+      if (codec < 0) return false;
+    }
+    // Its id, and the length of its data.
+    if (at + 4 > payload.length) return false;
+    const start = at + 4;
+    at = start + payload.readUIntBE(at + 1, 3);
+    if (at > payload.length || !isBody(codec, start, at)) return false;
+  }
+  return true;
+}
+
+/** -1 for what is cut short, or for bytes that no codec is named by. */
+function readFourCc(payload: Buffer, at: number): number {
+  if (at + fourCcBytes > payload.length) return -1;
+  for (let index = at; index < at + fourCcBytes; index++) {
+    if (payload[index]! < 0x20 || payload[index]! > 0x7e) return -1;
+  }
+  return payload.readUInt32BE(at);
+}
+
+/** One AMF0 value at least, and nothing else. */
+function isAmf0(data: Buffer): boolean {
+  let at = 0;
+  do {
+    at = endOfAmf0(data, at, 'common');
+  } while (at >= 0 && at < data.length);
+  return at === data.length;
 }

@@ -8,7 +8,7 @@ import { Push } from '../../push/push.js';
 import type { TargetWatch } from '../../push/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { metadataValues } from '../../relay/headers.js';
-import { LiveStream } from '../../relay/live-stream.js';
+import { LiveStream, type MessageKind } from '../../relay/live-stream.js';
 import { parsePath, pathOfMetadata } from '../../relay/path.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { SlabPool } from '../../relay/slab-pool.js';
@@ -314,8 +314,13 @@ export class NativeCamera {
       this.#facts = describeMetadata(metadataValues(payload));
       this.#lookForLoop(payload);
     };
+    const onUnreadable = (kind: MessageKind, bytes: number): void => {
+      const what = `a message of ${kind} with ${bytes} bytes that no strict reader takes is not passed on`;
+      this.#recorder.note('unreadable', what);
+      this.#log.warn(`${what}, nor are others like it`, { remote: this.#live?.publisher.remote });
+    };
     return new LiveStream(
-      { format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, onMetadata },
+      { format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, onMetadata, onUnreadable },
       performance.now(),
     );
   }
