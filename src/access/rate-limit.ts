@@ -43,6 +43,16 @@ export class RateLimiter {
     return waitMs;
   }
 
+  /**
+   * Takes what something cost that was already done; the key then waits until it has paid. A debt is never larger than a
+   * burst, so that nobody waits longer than a whole one takes to come.
+   */
+  charge(key: string, units: number): void {
+    const bucket = this.#current(key);
+    bucket.tokens = Math.max(-this.#limit.burst, bucket.tokens - units);
+    this.#remember(key, bucket);
+  }
+
   /** What `take` would say, without taking. */
   peek(key: string): number {
     return this.#waitMs(this.#current(key));

@@ -26,4 +26,22 @@ describe('a rate limiter', () => {
     expect(limiter.peek('k29999')).toBeGreaterThan(0);
     expect(limiter.peek('k0')).toBe(0);
   });
+
+  it('has who was charged wait until it has paid, and nobody for longer than a burst takes', () => {
+    let nowMs = 0;
+    const limiter = new RateLimiter({ perSecond: 10, burst: 100 }, () => nowMs);
+    // A single call is never refused for what it costs.
+    expect(limiter.take('a')).toBe(0);
+    limiter.charge('a', 149);
+    expect(limiter.take('a')).toBe(5100);
+    expect(limiter.take('b')).toBe(0);
+    nowMs = 5100;
+    expect(limiter.take('a')).toBe(0);
+    limiter.charge('a', 1e9);
+    expect(limiter.peek('a')).toBe(10_100);
+    limiter.charge('a', 1e9);
+    expect(limiter.peek('a')).toBe(10_100);
+    nowMs = 15_200;
+    expect(limiter.take('a')).toBe(0);
+  });
 });
