@@ -251,8 +251,9 @@ export class Access {
 export class RateLimitedError extends CodedError {
   readonly retryAfterMs: number;
 
-  constructor(retryAfterMs: number) {
-    super('RATE_LIMITED', 'too much came from this address; wait as long as "retry-after" says');
+  /** @param message what came too much, and what to do; without it, that it was too much */
+  constructor(retryAfterMs: number, message = 'too much came from this address; wait as long as "retry-after" says') {
+    super('RATE_LIMITED', message);
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -13,6 +13,8 @@ declare module 'fastify' {
     caller: Caller | null;
     /** False once the caller's token was revoked or has ended: for answers that have no end of their own. */
     mayGoOn(): boolean;
+    /** Takes units of the caller's rate for what a call turned out to cost; null: nobody counts. */
+    charge: ((units: number) => void) | null;
   }
 }
 
@@ -39,6 +41,7 @@ export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: Guar
       ? new RateLimiter({ perSecond: callsPerSecond, burst: callsPerSecond * burstSeconds })
       : undefined;
   app.decorateRequest('caller', null);
+  app.decorateRequest('charge', null);
   app.decorateRequest('mayGoOn', function (this: FastifyRequest) {
     return this.caller === null || access.isStillValid(this.caller);
   });
@@ -48,8 +51,10 @@ export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: Guar
     const playToken = config.playTokens === true ? takeFromQuery(request, 'playToken') : undefined;
     const call = callFacts(request.raw, token, config.allowedAddresses === true);
     if (limiter !== undefined && !access.isLocal(call)) {
-      const waitMs = limiter.take(addressKey(call.address));
-      if (waitMs > 0) throw new RateLimitedError(waitMs);
+      const key = addressKey(call.address);
+      const waitMs = limiter.take(key);
+      if (waitMs > 0) throw new RateLimitedError(waitMs, rateMessage(waitMs));
+      request.charge = (units) => limiter.charge(key, units);
     }
     if (allowOrigin(request, reply, access.origins) === 'answered') return reply;
     // Which paths there are is no secret: /openapi.json tells it.
@@ -115,6 +120,11 @@ function nameInPath({ params }: FastifyRequest): string {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+function rateMessage(waitMs: number): string {
+  const seconds = Math.ceil(waitMs / 1000);
+  return `too much came from this address: a call costs 1 unit, and long answers cost more by what they hold (docs/api.md); there is room again in ${seconds} s`;
 }
 
 /** RFC 6750 section 3. */

@@ -1,18 +1,21 @@
-import { setImmediate } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import Type from 'typebox';
 import { pushStates } from '../backend/backend.js';
 import type { Control } from '../control/control.js';
+import { inStretches } from '../turns.js';
 import type { WebhookView } from '../webhooks/receiver.js';
 import type { App } from './app.js';
+import { type CostlyCalls, thingsPerUnit } from './costly-calls.js';
 import { SeriesGroup } from './metrics/series.js';
 import { cameraSeries, nodeSeries, pushSeries, webhookSeries, workerSeries } from './metrics/tables.js';
 import { v1Responses } from './schemas.js';
 
 /** Series of cameras and pushes when nobody says how many. */
 const defaultMaxSeries = 50_000;
-/** How many cameras are read from control in one go. */
-const pageSize = 50;
+/** The text is kept in blocks of about this size. */
+const blockLength = 64 * 1024;
+/** Who a rendering is made for: all who wait for it. */
+const owner = 'metrics';
 
 /** Gauges of the client library whose names end like those of counters; nobody misses them. */
 const misnamed = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
@@ -23,6 +26,7 @@ export interface MetricsOptions {
   readonly control: Control;
   readonly version: string;
   readonly webhooks: () => readonly WebhookView[];
+  readonly costly: CostlyCalls;
   /** Series of cameras and pushes in all; those beyond, by name, have none. */
   readonly maxSeries?: number | undefined;
 }
@@ -41,15 +45,24 @@ export function addMetricsRoute(app: App, options: MetricsOptions): void {
         response: v1Responses({ 200: { content: { 'text/plain': { schema: MetricsSchema } } } }),
       },
     },
-    async (_request, reply) => {
-      reply.type(metrics.contentType);
-      return metrics.render();
+    async (request, reply) => {
+      const { blocks, units } = await metrics.render();
+      // Who joined a rendering of somebody else is not charged for it.
+      request.charge?.(units());
+      return options.costly.send(request, reply, metrics.contentType, blocks[Symbol.iterator]());
     },
   );
 }
 
+/** A text that several readers get. */
+interface Rendering {
+  readonly blocks: readonly Buffer[];
+  /** What it cost to make it; told once, to the reader that it was made for. */
+  units(): number;
+}
+
 class Metrics {
-  #underWay: Promise<string> | null = null;
+  #underWay: Promise<Rendering> | null = null;
   readonly #options: MetricsOptions;
   /** Of the process and of Node.js. */
   readonly #registry = new Registry();
@@ -70,19 +83,20 @@ class Metrics {
   }
 
   /** Readers that come while one is served get what that one gets. */
-  render(): Promise<string> {
+  render(): Promise<Rendering> {
     this.#underWay ??= this.#collect().finally(() => {
       this.#underWay = null;
     });
     return this.#underWay;
   }
 
-  async #collect(): Promise<string> {
-    const { control, version, webhooks } = this.#options;
+  async #collect(): Promise<Rendering> {
+    const { control, version, webhooks, costly } = this.#options;
     const groups = [this.#node, this.#cameras, this.#pushes, this.#webhooks, this.#workers];
     for (const group of groups) group.clear();
     const isUp = await control.node.isUp();
-    const seen = await this.#collectCameras();
+    const job = costly.turns.begin(owner);
+    const seen = await inStretches(this.#addCameras(), job);
     const node = {
       isUp,
       cameras: control.node.cameraCount,
@@ -96,32 +110,68 @@ class Metrics {
     this.#node.add(node, {});
     for (const webhook of webhooks()) this.#webhooks.add(webhook, { receiver: webhook.url });
     for (const worker of control.node.workers) this.#workers.add(worker, { worker: String(worker.number) });
-    const own = groups.map((group) => group.take());
-    return own.join('') + (await this.#registry.metrics());
+    const blocks: Buffer[] = [];
+    await inStretches(takeBlocks(groups, blocks), job);
+    blocks.push(Buffer.from(await this.#registry.metrics()));
+    let untold = control.node.cameraCount / thingsPerUnit;
+    const units = (): number => {
+      const told = untold;
+      untold = 0;
+      return told;
+    };
+    return { blocks, units };
   }
 
-  async #collectCameras() {
+  /** Adds the series of cameras and pushes, as far as there is room. */
+  *#addCameras(): Generator<
+    undefined,
+    { pushStates: ReadonlyMap<string, number>; leftOut: { cameras: number; pushes: number } }
+  > {
     const { control, maxSeries = defaultMaxSeries } = this.#options;
     const states = new Map<string, number>(pushStates.map((state) => [state, 0]));
     const leftOut = { cameras: 0, pushes: 0 };
     let room = maxSeries;
-    for (let after: string | null | undefined; after !== null; ) {
-      const page = control.cameras.list({ limit: pageSize, ...(after === undefined ? {} : { after }) }, undefined);
-      for (const camera of page.items) {
-        room -= this.#cameras.perThing;
-        if (room >= 0) this.#cameras.add(camera, { camera: camera.name });
-        else leftOut.cameras++;
-        for (const push of camera.pushes) {
-          states.set(push.state, (states.get(push.state) ?? 0) + 1);
-          room -= this.#pushes.perThing;
-          if (room >= 0) this.#pushes.add(push, { camera: camera.name, push: push.id });
-          else leftOut.pushes++;
-        }
+    for (const camera of control.cameras.all()) {
+      room -= this.#cameras.perThing;
+      if (room >= 0) this.#cameras.add(camera, { camera: camera.name });
+      else leftOut.cameras++;
+      for (const push of camera.pushes) {
+        states.set(push.state, (states.get(push.state) ?? 0) + 1);
+        room -= this.#pushes.perThing;
+        if (room >= 0) this.#pushes.add(push, { camera: camera.name, push: push.id });
+        else leftOut.pushes++;
       }
-      after = page.next;
       // Ten thousand cameras are no reason to hold up a frame.
-      if (after !== null) await setImmediate();
+      yield;
     }
     return { pushStates: states, leftOut };
   }
+}
+
+/** The texts of groups, encoded; a step is a piece. */
+function* takeBlocks(
+  groups: readonly { take(): Iterable<string | Buffer> }[],
+  blocks: Buffer[],
+): Generator<undefined, void> {
+  let gathered: string[] = [];
+  let length = 0;
+  const flush = (): void => {
+    if (length > 0) blocks.push(Buffer.from(gathered.join('')));
+    gathered = [];
+    length = 0;
+  };
+  for (const group of groups) {
+    for (const piece of group.take()) {
+      if (typeof piece === 'string') {
+        gathered.push(piece);
+        length += piece.length;
+        if (length >= blockLength) flush();
+      } else {
+        flush();
+        blocks.push(piece);
+      }
+      yield;
+    }
+  }
+  flush();
 }

@@ -13,6 +13,7 @@ import type { WebhookView } from '../webhooks/receiver.js';
 import type { App } from './app.js';
 import { addBodyParser } from './body.js';
 import { addContentManagerRoutes } from './content-manager/routes.js';
+import { CostlyCalls } from './costly-calls.js';
 import { addDashboard } from './dashboard.js';
 import { describeAccess, securitySchemes } from './describe-access.js';
 import { addDocsPage } from './docs-page.js';
@@ -81,6 +82,7 @@ export interface RunningApi {
 
 /** Viewers over HTTP when nobody says how many. */
 const defaultMaxViewers = 1000;
+const defaultMaxViewersPerAddress = 250;
 
 /**
  * Serves the API.
@@ -163,19 +165,27 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
     document ??= JSON.stringify(described());
     return reply.type('application/json; charset=utf-8').serializer(String).send(document);
   });
+  // Made before the first caller comes: for him it would be a hold.
+  app.addHook('onListen', async () => {
+    document ??= JSON.stringify(described());
+  });
   addDocsPage(app, described);
   addHealthRoutes(app, control);
   const { webhooks = () => [] } = options;
-  addMetricsRoute(app, { control, version, webhooks, maxSeries: settings.metricsMaxSeries });
+  const costly = new CostlyCalls();
+  app.addHook('preClose', async () => costly.close());
+  addMetricsRoute(app, { control, version, webhooks, costly, maxSeries: settings.metricsMaxSeries });
   addContentManagerRoutes(app, control, settings.resourceId);
-  addCameraRoutes(app, control);
-  addPushRoutes(app, control);
-  addEngineRoutes(app, control);
-  addEventStreamRoute(app, control);
-  addHistoryRoute(app, control);
+  addCameraRoutes(app, control, costly);
+  addPushRoutes(app, control, costly);
+  addEngineRoutes(app, control, costly);
+  const { maxEventReaders: maxReaders, maxEventReadersPerAddress: maxReadersPerAddress } = settings;
+  addEventStreamRoute(app, { control, costly, maxReaders, maxReadersPerAddress });
+  addHistoryRoute(app, control, costly);
   await addLiveRoutes(app, {
     control,
     maxViewers: settings.maxHttpViewers ?? defaultMaxViewers,
+    maxViewersPerAddress: settings.maxHttpViewersPerAddress ?? defaultMaxViewersPerAddress,
     mayPlay: options.mayPlay ?? (() => {}),
   });
   const { settingSources: sources = {}, announcement = () => null } = options;

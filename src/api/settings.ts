@@ -19,6 +19,11 @@ export interface ApiSettings {
   readonly metricsMaxSeries?: number | undefined;
   /** Viewers over HTTP and WebSocket at once, of all cameras; undefined: 1,000. */
   readonly maxHttpViewers?: number | undefined;
+  /** Of these, from one address, or with one token from it; undefined: 250. */
+  readonly maxHttpViewersPerAddress?: number | undefined;
+  /** Readers of events at once, in all and of one address; undefined: 64 and 16. */
+  readonly maxEventReaders?: number | undefined;
+  readonly maxEventReadersPerAddress?: number | undefined;
 }
 
 /** Where each setting comes from, by its key. */

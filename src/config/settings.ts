@@ -77,6 +77,9 @@ export interface Settings {
   readonly historyMaxBytes: number;
   /** Viewers over HTTP and WebSocket at once, of all cameras. */
   readonly maxHttpViewers: number;
+  readonly maxHttpViewersPerAddress: number;
+  readonly maxEventReaders: number;
+  readonly maxEventReadersPerAddress: number;
   readonly media: MediaSettings;
 }
 

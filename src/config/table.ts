@@ -300,6 +300,24 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     default: 1_000,
     description: 'Most viewers over HTTP and WebSocket at once, of all cameras',
   },
+  maxHttpViewersPerAddress: {
+    key: 'max-http-viewers-per-address',
+    type: integerType(1, 1_000_000),
+    default: 250,
+    description: 'Most of them from one address, or one IPv6 network of 64 bits; tokens are counted apart',
+  },
+  maxEventReaders: {
+    key: 'max-event-readers',
+    type: integerType(0, 10_000),
+    default: 64,
+    description: 'Most readers of /v1/events at once',
+  },
+  maxEventReadersPerAddress: {
+    key: 'max-event-readers-per-address',
+    type: integerType(1, 10_000),
+    default: 16,
+    description: 'Most of them from one address, or one IPv6 network of 64 bits; tokens are counted apart',
+  },
 };
 
 /** The settings of the media backend, by their field of `MediaSettings`, in the order of help. */

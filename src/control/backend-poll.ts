@@ -1,8 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
 import type { BackendObserver, MediaBackend } from '../backend/backend.js';
-
-/** Cameras that are looked at in one go. */
-const sliceSize = 200;
+import { Stretch } from '../stretch.js';
 
 /** Looks once a second at a backend that does not tell by itself what happens. */
 export class BackendPoll {
@@ -29,10 +26,10 @@ export class BackendPoll {
     if (this.#looking) return;
     this.#looking = true;
     try {
-      let looked = 0;
+      const stretch = new Stretch();
       for (const name of cameras) {
         this.#lookAt(name);
-        if (++looked % sliceSize === 0) await setImmediate();
+        if (stretch.isOver) await stretch.rest();
       }
     } finally {
       this.#looking = false;

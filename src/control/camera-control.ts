@@ -11,12 +11,13 @@ import {
   removeCamera,
 } from '../model/cameras.js';
 import type { Camera, DesiredState } from '../model/model.js';
+import { sortedNames } from '../model/persistent-map.js';
 import { pushUrlOf } from '../model/targets.js';
 import { advertisedHost } from './advertise.js';
 import { currentKey, type KeyRotation, rotateKeys, withNewKey } from './camera-keys.js';
 import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
-import { type Page, type PageRequest, pageOf } from './paging.js';
+import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
 import { type CameraView, cameraView, endpointsOf, type PlayTokenView } from './views.js';
 
 /** Which cameras are wanted. */
@@ -173,15 +174,32 @@ export class CameraControl {
 
   /** @throws InputError INVALID_REQUEST */
   list(request: CameraPageRequest, requestHost: string | undefined): Page<CameraView> {
+    return collectPage(this.listSteps(request, requestHost));
+  }
+
+  /** `list` in steps. @throws InputError INVALID_REQUEST at the first one */
+  listSteps(request: CameraPageRequest, requestHost: string | undefined): PageSteps<CameraView> {
     const { state } = this.#context.store;
     const { live, pushState } = request;
-    const view = (camera: Camera) => this.#view(state, camera, requestHost);
-    if (live === undefined && pushState === undefined) return pageOf(state.cameras, request, view);
-    return pageOf(state.cameras, request, view, (camera) => {
+    // Found once: it may be a look at all interfaces of the machine.
+    const host = this.advertisedHost(requestHost);
+    const view = (camera: Camera) => this.#viewAt(state, camera, host, false);
+    if (live === undefined && pushState === undefined) return pageSteps(state.cameras, request, view);
+    return pageSteps(state.cameras, request, view, (camera) => {
       const seen = this.#context.backend.camera(camera.name);
       if (live !== undefined && (seen?.live ?? false) !== live) return false;
       return pushState === undefined || view(camera).pushes.some((push) => push.state === pushState);
     });
+  }
+
+  /** Every camera in steps, by name, as the state is now. */
+  *all(): Generator<CameraView, void> {
+    const { state } = this.#context.store;
+    const host = this.advertisedHost(undefined);
+    for (const name of sortedNames(state.cameras)) {
+      const camera = state.cameras.get(name);
+      if (camera !== undefined) yield this.#viewAt(state, camera, host, false);
+    }
   }
 
   get #needsKeys(): boolean {
@@ -194,11 +212,15 @@ export class CameraControl {
   }
 
   #view(state: DesiredState, camera: Camera, requestHost: string | undefined, showsKey = false): CameraView {
+    return this.#viewAt(state, camera, this.advertisedHost(requestHost), showsKey);
+  }
+
+  #viewAt(state: DesiredState, camera: Camera, host: string, showsKey: boolean): CameraView {
     const { backend, settings, tags } = this.#context;
     const { rtmpPort, rtmpsPort } = settings;
     const key = this.#needsKeys ? currentKey(camera, this.#streamKeys) : undefined;
     const query = key === undefined ? '' : `?key=${showsKey ? key : '***'}`;
-    const endpoints = endpointsOf(this.advertisedHost(requestHost), rtmpPort, rtmpsPort, camera.name, query);
+    const endpoints = endpointsOf(host, rtmpPort, rtmpsPort, camera.name, query);
     const seen = backend.camera(camera.name);
     const view = cameraView(camera, endpoints, seen, (push) => pushUrlOf(state.engines, camera, push));
     return tags.note(view, camera);

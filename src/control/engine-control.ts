@@ -11,7 +11,7 @@ import type { DesiredState, StreamingEngine } from '../model/model.js';
 import { exampleCamera, resolvePushUrl } from '../model/template.js';
 import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
-import { type Page, type PageRequest, pageOf } from './paging.js';
+import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
 import { engineView } from './views.js';
 
 /**
@@ -75,7 +75,12 @@ export class EngineControl {
 
   /** @throws InputError INVALID_REQUEST */
   list(request: PageRequest): Page<StreamingEngine> {
-    return pageOf(this.#context.store.state.engines, request, (engine) => this.#view(engine));
+    return collectPage(this.listSteps(request));
+  }
+
+  /** `list` in steps. @throws InputError INVALID_REQUEST at the first one */
+  listSteps(request: PageRequest): PageSteps<StreamingEngine> {
+    return pageSteps(this.#context.store.state.engines, request, (engine) => this.#view(engine));
   }
 
   #supported(before: DesiredState, after: DesiredState, name: string): DesiredState {

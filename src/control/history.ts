@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
 import type { CameraSnapshot, MediaBackend, PushSnapshot } from '../backend/backend.js';
+import { Stretch } from '../stretch.js';
 import { noFigure, packFigure, unpackFigure } from './packed-figure.js';
 
 /** Seconds between two points. */
@@ -21,8 +21,13 @@ export interface CameraHistory {
   readonly from: string;
   readonly camera: Readonly<Record<CameraFact, Points>>;
   /** By id. Dropped frames are those of each step. */
-  readonly pushes: Readonly<Record<string, Readonly<Record<PushFact, Points>>>>;
+  readonly pushes: Readonly<Record<string, PushColumns>>;
 }
+
+type PushColumns = Readonly<Record<PushFact, Points>>;
+
+/** The same with its pushes one at a time. */
+export type HistorySteps = Omit<CameraHistory, 'pushes'> & { readonly pushes: Iterable<[string, PushColumns]> };
 
 const bytesOfColumn = historyPoints * Uint16Array.BYTES_PER_ELEMENT;
 const bytesOfCamera = cameraFacts.length * bytesOfColumn;
@@ -77,6 +82,10 @@ class Series<F extends string> {
   }
 }
 
+function* readEach(pushes: Remembered['pushes'], first: number, last: number): Generator<[string, PushColumns], void> {
+  for (const [id, { series }] of pushes) yield [id, series.read(first, last)];
+}
+
 interface Remembered {
   readonly series: Series<CameraFact>;
   readonly pushes: Map<string, { readonly series: Series<PushFact>; dropped: number }>;
@@ -120,11 +129,11 @@ export class History {
     try {
       const step = stepOf(nowMs);
       this.#forgetOld(step);
-      let looked = 0;
+      const stretch = new Stretch();
       for (const name of [...this.#live]) {
         const seen = this.#backend.camera(name);
         if (seen?.live === true) this.#note(name, seen, step);
-        if (++looked % 100 === 0) await setImmediate();
+        if (stretch.isOver) await stretch.rest();
       }
     } finally {
       this.#looking = false;
@@ -143,12 +152,20 @@ export class History {
 
   /** The last so many seconds; undefined when nothing of the camera is remembered. */
   of(name: string, seconds: number, nowMs = Date.now()): CameraHistory | undefined {
+    const steps = this.stepsOf(name, seconds, nowMs);
+    if (steps === undefined) return undefined;
+    const pushes: Record<string, PushColumns> = Object.create(null);
+    for (const [id, columns] of steps.pushes) pushes[id] = columns;
+    return { ...steps, pushes };
+  }
+
+  /** `of`, push by push: an hour of a hundred pushes is too much for one go. */
+  stepsOf(name: string, seconds: number, nowMs = Date.now()): HistorySteps | undefined {
     const camera = this.#cameras.get(name);
     if (camera === undefined) return undefined;
     const last = stepOf(nowMs);
     const first = last - Math.min(historyPoints, Math.max(1, Math.ceil(seconds / historyStepSeconds))) + 1;
-    const pushes: Record<string, Record<PushFact, Points>> = Object.create(null);
-    for (const [id, { series }] of camera.pushes) pushes[id] = series.read(first, last);
+    const pushes = readEach(camera.pushes, first, last);
     const from = new Date(first * historyStepSeconds * 1000).toISOString();
     return { stepSeconds: historyStepSeconds, from, camera: camera.series.read(first, last), pushes };
   }

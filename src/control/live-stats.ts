@@ -1,11 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
 import type { BackendTotals, CameraSnapshot, MediaBackend, PushSnapshot } from '../backend/backend.js';
+import { Stretch } from '../stretch.js';
 
 /** How often figures are told to those who want them. */
 const everyMs = 2000;
-
-/** Cameras that are looked at in one go. */
-const sliceSize = 100;
 
 const cameraFacts = [
   'liveSince',
@@ -46,6 +43,9 @@ export interface Figures {
   readonly cameras: Readonly<Record<string, CameraFigures | null>>;
 }
 
+/** @param json gives the changes as JSON */
+export type StatsListener = (changes: Figures, json: () => string) => void;
+
 interface KnownCamera {
   readonly facts: Facts;
   readonly pushes: Map<string, Facts>;
@@ -55,7 +55,7 @@ interface KnownCamera {
 export class LiveStats {
   readonly #backend: Pick<MediaBackend, 'camera' | 'totals'>;
   readonly #live: ReadonlySet<string>;
-  readonly #listeners = new Set<(changes: Figures) => void>();
+  readonly #listeners = new Set<StatsListener>();
   readonly #known = new Map<string, KnownCamera>();
   #timer: NodeJS.Timeout | null = null;
   #looking = false;
@@ -66,7 +66,7 @@ export class LiveStats {
   }
 
   /** Calls with what changed, every two seconds. Returns the way to end it. */
-  subscribe(listener: (changes: Figures) => void): () => void {
+  subscribe(listener: StatsListener): () => void {
     this.#listeners.add(listener);
     if (this.#timer === null) {
       this.#known.clear();
@@ -81,13 +81,23 @@ export class LiveStats {
     };
   }
 
-  /** All figures as they were last told: what a newcomer needs before the changes. */
-  current(): Figures {
-    const cameras = noNames<CameraFigures>();
-    for (const [name, { facts, pushes }] of this.#known) {
+  /** The names of the cameras that figures were told of. */
+  get names(): Iterable<string> {
+    return this.#known.keys();
+  }
+
+  /** All figures of some cameras as they were last told: what a newcomer needs before the changes. */
+  figuresOf(names: Iterable<string>): Figures {
+    const cameras = noNames<CameraFigures | null>();
+    for (const name of names) {
+      const known = this.#known.get(name);
+      if (known === undefined) {
+        cameras[name] = null;
+        continue;
+      }
       const copy = noNames<Facts>();
-      for (const [id, push] of pushes) copy[id] = { ...push };
-      cameras[name] = Object.assign({ ...facts }, { pushes: copy }) as CameraFigures;
+      for (const [id, push] of known.pushes) copy[id] = { ...push };
+      cameras[name] = Object.assign({ ...known.facts }, { pushes: copy }) as CameraFigures;
     }
     return { at: new Date().toISOString(), totals: this.#backend.totals(), cameras };
   }
@@ -97,19 +107,27 @@ export class LiveStats {
     this.#looking = true;
     try {
       const cameras = noNames<CameraFigures | null>();
-      let looked = 0;
+      // Encoded camera by camera, on the way: all at once it would be too much for one go.
+      const texts: string[] = [];
+      const stretch = new Stretch();
       for (const name of [...this.#live]) {
         const changes = this.#changesOf(name);
-        if (changes !== undefined) cameras[name] = changes;
-        if (++looked % sliceSize === 0) await setImmediate();
+        if (changes !== undefined) {
+          cameras[name] = changes;
+          texts.push(`${JSON.stringify(name)}:${JSON.stringify(changes)}`);
+        }
+        if (stretch.isOver) await stretch.rest();
       }
       for (const name of this.#known.keys()) {
         if (this.#live.has(name)) continue;
         this.#known.delete(name);
         cameras[name] = null;
+        texts.push(`${JSON.stringify(name)}:null`);
       }
       const figures = { at: new Date().toISOString(), totals: this.#backend.totals(), cameras };
-      for (const listener of this.#listeners) listener(figures);
+      const head = JSON.stringify({ at: figures.at, totals: figures.totals });
+      const json = (): string => `${head.slice(0, -1)},"cameras":{${texts.join(',')}}}`;
+      for (const listener of this.#listeners) listener(figures, json);
     } finally {
       this.#looking = false;
     }

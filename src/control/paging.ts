@@ -31,8 +31,31 @@ export function pageOf<T, V>(
   values: ReadonlyMap<string, T>,
   request: PageRequest,
   view: (value: T) => V,
-  keep: (value: T) => boolean = () => true,
+  keep?: (value: T) => boolean,
 ): Page<V> {
+  return collectPage(pageSteps(values, request, view, keep));
+}
+
+/** What is on a page, one at a time; null for one that was looked at and is not wanted. Returns `next` of the page. */
+export type PageSteps<V> = Generator<V | null, string | null>;
+
+/** The page that these steps lead to. */
+export function collectPage<V>(steps: PageSteps<V>): Page<V> {
+  const items: V[] = [];
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return { items, next: step.value };
+    if (step.value !== null) items.push(step.value);
+  }
+}
+
+/** `pageOf` in steps, so that whoever goes through them may let others have a turn in between. */
+export function* pageSteps<T, V>(
+  values: ReadonlyMap<string, T>,
+  request: PageRequest,
+  view: (value: T) => V,
+  keep: (value: T) => boolean = () => true,
+): PageSteps<V> {
   const { limit = defaultLimit, after, prefix = '' } = request;
   if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit) {
     throw new InputError('INVALID_REQUEST', `limit: must be 1 to ${maxLimit}, not ${limit}`, { field: 'limit' });
@@ -40,13 +63,16 @@ export function pageOf<T, V>(
   const names = sortedNames(values);
   // Names that begin with the same text stand together.
   let index = Math.max(after === undefined ? 0 : firstFrom(names, after, true), firstFrom(names, prefix, false));
-  const items: V[] = [];
+  let found = 0;
   for (let looks = 0; ; looks += 1, index += 1) {
     const name = names[index];
-    if (name === undefined || !name.startsWith(prefix)) return { items, next: null };
-    if (items.length === limit || looks === maxLooks) return { items, next: names[index - 1] ?? null };
+    if (name === undefined || !name.startsWith(prefix)) return null;
+    if (found === limit || looks === maxLooks) return names[index - 1] ?? null;
     const value = values.get(name)!;
-    if (keep(value)) items.push(view(value));
+    if (keep(value)) {
+      found += 1;
+      yield view(value);
+    } else yield null;
   }
 }
 

@@ -15,8 +15,13 @@ import {
 import { pushUrlOf } from '../model/targets.js';
 import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
-import { type Page, type PageRequest, pageOf } from './paging.js';
+import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
 import { type PushView, pushView } from './views.js';
+
+/** Which pushes are wanted. */
+export interface PushPageRequest extends PageRequest {
+  readonly state?: string | undefined;
+}
 
 /**
  * The pushes of the cameras. What changes one of them takes a precondition: ConflictError PRECONDITION_FAILED when it
@@ -134,7 +139,12 @@ export class PushControl {
   }
 
   /** @throws NotFoundError CAMERA_NOT_FOUND, InputError INVALID_REQUEST */
-  list(cameraName: string, request: PageRequest & { readonly state?: string | undefined }): Page<PushView> {
+  list(cameraName: string, request: PushPageRequest): Page<PushView> {
+    return collectPage(this.listSteps(cameraName, request));
+  }
+
+  /** `list` in steps. @throws NotFoundError CAMERA_NOT_FOUND at once, InputError INVALID_REQUEST at the first one */
+  listSteps(cameraName: string, request: PushPageRequest): PageSteps<PushView> {
     const { store, backend, tags } = this.#context;
     const { state } = store;
     const camera = getCamera(state, cameraName);
@@ -143,7 +153,7 @@ export class PushControl {
     const view = (push: Push) =>
       tags.note(pushView(camera, push, pushUrlOf(state.engines, camera, push), seen.get(push.id)), push);
     const keep = (push: Push) => request.state === undefined || view(push).state === request.state;
-    return pageOf(new Map(Object.entries(camera.pushes)), request, view, keep);
+    return pageSteps(new Map(Object.entries(camera.pushes)), request, view, keep);
   }
 
   #view(state: DesiredState, camera: Camera, push: Push): PushView {

@@ -3,7 +3,7 @@ import { CodedError, NotFoundError } from '../errors.js';
 import { getCamera } from '../model/cameras.js';
 import { getPush } from '../model/pushes.js';
 import type { ControlContext } from './context.js';
-import type { CameraHistory, History } from './history.js';
+import type { CameraHistory, History, HistorySteps } from './history.js';
 
 /** What there is to look at of a camera beside its figures of now: its media, and what it did. */
 export class Viewing {
@@ -56,6 +56,12 @@ export class Viewing {
   history(name: string, seconds: number): CameraHistory | null {
     getCamera(this.#context.store.state, name);
     return this.#history.of(name, seconds) ?? null;
+  }
+
+  /** `history`, push by push. @throws NotFoundError CAMERA_NOT_FOUND */
+  historySteps(name: string, seconds: number): HistorySteps | null {
+    getCamera(this.#context.store.state, name);
+    return this.#history.stepsOf(name, seconds) ?? null;
   }
 
   /**

@@ -50,12 +50,13 @@ export class EventFeed {
   /**
    * The events behind this number, oldest first. Undefined when some of them are forgotten, or when the number is not of
    * this run of the process: whoever asks must look at everything anew.
+   * @param limit how many at most
    */
-  since(id: number): readonly FeedEvent[] | undefined {
+  since(id: number, limit = Number.POSITIVE_INFINITY): readonly FeedEvent[] | undefined {
     const missed = this.newestId - id;
     if (!this.knew(id) || missed > this.#events.length) return undefined;
     const events: FeedEvent[] = [];
-    for (let next = id + 1; next < this.#nextId; next++) {
+    for (let next = id + 1; next < this.#nextId && events.length < limit; next++) {
       const event = this.#events[(next - this.#firstId) % this.#capacity];
       if (event !== undefined) events.push(event);
     }

@@ -21,8 +21,9 @@ export async function startTestApi(
   settings: Partial<ControlSettings & AccessSettings & ApiSettings> = {},
   log: Logger = silentLogger,
   logLevels = new LogLevels('info'),
+  prepare?: (folder: string) => Promise<void>,
 ): Promise<TestApi> {
-  const control = await startControl(settings);
+  const control = await startControl(settings, prepare);
   const access = await Access.open(
     { dataDir: control.folder, apiAuth: 'auto', jwtScopeClaim: 'scope', ...settings },
     log,

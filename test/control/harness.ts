@@ -27,8 +27,13 @@ export interface TestControl {
 }
 
 /** A control over a real file store and a backend that moves nothing. */
-export async function startControl(settings: Partial<ControlSettings> = {}): Promise<TestControl> {
+export async function startControl(
+  settings: Partial<ControlSettings> = {},
+  /** What is put into the data folder before it is opened. */
+  prepare: (folder: string) => Promise<void> = async () => {},
+): Promise<TestControl> {
   const folder = await mkdtemp(join(tmpdir(), 'aggregator-control-'));
+  await prepare(folder);
   const store = await openFileStore({ dataDir: folder, log: silentLogger });
   const backend = new FakeBackend();
   const control = new Control({ store, backend, settings: { ...testSettings, ...settings }, log: silentLogger });

@@ -6,7 +6,9 @@ import { endpointText } from '../../address/plain-address.js';
 import type { FlvPlayback } from '../../backend/backend.js';
 import type { Control } from '../../control/control.js';
 import { ConflictError } from '../../errors.js';
+import { Shares } from '../../shares.js';
 import type { App } from '../app.js';
+import { shareOf } from '../caller-share.js';
 import { takeReply } from '../raw-reply.js';
 import { v1Responses } from '../schemas.js';
 import { NameParams } from '../v1/requests.js';
@@ -37,12 +39,15 @@ export interface LiveRouteOptions {
   readonly control: Control;
   /** Viewers over HTTP and WebSocket at once, of all cameras. */
   readonly maxViewers: number;
+  /** Of these, from one address, or with one token from it. */
+  readonly maxViewersPerAddress: number;
   readonly mayPlay: PlayCheck;
 }
 
 /** Viewing: `GET /live/{name}.flv` over HTTP and WebSocket, and `GET /v1/cameras/{name}/picture`. */
 export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promise<void> {
-  const { control, maxViewers, mayPlay } = options;
+  const { control, maxViewers, maxViewersPerAddress, mayPlay } = options;
+  const shares = new Shares({ inAll: maxViewers, perKey: maxViewersPerAddress });
   /** How each viewer is ended, and whether it may still watch. */
   const viewers = new Map<() => void, FastifyRequest>();
   // A token that was revoked shows nothing any more.
@@ -53,11 +58,20 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
 
   const open = async (camera: string, request: FastifyRequest): Promise<FlvPlayback> => {
     await mayPlay(camera, request);
-    if (viewers.size >= maxViewers) {
-      const message = `${maxViewers} viewers watch over HTTP, which is the limit (max-http-viewers)`;
+    const giveBack = shares.take(shareOf(request));
+    if (typeof giveBack === 'string') {
+      const message =
+        giveBack === 'all'
+          ? `${maxViewers} viewers watch over HTTP, which is the limit (max-http-viewers)`
+          : `${maxViewersPerAddress} viewers from this address watch over HTTP, which is its share (max-http-viewers-per-address)`;
       throw new ConflictError('LIMIT_REACHED', message);
     }
-    return control.viewing.openFlv(camera, remoteOf(request));
+    try {
+      return counted(await control.viewing.openFlv(camera, remoteOf(request)), giveBack);
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
   };
 
   /** Counts a viewer from here on. @param end has it go @param onGone called once when it is gone */
@@ -175,6 +189,18 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       return mp4 === null ? reply.code(304).send() : reply.type('video/mp4').send(mp4);
     },
   );
+}
+
+/** A playback that gives back its place when it is left. */
+function counted(playback: FlvPlayback, giveBack: () => void): FlvPlayback {
+  return {
+    begin: (sink) => playback.begin(sink),
+    resume: () => playback.resume(),
+    leave: () => {
+      giveBack();
+      playback.leave();
+    },
+  };
 }
 
 function remoteOf({ raw: { socket } }: FastifyRequest): string {

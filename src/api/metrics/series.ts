@@ -20,26 +20,31 @@ export interface Series<T> {
   read(thing: T): number | null | undefined | readonly Sample[];
 }
 
+const linesPerBlock = 500;
+
 /**
  * Series of things that come and go, written anew for each reader, as text: a thousand cameras with their pushes have
  * some ten thousand series, and a library that keeps each as an object holds up everybody for a second.
  */
 export class SeriesGroup<T> {
   readonly #table: readonly Series<T>[];
-  /** By series: its lines so far. */
+  /** By series: its newest lines, */
   #lines: string[][];
+  /** and those before, encoded: half a million short strings would hold up everybody each time garbage is collected. */
+  #blocks: Buffer[][];
   /** Series that one thing takes. */
   readonly perThing: number;
 
   constructor(table: readonly Series<T>[]) {
     this.#table = table;
     this.#lines = table.map(() => []);
+    this.#blocks = table.map(() => []);
     this.perThing = table.reduce((sum, { perThing = 1 }) => sum + perThing, 0);
   }
 
   /** Forgets what a reader before left, whose answer failed. */
   clear(): void {
-    for (const lines of this.#lines) lines.length = 0;
+    for (const kept of [...this.#lines, ...this.#blocks]) kept.length = 0;
   }
 
   /** @param labels of the thing, which each of its series has */
@@ -52,19 +57,25 @@ export class SeriesGroup<T> {
       for (const { value, labels: own } of typeof seen === 'object' ? (seen ?? []) : []) {
         if (value != null) lines.push(line(name, join(common, own), value));
       }
+      if (lines.length < linesPerBlock) continue;
+      this.#blocks[index]!.push(Buffer.from(lines.join('')));
+      lines.length = 0;
     }
   }
 
-  /** All of it in the text format of Prometheus (0.0.4); afterwards it is empty. */
-  take(): string {
-    const lines = this.#lines;
+  /**
+   * All of it in the text format of Prometheus (0.0.4), in pieces; afterwards it is empty. What is added while the pieces
+   * are taken is of the next time.
+   */
+  *take(): Generator<string | Buffer, void> {
+    const [lines, blocks] = [this.#lines, this.#blocks];
     this.#lines = this.#table.map(() => []);
-    return this.#table
-      .map(({ name, type, help }, index) => {
-        const head = `# HELP ${metricPrefix}${name} ${escapeHelp(help)}\n# TYPE ${metricPrefix}${name} ${type}\n`;
-        return head + (lines[index] ?? []).join('');
-      })
-      .join('');
+    this.#blocks = this.#table.map(() => []);
+    for (const [index, { name, type, help }] of this.#table.entries()) {
+      yield `# HELP ${metricPrefix}${name} ${escapeHelp(help)}\n# TYPE ${metricPrefix}${name} ${type}\n`;
+      yield* blocks[index] ?? [];
+      yield (lines[index] ?? []).join('');
+    }
   }
 }
 

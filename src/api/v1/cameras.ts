@@ -3,6 +3,7 @@ import { includesScope } from '../../access/scopes.js';
 import type { Control } from '../../control/control.js';
 import { InputError } from '../../errors.js';
 import type { App } from '../app.js';
+import type { CostlyCalls } from '../costly-calls.js';
 import { preconditionOf } from '../preconditions.js';
 import {
   CameraViewSchema,
@@ -24,7 +25,7 @@ import {
 
 const tags = ['cameras'];
 
-export function addCameraRoutes(app: App, control: Control): void {
+export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls): void {
   app.get(
     '/v1/cameras',
     {
@@ -37,7 +38,8 @@ export function addCameraRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: pageSchema(CameraViewSchema) }, 400),
       },
     },
-    async (request) => control.cameras.list(request.query, request.headers.host),
+    async (request, reply) =>
+      costly.sendPage(request, reply, control.cameras.listSteps(request.query, request.headers.host)),
   );
 
   app.post(

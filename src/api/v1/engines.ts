@@ -1,5 +1,6 @@
 import type { Control } from '../../control/control.js';
 import type { App } from '../app.js';
+import type { CostlyCalls } from '../costly-calls.js';
 import { preconditionOf } from '../preconditions.js';
 import { EngineViewSchema, NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
 import { checkSameName } from './cameras.js';
@@ -7,7 +8,7 @@ import { ChangedEngine, DeclaredEngine, NameParams, NewEngine, PageQuery } from 
 
 const tags = ['engines'];
 
-export function addEngineRoutes(app: App, control: Control): void {
+export function addEngineRoutes(app: App, control: Control, costly: CostlyCalls): void {
   app.get(
     '/v1/engines',
     {
@@ -20,7 +21,7 @@ export function addEngineRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: pageSchema(EngineViewSchema) }, 400),
       },
     },
-    async (request) => control.engines.list(request.query),
+    async (request, reply) => costly.sendPage(request, reply, control.engines.listSteps(request.query)),
   );
 
   app.post(

@@ -1,9 +1,16 @@
 import type { ServerResponse } from 'node:http';
-import type { Figures } from '../../control/live-stats.js';
+import type { Figures, LiveStats } from '../../control/live-stats.js';
 import type { FeedEvent } from '../../events/event.js';
+import type { EventFeed } from '../../events/event-feed.js';
+import type { Job } from '../../turns.js';
 
-/** Bytes that may wait for one reader: all events that are kept, and the figures of a thousand cameras. */
+/** Bytes that may wait for one reader beside what it missed, which is sent only as fast as it reads. */
 const maxWaitingBytes = 4 * 1024 * 1024;
+/** With more than this unread, nothing is sent that can be sent later. */
+const enoughWaitingBytes = 64 * 1024;
+/** What is sent in one go of what a reader missed. */
+const eventsAtOnce = 100;
+const camerasAtOnce = 50;
 
 /** What a reader wants to be told. */
 export interface EventFilter {
@@ -21,8 +28,9 @@ export class EventClient {
   readonly #response: ServerResponse;
   readonly #filter: EventFilter;
   readonly #mayGoOn: () => boolean;
-  /** True when figures were left out because the reader was slow: it needs all of them before further changes. */
-  #needsAllFigures = true;
+  /** Cameras of which the reader needs all figures before it can use changes; undefined: of all that there are. */
+  #owed: Set<string> | undefined;
+  #isPaying = false;
 
   /** @param mayGoOn false once the reader's token was revoked or has ended */
   constructor(response: ServerResponse, filter: EventFilter, mayGoOn: () => boolean = () => true) {
@@ -31,12 +39,14 @@ export class EventClient {
     this.#mayGoOn = mayGoOn;
   }
 
+  /** False once it was ended, or went away. */
+  get isOpen(): boolean {
+    return !this.#response.writableEnded && !this.#response.destroyed;
+  }
+
   /** Writes the event, if the reader wants it. `text` is the event in the form of the wire. */
   send(event: FeedEvent, text: string = eventText(event)): void {
-    const { cameras, types } = this.#filter;
-    if (cameras !== undefined && (event.camera === undefined || !cameras.has(event.camera))) return;
-    if (types !== undefined && !types.has(event.type) && !types.has(event.type.split('.', 1)[0] ?? '')) return;
-    this.write(text);
+    if (this.#wants(event)) this.write(text);
   }
 
   /** The first word: everything that the reader knows of before `id` is to be fetched anew. */
@@ -45,18 +55,49 @@ export class EventClient {
   }
 
   /**
-   * Writes what changed of the figures. Nothing waits of them: who has not read the last ones gets none, and later all.
-   * @param text the changes, encoded, for readers without a filter; made once for all
-   * @param current all figures
+   * Sends the events behind `id`, as fast as they are read and in the turns of a job.
+   * @param onCaughtUp called when the reader has all that there are, before any other happens
    */
-  sendFigures(changes: Figures, text: () => string, current: () => Figures): void {
-    if (this.#response.writableLength > 0) {
-      this.#needsAllFigures = true;
-      return;
+  async catchUp(feed: EventFeed, id: number, job: Job, onCaughtUp: () => void): Promise<void> {
+    let at = id;
+    while (this.isOpen) {
+      const missed = feed.since(at, eventsAtOnce);
+      if (missed === undefined) this.reset(feed.newestId, feed.knew(at) ? 'expired' : 'unknown');
+      else {
+        const wanted = missed.filter((event) => this.#wants(event));
+        if (wanted.length > 0) this.write(wanted.map(eventText).join(''));
+      }
+      const last = missed?.at(-1)?.id ?? feed.newestId;
+      if (last === feed.newestId) {
+        onCaughtUp();
+        return;
+      }
+      at = last;
+      await this.#drained();
+      await job.turn();
     }
-    if (this.#needsAllFigures) this.write(figuresText(this.#ownFigures(current())));
-    else this.write(this.#filter.cameras === undefined ? text() : figuresText(this.#ownFigures(changes)));
-    this.#needsAllFigures = false;
+  }
+
+  /**
+   * Writes what changed of the figures. Who has not read the last ones gets all figures of the cameras that changed since,
+   * once it has read, and as fast as it reads.
+   * @param encoded the changes in the form of the wire, for readers without a filter; made once for all
+   */
+  sendFigures(changes: Figures, encoded: () => Buffer, stats: LiveStats, job: Job): void {
+    const { cameras } = this.#filter;
+    const isNew = this.#owed === undefined;
+    this.#owed ??= new Set(this.#own(stats.names));
+    if (isNew && this.#owed.size > 0) void this.#pay(this.#owed, stats, job);
+    else if (this.#owed.size > 0 || this.#response.writableLength > 0) {
+      for (const name of this.#own(Object.keys(changes.cameras))) this.#owed.add(name);
+      void this.#pay(this.#owed, stats, job);
+    } else if (cameras === undefined) this.write(encoded());
+    else {
+      const own = [...cameras].flatMap((name) =>
+        Object.hasOwn(changes.cameras, name) ? [[name, changes.cameras[name] ?? null] as const] : [],
+      );
+      this.write(figuresText({ ...changes, cameras: Object.fromEntries(own) }));
+    }
   }
 
   /** Keeps proxies in between from taking the connection for dead; ends it for who may not read any more. */
@@ -69,17 +110,51 @@ export class EventClient {
     this.#response.end();
   }
 
-  write(text: string): void {
-    if (this.#response.writableEnded || this.#response.destroyed) return;
+  write(text: string | Buffer): void {
+    if (!this.isOpen) return;
     if (this.#response.writableLength > maxWaitingBytes) this.#response.destroy();
     else this.#response.write(text);
   }
 
-  #ownFigures(figures: Figures): Figures {
+  async #pay(owed: Set<string>, stats: LiveStats, job: Job): Promise<void> {
+    if (this.#isPaying) return;
+    this.#isPaying = true;
+    do {
+      await this.#drained();
+      await job.turn();
+      if (!this.isOpen) break;
+      const names = first(owed, camerasAtOnce);
+      for (const name of names) owed.delete(name);
+      this.write(figuresText(stats.figuresOf(names)));
+    } while (owed.size > 0);
+    this.#isPaying = false;
+  }
+
+  /** Resolves when little waits to be read, or the reader is gone. */
+  async #drained(): Promise<void> {
+    const response = this.#response;
+    while (this.isOpen && response.writableLength > enoughWaitingBytes) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          response.off('drain', done);
+          response.off('close', done);
+          resolve();
+        };
+        response.once('drain', done);
+        response.once('close', done);
+      });
+    }
+  }
+
+  #wants({ camera, type }: FeedEvent): boolean {
+    const { cameras, types } = this.#filter;
+    if (cameras !== undefined && (camera === undefined || !cameras.has(camera))) return false;
+    return types === undefined || types.has(type) || types.has(type.split('.', 1)[0] ?? '');
+  }
+
+  *#own(names: Iterable<string>): Generator<string, void> {
     const { cameras } = this.#filter;
-    if (cameras === undefined) return figures;
-    const own = Object.entries(figures.cameras).filter(([name]) => cameras.has(name));
-    return { ...figures, cameras: Object.fromEntries(own) };
+    for (const name of names) if (cameras === undefined || cameras.has(name)) yield name;
   }
 }
 
@@ -91,4 +166,13 @@ export function eventText({ id, type, json }: FeedEvent): string {
 /** Figures in the form of the wire; without a number, since there is nothing to resume. */
 export function figuresText(figures: Figures): string {
   return `event: stats\ndata: ${JSON.stringify(figures)}\n\n`;
+}
+
+function first(names: Iterable<string>, count: number): string[] {
+  const found: string[] = [];
+  for (const name of names) {
+    if (found.length === count) break;
+    found.push(name);
+  }
+  return found;
 }

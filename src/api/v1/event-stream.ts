@@ -4,13 +4,18 @@ import type { Control } from '../../control/control.js';
 import { ConflictError, InputError } from '../../errors.js';
 import { type EventType, eventTypes } from '../../events/event.js';
 import { namePattern } from '../../model/model.js';
+import { type ShareLimits, Shares } from '../../shares.js';
+import type { Job } from '../../turns.js';
 import type { App } from '../app.js';
+import { shareOf } from '../caller-share.js';
+import type { CostlyCalls } from '../costly-calls.js';
 import { takeReply } from '../raw-reply.js';
 import { v1Responses } from '../schemas.js';
-import { EventClient, type EventFilter, eventText, figuresText } from './event-client.js';
+import { EventClient, type EventFilter, eventText } from './event-client.js';
 
-/** Readers at once. Each costs a connection and what waits for it. */
-const maxReaders = 64;
+/** Readers at once when nobody says how many. Each costs a connection and what waits for it. */
+const defaultMaxReaders = 64;
+const defaultMaxReadersPerAddress = 16;
 
 const beatEveryMs = 15_000;
 
@@ -38,9 +43,17 @@ const EventQuery = Type.Object(
 
 const EventStreamSchema = Type.String({ description: 'text/event-stream; docs/events.md describes each event.' });
 
+export interface EventStreamOptions {
+  readonly control: Control;
+  readonly costly: CostlyCalls;
+  /** Readers at once: in all, and of one address (or one token at it). */
+  readonly maxReaders?: number | undefined;
+  readonly maxReadersPerAddress?: number | undefined;
+}
+
 /** `GET /v1/events`: what happens, as server-sent events. */
-export function addEventStreamRoute(app: App, control: Control): void {
-  const streams = new EventStreams(control);
+export function addEventStreamRoute(app: App, options: EventStreamOptions): void {
+  const streams = new EventStreams(options);
   // A reader never goes by itself: its connection would hold up the end.
   app.addHook('preClose', async () => streams.close());
   app.get(
@@ -67,14 +80,27 @@ export function addEventStreamRoute(app: App, control: Control): void {
 
 class EventStreams {
   readonly #control: Control;
+  readonly #costly: CostlyCalls;
+  readonly #limits: ShareLimits;
+  readonly #shares: Shares;
+  /** All that are open. */
   readonly #clients = new Set<EventClient>();
-  readonly #withStats = new Set<EventClient>();
+  /** Those that have what they missed, and get what happens. */
+  readonly #following = new Set<EventClient>();
+  /** Those that get figures too, with the job in whose turns they do. */
+  readonly #withStats = new Map<EventClient, Job>();
   #beat: NodeJS.Timeout | null = null;
   #unfollow: (() => void) | null = null;
   #unfollowStats: (() => void) | null = null;
 
-  constructor(control: Control) {
+  constructor({ control, costly, maxReaders, maxReadersPerAddress }: EventStreamOptions) {
     this.#control = control;
+    this.#costly = costly;
+    this.#limits = {
+      inAll: maxReaders ?? defaultMaxReaders,
+      perKey: maxReadersPerAddress ?? defaultMaxReadersPerAddress,
+    };
+    this.#shares = new Shares(this.#limits);
   }
 
   open(
@@ -82,9 +108,9 @@ class EventStreams {
     reply: FastifyReply,
     wants: { filter: EventFilter; stats: boolean; lastEventId: string | undefined },
   ): void {
-    if (this.#clients.size >= maxReaders) {
-      throw new ConflictError('LIMIT_REACHED', `${maxReaders} readers follow the events, which is the limit`);
-    }
+    const share = shareOf(request);
+    const leave = this.#shares.take(share);
+    if (typeof leave === 'string') throw this.#tooMany(leave);
     const response = takeReply(reply, 200, {
       'content-type': 'text/event-stream; charset=utf-8',
       // nginx as a proxy would gather events.
@@ -92,13 +118,18 @@ class EventStreams {
     });
     const client = new EventClient(response, wants.filter, () => request.mayGoOn());
     client.write(`retry: ${retryMs}\n\n`);
-    this.#resume(client, request.headers['last-event-id'] ?? wants.lastEventId);
     this.#clients.add(client);
-    if (wants.stats) this.#withStats.add(client);
-    this.#follow();
     response.once('close', () => {
+      leave();
       this.#clients.delete(client);
+      this.#following.delete(client);
       this.#withStats.delete(client);
+      this.#follow();
+    });
+    const job = this.#costly.turns.begin(share);
+    this.#resume(client, request.headers['last-event-id'] ?? wants.lastEventId, job, () => {
+      this.#following.add(client);
+      if (wants.stats) this.#withStats.set(client, job);
       this.#follow();
     });
   }
@@ -107,16 +138,24 @@ class EventStreams {
     for (const client of this.#clients) client.end();
   }
 
-  #resume(client: EventClient, lastEventId: string | string[] | undefined): void {
+  #tooMany(limit: 'all' | 'share'): ConflictError {
+    const { inAll, perKey } = this.#limits;
+    const message =
+      limit === 'all'
+        ? `${inAll} readers follow the events, which is the limit (max-event-readers)`
+        : `${perKey} readers from this address follow the events, which is its share (max-event-readers-per-address)`;
+    return new ConflictError('LIMIT_REACHED', message);
+  }
+
+  #resume(client: EventClient, lastEventId: string | string[] | undefined, job: Job, onCaughtUp: () => void): void {
     const { feed } = this.#control;
     if (lastEventId === undefined || lastEventId === '') {
       client.reset(feed.newestId, 'new');
+      onCaughtUp();
       return;
     }
     const id = /^[0-9]{1,16}$/.test(String(lastEventId)) ? Number(lastEventId) : Number.NaN;
-    const missed = feed.since(id);
-    if (missed === undefined) client.reset(feed.newestId, feed.knew(id) ? 'expired' : 'unknown');
-    else for (const event of missed) client.send(event);
+    void client.catchUp(feed, id, job, onCaughtUp);
   }
 
   /** The feed and the figures are followed only while somebody reads. */
@@ -125,7 +164,7 @@ class EventStreams {
     if (this.#clients.size > 0) {
       this.#unfollow ??= feed.subscribe((event) => {
         const text = eventText(event);
-        for (const client of this.#clients) client.send(event, text);
+        for (const client of this.#following) client.send(event, text);
       });
       this.#beat ??= setInterval(() => {
         for (const client of this.#clients) client.beat();
@@ -137,13 +176,13 @@ class EventStreams {
       this.#beat = null;
     }
     if (this.#withStats.size > 0) {
-      this.#unfollowStats ??= stats.subscribe((changes) => {
-        let text: string | undefined;
-        const encoded = (): string => {
-          text ??= figuresText(changes);
-          return text;
+      this.#unfollowStats ??= stats.subscribe((changes, json) => {
+        let block: Buffer | undefined;
+        const encoded = (): Buffer => {
+          block ??= Buffer.from(`event: stats\ndata: ${json()}\n\n`);
+          return block;
         };
-        for (const client of this.#withStats) client.sendFigures(changes, encoded, () => stats.current());
+        for (const [client, job] of this.#withStats) client.sendFigures(changes, encoded, stats, job);
       });
     } else {
       this.#unfollowStats?.();

@@ -1,7 +1,8 @@
 import Type from 'typebox';
 import type { Control } from '../../control/control.js';
-import { historyPoints, historyStepSeconds } from '../../control/history.js';
+import { type HistorySteps, historyPoints, historyStepSeconds } from '../../control/history.js';
 import type { App } from '../app.js';
+import type { CostlyCalls } from '../costly-calls.js';
 import { v1Responses } from '../schemas.js';
 import { NameParams } from './requests.js';
 
@@ -36,8 +37,19 @@ const HistorySchema = Type.Object(
   { title: 'History', description: 'Columns of figures, a point for each step; null where nothing was seen.' },
 );
 
+function* historyPieces({ pushes, ...camera }: HistorySteps): Generator<string, void> {
+  const head = JSON.stringify(camera);
+  yield `${head.slice(0, -1)},"pushes":{`;
+  let separator = '';
+  for (const [id, columns] of pushes) {
+    yield `${separator}${JSON.stringify(id)}:${JSON.stringify(columns)}`;
+    separator = ',';
+  }
+  yield '}}';
+}
+
 /** `GET /v1/cameras/{name}/history`. */
-export function addHistoryRoute(app: App, control: Control): void {
+export function addHistoryRoute(app: App, control: Control, costly: CostlyCalls): void {
   app.get(
     '/v1/cameras/:name/history',
     {
@@ -51,7 +63,7 @@ export function addHistoryRoute(app: App, control: Control): void {
         response: v1Responses({ 200: HistorySchema }, 400, 404),
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { seconds = maxSeconds } = request.query;
       const nothing = {
         stepSeconds: historyStepSeconds,
@@ -59,7 +71,9 @@ export function addHistoryRoute(app: App, control: Control): void {
         camera: { bitrateInBps: [], frameRate: [], viewers: [], jitterMs: [] },
         pushes: {},
       };
-      return control.viewing.history(request.params.name, seconds) ?? nothing;
+      const steps = control.viewing.historySteps(request.params.name, seconds);
+      if (steps === null) return nothing;
+      return costly.send(request, reply, 'application/json; charset=utf-8', historyPieces(steps));
     },
   );
 }

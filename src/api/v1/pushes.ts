@@ -1,5 +1,6 @@
 import type { Control } from '../../control/control.js';
 import type { App } from '../app.js';
+import type { CostlyCalls } from '../costly-calls.js';
 import { preconditionOf } from '../preconditions.js';
 import {
   EventsSchema,
@@ -14,7 +15,7 @@ import { ChangedPush, DeclaredPush, NameParams, NewPush, PushParams, PushQuery, 
 
 const tags = ['pushes'];
 
-export function addPushRoutes(app: App, control: Control): void {
+export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): void {
   app.get(
     '/v1/cameras/:name/pushes',
     {
@@ -28,7 +29,8 @@ export function addPushRoutes(app: App, control: Control): void {
         response: v1Responses({ 200: pageSchema(PushViewSchema) }, 400, 404),
       },
     },
-    async (request) => control.pushes.list(request.params.name, request.query),
+    async (request, reply) =>
+      costly.sendPage(request, reply, control.pushes.listSteps(request.params.name, request.query)),
   );
 
   app.post(
