@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ConfigError, messageOf } from '../errors.js';
-import { discard, prepareWrite, readVersion, replaceFile, syncFolder } from '../files/disk.js';
+import { markOf as fileMarkOf, readRegular } from '../files/read.js';
+import { createFile, prepareWrite, removeLeftovers, syncFolder, writeWhole } from '../files/write.js';
 
 /** Files of secrets are small; anything larger was not written by this program. */
 const maxBytes = 1 << 20;
@@ -18,11 +19,10 @@ export interface PrivateFile {
 /** The file; undefined when there is none. @throws ConfigError ACCESS_UNREADABLE */
 export async function readPrivate(path: string): Promise<PrivateFile | undefined> {
   try {
-    const version = await readVersion(path, maxBytes);
-    if (version === undefined) return undefined;
-    if (version.broken !== undefined) throw version.broken;
-    const { mode } = await stat(path);
-    return { text: version.text, mark: await markOf(path), isOpen: (mode & 0o077) !== 0 };
+    const file = await readRegular(path, maxBytes);
+    if (file === undefined) return undefined;
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(file.bytes);
+    return { text, mark: await markOf(path), isOpen: (file.mode & 0o077) !== 0 };
   } catch (error) {
     throw new ConfigError('ACCESS_UNREADABLE', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
   }
@@ -31,23 +31,16 @@ export async function readPrivate(path: string): Promise<PrivateFile | undefined
 /** What tells a version of the file from another without reading it; empty when there is none. */
 export async function markOf(path: string): Promise<string> {
   try {
-    const { ino, size, mtimeNs } = await stat(path, { bigint: true });
-    return `${ino} ${size} ${mtimeNs}`;
+    const mark = await fileMarkOf(path);
+    return mark === undefined ? '' : `${mark.inode} ${mark.bytes} ${mark.modifiedNs}`;
   } catch {
     return '';
   }
 }
 
-/** Puts the text in place of the file, mode 0600; it is on disk when this resolves. @throws what the system throws */
+/** Puts the text in place of the file, mode 0600 where it is new; on disk when this resolves. @throws what the system throws */
 export async function writePrivate(path: string, text: string): Promise<void> {
-  const content = await prepareWrite(path, text, maxBytes);
-  try {
-    await replaceFile(path, content);
-  } catch (error) {
-    await discard(content);
-    throw error;
-  }
-  await syncFolder(dirname(path));
+  await writeWhole(path, text, { maxBytes });
 }
 
 /**
@@ -56,27 +49,18 @@ export async function writePrivate(path: string, text: string): Promise<void> {
  * @throws ConfigError ACCESS_UNREADABLE
  */
 export async function createPrivate(path: string, text: string): Promise<boolean> {
-  // The folder of a file that is there need not be writable: a secret that an orchestrator mounted.
-  if ((await markOf(path)) !== '') return false;
-  const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
   try {
+    // The folder of a file that is there need not be writable: a secret that an orchestrator mounted.
+    if ((await fileMarkOf(path)) !== undefined) return false;
     await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    // Unlike rename, link does not take the place of a file that another process made in between.
-    await link(temporary, path);
+    await removeLeftovers(path);
+    // Unlike replacing, making does not take the place of a file that another process made in between.
+    const content = await prepareWrite(path, text);
+    if (!(await createFile(content))) return false;
     await syncFolder(dirname(path));
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw new ConfigError('ACCESS_UNREADABLE', `${path} cannot be made: ${messageOf(error)}`, { cause: error });
-  } finally {
-    await unlink(temporary).catch(() => undefined);
   }
 }
 
@@ -90,13 +74,4 @@ export async function keptKey(path: string): Promise<Buffer> {
   if (/^[0-9a-f]{64}$/.test(text)) return Buffer.from(text, 'hex');
   const message = `${path} holds no key: it must be 64 hex digits; remove it, and it is made anew`;
   throw new ConfigError('ACCESS_UNREADABLE', message);
-}
-
-/** Removes what killed processes left half written of this file. */
-export async function removeLeftovers(path: string): Promise<void> {
-  const prefix = `${basename(path)}.tmp-`;
-  const names = await readdir(dirname(path)).catch(() => []);
-  for (const name of names) {
-    if (name.startsWith(prefix)) await unlink(join(dirname(path), name)).catch(() => undefined);
-  }
 }

@@ -1,6 +1,7 @@
 import { ConflictError, InputError, messageOf, NotFoundError, StateError } from '../errors.js';
+import { removeLeftovers } from '../files/write.js';
 import type { Logger } from '../log/log.js';
-import { markOf, readPrivate, removeLeftovers, writePrivate } from './private-file.js';
+import { markOf, readPrivate, writePrivate } from './private-file.js';
 import type { Scope } from './scopes.js';
 import { hashOf, idOf, isSameHash, newSecret } from './secret.js';
 import { decodeTokens, encodeTokens, type StoredToken, tokenNamePattern } from './token-file.js';

@@ -4,6 +4,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StateError } from '../errors.js';
+import { hasNoHardLinks, isDiskTrouble, isErrno } from './errno.js';
+import { readRegular, TooLargeFile } from './read.js';
 
 /** Who holds the data folder, as it stands in `state.lock`. */
 interface Holder {
@@ -36,7 +38,10 @@ export class FolderLock {
     this.#self = self;
   }
 
-  /** @throws StateError STATE_LOCKED, which names the pid of the holder */
+  /**
+   * @throws StateError STATE_LOCKED, which names the pid of the holder; what the system throws, a full disk only when
+   *   nobody holds the folder
+   */
   static async acquire(folder: string): Promise<FolderLock> {
     const path = join(folder, 'state.lock');
     const self: Holder = {
@@ -45,9 +50,14 @@ export class FolderLock {
       host: hostname(),
       token: randomBytes(9).toString('base64url'),
     };
-    if (await place(path, self)) return new FolderLock(folder, path, self);
-    const holder = await readHolder(path);
+    const placed = await place(path, self).catch((error: unknown) => {
+      if (isDiskTrouble(error)) return error;
+      throw error;
+    });
+    if (placed === true) return new FolderLock(folder, path, self);
+    const holder = await readWritten(path);
     if (holder !== undefined && (await isAlive(path, holder, self))) throw lockedBy(folder, holder);
+    if (placed !== false) throw placed;
     await takeOver(folder, path, holder, self);
     return new FolderLock(folder, path, self);
   }
@@ -93,21 +103,49 @@ export class FolderLock {
   }
 }
 
-/** Puts the lock there whole (no reader ever sees half of it), and only when there is none. */
+/** Puts the lock there, and only when there is none. False when there is one. */
 async function place(path: string, self: Holder): Promise<boolean> {
   const own = `${path}-${self.token}`;
-  const file = await open(own, 'wx', 0o600);
+  const text = `${JSON.stringify(self)}\n`;
+  // Nothing in it is secret, and the next start by another user must be able to say who holds the folder.
+  const file = await open(own, 'wx', 0o644);
   try {
-    await file.writeFile(`${JSON.stringify(self)}\n`);
+    await file.writeFile(text);
     await file.close();
+    return await giveName(own, path, text);
+  } finally {
+    await file.close().catch(() => undefined);
+    await unlink(own).catch(() => undefined);
+  }
+}
+
+/**
+ * Gives a lock its name, unless there is one. By a second name no reader ever sees half of it. File systems without hard
+ * links (exFAT, some network mounts) still make a file for one only; who reads it there waits until it is whole.
+ */
+async function giveName(own: string, path: string, text: string): Promise<boolean> {
+  try {
     await link(own, path);
     return true;
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
+    if (!hasNoHardLinks(error)) throw error;
+  }
+  try {
+    const file = await open(path, 'wx', 0o644);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } catch (error) {
+      await unlink(path).catch(() => undefined);
+      throw error;
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
     throw error;
-  } finally {
-    await file.close().catch(() => undefined);
-    await unlink(own).catch(() => undefined);
   }
 }
 
@@ -121,7 +159,7 @@ async function takeOver(folder: string, path: string, dead: Holder | undefined, 
     await rename(path, aside);
     const moved = await readHolder(aside);
     if (moved?.token !== dead?.token) {
-      await link(aside, path).catch(() => undefined);
+      if (moved !== undefined) await giveName(aside, path, `${JSON.stringify(moved)}\n`).catch(() => undefined);
       throw lockedBy(folder, moved);
     }
   } catch (error) {
@@ -177,13 +215,29 @@ async function processIdentity(pid: number | 'self'): Promise<string> {
   }
 }
 
+const maxLockBytes = 4096;
+
+/** @throws NotAFile; what the system throws */
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const file = await readRegular(path, maxLockBytes);
+    if (file === undefined) return undefined;
+    const value: unknown = JSON.parse(file.bytes.toString());
     return isHolder(value) ? value : undefined;
   } catch (error) {
-    if (isErrno(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError || error instanceof TooLargeFile) return undefined;
     throw error;
+  }
+}
+
+/** The holder; one whose lock is being written right now is waited for. */
+async function readWritten(path: string): Promise<Holder | undefined> {
+  for (let waitedMs = 0; ; waitedMs += 100) {
+    const holder = await readHolder(path);
+    if (holder !== undefined || waitedMs >= silenceMs) return holder;
+    const ageMs = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? 0);
+    if (Math.abs(ageMs) > silenceMs) return undefined;
+    await sleep(100);
   }
 }
 
@@ -199,9 +253,4 @@ function lockedBy(folder: string, holder: Holder | undefined): StateError {
   const who = holder === undefined ? 'another process' : `the process with pid ${holder.pid} on ${holder.host}`;
   const message = `${who} uses the data folder ${folder}; stop it, or give this one another --data-dir`;
   return new StateError('STATE_LOCKED', message);
-}
-
-/** True for an error of the operating system with this code (`ENOENT` ...). */
-export function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

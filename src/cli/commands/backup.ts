@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadSettings } from '../../config/index.js';
 import { messageOf, StateError } from '../../errors.js';
-import { backupState, restoreState, writeWhole } from '../../store/file/backup.js';
+import { writeWhole } from '../../files/write.js';
+import { backupState, restoreState } from '../../store/file/backup.js';
 import type { CliIo } from '../io.js';
 
 interface FolderOptions {
@@ -33,7 +34,7 @@ Examples:
         return;
       }
       const path = resolve(io.cwd, file);
-      await writeWhole(path, text).catch((error: unknown) => {
+      await writeWhole(path, text, { adopts: false }).catch((error: unknown) => {
         throw new StateError('STATE_WRITE_FAILED', `${path} could not be written: ${messageOf(error)}`, {
           cause: error,
         });

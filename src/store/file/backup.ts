@@ -1,14 +1,26 @@
-import { link, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, StateError } from '../../errors.js';
-import { discard, prepareWrite, readVersion, replaceFile, syncFolder } from '../../files/disk.js';
-import { FolderLock, isErrno } from '../../files/lock.js';
+import { CodedError, messageOf, StateError } from '../../errors.js';
+import { isErrno } from '../../files/errno.js';
+import { FolderLock } from '../../files/lock.js';
+import { readRegular } from '../../files/read.js';
+import {
+  discard,
+  keepAside,
+  nextNumber,
+  type Prepared,
+  replaceFile,
+  syncFolder,
+  writeWhole,
+} from '../../files/write.js';
 import { encodeBlocks, encodeState } from '../../model/document/encode.js';
-import { emptyState } from '../../model/model.js';
+import { type DesiredState, emptyState } from '../../model/model.js';
+import { maxStateFileBytes, prepareState, readVersion } from './disk.js';
 import { decodeVersion } from './file-version.js';
-import { encodeLine } from './journal-lines.js';
-import { journalFileName, type Recovered, readFolder, stateFileName } from './recover.js';
+import { Journal } from './journal.js';
+import { encodeLine, snapshotOf } from './journal-lines.js';
+import { heldSeq, journalFileName, type Recovered, readFolder, stateFileName, unreadable } from './recover.js';
 
 /** What a backup holds, for the person who made it. */
 export interface BackupSummary {
@@ -21,26 +33,11 @@ export interface BackupSummary {
  * @throws StateError STATE_UNREADABLE when there is no state, else as `readFolder`
  */
 export async function backupState(folder: string): Promise<BackupSummary & { readonly text: string }> {
-  const { state, file, journal } = await readFolder(resolve(folder)).catch((error: unknown) => {
-    if (error instanceof StateError) throw error;
-    throw unreadable(folder, error);
-  });
+  const { state, file, journal } = await readFolder(resolve(folder));
   if (file === undefined && journal === undefined) {
     throw new StateError('STATE_UNREADABLE', `there is no state in ${folder}: nothing to back up`);
   }
   return { text: encodeState(state), cameras: state.cameras.size, engines: state.engines.size };
-}
-
-/** Puts a text in place of a file, mode 0600, whole or not at all. @throws what the system throws */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const content = await prepareWrite(path, text);
-  try {
-    await replaceFile(path, content);
-  } catch (error) {
-    await discard(content);
-    throw error;
-  }
-  await syncFolder(dirname(resolve(path)));
 }
 
 export interface RestoreOptions {
@@ -50,64 +47,81 @@ export interface RestoreOptions {
   readonly file: string;
   /** Restores also while an aggregator runs there: it takes the state over live, as an edit by hand. */
   readonly whileRunning: boolean;
+  /** The rules that hold for every state that somebody writes. @throws StateError */
+  readonly check?: (before: DesiredState, after: DesiredState) => void;
+  /** Asks the running aggregator what is wrong with its state. @throws when it does not answer */
+  readonly problems?: () => Promise<readonly { readonly code: string; readonly message: string }[]>;
 }
 
-/** How long a running aggregator has to write its journal back, and to take over what is restored. */
-const runningLimitMs = 45_000;
+/** How long a running aggregator has to write its journal back, and how long to take over what is restored. */
+const restLimitMs = 45_000;
+const takeLimitMs = 15_000;
 const lookEveryMs = 100;
+const askEveryMs = 1000;
 
 /**
- * Makes a backup the state of a data folder. What was there before is kept beside it, as it is.
+ * Makes a backup the state of a data folder. What was there before is kept beside it, as it is. It was seen done when this
+ * resolves: the files are on disk, and a running aggregator has noted in its journal that it goes by them.
  * @returns where that is kept, and whether a running aggregator took it over
- * @throws StateError STATE_INVALID or STATE_UNREADABLE for the backup; STATE_LOCKED while an aggregator runs there
+ * @throws StateError STATE_INVALID or STATE_UNREADABLE for the backup; STATE_LOCKED while an aggregator runs there; what
+ *   `check` throws; STATE_WRITE_FAILED; CodedError API_UNREACHABLE when a running aggregator did not take it over in time
  */
 export async function restoreState(
   options: RestoreOptions,
 ): Promise<BackupSummary & { readonly kept: readonly string[]; readonly isLive: boolean }> {
   const folder = resolve(options.folder);
-  const backup = await readVersion(options.file).catch((error: unknown) => {
-    throw unreadable(options.file, error);
-  });
-  if (backup === undefined) throw new StateError('STATE_UNREADABLE', `there is no file ${options.file}`);
-  let state = emptyState;
-  try {
-    state = decodeVersion(backup, emptyState);
-  } catch (error) {
-    if (!(error instanceof StateError)) throw error;
-    throw new StateError(error.code, `${options.file}: ${error.message}`, { cause: error });
-  }
-  const text = encodeState(state);
+  const state = await readBackup(options.file);
+  options.check?.(emptyState, state);
   const lock = await FolderLock.acquire(folder).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT')) throw unreadable(folder, error);
-    if (!(error instanceof StateError) || !options.whileRunning) throw error;
-    return undefined;
+    if (error instanceof StateError && options.whileRunning) return undefined;
+    throw error instanceof StateError ? error : notRestored(folder, error);
   });
   const summary = { cameras: state.cameras.size, engines: state.engines.size, isLive: lock === undefined };
-  if (lock === undefined) return { ...summary, kept: await replaceLive(folder, text) };
   try {
-    const path = join(folder, stateFileName);
-    const content = await prepareWrite(path, encodeBlocks(state));
-    try {
-      const kept = await keepFiles(folder, [stateFileName, journalFileName]);
-      await endJournal(folder, content.digest);
-      await replaceFile(path, content);
-      await syncFolder(folder);
-      await rm(join(folder, journalFileName), { force: true });
-      await syncFolder(folder);
-      return { ...summary, kept };
-    } finally {
-      await discard(content); // where it is not in place
-    }
+    const kept = lock === undefined ? await replaceLive(folder, state, options) : await replaceAtRest(folder, state);
+    return { ...summary, kept };
+  } catch (error) {
+    throw error instanceof CodedError ? error : notRestored(folder, error);
   } finally {
-    await lock.release();
+    await lock?.release();
+  }
+}
+
+/** @throws StateError which names the file */
+async function readBackup(path: string): Promise<DesiredState> {
+  const backup = await readVersion(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  if (backup === undefined) throw new StateError('STATE_UNREADABLE', `there is no file ${path}`);
+  try {
+    return decodeVersion(backup, emptyState);
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error;
+    throw new StateError(error.code, `${path}: ${error.message}`, { cause: error });
+  }
+}
+
+async function replaceAtRest(folder: string, state: DesiredState): Promise<string[]> {
+  const content = await prepareState(join(folder, stateFileName), encodeBlocks(state));
+  try {
+    const kept = await keepFiles(folder, [stateFileName, journalFileName]);
+    const seq = await endJournal(folder, content);
+    await replaceFile(content);
+    await syncFolder(dirname(content.path));
+    await (await Journal.create(join(folder, journalFileName), content, seq)).close();
+    return kept;
+  } finally {
+    await discard(content); // where it is not in place
   }
 }
 
 /**
- * Puts a journal in place of the old one that ends with a note: a state.json with this digest holds all of it. Until that
- * is there, the old state.json and its journal count on. The old journal itself stays as it is under its other name.
+ * Puts a journal in place of the old one that ends with a note: this state.json holds all of it. Until that is there, the
+ * old state.json and its journal count on. The old journal itself stays as it is under its other name.
+ * @returns the number of its last commit
  */
-async function endJournal(folder: string, digest: string): Promise<void> {
+async function endJournal(folder: string, content: Prepared): Promise<number> {
   const path = join(folder, journalFileName);
   let recovered: Recovered | undefined;
   try {
@@ -117,55 +131,111 @@ async function endJournal(folder: string, digest: string): Promise<void> {
     // No state can be made of what was there: there is nothing to keep whole.
     await rm(path, { force: true });
     await syncFolder(folder);
-    return;
+    return 0;
   }
   const { journal } = recovered;
-  if (journal === undefined) return;
-  const whole = (await readFile(path)).subarray(0, journal.goodBytes).toString();
-  await writeWhole(path, whole + encodeLine({ seq: journal.seq, snapshot: digest }));
+  if (journal === undefined) return 0;
+  const whole = (await readRegular(path, maxStateFileBytes))?.bytes.subarray(0, journal.goodBytes).toString() ?? '';
+  const note = encodeLine(snapshotOf(content, journal.seq));
+  await writeWhole(path, whole + (journal.lacksEnd ? '\n' : '') + note);
+  return journal.seq;
 }
 
 /** With the journal empty, a new file replaces everything. */
-async function replaceLive(folder: string, text: string): Promise<string[]> {
+async function replaceLive(folder: string, state: DesiredState, { problems }: RestoreOptions): Promise<string[]> {
   const path = join(folder, stateFileName);
-  const untilMs = performance.now() + runningLimitMs;
+  // Who does not answer now would not take it over either: then nothing is changed.
+  await problems?.();
+  const untilMs = performance.now() + restLimitMs;
   while ((await readFolder(folder)).pending > 0) {
     if (performance.now() > untilMs)
       throw new StateError('STATE_LOCKED', `${path} does not come to rest; stop the aggregator`);
     await sleep(lookEveryMs);
   }
   const kept = await keepFiles(folder, [stateFileName]);
-  const rejected = (await namesOf(folder)).filter(isRejected).length;
-  await writeWhole(path, text);
-  // What is taken over becomes the base of the next journal; here it is enough that it stays in place unrefused.
-  await sleep(1500);
-  if ((await namesOf(folder)).filter(isRejected).length > rejected) {
-    throw new StateError('STATE_INVALID', `the running aggregator refused what was restored; GET /v1/config says why`);
+  const rejected = await countRejected(folder);
+  const content = await writeWhole(path, encodeState(state));
+  try {
+    await takenOver(folder, content, rejected, problems);
+  } catch (error) {
+    await putBack(path, content, kept[0]);
+    throw error;
   }
   return kept;
 }
 
-const isRejected = (name: string): boolean => name.includes('.rejected-');
-
-function namesOf(folder: string): Promise<string[]> {
-  return readdir(folder);
+/**
+ * Waits until the running aggregator goes by a state.json: it notes its digest in the journal; or, when the API changed
+ * something at the same moment, writes the file anew without keeping this one aside.
+ * @throws StateError when it refuses it; CodedError API_UNREACHABLE when it does nothing
+ */
+async function takenOver(
+  folder: string,
+  content: Prepared,
+  rejected: number,
+  problems: RestoreOptions['problems'],
+): Promise<void> {
+  const startedAtMs = performance.now();
+  let askedAtMs = startedAtMs;
+  let silence = '';
+  while (performance.now() - startedAtMs < takeLimitMs) {
+    await sleep(lookEveryMs);
+    if ((await countRejected(folder)) > rejected) {
+      throw new StateError('STATE_INVALID', 'the running aggregator refused what was restored; its log says why');
+    }
+    const now = await readFolder(folder).catch(() => undefined);
+    if (now?.file !== undefined && now.file.digest !== content.digest) return;
+    if (now?.journal !== undefined && heldSeq(now.journal, content.digest) !== undefined) return;
+    if (problems === undefined || performance.now() - askedAtMs < askEveryMs) continue;
+    askedAtMs = performance.now();
+    const found = await problems().catch((error: unknown) => {
+      silence = messageOf(error);
+      return [];
+    });
+    const problem = found.find(({ code }) => refusals.has(code));
+    if (problem === undefined) continue;
+    throw new StateError('STATE_INVALID', `the running aggregator refuses it (${problem.code}): ${problem.message}`);
+  }
+  const seconds = takeLimitMs / 1000;
+  const why = silence === '' ? '' : ` (${silence})`;
+  const message = `the running aggregator did not take over what was restored within ${seconds} s${why}; is the process stopped or frozen, or may it not read the file? What was there before is back`;
+  throw new CodedError('API_UNREACHABLE', message);
 }
 
-/** Gives each file that is there a second name, `...before-restore-N`. Returns their paths. */
+/** Problems of a state.json that is not taken over. */
+const refusals: ReadonlySet<string> = new Set([
+  'STATE_INVALID',
+  'STATE_CONFLICT',
+  'STATE_UNREADABLE',
+  'STATE_LOCKED',
+  'LIMIT_REACHED',
+]);
+
+/** What nobody took over does not stay, to come as a surprise later. */
+async function putBack(path: string, content: Prepared, kept: string | undefined): Promise<void> {
+  const present = await stat(content.path, { bigint: true }).catch(() => undefined);
+  if (kept === undefined || present?.ino !== content.mark.inode) return;
+  await rename(kept, await realpath(path));
+  await syncFolder(dirname(content.path));
+}
+
+async function countRejected(folder: string): Promise<number> {
+  return (await readdir(folder)).filter((name) => name.includes('.rejected-')).length;
+}
+
+/** Gives each file that is there a second name, `...before-restore-N`, with one number for all. Returns their paths. */
 async function keepFiles(folder: string, names: readonly string[]): Promise<string[]> {
-  const present = await namesOf(folder);
-  const numbers = present.map((name) => Number(/\.before-restore-(\d+)$/.exec(name)?.[1] ?? 0));
-  const suffix = `.before-restore-${Math.max(0, ...numbers) + 1}`;
+  const present = await readdir(folder);
+  const numbers = await Promise.all(names.map((name) => nextNumber(folder, name, 'before-restore')));
   const kept: string[] = [];
   for (const name of names) {
     if (!present.includes(name)) continue;
-    const path = join(folder, name + suffix);
-    await link(join(folder, name), path);
-    kept.push(path);
+    kept.push(await keepAside(join(folder, name), 'before-restore', Math.max(...numbers)));
   }
   return kept;
 }
 
-function unreadable(path: string, error: unknown): StateError {
-  return new StateError('STATE_UNREADABLE', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
+function notRestored(folder: string, error: unknown): StateError {
+  const message = `the backup could not be put in ${folder}: ${messageOf(error)}`;
+  return new StateError('STATE_WRITE_FAILED', message, { cause: error });
 }

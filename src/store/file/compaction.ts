@@ -1,5 +1,5 @@
 import { messageOf } from '../../errors.js';
-import { discard, type Prepared } from '../../files/disk.js';
+import { discard, type Prepared } from '../../files/write.js';
 import type { Logger } from '../../log/log.js';
 import type { DesiredState } from '../../model/model.js';
 import { StateProblem } from '../store.js';

@@ -1,28 +1,22 @@
-import { copyFile, mkdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { messageOf, StateError } from '../../errors.js';
-import {
-  type FileVersion,
-  maxStateFileBytes,
-  prepareWrite,
-  removeLeftovers,
-  syncFolder,
-  tooLarge,
-} from '../../files/disk.js';
-import { FolderLock, isErrno } from '../../files/lock.js';
+import { isErrno } from '../../files/errno.js';
+import { FolderLock } from '../../files/lock.js';
 import { watchFolder } from '../../files/watch.js';
 import type { Logger } from '../../log/log.js';
 import { changesBetween, type Differing, differingIn } from '../../model/changes.js';
 import { encodeBlocks, entryBytes } from '../../model/document/encode.js';
-import type { Upgrade } from '../../model/document/upgrade.js';
 import { mergeEdit } from '../../model/merge.js';
 import type { DesiredState } from '../../model/model.js';
 import { type StateChange, StateProblem, type Store } from '../store.js';
 import { Compaction } from './compaction.js';
+import { type FileVersion, maxStateFileBytes, prepareState, TooLargeState } from './disk.js';
 import { decodeVersion } from './file-version.js';
 import { Journal } from './journal.js';
-import { journalFileName, type Recovered, recover, stateFileName } from './recover.js';
+import { DiskTrouble, type OpenFolder, type OpenOptions, openFolder } from './open-folder.js';
 import { StateFile } from './state-file.js';
+import { WaitingStore } from './waiting-store.js';
+import { WriteHealth } from './write-health.js';
 
 /** An update that waits for its commit. */
 interface Waiting {
@@ -31,70 +25,28 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-export interface FileStoreOptions {
-  readonly dataDir: string;
-  readonly log: Logger;
-  /** How large state.json may be, in bytes; tests use less than the default of 256 MB. */
-  readonly maxFileBytes?: number;
-  /** The ways from older versions of state.json; tests have some of their own. */
-  readonly upgrades?: ReadonlyMap<number, Upgrade>;
+export interface FileStoreOptions extends OpenOptions {
+  /**
+   * The rules that hold for every state that somebody writes, by hand too. Not for what is there at the start.
+   * @throws StateError which names rule and place
+   */
+  readonly check?: (before: DesiredState, after: DesiredState) => void;
 }
 
 /**
- * Opens `DATA_DIR/state.json` and its journal. The folder is made when missing; the files come with the first change.
- * @throws StateError STATE_INVALID or STATE_CONFLICT (with file, path and rule; all is left as it is), STATE_UNREADABLE,
- *   STATE_LOCKED
+ * Opens `DATA_DIR/state.json` and its journal. The folder and the journal are made when missing; state.json comes with the
+ * first change. On a disk that takes nothing the state is what can be read, and changes are refused until it does.
+ * @throws StateError as `openFolder`
  */
 export async function openFileStore(options: FileStoreOptions): Promise<Store> {
-  const { log, maxFileBytes = maxStateFileBytes } = options;
-  const folder = resolve(options.dataDir);
-  const paths = { file: join(folder, stateFileName), journal: join(folder, journalFileName) };
-  let lock: FolderLock | undefined;
+  const open = async (): Promise<Store> => new FileStore(await openFolder(options), options);
   try {
-    if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(dirname(folder));
-    lock = await FolderLock.acquire(folder);
-    await removeLeftovers(folder);
-    const recovered = await recover(paths, { ...options, maxFileBytes });
-    if (recovered.upgradedFrom !== undefined) await keepOldVersion(paths.file, recovered.upgradedFrom, log);
-    const { journal: content } = recovered;
-    if (content !== undefined && content.tornBytes > 0) {
-      const message =
-        'the journal ends with a change that was being written when the process ended, and was never acknowledged; it is dropped';
-      log.warn(message, { file: paths.journal, bytes: content.tornBytes });
-    }
-    const journal = await openJournal(paths.journal, recovered);
-    return new FileStore({ paths, lock, recovered, journal, log, maxFileBytes });
+    return await open();
   } catch (error) {
-    await lock?.release();
-    if (error instanceof StateError) throw error;
-    const message = `cannot use ${paths.file}: ${messageOf(error)}`;
-    throw new StateError('STATE_UNREADABLE', message, { cause: error });
+    if (!(error instanceof DiskTrouble)) throw error;
+    const { dataDir: folder, log } = options;
+    return new WaitingStore({ open, folder, state: error.recovered.state, trouble: error, log });
   }
-}
-
-/**
- * Goes on with the journal. One whose commits are all in state.json, since the process was killed before it could begin
- * anew, does so now: at the next start an edit by hand would else be taken for one that those commits were made beside.
- */
-async function openJournal(path: string, { journal, file, pending }: Recovered): Promise<Journal | undefined> {
-  if (journal === undefined) return undefined;
-  if (pending === 0 && journal.entries.length > 0) {
-    try {
-      return await Journal.create(path, file?.digest ?? null, journal.seq);
-    } catch (error) {
-      // A full disk is no reason not to start.
-      if (!isErrno(error, 'ENOSPC') && !isErrno(error, 'EDQUOT')) throw error;
-    }
-  }
-  return Journal.resume(path, journal, pending);
-}
-
-/** The next change writes the file in the present version; an older program could not read that. */
-async function keepOldVersion(path: string, version: number, log: Logger): Promise<void> {
-  const copy = `${path}.version-${version}`;
-  await copyFile(path, copy);
-  await syncFolder(dirname(path));
-  log.info('state.json is of an older version and will be written in the present one; a copy is kept', { file: copy });
 }
 
 /** What state.json takes beside its entries, in bytes. */
@@ -120,6 +72,8 @@ class FileStore implements Store {
   readonly #stopWatching: () => void;
   readonly #file: StateFile;
   readonly #compaction: Compaction;
+  readonly #health: WriteHealth;
+  readonly #check: FileStoreOptions['check'];
   /** Nobody waits for a compaction. A call takes several turns of the event loop: a long stretch in each adds up. */
   readonly #inBackground = { stretchMs: 1, restMs: () => (this.#closing === undefined ? 5 : 0) };
   #journal: Journal | undefined;
@@ -134,22 +88,19 @@ class FileStore implements Store {
   #isEditUnnoted = false;
   readonly #waiting: Waiting[] = [];
   #mustLook = false;
+  /** Why the files could not be looked after last time; empty when they could. */
+  #lookFailure = '';
   #work: Promise<void> | undefined;
   /** Another process holds the data folder. */
   #lockProblem: StateProblem | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: {
-    paths: { file: string; journal: string };
-    lock: FolderLock;
-    recovered: Recovered;
-    journal: Journal | undefined;
-    log: Logger;
-    maxFileBytes: number;
-  }) {
-    const { paths, lock, recovered, journal, log, maxFileBytes } = options;
+  constructor(folder: OpenFolder, options: FileStoreOptions) {
+    const { paths, lock, recovered, journal } = folder;
+    const { log, maxFileBytes = maxStateFileBytes } = options;
     this.#paths = paths;
     this.#maxFileBytes = maxFileBytes;
+    this.#check = options.check;
     this.#lock = lock;
     this.#state = recovered.state;
     this.#fileState = recovered.fileState;
@@ -157,9 +108,10 @@ class FileStore implements Store {
     this.#journal = journal;
     this.#seq = journal?.place.seq ?? 0;
     this.#log = log;
+    this.#health = new WriteHealth({ journal: paths.journal, log });
     this.#file = new StateFile({ path: paths.file, maxBytes: maxFileBytes, seen: recovered.file, log });
     this.#compaction = new Compaction({
-      prepare: (state) => prepareWrite(paths.file, encodeBlocks(state, this.#inBackground), maxFileBytes),
+      prepare: (state) => prepareState(paths.file, encodeBlocks(state, this.#inBackground), maxFileBytes),
       onPrepared: () => this.#wake(),
       file: paths.file,
       log,
@@ -170,9 +122,6 @@ class FileStore implements Store {
       onEvent: () => this.#look(),
       onPoll: () => this.#poll(),
     });
-    if (recovered.isMerged) {
-      log.info('state.json was edited while changes waited in the journal; both count', { file: paths.file });
-    }
     this.#scheduleCompaction();
   }
 
@@ -181,7 +130,7 @@ class FileStore implements Store {
   }
 
   get problem(): StateProblem | undefined {
-    return this.#lockProblem ?? this.#file.problem ?? this.#compaction.problem;
+    return this.#lockProblem ?? this.#health.problem ?? this.#file.problem ?? this.#compaction.problem;
   }
 
   update(change: (state: DesiredState) => DesiredState): Promise<DesiredState> {
@@ -237,9 +186,12 @@ class FileStore implements Store {
         await this.#commit(this.#waiting.splice(0));
       } else {
         this.#mustLook = false;
-        await this.#lookAtFiles().catch((error: unknown) => {
-          this.#log.warn('the state file cannot be read now', { file: this.#paths.file, error: messageOf(error) });
-        });
+        await this.#lookAtFiles().then(
+          () => {
+            this.#lookFailure = '';
+          },
+          (error: unknown) => this.#noteLookFailure(messageOf(error)),
+        );
       }
     }
   }
@@ -258,13 +210,22 @@ class FileStore implements Store {
       if (state !== before) await this.#write(before, state, isSound && isKnown);
       for (const one of batch) one.resolve(state);
     } catch (error) {
-      this.#log.error('a change could not be written', { file: this.#paths.journal, error: messageOf(error) });
-      const failure = writeFailed(
-        `${this.#paths.journal} could not be written: ${messageOf(error)}; nothing was changed`,
-        error,
-      );
+      const reason = `${this.#paths.journal} could not be written: ${messageOf(error)}`;
+      if (this.#lockProblem === undefined && !(error instanceof TooLargeState)) this.#health.failed(reason);
+      this.#log.debug('a change could not be written', { file: this.#paths.journal, error: messageOf(error) });
+      const failure = writeFailed(`${reason}; nothing was changed`, error);
       for (const one of batch) one.reject(failure);
     }
+  }
+
+  /** Once for each reason: it is tried again every second. */
+  #noteLookFailure(reason: string): void {
+    if (reason === this.#lookFailure) return;
+    this.#lookFailure = reason;
+    this.#log.warn('the files of the state cannot be looked after now; it is tried again', {
+      file: this.#paths.file,
+      error: reason,
+    });
   }
 
   async #write(before: DesiredState, state: DesiredState, isSound: boolean): Promise<void> {
@@ -272,9 +233,11 @@ class FileStore implements Store {
     const changes = changesBetween(before, state, differing);
     if (changes.length > 0) {
       const fileBytes = this.#fileBytes + grownBytes(before, state, differing);
-      if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes) throw tooLarge(fileBytes, this.#maxFileBytes);
+      if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes)
+        throw new TooLargeState(fileBytes, this.#maxFileBytes);
       const journal = await this.#soundJournal(isSound);
       await journal.commit(changes);
+      this.#health.succeeded();
       this.#seq = journal.place.seq;
       this.#fileBytes = fileBytes;
     }
@@ -291,9 +254,9 @@ class FileStore implements Store {
       else await this.#dropJournal();
     }
     if (this.#journal === undefined) {
-      this.#journal = await Journal.create(this.#paths.journal, this.#file.digest, this.#seq);
-    } else if (this.#isEditUnnoted && this.#file.digest !== null) {
-      await this.#journal.noteSnapshot(this.#file.digest, this.#seq);
+      this.#journal = await Journal.create(this.#paths.journal, this.#file.seen, this.#seq);
+    } else if (this.#isEditUnnoted && this.#file.seen !== null) {
+      await this.#journal.noteSnapshot(this.#file.seen, this.#seq);
     }
     this.#isEditUnnoted = false;
     return this.#journal;
@@ -308,9 +271,9 @@ class FileStore implements Store {
   async #rewrite(): Promise<void> {
     if (!(await this.#file.isKnown())) await this.#readEdit();
     const state = this.#state;
-    const content = await prepareWrite(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
+    const content = await prepareState(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
     try {
-      if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content.digest, this.#seq);
+      if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content, this.#seq);
       if (!(await this.#file.isKnown())) throw new Error('it was edited meanwhile');
       await this.#file.replace(content);
     } catch (error) {
@@ -320,13 +283,15 @@ class FileStore implements Store {
     this.#fileState = state;
     this.#fileBytes = content.bytes;
     await this.#dropJournal();
-    this.#journal = await Journal.create(this.#paths.journal, content.digest, this.#seq);
+    this.#journal = await Journal.create(this.#paths.journal, content, this.#seq);
     this.#compaction.cancel();
   }
 
   #scheduleCompaction(soon = false): void {
     if (this.#journal === undefined || this.#journal.pending === 0) return;
     if (this.#closing !== undefined || this.#lockProblem !== undefined) return;
+    // What nobody has read is not written over; looking at the files comes back here.
+    if (this.#file.isUnread) return;
     this.#compaction.schedule(this.#fileBytes, soon, () => {
       // Between two journals state.json is being written anyway.
       const journal = this.#journal;
@@ -351,11 +316,11 @@ class FileStore implements Store {
         else this.#scheduleCompaction(true);
         return;
       }
-      await journal.noteSnapshot(content.digest, place.seq);
+      await journal.noteSnapshot(content, place.seq);
       await this.#file.replace(content);
       this.#fileState = state;
       this.#fileBytes += content.bytes - fileBytes;
-      await journal.dropUntil(content.digest, place);
+      await journal.dropUntil(content, place);
       this.#compaction.succeeded();
     } catch (error) {
       await this.#file.discard(content);
@@ -367,9 +332,10 @@ class FileStore implements Store {
   async #lookAtFiles(): Promise<void> {
     try {
       await this.#readEdit();
-      // What was acknowledged must not live in memory only.
+      // What was acknowledged must not live in memory only; and others see by the journal which edit was taken over.
       const journal = this.#journal;
-      if (journal !== undefined && journal.pending > 0 && !(await journal.isSound())) await this.#soundJournal();
+      const isSound = (await journal?.isSound()) ?? true;
+      if (!isSound || (journal !== undefined && this.#isEditUnnoted)) await this.#soundJournal(isSound);
     } finally {
       // After a failure nothing else does. It is done here since nothing is being put in place meanwhile.
       this.#scheduleCompaction();
@@ -387,7 +353,9 @@ class FileStore implements Store {
     const before = this.#state;
     const edited = decodeVersion(file, before);
     const isMerged = this.#journal !== undefined && this.#journal.pending > 0;
-    this.#state = isMerged ? mergeEdit(this.#fileState, before, edited, file.modifiedAt) : edited;
+    const after = isMerged ? mergeEdit(this.#fileState, before, edited, file.modifiedAt) : edited;
+    this.#check?.(before, after);
+    this.#state = after;
     this.#fileState = edited;
     this.#fileBytes = Number(file.mark.bytes);
     this.#isEditUnnoted = !isMerged;
@@ -401,8 +369,8 @@ class FileStore implements Store {
   /** The file was removed: it is written again, unless an editor has a new one there by now. */
   async #restore(): Promise<void> {
     const state = this.#state;
-    const content = await prepareWrite(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
-    if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content.digest, this.#seq);
+    const content = await prepareState(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
+    if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content, this.#seq);
     if (!(await this.#file.create(content))) {
       this.#mustLook = true;
       return;
@@ -412,7 +380,7 @@ class FileStore implements Store {
     this.#log.warn('the state file was removed; it is written again from the running state', {
       file: this.#paths.file,
     });
-    if (this.#journal !== undefined) await this.#journal.dropUntil(content.digest, this.#journal.place);
+    if (this.#journal !== undefined) await this.#journal.dropUntil(content, this.#journal.place);
   }
 
   #noteLock(isHeld: boolean): void {
@@ -429,9 +397,12 @@ class FileStore implements Store {
 
   async #poll(): Promise<void> {
     this.#noteLock(await this.#lock.beat());
-    const isPending = this.#journal !== undefined && this.#journal.pending > 0;
-    if (isPending || !(await this.#file.isInPlace())) this.#look();
-    await this.#file.pollAside();
+    const journal = this.#journal;
+    const isPending = journal !== undefined && journal.pending > 0;
+    const isSound = (await journal?.isSound().catch(() => false)) ?? true;
+    if (isPending || !isSound || !(await this.#file.isInPlace())) this.#look();
+    await this.#file.poll();
+    await this.#health.poll();
   }
 
   #notify(differing: Differing): void {

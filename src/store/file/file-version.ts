@@ -1,8 +1,8 @@
-import type { FileVersion } from '../../files/disk.js';
 import { decodeDocument, parseDocument } from '../../model/document/decode.js';
 import type { Upgrade } from '../../model/document/upgrade.js';
 import type { DesiredState } from '../../model/model.js';
 import type { StateFile } from '../../model/schema.js';
+import type { FileVersion } from './disk.js';
 
 /** `decodeState` of what was read from disk. @throws StateError STATE_INVALID */
 export function decodeVersion(file: FileVersion, previous: DesiredState): DesiredState {

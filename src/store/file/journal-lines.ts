@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { StateError } from '../../errors.js';
+import type { FileMark } from '../../files/read.js';
 import { explainValue } from '../../json/explain.js';
 import { JsonError, parseJson } from '../../json/strict-json.js';
 import { type Change, ChangeSchema } from '../../model/changes.js';
@@ -9,17 +10,58 @@ import { type Change, ChangeSchema } from '../../model/changes.js';
 /*
  * The journal, line by line. Each line is a JSON object that ends with a sum over all before it:
  *
- *   {"journal":1,"base":"DIGEST","seq":41,"sum":"..."}           the first: which state.json it continues
- *   {"seq":42,"at":"...","changes":[{...}],"sum":"..."}          one commit
- *   {"seq":42,"snapshot":"DIGEST","sum":"..."}                   a state.json with this digest holds all up to 42
+ *   {"journal":2,"base":"DIGEST","file":{...},"seq":41,"sum":"..."}   the first: which state.json it continues
+ *   {"seq":42,"at":"...","changes":[{...}],"sum":"..."}               one commit
+ *   {"seq":42,"snapshot":"DIGEST","file":{...},"sum":"..."}           a state.json with this digest holds all up to 42
+ *
+ * `file` says how large that state.json is and when it was written: another content with the same size and time was
+ * written by nobody. Version 1 had none.
  */
 
+/** The version of the journal that this program writes. */
+const journalVersion = 2;
+
 export interface JournalHeader {
-  readonly journal: 1;
+  readonly journal: 1 | 2;
   /** The digest of the state.json that the changes come after; null: there was none. */
   readonly base: string | null;
+  readonly file?: FileTrace;
   /** The number of the last commit before. */
   readonly seq: number;
+}
+
+/** What a state.json was left as. */
+export interface FileTrace {
+  readonly bytes: number;
+  /** Nanoseconds since 1970, decimal: more than a number holds. */
+  readonly modified: string;
+}
+
+/** A state.json as it was written or understood. */
+export interface TracedFile {
+  readonly digest: string;
+  readonly mark: FileMark;
+}
+
+export function headerOf(base: TracedFile | null, seq: number): JournalHeader {
+  if (base === null) return { journal: journalVersion, base: null, seq };
+  return { journal: journalVersion, base: base.digest, file: traceOf(base.mark), seq };
+}
+
+export function snapshotOf({ digest, mark }: TracedFile, seq: number): JournalSnapshot {
+  return { seq, snapshot: digest, file: traceOf(mark) };
+}
+
+function traceOf({ bytes, modifiedNs }: FileMark): FileTrace {
+  return { bytes: Number(bytes), modified: String(modifiedNs) };
+}
+
+/** True when a file has the size and the time of a state.json that the journal knows. */
+export function hasTrace({ header, entries }: JournalContent, mark: FileMark): boolean {
+  const { bytes, modified } = traceOf(mark);
+  return [header, ...entries].some(
+    (line) => 'file' in line && line.file?.bytes === bytes && line.file.modified === modified,
+  );
 }
 
 export interface JournalCommit {
@@ -34,6 +76,7 @@ export interface JournalSnapshot {
   /** The last commit that the state.json with this digest holds. */
   readonly seq: number;
   readonly snapshot: string;
+  readonly file?: FileTrace;
 }
 
 export interface JournalContent {
@@ -45,17 +88,25 @@ export interface JournalContent {
   readonly goodBytes: number;
   /** Bytes after them: the beginning of a line whose writer was killed. It was never acknowledged. */
   readonly tornBytes: number;
+  /** The last line is whole, and only what ends it is missing or damaged. */
+  readonly lacksEnd: boolean;
 }
 
 const closed = { additionalProperties: false };
 const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const Trace = Type.Object({ bytes: Seq, modified: Type.String({ pattern: '^-?\\d{1,20}$' }) }, closed);
 const HeaderSchema = Type.Object(
-  { journal: Type.Literal(1), base: Type.Union([Digest, Type.Null()]), seq: Seq },
+  {
+    journal: Type.Union([Type.Literal(1), Type.Literal(journalVersion)]),
+    base: Type.Union([Digest, Type.Null()]),
+    file: Type.Optional(Trace),
+    seq: Seq,
+  },
   closed,
 );
 const CommitSchema = Type.Object({ seq: Seq, at: Type.String(), changes: Type.Array(ChangeSchema) }, closed);
-const SnapshotSchema = Type.Object({ seq: Seq, snapshot: Digest }, closed);
+const SnapshotSchema = Type.Object({ seq: Seq, snapshot: Digest, file: Type.Optional(Trace) }, closed);
 const header = Compile(HeaderSchema);
 const commit = Compile(CommitSchema);
 const snapshot = Compile(SnapshotSchema);
@@ -74,24 +125,34 @@ function sumOf(text: string): string {
 const sumEnd = /,"sum":"([0-9a-f]{16})"\}$/;
 
 /**
- * Reads a journal; undefined when it is empty. The last line may be torn: its end is missing, or holds the zeros of
- * blocks that never reached the disk. Anything else that is wrong was not done by a crash.
+ * Reads a journal. The last line may be torn: its end is missing, or holds the zeros of blocks that never reached the
+ * disk. Anything else that is wrong was not done by a crash: the first line is there in whole before the file has its
+ * name, and a line whose sum fits is taken, also when just its newline is gone.
  * @throws StateError STATE_INVALID, which names the line
  */
-export function parseJournal(bytes: Buffer): JournalContent | undefined {
+export function parseJournal(bytes: Buffer): JournalContent {
+  if (bytes.length === 0) throw new StateError('STATE_INVALID', `the file is empty, and is never left so; ${wayOut}`);
   let at = 0;
   let line = 0;
+  let lacksEnd = false;
   let first: JournalHeader | undefined;
   let seq = 0;
   const entries: (JournalCommit | JournalSnapshot)[] = [];
   while (at < bytes.length) {
     line += 1;
     const newline = bytes.indexOf(0x0a, at);
-    const end = newline === -1 ? bytes.length : newline;
-    const isLast = end + 1 >= bytes.length;
-    if (isLast && (newline === -1 || bytes.subarray(at, end).includes(0))) break;
+    let end = newline === -1 ? bytes.length : newline;
+    if (newline === -1) {
+      const wholeEnd = endOfWhole(bytes, at);
+      if (wholeEnd === undefined && line > 1) break;
+      lacksEnd = wholeEnd !== undefined;
+      end = wholeEnd ?? end;
+    } else if (line > 1 && newline + 1 === bytes.length && hasLostBlock(bytes, at)) {
+      break;
+    }
     const value = parseLine(bytes.toString('utf8', at, end), line);
     if (line === 1) {
+      refuseNewer(value);
       if (!header.Check(value)) throw refusedLine(line, explanation(header, HeaderSchema, value));
       first = value;
       seq = value.seq;
@@ -104,17 +165,66 @@ export function parseJournal(bytes: Buffer): JournalContent | undefined {
       seq = value.seq;
       entries.push(value);
     }
-    at = end + 1;
+    at = lacksEnd ? end : end + 1;
+    if (lacksEnd) break;
   }
-  if (first === undefined) return undefined;
-  return { header: first, entries, seq, goodBytes: at, tornBytes: bytes.length - at };
+  if (first === undefined) throw refusedLine(1, 'it is missing');
+  const tornBytes = lacksEnd ? 0 : bytes.length - at;
+  return { header: first, entries, seq, goodBytes: at, tornBytes, lacksEnd };
+}
+
+/**
+ * Where a line ends that has no newline, when all of it is there: nothing is behind it, or zeros, or the one byte that the
+ * newline became. Undefined when it is not whole.
+ */
+function endOfWhole(bytes: Buffer, at: number): number | undefined {
+  let end = bytes.length;
+  while (end > at && bytes[end - 1] === 0) end -= 1;
+  return [end, end - 1].find((each) => each > at && splitSum(bytes.toString('utf8', at, each)) !== undefined);
+}
+
+/** What disks and file systems lose as one. */
+const sectorBytes = 512;
+
+/**
+ * True when a block of the last line never reached the disk: zeros from the line's beginning or a sector's on, to a
+ * sector's end or the file's. A zero anywhere else is a damaged byte of a line that was there.
+ */
+function hasLostBlock(bytes: Buffer, lineAt: number): boolean {
+  for (let from = bytes.indexOf(0, lineAt); from !== -1; ) {
+    let to = from;
+    while (to < bytes.length && bytes[to] === 0) to += 1;
+    const begins = from === lineAt || from % sectorBytes === 0;
+    if (begins && (to === bytes.length || to % sectorBytes === 0)) return true;
+    from = bytes.indexOf(0, to);
+  }
+  return false;
+}
+
+function refuseNewer(value: unknown): void {
+  if (typeof value !== 'object' || value === null || !('journal' in value)) return;
+  const { journal } = value;
+  if (typeof journal !== 'number' || journal <= journalVersion) return;
+  const message = `it is of version ${journal}, written by a newer media-aggregator; this one knows versions up to ${journalVersion}. Run the newer one; or, after a clean stop of it, move the journal away: state.json has everything then`;
+  throw new StateError('STATE_INVALID', `line 1: ${message}`, { field: 'journal' });
+}
+
+const wayOut =
+  'restore a backup, or move the journal away: state.json is used as it is then, and changes that were made shortly before the process ended may be missing in it';
+
+/** The line without its sum; undefined when that is missing or does not fit. */
+function splitSum(text: string): string | undefined {
+  const sum = sumEnd.exec(text);
+  if (sum === null) return undefined;
+  const body = text.slice(0, sum.index);
+  return sum[1] === sumOf(body) ? body : undefined;
 }
 
 function parseLine(text: string, line: number): unknown {
-  const sum = sumEnd.exec(text);
-  const body = sum === null ? text : text.slice(0, sum.index);
-  if (sum === null || sum[1] !== sumOf(body))
-    throw refusedLine(line, 'its sum does not fit: it was changed, or damaged');
+  const body = splitSum(text);
+  if (body === undefined) {
+    throw refusedLine(line, `its sum does not fit: it was changed, cut off or damaged; ${wayOut}`);
+  }
   try {
     return parseJson(`${body}}`);
   } catch (error) {

@@ -1,8 +1,18 @@
-import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncFolder, temporarySuffix } from '../../files/disk.js';
-import { isErrno } from '../../files/lock.js';
-import { encodeLine, type JournalCommit, type JournalContent, type JournalHeader } from './journal-lines.js';
+import { isErrno } from '../../files/errno.js';
+import { openRegular } from '../../files/read.js';
+import { openBeside, syncFolder, writeAll } from '../../files/write.js';
+import {
+  encodeLine,
+  headerOf,
+  type JournalCommit,
+  type JournalContent,
+  type JournalHeader,
+  snapshotOf,
+  type TracedFile,
+} from './journal-lines.js';
 
 /** A place in the journal: behind the commit with this number. */
 export interface JournalPlace {
@@ -47,24 +57,31 @@ export class Journal {
   }
 
   /** Begins a journal in place of the one that there may be. @throws what the system throws */
-  static async create(path: string, base: string | null, seq: number): Promise<Journal> {
-    const { file, inode, bytes } = await begin(path, { journal: 1, base, seq }, undefined);
+  static async create(path: string, base: TracedFile | null, seq: number): Promise<Journal> {
+    const { file, inode, bytes } = await begin(path, headerOf(base, seq), undefined);
     return new Journal(path, file, inode, { bytes, seq, pending: 0 });
   }
 
   /**
-   * Goes on with a journal that was read; a torn line at its end is cut off.
+   * Goes on with a journal that was read; a torn line at its end is cut off, a whole one gets its end.
    * @param pending how many of its commits state.json does not hold
    */
   static async resume(path: string, content: JournalContent, pending: number): Promise<Journal> {
-    const file = await open(path, 'r+');
+    const opened = await openRegular(path, constants.O_RDWR | constants.O_NONBLOCK);
+    if (opened === undefined) throw new Error(`${path} is gone`);
+    const { file, stats } = opened;
     try {
-      if (content.tornBytes > 0) {
-        await file.truncate(content.goodBytes);
+      let bytes = content.goodBytes;
+      if (content.tornBytes > 0 || content.lacksEnd) {
+        await file.truncate(bytes);
+        if (content.lacksEnd) {
+          const end = Buffer.from('\n');
+          await writeAll(file, end, bytes);
+          bytes += end.length;
+        }
         await file.sync();
       }
-      const { ino } = await file.stat({ bigint: true });
-      return new Journal(path, file, ino, { bytes: content.goodBytes, seq: content.seq, pending });
+      return new Journal(path, file, stats.ino, { bytes, seq: content.seq, pending });
     } catch (error) {
       await file.close().catch(() => undefined);
       throw error;
@@ -106,15 +123,15 @@ export class Journal {
     this.#pending += 1;
   }
 
-  /** Notes that a state.json with this digest holds what was committed until `seq`. */
-  async noteSnapshot(digest: string, seq: number): Promise<void> {
-    await this.#append(encodeLine({ seq, snapshot: digest }));
+  /** Notes that this state.json holds what was committed until `seq`. */
+  async noteSnapshot(file: TracedFile, seq: number): Promise<void> {
+    await this.#append(encodeLine(snapshotOf(file, seq)));
   }
 
-  /** Drops what state.json, whose digest is `base`, holds for good: all up to `place`, which it has, and a last note. */
-  async dropUntil(base: string, place: JournalPlace): Promise<void> {
+  /** Drops what state.json, which is `base`, holds for good: all up to `place`, which it has, and a last note. */
+  async dropUntil(base: TracedFile, place: JournalPlace): Promise<void> {
     const rest = await this.#read(place.bytes, Math.max(place.bytes, this.#noteAt));
-    const { file, inode, bytes } = await begin(this.#path, { journal: 1, base, seq: place.seq }, rest);
+    const { file, inode, bytes } = await begin(this.#path, headerOf(base, place.seq), rest);
     await this.#file.close().catch(() => undefined);
     this.#file = file;
     this.#inode = inode;
@@ -175,26 +192,19 @@ async function begin(
   header: JournalHeader,
   rest: Buffer | undefined,
 ): Promise<{ file: FileHandle; inode: bigint; bytes: number }> {
-  const temporaryPath = `${path}${temporarySuffix}${process.pid}`;
   const first = Buffer.from(encodeLine(header));
   const content = rest === undefined ? first : Buffer.concat([first, rest]);
-  const file = await open(temporaryPath, 'w+', 0o600);
+  const { file, temporaryPath, path: target } = await openBeside(path);
   try {
     await writeAll(file, content, 0);
     await file.sync();
     const { ino } = await file.stat({ bigint: true });
-    await rename(temporaryPath, path);
-    await syncFolder(dirname(path));
+    await rename(temporaryPath, target);
+    await syncFolder(dirname(target));
     return { file, inode: ino, bytes: content.length };
   } catch (error) {
     await file.close().catch(() => undefined);
     await unlink(temporaryPath).catch(() => undefined);
     throw error;
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }

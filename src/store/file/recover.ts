@@ -1,17 +1,17 @@
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StateError } from '../../errors.js';
-import { type FileVersion, isSameMark, markOf, maxStateFileBytes, readVersion } from '../../files/disk.js';
-import { isErrno } from '../../files/lock.js';
+import { messageOf, StateError } from '../../errors.js';
+import { isDiskTrouble } from '../../files/errno.js';
+import { isSameMark, markOf, readRegular } from '../../files/read.js';
 import { changeDocument } from '../../model/changes.js';
 import { decodeDocument } from '../../model/document/decode.js';
 import type { Upgrade } from '../../model/document/upgrade.js';
 import { changesForEdited } from '../../model/merge.js';
 import { type DesiredState, emptyState } from '../../model/model.js';
 import type { StateFile } from '../../model/schema.js';
+import { type FileVersion, maxStateFileBytes, readVersion } from './disk.js';
 import { parseAny } from './file-version.js';
-import { type JournalCommit, type JournalContent, parseJournal } from './journal-lines.js';
+import { hasTrace, type JournalCommit, type JournalContent, parseJournal } from './journal-lines.js';
 
 export const stateFileName = 'state.json';
 export const journalFileName = 'state.journal';
@@ -24,12 +24,14 @@ export interface Recovered {
   readonly fileState: DesiredState;
   /** Undefined: there is none. */
   readonly file: FileVersion | undefined;
-  /** Undefined: there is none, or it is empty. */
+  /** Undefined: there is none. */
   readonly journal: JournalContent | undefined;
   /** How many commits of the journal state.json does not hold. */
   readonly pending: number;
   /** State.json was edited after the journal's last line, and both are in `state`. */
   readonly isMerged: boolean;
+  /** State.json is not what was last written or understood here: somebody edited it. */
+  readonly isEdited: boolean;
   /** The version of state.json, when it was of an older one. */
   readonly upgradedFrom: number | undefined;
 }
@@ -46,37 +48,51 @@ export interface RecoverOptions {
  * edited by hand since the journal began, the edit counts, and so do the commits; what both changed in different ways is
  * refused.
  * @param paths whole paths of the two files
- * @throws StateError STATE_INVALID or STATE_CONFLICT, whose message begins with the path of the file; what the system throws
+ * @throws StateError STATE_INVALID, STATE_CONFLICT or STATE_UNREADABLE, whose message begins with the path of the file
  */
 export async function recover(
   paths: { file: string; journal: string },
   { maxFileBytes = maxStateFileBytes, upgrades }: RecoverOptions = {},
 ): Promise<Recovered> {
-  const file = await readVersion(paths.file, maxFileBytes);
-  const journal = await within(paths.journal, async () => readJournal(paths.journal));
+  const file = await within(paths.file, () => readVersion(paths.file, maxFileBytes));
+  const journal = await within(paths.journal, () => readJournal(paths.journal));
+  if (journal !== undefined) checkPair(paths, file, journal);
   const now = file?.modifiedAt ?? new Date().toISOString();
   const { document, upgradedFrom } = await within(paths.file, async () =>
-    file === undefined ? { document: emptyFile, upgradedFrom: undefined } : parseAny(file, upgrades),
+    file === undefined ? { document: emptyFile, upgradedFrom: undefined } : advised(() => parseAny(file, upgrades)),
   );
-  const fileState = await within(paths.file, async () => decodeDocument(document, emptyState, now));
+  const fileState = await within(paths.file, async () => advised(() => decodeDocument(document, emptyState, now)));
   const known = { file, fileState, journal, upgradedFrom };
-  if (journal === undefined) return { ...known, state: fileState, pending: 0, isMerged: false };
+  if (journal === undefined) return { ...known, state: fileState, pending: 0, isMerged: false, isEdited: false };
 
   const commits = journal.entries.filter((entry): entry is JournalCommit => 'changes' in entry);
   const heldUntil = heldSeq(journal, file?.digest ?? null);
+  const isEdited = heldUntil === undefined;
   const pending = commits.filter(({ seq }) => heldUntil === undefined || seq > heldUntil);
-  if (pending.length === 0) return { ...known, state: fileState, pending: 0, isMerged: false };
-  const isMerged = heldUntil === undefined;
-  if (isMerged && file === undefined) {
-    const message = `${paths.file} is missing, and ${paths.journal} holds changes to it; bring it back, or move the journal away as well`;
-    throw new StateError('STATE_INVALID', message);
-  }
+  if (pending.length === 0) return { ...known, state: fileState, pending: 0, isMerged: false, isEdited };
   const state = await within(paths.journal, async () => {
     const changes = pending.flatMap((commit) => commit.changes);
-    const missing = isMerged ? changesForEdited(changes, fileState) : changes;
+    const missing = isEdited ? changesForEdited(changes, fileState) : changes;
     return decodeDocument(changeDocument(document, missing), fileState, now);
   });
-  return { ...known, state, pending: pending.length, isMerged };
+  return { ...known, state, pending: pending.length, isMerged: isEdited, isEdited };
+}
+
+/** Refuses two files that show by each other that one of them is not what it was. @throws StateError STATE_INVALID */
+function checkPair(
+  paths: { file: string; journal: string },
+  file: FileVersion | undefined,
+  journal: JournalContent,
+): void {
+  if (heldSeq(journal, file?.digest ?? null) !== undefined) return;
+  if (file === undefined) {
+    const message = `${paths.file} is missing, and ${paths.journal} continues one; bring it back or restore a backup; or move the journal away as well, to begin without cameras`;
+    throw new StateError('STATE_INVALID', message);
+  }
+  if (hasTrace(journal, file.mark)) {
+    const message = `${paths.file} is damaged: its content is not what was written to it, while its size and the time of the last change are. Restore a backup; or look through it, and save it as it should be ("touch" is enough where it is right)`;
+    throw new StateError('STATE_INVALID', message);
+  }
 }
 
 /** While an aggregator runs, one of the two files may be replaced between the looks at both. */
@@ -104,32 +120,53 @@ export async function readFolder(folder: string): Promise<Recovered> {
 const emptyFile: StateFile = { version: 1 };
 
 async function readJournal(path: string): Promise<JournalContent | undefined> {
-  try {
-    const { size } = await stat(path);
-    if (size > maxStateFileBytes) {
-      throw new StateError('STATE_INVALID', `the file has ${size} bytes, and ${maxStateFileBytes} are allowed`);
-    }
-    return parseJournal(await readFile(path));
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  const file = await readRegular(path, maxStateFileBytes);
+  return file === undefined ? undefined : parseJournal(file.bytes);
 }
 
 /** Up to which commit the file holds all; undefined when it is none that this journal knows of. */
-function heldSeq(journal: JournalContent, digest: string | null): number | undefined {
+export function heldSeq(journal: JournalContent, digest: string | null): number | undefined {
   let held = journal.header.base === digest ? journal.header.seq : undefined;
   for (const entry of journal.entries) if ('snapshot' in entry && entry.snapshot === digest) held = entry.seq;
   return held;
 }
 
-/** Says in which file it is. */
+/** Says what to do about a state.json that is not valid. */
+function advised<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof StateError) || error.message.includes('. ')) throw error;
+    const field = error.field === undefined ? {} : { field: error.field };
+    throw new StateError(error.code, `${error.message}; correct it, or restore a backup`, { ...field, cause: error });
+  }
+}
+
+/** Says in which file it is. @throws StateError; an error of the disk as its cause */
 async function within<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof StateError) || error.message.startsWith(path)) throw error;
+    if (!(error instanceof StateError)) throw unreadable(path, error);
+    if (error.message.startsWith(path)) throw error;
     const field = error.field === undefined ? {} : { field: error.field };
     throw new StateError(error.code, `${path}: ${error.message}`, { ...field, cause: error });
   }
+}
+
+/** What is said of a file that is there and cannot be read. */
+export function unreadable(path: string, error: unknown): StateError {
+  const reason = messageOf(error);
+  const what = reason.startsWith(path) ? reason : `${path} cannot be read: ${reason}`;
+  const hint = isDiskTrouble(error) ? '; look into the log of the system' : adviceFor(error);
+  return new StateError('STATE_UNREADABLE', what + hint, { cause: error });
+}
+
+function adviceFor(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EACCES' || code === 'EPERM') {
+    const user = process.getuid?.();
+    return `; give it to the user that this runs as${user === undefined ? '' : ` (uid ${user})`}, or let that one read it`;
+  }
+  return '; put the right file there, or take it away';
 }

@@ -1,21 +1,12 @@
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CodedError, StateError } from '../../errors.js';
-import {
-  createFile,
-  discard,
-  type FileMark,
-  type FileVersion,
-  isSameMark,
-  keepAside,
-  markOf,
-  type Prepared,
-  readVersion,
-  replaceFile,
-  syncFolder,
-} from '../../files/disk.js';
+import { type FileMark, isSameMark, markOf, openRegular } from '../../files/read.js';
+import { createFile, discard, keepAside, type Prepared, replaceFile, syncFolder } from '../../files/write.js';
 import type { Logger } from '../../log/log.js';
 import { StateProblem } from '../store.js';
+import { type FileVersion, readVersion } from './disk.js';
+import { unreadable } from './recover.js';
 
 /** A content of the file that was understood: how to recognise it. */
 interface SeenFile {
@@ -41,6 +32,9 @@ export class StateFile {
   #problem: StateProblem | undefined;
   /** Where the refused edit of `#problem` lies, once other content took its place. */
   #asidePath: string | undefined;
+  /** Why the file cannot be read; also when its content is known. */
+  #unreadable: StateProblem | undefined;
+  #isUnread = false;
 
   constructor(options: { path: string; maxBytes: number; seen: FileVersion | undefined; log: Logger }) {
     this.#path = options.path;
@@ -49,37 +43,60 @@ export class StateFile {
     this.#seen = options.seen && { digest: options.seen.digest, mark: options.seen.mark };
   }
 
-  /** Why an edit by hand is not applied. */
+  /** Why an edit by hand is not applied, or the file cannot be read. */
   get problem(): StateProblem | undefined {
-    return this.#problem;
+    return this.#unreadable ?? this.#problem;
   }
 
-  /** Of the content that was last understood; null when there never was a file. */
-  get digest(): string | null {
-    return this.#seen?.digest ?? null;
+  /** The content that was last understood; null when there never was a file. */
+  get seen(): SeenFile | null {
+    return this.#seen ?? null;
+  }
+
+  /** True when what lies there is not known and cannot be read: it is not replaced then. */
+  get isUnread(): boolean {
+    return this.#isUnread;
   }
 
   /** True when the file is as it was last seen, be it applied or refused; an absent file counts as known. */
   async isKnown(): Promise<boolean> {
-    const mark = await markOf(this.#path);
-    return mark === undefined || isSameMark(mark, (this.#refused ?? this.#seen)?.mark);
+    const mark = await this.#mark();
+    return mark === undefined || (mark !== 'unreadable' && isSameMark(mark, (this.#refused ?? this.#seen)?.mark));
   }
 
   /** True when it is known and there, or never was. */
   async isInPlace(): Promise<boolean> {
-    return isSameMark(await markOf(this.#path), (this.#refused ?? this.#seen)?.mark);
+    const mark = await this.#mark();
+    return mark !== 'unreadable' && isSameMark(mark, (this.#refused ?? this.#seen)?.mark);
+  }
+
+  async #mark(): Promise<FileMark | 'unreadable' | undefined> {
+    return markOf(this.#path).catch(() => 'unreadable' as const);
   }
 
   /**
    * Reads what is new in it, if anything. `apply` makes it the running state, or throws why that cannot be.
-   * @returns `removed` when there was a file and is none any more
+   * @returns `removed` when there was a file and is none any more; `unreadable` when it is there and cannot be read,
+   *   which is a problem until it can
    */
-  async read(apply: (file: FileVersion) => void): Promise<'known' | 'applied' | 'refused' | 'removed'> {
-    if (await this.isInPlace()) return 'known';
+  async read(apply: (file: FileVersion) => void): Promise<'known' | 'applied' | 'refused' | 'removed' | 'unreadable'> {
+    if (await this.isInPlace()) {
+      this.#isUnread = false;
+      return 'known';
+    }
     // What was there a moment ago; null when there was no file.
     let last: FileVersion | null | undefined;
     for (;;) {
-      const file = await readVersion(this.#path, this.#maxBytes);
+      let file: FileVersion | undefined;
+      try {
+        file = await readVersion(this.#path, this.#maxBytes);
+      } catch (error) {
+        this.#isUnread = true;
+        this.#reportUnreadable(error);
+        return 'unreadable';
+      }
+      this.#isUnread = false;
+      this.#clearUnreadable();
       if (file === undefined) {
         if (this.#seen === undefined) return 'known';
         if (last === null) return 'removed';
@@ -111,18 +128,19 @@ export class StateFile {
    */
   async replace(content: Prepared): Promise<void> {
     const refused = this.#refused;
-    const aside = refused === undefined ? undefined : await keepAside(this.#path);
-    await replaceFile(this.#path, content);
+    const aside = refused === undefined ? undefined : await keepAside(this.#path, 'rejected');
+    await replaceFile(content);
     this.#refused = undefined;
     this.#seen = content;
     if (refused !== undefined && aside !== undefined) this.#reportAside(refused, aside);
-    await syncFolder(dirname(this.#path));
+    await syncFolder(dirname(content.path));
+    this.#clearUnreadable();
   }
 
   /** Puts content in the place of a removed file. False when there is one by now: an editor's new file is left alone. */
   async create(content: Prepared): Promise<boolean> {
-    if (!(await createFile(this.#path, content))) return false;
-    await syncFolder(dirname(this.#path));
+    if (!(await createFile(content))) return false;
+    await syncFolder(dirname(content.path));
     this.#accept(content, 'the refused state file is gone');
     return true;
   }
@@ -132,8 +150,19 @@ export class StateFile {
     await discard(content);
   }
 
-  /** Looks whether somebody removed the refused edit that was kept aside. */
-  async pollAside(): Promise<void> {
+  /**
+   * Looks whether the file can still be read, which the next start will have to, and whether somebody removed the refused
+   * edit that was kept aside.
+   */
+  async poll(): Promise<void> {
+    if (!this.#isUnread) {
+      try {
+        await (await openRegular(this.#path))?.file.close();
+        this.#clearUnreadable();
+      } catch (error) {
+        this.#reportUnreadable(error);
+      }
+    }
     if (this.#asidePath !== undefined && (await markOf(this.#asidePath)) === undefined) {
       this.#clearProblem('the refused edit is gone');
     }
@@ -166,6 +195,20 @@ export class StateFile {
     const field = error.field === undefined ? {} : { field: error.field };
     this.#problem = new StateProblem(error.code, message, new Date().toISOString(), field);
     this.#log.error(message, { code: error.code, ...field });
+  }
+
+  #reportUnreadable(cause: unknown): void {
+    const { code, message } = unreadable(this.#path, cause);
+    const text = `${message}. The running state stays and changes are taken, but a restart would fail`;
+    if (this.#unreadable?.message === text) return;
+    this.#unreadable = new StateProblem(code, text, this.#unreadable?.since ?? new Date().toISOString());
+    this.#log.error(text, { code });
+  }
+
+  #clearUnreadable(): void {
+    if (this.#unreadable === undefined) return;
+    this.#unreadable = undefined;
+    this.#log.info('the state file can be read again', { file: this.#path });
   }
 
   #clearProblem(why: string): void {

@@ -136,7 +136,7 @@ describe('the file', () => {
     await writeFile(`${path}.tmp-1-1`, '{"vers');
     await writeFile(join(folder, 'state.lock-abc'), '');
     await openStore();
-    expect((await readdir(folder)).sort()).toEqual(['state.lock']);
+    expect((await readdir(folder)).sort()).toEqual(['state.journal', 'state.lock']);
   });
 
   const invalid: [string, string, string][] = [

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, open, readdir, readFile, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -127,7 +127,7 @@ describe('the journal', () => {
     const lines = (await readFile(journal, 'utf8')).trimEnd().split('\n');
     const values = lines.map((line) => JSON.parse(line));
     expect(values.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
-    expect(values[0]).toMatchObject({ journal: 1, base: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(values[0]).toMatchObject({ journal: 2, base: expect.stringMatching(/^[0-9a-f]{64}$/) });
     expect(values[1].changes).toEqual([{ camera: 'a', is: { createdAt: at, type: '360' }, was: null }]);
     const push = { createdAt: at, enabled: true, url: 'rtmp://127.0.0.7/live/a' };
     expect(values[2].changes).toEqual([{ camera: 'a', push: 'p', is: push, was: null }]);
@@ -151,7 +151,8 @@ describe('the journal', () => {
     for (let length = lastLine; length <= whole.length; length += 1) {
       const torn = await copied(killed);
       await truncate(join(torn, 'state.journal'), length);
-      const expected = length === whole.length ? ['a', 'b', 'base'] : ['a', 'base'];
+      // The line is whole without its newline too.
+      const expected = length >= whole.length - 1 ? ['a', 'b', 'base'] : ['a', 'base'];
       expect(namesOf((await readFolder(torn)).state)).toEqual(expected);
       if (length % 20 !== 0 && length < whole.length - 1) continue;
       const store = await openFileStore({ dataDir: torn, log: silentLogger });
@@ -171,7 +172,7 @@ describe('the journal', () => {
     ['without a line', (text) => text.replace(/\n.*\n/, '\n'), 'line 2: seq: must be 2, not 3'],
     ['with a line twice', (text) => text + text.slice(text.lastIndexOf('\n', text.length - 2) + 1), 'line 4: seq'],
     ['with text of another', () => 'something else\n', 'line 1: its sum does not fit'],
-    ['of a later version', () => encodeLine(JSON.parse('{"journal":2,"base":null,"seq":0}')), 'journal: must be 1'],
+    ['of a later version', () => encodeLine(JSON.parse('{"journal":3,"base":null,"seq":0}')), 'newer media-aggregator'],
     [
       'with a key of no prototype',
       (text) => text + encodeLine(JSON.parse('{"seq":4,"at":"x","changes":[{"__proto__":{}}]}')),
@@ -198,6 +199,7 @@ describe('the journal', () => {
       message: expect.stringMatching(/state\.json is missing/),
     });
     await unlink(join(left, 'state.journal'));
+    letGo();
     expect((await openStore(left)).state.cameras.size).toBe(0);
   });
 
@@ -395,8 +397,10 @@ describe('an edit by hand while the journal holds newer changes', () => {
 
 it('says of each line of a journal what is wrong with it, of any bytes', () => {
   const header = encodeLine({ journal: 1, base: null, seq: 0 });
-  expect(parseJournal(Buffer.alloc(0))).toBeUndefined();
-  expect(parseJournal(Buffer.from(header.slice(0, -1)))).toBeUndefined();
+  expect(() => parseJournal(Buffer.alloc(0))).toThrow('the file is empty');
+  expect(() => parseJournal(Buffer.from(header.slice(0, -2)))).toThrow('line 1');
+  const lacking = { seq: 0, tornBytes: 0, goodBytes: header.length - 1, lacksEnd: true };
+  expect(parseJournal(Buffer.from(header.slice(0, -1)))).toMatchObject(lacking);
   expect(parseJournal(Buffer.from(header))).toMatchObject({ seq: 0, tornBytes: 0, goodBytes: header.length });
   expect(() => parseJournal(Buffer.from(`${header}\n`))).toThrow('line 2');
 });
@@ -448,12 +452,16 @@ describe('restore', () => {
 
   it('that cannot write leaves all that was acknowledged where it is', async () => {
     const { left, backup } = await killed();
-    // Whatever the new file would be called for now, there is something.
-    for (let number = 1; number < 500; number++) {
-      const taken = join(left, `state.json.tmp-${process.pid}-${number}`);
-      if (!existsSync(taken)) await mkdir(taken);
-    }
-    await expect(restoreState({ folder: left, file: backup, whileRunning: false })).rejects.toThrow('EEXIST');
+    const handle = await open(tmpdir(), 'r');
+    await handle.close();
+    const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    vi.spyOn(Object.getPrototypeOf(handle), 'sync').mockRejectedValue(full);
+    const restored = restoreState({ folder: left, file: backup, whileRunning: false });
+    await expect(restored).rejects.toMatchObject({
+      code: 'STATE_WRITE_FAILED',
+      message: expect.stringMatching(/ENOSPC/),
+    });
+    vi.restoreAllMocks();
     expect(namesOf((await readFolder(left)).state)).toEqual(['a', 'base']);
   });
 

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CodedError } from '../../../src/errors.js';
-import { readVersion } from '../../../src/files/disk.js';
 import { addCamera, declareCamera } from '../../../src/model/cameras.js';
 import { encodeState } from '../../../src/model/document/encode.js';
 import { addEngine, declareEngine } from '../../../src/model/engines.js';
 import { type DesiredState, emptyState } from '../../../src/model/model.js';
 import { addPush, changePush } from '../../../src/model/pushes.js';
+import { readVersion } from '../../../src/store/file/disk.js';
 import { decodeVersion } from '../../../src/store/file/file-version.js';
 
 let folder: string;

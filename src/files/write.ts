@@ -1,0 +1,263 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import {
+  copyFile,
+  type FileHandle,
+  link,
+  lstat,
+  open,
+  readdir,
+  realpath,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { hasNoHardLinks, isErrno } from './errno.js';
+import { type FileMark, markIn, refuseDangling, refuseOthers } from './read.js';
+
+/*
+ * Files as they are written: whole or not at all, on disk before anybody is told so. Who replaces a file keeps its owner
+ * and mode, as far as the system lets him, and follows a link instead of replacing it.
+ */
+
+const temporarySuffix = '.tmp-';
+
+/** A new content that is on disk under a temporary name. */
+export interface Prepared {
+  readonly temporaryPath: string;
+  /** What it is to replace: where a link leads to. */
+  readonly path: string;
+  readonly mark: FileMark;
+  /** SHA-256 of the bytes, hexadecimal. */
+  readonly digest: string;
+  readonly bytes: number;
+}
+
+export interface WriteOptions {
+  /** Of a file that is not there yet; that of one that is there stays. */
+  readonly mode?: number;
+  /** More is refused. */
+  readonly maxBytes?: number;
+  /** What is said of more. */
+  readonly tooLarge?: (bytes: number, maxBytes: number) => Error;
+  /** False: a new file of root belongs to root, also in the folder of another user. */
+  readonly adopts?: boolean;
+}
+
+/**
+ * Writes the content beside the file and waits until the disk has it.
+ * @throws NotAFile where no file can be put in place; what the system throws
+ */
+export async function prepareWrite(
+  path: string,
+  content: string | Buffer | AsyncIterable<Buffer>,
+  options: WriteOptions = {},
+): Promise<Prepared> {
+  const { maxBytes = Number.POSITIVE_INFINITY, tooLarge = tooLargeFile } = options;
+  const { file, temporaryPath, path: target } = await openBeside(path, options);
+  const digest = createHash('sha256');
+  let bytes = 0;
+  try {
+    const isWhole = typeof content === 'string' || Buffer.isBuffer(content);
+    for await (const block of isWhole ? [Buffer.from(content)] : content) {
+      bytes += block.length;
+      if (bytes > maxBytes) throw tooLarge(bytes, maxBytes);
+      digest.update(block);
+      await writeAll(file, block);
+      // Little by little: whoever waits for another file's fsync would wait for all that is unwritten here as well.
+      if (!isWhole) await file.datasync();
+    }
+    await file.sync();
+    const mark = markIn(await file.stat({ bigint: true }));
+    await file.close();
+    return { temporaryPath, path: target, mark, digest: digest.digest('hex'), bytes };
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await unlink(temporaryPath).catch(() => undefined);
+    throw error;
+  }
+}
+
+function tooLargeFile(bytes: number, maxBytes: number): Error {
+  return new Error(`the file would have ${bytes} bytes, and ${maxBytes} are allowed`);
+}
+
+/**
+ * An empty file beside the one that it is to replace, with that one's owner and mode. It can be read and written.
+ * @throws as `prepareWrite`
+ */
+export async function openBeside(
+  path: string,
+  { mode = 0o600, adopts = true }: WriteOptions = {},
+): Promise<{ file: FileHandle; temporaryPath: string; path: string }> {
+  const target = await targetOf(path);
+  const temporaryPath = `${target.path}${temporarySuffix}${process.pid}-${randomBytes(6).toString('hex')}`;
+  const file = await open(temporaryPath, 'wx+', mode);
+  try {
+    if (target.present !== undefined) await keepOwner(file, target.present);
+    else if (adopts) await adoptOwner(file, dirname(target.path));
+    return { file, temporaryPath, path: target.path };
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await unlink(temporaryPath).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What a path means: where its links lead to, and what is there. @throws NotAFile for what cannot be replaced */
+async function targetOf(path: string): Promise<{ path: string; present: Stats | undefined }> {
+  try {
+    const real = await realpath(path);
+    const present = await stat(real);
+    refuseOthers(path, present);
+    return { path: real, present };
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    await refuseDangling(path);
+    return { path, present: undefined };
+  }
+}
+
+async function keepOwner(file: FileHandle, present: Stats): Promise<void> {
+  const own = await file.stat();
+  let mode = present.mode & 0o777;
+  if (own.uid !== present.uid || own.gid !== present.gid) {
+    const isKept =
+      (await tried(() => file.chown(present.uid, present.gid))) ||
+      (await tried(() => file.chown(own.uid, present.gid))) ||
+      own.gid === present.gid;
+    // What its group might do is nothing for the members of another one.
+    if (!isKept) mode &= 0o707;
+  }
+  if ((own.mode & 0o777) !== mode) await tried(() => file.chmod(mode));
+}
+
+/** A file that root makes in the folder of another user is for that user: else he could never read it. */
+async function adoptOwner(file: FileHandle, folder: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(folder);
+  if (uid !== 0) await tried(() => file.chown(uid, gid));
+}
+
+/** False when the system, or the kind of file system, does not let it happen. */
+async function tried(act: () => Promise<void>): Promise<boolean> {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL')) return false;
+    throw error;
+  }
+}
+
+/** Writes all of a buffer. @param position undefined: behind what was written last */
+export async function writeAll(file: FileHandle, bytes: Buffer, position?: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const place = position === undefined ? null : position + at;
+    at += (await file.write(bytes, at, bytes.length - at, place)).bytesWritten;
+  }
+}
+
+/** Puts prepared content in place of the file. The folder is to be synced afterwards. */
+export async function replaceFile(content: Prepared): Promise<void> {
+  await rename(content.temporaryPath, content.path);
+}
+
+/** Puts prepared content in place only when there is no file by now; false when there is one. */
+export async function createFile(content: Prepared): Promise<boolean> {
+  try {
+    await link(content.temporaryPath, content.path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    if (!hasNoHardLinks(error)) throw error;
+    // Without second names there is no way to do both in one step; what is left is a moment between two calls.
+    if ((await lstat(content.path).catch(() => undefined)) !== undefined) return false;
+    await replaceFile(content);
+    return true;
+  } finally {
+    await discard(content);
+  }
+}
+
+/** Gives up what was prepared, where it is not in place. */
+export async function discard(content: Prepared): Promise<void> {
+  await unlink(content.temporaryPath).catch(() => undefined);
+}
+
+/**
+ * Puts a content in place of a file, whole or not at all; it is on disk when this resolves.
+ * @returns what it was prepared as
+ * @throws as `prepareWrite`
+ */
+export async function writeWhole(path: string, text: string | Buffer, options?: WriteOptions): Promise<Prepared> {
+  const content = await prepareWrite(path, text, options);
+  try {
+    await replaceFile(content);
+  } catch (error) {
+    await discard(content);
+    throw error;
+  }
+  await syncFolder(dirname(content.path));
+  return content;
+}
+
+/** Waits until the disk has the names in the folder, where the file system can be asked for that. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!isErrno(error, 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Keeps what a file is under the first free name of the form `NAME.SUFFIX-N` beside it, so that no later write takes it
+ * away. Where there are hard links, the same file has both names, so that an editor that is still writing writes there
+ * too; elsewhere it is a copy.
+ * @param suffix `rejected`, `before-restore` ...
+ * @param number undefined: one more than the highest
+ * @returns its path
+ */
+export async function keepAside(path: string, suffix: string, number?: number): Promise<string> {
+  const aside = `${path}.${suffix}-${number ?? (await nextNumber(dirname(path), basename(path), suffix))}`;
+  const real = await realpath(path);
+  try {
+    await link(real, aside);
+  } catch (error) {
+    if (!hasNoHardLinks(error)) throw error;
+    await copyFile(real, aside, constants.COPYFILE_EXCL);
+    const copy = await open(aside, 'r+');
+    try {
+      await keepOwner(copy, await stat(real));
+      await copy.sync();
+    } finally {
+      await copy.close();
+    }
+  }
+  return aside;
+}
+
+/** One more than the highest N of the names `NAME.SUFFIX-N` in a folder. */
+export async function nextNumber(folder: string, name: string, suffix: string): Promise<number> {
+  const prefix = `${name}.${suffix}-`;
+  const numbers = (await readdir(folder))
+    .filter((each) => each.startsWith(prefix))
+    .map((each) => Number(each.slice(prefix.length)))
+    .filter(Number.isSafeInteger);
+  return Math.max(0, ...numbers) + 1;
+}
+
+/** Removes what killed processes left half written of a file. Only for whoever is alone in writing it. */
+export async function removeLeftovers(path: string): Promise<void> {
+  for (const each of new Set([path, await realpath(path).catch(() => path)])) {
+    const prefix = `${basename(each)}${temporarySuffix}`;
+    for (const name of await readdir(dirname(each)).catch(() => [])) {
+      if (name.startsWith(prefix)) await unlink(join(dirname(each), name)).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StateError } from '../../errors.js';
+import { type FileMark, readRegular, TooLargeFile } from '../../files/read.js';
+import { type Prepared, prepareWrite, removeLeftovers } from '../../files/write.js';
+
+export interface FileVersion {
+  /** What is in the file; empty where it cannot be read as text. */
+  readonly text: string;
+  /** Why its content cannot be read as text at all; undefined when it can. */
+  readonly broken?: StateError;
+  /** Equal for equal contents: SHA-256 of the bytes, hexadecimal. */
+  readonly digest: string;
+  readonly mark: FileMark;
+  /** ISO 8601, UTC. */
+  readonly modifiedAt: string;
+}
+
+/** 10,000 cameras with a hundred pushes each stay well below; anything larger was not written by this program. */
+export const maxStateFileBytes = 256 * 1024 * 1024;
+
+/**
+ * Reads the file; undefined when there is none. One that is too large or not UTF-8 comes as `broken`.
+ * @throws NotAFile; what the system throws
+ */
+export async function readVersion(path: string, maxBytes = maxStateFileBytes): Promise<FileVersion | undefined> {
+  try {
+    const file = await readRegular(path, maxBytes);
+    if (file === undefined) return undefined;
+    return { ...decode(file.bytes), mark: file.mark, modifiedAt: file.modifiedAt.toISOString() };
+  } catch (error) {
+    if (!(error instanceof TooLargeFile)) throw error;
+    const { mark, modifiedAt, message } = error;
+    const digest = digestOf(`${mark.bytes} ${mark.modifiedNs}`);
+    return { ...broken(message), digest, mark, modifiedAt: modifiedAt.toISOString() };
+  }
+}
+
+/** The bytes themselves are judged, since a text may well hold the character that stands for bytes that are wrong. */
+function decode(bytes: Buffer): Pick<FileVersion, 'text' | 'broken' | 'digest'> {
+  const digest = digestOf(bytes);
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), digest };
+  } catch {
+    return { ...broken('the file holds bytes that are not UTF-8'), digest };
+  }
+}
+
+function digestOf(content: Buffer | string): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+function broken(message: string): Pick<FileVersion, 'text' | 'broken'> {
+  return { text: '', broken: new StateError('STATE_INVALID', message) };
+}
+
+/** A new state.json beside the present one, on disk. @throws TooLargeState; what the system throws */
+export function prepareState(
+  path: string,
+  content: string | AsyncIterable<Buffer>,
+  maxBytes = maxStateFileBytes,
+): Promise<Prepared> {
+  return prepareWrite(path, content, { maxBytes, tooLarge: (bytes) => new TooLargeState(bytes, maxBytes) });
+}
+
+/** A state that would take more than is read again. */
+export class TooLargeState extends Error {
+  constructor(bytes: number, maxBytes: number) {
+    super(`the state would have ${bytes} bytes, and ${maxBytes} are allowed; remove what is not needed`);
+    this.name = 'TooLargeState';
+  }
+}
+
+/** Removes what killed processes left half written. Only for the holder of the lock. */
+export async function removeStateLeftovers(folder: string): Promise<void> {
+  await removeLeftovers(join(folder, 'state.json'));
+  await removeLeftovers(join(folder, 'state.journal'));
+  for (const name of await readdir(folder)) {
+    if (name.startsWith('state.lock-')) await unlink(join(folder, name)).catch(() => undefined);
+  }
+}
