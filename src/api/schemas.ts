@@ -173,6 +173,7 @@ export const CameraViewSchema = Type.Object(
     frameRate: orNull(Type.Number({ minimum: 0, description: 'Video frames per second, over about 10 s.' })),
     keyFrameIntervalMs: orNull(Type.Number({ minimum: 0 })),
     timestampJumps: orNull(Count),
+    ignoredMessages: orNull(Count),
     jitterMs: orNull(Type.Number({ minimum: 0 })),
     lastFrameAt: orNull(Type.String()),
     graceUntil: orNull(

@@ -245,6 +245,8 @@ export interface CameraSnapshot {
   readonly keyFrameIntervalMs: number | null;
   /** Timestamps that went backwards or jumped by more than 3 s, since it is live. */
   readonly timestampJumps: number | null;
+  /** Messages of the publisher that could not be used, since it connected; null where the backend does not look. */
+  readonly ignoredMessages: number | null;
   /** Deviation of the frames' arrival from their timestamps, milliseconds, smoothed; null when not live. */
   readonly jitterMs: number | null;
   /** ISO 8601, UTC; null before the first frame. */
@@ -294,6 +296,7 @@ export const unseenCamera: Omit<CameraSnapshot, 'name' | 'pushes'> = {
   frameRate: null,
   keyFrameIntervalMs: null,
   timestampJumps: 0,
+  ignoredMessages: 0,
   jitterMs: null,
   lastFrameAt: null,
   graceUntil: null,

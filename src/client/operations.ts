@@ -44,6 +44,7 @@ export interface Camera {
   readonly frameRate: number | null;
   readonly keyFrameIntervalMs: number | null;
   readonly timestampJumps: number | null;
+  readonly ignoredMessages: number | null;
   readonly jitterMs: number | null;
   readonly lastFrameAt: string | null;
   readonly graceUntil: string | null;

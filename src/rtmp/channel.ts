@@ -1,4 +1,4 @@
-import { ChunkReader, type ChunkReaderLimits } from '../wire/chunk-reader.js';
+import { ChunkReader, type ChunkReaderLimits, chunkSizeOf } from '../wire/chunk-reader.js';
 import { ChunkWriter } from '../wire/chunk-writer.js';
 import {
   ChunkStreamId,
@@ -8,12 +8,10 @@ import {
   splitAggregate,
   UserControlEvent,
 } from '../wire/message.js';
+import type { OnIgnored } from './ignored.js';
 
-/** What a peer may send before it is asked for an acknowledgement, where it names no window itself. */
-const defaultAckWindowBytes = 2_500_000;
-
-/** A window below this would have us answer every packet of a peer that declares nonsense. */
-const minAckWindowBytes = 4096;
+/** What a peer may send before it gets an acknowledgement, where it names no window itself, or a larger one. */
+const ownAckWindowBytes = 2_500_000;
 
 /** Gets commands, data, audio and video. `payload` is valid only until the call returns. */
 export type MessageListener = (type: number, timestampMs: number, streamId: number, payload: Buffer) => void;
@@ -28,13 +26,21 @@ export class MessageChannel {
   readonly #writer = new ChunkWriter();
   readonly #write: (data: Buffer) => void;
   readonly #onMessage: MessageListener;
+  readonly #onIgnored: OnIgnored | undefined;
   #bytesIn = 0;
   #bytesInAcknowledged = 0;
-  #ackWindowBytes = defaultAckWindowBytes;
+  #ackEveryBytes = ackEvery(ownAckWindowBytes);
   #peerAcknowledged: number | null = null;
 
-  constructor(options: { write: (data: Buffer) => void; limits: ChunkReaderLimits; onMessage: MessageListener }) {
+  constructor(options: {
+    write: (data: Buffer) => void;
+    limits: ChunkReaderLimits;
+    onMessage: MessageListener;
+    /** Hears of messages that say nothing that can be acted upon. */
+    onIgnored?: OnIgnored;
+  }) {
     this.#write = options.write;
+    this.#onIgnored = options.onIgnored;
     this.#onMessage = options.onMessage;
     this.#reader = new ChunkReader((type, timestampMs, streamId, payload) => {
       this.#dispatch(type, timestampMs, streamId, payload);
@@ -51,6 +57,12 @@ export class MessageChannel {
     return this.#bytesIn;
   }
 
+  /** Bytes that have come of a message that is not whole yet, when it is of this kind; else 0. */
+  unfinishedBytes(isOfKind: (type: number, streamId: number) => boolean): number {
+    const { unfinishedBytes, unfinishedType, unfinishedStreamId } = this.#reader;
+    return unfinishedBytes > 0 && isOfKind(unfinishedType, unfinishedStreamId) ? unfinishedBytes : 0;
+  }
+
   /**
    * The last sequence number that the peer acknowledged, modulo 2^32 as on the wire; null when it never sent one.
    * Peers differ in whether they count the handshake.
@@ -59,11 +71,14 @@ export class MessageChannel {
     return this.#peerAcknowledged;
   }
 
-  /** Takes bytes as they come off the socket. @throws WireError */
+  /**
+   * Takes bytes as they come off the socket. At most one acknowledgement goes out for a call, whatever the window.
+   * @throws WireError when the chunk stream cannot be followed any more, or exceeds a limit
+   */
   receive(data: Buffer): void {
     this.#bytesIn += data.length;
     this.#reader.feed(data);
-    if (this.#bytesIn - this.#bytesInAcknowledged >= this.#ackWindowBytes) {
+    if (this.#bytesIn - this.#bytesInAcknowledged >= this.#ackEveryBytes) {
       this.#bytesInAcknowledged = this.#bytesIn;
       this.#sendControl(MessageType.Acknowledgement, uint32(this.#bytesIn));
     }
@@ -112,35 +127,66 @@ export class MessageChannel {
 
   #dispatch(type: number, timestampMs: number, streamId: number, payload: Buffer): void {
     switch (type) {
-      case MessageType.SetChunkSize:
-      case MessageType.Abort:
-        return; // the chunk reader has obeyed already
-      case MessageType.Acknowledgement:
-        if (payload.length >= 4) this.#peerAcknowledged = payload.readUInt32BE(0);
+      case MessageType.Audio:
+      case MessageType.Video:
+        this.#onMessage(type, timestampMs, streamId, payload);
         return;
+      case MessageType.SetChunkSize:
+        // The chunk reader has obeyed already, where it could.
+        if (chunkSizeOf(payload) === null) this.#onIgnored?.('control', 'a chunk size of 0, or none');
+        return;
+      case MessageType.Abort:
+      case MessageType.Acknowledgement:
       case MessageType.WindowAckSize:
-        if (payload.length >= 4) this.#ackWindowBytes = Math.max(minAckWindowBytes, payload.readUInt32BE(0));
+        this.#control(type, payload);
         return;
       case MessageType.SetPeerBandwidth:
         return; // our queues are bounded by budgets of our own
       case MessageType.UserControl:
         this.#userControl(payload);
         return;
-      case MessageType.Aggregate:
-        splitAggregate({ type, timestampMs, streamId, payload }, (part) => {
+      case MessageType.Aggregate: {
+        const problem = splitAggregate({ type, timestampMs, streamId, payload }, (part) => {
           this.#onMessage(part.type, part.timestampMs, part.streamId, part.payload);
         });
+        if (problem !== null) this.#onIgnored?.('aggregate', problem);
         return;
+      }
       default:
         this.#onMessage(type, timestampMs, streamId, payload);
     }
   }
 
-  #userControl(payload: Buffer): void {
-    if (payload.length < 6) return; // events without a value are no request
-    const { event, value } = parseUserControl(payload);
-    if (event === UserControlEvent.PingRequest) this.sendUserControl(UserControlEvent.PingResponse, value);
+  /** Control messages of one number (5.4). Too short they say nothing; bytes behind it do not count. */
+  #control(type: number, payload: Buffer): void {
+    if (payload.length < 4) {
+      this.#onIgnored?.('control', `a control message of type ${type} has ${payload.length} bytes; it takes 4`);
+      return;
+    }
+    const value = payload.readUInt32BE(0);
+    if (type === MessageType.Acknowledgement) this.#peerAcknowledged = value;
+    else if (type === MessageType.WindowAckSize) this.#ackEveryBytes = ackEvery(value);
   }
+
+  #userControl(payload: Buffer): void {
+    const control = parseUserControl(payload);
+    if (control === null) {
+      this.#onIgnored?.('control', `a user control message has ${payload.length} bytes, too few for what it is`);
+      return;
+    }
+    if (control.event === UserControlEvent.PingRequest) {
+      this.sendUserControl(UserControlEvent.PingResponse, control.value);
+    }
+  }
+}
+
+/**
+ * After how many bytes an acknowledgement goes out: half of what the peer may send without one, since one that stops at its
+ * window exactly would else wait for ever, or half of our own where that is less. A window of 0 is none.
+ */
+function ackEvery(windowBytes: number): number {
+  const window = windowBytes === 0 ? ownAckWindowBytes : Math.min(windowBytes, ownAckWindowBytes);
+  return Math.max(1, Math.floor(window / 2));
 }
 
 function uint32(value: number): Buffer {

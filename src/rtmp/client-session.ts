@@ -4,6 +4,7 @@ import { ClientHandshake } from '../wire/handshake.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
 import { MessageChannel } from './channel.js';
 import { type Command, encodeCommand, objectArgument, parseCommand, stringOf } from './command.js';
+import { type IgnoredKind, IgnoredMessages } from './ignored.js';
 import type { SessionLimits } from './server-session.js';
 
 /**
@@ -53,6 +54,7 @@ export class ClientSession {
   readonly #handshake = new ClientHandshake();
   readonly #channel: MessageChannel;
   readonly #outChunkBytes: number;
+  readonly #ignored = new IgnoredMessages();
   #step: ClientStep = 'handshake';
   #streamId = 0;
 
@@ -77,9 +79,13 @@ export class ClientSession {
       },
       onMessage: (type, _timestampMs, _streamId, payload) => {
         if (type === MessageType.CommandAmf0 || type === MessageType.CommandAmf3) {
-          this.#onCommand(parseCommand(type, payload, options.limits));
+          const command = parseCommand(type, payload, options.limits);
+          // What a target says beside the point ends no push: it is noted, and what can be read of it counts.
+          if (typeof command === 'string') this.#ignore('command', command);
+          else this.#onCommand(command);
         }
       },
+      onIgnored: (kind, detail) => this.#ignore(kind, detail),
     });
   }
 
@@ -131,8 +137,13 @@ export class ClientSession {
     this.#step = 'ended';
   }
 
+  #ignore(kind: IgnoredKind, detail: string): void {
+    if (this.#ignored.note(kind)) this.#handler.onCommand?.(`ignored: ${detail.slice(0, 160)}`);
+  }
+
   #onCommand(command: Command): void {
-    const { name, transactionId, args } = command;
+    const { name, transactionId, args, problem } = command;
+    if (problem !== null) this.#ignore('command', problem);
     const code = stringOf(objectArgument(args, 1).code);
     // Shortened behind that: a half of a secret would not be found.
     const [shownName, shownCode] = [this.#withoutSecrets(name).slice(0, 40), this.#withoutSecrets(code).slice(0, 80)];

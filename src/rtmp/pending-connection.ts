@@ -138,8 +138,10 @@ export class Visitor implements MediaSocketListener {
 
   #message(type: number, payload: Buffer): void {
     if (this.#app !== null || (type !== MessageType.CommandAmf0 && type !== MessageType.CommandAmf3)) return;
-    const { name, args } = parseCommand(type, payload, this.#limits);
-    if (name === 'connect') this.#app = stringOf(objectArgument(args, 0).app);
+    const command = parseCommand(type, payload, this.#limits);
+    // What cannot be read is told by the session that reads the same again.
+    if (typeof command === 'string' || command.name !== 'connect') return;
+    this.#app = stringOf(objectArgument(command.args, 0).app);
   }
 
   #over(ended?: string): void {

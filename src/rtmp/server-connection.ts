@@ -7,13 +7,12 @@ import { ProgressWatch } from '../net/progress-watch.js';
 import type { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';
 import { AnswerBudget } from './answer-budget.js';
+import { type IgnoredKind, IgnoredMessages } from './ignored.js';
 import { type ConnectInfo, ServerSession, type ServerSessionHandler, type StreamRequest } from './server-session.js';
 import { type NetSettings, sessionLimits } from './settings.js';
+import { SignOfLife } from './sign-of-life.js';
 import type { Ingest, Peer, Publisher, StreamHost } from './stream-host.js';
 import { ViewerOutlet } from './viewer-outlet.js';
-
-/** So many bytes count as a sign of life of a publisher, also where no message is whole yet. */
-const countedBytes = 16 * 1024;
 
 /** How long the last words to a peer may take to leave. */
 const lastWordsMs = 1000;
@@ -68,8 +67,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #isDeciding = false;
   #path = '';
   #lastDataMs = performance.now();
-  #lastMediaMs = performance.now();
-  #bytesSinceMedia = 0;
+  readonly #life = new SignOfLife(performance.now());
+  readonly #ignored = new IgnoredMessages();
   /** Since when it neither publishes nor plays. */
   #idleSinceMs: number;
   readonly #did: string[] = [];
@@ -110,13 +109,17 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     socket.listen(this);
   }
 
-  /** Who drips single bytes is silent: only whole messages count, or what makes up a good part of one. */
   get lastMediaMs(): number {
-    return this.#lastMediaMs;
+    return this.#life.lastMs;
   }
 
   get path(): string {
     return this.#path;
+  }
+
+  /** Messages that it sent in vain. */
+  get ignoredMessages(): number {
+    return this.#ignored.total;
   }
 
   /** What the peer calls itself. */
@@ -143,8 +146,10 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       }
       return;
     }
-    if (this.#ingests.size > 0 && nowMs - this.#lastMediaMs > idleTimeoutMs) {
-      this.close(new CodedError('RTMP_TIMEOUT', `the publisher sent nothing for ${idleTimeoutMs / 1000} s`));
+    if (this.#ingests.size > 0 && nowMs - this.#life.lastMs > idleTimeoutMs) {
+      const ignored = this.#ignored.total === 0 ? '' : `; ignored was ${this.#ignored.describe()}`;
+      const text = `the publisher sent nothing of use for ${idleTimeoutMs / 1000} s${ignored}`;
+      this.close(new CodedError('RTMP_TIMEOUT', text));
       return;
     }
     if (this.#viewers.size > 0 && this.#progress.silentMs(nowMs) > stallTimeoutMs) {
@@ -266,7 +271,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       this.#refuse('publish', streamId, error);
       return;
     }
-    this.#noteMedia();
+    this.#life.frame(this.#lastDataMs);
     this.#ingests.set(streamId, ingest);
     this.#note(`published ${maskUrl(request.streamName)}`);
     this.#session.acceptPublish(streamId);
@@ -297,13 +302,16 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
-    if (type !== MessageType.DataAmf0) this.#noteMedia();
-    this.#ingests.get(streamId)?.stream.publish(type, timestampMs, payload, this.#lastDataMs);
+    const ingest = this.#ingests.get(streamId);
+    if (ingest === undefined) return;
+    if (!ingest.stream.publish(type, timestampMs, payload, this.#lastDataMs)) this.#ignored.note('unreadable');
+    else if (type !== MessageType.DataAmf0) this.#life.frame(this.#lastDataMs);
   }
 
-  #noteMedia(): void {
-    this.#lastMediaMs = this.#lastDataMs;
-    this.#bytesSinceMedia = 0;
+  onIgnored(kind: IgnoredKind, detail: string): void {
+    if (!this.#ignored.note(kind) || this.#ending) return;
+    const camera = this.#camera === undefined ? {} : { camera: this.#camera };
+    this.#log.warn('ignored what the peer sent', { ...camera, kind, detail: detail.slice(0, 200) });
   }
 
   onUnpublish(streamId: number): void {
@@ -357,10 +365,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   onData(data: Buffer): void {
     if (this.#ending) return;
     this.#lastDataMs = performance.now();
-    this.#bytesSinceMedia += data.length;
-    if (this.#bytesSinceMedia >= countedBytes) this.#noteMedia();
     try {
       this.#session.receive(data);
+      if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#lastDataMs);
     } catch (error) {
       this.#failed(error);
     }
@@ -375,10 +382,14 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     }
   }
 
-  /** A refusal was sent; the connection is of no further use to either side. */
+  /** A refusal was sent; the connection is of no further use to either side, unless something flows on it already. */
   #refused(error: unknown, what: string): void {
     if (!(error instanceof CodedError)) {
       this.#log.error('a request failed inside the aggregator', { what, error: stackOf(error) });
+    }
+    if (this.#ingests.size > 0 || this.#viewers.size > 0) {
+      this.onIgnored('order', `${what} refused: ${codeOf(error)}: ${messageOf(error)}`);
+      return;
     }
     this.#finish(`${what} refused: ${codeOf(error)}: ${messageOf(error)}`, 'warn');
   }
@@ -399,6 +410,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       reason,
       ...(this.#camera === undefined ? {} : { camera: this.#camera }),
       ...(this.#did.length > 0 ? { did: this.#did.join(', ') } : {}),
+      ...(this.#ignored.total > 0 ? { ignored: this.#ignored.describe() } : {}),
       seconds,
       bytesIn,
     });

@@ -1,19 +1,22 @@
 import { WireError } from '../errors.js';
-import type { AmfValue } from '../wire/amf0.js';
-import { Amf0Marker } from '../wire/amf0-values.js';
+import type { AmfObject, AmfValue } from '../wire/amf0.js';
 import type { ChunkReaderLimits } from '../wire/chunk-reader.js';
 import { ServerHandshake } from '../wire/handshake.js';
-import { ChunkStreamId, MessageType, UserControlEvent } from '../wire/message.js';
+import { MessageType, UserControlEvent } from '../wire/message.js';
+import { amf0Data } from './amf0-data.js';
+import { Answers } from './answers.js';
 import { MessageChannel } from './channel.js';
-import { type Command, encodeCommand, objectArgument, parseCommand, stringOf } from './command.js';
+import { type Command, nameArgument, objectArgument, parseCommand } from './command.js';
+import { connectInfoOf, connectResult, maxNameLength } from './connect.js';
+import type { IgnoredKind } from './ignored.js';
+import type { ServerSessionHandler } from './server-handler.js';
+import { ServerStreams } from './server-streams.js';
+
+export type { ConnectInfo } from './connect.js';
+export type { ServerSessionHandler, StreamRequest } from './server-handler.js';
 
 /** Windows that we announce to a client; what the common servers use. */
 const windowAckBytes = 5_000_000;
-
-/** A client needs one stream; those that open more publish or play a few at once. */
-const maxStreamsPerConnection = 16;
-
-const maxNameLength = 1024;
 
 /** What a client may send. */
 export interface SessionLimits extends ChunkReaderLimits {
@@ -23,59 +26,15 @@ export interface SessionLimits extends ChunkReaderLimits {
   readonly maxAmfDepth: number;
 }
 
-/** What a client said in `connect` (RTMP 1.0, section 7.2.1.1). */
-export interface ConnectInfo {
-  /** The application as the client wrote it, its query included. */
-  readonly app: string;
-  readonly tcUrl: string;
-  readonly flashVer: string;
-  readonly swfUrl: string;
-  readonly pageUrl: string;
-  /** The aggregators that what it publishes came through, in the publisher's words; empty when it says none. */
-  readonly path: string;
-}
-
-/** What a client wants to publish or play; answered by the session's accept and refuse calls. */
-export interface StreamRequest {
-  readonly app: string;
-  /** The stream name as the client wrote it, its query included. */
-  readonly streamName: string;
-  /** The message stream that it is asked on. */
-  readonly streamId: number;
-}
-
-/** What the owner of a connection decides and gets. Each request is answered exactly once, at once or later. */
-export interface ServerSessionHandler {
-  /** A command came; told before anything is done about it. The name is as the client wrote it. */
-  onCommand?(name: string): void;
-  /** Answer with `acceptConnect` or `refuseConnect`. */
-  onConnect(info: ConnectInfo): void;
-  /** Answer with `acceptPublish` or `refusePublish`. */
-  onPublish(request: StreamRequest): void;
-  /** Answer with `acceptPlay` or `refusePlay`. */
-  onPlay(request: StreamRequest): void;
-  /** Audio, video or data of an accepted publish. `payload` is valid only until the call returns. */
-  onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void;
-  /** An accepted publish ended by the client's own word. */
-  onUnpublish(streamId: number): void;
-  /** An accepted play ended by the client's own word. */
-  onStop(streamId: number): void;
-  /** A player wants a pause, or its end. */
-  onPause(streamId: number, paused: boolean): void;
-}
-
-type Role = 'idle' | 'asking' | 'publishing' | 'playing';
-
-interface NetStream {
-  role: Role;
-  name: string;
-}
-
 /**
  * The server's side of an RTMP conversation, for publishers and players: a pure state machine of bytes in, bytes out
  * and requests to its handler.
  *
  *   handshake -> connecting -> connected -> { createStream -> publish | play -> closeStream | deleteStream }*
+ *
+ * That is the usual order; a client may leave out createStream, publish again, or send media of any stream id
+ * (docs/compatibility.md has who does what). It throws only what the chunk reader throws, when that cannot go on, and for
+ * limits: a command that cannot be read or followed is told to `onIgnored`, and a live stream goes on.
  */
 export class ServerSession {
   readonly #handler: ServerSessionHandler;
@@ -86,12 +45,12 @@ export class ServerSession {
   readonly #limits: SessionLimits;
   /** What the chunk reader obeys: little, until a publish is accepted. */
   readonly #chunkLimits: ChunkReaderLimits;
-  readonly #streams = new Map<number, NetStream>();
+  readonly #answers: Answers;
+  readonly #streams: ServerStreams;
   #phase: 'handshake' | 'fresh' | 'connecting' | 'connected';
   #connectTransaction = 1;
-  #connectArguments: Readonly<Record<string, AmfValue>> = {};
+  #connectArguments: AmfObject = {};
   #app = '';
-  #nextStreamId = 1;
 
   constructor(options: {
     handler: ServerSessionHandler;
@@ -117,7 +76,10 @@ export class ServerSession {
       write: options.write,
       limits: this.#chunkLimits,
       onMessage: (type, timestampMs, streamId, payload) => this.#message(type, timestampMs, streamId, payload),
+      onIgnored: (kind, detail) => this.#ignore(kind, detail),
     });
+    this.#answers = new Answers(this.#channel);
+    this.#streams = new ServerStreams(options.handler, this.#channel, this.#answers);
   }
 
   get channel(): MessageChannel {
@@ -127,6 +89,15 @@ export class ServerSession {
   /** What the connection is doing, for the line that says why it ended. */
   get phase(): string {
     return this.#phase;
+  }
+
+  /** Bytes that have come of audio or video of a publish, of which the message is not whole yet. */
+  get unfinishedMediaBytes(): number {
+    return this.#channel.unfinishedBytes(
+      (type, streamId) =>
+        (type === MessageType.Audio || type === MessageType.Video || type === MessageType.Aggregate) &&
+        this.#streams.publishingFor(streamId) >= 0,
+    );
   }
 
   /** Takes bytes off the socket. @throws WireError when the peer breaks the protocol; the connection is then useless */
@@ -147,178 +118,148 @@ export class ServerSession {
     this.#channel.sendWindowAckSize(windowAckBytes);
     this.#channel.sendPeerBandwidth(windowAckBytes);
     this.#channel.setOutChunkBytes(this.#outChunkBytes);
-    // Enhanced RTMP v2: whatever codec comes is passed on (bit 4: "can forward"); said only to those who asked.
-    const enhanced =
-      asked.fourCcList === undefined && asked.capsEx === undefined
-        ? {}
-        : { capsEx: 0, videoFourCcInfoMap: { '*': 4 }, audioFourCcInfoMap: { '*': 4 } };
-    this.#command(
-      0,
-      '_result',
-      this.#connectTransaction,
-      { fmsVer: 'FMS/3,0,1,123', capabilities: 31, ...enhanced },
-      {
-        level: 'status',
-        code: 'NetConnection.Connect.Success',
-        description: 'Connection succeeded.',
-        objectEncoding: asked.objectEncoding === 3 ? 3 : 0,
-      },
-    );
+    this.#answers.command(0, '_result', this.#connectTransaction, ...connectResult(asked));
     this.#connectArguments = {}; // may be large, and is of no more use
     this.#phase = 'connected';
   }
 
   /** @param code the specification's or the field's code, `NetConnection.Connect.Rejected` mostly */
   refuseConnect(code: string, description: string): void {
-    this.#command(0, '_error', this.#connectTransaction, null, { level: 'error', code, description });
+    this.#answers.command(0, '_error', this.#connectTransaction, null, { level: 'error', code, description });
     this.#phase = 'fresh';
   }
 
   acceptPublish(streamId: number): void {
-    const stream = this.#answered(streamId, 'publishing');
-    if (stream === undefined) return;
+    if (!this.#streams.acceptPublish(streamId)) return;
     this.#chunkLimits.maxMessageBytes = this.#limits.maxMessageBytes;
     this.#chunkLimits.maxPartialBytes = this.#limits.maxPartialBytes;
-    this.#channel.sendUserControl(UserControlEvent.StreamBegin, streamId);
-    this.status(streamId, 'status', 'NetStream.Publish.Start', `${stream.name} is now published.`);
   }
 
   refusePublish(streamId: number, code: string, description: string): void {
-    if (this.#answered(streamId, 'idle') !== undefined) this.status(streamId, 'error', code, description);
+    this.#streams.refuse(streamId, code, description);
   }
 
-  /**
-   * Says what players wait for. The data messages that Flash Player wanted besides (`|RtmpSampleAccess`, `onStatus`) are
-   * left out: ffmpeg takes each for a data stream of its own, beside video and audio.
-   */
   acceptPlay(streamId: number): void {
-    const stream = this.#answered(streamId, 'playing');
-    if (stream === undefined) return;
-    this.#channel.sendUserControl(UserControlEvent.StreamBegin, streamId);
-    this.status(streamId, 'status', 'NetStream.Play.Reset', `Playing and resetting ${stream.name}.`);
-    this.status(streamId, 'status', 'NetStream.Play.Start', `Started playing ${stream.name}.`);
+    this.#streams.acceptPlay(streamId);
   }
 
   refusePlay(streamId: number, code: string, description: string): void {
-    if (this.#answered(streamId, 'idle') !== undefined) this.status(streamId, 'error', code, description);
+    this.#streams.refuse(streamId, code, description);
   }
 
   /** Tells the client of one of its streams (7.2.2). */
   status(streamId: number, level: 'status' | 'error' | 'warning', code: string, description: string): void {
-    this.#command(streamId, 'onStatus', 0, null, { level, code, description });
+    this.#answers.status(streamId, level, code, description);
   }
 
   /** Tells a player that its camera stopped; it stays connected and gets the camera's next stream. */
   playUnpublished(streamId: number): void {
     this.#channel.sendUserControl(UserControlEvent.StreamEof, streamId);
-    this.status(streamId, 'status', 'NetStream.Play.UnpublishNotify', 'The camera stopped publishing.');
+    this.#answers.status(streamId, 'status', 'NetStream.Play.UnpublishNotify', 'The camera stopped publishing.');
   }
 
   /** Tells a player that its camera is back. */
   playPublished(streamId: number): void {
     this.#channel.sendUserControl(UserControlEvent.StreamBegin, streamId);
-    this.status(streamId, 'status', 'NetStream.Play.PublishNotify', 'The camera is publishing again.');
+    this.#answers.status(streamId, 'status', 'NetStream.Play.PublishNotify', 'The camera is publishing again.');
   }
 
   /** Tells the client, stream by stream, that we end it: for an orderly shutdown. */
   endAll(description: string): void {
-    for (const [streamId, stream] of this.#streams) {
-      if (stream.role === 'publishing') this.status(streamId, 'status', 'NetStream.Unpublish.Success', description);
-      if (stream.role === 'playing') {
-        this.#channel.sendUserControl(UserControlEvent.StreamEof, streamId);
-        this.status(streamId, 'status', 'NetStream.Play.Stop', description);
-      }
-      stream.role = 'idle';
-    }
+    this.#streams.endAll(description);
   }
 
   #message(type: number, timestampMs: number, streamId: number, payload: Buffer): void {
     switch (type) {
       case MessageType.Audio:
       case MessageType.Video:
-      case MessageType.DataAmf0:
-        if (this.#streams.get(streamId)?.role === 'publishing') {
-          this.#handler.onMedia(streamId, type, timestampMs, payload);
-        }
+        this.#media(type, timestampMs, streamId, payload);
         return;
+      case MessageType.DataAmf0:
       case MessageType.DataAmf3:
-        if (this.#streams.get(streamId)?.role === 'publishing') {
-          this.#handler.onMedia(streamId, MessageType.DataAmf0, timestampMs, amf0OfData(payload));
-        }
+        this.#media(MessageType.DataAmf0, timestampMs, streamId, amf0Data(type, payload));
         return;
       case MessageType.CommandAmf0:
-      case MessageType.CommandAmf3:
-        this.#onCommand(streamId, parseCommand(type, payload, this.#limits));
+      case MessageType.CommandAmf3: {
+        const command = parseCommand(type, payload, this.#limits);
+        if (typeof command === 'string') this.#ignore('command', command);
+        else this.#onCommand(streamId, command);
         return;
+      }
       default:
-        return; // shared objects and types that nobody defined: not for us
+        // Shared objects are Flash's, and other types nobody defined.
+        this.#ignore('unknown', `type ${type}, ${payload.length} bytes`);
     }
   }
 
+  #media(type: number, timestampMs: number, streamId: number, payload: Buffer): void {
+    const publishing = this.#streams.publishingFor(streamId);
+    if (publishing >= 0) this.#handler.onMedia(publishing, type, timestampMs, payload);
+    else this.#ignore('media', `a message of type ${type} came on stream ${streamId}`);
+  }
+
+  #ignore(kind: IgnoredKind, detail: string): void {
+    this.#handler.onIgnored?.(kind, detail);
+  }
+
   #onCommand(streamId: number, command: Command): void {
-    const { name, transactionId, args } = command;
+    const { name, transactionId, args, problem } = command;
     this.#handler.onCommand?.(name);
+    // What it needs may stand before that.
+    if (problem !== null) this.#ignore('command', `${quote(name)}: ${problem}`);
     if (name === 'connect') {
       this.#onConnect(command);
       return;
     }
     if (this.#phase !== 'connected') {
-      throw new WireError('RTMP_COMMAND', `the command ${quote(name)} came before connect was accepted`);
+      this.#ignore('order', `${quote(name)} came before connect`);
+      this.#answers.error(transactionId, 'Nothing can be done before connect.');
+      return;
     }
     switch (name) {
       case 'createStream':
-        this.#createStream(transactionId);
+        this.#streams.create(transactionId);
         return;
       case 'publish':
-        if (args[1] === false) this.#end(streamId);
-        else this.#ask(streamId, stringOf(args[1]), 'publish');
+        this.#streams.publish(streamId, args);
         return;
       case 'play':
-        if (args[1] === false) this.#end(streamId);
-        else this.#ask(streamId, stringOf(args[1]), 'play');
+        this.#streams.play(streamId, args);
         return;
       case 'deleteStream':
-        this.#deleteStream(args[1]);
+        this.#streams.delete(streamId, args);
         return;
       case 'closeStream':
-        this.#end(streamId);
+        this.#streams.close(streamId);
         return;
       case 'FCUnpublish':
-        this.#fcUnpublish(transactionId, stringOf(args[1]));
+        this.#streams.fcUnpublish(transactionId, nameArgument(args));
         return;
       case 'FCPublish':
-        this.#result(transactionId);
-        this.#command(0, 'onFCPublish', 0, null, {
-          level: 'status',
-          code: 'NetStream.Publish.Start',
-          description: stringOf(args[1]),
-        });
+        this.#answers.result(transactionId);
+        this.#announce('onFCPublish', 'NetStream.Publish.Start', args);
         return;
       case 'FCSubscribe':
-        this.#result(transactionId);
-        this.#command(0, 'onFCSubscribe', 0, null, {
-          level: 'status',
-          code: 'NetStream.Play.Start',
-          description: stringOf(args[1]),
-        });
+        this.#answers.result(transactionId);
+        this.#announce('onFCSubscribe', 'NetStream.Play.Start', args);
         return;
       case 'pause':
       case 'pauseRaw':
-        this.#pause(streamId, args[1] === true);
+        this.#streams.pause(streamId, args[1] === true);
         return;
       case 'seek':
-        this.status(streamId, 'error', 'NetStream.Seek.Failed', 'A live stream cannot be sought in.');
+        this.#answers.status(streamId, 'error', 'NetStream.Seek.Failed', 'A live stream cannot be sought in.');
         return;
       case 'getStreamLength':
       case 'getMovLen':
-        this.#result(transactionId, 0); // live: no length
+        this.#answers.result(transactionId, 0); // live: no length
         return;
       case 'releaseStream':
       case 'FCUnsubscribe':
       case '_checkbw':
       case 'checkBandwidth':
       case 'set_playlist':
-        this.#result(transactionId);
+        this.#answers.result(transactionId);
         return;
       case 'receiveAudio':
       case 'receiveVideo':
@@ -327,132 +268,46 @@ export class ServerSession {
       case 'onStatus':
         return; // answers to us, and wishes that a live fan-out does not grant
       default:
-        if (transactionId !== 0) {
-          this.#command(0, '_error', transactionId, null, {
-            level: 'error',
-            code: 'NetConnection.Call.Failed',
-            description: 'This server does not know the command.',
-          });
-        }
+        this.#answers.error(transactionId, 'This server does not know the command.');
     }
+  }
+
+  #announce(name: string, code: string, args: readonly AmfValue[]): void {
+    this.#answers.command(0, name, 0, null, { level: 'status', code, description: nameArgument(args) });
   }
 
   #onConnect({ transactionId, args }: Command): void {
-    if (this.#phase !== 'fresh') throw new WireError('RTMP_COMMAND', 'connect came twice on one connection');
-    const asked = objectArgument(args, 0);
-    const app = stringOf(asked.app);
-    if (app.length > maxNameLength) {
-      throw new WireError('RTMP_COMMAND', `connect names an application of ${app.length} characters`);
+    // Without a transaction or the command object it stands one further ahead.
+    const asked = propertiesOfFirst(args);
+    const info = connectInfoOf(asked);
+    if (this.#phase !== 'fresh') {
+      this.#connectAgain(transactionId, info.app);
+      return;
+    }
+    if (info.app.length > maxNameLength) {
+      throw new WireError('RTMP_COMMAND', `connect names an application of ${info.app.length} characters`);
     }
     this.#phase = 'connecting';
-    this.#connectTransaction = transactionId;
+    this.#connectTransaction = transactionId === 0 ? 1 : transactionId;
     this.#connectArguments = asked;
-    this.#app = app;
-    this.#handler.onConnect({
-      app,
-      tcUrl: stringOf(asked.tcUrl).slice(0, maxNameLength),
-      flashVer: stringOf(asked.flashVer).slice(0, 128),
-      swfUrl: stringOf(asked.swfUrl).slice(0, maxNameLength),
-      pageUrl: stringOf(asked.pageUrl).slice(0, maxNameLength),
-      path: stringOf(asked.mediaAggregatorPath),
-    });
+    this.#app = info.app;
+    this.#streams.connect(info);
+    this.#handler.onConnect(info);
   }
 
-  #createStream(transactionId: number): void {
-    if (this.#streams.size >= maxStreamsPerConnection) {
-      throw new WireError('RTMP_LIMIT', `the client opened more than ${maxStreamsPerConnection} streams`);
-    }
-    const streamId = this.#nextStreamId++;
-    this.#streams.set(streamId, { role: 'idle', name: '' });
-    this.#result(transactionId, streamId);
-  }
-
-  #ask(streamId: number, name: string, what: 'publish' | 'play'): void {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
-      throw new WireError('RTMP_COMMAND', `${what} came on stream ${streamId}, which createStream never made`);
-    }
-    if (name.length > maxNameLength) {
-      throw new WireError('RTMP_COMMAND', `${what} names a stream of ${name.length} characters`);
-    }
-    if (stream.role === 'asking' || stream.role === 'publishing') {
-      this.status(streamId, 'error', 'NetStream.Publish.BadName', 'This stream is in use already.');
-      return;
-    }
-    if (stream.role === 'playing') this.#end(streamId); // a second play replaces the first
-    stream.role = 'asking';
-    stream.name = name;
-    const request = { app: this.#app, streamName: name, streamId };
-    if (what === 'publish') this.#handler.onPublish(request);
-    else this.#handler.onPlay(request);
-  }
-
-  #answered(streamId: number, role: Role): NetStream | undefined {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined || stream.role !== 'asking') return undefined; // gone while the answer was on its way
-    stream.role = role;
-    return stream;
-  }
-
-  #end(streamId: number): void {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return;
-    const role = stream.role;
-    stream.role = 'idle';
-    if (role === 'publishing') {
-      this.status(streamId, 'status', 'NetStream.Unpublish.Success', `${stream.name} is now unpublished.`);
-      this.#handler.onUnpublish(streamId);
-    } else if (role === 'playing') {
-      this.status(streamId, 'status', 'NetStream.Play.Stop', `Stopped playing ${stream.name}.`);
-      this.#handler.onStop(streamId);
-    }
-  }
-
-  #deleteStream(id: AmfValue | undefined): void {
-    if (typeof id !== 'number') return;
-    this.#end(id);
-    this.#streams.delete(id);
-  }
-
-  #fcUnpublish(transactionId: number, name: string): void {
-    this.#result(transactionId);
-    for (const [streamId, stream] of this.#streams) {
-      if (stream.role !== 'publishing' || stream.name !== name) continue;
-      this.#command(0, 'onFCUnpublish', 0, null, {
-        level: 'status',
-        code: 'NetStream.Unpublish.Success',
-        description: name,
-      });
-      this.#end(streamId);
-      return;
-    }
-  }
-
-  #pause(streamId: number, paused: boolean): void {
-    if (this.#streams.get(streamId)?.role !== 'playing') return;
-    if (paused) this.status(streamId, 'status', 'NetStream.Pause.Notify', 'Paused.');
-    else this.status(streamId, 'status', 'NetStream.Unpause.Notify', 'Unpaused: continues live.');
-    this.#handler.onPause(streamId, paused);
-  }
-
-  /** Answers a call; commands without a transaction want no answer (7.2.1.2). */
-  #result(transactionId: number, value?: AmfValue): void {
-    if (transactionId === 0) return;
-    this.#command(0, '_result', transactionId, null, value);
-  }
-
-  #command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): void {
-    const payload = encodeCommand(name, transactionId, ...args);
-    this.#channel.send(ChunkStreamId.Command, MessageType.CommandAmf0, 0, streamId, payload);
+  /** The same once more is answered once more; the application stays what it is, since streams may be live in it. */
+  #connectAgain(transactionId: number, app: string): void {
+    this.#ignore('order', 'connect came again');
+    if (this.#phase !== 'connected') return;
+    if (app === this.#app) this.#answers.command(0, '_result', transactionId, ...connectResult({}));
+    else this.#answers.error(transactionId, 'This connection has its application.');
   }
 }
 
-/**
- * The AMF0 part of a data message of type 15: behind a format selector, which is 0 and which nobody checks; senders exist
- * that leave it out, and then a string comes first.
- */
-function amf0OfData(payload: Buffer): Buffer {
-  return payload[0] === Amf0Marker.String ? payload : payload.subarray(1);
+/** The command object, wherever it stands. */
+function propertiesOfFirst(args: readonly AmfValue[]): AmfObject {
+  const index = args.findIndex((each) => typeof each === 'object' && each !== null);
+  return objectArgument(args, Math.max(0, index));
 }
 
 function quote(name: string): string {

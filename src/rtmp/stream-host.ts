@@ -10,8 +10,10 @@ export interface Publisher {
   readonly flashVer: string;
   /** The aggregators that its stream came through, in its own words. */
   readonly path: string;
-  /** When its last message of media came (or much of a large one), on the monotonic clock. */
+  /** When its last frame was taken (or much of a large one came), on the monotonic clock. */
   readonly lastMediaMs: number;
+  /** Messages that it sent in vain: nobody's media, and what cannot be read or followed. */
+  readonly ignoredMessages: number;
   /** Ends it; the reason is logged once and told to the publisher. */
   close(reason: CodedError): void;
 }

@@ -14,6 +14,7 @@ import {
   createAmfObject,
   defaultAmf0Limits,
 } from './amf0-values.js';
+import { readAmf3 } from './amf3-reader.js';
 
 const refusedMarkers: Readonly<Record<number, string>> = {
   [Amf0Marker.MovieClip]: 'a movie clip, which AMF0 reserves',
@@ -28,10 +29,11 @@ const refusedMarkers: Readonly<Record<number, string>> = {
  * @throws WireError RTMP_AMF as `readAmf0` does
  */
 export function decodeAmf0(data: Buffer, limits: Amf0Limits = defaultAmf0Limits): AmfValue[] {
-  const reader = new Reader(data, 0, limits);
+  const reader = new Reader(data, 0, limits, false);
   const values: AmfValue[] = [];
   while (reader.at < data.length) {
     values.push(reader.readValue(0));
+    if (reader.problem !== null) throw new WireError('RTMP_AMF', reader.problem);
   }
   return values;
 }
@@ -50,46 +52,91 @@ export function readAmf0(
   offset: number,
   limits: Amf0Limits = defaultAmf0Limits,
 ): { value: AmfValue; end: number } {
-  const reader = new Reader(data, offset, limits);
+  const reader = new Reader(data, offset, limits, false);
   const value = reader.readValue(0);
+  if (reader.problem !== null) throw new WireError('RTMP_AMF', reader.problem);
   return { value, end: reader.at };
 }
 
+/** As much of a payload as can be read. */
+export interface ReadableAmf {
+  readonly values: readonly AmfValue[];
+  /** Where each value begins. */
+  readonly starts: readonly number[];
+  /** Why no more was read, in words; null: all was. */
+  readonly problem: string | null;
+}
+
+/**
+ * Decodes what can be read of a payload, for messages of which the beginning is enough: up to the first value that is cut
+ * short, unknown or beyond a limit, and of an object, what came before that. AMF3 values are read too (marker 17), and
+ * references are kept even where they lead nowhere. Never throws, and costs no more than the limits allow.
+ */
+export function readableAmf0(data: Buffer, limits: Amf0Limits = defaultAmf0Limits): ReadableAmf {
+  const reader = new Reader(data, 0, limits, true);
+  const values: AmfValue[] = [];
+  const starts: number[] = [];
+  while (reader.at < data.length && reader.problem === null) {
+    const start = reader.at;
+    const value = reader.readValue(0);
+    if (reader.problem !== null && !isContainer(value)) break;
+    values.push(value);
+    starts.push(start);
+  }
+  return { values, starts, problem: reader.problem };
+}
+
+/** A part of an object is worth something; a part of a number is not. */
+function isContainer(value: AmfValue): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Reads value after value; the first problem ends the reading, and stands in `problem`. */
 class Reader {
   at: number;
+  problem: string | null = null;
   readonly #data: Buffer;
   readonly #limits: Amf0Limits;
   readonly #maxDepth: number;
   /** Where the data or the limit of bytes ends, whichever comes first. */
   readonly #end: number;
+  readonly #isLenient: boolean;
   #values = 0;
   /** Objects and arrays begun so far: what references count. */
   #complexValues = 0;
 
-  constructor(data: Buffer, offset: number, limits: Amf0Limits) {
+  constructor(data: Buffer, offset: number, limits: Amf0Limits, isLenient: boolean) {
     this.#data = data;
     this.at = offset;
     this.#limits = limits;
+    this.#isLenient = isLenient;
     this.#maxDepth = Math.min(limits.maxDepth, amf0DepthCeiling);
     this.#end = Math.min(data.length, offset + limits.maxBytes);
   }
 
+  /** With a problem, what is returned is what was read before it, or undefined. */
   readValue(depth: number): AmfValue {
     this.#values += 1;
     if (this.#values > this.#limits.maxValues) {
-      throw new WireError('RTMP_AMF', `There are more AMF values than the limit of ${this.#limits.maxValues}.`);
+      return this.#fail(`There are more AMF values than the limit of ${this.#limits.maxValues}.`);
     }
     const data = this.#data;
-    const marker = data[this.#take(1, 'a type marker')]!;
+    const markerAt = this.#take(1, 'a type marker');
+    if (markerAt < 0) return undefined;
+    const marker = data[markerAt]!;
     switch (marker) {
-      case Amf0Marker.Number:
-        return data.readDoubleBE(this.#take(8, 'a number'));
-      case Amf0Marker.Boolean:
-        return data[this.#take(1, 'a boolean')] !== 0;
+      case Amf0Marker.Number: {
+        const at = this.#take(8, 'a number');
+        return at < 0 ? undefined : data.readDoubleBE(at);
+      }
+      case Amf0Marker.Boolean: {
+        const at = this.#take(1, 'a boolean');
+        return at < 0 ? undefined : data[at] !== 0;
+      }
       case Amf0Marker.String:
         return this.#readShortText('a string');
       case Amf0Marker.Object:
-        return this.#readProperties(this.#enter(depth), false);
+        return this.#enter(depth) ? this.#readProperties(depth + 1, false) : undefined;
       case Amf0Marker.Null:
         return null;
       case Amf0Marker.Undefined:
@@ -97,34 +144,42 @@ class Reader {
       case Amf0Marker.Reference:
         return this.#readReference();
       case Amf0Marker.EcmaArray:
-        this.#take(4, 'the count of an ECMA array');
-        return new AmfEcmaArray(this.#readProperties(this.#enter(depth), true));
+        if (this.#take(4, 'the count of an ECMA array') < 0 || !this.#enter(depth)) return undefined;
+        return new AmfEcmaArray(this.#readProperties(depth + 1, true));
       case Amf0Marker.StrictArray:
-        return this.#readStrictArray(this.#enter(depth));
+        return this.#enter(depth) ? this.#readStrictArray(depth + 1) : undefined;
       case Amf0Marker.Date: {
         const at = this.#take(10, 'a date');
-        return new AmfDate(data.readDoubleBE(at), data.readInt16BE(at + 8));
+        return at < 0 ? undefined : new AmfDate(data.readDoubleBE(at), data.readInt16BE(at + 8));
       }
       case Amf0Marker.LongString:
         return this.#readLongText('a long string');
       case Amf0Marker.Unsupported:
         return new AmfUnsupported();
-      case Amf0Marker.XmlDocument:
-        return new AmfXmlDocument(this.#readLongText('an XML document'));
-      case Amf0Marker.TypedObject: {
-        const inside = this.#enter(depth);
-        const className = this.#readShortText('a class name');
-        return new AmfTypedObject(className, this.#readProperties(inside, false));
+      case Amf0Marker.XmlDocument: {
+        const text = this.#readLongText('an XML document');
+        return text === undefined ? undefined : new AmfXmlDocument(text);
       }
-      default:
-        throw new WireError(
-          'RTMP_AMF',
-          `The AMF0 marker ${marker} at byte ${this.at - 1} stands for ${refusedMarkers[marker] ?? 'nothing; the last one is 17'}.`,
-        );
+      case Amf0Marker.TypedObject: {
+        if (!this.#enter(depth)) return undefined;
+        const className = this.#readShortText('a class name');
+        if (className === undefined) return undefined;
+        return new AmfTypedObject(className, this.#readProperties(depth + 1, false));
+      }
+      case Amf0Marker.Amf3:
+        if (this.#isLenient) return this.#readAmf3(depth);
+        break;
     }
+    const meaning = refusedMarkers[marker] ?? 'nothing; the last one is 17';
+    return this.#fail(`The AMF0 marker ${marker} at byte ${markerAt} stands for ${meaning}.`);
   }
 
-  /** Moves on by `bytes`; returns where they begin. */
+  #fail(problem: string): undefined {
+    this.problem ??= problem;
+    return undefined;
+  }
+
+  /** Moves on by `bytes`; returns where they begin, or -1 where the data or the limit ends before. */
   #take(bytes: number, what: string): number {
     const at = this.at;
     if (bytes > this.#end - at) {
@@ -132,49 +187,67 @@ class Reader {
         this.#end < this.#data.length
           ? `exceeds the limit of ${this.#limits.maxBytes} bytes`
           : `has ${this.#end - at} bytes where it takes ${bytes}`;
-      throw new WireError('RTMP_AMF', `At byte ${at} of AMF0 data ${what} ${reason}.`);
+      this.#fail(`At byte ${at} of AMF0 data ${what} ${reason}.`);
+      return -1;
     }
     this.at = at + bytes;
     return at;
   }
 
-  #enter(depth: number): number {
+  /** Whether a value of this depth may have others in it. */
+  #enter(depth: number): boolean {
     this.#complexValues += 1;
-    if (depth >= this.#maxDepth) {
-      throw new WireError('RTMP_AMF', `AMF values are nested deeper than the limit of ${this.#maxDepth}.`);
-    }
-    return depth + 1;
+    if (depth < this.#maxDepth) return true;
+    this.#fail(`AMF values are nested deeper than the limit of ${this.#maxDepth}.`);
+    return false;
   }
 
-  #readShortText(what: string): string {
-    const length = this.#data.readUInt16BE(this.#take(2, what));
-    const at = this.#take(length, what);
-    return this.#data.toString('utf8', at, at + length);
+  #readAmf3(depth: number): AmfValue {
+    const result = readAmf3(this.#data, this.at, this.#end, {
+      maxDepth: this.#maxDepth - depth,
+      maxValues: this.#limits.maxValues - this.#values,
+    });
+    this.#values += result.values;
+    this.at = result.end;
+    if (result.problem !== null) this.#fail(`There is ${result.problem} in AMF0 data.`);
+    return result.value;
   }
 
-  #readLongText(what: string): string {
-    const length = this.#data.readUInt32BE(this.#take(4, what));
-    const at = this.#take(length, what);
-    return this.#data.toString('utf8', at, at + length);
+  #readShortText(what: string): string | undefined {
+    const lengthAt = this.#take(2, what);
+    return lengthAt < 0 ? undefined : this.#readText(this.#data.readUInt16BE(lengthAt), what);
   }
 
-  #readReference(): AmfReference {
-    const index = this.#data.readUInt16BE(this.#take(2, 'a reference'));
-    if (index >= this.#complexValues) {
-      throw new WireError(
-        'RTMP_AMF',
-        `An AMF reference names object ${index}, and ${this.#complexValues} have begun before it.`,
-      );
+  #readLongText(what: string): string | undefined {
+    const lengthAt = this.#take(4, what);
+    return lengthAt < 0 ? undefined : this.#readText(this.#data.readUInt32BE(lengthAt), what);
+  }
+
+  #readText(bytes: number, what: string): string | undefined {
+    const at = this.#take(bytes, what);
+    return at < 0 ? undefined : this.#data.toString('utf8', at, at + bytes);
+  }
+
+  #readReference(): AmfReference | undefined {
+    const at = this.#take(2, 'a reference');
+    if (at < 0) return undefined;
+    const index = this.#data.readUInt16BE(at);
+    if (index >= this.#complexValues && !this.#isLenient) {
+      return this.#fail(`An AMF reference names object ${index}, and ${this.#complexValues} have begun before it.`);
     }
     return new AmfReference(index);
   }
 
   /** The array grows with the values that come, not with the count. */
   #readStrictArray(depth: number): AmfValue[] {
-    const count = this.#data.readUInt32BE(this.#take(4, 'the count of an array'));
     const values: AmfValue[] = [];
+    const countAt = this.#take(4, 'the count of an array');
+    if (countAt < 0) return values;
+    const count = this.#data.readUInt32BE(countAt);
     for (let index = 0; index < count; index += 1) {
-      values.push(this.readValue(depth));
+      const value = this.readValue(depth);
+      if (this.problem === null || isContainer(value)) values.push(value);
+      if (this.problem !== null) break;
     }
     return values;
   }
@@ -183,12 +256,15 @@ class Reader {
     const properties = createAmfObject();
     while (!(mayEndWithData && this.#onlyPartOfEndIsLeft())) {
       const key = this.#readShortText('a property name');
+      if (key === undefined) break;
       // An empty name may be a property's; with the marker behind it, it is the end.
       if (key === '' && this.at < this.#end && this.#data[this.at] === Amf0Marker.ObjectEnd) {
         this.at += 1;
         break;
       }
-      properties[key] = this.readValue(depth);
+      const value = this.readValue(depth);
+      if (this.problem === null || isContainer(value)) properties[key] = value;
+      if (this.problem !== null) break;
     }
     return properties;
   }

@@ -67,11 +67,16 @@ const maxKeptBytes = 2 << 20;
  *   is 0.
  * - **Formats 1 to 3 on a chunk stream without format 0.** Format 1 is taken, from timestamp 0 and stream id 0: librtmp
  *   and encoders built on it begin so on chunk stream 2, nginx-rtmp, ffmpeg and SRS accept it. Formats 2 and 3
- *   leave the length unknown: refused.
+ *   leave the length unknown, so that nobody could say where the next chunk begins: refused, as by SRS and MediaMTX.
  * - **A header of format 0 to 2 inside an unfinished message** continues it, as nginx-rtmp and ffmpeg take it, and its
  *   timestamp is ignored. One with another length or type is refused, as SRS does (nginx-rtmp miscounts there).
- * - **SetChunkSize** takes effect with the next chunk, wherever it is sent. 0 and a set top bit are refused (5.4.1).
- * - **Abort** drops the unfinished message of the chunk stream it names; if there is none, nothing happens.
+ * - **SetChunkSize** takes effect with the next chunk, wherever it is sent. The top bit does not count, and 0 or fewer
+ *   than four bytes change nothing, as with nginx-rtmp.
+ * - **Abort** drops the unfinished message of the chunk stream it names; if there is none, or none is named, nothing
+ *   happens.
+ *
+ * What is refused ends the connection, and is only what leaves nobody knowing where the next chunk begins (no length, or
+ * two of them), or exceeds a limit. What the messages say is for others to judge, and none of it is fatal.
  *
  * Nothing is allocated from a declared length, and nothing per chunk but the view of the payload.
  */
@@ -113,6 +118,20 @@ export class ChunkReader {
   /** The largest payload of a chunk that the peer announced last; 128 at first. */
   get chunkSize(): number {
     return this.#chunkSize;
+  }
+
+  /** Bytes that have come of the message whose chunk came last; 0 when it is whole. */
+  get unfinishedBytes(): number {
+    return this.#stream.received;
+  }
+
+  /** The type of that message, and its message stream id. */
+  get unfinishedType(): number {
+    return this.#stream.type;
+  }
+
+  get unfinishedStreamId(): number {
+    return this.#stream.streamId;
   }
 
   /**
@@ -451,21 +470,14 @@ export class ChunkReader {
     this.#onMessage(stream.type, stream.timestampMs, stream.streamId, payload);
   }
 
+  /** A size that cannot be meant is passed over, as nginx-rtmp does: if it was meant, what comes next says so soon enough. */
   #setChunkSize(payload: Buffer): void {
-    if (payload.length < 4) {
-      throw new WireError('RTMP_CHUNK', `A SetChunkSize message has ${payload.length} bytes; it takes 4.`);
-    }
-    const size = payload.readUInt32BE(0);
-    if (size < 1 || size > 0x7fffffff) {
-      throw new WireError('RTMP_CHUNK', `The chunk size is set to ${size}; it lies between 1 and 2147483647.`);
-    }
-    this.#chunkSize = size;
+    const size = chunkSizeOf(payload);
+    if (size !== null) this.#chunkSize = size;
   }
 
   #abort(payload: Buffer): void {
-    if (payload.length < 4) {
-      throw new WireError('RTMP_CHUNK', `An Abort message has ${payload.length} bytes; it takes 4.`);
-    }
+    if (payload.length < 4) return; // it names no chunk stream: there is nothing to drop
     const csid = payload.readUInt32BE(0);
     const stream = csid < 64 ? this.#low[csid] : this.#high?.get(csid);
     if (stream === undefined || stream.received === 0) {
@@ -478,4 +490,13 @@ export class ChunkReader {
     stream.received = 0;
     stream.buffer = null;
   }
+}
+
+/**
+ * The size that a SetChunkSize message sets (RTMP 1.0, 5.4.1): 1 to 2147483647. The first bit, which is to be 0, does not
+ * count. Null where there is none: 0, or fewer than four bytes.
+ */
+export function chunkSizeOf(payload: Buffer): number | null {
+  const size = payload.length < 4 ? 0 : payload.readUInt32BE(0) & 0x7fffffff;
+  return size === 0 ? null : size;
 }

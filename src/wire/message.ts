@@ -1,5 +1,3 @@
-import { WireError } from '../errors.js';
-
 /** Message type ids (RTMP 1.0, 5.4, 6.2 and 7.1). */
 export const MessageType = {
   SetChunkSize: 1,
@@ -44,29 +42,24 @@ const maxParts = 4096;
  *
  * The parts are laid out like FLV tags. Their timestamps are moved so that the first part has the timestamp of the
  * aggregate, and they take its stream id. What follows a part, its own size, is not checked (it is a hint for
- * reading backwards, and real encoders write it wrongly); after the last part it may be missing. Payloads are views
- * into the payload of the aggregate.
+ * reading backwards, and real encoders write it wrongly); after the last part it may be missing or cut short. Payloads
+ * are views into the payload of the aggregate.
  *
- * @throws WireError RTMP_MESSAGE when a part is cut short, or is itself an aggregate or a protocol control message, or
- *   when there are more than 4,096 parts.
- *   Parts before the malformed one have been handed on by then.
+ * Nothing here is fatal, since the chunk stream goes on behind the aggregate whatever is in it. A part that is an
+ * aggregate itself or a control message is left out, and so is all that comes from the first part on that is cut short, or
+ * behind 4,096 parts.
+ *
+ * @returns what was left out, in words; null: nothing
  */
-export function splitAggregate(message: RtmpMessage, emit: (part: RtmpMessage) => void): void {
+export function splitAggregate(message: RtmpMessage, emit: (part: RtmpMessage) => void): string | null {
   const { payload } = message;
   let offset = 0;
   let shiftMs: number | null = null;
-  let parts = 0;
-  while (offset < payload.length) {
-    parts += 1;
-    if (parts > maxParts) {
-      throw new WireError('RTMP_MESSAGE', `An aggregate message has more parts than the limit of ${maxParts}.`);
-    }
-    if (payload.length - offset < partHeaderBytes) {
-      throw new WireError(
-        'RTMP_MESSAGE',
-        `An aggregate message ends ${payload.length - offset} bytes into the header of a part; a header has ${partHeaderBytes}.`,
-      );
-    }
+  let problem: string | null = null;
+  for (let parts = 0; offset < payload.length; parts += 1) {
+    if (parts === maxParts) return `an aggregate has more parts than the limit of ${maxParts}`;
+    const left = payload.length - offset;
+    if (left < partHeaderBytes) return `an aggregate ends ${left} bytes into the header of a part`;
     const type = payload.readUInt8(offset);
     const length = payload.readUIntBE(offset + 1, 3);
     // As in FLV, the fourth byte holds bits 24 to 31.
@@ -74,16 +67,12 @@ export function splitAggregate(message: RtmpMessage, emit: (part: RtmpMessage) =
     const start = offset + partHeaderBytes;
     const end = start + length;
     if (end > payload.length) {
-      throw new WireError(
-        'RTMP_MESSAGE',
-        `A part of an aggregate message declares ${length} bytes, and ${payload.length - start} are left.`,
-      );
+      return `a part of an aggregate declares ${length} bytes, and ${payload.length - start} are left`;
     }
+    offset = Math.min(payload.length, end + backPointerBytes);
     if (type === MessageType.Aggregate || type < MessageType.Audio) {
-      throw new WireError(
-        'RTMP_MESSAGE',
-        `A part of an aggregate message has type ${type}; aggregates carry audio, video and data messages.`,
-      );
+      problem ??= `a part of an aggregate has type ${type}, which aggregates do not carry`;
+      continue;
     }
     shiftMs ??= message.timestampMs - ownTimestampMs;
     emit({
@@ -92,16 +81,8 @@ export function splitAggregate(message: RtmpMessage, emit: (part: RtmpMessage) =
       streamId: message.streamId,
       payload: payload.subarray(start, end),
     });
-    offset = end;
-    const left = payload.length - offset;
-    if (left > 0 && left < backPointerBytes) {
-      throw new WireError(
-        'RTMP_MESSAGE',
-        `An aggregate message ends ${left} bytes into the size that follows a part; that has ${backPointerBytes}.`,
-      );
-    }
-    offset += Math.min(left, backPointerBytes);
   }
+  return problem;
 }
 
 /** Events of user control messages (RTMP 1.0, 7.1.7). */
@@ -137,20 +118,12 @@ export function encodeUserControl(event: number, ...values: number[]): Buffer {
  * Reads a user control message. Events that the specification does not know (buffer empty and ready, SWF
  * verification) are no error, whatever they carry; bytes after the values are ignored.
  *
- * @throws WireError RTMP_MESSAGE when the event or a value of a known event is cut short.
+ * @returns null when the event or a value of a known event is cut short, which nobody can act upon
  */
-export function parseUserControl(payload: Buffer): UserControl {
-  if (payload.length < 2) {
-    throw new WireError('RTMP_MESSAGE', `A user control message has ${payload.length} bytes; the event alone takes 2.`);
-  }
+export function parseUserControl(payload: Buffer): UserControl | null {
+  if (payload.length < 2) return null;
   const event = payload.readUInt16BE(0);
-  const needed = neededBytes(event);
-  if (payload.length < needed) {
-    throw new WireError(
-      'RTMP_MESSAGE',
-      `A user control message of event ${event} has ${payload.length} bytes; it takes ${needed}.`,
-    );
-  }
+  if (payload.length < neededBytes(event)) return null;
   const value = payload.length >= 6 ? payload.readUInt32BE(2) : 0;
   return event === UserControlEvent.SetBufferLength
     ? { event, value, value2: payload.readUInt32BE(6) }

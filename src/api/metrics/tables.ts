@@ -137,6 +137,12 @@ export const cameraSeries: readonly Series<CameraView>[] = [
     read: ({ live, timestampJumps }) => (live ? timestampJumps : null),
   },
   {
+    name: 'camera_ignored_messages_total',
+    type: 'counter',
+    help: 'Messages of the publisher that could not be used, since it connected.',
+    read: ({ live, ignoredMessages }) => (live ? ignoredMessages : null),
+  },
+  {
     name: 'camera_last_frame_timestamp_seconds',
     type: 'gauge',
     help: 'When the last frame came, seconds since 1970.',

@@ -65,6 +65,8 @@ export interface LivePublisher {
   readonly bytes: RateMeter;
   /** Frames, as if they were bytes. */
   readonly frames: RateMeter;
+  /** How many of its streams are published: some encoders publish once more on the same connection. */
+  uses: number;
 }
 
 /**
@@ -187,6 +189,11 @@ export class NativeCamera {
   publish(publisher: Publisher): Ingest {
     const path = parsePath(publisher.path);
     if (path.includes(this.#context.nodeId)) throw this.#loopError(publisher);
+    const known = this.#live;
+    if (known !== null && known.publisher === publisher && this.#stream !== null) {
+      known.uses++;
+      return { stream: this.#stream, end: (reason) => this.#unpublish(known, reason) };
+    }
     this.#takeOver(publisher);
     this.#wake();
     if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
@@ -202,6 +209,7 @@ export class NativeCamera {
       bytesBefore: stream.bytesIn,
       bytes: new RateMeter(),
       frames: new RateMeter(),
+      uses: 1,
     };
     this.#live = live;
     this.#facts = noFacts;
@@ -359,8 +367,7 @@ export class NativeCamera {
     const { publishTakeoverMs } = this.#context.settings;
     const silentMs = performance.now() - current.lastMediaMs;
     const isForReal = isTestPattern(current) && !isTestPattern(publisher);
-    // A connection that publishes twice does not take over from itself.
-    if ((silentMs <= publishTakeoverMs && !isForReal) || current === publisher) {
+    if (silentMs <= publishTakeoverMs && !isForReal) {
       throw new CodedError(
         'PUBLISH_ALREADY_LIVE',
         `camera ${this.name} is live from ${current.remote}; a new publisher is let in when that one has been ` +
@@ -377,7 +384,8 @@ export class NativeCamera {
   }
 
   #unpublish(live: LivePublisher, reason: string): void {
-    if (this.#live !== live) return;
+    live.uses--;
+    if (this.#live !== live || live.uses > 0) return;
     this.#live = null;
     const { publishGraceMs } = this.#context.settings;
     this.#recorder.note('unpublish', reason);

@@ -34,6 +34,7 @@ export function cameraSnapshot(seen: {
     frameRate: live === null ? null : Math.round((live.frames.bitsPerSecond / 8) * 10) / 10,
     keyFrameIntervalMs: meter === undefined || meter.keyFrameIntervalMs === 0 ? null : meter.keyFrameIntervalMs,
     timestampJumps: meter?.timestampJumps ?? 0,
+    ignoredMessages: live?.publisher.ignoredMessages ?? 0,
     jitterMs: meter === undefined ? null : Math.round(meter.jitterMs * 10) / 10,
     lastFrameAt: meter === undefined || meter.lastFrameMs === 0 ? null : iso(Date.now() - (nowMs - meter.lastFrameMs)),
     graceUntil: seen.graceUntilMs === null ? null : iso(seen.graceUntilMs),

@@ -30,8 +30,8 @@ export function cameraSnapshot(camera: DesiredCamera, source: SnapshotSource): C
   const old = current === undefined ? observer.old(name) : undefined;
   const pushes = camera.pushes.map((push) => pushSnapshot(name, push, source));
   const live = current?.camera ?? old?.camera;
-  // nginx does not look at timestamps.
-  if (live === undefined) return { ...unseenCamera, name, timestampJumps: null, pushes };
+  // nginx does not look at timestamps, and tells of nothing that it ignores.
+  if (live === undefined) return { ...unseenCamera, name, timestampJumps: null, ignoredMessages: null, pushes };
   const { stream, publisher } = live;
   return {
     ...unseenCamera,
@@ -50,6 +50,7 @@ export function cameraSnapshot(camera: DesiredCamera, source: SnapshotSource): C
     // What the metadata declares is no count of frames that came.
     frameRate: null,
     timestampJumps: null,
+    ignoredMessages: null,
     viewers: old === undefined ? viewersOf(stream.clients) : null,
     pushes,
   };

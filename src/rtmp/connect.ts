@@ -1,0 +1,46 @@
+import type { AmfObject, AmfValue } from '../wire/amf0.js';
+import { stringOf, textOf } from './command.js';
+
+export const maxNameLength = 1024;
+
+/** What a client said in `connect` (RTMP 1.0, section 7.2.1.1). */
+export interface ConnectInfo {
+  /** The application as the client wrote it, its query included. */
+  readonly app: string;
+  readonly tcUrl: string;
+  readonly flashVer: string;
+  readonly swfUrl: string;
+  readonly pageUrl: string;
+  /** The aggregators that what it publishes came through, in the publisher's words; empty when it says none. */
+  readonly path: string;
+}
+
+/** What the command object of `connect` says. The application is not shortened: too long a one is to be refused. */
+export function connectInfoOf(asked: AmfObject): ConnectInfo {
+  return {
+    app: textOf(asked.app),
+    tcUrl: stringOf(asked.tcUrl).slice(0, maxNameLength),
+    flashVer: stringOf(asked.flashVer).slice(0, 128),
+    swfUrl: stringOf(asked.swfUrl).slice(0, maxNameLength),
+    pageUrl: stringOf(asked.pageUrl).slice(0, maxNameLength),
+    path: stringOf(asked.mediaAggregatorPath),
+  };
+}
+
+/** The two objects of the answer that accepts `connect`. */
+export function connectResult(asked: Readonly<Record<string, AmfValue>>): [AmfObject, AmfObject] {
+  // Enhanced RTMP v2: whatever codec comes is passed on (bit 4: "can forward"); said only to those who asked.
+  const enhanced =
+    asked.fourCcList === undefined && asked.capsEx === undefined
+      ? {}
+      : { capsEx: 0, videoFourCcInfoMap: { '*': 4 }, audioFourCcInfoMap: { '*': 4 } };
+  return [
+    { fmsVer: 'FMS/3,0,1,123', capabilities: 31, ...enhanced },
+    {
+      level: 'status',
+      code: 'NetConnection.Connect.Success',
+      description: 'Connection succeeded.',
+      objectEncoding: asked.objectEncoding === 3 ? 3 : 0,
+    },
+  ];
+}
