@@ -40,6 +40,8 @@ export const errorCodes = {
   STATE_CONFLICT: 'The state file was edited by hand where the API changed it too; the edit is not applied.',
   STATE_WRITE_FAILED: 'A change could not be written to disk, so it was not made.',
   STATE_LOCKED: 'Another aggregator runs on this data folder.',
+  CAMERA_NOT_APPLIED:
+    'The media backend failed on a camera, so what was declared of it is not in force; it is tried again.',
   ADDRESS_IN_USE: 'The port is taken by another program.',
   ACCESS_UNREADABLE: 'The file of the tokens, or that of the admin token, cannot be read or used.',
   IDENTITY_PROVIDER: 'The keys of the identity provider cannot be had, so that its tokens cannot be judged.',

@@ -22,62 +22,83 @@ export interface DesiredCamera {
   readonly publishKeys?: readonly PublishKeyRule[];
 }
 
-/** What moves the bytes. It converges to the desired cameras and tells what it observes. */
-export interface MediaBackend {
-  readonly kind: 'native' | 'nginx';
-  /** Opens the RTMP listener. @throws CodedError ADDRESS_IN_USE */
-  start(): Promise<BackendAddress>;
-  /** Declares one camera; the same declaration again does nothing. Never disturbs any other camera or push. */
-  setCamera(camera: DesiredCamera): void;
-  /** Forgets a camera: its publisher, viewers and pushes are closed. Unknown names are ignored. */
-  removeCamera(name: string): void;
+/** Makes cameras as they are declared, and judges what pushes may be declared. */
+export interface CameraApplier {
+  /**
+   * Declares one camera; the same declaration again does nothing. Never disturbs any other camera or push.
+   * @returns undefined: it is in force already; else a promise that resolves when it is, and rejects with the reason
+   * when it cannot be. A later declaration of the camera stands for the earlier ones.
+   * @throws what hinders it at once
+   */
+  setCamera(camera: DesiredCamera): void | Promise<void>;
+  /** Forgets a camera: its publisher, viewers and pushes are closed. Unknown names are ignored. As `setCamera`. */
+  removeCamera(name: string): void | Promise<void>;
+  /** How long an answer may wait, now, for a declaration to come into force, milliseconds; 0: not at all. */
+  readonly answerWaitMs: number;
+  /** Why this backend could never send to this URL; undefined when it can. */
+  refuses(url: string): CodedError | undefined;
+  /** Another listener of this aggregator, besides the backend's own: pushes must not lead there. */
+  addOwnListener(listener: BackendAddress): void;
+}
+
+/** What is seen of cameras, of pushes, and of the backend as a whole. */
+export interface BackendView {
   /** What is seen of one camera; undefined for an unknown one. */
   camera(name: string): CameraSnapshot | undefined;
   /** What is seen of one push; undefined for an unknown one. */
   push(camera: string, id: string): PushSnapshot | undefined;
-  /** Why this backend could never send to this URL; undefined when it can. */
-  refuses?(url: string): CodedError | undefined;
-  /** Another listener of this aggregator, besides the backend's own: pushes must not lead there. */
-  addOwnListener?(listener: BackendAddress): void;
   totals(): BackendTotals;
   /** The last few hundred events of a camera, or of one of its pushes, oldest first; undefined for unknown ones. */
   events(
     camera: string,
     pushId?: string,
   ): readonly RecordedEvent[] | undefined | Promise<readonly RecordedEvent[] | undefined>;
+  /** What is wrong with the backend as a whole: an edit that it refuses, a program that does not start. */
+  problems(): readonly BackendProblem[];
+  /** What there is to tell of this backend only, by name. */
+  facts(): Readonly<Record<string, string | number | boolean | null>>;
+  /** The processes that do the work, where they are others than this one. */
+  workers(): readonly WorkerFacts[];
+  /** True when a real RTMP handshake with the own listener succeeds within the deadline. */
+  probe(deadlineMs: number): Promise<boolean>;
+}
+
+/** Tells of what happens. */
+export interface BackendWatching {
+  /** Has this observer told of every change from now on; the one before is told no more. */
+  observe(observer: BackendObserver): void;
+}
+
+/** Tries targets. */
+export interface TargetTrial {
   /** Has a waiting push try at once. False when it does not wait; undefined for an unknown one. */
   retry(camera: string, pushId: string): boolean | undefined | Promise<boolean | undefined>;
   /** Goes the way to a target up to the permission to publish, and sends no media. @throws InputError INVALID_ADDRESS */
   testTarget(url: string): Promise<TargetTest>;
-  /** What is wrong with the backend as a whole: an edit that it refuses, a program that does not start. */
-  problems?(): readonly BackendProblem[];
-  /**
-   * Resolves when what was declared until now is in force, or cannot be; soon at the latest, and at once in a flood of
-   * changes. A backend without it has everything in force at once.
-   */
-  settled?(): Promise<void>;
-  /** What there is to tell of this backend only, by name. */
-  facts?(): Readonly<Record<string, string | number | boolean | null>>;
-  /** The processes that do the work, where they are others than this one. */
-  workers?(): readonly WorkerFacts[];
-  /**
-   * Has this observer told of every change from now on; the one before is told no more. A backend without it is looked at
-   * once a second instead.
-   */
-  observe?(observer: BackendObserver): void;
+}
+
+/** Shows cameras to viewers that do not speak RTMP. */
+export interface CameraViewing {
   /**
    * Lets in a viewer who gets FLV. A promise, since the stream may have to be fetched from where it is.
    * @param remote `host:port` of the viewer
    * @throws CodedError PLAY_NOT_FOUND, CAMERA_NOT_LIVE, LIMIT_REACHED
    */
-  openFlv?(camera: string, remote: string): Promise<FlvPlayback>;
+  openFlv(camera: string, remote: string): Promise<FlvPlayback>;
   /**
    * The newest key frame; null when there is none that can be shown.
    * @param knownTag the tag of the picture that the caller has
    */
-  picture?(camera: string, knownTag: string | undefined): Promise<StillPicture | null>;
-  /** True when a real RTMP handshake with the own listener succeeds within the deadline. */
-  probe(deadlineMs: number): Promise<boolean>;
+  picture(camera: string, knownTag: string | undefined): Promise<StillPicture | null>;
+}
+
+/** What moves the bytes. It converges to the desired cameras and tells what it observes. */
+export interface MediaBackend extends CameraApplier, BackendView, BackendWatching, TargetTrial {
+  readonly kind: 'native' | 'nginx';
+  /** Null: it shows no camera over HTTP. */
+  readonly viewing: CameraViewing | null;
+  /** Opens the RTMP listener. @throws CodedError ADDRESS_IN_USE */
+  start(): Promise<BackendAddress>;
   /** Closes everything in order: publishers are told, pushes drained and unpublished, within the deadline. */
   stop(deadlineMs: number): Promise<void>;
 }

@@ -120,9 +120,9 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       }),
     );
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
-    backend.addOwnListener?.({ host, port: api.port });
+    backend.addOwnListener({ host, port: api.port });
 
-    await backend.settled?.();
+    await control.inForce();
 
     const startedAt = new Date().toISOString();
     writeRuntime(settings.dataDir, {

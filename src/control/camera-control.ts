@@ -84,7 +84,7 @@ export class CameraControl {
       tags.check(getCamera(before, name), precondition);
       return changeCamera(before, name, change);
     });
-    await this.#context.inForce();
+    await this.#context.reconciler.inForce(name);
     log.info('changed a camera', { camera: name, ...change });
     return this.#view(state, getCamera(state, name), requestHost, true);
   }
@@ -107,7 +107,7 @@ export class CameraControl {
       tags.check(getCamera(before, name), precondition);
       return rotateKeys(before, name, rotation, this.#streamKeys, Date.now());
     });
-    await this.#context.inForce();
+    await this.#context.reconciler.inForce(name);
     log.info('gave a camera another publish key', { camera: name, overlapSeconds: rotation.overlapSeconds ?? 0 });
     return this.#view(state, getCamera(state, name), requestHost, true);
   }
@@ -162,7 +162,7 @@ export class CameraControl {
       tags.check(getCamera(state, name), precondition);
       return removeCamera(state, name);
     });
-    await this.#context.inForce();
+    await this.#context.reconciler.inForce(name);
     log.info('removed a camera', { camera: name });
   }
 

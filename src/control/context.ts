@@ -4,6 +4,7 @@ import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import type { Store } from '../store/store.js';
 import type { EntityTags } from './entity-tags.js';
+import type { Reconciler } from './reconcile.js';
 import type { ControlSettings } from './settings.js';
 
 /** Whether something was made, or was there already. */
@@ -19,6 +20,7 @@ export class ControlContext {
   readonly settings: ControlSettings;
   readonly log: Logger;
   readonly tags: EntityTags;
+  readonly reconciler: Reconciler;
 
   constructor(options: {
     store: Store;
@@ -26,12 +28,14 @@ export class ControlContext {
     settings: ControlSettings;
     log: Logger;
     tags: EntityTags;
+    reconciler: Reconciler;
   }) {
     this.store = options.store;
     this.backend = options.backend;
     this.settings = options.settings;
     this.log = options.log;
     this.tags = options.tags;
+    this.reconciler = options.reconciler;
   }
 
   /** Commits what makes a camera or an engine, and says whether it was made by that. @throws what `change` throws */
@@ -47,18 +51,14 @@ export class ControlContext {
       created = !before[kind].has(name);
       return after;
     });
-    await this.inForce();
+    // Who publishes as soon as the answer is there must not find what was before; a backend may take its moment.
+    await (kind === 'cameras' ? this.reconciler.inForce(name) : this.reconciler.engineInForce(name));
     return { state, created };
-  }
-
-  /** Who publishes as soon as the answer is there must not find what was before; a backend may take its moment. */
-  async inForce(): Promise<void> {
-    await this.backend.settled?.();
   }
 
   /** Nothing is accepted that could never work. @throws InputError TARGET_UNSUPPORTED */
   checkSupported(url: string, field: string): void {
-    const refusal = this.backend.refuses?.(url);
+    const refusal = this.backend.refuses(url);
     if (refusal === undefined) return;
     throw new InputError(refusal.code, `${field}: ${refusal.message}`, { field, cause: refusal });
   }

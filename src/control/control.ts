@@ -60,7 +60,7 @@ export class Control {
     const needsKeys = settings.media?.publishAuth === 'key';
     const reconciler = new Reconciler(backend, log, needsKeys ? streamKeys : undefined);
     const health = new EngineHealth(backend, reconciler);
-    const node = new NodeStatus(store, backend);
+    const node = new NodeStatus(store, backend, reconciler);
     const observation = new Observation({
       store,
       backend,
@@ -74,7 +74,7 @@ export class Control {
     this.stats = observation.stats;
     this.tags = new EntityTags(options.tagKey);
     this.node = node;
-    const context = new ControlContext({ store, backend, settings, log, tags: this.tags });
+    const context = new ControlContext({ store, backend, settings, log, tags: this.tags, reconciler });
     this.cameras = new CameraControl(context, streamKeys);
     this.pushes = new PushControl(context);
     this.engines = new EngineControl(context);
@@ -99,10 +99,16 @@ export class Control {
     });
   }
 
+  /** Resolves when what was declared until now is in force or has failed; soon at the latest. */
+  inForce(): Promise<void> {
+    return this.#reconciler.allInForce();
+  }
+
   /** Stops following the store; to be called before the backend is stopped. */
   close(): void {
     this.#observation.close();
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
+    this.#reconciler.close();
   }
 }

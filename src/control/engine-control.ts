@@ -53,7 +53,7 @@ export class EngineControl {
       tags.check(getEngine(before, name), precondition);
       return this.#supported(before, changeEngine(before, name, change), name);
     });
-    await this.#context.inForce();
+    await this.#context.reconciler.engineInForce(name);
     log.info('changed a streaming engine', { engine: name });
     return this.#view(getEngine(state, name));
   }

@@ -1,18 +1,21 @@
 import type { BackendProblem, BackendTotals, MediaBackend, WorkerFacts } from '../backend/backend.js';
 import type { Store } from '../store/store.js';
 import { BackendProbe } from './probe.js';
+import type { Reconciler } from './reconcile.js';
 
 /** How this node fares as a whole. */
 export class NodeStatus {
   readonly startedAt = new Date().toISOString();
   readonly #store: Store;
   readonly #backend: MediaBackend;
+  readonly #reconciler: Reconciler;
   readonly #probe: BackendProbe;
   #isDraining = false;
 
-  constructor(store: Store, backend: MediaBackend) {
+  constructor(store: Store, backend: MediaBackend, reconciler: Reconciler) {
     this.#store = store;
     this.#backend = backend;
+    this.#reconciler = reconciler;
     this.#probe = new BackendProbe(backend);
   }
 
@@ -20,21 +23,21 @@ export class NodeStatus {
     return this.#backend.kind;
   }
 
-  /** What is wrong with the state file, and with the media backend. */
+  /** What is wrong with the state file, with the media backend, and with what it was told. */
   get problems(): readonly BackendProblem[] {
     const { problem } = this.#store;
     const own = problem === undefined ? [] : [{ code: problem.code, message: problem.message, since: problem.since }];
-    return [...own, ...(this.#backend.problems?.() ?? [])];
+    return [...own, ...this.#backend.problems(), ...this.#reconciler.problems];
   }
 
   /** What there is to tell of this media backend only, by name. */
   get backendFacts(): Readonly<Record<string, string | number | boolean | null>> {
-    return this.#backend.facts?.() ?? {};
+    return this.#backend.facts();
   }
 
   /** The processes that move media, where they are others than this one. */
   get workers(): readonly WorkerFacts[] {
-    return this.#backend.workers?.() ?? [];
+    return this.#backend.workers();
   }
 
   get cameraCount(): number {

@@ -2,7 +2,6 @@ import type { BackendProblem, MediaBackend } from '../backend/backend.js';
 import { EventFeed } from '../events/event-feed.js';
 import type { DesiredState } from '../model/model.js';
 import type { StateChange, Store } from '../store/store.js';
-import { BackendPoll } from './backend-poll.js';
 import { BackendWatch } from './backend-watch.js';
 import { History, historyStepSeconds } from './history.js';
 import { LiveStats } from './live-stats.js';
@@ -19,7 +18,6 @@ export class Observation {
   readonly #backend: MediaBackend;
   readonly #problems: () => readonly BackendProblem[];
   readonly #watch: BackendWatch;
-  readonly #poll: BackendPoll | null;
   #state: DesiredState;
   /** By what they are: code and message. */
   #raised = new Map<string, BackendProblem>();
@@ -42,15 +40,13 @@ export class Observation {
     this.#watch = watch;
     this.stats = new LiveStats(backend, watch.live);
     this.history = new History({ backend, live: watch.live, maxBytes: options.historyMaxBytes });
-    const isLive = (camera: string): boolean => watch.live.has(camera);
-    this.#poll = backend.observe === undefined ? new BackendPoll({ backend, observer: watch, isLive }) : null;
   }
 
   /** To be called before the cameras are declared to the backend. */
   start(): void {
     this.#state = this.#store.state;
     for (const camera of this.#state.cameras.keys()) this.#watch.register(camera);
-    this.#backend.observe?.(this.#watch);
+    this.#backend.observe(this.#watch);
     this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
     this.#historyTimer ??= setInterval(() => void this.history.look(), historyStepSeconds * 1000).unref();
   }
@@ -76,12 +72,10 @@ export class Observation {
       if (event.type !== 'camera.removed' || event.camera === undefined) continue;
       this.#watch.forget(event.camera);
       this.history.forget(event.camera);
-      this.#poll?.forget(event.camera);
     }
   }
 
   #look(): void {
-    void this.#poll?.look(this.#state.cameras.keys());
     const raised = new Map(this.#problems().map((problem) => [`${problem.code} ${problem.message}`, problem]));
     for (const [key, { code, message, since }] of raised) {
       if (!this.#raised.has(key)) this.feed.publish({ type: 'problem.raised', code, facts: { message, since } });

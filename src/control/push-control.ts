@@ -59,7 +59,7 @@ export class PushControl {
     });
     if (added === undefined) throw new Error('the store resolved without running the change');
     if (added.created) log.info('added a push', { camera: cameraName, push: added.push.id });
-    await this.#context.inForce();
+    await this.#context.reconciler.inForce(cameraName);
     return { created: added.created, view: this.#view(state, getCamera(state, cameraName), added.push) };
   }
 
@@ -83,7 +83,7 @@ export class PushControl {
       created = declared.created;
       return declared.state;
     });
-    await this.#context.inForce();
+    await this.#context.reconciler.inForce(cameraName);
     log.info('declared a push', { camera: cameraName, push: id });
     const camera = getCamera(state, cameraName);
     return { created, view: this.#view(state, camera, getPush(camera, id)) };
@@ -96,7 +96,7 @@ export class PushControl {
       tags.check(getPush(getCamera(before, cameraName), id), precondition);
       return changePush(before, cameraName, id, change);
     });
-    await this.#context.inForce();
+    await this.#context.reconciler.inForce(cameraName);
     log.info('changed a push', { camera: cameraName, push: id, ...change });
     const camera = getCamera(state, cameraName);
     return this.#view(state, camera, getPush(camera, id));
@@ -127,7 +127,7 @@ export class PushControl {
       tags.check(getPush(getCamera(state, cameraName), id), precondition);
       return removePush(state, cameraName, id);
     });
-    await this.#context.inForce();
+    await this.#context.reconciler.inForce(cameraName);
     log.info('removed a push', { camera: cameraName, push: id });
   }
 

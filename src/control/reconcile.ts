@@ -1,10 +1,11 @@
 import type { StreamKeys } from '../admission/stream-keys.js';
-import type { DesiredCamera, DesiredPush, MediaBackend } from '../backend/backend.js';
-import { codeOf, messageOf } from '../errors.js';
+import type { BackendProblem, DesiredCamera, DesiredPush, MediaBackend } from '../backend/backend.js';
+import { codeOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { type Camera, type DesiredState, emptyState, type StreamingEngine } from '../model/model.js';
 import { pushUrlOf } from '../model/targets.js';
 import type { StateChange } from '../store/store.js';
+import { Applying } from './applying.js';
 import { keyRules } from './camera-keys.js';
 
 /** A push to a registered engine. */
@@ -16,12 +17,13 @@ export interface EnginePush {
 
 /**
  * Makes the media backend follow the desired state. Only cameras that changed, or whose engine did, are declared
- * again; the backend sees no other.
+ * again; the backend sees no other. What the backend fails on is tried again: see Applying.
  */
 export class Reconciler {
   readonly #backend: MediaBackend;
   readonly #log: Logger;
   readonly #keys: StreamKeys | undefined;
+  readonly #applying: Applying;
   #state: DesiredState = emptyState;
   /** By engine: which cameras go there, and with how many enabled pushes. */
   readonly #byEngine = new Map<string, { load: number; readonly cameras: Set<string> }>();
@@ -31,6 +33,34 @@ export class Reconciler {
     this.#keys = keys;
     this.#backend = backend;
     this.#log = log;
+    this.#applying = new Applying((camera) => this.#declare(camera), log);
+  }
+
+  /** Cameras that are not in force, since the backend failed on them; not what the backend tells of by itself. */
+  get problems(): readonly BackendProblem[] {
+    if (this.#applying.failedCount === 0) return [];
+    const told = new Set(this.#backend.problems().map(({ code }) => code));
+    return [...this.#applying.codes].every((code) => told.has(code)) ? [] : this.#applying.problems;
+  }
+
+  /** Resolves when this camera is in force or has failed; soon at the latest. No other camera is waited for. */
+  inForce(camera: string): Promise<void> {
+    return this.#applying.settled([camera], this.#backend.answerWaitMs);
+  }
+
+  /** The same for all cameras that go to an engine. */
+  engineInForce(engine: string): Promise<void> {
+    return this.#applying.settled(this.#byEngine.get(engine)?.cameras ?? [], this.#backend.answerWaitMs);
+  }
+
+  /** The same for all cameras. */
+  allInForce(): Promise<void> {
+    return this.#applying.settled(this.#applying.pending, this.#backend.answerWaitMs);
+  }
+
+  /** Tries nothing again from now on. */
+  close(): void {
+    this.#applying.close();
   }
 
   /** Declares everything. */
@@ -38,7 +68,7 @@ export class Reconciler {
     this.#state = state;
     for (const camera of state.cameras.values()) {
       this.#remember(camera);
-      this.#set(state.engines, camera);
+      this.#applying.run(camera.name);
     }
   }
 
@@ -51,12 +81,8 @@ export class Reconciler {
     for (const name of names) {
       const [known, camera] = [before.cameras.get(name), change.state.cameras.get(name)];
       if (known !== undefined) this.#forget(known);
-      if (camera === undefined) {
-        this.#guard(name, () => this.#backend.removeCamera(name));
-      } else {
-        this.#remember(camera);
-        this.#set(change.state.engines, camera);
-      }
+      if (camera !== undefined) this.#remember(camera);
+      this.#applying.run(name);
     }
   }
 
@@ -74,7 +100,14 @@ export class Reconciler {
     return this.#byEngine.get(engine)?.load ?? 0;
   }
 
-  #set(engines: ReadonlyMap<string, StreamingEngine>, camera: Camera): void {
+  /** Declares a camera to the backend as it is desired now. */
+  #declare(name: string): void | Promise<void> {
+    const camera = this.#state.cameras.get(name);
+    if (camera === undefined) return this.#backend.removeCamera(name);
+    return this.#backend.setCamera(this.#desired(this.#state.engines, camera));
+  }
+
+  #desired(engines: ReadonlyMap<string, StreamingEngine>, camera: Camera): DesiredCamera {
     const pushes: DesiredPush[] = [];
     for (const push of Object.values(camera.pushes)) {
       try {
@@ -86,17 +119,7 @@ export class Reconciler {
       }
     }
     const keys = this.#keys === undefined ? {} : { publishKeys: keyRules(camera, this.#keys) };
-    const desired: DesiredCamera = { name: camera.name, pushes, ...keys };
-    this.#guard(camera.name, () => this.#backend.setCamera(desired));
-  }
-
-  /** One camera that the backend fails on must not keep the others from it. */
-  #guard(camera: string, act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#log.error('the media backend failed on a camera', { camera, error: messageOf(error) });
-    }
+    return { name: camera.name, pushes, ...keys };
   }
 
   #remember(camera: Camera): void {

@@ -17,7 +17,7 @@ export class Viewing {
 
   /** Whether the media backend shows cameras over HTTP at all. */
   get hasFlv(): boolean {
-    return this.#context.backend.openFlv !== undefined;
+    return this.#context.backend.viewing !== null;
   }
 
   /**
@@ -27,9 +27,8 @@ export class Viewing {
   async openFlv(name: string, remote: string): Promise<FlvPlayback> {
     const { store, backend } = this.#context;
     getCamera(store.state, name);
-    const playback = backend.openFlv?.(name, remote);
-    if (playback === undefined) throw this.#showsNothing();
-    return playback;
+    if (backend.viewing === null) throw this.#showsNothing();
+    return backend.viewing.openFlv(name, remote);
   }
 
   /**
@@ -39,9 +38,8 @@ export class Viewing {
   async picture(name: string, knownTag: string | undefined): Promise<StillPicture> {
     const { store, backend } = this.#context;
     getCamera(store.state, name);
-    const looked = backend.picture?.(name, knownTag);
-    if (looked === undefined) throw this.#showsNothing();
-    const picture = await looked;
+    if (backend.viewing === null) throw this.#showsNothing();
+    const picture = await backend.viewing.picture(name, knownTag);
     if (picture !== null) return picture;
     if (backend.camera(name)?.live !== true) {
       throw new NotFoundError('CAMERA_NOT_LIVE', `camera "${name}" is not live`);

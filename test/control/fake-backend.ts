@@ -1,4 +1,7 @@
 import {
+  type BackendAddress,
+  type BackendObserver,
+  type BackendProblem,
   type BackendTotals,
   type CameraSnapshot,
   type DesiredCamera,
@@ -8,6 +11,7 @@ import {
   type TargetTest,
   unseenCamera,
   unseenPush,
+  type WorkerFacts,
 } from '../../src/backend/backend.js';
 import type { CodedError } from '../../src/errors.js';
 
@@ -23,19 +27,22 @@ export class FakeBackend implements MediaBackend {
   seenTotals: BackendTotals = { bitrateInBps: 0, bitrateOutBps: 0, liveCameras: 0, viewers: 0, connections: 0 };
   probes = 0;
   /** What a test puts in to have URLs refused. */
-  refuses?: (url: string) => CodedError | undefined;
+  refuses: (url: string) => CodedError | undefined = () => undefined;
+  seenProblems: readonly BackendProblem[] = [];
+  readonly viewing = null;
+  answerWaitMs = 0;
   answer: () => Promise<boolean> = async () => true;
 
   async start() {
     return { host: '127.0.0.1', port: 1935 };
   }
 
-  setCamera(camera: DesiredCamera): void {
+  setCamera(camera: DesiredCamera): void | Promise<void> {
     this.calls.push(`set ${camera.name}`);
     this.cameras.set(camera.name, camera);
   }
 
-  removeCamera(name: string): void {
+  removeCamera(name: string): void | Promise<void> {
     this.calls.push(`remove ${name}`);
     this.cameras.delete(name);
   }
@@ -61,6 +68,22 @@ export class FakeBackend implements MediaBackend {
   push(camera: string, id: string): PushSnapshot | undefined {
     return this.snapshots.get(camera)?.pushes.find((push) => push.id === id);
   }
+
+  problems(): readonly BackendProblem[] {
+    return this.seenProblems;
+  }
+
+  facts(): Readonly<Record<string, number>> {
+    return {};
+  }
+
+  workers(): readonly WorkerFacts[] {
+    return [];
+  }
+
+  addOwnListener(_listener: BackendAddress): void {}
+
+  observe(_observer: BackendObserver): void {}
 
   totals(): BackendTotals {
     return this.seenTotals;

@@ -23,8 +23,10 @@ import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certi
 import type {
   BackendAddress,
   BackendObserver,
+  BackendProblem,
   BackendTotals,
   CameraSnapshot,
+  CameraViewing,
   DesiredCamera,
   FlvPlayback,
   MediaBackend,
@@ -32,6 +34,7 @@ import type {
   RecordedEvent,
   StillPicture,
   TargetTest,
+  WorkerFacts,
 } from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { pushSnapshot } from './snapshot.js';
@@ -66,6 +69,9 @@ export interface NativeBackendSettings {
 /** The media backend of our own: cameras, pushes and viewers on Node's sockets, changed while they run. */
 export class NativeBackend implements MediaBackend, StreamHost {
   readonly kind = 'native';
+  /** What is declared is in force at once. */
+  readonly answerWaitMs = 0;
+  readonly viewing: CameraViewing = this;
   readonly #settings: NativeBackendSettings;
   readonly #context: CameraContext;
   readonly #server: RtmpServer;
@@ -171,6 +177,14 @@ export class NativeBackend implements MediaBackend, StreamHost {
   /** Changes what all streams may keep; obeyed within a second. */
   set mediaMaxBytes(bytes: number) {
     this.#mediaMaxBytes = bytes;
+  }
+
+  problems(): readonly BackendProblem[] {
+    return [];
+  }
+
+  workers(): readonly WorkerFacts[] {
+    return [];
   }
 
   facts(): Readonly<Record<string, number>> {

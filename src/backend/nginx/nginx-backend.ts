@@ -9,6 +9,7 @@ import type { OutgoingSettings } from '../../rtmp/outgoing-connection.js';
 import { probeHandshake } from '../../rtmp/probe.js';
 import type {
   BackendAddress,
+  BackendObserver,
   BackendProblem,
   BackendTotals,
   CameraSnapshot,
@@ -17,8 +18,10 @@ import type {
   PushSnapshot,
   RecordedEvent,
   TargetTest,
+  WorkerFacts,
 } from '../backend.js';
 import { findNginx, type NginxBinary } from './binary.js';
+import { ChangePoll } from './change-poll.js';
 import { watchFile } from './change-watch.js';
 import { Configuration } from './configuration.js';
 import { nginxPaths, removeLeftovers, rotateLog } from './files.js';
@@ -73,6 +76,7 @@ interface Running {
 /** nginx with the RTMP module as the media backend: a rendered nginx.conf, a watched process, statistics. */
 export class NginxBackend implements MediaBackend {
   readonly kind = 'nginx';
+  readonly viewing = null;
   readonly #settings: NginxBackendSettings;
   readonly #log: Logger;
   readonly #cameras = new Map<string, DesiredCamera>();
@@ -93,6 +97,10 @@ export class NginxBackend implements MediaBackend {
   #oldWorkers = 0;
   #oldWorkerBytes: number | null = null;
   #rotate: () => Promise<void> = async () => {};
+  /** What those wait for who declared something since the last run began. */
+  #nextRun: Outcome | undefined;
+  #observer: BackendObserver | null = null;
+  readonly #changes = new ChangePoll((camera) => this.camera(camera));
   #isApplying = false;
   #isFirst = true;
   #stopped = false;
@@ -180,20 +188,21 @@ export class NginxBackend implements MediaBackend {
     return { host, port: choices.rtmpPort };
   }
 
-  setCamera(camera: DesiredCamera): void {
+  setCamera(camera: DesiredCamera): Promise<void> {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(camera.name)) {
       throw new InputError('INVALID_NAME', `nginx takes no application called ${JSON.stringify(camera.name)}`);
     }
     this.#cameras.set(camera.name, camera);
     this.#removed.delete(camera.name);
-    this.#pace.note();
+    return this.#applied();
   }
 
-  removeCamera(name: string): void {
-    if (!this.#cameras.delete(name)) return;
+  removeCamera(name: string): Promise<void> {
+    if (!this.#cameras.delete(name)) return Promise.resolve();
     this.#removed.add(name);
     this.#history.forget(name);
-    this.#pace.note();
+    this.#changes.forget(name);
+    return this.#applied();
   }
 
   camera(name: string): CameraSnapshot | undefined {
@@ -276,14 +285,25 @@ export class NginxBackend implements MediaBackend {
     };
   }
 
-  async settled(): Promise<void> {
-    if (this.#pace.isFlood && !this.#isFirst) return;
-    const done = this.#isFirst ? this.#pace.flush() : this.#pace.settled();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.#isFirst ? firstSettleMs : settleMs);
-    });
-    await Promise.race([done, late]).finally(() => clearTimeout(timer));
+  workers(): readonly WorkerFacts[] {
+    return [];
+  }
+
+  observe(observer: BackendObserver): void {
+    this.#observer = observer;
+  }
+
+  /** In a flood of changes nobody waits: each change puts off the run that makes it. */
+  get answerWaitMs(): number {
+    if (this.#isFirst) return firstSettleMs;
+    return this.#pace.isFlood ? 0 : settleMs;
+  }
+
+  /** Resolves when the next run, which all changes until then share, has made what is desired; rejects with its error. */
+  #applied(): Promise<void> {
+    this.#pace.note();
+    this.#nextRun ??= new Outcome();
+    return this.#nextRun.promise;
   }
 
   async probe(deadlineMs: number): Promise<boolean> {
@@ -294,6 +314,7 @@ export class NginxBackend implements MediaBackend {
 
   async stop(deadlineMs: number): Promise<void> {
     this.#stopped = true;
+    this.#nextRun?.resolve();
     this.#unwatch?.();
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#wakeTimer);
@@ -305,6 +326,8 @@ export class NginxBackend implements MediaBackend {
   async #converge(): Promise<void> {
     const running = this.#running;
     if (running === undefined || this.#stopped) return;
+    const outcome = this.#nextRun;
+    this.#nextRun = undefined;
     const cameras = [...this.#cameras.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
     let failed = false;
     try {
@@ -329,6 +352,9 @@ export class NginxBackend implements MediaBackend {
       this.#isApplying = false;
       this.#isFirst = false;
     }
+    const hindrance = this.#problems.get('file') ?? this.#problems.get('edit');
+    if (hindrance === undefined) outcome?.resolve();
+    else outcome?.reject(new CodedError(hindrance.code, hindrance.message));
     this.#planWake(failed || this.#problems.has('edit'));
   }
 
@@ -404,6 +430,22 @@ export class NginxBackend implements MediaBackend {
     }
     this.#oldWorkers = count;
     for (const name of this.#cameras.keys()) this.#history.look(name, observer);
+    if (this.#observer !== null) await this.#changes.look(this.#cameras.keys(), this.#observer);
+  }
+}
+
+/** What becomes of a run, for all who wait for it. Nobody has to look at it. */
+class Outcome {
+  readonly promise: Promise<void>;
+  resolve: () => void = () => {};
+  reject: (error: CodedError) => void = () => {};
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.promise.catch(() => {});
   }
 }
 

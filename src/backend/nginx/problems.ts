@@ -15,6 +15,10 @@ export class Problems {
     return [...this.#found.values()];
   }
 
+  get(key: string): BackendProblem | undefined {
+    return this.#found.get(key);
+  }
+
   has(key: string): boolean {
     return this.#found.has(key);
   }

@@ -23,6 +23,8 @@ interface Entry {
   worker: WorkerProcess | null;
   /** Who is to have it next. */
   next: WorkerProcess | null;
+  /** The application that it asked for, as the client wrote it; empty until it did. */
+  app: string;
 }
 
 /**
@@ -42,7 +44,7 @@ export class Arrivals {
   readonly #handshakeTimeoutMs: number;
   readonly #workers: readonly WorkerProcess[];
   readonly #homeOf: (app: string) => WorkerProcess | undefined;
-  readonly #settled: () => Promise<void>;
+  readonly #declared: (app: string) => Promise<void>;
   readonly #entries = new Map<number, Entry>();
   /** Probes of our own, each for one worker. */
   readonly #probes = new Map<Socket, WorkerProcess>();
@@ -59,8 +61,8 @@ export class Arrivals {
     workers: readonly WorkerProcess[];
     /** The worker of the camera that an application, as a client wrote it, means; undefined: there is no such camera. */
     homeOf: (app: string) => WorkerProcess | undefined;
-    /** Resolves when the workers have done what they were told until now; soon at the latest. */
-    settled: () => Promise<void>;
+    /** Resolves when the worker of this camera knows of it; rejects when it cannot be told. */
+    declared: (app: string) => Promise<void>;
     log: Logger;
   }) {
     this.#log = options.log;
@@ -68,7 +70,7 @@ export class Arrivals {
     this.#handshakeTimeoutMs = options.settings.handshakeTimeoutMs;
     this.#workers = options.workers;
     this.#homeOf = options.homeOf;
-    this.#settled = options.settled;
+    this.#declared = options.declared;
     const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#onSocket(socket, false));
     this.#secureServer = createServer(socketOptions, (socket) => this.#onSocket(socket, true));
@@ -144,6 +146,7 @@ export class Arrivals {
     if (entry === undefined || entry.worker !== worker) return;
     switch (report.type) {
       case 'where':
+        entry.app = report.app;
         this.#route(entry, worker, this.#homeOf(report.app));
         return;
       case 'served':
@@ -175,7 +178,7 @@ export class Arrivals {
       return;
     }
     const acceptedMs = performance.now();
-    const entry = { id: this.#nextId++, acceptedMs, isSecure, socket, release, worker: null, next: null };
+    const entry = { id: this.#nextId++, acceptedMs, isSecure, socket, release, worker: null, next: null, app: '' };
     this.#entries.set(entry.id, entry);
     this.#bringToAny(entry);
   }
@@ -198,7 +201,8 @@ export class Arrivals {
     }
     entry.next = null; // it stays where it is
     // By another way than that of orders, on which the home may have yet to hear of the camera.
-    void this.#settled().then(() => worker.send({ type: 'handOn', id, viewPort: home.viewPort }));
+    const handOn = (): void => worker.send({ type: 'handOn', id, viewPort: home.viewPort });
+    void this.#declared(entry.app).then(handOn, handOn);
   }
 
   /** To the next worker in turn, past those that hang. */

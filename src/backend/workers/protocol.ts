@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../errors.js';
 import type { LinesWanted } from '../../log/levels.js';
 import type { LogFields } from '../../log/log.js';
 import type {
@@ -101,7 +102,14 @@ export type Report =
   /** A connection was given up here. What came behind its handshake, in base64. */
   | { readonly type: 'left'; readonly id: number; readonly beginning: string }
   | { readonly type: 'closed'; readonly id: number }
-  | { readonly type: 'applied'; readonly sequence: number; readonly camera: CameraSnapshot | null }
+  /** An order was carried out, or failed. `camera`: what is seen of it now; null: nothing. */
+  | {
+      readonly type: 'applied';
+      readonly sequence: number;
+      readonly name: string;
+      readonly camera: CameraSnapshot | null;
+      readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
+    }
   | { readonly type: 'seen'; readonly camera: CameraSnapshot }
   | { readonly type: 'live'; readonly camera: string; readonly facts: Parameters<BackendObserver['cameraLive']>[1] }
   | { readonly type: 'stopped'; readonly camera: string; readonly reason: string | null }

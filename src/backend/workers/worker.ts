@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { codeOf, messageOf } from '../../errors.js';
+import { codeOf, type ErrorCode, messageOf } from '../../errors.js';
 import { LineFilter } from '../../log/levels.js';
 import { type Logger, silentLogger } from '../../log/log.js';
 import type { MediaSocket } from '../../net/media-socket.js';
@@ -64,12 +64,10 @@ export class Worker {
       case 'begin':
         return;
       case 'set':
-        this.#backend.setCamera(order.camera);
-        this.#applied(order.sequence, order.camera.name);
+        this.#apply(order.sequence, order.camera.name, () => this.#backend.setCamera(order.camera));
         return;
       case 'remove':
-        this.#backend.removeCamera(order.name);
-        this.#applied(order.sequence, order.name);
+        this.#apply(order.sequence, order.name, () => this.#backend.removeCamera(order.name));
         return;
       case 'listener':
         this.#backend.addOwnListener(order.address);
@@ -112,8 +110,15 @@ export class Worker {
     this.#send({ type: 'done' });
   }
 
-  #applied(sequence: number, name: string): void {
-    this.#send({ type: 'applied', sequence, camera: this.#backend.camera(name) ?? null });
+  /** Carries out an order about one camera. A failure is that camera's alone. */
+  #apply(sequence: number, name: string, act: () => void): void {
+    let failure: { code: ErrorCode; message: string } | null = null;
+    try {
+      act();
+    } catch (error) {
+      failure = { code: codeOf(error), message: messageOf(error) };
+    }
+    this.#send({ type: 'applied', sequence, name, camera: this.#backend.camera(name) ?? null, failure });
   }
 
   #take(order: Connection, socket: Socket | undefined): void {

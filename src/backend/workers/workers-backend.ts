@@ -14,6 +14,7 @@ import type {
   BackendProblem,
   BackendTotals,
   CameraSnapshot,
+  CameraViewing,
   DesiredCamera,
   FlvPlayback,
   MediaBackend,
@@ -28,14 +29,12 @@ import { nameOf, newNodeId, type RtmpsSettings } from '../native/native-backend.
 import { Arrivals } from './arrivals.js';
 import { shareBudget } from './budget.js';
 import { Calls } from './calls.js';
+import { Declarations } from './declarations.js';
 import { Observed } from './observed.js';
 import { Placement } from './placement.js';
 import type { Report, SentPicture, WorkerSettings } from './protocol.js';
 import { RemotePlayback } from './remote-playback.js';
 import { type WorkerHandler, WorkerProcess } from './worker-process.js';
-
-/** How long an answer to a change waits for the workers to be told of it: one that is busy is no reason to fail. */
-const settledLimitMs = 1000;
 
 /** That a worker ended is told for so long after it is back. */
 const toldMs = 30_000;
@@ -62,12 +61,6 @@ export interface WorkersBackendSettings {
   readonly streamSecret?: string;
 }
 
-interface Waiter {
-  readonly worker: number;
-  readonly sequence: number;
-  readonly resolve: () => void;
-}
-
 /**
  * The native backend in processes of its own, apart from API and state. Each camera has one home among them, where its
  * publisher, its viewers and its pushes are: a worker is to its cameras what the native backend in one process is to all.
@@ -75,6 +68,9 @@ interface Waiter {
  */
 export class WorkersBackend implements MediaBackend, WorkerHandler {
   readonly kind = 'native';
+  /** A worker that is busy is no reason for an answer to fail. */
+  readonly answerWaitMs = 1000;
+  readonly viewing: CameraViewing = this;
   readonly #settings: WorkersBackendSettings;
   /** Judges targets; it dials none. */
   readonly #dialer: Dialer;
@@ -98,10 +94,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   #observer: BackendObserver | null = null;
   /** Of the changes sent to workers. */
   #sequence = 0;
-  /** By worker: the last change sent, and the last that it told was made. */
-  readonly #sent: number[];
-  readonly #applied: number[];
-  #waiters: Waiter[] = [];
+  readonly #declarations = new Declarations();
   #ticker: NodeJS.Timeout | null = null;
   #lastLookMs = 0;
 
@@ -131,13 +124,11 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     });
     this.#placement = new Placement(workers);
     this.#budgets = new Array<number>(workers).fill(media.mediaMaxBytes);
-    this.#sent = new Array<number>(workers).fill(0);
-    this.#applied = new Array<number>(workers).fill(0);
     this.#arrivals = new Arrivals({
       settings: media,
       workers: this.#workers,
       homeOf: (app) => this.#homeOf(nameOf(app)),
-      settled: () => this.settled(),
+      declared: (app) => this.#declarations.done(nameOf(app)),
       log,
     });
   }
@@ -162,14 +153,15 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     return address;
   }
 
-  setCamera(desired: DesiredCamera): void {
+  setCamera(desired: DesiredCamera): Promise<void> {
     this.#desired.set(desired.name, desired);
     this.#placement.reweigh(desired);
     const index = this.#placement.homeOf(desired.name);
-    if (index !== undefined) this.#declare(index, desired);
+    // Without a home no worker has to know of it.
+    return index === undefined ? Promise.resolve() : this.#declare(index, desired);
   }
 
-  removeCamera(name: string): void {
+  removeCamera(name: string): void | Promise<void> {
     if (!this.#desired.delete(name)) return;
     this.#notices.delete(name);
     this.#records.delete(name);
@@ -178,9 +170,10 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     if (index === undefined) return;
     this.#placement.remove(name);
     const worker = this.#workers[index]!;
-    if (!worker.isUp) return;
-    this.#sent[index] = ++this.#sequence;
-    worker.send({ type: 'remove', sequence: this.#sequence, name });
+    if (!worker.isUp) return this.#declarations.drop(name);
+    const sequence = ++this.#sequence;
+    worker.send({ type: 'remove', sequence, name });
+    return this.#declarations.expect(name, sequence);
   }
 
   camera(name: string): CameraSnapshot | undefined {
@@ -305,21 +298,6 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     this.#observer = observer;
   }
 
-  async settled(): Promise<void> {
-    const open = this.#workers.flatMap((worker, index) => {
-      const sequence = this.#sent[index]!;
-      if (!worker.isUp || this.#applied[index]! >= sequence) return [];
-      return [new Promise<void>((resolve) => this.#waiters.push({ worker: index, sequence, resolve }))];
-    });
-    if (open.length === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, settledLimitMs);
-    });
-    await Promise.race([Promise.all(open), limit]);
-    clearTimeout(timer);
-  }
-
   probe(deadlineMs: number): Promise<boolean> {
     return this.#arrivals.probe(deadlineMs);
   }
@@ -329,6 +307,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     this.#arrivals.close();
     for (const playback of [...this.#playbacks]) playback.leave();
     await Promise.all(this.#workers.map((worker) => worker.stop(deadlineMs)));
+    this.#declarations.close();
     this.#calls.failAll();
   }
 
@@ -338,15 +317,14 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     this.#shareBudget();
     worker.send({ type: 'lines', wanted: this.#levels.filter.wanted });
     for (const address of this.#ownListeners) worker.send({ type: 'listener', address });
-    for (const name of this.#placement.camerasOf(index)) this.#declare(index, this.#desired.get(name)!);
+    for (const name of this.#placement.camerasOf(index)) void this.#declare(index, this.#desired.get(name)!);
     this.#arrivals.workerIsUp(worker);
   }
 
   onDown(worker: WorkerProcess): void {
     const index = worker.number - 1;
     this.#totals.delete(worker);
-    this.#applied[index] = this.#sent[index]!;
-    this.#releaseWaiters();
+    this.#declarations.lost(this.#placement.camerasOf(index));
     this.#calls.fail(worker);
     this.#arrivals.workerIsDown(worker);
     const reason = `media worker ${worker.number} ${worker.end?.how ?? 'ended'}`;
@@ -373,9 +351,8 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
         this.#arrivals.onReport(worker, report);
         return;
       case 'applied':
-        this.#applied[worker.number - 1] = report.sequence;
         if (report.camera !== null) this.#see(worker, report.camera);
-        this.#releaseWaiters();
+        this.#declarations.note(report.name, report.sequence, report.failure);
         return;
       case 'seen':
         this.#see(worker, report.camera);
@@ -408,11 +385,12 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     if (this.#placement.homeOf(camera.name) === worker.number - 1) this.#observed.note(camera);
   }
 
-  #declare(index: number, camera: DesiredCamera): void {
+  #declare(index: number, camera: DesiredCamera): Promise<void> {
     const worker = this.#workers[index]!;
-    if (!worker.isUp) return; // it is told when it is
-    this.#sent[index] = ++this.#sequence;
-    worker.send({ type: 'set', sequence: this.#sequence, camera });
+    if (!worker.isUp) return this.#declarations.expect(camera.name, 0);
+    const sequence = ++this.#sequence;
+    worker.send({ type: 'set', sequence, camera });
+    return this.#declarations.expect(camera.name, sequence);
   }
 
   /** The worker of a camera, which gets one now where it has none. */
@@ -422,7 +400,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     const known = this.#placement.homeOf(name);
     if (known !== undefined) return this.#workers[known];
     const index = this.#placement.place(camera);
-    this.#declare(index, camera);
+    void this.#declare(index, camera);
     return this.#workers[index];
   }
 
@@ -439,16 +417,6 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
 
   #countOf(worker: WorkerProcess): number {
     return this.#placement.countOf(worker.number - 1);
-  }
-
-  #releaseWaiters(): void {
-    if (this.#waiters.length === 0) return;
-    const open: Waiter[] = [];
-    for (const waiter of this.#waiters) {
-      if (this.#applied[waiter.worker]! >= waiter.sequence) waiter.resolve();
-      else open.push(waiter);
-    }
-    this.#waiters = open;
   }
 
   #look(): void {
