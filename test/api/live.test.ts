@@ -16,7 +16,7 @@ import { CodedError } from '../../src/errors.js';
 import { silentLogger } from '../../src/log/log.js';
 import { RtmpPublisher } from '../../src/rtmp/publisher.js';
 import { openFileStore } from '../../src/store/file/file-store.js';
-import { FlvTagReader } from '../../src/wire/flv-file.js';
+import { FlvTagReader } from '../../src/wire/flv-reader.js';
 import { MessageType } from '../../src/wire/message.js';
 import { audioFrame, audioHeader, frame, metadata, videoHeader } from '../relay/fixtures.js';
 import { waitFor } from '../support/wait.js';

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { sendPaced } from '../../src/cli/publish/pacer.js';
 import { openTagSource, type Tag, type TagSource } from '../../src/cli/publish/tag-source.js';
+import { encodeFlvTag, flvFileHeader } from '../../src/wire/flv-file.js';
+import { healthy, startTarget } from '../push/targets.js';
 import { readFlvTags } from '../support/flv-file.js';
 import { testScope } from '../support/scope.js';
 import { waitFor } from '../support/wait.js';
@@ -115,6 +117,94 @@ describe('reading', () => {
     const { code, err } = await cli(['publish', file, 'rtmp://127.0.0.1:9/a/b']);
     expect(err).toContain(hint);
     expect(code).toBe(1);
+  });
+});
+
+describe('recordings as they are', () => {
+  const out = async (tags: Tag[], options: Parameters<typeof sent>[1] = {}): Promise<number[]> =>
+    (await sent(tags, options)).map(({ timestampMs }) => timestampMs);
+
+  test('of a stream in progress: the first frame is not waited for', async () => {
+    const tags = [metadata, { ...header, timestampMs: 0 }, frame(3_600_000, true), frame(3_600_040)];
+    const messages = await sent(tags, { durationMs: 3000 });
+    expect(messages.map(({ timestampMs }) => timestampMs)).toEqual([0, 0, 3_600_000, 3_600_040]);
+    expect(messages.at(-1)?.atMs).toBeLessThan(3000);
+  });
+
+  test('timestamps that pass their end are still paced', async () => {
+    const messages = await sent([frame(0xffffffd8, true), frame(0), frame(40), frame(80)]);
+    expect(messages.map(({ timestampMs }) => timestampMs)).toEqual([0xffffffd8, 0, 40, 80]);
+    expect(messages.at(-1)?.atMs).toBeGreaterThanOrEqual(118);
+  });
+
+  test.each<[string, number[], number[]]>([
+    ['set back', [60_000, 60_040, 0, 40], [60_000, 60_040, 60_080, 60_120]],
+    ['set back by a little less than a second', [1000, 1040, 300, 340], [1000, 1040, 1080, 1120]],
+    ['thrown far forward', [0, 40, 90_000_000, 90_000_040], [0, 40, 80, 120]],
+    ['of 24 bits that pass their end', [0xffffd8, 0, 40], [0xffffd8, 0x1000000, 0x1000028]],
+    ['with one that is wrong', [0, 40, 3_000_000_000, 80, 120], [0, 40, 80, 120, 160]],
+    ['that stand still', [0, 0, 0, 40], [0, 0, 0, 40]],
+    ['a jitter', [100, 140, 130, 180], [100, 140, 130, 180]],
+  ])('timestamps %s go on where they had been', async (_what, given, expected) => {
+    expect(await out(given.map((timestampMs, index) => frame(timestampMs, index === 0)))).toEqual(expected);
+  });
+
+  test('files that were joined go on, with the headers of each', async () => {
+    const part = (number: number): Tag[] =>
+      [metadata, { ...header, timestampMs: 0 }, frame(0, true), frame(40)].map((tag) => ({ ...tag, part: number }));
+    const messages = await sent([...part(0), ...part(1), ...part(2)]);
+    expect(messages.map(({ type, timestampMs }) => `${type} ${timestampMs}`)).toEqual([
+      ...['18 0', '9 0', '9 0', '9 40'],
+      ...['18 40', '9 40', '9 80', '9 120'],
+      ...['18 120', '9 120', '9 160', '9 200'],
+    ]);
+  });
+
+  test('audio that lies behind video stays where it is', async () => {
+    const audio = (timestampMs: number): Tag => ({ type: 8, timestampMs, payload: Buffer.from([0xaf, 1, 9]) });
+    const tags = [frame(500, true), audio(100), frame(540), audio(140), frame(580)];
+    expect(await out(tags)).toEqual([500, 100, 540, 140, 580]);
+  });
+});
+
+describe('what is left out of a file is said', () => {
+  const bytes = readFileSync(clip);
+  const cases: [string, Buffer, RegExp][] = [
+    ['zeros at the end', Buffer.concat([bytes, Buffer.alloc(1000)]), /^Left out: 1000 bytes that are no tags\.\n$/],
+    ['a cut end', bytes.subarray(0, -50), /^Left out: \d+ bytes of a tag that the end of the file cuts off\.\n$/],
+    ['joined files', Buffer.concat([bytes, bytes]), /^Files joined end to end: 2; each goes on/],
+    [
+      'an empty frame',
+      Buffer.concat([bytes, encodeFlvTag(9, 0, Buffer.from([0x27, 1, 0, 0, 0]))]),
+      /^Left out: 1 tags that no server takes\.\n$/,
+    ],
+  ];
+  test.each(cases)('%s', async (_what, content, said) => {
+    const scope = mkdtempSync(join(tmpdir(), 'publish-'));
+    const target = await startTarget(healthy);
+    try {
+      const file = join(scope, 'x.flv');
+      writeFileSync(file, content);
+      const { code, err } = await cli(['publish', file, target.url, '--duration', '0.3']);
+      expect(err).toMatch(said);
+      expect(code).toBe(0);
+    } finally {
+      await target.close();
+      rmSync(scope, { recursive: true });
+    }
+  });
+
+  test('metadata and headers alone: refused, since nobody would see anything', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'publish-'));
+    try {
+      const file = join(folder, 'x.flv');
+      writeFileSync(file, Buffer.concat([flvFileHeader(true, true), encodeFlvTag(9, 0, header.payload)]));
+      const { code, err } = await cli(['publish', file, 'rtmp://127.0.0.1:9/a/b']);
+      expect(err).toMatch(/^error: FLV_INVALID: .*none with audio or video/);
+      expect(code).toBe(1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -5,7 +5,8 @@ import { CodedError, InputError, StateError, WireError } from '../../src/errors.
 import { decodeState } from '../../src/model/document/decode.js';
 import { parsePath, pathOfMetadata, withPath } from '../../src/relay/path.js';
 import { type AmfValue, decodeAmf0, encodeAmf0 } from '../../src/wire/amf0.js';
-import { encodeFlvTag, FlvTagReader, flvFileHeader } from '../../src/wire/flv-file.js';
+import { encodeFlvTag, flvFileHeader } from '../../src/wire/flv-file.js';
+import { FlvTagReader } from '../../src/wire/flv-reader.js';
 import { anyValue, encodeLoosely } from './amf-mutation.js';
 import { mutateBytes, splitIntoSteps } from './byte-mutation.js';
 import { dataStep, Finding, type FuzzTarget } from './input.js';

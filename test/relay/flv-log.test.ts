@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { flvFormat } from '../../src/relay/media-log.js';
 import { Outlet, type OutletSink } from '../../src/relay/outlet.js';
 import { decodeAmf0 } from '../../src/wire/amf0.js';
-import { FlvTagReader, flvFileHeader } from '../../src/wire/flv-file.js';
+import { flvFileHeader } from '../../src/wire/flv-file.js';
+import { FlvTagReader } from '../../src/wire/flv-reader.js';
 import { MessageType } from '../../src/wire/message.js';
 import {
   audioFrame,

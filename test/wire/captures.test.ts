@@ -8,7 +8,7 @@ import {
   videoCodecName,
   videoHeaderKey,
 } from '../../src/wire/flv.js';
-import { FlvTagReader } from '../../src/wire/flv-file.js';
+import { FlvTagReader } from '../../src/wire/flv-reader.js';
 import { type HandshakeResult, ServerHandshake } from '../../src/wire/handshake.js';
 import { answersDigest, findDigest } from '../../src/wire/handshake-digest.js';
 import { MessageType, type RtmpMessage } from '../../src/wire/message.js';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CodedError } from '../../src/errors.js';
-import { encodeFlvTag, type FlvLimits, FlvTagReader, flvFileHeader } from '../../src/wire/flv-file.js';
+import { encodeFlvTag, flvFileHeader } from '../../src/wire/flv-file.js';
+import { type FlvLimits, FlvTagReader } from '../../src/wire/flv-reader.js';
 import { cutAt, hex, inBytes, inTwo } from './support.js';
 
 interface Tag {
@@ -10,14 +11,17 @@ interface Tag {
   payload: Buffer;
 }
 
-function readTags(pieces: readonly Buffer[], limits?: FlvLimits): { tags: Tag[]; pendingBytes: number } {
+/** The tags, and what else there was of what a file must not have. */
+function readTags(pieces: readonly Buffer[], limits?: FlvLimits) {
   const tags: Tag[] = [];
   // Payloads are kept, not copied: they stay valid as long as the pieces do.
   const reader = new FlvTagReader((type, timestampMs, payload) => tags.push({ type, timestampMs, payload }), limits);
   for (const piece of pieces) {
     reader.feed(piece);
   }
-  return { tags, pendingBytes: reader.pendingBytes };
+  reader.finish();
+  const leftOut = Object.fromEntries(Object.entries(reader.leftOut).filter(([, count]) => count > 0));
+  return { tags, leftOut };
 }
 
 const tags = fc.array(
@@ -41,7 +45,7 @@ test('what is written is read, in any pieces', () => {
     fc.property(tags, fc.array(fc.nat(1000), { maxLength: 8 }), (list, positions) => {
       const file = fileOf(list);
       for (const pieces of [[file], cutAt(file, positions), inBytes(file)]) {
-        expect(readTags(pieces)).toEqual({ tags: list, pendingBytes: 0 });
+        expect(readTags(pieces)).toEqual({ tags: list, leftOut: {} });
       }
     }),
   );
@@ -56,7 +60,7 @@ test('a vector: header, a script tag, a video tag with an extended timestamp', (
     { type: 9, timestampMs: 0x7f000001, payload: hex('17') },
   ];
   for (const pieces of inTwo(file)) {
-    expect(readTags(pieces)).toEqual({ tags: list, pendingBytes: 0 });
+    expect(readTags(pieces)).toEqual({ tags: list, leftOut: {} });
   }
   expect(fileOf(list)).toEqual(file);
 });
@@ -76,12 +80,95 @@ test('a longer file header is skipped, and wrong sizes behind tags do not matter
   ]);
 });
 
-test('pendingBytes tells of a file that was cut off', () => {
-  const file = fileOf([{ type: 9, timestampMs: 0, payload: Buffer.alloc(50) }]);
-  expect(readTags([file.subarray(0, 13 + 11 + 20)])).toEqual({ tags: [], pendingBytes: 31 });
-  expect(readTags([file.subarray(0, 13 + 5)]).pendingBytes).toBe(5);
-  expect(readTags([file.subarray(0, 5)]).pendingBytes).toBe(5);
-  expect(readTags([file.subarray(0, file.length - 2)])).toMatchObject({ pendingBytes: 0, tags: [{ type: 9 }] });
+test('a file that was cut off: what is whole is read, and the rest is said', () => {
+  const first = { type: 9, timestampMs: 0, payload: Buffer.alloc(20, 9) };
+  const file = fileOf([first, { type: 9, timestampMs: 0, payload: Buffer.alloc(50) }]);
+  const end = fileOf([first]).length;
+  for (const [bytes, cutBytes] of [
+    [end + 11 + 20, 31],
+    [end + 5, 5],
+    [end + 11 + 49, 60],
+  ] as const) {
+    for (const pieces of [[file.subarray(0, bytes)], inBytes(file.subarray(0, bytes))]) {
+      expect(readTags(pieces)).toEqual({ tags: [first], leftOut: { cutBytes } });
+    }
+  }
+  // Only the size behind the last tag is missing, or a part of it.
+  for (const missing of [1, 2, 4]) {
+    const { tags: read, leftOut } = readTags([file.subarray(0, file.length - missing)]);
+    expect(read).toHaveLength(2);
+    expect(leftOut).toEqual({});
+  }
+});
+
+describe('what other players read too', () => {
+  const list: Tag[] = Array.from({ length: 5 }, (_, index) => ({
+    type: index % 2 === 0 ? 9 : 8,
+    timestampMs: index * 20,
+    payload: Buffer.alloc(30 + index, 8 + (index % 2)),
+  }));
+  const file = fileOf(list);
+  const at = (index: number): number => fileOf(list.slice(0, index)).length;
+  const inserted = (bytes: Buffer, index = 2): Buffer =>
+    Buffer.concat([file.subarray(0, at(index)), bytes, file.subarray(at(index))]);
+  const changed = (offset: number, bytes: Buffer): Buffer => {
+    const copy = Buffer.from(file);
+    bytes.copy(copy, offset);
+    return copy;
+  };
+  const unknown = Buffer.concat([hex('0f 000003 000000 00 000000 aabbcc'), hex('0000000e')]);
+  const hidden = Buffer.concat([hex('29 000003 000000 00 000000 aabbcc'), hex('0000000e')]);
+
+  test.each<[string, Buffer, Record<string, number>]>([
+    ['zeros at the end', Buffer.concat([file, Buffer.alloc(4096)]), { junkBytes: 4096 }],
+    ['junk at the end', Buffer.concat([file, Buffer.alloc(777, 0x5a)]), { junkBytes: 777 }],
+    ['junk between tags', inserted(Buffer.alloc(333, 0xc3)), { junkBytes: 333 }],
+    ['zeros between tags', inserted(Buffer.alloc(512)), { junkBytes: 512 }],
+    ['a tag of an unknown type', inserted(unknown), { unknownTags: 1 }],
+    ['an encrypted tag', inserted(hidden), { encryptedTags: 1 }],
+    ['a second file behind the first', Buffer.concat([file, file.subarray(0, 13)]), { joins: 1 }],
+    ['a file header in the middle', inserted(file.subarray(0, 13)), { joins: 1 }],
+    ['sizes behind tags that are 0', changed(at(2) - 4, hex('00000000')), {}],
+    ['sizes behind tags that leave out the header', changed(at(3) - 4, hex('00000020')), {}],
+    ['a header that says 0', changed(5, hex('00000000')), {}],
+    ['a header that says 8', changed(5, hex('00000008')), {}],
+    ['a header that says too much', changed(5, hex('00000014')), {}],
+    ['a header that says far too much', changed(5, hex('ffffffff')), {}],
+    ['a header that says neither audio nor video', changed(4, hex('00')), {}],
+    ['version 4', changed(3, hex('04')), {}],
+  ])('%s', (_what, bytes, leftOut) => {
+    for (const pieces of [[bytes], inBytes(bytes)]) expect(readTags(pieces)).toEqual({ tags: list, leftOut });
+  });
+
+  test('a length that lies costs its own tag, whatever it says', () => {
+    for (const length of ['000000', '000001', '000020', '001000', 'ffffff']) {
+      const { tags: read } = readTags([changed(at(2) + 1, hex(length))]);
+      const times = read.map(({ timestampMs }) => timestampMs);
+      for (const timeMs of [0, 20, 60, 80]) expect(times).toContain(timeMs);
+      expect(times.length).toBeLessThanOrEqual(5);
+    }
+  });
+
+  test('two whole files, joined', () => {
+    expect(readTags([Buffer.concat([file, file])])).toEqual({ tags: [...list, ...list], leftOut: { joins: 1 } });
+  });
+
+  test('whatever is destroyed, the reader ends, and hands out no more than there was', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(file.length - 1), fc.nat(255)), { maxLength: 12 }),
+        fc.array(fc.nat(400), { maxLength: 5 }),
+        (changes, cuts) => {
+          const copy = Buffer.from(file);
+          for (const [offset, value] of changes) if (offset > 3) copy[offset] = value;
+          const whole = readTags([copy]);
+          expect(readTags(cutAt(copy, cuts))).toEqual(whole);
+          const bytes = whole.tags.reduce((sum, { payload }) => sum + payload.length, 0);
+          expect(bytes).toBeLessThanOrEqual(file.length);
+        },
+      ),
+    );
+  });
 });
 
 test('a large tag in small pieces', () => {
@@ -102,31 +189,29 @@ test('a declared length takes no memory', () => {
   });
   // 300 tags of 16 MB: 5 GB.
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100 << 20);
-  expect(readers.every(({ pendingBytes }) => pendingBytes === 12)).toBe(true);
+  expect(readers.every(({ pendingBytes }) => pendingBytes <= 25)).toBe(true);
+});
+
+test('a tag above the limit is left out, and the next one is found', () => {
+  const list = [
+    { type: 9, timestampMs: 0, payload: Buffer.alloc(101, 1) },
+    { type: 8, timestampMs: 20, payload: Buffer.alloc(100, 1) },
+  ];
+  const { tags: read, leftOut } = readTags([fileOf(list)], { maxTagBytes: 100 });
+  expect(read).toEqual(list.slice(1));
+  expect(leftOut).toEqual({ junkBytes: 116 });
 });
 
 describe('refused', () => {
   test.each<[string, string, RegExp]>([
-    ['another file', '1a45dfa3 00000000 00', /begins with the bytes 1a45df; an FLV file begins with "FLV"/],
-    ['another version', '464c56 02 05 00000009', /has version 2; the only one is 1/],
-    ['a header that is too short', '464c56 01 05 00000008', /has 8 bytes; right is 9/],
-    ['a header that is too long', '464c56 01 05 ffffffff', /has 4294967295 bytes/],
-    [
-      'an unknown tag',
-      '464c56 01 05 00000009 00000000 07 000000 000000 00 000000',
-      /tag at byte 13 has type 7; audio has 8/,
-    ],
-    ['an encrypted tag', '464c56 01 05 00000009 00000000 29 000000 000000 00 000000', /encrypted tags cannot be read/],
-    [
-      'a tag above the limit',
-      '464c56 01 05 00000009 00000000 09 000065 000000 00 000000',
-      /has 101 bytes; the limit is 100/,
-    ],
+    ['another file', '1a45dfa3 00000000 00', /begins with the bytes 1a45dfa3; an FLV file begins with "FLV"/],
+    ['a file that is too short', '464c56 01', /begins with the bytes 464c5601/],
+    ['another version', '464c56 09 05 00000009', /begins with the bytes 464c5609/],
   ])('%s', (_, bytes, message) => {
     for (const pieces of [[hex(bytes)], inBytes(hex(bytes))]) {
-      expect(() => readTags(pieces, { maxTagBytes: 100 })).toThrow(message);
-      expect(() => readTags(pieces, { maxTagBytes: 100 })).toThrow(CodedError);
-      expect(() => readTags(pieces, { maxTagBytes: 100 })).toThrow(expect.objectContaining({ code: 'FLV_INVALID' }));
+      expect(() => readTags(pieces)).toThrow(message);
+      expect(() => readTags(pieces)).toThrow(CodedError);
+      expect(() => readTags(pieces)).toThrow(expect.objectContaining({ code: 'FLV_INVALID' }));
     }
   });
 

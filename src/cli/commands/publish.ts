@@ -5,6 +5,7 @@ import { exitCodes } from '../exit-codes.js';
 import { formatBitrate, formatBytes, json } from '../format.js';
 import type { CliIo } from '../io.js';
 import { Publishing, type PublishProgress, type PublishResult } from '../publish/publish.js';
+import type { LeftOut } from '../publish/tag-source.js';
 
 interface PublishFlags {
   readonly loop?: boolean;
@@ -27,7 +28,8 @@ export function addPublishCommand(program: Command, io: CliIo, setExitCode: (cod
     .addHelpText(
       'after',
       `
-Exit code 1, with the reason, when the server refuses or closes. Ctrl-C ends it in order.
+Exit code 1, with the reason, when the server refuses or closes, or when no frame was sent. Ctrl-C ends it in order.
+A broken recording (junk, a cut end, joined files) is sent as far as other players read it; what was left out is said.
 
 Examples:
   $ media-aggregator publish samples/clip.flv rtmp://localhost/gate-1/gate-1 --loop
@@ -66,8 +68,9 @@ async function publish(file: string, urls: string[], flags: PublishFlags, io: Cl
   try {
     const results = await publishing.run();
     stopProgress();
-    report(results, publishing.progress, flags, io);
-    return results.every((result) => result.error === null) ? exitCodes.ok : exitCodes.failed;
+    report(results, publishing, flags, io);
+    const isSent = results.every(({ error, frames }) => error === null && frames > 0);
+    return isSent ? exitCodes.ok : exitCodes.failed;
   } finally {
     stopProgress();
     process.off('SIGINT', onSignal);
@@ -101,24 +104,59 @@ function showProgress(publishing: Publishing, count: number, io: CliIo): () => v
   };
 }
 
-function report(results: readonly PublishResult[], total: PublishProgress, flags: PublishFlags, io: CliIo): void {
+function report(results: readonly PublishResult[], publishing: Publishing, flags: PublishFlags, io: CliIo): void {
+  const total = publishing.progress;
   const elapsedMs = Math.round(total.elapsedMs);
   const bitrateBps = elapsedMs === 0 ? 0 : Math.round((total.bytes * 8000) / elapsedMs);
-  for (const { url, error } of results) {
+  for (const { url, error, frames } of results) {
     if (error !== null) {
       io.err.write(`error: ${error.code}: ${url}: ${error.message}\n`);
+    } else if (frames === 0) {
+      io.err.write(`error: ${url}: nothing was sent.\n`);
     }
   }
   const { bytes, messages } = total;
+  const { leftOut } = publishing;
   if (flags.json) {
-    io.out.write(json({ bytes, messages, elapsedMs, bitrateBps, streams: results }));
-  } else if (messages > 0) {
+    io.out.write(json({ bytes, messages, elapsedMs, bitrateBps, leftOut: leftOut ?? null, streams: results }));
+    return;
+  }
+  if (messages > 0) {
     const copies = results.length === 1 ? '' : ` on ${results.length} streams`;
     const seconds = (elapsedMs / 1000).toFixed(1);
     io.out.write(
       `Sent ${formatBytes(bytes)}, ${messages} messages${copies} in ${seconds} s (${formatBitrate(bitrateBps)}).\n`,
     );
   }
+  const jumps = Math.max(0, ...results.map(({ timestampJumps }) => timestampJumps));
+  for (const line of describeLeftOut(leftOut, jumps)) {
+    io.err.write(`${line}\n`);
+  }
+}
+
+/** What of the file was not sent, or not as it stands; no line for a file that is as it should be. */
+function describeLeftOut(leftOut: LeftOut | undefined, jumps: number): string[] {
+  const {
+    junkBytes = 0,
+    cutBytes = 0,
+    unknownTags = 0,
+    encryptedTags = 0,
+    unreadableTags = 0,
+    joins = 0,
+  } = leftOut ?? {};
+  const parts = [
+    [junkBytes, 'bytes that are no tags'],
+    [cutBytes, 'bytes of a tag that the end of the file cuts off'],
+    [unknownTags, 'tags of unknown types'],
+    [encryptedTags, 'encrypted tags'],
+    [unreadableTags, 'tags that no server takes'],
+  ] as const;
+  const left = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return [
+    ...(left.length === 0 ? [] : [`Left out: ${left.join(', ')}.`]),
+    ...(joins === 0 ? [] : [`Files joined end to end: ${joins + 1}; each goes on where the one before it ended.`]),
+    ...(jumps === 0 ? [] : [`Timestamps that jumped: ${jumps}; each goes on where they had been.`]),
+  ];
 }
 
 function parseCount(text: string): number {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { audioHeaderKey, videoHeaderKey } from '../../wire/flv.js';
 import { MessageType } from '../../wire/message.js';
+import { MediaClock } from './media-clock.js';
 import type { Tag, TagSource } from './tag-source.js';
 
 export interface PaceOptions {
@@ -13,65 +14,80 @@ export interface PaceOptions {
   send(type: number, timestampMs: number, payload: Buffer): Promise<void> | undefined;
 }
 
-/** The gap between two passes when the file does not tell how long its last frame lasts. */
-const defaultFrameMs = 40;
+/** What was sent. */
+export interface Paced {
+  /** Messages of audio and video, headers left aside. */
+  readonly frames: number;
+  /** Gaps that were closed, since timestamps went back or far forward. */
+  readonly jumps: number;
+}
 
 /**
- * Sends a file's tags at the times that their timestamps say. With `loop` the timestamps go on rising: each pass starts
- * one frame after the last one ended, and what receivers know already (metadata, sequence headers) is not sent again.
+ * Sends a file's tags at the times that their timestamps say, from the first frame on: what comes before it (metadata of
+ * time 0 in the recording of a stream in progress) is not waited behind. With `loop` the timestamps go on rising: each pass
+ * starts one frame after the last one ended, and what receivers know already (metadata, sequence headers) is not sent again.
  */
-export async function sendPaced(source: TagSource, options: PaceOptions): Promise<void> {
-  const clock = new PaceClock(options.signal);
-  let offsetMs = 0;
+export async function sendPaced(source: TagSource, options: PaceOptions): Promise<Paced> {
+  const pace = new PaceClock(options.signal);
+  const clock = new MediaClock();
+  /** The headers that receivers have, by kind. */
+  const known = new Map<string, Buffer>();
+  let frames = 0;
+  const done = (): Paced => ({ frames, jumps: clock.jumps });
   for (let pass = 0; pass === 0 || options.loop; pass++) {
-    const span = new PassSpan();
+    clock.restart();
     for await (const batch of source.pass()) {
       for (const tag of batch) {
-        span.add(tag);
-        if (pass > 0 && isHeader(tag)) {
-          continue;
+        const timeMs = clock.timeOf(tag);
+        const kind = headerKind(tag);
+        if (kind !== null) {
+          if (pass > 0 && known.get(kind)?.equals(tag.payload)) {
+            continue;
+          }
+          known.set(kind, tag.payload);
         }
-        const timestampMs = tag.timestampMs + offsetMs;
-        const untilMs = timestampMs - clock.startMs(timestampMs);
+        const { firstMs } = clock;
+        const untilMs = firstMs === undefined ? 0 : timeMs - firstMs;
+        if (kind === null) {
+          pace.begin();
+        }
         if (options.durationMs !== undefined && untilMs >= options.durationMs) {
-          return;
+          return done();
         }
-        if (!(await clock.reach(untilMs))) {
-          return;
+        if (!(await pace.reach(untilMs))) {
+          return done();
+        }
+        if (kind === null) {
+          frames++;
         }
         // Timestamps of RTMP are 32 bits and wrap (specification, 5.3.1).
-        const waiting = options.send(tag.type, timestampMs >>> 0, tag.payload);
+        const waiting = options.send(tag.type, timeMs >>> 0, tag.payload);
         if (waiting !== undefined) {
           await waiting;
         }
       }
     }
-    offsetMs += span.lengthMs;
   }
+  return done();
 }
 
 /** Real time that goes with media time. */
 class PaceClock {
   readonly #signal: AbortSignal;
-  #startedAtMs = 0;
-  #firstMs: number | undefined;
+  #startedAtMs: number | undefined;
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
   }
 
-  /** The timestamp of the first tag, which is sent at once. */
-  startMs(timestampMs: number): number {
-    if (this.#firstMs === undefined) {
-      this.#firstMs = timestampMs;
-      this.#startedAtMs = performance.now();
-    }
-    return this.#firstMs;
+  /** The first frame is due now. */
+  begin(): void {
+    this.#startedAtMs ??= performance.now();
   }
 
-  /** Waits until so much time has gone by since the start; false when it was told to end. */
+  /** Waits until so much time has gone by since the first frame; false when it was told to end. */
   async reach(untilMs: number): Promise<boolean> {
-    const waitMs = untilMs - (performance.now() - this.#startedAtMs);
+    const waitMs = this.#startedAtMs === undefined ? 0 : untilMs - (performance.now() - this.#startedAtMs);
     if (waitMs >= 1 && !this.#signal.aborted) {
       await sleep(waitMs, undefined, { signal: this.#signal }).catch(() => {});
     }
@@ -79,31 +95,10 @@ class PaceClock {
   }
 }
 
-/** How long a pass is: from its first timestamp to its last, and one frame more. */
-class PassSpan {
-  #firstMs: number | undefined;
-  #lastMs = 0;
-  #lastVideoMs: number | undefined;
-  #frameMs = defaultFrameMs;
-
-  add(tag: Tag): void {
-    this.#firstMs ??= tag.timestampMs;
-    this.#lastMs = Math.max(this.#lastMs, tag.timestampMs);
-    if (tag.type === MessageType.Video && !isHeader(tag)) {
-      const gapMs = tag.timestampMs - (this.#lastVideoMs ?? tag.timestampMs);
-      this.#frameMs = gapMs > 0 && gapMs < 1000 ? gapMs : this.#frameMs;
-      this.#lastVideoMs = tag.timestampMs;
-    }
-  }
-
-  get lengthMs(): number {
-    return this.#lastMs - (this.#firstMs ?? 0) + this.#frameMs;
-  }
-}
-
-function isHeader(tag: Tag): boolean {
+/** What a header is of; null for frames. */
+function headerKind(tag: Tag): string | null {
   if (tag.type === MessageType.Video) {
-    return videoHeaderKey(tag.payload) !== null;
+    return videoHeaderKey(tag.payload);
   }
-  return tag.type === MessageType.Audio ? audioHeaderKey(tag.payload) !== null : true;
+  return tag.type === MessageType.Audio ? audioHeaderKey(tag.payload) : 'data';
 }

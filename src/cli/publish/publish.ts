@@ -2,7 +2,7 @@ import { maskUrl } from '../../address/rtmp-url.js';
 import { codeOf, messageOf } from '../../errors.js';
 import { RtmpPublisher } from '../../rtmp/publisher.js';
 import { sendPaced } from './pacer.js';
-import { openTagSource, type TagSource } from './tag-source.js';
+import { type LeftOut, openTagSource, type TagSource } from './tag-source.js';
 
 export interface PublishOptions {
   readonly file: string;
@@ -20,6 +20,10 @@ export interface PublishResult {
   readonly url: string;
   readonly messages: number;
   readonly bytes: number;
+  /** Messages of audio and video, without headers: 0 means that nobody saw anything. */
+  readonly frames: number;
+  /** How often timestamps went back or far forward, and went on where they had been. */
+  readonly timestampJumps: number;
   /** Null when it ended as it should. */
   readonly error: { readonly code: string; readonly message: string } | null;
 }
@@ -37,6 +41,7 @@ export class Publishing {
   readonly #options: PublishOptions;
   readonly #copies: PublishingCopy[];
   readonly #startedAtMs = performance.now();
+  #source: TagSource | null = null;
 
   constructor(options: PublishOptions) {
     this.#options = options;
@@ -46,7 +51,13 @@ export class Publishing {
   /** Resolves when all have ended. @throws CodedError FLV_INVALID before anything is connected */
   async run(): Promise<PublishResult[]> {
     const source = await openTagSource(this.#options.file);
+    this.#source = source;
     return Promise.all(this.#copies.map((copy) => copy.run(source)));
+  }
+
+  /** What of the file is not sent; undefined where it was not read to its end. */
+  get leftOut(): LeftOut | undefined {
+    return this.#source?.leftOut?.();
   }
 
   get progress(): PublishProgress {
@@ -66,6 +77,8 @@ class PublishingCopy {
   readonly #publisher: RtmpPublisher;
   connected = false;
   messages = 0;
+  #frames = 0;
+  #jumps = 0;
 
   constructor(url: string, options: PublishOptions) {
     this.#url = url;
@@ -82,7 +95,14 @@ class PublishingCopy {
       () => null,
       (reason: unknown) => ({ code: codeOf(reason), message: messageOf(reason) }),
     );
-    return { url: maskUrl(this.#url), messages: this.messages, bytes: this.bytes, error };
+    return {
+      url: maskUrl(this.#url),
+      messages: this.messages,
+      bytes: this.bytes,
+      frames: this.#frames,
+      timestampJumps: this.#jumps,
+      error,
+    };
   }
 
   async #send(source: TagSource): Promise<void> {
@@ -99,7 +119,7 @@ class PublishingCopy {
     const onSignal = () => ended.abort();
     signal.addEventListener('abort', onSignal, { once: true });
     try {
-      await sendPaced(source, {
+      const paced = await sendPaced(source, {
         loop,
         durationMs,
         signal: signal.aborted ? signal : ended.signal,
@@ -108,6 +128,8 @@ class PublishingCopy {
           return this.#publisher.write(type, timestampMs, payload) ? undefined : this.#publisher.drain();
         },
       });
+      this.#frames = paced.frames;
+      this.#jumps = paced.jumps;
     } finally {
       signal.removeEventListener('abort', onSignal);
       await this.#publisher.close();
