@@ -39,6 +39,8 @@ function build() {
 }
 
 async function serve() {
+  // As in src/cli/bin.cts.
+  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.on(signal, () => {});
   const { run } = await import(pathToFileURL(join(root, 'dist/cli/run.js')).href);
   process.exitCode = await run(['serve', ...process.argv.slice(2)]);
 }

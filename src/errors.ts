@@ -39,6 +39,7 @@ export const errorCodes = {
   STATE_INVALID: 'The state file is not valid; the running state stays.',
   STATE_CONFLICT: 'The state file was edited by hand where the API changed it too; the edit is not applied.',
   STATE_WRITE_FAILED: 'A change could not be written to disk, so it was not made.',
+  LOG_UNWRITABLE: 'The log takes no lines; those that do not fit in memory are lost.',
   STATE_LOCKED: 'Another aggregator runs on this data folder.',
   CAMERA_NOT_APPLIED:
     'The media backend failed on a camera, so what was declared of it is not in force; it is tried again.',

@@ -103,6 +103,7 @@ class Metrics {
       totals: control.node.totals(),
       problems: control.node.problems,
       facts: control.node.backendFacts,
+      logLinesLost: control.node.logLinesLost,
       version,
       backend: control.node.backendKind,
       ...seen,

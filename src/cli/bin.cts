@@ -7,4 +7,10 @@
 // so that two such targets would hold up the pushes of all other cameras. The other half stays free for the state
 // file's fsync.
 process.env.UV_THREADPOOL_SIZE ??= '32';
+// Before what takes time to load: SIGUSR1 opens the port of a debugger where nobody listens for it, and a server that
+// has just been started must not end because its terminal is closed. What they ask for later: cli/serve-signals.ts.
+process.on('SIGUSR1', () => {});
+if (process.argv[2] === 'serve') {
+  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
+}
 void import('./main.js');

@@ -2,6 +2,8 @@
 export interface Output {
   write(text: string): void;
   readonly isTTY: boolean;
+  /** The descriptor, where it is one of the process's own. */
+  readonly fd?: number;
 }
 
 /** A terminal that a command may take for itself. */
@@ -27,13 +29,15 @@ export interface CliIo {
 export function processIo(): CliIo {
   const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true ? processTerminal() : undefined;
   return {
-    out: outputOf(process.stdout),
-    err: outputOf(process.stderr),
+    out: outputOf(process.stdout, 1),
+    err: outputOf(process.stderr, 2),
     env: process.env,
     cwd: process.cwd(),
     terminal,
   };
 }
+
+const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 function processTerminal(): Terminal {
   const { stdin, stdout } = process;
@@ -45,10 +49,17 @@ function processTerminal(): Terminal {
       const onData = (data: Buffer): void => onKey(data.toString('latin1'));
       stdin.setRawMode(true);
       stdin.on('data', onData);
+      // As Ctrl-C does: whoever ends it gets the terminal back as it was. A terminal that is gone ends it.
+      const onSignal = (): void => onKey('\u0003');
+      for (const signal of endSignals) process.on(signal, onSignal);
+      stdin.on('end', onSignal);
+      stdin.on('error', onSignal);
       stdin.resume();
       stdout.on('resize', onResize);
       return () => {
         stdin.off('data', onData);
+        stdin.off('end', onSignal);
+        for (const signal of endSignals) process.off(signal, onSignal);
         stdout.off('resize', onResize);
         stdin.setRawMode(false);
         stdin.pause();
@@ -57,10 +68,10 @@ function processTerminal(): Terminal {
   };
 }
 
-function outputOf(stream: NodeJS.WriteStream): Output {
+function outputOf(stream: NodeJS.WriteStream, fd: number): Output {
   // `media-aggregator camera list | head`: whoever read is gone, and nobody is left to complain to.
   stream.on('error', () => {});
-  return { write: (text) => void stream.write(text), isTTY: stream.isTTY === true };
+  return { write: (text) => void stream.write(text), isTTY: stream.isTTY === true, fd };
 }
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What a running aggregator tells the other commands, in `DATA_DIR/runtime.json`. */
@@ -24,18 +25,17 @@ function runtimePath(dataDir: string): string {
 }
 
 /** Whoever reads it sees a whole file or none. It need not outlive a power cut, so nothing is synced. */
-export function writeRuntime(dataDir: string, runtime: Runtime): void {
-  mkdirSync(dataDir, { recursive: true });
+export async function writeRuntime(dataDir: string, runtime: Runtime): Promise<void> {
+  await mkdir(dataDir, { recursive: true });
   const temporary = `${runtimePath(dataDir)}.${runtime.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(runtime, null, 2)}\n`);
-  renameSync(temporary, runtimePath(dataDir));
+  await writeFile(temporary, `${JSON.stringify(runtime, null, 2)}\n`);
+  await rename(temporary, runtimePath(dataDir));
 }
 
-/** Removes the file of this process; that of another one stays. */
-export function removeRuntime(dataDir: string, pid: number): void {
-  if (readRuntime(dataDir)?.pid === pid) {
-    rmSync(runtimePath(dataDir), { force: true });
-  }
+/** Removes the file of this process; that of another one stays. Media goes on meanwhile, whatever the disk does. */
+export async function removeRuntime(dataDir: string, pid: number): Promise<void> {
+  const content = await readFile(runtimePath(dataDir), 'utf8').catch(() => '');
+  if (parseRuntime(content)?.pid === pid) await rm(runtimePath(dataDir), { force: true });
 }
 
 /** The aggregator that runs on this folder; undefined when none does, or the file is of one that was killed. */
@@ -45,9 +45,17 @@ export function findRuntime(dataDir: string): Runtime | undefined {
 }
 
 function readRuntime(dataDir: string): Runtime | undefined {
+  try {
+    return parseRuntime(readFileSync(runtimePath(dataDir), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function parseRuntime(text: string): Runtime | undefined {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(runtimePath(dataDir), 'utf8'));
+    content = JSON.parse(text);
   } catch {
     return undefined;
   }

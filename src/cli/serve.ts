@@ -11,6 +11,7 @@ import type { MediaBackend } from '../backend/backend.js';
 import type { SettingSources, Settings } from '../config/index.js';
 import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
+import type { LogHealth } from '../log/destination.js';
 import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
 import { openFileStore } from '../store/file/file-store.js';
@@ -27,12 +28,16 @@ const sampleFile = fileURLToPath(new URL('../../samples/clip.flv', import.meta.u
 
 /** A client that is in the middle of a request must not hold up the goodbye to publishers and targets. */
 const apiCloseLimitMs = 750;
+/** Nor may a disk that does not answer. */
+const runtimeLimitMs = 500;
 
 export interface ServeOptions {
   readonly settings: Settings;
   /** By field: `rtmpPort`, `media.queueMaxBytes`. */
   readonly sources: SettingSources;
   readonly log: Logger;
+  /** How that log fares, for problems and figures. */
+  readonly logHealth?: () => LogHealth;
   /** What is logged: by `log`, and by media workers. */
   readonly logLevels: LogLevels;
   readonly version: string;
@@ -81,6 +86,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       tagKey,
       streamKeys,
     });
+    if (options.logHealth !== undefined) control.node.watchLog(options.logHealth);
     await control.start();
     closers.unshift({ part: 'control', close: async () => control.close() });
 
@@ -125,7 +131,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     await control.inForce();
 
     const startedAt = new Date().toISOString();
-    writeRuntime(settings.dataDir, {
+    const runtime = {
       pid: process.pid,
       rtmpPort: rtmp.port,
       ...(rtmpsPort === undefined ? {} : { rtmpsPort }),
@@ -136,8 +142,16 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       adminTokenFile: needsToken(settings) ? access.adminTokenFile : undefined,
       version,
       startedAt,
+    };
+    // Commands need it to find this process; cameras do not, and a full disk must not keep them waiting.
+    await writeRuntime(settings.dataDir, runtime).catch((error: unknown) =>
+      log.warn('runtime.json cannot be written; commands on this machine need --api', { error: messageOf(error) }),
+    );
+    closers.unshift({
+      part: 'runtime',
+      close: () => removeRuntime(settings.dataDir, process.pid),
+      limitMs: runtimeLimitMs,
     });
-    closers.unshift({ part: 'runtime', close: async () => removeRuntime(settings.dataDir, process.pid) });
 
     if (settings.contentManager !== undefined) {
       announcer = new Announcer({

@@ -62,6 +62,8 @@ export interface Settings {
   readonly resourceId: string;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  /** As the user wrote it; undefined: standard error. */
+  readonly logFile?: string;
   /** Between the signal to stop and the closing of listeners, milliseconds. */
   readonly drainDelayMs: number;
   readonly maxCameras: number;

@@ -245,6 +245,12 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     default: 'auto',
     description: 'Form of the log; auto is human on a terminal and json elsewhere',
   },
+  logFile: {
+    key: 'log-file',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description: 'File that the log is appended to, instead of standard error; SIGHUP opens it anew',
+  },
   drainDelayMs: {
     key: 'drain-delay',
     type: durationType('0ms', '10m'),

@@ -1,7 +1,11 @@
 import type { BackendProblem, BackendTotals, MediaBackend, WorkerFacts } from '../backend/backend.js';
+import type { LogHealth } from '../log/destination.js';
 import type { Store } from '../store/store.js';
 import { BackendProbe } from './probe.js';
 import type { Reconciler } from './reconcile.js';
+
+/** A log that takes nothing for less than this may just be slow. */
+const logPatienceMs = 2000;
 
 /** How this node fares as a whole. */
 export class NodeStatus {
@@ -11,6 +15,7 @@ export class NodeStatus {
   readonly #reconciler: Reconciler;
   readonly #probe: BackendProbe;
   #isDraining = false;
+  #log: () => LogHealth = () => ({ linesLost: 0, problem: null });
 
   constructor(store: Store, backend: MediaBackend, reconciler: Reconciler) {
     this.#store = store;
@@ -27,7 +32,24 @@ export class NodeStatus {
   get problems(): readonly BackendProblem[] {
     const { problem } = this.#store;
     const own = problem === undefined ? [] : [{ code: problem.code, message: problem.message, since: problem.since }];
-    return [...own, ...this.#backend.problems(), ...this.#reconciler.problems];
+    return [...own, ...this.#logProblems(), ...this.#backend.problems(), ...this.#reconciler.problems];
+  }
+
+  /** Lines of the log that were never written, since the start. */
+  get logLinesLost(): number {
+    return this.#log().linesLost;
+  }
+
+  /** Has problems and figures tell how the log of this process fares, too. */
+  watchLog(health: () => LogHealth): void {
+    this.#log = health;
+  }
+
+  #logProblems(): BackendProblem[] {
+    const { problem, linesLost } = this.#log();
+    if (problem === null || Date.now() - problem.sinceMs < logPatienceMs) return [];
+    const message = `The log takes no lines: ${problem.reason}. ${linesLost} lines were lost since the start.`;
+    return [{ code: 'LOG_UNWRITABLE', message, since: new Date(problem.sinceMs).toISOString() }];
   }
 
   /** What there is to tell of this media backend only, by name. */

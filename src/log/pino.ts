@@ -1,5 +1,6 @@
 import { pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { LogDestination, type LogHealth } from './destination.js';
 import { LineFilter, type LogLevel } from './levels.js';
 import type { LogFields, Logger } from './log.js';
 
@@ -8,13 +9,21 @@ export type LogLineFormat = 'auto' | 'human' | 'json';
 
 /** A Logger that writes, and can be made to write what it holds. */
 export interface ProcessLogger extends Logger {
-  /** Writes at once what is not written yet: before the process exits. */
-  flush(): void;
+  /** Resolves when everything is written, or after the deadline: before the process exits. */
+  flush(deadlineMs: number): Promise<void>;
+  /** Opens the file of the log anew, where there is one: it was renamed. */
+  reopen(): void;
+  /** Lines that were lost, and what is wrong with the destination. */
+  readonly health: LogHealth;
 }
 
+/** What a logger needs of where its lines go. */
 export interface LogTarget {
   write(line: string): void;
-  flush(): void;
+  /** May return a promise. */
+  flush?(deadlineMs: number): unknown;
+  reopen?(): void;
+  readonly health?: LogHealth;
 }
 
 export interface LoggerOptions {
@@ -28,19 +37,46 @@ export interface LoggerOptions {
   readonly target?: LogTarget;
 }
 
-/** What waits for a reader of the log that does not read; lines beyond it are dropped. */
-const unwrittenMaxBytes = 4 << 20;
+const standardError = 2;
+
+/** The log of a process. Lines are written without waiting: see `LogDestination`. */
+export function createLogger(options: LoggerOptions): ProcessLogger {
+  return loggerTo(options.target ?? createDestination(options, standardError), options);
+}
 
 /**
- * The log of a process. Lines are written without waiting: a reader of standard error that stops reading (a full pipe,
- * a terminal held by Ctrl-S) must not hold up the media.
+ * The log of a process in a file, which is made where it is not there.
+ * @throws Error of `open` for what only a person mends: no such folder, no right, a folder
  */
-export function createLogger(options: LoggerOptions): ProcessLogger {
-  const human = options.format === 'human' || (options.format === 'auto' && options.isTerminal);
-  const target = options.target ?? standardError();
-  const write = human
-    ? humanWriter(target, options.colors ?? options.isTerminal)
-    : (line: string) => target.write(line);
+export async function createFileLogger(file: string, options: Omit<LoggerOptions, 'target'>): Promise<ProcessLogger> {
+  const destination = createDestination(options, file);
+  await destination.open();
+  return loggerTo(destination, options);
+}
+
+function createDestination(options: LoggerOptions, to: string | number): LogDestination {
+  const encode = encoder(options);
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  return new LogDestination({
+    to,
+    lostLine: (lines, fromMs, toMs, reason) => {
+      const [from, until] = [iso(fromMs), iso(toMs)];
+      const message = `${lines} lines of the log were lost between ${from} and ${until}: ${reason}`;
+      return encode(
+        `${JSON.stringify({ level: 'warn', time: iso(Date.now()), lines, from, until, reason, message })}\n`,
+      );
+    },
+  });
+}
+
+function encoder({ format, isTerminal, colors }: LoggerOptions): (line: string) => string {
+  const isHuman = format === 'human' || (format === 'auto' && isTerminal);
+  return isHuman ? humanFormat(colors ?? isTerminal) : (line) => line;
+}
+
+function loggerTo(target: LogTarget, options: LoggerOptions): ProcessLogger {
+  const encode = encoder(options);
+  const write = (line: string): void => target.write(encode(line));
   const root = pino(
     {
       // The filter decides: levels of pino's own would not reach the children that are there already.
@@ -53,16 +89,11 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
     { write },
   );
   const filter = typeof options.level === 'string' ? new LineFilter(options.level) : options.level;
-  return new PinoLogger(root, filter, undefined, () => target.flush());
-}
-
-function standardError(): LogTarget {
-  const stream = pino.destination({ fd: 2, sync: false, minLength: 0, maxLength: unwrittenMaxBytes });
-  return { write: (line) => void stream.write(line), flush: () => stream.flushSync() };
+  return new PinoLogger(root, filter, undefined, target);
 }
 
 /** Formats in this thread, line by line: pino-pretty's own stream may lose its last lines at an abrupt exit. */
-function humanWriter(target: LogTarget, colorize: boolean): (line: string) => void {
+function humanFormat(colorize: boolean): (line: string) => string {
   const format = prettyFactory({
     colorize,
     messageKey: 'message',
@@ -72,7 +103,7 @@ function humanWriter(target: LogTarget, colorize: boolean): (line: string) => vo
     // Errors are plain fields here: pino-pretty would spread them over several lines.
     errorLikeObjectKeys: [],
   });
-  return (line) => target.write(format(line) ?? '');
+  return (line) => format(line) ?? '';
 }
 
 interface PinoLike {
@@ -88,13 +119,25 @@ class PinoLogger implements ProcessLogger {
   readonly #filter: LineFilter;
   /** The field `camera` of all its lines. */
   readonly #camera: unknown;
-  readonly flush: () => void;
+  readonly #target: LogTarget;
 
-  constructor(logger: PinoLike, filter: LineFilter, camera: unknown, flush: () => void) {
+  constructor(logger: PinoLike, filter: LineFilter, camera: unknown, target: LogTarget) {
     this.#pino = logger;
     this.#filter = filter;
     this.#camera = camera;
-    this.flush = flush;
+    this.#target = target;
+  }
+
+  get health(): LogHealth {
+    return this.#target.health ?? { linesLost: 0, problem: null };
+  }
+
+  async flush(deadlineMs: number): Promise<void> {
+    await this.#target.flush?.(deadlineMs);
+  }
+
+  reopen(): void {
+    this.#target.reopen?.();
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -115,7 +158,7 @@ class PinoLogger implements ProcessLogger {
 
   child(fields: LogFields): Logger {
     const camera = fields.camera ?? this.#camera;
-    return new PinoLogger(this.#pino.child(cleanFields(fields)), this.#filter, camera, this.flush);
+    return new PinoLogger(this.#pino.child(cleanFields(fields)), this.#filter, camera, this.#target);
   }
 
   #line(level: LogLevel, message: string, fields: LogFields | undefined): void {

@@ -25,7 +25,7 @@ describe('finding the aggregator', () => {
 
   test('a runtime.json that a killed aggregator left is none', async (context) => {
     const dataDir = testScope(context).temporaryFolder();
-    writeStaleRuntime(dataDir);
+    await writeStaleRuntime(dataDir);
     const { code, err } = await cli(['status', '--data-dir', dataDir]);
     expect(err).toContain('NOT_RUNNING');
     expect(code).toBe(3);

@@ -60,8 +60,8 @@ export async function startTestAggregator(
 }
 
 /** A runtime file of a process that is no more. */
-export function writeStaleRuntime(dataDir: string): void {
+export async function writeStaleRuntime(dataDir: string): Promise<void> {
   // The largest process id that Linux can give is 4194304.
   const runtime = { pid: 4_194_305, rtmpPort: 1, apiPort: 1, host: '127.0.0.1', version: '0', startedAt: '' };
-  writeRuntime(dataDir, runtime);
+  await writeRuntime(dataDir, runtime);
 }

@@ -106,7 +106,13 @@ describe('where values come from', () => {
 
   test('every setting can be set by its flag, its variable and the file', () => {
     const other: Record<string, string> = { host: '::1', 'data-dir': '/d', 'advertise-host': 'a.example' };
-    Object.assign(other, { location: 'l', backend: 'native', 'resource-id': 'r', 'log-level': 'debug' });
+    Object.assign(other, {
+      location: 'l',
+      backend: 'native',
+      'resource-id': 'r',
+      'log-level': 'debug',
+      'log-file': 'f',
+    });
     Object.assign(other, {
       'content-manager': 'http://c:1',
       'nginx-binary': '/b',

@@ -5,7 +5,7 @@ import { createLogger } from '../../src/log/pino.js';
 
 function capture(options: { level?: LogLevel; format?: LogFormat; isTerminal?: boolean; colors?: boolean }) {
   const lines: string[] = [];
-  const target = { write: (line: string) => void lines.push(line), flush() {} };
+  const target = { write: (line: string) => void lines.push(line) };
   const { level = 'info', format = 'auto', isTerminal = false, colors = false } = options;
   return { lines, log: createLogger({ level, format, isTerminal, colors, target }) };
 }

@@ -47,6 +47,8 @@ export interface AggregatorOptions {
   /** Further flags of `serve`. */
   flags?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** Redirections of its outputs, in the words of a shell: `2>/dev/full`. */
+  redirect?: string;
 }
 
 /** A running `media-aggregator serve` on free ports of 127.0.0.1, with a data folder of its own. */
@@ -88,10 +90,13 @@ export class Aggregator {
 
   /** Starts it, on the ports of the last time if there was one, and waits until it serves. */
   async start(): Promise<void> {
+    const { redirect } = this.#options;
+    const shell = redirect === undefined ? [] : ['-c', `exec "$@" ${redirect}`, 'sh', process.execPath];
     const started = startProcess(
       this.#scope,
-      process.execPath,
+      redirect === undefined ? process.execPath : 'sh',
       [
+        ...shell,
         ...[programPath, 'serve', '--host', '127.0.0.1', '--advertise-host', '127.0.0.1', '--data-dir', this.dataDir],
         ...['--rtmp-port', String(this.#rtmpPort), '--api-port', String(this.#apiPort), '--log-format', 'json'],
         // A camera that leaves is gone at once, unless a test is about its return.

@@ -14,6 +14,7 @@ export interface NodeFacts {
   readonly totals: BackendTotals;
   readonly problems: readonly { readonly code: string }[];
   readonly facts: Readonly<Record<string, string | number | boolean | null>>;
+  readonly logLinesLost: number;
   readonly pushStates: ReadonlyMap<string, number>;
   readonly leftOut: { readonly cameras: number; readonly pushes: number };
   readonly version: string;
@@ -33,6 +34,12 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     type: 'gauge',
     help: '1 when the media backend takes RTMP, probed by a handshake; else 0.',
     read: ({ isUp }) => (isUp ? 1 : 0),
+  },
+  {
+    name: 'log_lines_lost_total',
+    type: 'counter',
+    help: 'Lines of the log that were never written, because it took none.',
+    read: ({ logLinesLost }) => logLinesLost,
   },
   { name: 'cameras', type: 'gauge', help: 'Registered cameras.', read: ({ cameras }) => cameras },
   { name: 'cameras_live', type: 'gauge', help: 'Cameras that publish now.', read: ({ totals }) => totals.liveCameras },

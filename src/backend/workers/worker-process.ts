@@ -6,6 +6,9 @@ import type { Logger } from '../../log/log.js';
 import type { Connection, Order, Report, WorkerLoad, WorkerSettings } from './protocol.js';
 
 const entry = fileURLToPath(new URL('./worker-main.js', import.meta.url));
+/** Where Node knows the option, SIGUSR1 opens no port of a debugger even before the worker's first line. */
+const noDebugger = '--disable-sigusr1';
+const execArgv = [...process.execArgv, ...(process.allowedNodeEnvironmentFlags.has(noDebugger) ? [noDebugger] : [])];
 
 /** Pause before a worker that ended is started again; doubles with each end that follows soon after its start. */
 const restartMinMs = 100;
@@ -163,7 +166,7 @@ export class WorkerProcess {
     this.#state = 'starting';
     this.#startedMs = performance.now();
     // Its standard error is ours, for the last words of a process that runs out of memory.
-    const child = fork(entry, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(entry, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv });
     this.#child = child;
     child.on('message', (reports) => this.#onReports(child, reports as readonly Report[]));
     child.on('error', (error) => this.#log.debug('the channel to a media worker failed', { reason: error.message }));

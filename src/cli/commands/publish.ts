@@ -59,8 +59,13 @@ function expandUrl(url: string, count: number): string[] {
 async function publish(file: string, urls: string[], flags: PublishFlags, io: CliIo): Promise<number> {
   const stop = new AbortController();
   const onSignal = () => stop.abort();
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  const onHangup = () => {
+    // Without a terminal it was meant to outlive one (nohup, whose wish Node undoes at its start).
+    if (io.out.isTTY || io.err.isTTY) stop.abort();
+  };
+  process.on('SIGHUP', onHangup);
+  const endSignals = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const;
+  for (const signal of endSignals) process.once(signal, onSignal);
   const durationMs = flags.duration === undefined ? undefined : flags.duration * 1000;
   const options = { file, urls, loop: flags.loop === true, durationMs, connectTimeoutMs, signal: stop.signal };
   const publishing = new Publishing(options);
@@ -73,8 +78,8 @@ async function publish(file: string, urls: string[], flags: PublishFlags, io: Cl
     return isSent ? exitCodes.ok : exitCodes.failed;
   } finally {
     stopProgress();
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    process.off('SIGHUP', onHangup);
+    for (const signal of endSignals) process.off(signal, onSignal);
   }
 }
 

@@ -2,17 +2,25 @@ import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { loadSettings, type SettingRow, type Settings, settingRows, sourcesByField } from '../../config/index.js';
+import { show } from '../../config/values.js';
+import { endNow, endProcess } from '../../end-process.js';
+import { ConfigError, messageOf } from '../../errors.js';
+import { LogDestination } from '../../log/destination.js';
 import { LogLevels } from '../../log/levels.js';
-import { createLogger, type ProcessLogger } from '../../log/pino.js';
+import { createFileLogger, createLogger, type ProcessLogger } from '../../log/pino.js';
 import { exitCodes } from '../exit-codes.js';
 import { urlHost } from '../format.js';
 import { type CliIo, wantsColors } from '../io.js';
 import type { RunningAggregator } from '../serve.js';
+import { onSignals } from '../serve-signals.js';
 import { ServiceManager } from '../service-manager.js';
+import { settingsReader } from '../settings-reader.js';
 import { version } from '../version.js';
 
 /** What stopping may take on top of `shutdown-timeout`, before it is cut short. */
 const stopGraceMs = 1500;
+/** How long the last lines of the log may take. */
+const lastLinesMs = 500;
 
 export function addServeCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   const command = program
@@ -57,43 +65,80 @@ function settingOption(row: SettingRow): Option {
 
 /** Runs until a signal ends it. */
 async function serve(flags: Record<string, string | undefined>, io: CliIo): Promise<number> {
-  const loaded = loadSettings({ flags, env: io.env, cwd: io.cwd });
+  const load = () => loadSettings({ flags, env: io.env, cwd: io.cwd });
+  const loaded = load();
   const settings = { ...loaded.settings, dataDir: resolve(io.cwd, loaded.settings.dataDir) };
   const logLevels = new LogLevels(settings.logLevel);
-  const log = createLogger({
-    level: logLevels.filter,
-    format: settings.logFormat,
-    isTerminal: io.err.isTTY,
-    colors: wantsColors(io.err, io.env),
-  });
+  const log = await openLog(settings, logLevels, io);
   exitOnUncaught(log);
-  const signals = watchSignals(log);
+  logWarnings(log);
+  const stopLimitMs = settings.drainDelayMs + settings.media.shutdownTimeoutMs + stopGraceMs;
+  const first = new Promise<void>((resolveFirst) => {
+    onSignals({
+      stop: (signal) => {
+        log.info('stopping', { signal });
+        // From the signal on, whatever it finds: a start that is under way may hang, too.
+        setTimeout(() => {
+          log.error('stopping took too long; what is left is cut off');
+          void end(log, exitCodes.failed);
+        }, stopLimitMs);
+        resolveFirst();
+      },
+      stopNow: (signal) => void end(log, 128 + constants.signals[signal]),
+      readAgain: settingsReader({ load, before: loaded, log, logLevels }),
+      reopenLog: () => log.reopen(),
+    });
+  });
   // Loaded here and not above: the other commands start faster without the server's parts.
   const { startAggregator } = await import('../serve.js');
   const sources = sourcesByField(loaded.sources);
-  const aggregator = await startAggregator({ settings, sources, log, logLevels, version });
+  let aggregator: RunningAggregator;
+  try {
+    aggregator = await startAggregator({ settings, sources, log, logHealth: () => log.health, logLevels, version });
+  } catch (error) {
+    // What is wrong is said on standard error, which may take it or not.
+    setTimeout(() => endNow(exitCodes.failed), lastLinesMs).unref();
+    await log.flush(lastLinesMs);
+    throw error;
+  }
   const line = readyLine(loaded.settings, aggregator);
-  io.out.write(`${line}\n`);
+  printLine(io, line);
   const manager = new ServiceManager(io.env, log);
   manager.ready(line);
 
-  const signal = await signals.first;
+  await first;
   manager.stopping();
-  log.info('stopping', { signal });
-  const deadline = setTimeout(
-    () => {
-      log.error('stopping took too long; what is left is cut off');
-      log.flush();
-      process.exit(exitCodes.failed);
-    },
-    settings.drainDelayMs + settings.media.shutdownTimeoutMs + stopGraceMs,
-  );
   await aggregator.stop();
-  clearTimeout(deadline);
   log.info('stopped');
-  log.flush();
   // Nothing is under way any more; a stray timer or keep-alive connection must not hold up the end.
-  process.exit(exitCodes.ok);
+  await end(log, exitCodes.ok);
+  return exitCodes.ok;
+}
+
+async function openLog(settings: Settings, logLevels: LogLevels, io: CliIo): Promise<ProcessLogger> {
+  const { logFile, logFormat: format } = settings;
+  const level = logLevels.filter;
+  if (logFile === undefined) {
+    return createLogger({ level, format, isTerminal: io.err.isTTY, colors: wantsColors(io.err, io.env) });
+  }
+  try {
+    return await createFileLogger(resolve(io.cwd, logFile), { level, format, isTerminal: false, colors: false });
+  } catch (error) {
+    const message = `log-file ${show(logFile)} cannot be opened: ${messageOf(error)}`;
+    throw new ConfigError('CONFIG_INVALID_VALUE', message, { cause: error, field: '--log-file' });
+  }
+}
+
+/** Ends the process, with the last lines of its log if that takes them in time. */
+async function end(log: ProcessLogger, code: number): Promise<void> {
+  await log.flush(lastLinesMs);
+  await endProcess(code);
+}
+
+/** A line of standard output. One that is full, closed or not read is no reason to wait or to end. */
+function printLine(io: CliIo, line: string): void {
+  if (io.out.fd === undefined) io.out.write(`${line}\n`);
+  else new LogDestination({ to: io.out.fd, lostLine: () => '' }).write(`${line}\n`);
 }
 
 function readyLine(
@@ -108,29 +153,22 @@ function readyLine(
   return `media-aggregator ${version} serves: RTMP ${rtmp}, API ${api}, data ${settings.dataDir}`;
 }
 
-/** The first SIGTERM or SIGINT asks for an orderly end, a second one ends at once. */
-function watchSignals(log: ProcessLogger): { first: Promise<NodeJS.Signals> } {
-  const first = new Promise<NodeJS.Signals>((resolveFirst) => {
-    let asked = false;
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (asked) {
-        log.flush();
-        process.exit(128 + constants.signals[signal]);
-      }
-      asked = true;
-      resolveFirst(signal);
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
-  return { first };
-}
-
 /** After an exception that nobody expected nothing can be trusted; whoever started the process starts it again. */
 function exitOnUncaught(log: ProcessLogger): void {
-  process.once('uncaughtException', (error, origin) => {
+  let isEnding = false;
+  process.on('uncaughtException', (error, origin) => {
+    if (isEnding) {
+      endNow(exitCodes.failed);
+      return;
+    }
+    isEnding = true;
     log.error('uncaught exception', { origin, error });
-    log.flush();
-    process.exit(exitCodes.failed);
+    void end(log, exitCodes.failed);
   });
+}
+
+/** Node would write them to standard error by itself, and wait for who reads it. */
+function logWarnings(log: ProcessLogger): void {
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => log.warn('Node.js warns', { name, reason: message }));
 }
