@@ -5,6 +5,8 @@
 export interface MediaSocket {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
+  /** Of a connection that this process holds itself. */
+  readonly localPort?: number | undefined;
   /** Bytes received. */
   readonly bytesRead: number;
   /** Bytes that `write` took, those that wait included. */

@@ -33,6 +33,10 @@ class StreamSocket implements MediaSocket {
     return this.socket.remotePort;
   }
 
+  get localPort(): number | undefined {
+    return this.socket.localPort;
+  }
+
   get bytesRead(): number {
     return this.socket.bytesRead;
   }

@@ -122,6 +122,7 @@ export class Push {
   setLimits(limits: OutletLimits): void {
     this.#limits = limits;
     this.#life?.outlet?.setLimits(limits);
+    this.#life?.connection?.setBudget(limits);
   }
 
   setEnabled(enabled: boolean): void {
@@ -198,9 +199,10 @@ export class Push {
     this.#meter.look(this.bytesOut, nowMs);
     const life = this.#life;
     if (life === null || life.outlet === null || life.connection === null) return;
+    const { connection } = life;
+    connection.look(nowMs);
     life.outlet.flush(nowMs);
     this.#noteDrops(life);
-    const { connection } = life;
     // Only who takes no bytes is given up: acknowledgements that stay away are a sign, not a proof.
     const silentMs = connection.silentMs(nowMs);
     const overdueMs = connection.acknowledgements.overdueMs(connection.bytesSent, nowMs);
@@ -220,7 +222,10 @@ export class Push {
     const acknowledgements = life?.connection?.acknowledgements;
     const flowing = this.#phase === 'active' || this.#phase === 'stalled';
     const keyFrameMs = outlet?.lastKeyFrameMs ?? 0;
-    const round = acknowledgements?.roundTripMs ?? null;
+    const ageMs = Math.round(outlet?.queueAgeMs(nowMs) ?? 0);
+    const measured = acknowledgements?.roundTripMs ?? null;
+    // A byte that is under way for longer than the last measure says that this one is past.
+    const round = measured === null ? null : Math.max(measured, life?.connection?.flightAgeMs(nowMs) ?? 0);
     return {
       phase: this.#phase,
       sinceMs: this.#phaseSinceMs,
@@ -234,7 +239,7 @@ export class Push {
       roundTripMs: round === null ? null : Math.round(round * 10) / 10,
       bitrateBps: flowing ? this.#meter.bitsPerSecond : 0,
       queueBytes: outlet?.queueBytes ?? 0,
-      queueAgeMs: Math.round(outlet?.queueAgeMs(nowMs) ?? 0),
+      queueAgeMs: ageMs,
       droppedFrames: this.#past.droppedWith(outlet),
       lastKeyFrameAtMs: keyFrameMs === 0 ? null : Math.round(Date.now() - (nowMs - keyFrameMs)),
     };
@@ -268,6 +273,7 @@ export class Push {
         path: this.#stream.path.join(','),
         shownUrl: this.shownUrl,
         dialer: this.#dialer,
+        budget: this.#limits,
       });
     } catch (error) {
       this.#life = null;
@@ -369,6 +375,7 @@ export class Push {
     const goodbye = (async (): Promise<void> => {
       if (outlet !== null && when === 'drained') {
         this.#draining.add(life);
+        connection.letGo();
         await drain(connection, outlet);
         this.#draining.delete(life);
       }

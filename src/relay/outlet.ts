@@ -9,6 +9,12 @@ export interface OutletSink {
   write(data: Buffer): boolean;
   /** Bytes that were taken and that the kernel has not. */
   readonly pendingBytes: number;
+  /** Bytes that were taken and have not arrived, where that is known. */
+  readonly flightBytes?: number;
+  /** Milliseconds that they will take; 0 while the far side keeps up. */
+  readonly flightDelayMs?: number;
+  /** Milliseconds since the oldest of them was taken. */
+  flightAgeMs?(nowMs: number): number;
 }
 
 export interface OutletLimits {
@@ -140,14 +146,22 @@ export class Outlet {
     return this.#lastKeyFrameMs;
   }
 
-  /** Bytes that wait for the sink, what it holds itself included. */
+  /** Bytes that wait for the sink, and what it holds itself or knows not to have arrived. */
   get queueBytes(): number {
     const log = this.#source?.log;
-    return (log === undefined || this.#slab === null ? 0 : log.position - this.#position) + this.#sink.pendingBytes;
+    return (log === undefined || this.#slab === null ? 0 : log.position - this.#position) + this.#sinkBytes;
   }
 
-  /** Age of the oldest waiting byte in the log, milliseconds; to about 100 ms. */
+  /** Age of the oldest byte that waits or is under way, milliseconds; to about 100 ms. */
   queueAgeMs(nowMs: number): number {
+    return Math.max(this.#logAgeMs(nowMs), this.#sink.flightAgeMs?.(nowMs) ?? 0);
+  }
+
+  get #sinkBytes(): number {
+    return Math.max(this.#sink.pendingBytes, this.#sink.flightBytes ?? 0);
+  }
+
+  #logAgeMs(nowMs: number): number {
     const log = this.#source?.log;
     if (log === undefined || this.#slab === null || this.#position >= log.position) return 0;
     return Math.max(0, nowMs - Math.max(this.#slab.appendedMs(this.#offset), this.#resumedMs));
@@ -261,8 +275,10 @@ export class Outlet {
   #exceeded(log: MediaLog, nowMs: number): DropReason | null {
     const waiting = log.position - this.#position;
     if (waiting === 0) return null;
-    if (waiting + this.#sink.pendingBytes > this.#limits.queueMaxBytes) return 'bytes';
-    return this.queueAgeMs(nowMs) > this.#limits.queueMaxAgeMs ? 'age' : null;
+    if (waiting + this.#sinkBytes > this.#limits.queueMaxBytes) return 'bytes';
+    // What is under way arrives first, and cannot be left out any more.
+    const ageMs = this.#logAgeMs(nowMs) + (this.#sink.flightDelayMs ?? 0);
+    return ageMs > this.#limits.queueMaxAgeMs ? 'age' : null;
   }
 
   /** Leaves out everything up to the newest key frame, or up to the next one where that is behind already. */

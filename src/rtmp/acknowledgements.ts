@@ -1,6 +1,4 @@
-/** Byte positions are noted at this grain, to tell later when they were sent. */
-const grainBytes = 16 * 1024;
-const slots = 64;
+import { SendTimes } from './send-times.js';
 
 /** Before this many, nothing is known of the habits of whoever sends them. */
 const habitAfter = 3;
@@ -20,16 +18,28 @@ const fading = 0.9;
  * late is measured by each one's own habit.
  */
 export class Acknowledgements {
-  readonly #positions = new Float64Array(slots);
-  readonly #timesMs = new Float64Array(slots);
-  #noted = 0;
-  #lastPosition = 0;
+  readonly #times: SendTimes;
   #count = 0;
   #acknowledgedBytes: number | null = null;
   #progressMs = 0;
   #longestStepBytes = 0;
   #longestPauseMs = 0;
   #roundTripMs: number | null = null;
+
+  /** @param times when what was sent */
+  constructor(times = new SendTimes()) {
+    this.#times = times;
+  }
+
+  /** How many came that told of more bytes than the one before. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The most bytes that came between two of them, lately. */
+  get stepBytes(): number {
+    return this.#longestStepBytes;
+  }
 
   /** Bytes that arrived; null before the first acknowledgement. */
   get acknowledgedBytes(): number | null {
@@ -39,20 +49,6 @@ export class Acknowledgements {
   /** Milliseconds from sending a byte to hearing that it arrived; null before the first measure. */
   get roundTripMs(): number | null {
     return this.#roundTripMs;
-  }
-
-  /** True when `sent` would note this position: most it would not, and the clock need not be read for them. */
-  wants(position: number): boolean {
-    return position - this.#lastPosition >= grainBytes;
-  }
-
-  /** Notes that all bytes up to `position` were handed to the network. */
-  sent(position: number, nowMs: number): void {
-    if (!this.wants(position)) return;
-    this.#lastPosition = position;
-    this.#positions[this.#noted % slots] = position;
-    this.#timesMs[this.#noted % slots] = nowMs;
-    this.#noted++;
   }
 
   /**
@@ -70,7 +66,8 @@ export class Acknowledgements {
       this.#progressMs = nowMs;
       this.#count++;
     }
-    this.#acknowledgedBytes = bytes;
+    // One that goes back proves nothing new.
+    this.#acknowledgedBytes = Math.max(bytes, before ?? 0);
     this.#measureRoundTrip(bytes, nowMs);
   }
 
@@ -87,13 +84,8 @@ export class Acknowledgements {
   }
 
   #measureRoundTrip(bytes: number, nowMs: number): void {
-    const oldest = Math.max(0, this.#noted - slots);
-    for (let i = this.#noted - 1; i >= oldest; i--) {
-      const position = this.#positions[i % slots] ?? 0;
-      if (position > bytes) continue;
-      // The newest position that is certainly acknowledged: an upper bound of the time there and back.
-      if (bytes - position <= 4 * grainBytes) this.#roundTripMs = nowMs - (this.#timesMs[i % slots] ?? nowMs);
-      return;
-    }
+    // The newest position that is certainly acknowledged: an upper bound of the time there and back.
+    const sent = this.#times.upTo(bytes);
+    if (sent !== undefined && bytes - sent.position <= 4 * this.#times.grain) this.#roundTripMs = nowMs - sent.timeMs;
   }
 }

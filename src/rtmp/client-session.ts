@@ -9,9 +9,10 @@ import type { SessionLimits } from './server-session.js';
 
 /**
  * How often a target is asked to acknowledge what it got. Small, because these acknowledgements are the evidence that
- * bytes arrive: at 1 Mbit/s one comes every second. Each costs the target 16 bytes.
+ * bytes arrive: at 1 Mbit/s one comes every second. Each costs the target 16 bytes. At first, and while the target is
+ * slow, they are to say soon how fast it is.
  */
-const acknowledgeEveryBytes = 128 * 1024;
+export const acknowledgeEveryBytes = { usually: 128 * 1024, closely: 32 * 1024 } as const;
 
 const transaction = { connect: 1, releaseStream: 2, fcPublish: 3, createStream: 4, publish: 5, end: 6 } as const;
 
@@ -57,6 +58,7 @@ export class ClientSession {
   readonly #ignored = new IgnoredMessages();
   #step: ClientStep = 'handshake';
   #streamId = 0;
+  #acknowledgedEvery = 0;
 
   constructor(options: {
     target: PublishTarget;
@@ -128,6 +130,13 @@ export class ClientSession {
     if (rest.length > 0) this.#channel.receive(rest);
   }
 
+  /** Asks the target to acknowledge every so many bytes, unless that was the last wish. */
+  acknowledgeEvery(bytes: number): void {
+    if (bytes === this.#acknowledgedEvery) return;
+    this.#acknowledgedEvery = bytes;
+    this.#channel.sendWindowAckSize(bytes);
+  }
+
   /** Says goodbye: the target then ends the stream at once instead of waiting for the connection to die. */
   end(): void {
     if (this.#step === 'published' || this.#step === 'publish') {
@@ -163,7 +172,7 @@ export class ClientSession {
         return;
       }
       this.#step = 'createStream';
-      this.#channel.sendWindowAckSize(acknowledgeEveryBytes);
+      this.acknowledgeEvery(acknowledgeEveryBytes.closely);
       const { streamName } = this.#target;
       this.#command(0, 'releaseStream', transaction.releaseStream, null, streamName);
       this.#command(0, 'FCPublish', transaction.fcPublish, null, streamName);

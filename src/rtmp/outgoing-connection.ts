@@ -3,12 +3,13 @@ import { parseRtmpUrl, type RtmpUrl } from '../address/rtmp-url.js';
 import { TargetError } from '../errors.js';
 import { Dialer } from '../net/dialer.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
-import { ProgressWatch } from '../net/progress-watch.js';
 import type { OutletSink } from '../relay/outlet.js';
-import { Acknowledgements } from './acknowledgements.js';
+import type { Acknowledgements } from './acknowledgements.js';
 import { AdobeAuthentication } from './adobe-auth.js';
 import { AnswerBudget } from './answer-budget.js';
-import { ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
+import { acknowledgeEveryBytes, ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
+import type { FlightBudget } from './flight.js';
+import { OutgoingFlow } from './outgoing-flow.js';
 import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
 import { targetErrorOf } from './target-error.js';
 import { secretsOf } from './target-secrets.js';
@@ -28,6 +29,8 @@ export interface OutgoingOptions {
   readonly flashVer?: string | undefined;
   /** The URL as it may be shown; what it hides is hidden in what the target says, too. */
   readonly shownUrl?: string;
+  /** What may wait for it; without it, whatever the socket takes. */
+  readonly budget?: FlightBudget;
 }
 
 /** Where a connection is on its way; `dns` only where the host is a name, `tls` only with rtmps. */
@@ -45,6 +48,11 @@ export interface OutgoingHandler {
   /** It is over, exactly once; null when we closed it. */
   onClosed(error: TargetError | null): void;
 }
+
+/** For so many looks the target is asked for more acknowledgements than later. */
+const closeLooks = 5;
+
+const unlimited: FlightBudget = { queueMaxBytes: Number.POSITIVE_INFINITY, queueMaxAgeMs: Number.POSITIVE_INFINITY };
 
 /** Hears what a socket says that was given up. */
 const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onError() {}, onClose() {} };
@@ -68,12 +76,13 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   readonly #authentication: AdobeAuthentication;
   #socket: MediaSocket;
   #session: ClientSession;
-  #acknowledgements = new Acknowledgements();
-  #progress: ProgressWatch;
+  #flow: OutgoingFlow;
+  #budget: FlightBudget;
   #answers: AnswerBudget;
   readonly #stepTimer: NodeJS.Timeout;
   #goodbyeTimer: NodeJS.Timeout | undefined;
   #lastAcknowledged = -1;
+  #looks = 0;
   #resolved = false;
   #connected = false;
   #securing = false;
@@ -88,6 +97,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
    */
   constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, options: OutgoingOptions = {}) {
     const { path, flashVer, shownUrl = url, dialer = new Dialer() } = options;
+    this.#budget = options.budget ?? unlimited;
     this.#url = parseRtmpUrl(url);
     const refusal = dialer.refuses(this.#url);
     if (refusal !== undefined) throw refusal;
@@ -105,9 +115,13 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#socket = this.#dial();
     this.#session = this.#converse('');
     this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
-    this.#progress = new ProgressWatch(this.#socket);
+    this.#flow = this.#watchFlow();
     this.#answers = new AnswerBudget(this.#socket);
     this.#socket.listen(this);
+  }
+
+  #watchFlow(): OutgoingFlow {
+    return new OutgoingFlow(this.#socket, this.#budget, () => this.#handler.onDrain());
   }
 
   #dial(): MediaSocket {
@@ -155,12 +169,12 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   /** What the far side proves to have got. */
   get acknowledgements(): Acknowledgements {
-    return this.#acknowledgements;
+    return this.#flow.acknowledgements;
   }
 
   /** Milliseconds for which the far side has taken nothing although bytes wait for it, to about a second. */
   silentMs(nowMs: number): number {
-    return this.#progress.silentMs(nowMs);
+    return this.#flow.silentMs(nowMs);
   }
 
   /** The address it is connected to, once it is. */
@@ -177,16 +191,48 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     return this.#socket.pendingBytes;
   }
 
+  /** Bytes that were written and certainly have not arrived, as far as target or kernel tell. */
+  get flightBytes(): number {
+    return this.#flow.flightBytes;
+  }
+
+  /** Milliseconds that they will take to arrive; 0 while the target keeps up. */
+  get flightDelayMs(): number {
+    return this.#flow.flightDelayMs;
+  }
+
+  /** Milliseconds since the oldest of them was written. */
+  flightAgeMs(nowMs: number): number {
+    return this.#flow.flightAgeMs(nowMs);
+  }
+
+  /** Changes what may wait for the target, and with it what may be under way. */
+  setBudget(budget: FlightBudget): void {
+    this.#budget = budget;
+    this.#flow.setBudget(budget);
+  }
+
+  /** What is left is to go out, whatever is under way. */
+  letGo(): void {
+    this.setBudget(unlimited);
+  }
+
+  /** Call about once a second while media flows. */
+  look(nowMs: number): void {
+    this.#flow.look(nowMs);
+    this.#looks++;
+    if (this.#session.step !== 'published') return;
+    const isClose = this.#flow.isSlow || this.#looks <= closeLooks;
+    this.#session.acknowledgeEvery(isClose ? acknowledgeEveryBytes.closely : acknowledgeEveryBytes.usually);
+  }
+
   /** The chunk size that media must be written with. */
   get outChunkBytes(): number {
     return this.#settings.outChunkBytes;
   }
 
   write(data: Buffer): boolean {
-    const more = this.#socket.write(data);
-    const position = this.#socket.bytesWritten;
-    if (this.#acknowledgements.wants(position)) this.#acknowledgements.sent(position, performance.now());
-    return more;
+    return this.#flow.write(data);
   }
 
   /** Says goodbye (FCUnpublish, deleteStream) behind everything that was written, and closes. */
@@ -217,7 +263,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   onDrain(): void {
     this.#answers.drained();
-    this.#handler.onDrain();
+    this.#flow.drained();
   }
 
   onError(error: Error): void {
@@ -271,10 +317,9 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#socket.destroy();
     this.#resolved = this.#connected = this.#securing = false;
     this.#lastAcknowledged = -1;
-    this.#acknowledgements = new Acknowledgements();
     this.#socket = this.#dial();
     this.#session = this.#converse(`${this.#url.app.includes('?') ? '&' : '?'}${query}`);
-    this.#progress = new ProgressWatch(this.#socket);
+    this.#flow = this.#watchFlow();
     this.#answers = new AnswerBudget(this.#socket);
     this.#stepTimer.refresh();
     this.#socket.listen(this);
@@ -301,7 +346,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     const { peerAcknowledged } = channel;
     if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
       this.#lastAcknowledged = peerAcknowledged;
-      this.#acknowledgements.received(peerAcknowledged, this.#socket.bytesWritten, performance.now());
+      this.#flow.acknowledged(peerAcknowledged, performance.now());
     }
     if (step === before) return;
     this.#onStep(step);

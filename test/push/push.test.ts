@@ -196,7 +196,7 @@ describe('what a review found', () => {
       }, 300);
     });
     const { status } = start(sink.url, { stallTimeoutMs: 4000, queueMaxBytes: 1 << 20 }, 60_000);
-    await until(() => status().phase === 'waiting', 25_000, 'given up');
+    await until(() => status().phase === 'waiting', 28_000, 'given up');
     expect(status().lastFailure?.code).toBe('TARGET_STALLED');
   });
 

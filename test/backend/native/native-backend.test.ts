@@ -102,6 +102,8 @@ describe('who may publish', () => {
     expect(sink.connectedMs.length).toBe(1);
     const times = sink.media.filter(({ type }) => type === MessageType.Video).map(({ timestampMs }) => timestampMs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
+    // That the target takes the newcomer's frames is looked at once a second.
+    await until(() => backend.camera('gate')?.pushes[0]?.state === 'active', 3000, 'active again');
     expect(backend.camera('gate')).toMatchObject({ live: true, pushes: [{ state: 'active', connects: 1 }] });
   });
 });

@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
+import { endianness } from 'node:os';
+
+/** A look may take this share of the time at most. */
+const costShare = 0.02;
+
+/** A table of more sockets than this tells nothing that is worth reading it. */
+const maxTableBytes = 16 << 20;
+
+/** Which connection: both ends but the local address, which the local port stands for. */
+export interface ConnectionEnds {
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+/** Who wants to know what the kernel holds of a connection. */
+export interface QueueAsker {
+  /** Of which connection; undefined while it is not connected. */
+  readonly ends: ConnectionEnds | undefined;
+  /** Told at the next look. @param bytes that the far side's TCP has not confirmed */
+  queued(bytes: number, nowMs: number): void;
+}
+
+/**
+ * What the kernel holds of connections, where it tells (Linux, `/proc/net/tcp`): what `SIOCOUTQ` would say, which Node
+ * has no call for. The kernel writes its whole table for one look, so there is one look for all who ask, about once a
+ * second, and only while somebody asks: those whose targets do not say themselves what arrived.
+ */
+export class KernelQueues {
+  readonly #folder: string;
+  #askers = new Set<QueueAsker>();
+  #nextLookMs = Number.NEGATIVE_INFINITY;
+  #looking = false;
+  #absent: boolean;
+
+  /** @param folder where the tables are */
+  constructor(folder = '/proc/self/net', platform: string = process.platform) {
+    this.#folder = folder;
+    this.#absent = platform !== 'linux';
+  }
+
+  /** Has `asker` told at the next look, soon; never where the kernel does not tell. */
+  ask(asker: QueueAsker, nowMs: number): void {
+    if (this.#absent) return;
+    this.#askers.add(asker);
+    if (!this.#looking && nowMs >= this.#nextLookMs) void this.#look(nowMs);
+  }
+
+  async #look(nowMs: number): Promise<void> {
+    this.#looking = true;
+    const askers = this.#askers;
+    this.#askers = new Set();
+    try {
+      const wants6 = [...askers].some(({ ends }) => ends !== undefined && !isIPv4(ends.remoteAddress));
+      const tables = [await readFile(`${this.#folder}/tcp`, 'latin1')];
+      if (wants6) tables.push(await readFile(`${this.#folder}/tcp6`, 'latin1'));
+      this.#tell(askers, tables);
+      const tookMs = performance.now() - nowMs;
+      this.#nextLookMs = nowMs + Math.max(900, tookMs / costShare);
+    } catch {
+      this.#absent = true; // not mounted, or not to be read: as on other systems
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  #tell(askers: ReadonlySet<QueueAsker>, tables: readonly string[]): void {
+    const queues = new Map<string, number>();
+    for (const table of tables) if (table.length <= maxTableBytes) readTable(table, queues);
+    const toldMs = performance.now();
+    for (const asker of askers) {
+      const { ends } = asker;
+      const bytes = ends === undefined ? undefined : queues.get(keyOf(ends));
+      if (bytes !== undefined) asker.queued(bytes, toldMs);
+    }
+  }
+}
+
+/** Those of this process. */
+export const kernelQueues = new KernelQueues();
+
+const swaps = endianness() === 'LE';
+const row = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]{8,32}):([0-9A-F]{4}) [0-9A-F]{2} ([0-9A-F]{8}):/gm;
+
+function readTable(table: string, queues: Map<string, number>): void {
+  for (const [, localPort = '', remote = '', remotePort = '', queue = ''] of table.matchAll(row)) {
+    queues.set(`${localPort} ${remote}:${remotePort}`, Number.parseInt(queue, 16));
+  }
+}
+
+function keyOf({ localPort, remoteAddress, remotePort }: ConnectionEnds): string {
+  return `${hex4(localPort)} ${addressWords(remoteAddress)}:${hex4(remotePort)}`;
+}
+
+function hex4(value: number): string {
+  return value.toString(16).toUpperCase().padStart(4, '0');
+}
+
+/** An address as the kernel prints it: words of 32 bits, in the order of the machine. */
+function addressWords(address: string): string {
+  const bytes = isIPv4(address) ? address.split('.').map(Number) : bytes6(address);
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 4) {
+    const word = bytes.slice(i, i + 4);
+    if (swaps) word.reverse();
+    for (const byte of word) text += byte.toString(16).toUpperCase().padStart(2, '0');
+  }
+  return text;
+}
+
+function bytes6(address: string): number[] {
+  const [plain = ''] = address.split('%', 1);
+  const [left = '', right] = plain.split('::');
+  const groups = (part: string): number[] =>
+    part === ''
+      ? []
+      : part.split(':').flatMap((group) => (group.includes('.') ? pairs(group) : [Number.parseInt(group, 16)]));
+  const before = groups(left);
+  const behind = right === undefined ? [] : groups(right);
+  const zeros = new Array<number>(Math.max(0, 8 - before.length - behind.length)).fill(0);
+  return [...before, ...zeros, ...behind].flatMap((group) => [group >> 8, group & 0xff]);
+}
+
+function pairs(address: string): number[] {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  return [(a << 8) | b, (c << 8) | d];
+}
