@@ -1,8 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { InputError, messageOf } from '../errors.js';
-import { expandGlob, hasWildcard } from './glob.js';
-import { invalidConfiguration, NginxLexer } from './lexer.js';
+import { type ConfigurationFiles, filesOnDisk } from './files.js';
+import { hasWildcard } from './glob.js';
+import { invalidConfiguration, NginxLexer, type Statement } from './lexer.js';
 
 /** One directive, and where it stands. */
 export interface Directive {
@@ -52,7 +52,7 @@ const foreignBlocks: ReadonlySet<string> = new Set(['http', 'stream', 'mail', 'e
 export function parseNginxFile(path: string, cwd: string, limits: ParseLimits = defaultParseLimits): Directive[] {
   const main = resolve(cwd, path);
   const shown = (file: string): string => (isAbsolute(path) ? file : relativeTo(cwd, file));
-  const parser = new Parser({ folder: dirname(main), shown, limits });
+  const parser = new Parser({ files: filesOnDisk, folder: dirname(main), shown, limits, skipped: foreignBlocks });
   return parser.file(main, { context: [], files: [], from: undefined });
 }
 
@@ -61,8 +61,23 @@ export function parseNginxFile(path: string, cwd: string, limits: ParseLimits = 
  * @throws InputError IMPORT_INVALID
  */
 export function parseNginxText(text: string, limits: ParseLimits = defaultParseLimits): Directive[] {
-  const parser = new Parser({ folder: undefined, shown: (file) => file, limits });
+  const parser = new Parser({ limits });
   return parser.text(text, 'nginx.conf', { context: [], files: [], from: undefined });
+}
+
+/**
+ * Reads a configuration that nginx has accepted, from these files. Nothing in it can be wrong but what is not understood
+ * here, such as the script of a Lua block: what comes behind that is left out. Never throws.
+ *
+ * @param main the path of the main file
+ */
+export function parseAccepted(
+  main: string,
+  files: ConfigurationFiles,
+  limits: ParseLimits = defaultParseLimits,
+): Directive[] {
+  const parser = new Parser({ files, folder: dirname(main), limits, isLenient: true });
+  return parser.file(main, { context: [], files: [], from: undefined });
 }
 
 interface Place {
@@ -75,27 +90,43 @@ interface Place {
 }
 
 class Parser {
-  readonly #folder: string | undefined;
+  readonly #files: ConfigurationFiles | undefined;
+  readonly #folder: string;
   readonly #shown: (file: string) => string;
   readonly #limits: ParseLimits;
-  #files = 0;
+  /** Blocks whose includes are not read. */
+  readonly #skipped: ReadonlySet<string>;
+  readonly #isLenient: boolean;
+  #fileCount = 0;
   #bytes = 0;
   #directives = 0;
 
-  constructor(options: { folder: string | undefined; shown: (file: string) => string; limits: ParseLimits }) {
-    this.#folder = options.folder;
-    this.#shown = options.shown;
+  constructor(options: {
+    /** Undefined: includes are refused. */
+    files?: ConfigurationFiles;
+    folder?: string;
+    shown?: (file: string) => string;
+    limits: ParseLimits;
+    skipped?: ReadonlySet<string>;
+    /** What cannot be read ends the reading, and is no error. */
+    isLenient?: boolean;
+  }) {
+    this.#files = options.files;
+    this.#folder = options.folder ?? '/';
+    this.#shown = options.shown ?? ((file) => file);
     this.#limits = options.limits;
+    this.#skipped = options.skipped ?? new Set();
+    this.#isLenient = options.isLenient ?? false;
   }
 
   file(path: string, place: Place): Directive[] {
     const { maxFiles, maxIncludeDepth } = this.#limits;
-    this.#files += 1;
-    if (this.#files > maxFiles) throw this.#refuse(place, `leads to more than ${maxFiles} files`);
+    this.#fileCount += 1;
+    if (this.#fileCount > maxFiles) throw this.#refuse(place, `leads to more than ${maxFiles} files`);
     if (place.files.length > maxIncludeDepth) {
       throw this.#refuse(place, `is an include in more than ${maxIncludeDepth} files one in another`);
     }
-    const { text, realPath } = this.#read(path, place);
+    const { text, realPath } = this.#load(path, place);
     if (place.files.includes(realPath)) {
       throw this.#refuse(place, `includes ${this.#shown(path)}, which includes this file: it would never end`);
     }
@@ -108,21 +139,28 @@ class Parser {
       throw this.#refuse(place, `leads to more than ${this.#limits.maxTotalBytes} bytes of configuration`, file);
     }
     const lexer = new NginxLexer(text, file);
-    const directives = this.#block(lexer, file, place, undefined);
+    const directives: Directive[] = [];
+    try {
+      this.#read(lexer, file, place, undefined, directives);
+    } catch (error) {
+      if (!this.#isLenient) throw error;
+    }
     return directives;
   }
 
-  /** @param opened the directive whose block it is; undefined: the file itself */
-  #block(lexer: NginxLexer, file: string, place: Place, opened: Directive | undefined): Directive[] {
-    const directives: Directive[] = [];
+  /**
+   * Reads directives into `directives`, up to the end of their block.
+   * @param opened the directive whose block it is; undefined: the file itself
+   */
+  #read(lexer: NginxLexer, file: string, place: Place, opened: Directive | undefined, directives: Directive[]): void {
     for (;;) {
-      const { end, words, line } = lexer.next();
+      const { end, words, line }: Statement = lexer.next();
       if (end === 'file') {
-        if (opened === undefined) return directives;
+        if (opened === undefined) return;
         throw invalidConfiguration(file, opened.line, `opens a block of "${opened.name}" that is never closed`);
       }
       if (end === '}') {
-        if (opened !== undefined) return directives;
+        if (opened !== undefined) return;
         throw invalidConfiguration(file, line, 'closes a block that was never opened');
       }
       this.#directives += 1;
@@ -137,8 +175,11 @@ class Parser {
           throw invalidConfiguration(file, line, `has more than ${maxDepth} blocks one in another`);
         }
         const inside: Place = { ...place, context: [...place.context, name] };
-        directives.push({ ...directive, block: this.#block(lexer, file, inside, directive) });
-      } else if (name === 'include' && !foreignBlocks.has(place.context[0] ?? '')) {
+        // In its place before its block is read: what cannot be read later leaves what was read.
+        const block: Directive[] = [];
+        directives.push({ ...directive, block });
+        this.#read(lexer, file, inside, directive, block);
+      } else if (name === 'include' && !this.#skipped.has(place.context[0] ?? '')) {
         for (const each of this.#include(directive, place)) directives.push(each);
       } else {
         directives.push(directive);
@@ -149,7 +190,8 @@ class Parser {
   #include(directive: Directive, place: Place): Directive[] {
     const [target] = directive.args;
     const { file, line } = directive;
-    if (this.#folder === undefined) throw invalidConfiguration(file, line, 'includes a file, which a text cannot');
+    const files = this.#files;
+    if (files === undefined) throw invalidConfiguration(file, line, 'includes a file, which a text cannot');
     if (target === undefined || target === '' || directive.args.length > 1) {
       throw invalidConfiguration(file, line, 'has an include that does not name one file or pattern');
     }
@@ -160,25 +202,16 @@ class Parser {
     if (!hasWildcard(target)) return this.file(path, next);
     const { maxFiles } = this.#limits;
     const found: Directive[] = [];
-    for (const each of expandGlob(path, maxFiles)) {
+    for (const each of files.expand(path, maxFiles)) {
       for (const inner of this.file(each, next)) found.push(inner);
     }
     return found;
   }
 
-  #read(path: string, place: Place): { text: string; realPath: string } {
-    const { maxFileBytes } = this.#limits;
-    let handle: number | undefined;
+  #load(path: string, place: Place): { readonly text: string; readonly realPath: string } {
     try {
-      const realPath = realpathSync(path);
-      // A pipe would keep the reader waiting, and a device could go on for ever.
-      handle = openSync(realPath, constants.O_RDONLY | constants.O_NONBLOCK);
-      const stat = fstatSync(handle);
-      if (!stat.isFile()) throw new Error('it is not a file');
-      if (stat.size > maxFileBytes) throw new Error(`it is larger than ${maxFileBytes} bytes`);
-      const bytes = Buffer.alloc(stat.size);
-      const length = readSync(handle, bytes, 0, stat.size, 0);
-      return { text: bytes.toString('utf8', 0, length), realPath };
+      if (this.#files === undefined) throw new Error('there are no files');
+      return this.#files.read(path, this.#limits.maxFileBytes);
     } catch (error) {
       const { from } = place;
       const where = from === undefined ? '' : ` (included at ${from.file}:${from.line})`;
@@ -187,8 +220,6 @@ class Parser {
       throw new InputError('IMPORT_UNREADABLE', `${this.#shown(path)} cannot be read: ${reason}${where}.`, {
         cause: error,
       });
-    } finally {
-      if (handle !== undefined) closeSync(handle);
     }
   }
 

@@ -5,7 +5,8 @@ import { describe, expect } from 'vitest';
 import { findNginx } from '../../src/backend/nginx/binary.js';
 import { pushTarget } from '../../src/backend/nginx/push-target.js';
 import { defaultTemplate, Template } from '../../src/backend/nginx/template.js';
-import { expandDump, parseConfiguration, splitDump } from '../../src/nginx-conf/syntax.js';
+import { parseDump } from '../../src/nginx-conf/dump.js';
+import { type Directive, parseNginxText } from '../../src/nginx-conf/parser.js';
 import { testWith } from '../support/peers.js';
 import { run } from '../support/process.js';
 import { testScope } from '../support/scope.js';
@@ -91,6 +92,16 @@ const urlPart = fc.oneof(
   { weight: 6, arbitrary: fc.array(passable, { minLength: 1, maxLength: 12 }).map((parts) => parts.join('')) },
 );
 
+/** The name of a directive and what follows it. */
+function wordsOf({ name, args }: Directive): string[] {
+  return [name, ...args];
+}
+
+/** Directives as they are, wherever they stand. */
+function withoutPlace(directives: readonly Directive[]): unknown[] {
+  return directives.map((each) => [wordsOf(each), each.block === undefined ? null : withoutPlace(each.block)]);
+}
+
 describe('injection into nginx.conf', () => {
   const test = testWith('nginx-rtmp');
 
@@ -131,24 +142,24 @@ describe('injection into nginx.conf', () => {
         writeFileSync(file, text);
         const { code, stdout, stderr } = await run('nginx', ['-T', '-p', folder, '-c', file, '-e', 'stderr']);
         expect({ code, stderr }).toMatchObject({ code: 0 });
-        const tree = expandDump(splitDump(stdout), folder);
-        const rtmp = tree.find(({ words }) => words[0] === 'rtmp')?.block ?? [];
-        const server = rtmp.find(({ words }) => words[0] === 'server')?.block ?? [];
-        expect(rtmp.map(({ words }) => words)).toEqual([['access_log', 'off'], ['server']]);
-        expect(server.map(({ words }) => words.slice(0, 2))).toEqual([
+        const tree = parseDump(stdout);
+        const rtmp = tree.find(({ name }) => name === 'rtmp')?.block ?? [];
+        const server = rtmp.find(({ name }) => name === 'server')?.block ?? [];
+        expect(rtmp.map(wordsOf)).toEqual([['access_log', 'off'], ['server']]);
+        expect(server.map((each) => wordsOf(each).slice(0, 2))).toEqual([
           ['listen', '127.0.0.1:19999'],
           ['chunk_size', '4096'],
           ['application', 'cam'],
         ]);
         const application = server[2]?.block ?? [];
-        expect(application.map(({ words }) => words)).toEqual([
+        expect(application.map(wordsOf)).toEqual([
           ['live', 'on'],
           ['record', 'off'],
           ...pushes.map(({ parameters }) => ['push', ...parameters]),
         ]);
-        expect(tree.find(({ words }) => words[0] === 'pid')?.words).toEqual(['pid', `${odd}/nginx.pid`]);
+        expect(tree.find(({ name }) => name === 'pid')?.args).toEqual([`${odd}/nginx.pid`]);
         // What was read is the file itself, once more by the same rules.
-        expect(parseConfiguration(text)).toEqual(tree);
+        expect(withoutPlace(parseNginxText(text))).toEqual(withoutPlace(tree));
       },
     );
     await fc.assert(property, { numRuns: 100 });

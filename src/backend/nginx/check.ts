@@ -1,6 +1,5 @@
 import { unlink, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { expandDump, splitDump } from '../../nginx-conf/syntax.js';
+import { parseDump } from '../../nginx-conf/dump.js';
 import type { NginxBinary } from './binary.js';
 import type { NginxPaths } from './files.js';
 import { runProgram } from './run-program.js';
@@ -42,7 +41,7 @@ export async function checkConfiguration(
       const unresolved = /host not found in (?:url|upstream) "\[?([^":/\]]+)/.exec(stderr)?.[1];
       return { good: false, reason, unresolved };
     }
-    const missing = missingIn(expandDump(splitDump(stdout), dirname(candidate)), required);
+    const missing = missingIn(parseDump(stdout), required);
     return missing === null ? { good: true } : { good: false, reason: missing, unresolved: undefined };
   } finally {
     await unlink(candidate).catch(() => undefined);

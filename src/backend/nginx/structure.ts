@@ -1,4 +1,4 @@
-import type { Directive } from '../../nginx-conf/syntax.js';
+import type { Directive } from '../../nginx-conf/parser.js';
 
 /** What a configuration must have besides nginx's consent, so that the aggregator can work with it. */
 export interface Requirements {
@@ -21,11 +21,11 @@ export function missingIn(directives: readonly Directive[], required: Requiremen
   if (!rtmpServers.some((server) => listensOn(server, required.rtmpPort))) {
     return `no server in its rtmp block listens on port ${required.rtmpPort}`;
   }
-  const autoPush = directives.find(({ words }) => words[0] === 'rtmp_auto_push');
-  if (autoPush?.words[1] === 'on') {
+  const autoPush = directives.find(({ name }) => name === 'rtmp_auto_push');
+  if (autoPush?.args[0] === 'on') {
     return 'it has "rtmp_auto_push on", with which a reload can crash the worker and drop every camera';
   }
-  if (!directives.some(({ words }) => words[0] === 'pid' && words[1] === required.pidFile)) {
+  if (!directives.some(({ name, args }) => name === 'pid' && args[0] === required.pidFile)) {
     return `it has no "pid ${required.pidFile};"`;
   }
   const httpServers = blocks(directives, 'http').flatMap((block) => blocks(block, 'server'));
@@ -33,7 +33,7 @@ export function missingIn(directives: readonly Directive[], required: Requiremen
     (server) =>
       listensOn(server, required.statPort) &&
       server.some(
-        ({ words, block }) => words[0] === 'location' && words.at(-1) === required.statPath && block !== null,
+        ({ name, args, block }) => name === 'location' && args.at(-1) === required.statPath && block !== undefined,
       ),
   );
   if (hasStatistics) return null;
@@ -41,13 +41,13 @@ export function missingIn(directives: readonly Directive[], required: Requiremen
 }
 
 function blocks(directives: readonly Directive[], name: string): (readonly Directive[])[] {
-  return directives.flatMap(({ words, block }) => (words[0] === name && block !== null ? [block] : []));
+  return directives.flatMap((each) => (each.name === name && each.block !== undefined ? [each.block] : []));
 }
 
 /** A port alone, or an address, name or `unix:` with it. */
 function listensOn(server: readonly Directive[], port: number): boolean {
-  return server.some(({ words }) => {
-    const address = words[0] === 'listen' ? words[1] : undefined;
+  return server.some(({ name, args }) => {
+    const address = name === 'listen' ? args[0] : undefined;
     return address !== undefined && /(?:^|:)(\d+)$/.exec(address)?.[1] === String(port);
   });
 }

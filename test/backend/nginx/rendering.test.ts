@@ -6,7 +6,8 @@ import { pushTarget } from '../../../src/backend/nginx/push-target.js';
 import { quoteValue } from '../../../src/backend/nginx/quote.js';
 import { missingIn } from '../../../src/backend/nginx/structure.js';
 import { defaultTemplate, Template, type TemplateFacts } from '../../../src/backend/nginx/template.js';
-import { expandDump, parseConfiguration, splitDump } from '../../../src/nginx-conf/syntax.js';
+import { parseDump } from '../../../src/nginx-conf/dump.js';
+import { type Directive, parseNginxText } from '../../../src/nginx-conf/parser.js';
 
 const facts: Omit<TemplateFacts, 'cameras'> = {
   module: '/m.so',
@@ -20,6 +21,11 @@ const facts: Omit<TemplateFacts, 'cameras'> = {
   controlPath: '/control',
 };
 const template = new Template(defaultTemplate);
+
+/** Directives as their words and their blocks, wherever they stand. */
+function plain(directives: readonly Directive[]): unknown[] {
+  return directives.map(({ name, args, block }) => [[name, ...args], block === undefined ? null : plain(block)]);
+}
 
 function render(cameras: Record<string, readonly string[]>, changes: Partial<TemplateFacts> = {}): string {
   const list = Object.entries(cameras).map(([name, urls]) => ({
@@ -48,9 +54,9 @@ describe('values', () => {
             expect(() => quoteValue(text)).toThrow(/control character/);
             continue;
           }
-          expect(parseConfiguration(`a { push ${quoteValue(text)} x; } b;`)).toEqual([
-            { words: ['a'], block: [{ words: ['push', text, 'x'], block: null }] },
-            { words: ['b'], block: null },
+          expect(plain(parseNginxText(`a { push ${quoteValue(text)} x; } b;`))).toEqual([
+            [['a'], [[['push', text, 'x'], null]]],
+            [['b'], null],
           ]);
         }
       }),
@@ -173,7 +179,7 @@ describe('edits by hand', () => {
 describe('what nginx has read', () => {
   const required = { rtmpPort: 1935, statPort: 8080, statPath: '/stat', pidFile: '/run/nginx.pid' };
   const good = render({ cam: [] });
-  const missing = (text: string) => missingIn(parseConfiguration(text), required);
+  const missing = (text: string) => missingIn(parseDump(`# configuration file /c/nginx.conf:\n${text}`), required);
 
   test('a rendering lacks nothing; what is taken away is named', () => {
     expect(missing(good)).toBeNull();
@@ -198,15 +204,21 @@ rtmp { server { listen 1935; } }
 # configuration file /c/stat.conf:
 server { listen 127.0.0.1:8080; location = /stat { rtmp_stat all; } }
 `;
-    expect(missingIn(expandDump(splitDump(dump), '/c'), required)).toBeNull();
+    expect(missingIn(parseDump(dump), required)).toBeNull();
+  });
+
+  test('what stands before a block that is not understood is read all the same', () => {
+    const lua = `${good}http { server { content_by_lua_block { ngx.say("it's") } } }\n`;
+    expect(missing(lua)).toBeNull();
+    expect(missing(lua.replace('listen 1935', 'listen 1936'))).toContain('port 1935');
   });
 
   test('quotes, escapes and comments are those of nginx', () => {
-    expect(parseConfiguration(`a "x;y" 'it''s' p\\;q r#s ${'$'}{v} # c }\n { "b\\"c"; }`)).toEqual([
-      {
-        words: ['a', 'x;y', 'it', 's', 'p\\;q', 'r#s', `${'$'}{v}`],
-        block: [{ words: ['b"c'], block: null }],
-      },
+    const text = `a "x;y" 'it''s' p\\;q r#s ${'$'}{v} # c }\n { "b\\"c"; }`;
+    // A quote ends its word; nginx itself wants a space behind it.
+    expect(() => parseNginxText(text)).toThrow(/closing quote/);
+    expect(plain(parseNginxText(text.replace("it''s", 'it s')))).toEqual([
+      [['a', 'x;y', 'it s', 'p\\;q', 'r#s', `${'$'}{v}`], [[['b"c'], null]]],
     ]);
   });
 });
