@@ -67,6 +67,7 @@ export const errorCodes = {
   PUBLISH_LOOP: 'What is published came from this very aggregator, by a ring of pushes.',
   PUBLISH_FORBIDDEN: 'The publisher has not the right key, or a back end refuses it.',
   PLAY_FORBIDDEN: 'The viewer has no valid token, or a back end refuses it.',
+  HOOK_BUSY: 'Too many publishers or viewers wait for the answer of a back end.',
   PLAY_NOT_FOUND: 'The stream to play is not that of a registered camera.',
   CAMERA_NOT_LIVE: 'The camera does not publish, so there is nothing to see.',
   NO_PICTURE: 'The camera publishes, but there is no picture of it to show.',

@@ -5,6 +5,7 @@ import type { StreamRequest } from '../rtmp/server-session.js';
 import type { Peer } from '../rtmp/stream-host.js';
 import { AccessHook } from './auth-hook.js';
 import { GuessLimiter } from './guess-limiter.js';
+import { HookQueue } from './hook-queue.js';
 import type { PublishKeyRule, StreamKeys } from './stream-keys.js';
 
 /** Who may publish and play, by the settings. */
@@ -17,6 +18,8 @@ export interface AdmissionSettings {
   readonly onPublish?: string;
   readonly onPlay?: string;
   readonly hookTimeoutMs: number;
+  /** How long who waits for its turn to be asked about waits at most. */
+  readonly hookQueueTimeoutMs: number;
   /** What happens when a back end fails: nobody is let in, or everybody. */
   readonly hookFailure: 'closed' | 'open';
 }
@@ -37,6 +40,7 @@ export class Admission {
   readonly #log: Logger;
   readonly #guesses: GuessLimiter;
   readonly #hooks: Readonly<Record<'publish' | 'play', AccessHook | undefined>>;
+  readonly #queues: Readonly<Record<'publish' | 'play', HookQueue>>;
   #lastFailureLogMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
 
@@ -49,6 +53,11 @@ export class Admission {
     const hook = (url: string | undefined): AccessHook | undefined =>
       url === undefined ? undefined : new AccessHook(url, hookTimeoutMs);
     this.#hooks = { publish: hook(onPublish), play: hook(onPlay) };
+    const { hookQueueTimeoutMs } = options.settings;
+    this.#queues = {
+      publish: new HookQueue('publish', hookQueueTimeoutMs),
+      play: new HookQueue('play', hookQueueTimeoutMs),
+    };
   }
 
   /**
@@ -69,6 +78,8 @@ export class Admission {
   }
 
   close(): void {
+    this.#queues.publish.close();
+    this.#queues.play.close();
     this.#hooks.publish?.close();
     this.#hooks.play?.close();
   }
@@ -146,7 +157,9 @@ export class Admission {
       ['name', pathOf(request.streamName)],
       ...(what === 'publish' ? [['type', 'live'] as [string, string]] : []),
     ];
-    const verdict = await hook.ask(fields, safeArguments(queryOf(request.streamName)));
+    const verdict = await this.#queues[what].inTurn(address, () =>
+      hook.ask(fields, safeArguments(queryOf(request.streamName))),
+    );
     if (verdict.kind === 'allowed') return;
     const code = what === 'publish' ? 'PUBLISH_FORBIDDEN' : 'PLAY_FORBIDDEN';
     if (verdict.kind === 'refused') {

@@ -1,15 +1,13 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
 import { messageOf } from '../errors.js';
+import { maxAsked } from './hook-queue.js';
 
 /** What a back end said: yes, no with the reason, or nothing that could be taken for either. */
 export type HookVerdict =
   | { readonly kind: 'allowed' }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
-
-/** Requests under way at once; further ones wait, within their deadline. */
-const maxAtOnce = 64;
 
 /** What is read of an answer before its connection is cut. */
 const maxBodyBytes = 64 << 10;
@@ -29,7 +27,7 @@ export class AccessHook {
     this.#url = new URL(url);
     this.#timeoutMs = timeoutMs;
     // A connection each: one that is kept may be closed by the far side just as it is used again.
-    const options = { keepAlive: false, maxSockets: maxAtOnce };
+    const options = { keepAlive: false, maxSockets: maxAsked };
     this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(options) : new Agent(options);
   }
 

@@ -121,6 +121,7 @@ export interface MediaSettings {
   readonly onPublish?: string;
   readonly onPlay?: string;
   readonly hookTimeoutMs: number;
+  readonly hookQueueTimeoutMs: number;
   readonly hookFailure: 'closed' | 'open';
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;

@@ -462,6 +462,12 @@ export const mediaTable: Table<MediaSettings> = {
     default: 3_000,
     description: 'Longest that on-publish and on-play are waited for',
   },
+  hookQueueTimeoutMs: {
+    key: 'hook-queue-timeout',
+    type: durationType('100ms', '1m'),
+    default: 5_000,
+    description: 'Longest that a publisher or viewer waits for its turn to be asked about',
+  },
   hookFailure: {
     key: 'hook-failure',
     type: choiceType('closed', 'open'),
