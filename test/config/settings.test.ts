@@ -68,6 +68,7 @@ describe('where values come from', () => {
       publishAuth: 'name',
       playAuth: 'off',
       hookTimeoutMs: 3000,
+      hookQueueTimeoutMs: 5000,
       hookFailure: 'closed',
       maxConnections: 4000,
       maxConnectionsPerAddress: 1000,
