@@ -82,6 +82,7 @@ export const errorCodes = {
   TARGET_HANDSHAKE: 'The target does not speak RTMP.',
   TARGET_CONNECT_REJECTED: 'The target refuses the RTMP application.',
   TARGET_PUBLISH_REJECTED: 'The target refuses the stream name or key.',
+  TARGET_REDIRECT: 'The target sends its publishers to where nothing can be sent.',
   TARGET_AUTH: 'The target wants another user name and password, or any at all.',
   TARGET_STALLED: 'The target takes no data.',
   TARGET_PROTOCOL: 'The target breaks the RTMP protocol.',

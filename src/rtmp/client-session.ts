@@ -3,9 +3,10 @@ import type { AmfValue } from '../wire/amf0.js';
 import { ClientHandshake } from '../wire/handshake.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
 import { MessageChannel } from './channel.js';
-import { type Command, encodeCommand, objectArgument, parseCommand, stringOf } from './command.js';
+import { type Command, encodeCommand, parseCommand, stringOf } from './command.js';
 import { type IgnoredKind, IgnoredMessages } from './ignored.js';
 import type { SessionLimits } from './server-session.js';
+import { infoOf, meaningOf, redirectOf, streamIdOf } from './target-status.js';
 
 /**
  * How often a target is asked to acknowledge what it got. Small, because these acknowledgements are the evidence that
@@ -27,8 +28,9 @@ export interface ClientSessionHandler {
   /**
    * The target refused or ended it; the connection is to be closed.
    * @param said the target's own description, which may hold anything, secrets too; empty when it gave none
+   * @param redirect where the target wants to be published to instead, as it says it; undefined: nowhere
    */
-  onRefused(error: TargetError, said: string): void;
+  onRefused(error: TargetError, said: string, redirect: string | undefined): void;
 }
 
 export interface PublishTarget {
@@ -59,6 +61,8 @@ export class ClientSession {
   #step: ClientStep = 'handshake';
   #streamId = 0;
   #acknowledgedEvery = 0;
+  /** The target said that the publish begins before it was asked. */
+  #startedEarly = false;
 
   constructor(options: {
     target: PublishTarget;
@@ -73,11 +77,12 @@ export class ClientSession {
     this.#outChunkBytes = options.outChunkBytes;
     this.#channel = new MessageChannel({
       write: options.write,
-      // A target answers commands; it has no reason to send anything large.
+      // A target answers commands; it has no reason to send anything large, and what it sends so is read past.
       limits: {
         maxChunkStreams: options.limits.maxChunkStreams,
         maxMessageBytes: options.limits.maxCommandBytes,
         maxPartialBytes: 2 * options.limits.maxCommandBytes,
+        onTooLarge: (type, bytes) => this.#ignore('large', `a message of type ${type} with ${bytes} bytes`),
       },
       onMessage: (type, _timestampMs, _streamId, payload) => {
         if (type === MessageType.CommandAmf0 || type === MessageType.CommandAmf3) {
@@ -153,7 +158,7 @@ export class ClientSession {
   #onCommand(command: Command): void {
     const { name, transactionId, args, problem } = command;
     if (problem !== null) this.#ignore('command', problem);
-    const code = stringOf(objectArgument(args, 1).code);
+    const code = stringOf(infoOf(args).code);
     // Shortened behind that: a half of a secret would not be found.
     const [shownName, shownCode] = [this.#withoutSecrets(name).slice(0, 40), this.#withoutSecrets(code).slice(0, 80)];
     this.#handler.onCommand?.(`< ${shownName}${shownCode === '' ? '' : ` ${shownCode}`}`);
@@ -161,13 +166,31 @@ export class ClientSession {
     if (name === '_result') this.#onResult(transactionId, args);
     else if (name === '_error') this.#onError(transactionId, args);
     else if (name === 'onStatus') this.#onStatus(args);
+    else if (name === 'onFCPublish' || name === 'onFCUnpublish') this.#onFcStatus(name, args);
     else if (name === 'close') this.#refuse('TARGET_CLOSED', 'it sent close', args);
+    else if (transactionId !== 0) this.#answer(name, transactionId);
+  }
+
+  /** A call of the target that waits for an answer (RTMP 1.0, 7.2.1.2). Measurements of bandwidth end, the rest fails. */
+  #answer(name: string, transactionId: number): void {
+    if (/^_?(?:on)?(?:bw|checkBandwidth|check_?bw)/i.test(name) || name === 'ping') {
+      this.#reply('_result', transactionId, null);
+      return;
+    }
+    const description = 'This client does not know the command.';
+    this.#reply('_error', transactionId, { level: 'error', code: 'NetConnection.Call.Failed', description });
+  }
+
+  /** The answer to FCPublish. Only a refusal says anything: the publish itself has an answer of its own. */
+  #onFcStatus(name: string, args: readonly AmfValue[]): void {
+    const meaning = meaningOf(infoOf(args));
+    if (meaning === 'refused') this.#end(args);
+    else if (meaning === 'ended' && name === 'onFCUnpublish' && this.#step === 'published') this.#end(args);
   }
 
   #onResult(transactionId: number, args: readonly AmfValue[]): void {
     if (transactionId === transaction.connect && this.#step === 'connect') {
-      const info = objectArgument(args, 1);
-      if (info.level === 'error') {
+      if (meaningOf(infoOf(args)) === 'refused') {
         this.#refuse('TARGET_CONNECT_REJECTED', `the application ${quote(this.#target.app)}`, args);
         return;
       }
@@ -178,15 +201,36 @@ export class ClientSession {
       this.#command(0, 'FCPublish', transaction.fcPublish, null, streamName);
       this.#command(0, 'createStream', transaction.createStream, null);
     } else if (transactionId === transaction.createStream && this.#step === 'createStream') {
-      const streamId = args[1];
-      if (typeof streamId !== 'number' || !Number.isInteger(streamId) || streamId < 0 || streamId > 0xffffffff) {
+      const streamId = streamIdOf(args);
+      if (streamId === undefined) {
         this.#refuse('TARGET_PROTOCOL', 'createStream answered without a stream id', args);
         return;
       }
       this.#step = 'publish';
       this.#streamId = streamId;
       this.#command(streamId, 'publish', transaction.publish, null, this.#target.streamName, 'live');
+      if (this.#startedEarly) this.#start();
+    } else if (transactionId === transaction.publish) {
+      // Some answer the call itself, too.
+      this.#onStatus(args);
     }
+  }
+
+  #start(): void {
+    if (this.#step !== 'publish') {
+      this.#startedEarly ||= this.#step === 'createStream';
+      return;
+    }
+    this.#step = 'published';
+    this.#handler.onPublished(this.#streamId);
+  }
+
+  /** Before the start it is the name or the key, or the application; later the target ends what it had accepted. */
+  #end(args: readonly AmfValue[]): void {
+    if (this.#step === 'published') this.#refuse('TARGET_CLOSED', 'it ended the stream', args);
+    else if (/^NetConnection\./.test(stringOf(infoOf(args).code))) {
+      this.#refuse('TARGET_CONNECT_REJECTED', `the application ${quote(this.#target.app)}`, args);
+    } else this.#refuse('TARGET_PUBLISH_REJECTED', 'the stream name or key', args);
   }
 
   #onError(transactionId: number, args: readonly AmfValue[]): void {
@@ -196,42 +240,46 @@ export class ClientSession {
       this.#refuse('TARGET_CONNECT_REJECTED', `the application ${quote(this.#target.app)}`, args);
     } else if (transactionId === transaction.createStream || transactionId === transaction.publish) {
       this.#refuse('TARGET_PUBLISH_REJECTED', 'the stream name', args);
+    } else if (/^NetStream\.Publish\./.test(stringOf(infoOf(args).code)) && meaningOf(infoOf(args)) === 'refused') {
+      this.#end(args);
     } // servers that do not know releaseStream or FCPublish say so, and mean no harm
   }
 
   #onStatus(args: readonly AmfValue[]): void {
-    const info = objectArgument(args, 1);
-    const code = stringOf(info.code);
-    if (code === 'NetStream.Publish.Start') {
-      if (this.#step !== 'publish') return;
-      this.#step = 'published';
-      this.#handler.onPublished(this.#streamId);
-    } else if (info.level === 'error' || code === 'NetStream.Unpublish.Success') {
-      // Before the start it is the name or the key; later the target ends what it had accepted.
-      const started = this.#step === 'published';
-      this.#refuse(
-        started ? 'TARGET_CLOSED' : 'TARGET_PUBLISH_REJECTED',
-        started ? 'it ended the stream' : 'the stream name or key',
-        args,
-      );
+    switch (meaningOf(infoOf(args))) {
+      case 'start':
+        this.#start();
+        return;
+      case 'refused':
+      case 'ended':
+        this.#end(args);
+        return;
+      case 'nothing':
     }
   }
 
   #refuse(code: ErrorCode, what: string, args: readonly AmfValue[]): void {
     this.#step = 'ended';
-    const info = objectArgument(args, 1);
+    const info = infoOf(args);
     const description = stringOf(info.description);
     const said = [stringOf(info.code), description].filter((text) => text !== '').join(': ');
     const words = this.#withoutSecrets(said);
     const verb = code.endsWith('REJECTED') ? 'the target refused ' : 'the target is done: ';
     const error = new TargetError(code, `${verb}${what}${words === '' ? '' : ` (${words.slice(0, 200)})`}`);
-    this.#handler.onRefused(error, description);
+    // What flows is not sent elsewhere: the next try finds the redirect where it begins.
+    const redirect = code === 'TARGET_CLOSED' ? undefined : redirectOf(info);
+    this.#handler.onRefused(error, description, redirect);
   }
 
   #withoutSecrets(text: string): string {
     let clean = text;
     for (const secret of this.#target.secrets ?? []) clean = clean.replaceAll(secret, '***');
     return clean;
+  }
+
+  #reply(name: '_result' | '_error', transactionId: number, info: AmfValue): void {
+    const payload = encodeCommand(name, transactionId, null, info);
+    this.#channel.send(ChunkStreamId.Command, MessageType.CommandAmf0, 0, 0, payload);
   }
 
   #command(streamId: number, name: string, transactionId: number, ...args: AmfValue[]): void {

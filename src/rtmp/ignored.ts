@@ -5,6 +5,7 @@ export const ignoredKinds = {
   command: 'a command that cannot be read to its end',
   order: 'a command that cannot be followed here',
   control: 'a control message that says nothing',
+  large: 'a message that is larger than what is said there',
   aggregate: 'a part of an aggregate',
   unknown: 'a message of a type that is not for a server',
 } as const;

@@ -10,6 +10,7 @@ import { AnswerBudget } from './answer-budget.js';
 import { acknowledgeEveryBytes, ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
 import type { FlightBudget } from './flight.js';
 import { OutgoingFlow } from './outgoing-flow.js';
+import { Redirects } from './redirect.js';
 import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
 import { targetErrorOf } from './target-error.js';
 import { secretsOf } from './target-secrets.js';
@@ -60,20 +61,21 @@ const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onErr
 /**
  * One life of a connection that publishes to a target: DNS, TCP, TLS, handshake, connect, publish, media, goodbye. It never
  * tries again; whoever wants that makes a new one. Only a target that asks for a user name and password is connected up
- * to three times, as its way of asking has it; to the outside that is one long step `connect`.
+ * to three times, as its way of asking has it, and one that sends its publishers elsewhere is followed three times; to the
+ * outside that is one long step `connect`.
  */
 export class OutgoingConnection implements OutletSink, MediaSocketListener {
-  readonly endpoint: string;
   /** Resolves when it is over, for whatever reason. */
   readonly closed: Promise<void>;
-  readonly #url: RtmpUrl;
+  #url: RtmpUrl;
   readonly #settings: OutgoingSettings;
   readonly #handler: OutgoingHandler;
   readonly #dialer: Dialer;
   readonly #shownUrl: string;
   /** What the target is told besides the URL. */
   readonly #introduction: Pick<PublishTarget, 'path' | 'flashVer'>;
-  readonly #authentication: AdobeAuthentication;
+  #authentication: AdobeAuthentication;
+  readonly #redirects: Redirects;
   #socket: MediaSocket;
   #session: ClientSession;
   #flow: OutgoingFlow;
@@ -86,7 +88,9 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   #resolved = false;
   #connected = false;
   #securing = false;
-  #authenticating = false;
+  /** It was connected already, and is once more since the target wanted that. */
+  #isAgain = false;
+  #isRedirected = false;
   #closing = false;
   #closed = false;
   #settleClosed: () => void = () => {};
@@ -106,12 +110,11 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     });
     this.#settings = settings;
     this.#handler = handler;
-    const { host, port } = this.#url;
-    this.endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     this.#dialer = dialer;
     this.#shownUrl = shownUrl;
     this.#introduction = { path, flashVer };
     this.#authentication = new AdobeAuthentication(this.#url);
+    this.#redirects = new Redirects(this.#url);
     this.#socket = this.#dial();
     this.#session = this.#converse('');
     this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
@@ -151,10 +154,16 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
           clearTimeout(this.#stepTimer);
           this.#handler.onPublished(streamId);
         },
-        onRefused: (error, said) => this.#onRefused(error, said),
+        onRefused: (error, said, redirect) => this.#onRefused(error, said, redirect),
       },
     });
     return session;
+  }
+
+  /** `host:port` of the target, or of where it sends its publishers. */
+  get endpoint(): string {
+    const { host, port } = this.#url;
+    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   }
 
   get step(): OutgoingStep {
@@ -288,19 +297,23 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   }
 
   #onStep(step: OutgoingStep): void {
-    const isAgain = step !== 'createStream' && step !== 'publish' && step !== 'published' && step !== 'ended';
-    if (!this.#authenticating || !isAgain) this.#handler.onStep?.(step);
+    const isBefore = step !== 'createStream' && step !== 'publish' && step !== 'published' && step !== 'ended';
+    if (!this.#isAgain || !isBefore) this.#handler.onStep?.(step);
   }
 
-  #onRefused(error: TargetError, said: string): void {
+  #onRefused(error: TargetError, said: string, redirect: string | undefined): void {
     // By something that came before, in the same read.
     if (this.#closed) return;
     let refusal = error;
+    if (redirect !== undefined) {
+      this.#redirect(redirect);
+      return;
+    }
     if (error.code === 'TARGET_CONNECT_REJECTED') {
       try {
         const query = this.#authentication.answer(said);
         if (query !== undefined) {
-          this.#connectAgain(query);
+          this.#connectAgain(`${this.#url.app.includes('?') ? '&' : '?'}${query}`);
           return;
         }
       } catch (failure) {
@@ -310,15 +323,33 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#close(new TargetError(refusal.code, `${this.endpoint}: ${refusal.message}`));
   }
 
-  /** Connects anew, with what the target wants to know in the query of the application. */
+  /** Goes where the target sends its publishers, by the rules of where pushes may go: as to any other URL. */
+  #redirect(redirect: string): void {
+    const from = this.endpoint;
+    try {
+      const url = this.#redirects.follow(this.#url, redirect);
+      const refusal = this.#dialer.refuses(url);
+      if (refusal !== undefined) throw refusal;
+      this.#url = url;
+      this.#isRedirected = true;
+      this.#authentication = new AdobeAuthentication(url);
+      this.#handler.onCommand?.(`redirected to ${this.endpoint}`);
+      this.#connectAgain('');
+    } catch (error) {
+      const { code, message } = targetErrorOf(error, from);
+      this.#close(new TargetError(code, `${from}: ${message}`, { cause: error }));
+    }
+  }
+
+  /** Connects anew. @param query what the target wants to know, behind the application */
   #connectAgain(query: string): void {
-    this.#authenticating = true;
+    this.#isAgain = true;
     this.#socket.listen(deaf);
     this.#socket.destroy();
     this.#resolved = this.#connected = this.#securing = false;
     this.#lastAcknowledged = -1;
     this.#socket = this.#dial();
-    this.#session = this.#converse(`${this.#url.app.includes('?') ? '&' : '?'}${query}`);
+    this.#session = this.#converse(query);
     this.#flow = this.#watchFlow();
     this.#answers = new AnswerBudget(this.#socket);
     this.#stepTimer.refresh();
@@ -376,6 +407,9 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     clearTimeout(this.#goodbyeTimer);
     this.#socket.destroy();
     this.#settleClosed();
-    this.#handler.onClosed(this.#closing ? null : error);
+    // Who waits for a refusing target to come back looks at the URL that was given, where somebody is.
+    const isElsewhere = this.#isRedirected && error?.code === 'TARGET_REFUSED';
+    const reason = isElsewhere ? new TargetError('TARGET_UNREACHABLE', error.message, { cause: error }) : error;
+    this.#handler.onClosed(this.#closing ? null : reason);
   }
 }

@@ -10,6 +10,8 @@ export interface ChunkReaderLimits {
   maxChunkStreams: number;
   /** Bytes received of unfinished messages, over all chunk streams. The buffers for them take up to twice as much. */
   maxPartialBytes: number;
+  /** Called with what is larger than `maxMessageBytes`, which then is read past; without it, that ends the connection. */
+  onTooLarge?: (type: number, bytes: number) => void;
 }
 
 /**
@@ -331,7 +333,8 @@ export class ChunkReader {
   }
 
   #openMessage(stream: ChunkStream, length: number, type: number): void {
-    if (length > this.#limits.maxMessageBytes) {
+    stream.isReadPast = length > this.#limits.maxMessageBytes;
+    if (stream.isReadPast && this.#limits.onTooLarge === undefined) {
       throw new WireError(
         'RTMP_CHUNK',
         `A message of type ${type} declares ${length} bytes; the limit is ${this.#limits.maxMessageBytes}.`,
@@ -430,6 +433,10 @@ export class ChunkReader {
     const stream = this.#stream;
     const next = Math.min(at + this.#chunkLeft, end);
     const bytes = next - at;
+    if (stream.isReadPast) {
+      this.#readPast(stream, bytes);
+      return next;
+    }
     if (bytes === stream.length) {
       this.#state = State.Basic;
       this.#deliver(stream, data.subarray(at, next));
@@ -461,6 +468,19 @@ export class ChunkReader {
     return next;
   }
 
+  /** A message that is too large is counted out, and nothing of it is kept. */
+  #readPast(stream: ChunkStream, bytes: number): void {
+    stream.received += bytes;
+    this.#chunkLeft -= bytes;
+    if (stream.received === stream.length) {
+      this.#state = State.Basic;
+      stream.received = 0;
+      this.#limits.onTooLarge?.(stream.type, stream.length);
+    } else if (this.#chunkLeft === 0) {
+      this.#state = State.Basic;
+    }
+  }
+
   #deliver(stream: ChunkStream, payload: Buffer): void {
     if (stream.type === MessageType.SetChunkSize) {
       this.#setChunkSize(payload);
@@ -483,7 +503,7 @@ export class ChunkReader {
     if (stream === undefined || stream.received === 0) {
       return;
     }
-    this.#partialBytes -= stream.received;
+    if (!stream.isReadPast) this.#partialBytes -= stream.received;
     if (stream.buffer !== null) {
       this.#pool.release(stream.buffer);
     }

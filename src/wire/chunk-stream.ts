@@ -17,6 +17,8 @@ export class ChunkStream {
   /** Bytes received of the unfinished message; 0 between messages. */
   received = 0;
   buffer: Buffer | null = null;
+  /** Whether that message is too large to be kept. */
+  isReadPast = false;
 
   constructor(csid: number) {
     this.csid = csid;
