@@ -1,4 +1,5 @@
 import { addressKey, isLoopbackAddress } from '../address/plain-address.js';
+import { queriesIn } from '../address/stream-place.js';
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { StreamRequest } from '../rtmp/server-session.js';
@@ -144,9 +145,9 @@ export class Admission {
     request: StreamRequest,
     { address, connectionId, connect }: Peer,
   ): Promise<void> {
-    // The fields of nginx-rtmp, in its order; the query of the stream name comes behind them as it is.
+    // The fields of nginx-rtmp, in its order, with the one name that the camera has, however the client wrote it; the query of the stream name comes behind them as it is.
     const fields: [string, string][] = [
-      ['app', pathOf(request.app)],
+      ['app', camera],
       ['flashver', connect.flashVer],
       ['swfurl', connect.swfUrl],
       ['tcurl', connect.tcUrl],
@@ -154,12 +155,12 @@ export class Admission {
       ['addr', address],
       ['clientid', String(connectionId)],
       ['call', what],
-      ['name', pathOf(request.streamName)],
+      ['name', camera],
       ...(what === 'publish' ? [['type', 'live'] as [string, string]] : []),
     ];
-    const verdict = await this.#queues[what].inTurn(address, () =>
-      hook.ask(fields, safeArguments(queryOf(request.streamName))),
-    );
+    const [ofStream = '', ofApp = ''] = queriesIn(request);
+    const query = safeArguments(request.streamName === '' ? ofApp : ofStream);
+    const verdict = await this.#queues[what].inTurn(address, () => hook.ask(fields, query));
     if (verdict.kind === 'allowed') return;
     const code = what === 'publish' ? 'PUBLISH_FORBIDDEN' : 'PLAY_FORBIDDEN';
     if (verdict.kind === 'refused') {
@@ -188,21 +189,12 @@ export class Admission {
 
 /** What a query parameter says, in the stream name or in the application; empty when it says nothing. */
 function shown(parameter: string, request: StreamRequest, { connect }: Peer): string {
-  for (const text of [request.streamName, request.app, connect.tcUrl]) {
-    const value = new URLSearchParams(queryOf(text)).get(parameter);
+  for (const query of queriesIn({ ...request, tcUrl: connect.tcUrl })) {
+    const value = new URLSearchParams(query).get(parameter);
     // Behind the query of an application some clients put the stream name.
     if (value !== null && value !== '') return value.split('/', 1)[0] ?? '';
   }
   return '';
-}
-
-function queryOf(text: string): string {
-  const at = text.indexOf('?');
-  return at < 0 ? '' : text.slice(at + 1);
-}
-
-function pathOf(text: string): string {
-  return (text.split('?', 1)[0] ?? '').replace(/^\/+|\/+$/g, '');
 }
 
 /** Nothing of what a peer says may stand in place of a field of ours, or break the form. */

@@ -1,5 +1,5 @@
 import type { AmfObject, AmfValue } from '../wire/amf0.js';
-import { stringOf, textOf } from './command.js';
+import { objectArgument, stringOf, textOf } from './command.js';
 
 export const maxNameLength = 1024;
 
@@ -15,7 +15,13 @@ export interface ConnectInfo {
   readonly path: string;
 }
 
-/** What the command object of `connect` says. The application is not shortened: too long a one is to be refused. */
+/** The command object of `connect`; where the transaction is left out, or something stands before it, too. */
+export function connectArguments(args: readonly AmfValue[]): AmfObject {
+  const index = args.findIndex((each) => typeof each === 'object' && each !== null);
+  return objectArgument(args, Math.max(0, index));
+}
+
+/** What it says. The application is not shortened: too long a one is to be refused. */
 export function connectInfoOf(asked: AmfObject): ConnectInfo {
   return {
     app: textOf(asked.app),

@@ -27,6 +27,8 @@ export interface Beginning {
   readonly ageMs: number;
   /** Bytes that were read off the network by another socket object than the one that comes with it. */
   readonly bytesBefore: number;
+  /** Somebody answered what it said before its first `publish` or `play`; that is not to be said again. */
+  readonly isAnswered?: boolean;
   /** Why it is over already, in words. */
   readonly ended?: string;
 }
@@ -63,6 +65,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   /** The camera that it asked for by `connect`; for the log. */
   #camera: string | undefined;
   #commands = 0;
+  /** What it says was answered before. */
+  #isMuted: boolean;
   /** Somebody is asked whether it may publish or play; nothing is read meanwhile. */
   #isDeciding = false;
   #path = '';
@@ -90,6 +94,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#openedMs = performance.now() - (beginning?.ageMs ?? 0);
     this.#idleSinceMs = this.#openedMs;
     this.#bytesBefore = beginning?.bytesBefore ?? 0;
+    this.#isMuted = beginning?.isAnswered === true;
     this.#socket = socket;
     this.#settings = options.settings;
     this.#host = options.host;
@@ -197,7 +202,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       this.#refused(error, 'connect');
       return;
     }
-    this.#camera = this.#host.cameraOf?.(info.app);
+    this.#camera = this.#host.cameraOf?.({ app: info.app, streamName: '' });
     this.onCommand('connect');
     this.#session.acceptConnect();
   }
@@ -214,8 +219,10 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #admit(what: 'publish' | 'play', request: StreamRequest, grant: () => void): void {
     // What came in the same read as the reason for the end is parsed still, and must not be granted any more.
     if (this.#ending) return;
+    this.#isMuted = false;
     let later: Promise<void> | undefined;
     try {
+      this.#settle(request);
       later = this.#host.admit?.(what, request, this.#peer());
     } catch (error) {
       this.#refuse(what, request.streamId, error);
@@ -245,6 +252,16 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       () => decided(grant),
       (error: unknown) => decided(() => this.#refuse(what, request.streamId, error)),
     );
+  }
+
+  /** A connection is about one camera: with media workers it is where that is at home. @throws CodedError */
+  #settle(request: StreamRequest): void {
+    const camera = this.#host.cameraOf?.(request);
+    if (this.#camera !== undefined && camera !== undefined && camera !== this.#camera) {
+      const text = `this connection is that of camera ${this.#camera}; another camera takes another connection`;
+      throw new CodedError('PUBLISH_NOT_REGISTERED', text);
+    }
+    this.#camera ??= camera;
   }
 
   #peer(): Peer {
@@ -340,7 +357,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   #answer(data: Buffer): void {
-    if (this.#ending || this.#answers.write(data)) return;
+    if (this.#isMuted || this.#ending || this.#answers.write(data)) return;
     this.#finish(`RTMP_LIMIT: ${this.#answers.unreadBytes} bytes of answers wait, and the peer reads none`, 'warn');
   }
 

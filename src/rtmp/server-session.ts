@@ -6,8 +6,8 @@ import { MessageType, UserControlEvent } from '../wire/message.js';
 import { amf0Data } from './amf0-data.js';
 import { Answers } from './answers.js';
 import { MessageChannel } from './channel.js';
-import { type Command, nameArgument, objectArgument, parseCommand } from './command.js';
-import { connectInfoOf, connectResult, maxNameLength } from './connect.js';
+import { type Command, nameArgument, parseCommand } from './command.js';
+import { connectArguments, connectInfoOf, connectResult, maxNameLength } from './connect.js';
 import type { IgnoredKind } from './ignored.js';
 import type { ServerSessionHandler } from './server-handler.js';
 import { ServerStreams } from './server-streams.js';
@@ -277,8 +277,7 @@ export class ServerSession {
   }
 
   #onConnect({ transactionId, args }: Command): void {
-    // Without a transaction or the command object it stands one further ahead.
-    const asked = propertiesOfFirst(args);
+    const asked = connectArguments(args);
     const info = connectInfoOf(asked);
     if (this.#phase !== 'fresh') {
       this.#connectAgain(transactionId, info.app);
@@ -302,12 +301,6 @@ export class ServerSession {
     if (app === this.#app) this.#answers.command(0, '_result', transactionId, ...connectResult({}));
     else this.#answers.error(transactionId, 'This connection has its application.');
   }
-}
-
-/** The command object, wherever it stands. */
-function propertiesOfFirst(args: readonly AmfValue[]): AmfObject {
-  const index = args.findIndex((each) => typeof each === 'object' && each !== null);
-  return objectArgument(args, Math.max(0, index));
 }
 
 function quote(name: string): string {

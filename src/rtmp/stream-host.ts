@@ -1,3 +1,4 @@
+import type { StreamPlace } from '../address/stream-place.js';
 import type { CodedError } from '../errors.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { ConnectInfo, StreamRequest } from './server-session.js';
@@ -56,10 +57,10 @@ export interface Peer {
 
 /** Who may publish and play what: the listener asks, somebody else decides. */
 export interface StreamHost {
-  /** @throws CodedError PUBLISH_NOT_REGISTERED when no camera of this application exists */
+  /** @throws CodedError PUBLISH_NOT_REGISTERED when it has an application, and there is no camera of that */
   connect(info: ConnectInfo): void;
-  /** The camera that an application, as a client wrote it, is; undefined: none. For the log. */
-  cameraOf?(app: string): string | undefined;
+  /** The camera that a client means; undefined: none. */
+  cameraOf?(place: StreamPlace): string | undefined;
   /**
    * Whether this peer may do it at all; asked before `publish` and `play`. A promise: it is decided later, and nothing
    * more is read of the peer until then.

@@ -5,6 +5,7 @@ import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType } from '../../src/wire/message.js';
 import { FakeSocket } from '../fuzz/fake-socket.js';
+import { ChunkParser, decodeAmf } from '../support/rtmp-bytes.js';
 
 const handshake = Buffer.concat([Buffer.from([3]), Buffer.alloc(3072)]);
 
@@ -21,7 +22,8 @@ function open() {
     socket,
     limits: defaultSettings().media,
     ageMs: 50,
-    onConnect: (app) => apps.push(app),
+    outChunkBytes: 4096,
+    onNamed: (camera) => apps.push(camera),
     onOver: () => overs++,
   });
   return { socket, visitor, apps, written, overs: () => overs };
@@ -38,7 +40,7 @@ describe('a visitor', () => {
       const { socket, visitor, apps, written, overs } = open();
       const all = Buffer.concat([handshake, ping, connect]);
       for (let at = 0; at < all.length; at += size) socket.receive(all.subarray(at, at + size));
-      expect(apps).toEqual(['cam?token=1']);
+      expect(apps).toEqual(['cam']);
       expect(overs()).toBe(0);
       // The handshake is answered, and nothing else: who goes on with it answers the ping.
       expect(Buffer.concat(written)).toHaveLength(3073);
@@ -71,6 +73,45 @@ describe('a visitor', () => {
     second.socket.receive(Buffer.concat([handshake, noLength]));
     expect(second.overs()).toBe(1);
     expect(second.visitor.stay().bytes).toEqual(noLength);
+  });
+
+  it.each([
+    ['an empty application', { app: '' }],
+    ['none', { flashVer: 'test' }],
+    ['blanks and slashes', { app: ' // ' }],
+  ])('whose connect has %s is answered until it names its camera, and no further', (_what, object) => {
+    const { socket, visitor, apps, written } = open();
+    const publish = command('publish', 3, null, 'cam/cam?key=1', 'live');
+    const nameless = command('connect', 1, object);
+    socket.receive(Buffer.concat([handshake, ping, nameless]));
+    expect(apps).toEqual([]);
+    const parser = new ChunkParser();
+    const answers = () =>
+      parser
+        .feed(Buffer.concat(written.splice(0)))
+        .map(({ type, payload }) => (type === 20 ? String(decodeAmf(payload)[0]) : type));
+    const connected = Buffer.concat(written.splice(0)).subarray(3073);
+    written.push(connected);
+    // The pong, the windows, the chunk size, and the answer.
+    expect(answers()).toEqual([4, 5, 6, 1, '_result']);
+    socket.receive(createStream);
+    expect(answers()).toEqual(['_result']);
+    expect(visitor.isWaiting).toBe(false);
+    socket.receive(Buffer.concat([publish, ping]));
+    expect(answers()).toEqual([]);
+    expect(apps).toEqual(['cam']);
+    expect(visitor.isAnswered).toBe(true);
+    expect(visitor.leave()).toEqual(Buffer.concat([ping, nameless, createStream, publish, ping]));
+  });
+
+  it.each([
+    ['cam/cam', 'cam'],
+    ['live/cam', ''],
+    ['/cam/_definst_', 'cam'],
+  ])('with the application %s is brought to camera "%s"', (app, camera) => {
+    const { socket, apps } = open();
+    socket.receive(Buffer.concat([handshake, command('connect', 1, { app })]));
+    expect(apps).toEqual([camera]);
   });
 
   it('is over when it goes, or says much and nothing of use; told once', () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { PushPolicy, type PushRules } from '../../address/push-policy.js';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
+import { cameraIn, cameraInApplication, howToPublish, type StreamPlace } from '../../address/stream-place.js';
 import { Admission, type AdmissionSettings } from '../../admission/admission.js';
 import { StreamKeys } from '../../admission/stream-keys.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
@@ -157,9 +158,9 @@ export class NativeBackend implements MediaBackend, StreamHost {
     this.#server.adopt(socket, beginning, onClosed);
   }
 
-  /** True when an application, as a client wrote it, is a camera of this backend. */
-  hasApplication(app: string): boolean {
-    return this.#cameras.has(nameOf(app));
+  /** True when there is a camera of this name here. */
+  hasCamera(name: string): boolean {
+    return this.#cameras.has(name);
   }
 
   /** The names of the cameras of which something may change by itself. */
@@ -300,11 +301,13 @@ export class NativeBackend implements MediaBackend, StreamHost {
   }
 
   connect(info: ConnectInfo): void {
-    this.#require(nameOf(info.app), info.app);
+    const name = cameraInApplication(info.app);
+    if (name !== '') this.#require(name, info.app);
   }
 
-  cameraOf(app: string): string | undefined {
-    return this.#cameras.get(nameOf(app))?.name;
+  cameraOf(place: StreamPlace): string | undefined {
+    const name = cameraIn(place);
+    return name === null ? undefined : this.#cameras.get(name)?.name;
   }
 
   publish(request: StreamRequest, publisher: Publisher): Ingest {
@@ -330,24 +333,23 @@ export class NativeBackend implements MediaBackend, StreamHost {
   }
 
   #requireStream(request: StreamRequest): NativeCamera {
-    const name = nameOf(request.app);
-    const camera = this.#require(name, request.app);
-    if (nameOf(request.streamName) !== name) {
+    const name = cameraIn(request);
+    const inApp = cameraInApplication(request.app);
+    if (name === null && inApp !== null && this.#cameras.has(inApp)) {
       throw new CodedError(
         'PUBLISH_NOT_REGISTERED',
-        `the stream name of camera ${name} is ${name} too: rtmp://HOST:PORT/${name}/${name}`,
+        `the stream name of camera ${inApp} is ${inApp} too, rtmp://HOST:PORT/${inApp}/${inApp}: ${howToPublish(inApp)}`,
       );
     }
-    return camera;
+    return this.#require(name, request.app);
   }
 
-  #require(name: string, app: string): NativeCamera {
-    const camera = this.#cameras.get(name);
+  /** @param app what is told of an unknown one, since a stream name may be a key */
+  #require(name: string | null, app: string): NativeCamera {
+    const camera = name === null ? undefined : this.#cameras.get(name);
     if (camera !== undefined) return camera;
-    throw new CodedError(
-      'PUBLISH_NOT_REGISTERED',
-      `no camera is registered as ${JSON.stringify((app.split('?')[0] ?? '').slice(0, 80))}`,
-    );
+    const shown = JSON.stringify((app.split(/[?&]/)[0] ?? '').slice(0, 80));
+    throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as ${shown}; ${howToPublish('NAME')}`);
   }
 
   /** What all streams keep stays below its limit: those that keep most give it back first. */
@@ -393,12 +395,6 @@ export class NativeBackend implements MediaBackend, StreamHost {
 /** An id for the paths of streams. */
 export function newNodeId(): string {
   return randomBytes(6).toString('hex');
-}
-
-/** The camera's name in an application or stream name: without the query, and without the slashes some clients add. */
-export function nameOf(text: string): string {
-  const path = text.split('?', 1)[0] ?? '';
-  return path.replace(/^\/+|\/+$/g, '');
 }
 
 /** Where a listener on any address is reached from the same machine. */

@@ -24,12 +24,12 @@ interface Entry {
   /** Who is to have it next. */
   next: WorkerProcess | null;
   /** The application that it asked for, as the client wrote it; empty until it did. */
-  app: string;
+  camera: string;
 }
 
 /**
  * The listener, and the way of a connection to the worker of its camera. The supervisor reads nothing of it: any worker
- * does the handshake and hears which application is meant; where that is another's, it gives the connection up, and the
+ * does the handshake and hears which camera is meant; where that is another's, it gives the connection up, and the
  * supervisor, which held on to it, hands it to that one.
  *
  *   accepted --> a worker --served--> closed
@@ -43,8 +43,8 @@ export class Arrivals {
   readonly #limits: ConnectionLimits;
   readonly #handshakeTimeoutMs: number;
   readonly #workers: readonly WorkerProcess[];
-  readonly #homeOf: (app: string) => WorkerProcess | undefined;
-  readonly #declared: (app: string) => Promise<void>;
+  readonly #homeOf: (camera: string) => WorkerProcess | undefined;
+  readonly #declared: (camera: string) => Promise<void>;
   readonly #entries = new Map<number, Entry>();
   /** Probes of our own, each for one worker. */
   readonly #probes = new Map<Socket, WorkerProcess>();
@@ -59,10 +59,10 @@ export class Arrivals {
       readonly handshakeTimeoutMs: number;
     };
     workers: readonly WorkerProcess[];
-    /** The worker of the camera that an application, as a client wrote it, means; undefined: there is no such camera. */
-    homeOf: (app: string) => WorkerProcess | undefined;
+    /** The worker of a camera; undefined: there is no such camera. */
+    homeOf: (camera: string) => WorkerProcess | undefined;
     /** Resolves when the worker of this camera knows of it; rejects when it cannot be told. */
-    declared: (app: string) => Promise<void>;
+    declared: (camera: string) => Promise<void>;
     log: Logger;
   }) {
     this.#log = options.log;
@@ -146,8 +146,8 @@ export class Arrivals {
     if (entry === undefined || entry.worker !== worker) return;
     switch (report.type) {
       case 'where':
-        entry.app = report.app;
-        this.#route(entry, worker, this.#homeOf(report.app));
+        entry.camera = report.camera;
+        this.#route(entry, worker, this.#homeOf(report.camera));
         return;
       case 'served':
         entry.socket?.destroy();
@@ -157,7 +157,7 @@ export class Arrivals {
         if (entry.next === null || entry.socket === null) return;
         entry.worker = entry.next;
         entry.next = null;
-        this.#bring(entry, entry.worker, report.beginning);
+        this.#bring(entry, entry.worker, report);
         return;
       case 'closed':
         this.#forget(entry);
@@ -178,7 +178,7 @@ export class Arrivals {
       return;
     }
     const acceptedMs = performance.now();
-    const entry = { id: this.#nextId++, acceptedMs, isSecure, socket, release, worker: null, next: null, app: '' };
+    const entry = { id: this.#nextId++, acceptedMs, isSecure, socket, release, worker: null, next: null, camera: '' };
     this.#entries.set(entry.id, entry);
     this.#bringToAny(entry);
   }
@@ -202,7 +202,7 @@ export class Arrivals {
     entry.next = null; // it stays where it is
     // By another way than that of orders, on which the home may have yet to hear of the camera.
     const handOn = (): void => worker.send({ type: 'handOn', id, viewPort: home.viewPort });
-    void this.#declared(entry.app).then(handOn, handOn);
+    void this.#declared(entry.camera).then(handOn, handOn);
   }
 
   /** To the next worker in turn, past those that hang. */
@@ -213,11 +213,12 @@ export class Arrivals {
     this.#bring(entry, worker, null);
   }
 
-  #bring(entry: Entry, worker: WorkerProcess, beginning: string | null): void {
+  #bring(entry: Entry, worker: WorkerProcess, left: { beginning: string; isAnswered: boolean } | null): void {
     const { id, socket, acceptedMs, isSecure } = entry;
     if (socket === null) return;
     const ageMs = performance.now() - acceptedMs;
-    worker.deliver({ type: 'connection', id, ageMs, beginning, isSecure }, socket);
+    const { beginning, isAnswered } = left ?? { beginning: null, isAnswered: false };
+    worker.deliver({ type: 'connection', id, ageMs, beginning, isAnswered, isSecure }, socket);
   }
 
   #probeOf(socket: Socket | null): WorkerProcess | undefined {

@@ -64,6 +64,8 @@ export interface Connection {
   readonly ageMs: number;
   /** Its camera is known to be served here, and this is what came behind its handshake, in base64; null: a stranger. */
   readonly beginning: string | null;
+  /** What it said before it named its camera has been answered. */
+  readonly isAnswered: boolean;
   /** It begins with TLS. */
   readonly isSecure: boolean;
 }
@@ -95,12 +97,12 @@ export type Report =
   | { readonly type: 'ready'; readonly viewPort: number }
   /** The socket of a connection arrived. */
   | { readonly type: 'taken'; readonly id: number }
-  /** A connection names its application, and waits to be told who serves it. */
-  | { readonly type: 'where'; readonly id: number; readonly app: string }
+  /** A connection names its camera, and waits to be told who serves it. */
+  | { readonly type: 'where'; readonly id: number; readonly camera: string }
   /** A connection is served here: the supervisor need not hold it any more. */
   | { readonly type: 'served'; readonly id: number }
-  /** A connection was given up here. What came behind its handshake, in base64. */
-  | { readonly type: 'left'; readonly id: number; readonly beginning: string }
+  /** A connection was given up here. What came behind its handshake, in base64, and whether that was answered. */
+  | { readonly type: 'left'; readonly id: number; readonly beginning: string; readonly isAnswered: boolean }
   | { readonly type: 'closed'; readonly id: number }
   /** An order was carried out, or failed. `camera`: what is seen of it now; null: nothing. */
   | {

@@ -20,6 +20,8 @@ export interface HandingOnRequest {
   readonly far: FarEnd;
   /** Milliseconds since it was accepted. */
   readonly ageMs: number;
+  /** What it said before it named its camera has been answered. */
+  readonly isAnswered: boolean;
 }
 
 export type ViewingAnswer =
@@ -101,7 +103,8 @@ export class ViewingServer {
       if (request !== undefined && 'far' in request) {
         greeted();
         const bytes = line.subarray(end + 1);
-        const beginning = { handshake: null, bytes, ageMs: request.ageMs, bytesBefore: handshakeBytes };
+        const { ageMs, isAnswered } = request;
+        const beginning = { handshake: null, bytes, ageMs, bytesBefore: handshakeBytes, isAnswered };
         this.#host.adopt(handedOnSocket(socket, request.far), beginning);
         return;
       }
@@ -134,10 +137,10 @@ export class ViewingServer {
   #parse(line: string): ViewingRequest | HandingOnRequest | undefined {
     try {
       const asked = JSON.parse(line) as Partial<ViewingRequest & HandingOnRequest>;
-      const { secret, camera, remote, far, ageMs } = asked;
+      const { secret, camera, remote, far, ageMs, isAnswered } = asked;
       const given = Buffer.from(String(secret));
       if (given.length !== this.#secret.length || !timingSafeEqual(given, this.#secret)) return undefined;
-      if (far !== undefined) return { secret: '', far, ageMs: Number(ageMs) };
+      if (far !== undefined) return { secret: '', far, ageMs: Number(ageMs), isAnswered: isAnswered === true };
       return { secret: '', camera: String(camera), remote: String(remote) };
     } catch {
       return undefined;

@@ -122,7 +122,7 @@ export class Worker {
   }
 
   #take(order: Connection, socket: Socket | undefined): void {
-    const { id, ageMs, beginning } = order;
+    const { id, ageMs, beginning, isAnswered } = order;
     this.#send({ type: 'taken', id });
     if (socket === undefined) {
       this.#send({ type: 'closed', id }); // it was gone before it came
@@ -136,7 +136,7 @@ export class Worker {
     if (beginning !== null) {
       this.#send({ type: 'served', id });
       const bytes = Buffer.from(beginning, 'base64');
-      const before = { handshake: null, bytes, ageMs, bytesBefore: handshakeBytes + bytes.length };
+      const before = { handshake: null, bytes, ageMs, bytesBefore: handshakeBytes + bytes.length, isAnswered };
       this.#backend.adopt(accepted, before, () => this.#send({ type: 'closed', id }));
       return;
     }
@@ -160,16 +160,17 @@ export class Worker {
     const visitor = new Visitor({
       socket,
       limits: this.#settings.media,
+      outChunkBytes: this.#settings.media.outChunkBytes,
       ageMs,
-      onConnect: (app) => this.#onConnect(id, app),
+      onNamed: (camera) => this.#onNamed(id, camera),
       onOver: () => this.#stay(id),
     });
     this.#visitors.set(id, visitor);
   }
 
-  #onConnect(id: number, app: string): void {
-    if (this.#backend.hasApplication(app)) this.#stay(id);
-    else this.#send({ type: 'where', id, app: app.slice(0, 1024) });
+  #onNamed(id: number, camera: string): void {
+    if (this.#backend.hasCamera(camera)) this.#stay(id);
+    else this.#send({ type: 'where', id, camera: camera.slice(0, 1024) });
   }
 
   /** The connection is served here. @param ended why it is over already, in words */
@@ -190,7 +191,8 @@ export class Worker {
     const visitor = this.#visitors.get(id);
     if (visitor === undefined) return;
     this.#visitors.delete(id);
-    this.#send({ type: 'left', id, beginning: visitor.leave().toString('base64') });
+    const { isAnswered } = visitor;
+    this.#send({ type: 'left', id, beginning: visitor.leave().toString('base64'), isAnswered });
   }
 
   /** The connection stays in this process, and its bytes go to and fro between its far end and another worker. */
@@ -199,9 +201,10 @@ export class Worker {
     if (visitor === undefined) return;
     this.#visitors.delete(id);
     const { bytes, ageMs } = visitor.stay();
+    const { isAnswered } = visitor;
     const { remoteAddress, remotePort } = visitor.socket;
     const far = { remoteAddress, remotePort };
-    const request = { secret: this.#settings.viewSecret, far, ageMs } satisfies HandingOnRequest;
+    const request = { secret: this.#settings.viewSecret, far, ageMs, isAnswered } satisfies HandingOnRequest;
     const local = connect({ host: '127.0.0.1', port: viewPort, noDelay: true });
     local.write(`${JSON.stringify(request)}\n`);
     local.write(bytes);

@@ -25,7 +25,7 @@ import type {
   WorkerFacts,
 } from '../backend.js';
 import { unseenCamera } from '../backend.js';
-import { nameOf, newNodeId, type RtmpsSettings } from '../native/native-backend.js';
+import { newNodeId, type RtmpsSettings } from '../native/native-backend.js';
 import { Arrivals } from './arrivals.js';
 import { shareBudget } from './budget.js';
 import { Calls } from './calls.js';
@@ -127,8 +127,8 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     this.#arrivals = new Arrivals({
       settings: media,
       workers: this.#workers,
-      homeOf: (app) => this.#homeOf(nameOf(app)),
-      declared: (app) => this.#declarations.done(nameOf(app)),
+      homeOf: (camera) => this.#homeOf(camera),
+      declared: (camera) => this.#declarations.done(camera),
       log,
     });
   }
