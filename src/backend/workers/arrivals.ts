@@ -23,7 +23,7 @@ interface Entry {
   worker: WorkerProcess | null;
   /** Who is to have it next. */
   next: WorkerProcess | null;
-  /** The application that it asked for, as the client wrote it; empty until it did. */
+  /** The camera that it named; empty until it did. */
   camera: string;
 }
 
