@@ -7,6 +7,7 @@ export type PeerName =
   | 'openssl'
   | 'curl'
   | 'iproute2'
+  | 'caddy'
   | 'prometheus';
 
 export interface Peer {

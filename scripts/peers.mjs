@@ -59,6 +59,11 @@ export const peers = [
     isThere: () => succeeds('ss', '-V') && succeeds('ip', '-V'),
   },
   {
+    name: 'caddy',
+    packages: ['caddy'],
+    isThere: () => succeeds('caddy', 'version'),
+  },
+  {
     name: 'prometheus',
     packages: ['prometheus'],
     isThere: () => succeeds('prometheus', '--version') && succeeds('promtool', '--version'),

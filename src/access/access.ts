@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { addressKey, isLoopbackAddress } from '../address/plain-address.js';
+import { addressKey } from '../address/plain-address.js';
 import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { AdminToken, adminTokenFileName } from './admin-token.js';
-import { type BrowserFacts, type BrowserRules, suspicionOf } from './browser.js';
+import { type BrowserFacts, type BrowserRules, ownNamesOf, suspicionOf } from './browser.js';
 import { type JwtSettings, JwtVerifier } from './jwt.js';
 import { Networks } from './networks.js';
 import { type RateLimit, RateLimiter } from './rate-limit.js';
@@ -20,6 +20,8 @@ export interface AccessSettings {
   readonly apiCorsOrigin?: readonly string[];
   readonly adminTokenFile?: string;
   readonly advertiseHost?: string;
+  /** Further names that the API is called by. */
+  readonly apiNames?: readonly string[];
   readonly jwtJwksUrl?: string;
   readonly jwtJwksFile?: string;
   readonly jwtIssuer?: string;
@@ -27,9 +29,19 @@ export interface AccessSettings {
   readonly jwtScopeClaim: string;
 }
 
+/**
+ * The way of a call, as far as it is proved:
+ * - `own-socket`: by the socket in the data folder, which only those can open who may read the folder's secrets;
+ * - `own-user`: over loopback, from a program of the user that the aggregator runs as;
+ * - `other-user`: over loopback, from a program of another user, or from one that the system does not show;
+ * - `network`: from another machine.
+ */
+export type CallWay = 'own-socket' | 'own-user' | 'other-user' | 'network';
+
 /** What a call tells of who makes it. */
 export interface CallFacts extends BrowserFacts {
-  /** That of the socket. */
+  readonly way: CallWay;
+  /** That of the connection; empty where it has none. */
   readonly address: string;
   /** A header says that a proxy is in between, so that the address is not the caller's. */
   readonly isProxied: boolean;
@@ -58,6 +70,7 @@ export interface IssuedTicket {
 
 /** Wrong tokens: so many at once from one address, and then one for every few seconds. */
 const failureLimit: RateLimit = { perSecond: 0.2, burst: 20 };
+const local = { kind: 'local', name: null, parent: 'local' } as const;
 const ticketMs = 3_600_000;
 const refreshMs = 2000;
 /** Hashes of tokens that were right lately, so that their holders do not suffer from neighbours at the same address. */
@@ -88,9 +101,9 @@ export class Access {
     this.tokens = parts.tokens;
     this.#admin = parts.admin;
     this.#jwt = parts.jwt;
-    const { advertiseHost, apiCorsOrigin = [], apiAllow = [] } = settings;
+    const { advertiseHost, apiNames = [], apiCorsOrigin = [], apiAllow = [] } = settings;
     this.#rules = {
-      ownNames: new Set(advertiseHost === undefined ? [] : [advertiseHost.toLowerCase().replace(/\.$/, '')]),
+      ownNames: ownNamesOf(advertiseHost, ...apiNames),
       origins: new Set(apiCorsOrigin.map((origin) => origin.toLowerCase())),
     };
     this.#allowed = new Networks(apiAllow);
@@ -126,9 +139,9 @@ export class Access {
     return this.#rules.origins;
   }
 
-  /** True for callers on this machine, whose calls are not counted. */
-  isLocal({ address, isProxied }: Pick<CallFacts, 'address' | 'isProxied'>): boolean {
-    return !isProxied && isLoopbackAddress(address);
+  /** True for callers on this machine that are known for such, and whose calls are not counted. */
+  isLocal({ way, isProxied }: Pick<CallFacts, 'way' | 'isProxied'>): boolean {
+    return !isProxied && (way === 'own-socket' || way === 'own-user');
   }
 
   /**
@@ -139,14 +152,23 @@ export class Access {
     const { apiAuth } = this.#settings;
     if (apiAuth === 'off') return this.#unsuspected(call, { kind: 'open', name: null, scope: 'admin', parent: 'open' });
     if (call.token !== undefined) return this.#byToken(call, call.token);
-    if (apiAuth === 'auto' && this.isLocal(call)) {
-      return this.#unsuspected(call, { kind: 'local', name: null, scope: 'admin', parent: 'local' });
+    if (this.isLocal(call)) {
+      // Who may open the socket may read the admin token too, and needs none whatever api-auth says. No browser can.
+      if (call.way === 'own-socket') return { ...local, scope: 'admin' };
+      // A proxy of the same user that says nothing of itself is not to be told from its user: who may do what is
+      // therefore never decided over TCP without a token.
+      if (apiAuth === 'auto') return this.#unsuspected(call, { ...local, scope: 'operate' });
     }
     if (call.takesAllowed && !call.isProxied && this.#allowed.has(call.address)) {
       return this.#unsuspected(call, { kind: 'allowed', name: call.address, scope: 'operate', parent: 'allowed' });
     }
     this.#hint(call);
-    throw new CodedError('UNAUTHENTICATED', 'the call needs a token: send the header "authorization: Bearer TOKEN"');
+    const hint =
+      apiAuth === 'auto' && call.way === 'other-user'
+        ? '. On this machine programs of the user that the aggregator runs as need none'
+        : '';
+    const message = `the call needs a token: send the header "authorization: Bearer TOKEN"${hint}`;
+    throw new CodedError('UNAUTHENTICATED', message);
   }
 
   /** False once what a caller showed has ended, was revoked or was replaced. */
@@ -163,9 +185,8 @@ export class Access {
   }
 
   #unsuspected(call: CallFacts, caller: Caller): Caller {
-    // With `off` any name may lead here; pages of other sites are none of the callers that were meant even so.
-    const names = caller.kind === 'open' ? 'any' : caller.kind === 'allowed' ? 'short' : 'own';
-    const suspicion = suspicionOf(call, this.#rules, names);
+    // With `off` and `api-allow` callers come from other machines; pages of other sites are not meant even so.
+    const suspicion = suspicionOf(call, this.#rules, caller.kind === 'local' ? 'local' : 'network');
     if (suspicion === undefined) return caller;
     throw new CodedError('CROSS_SITE', `the call is refused: ${suspicion}`);
   }
@@ -228,9 +249,10 @@ export class Access {
   }
 
   /** Says once in a while for each address what would let it in; the caller itself is told less. */
-  #hint({ address, isProxied, takesAllowed }: CallFacts): void {
+  #hint({ address, way, isProxied, takesAllowed }: CallFacts): void {
     if (this.#hints.take(`none ${takesAllowed} ${addressKey(address)}`) > 0) return;
-    const proxied = isProxied ? '; it came through a proxy' : '';
+    const ofAnother = way === 'other-user' ? '; it came from a program of another user of this machine' : '';
+    const proxied = isProxied ? '; it came through a proxy' : ofAnother;
     const allow = takesAllowed && !isProxied ? `, or start with --api-allow ${address}` : '';
     this.#log.warn(`refused a call without a token${proxied}; make one with "media-aggregator token create"${allow}`, {
       address,

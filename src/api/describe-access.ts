@@ -8,8 +8,8 @@ export const securitySchemes = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'A token of the aggregator, or a JWT of the configured identity provider. Calls from the same machine need none, ' +
-      'unless api-auth is on. The roles named by each operation are the scopes read, operate and admin.',
+      "A token of the aggregator, or a JWT of the configured identity provider. Programs of the aggregator's own user on the same machine " +
+      'need none to read and operate, unless api-auth is on. The roles named by each operation are the scopes read, operate and admin.',
   },
   query: {
     type: 'apiKey',

@@ -89,7 +89,7 @@ export function renderDocs({ info, paths, components }: DescribedApi): string {
 <title>${escapeText(info.title)}: API ${escapeText(info.version)}</title><style>${style}</style></head>
 <body><h1>${escapeText(info.title)} <small>${escapeText(info.version)}</small></h1>
 <p>${escapeText(info.description ?? '')}</p>
-<p>Calls from the same machine need no token, unless <code>api-auth</code> is on. Others send
+<p>Programs of the aggregator’s own user on the same machine need no token to read and operate, unless <code>api-auth</code> is on. Others send
 <code>authorization: Bearer TOKEN</code>, or <code>?token=TICKET</code> where no header can be sent. For programs:
 <a href="/openapi.json">/openapi.json</a>.</p>
 <nav aria-label="Sections">${links}<a href="#schemas">schemas</a></nav>

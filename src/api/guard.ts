@@ -1,11 +1,11 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Access, type Caller, type CallFacts, RateLimitedError } from '../access/access.js';
+import { type Access, type Caller, RateLimitedError } from '../access/access.js';
 import { RateLimiter } from '../access/rate-limit.js';
 import { includesScope } from '../access/scopes.js';
 import { addressKey } from '../address/plain-address.js';
 import { CodedError } from '../errors.js';
 import type { App } from './app.js';
+import { callFacts, checkHead } from './request-head.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -31,9 +31,6 @@ const viewer: Caller = { kind: 'play-token', name: null, scope: 'read', parent: 
 
 const burstSeconds = 10;
 
-/** Headers by which proxies say that they are in between. */
-const proxyHeaders = ['forwarded', 'via', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'cf-connecting-ip'];
-
 /** Asks every call for what its route wants of callers, before anything of its body is read. */
 export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: GuardOptions): void {
   const limiter =
@@ -46,10 +43,20 @@ export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: Guar
     return this.caller === null || access.isStillValid(this.caller);
   });
   app.addHook('onRequest', async (request, reply) => {
+    // Nothing is decided by a head that is not whole, or that two readers may understand in two ways.
+    const refusal = checkHead(request.raw);
+    if (refusal !== undefined) {
+      reply.header('connection', 'close');
+      throw refusal;
+    }
     const token = takeToken(request);
     const { config } = request.routeOptions;
     const playToken = config.playTokens === true ? takeFromQuery(request, 'playToken') : undefined;
-    const call = callFacts(request.raw, token, config.allowedAddresses === true);
+    const call = await callFacts(request.raw, {
+      token,
+      takesAllowed: config.allowedAddresses === true,
+      changes: config.changes === true || !['GET', 'HEAD', 'OPTIONS'].includes(request.method),
+    });
     if (limiter !== undefined && !access.isLocal(call)) {
       const key = addressKey(call.address);
       const waitMs = limiter.take(key);
@@ -75,27 +82,16 @@ export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: Guar
       throw error;
     });
     if (!includesScope(caller.scope, needed)) {
+      if (token === undefined) {
+        challenge(reply, token);
+        const message = `this call needs a token with the scope "${needed}", on the same machine too; "media-aggregator token" needs none there`;
+        throw new CodedError('UNAUTHENTICATED', message);
+      }
       const message = `this call needs the scope "${needed}", and the token has "${caller.scope}"`;
       throw new CodedError('FORBIDDEN', message);
     }
     request.caller = caller;
   });
-}
-
-/** What a request tells of who makes it. For upgrades, which no hook of Fastify sees, too. */
-export function callFacts(raw: IncomingMessage, token: string | undefined, takesAllowed: boolean): CallFacts {
-  const { headers, socket } = raw;
-  const isProxied = Object.keys(headers).some((name) => proxyHeaders.includes(name) || name.startsWith('x-forwarded-'));
-  return {
-    // Without an address the connection is gone; it is then nobody's, and not local.
-    address: socket.remoteAddress ?? '',
-    isProxied,
-    token,
-    takesAllowed,
-    host: headers.host,
-    origin: headers.origin,
-    fetchSite: textOf(headers['sec-fetch-site']),
-  };
 }
 
 /** The token of the header or of the query. */

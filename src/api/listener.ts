@@ -63,6 +63,8 @@ export class Listener {
       connectionsCheckingInterval: 2000,
     };
     const server = this.#certificate === undefined ? createServer(options, handler) : this.#secure(handler, options);
+    // All of them are kept, within the 16 KB that a head may have; how many there may be is judged by `checkHead`.
+    server.maxHeadersCount = 0;
     // Viewers must not keep the operator out.
     server.maxConnections = maxConnections + this.#maxViewers;
     server.on('connection', this.#shares.admit);

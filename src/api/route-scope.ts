@@ -10,6 +10,8 @@ declare module 'fastify' {
     scope?: RouteScope;
     /** True: addresses of `--api-allow` need no token. For the calls of the content manager. */
     allowedAddresses?: boolean;
+    /** True: it changes something although it is a GET. */
+    changes?: boolean;
     /** True: `?playToken=` with a play token of the camera `:name` does instead. For what viewers watch. */
     playTokens?: boolean;
   }

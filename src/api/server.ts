@@ -6,7 +6,7 @@ import type { TSchema } from 'typebox';
 import type { Access } from '../access/access.js';
 import type { AnnouncementView } from '../announce/announcer.js';
 import type { Control } from '../control/control.js';
-import { CodedError } from '../errors.js';
+import { CodedError, messageOf } from '../errors.js';
 import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
 import type { WebhookView } from '../webhooks/receiver.js';
@@ -25,6 +25,7 @@ import { addLiveRoutes, type PlayCheck } from './live/routes.js';
 import { MethodTable } from './methods.js';
 import { addMetricsRoute } from './metrics.js';
 import { nameSchemas } from './openapi-document.js';
+import { type ApiAddress, OwnSocket } from './own-socket.js';
 import { addPreconditions } from './preconditions.js';
 import { type RouteAccess, watchScopes } from './route-scope.js';
 import { addSecurityHeaders } from './security-headers.js';
@@ -62,6 +63,8 @@ export interface ApiOptions {
   readonly testPatterns?: TestPatterns;
   /** What is logged; undefined: it cannot be changed, and there are no routes for it. */
   readonly logLevels?: LogLevels;
+  /** Where the socket for the commands of this machine lies; undefined: there is none. */
+  readonly socketFolder?: string;
 }
 
 declare module 'fastify' {
@@ -74,6 +77,8 @@ declare module 'fastify' {
 export interface RunningApi {
   readonly host: string;
   readonly port: number;
+  /** The socket for the commands of this machine; undefined where none could be made. */
+  readonly socketPath?: string | undefined;
   /** The OpenAPI document, with every schema where it is used. */
   describe(): object;
   /** Takes no more requests, lets those under way finish, closes all connections. */
@@ -106,7 +111,29 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : apiPort;
-  return { host, port, describe: () => app.swagger(), close: () => app.close() };
+  const scheme = listener.isSecure ? 'https' : 'http';
+  const socket = await openOwnSocket(app, options, { scheme, port });
+  const close = async () => {
+    await Promise.all([app.close(), socket?.close()]);
+  };
+  return { host, port, socketPath: socket?.path, describe: () => app.swagger(), close };
+}
+
+async function openOwnSocket(
+  app: App,
+  { socketFolder, log }: ApiOptions,
+  address: ApiAddress,
+): Promise<OwnSocket | undefined> {
+  if (socketFolder === undefined) return undefined;
+  try {
+    return await OwnSocket.open(socketFolder, (request, response) => app.routing(request, response), address);
+  } catch (error) {
+    // Some network and exchange file systems have no sockets. The commands then come by TCP.
+    log.warn('the data folder takes no socket; the commands of this machine come by the port of the API', {
+      error: messageOf(error),
+    });
+    return undefined;
+  }
 }
 
 /** The API without a port: for `startApi`, and for whoever only wants its description. */

@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { apiVariable, loadSettings, tokenVariable } from '../config/index.js';
 import { CodedError, messageOf } from '../errors.js';
 import { cleanText } from '../log/pino.js';
+import { ownSocketName } from '../files/own-socket-name.js';
 import { ApiClient } from './client.js';
+import { exchange } from './exchange.js';
 import { reachableHost, urlHost } from './format.js';
 import type { CliIo } from './io.js';
+import { connectOwnSocket, NoOwnSocket } from './own-socket.js';
 import { pinnedFetch } from './pinned-fetch.js';
-import { findRuntime } from './runtime-file.js';
+import { type FoundRuntime, findRuntime } from './runtime-file.js';
 
 export interface FindOptions {
   readonly api?: string;
@@ -18,8 +21,7 @@ export interface FindOptions {
 
 /**
  * The API of the aggregator that is meant: `--api`, MEDIA_AGGREGATOR_API, or the one that runs on the data folder. The
- * token is that of `--token`, `--token-file` or MEDIA_AGGREGATOR_TOKEN; the aggregator of this machine is asked with its
- * own admin token where it needs one.
+ * token is that of `--token`, `--token-file` or MEDIA_AGGREGATOR_TOKEN; the aggregator of a data folder needs none.
  * @throws CodedError NOT_RUNNING, USAGE; ConfigError
  */
 export function findApi(options: FindOptions, io: CliIo): ApiClient {
@@ -29,7 +31,8 @@ export function findApi(options: FindOptions, io: CliIo): ApiClient {
     return new ApiClient({ base: parseBase(given, options.api === undefined ? apiVariable : '--api'), token });
   }
   const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
-  const runtime = findRuntime(resolve(io.cwd, settings.dataDir));
+  const dataDir = resolve(io.cwd, settings.dataDir);
+  const runtime = findRuntime(dataDir);
   if (runtime === undefined) {
     throw new CodedError(
       'NOT_RUNNING',
@@ -37,14 +40,39 @@ export function findApi(options: FindOptions, io: CliIo): ApiClient {
         'or say where it is with --api URL or --data-dir FOLDER.',
     );
   }
-  const host = reachableHost(runtime.host);
-  const { apiCertFile, adminTokenFile } = runtime;
-  const base = `${apiCertFile === undefined ? 'http' : 'https'}://${urlHost(host)}:${runtime.apiPort}`;
-  return new ApiClient({
-    base,
-    token: token ?? (adminTokenFile === undefined ? undefined : readOwnToken(adminTokenFile)),
-    ...(apiCertFile === undefined ? {} : { fetch: pinnedFetch(apiCertFile) }),
-  });
+  const base = `${runtime.apiCertFile === undefined ? 'http' : 'https'}://${urlHost(reachableHost(runtime.host))}:${runtime.apiPort}`;
+  return new ApiClient({ base, token, fetch: ownFetch(join(dataDir, ownSocketName), runtime, token !== undefined) });
+}
+
+/**
+ * `fetch` for the aggregator of a data folder: by the socket in it, which is nobody else's and asks for no token. Where
+ * that cannot be used, by the port, and with the admin token: but only when it is certain who listens there, since the
+ * port of a dead aggregator, or its pid, may be anybody's by now.
+ */
+function ownFetch(path: string, runtime: FoundRuntime, isTokenGiven: boolean): typeof fetch {
+  const { apiCertFile, adminTokenFile, isCertain } = runtime;
+  const byPort = apiCertFile === undefined ? fetch : pinnedFetch(apiCertFile);
+  return async (input, init = {}) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    try {
+      const socket = await connectOwnSocket(path, init.signal ?? undefined);
+      return await exchange(socket, url, init);
+    } catch (error) {
+      if (!(error instanceof NoOwnSocket)) throw error;
+      // A certificate proves as well who listens, before anything is sent. Else not even the call itself is: what is
+      // asked for may hold keys.
+      if (!isCertain && apiCertFile === undefined) {
+        const origin = `${url.protocol}//${url.host}`;
+        throw new Error(
+          `${error.message}, and it is not certain who listens on port ${url.port}; say --api ${origin} if you trust it`,
+        );
+      }
+      const headers = new Headers(init.headers);
+      const own = isTokenGiven || adminTokenFile === undefined ? undefined : readOwnToken(adminTokenFile);
+      if (own !== undefined) headers.set('authorization', `Bearer ${own}`);
+      return byPort(url, { ...init, headers });
+    }
+  };
 }
 
 /** @throws CodedError USAGE */

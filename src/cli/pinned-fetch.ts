@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { request } from 'node:http';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect } from 'node:tls';
+import { exchange } from './exchange.js';
 
 /**
  * `fetch` for the aggregator of this machine when it speaks HTTPS: its certificate is for the name that others call it
@@ -28,26 +28,4 @@ export function pinnedFetch(certFile: string): typeof fetch {
     }
     return exchange(socket, url, init);
   };
-}
-
-async function exchange(socket: TLSSocket, url: URL, init: RequestInit): Promise<Response> {
-  const { method = 'GET', headers, body, signal } = init;
-  const sent = request({
-    createConnection: () => socket,
-    method,
-    path: url.pathname + url.search,
-    headers: { ...Object.fromEntries(new Headers(headers)), host: url.host, connection: 'close' },
-    ...(signal == null ? {} : { signal }),
-  });
-  const answered = once(sent, 'response');
-  sent.end(typeof body === 'string' ? body : undefined);
-  const [answer] = await answered;
-  const parts: Buffer[] = [];
-  for await (const part of answer) parts.push(Buffer.from(part));
-  const status = Number(answer.statusCode);
-  const own = Object.entries(answer.headers).flatMap(([name, value]): [string, string][] =>
-    value === undefined ? [] : [[name, String(value)]],
-  );
-  // A response with 204 must have no body at all.
-  return new Response(status === 204 || status === 304 ? null : Buffer.concat(parts), { status, headers: own });
 }

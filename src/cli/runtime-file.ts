@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRunning, namespaceOf, processIdentity } from '../files/process-identity.js';
 
 /** What a running aggregator tells the other commands, in `DATA_DIR/runtime.json`. */
 export interface Runtime {
   readonly pid: number;
+  /** Which of all processes that ever had this pid; empty where the system does not tell. */
+  readonly process: string;
   readonly rtmpPort: number;
   /** Of the listener with TLS, where there is one. */
   readonly rtmpsPort?: number;
@@ -13,11 +16,17 @@ export interface Runtime {
   readonly host: string;
   /** PEM; undefined: the API speaks plain HTTP. */
   readonly apiCertFile?: string | undefined;
-  /** Where the admin token is; undefined: callers on this machine need none. */
+  /** Where the admin token is; undefined: nobody is asked for one. */
   readonly adminTokenFile?: string | undefined;
   readonly version: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
+}
+
+/** An aggregator that may be told something. */
+export interface FoundRuntime extends Runtime {
+  /** True when its process is known to live: no other one can have its port. Not where the system does not tell. */
+  readonly isCertain: boolean;
 }
 
 function runtimePath(dataDir: string): string {
@@ -38,10 +47,20 @@ export async function removeRuntime(dataDir: string, pid: number): Promise<void>
   if (parseRuntime(content)?.pid === pid) await rm(runtimePath(dataDir), { force: true });
 }
 
-/** The aggregator that runs on this folder; undefined when none does, or the file is of one that was killed. */
-export function findRuntime(dataDir: string): Runtime | undefined {
+/**
+ * The aggregator that runs on this folder; undefined when none does, or the file is of one that was killed, whoever has
+ * its pid by now.
+ */
+export function findRuntime(dataDir: string): FoundRuntime | undefined {
   const runtime = readRuntime(dataDir);
-  return runtime !== undefined && isAlive(runtime.pid) ? runtime : undefined;
+  if (runtime === undefined) return undefined;
+  const here = processIdentity('self');
+  if (runtime.process === '' || here === '') {
+    return isRunning(runtime.pid) ? { ...runtime, isCertain: false } : undefined;
+  }
+  // Of another container, or of another machine on the same folder: its pid means nothing here.
+  if (namespaceOf(runtime.process) !== namespaceOf(here)) return { ...runtime, isCertain: false };
+  return processIdentity(runtime.pid) === runtime.process ? { ...runtime, isCertain: true } : undefined;
 }
 
 function readRuntime(dataDir: string): Runtime | undefined {
@@ -60,9 +79,10 @@ function parseRuntime(text: string): Runtime | undefined {
     return undefined;
   }
   if (!isRuntime(content)) return undefined;
-  const { apiCertFile, adminTokenFile, ...rest } = content;
+  const { process, apiCertFile, adminTokenFile, ...rest } = content;
   return {
     ...rest,
+    process: typeof process === 'string' ? process : '',
     ...(typeof apiCertFile === 'string' ? { apiCertFile } : {}),
     ...(typeof adminTokenFile === 'string' ? { adminTokenFile } : {}),
   };
@@ -73,15 +93,6 @@ function isRuntime(value: unknown): value is Runtime {
     return false;
   }
   const numbers = [value.pid, value.rtmpPort, value.apiPort];
-  return numbers.every((each) => Number.isInteger(each)) && 'host' in value && typeof value.host === 'string';
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it is there, and somebody else's.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+  if (!numbers.every((each) => Number.isSafeInteger(each)) || !('host' in value)) return false;
+  return Number(value.pid) > 0 && typeof value.host === 'string';
 }

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Access } from '../access/access.js';
 import { keptKey } from '../access/private-file.js';
-import { isLoopbackAddress } from '../address/plain-address.js';
 import { StreamKeys } from '../admission/stream-keys.js';
 import { Announcer } from '../announce/announcer.js';
 import { startApi } from '../api/server.js';
@@ -14,9 +13,10 @@ import { CodedError, messageOf } from '../errors.js';
 import type { LogHealth } from '../log/destination.js';
 import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
+import { processIdentity } from '../files/process-identity.js';
 import { openFileStore } from '../store/file/file-store.js';
 import { Webhooks } from '../webhooks/webhooks.js';
-import { reachableHost, urlHost } from './format.js';
+import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
 import { SamplePublisher } from './test-patterns.js';
@@ -123,6 +123,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         webFolder,
         testPatterns,
         logLevels,
+        socketFolder: settings.dataDir,
       }),
     );
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
@@ -133,13 +134,14 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const startedAt = new Date().toISOString();
     const runtime = {
       pid: process.pid,
+      process: processIdentity('self'),
       rtmpPort: rtmp.port,
       ...(rtmpsPort === undefined ? {} : { rtmpsPort }),
       apiPort: api.port,
       host,
       // Relative paths would start elsewhere in another command.
       apiCertFile: settings.apiTlsCert === undefined ? undefined : resolve(settings.apiTlsCert),
-      adminTokenFile: needsToken(settings) ? access.adminTokenFile : undefined,
+      adminTokenFile: access.adminTokenFile,
       version,
       startedAt,
     };
@@ -179,11 +181,6 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     await closeAll(closers, log);
     throw error;
   }
-}
-
-/** True when commands on this machine need a token: where they do not come by a loopback address, or everybody does. */
-function needsToken({ apiAuth, host }: Settings): boolean {
-  return apiAuth === 'on' || (apiAuth === 'auto' && !isLoopbackAddress(reachableHost(host)) && host !== 'localhost');
 }
 
 /** Each backend is loaded only where it is used. */

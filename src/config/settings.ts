@@ -25,8 +25,10 @@ export interface Settings {
   readonly location?: string;
   /** The content manager's URL, without a slash at its end: `http://HOST:50000`; undefined: there is none to tell. */
   readonly contentManager?: string;
-  /** Who needs a token: `auto`: who is not on this machine; `on`: everybody; `off`: nobody. */
+  /** Who needs a token: `auto`: all but programs of this user on this machine; `on`: everybody; `off`: nobody. */
   readonly apiAuth: 'auto' | 'on' | 'off';
+  /** Names besides those of this machine by which the API is called without a token. */
+  readonly apiNames?: readonly string[];
   /** IP networks whose calls of the content manager need no token. */
   readonly apiAllow?: readonly string[];
   /** Origins of web pages elsewhere that may use the API. */

@@ -12,6 +12,7 @@ import {
   hostType,
   httpUrlType,
   integerType,
+  nameListType,
   networkListType,
   originListType,
   sizeType,
@@ -114,7 +115,13 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     key: 'api-auth',
     type: choiceType('auto', 'on', 'off'),
     default: 'auto',
-    description: 'Who needs a token for the API: auto: callers on other machines; on: everybody; off: nobody',
+    description: "Who needs a token for the API: auto: all but this user's programs here; on: everybody; off: nobody",
+  },
+  apiNames: {
+    key: 'api-names',
+    type: nameListType(),
+    default: undefined,
+    description: 'Further names in the addresses by which the API is called without a token',
   },
   apiAllow: {
     key: 'api-allow',

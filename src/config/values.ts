@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isHost } from '../address/host.js';
 
 /**
  * How one kind of value is written and read. `parse` takes what a flag, a variable (text) or the YAML file (any value)
@@ -271,6 +272,13 @@ export function networkListType(): ValueType<readonly string[]> {
     const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 6 ? 128 : 32));
     return version !== 0 && !address.includes('%') && fits && rest.length === 0 ? text.toLowerCase() : undefined;
   });
+}
+
+/** Host names, lower case. */
+export function nameListType(): ValueType<readonly string[]> {
+  return listType('<names>', 'host names like media.example.org, with commas between', (text) =>
+    isHost(text) && isIP(text) === 0 ? text.toLowerCase() : undefined,
+  );
 }
 
 /** Origins of web pages, as browsers write them: `https://dashboard.example.org`. */

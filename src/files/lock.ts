@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, readlink, rename, stat, unlink, utimes } from 'node:fs/promises';
+import { link, open, rename, stat, unlink, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StateError } from '../errors.js';
 import { hasNoHardLinks, isDiskTrouble, isErrno } from './errno.js';
 import { readRegular, TooLargeFile } from './read.js';
+import { isRunning, namespaceOf, processIdentity } from './process-identity.js';
 
 /** Who holds the data folder, as it stands in `state.lock`. */
 interface Holder {
@@ -46,7 +47,7 @@ export class FolderLock {
     const path = join(folder, 'state.lock');
     const self: Holder = {
       pid: process.pid,
-      process: await processIdentity('self'),
+      process: processIdentity('self'),
       host: hostname(),
       token: randomBytes(9).toString('base64url'),
     };
@@ -177,7 +178,7 @@ async function isAlive(path: string, holder: Holder, self: Holder): Promise<bool
   const [namespace, ownNamespace] = [namespaceOf(holder.process), namespaceOf(self.process)];
   const sameHost = holder.host === self.host || namespace !== '';
   if (sameHost && namespace === ownNamespace) {
-    return isRunning(holder.pid) && (await processIdentity(holder.pid)) === holder.process;
+    return isRunning(holder.pid) && processIdentity(holder.pid) === holder.process;
   }
   // Its pid means nothing here: look for signs of life.
   const before = await stat(path).catch(() => undefined);
@@ -188,31 +189,6 @@ async function isAlive(path: string, holder: Holder, self: Holder): Promise<bool
     if (now?.mtimeMs !== before.mtimeMs) return now !== undefined;
   }
   return false;
-}
-
-function namespaceOf(identity: string): string {
-  return identity.slice(0, Math.max(0, identity.lastIndexOf('/')));
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return isErrno(error, 'EPERM');
-  }
-}
-
-/** `BOOT/NAMESPACE/START`; START is field 22 of /proc/PID/stat (proc(5)), counted after the name in parentheses. */
-async function processIdentity(pid: number | 'self'): Promise<string> {
-  try {
-    const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
-    const namespace = await readlink('/proc/self/ns/pid');
-    const fields = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return `${boot}/${namespace}/${fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`;
-  } catch {
-    return '';
-  }
 }
 
 const maxLockBytes = 4096;

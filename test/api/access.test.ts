@@ -22,7 +22,7 @@ const adminToken = () => readFileSync(join(test.folder, 'admin-token'), 'utf8').
 
 async function makeToken(name: string, scope: string, expiresAt?: string): Promise<string> {
   const body = { name, scope, ...(expiresAt === undefined ? {} : { expiresAt }) };
-  const made = await call({ method: 'POST', path: '/v1/tokens', body });
+  const made = await call({ method: 'POST', path: '/v1/tokens', body, headers: bearer(adminToken()) });
   expect(made.status, made.text).toBe(201);
   return String(made.json?.token);
 }
@@ -38,7 +38,7 @@ describe('who needs a token', () => {
     expect((await call({ path: '/v1/session' })).json).toEqual({
       caller: 'local',
       name: null,
-      scope: 'admin',
+      scope: 'operate',
       expiresAt: null,
     });
   });
@@ -146,7 +146,7 @@ describe('attacks on tokens', () => {
     const expiresAt = new Date(Date.now() + 1500).toISOString();
     const short = await makeToken('short', 'read', expiresAt);
     expect((await call({ path: '/v1/session', headers: bearer(short) })).json).toMatchObject({ expiresAt });
-    await call({ method: 'DELETE', path: '/v1/tokens/reader' });
+    await call({ method: 'DELETE', path: '/v1/tokens/reader', headers: bearer(adminToken()) });
     expect((await call({ path: '/v1/cameras', headers: bearer(readToken) })).status).toBe(401);
     await waitFor(async () => (await call({ path: '/v1/cameras', headers: bearer(short) })).status === 401, {
       what: 'the token to expire',
@@ -154,13 +154,18 @@ describe('attacks on tokens', () => {
   });
 
   it('the secret stands in one answer only, and in no file', async () => {
-    const list = await call({ path: '/v1/tokens' });
-    const one = await call({ path: '/v1/tokens/reader' });
+    const list = await call({ path: '/v1/tokens', headers: bearer(adminToken()) });
+    const one = await call({ path: '/v1/tokens/reader', headers: bearer(adminToken()) });
     expect(list.json).toMatchObject({ items: [{ name: 'reader', scope: 'read', expiresAt: null }], next: null });
     const stored = readFileSync(join(test.folder, 'tokens.json'), 'utf8');
     expect(statSync(join(test.folder, 'tokens.json')).mode & 0o777).toBe(0o600);
     for (const text of [list.text, one.text, stored]) expect(text).not.toContain(secretOf(readToken));
-    const again = await call({ method: 'POST', path: '/v1/tokens', body: { name: 'reader', scope: 'read' } });
+    const again = await call({
+      method: 'POST',
+      path: '/v1/tokens',
+      body: { name: 'reader', scope: 'read' },
+      headers: bearer(adminToken()),
+    });
     expect([again.status, again.json?.code]).toEqual([409, 'TOKEN_CONFLICT']);
   });
 
@@ -172,7 +177,9 @@ describe('attacks on tokens', () => {
     [{ name: 'a', scope: 'read', expiresAt: 'tomorrow' }, 'expiresAt'],
     [{ name: 'a', scope: 'read', hash: 'x' }, 'hash'],
   ])('refuses to make %j', async (body, field) => {
-    expect(await call({ method: 'POST', path: '/v1/tokens', body })).toMatchObject({ status: 400, json: { field } });
+    const headers = bearer(adminToken());
+    const answer = await call({ method: 'POST', path: '/v1/tokens', body, headers });
+    expect(answer).toMatchObject({ status: 400, json: { field } });
   });
 
   it('brute force: wrong tokens of one address are slowed, and a token that was right goes on', async () => {
@@ -197,7 +204,12 @@ describe('attacks on tokens', () => {
     const before = readFileSync(file, 'utf8');
     writeFileSync(file, before.replace('"read"', '"root"'));
     await new Promise((resolve) => setTimeout(resolve, 2500));
-    const made = await call({ method: 'POST', path: '/v1/tokens', body: { name: 'more', scope: 'read' } });
+    const made = await call({
+      method: 'POST',
+      path: '/v1/tokens',
+      body: { name: 'more', scope: 'read' },
+      headers: bearer(adminToken()),
+    });
     expect([made.status, made.json?.code]).toEqual([503, 'ACCESS_UNREADABLE']);
     expect(readFileSync(file, 'utf8')).toContain('"root"');
     expect((await call({ path: '/v1/session', headers: bearer(readToken) })).json).toMatchObject({ scope: 'read' });
@@ -267,15 +279,22 @@ describe('tickets', () => {
     expect((await call(change)).json).toMatchObject({ code: 'FORBIDDEN' });
     const forged = String(ticket.token).replace(/^mas\.[^.]+/, (head) => `${head.slice(0, -2)}AA`);
     expect((await call({ path: `/v1/session?token=${forged}`, headers: elsewhere })).status).toBe(401);
-    await call({ method: 'DELETE', path: '/v1/tokens/operator' });
+    await call({ method: 'DELETE', path: '/v1/tokens/operator', headers: bearer(adminToken()) });
     expect((await call({ path, headers: elsewhere })).status).toBe(401);
   });
 
   it('a reader of events is cut off at the next beat when its token was revoked', async () => {
     const token = await makeToken('follower', 'read');
     const { access } = test;
-    const browser = { host: 'localhost', origin: undefined, fetchSite: undefined };
-    const facts = { ...browser, address: '192.0.2.9', isProxied: false, takesAllowed: false };
+    const browser = {
+      host: 'localhost',
+      origin: undefined,
+      fetchSite: undefined,
+      isBrowser: false,
+      isNavigation: false,
+    };
+    const way = { way: 'network', isProxied: false, takesAllowed: false, changes: false } as const;
+    const facts = { ...browser, ...way, address: '192.0.2.9' };
     const caller = await access.identify({ ...facts, token });
     const server = createServer();
     const ended = once(server, 'request').then(async ([, response]: ServerResponse[]) => {
@@ -286,7 +305,7 @@ describe('tickets', () => {
       );
       client.beat();
       const before = response.writableEnded;
-      await call({ method: 'DELETE', path: '/v1/tokens/follower' });
+      await call({ method: 'DELETE', path: '/v1/tokens/follower', headers: bearer(adminToken()) });
       client.beat();
       return [before, response.writableEnded];
     });

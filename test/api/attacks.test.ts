@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/log/pino.js';
 import { type Asked, ask, askRaw, type Question } from './ask.js';
@@ -8,10 +11,18 @@ let test: TestApi;
 const call = (question: Question): Promise<Asked> => ask(test.api.port, question);
 const post = (path: string, body: unknown, headers: Question['headers'] = {}) =>
   call({ method: 'POST', path, body, headers });
+/** Tokens are made with a token, on this machine too. */
+const asAdmin = () => ({
+  authorization: `Bearer ${readFileSync(join(test.folder, 'admin-token'), 'utf8').trim()}`,
+});
 
 describe('pages of other sites, and names that are not ours', () => {
   beforeAll(async () => {
-    const own = { advertiseHost: 'cameras.example.org', apiCorsOrigin: ['https://dashboard.example.org'] };
+    const own = {
+      advertiseHost: 'cameras.example.org',
+      apiNames: ['media.example.net'],
+      apiCorsOrigin: ['https://dashboard.example.org'],
+    };
     test = await startTestApi(own);
     await call({ method: 'PUT', path: '/v1/cameras/cam', body: {} });
   });
@@ -52,8 +63,11 @@ describe('pages of other sites, and names that are not ours', () => {
 
   it.each<[string, Record<string, string>]>([
     ['localhost', { host: 'localhost:5000' }],
-    ['an IPv4 address', { host: '192.0.2.7:5000' }],
-    ['an IPv6 address', { host: '[2001:db8::1]:5000' }],
+    ['a loopback address', { host: '127.0.0.7:5000' }],
+    ['the loopback address of IPv6', { host: '[::1]:5000' }],
+    ['the name of the machine', { host: `${hostname().toUpperCase()}:5000` }],
+    ['the short name of the machine', { host: hostname().split('.')[0] ?? '' }],
+    ['a further name of the settings', { host: 'media.example.net' }],
     ['a name below localhost', { host: 'aggregator.localhost' }],
     ['the advertised host, in any case', { host: 'Cameras.Example.org.:5000' }],
     ['the own page', { host: 'localhost:5000', origin: 'http://localhost:5000', 'sec-fetch-site': 'same-origin' }],
@@ -81,8 +95,14 @@ describe('pages of other sites, and names that are not ours', () => {
     expect(other.headers).not.toHaveProperty('access-control-allow-origin');
   });
 
-  it('no Host at all, as HTTP/1.0 allows: 403', async () => {
-    expect(await askRaw(test.api.port, 'GET /v1/config HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 403 [\s\S]*CROSS_SITE/);
+  it('no Host at all, as HTTP/1.0 allows: an old monitor, and no browser', async () => {
+    const ask1 = (head: string) => askRaw(test.api.port, `${head}\r\n\r\n`);
+    expect(await ask1('GET /v1/config HTTP/1.0')).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await ask1('GET /v1/config HTTP/1.0\r\nhost: evil.example')).toMatch(/^HTTP\/1\.1 403 [\s\S]*CROSS_SITE/);
+    expect(await ask1('GET /v1/config HTTP/1.0\r\nhost:')).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await ask1('GET /v1/config HTTP/1.0\r\norigin: http://x')).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await ask1('GET /getStream?name=cam HTTP/1.0\r\naccept: image/*')).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await ask1('GET /v1/config HTTP/1.1')).toMatch(/^HTTP\/1\.1 400 /);
   });
 
   it('a form of a page is no JSON, and no change', async () => {
@@ -138,8 +158,13 @@ describe('api-allow and api-auth', () => {
     test = await startTestApi({ apiAuth: 'off' }, log);
     try {
       expect(lines.join('')).toMatch(/"level":"warn".*api-auth off/);
-      const headers = { 'x-forwarded-for': '192.0.2.1', host: 'any.example' };
+      const headers = { 'x-forwarded-for': '192.0.2.1', host: '192.0.2.7' };
       expect((await call({ path: '/v1/tokens', headers })).status).toBe(200);
+      const rebound = { host: 'evil.example' };
+      for (const path of ['/v1/tokens', '/v1/cameras', '/stats']) {
+        expect((await call({ path, headers: rebound })).status).toBe(403);
+      }
+      expect((await post('/v1/tokens', { name: 'x', scope: 'admin' }, rebound)).status).toBe(403);
       expect((await call({ path: '/v1/tokens', headers: { origin: 'https://evil.example' } })).status).toBe(403);
     } finally {
       await test.close();
@@ -211,7 +236,7 @@ describe('hostile paths, headers and bodies', () => {
     ['a location', '/v1/engines', { name: 'e', host: 'h', location: 'x\r\nset-cookie: x=1' }],
     ['a token', '/v1/tokens', { name: 'a\r\nset-cookie: x=1', scope: 'read' }],
   ])('header injection: CRLF in %s is refused', async (_, path, body) => {
-    const answer = await post(path, body);
+    const answer = await post(path, body, asAdmin());
     expect(answer.status).toBe(400);
     expect(answer.headers).not.toHaveProperty('set-cookie');
   });
@@ -244,7 +269,7 @@ describe('hostile paths, headers and bodies', () => {
       ['GET', '/getStream'],
       ['POST', '/v1/tokens'],
     ] as const) {
-      const answer = await call({ method, path, body });
+      const answer = await call({ method, path, body, headers: asAdmin() });
       expect([400, 404], `${method} ${path} ${answer.text}`).toContain(answer.status);
     }
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
@@ -257,7 +282,7 @@ describe('hostile paths, headers and bodies', () => {
       expect((await post('/v1/cameras', { name })).status).toBe(201);
       const url = `rtmp://127.0.0.7:9/live/${name}`;
       expect((await post('/v1/cameras/cam/pushes', { id: name, url })).status).toBe(201);
-      expect((await post('/v1/tokens', { name, scope: 'read' })).status).toBe(201);
+      expect((await post('/v1/tokens', { name, scope: 'read' }, asAdmin())).status).toBe(201);
     }
     expect((await call({ path: '/v1/cameras/cam' })).json?.pushes).toHaveLength(4);
   });

@@ -82,8 +82,7 @@ it('a camera is debugged for a time and a number of them', async () => {
 });
 
 it('who may only read changes nothing of it', async () => {
-  const made = await call('POST', '/v1/tokens', { name: 'reader', scope: 'read' });
-  const { token } = made.json as { token: string };
+  const { token } = await test.access.tokens.create({ name: 'reader', scope: 'read', expiresAt: undefined });
   const ask = async (method: string, path: string, body?: string) =>
     (
       await fetch(test.base + path, {

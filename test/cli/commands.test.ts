@@ -37,9 +37,11 @@ describe('finding the aggregator', () => {
     const file = join(aggregator.dataDir, 'runtime.json');
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
       pid: process.pid,
+      process: expect.stringMatching(/^[0-9a-f-]{36}\/pid:\[\d+\]\/\d+$/),
       rtmpPort: aggregator.rtmpPort,
       apiPort: aggregator.apiPort,
       host: '127.0.0.1',
+      adminTokenFile: join(aggregator.dataDir, 'admin-token'),
       version: '0.0.0-test',
       startedAt: expect.stringMatching(/^\d{4}-.*Z$/),
     });

@@ -62,6 +62,14 @@ export async function startTestAggregator(
 /** A runtime file of a process that is no more. */
 export async function writeStaleRuntime(dataDir: string): Promise<void> {
   // The largest process id that Linux can give is 4194304.
-  const runtime = { pid: 4_194_305, rtmpPort: 1, apiPort: 1, host: '127.0.0.1', version: '0', startedAt: '' };
+  const runtime = {
+    pid: 4_194_305,
+    process: '',
+    rtmpPort: 1,
+    apiPort: 1,
+    host: '127.0.0.1',
+    version: '0',
+    startedAt: '',
+  };
   await writeRuntime(dataDir, runtime);
 }

@@ -130,6 +130,7 @@ describe('where values come from', () => {
     Object.assign(other, {
       'api-allow': '10.0.0.0/8,fd00::1',
       'api-cors-origin': 'https://a.example,http://localhost:3000',
+      'api-names': 'a.example,b',
       'api-tls-cert': '/cert',
       'api-tls-key': '/key',
       'admin-token-file': '/token',
@@ -235,6 +236,8 @@ describe('where values come from', () => {
     [{ 'api-allow': '10.0.0.1 example.org' }, '"example.org"'],
     [{ 'api-allow': '2001:db8::/32/8' }, 'networks'],
     [{ 'api-cors-origin': '*' }, 'origins like'],
+    [{ 'api-names': '192.0.2.1' }, 'host names like'],
+    [{ 'api-names': 'a.example:80' }, 'host names like'],
     [{ 'api-cors-origin': 'https://a.example/path' }, 'origins like'],
   ])('what belongs together, and lists: %j', (flags, message) => {
     expect(failure({ flags }).message).toContain(message);

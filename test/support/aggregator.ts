@@ -150,6 +150,19 @@ export class Aggregator {
     return answer.body;
   }
 
+  /** Makes a token by the admin token: tokens are not made without one. */
+  async makeToken(name: string, scope: 'read' | 'operate' | 'admin'): Promise<string> {
+    const admin = readFileSync(join(this.dataDir, 'admin-token'), 'utf8').trim();
+    const response = await fetch(`${this.apiUrl}/v1/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${admin}` },
+      body: JSON.stringify({ name, scope }),
+    });
+    const { token } = (await response.json()) as { token?: string };
+    if (token === undefined) throw new Error(`no token: ${response.status}`);
+    return token;
+  }
+
   /** Registers a camera; resolves to where it publishes. */
   async addCamera(name: string): Promise<string> {
     const view = (await this.apiOk('POST', '/v1/cameras', { name })) as CameraView;

@@ -74,7 +74,7 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
       url: '/getStream',
       // It adds a push: not what a HEAD request may do.
       exposeHeadRoute: false,
-      config: { scope: 'operate', allowedAddresses: true },
+      config: { scope: 'operate', allowedAddresses: true, changes: true },
       schema: {
         operationId: `${method.toLowerCase()}Stream`,
         summary: 'Redirect a camera to the streaming engine that corresponds; again: changes nothing',

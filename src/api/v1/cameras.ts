@@ -4,6 +4,7 @@ import type { Control } from '../../control/control.js';
 import { InputError } from '../../errors.js';
 import type { App } from '../app.js';
 import type { CostlyCalls } from '../costly-calls.js';
+import { apiAddressOf } from '../own-socket.js';
 import { preconditionOf } from '../preconditions.js';
 import {
   CameraViewSchema,
@@ -165,7 +166,7 @@ export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls)
     async (request, reply) => {
       reply.code(201);
       const { params, body, headers, protocol, socket } = request;
-      const http = control.viewing.hasFlv ? { scheme: protocol, port: socket.localPort ?? 0 } : undefined;
+      const http = control.viewing.hasFlv ? apiAddressOf({ protocol, socket }) : undefined;
       return control.cameras.playToken(params.name, body.seconds ?? 3600, headers.host, http);
     },
   );

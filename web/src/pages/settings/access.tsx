@@ -9,7 +9,7 @@ import { PlusIcon } from '../../ui/icons.js';
 import { ActionButton, Copyable, Dialog, ErrorNote, Fact, Field } from '../../ui/parts.js';
 
 const callers: Readonly<Record<string, string>> = {
-  local: 'this machine itself, from which no token is needed',
+  local: 'the user of the aggregator on this machine, who needs no token',
   open: 'anybody, because the API asks for no token (api-auth off)',
   'admin-token': 'the admin token',
   token: 'a token',
@@ -43,7 +43,10 @@ export function Access() {
       {scope === 'admin' ? (
         <Tokens />
       ) : (
-        <p class="muted tokens-hint">Tokens are made and revoked by those whose token has the scope “admin”.</p>
+        <p class="muted tokens-hint">
+          Tokens are made and revoked by those whose token has the scope “admin”, and on the machine of the aggregator
+          with “media-aggregator token”.
+        </p>
       )}
     </>
   );
