@@ -34,9 +34,10 @@ export interface AccessSettings {
  * - `own-socket`: by the socket in the data folder, which only those can open who may read the folder's secrets;
  * - `own-user`: over loopback, from a program of the user that the aggregator runs as;
  * - `other-user`: over loopback, from a program of another user, or from one that the system does not show;
+ * - `loopback`: over loopback; it was not asked whose program it is, since nothing depends on it;
  * - `network`: from another machine.
  */
-export type CallWay = 'own-socket' | 'own-user' | 'other-user' | 'network';
+export type CallWay = 'own-socket' | 'own-user' | 'other-user' | 'loopback' | 'network';
 
 /** What a call tells of who makes it. */
 export interface CallFacts extends BrowserFacts {
@@ -139,9 +140,9 @@ export class Access {
     return this.#rules.origins;
   }
 
-  /** True for callers on this machine that are known for such, and whose calls are not counted. */
-  isLocal({ way, isProxied }: Pick<CallFacts, 'way' | 'isProxied'>): boolean {
-    return !isProxied && (way === 'own-socket' || way === 'own-user');
+  /** True for calls that are counted: not those of this machine. */
+  isCounted({ way, isProxied }: Pick<CallFacts, 'way' | 'isProxied'>): boolean {
+    return isProxied || way === 'network' || way === 'other-user';
   }
 
   /**
@@ -152,12 +153,14 @@ export class Access {
     const { apiAuth } = this.#settings;
     if (apiAuth === 'off') return this.#unsuspected(call, { kind: 'open', name: null, scope: 'admin', parent: 'open' });
     if (call.token !== undefined) return this.#byToken(call, call.token);
-    if (this.isLocal(call)) {
+    if (!call.isProxied) {
       // Who may open the socket may read the admin token too, and needs none whatever api-auth says. No browser can.
       if (call.way === 'own-socket') return { ...local, scope: 'admin' };
       // A proxy of the same user that says nothing of itself is not to be told from its user: who may do what is
       // therefore never decided over TCP without a token.
-      if (apiAuth === 'auto') return this.#unsuspected(call, { ...local, scope: 'operate' });
+      if (apiAuth === 'auto' && call.way === 'own-user') {
+        return this.#unsuspected(call, { ...local, scope: 'operate' });
+      }
     }
     if (call.takesAllowed && !call.isProxied && this.#allowed.has(call.address)) {
       return this.#unsuspected(call, { kind: 'allowed', name: call.address, scope: 'operate', parent: 'allowed' });

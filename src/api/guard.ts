@@ -52,12 +52,14 @@ export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: Guar
     const token = takeToken(request);
     const { config } = request.routeOptions;
     const playToken = config.playTokens === true ? takeFromQuery(request, 'playToken') : undefined;
-    const call = await callFacts(request.raw, {
+    const isPublic = request.is404 || config.scope === 'public';
+    const route = {
       token,
       takesAllowed: config.allowedAddresses === true,
       changes: config.changes === true || !['GET', 'HEAD', 'OPTIONS'].includes(request.method),
-    });
-    if (limiter !== undefined && !access.isLocal(call)) {
+    };
+    const call = await callFacts(request.raw, route, !isPublic && token === undefined && playToken === undefined);
+    if (limiter !== undefined && access.isCounted(call)) {
       const key = addressKey(call.address);
       const waitMs = limiter.take(key);
       if (waitMs > 0) throw new RateLimitedError(waitMs, rateMessage(waitMs));
@@ -65,7 +67,7 @@ export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: Guar
     }
     if (allowOrigin(request, reply, access.origins) === 'answered') return reply;
     // Which paths there are is no secret: /openapi.json tells it.
-    if (request.is404 || config.scope === 'public') return;
+    if (isPublic || config.scope === 'public') return;
     if (token === undefined && playToken !== undefined) {
       if (!isPlayToken(nameInPath(request), playToken)) {
         throw new CodedError(

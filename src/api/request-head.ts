@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { CallFacts, CallWay } from '../access/access.js';
 import { isBrowserCall, isNavigation } from '../access/browser.js';
+import { isOwnSocket } from '../access/own-socket.js';
 import { peerUserOf } from '../access/peer-user.js';
 import { isLoopbackAddress } from '../address/plain-address.js';
-import { isOwnSocket } from './own-socket.js';
 
 /** Header lines of a request. Browsers send twenty, and proxies add a dozen. */
 const maxHeaders = 256;
@@ -62,20 +62,22 @@ export function checkHead({ rawHeaders, headers, url = '' }: IncomingMessage): E
 const proxyHeader =
   /^(?:forwarded|via|x-forwarded|x-original|x-real|x-client|x-remote|x-cluster|x-proxy|x-envoy|x-amz|x-amzn|x-azure|x-arr|x-appengine|x-cloud|x-nf|x-vercel|x-scheme|x-host|x-varnish|x-https|x-url-scheme|true-client|client-ip|proxy|wl-proxy|cf|cdn|fastly|fly|ngrok|tailscale|front-end-https|max-forwards|incap|akamai|surrogate)(?:-|$)/;
 
-/** What a request tells of who makes it. */
+/** What a request tells of who makes it. @param isAsked whether it matters whose program on this machine makes it */
 export async function callFacts(
   raw: IncomingMessage,
   route: Pick<CallFacts, 'token' | 'takesAllowed' | 'changes'>,
+  isAsked: boolean,
 ): Promise<CallFacts> {
   const { headers, socket, httpVersion } = raw;
   const names = Object.keys(headers);
+  const isLoopback = isLoopbackAddress(socket.remoteAddress ?? '');
   const header = (name: string): string | undefined => {
     const value = headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
   };
   return {
     ...route,
-    way: await wayOf(socket),
+    way: isOwnSocket(socket) ? 'own-socket' : isLoopback ? (isAsked ? await ofUser(socket) : 'loopback') : 'network',
     // Without an address the connection is gone; it is then nobody's, and not local.
     address: socket.remoteAddress ?? '',
     // Some servers take `_` and `-` for the same.
@@ -89,9 +91,7 @@ export async function callFacts(
   };
 }
 
-async function wayOf(socket: IncomingMessage['socket']): Promise<CallWay> {
-  if (isOwnSocket(socket)) return 'own-socket';
-  if (!isLoopbackAddress(socket.remoteAddress ?? '')) return 'network';
+async function ofUser(socket: IncomingMessage['socket']): Promise<CallWay> {
   const user = await peerUserOf(socket);
   // Where the system does not tell whose a connection is, an address of this machine has to do.
   return user === 'own' || user === 'untold' ? 'own-user' : 'other-user';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StateError } from '../errors.js';
 import { hasNoHardLinks, isDiskTrouble, isErrno } from './errno.js';
-import { readRegular, TooLargeFile } from './read.js';
 import { isRunning, namespaceOf, processIdentity } from './process-identity.js';
+import { readRegular, TooLargeFile } from './read.js';
 
 /** Who holds the data folder, as it stands in `state.lock`. */
 interface Holder {

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { connect as connectPlain } from 'node:net';
+import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readCertificate } from '../../src/tls/certificate.js';
@@ -111,6 +112,9 @@ describe('HTTPS', () => {
       code: 3,
       err: expect.stringMatching(/API_UNREACHABLE: .*certificate is not trusted .*NODE_EXTRA_CA_CERTS/),
     });
+    // Where the socket cannot be used they come by the port.
+    rmSync(join(dataDir, 'api.sock'));
+    expect((await cli(['camera', 'list', '--data-dir', dataDir])).code).toBe(0);
     // A certificate in the file that the aggregator does not show: somebody else may be there.
     copyFileSync(makeCertificate(folder, 'stranger').certFile, own.certFile);
     expect(await cli(['camera', 'list', '--data-dir', dataDir])).toMatchObject({

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findPeer, peerUserOf } from '../../src/access/peer-user.js';
+import { ConnectionTable, peerUserOf } from '../../src/access/peer-user.js';
+import { waitFor } from '../support/wait.js';
 import { type Asked, ask, askRaw, type Question } from './ask.js';
 import { startTestApi, type TestApi } from './harness.js';
 
@@ -287,17 +289,34 @@ describe('whose program a connection comes from', () => {
     }
   });
 
-  it('a connection whose program is gone is nobody’s, and not root’s', () => {
-    const line = (uid: number, inode: number) =>
-      Buffer.from(
-        `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n` +
-          `   9: 0100007F:1388 0100007F:A000 01 00000000:00000000 00:00000000 00000000     7        0 77 1 0 20 4 30 10 -1\n` +
-          `  10: 0100007F:A000 0100007F:1388 05 00000000:00000000 00:00000000 00000000  ${uid}        0 ${inode} 1 0 20 4 30 10 -1\n`,
-      );
-    const ends = { remoteAddress: '127.0.0.1', remotePort: 0xa000, localAddress: '127.0.0.1', localPort: 0x1388 };
-    expect(findPeer([line(1000, 5)], ends)).toBe(1000);
-    expect(findPeer([line(0, 0)], ends)).toBeUndefined();
-    expect(findPeer([], ends)).toBeUndefined();
-    expect(findPeer([line(1000, 5)], { ...ends, remotePort: 0xa001 })).toBeUndefined();
+  it('a connection whose program is gone is nobody’s, and not root’s', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tables-'));
+    const tail = '00000000:00000000 00:00000000 00000000';
+    const head = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
+    const look = async (line: string, far = '0100007F:A000') => {
+      const others = `   9: 0100007F:1388 0100007F:A000 01 ${tail}     7        0 77 1 0 20 4 30 10 -1\n`.repeat(500);
+      writeFileSync(join(folder, 'tcp'), `${head}${others}  10: 0100007F:A000 0100007F:1388 ${line}\n`);
+      return new ConnectionTable(join(folder, 'tcp')).find(`${far} 0100007F:1388`);
+    };
+    expect(await look(`01 ${tail}  1000        0 5 1 0 20 4 30 10 -1`)).toBe(1000);
+    expect(await look(`05 ${tail}     0        0 0 1 0 20 4 30 10 -1`)).toBeUndefined();
+    expect(await look(`06 ${tail}     0        0 0 3 0`)).toBeUndefined();
+    expect(await look('01')).toBeUndefined();
+    expect(await look(`01 ${tail}  1000        0 5 1 0 20 4 30 10 -1`, '0100007F:A001')).toBeUndefined();
+    expect(await new ConnectionTable(join(folder, 'none')).find('x y')).toBeUndefined();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('many who connect at once are all known, and the loop is not held up', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const accepted: Promise<string>[] = [];
+    server.on('connection', (socket) => void accepted.push(peerUserOf(socket)));
+    const clients = Array.from({ length: 300 }, () => connect(port, '127.0.0.1'));
+    await waitFor(() => accepted.length === 300, { what: 'all connections' });
+    expect(new Set(await Promise.all(accepted))).toEqual(new Set(['own']));
+    for (const client of clients) client.destroy();
+    server.close();
   });
 });

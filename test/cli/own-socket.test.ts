@@ -41,11 +41,18 @@ async function stranger(scope: Scope, where: { path: string } | { port: number; 
 }
 
 /** A data folder as a killed aggregator left it, with its admin token. */
-function leftFolder(scope: Scope, runtime: { pid: number; process: string; apiPort: number }): string {
+async function leftFolder(scope: Scope, runtime: { pid: number; process: string; apiPort: number }): Promise<string> {
   const dataDir = scope.temporaryFolder();
   const adminTokenFile = join(dataDir, 'admin-token');
   writeFileSync(adminTokenFile, `SECRET-${'s'.repeat(40)}\n`, { mode: 0o600 });
-  writeRuntime(dataDir, { rtmpPort: 1, host: '127.0.0.1', adminTokenFile, version: '0', startedAt: '', ...runtime });
+  await writeRuntime(dataDir, {
+    rtmpPort: 1,
+    host: '127.0.0.1',
+    adminTokenFile,
+    version: '0',
+    startedAt: '',
+    ...runtime,
+  });
   return dataDir;
 }
 
@@ -142,7 +149,7 @@ describe('who listens on the port of an aggregator that is dead', () => {
       '/',
       own.slice(0, 60),
     ]) {
-      const dataDir = leftFolder(scope, { pid: sleeper.pid ?? 1, process: identity, apiPort: other.port });
+      const dataDir = await leftFolder(scope, { pid: sleeper.pid ?? 1, process: identity, apiPort: other.port });
       for (const command of commands) {
         const { code } = await cli([...command, '--data-dir', dataDir]);
         if (identity === own) expect(code, command.join(' ')).toBe(3);
@@ -158,7 +165,7 @@ describe('who listens on the port of an aggregator that is dead', () => {
   test('gets no secret from a runtime.json of an older version either, which names no process', async (context) => {
     const scope = testScope(context);
     const other = await stranger(scope, { port: 0, host: '127.0.0.1' });
-    const dataDir = leftFolder(scope, { pid: process.pid, process: '', apiPort: other.port });
+    const dataDir = await leftFolder(scope, { pid: process.pid, process: '', apiPort: other.port });
     const file = join(dataDir, 'runtime.json');
     const { process: _, ...old } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
     for (const content of [old, { ...old, process: 5 }, { ...old, process: null }]) {

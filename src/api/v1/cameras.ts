@@ -1,10 +1,10 @@
 import type { Caller } from '../../access/access.js';
+import { apiAddressOf } from '../../access/own-socket.js';
 import { includesScope } from '../../access/scopes.js';
 import type { Control } from '../../control/control.js';
 import { InputError } from '../../errors.js';
 import type { App } from '../app.js';
 import type { CostlyCalls } from '../costly-calls.js';
-import { apiAddressOf } from '../own-socket.js';
 import { preconditionOf } from '../preconditions.js';
 import {
   CameraViewSchema,

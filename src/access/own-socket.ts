@@ -9,7 +9,7 @@ import {
   rmdirSync,
   rmSync,
 } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -94,7 +94,7 @@ export class OwnSocket {
   /** Takes no more calls, lets those under way finish, and takes the socket away unless it is another's by now. */
   async close(): Promise<void> {
     try {
-      if (lstatSync(this.path, { bigint: true }).ino === this.#inode) rmSync(this.path, { force: true });
+      if ((await lstat(this.path, { bigint: true })).ino === this.#inode) await rm(this.path, { force: true });
     } catch {
       // It is gone already.
     }
