@@ -79,8 +79,8 @@ export class CameraControl {
     requestHost: string | undefined,
     precondition?: Precondition,
   ): Promise<CameraView> {
-    const { store, log, tags } = this.#context;
-    const state = await store.update((before) => {
+    const { log, tags } = this.#context;
+    const state = await this.#context.commit((before) => {
       tags.check(getCamera(before, name), precondition);
       return changeCamera(before, name, change);
     });
@@ -102,8 +102,8 @@ export class CameraControl {
     if (!this.#needsKeys) {
       throw new ConflictError('KEYS_NOT_USED', 'publishers need no key here; set publish-auth to key');
     }
-    const { store, log, tags } = this.#context;
-    const state = await store.update((before) => {
+    const { log, tags } = this.#context;
+    const state = await this.#context.commit((before) => {
       tags.check(getCamera(before, name), precondition);
       return rotateKeys(before, name, rotation, this.#streamKeys, Date.now());
     });
@@ -157,8 +157,8 @@ export class CameraControl {
 
   /** @throws NotFoundError CAMERA_NOT_FOUND */
   async remove(name: string, precondition?: Precondition): Promise<void> {
-    const { store, log, tags } = this.#context;
-    await store.update((state) => {
+    const { log, tags } = this.#context;
+    await this.#context.commit((state) => {
       tags.check(getCamera(state, name), precondition);
       return removeCamera(state, name);
     });

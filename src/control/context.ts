@@ -45,15 +45,19 @@ export class ControlContext {
     change: (state: DesiredState, now: string) => DesiredState,
   ): Promise<{ state: DesiredState; created: boolean }> {
     const now = new Date().toISOString();
-    let created = false;
-    const state = await this.store.update((before) => {
-      const after = change(before, now);
-      created = !before[kind].has(name);
-      return after;
-    });
+    const { state, result: created } = await this.store.update((before) => ({
+      state: change(before, now),
+      result: !before[kind].has(name),
+    }));
     // Who publishes as soon as the answer is there must not find what was before; a backend may take its moment.
     await (kind === 'cameras' ? this.reconciler.inForce(name) : this.reconciler.engineInForce(name));
     return { state, created };
+  }
+
+  /** Commits a change of which nothing is to be known but the state after it. @throws what `change` throws */
+  async commit(change: (state: DesiredState) => DesiredState): Promise<DesiredState> {
+    const { state } = await this.store.update((before) => ({ state: change(before), result: undefined }));
+    return state;
   }
 
   /** Nothing is accepted that could never work. @throws InputError TARGET_UNSUPPORTED */

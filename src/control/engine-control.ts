@@ -48,8 +48,8 @@ export class EngineControl {
 
   /** @throws NotFoundError ENGINE_NOT_FOUND; else as `declare` */
   async change(name: string, change: EngineChange, precondition?: Precondition): Promise<StreamingEngine> {
-    const { store, log, tags } = this.#context;
-    const state = await store.update((before) => {
+    const { log, tags } = this.#context;
+    const state = await this.#context.commit((before) => {
       tags.check(getEngine(before, name), precondition);
       return this.#supported(before, changeEngine(before, name, change), name);
     });
@@ -60,8 +60,8 @@ export class EngineControl {
 
   /** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
   async remove(name: string, precondition?: Precondition): Promise<void> {
-    const { store, log, tags } = this.#context;
-    await store.update((state) => {
+    const { log, tags } = this.#context;
+    await this.#context.commit((state) => {
       tags.check(getEngine(state, name), precondition);
       return removeEngine(state, name);
     });

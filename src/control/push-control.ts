@@ -2,7 +2,6 @@ import type { TargetTest } from '../backend/backend.js';
 import { getCamera } from '../model/cameras.js';
 import type { Camera, DesiredState, Push } from '../model/model.js';
 import {
-  type AddedPush,
   addPush,
   changePush,
   declarePush,
@@ -36,31 +35,34 @@ export class PushControl {
 
   /** @throws NotFoundError, InputError and ConflictError as `addPush` of pushes.ts; InputError TARGET_UNSUPPORTED */
   add(cameraName: string, input: PushInput): Promise<Added<PushView>> {
-    return this.addChosen(cameraName, () => input);
+    return this.addChosen(cameraName, () => ({ input, chosen: undefined }));
   }
 
-  /** Adds a push that is chosen by the state that it is added to. @throws what `choose` throws; else as `add` */
-  async addChosen(
+  /**
+   * Adds a push that is chosen by the state that it is added to.
+   * @returns the push, and what else `choose` has to tell: `chosen`
+   * @throws what `choose` throws; else as `add`
+   */
+  async addChosen<C>(
     cameraName: string,
-    choose: (state: DesiredState, camera: Camera) => PushInput,
-  ): Promise<Added<PushView>> {
+    choose: (state: DesiredState, camera: Camera) => { readonly input: PushInput; readonly chosen: C },
+  ): Promise<Added<PushView> & { readonly chosen: C }> {
     const { store, settings, log } = this.#context;
     const now = new Date().toISOString();
     const max = settings.maxPushesPerCamera;
-    let added: AddedPush | undefined;
-    const state = await store.update((before) => {
-      const input = choose(before, getCamera(before, cameraName));
-      added = addPush(before, cameraName, input, now, max);
+    const { state, result } = await store.update((before) => {
+      const { input, chosen } = choose(before, getCamera(before, cameraName));
+      const added = addPush(before, cameraName, input, now, max);
       if (added.created) {
         const url = pushUrlOf(before.engines, getCamera(before, cameraName), added.push);
         this.#context.checkSupported(url, input.url === undefined ? 'engine' : 'url');
       }
-      return added.state;
+      return { state: added.state, result: { ...added, chosen } };
     });
-    if (added === undefined) throw new Error('the store resolved without running the change');
-    if (added.created) log.info('added a push', { camera: cameraName, push: added.push.id });
+    const { created, push, chosen } = result;
+    if (created) log.info('added a push', { camera: cameraName, push: push.id });
     await this.#context.reconciler.inForce(cameraName);
-    return { created: added.created, view: this.#view(state, getCamera(state, cameraName), added.push) };
+    return { created, chosen, view: this.#view(state, getCamera(state, cameraName), push) };
   }
 
   /** @throws as `declarePush` of pushes.ts; InputError TARGET_UNSUPPORTED */
@@ -73,15 +75,13 @@ export class PushControl {
     const now = new Date().toISOString();
     const max = settings.maxPushesPerCamera;
     const { id } = input;
-    let created = false;
-    const state = await store.update((before) => {
+    const { state, result: created } = await store.update((before) => {
       const camera = getCamera(before, cameraName);
       tags.check(Object.hasOwn(camera.pushes, id) ? camera.pushes[id] : undefined, precondition);
       const declared = declarePush(before, cameraName, input, now, max);
       const url = pushUrlOf(before.engines, camera, declared.push);
       if (declared.state !== before) this.#context.checkSupported(url, input.url === undefined ? 'engine' : 'url');
-      created = declared.created;
-      return declared.state;
+      return { state: declared.state, result: declared.created };
     });
     await this.#context.reconciler.inForce(cameraName);
     log.info('declared a push', { camera: cameraName, push: id });
@@ -91,8 +91,8 @@ export class PushControl {
 
   /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
   async change(cameraName: string, id: string, change: PushChange, precondition?: Precondition): Promise<PushView> {
-    const { store, log, tags } = this.#context;
-    const state = await store.update((before) => {
+    const { log, tags } = this.#context;
+    const state = await this.#context.commit((before) => {
       tags.check(getPush(getCamera(before, cameraName), id), precondition);
       return changePush(before, cameraName, id, change);
     });
@@ -122,8 +122,8 @@ export class PushControl {
 
   /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
   async remove(cameraName: string, id: string, precondition?: Precondition): Promise<void> {
-    const { store, log, tags } = this.#context;
-    await store.update((state) => {
+    const { log, tags } = this.#context;
+    await this.#context.commit((state) => {
       tags.check(getPush(getCamera(state, cameraName), id), precondition);
       return removePush(state, cameraName, id);
     });

@@ -47,8 +47,7 @@ export class Redirector {
     const name = checkName('name', request.name);
     const address = request.engineAddress;
     const host = address === undefined ? undefined : splitHostPort(address, 'se_ip').host;
-    let url = '';
-    const { view } = await this.#pushes.addChosen(name, (before, camera) => {
+    const { view, chosen: url } = await this.#pushes.addChosen(name, (before, camera) => {
       const picked = pickEngine(before, {
         camera,
         host,
@@ -57,12 +56,10 @@ export class Redirector {
         facts: this.#facts,
       });
       if (picked.kind === 'registered') {
-        url = resolvePlaybackUrl(picked.engine, camera);
-        return { engine: picked.engine.name };
+        return { input: { engine: picked.engine.name }, chosen: resolvePlaybackUrl(picked.engine, camera) };
       }
       const engine = { host: picked.host, pushUrl: defaultPushUrl, playbackUrl: defaultPlaybackUrl };
-      url = resolvePlaybackUrl(engine, camera);
-      return { url: resolvePushUrl(engine, camera) };
+      return { input: { url: resolvePushUrl(engine, camera) }, chosen: resolvePlaybackUrl(engine, camera) };
     });
     return { url, name, push: view };
   }

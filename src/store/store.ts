@@ -21,6 +21,12 @@ export class StateProblem extends StateError {
   }
 }
 
+/** What a change makes of the state, and what its caller wants to know of it. */
+export interface Changed<R> {
+  readonly state: DesiredState;
+  readonly result: R;
+}
+
 /** Where the desired state is kept. */
 export interface Store {
   /** The last committed state. */
@@ -32,12 +38,13 @@ export interface Store {
    */
   readonly problem: StateProblem | undefined;
   /**
-   * Changes the state. `change` gets the newest state and returns the next one (the same value: nothing is written);
-   * what it throws is passed on and nothing is changed. Changes run in the order of the calls. `change` must be pure.
-   * Resolves when the change is on disk, to the state that holds it.
+   * Changes the state. `change` gets the newest state and returns the next one (the same value: nothing is written)
+   * with a result; what it throws is passed on and nothing is changed. Changes run in the order of the calls. `change`
+   * must be pure: it may run again on a newer state, where another node was faster; the last run counts.
+   * @returns when the change is durable: a state that holds it (others may have followed), and its result
    * @throws StateError STATE_WRITE_FAILED when it could not be written; the running state is then as before.
    */
-  update(change: (state: DesiredState) => DesiredState): Promise<DesiredState>;
+  update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>>;
   /** Called after every commit and every accepted edit by hand, in order. Returns the way to end it. */
   subscribe(listener: (change: StateChange) => void): () => void;
   /** Waits for what is under way and lets go of files and watchers. */

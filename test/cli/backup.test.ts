@@ -6,6 +6,7 @@ import type { Upgrade } from '../../src/model/document/upgrade.js';
 import { openFileStore } from '../../src/store/file/file-store.js';
 import { readFolder } from '../../src/store/file/recover.js';
 import { testScope } from '../support/scope.js';
+import { changeState } from '../support/store.js';
 import { waitFor } from '../support/wait.js';
 import { cli, startTestAggregator } from './support.js';
 
@@ -120,7 +121,7 @@ test('a state file of an older version is brought up step by step, and a copy is
   const store = await openFileStore({ dataDir: folder, log: silentLogger, upgrades });
   expect([...store.state.cameras.keys()]).toEqual(['a', 'b']);
   expect(readFileSync(join(folder, 'state.json.version--1'), 'utf8')).toBe(text);
-  await store.update((state) => ({ ...state, cameras: new Map([...state.cameras].slice(1)) }));
+  await changeState(store, (state) => ({ ...state, cameras: new Map([...state.cameras].slice(1)) }));
   await store.close();
   expect(JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8'))).toMatchObject({
     version: 1,

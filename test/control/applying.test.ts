@@ -107,7 +107,7 @@ it('an answer waits for its own camera only, and not for longer than the backend
   // It is not answered before the backend is done, where that is in time.
   backend.answerWaitMs = 20_000;
   const again = control.cameras.change('slow', { type: '360' }, undefined).then(() => order.push('again'));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await vi.waitFor(() => expect(backend.setCamera).toHaveBeenCalledTimes(3));
   expect(order).toEqual(['quick', 'slow']);
   done();
   await again;

@@ -7,6 +7,7 @@ import type { ControlSettings } from '../../src/control/settings.js';
 import { TargetError } from '../../src/errors.js';
 import type { Logger } from '../../src/log/log.js';
 import { stateFileSettled } from '../support/state.js';
+import { changeState } from '../support/store.js';
 import { cameraSnapshot, FakeBackend, pushSnapshot } from './fake-backend.js';
 import { startControl, type TestControl } from './harness.js';
 
@@ -66,7 +67,7 @@ describe('reconciling', () => {
     const { control, backend, store } = await start();
     await control.cameras.add({ name: 'a' }, undefined);
     control.close();
-    await store.update((state) => ({ ...state, cameras: new Map() }));
+    await changeState(store, (state) => ({ ...state, cameras: new Map() }));
     expect(backend.calls).toEqual(['set a']);
   });
 

@@ -8,7 +8,8 @@ import { changesBetween, type Differing, differingIn } from '../../model/changes
 import { encodeBlocks, entryBytes } from '../../model/document/encode.js';
 import { mergeEdit } from '../../model/merge.js';
 import type { DesiredState } from '../../model/model.js';
-import { type StateChange, StateProblem, type Store } from '../store.js';
+import { Listeners } from '../listeners.js';
+import { type Changed, type StateChange, StateProblem, type Store } from '../store.js';
 import { Compaction } from './compaction.js';
 import { type FileVersion, maxStateFileBytes, prepareState, TooLargeState } from './disk.js';
 import { decodeVersion } from './file-version.js';
@@ -20,7 +21,8 @@ import { WriteHealth } from './write-health.js';
 
 /** An update that waits for its commit. */
 interface Waiting {
-  readonly change: (state: DesiredState) => DesiredState;
+  /** @throws what the change throws */
+  readonly run: (state: DesiredState) => DesiredState;
   readonly resolve: (state: DesiredState) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -68,7 +70,7 @@ class FileStore implements Store {
   readonly #maxFileBytes: number;
   readonly #lock: FolderLock;
   readonly #log: Logger;
-  readonly #listeners = new Set<(change: StateChange) => void>();
+  readonly #listeners: Listeners;
   readonly #stopWatching: () => void;
   readonly #file: StateFile;
   readonly #compaction: Compaction;
@@ -108,6 +110,7 @@ class FileStore implements Store {
     this.#journal = journal;
     this.#seq = journal?.place.seq ?? 0;
     this.#log = log;
+    this.#listeners = new Listeners(log);
     this.#health = new WriteHealth({ journal: paths.journal, log });
     this.#file = new StateFile({ path: paths.file, maxBytes: maxFileBytes, seen: recovered.file, log });
     this.#compaction = new Compaction({
@@ -133,17 +136,24 @@ class FileStore implements Store {
     return this.#lockProblem ?? this.#health.problem ?? this.#file.problem ?? this.#compaction.problem;
   }
 
-  update(change: (state: DesiredState) => DesiredState): Promise<DesiredState> {
+  update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
     if (this.#closing !== undefined) return Promise.reject(writeFailed('the store is closed'));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, resolve, reject });
+      let outcome: Changed<R> | undefined;
+      const run = (before: DesiredState): DesiredState => {
+        outcome = change(before);
+        return outcome.state;
+      };
+      const commit = (state: DesiredState): void => {
+        if (outcome !== undefined) resolve({ state, result: outcome.result });
+      };
+      this.#waiting.push({ run, resolve: commit, reject });
       this.#wake();
     });
   }
 
   subscribe(listener: (change: StateChange) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   close(): Promise<void> {
@@ -242,7 +252,7 @@ class FileStore implements Store {
       this.#fileBytes = fileBytes;
     }
     this.#state = state;
-    this.#notify(differing);
+    this.#listeners.notify({ state: this.#state, ...differing });
     this.#scheduleCompaction();
   }
 
@@ -362,7 +372,7 @@ class FileStore implements Store {
     this.#compaction.outdate();
     const differing = differingIn(before, this.#state);
     this.#log.info('applied an edit of the state file', { file: this.#paths.file, ...summaryOf(differing) });
-    this.#notify(differing);
+    this.#listeners.notify({ state: this.#state, ...differing });
     if (isMerged) this.#scheduleCompaction(true);
   }
 
@@ -404,18 +414,6 @@ class FileStore implements Store {
     await this.#file.poll();
     await this.#health.poll();
   }
-
-  #notify(differing: Differing): void {
-    const change: StateChange = { state: this.#state, ...differing };
-    if (change.cameras.size === 0 && change.engines.size === 0) return;
-    for (const listener of this.#listeners) {
-      try {
-        listener(change);
-      } catch (error) {
-        this.#log.error('a listener of the state failed', { error: messageOf(error) });
-      }
-    }
-  }
 }
 
 /** For the log: what an edit did, in numbers and the first few names. */
@@ -430,7 +428,7 @@ function applyChanges(base: DesiredState, batch: Waiting[]): { state: DesiredSta
   const accepted: Waiting[] = [];
   for (const one of batch) {
     try {
-      state = one.change(state);
+      state = one.run(state);
       accepted.push(one);
     } catch (error) {
       one.reject(error);

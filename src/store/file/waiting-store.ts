@@ -2,7 +2,8 @@ import { messageOf, StateError } from '../../errors.js';
 import type { Logger } from '../../log/log.js';
 import { differingIn } from '../../model/changes.js';
 import type { DesiredState } from '../../model/model.js';
-import { type StateChange, StateProblem, type Store } from '../store.js';
+import { Listeners } from '../listeners.js';
+import { type Changed, type StateChange, StateProblem, type Store } from '../store.js';
 
 /** How often it is looked whether the disk takes something again. */
 const retryMs = 2000;
@@ -16,7 +17,7 @@ export class WaitingStore implements Store {
   readonly #open: () => Promise<Store>;
   readonly #folder: string;
   readonly #log: Logger;
-  readonly #listeners = new Set<(change: StateChange) => void>();
+  readonly #listeners: Listeners;
   readonly #state: DesiredState;
   #problem: StateProblem;
   #store: Store | undefined;
@@ -38,6 +39,7 @@ export class WaitingStore implements Store {
     this.#open = options.open;
     this.#folder = options.folder;
     this.#log = options.log;
+    this.#listeners = new Listeners(options.log);
     this.#state = options.state;
     const message = this.#messageFor(options.trouble);
     this.#problem = new StateProblem('STATE_WRITE_FAILED', message, new Date().toISOString());
@@ -53,19 +55,19 @@ export class WaitingStore implements Store {
     return this.#store === undefined ? this.#problem : this.#store.problem;
   }
 
-  async update(change: (state: DesiredState) => DesiredState): Promise<DesiredState> {
+  async update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
     // Who makes room and asks again need not wait for the next look.
     if (this.#store === undefined && !this.#isClosed) await this.#tryOpen();
     if (this.#store !== undefined) return this.#store.update(change);
     // What changes nothing needs no disk, and what is wrong is told as ever.
     const { state } = this;
-    if (change(state) === state) return state;
+    const changed = change(state);
+    if (changed.state === state) return changed;
     throw new StateError(this.#problem.code, this.#problem.message, { cause: this.#problem });
   }
 
   subscribe(listener: (change: StateChange) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   async close(): Promise<void> {
@@ -110,20 +112,9 @@ export class WaitingStore implements Store {
     const before = this.#state;
     this.#store = store;
     clearTimeout(this.#timer);
-    store.subscribe((change) => this.#notify(change));
+    store.subscribe((change) => this.#listeners.notify(change));
     this.#log.info('the data folder can be written again; changes are taken', { folder: this.#folder });
     // Somebody may have edited state.json meanwhile.
-    this.#notify({ state: store.state, ...differingIn(before, store.state) });
-  }
-
-  #notify(change: StateChange): void {
-    if (change.cameras.size === 0 && change.engines.size === 0) return;
-    for (const listener of this.#listeners) {
-      try {
-        listener(change);
-      } catch (error) {
-        this.#log.error('a listener of the state failed', { error: messageOf(error) });
-      }
-    }
+    this.#listeners.notify({ state: store.state, ...differingIn(before, store.state) });
   }
 }

@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from '../../../src/log/log.js';
 import { type DesiredState, emptyPushes } from '../../../src/model/model.js';
 import { openFileStore } from '../../../src/store/file/file-store.js';
 import type { StateChange, Store } from '../../../src/store/store.js';
+import { changeState } from '../../support/store.js';
 
 let folder: string;
 let path: string;
@@ -30,7 +31,7 @@ beforeEach(async () => {
     child: () => log,
   };
   store = await openFileStore({ dataDir: folder, log });
-  await store.update(adding('a'));
+  await changeState(store, adding('a'));
   await until(async () => expect(await namesInFile()).toEqual(['a']));
   store.subscribe((change) => changes.push(change));
 });
@@ -69,7 +70,7 @@ describe('a valid edit', () => {
     expect([...(changes[0]?.engines ?? [])]).toEqual(['e']);
     // What is the same is the same value, so that nobody looks at it again.
     expect(store.state.cameras.get('a')).toBe(before);
-    await store.update(adding('b'));
+    await changeState(store, adding('b'));
     await until(async () => expect(await namesInFile()).toEqual(['a', 'b', 'hand']));
   });
 
@@ -82,7 +83,7 @@ describe('a valid edit', () => {
 
   it('just before a change by the API is merged, not overwritten', async () => {
     await save('{"version": 1, "cameras": {"a": {}, "hand": {}}}');
-    await store.update(adding('b'));
+    await changeState(store, adding('b'));
     expect(names().sort()).toEqual(['a', 'b', 'hand']);
     await until(async () => expect(await namesInFile()).toEqual(['a', 'b', 'hand']));
   });
@@ -94,7 +95,7 @@ describe('a valid edit', () => {
     vi.spyOn(prototype, 'datasync').mockImplementationOnce(() =>
       save('{"version": 1, "cameras": {"a": {}, "hand": {}}}'),
     );
-    await store.update(adding('b'));
+    await changeState(store, adding('b'));
     vi.restoreAllMocks();
     await until(() => expect(names().sort()).toEqual(['a', 'b', 'hand']));
     await until(async () => expect(await namesInFile()).toEqual(['a', 'b', 'hand']));
@@ -122,13 +123,13 @@ describe('an invalid edit', () => {
   it('is kept aside when a change by the API writes the file, and neither is lost', async () => {
     await save(bad);
     await until(() => expect(store.problem).toBeDefined());
-    await store.update(adding('b'));
+    await changeState(store, adding('b'));
     await until(async () => expect(await namesInFile()).toEqual(['a', 'b']));
     await until(async () => expect(await rejected()).toEqual(['state.json.rejected-1']));
     expect(await readFile(join(folder, 'state.json.rejected-1'), 'utf8')).toBe(bad);
     await until(() => expect(store.problem?.message).toContain('state.json.rejected-1'));
     await save(`${bad} `);
-    await store.update(adding('c'));
+    await changeState(store, adding('c'));
     await until(async () => expect(await rejected()).toEqual(['state.json.rejected-1', 'state.json.rejected-2']));
     expect(names()).toEqual(['a', 'b', 'c']);
     await unlink(join(folder, 'state.json.rejected-2'));
@@ -143,7 +144,7 @@ describe('an invalid edit', () => {
     store = await openFileStore({ dataDir: folder, log: silentLogger, maxFileBytes: 2000 });
     await writeFile(path, bytes);
     await until(() => expect(store.problem?.code).toBe('STATE_INVALID'));
-    await store.update(adding('b'));
+    await changeState(store, adding('b'));
     expect(names()).toEqual(['a', 'b']);
     await until(async () => expect(await readFile(join(folder, 'state.json.rejected-1'))).toEqual(bytes));
   });

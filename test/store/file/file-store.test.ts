@@ -9,6 +9,7 @@ import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, emptyPushes } fr
 import { openFileStore } from '../../../src/store/file/file-store.js';
 import { readFolder } from '../../../src/store/file/recover.js';
 import type { StateChange, Store } from '../../../src/store/store.js';
+import { changeState } from '../../support/store.js';
 
 let folder: string;
 let path: string;
@@ -49,8 +50,8 @@ describe('the file', () => {
   it('comes soon after the first change, is readable, sorted, and only for its owner', async () => {
     const store = await openStore();
     expect(existsSync(path)).toBe(false);
-    await store.update(adding('b'));
-    await store.update(adding('a'));
+    await changeState(store, adding('b'));
+    await changeState(store, adding('a'));
     await until(async () =>
       expect(await readFile(path, 'utf8')).toBe(`{
   "version": 1,
@@ -74,7 +75,7 @@ describe('the file', () => {
 
   it('is read again as it was written, names of Object’s own properties too', async () => {
     const store = await openStore();
-    for (const name of ['constructor', 'toString', '10', '9']) await store.update(adding(name));
+    for (const name of ['constructor', 'toString', '10', '9']) await changeState(store, adding(name));
     const before = store.state;
     await store.close();
     const again = await openStore();
@@ -100,7 +101,7 @@ describe('the file', () => {
     const store = await openStore();
     const engine = { name: 'e', host: 'h', pushUrl: defaultPushUrl, playbackUrl: defaultPlaybackUrl, createdAt: at };
     const location = 'Z\ufffdrich';
-    await store.update((state) => ({ ...state, engines: new Map([['e', { ...engine, location }]]) }));
+    await changeState(store, (state) => ({ ...state, engines: new Map([['e', { ...engine, location }]]) }));
     await store.close();
     expect((await openStore()).state.engines.get('e')?.location).toBe(location);
   });
@@ -110,7 +111,8 @@ describe('the file', () => {
     const small = await openFileStore({ dataDir: folder, log: silentLogger, maxFileBytes });
     stores.push(small);
     const results = [];
-    for (let index = 0; index < 20; index++) results.push(await small.update(adding(`c${index}`)).catch((e) => e));
+    for (let index = 0; index < 20; index++)
+      results.push(await changeState(small, adding(`c${index}`)).catch((e) => e));
     const refused = results.filter((result) => result instanceof Error);
     expect(refused.length).toBeGreaterThan(0);
     expect(refused[0]).toMatchObject({ code: 'STATE_WRITE_FAILED', message: expect.stringContaining('1000') });
@@ -118,7 +120,7 @@ describe('the file', () => {
     expect((await stat(path)).size).toBeLessThanOrEqual(maxFileBytes);
     const kept = await namesOnDisk();
     expect(kept).toHaveLength(20 - refused.length);
-    await small.update((state) => ({ ...state, cameras: new Map([...state.cameras].slice(1)) }));
+    await changeState(small, (state) => ({ ...state, cameras: new Map([...state.cameras].slice(1)) }));
     await small.close();
     const again = await openFileStore({ dataDir: folder, log: silentLogger, maxFileBytes });
     stores.push(again);
@@ -128,7 +130,7 @@ describe('the file', () => {
 
   it('is not written when nothing changes', async () => {
     const store = await openStore();
-    await store.update((state) => state);
+    await changeState(store, (state) => state);
     expect(existsSync(path)).toBe(false);
   });
 
@@ -201,7 +203,7 @@ describe('commits', () => {
     const clients = Array.from({ length: 20 }, async (_, client) => {
       for (let index = 0; index < 10; index += 1) {
         const name = `c${client}-${index}`;
-        const state = await store.update(adding(name));
+        const state = await changeState(store, adding(name));
         expect(state.cameras.has(name)).toBe(true);
         expect(await namesOnDisk()).toContain(name);
       }
@@ -221,11 +223,11 @@ describe('commits', () => {
       return adding(name)(state);
     };
     const results = await Promise.allSettled([
-      store.update(noting('a')),
-      store.update(() => {
+      changeState(store, noting('a')),
+      changeState(store, () => {
         throw new Error('no');
       }),
-      store.update(noting('b')),
+      changeState(store, noting('b')),
     ]);
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(order).toEqual(['a', 'b']);
@@ -234,16 +236,16 @@ describe('commits', () => {
 
   it('that fail at fsync are undone for the whole batch, and later ones work', async () => {
     const store = await openStore();
-    await store.update(adding('kept'));
+    await changeState(store, adding('kept'));
     const seen: StateChange[] = [];
     store.subscribe((change) => seen.push(change));
     const sync = vi.spyOn(await handlePrototype(), 'datasync').mockRejectedValueOnce(new Error('EIO: disk is gone'));
-    const results = await Promise.allSettled(['x', 'y', 'z'].map((name) => store.update(adding(name))));
+    const results = await Promise.allSettled(['x', 'y', 'z'].map((name) => changeState(store, adding(name))));
     for (const result of results) expect(result).toMatchObject({ reason: { code: 'STATE_WRITE_FAILED' } });
     expect([...store.state.cameras.keys()]).toEqual(['kept']);
     expect(seen).toEqual([]);
     sync.mockRestore();
-    await store.update(adding('later'));
+    await changeState(store, adding('later'));
     expect(await namesOnDisk()).toEqual(['kept', 'later']);
     await until(async () => expect(await readdir(folder)).toEqual(['state.journal', 'state.json', 'state.lock']));
   });
@@ -251,14 +253,14 @@ describe('commits', () => {
   it('fail while a file stands in the folder’s place, and work when it is back', async () => {
     const dataDir = join(folder, 'data');
     const store = await openStore(dataDir);
-    await store.update(adding('a'));
+    await changeState(store, adding('a'));
     await rename(dataDir, join(folder, 'away'));
     await writeFile(dataDir, 'not a folder');
-    await expect(store.update(adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
+    await expect(changeState(store, adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
     expect([...store.state.cameras.keys()]).toEqual(['a']);
     await unlink(dataDir);
     await rename(join(folder, 'away'), dataDir);
-    await store.update(adding('c'));
+    await changeState(store, adding('c'));
     expect(await namesOnDisk(dataDir)).toEqual(['a', 'c']);
   });
 
@@ -268,7 +270,7 @@ describe('commits', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
     try {
       const store = await openFileStore({ dataDir: disk, log: silentLogger });
-      await store.update(adding('a'));
+      await changeState(store, adding('a'));
       await until(() => expect(existsSync(join(disk, 'state.json'))).toBe(true));
       await writeFile(join(disk, 'filler'), Buffer.alloc(60_000)).catch(() => undefined);
       const wide = (state: DesiredState) => {
@@ -276,13 +278,13 @@ describe('commits', () => {
         for (let index = 0; index < 300; index += 1) next = adding(`camera-${index}`)(next);
         return next;
       };
-      const failure = await store.update(wide).catch((error: unknown) => error);
+      const failure = await changeState(store, wide).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code: 'STATE_WRITE_FAILED' });
       expect(String(failure)).toContain('ENOSPC');
       expect([...store.state.cameras.keys()]).toEqual(['a']);
       expect(await namesOnDisk(disk)).toEqual(['a']);
       await unlink(join(disk, 'filler'));
-      await store.update(adding('b'));
+      await changeState(store, adding('b'));
       expect(await namesOnDisk(disk)).toEqual(['a', 'b']);
       await store.close();
     } finally {
@@ -296,25 +298,25 @@ describe('commits', () => {
     const own = await readFile(lock, 'utf8');
     await unlink(lock);
     await vi.waitFor(async () => expect(await readFile(lock, 'utf8')).toBe(own), { timeout: 8000 });
-    await store.update(adding('a'));
+    await changeState(store, adding('a'));
     expect(store.problem).toBeUndefined();
 
     await writeFile(lock, JSON.stringify({ ...JSON.parse(own), token: 'other' }));
     await vi.waitFor(() => expect(store.problem?.code).toBe('STATE_LOCKED'), { timeout: 8000 });
-    await expect(store.update(adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
+    await expect(changeState(store, adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
     await unlink(lock);
     await vi.waitFor(() => expect(store.problem).toBeUndefined(), { timeout: 8000 });
-    await store.update(adding('c'));
+    await changeState(store, adding('c'));
     expect(await namesOnDisk()).toEqual(['a', 'c']);
   });
 
   it('are refused after close', async () => {
     const store = await openStore();
-    const last = store.update(adding('a'));
+    const last = changeState(store, adding('a'));
     await store.close();
     await last;
     expect(await namesOnDisk()).toEqual(['a']);
-    await expect(store.update(adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
+    await expect(changeState(store, adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
   });
 });
 

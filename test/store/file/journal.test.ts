@@ -12,6 +12,7 @@ import { encodeLine, parseJournal } from '../../../src/store/file/journal-lines.
 import { readFolder } from '../../../src/store/file/recover.js';
 import type { Store } from '../../../src/store/store.js';
 import { stateFileSettled } from '../../support/state.js';
+import { changeState } from '../../support/store.js';
 
 let folder: string;
 let file: string;
@@ -107,16 +108,16 @@ function letGo(): void {
 /** Resolves when state.json holds all, and nothing is under way any more. */
 async function settle(store: Store): Promise<void> {
   await stateFileSettled(folder);
-  await store.update((state) => state);
+  await changeState(store, (state) => state);
 }
 
 /** A store whose journal holds changes that its state.json (with camera `base`) does not. */
 async function withPending(...changes: ((state: DesiredState) => DesiredState)[]): Promise<Store> {
   const store = await openStore();
-  await store.update(adding('base'));
+  await changeState(store, adding('base'));
   await settle(store);
   const { held } = await holdCompaction();
-  for (const change of changes) await store.update(change);
+  for (const change of changes) await changeState(store, change);
   await held; // what it writes before that is behind it
   return store;
 }
@@ -156,7 +157,7 @@ describe('the journal', () => {
       expect(namesOf((await readFolder(torn)).state)).toEqual(expected);
       if (length % 20 !== 0 && length < whole.length - 1) continue;
       const store = await openFileStore({ dataDir: torn, log: silentLogger });
-      await store.update(adding('c'));
+      await changeState(store, adding('c'));
       expect(namesOf((await readFolder(torn)).state)).toEqual([...expected, 'c'].sort());
       await store.close();
     }
@@ -207,7 +208,7 @@ describe('the journal', () => {
     const store = await withPending(adding('a'));
     await unlink(journal);
     letGo();
-    await store.update(adding('b'));
+    await changeState(store, adding('b'));
     expect(namesOf((await readFolder(folder)).state)).toEqual(['a', 'b', 'base']);
   });
 
@@ -226,22 +227,22 @@ describe('the journal', () => {
     const prototype: { datasync(): Promise<void> } = Object.getPrototypeOf(handle);
     vi.spyOn(prototype, 'datasync').mockRejectedValueOnce(new Error('EIO'));
     vi.mocked((prototype as unknown as { sync(): Promise<void> }).sync).mockResolvedValueOnce(undefined);
-    await expect(store.update(adding('lost'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
+    await expect(changeState(store, adding('lost'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
     expect(namesOf((await readFolder(await copied())).state)).toEqual(['a', 'base']);
-    await store.update(adding('b'));
+    await changeState(store, adding('b'));
     expect(namesOf((await readFolder(await copied())).state)).toEqual(['a', 'b', 'base']);
   });
 });
 
 it('state.json is tried again when it could not be written, also while nothing changes any more', async () => {
   const store = await openStore();
-  await store.update(adding('a'));
+  await changeState(store, adding('a'));
   await settle(store);
   const handle = await open(file, 'r');
   await handle.close();
   const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
   vi.spyOn(prototype, 'sync').mockRejectedValueOnce(new Error('ENOSPC'));
-  await store.update(adding('b'));
+  await changeState(store, adding('b'));
   await until(() => expect(store.problem?.code).toBe('STATE_WRITE_FAILED'));
   // It is tried again after five seconds.
   await vi.waitFor(() => expect(store.problem).toBeUndefined(), { timeout: 20_000, interval: 50 });
@@ -253,7 +254,7 @@ it('state.json is written once for a change, however long the disk takes to put 
   const store = await openStore();
   // About 300 KB, after which state.json follows a third of a second later.
   const many = Array.from({ length: 3000 }, (_, index) => adding(`camera-${index}`));
-  await store.update((state) => many.reduce((next, add) => add(next), state));
+  await changeState(store, (state) => many.reduce((next, add) => add(next), state));
   await held;
   const { ino } = await stat(file, { bigint: true });
   // The look at the files that comes each second touches the lock.
@@ -270,7 +271,7 @@ describe('a crash while state.json is written anew', () => {
   it('loses nothing, whatever a look at the two files finds', async () => {
     const store = await openStore();
     for (let round = 0; round < 30; round += 1) {
-      const done = store.update(adding(`c${round}`));
+      const done = changeState(store, adding(`c${round}`));
       const acknowledged = namesOf(store.state);
       const { state } = await readFolder(await copied());
       for (const name of acknowledged) expect(state.cameras.has(name), `${round} ${name}`).toBe(true);
@@ -322,7 +323,7 @@ describe('an edit by hand while the journal holds newer changes', () => {
     expect(namesOf(again.state)).toEqual(['a', 'base', 'hand']);
     expect(Object.keys(again.state.cameras.get('base')!.pushes).sort()).toEqual(['api', 'hand']);
     letGo();
-    await store.update(adding('b'));
+    await changeState(store, adding('b'));
     await store.close();
     expect(Object.keys(JSON.parse(await readFile(file, 'utf8')).cameras)).toEqual(['a', 'b', 'base', 'hand']);
   });
@@ -362,10 +363,10 @@ describe('an edit by hand while the journal holds newer changes', () => {
       playbackUrl: 'http://h/',
       createdAt: at,
     };
-    await store.update((state) => ({ ...adding('base')(state), engines: new Map([['e', engine]]) }));
+    await changeState(store, (state) => ({ ...adding('base')(state), engines: new Map([['e', engine]]) }));
     await settle(store);
     await holdCompaction();
-    await store.update((state) => {
+    await changeState(store, (state) => {
       const next = pushing('base', 'p', 'x')(state);
       const camera = next.cameras.get('base')!;
       const pushes = Object.assign(Object.create(null), { p: { id: 'p', engine: 'e', enabled: true, createdAt: at } });
@@ -378,7 +379,7 @@ describe('an edit by hand while the journal holds newer changes', () => {
 
   it('before a commit and a crash: both are there', async () => {
     const store = await openStore();
-    await store.update(adding('base'));
+    await changeState(store, adding('base'));
     await settle(store);
     await holdCompaction();
     await edit(({ cameras }) => {
@@ -386,8 +387,8 @@ describe('an edit by hand while the journal holds newer changes', () => {
       cameras.base = { type: 'plane' };
     });
     await until(() => expect(namesOf(store.state)).toEqual(['base', 'hand']));
-    await store.update(adding('base', '360'));
-    await store.update(removing('hand'));
+    await changeState(store, adding('base', '360'));
+    await changeState(store, removing('hand'));
     const { state, isMerged } = await readFolder(await copied());
     expect(isMerged).toBe(false);
     expect(namesOf(state)).toEqual(['base']);
