@@ -14,8 +14,8 @@ import { processIdentity } from '../files/process-identity.js';
 import type { LogHealth } from '../log/destination.js';
 import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
-import { openFileStore } from '../store/file/file-store.js';
 import { Webhooks } from '../webhooks/webhooks.js';
+import { openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
@@ -58,11 +58,13 @@ export interface RunningAggregator {
  * @throws CodedError ADDRESS_IN_USE, ACCESS_UNREADABLE, TLS_CERTIFICATE, STATE_LOCKED, STATE_UNREADABLE, STATE_INVALID
  */
 export async function startAggregator(options: ServeOptions): Promise<RunningAggregator> {
-  const { settings, log, logLevels, version } = options;
+  const { log, logLevels, version } = options;
   const closers: Closer[] = [];
   try {
-    const store = await openFileStore({ dataDir: settings.dataDir, log: log.child({ part: 'state' }) });
-    closers.unshift({ part: 'state', close: () => store.close() });
+    const data = await openDataFolder(options.settings.dataDir, log.child({ part: 'state' }));
+    closers.unshift({ part: 'state', close: () => data.close() });
+    const { store } = data;
+    const settings: Settings = { ...options.settings, dataDir: data.path };
 
     const tagKey = await keptKey(join(settings.dataDir, 'etag-key'));
 

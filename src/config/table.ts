@@ -88,7 +88,7 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     key: 'data-dir',
     type: textType(1024, '<folder>'),
     default: './data',
-    description: 'Folder of state.json and runtime.json',
+    description: 'Folder of state.json and runtime.json; `none` keeps nothing, to try the program out',
   },
   advertiseHost: {
     key: 'advertise-host',

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type LoadedSettings, loadSettings, settingRows } from '../../config/index.js';
 import { messageOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
+import { noDataDir } from '../data-path.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
 import { checkDisk, checkState } from '../doctor/disk.js';
 import { checkMemory } from '../doctor/memory.js';
@@ -63,7 +64,7 @@ async function runChecks(flags: Record<string, string | undefined>, io: CliIo): 
   const dataDir = resolve(io.cwd, settings.dataDir);
   checks.push(...(await checkPorts(settings, findRuntime(dataDir))));
   checks.push(await checkAdvertisedHost(settings));
-  checks.push(...(await checkDisk(dataDir)), await checkState(dataDir));
+  if (settings.dataDir !== noDataDir) checks.push(...(await checkDisk(dataDir)), await checkState(dataDir));
   checks.push(checkClock(dataDir), checkOpenFiles(settings), checkMemory(settings), ...(await checkPrograms(io.env)));
   return checks;
 }

@@ -8,6 +8,7 @@ import { ConfigError, messageOf } from '../../errors.js';
 import { LogDestination } from '../../log/destination.js';
 import { LogLevels } from '../../log/levels.js';
 import { createFileLogger, createLogger, type ProcessLogger } from '../../log/pino.js';
+import { dataFolderPath } from '../data-path.js';
 import { exitCodes } from '../exit-codes.js';
 import { urlHost } from '../format.js';
 import { type CliIo, wantsColors } from '../io.js';
@@ -67,7 +68,7 @@ function settingOption(row: SettingRow): Option {
 async function serve(flags: Record<string, string | undefined>, io: CliIo): Promise<number> {
   const load = () => loadSettings({ flags, env: io.env, cwd: io.cwd });
   const loaded = load();
-  const settings = { ...loaded.settings, dataDir: resolve(io.cwd, loaded.settings.dataDir) };
+  const settings = { ...loaded.settings, dataDir: dataFolderPath(io.cwd, loaded.settings.dataDir) };
   const logLevels = new LogLevels(settings.logLevel);
   const log = await openLog(settings, logLevels, io);
   exitOnUncaught(log);

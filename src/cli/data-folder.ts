@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from '../log/log.js';
+import { openFileStore } from '../store/file/file-store.js';
+import { MemoryStore } from '../store/memory/memory-store.js';
+import type { Store } from '../store/store.js';
+import { noDataDir } from './data-path.js';
+
+/** The folder of one aggregator's files, and the store of its state. */
+export interface DataFolder {
+  readonly path: string;
+  readonly store: Store;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the folder and the state in it. With `none` the state is kept in memory, and the rest (secrets, tokens, what other
+ * programs need) in a folder that is made for this process and removed with it.
+ * @throws StateError STATE_LOCKED, STATE_UNREADABLE, STATE_INVALID, STATE_CONFLICT
+ */
+export async function openDataFolder(dataDir: string, log: Logger): Promise<DataFolder> {
+  if (dataDir !== noDataDir) {
+    const store = await openFileStore({ dataDir, log });
+    return { path: dataDir, store, close: () => store.close() };
+  }
+  const path = await mkdtemp(join(tmpdir(), 'media-aggregator-'));
+  log.warn('nothing is kept: with data-dir none, cameras, pushes and tokens are gone when this process ends', {
+    folder: path,
+  });
+  const store = new MemoryStore(log);
+  const close = async (): Promise<void> => {
+    await store.close();
+    await rm(path, { recursive: true, force: true });
+  };
+  return { path, store, close };
+}
