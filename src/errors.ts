@@ -59,7 +59,9 @@ export const errorCodes = {
   RTMP_MESSAGE: 'A message of the peer is malformed.',
   RTMP_COMMAND: 'A command of the peer is malformed or not allowed in this state.',
   RTMP_TIMEOUT: 'The peer did not do the next step in time.',
-  RTMP_LIMIT: 'The peer exceeds a limit of connections, streams or guesses.',
+  RTMP_FLOOD:
+    'The peer sends useless messages, or asks to play and publish, more often than any encoder or player does.',
+  RTMP_LIMIT: 'The peer exceeds a limit of connections, streams, guesses or unfinished messages.',
 
   // Publishing and playing here.
   PUBLISH_NOT_REGISTERED: 'The application or stream name is not that of a registered camera.',
@@ -85,6 +87,7 @@ export const errorCodes = {
   TARGET_REDIRECT: 'The target sends its publishers to where nothing can be sent.',
   TARGET_AUTH: 'The target wants another user name and password, or any at all.',
   TARGET_STALLED: 'The target takes no data.',
+  TARGET_FLOOD: 'The target sends useless messages on and on.',
   TARGET_PROTOCOL: 'The target breaks the RTMP protocol.',
   TARGET_TLS: 'The target does not agree on TLS.',
   TARGET_TLS_CERTIFICATE: 'The certificate of the target is not trusted.',

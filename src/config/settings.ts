@@ -128,6 +128,7 @@ export interface MediaSettings {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxMessageBytes: number;
+  readonly unfinishedMaxBytes: number;
   readonly maxChunkStreams: number;
   readonly maxViewersPerCamera: number;
   /** What GOPs and the queues of slow targets and viewers may take in all. */

@@ -499,6 +499,12 @@ export const mediaTable: Table<MediaSettings> = {
     default: 8 * MB,
     description: 'Largest RTMP message that is taken: the largest frame',
   },
+  unfinishedMaxBytes: {
+    key: 'unfinished-max-bytes',
+    type: sizeType('32MB', '64GB'),
+    default: 128 * MB,
+    description: 'Most that frames which are not whole yet take in all; who holds most for longest is disconnected',
+  },
   maxChunkStreams: {
     key: 'max-chunk-streams',
     type: integerType(8, 65_597),

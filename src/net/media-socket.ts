@@ -16,6 +16,10 @@ export interface MediaSocket {
   /** A figure that changes when the kernel takes bytes, be it a part of a write, and then only. */
   readonly progress: number;
   readonly destroyed: boolean;
+  /** What one read takes at most, where that is known: as many bytes say that more may lie ready. */
+  readonly readBytes?: number;
+  /** Reads more at once from now on: for who sends media. */
+  readLargely?(): void;
   /**
    * Names who is told of everything: in the turn of the event loop in which the socket was made, and again where somebody
    * else takes it over.

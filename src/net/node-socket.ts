@@ -4,7 +4,7 @@ import { getSystemErrorName } from 'node:util';
 import { type WritableHandle, writableHandle, writeNow, writesDirectly } from './direct-write.js';
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
 import { type SocketMode, socketHighWaterBytes } from './settings.js';
-import { readPast, sharedRead, takeOver } from './shared-read.js';
+import { type ReadSize, readBytesOf, readPast, sharedRead, takeOver } from './shared-read.js';
 
 /** A socket of Node's whose bytes go out by its stream. */
 class StreamSocket implements MediaSocket {
@@ -12,17 +12,27 @@ class StreamSocket implements MediaSocket {
   protected listener: MediaSocketListener | null = null;
 
   readonly #connectedEvent: 'connect' | 'secureConnect';
+  /** Of use to who reads into the shared buffer; Node has others read 64 KB at most. */
+  readonly #readSize: ReadSize = { isLarge: false };
 
   /**
    * @param open makes the socket, which may give what it reads to `onData` instead of emitting it
    * @param connectedEvent after which it takes bytes
    */
   constructor(
-    open: (onData: (data: Buffer) => void) => Socket,
+    open: (onData: (data: Buffer) => void, size: ReadSize) => Socket,
     connectedEvent: 'connect' | 'secureConnect' = 'connect',
   ) {
     this.#connectedEvent = connectedEvent;
-    this.socket = open((data) => this.listener?.onData(data));
+    this.socket = open((data) => this.listener?.onData(data), this.#readSize);
+  }
+
+  get readBytes(): number {
+    return readBytesOf(this.#readSize);
+  }
+
+  readLargely(): void {
+    this.#readSize.isLarge = true;
   }
 
   get remoteAddress(): string | undefined {
@@ -137,7 +147,7 @@ class DirectSocket extends StreamSocket {
   /** No more can be written. */
   #ended = false;
 
-  constructor(open: (onData: (data: Buffer) => void) => Socket) {
+  constructor(open: (onData: (data: Buffer) => void, size: ReadSize) => Socket) {
     super(open);
     if (!this.socket.connecting) this.#handle = writableHandle(this.socket);
     else {
@@ -218,10 +228,10 @@ const TcpSocket = writesDirectly ? DirectSocket : StreamSocket;
  */
 export function acceptedSocket(accepted: Socket, mode: SocketMode = 'auto'): MediaSocket {
   if (mode === 'plain') return new StreamSocket((onData) => readPlainly(accepted, onData));
-  return new TcpSocket((onData) => {
-    const socket = takeOver(accepted, sharedRead(onData), socketHighWaterBytes);
+  return new TcpSocket((onData, size) => {
+    const socket = takeOver(accepted, sharedRead(onData, size), socketHighWaterBytes);
     if (socket === undefined) return readPlainly(accepted, onData);
-    if (writesDirectly) readPast(socket, onData);
+    if (writesDirectly) readPast(socket, onData, size);
     return socket;
   });
 }
@@ -243,9 +253,9 @@ export function connectSocket(
   if (mode === 'plain') {
     return new StreamSocket((onData) => told(connect({ ...options, ...own })).on('data', onData));
   }
-  return new TcpSocket((onData) => {
-    const socket = connect({ ...options, ...own, onread: sharedRead(onData) });
-    if (writesDirectly) socket.once('connect', () => readPast(socket, onData));
+  return new TcpSocket((onData, size) => {
+    const socket = connect({ ...options, ...own, onread: sharedRead(onData, size) });
+    if (writesDirectly) socket.once('connect', () => readPast(socket, onData, size));
     return told(socket);
   });
 }

@@ -1,11 +1,25 @@
 import { Socket } from 'node:net';
 
-/** What one read takes at most. One buffer for all sockets may be large. */
-const readBytes = 256 * 1024;
+/** What one read of who sends media takes at most. One buffer for all sockets may be large. */
+const largeBytes = 256 * 1024;
+
+/** What one read of anybody else takes: whatever it holds is dealt with in no time, or kept in little memory. */
+const smallBytes = 16 * 1024;
+
+/** How much a socket reads at once; its owner may change it. */
+export interface ReadSize {
+  isLarge: boolean;
+}
+
+/** Bytes that one read of this size takes at most. */
+export function readBytesOf({ isLarge }: ReadSize): number {
+  return isLarge ? largeBytes : smallBytes;
+}
 
 /** Node's option of this name: reads go to the buffer instead of one that is made for each. */
 export interface SharedRead {
-  readonly buffer: Buffer;
+  /** Asked after each read for the memory of the next. */
+  buffer(): Buffer;
   /** True: read on. */
   callback(bytes: number): boolean;
 }
@@ -14,7 +28,9 @@ export interface SharedRead {
  * The memory that all sockets read into, one after the other: Node makes an ArrayBuffer for every read otherwise, and
  * this external memory is what starts most of its garbage collections.
  */
-const buffer = Buffer.allocUnsafeSlow(readBytes);
+const buffer = Buffer.allocUnsafeSlow(largeBytes);
+/** Its beginning. */
+const smallBuffer = buffer.subarray(0, smallBytes);
 
 let afterRead: (data: Buffer) => void = () => {};
 
@@ -24,9 +40,9 @@ export function onAfterRead(look: (data: Buffer) => void): void {
 }
 
 /** Reads into the shared buffer. @param onData gets bytes that are valid only until it returns */
-export function sharedRead(onData: (data: Buffer) => void): SharedRead {
+export function sharedRead(onData: (data: Buffer) => void, size: ReadSize): SharedRead {
   return {
-    buffer,
+    buffer: () => (size.isLarge ? buffer : smallBuffer),
     callback(bytes) {
       const data = buffer.subarray(0, bytes);
       onData(data);
@@ -40,7 +56,10 @@ export function sharedRead(onData: (data: Buffer) => void): SharedRead {
 interface ReadableHandle {
   /** Bytes that were read, those of the call under way included. */
   readonly bytesRead: number;
-  /** Called with each read, and with each failure and the end, of which `bytesRead` knows nothing. */
+  /**
+   * Called with each read, and with each failure and the end, of which `bytesRead` knows nothing. What it returns is the
+   * memory of the next read.
+   */
   onread: (this: unknown, data: unknown) => unknown;
 }
 
@@ -55,13 +74,14 @@ function isReadable(handle: object): handle is ReadableHandle {
 /**
  * Has what a socket reads told at once: what Node does between is of use to who sets an idle time on the socket, or reads
  * it as a stream. Node goes on to deal with failures and the end. Does nothing where the handle is not as expected.
- * @param socket connected, and made with `sharedRead(onData)`
+ * @param socket connected, and made with `sharedRead(onData, size)`
  */
-export function readPast(socket: Socket, onData: (data: Buffer) => void): void {
+export function readPast(socket: Socket, onData: (data: Buffer) => void, size: ReadSize): void {
   const handle = handleOf(socket);
   if (handle === null || !isReadable(handle)) return;
   const ofNode = handle.onread;
   let before = handle.bytesRead;
+  let wasLarge = size.isLarge;
   handle.onread = (data) => {
     const { bytesRead } = handle;
     const bytes = bytesRead - before;
@@ -70,7 +90,9 @@ export function readPast(socket: Socket, onData: (data: Buffer) => void): void {
     const view = buffer.subarray(0, bytes);
     onData(view);
     afterRead(view);
-    return undefined;
+    if (size.isLarge === wasLarge) return undefined;
+    wasLarge = size.isLarge;
+    return size.isLarge ? buffer : smallBuffer;
   };
 }
 
@@ -104,10 +126,10 @@ export const takesHandles: boolean = (() => {
   try {
     const socket = fromHandle(
       handle,
-      sharedRead(() => {}),
+      sharedRead(() => {}, { isLarge: false }),
       0,
     ).on('error', () => {});
-    const isAsExpected = handleOf(socket) === handle && given === buffer && isReading;
+    const isAsExpected = handleOf(socket) === handle && given === smallBuffer && isReading;
     socket.destroy();
     return isAsExpected;
   } catch {

@@ -9,6 +9,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
   'TARGET_PUBLISH_REJECTED',
   'TARGET_UNSUPPORTED',
   'TARGET_TLS',
+  'TARGET_FLOOD',
 ]);
 
 /**

@@ -112,7 +112,8 @@ export function metadataValues(payload: Buffer): Buffer {
   return dataPayload(payload, false).subarray(onMetaData.length);
 }
 
-function headerKey(type: number, payload: Buffer): string | null {
+/** Which kind of header a message is; null for anything else. */
+export function headerKey(type: number, payload: Buffer): string | null {
   if (type === MessageType.Video) return videoHeaderKey(payload);
   if (type === MessageType.Audio) {
     const key = audioHeaderKey(payload);

@@ -1,5 +1,4 @@
 import { avcPictureSize, type PictureSize } from '../wire/avc.js';
-import { ChunkReader } from '../wire/chunk-reader.js';
 import {
   audioCodecName,
   isReadableAudio,
@@ -11,11 +10,13 @@ import {
 import { MessageType } from '../wire/message.js';
 import { isClearing, readableData } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
-import { dataPayload, encodeHeaders, type Header, metadataValues, StreamHeaders } from './headers.js';
+import { FormatLog } from './format-log.js';
+import { dataPayload, encodeHeaders, type Header, headerKey, metadataValues, StreamHeaders } from './headers.js';
 import { IngestMeter } from './ingest-meter.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
-import { chunkSizeMessage, isSameFormat, type LogFormat, type LogReaders, type Mark, MediaLog } from './media-log.js';
-import type { Outlet, OutletSource } from './outlet.js';
+import { LogCopy } from './log-copy.js';
+import { isSameFormat, type LogFormat, type Mark, type MediaLog } from './media-log.js';
+import type { Outlet } from './outlet.js';
 import { withPath } from './path.js';
 import { SlabPool } from './slab-pool.js';
 import { Timeline } from './timeline.js';
@@ -25,9 +26,18 @@ const maxMessageBytes = 0xffffff;
 
 /**
  * Messages of a GOP that are kept for those who join: two minutes of 60 frames a second with audio. A GOP of the same
- * bytes in tiny messages would hold up everybody while it is copied into another format.
+ * bytes in tiny messages would take long to copy into another format.
  */
 const maxGopMessages = 16_384;
+
+/**
+ * Formats of one stream: chunks for targets, chunks for players, FLV. Peers choose none of what tells them apart; the limit
+ * says so, should that change.
+ */
+const maxFormats = 4;
+
+/** A log that nobody reads is kept so long, at least: who plays and stops, again and again, is not to have it made anew. */
+const emptyLogKeptMs = 10_000;
 
 /** Audio alone begins anew, for those who join, so often. */
 const audioMarkEveryMs = 2000;
@@ -38,6 +48,8 @@ export interface LiveStreamOptions {
   /** Bytes of the current GOP that are kept for those who join. */
   readonly gopMaxBytes: number;
   readonly scheduler: FlushScheduler;
+  /** Whether so many bytes more may be kept; asked before a GOP is copied. Undefined: always. */
+  readonly mayKeep?: (bytes: number) => boolean;
   /** Shared by streams; undefined: one of its own. */
   readonly pool?: SlabPool;
   /** Called with each metadata message of the publisher. */
@@ -48,41 +60,6 @@ export interface LiveStreamOptions {
 
 /** What the messages of a stream are. */
 export type MessageKind = 'audio' | 'video' | 'data';
-
-class FormatLog implements OutletSource, LogReaders {
-  readonly log: MediaLog;
-  readonly outlets = new Set<Outlet>();
-  readonly #stream: LiveStream;
-
-  constructor(stream: LiveStream, format: LogFormat, pool: SlabPool, nowMs: number) {
-    this.#stream = stream;
-    this.log = new MediaLog(format, pool, this, nowMs);
-  }
-
-  readingFrom(): number {
-    let from = Number.POSITIVE_INFINITY;
-    for (const { position } of this.outlets) if (position !== null && position < from) from = position;
-    return from;
-  }
-
-  sendingFrom(): number {
-    let from = Number.POSITIVE_INFINITY;
-    for (const { sendingFrom } of this.outlets) if (sendingFrom < from) from = sendingFrom;
-    return from;
-  }
-
-  get hasVideo(): boolean {
-    return this.#stream.hasVideo;
-  }
-
-  headersNow(): Buffer {
-    return this.#stream.encodeHeaders(this.log.format);
-  }
-
-  headersOf(mark: Mark): Buffer {
-    return this.#stream.encodeHeaders(this.log.format, mark.headers, mark.timestampMs);
-  }
-}
 
 /**
  * What one publisher sends, for all who want it: remembers metadata, sequence headers and the current GOP, encodes every
@@ -165,7 +142,10 @@ export class LiveStream {
     this.#audioCodec = null;
     this.#pictureSize = null;
     this.#unreadable.audio = this.#unreadable.video = this.#unreadable.data = 0;
-    for (const { log } of this.#logs) log.clearMark();
+    for (const entry of this.#logs) {
+      this.#copyOn(entry, performance.now(), true);
+      entry.log.clearMark();
+    }
   }
 
   /**
@@ -209,7 +189,8 @@ export class LiveStream {
     this.#noteCodec(type, isHeader, payload);
     if (isHeader && type === MessageType.DataAmf0) this.#options.onMetadata?.(payload);
     const isForServers = type === MessageType.DataAmf0 && isClearing(payload);
-    for (const { log } of this.#logs) {
+    for (const { log, copy } of this.#logs) {
+      if (copy !== null) continue; // which will come to it
       if (isForServers && !log.format.publishing) continue;
       const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
       log.append(type, out, data, nowMs);
@@ -223,16 +204,29 @@ export class LiveStream {
   attach(outlet: Outlet, nowMs: number): void {
     const entry = this.#logFor(outlet.format, nowMs);
     entry.outlets.add(outlet);
+    entry.emptySinceMs = null;
     outlet.begin(entry, nowMs);
   }
 
   detach(outlet: Outlet): void {
     outlet.finish();
-    for (const [index, entry] of this.#logs.entries()) {
+    for (const entry of this.#logs) {
       if (!entry.outlets.delete(outlet)) continue;
       if (outlet.isSending) entry.log.lose();
-      if (entry.outlets.size === 0 && entry !== this.#primary) this.#logs.splice(index, 1);
+      if (entry.outlets.size === 0) entry.emptySinceMs = performance.now();
       return;
+    }
+  }
+
+  /** Lets go of logs that nobody has read for a while. */
+  #dropEmpty(afterMs: number): void {
+    if (this.#logs.length === 1) return;
+    const beforeMs = performance.now() - afterMs;
+    for (let i = this.#logs.length - 1; i > 0; i--) {
+      const entry = this.#logs[i]!;
+      if (entry.emptySinceMs === null || entry.emptySinceMs > beforeMs) continue;
+      if (entry.copy !== null) this.#primary.copies.delete(entry.copy);
+      this.#logs.splice(i, 1);
     }
   }
 
@@ -249,11 +243,7 @@ export class LiveStream {
   /** Bytes that are kept for newcomers and for outlets that are behind. */
   get keptBytes(): number {
     let bytes = 0;
-    for (const { log, outlets } of this.#logs) {
-      let from = log.mark?.position ?? log.position;
-      for (const { position } of outlets) if (position !== null && position < from) from = position;
-      bytes += log.position - from;
-    }
+    for (const entry of this.#logs) bytes += entry.keptBytes;
     return bytes;
   }
 
@@ -263,6 +253,7 @@ export class LiveStream {
    */
   relieve(): void {
     let relieved = false;
+    this.#dropEmpty(0);
     for (const { outlets } of this.#logs) for (const outlet of outlets) relieved = outlet.relieve() || relieved;
     if (!relieved) for (const { log } of this.#logs) log.clearMark();
   }
@@ -291,13 +282,16 @@ export class LiveStream {
   #beginGop(timestampMs: number, nowMs: number): void {
     this.#hasVideo = true;
     this.#sawKeyFrame = true;
-    for (const { log } of this.#logs) log.setMark(this.#headers.current(), timestampMs, nowMs);
+    this.#dropEmpty(emptyLogKeptMs);
+    for (const { log, copy } of this.#logs) {
+      if (copy === null) log.setMark(this.#headers.current(), timestampMs, nowMs);
+    }
   }
 
   /** Where there is no video, a decoder can start anywhere: newcomers get the last moments, and nobody misses the first. */
   #beginAudio(timestampMs: number, nowMs: number): void {
-    for (const { log } of this.#logs) {
-      if (log.mark !== null && nowMs - log.mark.atMs < audioMarkEveryMs) continue;
+    for (const { log, copy } of this.#logs) {
+      if (copy !== null || (log.mark !== null && nowMs - log.mark.atMs < audioMarkEveryMs)) continue;
       log.setMark(this.#headers.current(), timestampMs, nowMs);
     }
   }
@@ -327,34 +321,46 @@ export class LiveStream {
     for (const entry of this.#logs) {
       if (isSameFormat(entry.log.format, format)) return entry;
     }
-    const entry = new FormatLog(this, format, this.#pool, nowMs);
-    this.#copyGop(entry.log, nowMs);
+    if (this.#logs.length >= maxFormats) throw new RangeError(`a stream has more than ${maxFormats} formats`);
+    // As the primary log has it: who wants another message stream id shares this log all the same.
+    const entry = new FormatLog(this, { ...format, streamId: this.#primary.log.format.streamId }, this.#pool, nowMs);
     this.#logs.push(entry);
+    this.#beginCopy(entry, nowMs);
     return entry;
   }
 
-  /** Writes the current GOP of the primary log into a new one, by reading it as the chunk stream that it is. */
-  #copyGop(log: MediaLog, nowMs: number): void {
-    const from = this.#primary.log.mark;
-    if (from === null) return;
-    let first = true;
-    const reader = new ChunkReader(
-      (type, timestampMs, _streamId, payload) => {
-        if (type === MessageType.SetChunkSize) return; // ours, for the reader
-        if (first) log.setMark(from.headers, from.timestampMs, from.atMs);
-        first = false;
-        if (type === MessageType.DataAmf0 && isClearing(payload) && !log.format.publishing) return;
-        const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
-        log.append(type, timestampMs, data, nowMs);
-      },
-      { maxMessageBytes: 0xffffff, maxChunkStreams: 8, maxPartialBytes: 0xffffff },
-    );
-    reader.feed(chunkSizeMessage(this.#primary.log.format.chunkBytes));
-    let offset = from.offset;
-    for (let slab = from.slab; ; offset = 0) {
-      if (offset < slab.end) reader.feed(slab.data.subarray(offset, slab.end));
-      if (slab.next === null) return;
-      slab = slab.next;
+  /** Has the current GOP of the primary log copied into a new one, where there is room; else that begins at the next one. */
+  #beginCopy(entry: FormatLog, nowMs: number): void {
+    const { log } = this.#primary;
+    const { mark } = log;
+    if (mark === null) return;
+    if (!(this.#options.mayKeep?.(log.position - mark.position) ?? true)) return;
+    const append = (type: number, timestampMs: number, payload: Buffer, atMs: number): void => {
+      if (type === MessageType.DataAmf0 && isClearing(payload) && !entry.log.format.publishing) return;
+      const data = type === MessageType.DataAmf0 ? this.#dataFor(entry.log.format, payload) : payload;
+      entry.log.append(type, timestampMs, data, atMs);
+      if (headerKey(type, payload) !== null) entry.log.noteHeader();
+    };
+    const onMark = (): void => {
+      const from = log.mark;
+      if (from !== null) entry.log.setMark(from.headers, from.timestampMs, from.atMs);
+    };
+    entry.copy = new LogCopy(log, append, onMark);
+    this.#primary.copies.add(entry.copy);
+    this.#copyOn(entry, nowMs);
+  }
+
+  /** One step of a copy, and the next in a later turn. @param isLast all of it at once */
+  #copyOn(entry: FormatLog, nowMs: number, isLast = false): void {
+    const { copy, log } = entry;
+    if (copy === null || !this.#logs.includes(entry)) return;
+    const isDone = copy.step(nowMs, isLast);
+    if (log.mark !== null && this.#isTooLong(log, log.mark)) log.clearMark();
+    if (isDone) {
+      entry.copy = null;
+      this.#primary.copies.delete(copy);
     }
+    for (const outlet of entry.outlets) outlet.flush(nowMs);
+    if (!isDone) setImmediate(() => this.#copyOn(entry, performance.now()));
   }
 }

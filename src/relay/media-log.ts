@@ -19,13 +19,13 @@ export interface LogFormat {
 /** The format of all who get FLV. */
 export const flvFormat: LogFormat = { container: 'flv', chunkBytes: 0, streamId: 0, publishing: false };
 
-/** True when outlets of these formats can share one log. */
+/**
+ * True when outlets of these formats can share one log. The message stream id, which peers choose, makes no difference: an
+ * outlet with another one than the log's writes its own into what it reads.
+ */
 export function isSameFormat(left: LogFormat, right: LogFormat): boolean {
   return (
-    left.chunkBytes === right.chunkBytes &&
-    left.streamId === right.streamId &&
-    left.publishing === right.publishing &&
-    left.container === right.container
+    left.chunkBytes === right.chunkBytes && left.publishing === right.publishing && left.container === right.container
   );
 }
 

@@ -1,3 +1,4 @@
+import { writeRenumbered } from './logged-message.js';
 import type { LogFormat, Mark, MediaLog, Slab } from './media-log.js';
 
 /** Where an outlet's bytes go: a socket. */
@@ -63,6 +64,8 @@ export class Outlet {
   #resumedMs = 0;
   #blocked = false;
   #held = false;
+  /** The log has another message stream id than this outlet. */
+  #isRenumbered = false;
   #bytesOut = 0;
   #framesOut = 0;
   readonly #dropped: Record<DropReason, number> = { bytes: 0, age: 0, total: 0 };
@@ -79,6 +82,8 @@ export class Outlet {
   /** Begins with this stream: at its current GOP, if it has one. Called by the stream. */
   begin(source: OutletSource, nowMs: number): void {
     this.#source = source;
+    const { format } = source.log;
+    this.#isRenumbered = format.container === undefined && format.streamId !== this.format.streamId;
     this.#slab = null;
     this.#position = 0;
     this.#frames = 0;
@@ -298,9 +303,14 @@ export class Outlet {
     return log === undefined || this.#slab !== null || this.#fresh ? 0 : log.head.frames - this.#frames;
   }
 
+  #writeRenumbered(data: Buffer): boolean {
+    const { chunkBytes, streamId } = this.format;
+    return writeRenumbered(data, chunkBytes, streamId, (part) => this.#sink.write(part));
+  }
+
   #write(data: Buffer): boolean {
     this.#bytesOut += data.length;
-    if (this.#sink.write(data)) return true;
+    if (this.#isRenumbered ? this.#writeRenumbered(data) : this.#sink.write(data)) return true;
     this.#blocked = true;
     return false;
   }

@@ -9,9 +9,13 @@ import {
   UserControlEvent,
 } from '../wire/message.js';
 import type { OnIgnored } from './ignored.js';
+import type { PeerMeter } from './peer-meter.js';
 
 /** What a peer may send before it gets an acknowledgement, where it names no window itself, or a larger one. */
 const ownAckWindowBytes = 2_500_000;
+
+/** Work of as many chunks as the reader tells of at a time, in the meter's units. */
+const unitsOfManyChunks = 16;
 
 /** Gets commands, data, audio and video. `payload` is valid only until the call returns. */
 export type MessageListener = (type: number, timestampMs: number, streamId: number, payload: Buffer) => void;
@@ -27,24 +31,45 @@ export class MessageChannel {
   readonly #write: (data: Buffer) => void;
   readonly #onMessage: MessageListener;
   readonly #onIgnored: OnIgnored | undefined;
+  readonly #meter: PeerMeter | undefined;
   #bytesIn = 0;
   #bytesInAcknowledged = 0;
   #ackEveryBytes = ackEvery(ownAckWindowBytes);
   #peerAcknowledged: number | null = null;
 
+  /** @param options.meter weighs all that comes: when what it granted is spent, the channel holds by itself */
   constructor(options: {
     write: (data: Buffer) => void;
     limits: ChunkReaderLimits;
     onMessage: MessageListener;
     /** Hears of messages that say nothing that can be acted upon. */
     onIgnored?: OnIgnored;
+    meter?: PeerMeter | undefined;
   }) {
+    const { meter } = options;
     this.#write = options.write;
     this.#onIgnored = options.onIgnored;
     this.#onMessage = options.onMessage;
+    this.#meter = meter;
     this.#reader = new ChunkReader((type, timestampMs, streamId, payload) => {
+      if (meter !== undefined && !meter.weigh(type, payload)) this.#reader.hold();
       this.#dispatch(type, timestampMs, streamId, payload);
     }, options.limits);
+    if (meter !== undefined) {
+      this.#reader.onManyChunks = () => {
+        if (!meter.spend(unitsOfManyChunks)) this.#reader.hold();
+      };
+    }
+  }
+
+  /** True after `hold`, its own included, until `release`. */
+  get isHeld(): boolean {
+    return this.#reader.isHeld;
+  }
+
+  /** Bytes of all messages that are not whole yet. */
+  get partialBytes(): number {
+    return this.#reader.partialBytes;
   }
 
   /** The chunk size of what we send: bytes of payload a chunk. */
@@ -147,6 +172,7 @@ export class MessageChannel {
         return;
       case MessageType.Aggregate: {
         const problem = splitAggregate({ type, timestampMs, streamId, payload }, (part) => {
+          if (this.#meter !== undefined && !this.#meter.weigh(part.type, part.payload)) this.#reader.hold();
           this.#onMessage(part.type, part.timestampMs, part.streamId, part.payload);
         });
         if (problem !== null) this.#onIgnored?.('aggregate', problem);

@@ -5,6 +5,7 @@ import { ChunkStreamId, MessageType } from '../wire/message.js';
 import { MessageChannel } from './channel.js';
 import { type Command, encodeCommand, parseCommand, stringOf } from './command.js';
 import { type IgnoredKind, IgnoredMessages } from './ignored.js';
+import type { PeerMeter } from './peer-meter.js';
 import type { SessionLimits } from './server-session.js';
 import { infoOf, meaningOf, redirectOf, streamIdOf } from './target-status.js';
 
@@ -70,6 +71,8 @@ export class ClientSession {
     write: (data: Buffer) => void;
     limits: SessionLimits;
     outChunkBytes: number;
+    /** Weighs all that comes behind the handshake. */
+    meter?: PeerMeter;
   }) {
     this.#target = options.target;
     this.#handler = options.handler;
@@ -77,6 +80,7 @@ export class ClientSession {
     this.#outChunkBytes = options.outChunkBytes;
     this.#channel = new MessageChannel({
       write: options.write,
+      meter: options.meter,
       // A target answers commands; it has no reason to send anything large, and what it sends so is read past.
       limits: {
         maxChunkStreams: options.limits.maxChunkStreams,

@@ -9,11 +9,14 @@ import { AdobeAuthentication } from './adobe-auth.js';
 import { AnswerBudget } from './answer-budget.js';
 import { acknowledgeEveryBytes, ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
 import type { FlightBudget } from './flight.js';
+import { floods } from './flood-count.js';
 import { OutgoingFlow } from './outgoing-flow.js';
+import { PeerMeter } from './peer-meter.js';
 import { Redirects } from './redirect.js';
 import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
 import { targetErrorOf } from './target-error.js';
 import { secretsOf } from './target-secrets.js';
+import { TurnShare } from './turn-share.js';
 
 /** How long a connection that said goodbye may take to close. */
 const goodbyeMs = 1000;
@@ -77,6 +80,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   #authentication: AdobeAuthentication;
   readonly #redirects: Redirects;
   #socket: MediaSocket;
+  #turn: TurnShare;
   #session: ClientSession;
   #flow: OutgoingFlow;
   #budget: FlightBudget;
@@ -116,6 +120,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#authentication = new AdobeAuthentication(this.#url);
     this.#redirects = new Redirects(this.#url);
     this.#socket = this.#dial();
+    this.#turn = this.#newTurn();
     this.#session = this.#converse('');
     this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
     this.#flow = this.#watchFlow();
@@ -134,6 +139,18 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     });
   }
 
+  /** What a target sends shares the turns of the event loop as what anybody sends. */
+  #newTurn(): TurnShare {
+    const turn = new TurnShare({
+      socket: this.#socket,
+      meter: new PeerMeter(),
+      goOn: () => {
+        if (turn === this.#turn) this.#readOn();
+      },
+    });
+    return turn;
+  }
+
   /** @param query what the application and the URL have behind them; targets that repeat it must not tell it to others */
   #converse(query: string): ClientSession {
     const { streamName } = this.#url;
@@ -143,6 +160,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     const session = new ClientSession({
       target: { app, tcUrl: this.#url.tcUrl + query, streamName, ...this.#introduction, secrets },
       outChunkBytes: this.#settings.outChunkBytes,
+      meter: this.#turn.meter,
       limits: sessionLimits(this.#settings),
       // One that was given up may still want to answer what came in its last read.
       write: (data) => {
@@ -345,10 +363,12 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   #connectAgain(query: string): void {
     this.#isAgain = true;
     this.#socket.listen(deaf);
+    this.#turn.over();
     this.#socket.destroy();
     this.#resolved = this.#connected = this.#securing = false;
     this.#lastAcknowledged = -1;
     this.#socket = this.#dial();
+    this.#turn = this.#newTurn();
     this.#session = this.#converse(query);
     this.#flow = this.#watchFlow();
     this.#answers = new AnswerBudget(this.#socket);
@@ -365,14 +385,41 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   onData(data: Buffer): void {
     if (this.#closed) return;
     const session = this.#session;
+    if (!this.#turn.begin()) session.channel.hold();
+    if (this.#take(session, data)) this.#turn.end(!session.channel.isHeld, data.length);
+  }
+
+  /** Goes on with what was kept, and then with reading. */
+  #readOn(): void {
+    if (this.#closed) return;
+    const session = this.#session;
+    if (!this.#take(session, null)) return;
+    this.#turn.end(!session.channel.isHeld, 0);
+    if (!this.#turn.isWaiting) this.#socket.resume();
+  }
+
+  /** Takes a read, or (null) what was kept of earlier ones. False: this conversation is over. */
+  #take(session: ClientSession, data: Buffer | null): boolean {
     const before = session.step;
     try {
-      session.receive(data);
+      if (data === null) session.channel.release();
+      else session.receive(data);
     } catch (error) {
-      if (session === this.#session) this.#close(targetErrorOf(error, this.endpoint));
-      return;
+      if (session === this.#session) this.#failed(error);
+      return false;
     }
-    if (session !== this.#session) return;
+    if (session !== this.#session) return false;
+    this.#note(session, before);
+    return !this.#closed;
+  }
+
+  #failed(error: unknown): void {
+    const failure = targetErrorOf(error, this.endpoint);
+    if (failure.code === 'TARGET_FLOOD' && !this.#closed) floods.targetsEnded++;
+    this.#close(failure);
+  }
+
+  #note(session: ClientSession, before: ClientStep): void {
     const { step, channel } = session;
     const { peerAcknowledged } = channel;
     if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
@@ -403,6 +450,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   #close(error: TargetError | null): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#turn.over();
     clearTimeout(this.#stepTimer);
     clearTimeout(this.#goodbyeTimer);
     this.#socket.destroy();

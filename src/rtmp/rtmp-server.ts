@@ -9,6 +9,7 @@ import { type ServerCertificate, TlsListener } from '../net/tls-listener.js';
 import { type Beginning, ServerConnection } from './server-connection.js';
 import type { NetSettings } from './settings.js';
 import type { StreamHost } from './stream-host.js';
+import { UnfinishedBudget } from './unfinished-budget.js';
 
 export { listenOn };
 
@@ -19,6 +20,7 @@ export class RtmpServer {
   readonly #log: Logger;
   readonly #limits: ConnectionLimits;
   readonly #server: Server;
+  readonly #unfinished: UnfinishedBudget;
   readonly #connections = new Set<ServerConnection>();
   readonly #ticker: NodeJS.Timeout;
   readonly #whenEmpty: (() => void)[] = [];
@@ -29,6 +31,7 @@ export class RtmpServer {
     this.#host = options.host;
     this.#log = options.log;
     this.#limits = new ConnectionLimits(options.settings, options.log);
+    this.#unfinished = new UnfinishedBudget(options.settings.unfinishedMaxBytes);
     this.#server = createServer(
       {
         ...{ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, highWaterMark: socketHighWaterBytes },
@@ -41,6 +44,11 @@ export class RtmpServer {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** Bytes of messages that are not whole yet, of all connections. */
+  get unfinishedBytes(): number {
+    return this.#unfinished.bytes;
   }
 
   /** Opens the listener. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
@@ -96,6 +104,7 @@ export class RtmpServer {
       settings: this.#settings,
       host: this.#host,
       log: this.#log,
+      unfinished: this.#unfinished,
       onClosed: () => {
         this.#connections.delete(connection);
         onClosed();

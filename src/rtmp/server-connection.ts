@@ -7,11 +7,15 @@ import { ProgressWatch } from '../net/progress-watch.js';
 import type { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';
 import { AnswerBudget } from './answer-budget.js';
+import { floods } from './flood-count.js';
 import { type IgnoredKind, IgnoredMessages } from './ignored.js';
+import { PeerMeter } from './peer-meter.js';
 import { type ConnectInfo, ServerSession, type ServerSessionHandler, type StreamRequest } from './server-session.js';
 import { type NetSettings, sessionLimits } from './settings.js';
 import { SignOfLife } from './sign-of-life.js';
 import type { Ingest, Peer, Publisher, StreamHost } from './stream-host.js';
+import { TurnShare } from './turn-share.js';
+import type { UnfinishedBudget, UnfinishedShare } from './unfinished-budget.js';
 import { ViewerOutlet } from './viewer-outlet.js';
 
 /** How long the last words to a peer may take to leave. */
@@ -54,6 +58,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #session: ServerSession;
   readonly #progress: ProgressWatch;
   readonly #answers: AnswerBudget;
+  readonly #turn: TurnShare;
+  readonly #unfinished: UnfinishedShare | undefined;
   readonly #onClosed: () => void;
   readonly #openedMs: number;
   readonly #bytesBefore: number;
@@ -89,6 +95,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     onClosed: () => void;
     /** Where somebody else read the beginning; `begin` is to be called with it then. */
     beginning?: Beginning;
+    /** What unfinished messages take, of all connections together. */
+    unfinished?: UnfinishedBudget;
   }) {
     const { socket, beginning } = options;
     this.#openedMs = performance.now() - (beginning?.ageMs ?? 0);
@@ -102,8 +110,12 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     const { remoteAddress } = socket;
     this.remote = remoteAddress === undefined ? 'unknown' : endpointText(remoteAddress, socket.remotePort);
     this.#log = options.log.child({ remote: this.remote });
+    const meter = new PeerMeter();
+    this.#turn = new TurnShare({ socket, meter, goOn: () => this.#readOn() });
+    this.#unfinished = options.unfinished?.open((reason) => this.close(reason));
     this.#session = new ServerSession({
       handler: this,
+      meter,
       write: (data) => this.#answer(data),
       limits: sessionLimits(options.settings),
       outChunkBytes: options.settings.outChunkBytes,
@@ -136,7 +148,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   begin({ bytes, ended }: Beginning): void {
     if (bytes.length > 0) this.onData(bytes);
     if (ended !== undefined) this.#finish(ended, 'info');
-    else if (!this.#isDeciding) this.#socket.resume();
+    else if (!this.#isDeciding && !this.#turn.isWaiting) this.#socket.resume();
   }
 
   /** Call about once a second: ends what exceeded a deadline. */
@@ -219,6 +231,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #admit(what: 'publish' | 'play', request: StreamRequest, grant: () => void): void {
     // What came in the same read as the reason for the end is parsed still, and must not be granted any more.
     if (this.#ending) return;
+    this.#turn.meter.request();
     this.#isMuted = false;
     let later: Promise<void> | undefined;
     try {
@@ -239,14 +252,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       if (this.#ending) return;
       this.#isDeciding = false;
       act();
-      if (this.#ending) return;
-      try {
-        // What was kept may ask for something that is to be decided again.
-        this.#session.channel.release();
-        if (!this.#isDeciding) this.#socket.resume();
-      } catch (error) {
-        this.#failed(error);
-      }
+      this.#readOn();
     };
     later.then(
       () => decided(grant),
@@ -290,6 +296,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     }
     this.#life.frame(this.#lastDataMs);
     this.#ingests.set(streamId, ingest);
+    this.#turn.isPublisher = true;
+    this.#socket.readLargely?.();
     this.#note(`published ${maskUrl(request.streamName)}`);
     this.#session.acceptPublish(streamId);
   }
@@ -321,11 +329,18 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
     const ingest = this.#ingests.get(streamId);
     if (ingest === undefined) return;
-    if (!ingest.stream.publish(type, timestampMs, payload, this.#lastDataMs)) this.#ignored.note('unreadable');
+    if (!ingest.stream.publish(type, timestampMs, payload, this.#lastDataMs)) this.#unreadable();
     else if (type !== MessageType.DataAmf0) this.#life.frame(this.#lastDataMs);
   }
 
+  #unreadable(): void {
+    this.#ignored.note('unreadable');
+    this.#turn.meter.waste(0.5);
+  }
+
   onIgnored(kind: IgnoredKind, detail: string): void {
+    // Whatever else is ignored was weighed as what it is.
+    if (kind === 'media') this.#turn.meter.waste(1);
     if (!this.#ignored.note(kind) || this.#ending) return;
     const camera = this.#camera === undefined ? {} : { camera: this.#camera };
     this.#log.warn('ignored what the peer sent', { ...camera, kind, detail: detail.slice(0, 200) });
@@ -335,6 +350,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     const ingest = this.#ingests.get(streamId);
     if (ingest === undefined) return;
     this.#ingests.delete(streamId);
+    this.#turn.isPublisher = this.#ingests.size > 0;
     this.#idleSinceMs = performance.now();
     ingest.end('unpublished');
   }
@@ -380,20 +396,57 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   onData(data: Buffer): void {
-    if (this.#ending) return;
+    if (this.#ending) {
+      // Until its last words are out: what it sends is thrown away, one read a turn.
+      this.#turn.end(false, 0);
+      return;
+    }
     this.#lastDataMs = performance.now();
+    const { channel } = this.#session;
+    if (!this.#turn.begin()) channel.hold();
     try {
       this.#session.receive(data);
-      if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#lastDataMs);
+      this.#noteParts();
     } catch (error) {
       this.#failed(error);
+      return;
     }
+    if (!this.#ending && !this.#isDeciding) this.#turn.end(!channel.isHeld, data.length);
+  }
+
+  /** What came of messages that are not whole yet. */
+  #noteParts(): void {
+    this.#unfinished?.set(this.#session.channel.partialBytes);
+    if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#lastDataMs);
+  }
+
+  /** Goes on with what was kept, and then with reading: its turn has come, or what it asked for is decided. */
+  #readOn(): void {
+    if (this.#ending) {
+      this.#socket.resume();
+      return;
+    }
+    if (this.#isDeciding || this.#turn.isWaiting) return;
+    const { channel } = this.#session;
+    try {
+      // What was kept may ask for something that is to be decided again.
+      channel.release();
+      this.#noteParts();
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    if (this.#ending || this.#isDeciding) return;
+    this.#turn.end(!channel.isHeld, 0);
+    if (!this.#turn.isWaiting) this.#socket.resume();
   }
 
   /** What it sent could not be taken in. */
   #failed(error: unknown): void {
-    if (error instanceof WireError) this.#finish(`${error.code}: ${error.message}`, 'warn');
-    else {
+    if (error instanceof WireError) {
+      if (error.code === 'RTMP_FLOOD' && !this.#ending) floods.ended++;
+      this.#finish(`${error.code}: ${error.message}`, 'warn');
+    } else {
       this.#log.error('a connection failed inside the aggregator', { error: stackOf(error) });
       this.#finish('INTERNAL: see the line before', 'warn');
     }
@@ -415,6 +468,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #finish(reason: string, level: 'debug' | 'info' | 'warn'): void {
     if (this.#ending) return;
     this.#ending = true;
+    this.#unfinished?.close();
+    this.#turn.over();
     for (const ingest of this.#ingests.values()) ingest.end(reason);
     for (const viewer of this.#viewers.values()) viewer.end();
     this.#ingests.clear();

@@ -9,6 +9,7 @@ import { MessageChannel } from './channel.js';
 import { type Command, nameArgument, parseCommand } from './command.js';
 import { connectArguments, connectInfoOf, connectResult, maxNameLength } from './connect.js';
 import type { IgnoredKind } from './ignored.js';
+import type { PeerMeter } from './peer-meter.js';
 import type { ServerSessionHandler } from './server-handler.js';
 import { ServerStreams } from './server-streams.js';
 
@@ -60,6 +61,8 @@ export class ServerSession {
     outChunkBytes: number;
     /** A handshake that somebody else began; null: one that somebody else completed. Default: it begins here. */
     handshake?: ServerHandshake | null;
+    /** Weighs all that comes behind the handshake. */
+    meter?: PeerMeter;
   }) {
     this.#handler = options.handler;
     this.#handshake = options.handshake === undefined ? new ServerHandshake() : options.handshake;
@@ -75,6 +78,7 @@ export class ServerSession {
     this.#channel = new MessageChannel({
       write: options.write,
       limits: this.#chunkLimits,
+      meter: options.meter,
       onMessage: (type, timestampMs, streamId, payload) => this.#message(type, timestampMs, streamId, payload),
       onIgnored: (kind, detail) => this.#ignore(kind, detail),
     });

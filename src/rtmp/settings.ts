@@ -22,6 +22,8 @@ export interface NetSettings {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxMessageBytes: number;
+  /** Most that messages that are not whole yet may take, of all connections together. */
+  readonly unfinishedMaxBytes: number;
   readonly maxChunkStreams: number;
   /** Largest message from who does not publish yet, and largest command. */
   readonly maxCommandBytes: number;

@@ -16,6 +16,12 @@ const codesOfSystem: Readonly<Record<string, ErrorCode>> = {
   EPIPE: 'TARGET_CLOSED',
 };
 
+/** Failures of any peer by what they are called with a target. */
+const targetCodes: Readonly<Partial<Record<ErrorCode, ErrorCode>>> = {
+  RTMP_HANDSHAKE: 'TARGET_HANDSHAKE',
+  RTMP_FLOOD: 'TARGET_FLOOD',
+};
+
 /** What is wrong with a target's certificate, by OpenSSL's and Node's codes. */
 const certificateProblems: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'it has expired',
@@ -40,7 +46,7 @@ const certificateProblems: Readonly<Record<string, string>> = {
 export function targetErrorOf(error: unknown, endpoint: string, step?: string): TargetError {
   if (error instanceof TargetError) return error;
   if (error instanceof CodedError) {
-    const code = error.code === 'RTMP_HANDSHAKE' ? 'TARGET_HANDSHAKE' : 'TARGET_PROTOCOL';
+    const code = targetCodes[error.code] ?? 'TARGET_PROTOCOL';
     return new TargetError(code, `${endpoint}: ${error.message}`, { cause: error });
   }
   const tls = tlsErrorOf(error, endpoint, step);

@@ -48,6 +48,9 @@ const sharedPool = new AssemblyPool();
 
 const Habit = { Unknown: 0, Repeats: 1, Omits: 2 } as const;
 
+/** So many chunks that end no message are told of by `onManyChunks`. */
+const manyChunks = 256;
+
 /** What may come while the reader is held: a few reads of the network. */
 const maxKeptBytes = 2 << 20;
 
@@ -106,9 +109,15 @@ export class ChunkReader {
   #isHeld = false;
   #kept: Buffer[] = [];
   #keptBytes = 0;
+  /** What is being fed was kept before, in memory of the reader's own. */
+  #ownsFed = false;
   /** The 4-byte field that is being read, or compared. */
   #word = 0;
   #wordBytes = 0;
+
+  /** Called after every so many chunks that ended no message: tiny ones take time, and nobody would hear of it. */
+  onManyChunks: (() => void) | null = null;
+  #continued = 0;
 
   /** @param pool shared by readers; one is shared by all that name none */
   constructor(onMessage: OnMessage, limits: ChunkReaderLimits, pool: AssemblyPool = sharedPool) {
@@ -163,17 +172,39 @@ export class ChunkReader {
     this.#isHeld = true;
   }
 
+  /** True after `hold`, until `release`. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** Bytes that were received of all messages that are not whole yet; the buffers for them take up to twice as much. */
+  get partialBytes(): number {
+    return this.#partialBytes;
+  }
+
   /** Reads on, with what was kept. @throws WireError as `feed` */
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    const kept = Buffer.concat(this.#kept);
+    const kept = this.#kept.length === 1 ? this.#kept[0]! : Buffer.concat(this.#kept);
     this.#kept = [];
     this.#keptBytes = 0;
-    if (kept.length > 0) this.feed(kept);
+    if (kept.length === 0) return;
+    this.#ownsFed = true;
+    try {
+      this.feed(kept);
+    } finally {
+      this.#ownsFed = false;
+    }
   }
 
   #keep(data: Buffer): void {
+    if (this.#ownsFed) {
+      // Held again: this is the rest of what was kept.
+      this.#kept.push(data);
+      this.#keptBytes += data.length;
+      return;
+    }
     this.#keptBytes += data.length;
     if (this.#keptBytes > maxKeptBytes) {
       this.#state = State.Dead;
@@ -464,6 +495,11 @@ export class ChunkReader {
       this.#pool.release(buffer);
     } else if (this.#chunkLeft === 0) {
       this.#state = State.Basic;
+      this.#continued += 1;
+      if (this.#continued === manyChunks) {
+        this.#continued = 0;
+        this.onManyChunks?.();
+      }
     }
     return next;
   }

@@ -73,6 +73,7 @@ describe('where values come from', () => {
       maxConnections: 4000,
       maxConnectionsPerAddress: 1000,
       maxMessageBytes: 8 << 20,
+      unfinishedMaxBytes: 128 << 20,
       maxChunkStreams: 64,
       maxViewersPerCamera: 1000,
       shutdownTimeoutMs: 3000,

@@ -8,6 +8,8 @@ export class FakeSocket implements MediaSocket {
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort: number;
   destroyed = false;
+  /** Nothing is to be read for now. */
+  isPaused = false;
   bytesRead = 0;
   bytesWritten = 0;
   /** What was written and the peer, being full, has not taken. */
@@ -65,9 +67,13 @@ export class FakeSocket implements MediaSocket {
     this.#listener?.onClose();
   }
 
-  pause(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
 
-  resume(): void {}
+  resume(): void {
+    this.isPaused = false;
+  }
 
   abandon(): Buffer {
     this.destroyed = true;

@@ -8,6 +8,7 @@ import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType } from '../../src/wire/message.js';
 import { FakeSocket } from '../fuzz/fake-socket.js';
+import { until } from '../push/targets.js';
 
 const handshake = Buffer.concat([Buffer.from([3]), Buffer.alloc(3072)]);
 
@@ -63,31 +64,18 @@ describe('a connection', () => {
     expect(reasons[0]).toContain('PUBLISH_NOT_REGISTERED');
   });
 
-  it('is ended when it asks on and on and reads none of the answers', () => {
+  it('is ended when it asks on and on and reads none of the answers', async () => {
     const { socket, reasons } = open();
-    const pings = Buffer.concat(
-      Array.from({ length: 1000 }, () =>
-        encodeMessage(2, MessageType.UserControl, 0, 0, Buffer.from([0, 6, 0, 0, 0, 1]), 128),
-      ),
-    );
     socket.receive(Buffer.concat([handshake, command(0, 'connect', 1, { app: 'cam' })]));
     socket.full = true;
-    for (let i = 0; i < 100 && !socket.destroyed; i++) socket.receive(pings);
+    const echo = Buffer.alloc(30_000, 0x78).toString();
+    const long = Buffer.concat([command(0, 'FCPublish', 5, null, echo), command(0, 'FCPublish', 6, null, echo)]);
+    for (let i = 0; i < 100 && !socket.destroyed; i++) {
+      socket.receive(long);
+      await until(() => !socket.isPaused, 5000, 'its turn');
+    }
     expect(socket.destroyed).toBe(true);
     expect(socket.pendingBytes).toBeLessThan(300 * 1024);
     expect(reasons).toEqual([expect.stringContaining('RTMP_LIMIT')]);
-  });
-
-  it('may ask as much as it likes while it reads the answers', () => {
-    const { socket } = open();
-    const pings = Buffer.concat(
-      Array.from({ length: 1000 }, () =>
-        encodeMessage(2, MessageType.UserControl, 0, 0, Buffer.from([0, 6, 0, 0, 0, 1]), 128),
-      ),
-    );
-    socket.receive(Buffer.concat([handshake, command(0, 'connect', 1, { app: 'cam' })]));
-    for (let i = 0; i < 100; i++) socket.receive(pings);
-    expect(socket.destroyed).toBe(false);
-    expect(socket.bytesWritten).toBeGreaterThan(1e6 / 2);
   });
 });

@@ -91,7 +91,7 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     name: 'backend_fact',
     type: 'gauge',
     labels: ['name'],
-    help: 'Numbers that only this media backend has: mediaKeptBytes of mediaMaxBytes (GOPs and queues), nginxReloads ...',
+    help: 'Numbers that only this media backend has: mediaKeptBytes of mediaMaxBytes (GOPs and queues), unfinishedBytes, floodsEnded, nginxReloads ...',
     read: ({ facts }) =>
       Object.entries(facts).map(([name, value]) => ({
         value: typeof value === 'number' ? value : null,

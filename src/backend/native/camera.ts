@@ -49,6 +49,8 @@ export interface CameraContext {
   readonly watch: TargetWatch;
   readonly dialer: Dialer;
   readonly pool: SlabPool;
+  /** Whether all streams together may keep so many bytes more; asked before a GOP is copied. */
+  readonly mayKeep: (bytes: number) => boolean;
   /** This aggregator in the paths of streams: hexadecimal digits, of this process's life. */
   readonly nodeId: string;
   /** Whoever wants to be told of what happens. */
@@ -316,7 +318,7 @@ export class NativeCamera {
   }
 
   #newStream(): LiveStream {
-    const { settings, scheduler, pool } = this.#context;
+    const { settings, scheduler, pool, mayKeep } = this.#context;
     const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
     const onMetadata = (payload: Buffer): void => {
       this.#facts = describeMetadata(metadataValues(payload));
@@ -328,7 +330,7 @@ export class NativeCamera {
       this.#log.warn(`${what}, nor are others like it`, { remote: this.#live?.publisher.remote });
     };
     return new LiveStream(
-      { format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, onMetadata, onUnreadable },
+      { format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, mayKeep, onMetadata, onUnreadable },
       performance.now(),
     );
   }

@@ -14,6 +14,7 @@ import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import { SlabPool } from '../../relay/slab-pool.js';
+import { floods } from '../../rtmp/flood-count.js';
 import { probeHandshake } from '../../rtmp/probe.js';
 import { RtmpServer } from '../../rtmp/rtmp-server.js';
 import type { Beginning } from '../../rtmp/server-connection.js';
@@ -111,6 +112,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
       watch: new TargetWatch(undefined, dialer),
       dialer,
       pool: new SlabPool(),
+      mayKeep: (bytes) => this.keptBytes + bytes <= this.#mediaMaxBytes,
       nodeId: options.settings.nodeId ?? newNodeId(),
       observer: () => this.#observer,
     };
@@ -189,7 +191,22 @@ export class NativeBackend implements MediaBackend, StreamHost {
   }
 
   facts(): Readonly<Record<string, number>> {
-    return { mediaKeptBytes: this.keptBytes, mediaMaxBytes: this.#mediaMaxBytes };
+    return {
+      mediaKeptBytes: this.keptBytes,
+      mediaMaxBytes: this.#mediaMaxBytes,
+      unfinishedBytes: this.unfinishedBytes,
+      floodsEnded: this.floodsEnded,
+    };
+  }
+
+  /** Bytes of messages of publishers, viewers and strangers that are not whole yet. */
+  get unfinishedBytes(): number {
+    return this.#server.unfinishedBytes;
+  }
+
+  /** Connections of this process, both ways, that were ended since they sent useless messages on and on. */
+  get floodsEnded(): number {
+    return floods.ended + floods.targetsEnded;
   }
 
   setCamera(desired: DesiredCamera): void {

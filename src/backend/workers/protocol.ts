@@ -89,6 +89,10 @@ export interface WorkerLoad {
   readonly loopDelayMs: number;
   /** What its streams keep for newcomers and slow outlets. */
   readonly keptBytes: number;
+  /** Bytes of messages that are not whole yet. */
+  readonly unfinishedBytes: number;
+  /** Connections that were ended since they sent useless messages on and on, in its life. */
+  readonly floodsEnded: number;
 }
 
 /** From a worker; several of them are one message on the channel. */

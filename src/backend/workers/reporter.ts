@@ -96,6 +96,8 @@ export class Reporter implements BackendObserver {
       residentBytes: process.memoryUsage.rss(),
       loopDelayMs,
       keptBytes: this.#backend.keptBytes,
+      unfinishedBytes: this.#backend.unfinishedBytes,
+      floodsEnded: this.#backend.floodsEnded,
     };
   }
 }

@@ -114,7 +114,10 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     const certificate = rtmps === undefined ? null : { certFile: rtmps.certFile, keyFile: rtmps.keyFile };
     // As above.
     if (certificate !== null) readCertificate({ ...certificate, certFlag: '--rtmps-cert', keyFlag: '--rtmps-key' });
-    const common = { nodeId, media, certificate, viewSecret: this.#viewSecret, ...secret, lines };
+    // Each takes a part; but for two frames of the largest kind there is always room.
+    const unfinishedMaxBytes = Math.max(2 * media.maxMessageBytes, Math.ceil(media.unfinishedMaxBytes / workers));
+    const own = { ...media, unfinishedMaxBytes };
+    const common = { nodeId, media: own, certificate, viewSecret: this.#viewSecret, ...secret, lines };
     this.#workers = Array.from(
       { length: workers },
       (_, index) => new WorkerProcess({ number: index + 1, ...common }, this, log),
@@ -278,6 +281,8 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
       workerRestarts: this.#workers.reduce((sum, { restarts }) => sum + restarts, 0),
       mediaKeptBytes: this.#workers.reduce((sum, { load }) => sum + (load?.keptBytes ?? 0), 0),
       mediaMaxBytes: this.#settings.media.mediaMaxBytes,
+      unfinishedBytes: this.#workers.reduce((sum, { load }) => sum + (load?.unfinishedBytes ?? 0), 0),
+      floodsEnded: this.#workers.reduce((sum, { load }) => sum + (load?.floodsEnded ?? 0), 0),
     };
   }
 

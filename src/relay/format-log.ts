@@ -1,0 +1,61 @@
+import type { Header } from './headers.js';
+import type { LogCopy } from './log-copy.js';
+import { type LogFormat, type LogReaders, type Mark, MediaLog } from './media-log.js';
+import type { Outlet, OutletSource } from './outlet.js';
+import type { SlabPool } from './slab-pool.js';
+
+/** What a log of a stream asks of that stream. */
+export interface FormatLogOwner {
+  readonly hasVideo: boolean;
+  encodeHeaders(format: LogFormat, headers?: readonly Header[], timestampMs?: number): Buffer;
+}
+
+/** A stream's log in one format, and the outlets that read it. */
+export class FormatLog implements OutletSource, LogReaders {
+  readonly log: MediaLog;
+  readonly outlets = new Set<Outlet>();
+  /** Fills this log from another one until it has caught up; null: it gets each message as it comes. */
+  copy: LogCopy | null = null;
+  /** Copies that read this log. */
+  readonly copies = new Set<LogCopy>();
+  /** Since when nobody reads it, on the monotonic clock; null while somebody does. */
+  emptySinceMs: number | null = null;
+  readonly #owner: FormatLogOwner;
+
+  constructor(owner: FormatLogOwner, format: LogFormat, pool: SlabPool, nowMs: number) {
+    this.#owner = owner;
+    this.log = new MediaLog(format, pool, this, nowMs);
+  }
+
+  readingFrom(): number {
+    let from = Number.POSITIVE_INFINITY;
+    for (const { position } of this.outlets) if (position !== null && position < from) from = position;
+    for (const { position } of this.copies) if (position < from) from = position;
+    return from;
+  }
+
+  sendingFrom(): number {
+    let from = Number.POSITIVE_INFINITY;
+    for (const { sendingFrom } of this.outlets) if (sendingFrom < from) from = sendingFrom;
+    return from;
+  }
+
+  /** Bytes that are kept for newcomers and for who is behind. */
+  get keptBytes(): number {
+    const { log } = this;
+    const from = Math.min(log.mark?.position ?? log.position, this.readingFrom());
+    return log.position - from;
+  }
+
+  get hasVideo(): boolean {
+    return this.#owner.hasVideo;
+  }
+
+  headersNow(): Buffer {
+    return this.#owner.encodeHeaders(this.log.format);
+  }
+
+  headersOf(mark: Mark): Buffer {
+    return this.#owner.encodeHeaders(this.log.format, mark.headers, mark.timestampMs);
+  }
+}

@@ -1,0 +1,62 @@
+import { readLogged } from './logged-message.js';
+import type { MediaLog, Slab } from './media-log.js';
+
+/** What one step copies at most: a good part of a millisecond. */
+const stepBytes = 256 * 1024;
+const stepMessages = 256;
+
+/**
+ * Writes what a log of chunks has from its mark on into a log of another format, step by step, until it has caught up:
+ * a GOP may have megabytes and thousands of messages, and nobody is to wait while it is copied.
+ */
+export class LogCopy {
+  readonly #from: MediaLog;
+  readonly #append: (type: number, timestampMs: number, payload: Buffer, nowMs: number) => void;
+  readonly #onMark: () => void;
+  #slab: Slab;
+  #offset: number;
+
+  /**
+   * @param from a log with a mark
+   * @param append takes each message
+   * @param onMark the message that comes next is at the mark of `from`
+   */
+  constructor(
+    from: MediaLog,
+    append: (type: number, timestampMs: number, payload: Buffer, nowMs: number) => void,
+    onMark: () => void,
+  ) {
+    this.#from = from;
+    this.#append = append;
+    this.#onMark = onMark;
+    const { mark, head } = from;
+    this.#slab = mark?.slab ?? head;
+    this.#offset = mark?.offset ?? head.end;
+  }
+
+  /** The position in `from` that it has copied up to: what comes behind is needed still. */
+  get position(): number {
+    return this.#slab.base + this.#offset;
+  }
+
+  /** Copies on. @param isLast all of it, however much @returns true when it has caught up */
+  step(nowMs: number, isLast = false): boolean {
+    const { chunkBytes } = this.#from.format;
+    const until = isLast ? Number.POSITIVE_INFINITY : this.position + stepBytes;
+    for (let messages = 0; ; ) {
+      const slab = this.#slab;
+      if (this.#offset >= slab.end) {
+        if (slab.next === null) return true;
+        this.#slab = slab.next;
+        this.#offset = 0;
+        continue;
+      }
+      if (!isLast && (messages >= stepMessages || this.position >= until)) return false;
+      if (this.#from.mark?.position === this.position) this.#onMark();
+      const { type, timestampMs, payload, end } = readLogged(slab.data, this.#offset, chunkBytes);
+      this.#append(type, timestampMs, payload, nowMs);
+      this.#offset = end;
+      messages++;
+    }
+  }
+}

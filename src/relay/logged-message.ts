@@ -1,0 +1,90 @@
+import { encodedLength } from '../wire/chunk-writer.js';
+
+/** A log of chunks writes every message so: a basic header of one byte, and a message header of format 0 (5.3.1). */
+const timestampAt = 1;
+const lengthAt = 4;
+const typeAt = 7;
+const streamIdAt = 8;
+const headerBytes = 12;
+const extendedMark = 0xffffff;
+/** A continuation has a basic header of one byte, and repeats an extended timestamp. */
+const continuationBytes = 1;
+const extendedBytes = 4;
+
+/** A message as it lies in a log of chunks. */
+export interface LoggedMessage {
+  readonly type: number;
+  readonly timestampMs: number;
+  /** A view where the message is one chunk, else a copy. */
+  readonly payload: Buffer;
+  /** Where the next one begins. */
+  readonly end: number;
+}
+
+/** Where the message at `at` ends. */
+function endOf(data: Buffer, at: number, chunkBytes: number): number {
+  const timestampMs = data.readUIntBE(at + timestampAt, 3);
+  return at + encodedLength(data.readUIntBE(at + lengthAt, 3), timestampMs, data[at]! & 0x3f, chunkBytes);
+}
+
+/** Reads the message at `at` of a log that writes chunks of `chunkBytes`. */
+export function readLogged(data: Buffer, at: number, chunkBytes: number): LoggedMessage {
+  const field = data.readUIntBE(at + timestampAt, 3);
+  const isExtended = field === extendedMark;
+  const length = data.readUIntBE(at + lengthAt, 3);
+  const start = at + headerBytes + (isExtended ? extendedBytes : 0);
+  let payload = data.subarray(start, start + length);
+  if (length > chunkBytes) {
+    payload = Buffer.allocUnsafe(length);
+    const between = continuationBytes + (isExtended ? extendedBytes : 0);
+    let from = start;
+    for (let have = 0; have < length; have += chunkBytes) {
+      from += data.copy(payload, have, from, from + Math.min(chunkBytes, length - have)) + between;
+    }
+  }
+  return {
+    type: data[at + typeAt]!,
+    timestampMs: isExtended ? data.readUInt32BE(at + headerBytes) : field,
+    payload,
+    end: endOf(data, at, chunkBytes),
+  };
+}
+
+/** Messages up to this size are copied, so that several are one write; of larger ones only the header is. */
+const copiedBytes = 4096;
+
+/**
+ * Writes whole messages of a log with another message stream id: for the few outlets that have an unusual one, so that no
+ * peer's choice makes another copy of a stream. What waits in a socket afterwards is a view of the log still, but for
+ * headers and small messages.
+ * @returns what the last `write` said
+ */
+export function writeRenumbered(
+  data: Buffer,
+  chunkBytes: number,
+  streamId: number,
+  write: (data: Buffer) => boolean,
+): boolean {
+  let more = true;
+  /** Where the messages begin that go out as one copy. */
+  let from = 0;
+  const flush = (to: number): void => {
+    if (to === from) return;
+    const copy = Buffer.from(data.subarray(from, to));
+    for (let at = 0; at < copy.length; at = endOf(data, from + at, chunkBytes) - from) {
+      copy.writeUInt32LE(streamId >>> 0, at + streamIdAt); // a target may have named any number
+    }
+    more = write(copy);
+  };
+  for (let at = 0; at < data.length; ) {
+    const end = endOf(data, at, chunkBytes);
+    if (end - at > copiedBytes) {
+      flush(at + headerBytes);
+      more = write(data.subarray(at + headerBytes, end));
+      from = end;
+    }
+    at = end;
+  }
+  flush(data.length);
+  return more;
+}
