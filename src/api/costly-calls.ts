@@ -10,7 +10,7 @@ import { shareOf } from './caller-share.js';
 const blockBytes = 64 * 1024;
 /** What one unit of cost stands for: a small call, so many things looked at, so many bytes made. */
 export const thingsPerUnit = 100;
-const bytesPerUnit = 256 * 1024;
+export const bytesPerUnit = 256 * 1024;
 
 /** Costly calls under way: in all, and of one caller. Of these one works at a time; the others wait for their readers. */
 const atOnce = 256;

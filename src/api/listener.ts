@@ -3,6 +3,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { Logger } from '../log/log.js';
 import { type WatchedCertificate, watchCertificate } from '../tls/watch-certificate.js';
 import { ConnectionShares } from './connection-shares.js';
+import { type SlowReaderLimits, SlowReaders } from './slow-readers.js';
 
 export interface ListenerSettings {
   /** Both or neither; with them HTTPS is spoken, and nothing else. */
@@ -30,11 +31,14 @@ export class Listener {
   readonly #log: Logger;
   readonly #maxViewers: number;
   readonly #shares: ConnectionShares;
+  /** Ends who does not read. */
+  readonly slowReaders: SlowReaders;
   /** Fastify makes several when it listens on `localhost`. */
   readonly #secured: { setSecureContext(options: object): void }[] = [];
 
   /** @throws ConfigError TLS_CERTIFICATE */
-  constructor(settings: ListenerSettings, log: Logger) {
+  constructor(settings: ListenerSettings, log: Logger, slowReaders: Partial<SlowReaderLimits> = {}) {
+    this.slowReaders = new SlowReaders(log, slowReaders);
     const { apiTlsCert: certFile, apiTlsKey: keyFile } = settings;
     this.#log = log;
     this.#maxViewers = settings.maxHttpViewers ?? 0;
@@ -68,11 +72,13 @@ export class Listener {
     // Viewers must not keep the operator out.
     server.maxConnections = maxConnections + this.#maxViewers;
     server.on('connection', this.#shares.admit);
+    server.on(this.isSecure ? 'secureConnection' : 'connection', this.slowReaders.watch);
     return server;
   };
 
   close(): void {
     this.#certificate?.close();
+    this.slowReaders.close();
   }
 
   #secure(handler: RequestListener, options: object): Server {

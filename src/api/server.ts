@@ -214,6 +214,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
     maxViewers: settings.maxHttpViewers ?? defaultMaxViewers,
     maxViewersPerAddress: settings.maxHttpViewersPerAddress ?? defaultMaxViewersPerAddress,
     mayPlay: options.mayPlay ?? (() => {}),
+    onViewer: (socket) => listener.slowReaders.leave(socket),
   });
   const { settingSources: sources = {}, announcement = () => null } = options;
   addAccessRoutes(app, access);

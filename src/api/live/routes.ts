@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
@@ -9,6 +10,7 @@ import { ConflictError } from '../../errors.js';
 import { Shares } from '../../shares.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
+import { bytesPerUnit } from '../costly-calls.js';
 import { takeReply } from '../raw-reply.js';
 import { v1Responses } from '../schemas.js';
 import { NameParams } from '../v1/requests.js';
@@ -42,11 +44,13 @@ export interface LiveRouteOptions {
   /** Of these, from one address, or with one token from it. */
   readonly maxViewersPerAddress: number;
   readonly mayPlay: PlayCheck;
+  /** Told of each viewer's connection: the media backend looks after those. */
+  readonly onViewer: (socket: Socket) => void;
 }
 
 /** Viewing: `GET /live/{name}.flv` over HTTP and WebSocket, and `GET /v1/cameras/{name}/picture`. */
 export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promise<void> {
-  const { control, maxViewers, maxViewersPerAddress, mayPlay } = options;
+  const { control, maxViewers, maxViewersPerAddress, mayPlay, onViewer } = options;
   const shares = new Shares({ inAll: maxViewers, perKey: maxViewersPerAddress });
   /** How each viewer is ended, and whether it may still watch. */
   const viewers = new Map<() => void, FastifyRequest>();
@@ -77,6 +81,7 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
   /** Counts a viewer from here on. @param end has it go @param onGone called once when it is gone */
   const count = (playback: FlvPlayback, request: FastifyRequest, end: () => void): (() => void) => {
     viewers.set(end, request);
+    onViewer(request.raw.socket);
     return () => {
       viewers.delete(end);
       playback.leave();
@@ -181,6 +186,7 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       await mayPlay(name, request);
       const known = /^"([0-9.]{1,40})"$/.exec(request.headers['if-none-match'] ?? '')?.[1];
       const { tag, at, mp4 } = await control.viewing.picture(name, known);
+      request.charge?.((mp4?.length ?? 0) / bytesPerUnit);
       reply.headers({
         etag: `"${tag}"`,
         'last-modified': new Date(at).toUTCString(),

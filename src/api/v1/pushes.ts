@@ -1,5 +1,8 @@
+import { RateLimitedError } from '../../access/access.js';
 import type { Control } from '../../control/control.js';
+import { FairGate, GateError } from '../../fair-gate.js';
 import type { App } from '../app.js';
+import { shareOf } from '../caller-share.js';
 import type { CostlyCalls } from '../costly-calls.js';
 import { preconditionOf } from '../preconditions.js';
 import {
@@ -15,7 +18,17 @@ import { ChangedPush, DeclaredPush, NameParams, NewPush, PushParams, PushQuery, 
 
 const tags = ['pushes'];
 
+/** Tests of targets under way at once, each a connection of up to half a minute: in all, and of one caller. */
+const testLimits = {
+  ...{ atOnce: 16, atOncePerKey: 4 },
+  ...{ waiting: 64, waitingPerKey: 16, longestWaitMs: 20_000 },
+};
+/** What a test costs of the caller's rate. */
+const testUnits = 10;
+
 export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): void {
+  const tests = new FairGate(testLimits);
+  app.addHook('preClose', async () => tests.close());
   app.get(
     '/v1/cameras/:name/pushes',
     {
@@ -153,7 +166,15 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
         response: v1Responses({ 200: TargetTestSchema }, 400, 404, 413, 415),
       },
     },
-    async (request) => control.pushes.test(request.params.name, request.body),
+    async (request) => {
+      request.charge?.(testUnits);
+      const leave = await tests.enter(shareOf(request)).catch(refuseTest);
+      try {
+        return await control.pushes.test(request.params.name, request.body);
+      } finally {
+        leave();
+      }
+    },
   );
 
   app.delete(
@@ -173,4 +194,10 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
       return reply.code(204).send();
     },
   );
+}
+
+/** @throws RateLimitedError for who was turned away */
+function refuseTest(error: unknown): never {
+  if (!(error instanceof GateError)) throw error;
+  throw new RateLimitedError(2000, 'too many tests of targets are under way; make one after the other');
 }
