@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { shareOf } from '../../src/api/caller-share.js';
 import { startTestApi, type TestApi } from './harness.js';
 
-const cleanups: (() => Promise<unknown> | void)[] = [];
+const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   while (cleanups.length > 0) await cleanups.pop()?.();
 });

@@ -7,7 +7,7 @@ import type { SlowReaderLimits } from '../../src/api/slow-readers.js';
 import { silentLogger } from '../../src/log/log.js';
 import { sleep, waitFor } from '../support/wait.js';
 
-const cleanups: (() => Promise<unknown> | void)[] = [];
+const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   while (cleanups.length > 0) await cleanups.pop()?.();
 });
