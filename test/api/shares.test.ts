@@ -106,7 +106,9 @@ it('tests of targets are made a few at a time, and too many of one caller are re
     });
   const answers = Array.from({ length: 25 }, test);
   await expect.poll(() => finish.length).toBe(4);
-  const timer = setInterval(() => finish.splice(0).forEach((end) => end()), 10);
+  const timer = setInterval(() => {
+    for (const end of finish.splice(0)) end();
+  }, 10);
   const statuses = (await Promise.all(answers)).map(
     ({ status, headers }) => `${status} ${headers.get('retry-after') ?? ''}`,
   );
