@@ -106,7 +106,8 @@ export function errorHandler(log: Logger): (error: unknown, request: FastifyRequ
       const stack = error instanceof Error ? error.stack : undefined;
       const { method } = request;
       const path = request.routeOptions.url ?? 'an unknown path';
-      log.error('a request failed', { method, path, code: refusal.code, error: messageOf(error), stack });
+      const address = request.socket.remoteAddress ?? 'unknown';
+      log.error('a request failed', { address, method, path, code: refusal.code, error: messageOf(error), stack });
     }
     if (refusal.status === 503) reply.header('retry-after', '5');
     if (error instanceof RateLimitedError) reply.header('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));

@@ -3,6 +3,7 @@ import { prettyFactory } from 'pino-pretty';
 import { LogDestination, type LogHealth } from './destination.js';
 import { LineFilter, type LogLevel } from './levels.js';
 import type { LogFields, Logger } from './log.js';
+import { LogSummary } from './summary.js';
 
 /** How lines are written; `auto`: for people on a terminal, else JSON. */
 export type LogLineFormat = 'auto' | 'human' | 'json';
@@ -89,7 +90,8 @@ function loggerTo(target: LogTarget, options: LoggerOptions): ProcessLogger {
     { write },
   );
   const filter = typeof options.level === 'string' ? new LineFilter(options.level) : options.level;
-  return new PinoLogger(root, filter, undefined, target);
+  const summary = new LogSummary((level, message, fields) => root[level](cleanFields(fields), message));
+  return new PinoLogger({ pino: root, fields: {} }, { filter, target, summary });
 }
 
 /** Formats in this thread, line by line: pino-pretty's own stream may lose its last lines at an abrupt exit. */
@@ -114,30 +116,36 @@ interface PinoLike {
   child(fields: LogFields): PinoLike;
 }
 
+/** What all loggers of a process share. */
+interface Shared {
+  readonly filter: LineFilter;
+  readonly target: LogTarget;
+  readonly summary: LogSummary;
+}
+
 class PinoLogger implements ProcessLogger {
   readonly #pino: PinoLike;
-  readonly #filter: LineFilter;
-  /** The field `camera` of all its lines. */
-  readonly #camera: unknown;
-  readonly #target: LogTarget;
+  /** Of all its lines. */
+  readonly #fields: LogFields;
+  readonly #shared: Shared;
 
-  constructor(logger: PinoLike, filter: LineFilter, camera: unknown, target: LogTarget) {
+  constructor({ pino: logger, fields }: { pino: PinoLike; fields: LogFields }, shared: Shared) {
     this.#pino = logger;
-    this.#filter = filter;
-    this.#camera = camera;
-    this.#target = target;
+    this.#fields = fields;
+    this.#shared = shared;
   }
 
   get health(): LogHealth {
-    return this.#target.health ?? { linesLost: 0, problem: null };
+    return this.#shared.target.health ?? { linesLost: 0, problem: null };
   }
 
   async flush(deadlineMs: number): Promise<void> {
-    await this.#target.flush?.(deadlineMs);
+    this.#shared.summary.flush();
+    await this.#shared.target.flush?.(deadlineMs);
   }
 
   reopen(): void {
-    this.#target.reopen?.();
+    this.#shared.target.reopen?.();
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -157,12 +165,14 @@ class PinoLogger implements ProcessLogger {
   }
 
   child(fields: LogFields): Logger {
-    const camera = fields.camera ?? this.#camera;
-    return new PinoLogger(this.#pino.child(cleanFields(fields)), this.#filter, camera, this.#target);
+    const own = { pino: this.#pino.child(cleanFields(fields)), fields: { ...this.#fields, ...fields } };
+    return new PinoLogger(own, this.#shared);
   }
 
   #line(level: LogLevel, message: string, fields: LogFields | undefined): void {
-    if (!this.#filter.allows(level, fields?.camera ?? this.#camera)) return;
+    const { filter, summary } = this.#shared;
+    if (!filter.allows(level, fields?.camera ?? this.#fields.camera)) return;
+    if (!summary.admit(level, message, fields === undefined ? this.#fields : { ...this.#fields, ...fields })) return;
     this.#pino[level](cleanFields(fields), cleanText(message));
   }
 }

@@ -1,17 +1,12 @@
 import { addressKey } from '../address/plain-address.js';
 import type { Logger } from '../log/log.js';
 
-/** Refusals for want of room are logged at most this often. */
-const fullLogEveryMs = 5000;
-
 /** Connections that others may have with us at once: in all, and from one address, or one subscriber's IPv6 network. */
 export class ConnectionLimits {
   readonly #settings: { readonly maxConnections: number; readonly maxConnectionsPerAddress: number };
   readonly #log: Logger;
   readonly #perAddress = new Map<string, number>();
   #connections = 0;
-  #lastFullLogMs = Number.NEGATIVE_INFINITY;
-  #refusedUnlogged = 0;
 
   constructor(settings: { readonly maxConnections: number; readonly maxConnectionsPerAddress: number }, log: Logger) {
     this.#settings = settings;
@@ -25,7 +20,7 @@ export class ConnectionLimits {
 
   /**
    * Lets one in, when there is room. Returns what is to be called once when it is over; undefined: it is refused, and
-   * the log says so now and then.
+   * the log says so.
    */
   admit(address: string | undefined): (() => void) | undefined {
     if (address === undefined) return undefined; // gone already
@@ -46,19 +41,17 @@ export class ConnectionLimits {
     };
   }
 
+  /** The log sums them up by address and reason. */
   #logFull(address: string, sameAddress: number): void {
-    this.#refusedUnlogged++;
-    const nowMs = performance.now();
-    if (nowMs - this.#lastFullLogMs < fullLogEveryMs) return;
-    this.#lastFullLogMs = nowMs;
+    const { maxConnections, maxConnectionsPerAddress } = this.#settings;
+    const isFull = this.#connections >= maxConnections;
     this.#log.warn('RTMP_LIMIT: connections refused', {
-      refused: this.#refusedUnlogged,
-      lastAddress: address,
+      address,
+      reason: isFull ? 'max-connections' : 'max-connections-per-address',
       connections: this.#connections,
-      maxConnections: this.#settings.maxConnections,
+      maxConnections,
       fromThisAddress: sameAddress,
-      maxConnectionsPerAddress: this.#settings.maxConnectionsPerAddress,
+      maxConnectionsPerAddress,
     });
-    this.#refusedUnlogged = 0;
   }
 }

@@ -10,9 +10,6 @@ export interface ServerCertificate {
   readonly key: Buffer;
 }
 
-/** Handshakes that fail are logged at most this often: port scanners have a lot of them. */
-const failureLogEveryMs = 5000;
-
 interface Handshake {
   readonly socket: Socket;
   readonly onSecure: (secured: MediaSocket) => void;
@@ -24,8 +21,6 @@ export class TlsAcceptor {
   readonly #log: Logger;
   /** By the far end, which two connections cannot share. */
   readonly #handshakes = new Map<string, Handshake>();
-  #failures = 0;
-  #lastFailureLogMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
     certificate: ServerCertificate;
@@ -75,14 +70,10 @@ export class TlsAcceptor {
     for (const { socket } of this.#handshakes.values()) socket.destroy();
   }
 
+  /** Port scanners have a lot of them; the log sums them up. */
   #failed(error: Error & { readonly code?: string }, address: string | undefined): void {
-    this.#failures++;
-    const nowMs = performance.now();
-    if (nowMs - this.#lastFailureLogMs < failureLogEveryMs) return;
-    this.#lastFailureLogMs = nowMs;
     const reason = 'reason' in error ? String(error.reason) : (error.code ?? error.message);
-    this.#log.info('TLS handshakes failed', { failures: this.#failures, lastAddress: address, reason });
-    this.#failures = 0;
+    this.#log.info('TLS handshakes failed', { address: address ?? 'unknown', reason });
   }
 }
 

@@ -383,6 +383,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
       if (kept <= mediaMaxBytes) break;
     }
     this.#context.log.warn('LIMIT_REACHED: media-max-bytes exceeded; gave back', {
+      summed: true,
       before,
       after: kept,
       mediaMaxBytes,

@@ -1,5 +1,6 @@
 import type { LineFilter } from '../../log/levels.js';
 import type { LogFields, Logger } from '../../log/log.js';
+import { LogSummary } from '../../log/summary.js';
 import type { Report } from './protocol.js';
 
 type Line = Extract<Report, { type: 'log' }>;
@@ -9,11 +10,22 @@ export class ChannelLogger implements Logger {
   readonly #send: (line: Line) => void;
   readonly #filter: LineFilter;
   readonly #fields: LogFields;
+  /** Before the channel: floods must not fill it. */
+  readonly #summary: LogSummary;
 
-  constructor(options: { send: (line: Line) => void; filter: LineFilter; fields?: LogFields }) {
-    this.#send = options.send;
-    this.#filter = options.filter;
-    this.#fields = options.fields ?? {};
+  constructor(options: { send: (line: Line) => void; filter: LineFilter; fields?: LogFields; summary?: LogSummary }) {
+    const { send, filter, fields = {} } = options;
+    this.#send = send;
+    this.#filter = filter;
+    this.#fields = fields;
+    this.#summary =
+      options.summary ??
+      new LogSummary((level, message, told) => send({ type: 'log', level, message, fields: plain(told) }));
+  }
+
+  /** Tells what was summed up until now. */
+  flush(): void {
+    this.#summary.flush();
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -33,12 +45,15 @@ export class ChannelLogger implements Logger {
   }
 
   child(fields: LogFields): Logger {
-    return new ChannelLogger({ send: this.#send, filter: this.#filter, fields: { ...this.#fields, ...fields } });
+    const all = { ...this.#fields, ...fields };
+    return new ChannelLogger({ send: this.#send, filter: this.#filter, fields: all, summary: this.#summary });
   }
 
   #line(level: Line['level'], message: string, fields: LogFields = {}): void {
     if (!this.#filter.allows(level, fields.camera ?? this.#fields.camera)) return;
-    this.#send({ type: 'log', level, message, fields: plain({ ...this.#fields, ...fields }) });
+    const all = { ...this.#fields, ...fields };
+    if (!this.#summary.admit(level, message, all)) return;
+    this.#send({ type: 'log', level, message, fields: plain(all) });
   }
 }
 

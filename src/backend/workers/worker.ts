@@ -23,6 +23,7 @@ export class Worker {
   readonly #send: (report: Report) => void;
   readonly #backend: NativeBackend;
   readonly #lines: LineFilter;
+  readonly #log: ChannelLogger;
   readonly #reporter: Reporter;
   /** Connections that have not said where they want to go, or wait to be told who serves them. */
   readonly #visitors = new Map<number, Visitor>();
@@ -40,6 +41,7 @@ export class Worker {
     this.#lines = new LineFilter(lines.level);
     this.#lines.wanted = lines;
     const log = new ChannelLogger({ send, filter: this.#lines });
+    this.#log = log;
     this.#backend = new NativeBackend({ settings: { host: '', rtmpPort: 0, media, nodeId, ...secret }, log });
     this.#backend.startWithoutListener();
     this.#reporter = new Reporter(this.#backend, send);
@@ -107,6 +109,7 @@ export class Worker {
     await this.#backend.stop(deadlineMs);
     this.#viewing.close();
     this.#reporter.close();
+    this.#log.flush();
     this.#send({ type: 'done' });
   }
 

