@@ -1,6 +1,7 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
 import { messageOf } from '../errors.js';
+import { setHeardTimeout } from '../standstill.js';
 import { maxAsked } from './hook-queue.js';
 
 /** What a back end said: yes, no with the reason, or nothing that could be taken for either. */
@@ -45,7 +46,7 @@ export class AccessHook {
           'content-length': Buffer.byteLength(body),
         },
       });
-      const timer = setTimeout(() => {
+      const timer = setHeardTimeout(() => {
         sent.destroy(new Error(`no answer within ${this.#timeoutMs} ms`));
       }, this.#timeoutMs);
       sent.once('response', (response) => {
@@ -77,7 +78,7 @@ function verdictOf(status: number): HookVerdict {
 
 function discard(response: IncomingMessage, timeoutMs: number): void {
   let bytes = 0;
-  const timer = setTimeout(() => response.destroy(), timeoutMs);
+  const timer = setHeardTimeout(() => response.destroy(), timeoutMs);
   timer.unref();
   response.on('data', (data: Buffer) => {
     bytes += data.length;

@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
+import { setHeardTimeout } from '../standstill.js';
 
 /** How the content manager took the announcement, for /v1/config. */
 export interface AnnouncementView {
@@ -194,7 +195,7 @@ async function post(url: URL, body: string, signal: AbortSignal, timeoutMs: numb
 
 function discard(response: IncomingMessage, timeoutMs: number): void {
   let bytes = 0;
-  const timer = setTimeout(() => response.destroy(), timeoutMs);
+  const timer = setHeardTimeout(() => response.destroy(), timeoutMs);
   timer.unref();
   response.on('data', (data: Buffer) => {
     bytes += data.length;
@@ -209,7 +210,7 @@ function send(url: URL, body: string, signal: AbortSignal, timeoutMs: number): P
     const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     const sent = request(url, { method: 'POST', agent: false, headers, signal });
-    const timer = setTimeout(() => {
+    const timer = setHeardTimeout(() => {
       sent.destroy(new Error(`no answer within ${timeoutMs} ms`));
     }, timeoutMs);
     sent.once('response', (response) => {

@@ -1,4 +1,5 @@
 import type { MediaBackend } from '../backend/backend.js';
+import { setHeardTimeout } from '../standstill.js';
 
 /** How long an answer counts, and how long one is waited for: callers have theirs within 2 s. */
 const freshMs = 1000;
@@ -25,7 +26,7 @@ export class BackendProbe {
   async #ask(): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<boolean>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs + 100, false);
+      timer = setHeardTimeout(() => resolve(false), deadlineMs + 100);
     });
     try {
       return await Promise.race([this.#backend.probe(deadlineMs), tooLate]);

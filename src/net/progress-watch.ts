@@ -1,3 +1,4 @@
+import { heardMs } from '../standstill.js';
 import type { MediaSocket } from './media-socket.js';
 
 type Progress = Pick<MediaSocket, 'pendingBytes' | 'progress'>;
@@ -27,6 +28,6 @@ export class ProgressWatch {
     this.#progress = progress;
     if (socket.pendingBytes === 0) this.#silentSinceMs = null;
     else if (moved || this.#silentSinceMs === null) this.#silentSinceMs = nowMs;
-    return this.#silentSinceMs === null ? 0 : nowMs - this.#silentSinceMs;
+    return this.#silentSinceMs === null ? 0 : heardMs(this.#silentSinceMs, nowMs);
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
 import type { Logger } from '../log/log.js';
+import { setHeardTimeout } from '../standstill.js';
 import type { MediaSocket } from './media-socket.js';
 import { streamSocket } from './node-socket.js';
 
@@ -9,6 +10,8 @@ export interface ServerCertificate {
   readonly cert: Buffer;
   readonly key: Buffer;
 }
+
+const nodesTimeoutMs = 86_400_000;
 
 interface Handshake {
   readonly socket: Socket;
@@ -21,6 +24,7 @@ export class TlsAcceptor {
   readonly #log: Logger;
   /** By the far end, which two connections cannot share. */
   readonly #handshakes = new Map<string, Handshake>();
+  readonly #handshakeTimeoutMs: number;
 
   constructor(options: {
     certificate: ServerCertificate;
@@ -28,9 +32,10 @@ export class TlsAcceptor {
     handshakeTimeoutMs: number;
     log: Logger;
   }) {
-    const { handshakeTimeoutMs } = options;
+    this.#handshakeTimeoutMs = options.handshakeTimeoutMs;
     this.#log = options.log;
-    this.#tls = createTlsServer({ ...secureOptions(options.certificate), handshakeTimeout: handshakeTimeoutMs });
+    // Node's own deadline counts time in which nobody could be heard; it is never reached.
+    this.#tls = createTlsServer({ ...secureOptions(options.certificate), handshakeTimeout: nodesTimeoutMs });
     this.#tls.on('secureConnection', (socket) => {
       const key = farEnd(socket);
       const handshake = this.#handshakes.get(key);
@@ -51,7 +56,14 @@ export class TlsAcceptor {
   accept(socket: Socket, onSecure: (secured: MediaSocket) => void, onFailed: () => void): void {
     const key = farEnd(socket);
     this.#handshakes.set(key, { socket, onSecure });
+    const timer = setHeardTimeout(() => {
+      if (this.#handshakes.get(key)?.socket !== socket) return;
+      this.#failed(new Error(`no handshake within ${this.#handshakeTimeoutMs / 1000} s`), socket.remoteAddress);
+      socket.destroy();
+    }, this.#handshakeTimeoutMs);
+    timer.unref();
     socket.once('close', () => {
+      clearTimeout(timer);
       // Else it is a connection by now, whose owner lets it go.
       if (this.#handshakes.get(key)?.socket !== socket) return;
       this.#handshakes.delete(key);

@@ -4,6 +4,7 @@ import { TargetError } from '../errors.js';
 import { Dialer } from '../net/dialer.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
 import type { OutletSink } from '../relay/outlet.js';
+import { setHeardTimeout } from '../standstill.js';
 import type { Acknowledgements } from './acknowledgements.js';
 import { AdobeAuthentication } from './adobe-auth.js';
 import { AnswerBudget } from './answer-budget.js';
@@ -122,7 +123,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#socket = this.#dial();
     this.#turn = this.#newTurn();
     this.#session = this.#converse('');
-    this.#stepTimer = setTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
+    this.#stepTimer = setHeardTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
     this.#flow = this.#watchFlow();
     this.#answers = new AnswerBudget(this.#socket);
     this.#socket.listen(this);

@@ -1,6 +1,7 @@
 import { cameraIn, cameraInApplication } from '../address/stream-place.js';
 import { WireError } from '../errors.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
+import { heardMs } from '../standstill.js';
 import { ChunkReader } from '../wire/chunk-reader.js';
 import { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';
@@ -27,7 +28,9 @@ import { type LimitSettings, sessionLimits } from './settings.js';
 export class Visitor implements MediaSocketListener {
   readonly socket: MediaSocket;
   readonly #limits: LimitSettings;
-  readonly #openedMs: number;
+  /** Its age when it came here, as it was counted elsewhere. */
+  readonly #ageBeforeMs: number;
+  readonly #cameMs = performance.now();
   readonly #outChunkBytes: number;
   readonly #onNamed: (camera: string) => void;
   readonly #onOver: () => void;
@@ -59,7 +62,7 @@ export class Visitor implements MediaSocketListener {
     const { socket, limits } = options;
     this.socket = socket;
     this.#limits = limits;
-    this.#openedMs = performance.now() - options.ageMs;
+    this.#ageBeforeMs = options.ageMs;
     this.#outChunkBytes = options.outChunkBytes;
     this.#onNamed = options.onNamed;
     this.#onOver = options.onOver;
@@ -74,7 +77,7 @@ export class Visitor implements MediaSocketListener {
 
   /** Milliseconds since it was accepted. */
   get ageMs(): number {
-    return performance.now() - this.#openedMs;
+    return this.#ageBeforeMs + heardMs(this.#cameMs);
   }
 
   /** True when it has named its camera, and waits. */

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { setHeardTimeout } from '../standstill.js';
 import { ClientHandshake } from '../wire/handshake.js';
 
 /**
@@ -15,7 +16,7 @@ export function probeHandshake(
     const handshake = new ClientHandshake();
     const socket = connect({ host, port, noDelay: true });
     onSocket?.(socket);
-    const timer = setTimeout(() => finish(false), deadlineMs);
+    const timer = setHeardTimeout(() => finish(false), deadlineMs);
     const finish = (ok: boolean): void => {
       clearTimeout(timer);
       socket.destroy();

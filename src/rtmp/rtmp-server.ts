@@ -39,7 +39,8 @@ export class RtmpServer {
       },
       (socket) => this.#onSocket(socket),
     );
-    this.#ticker = setInterval(() => this.#tick(), 1000);
+    // Judged behind what has arrived by then: after a standstill that is all that was sent meanwhile.
+    this.#ticker = setInterval(() => setImmediate(() => this.#tick()), 1000);
   }
 
   get connections(): number {

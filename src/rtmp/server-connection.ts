@@ -4,6 +4,7 @@ import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
 import { ProgressWatch } from '../net/progress-watch.js';
+import { heardMs } from '../standstill.js';
 import type { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';
 import { AnswerBudget } from './answer-budget.js';
@@ -156,14 +157,14 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     if (this.#ending) return;
     const { handshakeTimeoutMs, idleTimeoutMs, stallTimeoutMs } = this.#settings;
     if (this.#ingests.size === 0 && this.#viewers.size === 0) {
-      if (nowMs - this.#idleSinceMs > handshakeTimeoutMs) {
+      if (heardMs(this.#idleSinceMs, nowMs) > handshakeTimeoutMs) {
         const seconds = handshakeTimeoutMs / 1000;
         const { phase } = this.#session;
         this.close(new CodedError('RTMP_TIMEOUT', `neither publish nor play within ${seconds} s (${phase})`));
       }
       return;
     }
-    if (this.#ingests.size > 0 && nowMs - this.#life.lastMs > idleTimeoutMs) {
+    if (this.#ingests.size > 0 && heardMs(this.#life.lastMs, nowMs) > idleTimeoutMs) {
       const ignored = this.#ignored.total === 0 ? '' : `; ignored was ${this.#ignored.describe()}`;
       const text = `the publisher sent nothing of use for ${idleTimeoutMs / 1000} s${ignored}`;
       this.close(new CodedError('RTMP_TIMEOUT', text));

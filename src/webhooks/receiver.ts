@@ -1,5 +1,6 @@
 import type { FeedEvent } from '../events/event.js';
 import type { Logger } from '../log/log.js';
+import { setHeardTimeout } from '../standstill.js';
 import { deliver } from './delivery.js';
 import { signedHeaders } from './sign.js';
 
@@ -46,6 +47,7 @@ export interface WebhookView {
 
 interface Waiting {
   readonly event: FeedEvent;
+  /** By `performance.now()`: whoever sets the clock drops no event. */
   readonly atMs: number;
 }
 
@@ -105,7 +107,7 @@ export class WebhookReceiver {
     }
     const name = event.camera ?? '';
     const lane = this.#lanes.get(name);
-    const entry = { event, atMs: Date.now() };
+    const entry = { event, atMs: performance.now() };
     if (lane === undefined) {
       this.#lanes.set(name, [entry]);
       this.#ready.push(name);
@@ -135,7 +137,7 @@ export class WebhookReceiver {
   /** The first of a lane that is not too old; a lane that has none is gone. */
   #firstOf(name: string): Waiting | undefined {
     const lane = this.#lanes.get(name) ?? [];
-    const oldestMs = Date.now() - this.#timing.maxAgeMs;
+    const oldestMs = performance.now() - this.#timing.maxAgeMs;
     while (lane.length > 0 && lane[0]!.atMs < oldestMs) {
       lane.shift();
       this.#waiting--;
@@ -149,7 +151,7 @@ export class WebhookReceiver {
     const controller = new AbortController();
     this.#underWay.add(controller);
     const { timeoutMs } = this.#timing;
-    const timer = setTimeout(() => controller.abort(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
+    const timer = setHeardTimeout(() => controller.abort(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
     const told = this.#untold;
     const headers = {
       ...signedHeaders(this.#key, `event-${event.id}`, event.json, Date.now()),

@@ -15,6 +15,7 @@ import type { SlabPool } from '../../relay/slab-pool.js';
 import { testPatternFlashVer } from '../../rtmp/publisher.js';
 import type { NetSettings } from '../../rtmp/settings.js';
 import type { Ingest, Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
+import { heardMs, setHeardTimeout } from '../../standstill.js';
 import { stillMp4 } from '../../wire/still-mp4.js';
 import type {
   BackendObserver,
@@ -367,7 +368,7 @@ export class NativeCamera {
     const current = this.#live?.publisher;
     if (current === undefined) return;
     const { publishTakeoverMs } = this.#context.settings;
-    const silentMs = performance.now() - current.lastMediaMs;
+    const silentMs = heardMs(current.lastMediaMs);
     const isForReal = isTestPattern(current) && !isTestPattern(publisher);
     if (silentMs <= publishTakeoverMs && !isForReal) {
       throw new CodedError(
@@ -399,7 +400,7 @@ export class NativeCamera {
     }
     for (const push of this.#pushes.values()) push.pause();
     this.#graceUntilMs = Date.now() + publishGraceMs;
-    this.#graceTimer = setTimeout(() => this.#end(), publishGraceMs);
+    this.#graceTimer = setHeardTimeout(() => this.#end(), publishGraceMs);
   }
 
   /** The camera is gone for good: targets and viewers are told. */

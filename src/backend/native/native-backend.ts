@@ -149,7 +149,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
 
   /** In place of `start` where somebody else listens, and brings connections by `adopt`. */
   startWithoutListener(): void {
-    this.#ticker ??= setInterval(() => this.#tick(), 1000);
+    this.#ticker ??= setInterval(() => setImmediate(() => this.#tick()), 1000);
   }
 
   /**

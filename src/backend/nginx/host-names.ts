@@ -6,7 +6,7 @@ export interface HostState {
   readonly addresses: readonly string[];
   /** Since when it does not resolve, milliseconds since 1970; null when it does. */
   readonly failingSinceMs: number | null;
-  /** When it is looked up again, milliseconds since 1970; null when it resolves. */
+  /** When it is looked up again, by `performance.now()`; null when it resolves. */
   readonly nextLookMs: number | null;
 }
 
@@ -41,7 +41,7 @@ export class HostNames {
   /** Looks up those that are not fresh; forgets those that are not asked for. */
   async look(hosts: ReadonlySet<string>): Promise<void> {
     for (const host of this.#entries.keys()) if (!hosts.has(host)) this.#entries.delete(host);
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     const due = [...hosts].filter((host) => (this.#entries.get(host)?.freshUntilMs ?? 0) <= nowMs);
     await Promise.all(
       Array.from({ length: Math.min(maxLookups, due.length) }, async () => {
@@ -98,7 +98,7 @@ export class HostNames {
   }
 
   #note(host: string, addresses: readonly string[]): void {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     const before = this.#entries.get(host);
     if (addresses.length > 0) {
       this.#entries.set(host, { addresses, failures: 0, failingSinceMs: null, freshUntilMs: nowMs + goodMs });
@@ -109,7 +109,7 @@ export class HostNames {
     this.#entries.set(host, {
       addresses,
       failures,
-      failingSinceMs: before?.failingSinceMs ?? nowMs,
+      failingSinceMs: before?.failingSinceMs ?? Date.now(),
       freshUntilMs: nowMs + pauseMs,
     });
   }

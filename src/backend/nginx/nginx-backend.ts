@@ -364,11 +364,11 @@ export class NginxBackend implements MediaBackend {
     const times = [
       this.#hosts.nextLookMs(),
       this.#running?.runner?.retryAtMs,
-      failed ? Date.now() + retryMs : undefined,
+      failed ? performance.now() + retryMs : undefined,
     ];
     const due = times.filter((time) => time !== undefined);
     if (due.length === 0 || this.#stopped) return;
-    const waitMs = Math.max(50, Math.min(...due) - Date.now());
+    const waitMs = Math.max(50, Math.min(...due) - performance.now());
     this.#wakeTimer = setTimeout(() => this.#pace.nudge(), waitMs).unref();
   }
 

@@ -99,8 +99,8 @@ export class NginxProcess {
       ended ??= signal === null ? `exit code ${code}` : `signal ${signal}`;
       if (this.#child === child) this.#down(`nginx ended with ${ended}`);
     });
-    const deadline = Date.now() + startTimeoutMs;
-    while (ended === undefined && Date.now() < deadline) {
+    const deadline = performance.now() + startTimeoutMs;
+    while (ended === undefined && performance.now() < deadline) {
       if (child.pid !== undefined && (await this.#isUp(child.pid))) {
         this.#master = { pid: child.pid, startTicks: (await readProcess(child.pid))?.startTicks };
         this.#child = child;
@@ -128,9 +128,9 @@ export class NginxProcess {
     const before = new Set((await this.#workers())?.map(({ pid }) => pid));
     const logSize = await sizeOf(errorLog);
     if (!sendSignal(master.pid, 'SIGHUP')) throw new CodedError('NGINX_DOWN', 'nginx takes no signals');
-    const deadline = Date.now() + reloadTimeoutMs;
-    const blindUntil = Date.now() + blindReloadMs;
-    while (Date.now() < deadline) {
+    const deadline = performance.now() + reloadTimeoutMs;
+    const blindUntil = performance.now() + blindReloadMs;
+    while (performance.now() < deadline) {
       await delay(pollMs);
       const said = await readLogSince(errorLog, logSize);
       if (/\[emerg\]/.test(said)) {
@@ -139,7 +139,7 @@ export class NginxProcess {
       const workers = await this.#workers();
       if (this.#master !== master) throw new CodedError('NGINX_DOWN', 'nginx ended while it was reloaded');
       if (workers === undefined) {
-        if (Date.now() > blindUntil) return;
+        if (performance.now() > blindUntil) return;
         continue;
       }
       const taking = workers.filter((worker) => !isShuttingDown(worker));
@@ -168,12 +168,12 @@ export class NginxProcess {
     const master = this.#master;
     // The master ends its workers in order; those without a master have nobody else.
     for (const pid of pids) sendSignal(pid, 'SIGTERM');
-    const deadline = Date.now() + deadlineMs;
+    const deadline = performance.now() + deadlineMs;
     const left = async (): Promise<number[]> => {
       const alive = await Promise.all(pids.map(async (pid) => ((await isAlive(pid)) ? pid : undefined)));
       return alive.filter((pid) => pid !== undefined);
     };
-    while ((await left()).length > 0 && Date.now() < deadline) await delay(20);
+    while ((await left()).length > 0 && performance.now() < deadline) await delay(20);
     for (const pid of await left()) {
       this.#log.warn('a process of nginx did not end in time and is killed', { pid });
       sendSignal(pid, 'SIGKILL');
@@ -193,8 +193,8 @@ export class NginxProcess {
     this.#log.warn('nginx lost its master; its workers keep their cameras until those leave', {
       workers: holding.map(({ pid }) => pid),
     });
-    const deadline = Date.now() + 3_000;
-    while (Date.now() < deadline) {
+    const deadline = performance.now() + 3_000;
+    while (performance.now() < deadline) {
       const now = await Promise.all(holding.map(({ pid }) => readProcess(pid)));
       if (now.every((each) => each === undefined || isShuttingDown(each))) return;
       await delay(pollMs);

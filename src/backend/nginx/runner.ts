@@ -48,16 +48,16 @@ export class Runner {
     this.#loaded = { hash: record.hash, identity: record.identity };
   }
 
-  /** When nginx is to be tried again; undefined when it need not. */
+  /** When nginx is to be tried again, by `performance.now()`; undefined when it need not. */
   get retryAtMs(): number | undefined {
     return this.#options.problems.has('nginx') ? this.#retryAtMs : undefined;
   }
 
   /** nginx ended by itself. */
   noteDown(reason: string): void {
-    if (Date.now() - this.#upSinceMs > steadyMs) this.#backoff.reset();
+    if (performance.now() - this.#upSinceMs > steadyMs) this.#backoff.reset();
     const pauseMs = this.#backoff.pauseMs('NGINX_DOWN');
-    this.#retryAtMs = Date.now() + pauseMs;
+    this.#retryAtMs = performance.now() + pauseMs;
     this.restarts++;
     this.#options.problems.set('nginx', 'NGINX_DOWN', `${reason}; it is started again`);
   }
@@ -79,12 +79,12 @@ export class Runner {
       problems.clear('nginx');
       return false;
     }
-    if (problems.has('nginx') && Date.now() < this.#retryAtMs) return false;
+    if (problems.has('nginx') && performance.now() < this.#retryAtMs) return false;
     try {
       const startedAtMs = performance.now();
       if (process.pid === undefined) {
         await process.start();
-        this.#upSinceMs = Date.now();
+        this.#upSinceMs = performance.now();
         log.info('nginx runs', { pid: process.pid, durationMs: Math.round(performance.now() - startedAtMs) });
       } else {
         await beforeReload();
@@ -96,7 +96,7 @@ export class Runner {
       problems.clear('nginx');
     } catch (error) {
       const isDown = codeOf(error) === 'NGINX_DOWN';
-      this.#retryAtMs = Date.now() + (isDown ? this.#backoff.pauseMs('NGINX_DOWN') : reloadRetryMs);
+      this.#retryAtMs = performance.now() + (isDown ? this.#backoff.pauseMs('NGINX_DOWN') : reloadRetryMs);
       problems.setError('nginx', error);
       return false;
     }

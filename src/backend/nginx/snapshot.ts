@@ -103,13 +103,14 @@ function pushFacts(camera: string, push: DesiredPush, { observer, hosts, policy 
   const worker = current?.worker ?? old?.worker;
   const isInForce = worker?.pushes.get(camera)?.has(push.id) === true;
   if (!isInForce && host !== undefined && host.failingSinceMs !== null) {
+    const nowMs = performance.now();
     const message = `the host ${target.host} does not resolve; nginx takes the push when it does`;
     return {
       ...none,
       state: 'waiting',
       reason: message,
       lastError: { code: 'TARGET_DNS', message, at: new Date(host.failingSinceMs).toISOString() },
-      nextRetryAt: new Date(host.nextLookMs ?? Date.now()).toISOString(),
+      nextRetryAt: new Date(Date.now() + ((host.nextLookMs ?? nowMs) - nowMs)).toISOString(),
     };
   }
   if (worker === undefined) {

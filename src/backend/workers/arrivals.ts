@@ -3,6 +3,7 @@ import type { Logger } from '../../log/log.js';
 import { ConnectionLimits } from '../../net/connection-limits.js';
 import { probeHandshake } from '../../rtmp/probe.js';
 import { listenOn } from '../../rtmp/rtmp-server.js';
+import { heardMs } from '../../standstill.js';
 import type { BackendAddress } from '../backend.js';
 import { loopbackOf } from '../native/native-backend.js';
 import type { Report } from './protocol.js';
@@ -118,9 +119,10 @@ export class Arrivals {
   /** Call about once a second. */
   tick(nowMs: number): void {
     for (const entry of this.#entries.values()) {
-      if (entry.socket === null || nowMs - entry.acceptedMs <= this.#handshakeTimeoutMs) continue;
+      const ageMs = heardMs(entry.acceptedMs, nowMs);
+      if (entry.socket === null || ageMs <= this.#handshakeTimeoutMs) continue;
       // A worker ends it in time by itself; one that hangs does not.
-      if (entry.worker === null || nowMs - entry.acceptedMs > this.#handshakeTimeoutMs + slackMs) this.#forget(entry);
+      if (entry.worker === null || ageMs > this.#handshakeTimeoutMs + slackMs) this.#forget(entry);
     }
   }
 
@@ -216,7 +218,7 @@ export class Arrivals {
   #bring(entry: Entry, worker: WorkerProcess, left: { beginning: string; isAnswered: boolean } | null): void {
     const { id, socket, acceptedMs, isSecure } = entry;
     if (socket === null) return;
-    const ageMs = performance.now() - acceptedMs;
+    const ageMs = heardMs(acceptedMs);
     const { beginning, isAnswered } = left ?? { beginning: null, isAnswered: false };
     worker.deliver({ type: 'connection', id, ageMs, beginning, isAnswered, isSecure }, socket);
   }

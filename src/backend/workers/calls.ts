@@ -1,4 +1,5 @@
 import { CodedError, type ErrorCode, errorCodes } from '../../errors.js';
+import { setHeardTimeout } from '../../standstill.js';
 import type { Call, Report } from './protocol.js';
 import type { WorkerProcess } from './worker-process.js';
 
@@ -22,7 +23,7 @@ export class Calls {
     if (!worker.isUp) return Promise.reject(downError(worker));
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      const timer = setTimeout(() => this.#settle(id)?.reject(downError(worker)), limitMs);
+      const timer = setHeardTimeout(() => this.#settle(id)?.reject(downError(worker)), limitMs);
       this.#asked.set(id, { worker, timer, resolve, reject });
       worker.send({ type: 'call', id, call });
     });

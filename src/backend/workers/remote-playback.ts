@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { CodedError, type ErrorCode, errorCodes } from '../../errors.js';
 import { ProgressWatch } from '../../net/progress-watch.js';
+import { setHeardTimeout } from '../../standstill.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';
 import type { ViewingAnswer, ViewingRequest } from './viewing-server.js';
 
@@ -56,7 +57,7 @@ export class RemotePlayback implements FlvPlayback {
         reject(error);
       };
       const onDown = (): void => fail(new CodedError('WORKER_DOWN', 'the media worker does not answer'));
-      const timer = setTimeout(onDown, answerTimeoutMs);
+      const timer = setHeardTimeout(onDown, answerTimeoutMs);
       let line = Buffer.alloc(0);
       socket.on('error', onDown);
       socket.on('close', onDown);

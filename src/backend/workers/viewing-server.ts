@@ -5,6 +5,7 @@ import type { MediaSocket } from '../../net/media-socket.js';
 import { type FarEnd, handedOnSocket } from '../../net/node-socket.js';
 import type { Beginning } from '../../rtmp/server-connection.js';
 import { progressOf } from '../../socket-progress.js';
+import { setHeardTimeout } from '../../standstill.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';
 
 /** Who asks, and for what: one line of JSON, the first thing on a connection. Answered by one line of JSON; then comes FLV. */
@@ -89,7 +90,7 @@ export class ViewingServer {
       this.#strangers--;
       clearTimeout(timer);
     };
-    const timer = setTimeout(() => socket.destroy(), lineTimeoutMs);
+    const timer = setHeardTimeout(() => socket.destroy(), lineTimeoutMs);
     socket.once('close', () => {
       this.#sockets.delete(socket);
       greeted();

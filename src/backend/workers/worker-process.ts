@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { CodedError } from '../../errors.js';
 import type { Logger } from '../../log/log.js';
+import { heardMs, setHeardTimeout } from '../../standstill.js';
 import type { Connection, Order, Report, WorkerLoad, WorkerSettings } from './protocol.js';
 
 const entry = fileURLToPath(new URL('./worker-main.js', import.meta.url));
@@ -115,7 +116,7 @@ export class WorkerProcess {
 
   /** True when it runs and reports: what hangs is up and takes nothing. */
   isResponsive(nowMs: number): boolean {
-    return this.isUp && nowMs - this.#reportedMs < silentMs;
+    return this.isUp && heardMs(this.#reportedMs, nowMs) < silentMs;
   }
 
   /** Starts it. @throws CodedError WORKER_DOWN when it does not come up */
@@ -137,10 +138,9 @@ export class WorkerProcess {
     this.#deliverNext();
   }
 
-  /** Call about once a second: ends what hangs. @param wasLate true when this process itself did not get to run in time */
-  look(nowMs: number, wasLate: boolean): void {
-    if (wasLate) this.#reportedMs = nowMs;
-    if (!this.isUp || nowMs - this.#reportedMs < hangsMs) return;
+  /** Call about once a second: ends what hangs. */
+  look(nowMs: number): void {
+    if (!this.isUp || heardMs(this.#reportedMs, nowMs) < hangsMs) return;
     this.#log.error('a media worker does not report any more; it is ended', { pid: this.pid, silentMs: hangsMs });
     this.#child?.kill('SIGKILL');
   }
@@ -176,7 +176,7 @@ export class WorkerProcess {
     // A process that cannot be made has no exit.
     if (child.pid === undefined) setImmediate(() => this.#onEnd(child, 'could not be started'));
     child.send({ type: 'begin', settings: this.#settings } satisfies Order, undefined, undefined, () => {});
-    this.#startTimer = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs);
+    this.#startTimer = setHeardTimeout(() => child.kill('SIGKILL'), startTimeoutMs);
   }
 
   #onReports(child: ChildProcess, reports: readonly Report[]): void {

@@ -45,7 +45,7 @@ export class Worker {
     this.#backend = new NativeBackend({ settings: { host: '', rtmpPort: 0, media, nodeId, ...secret }, log });
     this.#backend.startWithoutListener();
     this.#reporter = new Reporter(this.#backend, send);
-    this.#ticker = setInterval(() => this.#tick(), 1000);
+    this.#ticker = setInterval(() => setImmediate(() => this.#tick()), 1000);
     this.#viewing = new ViewingServer(settings.viewSecret, {
       openFlv: (camera, remote) => this.#backend.openFlv(camera, remote),
       // It is counted where it was accepted.

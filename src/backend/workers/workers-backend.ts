@@ -44,9 +44,6 @@ const lookEveryMs = 1000;
 /** Of the ends of its worker, a camera's events tell of so many. */
 const rememberedEnds = 10;
 
-/** Our own event loop was late by so much: that workers were silent meanwhile says nothing. */
-const lateMs = 3000;
-
 export interface WorkersBackendSettings {
   /** The address to listen on. */
   readonly host: string;
@@ -96,7 +93,6 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   #sequence = 0;
   readonly #declarations = new Declarations();
   #ticker: NodeJS.Timeout | null = null;
-  #lastLookMs = 0;
 
   /** @param options.levels what the workers log, too, from now on */
   constructor(options: { settings: WorkersBackendSettings; log: Logger; levels: LogLevels }) {
@@ -143,8 +139,8 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     const address = await this.#arrivals.listen(host, rtmpPort);
     this.addOwnListener(address);
     const secure = rtmps === undefined ? undefined : await this.#listenSecure(host, rtmps.port);
-    this.#lastLookMs = performance.now();
-    this.#ticker = setInterval(() => this.#look(), lookEveryMs);
+    // Behind what has arrived by then.
+    this.#ticker = setInterval(() => setImmediate(() => this.#look()), lookEveryMs);
     return secure === undefined ? address : { ...address, rtmpsPort: secure.port };
   }
 
@@ -426,9 +422,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
 
   #look(): void {
     const nowMs = performance.now();
-    const wasLate = nowMs - this.#lastLookMs > lookEveryMs + lateMs;
-    this.#lastLookMs = nowMs;
-    for (const worker of this.#workers) worker.look(nowMs, wasLate);
+    for (const worker of this.#workers) worker.look(nowMs);
     this.#arrivals.tick(nowMs);
     for (const playback of this.#playbacks) playback.tick(nowMs);
     this.#shareBudget();
