@@ -7,29 +7,38 @@ export interface RtmpUrl {
   host: string;
   /** 1 to 65535; 1935 for rtmp and 443 for rtmps where the URL names none. */
   port: number;
-  /** One segment or several, without slashes at the ends: `live`, `live/instance`. */
+  /** One segment or two, without slashes at the ends: `live`, `live/instance`; where the query is its own, with that. */
   app: string;
-  /** With its query, as it is to be sent in `publish`. */
+  /** With its query, as it is to be sent in `publish`; empty where the URL names an application alone. */
   streamName: string;
-  /** What `connect` says: scheme, host, port and application, never user info. The port is always there, as ffmpeg and librtmp send it. */
+  /**
+   * What `connect` says: scheme, host as it is written, port and application, never user info. The port is always there,
+   * as ffmpeg and librtmp send it.
+   */
   tcUrl: string;
   /** Percent-decoded. */
   username?: string;
   password?: string;
 }
 
-const maxUrlChars = 1024;
+/** Services put tokens of a thousand characters and more into the query. */
+export const maxUrlChars = 4096;
+/** Of a URL so much is shown. */
+const maxShownChars = 1024;
 const example = 'rtmp://HOST:1935/APPLICATION/STREAM';
-/** Control characters of ASCII and Latin-1, and every kind of white space. */
-const unprintable = /[\p{Cc}\s]/u;
+/** Control characters of ASCII and Latin-1, and every kind of white space but the plain one. */
+const unprintable = /[\p{Cc}\p{Zl}\p{Zp}]|[^\S ]/u;
 const defaultPorts = { rtmp: 1935, rtmps: 443 } as const;
 
 /**
- * Takes apart `rtmp[s]://[user[:password]@]host[:port]/app[/instance...]/stream[?query]`.
+ * Takes apart `rtmp[s]://[user[:password]@]host[:port]/app[/instance][/stream][?query]`, as ffmpeg does (libavformat,
+ * `rtmpproto.c`, `rtmp_open`), so that a URL that works with it works here; `docs/compatibility.md` has the differences.
  *
- * The last segment of the path is the stream name and keeps the query; the rest is the application. Where the path
- * has one segment only and the query contains a slash, the query belongs to the application, as SRS and nginx-rtmp
- * take it: `rtmp://host/live?vhost=a/stream`. Percent signs in the path stay as they are, since RTMP has no escapes.
+ * Of a path of three parts or more the first two are the application and the rest is the stream name; of two, one each;
+ * one alone is an application, and the stream name is empty, as MediaMTX has it. A stream name with a prefix (`mp4:a/b`)
+ * begins with that. The query belongs to the stream name; where the path has one part, to the application, up to a slash:
+ * `rtmp://host/live?vhost=a/stream`. Nothing is decoded, since RTMP has no escapes: a key is written as it is, with `#`,
+ * `\\`, `%` and blanks within it.
  *
  * @throws InputError INVALID_ADDRESS; the message names what is wrong and what would be right, and shows the URL only
  *   as `mask` does: `maskTarget` where others than the author may read it
@@ -41,10 +50,10 @@ export function parseRtmpUrl(text: string, mask: (text: string) => string = mask
     throw refuse(`has ${text.length} characters, and ${maxUrlChars} are allowed`);
   }
   if (unprintable.test(text)) {
-    throw refuse('contains white space or a control character');
+    throw refuse('contains a control character, or white space other than blanks');
   }
-  if (/[#\\]/.test(text)) {
-    throw refuse('contains "#" or "\\", which have no meaning in it');
+  if (text !== text.trim()) {
+    throw refuse('begins or ends with white space');
   }
   if (/\p{Cs}/u.test(text)) {
     throw refuse('contains half of a surrogate pair');
@@ -59,11 +68,14 @@ export function parseRtmpUrl(text: string, mask: (text: string) => string = mask
     throw refuse('begins with another scheme than rtmp:// and rtmps://');
   }
 
+  if (authority.includes(' ')) {
+    throw refuse('contains white space in its host');
+  }
   const at = authority.lastIndexOf('@');
   const user = at < 0 ? {} : parseUserInfo(authority.slice(0, at), refuse);
   const { host, port } = parseHostAndPort(authority.slice(at + 1), refuse);
   const { app, streamName } = splitPath(rest, refuse);
-  const shownHost = host.includes(':') ? `[${host}]` : host;
+  const writtenHost = authority.slice(at + 1).replace(/:[0-9]*$/, '');
   const numericPort = port ?? defaultPorts[scheme];
   return {
     scheme,
@@ -71,7 +83,7 @@ export function parseRtmpUrl(text: string, mask: (text: string) => string = mask
     port: numericPort,
     app,
     streamName,
-    tcUrl: `${scheme}://${shownHost}:${numericPort}/${app}`,
+    tcUrl: `${scheme}://${writtenHost}:${numericPort}/${app}`,
     ...user,
   };
 }
@@ -140,31 +152,33 @@ function parseHostName(text: string): string | null {
 
 function splitPath(text: string, refuse: Refuse): { app: string; streamName: string } {
   const question = text.indexOf('?');
-  const path = question < 0 ? text : text.slice(0, question);
-  if (!path.startsWith('/') || path === '/') {
+  const wholePath = question < 0 ? text : text.slice(0, question);
+  const query = question < 0 ? '' : text.slice(question);
+  if (!wholePath.startsWith('/') || wholePath === '/') {
     throw refuse('names neither an application nor a stream');
   }
-  let slash = path.lastIndexOf('/');
-  if (slash === 0 && question >= 0) {
-    slash = Math.max(0, text.lastIndexOf('/'));
+  if (wholePath.startsWith('//')) {
+    throw refuse('has an empty part in front of its application');
   }
-  if (slash === 0) {
-    throw refuse('names no stream after the application');
-  }
-  const app = text.slice(1, slash);
-  const streamName = text.slice(slash + 1);
-  if (streamName === '' || streamName.startsWith('?')) {
-    throw refuse('ends without a stream name');
-  }
-  const appPath = app.includes('?') ? app.slice(0, app.indexOf('?')) : app;
-  const segments = [...appPath.split('/'), streamName];
-  if (segments.includes('')) {
-    throw refuse('has an empty part in its application');
-  }
+  // Slashes that are doubled, or at the end, come from joining a server's URL with a key, and mean nothing.
+  const segments = wholePath
+    .slice(1)
+    .split('/')
+    .filter((segment) => segment !== '');
   if (segments.includes('.') || segments.includes('..')) {
     throw refuse('has "." or ".." as a part of its path');
   }
-  return { app, streamName };
+  if (segments.length === 1 && wholePath.endsWith('/')) return { app: segments[0]!, streamName: query };
+  if (segments.length === 1) {
+    const slash = query.indexOf('/');
+    const app = segments[0]! + (slash < 0 ? query : query.slice(0, slash));
+    const streamName = slash < 0 ? '' : query.slice(slash + 1);
+    if (['.', '..'].includes(streamName)) throw refuse('has "." or ".." as a part of its path');
+    return { app, streamName };
+  }
+  const appSegments = segments.length === 2 || segments[1]!.includes(':') ? 1 : 2;
+  const streamName = segments.slice(appSegments).join('/') + query;
+  return { app: segments.slice(0, appSegments).join('/'), streamName };
 }
 
 /**
@@ -177,11 +191,12 @@ function splitPath(text: string, refuse: Refuse): { app: string; streamName: str
  * is cut off, so that the result cannot forge a line of a log.
  */
 export function maskUrl(text: string): string {
-  const shown = text.slice(0, maxUrlChars).replace(/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
-  const cut = text.length > maxUrlChars ? '…' : '';
-  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(shown)?.[0] ?? '';
-  const rest = shown.slice(scheme.length);
-  return scheme + maskQuery(maskUserInfo(rest)) + cut;
+  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(text.slice(0, maxShownChars))?.[0] ?? '';
+  // Cut behind that: where the end of a password is cut off, it would not be known for one.
+  const masked = scheme + maskQuery(maskUserInfo(text.slice(scheme.length)));
+  const cut = masked.length > maxShownChars ? '…' : '';
+  const shown = masked.slice(0, maxShownChars);
+  return shown.replace(/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '\ufffd') + cut;
 }
 
 function maskUserInfo(rest: string): string {
@@ -224,11 +239,25 @@ export function maskTarget(url: string, cameraName: string): string {
   const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(masked)?.[0] ?? '';
   const query = masked.slice(scheme.length).search(/[?#]/);
   const pathEnd = query < 0 ? masked.length : scheme.length + query;
-  const match = /^(.*[/\\])([^/\\]+)([/\\]*)$/s.exec(masked.slice(scheme.length, pathEnd));
-  if (match === null) return masked;
-  const [, before = '', streamName = '', slashes = ''] = match;
-  if (tellsTheCamera(streamName, cameraName)) return masked;
+  const path = masked.slice(scheme.length, pathEnd);
+  const from = streamNameAt(path);
+  const slashes = /[/\\]*$/.exec(path)?.[0] ?? '';
+  const streamName = path.slice(from, path.length - slashes.length);
+  if (from === 0 || streamName === '' || tellsTheCamera(streamName, cameraName)) return masked;
+  const before = path.slice(0, from);
   return `${scheme}${before}${[...streamName].slice(0, 2).join('')}***${slashes}${masked.slice(pathEnd)}`;
+}
+
+/**
+ * Where what may be a key begins in a host with its path: behind the application, which has at most two parts. 0: nowhere.
+ */
+function streamNameAt(path: string): number {
+  const separators = path.includes('/') ? /\/+(?=[^/\\])/g : /\\+(?=[^\\])/g;
+  const starts = [...path.matchAll(separators)].map((match) => match.index + match[0].length);
+  // Where there is no slash, nothing is known of what the backslashes mean.
+  if (starts.length <= 2 || !path.includes('/')) return starts.at(-1) ?? 0;
+  const hasPrefix = path.slice(starts[1], starts[2]).includes(':');
+  return (hasPrefix ? starts[1] : starts[2]) ?? 0;
 }
 
 function tellsTheCamera(streamName: string, cameraName: string): boolean {

@@ -81,7 +81,7 @@ function buildTarget(parts: {
     const parsed = parseRtmpUrl(url);
     if (parsed.app !== app || parsed.streamName !== streamName) {
       notes.push(
-        'of a path with several slashes the last part is the stream name here; nginx takes the first as application',
+        'of a path with several slashes the first two parts are the application here; nginx takes the first alone',
       );
     }
     if (parsed.scheme === 'rtmps') return { problem: 'rtmps:// is not supported; nginx-rtmp does not speak it either' };

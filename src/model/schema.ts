@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { maxUrlChars } from '../address/rtmp-url.js';
 import { namePattern } from './model.js';
 
 /*
@@ -18,8 +19,8 @@ export const CameraTypeSchema = Type.String({
 
 export const UrlSchema = Type.String({
   minLength: 1,
-  maxLength: 1024,
-  description: 'rtmp://HOST[:PORT]/APP[/...]/STREAM.',
+  maxLength: maxUrlChars,
+  description: 'rtmp[s]://HOST[:PORT]/APP[/INSTANCE][/STREAM][?QUERY]; what is in it is sent as it is written.',
 });
 
 export const HostSchema = Type.String({
@@ -28,7 +29,7 @@ export const HostSchema = Type.String({
   description: 'Host name or IP address, without a port.',
 });
 
-export const TemplateSchema = Type.String({ minLength: 1, maxLength: 1024 });
+export const TemplateSchema = Type.String({ minLength: 1, maxLength: maxUrlChars });
 
 export const LocationSchema = Type.String({
   pattern: '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,128}$',

@@ -195,7 +195,7 @@ export class ClientSession {
   #onResult(transactionId: number, args: readonly AmfValue[]): void {
     if (transactionId === transaction.connect && this.#step === 'connect') {
       if (meaningOf(infoOf(args)) === 'refused') {
-        this.#refuse('TARGET_CONNECT_REJECTED', `the application ${quote(this.#target.app)}`, args);
+        this.#refuse('TARGET_CONNECT_REJECTED', `the application ${this.#quotedApp()}`, args);
         return;
       }
       this.#step = 'createStream';
@@ -241,7 +241,7 @@ export class ClientSession {
     if (transactionId === transaction.connect && this.#step !== 'connect') {
       this.#refuse('TARGET_CLOSED', 'it refused the application that it had accepted', args);
     } else if (transactionId === transaction.connect) {
-      this.#refuse('TARGET_CONNECT_REJECTED', `the application ${quote(this.#target.app)}`, args);
+      this.#refuse('TARGET_CONNECT_REJECTED', `the application ${this.#quotedApp()}`, args);
     } else if (transactionId === transaction.createStream || transactionId === transaction.publish) {
       this.#refuse('TARGET_PUBLISH_REJECTED', 'the stream name', args);
     } else if (/^NetStream\.Publish\./.test(stringOf(infoOf(args).code)) && meaningOf(infoOf(args)) === 'refused') {
@@ -275,6 +275,11 @@ export class ClientSession {
     this.#handler.onRefused(error, description, redirect);
   }
 
+  /** The name of the application; its query may hold a key, and where there is no stream name it may be one. */
+  #quotedApp(): string {
+    return JSON.stringify(this.#withoutSecrets(this.#target.app.split('?', 1)[0] ?? '').slice(0, 64));
+  }
+
   #withoutSecrets(text: string): string {
     let clean = text;
     for (const secret of this.#target.secrets ?? []) clean = clean.replaceAll(secret, '***');
@@ -291,9 +296,4 @@ export class ClientSession {
     const payload = encodeCommand(name, transactionId, ...args);
     this.#channel.send(ChunkStreamId.Command, MessageType.CommandAmf0, 0, streamId, payload);
   }
-}
-
-/** The name of an application; its query may hold a key. */
-function quote(app: string): string {
-  return JSON.stringify((app.split('?', 1)[0] ?? '').slice(0, 64));
 }

@@ -11,7 +11,10 @@ const shortestSecret = 4;
 export function secretsOf({ app, streamName, username = '', password = '' }: RtmpUrl, shownUrl: string): string[] {
   const secrets = new Set<string>([username, password]);
   const [name = ''] = streamName.split('?', 1);
-  if (!shownUrl.includes(`/${name}`)) secrets.add(name);
+  // Where there is no stream name, the application is what is shown in part.
+  for (const text of name === '' ? [app.split('?', 1)[0] ?? ''] : [name]) {
+    if (!shownUrl.includes(`/${text}`)) secrets.add(text);
+  }
   for (const text of [app, streamName]) {
     const query = text.slice(text.indexOf('?') + 1);
     if (query.length === text.length) continue;

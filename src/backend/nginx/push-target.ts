@@ -17,6 +17,9 @@ export interface PushTarget {
   readonly address: string;
 }
 
+/** A word of nginx's configuration must fit into 4 KB, with what is put before it, and signs of several bytes. */
+const maxWordChars = 1024;
+
 /** Why nginx cannot make a push. */
 export interface Unsupported {
   readonly code: ErrorCode;
@@ -52,6 +55,9 @@ export function pushTarget(url: string): PushTarget | Unsupported {
   if (username !== undefined) {
     return unsupported('nginx cannot log in with a user name and password');
   }
+  if (streamName === '')
+    return unsupported('nginx would put the name of the camera behind a URL without a stream name');
+  if (url.length > maxWordChars) return unsupported(`nginx reads no URL of more than ${maxWordChars} characters`);
   const shownHost = isIP(host) === 6 ? `[${host}]` : host;
   const address = `${shownHost}:${port}/${app}/${streamName}`;
   // A question mark before the first slash would be taken for the end of the host's part.
