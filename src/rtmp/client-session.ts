@@ -233,7 +233,7 @@ export class ClientSession {
   #end(args: readonly AmfValue[]): void {
     if (this.#step === 'published') this.#refuse('TARGET_CLOSED', 'it ended the stream', args);
     else if (/^NetConnection\./.test(stringOf(infoOf(args).code))) {
-      this.#refuse('TARGET_CONNECT_REJECTED', `the application ${quote(this.#target.app)}`, args);
+      this.#refuse('TARGET_CONNECT_REJECTED', `the application ${this.#quotedApp()}`, args);
     } else this.#refuse('TARGET_PUBLISH_REJECTED', 'the stream name or key', args);
   }
 
