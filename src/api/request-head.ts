@@ -3,7 +3,7 @@ import type { CallFacts, CallWay } from '../access/access.js';
 import { isBrowserCall, isNavigation } from '../access/browser.js';
 import { isOwnSocket } from '../access/own-socket.js';
 import { peerUserOf } from '../access/peer-user.js';
-import { isLoopbackAddress } from '../address/plain-address.js';
+import { isLoopbackAddress, plainAddress } from '../address/plain-address.js';
 
 /** Header lines of a request. Browsers send twenty, and proxies add a dozen. */
 const maxHeaders = 256;
@@ -79,7 +79,7 @@ export async function callFacts(
     ...route,
     way: isOwnSocket(socket) ? 'own-socket' : isLoopback ? (isAsked ? await ofUser(socket) : 'loopback') : 'network',
     // Without an address the connection is gone; it is then nobody's, and not local.
-    address: socket.remoteAddress ?? '',
+    address: plainAddress(socket.remoteAddress ?? ''),
     // Some servers take `_` and `-` for the same.
     isProxied: names.some((name) => proxyHeader.test(name.replaceAll('_', '-'))),
     // HTTP/1.1 without it does not come this far.

@@ -1,3 +1,4 @@
+import { loopbackOf } from '../address/every-address.js';
 import { cleanText } from '../log/pino.js';
 
 /** Rows under headings, in columns as wide as they need to be. Numbers stand to the right. */
@@ -58,9 +59,4 @@ export function urlHost(host: string): string {
 }
 
 /** An address to connect to, for a listener that may listen on all. */
-export function reachableHost(host: string): string {
-  if (host === '0.0.0.0') {
-    return '127.0.0.1';
-  }
-  return host === '::' ? '::1' : host;
-}
+export const reachableHost = loopbackOf;

@@ -2,7 +2,7 @@ import type { TestPatterns, TestPatternView } from '../api/test-patterns.js';
 import { CodedError, ConflictError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { RtmpPublisher, testPatternFlashVer } from '../rtmp/publisher.js';
-import { urlHost } from './format.js';
+import { reachableHost, urlHost } from './format.js';
 import { sendPaced } from './publish/pacer.js';
 import { openTagSource, type TagSource } from './publish/tag-source.js';
 
@@ -124,7 +124,6 @@ export class SamplePublisher implements TestPatterns {
   /** The camera's own address, by the way that leads to this process whatever name it is advertised under. */
   #localUrl(endpoint: string): string {
     const { host, rtmpPort } = this.#options;
-    const local = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-    return endpoint.replace(/^rtmps?:\/\/[^/]+/, `rtmp://${urlHost(local)}:${rtmpPort}`);
+    return endpoint.replace(/^rtmps?:\/\/[^/]+/, `rtmp://${urlHost(reachableHost(host))}:${rtmpPort}`);
   }
 }

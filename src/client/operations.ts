@@ -130,7 +130,7 @@ export interface DeclaredEngine {
 export interface DeclaredPush {
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
   readonly id?: string | undefined;
-  /** rtmp://HOST[:PORT]/APP[/...]/STREAM. */
+  /** rtmp[s]://HOST[:PORT]/APP[/INSTANCE][/STREAM][?QUERY]; what is in it is sent as it is written. */
   readonly url?: string | undefined;
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
   readonly engine?: string | undefined;
@@ -245,7 +245,7 @@ export interface NewPlayToken {
 export interface NewPush {
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
   readonly id?: string | undefined;
-  /** rtmp://HOST[:PORT]/APP[/...]/STREAM. */
+  /** rtmp[s]://HOST[:PORT]/APP[/INSTANCE][/STREAM][?QUERY]; what is in it is sent as it is written. */
   readonly url?: string | undefined;
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
   readonly engine?: string | undefined;
@@ -427,7 +427,7 @@ export interface TestPattern {
 
 /** Exactly one of `url` and `engine`. */
 export interface TestedPush {
-  /** rtmp://HOST[:PORT]/APP[/...]/STREAM. */
+  /** rtmp[s]://HOST[:PORT]/APP[/INSTANCE][/STREAM][?QUERY]; what is in it is sent as it is written. */
   readonly url?: string | undefined;
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
   readonly engine?: string | undefined;

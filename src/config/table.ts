@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { everyAddress } from '../address/every-address.js';
 import { eventTypes } from '../events/event.js';
 import { logLevels } from '../log/levels.js';
 import { hookUrlType, targetRulesType } from './lists.js';
@@ -81,8 +82,9 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
   host: {
     key: 'host',
     type: hostType(),
-    default: '0.0.0.0',
-    description: 'Address that both ports listen on',
+    default: undefined,
+    fallback: { words: '`::`, or `0.0.0.0` without IPv6', value: everyAddress },
+    description: 'Address that all ports listen on; `::` hears IPv6 and IPv4, `0.0.0.0` IPv4 alone',
   },
   dataDir: {
     key: 'data-dir',

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { everyAddress } from '../../src/address/every-address.js';
 import {
   defaultSettings,
   describeSettings,
@@ -44,7 +45,7 @@ describe('where values come from', () => {
   test('nothing said: the defaults', () => {
     const { settings, sources } = load();
     expect(settings).toEqual(defaultSettings());
-    expect(settings).toMatchObject({ rtmpPort: 1935, apiPort: 5000, host: '0.0.0.0', dataDir: './data' });
+    expect(settings).toMatchObject({ rtmpPort: 1935, apiPort: 5000, host: everyAddress(), dataDir: './data' });
     expect(settings).toMatchObject({ backend: 'native', resourceId: hostname(), logLevel: 'info', logFormat: 'auto' });
     expect(settings.media).toEqual({
       outChunkBytes: 65536,
@@ -87,7 +88,7 @@ describe('where values come from', () => {
     const yaml = 'rtmp-port: 1001\napi-port: 1002\nlocation: file\nqueue-max-bytes: 1MB\n';
     const env = { MEDIA_AGGREGATOR_RTMP_PORT: '2001', MEDIA_AGGREGATOR_API_PORT: '2002' };
     const { settings, sources } = load({ yaml, env, flags: { 'rtmp-port': '3001' } });
-    expect(settings).toMatchObject({ rtmpPort: 3001, apiPort: 2002, location: 'file', host: '0.0.0.0' });
+    expect(settings).toMatchObject({ rtmpPort: 3001, apiPort: 2002, location: 'file', host: everyAddress() });
     expect(settings.media.queueMaxBytes).toBe(1 << 20);
     expect(sources).toMatchObject({
       'rtmp-port': 'flag --rtmp-port',

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { loopbackOf } from '../../address/every-address.js';
 import { PushPolicy, type PushRules } from '../../address/push-policy.js';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { cameraIn, cameraInApplication, howToPublish, type StreamPlace } from '../../address/stream-place.js';
@@ -413,10 +414,4 @@ export class NativeBackend implements MediaBackend, StreamHost {
 /** An id for the paths of streams. */
 export function newNodeId(): string {
   return randomBytes(6).toString('hex');
-}
-
-/** Where a listener on any address is reached from the same machine. */
-export function loopbackOf(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
 }

@@ -1,5 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { loopbackOf } from '../../address/every-address.js';
 import { PushPolicy, type PushRules } from '../../address/push-policy.js';
 import { CodedError, InputError, messageOf, TargetError } from '../../errors.js';
 import type { Logger } from '../../log/log.js';
@@ -473,10 +474,4 @@ function listenWords(host: string, port: number): readonly string[] {
   if (host === '0.0.0.0') return [String(port)];
   if (host === '::') return [`[::]:${port}`, 'ipv6only=off'];
   return [host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`];
-}
-
-/** Where a listener on any address is reached from the same machine. */
-function loopbackOf(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
 }

@@ -1,11 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { loopbackOf } from '../../address/every-address.js';
 import type { Logger } from '../../log/log.js';
 import { ConnectionLimits } from '../../net/connection-limits.js';
 import { probeHandshake } from '../../rtmp/probe.js';
 import { listenOn } from '../../rtmp/rtmp-server.js';
 import { heardMs } from '../../standstill.js';
 import type { BackendAddress } from '../backend.js';
-import { loopbackOf } from '../native/native-backend.js';
 import type { Report } from './protocol.js';
 import type { WorkerProcess } from './worker-process.js';
 

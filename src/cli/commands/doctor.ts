@@ -7,7 +7,7 @@ import { noDataDir } from '../data-path.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
 import { checkDisk, checkState } from '../doctor/disk.js';
 import { checkMemory } from '../doctor/memory.js';
-import { checkAdvertisedHost, checkPorts } from '../doctor/network.js';
+import { checkAdvertisedHost, checkFamilies, checkPorts } from '../doctor/network.js';
 import { checkClock, checkNode, checkOpenFiles, checkPrograms } from '../doctor/system.js';
 import { exitCodes } from '../exit-codes.js';
 import { json } from '../format.js';
@@ -63,6 +63,7 @@ async function runChecks(flags: Record<string, string | undefined>, io: CliIo): 
   checks.push(ok('settings', given === 0 ? 'the defaults' : `valid; ${given} differ from the defaults or repeat them`));
   const dataDir = resolve(io.cwd, settings.dataDir);
   checks.push(...(await checkPorts(settings, findRuntime(dataDir))));
+  checks.push(checkFamilies(settings));
   checks.push(await checkAdvertisedHost(settings));
   if (settings.dataDir !== noDataDir) checks.push(...(await checkDisk(dataDir)), await checkState(dataDir));
   checks.push(checkClock(dataDir), checkOpenFiles(settings), checkMemory(settings), ...(await checkPrograms(io.env)));

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { createServer, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { isLoopbackAddress } from '../../address/plain-address.js';
 import type { Settings } from '../../config/index.js';
 import { advertisedHost } from '../../control/advertise.js';
 import { findPortHolder } from '../port-holder.js';
@@ -34,7 +35,7 @@ async function checkPort(
   const code = await tryListen(host, port);
   switch (code) {
     case undefined:
-      return ok(name, `${port} is free`);
+      return ok(name, `${port} is free on ${families(host)}`);
     case 'EADDRINUSE': {
       if (port === ownPort) {
         return ok(name, `${port} is held by our aggregator (pid ${ownPid})`);
@@ -45,10 +46,34 @@ async function checkPort(
     case 'EACCES':
       return fail(name, `this user may not listen on ${port}`, `Use a port of 1024 and above with ${flag}.`);
     case 'EADDRNOTAVAIL':
-      return fail(name, `${host} is no address of this machine`, 'Give one of its addresses with --host, or 0.0.0.0.');
+      return fail(
+        name,
+        `${host} is no address of this machine`,
+        'Give one of its addresses with --host, or leave --host out.',
+      );
     default:
       return fail(name, `${port} cannot be listened on: ${code}`, `Try another port with ${flag}.`);
   }
+}
+
+function families(host: string): string {
+  if (host === '::') return 'IPv4 and IPv6';
+  return host === '0.0.0.0' ? 'IPv4' : host;
+}
+
+/** On which families cameras are heard, beside those that the machine has. */
+export function checkFamilies({ host }: Settings, interfaces = networkInterfaces()): Check {
+  const name = 'address families';
+  const addresses = Object.values(interfaces).flatMap((entries) => entries ?? []);
+  const reached = addresses.filter(({ address }) => !isLoopbackAddress(address) && !address.startsWith('fe80:'));
+  const hasFour = reached.some(({ address }) => isIP(address) === 4);
+  const hasSix = reached.some(({ address }) => isIP(address) === 6);
+  if (host === '0.0.0.0' && hasSix) {
+    const advice = 'Leave --host out, or give --host ::, which hears both.';
+    const text = `this machine has IPv6, and --host ${host} hears IPv4 alone`;
+    return hasFour ? warn(name, text, advice) : fail(name, `${text}, which it has not`, advice);
+  }
+  return ok(name, `listens on ${families(host)}`);
 }
 
 /** The error's code, or undefined when it works. */
