@@ -66,10 +66,11 @@ export async function createPrivate(path: string, text: string): Promise<boolean
 
 /**
  * A random key of 256 bits that is kept in a file, and made at the first start.
+ * @param onMade called when it was made now
  * @throws ConfigError ACCESS_UNREADABLE
  */
-export async function keptKey(path: string): Promise<Buffer> {
-  await createPrivate(path, `${randomBytes(32).toString('hex')}\n`);
+export async function keptKey(path: string, onMade: () => void = () => {}): Promise<Buffer> {
+  if (await createPrivate(path, `${randomBytes(32).toString('hex')}\n`)) onMade();
   const text = (await readPrivate(path))?.text.trim() ?? '';
   if (/^[0-9a-f]{64}$/.test(text)) return Buffer.from(text, 'hex');
   const message = `${path} holds no key: it must be 64 hex digits; remove it, and it is made anew`;

@@ -22,13 +22,18 @@ export interface FindOptions {
 /**
  * The API of the aggregator that is meant: `--api`, MEDIA_AGGREGATOR_API, or the one that runs on the data folder. The
  * token is that of `--token`, `--token-file` or MEDIA_AGGREGATOR_TOKEN; the aggregator of a data folder needs none.
+ * @param timeoutMs how long an answer may take; undefined: as long as for any command
  * @throws CodedError NOT_RUNNING, USAGE; ConfigError
  */
-export function findApi(options: FindOptions, io: CliIo): ApiClient {
+export function findApi(options: FindOptions, io: CliIo, timeoutMs?: number): ApiClient {
   const given = options.api ?? (io.env[apiVariable] || undefined);
   const token = givenToken(options, io);
   if (given !== undefined) {
-    return new ApiClient({ base: parseBase(given, options.api === undefined ? apiVariable : '--api'), token });
+    return new ApiClient({
+      base: parseBase(given, options.api === undefined ? apiVariable : '--api'),
+      token,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
   }
   const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
   const dataDir = resolve(io.cwd, settings.dataDir);
@@ -41,7 +46,12 @@ export function findApi(options: FindOptions, io: CliIo): ApiClient {
     );
   }
   const base = `${runtime.apiCertFile === undefined ? 'http' : 'https'}://${urlHost(reachableHost(runtime.host))}:${runtime.apiPort}`;
-  return new ApiClient({ base, token, fetch: ownFetch(join(dataDir, ownSocketName), runtime, token !== undefined) });
+  return new ApiClient({
+    base,
+    token,
+    fetch: ownFetch(join(dataDir, ownSocketName), runtime, token !== undefined),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
 }
 
 /**

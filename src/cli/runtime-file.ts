@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRunning, namespaceOf, processIdentity } from '../files/process-identity.js';
+import { readRegular, readRegularSync } from '../files/read.js';
+
+const maxRuntimeBytes = 64 * 1024;
 
 /** What a running aggregator tells the other commands, in `DATA_DIR/runtime.json`. */
 export interface Runtime {
@@ -37,14 +39,19 @@ function runtimePath(dataDir: string): string {
 export async function writeRuntime(dataDir: string, runtime: Runtime): Promise<void> {
   await mkdir(dataDir, { recursive: true });
   const temporary = `${runtimePath(dataDir)}.${runtime.pid}.tmp`;
-  await writeFile(temporary, `${JSON.stringify(runtime, null, 2)}\n`);
-  await rename(temporary, runtimePath(dataDir));
+  try {
+    await writeFile(temporary, `${JSON.stringify(runtime, null, 2)}\n`);
+    await rename(temporary, runtimePath(dataDir));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Removes the file of this process; that of another one stays. Media goes on meanwhile, whatever the disk does. */
 export async function removeRuntime(dataDir: string, pid: number): Promise<void> {
-  const content = await readFile(runtimePath(dataDir), 'utf8').catch(() => '');
-  if (parseRuntime(content)?.pid === pid) await rm(runtimePath(dataDir), { force: true });
+  const content = await readRegular(runtimePath(dataDir), maxRuntimeBytes).catch(() => undefined);
+  if (parseRuntime(content?.bytes.toString() ?? '')?.pid === pid) await rm(runtimePath(dataDir), { force: true });
 }
 
 /**
@@ -65,7 +72,7 @@ export function findRuntime(dataDir: string): FoundRuntime | undefined {
 
 function readRuntime(dataDir: string): Runtime | undefined {
   try {
-    return parseRuntime(readFileSync(runtimePath(dataDir), 'utf8'));
+    return parseRuntime(readRegularSync(runtimePath(dataDir), maxRuntimeBytes).toString());
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,10 +11,12 @@ import type { MediaBackend } from '../backend/backend.js';
 import type { SettingSources, Settings } from '../config/index.js';
 import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
+import { isDiskTrouble } from '../files/errno.js';
 import { processIdentity } from '../files/process-identity.js';
 import type { LogHealth } from '../log/destination.js';
 import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
+import { checkChange, overLimits } from '../model/state-rules.js';
 import { Webhooks } from '../webhooks/webhooks.js';
 import { openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
@@ -61,15 +64,30 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
   const { log, logLevels, version } = options;
   const closers: Closer[] = [];
   try {
-    const data = await openDataFolder(options.settings.dataDir, log.child({ part: 'state' }));
+    const data = await openDataFolder(options.settings.dataDir, log.child({ part: 'state' }), (before, after) =>
+      checkChange(before, after, options.settings),
+    );
     closers.unshift({ part: 'state', close: () => data.close() });
     const { store } = data;
     const settings: Settings = { ...options.settings, dataDir: data.path };
 
-    const tagKey = await keptKey(join(settings.dataDir, 'etag-key'));
+    const over = overLimits(store.state, settings);
+    if (over.length > 0)
+      log.warn('more than the settings allow; all of it is in force, and no more is taken', { over });
+
+    const tagKey = await openTagKey(settings.dataDir, log);
 
     const { host, rtmpPort, media } = settings;
-    const streamSecret = await keptKey(join(settings.dataDir, 'stream-secret'));
+    const streamSecret = await keptKey(join(settings.dataDir, 'stream-secret'), () => {
+      const isUsed = media.publishAuth === 'key' || media.playAuth !== 'off';
+      if (!isUsed || store.state.cameras.size === 0) return;
+      log.warn(
+        'stream-secret was missing and is made anew: generated publish keys and play tokens of before are invalid',
+        {
+          folder: settings.dataDir,
+        },
+      );
+    });
     const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }), logLevels);
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
@@ -182,6 +200,17 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
   } catch (error) {
     await closeAll(closers, log);
     throw error;
+  }
+}
+
+/** Entity tags need not outlive this process: a full disk, on which none can be kept, is no reason not to start. */
+async function openTagKey(dataDir: string, log: Logger): Promise<Buffer> {
+  try {
+    return await keptKey(join(dataDir, 'etag-key'));
+  } catch (error) {
+    if (!(error instanceof Error) || !isDiskTrouble(error.cause)) throw error;
+    log.warn('the key of the entity tags cannot be kept; they hold until the next start', { error: messageOf(error) });
+    return randomBytes(32);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { BackendProblem, BackendTotals, MediaBackend, WorkerFacts } from '../backend/backend.js';
 import type { LogHealth } from '../log/destination.js';
+import { overLimits, type StateLimits } from '../model/state-rules.js';
 import type { Store } from '../store/store.js';
 import { BackendProbe } from './probe.js';
 import type { Reconciler } from './reconcile.js';
@@ -14,11 +15,15 @@ export class NodeStatus {
   readonly #backend: MediaBackend;
   readonly #reconciler: Reconciler;
   readonly #probe: BackendProbe;
+  readonly #limits: StateLimits;
+  /** What was over a limit last time, of which state, and since when. */
+  #over: { readonly state: Store['state']; readonly found: readonly string[]; readonly since: string } | undefined;
   #isDraining = false;
   #log: () => LogHealth = () => ({ linesLost: 0, problem: null });
 
-  constructor(store: Store, backend: MediaBackend, reconciler: Reconciler) {
+  constructor(store: Store, backend: MediaBackend, reconciler: Reconciler, limits: StateLimits) {
     this.#store = store;
+    this.#limits = limits;
     this.#backend = backend;
     this.#reconciler = reconciler;
     this.#probe = new BackendProbe(backend);
@@ -32,7 +37,13 @@ export class NodeStatus {
   get problems(): readonly BackendProblem[] {
     const { problem } = this.#store;
     const own = problem === undefined ? [] : [{ code: problem.code, message: problem.message, since: problem.since }];
-    return [...own, ...this.#logProblems(), ...this.#backend.problems(), ...this.#reconciler.problems];
+    return [
+      ...own,
+      ...this.#limitProblems(),
+      ...this.#logProblems(),
+      ...this.#backend.problems(),
+      ...this.#reconciler.problems,
+    ];
   }
 
   /** Lines of the log that were never written, since the start. */
@@ -50,6 +61,19 @@ export class NodeStatus {
     if (problem === null || Date.now() - problem.sinceMs < logPatienceMs) return [];
     const message = `The log takes no lines: ${problem.reason}. ${linesLost} lines were lost since the start.`;
     return [{ code: 'LOG_UNWRITABLE', message, since: new Date(problem.sinceMs).toISOString() }];
+  }
+
+  /** A limit that was lowered below what there is: all of it stays in force. */
+  #limitProblems(): readonly BackendProblem[] {
+    const { state } = this.#store;
+    if (this.#over?.state !== state) {
+      const since = this.#over === undefined || this.#over.found.length === 0 ? undefined : this.#over.since;
+      this.#over = { state, found: overLimits(state, this.#limits), since: since ?? new Date().toISOString() };
+    }
+    const { found, since } = this.#over;
+    if (found.length === 0) return [];
+    const message = `more than the settings allow: ${found.join(', ')}. All of it is in force, and no more is taken; remove some, or raise the limit`;
+    return [{ code: 'LIMIT_REACHED', message, since }];
   }
 
   /** What there is to tell of this media backend only, by name. */

@@ -130,12 +130,14 @@ async function keepOwner(file: FileHandle, present: Stats): Promise<void> {
     // What its group might do is nothing for the members of another one.
     if (!isKept) mode &= 0o707;
   }
+  // What its writer could not read again would keep the next start from happening.
+  mode |= 0o600;
   if ((own.mode & 0o777) !== mode) await tried(() => file.chmod(mode));
 }
 
 /** A file that root makes in the folder of another user is for that user: else he could never read it. */
 async function adoptOwner(file: FileHandle, folder: string): Promise<void> {
-  if (process.getuid?.() !== 0) return;
+  if (process.geteuid?.() !== 0) return;
   const { uid, gid } = await stat(folder);
   if (uid !== 0) await tried(() => file.chown(uid, gid));
 }
@@ -230,16 +232,29 @@ export async function keepAside(path: string, suffix: string, number?: number): 
     await link(real, aside);
   } catch (error) {
     if (!hasNoHardLinks(error)) throw error;
-    await copyFile(real, aside, constants.COPYFILE_EXCL);
-    const copy = await open(aside, 'r+');
-    try {
-      await keepOwner(copy, await stat(real));
-      await copy.sync();
-    } finally {
-      await copy.close();
-    }
+    await copyWhole(real, aside);
   }
   return aside;
+}
+
+/** As `keepAside`, and always a copy: what is written into the file later is not in it. */
+export async function keepCopy(path: string, suffix: string): Promise<string> {
+  const aside = `${path}.${suffix}-${await nextNumber(dirname(path), basename(path), suffix)}`;
+  await copyWhole(await realpath(path), aside);
+  return aside;
+}
+
+/** A copy with owner and mode; on disk when this resolves. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  refuseOthers(from, await stat(from));
+  await copyFile(from, to, constants.COPYFILE_EXCL);
+  const copy = await open(to, 'r+');
+  try {
+    await keepOwner(copy, await stat(from));
+    await copy.sync();
+  } finally {
+    await copy.close();
+  }
 }
 
 /** One more than the highest N of the names `NAME.SUFFIX-N` in a folder. */

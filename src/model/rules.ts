@@ -16,14 +16,20 @@ export function checkName(field: string, name: string): string {
 /** What stands in answers in place of secrets, as `maskUrl` and `maskTarget` put it. */
 const mask = '***';
 
+/** Why a URL or template cannot be meant, when it is one that an answer masked. */
+export function maskedPlaceIn(text: string): string | undefined {
+  if (!text.includes(mask)) return undefined;
+  return `it contains "${mask}", which stands in answers for what is kept secret; give the whole of it, with its secrets`;
+}
+
 /**
  * The URL or template, when it is none that an answer masked: stored, it would take the place of the secret.
  * @throws InputError INVALID_ADDRESS
  */
 export function checkUnmasked(field: string, text: string): string {
-  if (!text.includes(mask)) return text;
-  const message = `${field}: it contains "${mask}", which stands in answers for what is kept secret; give the whole of it, with its secrets`;
-  throw new InputError('INVALID_ADDRESS', message, { field });
+  const masked = maskedPlaceIn(text);
+  if (masked === undefined) return text;
+  throw new InputError('INVALID_ADDRESS', `${field}: ${masked}`, { field });
 }
 
 /**

@@ -51,7 +51,8 @@ export function newlyShared(before: Declared, after: Declared): readonly [string
   const seen = new Map<string, string>();
   for (const [id, key] of now) {
     const other = seen.get(key);
-    if (other !== undefined && then.get(id) !== then.get(other)) return [other, id];
+    const wasShared = then.has(id) && then.get(id) === then.get(other ?? '');
+    if (other !== undefined && !wasShared) return [other, id];
     seen.set(key, id);
   }
   return undefined;

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { ConfigError, messageOf } from '../errors.js';
+import { readRegularSync } from '../files/read.js';
 
 /** Where a server's certificate is, in PEM. */
 export interface CertificateFiles {
@@ -59,7 +59,7 @@ export function readCertificate(files: CertificateFiles): Certificate {
 function readPem(file: string, flag: string | undefined): Buffer {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    bytes = readRegularSync(file, maxFileBytes);
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     const reason = missing ? 'there is no such file' : messageOf(error);

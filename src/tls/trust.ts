@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { ConfigError, messageOf } from '../errors.js';
+import { readRegularSync } from '../files/read.js';
 
 const maxFileBytes = 4 << 20;
 const block = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g;
@@ -15,7 +15,7 @@ export function readTrust(file: string, flag: string): Buffer {
     new ConfigError('TLS_CERTIFICATE', `${file} (${flag}) ${problem}.`, { field: flag, cause });
   let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    bytes = readRegularSync(file, maxFileBytes);
   } catch (error) {
     throw wrong(`cannot be read: ${messageOf(error)}`, error);
   }

@@ -105,6 +105,39 @@ describe('restore', () => {
   });
 });
 
+describe('restore', () => {
+  test('that the running aggregator does not take over says so, and leaves what was there', async (context) => {
+    const scope = testScope(context);
+    const { dataDir } = await startTestAggregator(scope);
+    const file = join(scope.temporaryFolder(), 'backup.json');
+    await cli(['camera', 'add', 'old', '--data-dir', dataDir]);
+    // The rules of the running aggregator hold, whatever this command was told.
+    const cameras = Object.fromEntries(
+      Array.from({ length: 101 }, (_, index) => [`p${index}`, { url: `rtmp://h${index}/a/b` }]),
+    );
+    writeFileSync(file, JSON.stringify({ version: 1, cameras: { many: { pushes: cameras } } }));
+    const env = { MEDIA_AGGREGATOR_MAX_PUSHES_PER_CAMERA: '1000' };
+    const { code, err } = await cli(['restore', file, '--data-dir', dataDir, '--while-running'], { env });
+    expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('LIMIT_REACHED') });
+    expect(await namesIn(dataDir)).toEqual(['old']);
+    await waitFor(async () => (await cli(['camera', 'add', 'new', '--data-dir', dataDir])).code === 0, {
+      what: 'a change after the refused one',
+    });
+    expect(await namesIn(dataDir)).toEqual(['new', 'old']);
+    expect(readdirSync(dataDir).filter((name) => name.includes('rejected'))).toEqual([]);
+  });
+
+  test('holds the limits of the settings', async (context) => {
+    const folder = testScope(context).temporaryFolder();
+    const file = join(folder, 'backup.json');
+    writeFileSync(file, '{"version": 1, "cameras": {"a": {}, "b": {}}}');
+    const env = { MEDIA_AGGREGATOR_MAX_CAMERAS: '1' };
+    const { code, err } = await cli(['restore', file, '--data-dir', folder], { env });
+    expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('LIMIT_REACHED') });
+    expect(readdirSync(folder)).toEqual(['backup.json']);
+  });
+});
+
 test('a state file of an older version is brought up step by step, and a copy is kept', async (context) => {
   const folder = testScope(context).temporaryFolder();
   const text = '{"version": -1, "sources": ["a", "b"]}';

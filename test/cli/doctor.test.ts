@@ -41,6 +41,7 @@ test('a machine as it should be: exit code 0, and nothing is left behind', async
   expect(code).toBe(0);
   expect(Object.keys(checks)).toEqual([
     ...['Node.js', 'settings', 'RTMP port', 'API port', 'advertised address', 'free space', 'data folder'],
+    ...['hard links', 'owners'],
     ...['state file', 'clock', 'open files', 'memory', 'ffmpeg', 'nginx'],
   ]);
   expect(checks['data folder']?.message).toMatch(/syncing takes [\d.]+ ms/);

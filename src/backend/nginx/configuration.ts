@@ -1,10 +1,11 @@
 import type { PushPolicy } from '../../address/push-policy.js';
 import { CodedError, messageOf } from '../../errors.js';
+import { writeWhole } from '../../files/write.js';
 import type { Logger } from '../../log/log.js';
 import type { DesiredCamera } from '../backend.js';
 import type { NginxBinary } from './binary.js';
 import { checkConfiguration, type Verdict } from './check.js';
-import { keepAside, markOf, type NginxPaths, readFound, writeWhole } from './files.js';
+import { keepAside, markOf, type NginxPaths, readFound } from './files.js';
 import type { HostNames } from './host-names.js';
 import { framePart, type Merged, mergeParts } from './parts.js';
 import type { Problems } from './problems.js';

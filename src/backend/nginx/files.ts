@@ -1,5 +1,8 @@
-import { copyFile, open, readdir, readFile, rename, stat, truncate, unlink } from 'node:fs/promises';
+import { copyFile, open, readdir, readFile, stat, truncate, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isErrno } from '../../files/errno.js';
+import { type FileMark, markOf as fileMarkOf, readRegular } from '../../files/read.js';
+import { keepCopy } from '../../files/write.js';
 
 /** Where everything of nginx lies. */
 export interface NginxPaths {
@@ -43,80 +46,32 @@ export interface FoundFile {
 
 const maxFileBytes = 64 * 1024 * 1024;
 
-/** The file; undefined when there is none. @throws Error of the system, or when it is too large */
+/** The file; undefined when there is none. @throws Error of the system, or when it is too large or no file */
 export async function readFound(path: string): Promise<FoundFile | undefined> {
-  try {
-    const mark = await markOf(path);
-    if (mark === '') return undefined;
-    if (Number(mark.split('-')[1]) > maxFileBytes) throw new Error(`${path} is larger than ${maxFileBytes} bytes`);
-    return { text: await readFile(path, 'utf8'), mark };
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+  const file = await readRegular(path, maxFileBytes);
+  return file === undefined ? undefined : { text: file.bytes.toString(), mark: textOf(file.mark) };
 }
 
 /** Tells one version of a file from another without reading it; empty when there is none. */
 export async function markOf(path: string): Promise<string> {
-  try {
-    const { ino, size, mtimeNs } = await stat(path, { bigint: true });
-    return `${ino}-${size}-${mtimeNs}`;
-  } catch (error) {
-    if (isMissing(error)) return '';
-    throw error;
-  }
+  const mark = await fileMarkOf(path);
+  return mark === undefined ? '' : textOf(mark);
 }
 
-let written = 0;
-
-/** Writes a file beside the other, waits until the disk has it, and puts it in its place: never half a file. */
-export async function writeWhole(path: string, text: string, mode = 0o600): Promise<void> {
-  written += 1;
-  const temporary = `${path}.tmp-${process.pid}-${written}`;
-  try {
-    const file = await open(temporary, 'wx', mode);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await unlink(temporary).catch(() => undefined);
-    throw error;
-  }
-  await syncFolder(dirname(path));
+function textOf({ inode, bytes, modifiedNs }: FileMark): string {
+  return `${inode}-${bytes}-${modifiedNs}`;
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-const asideSuffix = '.edited-';
-
-/** Copies a file to `FILE.edited-N`; returns that name. */
-export async function keepAside(path: string): Promise<string> {
-  const prefix = basename(path) + asideSuffix;
-  const numbers = (await readdir(dirname(path)))
-    .filter((name) => name.startsWith(prefix))
-    .map((name) => Number(name.slice(prefix.length)))
-    .filter(Number.isSafeInteger);
-  const aside = `${path}${asideSuffix}${Math.max(0, ...numbers) + 1}`;
-  await copyFile(path, aside);
-  return aside;
+/** Copies a file to `FILE.edited-N`, with its owner and mode; returns that name. */
+export function keepAside(path: string): Promise<string> {
+  return keepCopy(path, 'edited');
 }
 
 /** Removes what a killed process left half written. */
 export async function removeLeftovers(path: string): Promise<void> {
   const prefix = `${basename(path)}.`;
   for (const name of await readdir(dirname(path)).catch(() => [])) {
-    if (name.startsWith(prefix) && /\.(?:tmp|candidate)-\d+(?:-\d+)?$/.test(name)) {
+    if (name.startsWith(prefix) && /\.(?:tmp|candidate)-\d+(?:-[0-9a-f]+)?$/.test(name)) {
       await unlink(join(dirname(path), name)).catch(() => undefined);
     }
   }
@@ -144,7 +99,7 @@ export async function rotateLog(path: string): Promise<void> {
     await copyFile(path, `${path}.1`);
     await truncate(path);
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isErrno(error, 'ENOENT')) throw error;
   }
 }
 
@@ -167,8 +122,4 @@ export async function sizeOf(path: string): Promise<number> {
     ({ size }) => size,
     () => 0,
   );
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

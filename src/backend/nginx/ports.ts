@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { CodedError } from '../../errors.js';
-import { type NginxPaths, readRecord, writeWhole } from './files.js';
+import { writeWhole } from '../../files/write.js';
+import { type NginxPaths, readRecord } from './files.js';
 
 /** What is chosen once and stays, so that the configuration is the same after each start. */
 export interface Choices {

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf } from '../../errors.js';
+import { writeWhole } from '../../files/write.js';
 import type { Logger } from '../../log/log.js';
 import { Backoff } from '../../push/backoff.js';
 import type { Accepted } from './configuration.js';
-import { type NginxPaths, readRecord, writeWhole } from './files.js';
+import { type NginxPaths, readRecord } from './files.js';
 import type { NginxProcess } from './nginx-process.js';
 import type { Problems } from './problems.js';
 

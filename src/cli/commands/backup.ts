@@ -3,8 +3,13 @@ import type { Command } from 'commander';
 import { loadSettings } from '../../config/index.js';
 import { messageOf, StateError } from '../../errors.js';
 import { writeWhole } from '../../files/write.js';
+import { checkChange } from '../../model/state-rules.js';
 import { backupState, restoreState } from '../../store/file/backup.js';
+import { type FindOptions, findApi } from '../find-api.js';
 import type { CliIo } from '../io.js';
+
+/** Who has not answered by then is stopped, or as good as that. */
+const answerLimitMs = 5000;
 
 interface FolderOptions {
   readonly dataDir?: string;
@@ -47,20 +52,28 @@ Examples:
     .argument('<file>', 'what "backup" wrote, by this or an older version')
     .description('Make a backup the state of a data folder; what was there is kept beside it')
     .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
+    .option('--token <token>', 'token for the API of the running aggregator; prefer the next one')
+    .option('--token-file <file>', 'file that holds the token (or MEDIA_AGGREGATOR_TOKEN, the token itself)')
     .option('--while-running', 'also while an aggregator runs there, which takes it over live')
     .addHelpText(
       'after',
       `
+With --while-running it ends well only when the running aggregator goes by the file; else what was there is put back. The
+limits of the settings (max-cameras ...) hold: give those of the aggregator as it gets them, by variables or its file.
+
 Examples:
   $ media-aggregator restore /var/backups/media-aggregator.json
   $ media-aggregator restore state.json --data-dir /var/lib/media-aggregator --while-running
 `,
     )
-    .action(async (file: string, options: FolderOptions & { whileRunning?: boolean }) => {
+    .action(async (file: string, options: FolderOptions & FindOptions & { whileRunning?: boolean }) => {
+      const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
       const { cameras, engines, kept, isLive } = await restoreState({
         folder: folderOf(options, io),
         file: resolve(io.cwd, file),
         whileRunning: options.whileRunning === true,
+        check: (before, after) => checkChange(before, after, settings),
+        problems: () => findApi(options, io, answerLimitMs).problems(),
       });
       const what = `restored ${cameras} cameras and ${engines} engines${isLive ? '; the running aggregator took them over' : ''}\n`;
       io.out.write(what + kept.map((path) => `what was there before is kept as ${path}\n`).join(''));

@@ -1,6 +1,7 @@
-import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises';
+import { link, lstat, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { codeOf, messageOf } from '../../errors.js';
+import { hasNoHardLinks } from '../../files/errno.js';
 import { readFolder } from '../../store/file/recover.js';
 import { formatBytes } from '../format.js';
 import { type Check, fail, ok, warn } from './check.js';
@@ -15,7 +16,58 @@ const syncTries = 5;
 export async function checkDisk(dataDir: string): Promise<Check[]> {
   // `serve` makes the folder; what it will lie in must be there and writable.
   const folder = await nearestFolder(resolve(dataDir));
-  return [await checkFree(folder), await checkWrite(folder, dataDir)];
+  return [
+    await checkFree(folder),
+    await checkWrite(folder, dataDir),
+    await checkLinks(folder),
+    await checkOwners(folder),
+  ];
+}
+
+/** Whether the file system gives a file a second name; without, the data folder is locked in another way. */
+async function checkLinks(folder: string): Promise<Check> {
+  const name = 'hard links';
+  let temporary: string | undefined;
+  try {
+    temporary = await mkdtemp(join(folder, '.doctor-'));
+    const file = await open(join(temporary, 'one'), 'wx');
+    await file.close();
+    await link(join(temporary, 'one'), join(temporary, 'two'));
+    return ok(name, 'the file system of the data folder has them');
+  } catch (error) {
+    if (!hasNoHardLinks(error)) return ok(name, `cannot be tried: ${messageOf(error)}`);
+    const advice =
+      'It runs without: the folder is locked by a file that is made for one only, and what is kept aside is a copy. Two machines must not share such a folder.';
+    return warn(name, `the file system of the data folder has none (${messageOf(error)})`, advice);
+  } finally {
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** What an aggregator reads and writes anew in its folder. */
+const ownFiles = /^(?:state\.(?:json|journal|lock)|tokens\.json|admin-token|(?:etag|webhook)-key|stream-secret)$/;
+
+/** Whether the files of the data folder are files, of the user that the folder belongs to. */
+async function checkOwners(folder: string): Promise<Check> {
+  const name = 'owners';
+  try {
+    const owner = (await stat(folder)).uid;
+    const odd: string[] = [];
+    for (const file of (await readdir(folder)).filter((each) => ownFiles.test(each))) {
+      const path = join(folder, file);
+      const found = await stat(path).catch(() => undefined);
+      if (found === undefined) odd.push(`${file} is a link that leads nowhere`);
+      else if (!found.isFile()) odd.push(`${file} is no file`);
+      else if (found.uid !== owner && !(await lstat(path)).isSymbolicLink())
+        odd.push(`${file} belongs to uid ${found.uid}`);
+      else if (found.uid === owner && (found.mode & 0o400) === 0) odd.push(`${file} cannot be read by its owner`);
+    }
+    if (odd.length === 0) return ok(name, `the files in ${folder} belong to the owner of the folder (uid ${owner})`);
+    const advice = `Give them to the user that the aggregator runs as ("chown ${owner} FILE"), mode 600; what is no file goes elsewhere.`;
+    return warn(name, `${folder} belongs to uid ${owner}, but ${odd.join('; ')}`, advice);
+  } catch (error) {
+    return ok(name, `cannot be found out: ${messageOf(error)}`);
+  }
 }
 
 async function nearestFolder(path: string): Promise<string> {
@@ -87,7 +139,7 @@ export async function checkState(dataDir: string): Promise<Check> {
     const journal = pending === 0 ? '' : `, ${pending} changes of them in its journal`;
     return ok(name, `${path} is valid: ${state.cameras.size} cameras, ${state.engines.size} engines${journal}`);
   } catch (error) {
-    const advice = `Correct the file, or move it away to start with none; ${codeOf(error)} is explained in docs/errors.md.`;
+    const advice = `Do as it says; ${codeOf(error)} is explained in docs/errors.md, and docs/state.md says what a start makes of a folder.`;
     return fail(name, `${path} cannot be used: ${messageOf(error)}`, advice);
   }
 }

@@ -165,7 +165,7 @@ export function unreadable(path: string, error: unknown): StateError {
 function adviceFor(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EACCES' || code === 'EPERM') {
-    const user = process.getuid?.();
+    const user = process.geteuid?.();
     return `; give it to the user that this runs as${user === undefined ? '' : ` (uid ${user})`}, or let that one read it`;
   }
   return '; put the right file there, or take it away';

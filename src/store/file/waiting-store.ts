@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { messageOf, StateError } from '../../errors.js';
 import type { Logger } from '../../log/log.js';
 import { differingIn } from '../../model/changes.js';
@@ -114,7 +115,20 @@ export class WaitingStore implements Store {
     clearTimeout(this.#timer);
     store.subscribe((change) => this.#listeners.notify(change));
     this.#log.info('the data folder can be written again; changes are taken', { folder: this.#folder });
-    // Somebody may have edited state.json meanwhile.
-    this.#listeners.notify({ state: store.state, ...differingIn(before, store.state) });
+    // Somebody may have edited state.json meanwhile. It was read anew: what has the same content is not the same value.
+    const { cameras, engines } = differingIn(before, store.state);
+    this.#listeners.notify({
+      state: store.state,
+      cameras: changedIn(cameras, before.cameras, store.state.cameras),
+      engines: changedIn(engines, before.engines, store.state.engines),
+    });
   }
+}
+
+function changedIn<T>(
+  names: ReadonlySet<string>,
+  before: ReadonlyMap<string, T>,
+  after: ReadonlyMap<string, T>,
+): ReadonlySet<string> {
+  return new Set([...names].filter((name) => !isDeepStrictEqual(before.get(name), after.get(name))));
 }
