@@ -684,6 +684,11 @@ export interface Operations {
   readonly isReady: {
     readonly answer: {
       readonly status: 'ok';
+      /** What is wrong while media flows: see `problems` of `GET /v1/config`. */
+      readonly problems: readonly {
+        readonly code: string;
+        readonly since: string;
+      }[];
     };
   };
   /** What the camera did lately: publishers, viewers, pushes; in memory, oldest first */
