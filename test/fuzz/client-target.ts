@@ -66,6 +66,8 @@ export function clientTarget(seeds: Seeds): FuzzTarget {
         timed(() => session.end());
       } catch (error) {
         if (!(error instanceof WireError)) throw error;
+        // What a message says ends nothing: only a chunk stream that cannot be followed does, or a limit.
+        if (error.code !== 'RTMP_CHUNK' && error.code !== 'RTMP_HANDSHAKE') throw new Finding('fatal', error.message);
       }
       if (!check.complete) throw new Finding('output', 'the client wrote a part of a message');
       if (published > 1) throw new Finding('state', `published ${published} times`);

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { clientTarget } from './client-target.js';
 import { amfTarget, bodyTarget, flvTarget, stateTarget, urlTarget } from './data-targets.js';
 import { Finding, type FuzzTarget, type Input } from './input.js';
+import { oddTarget } from './odd-target.js';
 import { Random } from './random.js';
 import { loadSeeds } from './seeds.js';
 import { serverTarget } from './server-target.js';
@@ -54,7 +55,7 @@ export function allTargets(root: string): FuzzTarget[] {
   const seeds = loadSeeds(root);
   return [
     ...[serverTarget(seeds), clientTarget(seeds), amfTarget(seeds), flvTarget(seeds)],
-    ...[urlTarget(), stateTarget(), bodyTarget()],
+    ...[oddTarget(), urlTarget(), stateTarget(), bodyTarget()],
   ];
 }
 

@@ -1,3 +1,4 @@
+import { cameraIn, cameraInApplication, type StreamPlace } from '../../src/address/stream-place.js';
 import { type CameraContext, NativeCamera } from '../../src/backend/native/camera.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { CodedError } from '../../src/errors.js';
@@ -83,7 +84,11 @@ class MemoryAggregator implements StreamHost {
     const failed = (message: string, fields?: object): void => {
       throw new Finding('internal', `${message} ${JSON.stringify(fields)}`);
     };
-    this.log = { debug() {}, info() {}, warn() {}, error: failed, child: () => this.log };
+    // What a message says ends nothing.
+    const warn = (message: string, fields?: { readonly reason?: unknown }): void => {
+      if (/^RTMP_(AMF|MESSAGE)/.test(String(fields?.reason))) failed(message, fields);
+    };
+    this.log = { debug() {}, info() {}, warn, error: failed, child: () => this.log };
     // One camera whose publisher gives way to every newcomer, and one that keeps its own.
     for (const [index, name] of cameras.entries()) {
       const context: CameraContext = {
@@ -97,11 +102,16 @@ class MemoryAggregator implements StreamHost {
   }
 
   connect(info: { app: string }): void {
-    this.#camera(info.app);
+    const name = cameraInApplication(info.app);
+    if (name !== '') this.#camera(name);
+  }
+
+  cameraOf(place: StreamPlace): string | undefined {
+    return this.cameras.get(cameraIn(place) ?? '')?.name;
   }
 
   publish(...[request, publisher]: Parameters<StreamHost['publish']>): Ingest {
-    const ingest = this.#camera(request.app, request.streamName).publish(publisher);
+    const ingest = this.#camera(cameraIn(request)).publish(publisher);
     if (!this.#seen.has(ingest.stream)) {
       this.#seen.add(ingest.stream);
       this.#attach(ingest.stream, 65_536, 1);
@@ -111,7 +121,7 @@ class MemoryAggregator implements StreamHost {
   }
 
   play(...[request, viewer]: Parameters<StreamHost['play']>): ReturnType<StreamHost['play']> {
-    return this.#camera(request.app, request.streamName).play(viewer);
+    return this.#camera(cameraIn(request)).play(viewer);
   }
 
   #attach(stream: LiveStream, chunkBytes: number, streamId: number): void {
@@ -122,10 +132,9 @@ class MemoryAggregator implements StreamHost {
     stream.attach(outlet, performance.now());
   }
 
-  #camera(app: string, streamName = app): NativeCamera {
-    const name = (text: string): string => (text.split('?', 1)[0] ?? '').replace(/^\/+|\/+$/g, '');
-    const camera = this.cameras.get(name(app));
-    if (camera !== undefined && name(streamName) === name(app)) return camera;
+  #camera(name: string | null): NativeCamera {
+    const camera = name === null ? undefined : this.cameras.get(name);
+    if (camera !== undefined) return camera;
     throw new CodedError('PUBLISH_NOT_REGISTERED', 'no such camera');
   }
 }

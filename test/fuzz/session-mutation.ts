@@ -116,7 +116,8 @@ function commandMessage(random: Random, names: readonly string[]): Message {
   const name = random.pick(commands);
   const streamId = random.pick([0, 1, 1, 1, 2, 3]);
   const transaction = random.pick([0, 1, 2, 5, -1, 2 ** 40, Number.NaN]);
-  const camera = random.pick([...names, `${names[0]}?key=1`, `/${names[0]}/`, '', 'nobody']);
+  const odd = [`${names[0]}?key=1`, `/${names[0]}/`, '', 'nobody', `${names[0]}/${names[0]}`, `flv:${names[0]}&key=1`];
+  const camera = random.pick([...names, ...odd]);
   const args: AmfValue[] =
     name === 'connect'
       ? [{ app: camera, tcUrl: `rtmp://127.0.0.1/${camera}`, flashVer: 'x'.repeat(random.int(300)) }]
