@@ -11,6 +11,9 @@ import { MessageType } from '../wire/message.js';
 /** Values in one command, those inside objects included: a hundred times what any encoder sends. */
 const maxCommandValues = 4096;
 
+/** Name, transaction, command object and arguments: no command has more that anybody reads. */
+const maxValuesAtTop = 16;
+
 /** A command message taken apart (RTMP 1.0, section 7.2). */
 export interface Command {
   readonly name: string;
@@ -45,7 +48,8 @@ export function parseCommand(type: number, payload: Buffer, limits: CommandLimit
 }
 
 function readCommandValues(data: Buffer, { maxCommandBytes, maxAmfDepth }: CommandLimits): ReadableAmf {
-  return readableAmf0(data, { maxDepth: maxAmfDepth, maxBytes: maxCommandBytes, maxValues: maxCommandValues });
+  const limits = { maxDepth: maxAmfDepth, maxBytes: maxCommandBytes, maxValues: maxCommandValues };
+  return readableAmf0(data, limits, maxValuesAtTop);
 }
 
 /** The AMF0 part of a message that may carry AMF3's format selector. */

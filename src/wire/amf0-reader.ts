@@ -71,12 +71,17 @@ export interface ReadableAmf {
  * Decodes what can be read of a payload, for messages of which the beginning is enough: up to the first value that is cut
  * short, unknown or beyond a limit, and of an object, what came before that. AMF3 values are read too (marker 17), and
  * references are kept even where they lead nowhere. Never throws, and costs no more than the limits allow.
+ * @param atMost values at the top that are read; what comes behind them is no problem
  */
-export function readableAmf0(data: Buffer, limits: Amf0Limits = defaultAmf0Limits): ReadableAmf {
+export function readableAmf0(
+  data: Buffer,
+  limits: Amf0Limits = defaultAmf0Limits,
+  atMost = Number.POSITIVE_INFINITY,
+): ReadableAmf {
   const reader = new Reader(data, 0, limits, true);
   const values: AmfValue[] = [];
   const starts: number[] = [];
-  while (reader.at < data.length && reader.problem === null) {
+  while (reader.at < data.length && reader.problem === null && values.length < atMost) {
     const start = reader.at;
     const value = reader.readValue(0);
     if (reader.problem !== null && !isContainer(value)) break;
