@@ -141,6 +141,7 @@ function Facts({ camera }: { camera: CameraView }) {
         <Fact name="Key frame every">{milliseconds(camera.keyFrameIntervalMs)}</Fact>
         <Fact name="Jitter">{milliseconds(camera.jitterMs)}</Fact>
         <Fact name="Timestamp jumps">{count(camera.timestampJumps)}</Fact>
+        <Fact name="Ignored messages">{count(camera.ignoredMessages)}</Fact>
         <Fact name="Received">{bytes(camera.bytesIn)}</Fact>
         <Fact name="Viewers">{count(camera.viewers)}</Fact>
         <Fact name="Publisher">{camera.publisher ?? '–'}</Fact>
