@@ -12,6 +12,9 @@ export const uselessPoints = { perSecond: 200, atOnce: 2000 } as const;
 /** Plays and publishes that a connection may ask for: one a second for ever, and so many after a rest. */
 export const maxRequestsAtOnce = 32;
 
+/** Work of one of them: somebody is told, and the beginning of a GOP goes out. */
+const requestUnits = 100;
+
 /** Media messages up to this size hold no picture and no sound: their headers alone take as much. */
 const emptyVideoBytes = 5;
 const emptyAudioBytes = 2;
@@ -69,9 +72,10 @@ export class PeerMeter {
     }
   }
 
-  /** Counts a play or publish. @throws WireError RTMP_FLOOD */
+  /** Counts a play or publish, which is a good piece of work. @throws WireError RTMP_FLOOD */
   request(): void {
     this.#refill();
+    this.#units -= requestUnits;
     this.#requests -= 1;
     if (this.#requests < 0) {
       throw new WireError(

@@ -84,6 +84,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #idleSinceMs: number;
   readonly #did: string[] = [];
   #ending = false;
+  /** It broke the protocol or a limit: nothing more of it is read. */
+  #isRefractory = false;
   #closed = false;
   #endTimer: NodeJS.Timeout | undefined;
 
@@ -398,8 +400,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
 
   onData(data: Buffer): void {
     if (this.#ending) {
-      // Until its last words are out: what it sends is thrown away, one read a turn.
-      this.#turn.end(false, 0);
+      // Until its last words are out: what it sends is thrown away, one read a turn; nothing of who broke the protocol.
+      if (this.#isRefractory) this.#socket.pause();
+      else this.#turn.end(false, 0);
       return;
     }
     this.#lastDataMs = performance.now();
@@ -424,7 +427,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   /** Goes on with what was kept, and then with reading: its turn has come, or what it asked for is decided. */
   #readOn(): void {
     if (this.#ending) {
-      this.#socket.resume();
+      if (!this.#isRefractory) this.#socket.resume();
       return;
     }
     if (this.#isDeciding || this.#turn.isWaiting) return;
@@ -446,6 +449,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #failed(error: unknown): void {
     if (error instanceof WireError) {
       if (error.code === 'RTMP_FLOOD' && !this.#ending) floods.ended++;
+      this.#isRefractory = true;
       this.#finish(`${error.code}: ${error.message}`, 'warn');
     } else {
       this.#log.error('a connection failed inside the aggregator', { error: stackOf(error) });

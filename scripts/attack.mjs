@@ -1,0 +1,30 @@
+/**
+ * npm run attack [-- OPTIONS]: see --help.
+ *
+ * Builds the program, compiles the attack with the source that it imports, and runs it on plain Node.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const out = 'node_modules/.cache/media-aggregator/attack';
+
+mkdirSync(out, { recursive: true });
+// Below node_modules the package.json of the repository does not count.
+writeFileSync(`${out}/package.json`, '{ "type": "module" }\n');
+step('npm', ['run', 'build', '--silent']);
+step('node_modules/.bin/tsc', ['-p', 'test/attack/tsconfig.json']);
+const program = `${out}/test/attack/main.js`;
+process.exit(run(process.execPath, ['--enable-source-maps', program, ...process.argv.slice(2)]));
+
+function step(command, args) {
+  const status = run(command, args);
+  if (status !== 0) process.exit(status);
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
+  if (error !== undefined) console.error(`attack: ${command}: ${error.message}`);
+  return status ?? 1;
+}
