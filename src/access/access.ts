@@ -4,7 +4,7 @@ import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { AdminToken, adminTokenFileName } from './admin-token.js';
 import { type BrowserFacts, type BrowserRules, ownNamesOf, suspicionOf } from './browser.js';
-import { type JwtSettings, JwtVerifier } from './jwt.js';
+import { type JwtRefusal, type JwtSettings, JwtVerifier } from './jwt.js';
 import { Networks } from './networks.js';
 import { type RateLimit, RateLimiter } from './rate-limit.js';
 import { type Scope, weakerScope } from './scopes.js';
@@ -201,18 +201,19 @@ export class Access {
     // Not even looked at, unless it was right lately: guessing must not go on behind the answer 429.
     if (waitMs > 0 && !this.#good.has(hash.toString('hex'))) throw new RateLimitedError(waitMs);
     const caller = await this.#holderOf(token, hash);
-    if (caller === undefined) {
+    if (caller === undefined || 'refusal' in caller) {
       this.#failures.take(key);
       if (this.#hints.take(`wrong ${key}`) === 0) {
         this.#log.warn('a call has a token that is not valid', { address: call.address });
       }
-      throw new CodedError('UNAUTHENTICATED', 'the token is not valid: it is unknown, was revoked, or has expired');
+      const why = caller?.refusal ?? 'it is unknown, was revoked, or has expired';
+      throw new CodedError('UNAUTHENTICATED', `the token is not valid: ${why}`);
     }
     this.#rememberGood(hash.toString('hex'));
     return caller;
   }
 
-  async #holderOf(token: string, hash: Buffer): Promise<Caller | undefined> {
+  async #holderOf(token: string, hash: Buffer): Promise<Caller | JwtRefusal | undefined> {
     if (isTicket(token)) return this.#byTicket(token);
     if (this.#admin?.matches(hash) === true) {
       const parent = `admin ${this.#admin.fingerprint}`;
@@ -226,7 +227,7 @@ export class Access {
     }
     if (this.#jwt === undefined || token.split('.').length !== 3) return undefined;
     const jwt = await this.#jwt.verify(token);
-    return jwt === undefined ? undefined : { kind: 'jwt', ...jwt, parent: 'jwt' };
+    return 'refusal' in jwt ? jwt : { kind: 'jwt', ...jwt, parent: 'jwt' };
   }
 
   #byTicket(token: string): Caller | undefined {

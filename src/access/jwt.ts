@@ -31,6 +31,11 @@ export interface JwtCaller {
   readonly expiresMs: number;
 }
 
+/** Why a token lets nobody in, as the end of a sentence. */
+export interface JwtRefusal {
+  readonly refusal: string;
+}
+
 /**
  * Signatures by a private key only. With a shared secret (HS256) anyone who knows the provider's public key could sign,
  * and `none` signs nothing (RFC 8725 section 3.1).
@@ -73,11 +78,12 @@ export class JwtVerifier {
   }
 
   /**
-   * Who the token is for; undefined when it is not valid, and when it names no scope.
+   * Who the token is for, or why it lets nobody in. What is wrong with its claims is told to none but those who have a
+   * signature of the provider.
    * @throws CodedError IDENTITY_PROVIDER when the keys cannot be had
    */
-  async verify(token: string): Promise<JwtCaller | undefined> {
-    if (token.length > maxTokenLength) return undefined;
+  async verify(token: string): Promise<JwtCaller | JwtRefusal> {
+    if (token.length > maxTokenLength) return { refusal: `the token has more than ${maxTokenLength} characters` };
     const { issuer, audience, scopeClaim } = this.#settings;
     const keys = await this.#keys();
     let payload: JWTPayload;
@@ -86,11 +92,13 @@ export class JwtVerifier {
       ({ payload } = await jwtVerify(token, saying(keys), options));
     } catch (error) {
       if (error instanceof CodedError) throw error;
-      return undefined;
+      return { refusal: refusalOf(error) };
     }
+    const odd = oddClaim(payload);
+    if (odd !== undefined) return { refusal: `its claim "${odd.claim}" must be ${odd.rule}` };
     const scope = strongestOf(claimAt(payload, scopeClaim));
-    if (scope === undefined || payload.exp === undefined) return undefined;
-    return { name: nameOf(payload), scope, expiresMs: (payload.exp + clockToleranceS) * 1000 };
+    if (scope === undefined) return { refusal: `its claim "${scopeClaim}" names no scope: read, operate or admin` };
+    return { name: nameOf(payload), scope, expiresMs: (Number(payload.exp) + clockToleranceS) * 1000 };
   }
 }
 
@@ -111,9 +119,47 @@ function saying(keys: JWTVerifyGetKey): JWTVerifyGetKey {
   };
 }
 
+/** The first claims are looked at by `jose`, once the signature is known to be right. */
+function refusalOf(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return 'it has expired';
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    const what = error.reason === 'missing' ? 'is missing' : 'is not as it must be';
+    return `its claim "${shownClaim(error.claim)}" ${what}`;
+  }
+  return 'its form or its signature is not right';
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isTextOrTexts = (value: unknown): boolean => isText(value) || (Array.isArray(value) && value.every(isText));
+/** Seconds that a date can have: until the year 9999. */
+const isTime = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 253_402_300_799;
+const text = { is: isText, rule: 'a text' };
+const time = { is: isTime, rule: 'a time in seconds since 1970' };
+
+/** RFC 7519 section 4.1: what a claim is if it is there. Those of no other kind are looked at by nobody here. */
+const claimRules: Readonly<Record<string, { is(value: unknown): boolean; rule: string }>> = {
+  ...{ iss: text, sub: text, jti: text, preferred_username: text },
+  ...{ exp: time, nbf: time, iat: time },
+  aud: { is: isTextOrTexts, rule: 'a text or a list of texts' },
+};
+
+function oddClaim(payload: JWTPayload): { claim: string; rule: string } | undefined {
+  for (const [claim, { is, rule }] of Object.entries(claimRules)) {
+    if (Object.hasOwn(payload, claim) && !is(payload[claim])) return { claim, rule };
+  }
+  return undefined;
+}
+
+function shownClaim(claim: string): string {
+  return claim.replace(/[^A-Za-z0-9_.:/-]/g, '?').slice(0, 40);
+}
+
+/** Controls, and what turns or hides text, are shown to people nowhere; so they are in no name. */
 function nameOf({ sub, preferred_username: user }: JWTPayload): string | null {
-  const name = typeof user === 'string' ? user : sub;
-  return name === undefined ? null : name.slice(0, 128);
+  const name = typeof user === 'string' ? user : typeof sub === 'string' ? sub : undefined;
+  return name === undefined
+    ? null
+    : [...name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '?')].slice(0, 100).join('');
 }
 
 function claimAt(payload: JWTPayload, path: string): unknown {
@@ -129,6 +175,7 @@ function claimAt(payload: JWTPayload, path: string): unknown {
 
 /** Of a text with spaces (RFC 8693 section 4.2) or a list: the strongest of `read` or `media-aggregator:read` and so on. */
 function strongestOf(claim: unknown): Scope | undefined {
+  if (!isTextOrTexts(claim)) return undefined;
   const words: unknown[] = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
   return scopes.findLast((scope) => words.includes(scope) || words.includes(`media-aggregator:${scope}`));
 }

@@ -6,6 +6,7 @@ import type { StreamRequest } from '../rtmp/server-session.js';
 import type { Peer } from '../rtmp/stream-host.js';
 import { AccessHook } from './auth-hook.js';
 import { GuessLimiter } from './guess-limiter.js';
+import { type HookFormat, hookQuestion } from './hook-question.js';
 import { HookQueue } from './hook-queue.js';
 import type { PublishKeyRule, StreamKeys } from './stream-keys.js';
 
@@ -18,6 +19,9 @@ export interface AdmissionSettings {
   /** Back ends that are asked besides. */
   readonly onPublish?: string;
   readonly onPlay?: string;
+  /** How they are asked. */
+  readonly onPublishFormat: HookFormat;
+  readonly onPlayFormat: HookFormat;
   readonly hookTimeoutMs: number;
   /** How long who waits for its turn to be asked about waits at most. */
   readonly hookQueueTimeoutMs: number;
@@ -33,6 +37,8 @@ export interface AdmittedCamera {
 
 /** The same failure of a back end is logged at most this often. */
 const failureLogEveryMs = 5000;
+/** Arguments that are left out are counted, and told of at most this often. */
+const dropLogEveryMs = 60_000;
 
 /** Decides who may publish and play. What it is shown never stands in what it says. */
 export class Admission {
@@ -44,6 +50,8 @@ export class Admission {
   readonly #queues: Readonly<Record<'publish' | 'play', HookQueue>>;
   #lastFailureLogMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
+  #lastDropLogMs = Number.NEGATIVE_INFINITY;
+  #dropped = 0;
 
   constructor(options: { settings: AdmissionSettings; keys: StreamKeys; log: Logger; guesses?: GuessLimiter }) {
     this.#settings = options.settings;
@@ -145,22 +153,13 @@ export class Admission {
     request: StreamRequest,
     { address, connectionId, connect }: Peer,
   ): Promise<void> {
-    // The fields of nginx-rtmp, in its order, with the one name that the camera has, however the client wrote it; the query of the stream name comes behind them as it is.
-    const fields: [string, string][] = [
-      ['app', camera],
-      ['flashver', connect.flashVer],
-      ['swfurl', connect.swfUrl],
-      ['tcurl', connect.tcUrl],
-      ['pageurl', connect.pageUrl],
-      ['addr', address],
-      ['clientid', String(connectionId)],
-      ['call', what],
-      ['name', camera],
-      ...(what === 'publish' ? [['type', 'live'] as [string, string]] : []),
-    ];
     const [ofStream = '', ofApp = ''] = queriesIn(request);
-    const query = safeArguments(request.streamName === '' ? ofApp : ofStream);
-    const verdict = await this.#queues[what].inTurn(address, () => hook.ask(fields, query));
+    const query = request.streamName === '' ? ofApp : ofStream;
+    const format = what === 'publish' ? this.#settings.onPublishFormat : this.#settings.onPlayFormat;
+    // The one name that the camera has, however the client wrote it.
+    const question = hookQuestion({ call: what, camera, address, connectionId, ...connect, query }, format, hook.url);
+    if (question.dropped > 0) this.#noteDropped(what, camera, question.dropped);
+    const verdict = await this.#queues[what].inTurn(address, () => hook.ask(question));
     if (verdict.kind === 'allowed') return;
     const code = what === 'publish' ? 'PUBLISH_FORBIDDEN' : 'PLAY_FORBIDDEN';
     if (verdict.kind === 'refused') {
@@ -173,6 +172,19 @@ export class Admission {
       code,
       `the back end of on-${what} could not be asked about camera ${camera}: ${verdict.reason}`,
     );
+  }
+
+  /** Says now and then how many arguments of peers were not handed on: one of them may be missed. */
+  #noteDropped(what: string, camera: string, count: number): void {
+    this.#dropped += count;
+    const nowMs = performance.now();
+    if (nowMs - this.#lastDropLogMs < dropLogEveryMs) return;
+    this.#lastDropLogMs = nowMs;
+    this.#log.warn(`arguments of peers were left out of the question to the back end of on-${what}`, {
+      camera,
+      dropped: this.#dropped,
+    });
+    this.#dropped = 0;
   }
 
   #logFailure(what: string, camera: string, reason: string): void {
@@ -195,11 +207,4 @@ function shown(parameter: string, request: StreamRequest, { connect }: Peer): st
     if (value !== null && value !== '') return value.split('/', 1)[0] ?? '';
   }
   return '';
-}
-
-/** Nothing of what a peer says may stand in place of a field of ours, or break the form. */
-function safeArguments(query: string): string {
-  const own = new Set(['app', 'flashver', 'swfurl', 'tcurl', 'pageurl', 'addr', 'clientid', 'call', 'name', 'type']);
-  const parameters = [...new URLSearchParams(query)].filter(([key]) => !own.has(key.toLowerCase()));
-  return new URLSearchParams(parameters).toString();
 }

@@ -2,6 +2,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
 import { messageOf } from '../errors.js';
 import { setHeardTimeout } from '../standstill.js';
+import type { HookQuestion } from './hook-question.js';
 import { maxAsked } from './hook-queue.js';
 
 /** What a back end said: yes, no with the reason, or nothing that could be taken for either. */
@@ -14,35 +15,34 @@ export type HookVerdict =
 const maxBodyBytes = 64 << 10;
 
 /**
- * Asks an HTTP back end, as nginx-rtmp's `on_publish` and `on_play` do: a POST of form fields. 2xx allows; 4xx refuses,
+ * Asks an HTTP back end, as nginx-rtmp's `on_publish` and `on_play` do: a POST (of form fields, or of JSON). 2xx allows; 4xx refuses,
  * and so does 3xx, which renames or relays a stream there and is not followed here; 5xx and no answer within the
  * deadline are failures.
  */
 export class AccessHook {
-  readonly #url: URL;
+  /** Where it is; its query is the operator's. */
+  readonly url: URL;
   readonly #timeoutMs: number;
   readonly #agent: Agent;
 
   /** @param url as the operator set it: http or https */
   constructor(url: string, timeoutMs: number) {
-    this.#url = new URL(url);
+    this.url = new URL(url);
     this.#timeoutMs = timeoutMs;
     // A connection each: one that is kept may be closed by the far side just as it is used again.
     const options = { keepAlive: false, maxSockets: maxAsked };
-    this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(options) : new Agent(options);
+    this.#agent = this.url.protocol === 'https:' ? new SecureAgent(options) : new Agent(options);
   }
 
-  /** Never rejects. @param fields in the order in which they are sent; `args`, already encoded, come behind them */
-  ask(fields: readonly (readonly [string, string])[], args: string): Promise<HookVerdict> {
-    const form = new URLSearchParams(fields.map(([key, value]): [string, string] => [key, value])).toString();
-    const body = args === '' ? form : `${form}&${args}`;
+  /** Never rejects. */
+  ask({ contentType, body }: Pick<HookQuestion, 'contentType' | 'body'>): Promise<HookVerdict> {
     return new Promise((resolve) => {
-      const send = this.#url.protocol === 'https:' ? httpsRequest : httpRequest;
-      const sent = send(this.#url, {
+      const send = this.url.protocol === 'https:' ? httpsRequest : httpRequest;
+      const sent = send(this.url, {
         method: 'POST',
         agent: this.#agent,
         headers: {
-          'content-type': 'application/x-www-form-urlencoded',
+          'content-type': contentType,
           'content-length': Buffer.byteLength(body),
         },
       });

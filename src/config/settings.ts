@@ -122,6 +122,9 @@ export interface MediaSettings {
   /** Back ends that are asked for each publisher and viewer; undefined: nobody. */
   readonly onPublish?: string;
   readonly onPlay?: string;
+  /** How they are asked: form fields as by nginx-rtmp, or JSON. */
+  readonly onPublishFormat: 'form' | 'json';
+  readonly onPlayFormat: 'form' | 'json';
   readonly hookTimeoutMs: number;
   readonly hookQueueTimeoutMs: number;
   readonly hookFailure: 'closed' | 'open';

@@ -465,6 +465,18 @@ export const mediaTable: Table<MediaSettings> = {
     default: undefined,
     description: 'URL that is asked for every viewer, as by on_play of nginx-rtmp; 2xx lets it in',
   },
+  onPublishFormat: {
+    key: 'on-publish-format',
+    type: choiceType('form', 'json'),
+    default: 'form',
+    description: 'How on-publish is asked: form fields as by nginx-rtmp, or JSON with what the publisher says apart',
+  },
+  onPlayFormat: {
+    key: 'on-play-format',
+    type: choiceType('form', 'json'),
+    default: 'form',
+    description: 'The same for on-play',
+  },
   hookTimeoutMs: {
     key: 'hook-timeout',
     type: durationType('100ms', '1m'),

@@ -180,6 +180,25 @@ describe('hooks', () => {
     expect(Object.fromEntries(play?.fields ?? [])).toMatchObject({ call: 'play', name: 'gate', t: '1' });
   });
 
+  it('ask in JSON where the settings say so, with what the peer says apart; what is left out is counted', async () => {
+    const { url: onPublish, asked } = await backEnd((_fields, response) => response.end());
+    const json = { onPublishFormat: 'json', onPlayFormat: 'json' };
+    const { url, port } = await node({ onPublish, onPlay: onPublish, ...json });
+    expect(await attempt(url('?user=7&name=other'))).toBe('accepted');
+    expect(await RawClient.play(port, 'gate', 'gate?camera=other')).toContain('NetStream.Play.Start');
+    const [publish, play] = asked;
+    expect(publish).toMatchObject({ method: 'POST', type: 'application/json' });
+    expect(JSON.parse(publish?.text ?? '')).toMatchObject({
+      ...{ call: 'publish', camera: 'gate', address: '127.0.0.1', query: { user: '7', name: 'other' } },
+    });
+    expect(JSON.parse(play?.text ?? '')).toMatchObject({ call: 'play', camera: 'gate', query: { camera: 'other' } });
+    const form = await node({ onPublish });
+    expect(await attempt(form.url('?%20name=other&site=8&name[]=x&user=7'))).toBe('accepted');
+    expect(form.log.text).toMatch(/left out of the question to the back end of on-publish.*"dropped":3/);
+    expect(asked.at(-1)?.fields.getAll('user')).toEqual(['7']);
+    expect([...(asked.at(-1)?.fields.keys() ?? [])].filter((name) => /name|site/.test(name))).toEqual(['name']);
+  });
+
   it('refuse by 4xx and by 3xx, which is not followed; unknown cameras are not asked about', async () => {
     let status = 403;
     const { url: onPublish, asked } = await backEnd((_fields, response) => {

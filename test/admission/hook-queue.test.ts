@@ -36,6 +36,7 @@ function admission(settings: Partial<AdmissionSettings>) {
   const made = new Admission({
     settings: {
       ...{ publishAuth: 'name', playAuth: 'off', hookFailure: 'closed' },
+      ...({ onPublishFormat: 'form', onPlayFormat: 'form' } as const),
       ...{ hookTimeoutMs: 2000, hookQueueTimeoutMs: 30_000, ...settings },
     },
     keys: new StreamKeys(randomBytes(32)),

@@ -68,6 +68,8 @@ describe('where values come from', () => {
       publishGraceMs: 10000,
       publishAuth: 'name',
       playAuth: 'off',
+      onPublishFormat: 'form',
+      onPlayFormat: 'form',
       hookTimeoutMs: 3000,
       hookQueueTimeoutMs: 5000,
       hookFailure: 'closed',
