@@ -1,5 +1,5 @@
 import { connect, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { PushPolicy } from '../address/push-policy.js';
 import type { RtmpUrl } from '../address/rtmp-url.js';
 import type { TargetError } from '../errors.js';
@@ -11,6 +11,16 @@ import type { SocketMode } from './settings.js';
 /** A name with several addresses: each gets this long before the next is tried beside it. */
 const nextAddressMs = 1000;
 
+/** Certificates that are trusted in place of those that Node.js trusts, and may change. */
+export interface TrustedCertificates {
+  /** PEM, for `tls.createSecureContext`. */
+  readonly certificates: (string | Buffer)[];
+  /** Another one when they are others. */
+  readonly version: number;
+  /** They are about to be used. */
+  used(): void;
+}
+
 /**
  * Opens all connections to targets, and keeps to where they may go: each address is judged after the look-up, as it is
  * about to be dialled, so that a name which changes its address is judged by the new one.
@@ -18,22 +28,23 @@ const nextAddressMs = 1000;
 export class Dialer {
   readonly policy: PushPolicy;
   readonly #lookups: SharedLookups;
-  readonly #ca: Buffer | undefined;
+  readonly #trust: TrustedCertificates | undefined;
   readonly #socketMode: SocketMode;
   #secureContext: SecureContext | undefined;
+  #trustVersion = 0;
 
-  /** @param options.ca certificates (PEM) that are trusted besides those that Node brings */
+  /** @param options.trust which certificates are trusted; without it, those that Node.js trusts */
   constructor(
     options: {
       policy?: PushPolicy;
       lookups?: SharedLookups;
-      ca?: Buffer | undefined;
+      trust?: TrustedCertificates | undefined;
       socketMode?: SocketMode;
     } = {},
   ) {
     this.policy = options.policy ?? new PushPolicy();
     this.#lookups = options.lookups ?? sharedLookups;
-    this.#ca = options.ca;
+    this.#trust = options.trust;
     this.#socketMode = options.socketMode ?? 'auto';
   }
 
@@ -51,16 +62,23 @@ export class Dialer {
   connect({ scheme, host, port }: RtmpUrl, attemptMs: number, progress: ConnectProgress): MediaSocket {
     const options = this.#options(host, port, attemptMs);
     if (scheme === 'rtmp') return connectSocket(options, progress, this.#socketMode);
-    // Made once: a context with all roots takes some milliseconds and half a megabyte.
-    this.#secureContext ??= createSecureContext({
-      minVersion: 'TLSv1.2',
-      ...(this.#ca === undefined ? {} : { ca: [...rootCertificates, this.#ca] }),
-    });
     // For an address no name is sent (RFC 6066, 3); the certificate must be for the address then.
     const servername = isIP(host) === 0 ? { servername: host.replace(/\.$/, '') } : {};
-    const secureContext = this.#secureContext;
+    const secureContext = this.#contextNow();
     // Said, so that NODE_TLS_REJECT_UNAUTHORIZED does not take it away.
     return connectSecureSocket({ ...options, ...servername, secureContext, rejectUnauthorized: true }, progress);
+  }
+
+  /** Made once for the same certificates: a context with all roots takes some milliseconds and half a megabyte. */
+  #contextNow(): SecureContext {
+    const trust = this.#trust;
+    if (this.#secureContext === undefined || (trust !== undefined && trust.version !== this.#trustVersion)) {
+      this.#trustVersion = trust?.version ?? 0;
+      const ca = trust === undefined ? {} : { ca: trust.certificates };
+      this.#secureContext = createSecureContext({ minVersion: 'TLSv1.2', ...ca });
+    }
+    trust?.used();
+    return this.#secureContext;
   }
 
   /** A bare connection, to look whether somebody is there. As `connect` otherwise. */

@@ -19,6 +19,13 @@ export function readTrust(file: string, flag: string): Buffer {
   } catch (error) {
     throw wrong(`cannot be read: ${messageOf(error)}`, error);
   }
+  return checkTrust(bytes, file, flag);
+}
+
+/** The bytes of such a file, when they can be used. @throws ConfigError TLS_CERTIFICATE, which says what is wrong */
+export function checkTrust(bytes: Buffer, file: string, flag: string): Buffer {
+  const wrong = (problem: string, cause?: unknown): ConfigError =>
+    new ConfigError('TLS_CERTIFICATE', `${file} (${flag}) ${problem}.`, { field: flag, cause });
   if (bytes.length > maxFileBytes) throw wrong(`has ${bytes.length} bytes; at most ${maxFileBytes} are read`);
   const certificates = bytes.toString('latin1').match(block) ?? [];
   if (certificates.length === 0) throw wrong('holds no certificate (PEM)');

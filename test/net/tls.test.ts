@@ -14,6 +14,7 @@ import { SharedLookups } from '../../src/net/lookup.js';
 import { testTarget } from '../../src/push/target-test.js';
 import { RtmpPublisher } from '../../src/rtmp/publisher.js';
 import { readTrust } from '../../src/tls/trust.js';
+import { TrustedFile } from '../../src/tls/trusted-file.js';
 import { MessageType } from '../../src/wire/message.js';
 import { healthy, type SickTarget, serve, startTarget, until } from '../push/targets.js';
 import { frame, videoHeader } from '../relay/fixtures.js';
@@ -110,12 +111,63 @@ describe('rtmps targets', () => {
     expect(frames.map(({ payload }) => payload.readUInt32BE(5))).toEqual(Array.from({ length: sent() }, (_, i) => i));
   });
 
-  const trust = () => new Dialer({ lookups, ca: readTrust(ca.certFile, '--push-tls-ca') });
+  const trust = () => new Dialer({ lookups, trust: new TrustedFile(ca.certFile, '--push-tls-ca') });
   const verdict = async (url: string, dialer = trust()) => {
     const test = await testTarget(url, media(), dialer);
     const last = test.steps.at(-1);
     return { ok: test.ok, step: last?.step, code: last?.error?.code, message: last?.error?.message ?? '' };
   };
+
+  it('are trusted by NODE_EXTRA_CA_CERTS beside push-tls-ca, which did away with it', async () => {
+    const other = makeCertificate(folder, 'other-ca', { isCa: true });
+    const target = await tlsTarget(makeCertificate(folder, 'of-other', { ca: other, names: ['engine.invalid'] }));
+    const own = await tlsTarget(makeCertificate(folder, 'of-own', { ca, names: ['engine.invalid'] }));
+    const extra = new TrustedFile(ca.certFile, '--push-tls-ca', silentLogger, other.certFile);
+    expect(extra.certificates.length).toBeGreaterThan(100);
+    const dialer = new Dialer({ lookups, trust: extra });
+    expect(await verdict(`rtmps://engine.invalid:${target.port}/live/x`, dialer)).toMatchObject({ ok: true });
+    expect(await verdict(`rtmps://engine.invalid:${own.port}/live/x`, dialer)).toMatchObject({ ok: true });
+    // Without it the other authority is a stranger.
+    const without = new Dialer({ lookups, trust: new TrustedFile(ca.certFile, '--push-tls-ca', silentLogger, '') });
+    expect(await verdict(`rtmps://engine.invalid:${target.port}/live/x`, without)).toMatchObject({ ok: false });
+  });
+
+  it('are trusted by a file that is read again when it changed; one that cannot be used changes nothing', async () => {
+    const next = makeCertificate(folder, 'next-ca', { isCa: true });
+    const target = await tlsTarget(makeCertificate(folder, 'of-next', { ca: next, names: ['engine.invalid'] }));
+    const before = await tlsTarget(makeCertificate(folder, 'of-before', { ca, names: ['engine.invalid'] }));
+    const file = join(folder, 'trusted.pem');
+    const replace = (text: string | Buffer) => {
+      writeFileSync(`${file}.new`, text);
+      renameSync(`${file}.new`, file);
+    };
+    replace(readFileSync(ca.certFile));
+    const lines: string[] = [];
+    const log = { ...silentLogger, warn: (line: string) => void lines.push(line) };
+    const trusted = new TrustedFile(file, '--push-tls-ca', log);
+    const dialer = new Dialer({ lookups, trust: trusted });
+    const works = async (port: number) => (await verdict(`rtmps://engine.invalid:${port}/live/x`, dialer)).ok;
+    expect([await works(target.port), await works(before.port)]).toEqual([false, true]);
+    for (const broken of ['', 'no certificate', readFileSync(next.certFile).subarray(0, 300)]) {
+      replace(broken);
+      await trusted.reload();
+      await trusted.reload();
+      expect(await works(before.port)).toBe(true);
+    }
+    rmSync(file);
+    await trusted.reload();
+    await trusted.reload();
+    expect(await works(before.port)).toBe(true);
+    expect(lines.length).toBe(4);
+    replace(Buffer.concat([readFileSync(ca.certFile), readFileSync(next.certFile)]));
+    // By itself: a try that fails has it looked at, and a later one goes through.
+    let ok = false;
+    for (let tries = 0; tries < 40 && !ok; tries++) {
+      ok = await works(target.port);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect([ok, await works(before.port)]).toEqual([true, true]);
+  });
 
   it('are tested with a step of its own', async () => {
     const target = await tlsTarget(makeCertificate(folder, 'tested', { ca, names: ['engine.invalid', '127.0.0.1'] }));
@@ -158,9 +210,11 @@ describe('rtmps targets', () => {
     const unknown = await verdict(`rtmps://engine.invalid:${signed.port}/live/x`, new Dialer({ lookups }));
     expect(unknown).toMatchObject({ step: 'tls', code: 'TARGET_TLS_CERTIFICATE' });
     expect(unknown.message).toContain('push-tls-ca');
-    expect(await verdict(url, new Dialer({ lookups, ca: readTrust(selfMade.certFile, '--x') }))).toMatchObject({
-      ok: true,
-    });
+    expect(await verdict(url, new Dialer({ lookups, trust: new TrustedFile(selfMade.certFile, '--x') }))).toMatchObject(
+      {
+        ok: true,
+      },
+    );
   });
 
   it('that speak plain RTMP, or TLS 1.1 at most, are told apart from bad certificates', async () => {
@@ -208,7 +262,7 @@ describe('rtmps targets', () => {
 });
 
 describe('the listener with TLS', () => {
-  const trusting = () => new Dialer({ lookups, ca: readTrust(ca.certFile, '--push-tls-ca') });
+  const trusting = () => new Dialer({ lookups, trust: new TrustedFile(ca.certFile, '--push-tls-ca') });
 
   async function listener(changes: object = {}) {
     const files = makeCertificate(folder, 'server', { ca, names: ['127.0.0.1'] });

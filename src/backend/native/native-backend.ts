@@ -21,7 +21,7 @@ import { RtmpServer } from '../../rtmp/rtmp-server.js';
 import type { Beginning } from '../../rtmp/server-connection.js';
 import type { ConnectInfo, StreamRequest } from '../../rtmp/server-session.js';
 import type { Ingest, Peer, Playback, Publisher, StreamHost, Viewer } from '../../rtmp/stream-host.js';
-import { readTrust } from '../../tls/trust.js';
+import { TrustedFile } from '../../tls/trusted-file.js';
 import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import type {
   BackendAddress,
@@ -103,9 +103,9 @@ export class NativeBackend implements MediaBackend, StreamHost {
     this.#mediaMaxBytes = options.settings.media.mediaMaxBytes;
     const policy = new PushPolicy(options.settings.media);
     const { pushTlsCa, socketMode } = options.settings.media;
-    const ca = pushTlsCa === undefined ? undefined : readTrust(pushTlsCa, '--push-tls-ca');
+    const trust = pushTlsCa === undefined ? undefined : new TrustedFile(pushTlsCa, '--push-tls-ca', options.log);
     const lookups = options.lookups === undefined ? {} : { lookups: options.lookups };
-    const dialer = new Dialer({ policy, ca, socketMode, ...lookups });
+    const dialer = new Dialer({ policy, trust, socketMode, ...lookups });
     this.#context = {
       settings: options.settings.media,
       log: options.log,
