@@ -71,6 +71,7 @@ export const errorCodes = {
   PLAY_FORBIDDEN: 'The viewer has no valid token, or a back end refuses it.',
   HOOK_BUSY: 'Too many publishers or viewers wait for the answer of a back end.',
   PLAY_NOT_FOUND: 'The stream to play is not that of a registered camera.',
+  NO_KEY_FRAME: 'The camera sends no key frames, so that nobody can join its video at a whole picture.',
   CAMERA_NOT_LIVE: 'The camera does not publish, so there is nothing to see.',
   NO_PICTURE: 'The camera publishes, but there is no picture of it to show.',
   VIEW_UNSUPPORTED: 'The media backend shows no camera over HTTP.',

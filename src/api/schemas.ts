@@ -87,6 +87,16 @@ const orNull = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()]);
 const Count = Type.Integer({ minimum: 0 });
 const Rate = Type.Number({ minimum: 0, description: 'Bits per second, averaged over about 10 s.' });
 
+const Conditions = Type.Optional(
+  Type.Array(
+    Type.Object(
+      { code: Type.String(), message: Type.String(), since: Type.String() },
+      { title: 'Condition', description: 'Something that is wrong with what a camera sends.' },
+    ),
+    { description: 'What is wrong with what the camera sends, such as NO_KEY_FRAME; missing: nothing.' },
+  ),
+);
+
 export const PushViewSchema = Type.Object(
   {
     id: NameSchema,
@@ -120,6 +130,7 @@ export const PushViewSchema = Type.Object(
       ),
     ),
     lastKeyFrameAt: orNull(Type.String()),
+    conditions: Conditions,
   },
   { title: 'Push', description: 'A push as it is desired and as it is observed.' },
 );
@@ -162,6 +173,7 @@ export const CameraViewSchema = Type.Object(
     live: Type.Boolean(),
     liveSince: orNull(Type.String()),
     notice: Type.Optional(Type.String({ description: 'What cannot be told of it, and why.' })),
+    conditions: Conditions,
     publisher: orNull(Type.String()),
     encoder: orNull(Type.String()),
     videoCodec: orNull(Type.String()),

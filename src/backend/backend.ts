@@ -112,6 +112,8 @@ export interface BackendObserver {
   ): void;
   /** The publisher is gone. @param reason in words; null when the backend cannot tell */
   cameraStopped(camera: string, reason: string | null): void;
+  /** Something is wrong with a live camera, or is not any more. */
+  cameraCondition?(camera: string, condition: BackendProblem, isRaised: boolean): void;
   /** A push is in another state than before. */
   pushState(camera: string, push: PushSnapshot): void;
   /** A viewer came or went. */
@@ -211,6 +213,8 @@ export interface PushSnapshot {
   readonly since: string;
   /** Why it is in this state, where the state alone does not say. */
   readonly reason?: string;
+  /** What is wrong with what it sends, which is the camera's; undefined: nothing. */
+  readonly conditions?: readonly BackendProblem[];
   /** How many tries in a row failed; 0 after a success; null when the backend cannot tell, as below. */
   readonly attempt: number | null;
   readonly lastError: Failure | null;
@@ -245,6 +249,8 @@ export interface CameraSnapshot {
   readonly liveSince: string | null;
   /** What the backend cannot tell of it, and why; undefined when it can. */
   readonly notice?: string;
+  /** What is wrong with what it sends: `NO_KEY_FRAME`; undefined: nothing. */
+  readonly conditions?: readonly BackendProblem[];
   /** `host:port` of the publisher; null when not live. */
   readonly publisher: string | null;
   /** What the publisher calls itself (`flashVer` or the metadata's `encoder`); null when unknown. */

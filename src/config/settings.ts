@@ -91,6 +91,7 @@ export interface Settings {
 export interface MediaSettings {
   readonly outChunkBytes: number;
   readonly gopMaxBytes: number;
+  readonly withoutKeyFrames: 'drop' | 'pass';
   /** How long messages may be gathered under load, so that each target gets many in one write. */
   readonly flushWindowMs: number;
   /** `auto`: with internals of Node's where they are as expected; `plain`: with its documented streams alone. */

@@ -301,7 +301,7 @@ export const nodeTable: Table<Omit<Settings, 'media'>> = {
     type: integerType(0, 10_000_000),
     default: 50_000,
     description:
-      'Most series of cameras (9 each) and pushes (19 each) in /metrics; those beyond are only in the totals',
+      'Most series of cameras (11 each) and pushes (19 each) in /metrics; those beyond are only in the totals',
   },
   historyMaxBytes: {
     key: 'history-max-bytes',
@@ -348,6 +348,13 @@ export const mediaTable: Table<MediaSettings> = {
     type: sizeType('0', '256MB'),
     default: 16 * MB,
     description: 'Most that is remembered of a camera, so that pushes and viewers start with a picture at once',
+  },
+  withoutKeyFrames: {
+    key: 'without-key-frames',
+    type: choiceType('drop', 'pass'),
+    default: 'pass',
+    description:
+      'Video that has had no key frame for 5 s: pass: sent on from any frame, as encoders with intra refresh need it; drop: left out until a key frame comes',
   },
   flushWindowMs: {
     key: 'flush-window',

@@ -1,4 +1,4 @@
-import type { BackendObserver, PushSnapshot } from '../backend/backend.js';
+import type { BackendObserver, BackendProblem, PushSnapshot } from '../backend/backend.js';
 import type { EventFeed } from '../events/event-feed.js';
 
 /** What was last told of a push. */
@@ -61,6 +61,12 @@ export class BackendWatch implements BackendObserver {
     known.live = false;
     this.#live.delete(camera);
     this.#feed.publish({ type: 'camera.stopped', camera, facts: { reason } });
+  }
+
+  cameraCondition(camera: string, { code, message, since }: BackendProblem, isRaised: boolean): void {
+    if (!this.#cameras.has(camera)) return;
+    const type = isRaised ? 'problem.raised' : 'problem.cleared';
+    this.#feed.publish({ type, camera, code, facts: { message, since } });
   }
 
   pushState(camera: string, push: PushSnapshot): void {

@@ -91,6 +91,7 @@ export function pushView(camera: Camera, push: Push, url: string, seen: PushSnap
   if (push.queueMaxBytes !== undefined) view.queueMaxBytes = push.queueMaxBytes;
   if (push.queueMaxAgeMs !== undefined) view.queueMaxAgeMs = push.queueMaxAgeMs;
   if (seen?.reason !== undefined) view.reason = seen.reason;
+  if (seen?.conditions !== undefined) view.conditions = seen.conditions;
   return view;
 }
 

@@ -6,7 +6,8 @@ import type { SlabPool } from './slab-pool.js';
 
 /** What a log of a stream asks of that stream. */
 export interface FormatLogOwner {
-  readonly hasVideo: boolean;
+  /** Whether who joins begins with video, where there is some. */
+  readonly startsAtVideo: boolean;
   encodeHeaders(format: LogFormat, headers?: readonly Header[], timestampMs?: number): Buffer;
 }
 
@@ -48,7 +49,7 @@ export class FormatLog implements OutletSource, LogReaders {
   }
 
   get hasVideo(): boolean {
-    return this.#owner.hasVideo;
+    return this.#owner.startsAtVideo;
   }
 
   headersNow(): Buffer {

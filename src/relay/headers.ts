@@ -55,6 +55,14 @@ export class StreamHeaders {
     this.#ordered = null;
   }
 
+  /** Whether there is a sequence header of video. */
+  get hasVideo(): boolean {
+    for (const { type, payload } of this.#headers.values()) {
+      if (type === MessageType.Video && videoHeaderKey(payload)?.startsWith('video:metadata') === false) return true;
+    }
+    return false;
+  }
+
   /** The metadata's values behind `onMetaData`, still encoded; null before any came. */
   get metadata(): Buffer | null {
     return this.#headers.get('metadata')?.payload ?? null;

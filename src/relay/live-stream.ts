@@ -5,6 +5,7 @@ import {
   isReadableVideo,
   isVideoFrame,
   isVideoKeyFrame,
+  needsVideoHeader,
   videoCodecName,
 } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
@@ -14,6 +15,7 @@ import { FormatLog } from './format-log.js';
 import { dataPayload, encodeHeaders, type Header, headerKey, metadataValues, StreamHeaders } from './headers.js';
 import { IngestMeter } from './ingest-meter.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
+import { KeyFrameWatch, passedMarkEveryMs, type WithoutKeyFrames } from './key-frame-watch.js';
 import { LogCopy } from './log-copy.js';
 import { isSameFormat, type LogFormat, type Mark, type MediaLog } from './media-log.js';
 import type { Outlet } from './outlet.js';
@@ -55,6 +57,10 @@ export interface LiveStreamOptions {
   /** Called with each metadata message of the publisher. */
   readonly onMetadata?: (payload: Buffer) => void;
   /** Called with the first message of a publisher, of each kind, that was not passed on since it cannot be read. */
+  /** What is done with video that has no key frames; undefined: it is passed on. */
+  readonly withoutKeyFrames?: WithoutKeyFrames;
+  /** Called when key frames have been missed for too long, and when they come again. */
+  readonly onKeyFrames?: (missing: boolean) => void;
   readonly onUnreadable?: (kind: MessageKind, payloadBytes: number) => void;
 }
 
@@ -74,6 +80,7 @@ export class LiveStream {
   #hasVideo = false;
   #sawKeyFrame = false;
   readonly #timeline = new Timeline();
+  readonly #keyFrames: KeyFrameWatch;
   #meter = new IngestMeter();
   /** The aggregators that it came through, this one included; what targets are told. */
   path: readonly string[] = [];
@@ -85,6 +92,7 @@ export class LiveStream {
 
   constructor(options: LiveStreamOptions, nowMs: number) {
     this.#options = options;
+    this.#keyFrames = new KeyFrameWatch(options.withoutKeyFrames ?? 'pass');
     this.#pool = options.pool ?? new SlabPool();
     this.#primary = new FormatLog(this, options.format, this.#pool, nowMs);
     this.#logs = [this.#primary];
@@ -92,6 +100,16 @@ export class LiveStream {
 
   get hasVideo(): boolean {
     return this.#hasVideo;
+  }
+
+  /** True when who joins begins with video; false where it is audio that is sent on. */
+  get startsAtVideo(): boolean {
+    return this.#hasVideo && !this.#keyFrames.leavesAudioAlone;
+  }
+
+  /** True when key frames have been missed for too long. */
+  get missesKeyFrames(): boolean {
+    return this.#keyFrames.isMissing;
   }
 
   get videoCodec(): string | null {
@@ -138,6 +156,8 @@ export class LiveStream {
     this.#meter = new IngestMeter();
     this.#hasVideo = false;
     this.#sawKeyFrame = false;
+    if (this.#keyFrames.isMissing) this.#options.onKeyFrames?.(false);
+    this.#keyFrames.restart();
     this.#videoCodec = null;
     this.#audioCodec = null;
     this.#pictureSize = null;
@@ -181,11 +201,11 @@ export class LiveStream {
     const isHeader = this.#headers.remember(type, payload);
     const isFrame = !isHeader && type !== MessageType.DataAmf0;
     const isKeyFrame = isFrame && type === MessageType.Video && isVideoKeyFrame(payload);
-    if (isFrame && type === MessageType.Video && !isKeyFrame && !this.#admitInterFrame(payload)) return;
+    if (isFrame && type === MessageType.Video && !isKeyFrame && !this.#admitInterFrame(payload, nowMs)) return;
     const out = this.#timeline.map(timestampMs, isFrame, nowMs);
     if (isFrame) this.#meter.note(type, timestampMs, isKeyFrame, nowMs);
     if (isKeyFrame) this.#beginGop(out, nowMs);
-    else if (isFrame && type === MessageType.Audio && !this.#hasVideo) this.#beginAudio(out, nowMs);
+    else if (isFrame) this.#beginWithoutKeyFrame(type, payload, out, nowMs);
     this.#noteCodec(type, isHeader, payload);
     if (isHeader && type === MessageType.DataAmf0) this.#options.onMetadata?.(payload);
     const isForServers = type === MessageType.DataAmf0 && isClearing(payload);
@@ -232,12 +252,13 @@ export class LiveStream {
 
   /** When the newest key frame came, on the monotonic clock; null when there is none, or it is not kept. */
   get keyFrameAtMs(): number | null {
-    return this.#hasVideo ? (this.#primary.log.mark?.atMs ?? null) : null;
+    const { mark } = this.#primary.log;
+    return this.#hasVideo && mark?.isKeyFrame ? mark.atMs : null;
   }
 
   /** A copy of the newest key frame; null as `keyFrameAtMs`, and where no header says how to decode it. */
   keyFrame(): KeyFrame | null {
-    return this.#hasVideo ? readKeyFrame(this.#primary.log) : null;
+    return this.keyFrameAtMs === null ? null : readKeyFrame(this.#primary.log);
   }
 
   /** Bytes that are kept for newcomers and for outlets that are behind. */
@@ -282,17 +303,24 @@ export class LiveStream {
   #beginGop(timestampMs: number, nowMs: number): void {
     this.#hasVideo = true;
     this.#sawKeyFrame = true;
+    if (this.#keyFrames.noteKeyFrame(nowMs)) this.#options.onKeyFrames?.(false);
     this.#dropEmpty(emptyLogKeptMs);
     for (const { log, copy } of this.#logs) {
       if (copy === null) log.setMark(this.#headers.current(), timestampMs, nowMs);
     }
   }
 
-  /** Where there is no video, a decoder can start anywhere: newcomers get the last moments, and nobody misses the first. */
-  #beginAudio(timestampMs: number, nowMs: number): void {
+  /**
+   * Where there is no video, a decoder can start anywhere: newcomers get the last moments, and nobody misses the first.
+   * Where video has no key frames, a decoder has to make do with any of its frames.
+   */
+  #beginWithoutKeyFrame(type: number, payload: Buffer, timestampMs: number, nowMs: number): void {
+    const isAudio = type === MessageType.Audio && !this.startsAtVideo;
+    if (!isAudio && !(type === MessageType.Video && this.#keyFrames.passes && isVideoFrame(payload))) return;
+    const everyMs = isAudio ? audioMarkEveryMs : passedMarkEveryMs;
     for (const { log, copy } of this.#logs) {
-      if (copy !== null || (log.mark !== null && nowMs - log.mark.atMs < audioMarkEveryMs)) continue;
-      log.setMark(this.#headers.current(), timestampMs, nowMs);
+      if (copy !== null || (log.mark !== null && nowMs - log.mark.atMs < everyMs)) continue;
+      log.setMark(this.#headers.current(), timestampMs, nowMs, false);
     }
   }
 
@@ -300,11 +328,21 @@ export class LiveStream {
     return log.position - mark.position > this.#options.gopMaxBytes || log.messages - mark.messages > maxGopMessages;
   }
 
-  /** Frames before the first key frame are left out: no decoder could use them. */
-  #admitInterFrame(payload: Buffer): boolean {
-    if (!isVideoFrame(payload)) return true; // end of sequence, commands: passed on as they are
+  /**
+   * Frames before the first key frame are left out, since no decoder could use them; unless none comes. Without the header
+   * that their codec needs they are of no use to anybody.
+   */
+  #admitInterFrame(payload: Buffer, nowMs: number): boolean {
+    if (!isVideoFrame(payload)) return true; // end of sequence: passed on as it is
     this.#hasVideo = true;
-    return this.#sawKeyFrame;
+    const isKept = this.#primary.log.mark !== null;
+    if (this.#keyFrames.noteInterFrame(nowMs, isKept, this.#meter.keyFrameIntervalMs)) {
+      // Marks of audio from before there was video.
+      for (const { log } of this.#logs) log.clearMark();
+      this.#options.onKeyFrames?.(true);
+    }
+    if (this.#sawKeyFrame) return true;
+    return this.#keyFrames.passes && (this.#headers.hasVideo || !needsVideoHeader(payload));
   }
 
   /** Codecs are named by the headers, or where a codec has none, by the first frame. */
@@ -343,7 +381,7 @@ export class LiveStream {
     };
     const onMark = (): void => {
       const from = log.mark;
-      if (from !== null) entry.log.setMark(from.headers, from.timestampMs, from.atMs);
+      if (from !== null) entry.log.setMark(from.headers, from.timestampMs, from.atMs, from.isKeyFrame);
     };
     entry.copy = new LogCopy(log, append, onMark);
     this.#primary.copies.add(entry.copy);

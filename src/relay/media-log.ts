@@ -113,8 +113,10 @@ export interface Mark {
   readonly frames: number;
   /** Messages of any kind before it. */
   readonly messages: number;
-  /** The key frame's. */
+  /** Of what begins there. */
   readonly timestampMs: number;
+  /** False where it is audio, or video of a stream that has no key frames. */
+  readonly isKeyFrame: boolean;
   /**
    * What a decoder must get before the key frame. Not encoded: most key frames are joined at by nobody, and headers may
    * be a thousand times their size.
@@ -205,8 +207,8 @@ export class MediaLog {
     this.#headersPosition = this.position;
   }
 
-  /** Notes that a key frame of this time comes next. */
-  setMark(headers: readonly Header[], timestampMs: number, nowMs: number): void {
+  /** Notes that a key frame of this time comes next, or something else that can be started at. */
+  setMark(headers: readonly Header[], timestampMs: number, nowMs: number, isKeyFrame = true): void {
     const slab = this.#head;
     const { position, messages } = this.#mark ?? this;
     this.#recentFrom = { position, messages };
@@ -217,6 +219,7 @@ export class MediaLog {
       frames: slab.frames,
       messages: this.#messages,
       timestampMs,
+      isKeyFrame,
       headers,
       headersPosition: this.#headersPosition,
       atMs: nowMs,

@@ -231,7 +231,7 @@ export class Outlet {
         this.#position = slab.base + slab.end;
         this.#framesOut += slab.frames - this.#frames;
         this.#frames = slab.frames;
-        if (log.mark !== null && log.mark.position < this.#position) this.#lastKeyFrameMs = log.mark.atMs;
+        if (log.mark?.isKeyFrame && log.mark.position < this.#position) this.#lastKeyFrameMs = log.mark.atMs;
         if (!this.#write(view)) return;
       } else if (slab.next !== null) {
         slab = slab.next;

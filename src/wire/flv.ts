@@ -269,6 +269,14 @@ const fourCcBytes = 4;
 const fourCc = (text: string): number => Buffer.from(text, 'latin1').readUInt32BE();
 const withCompositionTime: ReadonlySet<number> = new Set(['avc1', 'hvc1', 'vvc1'].map(fourCc));
 
+const withSequenceHeader: ReadonlySet<number> = new Set(['avc1', 'hvc1', 'vvc1', 'av01'].map(fourCc));
+
+/** Whether the codec of a video payload has a sequence header without which its frames cannot be decoded. */
+export function needsVideoHeader(payload: Buffer): boolean {
+  if (!isExVideo(payload)) return payload.length > 0 && packetizedVideo.has(payload[0]! & 0x0f);
+  return readExHeader(payload, VideoPacketType.Multitrack) && withSequenceHeader.has(readFourCc(payload, ex.fourCcAt));
+}
+
 /**
  * Whether a video payload is what a strict reader takes: a tag header that is whole and of kinds that are assigned, and
  * data behind it where its kind has some. Servers close the connection for anything else (MediaMTX does for all of it). A

@@ -51,6 +51,7 @@ describe('where values come from', () => {
       outChunkBytes: 65536,
       flushWindowMs: 0,
       socketMode: 'auto',
+      withoutKeyFrames: 'pass',
       mediaMaxBytes: 1 << 30,
       maxBitrateKbps: 200_000,
       maxAmfDepth: 32,

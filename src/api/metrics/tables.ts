@@ -144,6 +144,13 @@ export const cameraSeries: readonly Series<CameraView>[] = [
     read: ({ live, timestampJumps }) => (live ? timestampJumps : null),
   },
   {
+    name: 'camera_without_key_frames',
+    type: 'gauge',
+    help: '1 while the camera sends no key frames that one could start at, 0 while it does.',
+    read: ({ live, conditions }) =>
+      live ? Number(conditions?.some(({ code }) => code === 'NO_KEY_FRAME') ?? false) : null,
+  },
+  {
     name: 'camera_ignored_messages_total',
     type: 'counter',
     help: 'Messages of the publisher that could not be used, since it connected.',

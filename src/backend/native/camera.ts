@@ -25,6 +25,7 @@ import type {
   FlvPlayback,
   StillPicture,
 } from '../backend.js';
+import { CameraConditions, describeMissing } from './conditions.js';
 import { FlvViewer } from './flv-viewer.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
@@ -34,6 +35,7 @@ const usualStreamId = 1;
 
 export interface CameraSettings extends NetSettings {
   readonly gopMaxBytes: number;
+  readonly withoutKeyFrames: 'drop' | 'pass';
   readonly flushWindowMs: number;
   readonly publishTakeoverMs: number;
   readonly publishGraceMs: number;
@@ -98,6 +100,10 @@ export class NativeCamera {
   #graceUntilMs = 0;
   #pastBytesIn = 0;
   #pastBytesOut = 0;
+  readonly #conditions = new CameraConditions((condition, isRaised) => {
+    this.#recorder.note('condition', `${condition.code} ${isRaised ? 'raised' : 'cleared'}`);
+    this.#context.observer?.()?.cameraCondition?.(this.name, condition, isRaised);
+  });
   /** Pushes that were removed and say goodbye. */
   readonly #leaving = new Map<Push, Promise<void>>();
 
@@ -314,6 +320,7 @@ export class NativeCamera {
       graceUntilMs: this.#graceTimer === null ? null : this.#graceUntilMs,
       viewers: this.#viewers.size,
       pushes: this.#pushes,
+      conditions: this.#conditions.list,
       nowMs,
     });
   }
@@ -330,8 +337,15 @@ export class NativeCamera {
       this.#recorder.note('unreadable', what);
       this.#log.warn(`${what}, nor are others like it`, { remote: this.#live?.publisher.remote });
     };
+    const { gopMaxBytes, withoutKeyFrames } = settings;
+    const onKeyFrames = (missing: boolean): void => {
+      if (!missing) this.#conditions.clear('NO_KEY_FRAME');
+      else if (this.#conditions.raise('NO_KEY_FRAME', describeMissing(withoutKeyFrames))) {
+        this.#log.warn('the camera sends no key frames', { code: 'NO_KEY_FRAME', withoutKeyFrames });
+      }
+    };
     return new LiveStream(
-      { format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, mayKeep, onMetadata, onUnreadable },
+      { format, gopMaxBytes, withoutKeyFrames, scheduler, pool, mayKeep, onMetadata, onUnreadable, onKeyFrames },
       performance.now(),
     );
   }
@@ -391,6 +405,7 @@ export class NativeCamera {
     if (this.#live !== live || live.uses > 0) return;
     this.#live = null;
     const { publishGraceMs } = this.#context.settings;
+    this.#conditions.end();
     this.#recorder.note('unpublish', reason);
     this.#context.observer?.()?.cameraStopped(this.name, reason);
     this.#log.info('camera is not live any more', { reason, bytesIn: (this.#stream?.bytesIn ?? 0) - live.bytesBefore });
@@ -433,7 +448,10 @@ export class NativeCamera {
       watch,
       dialer,
       log: this.#log.child({ push: id }),
-      onPhase: () => this.#context.observer?.()?.pushState(this.name, pushSnapshot(id, push, performance.now())),
+      onPhase: () =>
+        this.#context
+          .observer?.()
+          ?.pushState(this.name, pushSnapshot(id, push, performance.now(), this.#conditions.list)),
     });
     this.#pushes.set(id, push);
     this.#recorder.note('push', `${id} added`);

@@ -1,6 +1,6 @@
 import type { Push } from '../../push/push.js';
 import type { LiveStream } from '../../relay/live-stream.js';
-import type { CameraSnapshot, PushSnapshot } from '../backend.js';
+import type { BackendProblem, CameraSnapshot, PushSnapshot } from '../backend.js';
 import type { LivePublisher } from './camera.js';
 import { type MetadataFacts, noFacts } from './metadata.js';
 
@@ -13,14 +13,17 @@ export function cameraSnapshot(seen: {
   graceUntilMs: number | null;
   viewers: number;
   pushes: ReadonlyMap<string, Push>;
+  conditions: readonly BackendProblem[];
   nowMs: number;
 }): CameraSnapshot {
   const { name, live, nowMs } = seen;
   const stream = live === null ? null : seen.stream;
   const facts = live === null ? noFacts : seen.facts;
   const meter = stream?.meter;
+  const { conditions } = seen;
   return {
     name,
+    ...(conditions.length === 0 ? {} : { conditions }),
     live: live !== null,
     liveSince: live === null ? null : iso(live.sinceMs),
     publisher: live?.publisher.remote ?? null,
@@ -39,19 +42,26 @@ export function cameraSnapshot(seen: {
     lastFrameAt: meter === undefined || meter.lastFrameMs === 0 ? null : iso(Date.now() - (nowMs - meter.lastFrameMs)),
     graceUntil: seen.graceUntilMs === null ? null : iso(seen.graceUntilMs),
     viewers: seen.viewers,
-    pushes: [...seen.pushes].map(([id, push]) => pushSnapshot(id, push, nowMs)),
+    pushes: [...seen.pushes].map(([id, push]) => pushSnapshot(id, push, nowMs, conditions)),
   };
 }
 
 /** What there is to see of a push, as plain values. */
-export function pushSnapshot(id: string, push: Push, nowMs: number): PushSnapshot {
+export function pushSnapshot(
+  id: string,
+  push: Push,
+  nowMs: number,
+  conditions: readonly BackendProblem[] = [],
+): PushSnapshot {
   const status = push.status(nowMs);
+  const isSending = status.phase === 'active' || status.phase === 'stalled' || status.phase === 'connecting';
   const { lastFailure, droppedFrames } = status;
   return {
     id,
     url: push.shownUrl,
     state: status.phase,
     since: iso(status.sinceMs),
+    ...(isSending && conditions.length > 0 ? { conditions } : {}),
     attempt: status.attempt,
     lastError:
       lastFailure === null ? null : { code: lastFailure.code, message: lastFailure.message, at: iso(lastFailure.atMs) },

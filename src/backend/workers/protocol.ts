@@ -4,6 +4,7 @@ import type { LogFields } from '../../log/log.js';
 import type {
   BackendAddress,
   BackendObserver,
+  BackendProblem,
   BackendTotals,
   CameraSnapshot,
   DesiredCamera,
@@ -119,6 +120,12 @@ export type Report =
   | { readonly type: 'seen'; readonly camera: CameraSnapshot }
   | { readonly type: 'live'; readonly camera: string; readonly facts: Parameters<BackendObserver['cameraLive']>[1] }
   | { readonly type: 'stopped'; readonly camera: string; readonly reason: string | null }
+  | {
+      readonly type: 'condition';
+      readonly camera: string;
+      readonly condition: BackendProblem;
+      readonly isRaised: boolean;
+    }
   | {
       readonly type: 'push';
       readonly camera: string;

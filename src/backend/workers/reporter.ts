@@ -1,5 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import type { BackendObserver, PushSnapshot } from '../backend.js';
+import type { BackendObserver, BackendProblem, PushSnapshot } from '../backend.js';
 import type { NativeBackend } from '../native/native-backend.js';
 import type { Report, WorkerLoad } from './protocol.js';
 
@@ -47,6 +47,11 @@ export class Reporter implements BackendObserver {
   cameraStopped(camera: string, reason: string | null): void {
     this.#tellSoon(camera);
     this.#send({ type: 'stopped', camera, reason });
+  }
+
+  cameraCondition(camera: string, condition: BackendProblem, isRaised: boolean): void {
+    this.#tellSoon(camera);
+    this.#send({ type: 'condition', camera, condition, isRaised });
   }
 
   pushState(camera: string, push: PushSnapshot): void {

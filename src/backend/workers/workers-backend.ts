@@ -365,6 +365,9 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
       case 'stopped':
         this.#observer?.cameraStopped(report.camera, report.reason);
         return;
+      case 'condition':
+        this.#observer?.cameraCondition?.(report.camera, report.condition, report.isRaised);
+        return;
       case 'push':
         this.#observed.notePush(report.camera, report.push);
         this.#observer?.pushState(report.camera, report.push);

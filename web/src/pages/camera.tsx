@@ -37,6 +37,12 @@ export function CameraPage({ name }: { name: string }) {
           <span>{camera.notice}</span>
         </p>
       )}
+      {camera.conditions?.map(({ code, message }) => (
+        <p key={code} class="note warn">
+          <WarnIcon />
+          <span>{`${code}: ${message}`}</span>
+        </p>
+      ))}
       <div class="camera-columns">
         <div class="column">
           <Player camera={camera} />
