@@ -13,6 +13,7 @@ import {
   unseenPush,
   type WorkerFacts,
 } from '../../src/backend/backend.js';
+import { ChangePoll } from '../../src/backend/nginx/change-poll.js';
 import type { CodedError } from '../../src/errors.js';
 
 const refused = { code: 'TARGET_REFUSED', message: 'nothing listens there' } as const;
@@ -31,6 +32,8 @@ export class FakeBackend implements MediaBackend {
   seenProblems: readonly BackendProblem[] = [];
   readonly viewing = null;
   answerWaitMs = 0;
+  readonly #changes = new ChangePoll((camera) => this.camera(camera));
+  #observing: NodeJS.Timeout | undefined;
   answer: () => Promise<boolean> = async () => true;
 
   async start() {
@@ -45,6 +48,7 @@ export class FakeBackend implements MediaBackend {
   removeCamera(name: string): void | Promise<void> {
     this.calls.push(`remove ${name}`);
     this.cameras.delete(name);
+    this.#changes.forget(name);
   }
 
   camera(name: string): CameraSnapshot | undefined {
@@ -83,7 +87,10 @@ export class FakeBackend implements MediaBackend {
 
   addOwnListener(_listener: BackendAddress): void {}
 
-  observe(_observer: BackendObserver): void {}
+  /** What a test puts into `snapshots` is told of within a second. */
+  observe(observer: BackendObserver): void {
+    this.#observing ??= setInterval(() => void this.#changes.look(this.cameras.keys(), observer), 1000).unref();
+  }
 
   totals(): BackendTotals {
     return this.seenTotals;
@@ -94,7 +101,9 @@ export class FakeBackend implements MediaBackend {
     return this.answer();
   }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    clearInterval(this.#observing);
+  }
 }
 
 export function pushSnapshot(facts: Partial<PushSnapshot> & { id: string }): PushSnapshot {
