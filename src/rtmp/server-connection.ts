@@ -9,7 +9,7 @@ import type { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';
 import { AnswerBudget } from './answer-budget.js';
 import { floods } from './flood-count.js';
-import { type IgnoredKind, IgnoredMessages } from './ignored.js';
+import { type IgnoredKind, IgnoredMessages, ignoredKinds } from './ignored.js';
 import { PeerMeter } from './peer-meter.js';
 import { type ConnectInfo, ServerSession, type ServerSessionHandler, type StreamRequest } from './server-session.js';
 import { type NetSettings, sessionLimits } from './settings.js';
@@ -346,7 +346,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     if (kind === 'media') this.#turn.meter.waste(1);
     if (!this.#ignored.note(kind) || this.#ending) return;
     const camera = this.#camera === undefined ? {} : { camera: this.#camera };
-    this.#log.warn('ignored what the peer sent', { ...camera, kind, detail: detail.slice(0, 200) });
+    // By kind, since lines of the same words are summed up.
+    const message = `ignored what the peer sent: ${ignoredKinds[kind]}`;
+    this.#log.warn(message, { ...camera, kind, detail: detail.slice(0, 200) });
   }
 
   onUnpublish(streamId: number): void {
