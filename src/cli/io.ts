@@ -25,6 +25,37 @@ export interface CliIo {
   readonly terminal?: Terminal | undefined;
 }
 
+const esc = String.fromCharCode(27);
+/** What a command itself sends to a terminal: colours, and the line that shows how far it is. */
+const terminalSigns = `${esc}\\[(?:0|1|2|22|31|32|33|39)m|\\r${esc}\\[K`;
+const lineSigns = '\\r?\\n|\\t';
+/** Controls, and what turns the direction of text or hides it. */
+const unprintable = '[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}]';
+const inTerminal = new RegExp(`(${terminalSigns}|${lineSigns})|${unprintable}`, 'gu');
+const elsewhere = new RegExp(`(${lineSigns})|${unprintable}`, 'gu');
+
+/**
+ * The same, with everything escaped that could move the cursor, hide text or turn its direction: whatever others chose,
+ * and wherever it got into what a command says. As JSON has it (`\u202e`; two of them for a sign beyond U+FFFF), so that
+ * JSON stays the same JSON. Line breaks pass here: what stands in a line of its own is cleaned where the line is made.
+ */
+export function cleanIo(io: CliIo): CliIo {
+  return { ...io, out: cleanOutput(io.out), err: cleanOutput(io.err) };
+}
+
+function cleanOutput(output: Output): Output {
+  const signs = output.isTTY ? inTerminal : elsewhere;
+  const write = (text: string): void =>
+    output.write(text.replace(signs, (found, own?: string) => (own === undefined ? escaped(found) : found)));
+  return { write, isTTY: output.isTTY };
+}
+
+function escaped(sign: string): string {
+  let text = '';
+  for (let i = 0; i < sign.length; i += 1) text += `\\u${sign.charCodeAt(i).toString(16).padStart(4, '0')}`;
+  return text;
+}
+
 /** The process's own. */
 export function processIo(): CliIo {
   const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true ? processTerminal() : undefined;

@@ -3,7 +3,7 @@ import { CodedError, codeOf, messageOf } from '../errors.js';
 import { cleanText } from '../log/pino.js';
 import { ApiError } from './client.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
-import { type CliIo, painter, processIo } from './io.js';
+import { type CliIo, cleanIo, painter, processIo } from './io.js';
 import { buildProgram } from './program.js';
 
 /**
@@ -11,7 +11,8 @@ import { buildProgram } from './program.js';
  * @param args what stands after the program's name
  * @returns the exit code
  */
-export async function run(args: readonly string[], io: CliIo = processIo()): Promise<number> {
+export async function run(args: readonly string[], given: CliIo = processIo()): Promise<number> {
+  const io = cleanIo(given);
   let exitCode: number = exitCodes.ok;
   const program = buildProgram(io, (code) => {
     exitCode = code;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { loadSettings } from '../../config/index.js';
 import { messageOf, StateError } from '../../errors.js';
 import { writeWhole } from '../../files/write.js';
+import { cleanText } from '../../log/pino.js';
 import { checkChange } from '../../model/state-rules.js';
 import { backupState, restoreState } from '../../store/file/backup.js';
 import { type FindOptions, findApi } from '../find-api.js';
@@ -44,7 +45,7 @@ Examples:
           cause: error,
         });
       });
-      io.out.write(`${file} holds ${cameras} cameras and ${engines} engines\n`);
+      io.out.write(`${cleanText(file)} holds ${cameras} cameras and ${engines} engines\n`);
     });
 
   program
@@ -76,7 +77,7 @@ Examples:
         problems: () => findApi(options, io, answerLimitMs).problems(),
       });
       const what = `restored ${cameras} cameras and ${engines} engines${isLive ? '; the running aggregator took them over' : ''}\n`;
-      io.out.write(what + kept.map((path) => `what was there before is kept as ${path}\n`).join(''));
+      io.out.write(what + kept.map((path) => `what was there before is kept as ${cleanText(path)}\n`).join(''));
     });
 }
 

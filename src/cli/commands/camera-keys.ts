@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { durationType, ValueProblem } from '../../config/values.js';
 import { CodedError, messageOf } from '../../errors.js';
+import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { json } from '../format.js';
 import type { CliIo } from '../io.js';
@@ -56,13 +57,14 @@ Examples:
         const why = 'with --backend nginx, or where on-play decides, cameras are played by RTMP only';
         throw new CodedError('VIEW_UNSUPPORTED', `there is no address over HTTP: ${why}`);
       }
-      io.out.write(options.json ? json(token) : `${url}\n`);
+      io.out.write(options.json ? json(token) : `${cleanText(url)}\n`);
     });
 }
 
 /** Where a camera publishes to, a line for each way. */
 export function endpointsOf({ endpoint, rtmpsEndpoint }: CameraView): string {
-  return rtmpsEndpoint === undefined ? endpoint : `${endpoint}\n${rtmpsEndpoint}`;
+  const shown = cleanText(endpoint);
+  return rtmpsEndpoint === undefined ? shown : `${shown}\n${cleanText(rtmpsEndpoint)}`;
 }
 
 function secondsOf(flag: string, text: string): number {

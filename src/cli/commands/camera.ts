@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { formatBitrate, json, table } from '../format.js';
 import { type CliIo, painter } from '../io.js';
@@ -36,7 +37,9 @@ Examples:
         io.out.write(json(result.camera));
       } else {
         const done = result.created ? 'is registered' : 'was registered already';
-        io.out.write(`Camera ${result.camera.name} ${done}. It publishes to ${result.camera.endpoint}\n`);
+        io.out.write(
+          `${cleanText(`Camera ${result.camera.name} ${done}. It publishes to ${result.camera.endpoint}`)}\n`,
+        );
       }
     });
 
@@ -71,7 +74,7 @@ Examples:
     .addHelpText('after', '\nExamples:\n  $ media-aggregator camera remove gate-1\n')
     .action(async (name: string, options: ClientOptions) => {
       await findApi(options, io).removeCamera(name);
-      io.out.write(options.json ? json({ removed: name }) : `Camera ${name} is removed.\n`);
+      io.out.write(options.json ? json({ removed: name }) : `Camera ${cleanText(name)} is removed.\n`);
     });
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { json, table } from '../format.js';
 import type { CliIo } from '../io.js';
@@ -49,7 +50,9 @@ Examples:
       });
       const done = result.created ? 'is registered' : 'was registered already';
       io.out.write(
-        options.json ? json(result.engine) : `Engine ${name} ${done}. Cameras are sent to ${result.engine.pushUrl}\n`,
+        options.json
+          ? json(result.engine)
+          : `${cleanText(`Engine ${name} ${done}. Cameras are sent to ${result.engine.pushUrl}`)}\n`,
       );
     });
 
@@ -79,6 +82,6 @@ Examples:
     .addHelpText('after', '\nExamples:\n  $ media-aggregator engine remove paris\n')
     .action(async (name: string, options: ClientOptions) => {
       await findApi(options, io).removeEngine(name);
-      io.out.write(options.json ? json({ removed: name }) : `Engine ${name} is removed.\n`);
+      io.out.write(options.json ? json({ removed: name }) : `Engine ${cleanText(name)} is removed.\n`);
     });
 }

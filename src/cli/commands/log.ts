@@ -2,6 +2,7 @@ import { Argument, type Command } from 'commander';
 import { durationType, ValueProblem } from '../../config/values.js';
 import { CodedError } from '../../errors.js';
 import { type LogLevel, logLevels } from '../../log/levels.js';
+import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { json } from '../format.js';
 import type { CliIo } from '../io.js';
@@ -32,8 +33,8 @@ Examples:
 
 function describe({ level, configured, cameras }: LogView): string {
   const settings = level === configured ? '' : ` (${configured} after a restart)`;
-  const lines = cameras.map(({ camera, endsAt }) => `Camera ${camera} is debugged until ${endsAt}\n`);
-  return `${level}${settings}\n${lines.join('')}`;
+  const lines = cameras.map(({ camera, endsAt }) => `${cleanText(`Camera ${camera} is debugged until ${endsAt}`)}\n`);
+  return `${cleanText(level + settings)}\n${lines.join('')}`;
 }
 
 /** `camera debug`. */
@@ -58,12 +59,12 @@ Examples:
       const api = findApi(options, io);
       if (options.off) {
         await api.endDebug(name);
-        io.out.write(options.json ? json({ ended: name }) : `Camera ${name} is not debugged any more.\n`);
+        io.out.write(options.json ? json({ ended: name }) : `Camera ${cleanText(name)} is not debugged any more.\n`);
         return;
       }
       const debugged = await api.debugCamera(name, secondsOf(options.for));
-      const notice = debugged.notice === null ? '' : `${debugged.notice}\n`;
-      const text = `The log has everything about camera ${name} until ${debugged.endsAt}.\n${notice}`;
+      const notice = debugged.notice === null ? '' : `${cleanText(debugged.notice)}\n`;
+      const text = `${cleanText(`The log has everything about camera ${name} until ${debugged.endsAt}.`)}\n${notice}`;
       io.out.write(options.json ? json(debugged) : text);
     });
 }

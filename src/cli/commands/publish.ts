@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError } from '../../errors.js';
+import { cleanText } from '../../log/pino.js';
 import { exitCodes } from '../exit-codes.js';
 import { formatBitrate, formatBytes, json } from '../format.js';
 import type { CliIo } from '../io.js';
@@ -115,9 +116,9 @@ function report(results: readonly PublishResult[], publishing: Publishing, flags
   const bitrateBps = elapsedMs === 0 ? 0 : Math.round((total.bytes * 8000) / elapsedMs);
   for (const { url, error, frames } of results) {
     if (error !== null) {
-      io.err.write(`error: ${error.code}: ${url}: ${error.message}\n`);
+      io.err.write(`${cleanText(`error: ${error.code}: ${url}: ${error.message}`)}\n`);
     } else if (frames === 0) {
-      io.err.write(`error: ${url}: nothing was sent.\n`);
+      io.err.write(`error: ${cleanText(url)}: nothing was sent.\n`);
     }
   }
   const { bytes, messages } = total;

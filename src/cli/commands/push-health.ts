@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { defaultSettings } from '../../config/index.js';
+import { cleanText } from '../../log/pino.js';
 import { type TargetTestResult, testTarget } from '../../push/target-test.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
@@ -35,7 +36,7 @@ Examples:
     .addHelpText('after', '\nExamples:\n  $ media-aggregator push retry gate-1 p-1a2b3c4d\n')
     .action(async (camera: string, id: string, options: ClientOptions) => {
       const view = await findApi(options, io).retryPush(camera, id);
-      io.out.write(options.json ? json(view) : `Push ${id} of ${camera} is ${view.state}.\n`);
+      io.out.write(options.json ? json(view) : `${cleanText(`Push ${id} of ${camera} is ${view.state}.`)}\n`);
     });
 
   withClientOptions(push.command('events <camera> <id>'))

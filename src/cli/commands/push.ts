@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CodedError } from '../../errors.js';
+import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { formatAge, formatBitrate, json, table } from '../format.js';
 import type { CliIo } from '../io.js';
@@ -58,7 +59,7 @@ Examples:
         } else {
           const done = result.created ? 'is added' : 'was there already';
           io.out.write(
-            `Push ${result.push.id} of ${camera} to ${result.push.url} ${done}; it is ${result.push.state}.\n`,
+            `${cleanText(`Push ${result.push.id} of ${camera} to ${result.push.url} ${done}; it is ${result.push.state}.`)}\n`,
           );
         }
       },
@@ -102,6 +103,8 @@ function addRemove(push: Command, io: CliIo): void {
     .addHelpText('after', '\nExamples:\n  $ media-aggregator push remove gate-1 p-1a2b3c4d\n')
     .action(async (camera: string, id: string, options: ClientOptions) => {
       await findApi(options, io).removePush(camera, id);
-      io.out.write(options.json ? json({ camera, removed: id }) : `Push ${id} of ${camera} is removed.\n`);
+      io.out.write(
+        options.json ? json({ camera, removed: id }) : `${cleanText(`Push ${id} of ${camera} is removed.`)}\n`,
+      );
     });
 }

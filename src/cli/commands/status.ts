@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { cleanText } from '../../log/pino.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { formatAge, formatBitrate, json, table, urlHost } from '../format.js';
@@ -43,7 +44,7 @@ function describeStatus(nodes: readonly NodeView[], problems: readonly ProblemVi
   ]);
   const headings = ['NODE', 'RTMP', 'VERSION', 'UP', 'ADDRESS', 'LIVE', 'IN', 'OUT', 'VIEWERS', 'CONNECTIONS'];
   const lines = problems.map(
-    ({ code, message, since }) => `${paint('red', 'problem')}: ${code}: ${message} (since ${since})\n`,
+    ({ code, message, since }) => `${paint('red', 'problem')}: ${cleanText(`${code}: ${message} (since ${since})`)}\n`,
   );
   return headed(table(headings, rows), io) + lines.join('');
 }

@@ -62,8 +62,10 @@ Examples:
         return;
       }
       const end = made.expiresAt === null ? 'does not end by itself' : `ends at ${made.expiresAt}`;
-      io.err.write(`Token ${name} with the scope ${scope} is made; it ${end}. It is shown this once:\n`);
-      io.out.write(`${made.token}\n`);
+      io.err.write(
+        `${cleanText(`Token ${name} with the scope ${scope} is made; it ${end}. It is shown this once:`)}\n`,
+      );
+      io.out.write(`${cleanText(made.token)}\n`);
     });
 
   withClientOptions(token.command('list'))
@@ -92,7 +94,7 @@ Examples:
     .addHelpText('after', '\nExamples:\n  $ media-aggregator token revoke grafana\n')
     .action(async (name: string, options: ClientOptions) => {
       await findApi(options, io).revokeToken(name);
-      io.out.write(options.json ? json({ revoked: name }) : `Token ${name} is revoked.\n`);
+      io.out.write(options.json ? json({ revoked: name }) : `Token ${cleanText(name)} is revoked.\n`);
     });
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { formatBitrate, json } from '../format.js';
 import { type CliIo, wantsColors } from '../io.js';
@@ -36,7 +37,7 @@ Examples:
       if (options.json === true) io.out.write(json(await client.cameras()));
       else if (io.terminal === undefined) {
         const { summary, cameras } = await load();
-        io.out.write(`${summary}\n${renderPlain(topRows(cameras, { sort: 'name', filter: '' }))}`);
+        io.out.write(`${cleanText(summary)}\n${renderPlain(topRows(cameras, { sort: 'name', filter: '' }))}`);
       } else {
         // What is wrong with the way to the API is said before the screen is taken.
         await client.nodes();
