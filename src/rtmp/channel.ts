@@ -82,10 +82,18 @@ export class MessageChannel {
     return this.#bytesIn;
   }
 
-  /** Bytes that have come of a message that is not whole yet, when it is of this kind; else 0. */
-  unfinishedBytes(isOfKind: (type: number, streamId: number) => boolean): number {
-    const { unfinishedBytes, unfinishedType, unfinishedStreamId } = this.#reader;
-    return unfinishedBytes > 0 && isOfKind(unfinishedType, unfinishedStreamId) ? unfinishedBytes : 0;
+  /** Bytes that have come of the message whose chunk came last; 0 when it is whole. */
+  get unfinishedBytes(): number {
+    return this.#reader.unfinishedBytes;
+  }
+
+  /** The type of that message, and its message stream id. */
+  get unfinishedType(): number {
+    return this.#reader.unfinishedType;
+  }
+
+  get unfinishedStreamId(): number {
+    return this.#reader.unfinishedStreamId;
   }
 
   /**

@@ -97,11 +97,10 @@ export class ServerSession {
 
   /** Bytes that have come of audio or video of a publish, of which the message is not whole yet. */
   get unfinishedMediaBytes(): number {
-    return this.#channel.unfinishedBytes(
-      (type, streamId) =>
-        (type === MessageType.Audio || type === MessageType.Video || type === MessageType.Aggregate) &&
-        this.#streams.publishingFor(streamId) >= 0,
-    );
+    const { unfinishedBytes, unfinishedType: type, unfinishedStreamId } = this.#channel;
+    if (unfinishedBytes === 0) return 0;
+    const isMedia = type === MessageType.Audio || type === MessageType.Video || type === MessageType.Aggregate;
+    return isMedia && this.#streams.publishingFor(unfinishedStreamId) >= 0 ? unfinishedBytes : 0;
   }
 
   /** Takes bytes off the socket. @throws WireError when the peer breaks the protocol; the connection is then useless */
