@@ -10,7 +10,7 @@
 #   scripts/image.sh all       tools, base, build, check
 #   scripts/image.sh clean     removes images, containers and what was kept
 #
-# The Dockerfiles take node:22-bookworm-slim from a registry. Where none is reached the argument BASE names another image
+# The Dockerfiles take node:24-bookworm-slim from a registry. Where none is reached the argument BASE names another image
 # of the same kind: Debian's nodejs 18 is too old, so the base image that is made here gets the node that runs the build.
 # Exit code 69: this machine cannot do it, and the last line says why; 1: it can, and something is wrong.
 set -euo pipefail

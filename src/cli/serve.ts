@@ -17,6 +17,7 @@ import type { LogHealth } from '../log/destination.js';
 import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
 import { checkChange, overLimits } from '../model/state-rules.js';
+import { missingInsides } from '../net/insides.js';
 import { Webhooks } from '../webhooks/webhooks.js';
 import { openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
@@ -63,6 +64,7 @@ export interface RunningAggregator {
 export async function startAggregator(options: ServeOptions): Promise<RunningAggregator> {
   const { log, logLevels, version } = options;
   const closers: Closer[] = [];
+  tellMissing(options.settings, log);
   try {
     const data = await openDataFolder(options.settings.dataDir, log.child({ part: 'state' }), (before, after) =>
       checkChange(before, after, options.settings),
@@ -212,6 +214,14 @@ async function openTagKey(dataDir: string, log: Logger): Promise<Buffer> {
     log.warn('the key of the entity tags cannot be kept; they hold until the next start', { error: messageOf(error) });
     return randomBytes(32);
   }
+}
+
+/** Says what of Node's insides the sockets lean on and is not as expected here. */
+function tellMissing({ backend, media }: Settings, log: Logger): void {
+  const missing = backend === 'native' && media.socketMode === 'auto' ? missingInsides() : [];
+  if (missing.length === 0) return;
+  const node = process.versions.node;
+  log.info('this Node.js does not offer all that makes sockets fast; they go without', { node, missing });
 }
 
 /** Each backend is loaded only where it is used. */

@@ -51,7 +51,7 @@ function findRequest(): (new () => WriteRequest) | undefined {
 }
 
 /** The newest version that it was tried with: what Node does not expect here ends the process, so newer ones go without. */
-const newestTriedMajor = 24;
+const newestTriedMajor = 26;
 
 /** True where Node lets read and write past its streams. */
 export const writesDirectly: boolean =

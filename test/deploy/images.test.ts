@@ -56,7 +56,7 @@ describe('the images', () => {
   test.each([aggregator, engine])('%s: one base image for all stages, which can be replaced', (path) => {
     const all = instructionsOf(path);
     expect(all.filter(({ name }) => name === '')).toEqual([]);
-    expect(all[0]).toEqual({ name: 'ARG', text: 'BASE=node:22-bookworm-slim' });
+    expect(all[0]).toEqual({ name: 'ARG', text: 'BASE=node:24-bookworm-slim' });
     const from = textsOf(all, 'FROM');
     expect(from.length).toBeGreaterThanOrEqual(2);
     // biome reads this as a slip; it is how a Dockerfile writes an argument.

@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { programPath, startAggregator } from '../support/aggregator.js';
-import { runOk, startProcess } from '../support/process.js';
+import { startProcess } from '../support/process.js';
 import { RtmpClient } from '../support/rtmp-client.js';
 import { testScope } from '../support/scope.js';
 import { sleep, waitFor, within } from '../support/wait.js';
@@ -83,13 +83,17 @@ test.concurrent('a second SIGTERM ends it at once', async (context) => {
 
 test.concurrent('SIGTERM during a start that hangs ends it in time', async (context) => {
   const scope = testScope(context);
-  const dataDir = join(scope.temporaryFolder(), 'data');
-  mkdirSync(dataDir);
-  // A FIFO that nobody writes to in the place of a file: as a distant file system that does not answer.
-  await runOk('mkfifo', [join(dataDir, 'stream-secret')]);
+  const folder = scope.temporaryFolder();
+  const dataDir = join(folder, 'data');
+  // A media worker that never gets to say that it is ready.
+  const hang = join(folder, 'hang.cjs');
+  writeFileSync(hang, 'if (process.send) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);');
   const flags = ['--data-dir', dataDir, '--rtmp-port', '0', '--api-port', '0', '--shutdown-timeout', '1s'];
-  const started = startProcess(scope, process.execPath, [programPath, 'serve', ...flags]);
-  await waitFor(() => readdirSync(dataDir).includes('etag-key'), { what: 'the start', timeoutMs: 20_000 });
+  const started = startProcess(scope, process.execPath, [programPath, 'serve', ...flags, '--workers', '1'], {
+    env: { NODE_OPTIONS: `--require ${hang}` },
+  });
+  const children = `/proc/${started.pid}/task/${started.pid}/children`;
+  await waitFor(() => readFileSync(children, 'utf8').trim() !== '', { what: 'the worker', timeoutMs: 20_000 });
   await sleep(300);
   expect(started.exit).toBe(undefined);
   started.signal('SIGTERM');

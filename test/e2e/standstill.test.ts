@@ -8,10 +8,10 @@ import { sleep, waitFor } from '../support/wait.js';
 const frame = Buffer.from([0x17, 1, 0, 0, 0, 1, 2, 3]);
 /** All shorter than the standstill. */
 const deadlines = [
-  ...['--idle-timeout', '1s', '--handshake-timeout', '1500ms', '--stall-timeout', '1s', '--connect-timeout', '1500ms'],
+  ...['--idle-timeout', '2s', '--handshake-timeout', '2s', '--stall-timeout', '3s', '--connect-timeout', '1500ms'],
   ...['--publish-takeover', '500ms', '--publish-grace', '1500ms'],
 ];
-const standstillMs = 4000;
+const standstillMs = 4500;
 
 /** A camera that sends on, whatever happens. */
 async function startCamera(scope: Scope, port: number, name: string): Promise<RtmpClient> {

@@ -7,6 +7,8 @@ import { waitFor } from './wait.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: Record<string, string> };
+/** What runs it: the Node.js of the tests, or another one (`npm run test:node-versions`). */
+export const nodePath = process.env.MEDIA_AGGREGATOR_NODE ?? process.execPath;
 /** The built program, by the entry that npm installs. */
 export const programPath = join(root, manifest.bin['media-aggregator'] ?? '');
 
@@ -91,10 +93,10 @@ export class Aggregator {
   /** Starts it, on the ports of the last time if there was one, and waits until it serves. */
   async start(): Promise<void> {
     const { redirect } = this.#options;
-    const shell = redirect === undefined ? [] : ['-c', `exec "$@" ${redirect}`, 'sh', process.execPath];
+    const shell = redirect === undefined ? [] : ['-c', `exec "$@" ${redirect}`, 'sh', nodePath];
     const started = startProcess(
       this.#scope,
-      redirect === undefined ? process.execPath : 'sh',
+      redirect === undefined ? nodePath : 'sh',
       [
         ...shell,
         ...[programPath, 'serve', '--host', '127.0.0.1', '--advertise-host', '127.0.0.1', '--data-dir', this.dataDir],
