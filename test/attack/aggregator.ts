@@ -36,7 +36,10 @@ export class AttackedAggregator {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     this.#child = child;
-    process.on('exit', () => child.kill('SIGKILL'));
+    process.on('exit', () => {
+      child.kill('SIGKILL');
+      rmSync(this.#dataDir, { recursive: true, force: true });
+    });
     for (const untilMs = performance.now() + 60_000; this.apiPort === 0; await sleep(50)) {
       if (performance.now() > untilMs || child.exitCode !== null) throw new Error('the aggregator does not serve');
       try {
@@ -92,7 +95,9 @@ export class AttackedAggregator {
     if (child !== null && child.exitCode === null) {
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
-      await Promise.race([exited, sleep(10_000).then(() => child.kill('SIGKILL'))]);
+      const deadline = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await exited;
+      clearTimeout(deadline);
     }
     rmSync(this.#dataDir, { recursive: true, force: true });
   }

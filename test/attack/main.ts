@@ -17,7 +17,7 @@ healthy camera whose frames are numbered, hashed and timed at a target.
   --list           the kinds
 
 Exit code 1 when the goal is not met: 99 of 100 answers of /healthz within 100 ms (--short: 1 s), 99 of 100 frames at the
-target within 50 ms (--short: 500 ms), none lost.`;
+target within 50 ms (--short: 1 s), none lost.`;
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ const { values } = parseArgs({
 });
 
 const { short } = values;
-const goal = short ? { healthMs: 1000, cameraMs: 500 } : { healthMs: 100, cameraMs: 50 };
+const goal = short ? { healthMs: 1000, cameraMs: 1000 } : { healthMs: 100, cameraMs: 50 };
 const columns = ['kind', 'pause', 'loop', 'healthz p99', 'camera p99', 'memory', 'lost', 'frames', 'sent', 'ended'];
 const widths = [30, 8, 8, 11, 10, 9, 5, 6, 9, 6];
 
@@ -87,6 +87,9 @@ async function main(): Promise<number> {
     console.log(`attack: the goal is met: ${goal.healthMs} ms, ${goal.cameraMs} ms, nothing lost`);
   return failures.length > 0 ? 1 : 0;
 }
+
+// What runs is ended with this process (`exit`), however that ends.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
 if (values.help) console.log(help);
 else if (values.list) console.log(Object.keys(floods).join('\n'));
