@@ -404,7 +404,7 @@ describe('a target that sends its publishers elsewhere', () => {
     'http://127.0.0.1/live',
     'rtmp://',
     'rtmp://127.0.0.1:99999/live',
-    `rtmp://a/${'x'.repeat(2000)}`,
+    `rtmp://a/${'x'.repeat(5000)}`,
     '/live',
     'x',
   ])('to %s: an end with a code', async (to) => {
