@@ -11,6 +11,7 @@ import type {
   ProblemView,
   PushView,
   RecordedEventView,
+  TargetTestView,
   TokenView,
 } from './views.js';
 
@@ -80,6 +81,11 @@ export class ApiClient {
   /** Has a waiting push try at once. */
   async retryPush(camera: string, id: string): Promise<PushView> {
     return (await said(() => this.#client.call('retryPush', { path: { name: camera, id } }))).body;
+  }
+
+  /** Has the aggregator go the way to a target, as its pushes would. */
+  async testTarget(url: string): Promise<TargetTestView> {
+    return (await said(() => this.#client.call('testTarget', { body: { url } }))).body;
   }
 
   /** What a push did lately, oldest first. */

@@ -11,6 +11,7 @@ export type {
   PlayToken as PlayTokenView,
   Push as PushView,
   RecordedEvent as RecordedEventView,
+  TargetTest as TargetTestView,
   Token as TokenView,
 } from '../client/index.js';
 

@@ -1,3 +1,4 @@
+import { maskTarget, parseRtmpUrl } from '../address/rtmp-url.js';
 import type { TargetTest } from '../backend/backend.js';
 import { getCamera } from '../model/cameras.js';
 import type { Camera, DesiredState, Push } from '../model/model.js';
@@ -117,6 +118,16 @@ export class PushControl {
   async test(cameraName: string, input: PushInput): Promise<TargetTest> {
     const url = targetUrlOf(this.#context.store.state, cameraName, input);
     this.#context.checkSupported(url, input.url === undefined ? 'engine' : 'url');
+    return this.#context.backend.testTarget(url);
+  }
+
+  /**
+   * As `test`, for a target that is no camera's: as any push of this aggregator would go there.
+   * @throws InputError INVALID_ADDRESS; TargetError TARGET_UNSUPPORTED, TARGET_FORBIDDEN
+   */
+  async testUrl(url: string): Promise<TargetTest> {
+    parseRtmpUrl(url, (text) => maskTarget(text, ''));
+    this.#context.checkSupported(url, 'url');
     return this.#context.backend.testTarget(url);
   }
 

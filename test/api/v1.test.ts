@@ -213,7 +213,7 @@ describe('refusals are problem documents', () => {
     ['PATCH', '/v1/cameras/one/pushes/p', { enabled: 1 }, 400, 'INVALID_REQUEST', 'enabled'],
     ['POST', '/v1/cameras/nobody/pushes', { url: 'rtmp://h/a/b' }, 404, 'CAMERA_NOT_FOUND', 'name'],
     ['POST', '/v1/cameras/one/pushes', { url: 'rtmp://h/a/b', engine: 'e' }, 400, 'INVALID_REQUEST', 'url'],
-    ['POST', '/v1/cameras/one/pushes', { url: `rtmp://h/${'a'.repeat(2000)}` }, 400, 'INVALID_ADDRESS', 'url'],
+    ['POST', '/v1/cameras/one/pushes', { url: `rtmp://h/${'a'.repeat(5000)}` }, 400, 'INVALID_ADDRESS', 'url'],
     ['GET', '/v1/nothing', undefined, 404, 'NOT_FOUND', undefined],
     ['DELETE', '/v1/cameras', undefined, 405, 'NOT_FOUND', undefined],
   ];
@@ -285,6 +285,7 @@ describe('the node', () => {
       '/v1/log',
       '/v1/nodes',
       '/v1/session',
+      '/v1/targets:test',
       '/v1/test-pattern',
       '/v1/test-pattern/{name}',
       '/v1/tokens',

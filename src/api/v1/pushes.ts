@@ -14,7 +14,16 @@ import {
   v1Responses,
 } from '../schemas.js';
 import { checkSameName } from './cameras.js';
-import { ChangedPush, DeclaredPush, NameParams, NewPush, PushParams, PushQuery, TestedPush } from './requests.js';
+import {
+  ChangedPush,
+  DeclaredPush,
+  NameParams,
+  NewPush,
+  PushParams,
+  PushQuery,
+  TestedPush,
+  TestedTarget,
+} from './requests.js';
 
 const tags = ['pushes'];
 
@@ -150,6 +159,29 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
       },
     },
     async (request) => control.pushes.retry(request.params.name, request.params.id),
+  );
+
+  app.post(
+    '/v1/targets::test',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        operationId: 'testTarget',
+        summary: 'Go the way to a URL step by step as a push would, up to the permission to publish; nothing is sent',
+        tags,
+        body: TestedTarget,
+        response: v1Responses({ 200: TargetTestSchema }, 400, 413, 415),
+      },
+    },
+    async (request) => {
+      request.charge?.(testUnits);
+      const leave = await tests.enter(shareOf(request)).catch(refuseTest);
+      try {
+        return await control.pushes.testUrl(request.body.url);
+      } finally {
+        leave();
+      }
+    },
   );
 
   app.post(

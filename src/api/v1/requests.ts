@@ -106,6 +106,8 @@ export const TestedPush = Type.Object(
   { ...closed, title: 'TestedPush', description: 'Exactly one of `url` and `engine`.' },
 );
 
+export const TestedTarget = Type.Object({ url: UrlSchema }, { ...closed, title: 'TestedTarget' });
+
 const pushUrl = Type.Optional(
   Type.String({ ...TemplateSchema, description: '`{host}`, `{name}`, `{type}`, `{location}` are replaced.' }),
 );

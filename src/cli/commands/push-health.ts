@@ -1,33 +1,45 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { defaultSettings } from '../../config/index.js';
+import { PushPolicy } from '../../address/push-policy.js';
+import { loadSettings } from '../../config/index.js';
+import { codeOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
+import { Dialer } from '../../net/dialer.js';
 import { type TargetTestResult, testTarget } from '../../push/target-test.js';
+import { TrustedFile } from '../../tls/trusted-file.js';
+import type { ApiClient } from '../client.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { json, table } from '../format.js';
 import type { CliIo } from '../io.js';
+import type { TargetTestView } from '../views.js';
 import { headed } from './camera.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
+/** Each step may take `connect-timeout`. */
+const testTimeoutMs = 120_000;
+
 /** `push test`, `push retry` and `push events`: for whoever is paged when a target dies. */
 export function addPushHealthCommands(push: Command, io: CliIo, setExitCode: (code: number) => void): void {
-  push
-    .command('test <url>')
-    .description('Go the way to a target step by step from this machine, up to the permission to publish; no media')
-    .option('--json', 'print JSON')
+  withClientOptions(push.command('test <url>'))
+    .description('Go the way to a target step by step, up to the permission to publish; no media')
+    .option('--config <file>', 'settings for the test where no aggregator runs')
     .addHelpText(
       'after',
       `
-Needs no running aggregator. Exit code 1 when the target would not take the stream; a target that has this very stream
-already says so too.
+Asks the aggregator that would push, so that its settings, its network and its trusted certificates count. Where none runs,
+this command tests by itself, with the settings that "serve" would have here. Exit code 1 when the target would not take
+the stream; a target that has this very stream already says so too.
 
 Examples:
   $ media-aggregator push test rtmp://10.0.0.7:1935/live/gate-1
 `,
     )
-    .action(async (url: string, options: { json?: boolean }) => {
-      const result = await testTarget(url, defaultSettings().media);
-      io.out.write(options.json ? json(result) : describeTest(result, io));
+    .action(async (url: string, options: ClientOptions & { config?: string }) => {
+      const api = findRunning(options, io);
+      const result = api === undefined ? await testHere(url, options, io) : await api.testTarget(url);
+      const by = api === undefined ? 'No aggregator runs here; this command tested by itself.\n' : '';
+      io.out.write(options.json ? json(result) : `${describeTest(result, io)}${by}`);
       setExitCode(result.ok ? exitCodes.ok : exitCodes.failed);
     });
 
@@ -49,7 +61,30 @@ Examples:
     });
 }
 
-function describeTest(result: TargetTestResult, io: CliIo): string {
+/** The aggregator that is meant; undefined when none runs on the data folder. */
+function findRunning(options: ClientOptions, io: CliIo): ApiClient | undefined {
+  try {
+    return findApi(options, io, testTimeoutMs);
+  } catch (error) {
+    if (codeOf(error) === 'NOT_RUNNING') return undefined;
+    throw error;
+  }
+}
+
+/** Tests from this process, with the settings that `serve` would have here. */
+function testHere(
+  url: string,
+  { config, dataDir }: ClientOptions & { config?: string },
+  io: CliIo,
+): Promise<TargetTestResult> {
+  const flags = { config, 'data-dir': dataDir };
+  const { media } = loadSettings({ flags, env: io.env, cwd: io.cwd }).settings;
+  const { pushTlsCa, socketMode } = media;
+  const trust = pushTlsCa === undefined ? undefined : new TrustedFile(resolve(io.cwd, pushTlsCa), '--push-tls-ca');
+  return testTarget(url, media, new Dialer({ policy: new PushPolicy(media), trust, socketMode }));
+}
+
+function describeTest(result: TargetTestResult | TargetTestView, io: CliIo): string {
   const rows = result.steps.map(({ step, ok, durationMs, error }) => [
     step,
     ok ? 'ok' : 'failed',
