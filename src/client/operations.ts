@@ -444,6 +444,11 @@ export interface TestedPush {
   readonly engine?: string | undefined;
 }
 
+export interface TestedTarget {
+  /** rtmp[s]://HOST[:PORT]/APP[/INSTANCE][/STREAM][?QUERY]; what is in it is sent as it is written. */
+  readonly url: string;
+}
+
 export interface Ticket {
   /** For `?token=` in addresses that can have no header. */
   readonly token: string;
@@ -882,6 +887,11 @@ export interface Operations {
     readonly body: TestedPush;
     readonly answer: TargetTest;
   };
+  /** Go the way to a URL step by step as a push would, up to the permission to publish; nothing is sent */
+  readonly testTarget: {
+    readonly body: TestedTarget;
+    readonly answer: TargetTest;
+  };
 }
 
 /** Method and path of each operation. */
@@ -930,4 +940,5 @@ export const routes = {
   startTestPattern: ['POST', '/v1/test-pattern'],
   stopTestPattern: ['DELETE', '/v1/test-pattern/{name}'],
   testPush: ['POST', '/v1/cameras/{name}/pushes:test'],
+  testTarget: ['POST', '/v1/targets:test'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string]>;

@@ -61,9 +61,12 @@ export class Redirects {
       }
       const [app = ''] = from.app.split('?', 1);
       const tcUrl = hasPath ? bare : `${bare}/${app}`;
-      const { streamName, ...to } = parseRtmpUrl(`${tcUrl}/${name}`);
+      const to = parseRtmpUrl(`${tcUrl}/${name}`);
       const behind = query === undefined ? '' : `?${query}`;
-      return { ...to, app: to.app + behind, tcUrl: to.tcUrl + behind, streamName: from.streamName || streamName };
+      // What is behind the host is the application, however many parts it has; the stream name is ours.
+      const path = tcUrl.replace(/^[^:/]+:\/\/[^/]+\//, '') + behind;
+      const origin = to.tcUrl.slice(0, to.tcUrl.length - to.app.length);
+      return { ...to, app: path, tcUrl: origin + path, streamName: from.streamName };
     } catch (error) {
       throw new TargetError('TARGET_REDIRECT', 'the target redirects to what is no RTMP URL', { cause: error });
     }
