@@ -1,6 +1,7 @@
 import type { BackendProblem } from '../backend/backend.js';
 import { codeOf, type ErrorCode, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
+import { Stretch } from '../stretch.js';
 
 /** Pause before a camera that could not be applied is tried again; doubles with each failure. */
 const retryMinMs = 500;
@@ -86,6 +87,30 @@ export class Applying {
       (error: unknown) => this.#end(camera, pending, () => this.#noteFailed(camera, error)),
     );
     this.#pending.set(camera, pending);
+  }
+
+  /**
+   * Declares many cameras, in stretches: an edit of ten thousand must not hold up a frame. Never throws. Who waits for one
+   * of them meanwhile waits for all.
+   */
+  runAll(cameras: Iterable<string>): void {
+    const names = [...cameras];
+    let onOver = (): void => {};
+    const work = new Promise<void>((resolve) => {
+      onOver = resolve;
+    });
+    for (const camera of names) this.#pending.set(camera, work);
+    void this.#runEach(names, work).finally(onOver);
+  }
+
+  async #runEach(cameras: readonly string[], work: Promise<void>): Promise<void> {
+    const stretch = new Stretch();
+    for (const camera of cameras) {
+      if (stretch.isOver) await stretch.rest();
+      if (this.#isClosed) return;
+      // One that was declared meanwhile is as it is desired by now.
+      if (this.#pending.get(camera) === work) this.run(camera);
+    }
   }
 
   /** Resolves when these cameras are in force or have failed, or after `limitMs`. */

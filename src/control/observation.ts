@@ -1,13 +1,18 @@
 import type { BackendProblem, MediaBackend } from '../backend/backend.js';
+import type { NewEvent } from '../events/event.js';
 import { EventFeed } from '../events/event-feed.js';
 import type { DesiredState } from '../model/model.js';
 import type { StateChange, Store } from '../store/store.js';
+import { Stretch } from '../stretch.js';
 import { BackendWatch } from './backend-watch.js';
 import { History, historyStepSeconds } from './history.js';
 import { LiveStats } from './live-stats.js';
 import { stateEvents } from './state-events.js';
 
 const lookEveryMs = 1000;
+
+/** Changes that are told of in one go; of more it is told in stretches. */
+const atOnce = 50;
 
 /** Makes one feed of events of what is decided (the store) and of what is seen (the media backend, problems). */
 export class Observation {
@@ -19,6 +24,9 @@ export class Observation {
   readonly #problems: () => readonly BackendProblem[];
   readonly #watch: BackendWatch;
   #state: DesiredState;
+  /** What is not told yet of changes, in their order. */
+  readonly #untold: Generator<NewEvent>[] = [];
+  #telling = false;
   /** By what they are: code and message. */
   #raised = new Map<string, BackendProblem>();
   #timer: NodeJS.Timeout | null = null;
@@ -63,16 +71,40 @@ export class Observation {
     const before = this.#state;
     this.#state = change.state;
     for (const name of change.cameras) if (change.state.cameras.has(name)) this.#watch.register(name);
-    for (const event of stateEvents(before, change)) {
-      this.feed.publish(event);
-      if (event.type === 'push.removed') {
-        this.#watch.forgetPush(event.camera ?? '', event.push ?? '');
-        this.history.forgetPush(event.camera ?? '', event.push ?? '');
-      }
-      if (event.type !== 'camera.removed' || event.camera === undefined) continue;
-      this.#watch.forget(event.camera);
-      this.history.forget(event.camera);
+    this.#untold.push(stateEvents(before, change));
+    if (this.#telling) return;
+    if (change.cameras.size + change.engines.size > atOnce) void this.#tellInStretches();
+    else for (const event of this.#untoldEvents()) this.#tell(event);
+  }
+
+  /** What is told of many changes takes its time: an edit of ten thousand cameras must not hold up a frame. */
+  async #tellInStretches(): Promise<void> {
+    this.#telling = true;
+    const stretch = new Stretch();
+    for (const event of this.#untoldEvents()) {
+      this.#tell(event);
+      if (stretch.isOver) await stretch.rest();
     }
+    this.#telling = false;
+  }
+
+  *#untoldEvents(): Generator<NewEvent, void> {
+    for (let events = this.#untold.shift(); events !== undefined; events = this.#untold.shift()) yield* events;
+  }
+
+  #tell(event: NewEvent): void {
+    this.feed.publish(event);
+    const { type, camera: name, push: id } = event;
+    if (name === undefined) return;
+    // What came back before this was told is known again, and is not forgotten.
+    const camera = this.#state.cameras.get(name);
+    if (type === 'push.removed' && id !== undefined && !Object.hasOwn(camera?.pushes ?? {}, id)) {
+      this.#watch.forgetPush(name, id);
+      this.history.forgetPush(name, id);
+    }
+    if (type !== 'camera.removed' || camera !== undefined) return;
+    this.#watch.forget(name);
+    this.history.forget(name);
   }
 
   #look(): void {

@@ -8,6 +8,9 @@ import type { StateChange } from '../store/store.js';
 import { Applying } from './applying.js';
 import { keyRules } from './camera-keys.js';
 
+/** Cameras that are declared in one go; more are in stretches. */
+const atOnce = 50;
+
 /** A push to a registered engine. */
 export interface EnginePush {
   readonly camera: string;
@@ -25,6 +28,8 @@ export class Reconciler {
   readonly #keys: StreamKeys | undefined;
   readonly #applying: Applying;
   #state: DesiredState = emptyState;
+  /** The cameras as they were last declared. */
+  readonly #declared = new Map<string, Camera>();
   /** By engine: which cameras go there, and with how many enabled pushes. */
   readonly #byEngine = new Map<string, { load: number; readonly cameras: Set<string> }>();
 
@@ -66,24 +71,16 @@ export class Reconciler {
   /** Declares everything. */
   applyAll(state: DesiredState): void {
     this.#state = state;
-    for (const camera of state.cameras.values()) {
-      this.#remember(camera);
-      this.#applying.run(camera.name);
-    }
+    for (const name of state.cameras.keys()) this.#applying.run(name);
   }
 
   /** Declares what a change touched. */
   apply(change: StateChange): void {
-    const before = this.#state;
     this.#state = change.state;
     const names = new Set(change.cameras);
     for (const engine of change.engines) for (const name of this.#byEngine.get(engine)?.cameras ?? []) names.add(name);
-    for (const name of names) {
-      const [known, camera] = [before.cameras.get(name), change.state.cameras.get(name)];
-      if (known !== undefined) this.#forget(known);
-      if (camera !== undefined) this.#remember(camera);
-      this.#applying.run(name);
-    }
+    if (names.size > atOnce) this.#applying.runAll(names);
+    else for (const name of names) this.#applying.run(name);
   }
 
   /** The pushes that go to an engine, whatever their camera. */
@@ -103,6 +100,7 @@ export class Reconciler {
   /** Declares a camera to the backend as it is desired now. */
   #declare(name: string): void | Promise<void> {
     const camera = this.#state.cameras.get(name);
+    this.#note(name, camera);
     if (camera === undefined) return this.#backend.removeCamera(name);
     return this.#backend.setCamera(this.#desired(this.#state.engines, camera));
   }
@@ -120,6 +118,18 @@ export class Reconciler {
     }
     const keys = this.#keys === undefined ? {} : { publishKeys: keyRules(camera, this.#keys) };
     return { name: camera.name, pushes, ...keys };
+  }
+
+  /** Keeps in mind to which engines a camera goes that is declared now. */
+  #note(name: string, camera: Camera | undefined): void {
+    const known = this.#declared.get(name);
+    if (known === camera) return;
+    if (known !== undefined) this.#forget(known);
+    if (camera === undefined) this.#declared.delete(name);
+    else {
+      this.#declared.set(name, camera);
+      this.#remember(camera);
+    }
   }
 
   #remember(camera: Camera): void {

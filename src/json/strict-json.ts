@@ -29,10 +29,11 @@ const defaultLimits: JsonLimits = { maxDepth: 32 };
  * @throws JsonError
  */
 export function parseJson(text: string, limits: JsonLimits = defaultLimits): unknown {
-  const end = scanValue(text, skipSpace(text, 0), limits.maxDepth);
-  const rest = skipSpace(text, end);
-  if (rest < text.length) throw new JsonError(text, rest, `${shown(text, rest)} after the end of the document`);
-  return JSON.parse(text);
+  const steps = parseJsonSteps(text, limits);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 const quote = 0x22;
@@ -46,12 +47,68 @@ const closeBrace = 0x7d;
 
 const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 
-function scanValue(text: string, start: number, depthLeft: number): number {
-  const code = text.charCodeAt(start);
-  if (code === openBrace || code === openBracket) {
-    if (depthLeft === 0) throw new JsonError(text, start, 'nested too deep');
-    return code === openBrace ? scanObject(text, start, depthLeft - 1) : scanArray(text, start, depthLeft - 1);
+/** Values that are read in one step. */
+const valuesPerStep = 250;
+
+/** An object or array that is not at its end yet. */
+interface Open {
+  readonly values: unknown[] | Record<string, unknown>;
+  /** Of an object: the key whose value comes next. */
+  key: string;
+}
+
+/** `parseJson` in steps of a fraction of a millisecond, for texts of megabytes. @throws JsonError */
+export function* parseJsonSteps(text: string, { maxDepth }: JsonLimits = defaultLimits): Generator<undefined, unknown> {
+  const open: Open[] = [];
+  let at = skipSpace(text, 0);
+  for (let count = 1; ; count += 1) {
+    if (count % valuesPerStep === 0) yield;
+    const code = text.charCodeAt(at);
+    let value: unknown;
+    if (code === openBrace || code === openBracket) {
+      if (open.length === maxDepth) throw new JsonError(text, at, 'nested too deep');
+      const container: Open = { values: code === openBrace ? {} : [], key: '' };
+      at = skipSpace(text, at + 1);
+      if (text.charCodeAt(at) !== closingOf(container)) {
+        open.push(container);
+        at = readKey(text, at, container);
+        continue;
+      }
+      value = container.values;
+      at += 1;
+    } else {
+      const end = scanPlain(text, at, code);
+      value = JSON.parse(text.slice(at, end));
+      at = end;
+    }
+    // It goes into what it stands in, and ends what ends behind it.
+    for (;;) {
+      at = skipSpace(text, at);
+      const container = open.at(-1);
+      if (container === undefined) {
+        if (at < text.length) throw new JsonError(text, at, `${shown(text, at)} after the end of the document`);
+        return value;
+      }
+      if (Array.isArray(container.values)) container.values.push(value);
+      else container.values[container.key] = value;
+      const closing = closingOf(container);
+      if (text.charCodeAt(at) !== closing) {
+        at = readKey(text, afterComma(text, at, closing), container);
+        break;
+      }
+      open.pop();
+      value = container.values;
+      at += 1;
+    }
   }
+}
+
+function closingOf({ values }: Open): number {
+  return Array.isArray(values) ? closeBracket : closeBrace;
+}
+
+/** Where the string, word or number ends that begins here. */
+function scanPlain(text: string, start: number, code: number): number {
   if (code === quote) return scanString(text, start);
   for (const word of ['true', 'false', 'null']) if (text.startsWith(word, start)) return start + word.length;
   numberPattern.lastIndex = start;
@@ -59,44 +116,31 @@ function scanValue(text: string, start: number, depthLeft: number): number {
   throw new JsonError(text, start, `a value must stand here, not ${shown(text, start)}`);
 }
 
-function scanObject(text: string, start: number, depthLeft: number): number {
-  const keys = new Set<string>();
-  let at = skipSpace(text, start + 1);
-  if (text.charCodeAt(at) === closeBrace) return at + 1;
-  for (;;) {
-    if (text.charCodeAt(at) !== quote) {
-      throw new JsonError(text, at, `a key in double quotes must stand here, not ${shown(text, at)}`);
-    }
-    const keyEnd = scanString(text, at);
-    const key = keyOf(text, at, keyEnd);
-    if (key === '__proto__') throw new JsonError(text, at, 'the key "__proto__" is not allowed');
-    if (keys.has(key)) throw new JsonError(text, at, `the key ${JSON.stringify(key)} stands twice in one object`);
-    keys.add(key);
-    at = skipSpace(text, keyEnd);
-    if (text.charCodeAt(at) !== colon) {
-      throw new JsonError(text, at, `a colon must follow the key, not ${shown(text, at)}`);
-    }
-    at = skipSpace(text, scanValue(text, skipSpace(text, at + 1), depthLeft));
-    const code = text.charCodeAt(at);
-    if (code === closeBrace) return at + 1;
-    at = afterComma(text, at, closeBrace);
+/** Reads the key of the next value, where values have keys; gives back where the value begins. */
+function readKey(text: string, at: number, container: Open): number {
+  const { values } = container;
+  if (Array.isArray(values)) return at;
+  if (text.charCodeAt(at) !== quote) {
+    throw new JsonError(text, at, `a key in double quotes must stand here, not ${shown(text, at)}`);
   }
+  const keyEnd = scanString(text, at);
+  const key = keyOf(text, at, keyEnd);
+  if (key === '__proto__') throw new JsonError(text, at, 'the key "__proto__" is not allowed');
+  if (Object.hasOwn(values, key)) {
+    throw new JsonError(text, at, `the key ${JSON.stringify(key)} stands twice in one object`);
+  }
+  container.key = key;
+  const colonAt = skipSpace(text, keyEnd);
+  if (text.charCodeAt(colonAt) !== colon) {
+    throw new JsonError(text, colonAt, `a colon must follow the key, not ${shown(text, colonAt)}`);
+  }
+  return skipSpace(text, colonAt + 1);
 }
 
 /** Without escapes, as nearly all are, a key is what stands between the quotes. */
 function keyOf(text: string, at: number, end: number): string {
   const plain = text.slice(at + 1, end - 1);
   return plain.includes('\\') ? String(JSON.parse(text.slice(at, end))) : plain;
-}
-
-function scanArray(text: string, start: number, depthLeft: number): number {
-  let at = skipSpace(text, start + 1);
-  if (text.charCodeAt(at) === closeBracket) return at + 1;
-  for (;;) {
-    at = skipSpace(text, scanValue(text, at, depthLeft));
-    if (text.charCodeAt(at) === closeBracket) return at + 1;
-    at = afterComma(text, at, closeBracket);
-  }
 }
 
 function afterComma(text: string, at: number, closing: number): number {

@@ -8,7 +8,7 @@ import {
   keyOf,
   valueIn,
 } from './changes.js';
-import { decodeDocument } from './document/decode.js';
+import { decodeDocumentSteps } from './document/decode.js';
 import type { DesiredState } from './model.js';
 
 /*
@@ -23,14 +23,22 @@ import type { DesiredState } from './model.js';
  * @param now ISO 8601, UTC: the default for `createdAt`
  * @throws StateError STATE_CONFLICT, or STATE_INVALID where both sides fit each other in no other way
  */
-export function mergeEdit(base: DesiredState, running: DesiredState, edited: DesiredState, now: string): DesiredState {
+export function* mergeEditSteps(
+  base: DesiredState,
+  running: DesiredState,
+  edited: DesiredState,
+  now: string,
+): Generator<undefined, DesiredState> {
   const changes = changesBetween(base, edited).filter((change) => {
     const current = valueIn(running, change);
     if (isSameValue(current, change.is)) return false;
     if (isSameValue(current, change.was)) return true;
     throw conflict(keyOf(change), 'the change through the API stays; edit the file again as it is written then');
   });
-  return decodeDocument(changeDocument(documentOf(running), changes), running, now);
+  yield;
+  const document = changeDocument(documentOf(running), changes);
+  yield;
+  return yield* decodeDocumentSteps(document, running, now);
 }
 
 /**

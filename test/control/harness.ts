@@ -40,6 +40,7 @@ export async function startControl(
   await control.start();
   const close = async () => {
     control.close();
+    await backend.stop();
     await store.close();
     await rm(folder, { recursive: true, force: true });
   };

@@ -4,7 +4,7 @@ import { isHost, quoted } from '../../address/host.js';
 import { maskTarget, parseRtmpUrl } from '../../address/rtmp-url.js';
 import { InputError, messageOf, StateError } from '../../errors.js';
 import { explainValue } from '../../json/explain.js';
-import { JsonError, parseJson } from '../../json/strict-json.js';
+import { JsonError, parseJsonSteps } from '../../json/strict-json.js';
 import { nearest } from '../../nearest.js';
 import {
   type Camera,
@@ -45,12 +45,22 @@ export function decodeState(text: string, previous: DesiredState, now: string): 
  * @throws StateError STATE_INVALID, whose message names path and rule
  */
 export function decodeDocument(file: StateFile, previous: DesiredState, now: string): DesiredState {
+  return allOf(decodeDocumentSteps(file, previous, now));
+}
+
+/** `decodeDocument`, entry by entry. @throws StateError STATE_INVALID */
+export function* decodeDocumentSteps(
+  file: StateFile,
+  previous: DesiredState,
+  now: string,
+): Generator<undefined, DesiredState> {
   const engines = new Map<string, StreamingEngine>();
   for (const [name, entry] of sortedEntries(file.engines)) {
     checkName(`engines.${name}`, name);
     const known = previous.engines.get(name);
     const engine = decodeEngine(name, entry, known?.createdAt ?? now);
     engines.set(name, known !== undefined && isDeepStrictEqual(known, engine) ? known : engine);
+    yield;
   }
   const cameras = new Map<string, Camera>();
   for (const [name, entry] of sortedEntries(file.cameras)) {
@@ -58,13 +68,63 @@ export function decodeDocument(file: StateFile, previous: DesiredState, now: str
     const known = previous.cameras.get(name);
     const camera = decodeCamera(name, entry, engines, known, now);
     cameras.set(name, known !== undefined && isDeepStrictEqual(known, camera) ? known : camera);
+    yield;
   }
   return { cameras, engines };
 }
 
+/** `decodeState` in steps, each a fraction of a millisecond. @throws StateError STATE_INVALID */
+export function* decodeStateSteps(
+  text: string,
+  previous: DesiredState,
+  now: string,
+): Generator<undefined, DesiredState> {
+  const { value } = upgradeDocument(yield* parseTextSteps(text));
+  const document = yield* checkDocumentSteps(value);
+  return yield* decodeDocumentSteps(document, previous, now);
+}
+
+/** Entries that are checked in one step. */
+const entriesPerStep = 25;
+
+/** `checkDocument`, some entries at a time. Of several mistakes it may name another one. */
+function* checkDocumentSteps(value: unknown): Generator<undefined, StateFile> {
+  if (!isRecord(value)) return checkDocument(value);
+  const frame: Record<string, unknown> = { ...value };
+  for (const section of ['engines', 'cameras']) {
+    const entries = value[section];
+    if (!isRecord(entries)) continue;
+    frame[section] = {};
+    const names = Object.keys(entries);
+    for (let at = 0; at < names.length; at += entriesPerStep) {
+      const some = names.slice(at, at + entriesPerStep).map((name) => [name, entries[name]]);
+      checkDocument({ version: value['version'], [section]: Object.fromEntries(some) });
+      yield;
+    }
+  }
+  checkDocument(frame);
+  return value as StateFile;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** All steps at once. */
+function allOf<R>(steps: Iterator<unknown, R>): R {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 function parseText(text: string): unknown {
+  return allOf(parseTextSteps(text));
+}
+
+function* parseTextSteps(text: string): Generator<undefined, unknown> {
   try {
-    return parseJson(text);
+    return yield* parseJsonSteps(text);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     throw new StateError('STATE_INVALID', `not JSON: ${error.message}`, { cause: error });

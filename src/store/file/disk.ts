@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { StateError } from '../../errors.js';
 import { type FileMark, readRegular, TooLargeFile } from '../../files/read.js';
 import { type Prepared, prepareWrite, removeLeftovers } from '../../files/write.js';
+import { Stretch } from '../../stretch.js';
 
 export interface FileVersion {
   /** What is in the file; empty where it cannot be read as text. */
@@ -28,7 +29,7 @@ export async function readVersion(path: string, maxBytes = maxStateFileBytes): P
   try {
     const file = await readRegular(path, maxBytes);
     if (file === undefined) return undefined;
-    return { ...decode(file.bytes), mark: file.mark, modifiedAt: file.modifiedAt.toISOString() };
+    return { ...(await decode(file.bytes)), mark: file.mark, modifiedAt: file.modifiedAt.toISOString() };
   } catch (error) {
     if (!(error instanceof TooLargeFile)) throw error;
     const { mark, modifiedAt, message } = error;
@@ -38,14 +39,28 @@ export async function readVersion(path: string, maxBytes = maxStateFileBytes): P
 }
 
 /** The bytes themselves are judged, since a text may well hold the character that stands for bytes that are wrong. */
-function decode(bytes: Buffer): Pick<FileVersion, 'text' | 'broken' | 'digest'> {
-  const digest = digestOf(bytes);
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), digest };
-  } catch {
-    return { ...broken('the file holds bytes that are not UTF-8'), digest };
+async function decode(bytes: Buffer): Promise<Pick<FileVersion, 'text' | 'broken' | 'digest'>> {
+  const hash = createHash('sha256');
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const stretch = new Stretch();
+  const texts: string[] = [];
+  let isText = true;
+  for (let at = 0; at < bytes.length; at += partBytes) {
+    const part = bytes.subarray(at, at + partBytes);
+    hash.update(part);
+    try {
+      if (isText) texts.push(decoder.decode(part, { stream: at + partBytes < bytes.length }));
+    } catch {
+      isText = false;
+    }
+    if (stretch.isOver) await stretch.rest();
   }
+  const digest = hash.digest('hex');
+  return isText ? { text: texts.join(''), digest } : { ...broken('the file holds bytes that are not UTF-8'), digest };
 }
+
+/** What is decoded in one go. */
+const partBytes = 512 * 1024;
 
 function digestOf(content: Buffer | string): string {
   return createHash('sha256').update(content).digest('hex');

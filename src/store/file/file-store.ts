@@ -6,13 +6,14 @@ import { watchFolder } from '../../files/watch.js';
 import type { Logger } from '../../log/log.js';
 import { changesBetween, type Differing, differingIn } from '../../model/changes.js';
 import { encodeBlocks, entryBytes } from '../../model/document/encode.js';
-import { mergeEdit } from '../../model/merge.js';
+import { mergeEditSteps } from '../../model/merge.js';
 import type { DesiredState } from '../../model/model.js';
+import { inStretches } from '../../stretch.js';
 import { Listeners } from '../listeners.js';
 import { type Changed, type StateChange, StateProblem, type Store } from '../store.js';
 import { Compaction } from './compaction.js';
 import { type FileVersion, maxStateFileBytes, prepareState, TooLargeState } from './disk.js';
-import { decodeVersion } from './file-version.js';
+import { decodeVersionSteps } from './file-version.js';
 import { Journal } from './journal.js';
 import { DiskTrouble, type OpenFolder, type OpenOptions, openFolder } from './open-folder.js';
 import { StateFile } from './state-file.js';
@@ -359,11 +360,14 @@ class FileStore implements Store {
   }
 
   /** Makes the file's content the running state, with what waits in the journal. @throws StateError when it cannot be */
-  #apply(file: FileVersion): void {
+  async #apply(file: FileVersion): Promise<void> {
     const before = this.#state;
-    const edited = decodeVersion(file, before);
+    // In stretches: ten thousand cameras would hold up every frame. Nothing else changes the state meanwhile.
+    const edited = await inStretches(decodeVersionSteps(file, before));
     const isMerged = this.#journal !== undefined && this.#journal.pending > 0;
-    const after = isMerged ? mergeEdit(this.#fileState, before, edited, file.modifiedAt) : edited;
+    const after = isMerged
+      ? await inStretches(mergeEditSteps(this.#fileState, before, edited, file.modifiedAt))
+      : edited;
     this.#check?.(before, after);
     this.#state = after;
     this.#fileState = edited;

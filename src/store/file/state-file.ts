@@ -79,7 +79,9 @@ export class StateFile {
    * @returns `removed` when there was a file and is none any more; `unreadable` when it is there and cannot be read,
    *   which is a problem until it can
    */
-  async read(apply: (file: FileVersion) => void): Promise<'known' | 'applied' | 'refused' | 'removed' | 'unreadable'> {
+  async read(
+    apply: (file: FileVersion) => Promise<void>,
+  ): Promise<'known' | 'applied' | 'refused' | 'removed' | 'unreadable'> {
     if (await this.isInPlace()) {
       this.#isUnread = false;
       return 'known';
@@ -106,7 +108,7 @@ export class StateFile {
           this.#refused = { ...this.#refused, mark: file.mark };
           return 'known';
         }
-        const error = file.digest === this.#seen?.digest ? undefined : attempt(apply, file);
+        const error = file.digest === this.#seen?.digest ? undefined : await attempt(apply, file);
         if (error === undefined) {
           this.#accept(file, 'the state file is valid again');
           return 'applied';
@@ -219,9 +221,12 @@ export class StateFile {
   }
 }
 
-function attempt(apply: (file: FileVersion) => void, file: FileVersion): StateError | undefined {
+async function attempt(
+  apply: (file: FileVersion) => Promise<void>,
+  file: FileVersion,
+): Promise<StateError | undefined> {
   try {
-    apply(file);
+    await apply(file);
     return undefined;
   } catch (error) {
     if (error instanceof StateError) return error;
