@@ -13,11 +13,8 @@ const maxHoldMs = 20;
 const count = 10_000;
 
 let api: TestApi;
-let authorization = '';
 beforeAll(async () => {
   api = await startLargeNode(count);
-  const { token } = await api.access.tokens.create({ name: 't', scope: 'admin', expiresAt: undefined });
-  authorization = `authorization: Bearer ${token}\r\n`;
   const { feed } = api.control;
   const began = feed.newestId;
   // Once a second the backend is looked at; afterwards all cameras are known to be live, with their pushes.
@@ -28,10 +25,10 @@ afterAll(() => api.close());
 const adminToken = (): string => readFileSync(join(api.folder, 'admin-token'), 'utf8').trim();
 
 /** Gets the path, and says for how long the loop was held; the answer is looked at once all is over. */
-async function hold(path: string): Promise<RawAnswer & { ms: number }> {
+async function hold(path: string, headers?: string): Promise<RawAnswer & { ms: number }> {
   let answer: () => RawAnswer = () => ({ status: 0, headers: '', body: '' });
   const ms = await longestHoldMs(async () => {
-    answer = await rawGet(api.api.port, path, authorization);
+    answer = await rawGet(api.api.port, path, headers);
   });
   return { ms, ...answer() };
 }
