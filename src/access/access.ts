@@ -4,6 +4,7 @@ import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { AdminToken, adminTokenFileName } from './admin-token.js';
 import { type BrowserFacts, type BrowserRules, ownNamesOf, suspicionOf } from './browser.js';
+import type { AccessProblem } from './file-problem.js';
 import { type JwtRefusal, type JwtSettings, JwtVerifier } from './jwt.js';
 import { Networks } from './networks.js';
 import { type RateLimit, RateLimiter } from './rate-limit.js';
@@ -261,6 +262,11 @@ export class Access {
     this.#log.warn(`refused a call without a token${proxied}; make one with "media-aggregator token create"${allow}`, {
       address,
     });
+  }
+
+  /** What is wrong with the files of the tokens. */
+  get problems(): readonly AccessProblem[] {
+    return [this.#admin?.problem, this.tokens.problem].filter((problem) => problem !== undefined);
   }
 
   async #refresh(): Promise<void> {

@@ -1,5 +1,6 @@
 import { ConfigError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
+import { type AccessProblem, FileProblem } from './file-problem.js';
 import { createPrivate, markOf, readPrivate } from './private-file.js';
 import { hashOf, isSameHash, newSecret } from './secret.js';
 
@@ -16,11 +17,13 @@ const maxLength = 512;
 export class AdminToken {
   readonly path: string;
   readonly #log: Logger;
+  readonly #problem: FileProblem;
   #mark = '';
   #hash: Buffer | undefined;
 
   private constructor(path: string, log: Logger) {
     this.path = path;
+    this.#problem = new FileProblem(path);
     this.#log = log;
   }
 
@@ -39,19 +42,32 @@ export class AdminToken {
     return this.#hash === undefined ? '' : hashOf(this.#hash.toString('hex')).toString('hex').slice(0, 16);
   }
 
+  /** Why there is no admin token, or a restart could not use its file. */
+  get problem(): AccessProblem | undefined {
+    return this.#problem.problem;
+  }
+
   matches(hash: Buffer): boolean {
     return this.#hash !== undefined && isSameHash(this.#hash, hash);
   }
 
   /** Looks whether the file changed. One that is gone or cannot be used leaves no admin token: nobody knows who has it. */
   async refresh(): Promise<void> {
-    if ((await markOf(this.path)) === this.#mark) return;
+    if (this.#hash !== undefined && (await markOf(this.path)) === this.#mark) {
+      await this.#problem.checkReadable();
+      return;
+    }
+    const known = this.#problem.problem?.message;
     try {
       await this.#read();
       this.#log.info('took the admin token of the file anew', { file: this.path });
     } catch (error) {
       this.#hash = undefined;
       this.#mark = await markOf(this.path);
+      this.#problem.set(
+        `${messageOf(error)}. There is no admin token until that is put right; a restart would make one where the file is gone`,
+      );
+      if (this.#problem.problem?.message === known) return;
       this.#log.error('there is no admin token any more', { file: this.path, error: messageOf(error) });
     }
   }
@@ -65,6 +81,7 @@ export class AdminToken {
       throw new ConfigError('ACCESS_UNREADABLE', `${this.path} holds no token: it must be ${rule}`);
     }
     if (file.isOpen) this.#log.warn('others may read the admin token: chmod 600', { file: this.path });
+    this.#problem.clear();
     this.#mark = file.mark;
     this.#hash = hashOf(text);
   }

@@ -1,6 +1,7 @@
 import { ConflictError, InputError, messageOf, NotFoundError, StateError } from '../errors.js';
 import { removeLeftovers } from '../files/write.js';
 import type { Logger } from '../log/log.js';
+import { type AccessProblem, FileProblem } from './file-problem.js';
 import { markOf, readPrivate, writePrivate } from './private-file.js';
 import type { Scope } from './scopes.js';
 import { hashOf, idOf, isSameHash, newSecret } from './secret.js';
@@ -38,11 +39,13 @@ export class TokenStore {
   #mark = '';
   /** Why the file cannot be used; no change is made then, because it would take the place of somebody's edit. */
   #broken: Error | undefined;
+  readonly #problem: FileProblem;
   #writing: Promise<unknown> = Promise.resolve();
   readonly #lastUsed = new Map<string, string>();
 
   private constructor(path: string, log: Logger) {
     this.#path = path;
+    this.#problem = new FileProblem(path);
     this.#log = log;
   }
 
@@ -52,6 +55,11 @@ export class TokenStore {
     await removeLeftovers(path);
     await store.#read();
     return store;
+  }
+
+  /** Why the file cannot be used, or a restart could not use it. */
+  get problem(): AccessProblem | undefined {
+    return this.#problem.problem;
   }
 
   /** By name. */
@@ -132,13 +140,22 @@ export class TokenStore {
   async refresh(): Promise<void> {
     await this.#writing;
     const mark = await markOf(this.#path);
-    if (mark === this.#mark) return;
+    if (mark === this.#mark && this.#broken === undefined) {
+      await this.#problem.checkReadable();
+      return;
+    }
+    // One that could not be used is tried each time: its owner may change, which no mark shows.
+    const known = mark === this.#mark ? this.#broken?.message : undefined;
     try {
       await this.#read();
       this.#log.info('took the tokens of the file anew', { file: this.#path, tokens: this.#tokens.size });
     } catch (error) {
       this.#mark = mark;
       this.#broken = error instanceof Error ? error : new Error(messageOf(error));
+      if (known === messageOf(error)) return;
+      this.#problem.set(
+        `${messageOf(error)}. The tokens before it stay in force, none is made or revoked; a restart would fail`,
+      );
       this.#log.error('the file of the tokens cannot be used; those before it stay', { error: messageOf(error) });
     }
   }
@@ -172,6 +189,7 @@ export class TokenStore {
     this.#byId = new Map([...tokens.values()].map((token) => [token.id, token]));
     this.#mark = mark;
     this.#broken = undefined;
+    this.#problem.clear();
     for (const id of this.#lastUsed.keys()) if (!this.#byId.has(id)) this.#lastUsed.delete(id);
   }
 

@@ -121,6 +121,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
     const access = await Access.open(actual, log.child({ part: 'access' }));
     closers.unshift({ part: 'access', close: async () => access.close() });
+    control.node.watchFiles(() => access.problems);
 
     const { webhookUrl: urls, webhookTypes: types } = settings;
     let webhooks: Webhooks | undefined;

@@ -19,6 +19,7 @@ export class NodeStatus {
   /** What was over a limit last time, of which state, and since when. */
   #over: { readonly state: Store['state']; readonly found: readonly string[]; readonly since: string } | undefined;
   #isDraining = false;
+  #files: () => readonly BackendProblem[] = () => [];
   #log: () => LogHealth = () => ({ linesLost: 0, problem: null });
 
   constructor(store: Store, backend: MediaBackend, reconciler: Reconciler, limits: StateLimits) {
@@ -41,6 +42,7 @@ export class NodeStatus {
       ...own,
       ...this.#limitProblems(),
       ...this.#logProblems(),
+      ...this.#files(),
       ...this.#backend.problems(),
       ...this.#reconciler.problems,
     ];
@@ -54,6 +56,11 @@ export class NodeStatus {
   /** Has problems and figures tell how the log of this process fares, too. */
   watchLog(health: () => LogHealth): void {
     this.#log = health;
+  }
+
+  /** Has problems tell of files that others look after: those of tokens. */
+  watchFiles(problems: () => readonly BackendProblem[]): void {
+    this.#files = problems;
   }
 
   #logProblems(): BackendProblem[] {
