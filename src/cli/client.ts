@@ -180,6 +180,7 @@ function reasonOf(error: unknown): string {
     return `nothing came within ${requestTimeoutMs / 1000} s`;
   }
   const cause: unknown = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof Error && cause.name === 'TimeoutError') return 'nothing came in time';
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   if (code === 'ECONNREFUSED') return 'the connection was refused';
   if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {

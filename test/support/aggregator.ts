@@ -51,6 +51,10 @@ export interface AggregatorOptions {
   env?: Readonly<Record<string, string>>;
   /** Redirections of its outputs, in the words of a shell: `2>/dev/full`. */
   redirect?: string;
+  /** Where its data are; a temporary folder by default. */
+  dataDir?: string;
+  /** The user that it runs as, by number; only for tests that root runs. */
+  user?: number;
 }
 
 /** A running `media-aggregator serve` on free ports of 127.0.0.1, with a data folder of its own. */
@@ -65,7 +69,7 @@ export class Aggregator {
   constructor(scope: Scope, options: AggregatorOptions) {
     this.#scope = scope;
     this.#options = options;
-    this.dataDir = scope.temporaryFolder();
+    this.dataDir = options.dataDir ?? scope.temporaryFolder();
   }
 
   get process(): RunningProcess {
@@ -90,15 +94,17 @@ export class Aggregator {
     return `rtmp://127.0.0.1:${this.#rtmpPort}/${name}/${name}`;
   }
 
-  /** Starts it, on the ports of the last time if there was one, and waits until it serves. */
-  async start(): Promise<void> {
-    const { redirect } = this.#options;
-    const shell = redirect === undefined ? [] : ['-c', `exec "$@" ${redirect}`, 'sh', nodePath];
+  /** Starts it, on the ports of the last time if there was one. */
+  launch(): RunningProcess {
+    const { redirect, user } = this.#options;
+    const shell = redirect === undefined ? [] : ['sh', '-c', `exec "$@" ${redirect}`, 'sh'];
+    const as = user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
+    const [command = '', ...prefix] = [...as, ...shell, nodePath];
     const started = startProcess(
       this.#scope,
-      redirect === undefined ? nodePath : 'sh',
+      command,
       [
-        ...shell,
+        ...prefix,
         ...[programPath, 'serve', '--host', '127.0.0.1', '--advertise-host', '127.0.0.1', '--data-dir', this.dataDir],
         ...['--rtmp-port', String(this.#rtmpPort), '--api-port', String(this.#apiPort), '--log-format', 'json'],
         // A camera that leaves is gone at once, unless a test is about its return.
@@ -108,6 +114,12 @@ export class Aggregator {
       { name: 'media-aggregator', ...(this.#options.env === undefined ? {} : { env: this.#options.env }) },
     );
     this.#process = started;
+    return started;
+  }
+
+  /** Starts it and waits until it serves. */
+  async start(): Promise<void> {
+    const started = this.launch();
     await waitFor(
       async () => {
         if (started.exit !== undefined) return true;
