@@ -40,7 +40,16 @@ test('a machine as it should be: exit code 0, and nothing is left behind', async
   const { code, checks } = await doctor('--data-dir', dataDir, '--rtmp-port', '0', '--api-port', '0');
   expect(code).toBe(0);
   expect(Object.keys(checks)).toEqual([
-    ...['Node.js', 'settings', 'RTMP port', 'API port', 'advertised address', 'free space', 'data folder'],
+    ...[
+      'Node.js',
+      'settings',
+      'RTMP port',
+      'API port',
+      'address families',
+      'advertised address',
+      'free space',
+      'data folder',
+    ],
     ...['hard links', 'owners'],
     ...['state file', 'clock', 'open files', 'memory', 'ffmpeg', 'nginx'],
   ]);
