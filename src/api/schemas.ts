@@ -1,5 +1,5 @@
 import Type, { type TSchema } from 'typebox';
-import { pushStates } from '../backend/backend.js';
+import { CameraSnapshotSchema, PushSnapshotSchema } from '../backend/observed.js';
 import { errorCodes } from '../errors.js';
 import { NameSchema, TimeSchema } from '../model/schema.js';
 
@@ -87,50 +87,15 @@ const orNull = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()]);
 const Count = Type.Integer({ minimum: 0 });
 const Rate = Type.Number({ minimum: 0, description: 'Bits per second, averaged over about 10 s.' });
 
-const Conditions = Type.Optional(
-  Type.Array(
-    Type.Object(
-      { code: Type.String(), message: Type.String(), since: Type.String() },
-      { title: 'Condition', description: 'Something that is wrong with what a camera sends.' },
-    ),
-    { description: 'What is wrong with what the camera sends, such as NO_KEY_FRAME; missing: nothing.' },
-  ),
-);
-
 export const PushViewSchema = Type.Object(
   {
+    ...PushSnapshotSchema.properties,
     id: NameSchema,
-    url: Type.String({ description: 'With user info, query values and stream key masked.' }),
     engine: Type.Optional(NameSchema),
     enabled: Type.Boolean(),
     queueMaxBytes: Type.Optional(Count),
     queueMaxAgeMs: Type.Optional(Count),
     createdAt: TimeSchema,
-    state: Type.String({
-      enum: [...pushStates],
-    }),
-    reason: Type.Optional(Type.String({ description: 'Why, where the state alone does not say.' })),
-    since: Type.String({ description: 'Since when it is in this state.' }),
-    attempt: orNull(Type.Integer({ minimum: 0, description: 'How many tries in a row failed.' })),
-    lastError: orNull(Type.Object({ code: Type.String(), message: Type.String(), at: Type.String() })),
-    nextRetryAt: orNull(Type.String()),
-    connects: orNull(Count),
-    bytesOut: orNull(Count),
-    framesOut: orNull(Count),
-    bytesAcknowledged: orNull(Count),
-    roundTripMs: orNull(Type.Number({ minimum: 0 })),
-    bitrateBps: orNull(Rate),
-    queueBytes: orNull(Count),
-    queueAgeMs: orNull(Type.Number({ minimum: 0 })),
-    droppedFrames: orNull(Count),
-    droppedBy: orNull(
-      Type.Object(
-        { bytes: Count, age: Count, total: Count },
-        { description: 'By the budget that was exceeded: of this push, by bytes or age, or of all queues in total.' },
-      ),
-    ),
-    lastKeyFrameAt: orNull(Type.String()),
-    conditions: Conditions,
   },
   { title: 'Push', description: 'A push as it is desired and as it is observed.' },
 );
@@ -148,50 +113,14 @@ export const EventsSchema = Type.Object({
   ),
 });
 
-export const TargetTestSchema = Type.Object(
-  {
-    ok: Type.Boolean({ description: 'The target would take the stream.' }),
-    steps: Type.Array(
-      Type.Object({
-        step: Type.String({ enum: ['dns', 'tcp', 'tls', 'handshake', 'connect', 'publish'] }),
-        ok: Type.Boolean(),
-        durationMs: Type.Number({ minimum: 0 }),
-        error: orNull(Type.Object({ code: Type.String(), message: Type.String() })),
-      }),
-    ),
-  },
-  { title: 'TargetTest' },
-);
-
 export const CameraViewSchema = Type.Object(
   {
+    ...CameraSnapshotSchema.properties,
     name: NameSchema,
     type: Type.Optional(Type.String()),
     createdAt: TimeSchema,
     endpoint: Type.String({ description: 'Where the camera publishes to, and viewers play it.' }),
     rtmpsEndpoint: Type.Optional(Type.String({ description: 'The same with TLS, where there is a listener for it.' })),
-    live: Type.Boolean(),
-    liveSince: orNull(Type.String()),
-    notice: Type.Optional(Type.String({ description: 'What cannot be told of it, and why.' })),
-    conditions: Conditions,
-    publisher: orNull(Type.String()),
-    encoder: orNull(Type.String()),
-    videoCodec: orNull(Type.String()),
-    audioCodec: orNull(Type.String()),
-    width: orNull(Type.Number()),
-    height: orNull(Type.Number()),
-    bytesIn: orNull(Count),
-    bitrateInBps: orNull(Rate),
-    frameRate: orNull(Type.Number({ minimum: 0, description: 'Video frames per second, over about 10 s.' })),
-    keyFrameIntervalMs: orNull(Type.Number({ minimum: 0 })),
-    timestampJumps: orNull(Count),
-    ignoredMessages: orNull(Count),
-    jitterMs: orNull(Type.Number({ minimum: 0 })),
-    lastFrameAt: orNull(Type.String()),
-    graceUntil: orNull(
-      Type.String({ description: 'Until when targets stay connected for a camera that left and may return.' }),
-    ),
-    viewers: orNull(Count),
     pushes: Type.Array(PushViewSchema),
   },
   { title: 'Camera', description: 'A camera as it is desired and as it is observed.' },

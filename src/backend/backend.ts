@@ -1,8 +1,11 @@
 import type { PublishKeyRule } from '../admission/stream-keys.js';
-import type { CodedError, ErrorCode } from '../errors.js';
+import type { CodedError } from '../errors.js';
 import type { RecordedEvent } from '../events/flight-recorder.js';
+import type { BackendProblem, CameraSnapshot, PushSnapshot, TargetTest } from './observed.js';
 
 export type { RecordedEvent } from '../events/flight-recorder.js';
+export type { BackendProblem, CameraSnapshot, Failure, PushSnapshot, PushState, TargetTest } from './observed.js';
+export { pushStates, unseenCamera, unseenPush } from './observed.js';
 
 /** What a media backend is asked to do for one push. URLs are resolved: templates are the control's affair. */
 export interface DesiredPush {
@@ -176,127 +179,6 @@ export interface BackendAddress {
   readonly rtmpsPort?: number;
 }
 
-/** Something that is wrong until somebody mends it. */
-export interface BackendProblem {
-  readonly code: ErrorCode;
-  readonly message: string;
-  /** ISO 8601, UTC. */
-  readonly since: string;
-}
-
-/** `waiting-for-publish`: the backend can begin it only when the camera publishes the next time. */
-export const pushStates = [
-  'idle',
-  'connecting',
-  'active',
-  'stalled',
-  'waiting',
-  'waiting-for-publish',
-  'disabled',
-] as const;
-export type PushState = (typeof pushStates)[number];
-
-/** Why something failed, and when. */
-export interface Failure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  /** ISO 8601, UTC. */
-  readonly at: string;
-}
-
-export interface PushSnapshot {
-  readonly id: string;
-  /** With user info and stream key masked. */
-  readonly url: string;
-  readonly state: PushState;
-  /** Since when it is in this state: ISO 8601, UTC. */
-  readonly since: string;
-  /** Why it is in this state, where the state alone does not say. */
-  readonly reason?: string;
-  /** What is wrong with what it sends, which is the camera's; undefined: nothing. */
-  readonly conditions?: readonly BackendProblem[];
-  /** How many tries in a row failed; 0 after a success; null when the backend cannot tell, as below. */
-  readonly attempt: number | null;
-  readonly lastError: Failure | null;
-  /** ISO 8601, UTC; null unless `waiting`. */
-  readonly nextRetryAt: string | null;
-  /** How often it connected, ever. */
-  readonly connects: number | null;
-  /** Bytes handed to the network, ever. */
-  readonly bytesOut: number | null;
-  /** Bytes that the far side acknowledged on this connection (RTMP acknowledgements); null when it sends none. */
-  readonly bytesAcknowledged: number | null;
-  /** Bits per second, averaged over about 10 s. */
-  readonly bitrateBps: number | null;
-  readonly queueBytes: number | null;
-  /** Age of the oldest queued byte, milliseconds. */
-  readonly queueAgeMs: number | null;
-  readonly droppedFrames: number | null;
-  /** The same by the budget that was exceeded. */
-  readonly droppedBy: Readonly<Record<'bytes' | 'age' | 'total', number>> | null;
-  /** Audio and video messages handed to the network, ever. */
-  readonly framesOut: number | null;
-  /** When the newest key frame that was sent had come in: ISO 8601, UTC; null before the first. */
-  readonly lastKeyFrameAt: string | null;
-  /** Milliseconds from sending to the target's acknowledgement; null when it sends none. */
-  readonly roundTripMs: number | null;
-}
-
-export interface CameraSnapshot {
-  readonly name: string;
-  readonly live: boolean;
-  /** Since when it is live: ISO 8601, UTC; null when it is not. */
-  readonly liveSince: string | null;
-  /** What the backend cannot tell of it, and why; undefined when it can. */
-  readonly notice?: string;
-  /** What is wrong with what it sends: `NO_KEY_FRAME`; undefined: nothing. */
-  readonly conditions?: readonly BackendProblem[];
-  /** `host:port` of the publisher; null when not live. */
-  readonly publisher: string | null;
-  /** What the publisher calls itself (`flashVer` or the metadata's `encoder`); null when unknown. */
-  readonly encoder: string | null;
-  /** `h264`, `hevc`, `av1` ...; null when no video came yet. */
-  readonly videoCodec: string | null;
-  /** `aac`, `mp3`, `opus` ...; null when no audio came yet. */
-  readonly audioCodec: string | null;
-  /** Pixels, from the H.264 sequence header, else from the metadata; null when unknown. */
-  readonly width: number | null;
-  readonly height: number | null;
-  /** Media bytes received since it is live. */
-  readonly bytesIn: number | null;
-  /** Bits per second, averaged over about 10 s. */
-  readonly bitrateInBps: number | null;
-  /** Frames per second, by count over about 10 s; null when not live. */
-  readonly frameRate: number | null;
-  /** Milliseconds between the last two key frames; null before the second. */
-  readonly keyFrameIntervalMs: number | null;
-  /** Timestamps that went backwards or jumped by more than 3 s, since it is live. */
-  readonly timestampJumps: number | null;
-  /** Messages of the publisher that could not be used, since it connected; null where the backend does not look. */
-  readonly ignoredMessages: number | null;
-  /** Deviation of the frames' arrival from their timestamps, milliseconds, smoothed; null when not live. */
-  readonly jitterMs: number | null;
-  /** ISO 8601, UTC; null before the first frame. */
-  readonly lastFrameAt: string | null;
-  /** Until when the targets' connections are kept for the camera's return: ISO 8601, UTC; null when it is live or gone. */
-  readonly graceUntil: string | null;
-  readonly viewers: number | null;
-  readonly pushes: readonly PushSnapshot[];
-}
-
-/** How far the way to a target is open. */
-export interface TargetTest {
-  /** True when the target would take the stream. */
-  readonly ok: boolean;
-  /** The steps that were reached; the last one is the one that failed, if any. */
-  readonly steps: readonly {
-    readonly step: 'dns' | 'tcp' | 'tls' | 'handshake' | 'connect' | 'publish';
-    readonly ok: boolean;
-    readonly durationMs: number;
-    readonly error: { readonly code: ErrorCode; readonly message: string } | null;
-  }[];
-}
-
 export interface BackendTotals {
   /** Bits per second from publishers, averaged over about 10 s. */
   readonly bitrateInBps: number;
@@ -307,43 +189,3 @@ export interface BackendTotals {
   readonly viewers: number;
   readonly connections: number;
 }
-
-/** What there is to say of a camera that a backend has not seen yet. */
-export const unseenCamera: Omit<CameraSnapshot, 'name' | 'pushes'> = {
-  live: false,
-  liveSince: null,
-  publisher: null,
-  encoder: null,
-  videoCodec: null,
-  audioCodec: null,
-  width: null,
-  height: null,
-  bytesIn: 0,
-  bitrateInBps: 0,
-  frameRate: null,
-  keyFrameIntervalMs: null,
-  timestampJumps: 0,
-  ignoredMessages: 0,
-  jitterMs: null,
-  lastFrameAt: null,
-  graceUntil: null,
-  viewers: 0,
-};
-
-/** What there is to say of a push that a backend has not seen yet. */
-export const unseenPush: Omit<PushSnapshot, 'id' | 'url' | 'state' | 'since'> = {
-  attempt: 0,
-  lastError: null,
-  nextRetryAt: null,
-  connects: 0,
-  bytesOut: 0,
-  framesOut: 0,
-  bytesAcknowledged: null,
-  roundTripMs: null,
-  bitrateBps: 0,
-  queueBytes: 0,
-  queueAgeMs: 0,
-  droppedFrames: 0,
-  droppedBy: { bytes: 0, age: 0, total: 0 },
-  lastKeyFrameAt: null,
-};

@@ -22,19 +22,12 @@ export interface Announcement {
 export interface Camera {
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
   readonly name: string;
-  readonly type?: string | undefined;
-  /** ISO 8601, UTC. */
-  readonly createdAt: string;
-  /** Where the camera publishes to, and viewers play it. */
-  readonly endpoint: string;
-  /** The same with TLS, where there is a listener for it. */
-  readonly rtmpsEndpoint?: string | undefined;
-  readonly live: boolean;
-  readonly liveSince: string | null;
   /** What cannot be told of it, and why. */
   readonly notice?: string | undefined;
   /** What is wrong with what the camera sends, such as NO_KEY_FRAME; missing: nothing. */
   readonly conditions?: readonly Condition[] | undefined;
+  readonly live: boolean;
+  readonly liveSince: string | null;
   readonly publisher: string | null;
   readonly encoder: string | null;
   readonly videoCodec: string | null;
@@ -52,6 +45,13 @@ export interface Camera {
   readonly graceUntil: string | null;
   readonly viewers: number | null;
   readonly pushes: readonly Push[];
+  readonly type?: string | undefined;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** Where the camera publishes to, and viewers play it. */
+  readonly endpoint: string;
+  /** The same with TLS, where there is a listener for it. */
+  readonly rtmpsEndpoint?: string | undefined;
 }
 
 /** What is left out stays as it is; null takes it away. */
@@ -348,18 +348,13 @@ export interface Push {
   readonly id: string;
   /** With user info, query values and stream key masked. */
   readonly url: string;
-  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
-  readonly engine?: string | undefined;
-  readonly enabled: boolean;
-  readonly queueMaxBytes?: number | undefined;
-  readonly queueMaxAgeMs?: number | undefined;
-  /** ISO 8601, UTC. */
-  readonly createdAt: string;
   readonly state: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled';
-  /** Why, where the state alone does not say. */
-  readonly reason?: string | undefined;
   /** Since when it is in this state. */
   readonly since: string;
+  /** Why, where the state alone does not say. */
+  readonly reason?: string | undefined;
+  /** What is wrong with what the camera sends, such as NO_KEY_FRAME; missing: nothing. */
+  readonly conditions?: readonly Condition[] | undefined;
   readonly attempt: number | null;
   readonly lastError: {
     readonly code: string;
@@ -382,8 +377,13 @@ export interface Push {
     readonly total: number;
   } | null;
   readonly lastKeyFrameAt: string | null;
-  /** What is wrong with what the camera sends, such as NO_KEY_FRAME; missing: nothing. */
-  readonly conditions?: readonly Condition[] | undefined;
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly engine?: string | undefined;
+  readonly enabled: boolean;
+  readonly queueMaxBytes?: number | undefined;
+  readonly queueMaxAgeMs?: number | undefined;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
 }
 
 export interface RecordedEvent {
@@ -415,6 +415,7 @@ export interface Session {
 export interface TargetTest {
   /** The target would take the stream. */
   readonly ok: boolean;
+  /** The steps that were reached; the last one is the one that failed, if any. */
   readonly steps: readonly {
     readonly step: 'dns' | 'tcp' | 'tls' | 'handshake' | 'connect' | 'publish';
     readonly ok: boolean;

@@ -1,18 +1,12 @@
 import { RateLimitedError } from '../../access/access.js';
+import { TargetTestSchema } from '../../backend/observed.js';
 import type { Control } from '../../control/control.js';
 import { FairGate, GateError } from '../../fair-gate.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
 import type { CostlyCalls } from '../costly-calls.js';
 import { preconditionOf } from '../preconditions.js';
-import {
-  EventsSchema,
-  NoContentSchema,
-  PushViewSchema,
-  pageSchema,
-  TargetTestSchema,
-  v1Responses,
-} from '../schemas.js';
+import { EventsSchema, NoContentSchema, PushViewSchema, pageSchema, v1Responses } from '../schemas.js';
 import { checkSameName } from './cameras.js';
 import {
   ChangedPush,

@@ -1,0 +1,198 @@
+import Type, { type TSchema } from 'typebox';
+import type { ErrorCode } from '../errors.js';
+
+/**
+ * What is seen of cameras and pushes. The schemas here are the only place that says what there is to see: types, the
+ * answers of the API, its description, the client and what the workers tell all follow. A new figure is one line here,
+ * and the line that measures it.
+ */
+
+/** A schema, and what there is to say as long as nothing was seen. */
+interface Figure<T extends TSchema> {
+  readonly schema: T;
+  readonly unseen: Type.Static<T>;
+}
+
+type SchemasOf<F> = { -readonly [K in keyof F]: F[K] extends Figure<infer T> ? T : never };
+type UnseenOf<F> = { readonly [K in keyof F]: F[K] extends Figure<infer T> ? Type.Static<T> : never };
+
+function figure<T extends TSchema>(schema: T, unseen: Type.Static<T>): Figure<T> {
+  return { schema, unseen };
+}
+
+function schemasOf<F extends Readonly<Record<string, Figure<TSchema>>>>(figures: F): SchemasOf<F> {
+  return Object.fromEntries(Object.entries(figures).map(([key, { schema }]) => [key, schema])) as SchemasOf<F>;
+}
+
+function unseenOf<F extends Readonly<Record<string, Figure<TSchema>>>>(figures: F): UnseenOf<F> {
+  return Object.fromEntries(Object.entries(figures).map(([key, { unseen }]) => [key, unseen])) as UnseenOf<F>;
+}
+
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const Count = Type.Integer({ minimum: 0 });
+const Time = Type.String({ description: 'ISO 8601, UTC.' });
+const Rate = Type.Number({ minimum: 0, description: 'Bits per second, averaged over about 10 s.' });
+const Milliseconds = Type.Number({ minimum: 0, description: 'Milliseconds.' });
+/** In a type of its own, since the document of the API names the codes once. */
+const Code = Type.Unsafe<ErrorCode>(Type.String());
+
+/** Why something failed, and when. */
+const Failure = Type.Object({ code: Code, message: Type.String(), at: Type.String() });
+
+const Condition = Type.Object(
+  { code: Code, message: Type.String(), since: Type.String() },
+  { title: 'Condition', description: 'Something that is wrong with what a camera sends.' },
+);
+
+const Conditions = Type.Optional(
+  Type.Array(Condition, {
+    description: 'What is wrong with what the camera sends, such as NO_KEY_FRAME; missing: nothing.',
+  }),
+);
+
+/** `waiting-for-publish`: the backend can begin it only when the camera publishes the next time. */
+export const pushStates = [
+  'idle',
+  'connecting',
+  'active',
+  'stalled',
+  'waiting',
+  'waiting-for-publish',
+  'disabled',
+] as const;
+export type PushState = (typeof pushStates)[number];
+
+/** Null: the backend cannot tell. */
+const pushFigures = {
+  attempt: figure(orNull(Type.Integer({ minimum: 0, description: 'How many tries in a row failed.' })), 0),
+  lastError: figure(orNull(Failure), null),
+  nextRetryAt: figure(orNull(Type.String({ description: 'Null unless waiting.' })), null),
+  connects: figure(orNull(Type.Integer({ minimum: 0, description: 'How often it connected, ever.' })), 0),
+  bytesOut: figure(orNull(Type.Integer({ minimum: 0, description: 'Bytes handed to the network, ever.' })), 0),
+  framesOut: figure(
+    orNull(Type.Integer({ minimum: 0, description: 'Audio and video messages handed to the network, ever.' })),
+    0,
+  ),
+  bytesAcknowledged: figure(
+    orNull(
+      Type.Integer({ minimum: 0, description: 'By the target, on this connection; null when it acknowledges none.' }),
+    ),
+    null,
+  ),
+  roundTripMs: figure(
+    orNull(Type.Number({ minimum: 0, description: 'From sending to the acknowledgement; null when there is none.' })),
+    null,
+  ),
+  bitrateBps: figure(orNull(Rate), 0),
+  queueBytes: figure(orNull(Count), 0),
+  queueAgeMs: figure(orNull(Type.Number({ minimum: 0, description: 'Age of the oldest queued byte.' })), 0),
+  droppedFrames: figure(orNull(Count), 0),
+  droppedBy: figure(
+    orNull(
+      Type.Object(
+        { bytes: Count, age: Count, total: Count },
+        { description: 'By the budget that was exceeded: of this push, by bytes or age, or of all queues in total.' },
+      ),
+    ),
+    { bytes: 0, age: 0, total: 0 },
+  ),
+  lastKeyFrameAt: figure(
+    orNull(Type.String({ description: 'When the newest key frame that was sent had come in.' })),
+    null,
+  ),
+} as const;
+
+/** What is seen of a push. */
+export const PushSnapshotSchema = Type.Object({
+  id: Type.String(),
+  url: Type.String({ description: 'With user info, query values and stream key masked.' }),
+  state: Type.Unsafe<PushState>(Type.String({ enum: [...pushStates] })),
+  since: Type.String({ description: 'Since when it is in this state.' }),
+  reason: Type.Optional(Type.String({ description: 'Why, where the state alone does not say.' })),
+  conditions: Conditions,
+  ...schemasOf(pushFigures),
+});
+
+const cameraFigures = {
+  live: figure(Type.Boolean(), false),
+  liveSince: figure(orNull(Time), null),
+  publisher: figure(orNull(Type.String({ description: '`host:port` of the publisher; null when not live.' })), null),
+  encoder: figure(orNull(Type.String({ description: 'What the publisher calls itself.' })), null),
+  videoCodec: figure(orNull(Type.String({ description: '`h264`, `hevc`, `av1` ...' })), null),
+  audioCodec: figure(orNull(Type.String({ description: '`aac`, `mp3`, `opus` ...' })), null),
+  width: figure(orNull(Type.Number({ description: 'Pixels, from the stream itself, else from its metadata.' })), null),
+  height: figure(orNull(Type.Number({ description: 'Pixels.' })), null),
+  bytesIn: figure(orNull(Type.Integer({ minimum: 0, description: 'Media bytes since it is live.' })), 0),
+  bitrateInBps: figure(orNull(Rate), 0),
+  frameRate: figure(
+    orNull(Type.Number({ minimum: 0, description: 'Video frames per second, over about 10 s.' })),
+    null,
+  ),
+  keyFrameIntervalMs: figure(
+    orNull(Type.Number({ minimum: 0, description: 'Between the last two key frames; null before the second.' })),
+    null,
+  ),
+  timestampJumps: figure(
+    orNull(Type.Integer({ minimum: 0, description: 'Backwards, or by more than 3 s, since it is live.' })),
+    0,
+  ),
+  ignoredMessages: figure(
+    orNull(Type.Integer({ minimum: 0, description: 'Of the publisher, that could not be used, since it connected.' })),
+    0,
+  ),
+  jitterMs: figure(orNull(Milliseconds), null),
+  lastFrameAt: figure(orNull(Time), null),
+  graceUntil: figure(
+    orNull(Type.String({ description: 'Until when targets stay connected for a camera that left and may return.' })),
+    null,
+  ),
+  viewers: figure(orNull(Count), 0),
+} as const;
+
+/** What is seen of a camera. */
+export const CameraSnapshotSchema = Type.Object({
+  name: Type.String(),
+  notice: Type.Optional(Type.String({ description: 'What cannot be told of it, and why.' })),
+  conditions: Conditions,
+  ...schemasOf(cameraFigures),
+  pushes: Type.Array(PushSnapshotSchema),
+});
+
+/** How far the way to a target is open. */
+export const TargetTestSchema = Type.Object(
+  {
+    ok: Type.Boolean({ description: 'The target would take the stream.' }),
+    steps: Type.Array(
+      Type.Object({
+        step: Type.Unsafe<'dns' | 'tcp' | 'tls' | 'handshake' | 'connect' | 'publish'>(
+          Type.String({ enum: ['dns', 'tcp', 'tls', 'handshake', 'connect', 'publish'] }),
+        ),
+        ok: Type.Boolean(),
+        durationMs: Type.Number({ minimum: 0 }),
+        error: orNull(Type.Object({ code: Code, message: Type.String() })),
+      }),
+      { description: 'The steps that were reached; the last one is the one that failed, if any.' },
+    ),
+  },
+  { title: 'TargetTest' },
+);
+
+/** `T` with nothing in it that may be changed. */
+type Frozen<T> = T extends (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
+
+export type Failure = Frozen<Type.Static<typeof Failure>>;
+export type PushSnapshot = Frozen<Type.Static<typeof PushSnapshotSchema>>;
+export type CameraSnapshot = Frozen<Type.Static<typeof CameraSnapshotSchema>>;
+export type TargetTest = Frozen<Type.Static<typeof TargetTestSchema>>;
+/** Something that is wrong until somebody mends it. */
+export type BackendProblem = Frozen<Type.Static<typeof Condition>>;
+
+/** What there is to say of a push that a backend has not seen yet. */
+export const unseenPush: Omit<PushSnapshot, 'id' | 'url' | 'state' | 'since'> = unseenOf(pushFigures);
+
+/** What there is to say of a camera that a backend has not seen yet. */
+export const unseenCamera: Omit<CameraSnapshot, 'name' | 'pushes'> = unseenOf(cameraFigures);
