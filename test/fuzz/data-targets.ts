@@ -124,8 +124,8 @@ export function urlTarget(): FuzzTarget {
         if (/[\p{Cc}\u2028\u2029]/u.test(shown)) throw new Finding('log', 'a masked URL holds a control character');
         tolerating(InputError, () => {
           const { host, port, app, streamName, tcUrl } = parseRtmpUrl(text);
-          // An application alone is a target too: its stream name is empty then.
-          const odd = /[\s\p{Cc}]/u.test(host + app + streamName + tcUrl) || host === '' || app === '';
+          // Application and stream name may be empty: what there is to say is for the target to judge.
+          const odd = /[\s\p{Cc}]/u.test(host + app + streamName + tcUrl) || host === '';
           if (odd || !(port >= 1 && port <= 65535)) throw new Finding('output', `a URL in odd parts: ${host} ${port}`);
         });
       });
