@@ -4,6 +4,7 @@
  *   node scripts/layers.mjs          writes the rules into biome.json
  *   node scripts/layers.mjs --check  exits 1 when biome.json has other rules, or when files import each other in a cycle
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,9 +12,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 /** Every part may import these, besides its own files. */
 const common = ['errors', 'log'];
 
-/** By part (a folder of src/): what it may import beside the common ones, and the modules of Node.js that it may not. */
+/**
+ * By part (a folder of src/): what it may import beside the common ones (`files`: single files of other parts, that import
+ * nothing themselves), and whether it is pure.
+ */
 export const layers = {
-  log: { may: [] },
+  log: { may: [], files: ['address/plain-address'] },
   events: { may: [], pure: true },
   files: { may: [] },
   address: { may: [] },
@@ -71,7 +75,7 @@ const singles = ['nearest', 'socket-progress'];
 const sockets = ['node:net', 'node:tls', 'node:fs', 'node:fs/promises', 'node:http', 'node:https', 'node:dns'];
 
 function ruleOf(part) {
-  const { may, pure = false, alone = false } = layers[part];
+  const { may, files = [], pure = false, alone = false } = layers[part];
   const includes = part === 'backend' ? 'src/backend/*.ts' : `src/${part}/**`;
   if (alone) {
     const message = `${part} runs in browsers too: it imports nothing but its own files.`;
@@ -84,10 +88,11 @@ function ruleOf(part) {
     if (allowed.has(other) || other === part) continue;
     if (other === 'backend') refused.push('**/backend/*.js');
     else refused.push(other.startsWith(`${part}/`) ? `**/${other.slice(part.length + 1)}/**` : `**/${other}/**`);
+    for (const file of files) if (file.startsWith(`${other}/`)) refused.push(`!**/${file}.js`);
   }
   for (const single of singles) if (!allowed.has(single)) refused.push(`**/${single}.js`);
   if (pure) refused.push(...sockets);
-  const list = [...common, ...may].join(', ');
+  const list = [...common, ...may, ...files].join(', ');
   return override(includes, refused, `${part} imports ${list} only${pure ? ', and no sockets or files' : ''}.`);
 }
 
@@ -157,4 +162,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     process.exit(isSame && circles.length === 0 ? 0 : 1);
   }
   writeFileSync(path, `${JSON.stringify(after, null, 2)}\n`);
+  execFileSync('npx', ['biome', 'format', '--write', path], { cwd: root, stdio: 'inherit' });
 }

@@ -270,7 +270,7 @@ export class Push {
         onClosed: (error: TargetError | null) => this.#closed(life, error),
       };
       life.connection = new OutgoingConnection(this.url, this.#settings, handler, {
-        path: this.#stream.path.join(','),
+        via: this.#stream.via.join(','),
         shownUrl: this.shownUrl,
         dialer: this.#dialer,
         budget: this.#limits,

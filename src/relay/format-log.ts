@@ -1,14 +1,15 @@
 import type { Header } from './headers.js';
 import type { LogCopy } from './log-copy.js';
-import { type LogFormat, type LogReaders, type Mark, MediaLog } from './media-log.js';
+import { type LogReaders, type Mark, MediaLog } from './media-log.js';
 import type { Outlet, OutletSource } from './outlet.js';
 import type { SlabPool } from './slab-pool.js';
+import type { StreamFormat } from './stream-format.js';
 
 /** What a log of a stream asks of that stream. */
 export interface FormatLogOwner {
   /** Whether who joins begins with video, where there is some. */
   readonly startsAtVideo: boolean;
-  encodeHeaders(format: LogFormat, headers?: readonly Header[], timestampMs?: number): Buffer;
+  encodeHeaders(format: StreamFormat, headers?: readonly Header[], timestampMs?: number): Buffer;
 }
 
 /** A stream's log in one format, and the outlets that read it. */
@@ -23,7 +24,7 @@ export class FormatLog implements OutletSource, LogReaders {
   emptySinceMs: number | null = null;
   readonly #owner: FormatLogOwner;
 
-  constructor(owner: FormatLogOwner, format: LogFormat, pool: SlabPool, nowMs: number) {
+  constructor(owner: FormatLogOwner, format: StreamFormat, pool: SlabPool, nowMs: number) {
     this.#owner = owner;
     this.log = new MediaLog(format, pool, this, nowMs);
   }

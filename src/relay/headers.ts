@@ -1,7 +1,7 @@
 import { audioHeaderKey, videoHeaderKey } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
 import { isClearing, onMetaData, setDataFrame, startsWith } from './data-message.js';
-import { encodeIn, type LogFormat } from './media-log.js';
+import { encodeIn, type StreamFormat } from './stream-format.js';
 
 /** A publisher names a few kinds of headers; more of them are an attack on memory. */
 const maxHeaders = 32;
@@ -86,7 +86,7 @@ export class StreamHeaders {
  */
 export function encodeHeaders(
   headers: readonly Header[],
-  format: LogFormat,
+  format: StreamFormat,
   timestampMs: number,
   dataFor: (payload: Buffer) => Buffer,
 ): Buffer {

@@ -2,7 +2,8 @@ import { ChunkReader } from '../wire/chunk-reader.js';
 import { encodedLength } from '../wire/chunk-writer.js';
 import { videoHeaderKey } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
-import { chunkSizeMessage, chunkStreamOf, type MediaLog } from './media-log.js';
+import type { MediaLog } from './media-log.js';
+import { chunkSizeMessage, chunkStreamOf } from './stream-format.js';
 
 /** The newest key frame of a stream, and what a decoder must get before it. */
 export interface KeyFrame {

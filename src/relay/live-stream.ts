@@ -17,11 +17,12 @@ import { IngestMeter } from './ingest-meter.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
 import { KeyFrameWatch, passedMarkEveryMs, type WithoutKeyFrames } from './key-frame-watch.js';
 import { LogCopy } from './log-copy.js';
-import { isSameFormat, type LogFormat, type Mark, type MediaLog } from './media-log.js';
+import type { Mark, MediaLog } from './media-log.js';
 import type { Outlet } from './outlet.js';
-import { withPath } from './path.js';
 import { SlabPool } from './slab-pool.js';
+import { isSameFormat, type StreamFormat } from './stream-format.js';
 import { Timeline } from './timeline.js';
+import { withVia } from './via.js';
 
 /** The length field of a message (RTMP 1.0, section 5.3.1.2.1). */
 const maxMessageBytes = 0xffffff;
@@ -46,7 +47,7 @@ const audioMarkEveryMs = 2000;
 
 export interface LiveStreamOptions {
   /** The format of most outlets; its log is always kept, since it holds the GOP. */
-  readonly format: LogFormat;
+  readonly format: StreamFormat;
   /** Bytes of the current GOP that are kept for those who join. */
   readonly gopMaxBytes: number;
   readonly scheduler: FlushScheduler;
@@ -83,7 +84,7 @@ export class LiveStream {
   readonly #keyFrames: KeyFrameWatch;
   #meter = new IngestMeter();
   /** The aggregators that it came through, this one included; what targets are told. */
-  path: readonly string[] = [];
+  via: readonly string[] = [];
   #videoCodec: string | null = null;
   #audioCodec: string | null = null;
   #pictureSize: PictureSize | null = null;
@@ -272,11 +273,11 @@ export class LiveStream {
    * Gives back memory, since streams take too much in all: first what waits for slow outlets, and, where none is slow,
    * the GOP; whoever joins then waits for the next key frame.
    */
-  relieve(): void {
-    let relieved = false;
+  shed(): void {
+    let shed = false;
     this.#dropEmpty(0);
-    for (const { outlets } of this.#logs) for (const outlet of outlets) relieved = outlet.relieve() || relieved;
-    if (!relieved) for (const { log } of this.#logs) log.clearMark();
+    for (const { outlets } of this.#logs) for (const outlet of outlets) shed = outlet.shed() || shed;
+    if (!shed) for (const { log } of this.#logs) log.clearMark();
   }
 
   /** Writes what is new to all outlets. */
@@ -288,15 +289,15 @@ export class LiveStream {
   }
 
   encodeHeaders(
-    format: LogFormat,
+    format: StreamFormat,
     headers: readonly Header[] = this.#headers.current(),
     timestampMs: number = this.#timeline.lastMs,
   ): Buffer {
     return encodeHeaders(headers, format, timestampMs, (payload) => this.#dataFor(format, payload));
   }
 
-  #dataFor(format: LogFormat, payload: Buffer): Buffer {
-    const data = format.publishing ? withPath(payload, this.path) : dataPayload(payload, false);
+  #dataFor(format: StreamFormat, payload: Buffer): Buffer {
+    const data = format.publishing ? withVia(payload, this.via) : dataPayload(payload, false);
     return data.length > maxMessageBytes ? payload : data;
   }
 
@@ -355,7 +356,7 @@ export class LiveStream {
     }
   }
 
-  #logFor(format: LogFormat, nowMs: number): FormatLog {
+  #logFor(format: StreamFormat, nowMs: number): FormatLog {
     for (const entry of this.#logs) {
       if (isSameFormat(entry.log.format, format)) return entry;
     }

@@ -1,39 +1,9 @@
-import { encodedLength, encodeMessage, writeMessage } from '../wire/chunk-writer.js';
-import { encodeFlvTag, flvTagLength, writeFlvTag } from '../wire/flv-file.js';
-import { ChunkStreamId, MessageType } from '../wire/message.js';
+import { encodedLength, writeMessage } from '../wire/chunk-writer.js';
+import { flvTagLength, writeFlvTag } from '../wire/flv-file.js';
+import { ChunkStreamId } from '../wire/message.js';
 import type { Header } from './headers.js';
 import type { SlabPool } from './slab-pool.js';
-
-/** How the bytes of one log are made; outlets that want the same share one log. */
-export interface LogFormat {
-  /** Payload bytes a chunk. */
-  readonly chunkBytes: number;
-  /** The message stream id in every header. */
-  readonly streamId: number;
-  /** True for targets, to which metadata is published by `@setDataFrame`; false for players. */
-  readonly publishing: boolean;
-  /** `flv`: tags of FLV in place of chunks, for viewers over HTTP. Chunk size and stream id then say nothing. */
-  readonly container?: 'flv';
-}
-
-/** The format of all who get FLV. */
-export const flvFormat: LogFormat = { container: 'flv', chunkBytes: 0, streamId: 0, publishing: false };
-
-/**
- * True when outlets of these formats can share one log. The message stream id, which peers choose, makes no difference: an
- * outlet with another one than the log's writes its own into what it reads.
- */
-export function isSameFormat(left: LogFormat, right: LogFormat): boolean {
-  return (
-    left.chunkBytes === right.chunkBytes && left.publishing === right.publishing && left.container === right.container
-  );
-}
-
-/** One message in this format. */
-export function encodeIn(format: LogFormat, type: number, timestampMs: number, payload: Buffer): Buffer {
-  if (format.container === 'flv') return encodeFlvTag(type, timestampMs, payload);
-  return encodeMessage(chunkStreamOf(type), type, timestampMs, format.streamId, payload, format.chunkBytes);
-}
+import { chunkStreamOf, type StreamFormat } from './stream-format.js';
 
 /** Those who read a log, for the question what of it is needed no more. */
 export interface LogReaders {
@@ -139,7 +109,7 @@ export interface Mark {
  * other when an outlet leaves some out.
  */
 export class MediaLog {
-  readonly format: LogFormat;
+  readonly format: StreamFormat;
   readonly #pool: SlabPool;
   readonly #readers: LogReaders;
   #head: Slab;
@@ -155,7 +125,7 @@ export class MediaLog {
   /** The first slab was not left behind yet. */
   #hasFirst = true;
 
-  constructor(format: LogFormat, pool: SlabPool, readers: LogReaders, nowMs: number) {
+  constructor(format: StreamFormat, pool: SlabPool, readers: LogReaders, nowMs: number) {
     this.format = format;
     this.#pool = pool;
     this.#readers = readers;
@@ -277,17 +247,4 @@ function slabBytesFor(messageBytes: number): number {
   let bytes = minSlabBytes;
   while (bytes < maxSlabBytes && bytes < messagesPerSlab * messageBytes) bytes *= 2;
   return bytes;
-}
-
-/** The chunk stream that a message of this type is sent on. */
-export function chunkStreamOf(type: number): number {
-  if (type === MessageType.Video) return ChunkStreamId.Video;
-  return type === MessageType.Audio ? ChunkStreamId.Audio : ChunkStreamId.Data;
-}
-
-/** The chunk that tells a reader of the log its chunk size (RTMP 1.0, section 5.4.1). */
-export function chunkSizeMessage(bytes: number): Buffer {
-  const message = Buffer.from([2, 0, 0, 0, 0, 0, 4, MessageType.SetChunkSize, 0, 0, 0, 0, 0, 0, 0, 0]);
-  message.writeUInt32BE(bytes, 12);
-  return message;
 }

@@ -1,5 +1,6 @@
 import { writeRenumbered } from './logged-message.js';
-import type { LogFormat, Mark, MediaLog, Slab } from './media-log.js';
+import type { Mark, MediaLog, Slab } from './media-log.js';
+import type { StreamFormat } from './stream-format.js';
 
 /** Where an outlet's bytes go: a socket. */
 export interface OutletSink {
@@ -47,7 +48,7 @@ export type DropReason = 'bytes' | 'age' | 'total';
  *      ^------------------- over budget, no newer key frame yet ---------'
  */
 export class Outlet {
-  readonly format: LogFormat;
+  readonly format: StreamFormat;
   readonly #sink: OutletSink;
   #limits: OutletLimits;
   #source: OutletSource | null = null;
@@ -73,7 +74,7 @@ export class Outlet {
   #drops = 0;
   #lastKeyFrameMs = 0;
 
-  constructor(options: { sink: OutletSink; format: LogFormat; limits: OutletLimits }) {
+  constructor(options: { sink: OutletSink; format: StreamFormat; limits: OutletLimits }) {
     this.#sink = options.sink;
     this.format = options.format;
     this.#limits = options.limits;
@@ -186,7 +187,7 @@ export class Outlet {
   }
 
   /** Leaves out what waits in the log, since queues take too much in all. False when nothing waits there. */
-  relieve(): boolean {
+  shed(): boolean {
     const log = this.#source?.log;
     if (log === undefined || this.#slab === null || this.#position >= log.position) return false;
     this.#leaveOut(log, 'total');

@@ -41,7 +41,7 @@ export interface PublishTarget {
   /** What the client calls itself; undefined: as the aggregator does. */
   readonly flashVer?: string | undefined;
   /** The aggregators that the stream came through, for those that look for loops; undefined says nothing. */
-  readonly path?: string | undefined;
+  readonly via?: string | undefined;
   /** Words that must not appear in what is reported: keys, which servers like to repeat. */
   readonly secrets?: readonly string[] | undefined;
 }
@@ -134,7 +134,7 @@ export class ClientSession {
       type: 'nonprivate',
       flashVer: this.#target.flashVer ?? 'FMLE/3.0 (compatible; media-aggregator)',
       tcUrl: this.#target.tcUrl,
-      ...(this.#target.path === undefined ? {} : { mediaAggregatorPath: this.#target.path }),
+      ...(this.#target.via === undefined ? {} : { mediaAggregatorPath: this.#target.via }),
     });
     if (rest.length > 0) this.#channel.receive(rest);
   }

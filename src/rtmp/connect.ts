@@ -12,7 +12,7 @@ export interface ConnectInfo {
   readonly swfUrl: string;
   readonly pageUrl: string;
   /** The aggregators that what it publishes came through, in the publisher's words; empty when it says none. */
-  readonly path: string;
+  readonly via: string;
 }
 
 /** The command object of `connect`; where the transaction is left out, or something stands before it, too. */
@@ -29,7 +29,7 @@ export function connectInfoOf(asked: AmfObject): ConnectInfo {
     flashVer: stringOf(asked.flashVer).slice(0, 128),
     swfUrl: stringOf(asked.swfUrl).slice(0, maxNameLength),
     pageUrl: stringOf(asked.pageUrl).slice(0, maxNameLength),
-    path: stringOf(asked.mediaAggregatorPath),
+    via: stringOf(asked.mediaAggregatorPath),
   };
 }
 

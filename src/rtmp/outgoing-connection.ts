@@ -29,7 +29,7 @@ export interface OutgoingOptions {
   /** Without it, of where pushes may go only the rules of our own apply. */
   readonly dialer?: Dialer;
   /** The aggregators that the stream came through, this one included. */
-  readonly path?: string;
+  readonly via?: string;
   /** What the client calls itself. */
   readonly flashVer?: string | undefined;
   /** The URL as it may be shown; what it hides is hidden in what the target says, too. */
@@ -77,7 +77,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   readonly #dialer: Dialer;
   readonly #shownUrl: string;
   /** What the target is told besides the URL. */
-  readonly #introduction: Pick<PublishTarget, 'path' | 'flashVer'>;
+  readonly #introduction: Pick<PublishTarget, 'via' | 'flashVer'>;
   #authentication: AdobeAuthentication;
   readonly #redirects: Redirects;
   #socket: MediaSocket;
@@ -105,7 +105,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
    * @throws InputError INVALID_ADDRESS for a URL that cannot be used; TargetError TARGET_UNSUPPORTED, TARGET_FORBIDDEN
    */
   constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, options: OutgoingOptions = {}) {
-    const { path, flashVer, shownUrl = url, dialer = new Dialer() } = options;
+    const { via, flashVer, shownUrl = url, dialer = new Dialer() } = options;
     this.#budget = options.budget ?? unlimited;
     this.#url = parseRtmpUrl(url);
     const refusal = dialer.refuses(this.#url);
@@ -117,7 +117,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#handler = handler;
     this.#dialer = dialer;
     this.#shownUrl = shownUrl;
-    this.#introduction = { path, flashVer };
+    this.#introduction = { via, flashVer };
     this.#authentication = new AdobeAuthentication(this.#url);
     this.#redirects = new Redirects(this.#url);
     this.#socket = this.#dial();

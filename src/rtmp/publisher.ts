@@ -1,6 +1,6 @@
 import { TargetError } from '../errors.js';
 import type { Dialer } from '../net/dialer.js';
-import { chunkStreamOf } from '../relay/media-log.js';
+import { chunkStreamOf } from '../relay/stream-format.js';
 import { encodeMessage } from '../wire/chunk-writer.js';
 import { OutgoingConnection } from './outgoing-connection.js';
 

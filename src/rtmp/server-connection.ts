@@ -76,7 +76,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #isMuted: boolean;
   /** Somebody is asked whether it may publish or play; nothing is read meanwhile. */
   #isDeciding = false;
-  #path = '';
+  #via = '';
   #lastDataMs = performance.now();
   readonly #life = new SignOfLife(performance.now());
   readonly #ignored = new IgnoredMessages();
@@ -133,8 +133,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     return this.#life.lastMs;
   }
 
-  get path(): string {
-    return this.#path;
+  get via(): string {
+    return this.#via;
   }
 
   /** Messages that it sent in vain. */
@@ -201,14 +201,14 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   onConnect(info: ConnectInfo): void {
     if (this.#ending) return;
     this.#flashVer = ownText(info.flashVer);
-    this.#path = ownText(info.path);
+    this.#via = ownText(info.via);
     this.#connect = {
       app: ownText(info.app),
       tcUrl: ownText(info.tcUrl),
       flashVer: this.#flashVer,
       swfUrl: ownText(info.swfUrl),
       pageUrl: ownText(info.pageUrl),
-      path: this.#path,
+      via: this.#via,
     };
     try {
       this.#host.connect(info);
@@ -274,7 +274,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   #peer(): Peer {
-    const connect = this.#connect ?? { app: '', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', path: '' };
+    const connect = this.#connect ?? { app: '', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', via: '' };
     return { address: plainAddress(this.#socket.remoteAddress ?? ''), connectionId: this.#id, connect };
   }
 

@@ -10,7 +10,7 @@ export interface Publisher {
   /** What it calls itself. */
   readonly flashVer: string;
   /** The aggregators that its stream came through, in its own words. */
-  readonly path: string;
+  readonly via: string;
   /** When its last frame was taken (or much of a large one came), on the monotonic clock. */
   readonly lastMediaMs: number;
   /** Messages that it sent in vain: nobody's media, and what cannot be read or followed. */

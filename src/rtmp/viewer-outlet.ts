@@ -1,8 +1,8 @@
 import type { CodedError } from '../errors.js';
 import type { MediaSocket } from '../net/media-socket.js';
 import type { LiveStream } from '../relay/live-stream.js';
-import type { LogFormat } from '../relay/media-log.js';
 import { Outlet, type OutletLimits, type OutletSink } from '../relay/outlet.js';
+import type { StreamFormat } from '../relay/stream-format.js';
 import type { Playback, Viewer } from './stream-host.js';
 
 /** A play on a connection: follows the camera through its comings and goings, and through the viewer's pauses. */
@@ -22,7 +22,7 @@ export class ViewerOutlet implements Viewer, OutletSink {
   constructor(options: {
     socket: MediaSocket;
     remote: string;
-    format: LogFormat;
+    format: StreamFormat;
     limits: OutletLimits;
     close: (reason: CodedError) => void;
     /** The camera stopped. */

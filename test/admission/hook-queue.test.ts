@@ -43,7 +43,7 @@ function admission(settings: Partial<AdmissionSettings>) {
     log: silentLogger,
   });
   cleanups.push(async () => made.close());
-  const connect = { app: 'gate', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', path: '' };
+  const connect = { app: 'gate', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', via: '' };
   const camera = { name: 'gate', publishKeys: [] };
   const come = async (what: 'publish' | 'play', address: string): Promise<string> => {
     try {

@@ -37,7 +37,7 @@ export function clientTarget(seeds: Seeds): FuzzTarget {
       let handshakeLeft = clientHandshakeBytes;
       let published = 0;
       const session = new ClientSession({
-        target: { app: 'live', tcUrl: 'rtmp://127.0.0.1:1935/live', streamName: 'cam?key=1', path: '00ff' },
+        target: { app: 'live', tcUrl: 'rtmp://127.0.0.1:1935/live', streamName: 'cam?key=1', via: '00ff' },
         handler: {
           onCommand(text) {
             if (text.length > 200) throw new Finding('memory', `a record of ${text.length} characters`);

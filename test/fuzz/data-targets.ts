@@ -3,7 +3,7 @@ import { maskUrl, parseRtmpUrl } from '../../src/address/rtmp-url.js';
 import { parseBody } from '../../src/api/body.js';
 import { CodedError, InputError, StateError, WireError } from '../../src/errors.js';
 import { decodeState } from '../../src/model/document/decode.js';
-import { parsePath, pathOfMetadata, withPath } from '../../src/relay/path.js';
+import { parseVia, viaOfMetadata, withVia } from '../../src/relay/via.js';
 import { type AmfValue, decodeAmf0, encodeAmf0 } from '../../src/wire/amf0.js';
 import { encodeFlvTag, flvFileHeader } from '../../src/wire/flv-file.js';
 import { FlvTagReader } from '../../src/wire/flv-reader.js';
@@ -42,9 +42,9 @@ export function amfTarget(seeds: Seeds): FuzzTarget {
     run([step], timed) {
       const data = step?.data ?? Buffer.alloc(0);
       timed(() => {
-        parsePath(data.toString('latin1'));
-        pathOfMetadata(data);
-        withPath(data, ['00ff', '0123']);
+        parseVia(data.toString('latin1'));
+        viaOfMetadata(data);
+        withVia(data, ['00ff', '0123']);
         tolerating(WireError, () => {
           const values = decodeAmf0(data);
           const again = decodeAmf0(encodeAmf0(...values));

@@ -1,14 +1,14 @@
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { LiveStream } from '../../src/relay/live-stream.js';
-import type { LogFormat } from '../../src/relay/media-log.js';
 import { Outlet, type OutletLimits, type OutletSink } from '../../src/relay/outlet.js';
 import { SlabPool } from '../../src/relay/slab-pool.js';
+import type { StreamFormat } from '../../src/relay/stream-format.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { ChunkReader } from '../../src/wire/chunk-reader.js';
 import { MessageType, type RtmpMessage } from '../../src/wire/message.js';
 
-export const targetFormat: LogFormat = { chunkBytes: 4096, streamId: 1, publishing: true };
-export const viewerFormat: LogFormat = { chunkBytes: 4096, streamId: 1, publishing: false };
+export const targetFormat: StreamFormat = { chunkBytes: 4096, streamId: 1, publishing: true };
+export const viewerFormat: StreamFormat = { chunkBytes: 4096, streamId: 1, publishing: false };
 
 /** A sink whose owner decides when it is full, and that reads back what was written. */
 export class TestSink implements OutletSink {

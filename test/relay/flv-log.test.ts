@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { flvFormat } from '../../src/relay/media-log.js';
 import { Outlet, type OutletSink } from '../../src/relay/outlet.js';
+import { flvFormat } from '../../src/relay/stream-format.js';
 import { decodeAmf0 } from '../../src/wire/amf0.js';
 import { flvFileHeader } from '../../src/wire/flv-file.js';
 import { FlvTagReader } from '../../src/wire/flv-reader.js';
@@ -107,7 +107,7 @@ it('is encoded once for all viewers, and starts a late one with the whole curren
   expect(stream.keptBytes).toBe(withBoth);
   // It is the first to go where memory is short: what is kept then is the GOP of the primary log alone.
   const before = stream.keptBytes;
-  stream.relieve();
+  stream.shed();
   expect(stream.keptBytes).toBeLessThan(before * 0.6);
 });
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { LiveStream } from '../../src/relay/live-stream.js';
-import { flvFormat, type LogFormat } from '../../src/relay/media-log.js';
 import { Outlet } from '../../src/relay/outlet.js';
+import { flvFormat, type StreamFormat } from '../../src/relay/stream-format.js';
 import { MessageType, type RtmpMessage } from '../../src/wire/message.js';
 import {
   audioFrame,
@@ -61,7 +61,7 @@ class Camera {
     }
   }
 
-  join(format: LogFormat = targetFormat): TestSink {
+  join(format: StreamFormat = targetFormat): TestSink {
     const { outlet, sink } = makeOutlet(format);
     this.stream.attach(outlet, this.nowMs);
     return sink;
@@ -87,7 +87,7 @@ function expectWhole(sink: TestSink): RtmpMessage[] {
 }
 
 describe('no key frame ever', () => {
-  it.each<[string, LogFormat]>([
+  it.each<[string, StreamFormat]>([
     ['a target', targetFormat],
     ['a target of another stream id', { ...targetFormat, streamId: 5 }],
     ['a viewer', viewerFormat],

@@ -185,7 +185,7 @@ describe('a GOP that is copied in slices', () => {
     const { outlet } = makeOutlet(viewerFormat);
     stream.attach(outlet, 120_000);
     stream.detach(outlet);
-    stream.relieve();
+    stream.shed();
     expect(stream.keptBytes).toBe(0);
   });
 });

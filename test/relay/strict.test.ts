@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { LiveStream } from '../../src/relay/live-stream.js';
-import { flvFormat, type LogFormat } from '../../src/relay/media-log.js';
 import { Outlet, type OutletSink } from '../../src/relay/outlet.js';
+import { flvFormat, type StreamFormat } from '../../src/relay/stream-format.js';
 import {
   AmfDate,
   AmfEcmaArray,
@@ -18,9 +18,9 @@ import { flvFileHeader } from '../../src/wire/flv-file.js';
 import { type StrictMessage, strictChunks, strictFlv, strictMedia } from '../support/strict-reader.js';
 import { audioFrame, audioHeader, frame, roomyLimits, videoHeader } from './fixtures.js';
 
-const target: LogFormat = { chunkBytes: 4096, streamId: 1, publishing: true };
-const oddTarget: LogFormat = { chunkBytes: 128, streamId: 7, publishing: true };
-const viewer: LogFormat = { chunkBytes: 4096, streamId: 1, publishing: false };
+const target: StreamFormat = { chunkBytes: 4096, streamId: 1, publishing: true };
+const oddTarget: StreamFormat = { chunkBytes: 128, streamId: 7, publishing: true };
+const viewer: StreamFormat = { chunkBytes: 4096, streamId: 1, publishing: false };
 const formats = [target, oddTarget, viewer, flvFormat];
 
 class Recorder implements OutletSink {
@@ -44,10 +44,10 @@ interface Sent {
 }
 
 /** What leaves, read by the strict reader, for outlets of every format: from the beginning, and those that join late. */
-function whatLeaves(sent: readonly Sent[], options: { path?: string[]; joinAt?: number } = {}): StrictMessage[][] {
+function whatLeaves(sent: readonly Sent[], options: { via?: string[]; joinAt?: number } = {}): StrictMessage[][] {
   const stream = new LiveStream({ format: target, gopMaxBytes: 1e6, scheduler: new FlushScheduler() }, 0);
-  stream.path = options.path ?? ['aa', 'bb'];
-  const recorders: { format: LogFormat; sink: Recorder }[] = [];
+  stream.via = options.via ?? ['aa', 'bb'];
+  const recorders: { format: StreamFormat; sink: Recorder }[] = [];
   const join = (nowMs: number): void => {
     for (const format of formats) {
       const sink = new Recorder();

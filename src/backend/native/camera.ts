@@ -9,9 +9,9 @@ import type { TargetWatch } from '../../push/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { metadataValues } from '../../relay/headers.js';
 import { LiveStream, type MessageKind } from '../../relay/live-stream.js';
-import { parsePath, pathOfMetadata } from '../../relay/path.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { SlabPool } from '../../relay/slab-pool.js';
+import { parseVia, viaOfMetadata } from '../../relay/via.js';
 import { testPatternFlashVer } from '../../rtmp/publisher.js';
 import type { NetSettings } from '../../rtmp/settings.js';
 import type { Ingest, Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
@@ -27,6 +27,7 @@ import type {
 } from '../backend.js';
 import { CameraConditions, describeMissing } from './conditions.js';
 import { FlvViewer } from './flv-viewer.js';
+import type { LivePublisher } from './live-publisher.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
@@ -54,24 +55,10 @@ export interface CameraContext {
   readonly pool: SlabPool;
   /** Whether all streams together may keep so many bytes more; asked before a GOP is copied. */
   readonly mayKeep: (bytes: number) => boolean;
-  /** This aggregator in the paths of streams: hexadecimal digits, of this process's life. */
+  /** This aggregator among those that a stream came through: hexadecimal digits, of this process's life. */
   readonly nodeId: string;
   /** Whoever wants to be told of what happens. */
   readonly observer?: () => BackendObserver | null;
-}
-
-/** A publisher that is let in, and what is measured of it. */
-export interface LivePublisher {
-  readonly publisher: Publisher;
-  /** Milliseconds since 1970. */
-  readonly sinceMs: number;
-  /** Bytes of the stream before this publisher. */
-  readonly bytesBefore: number;
-  readonly bytes: RateMeter;
-  /** Frames, as if they were bytes. */
-  readonly frames: RateMeter;
-  /** How many of its streams are published: some encoders publish once more on the same connection. */
-  uses: number;
 }
 
 /**
@@ -152,9 +139,9 @@ export class NativeCamera {
   }
 
   /** Gives back what it can of them. */
-  relieve(): void {
-    this.#recorder.note('relieve', `${this.keptBytes} bytes were kept; media-max-bytes was exceeded by all cameras`);
-    this.#stream?.relieve();
+  shed(): void {
+    this.#recorder.note('shed', `${this.keptBytes} bytes were kept; media-max-bytes was exceeded by all cameras`);
+    this.#stream?.shed();
   }
 
   get events(): RecordedEvent[] {
@@ -196,8 +183,8 @@ export class NativeCamera {
 
   /** Lets a publisher in. @throws CodedError PUBLISH_ALREADY_LIVE while another one sends, PUBLISH_LOOP */
   publish(publisher: Publisher): Ingest {
-    const path = parsePath(publisher.path);
-    if (path.includes(this.#context.nodeId)) throw this.#loopError(publisher);
+    const via = parseVia(publisher.via);
+    if (via.includes(this.#context.nodeId)) throw this.#loopError(publisher);
     const known = this.#live;
     if (known !== null && known.publisher === publisher && this.#stream !== null) {
       known.uses++;
@@ -210,7 +197,7 @@ export class NativeCamera {
     const returned = this.#stream !== null;
     const stream = this.#stream ?? this.#newStream();
     if (returned) stream.restart();
-    stream.path = [...path, this.#context.nodeId];
+    stream.via = [...via, this.#context.nodeId];
     this.#stream = stream;
     const live: LivePublisher = {
       publisher,
@@ -353,7 +340,7 @@ export class NativeCamera {
   /** Servers in between pass on the metadata, if nothing else. */
   #lookForLoop(metadata: Buffer): void {
     const publisher = this.#live?.publisher;
-    if (publisher === undefined || !pathOfMetadata(metadata).includes(this.#context.nodeId)) return;
+    if (publisher === undefined || !viaOfMetadata(metadata).includes(this.#context.nodeId)) return;
     // Not now: the publisher's bytes are being read.
     setImmediate(() => publisher.close(this.#loopError(publisher)));
   }

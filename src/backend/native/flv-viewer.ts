@@ -1,8 +1,8 @@
 import { CodedError } from '../../errors.js';
 import { ProgressWatch } from '../../net/progress-watch.js';
 import type { LiveStream } from '../../relay/live-stream.js';
-import { flvFormat } from '../../relay/media-log.js';
 import { Outlet, type OutletLimits, type OutletSink } from '../../relay/outlet.js';
+import { flvFormat } from '../../relay/stream-format.js';
 import type { Playback, Viewer } from '../../rtmp/stream-host.js';
 import { flvFileHeader } from '../../wire/flv-file.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';

@@ -65,7 +65,7 @@ export interface NativeBackendSettings {
   readonly rtmps?: RtmpsSettings;
   /** What publish keys and play tokens are made from: 64 hex digits. Default: made up, for this life. */
   readonly streamSecret?: string;
-  /** What this aggregator is called in the paths of streams: hexadecimal digits. Default: made up, for this life. */
+  /** What this aggregator is called among those that a stream came through: hexadecimal digits. Default: made up, for this life. */
   readonly nodeId?: string;
 }
 
@@ -379,7 +379,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
     const largest = [...this.#cameras.values()].sort((a, b) => b.keptBytes - a.keptBytes);
     for (const camera of largest) {
       kept -= camera.keptBytes;
-      camera.relieve();
+      camera.shed();
       kept += camera.keptBytes;
       if (kept <= mediaMaxBytes) break;
     }
@@ -411,7 +411,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
   }
 }
 
-/** An id for the paths of streams. */
+/** An id of this aggregator, for the streams that come through it. */
 export function newNodeId(): string {
   return randomBytes(6).toString('hex');
 }

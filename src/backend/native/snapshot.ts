@@ -1,7 +1,7 @@
 import type { Push } from '../../push/push.js';
 import type { LiveStream } from '../../relay/live-stream.js';
 import type { BackendProblem, CameraSnapshot, PushSnapshot } from '../backend.js';
-import type { LivePublisher } from './camera.js';
+import type { LivePublisher } from './live-publisher.js';
 import { type MetadataFacts, noFacts } from './metadata.js';
 
 /** What there is to see of a camera, as plain values. */

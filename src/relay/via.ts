@@ -6,37 +6,37 @@ import { dataPayload, isMetadata, metadataValues } from './headers.js';
  * The aggregators that a stream came through, as ids joined by commas. It travels in the command object of `connect`, and
  * in the metadata too, for servers in between that pass on only that. Whoever finds itself in it has a loop before it.
  */
-export const pathKey = 'mediaAggregatorPath';
+export const viaKey = 'mediaAggregatorPath';
 
-const maxPathLength = 1024;
-const pathPattern = /^[0-9a-f]+(,[0-9a-f]+)*$/;
+const maxViaLength = 1024;
+const viaPattern = /^[0-9a-f]+(,[0-9a-f]+)*$/;
 
-const key = Buffer.from(pathKey, 'latin1');
+const key = Buffer.from(viaKey, 'latin1');
 /** A property's key as AMF0 has it in objects: length, characters; then the marker of a string. */
 const keyAndMarker = Buffer.concat([Buffer.from([0, key.length]), key, Buffer.from([Amf0Marker.String])]);
 const objectEnd = Buffer.from([0, 0, Amf0Marker.ObjectEnd]);
 
-/** A peer's word for a path: what is no path counts as none. */
-export function parsePath(text: unknown): string[] {
-  if (typeof text !== 'string' || text.length > maxPathLength || !pathPattern.test(text)) return [];
+/** A peer's word for it: what is no list of ids counts as none. */
+export function parseVia(text: unknown): string[] {
+  if (typeof text !== 'string' || text.length > maxViaLength || !viaPattern.test(text)) return [];
   return text.split(',');
 }
 
-/** The path in a metadata message. */
-export function pathOfMetadata(payload: Buffer): string[] {
+/** The aggregators that a metadata message names. */
+export function viaOfMetadata(payload: Buffer): string[] {
   const values = metadataObject(payload);
-  const place = values?.places.find(({ key }) => key === pathKey);
-  return place === undefined ? [] : parsePath(textAt(payload, place.valueAt));
+  const place = values?.places.find(({ key }) => key === viaKey);
+  return place === undefined ? [] : parseVia(textAt(payload, place.valueAt));
 }
 
 /**
- * The metadata message for a target, with the path as one more property at the end of its object; everything else stays
+ * The metadata message for a target, with the aggregators as one more property at the end of its object; everything else stays
  * as it is, byte by byte. What is no metadata with named properties is returned as it came: what is added goes inside a
  * value or not at all, since a stray property has targets refuse the message.
  */
-export function withPath(payload: Buffer, path: readonly string[]): Buffer {
+export function withVia(payload: Buffer, via: readonly string[]): Buffer {
   const data = dataPayload(payload, true);
-  if (path.length === 0 || !isMetadata(data)) return data;
+  if (via.length === 0 || !isMetadata(data)) return data;
   const object = metadataObject(data);
   if (object === null) return data;
   const { valueAt, places } = object;
@@ -46,8 +46,8 @@ export function withPath(payload: Buffer, path: readonly string[]): Buffer {
   const isEnded = object.end >= 0;
   if (!isEnded && lastEnd !== data.length) return data;
   const behind = isEnded ? object.end : data.length;
-  const kept = places.filter(({ key }) => key !== pathKey);
-  const text = Buffer.from(path.join(','), 'latin1');
+  const kept = places.filter(({ key }) => key !== viaKey);
+  const text = Buffer.from(via.join(','), 'latin1');
   const length = Buffer.from([text.length >> 8, text.length & 0xff]);
   const head = Buffer.from(data.subarray(0, propertiesStart));
   if (data[valueAt] === Amf0Marker.EcmaArray && kept.length === places.length) {
