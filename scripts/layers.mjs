@@ -4,7 +4,6 @@
  *   node scripts/layers.mjs          writes the rules into biome.json
  *   node scripts/layers.mjs --check  exits 1 when biome.json has other rules, or when files import each other in a cycle
  */
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -13,42 +12,57 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const common = ['errors', 'log'];
 
 /**
- * By part (a folder of src/): what it may import beside the common ones (`files`: single files of other parts, that import
- * nothing themselves), and whether it is pure.
+ * By part (a folder of src/): what it `may` import besides the common ones. A `pure` part uses no sockets and no files.
+ * A `basic` part does not log: the log itself stands on it.
  */
 export const layers = {
-  log: { may: [], files: ['address/plain-address'] },
+  log: { may: ['address'], basic: true },
   events: { may: [], pure: true },
   files: { may: [] },
-  address: { may: [] },
-  json: { may: ['address', 'nearest'], pure: true },
+  address: { may: [], basic: true },
+  fairness: { may: [] },
+  process: { may: [] },
+  json: { may: ['address'], pure: true },
   wire: { may: [], pure: true },
   relay: { may: ['wire'], pure: true },
   tls: { may: ['files'] },
-  net: { may: ['address', 'socket-progress'] },
-  rtmp: { may: ['address', 'net', 'relay', 'wire'] },
-  push: { may: ['address', 'events', 'net', 'relay', 'rtmp', 'wire'] },
-  ingest: { may: ['address', 'events', 'net', 'relay', 'rtmp', 'wire'] },
-  admission: { may: ['address', 'rtmp'] },
-  model: { may: ['address', 'json', 'nearest'], pure: true },
-  store: { may: ['files', 'json', 'model'] },
+  net: { may: ['address', 'process'] },
+  rtmp: { may: ['address', 'net', 'process', 'relay', 'wire'] },
+  push: { may: ['address', 'events', 'net', 'process', 'relay', 'rtmp', 'wire'] },
+  ingest: { may: ['address', 'events', 'net', 'process', 'relay', 'rtmp', 'wire'] },
+  admission: { may: ['address', 'fairness', 'process', 'rtmp'] },
+  model: { may: ['address', 'json'], pure: true },
+  store: { may: ['fairness', 'files', 'json', 'model'] },
   'nginx-conf': { may: [] },
   import: { may: ['address', 'model', 'nginx-conf'] },
   backend: { may: ['admission', 'events'] },
   'backend/native': {
-    may: ['address', 'admission', 'backend', 'events', 'ingest', 'net', 'push', 'relay', 'rtmp', 'tls', 'wire'],
+    may: [
+      'address',
+      'admission',
+      'backend',
+      'events',
+      'ingest',
+      'net',
+      'process',
+      'push',
+      'relay',
+      'rtmp',
+      'tls',
+      'wire',
+    ],
   },
   'backend/workers': {
-    may: ['address', 'admission', 'backend', 'backend/native', 'events', 'net', 'rtmp', 'socket-progress', 'tls'],
+    may: ['address', 'admission', 'backend', 'backend/native', 'events', 'fairness', 'net', 'process', 'rtmp', 'tls'],
   },
   'backend/nginx': {
-    may: ['address', 'backend', 'events', 'files', 'net', 'nginx-conf', 'push', 'relay', 'rtmp'],
+    may: ['address', 'backend', 'events', 'fairness', 'files', 'net', 'nginx-conf', 'process', 'push', 'relay', 'rtmp'],
   },
-  control: { may: ['address', 'admission', 'backend', 'events', 'model', 'store'] },
+  control: { may: ['address', 'admission', 'backend', 'events', 'fairness', 'model', 'process', 'store'] },
   access: { may: ['address', 'files', 'json'] },
-  announce: { may: [] },
-  webhooks: { may: ['events'], pure: true },
-  config: { may: ['address', 'events', 'nearest'] },
+  announce: { may: ['process'] },
+  webhooks: { may: ['events', 'process'], pure: true },
+  config: { may: ['address', 'events', 'json'] },
   client: { may: [], alone: true },
   api: {
     may: [
@@ -59,40 +73,44 @@ export const layers = {
       'config',
       'control',
       'events',
+      'fairness',
       'json',
       'model',
-      'socket-progress',
       'tls',
       'webhooks',
     ],
   },
 };
 
-/** Parts that only `cli` puts together, and files that stand alone in src/. */
-const parts = [...Object.keys(layers), 'cli'];
-const singles = ['nearest', 'socket-progress'];
+/** The parts with a rule, and `cli`, which puts all of them together and which nobody imports. */
+export const parts = [...Object.keys(layers), 'cli'];
 /** What a pure part never uses. */
 const sockets = ['node:net', 'node:tls', 'node:fs', 'node:fs/promises', 'node:http', 'node:https', 'node:dns'];
 
+/** All that a part may import: parts, by name, and `errors`. */
+export function allowedFor(part) {
+  const { may, basic = false, alone = false } = layers[part];
+  if (alone) return new Set([part]);
+  return new Set([...(basic ? ['errors'] : common), ...may, part]);
+}
+
 function ruleOf(part) {
-  const { may, files = [], pure = false, alone = false } = layers[part];
+  const { pure = false, alone = false } = layers[part];
   const includes = part === 'backend' ? 'src/backend/*.ts' : `src/${part}/**`;
   if (alone) {
     const message = `${part} runs in browsers too: it imports nothing but its own files.`;
     return override(includes, ['../**', 'node:*'], message);
   }
-  const allowed = new Set([...common, ...may, part]);
+  const allowed = allowedFor(part);
   const refused = [];
   for (const other of parts) {
-    // A folder inside another one: the rule for the outer one is that of its own files.
-    if (allowed.has(other) || other === part) continue;
-    if (other === 'backend') refused.push('**/backend/*.js');
-    else refused.push(other.startsWith(`${part}/`) ? `**/${other.slice(part.length + 1)}/**` : `**/${other}/**`);
-    for (const file of files) if (file.startsWith(`${other}/`)) refused.push(`!**/${file}.js`);
+    if (allowed.has(other)) continue;
+    // The rule for `backend` is about the files of that folder, and not about the folders inside it. Those are refused by
+    // their own names, since a neighbour imports them as `../nginx/`.
+    refused.push(other === 'backend' ? '**/backend/*.js' : `**/${other.split('/').at(-1)}/**`);
   }
-  for (const single of singles) if (!allowed.has(single)) refused.push(`**/${single}.js`);
   if (pure) refused.push(...sockets);
-  const list = [...common, ...may, ...files].join(', ');
+  const list = [...allowed].filter((name) => name !== part).join(', ');
   return override(includes, refused, `${part} imports ${list} only${pure ? ', and no sockets or files' : ''}.`);
 }
 
@@ -109,7 +127,7 @@ export function withRules(biome) {
   return { ...biome, overrides: [...Object.keys(layers).map(ruleOf), ...others] };
 }
 
-/** Circles of imports among the files below `folder`, each as a list of paths. */
+/** Cycles of imports among the files below `folder`, each as a list of paths. */
 export function findCycles(folder) {
   const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.ts'));
   const known = new Set(files.map((file) => normalize(file)));
@@ -122,12 +140,12 @@ export function findCycles(folder) {
       found.map((match) => normalize(join(dirname(file), `${match[1]}.ts`))).filter((target) => known.has(target)),
     );
   }
-  return circlesOf(imports);
+  return cyclesOf(imports);
 }
 
 /** Tarjan's strongly connected components with more than one member. */
-function circlesOf(graph) {
-  const circles = [];
+export function cyclesOf(graph) {
+  const cycles = [];
   const order = new Map();
   const lowest = new Map();
   const stack = [];
@@ -140,11 +158,11 @@ function circlesOf(graph) {
       if (stack.includes(next)) lowest.set(node, Math.min(lowest.get(node), lowest.get(next)));
     }
     if (lowest.get(node) !== order.get(node)) return;
-    const circle = stack.splice(stack.indexOf(node));
-    if (circle.length > 1) circles.push(circle.sort());
+    const cycle = stack.splice(stack.indexOf(node));
+    if (cycle.length > 1) cycles.push(cycle.sort());
   };
   for (const node of graph.keys()) if (!order.has(node)) visit(node);
-  return circles;
+  return cycles;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
@@ -156,11 +174,10 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     const isSame = JSON.stringify(JSON.parse(before)) === JSON.stringify(after);
     if (!isSame)
       console.error('biome.json has other import rules than scripts/layers.mjs: run node scripts/layers.mjs');
-    const circles = findCycles(join(root, 'src'));
-    for (const circle of circles)
-      console.error(`files import each other: ${circle.map((file) => relative('.', join('src', file))).join(', ')}`);
-    process.exit(isSame && circles.length === 0 ? 0 : 1);
+    const cycles = findCycles(join(root, 'src'));
+    for (const cycle of cycles)
+      console.error(`files import each other: ${cycle.map((file) => relative('.', join('src', file))).join(', ')}`);
+    process.exit(isSame && cycles.length === 0 ? 0 : 1);
   }
   writeFileSync(path, `${JSON.stringify(after, null, 2)}\n`);
-  execFileSync('npx', ['biome', 'format', '--write', path], { cwd: root, stdio: 'inherit' });
 }

@@ -1,7 +1,7 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
 import { messageOf } from '../errors.js';
-import { setHeardTimeout } from '../standstill.js';
+import { setHeardTimeout } from '../process/standstill.js';
 import type { HookQuestion } from './hook-question.js';
 import { maxAsked } from './hook-queue.js';
 

@@ -1,6 +1,6 @@
 import { addressKey } from '../address/plain-address.js';
 import { CodedError } from '../errors.js';
-import { FairGate, GateError } from '../fair-gate.js';
+import { FairGate, GateError } from '../fairness/fair-gate.js';
 
 /** Questions under way at once: in all, and about peers of one address, so that others always find some free. */
 export const maxAsked = 64;

@@ -2,7 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
-import { setHeardTimeout } from '../standstill.js';
+import { setHeardTimeout } from '../process/standstill.js';
 
 /** How the content manager took the announcement, for /v1/config. */
 export interface AnnouncementView {

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimitedError } from '../access/access.js';
 import type { PageSteps } from '../control/paging.js';
-import { FairGate, GateError } from '../fair-gate.js';
-import { type Job, Turns } from '../turns.js';
+import { FairGate, GateError } from '../fairness/fair-gate.js';
+import { type Job, Turns } from '../fairness/turns.js';
 import { shareOf } from './caller-share.js';
 
 /** An answer is made and sent in blocks of about this size; so much of it waits for who does not read. */

@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import Type from 'typebox';
 import { pushStates } from '../backend/backend.js';
 import type { Control } from '../control/control.js';
-import { inStretches } from '../turns.js';
+import { inStretches } from '../fairness/turns.js';
 import type { WebhookView } from '../webhooks/receiver.js';
 import type { App } from './app.js';
 import { type CostlyCalls, thingsPerUnit } from './costly-calls.js';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { addressKey } from '../address/plain-address.js';
+import { progressOf } from '../fairness/socket-progress.js';
 import type { Logger } from '../log/log.js';
-import { progressOf } from '../socket-progress.js';
 
 export interface SlowReaderLimits {
   /** Who takes nothing of what waits for it for so long is ended, milliseconds. */

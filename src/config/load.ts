@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { ConfigError, messageOf } from '../errors.js';
-import { nearest } from '../nearest.js';
+import { nearest } from '../json/nearest.js';
 import type { LoadedSettings, MediaSettings, SettingSources, Settings } from './settings.js';
 import {
   environmentNames,

@@ -1,7 +1,7 @@
 import type { BackendProblem } from '../backend/backend.js';
 import { codeOf, type ErrorCode, messageOf } from '../errors.js';
+import { Stretch } from '../fairness/stretch.js';
 import type { Logger } from '../log/log.js';
-import { Stretch } from '../stretch.js';
 
 /** Pause before a camera that could not be applied is tried again; doubles with each failure. */
 const retryMinMs = 500;

@@ -1,5 +1,5 @@
 import type { CameraSnapshot, MediaBackend, PushSnapshot } from '../backend/backend.js';
-import { Stretch } from '../stretch.js';
+import { Stretch } from '../fairness/stretch.js';
 import { noFigure, packFigure, unpackFigure } from './packed-figure.js';
 
 /** Seconds between two points. */

@@ -1,5 +1,5 @@
 import type { BackendTotals, CameraSnapshot, MediaBackend, PushSnapshot } from '../backend/backend.js';
-import { Stretch } from '../stretch.js';
+import { Stretch } from '../fairness/stretch.js';
 
 /** How often figures are told to those who want them. */
 const everyMs = 2000;

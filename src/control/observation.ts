@@ -1,9 +1,9 @@
 import type { BackendProblem, MediaBackend } from '../backend/backend.js';
 import type { NewEvent } from '../events/event.js';
 import { EventFeed } from '../events/event-feed.js';
+import { Stretch } from '../fairness/stretch.js';
 import type { DesiredState } from '../model/model.js';
 import type { StateChange, Store } from '../store/store.js';
-import { Stretch } from '../stretch.js';
 import { BackendWatch } from './backend-watch.js';
 import { History, historyStepSeconds } from './history.js';
 import { LiveStats } from './live-stats.js';

@@ -1,5 +1,5 @@
 import type { MediaBackend } from '../backend/backend.js';
-import { setHeardTimeout } from '../standstill.js';
+import { setHeardTimeout } from '../process/standstill.js';
 
 /** How long an answer counts, and how long one is waited for: callers have theirs within 2 s. */
 const freshMs = 1000;

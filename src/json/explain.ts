@@ -1,7 +1,7 @@
 import type { TLocalizedValidationError } from 'typebox/error';
 import { quoted } from '../address/host.js';
 import { maskTarget } from '../address/rtmp-url.js';
-import { nearest } from '../nearest.js';
+import { nearest } from './nearest.js';
 
 /** The part of a compiled typebox schema that explaining needs. */
 export interface ExplainableValidator {

@@ -1,4 +1,4 @@
-import { heardMs } from '../standstill.js';
+import { heardMs } from '../process/standstill.js';
 import type { MediaSocket } from './media-socket.js';
 
 type Progress = Pick<MediaSocket, 'pendingBytes' | 'progress'>;

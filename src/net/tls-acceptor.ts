@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
 import type { Logger } from '../log/log.js';
-import { setHeardTimeout } from '../standstill.js';
+import { setHeardTimeout } from '../process/standstill.js';
 import type { MediaSocket } from './media-socket.js';
 import { streamSocket } from './node-socket.js';
 

@@ -1,7 +1,7 @@
 import { cameraIn, cameraInApplication } from '../address/stream-place.js';
 import { WireError } from '../errors.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
-import { heardMs } from '../standstill.js';
+import { heardMs } from '../process/standstill.js';
 import { ChunkReader } from '../wire/chunk-reader.js';
 import { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';

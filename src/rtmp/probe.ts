@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { setHeardTimeout } from '../standstill.js';
+import { setHeardTimeout } from '../process/standstill.js';
 import { ClientHandshake } from '../wire/handshake.js';
 
 /**

@@ -4,7 +4,7 @@ import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
 import { ProgressWatch } from '../net/progress-watch.js';
-import { heardMs } from '../standstill.js';
+import { heardMs } from '../process/standstill.js';
 import type { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';
 import { AnswerBudget } from './answer-budget.js';

@@ -1,6 +1,6 @@
 import type { FeedEvent } from '../events/event.js';
 import type { Logger } from '../log/log.js';
-import { setHeardTimeout } from '../standstill.js';
+import { setHeardTimeout } from '../process/standstill.js';
 import { deliver } from './delivery.js';
 import { signedHeaders } from './sign.js';
 

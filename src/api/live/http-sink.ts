@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FlvSink } from '../../backend/backend.js';
 import type { CodedError } from '../../errors.js';
-import { progressOf } from '../../socket-progress.js';
+import { progressOf } from '../../fairness/socket-progress.js';
 
 /** A viewer's FLV as the endless body of an answer (HTTP-FLV). */
 export class HttpFlvSink implements FlvSink {

@@ -7,7 +7,7 @@ import { endpointText } from '../../address/plain-address.js';
 import type { FlvPlayback } from '../../backend/backend.js';
 import type { Control } from '../../control/control.js';
 import { ConflictError } from '../../errors.js';
-import { Shares } from '../../shares.js';
+import { Shares } from '../../fairness/shares.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
 import { bytesPerUnit } from '../costly-calls.js';

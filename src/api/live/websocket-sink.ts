@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { FlvSink } from '../../backend/backend.js';
 import type { CodedError } from '../../errors.js';
-import { progressOf } from '../../socket-progress.js';
+import { progressOf } from '../../fairness/socket-progress.js';
 
 /** Close codes of WebSocket (RFC 6455, section 7.4.1). */
 export const CloseCode = { Normal: 1000, GoingAway: 1001, Policy: 1008, Failed: 1011 } as const;

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Figures, LiveStats } from '../../control/live-stats.js';
 import type { FeedEvent } from '../../events/event.js';
 import type { EventFeed } from '../../events/event-feed.js';
-import type { Job } from '../../turns.js';
+import type { Job } from '../../fairness/turns.js';
 
 /** Bytes that may wait for one reader beside what it missed, which is sent only as fast as it reads. */
 const maxWaitingBytes = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import { RateLimitedError } from '../../access/access.js';
 import { TargetTestSchema } from '../../backend/observed.js';
 import type { Control } from '../../control/control.js';
-import { FairGate, GateError } from '../../fair-gate.js';
+import { FairGate, GateError } from '../../fairness/fair-gate.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
 import type { CostlyCalls } from '../costly-calls.js';

@@ -4,6 +4,7 @@ import { CodedError } from '../../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../../events/flight-recorder.js';
 import type { Logger } from '../../log/log.js';
 import type { Dialer } from '../../net/dialer.js';
+import { heardMs, setHeardTimeout } from '../../process/standstill.js';
 import { Push } from '../../push/push.js';
 import type { TargetWatch } from '../../push/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -15,7 +16,6 @@ import { parseVia, viaOfMetadata } from '../../relay/via.js';
 import { testPatternFlashVer } from '../../rtmp/publisher.js';
 import type { NetSettings } from '../../rtmp/settings.js';
 import type { Ingest, Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
-import { heardMs, setHeardTimeout } from '../../standstill.js';
 import { stillMp4 } from '../../wire/still-mp4.js';
 import type {
   BackendObserver,

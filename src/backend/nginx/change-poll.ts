@@ -1,4 +1,4 @@
-import { Stretch } from '../../stretch.js';
+import { Stretch } from '../../fairness/stretch.js';
 import type { BackendObserver, CameraSnapshot } from '../backend.js';
 
 /** Tells an observer of what changed between two looks at nginx, which tells of nothing by itself. */

@@ -1,5 +1,5 @@
 import { CodedError, type ErrorCode, errorCodes } from '../../errors.js';
-import { setHeardTimeout } from '../../standstill.js';
+import { setHeardTimeout } from '../../process/standstill.js';
 import type { Call, Report } from './protocol.js';
 import type { WorkerProcess } from './worker-process.js';
 

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { CodedError, type ErrorCode, errorCodes } from '../../errors.js';
 import { ProgressWatch } from '../../net/progress-watch.js';
-import { setHeardTimeout } from '../../standstill.js';
+import { setHeardTimeout } from '../../process/standstill.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';
 import type { ViewingAnswer, ViewingRequest } from './viewing-server.js';
 

@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type CodedError, codeOf, messageOf } from '../../errors.js';
+import { progressOf } from '../../fairness/socket-progress.js';
 import type { MediaSocket } from '../../net/media-socket.js';
 import { type FarEnd, handedOnSocket } from '../../net/node-socket.js';
+import { setHeardTimeout } from '../../process/standstill.js';
 import type { Beginning } from '../../rtmp/server-connection.js';
-import { progressOf } from '../../socket-progress.js';
-import { setHeardTimeout } from '../../standstill.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';
 
 /** Who asks, and for what: one line of JSON, the first thing on a connection. Answered by one line of JSON; then comes FLV. */

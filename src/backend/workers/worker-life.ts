@@ -1,6 +1,6 @@
 /** The life of a media worker's process: it ends when it is told to, and when the supervisor is gone. */
 import { Socket } from 'node:net';
-import { endNow } from '../../end-process.js';
+import { endNow } from '../../process/end-process.js';
 import { Outbox } from './outbox.js';
 import type { Order, Report } from './protocol.js';
 import { Worker } from './worker.js';

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { CodedError } from '../../errors.js';
 import type { Logger } from '../../log/log.js';
-import { heardMs, setHeardTimeout } from '../../standstill.js';
+import { heardMs, setHeardTimeout } from '../../process/standstill.js';
 import type { Connection, Order, Report, WorkerLoad, WorkerSettings } from './protocol.js';
 
 const entry = fileURLToPath(new URL('./worker-main.js', import.meta.url));

@@ -4,8 +4,8 @@ import { isHost, quoted } from '../../address/host.js';
 import { maskTarget, parseRtmpUrl } from '../../address/rtmp-url.js';
 import { InputError, messageOf, StateError } from '../../errors.js';
 import { explainValue } from '../../json/explain.js';
+import { nearest } from '../../json/nearest.js';
 import { JsonError, parseJsonSteps } from '../../json/strict-json.js';
-import { nearest } from '../../nearest.js';
 import {
   type Camera,
   type DesiredState,

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StateError } from '../../errors.js';
+import { Stretch } from '../../fairness/stretch.js';
 import { type FileMark, readRegular, TooLargeFile } from '../../files/read.js';
 import { type Prepared, prepareWrite, removeLeftovers } from '../../files/write.js';
-import { Stretch } from '../../stretch.js';
 
 export interface FileVersion {
   /** What is in the file; empty where it cannot be read as text. */

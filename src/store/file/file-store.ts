@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { messageOf, StateError } from '../../errors.js';
+import { inStretches } from '../../fairness/stretch.js';
 import { isErrno } from '../../files/errno.js';
 import { FolderLock } from '../../files/lock.js';
 import { watchFolder } from '../../files/watch.js';
@@ -8,7 +9,6 @@ import { changesBetween, type Differing, differingIn } from '../../model/changes
 import { encodeBlocks, entryBytes } from '../../model/document/encode.js';
 import { mergeEditSteps } from '../../model/merge.js';
 import type { DesiredState } from '../../model/model.js';
-import { inStretches } from '../../stretch.js';
 import { Listeners } from '../listeners.js';
 import { type Changed, type StateChange, StateProblem, type Store } from '../store.js';
 import { Compaction } from './compaction.js';

@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { FairGate, GateError, type GateLimits } from '../src/fair-gate.js';
+import { FairGate, GateError, type GateLimits } from '../../src/fairness/fair-gate.js';
 
 const limits: GateLimits = { atOnce: 2, atOncePerKey: 2, waiting: 6, waitingPerKey: 5, longestWaitMs: 60_000 };
 

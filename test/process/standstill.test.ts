@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { heardMs, setHeardTimeout } from '../src/standstill.js';
-import { sleep, waitFor } from './support/wait.js';
+import { heardMs, setHeardTimeout } from '../../src/process/standstill.js';
+import { sleep, waitFor } from '../support/wait.js';
 
 /** Holds up the event loop. */
 function block(ms: number): void {

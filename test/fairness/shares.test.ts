@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Shares } from '../src/shares.js';
+import { Shares } from '../../src/fairness/shares.js';
 
 it('nobody takes more than a share, nor all together more than there is, and what is given back is free again', () => {
   const shares = new Shares({ inAll: 3, perKey: 2 });

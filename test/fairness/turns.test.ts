@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { inStretches, Turns } from '../src/turns.js';
+import { inStretches, Turns } from '../../src/fairness/turns.js';
 
 /** Works so many steps of a millisecond, and notes each. */
 function* work(name: string, steps: number, log: string[]): Generator<undefined, string> {
