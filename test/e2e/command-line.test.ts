@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { type Aggregator, startAggregator } from '../support/aggregator.js';
-import { run, startProcess } from '../support/process.js';
+import { run, runOk, startProcess } from '../support/process.js';
 import { type Scope, testScope } from '../support/scope.js';
-import { waitFor } from '../support/wait.js';
+import { waitFor, within } from '../support/wait.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const bin = join(root, 'dist/cli/bin.cjs');
@@ -101,24 +101,44 @@ describe('serve', () => {
     expect(await aggregator.process.stop('SIGTERM')).toEqual({ code: 128 + 15, signal: null });
   });
 
-  test('an exception that nobody caught is logged once, exit code 1', async (context) => {
-    const scope = testScope(context);
+  /** Runs a server in which an exception is thrown that nobody catches, as soon as somebody listens for such. */
+  async function runWithBoom(scope: Scope, before = '') {
     const trouble =
-      "const t = setInterval(() => { if (process.listenerCount('uncaughtException') > 0) {" +
-      " clearInterval(t); throw new Error('boom'); } }, 200);";
+      `const t = setInterval(() => { if (process.listenerCount('uncaughtException') > 0) { ${before}` +
+      " clearInterval(t); throw new Error('boom'); } }, 20);";
     const options = { env: { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(trouble)}"` } };
-    const { code, stderr } = await run(process.execPath, serveArgs(scope), options);
-    const lines = stderr
-      .trimEnd()
-      .split('\n')
-      .filter((line) => line.includes('boom'));
+    const server = startProcess(scope, process.execPath, serveArgs(scope), options);
+    const exit = await within(server.exited, 20_000, 'the end');
+    return { exit, lines: server.stderr.split('\n').filter((line) => line.includes('boom')) };
+  }
+
+  test('an exception that nobody caught is logged once, exit code 1', async (context) => {
+    const { exit, lines } = await runWithBoom(testScope(context));
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0]!)).toMatchObject({
       level: 'error',
       message: 'uncaught exception',
       error: { message: 'boom' },
     });
-    expect(code).toBe(1);
+    expect(exit).toEqual({ code: 1, signal: null });
+  });
+
+  test('a thread pool that is busy does not change the exit code', async (context) => {
+    const busy = "const go = () => process.getBuiltinModule('fs').readFile('/proc/self/maps', go); go(); go();";
+    const { exit, lines } = await runWithBoom(testScope(context), busy);
+    expect(lines).toHaveLength(1);
+    expect(exit).toEqual({ code: 1, signal: null });
+  });
+
+  test('a thread of the pool that hangs does not hold up the end', async (context) => {
+    const scope = testScope(context);
+    const fifo = join(scope.temporaryFolder(), 'fifo');
+    await runOk('mkfifo', [fifo]);
+    // Opening a FIFO that nobody writes to takes for ever.
+    const hang = `process.getBuiltinModule('fs').readFile(${JSON.stringify(fifo)}, () => {});`;
+    const { exit, lines } = await runWithBoom(scope, hang);
+    expect(lines).toHaveLength(1);
+    expect(exit).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
   test('what is not a valid setting or state stops the start', async (context) => {

@@ -1,6 +1,6 @@
 /** The life of a media worker's process: it ends when it is told to, and when the supervisor is gone. */
 import { Socket } from 'node:net';
-import { endNow } from '../../process/end-process.js';
+import { endProcess } from '../../process/end-process.js';
 import { Outbox } from './outbox.js';
 import type { Order, Report } from './protocol.js';
 import { Worker } from './worker.js';
@@ -17,7 +17,10 @@ let shutdownTimeoutMs = 0;
 let isOver = false;
 
 process.on('uncaughtException', (error, origin) => {
-  if (isOver) endNow(1);
+  if (isOver) {
+    void endProcess(1);
+    return;
+  }
   const { message, stack = message } = error;
   outbox.add({ type: 'log', level: 'error', message: 'uncaught exception', fields: { origin, error: stack } });
   exitSoon(1);
@@ -54,6 +57,6 @@ function report(each: Report): void {
 
 function exitSoon(code: number): void {
   isOver = true;
-  outbox.flush(() => endNow(code));
-  setTimeout(() => endNow(code), lastWordsMs);
+  outbox.flush(() => void endProcess(code));
+  setTimeout(() => void endProcess(code), lastWordsMs);
 }

@@ -7,7 +7,7 @@ import { ConfigError, messageOf } from '../../errors.js';
 import { LogDestination } from '../../log/destination.js';
 import { LogLevels } from '../../log/levels.js';
 import { createFileLogger, createLogger, type ProcessLogger } from '../../log/pino.js';
-import { endNow, endProcess } from '../../process/end-process.js';
+import { endProcess } from '../../process/end-process.js';
 import { dataFolderPath } from '../data-path.js';
 import { exitCodes } from '../exit-codes.js';
 import { urlHost } from '../format.js';
@@ -98,7 +98,7 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
     aggregator = await startAggregator({ settings, sources, log, logHealth: () => log.health, logLevels, version });
   } catch (error) {
     // What is wrong is said on standard error, which may take it or not.
-    setTimeout(() => endNow(exitCodes.failed), lastLinesMs).unref();
+    setTimeout(() => void endProcess(exitCodes.failed), lastLinesMs).unref();
     await log.flush(lastLinesMs);
     throw error;
   }
@@ -159,7 +159,7 @@ function exitOnUncaught(log: ProcessLogger): void {
   let isEnding = false;
   process.on('uncaughtException', (error, origin) => {
     if (isEnding) {
-      endNow(exitCodes.failed);
+      void endProcess(exitCodes.failed);
       return;
     }
     isEnding = true;
