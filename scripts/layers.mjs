@@ -4,6 +4,7 @@
  *   node scripts/layers.mjs          writes the rules into biome.json
  *   node scripts/layers.mjs --check  exits 1 when biome.json has other rules, or when files import each other in a cycle
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -180,4 +181,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     process.exit(isSame && cycles.length === 0 ? 0 : 1);
   }
   writeFileSync(path, `${JSON.stringify(after, null, 2)}\n`);
+  execFileSync('npx', ['biome', 'format', '--write', path], { cwd: root, stdio: 'inherit' });
 }
