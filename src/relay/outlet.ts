@@ -1,3 +1,4 @@
+import { type Behind, catchUpLine } from './catch-up.js';
 import { writeRenumbered } from './logged-message.js';
 import type { Mark, MediaLog, Slab } from './media-log.js';
 import type { StreamFormat } from './stream-format.js';
@@ -17,7 +18,12 @@ export interface OutletSink {
   readonly flightDelayMs?: number;
   /** Milliseconds since the oldest of them was taken. */
   flightAgeMs?(nowMs: number): number;
+  /** What it was far behind was written, in a later turn than anybody asked for it. */
+  caughtUp?(): void;
 }
+
+/** Who is further behind than this writes on in later turns, step by step; a frame is seldom as large. */
+const stepBytes = 256 * 1024;
 
 export interface OutletLimits {
   /** Bytes that may wait for the sink, what the sink itself holds included. */
@@ -46,8 +52,10 @@ export type DropReason = 'bytes' | 'age' | 'total';
  *
  *   waiting --key frame--> following --sink full--> blocked --room--> following
  *      ^------------------- over budget, no newer key frame yet ---------'
+ *
+ * Following, it writes a step at most; where that is not all, it is in line for the next one.
  */
-export class Outlet {
+export class Outlet implements Behind {
   readonly format: StreamFormat;
   readonly #sink: OutletSink;
   #limits: OutletLimits;
@@ -64,6 +72,8 @@ export class Outlet {
   #fresh = true;
   #resumedMs = 0;
   #blocked = false;
+  /** It has a place in the line of those who are behind. */
+  #isInLine = false;
   #held = false;
   /** The log has another message stream id than this outlet. */
   #isRenumbered = false;
@@ -183,7 +193,23 @@ export class Outlet {
   /** The sink has room again. */
   resume(nowMs: number): void {
     this.#blocked = false;
+    const log = this.#source?.log;
+    // A socket that took a piece takes the next at once: with others like it, that would go on and on.
+    if (log !== undefined && this.#slab !== null && log.position - this.#position > stepBytes) this.#join();
+    else this.flush(nowMs);
+  }
+
+  /** Called by the line. */
+  catchUp(nowMs: number): void {
+    this.#isInLine = false;
     this.flush(nowMs);
+    if (!this.#isInLine && !this.#blocked) this.#sink.caughtUp?.();
+  }
+
+  #join(): void {
+    if (this.#isInLine) return;
+    this.#isInLine = true;
+    catchUpLine.join(this);
   }
 
   /** Leaves out what waits in the log, since queues take too much in all. False when nothing waits there. */
@@ -213,17 +239,18 @@ export class Outlet {
   flush(nowMs: number): void {
     const source = this.#source;
     if (source === null || this.#held) return;
-    if (this.#slab !== null && this.#blocked) {
+    if (this.#slab !== null && (this.#blocked || this.#isInLine)) {
       const reason = this.#exceeded(source.log, nowMs);
       if (reason !== null) this.#leaveOut(source.log, reason);
     }
-    if (this.#blocked) return;
+    if (this.#blocked || this.#isInLine) return;
     if (this.#slab === null && !this.#start(source, nowMs)) return;
     this.#follow(source.log);
   }
 
   #follow(log: MediaLog): void {
     let slab = this.#slab;
+    const until = this.#position + stepBytes;
     while (slab !== null) {
       if (this.#offset < slab.end) {
         const view = slab.viewFrom(this.#offset);
@@ -235,6 +262,10 @@ export class Outlet {
         if (log.mark?.isKeyFrame && log.mark.position < this.#position) this.#lastKeyFrameMs = log.mark.atMs;
         if (!this.#write(view)) return;
       } else if (slab.next !== null) {
+        if (this.#position >= until) {
+          this.#join();
+          return;
+        }
         slab = slab.next;
         this.#slab = slab;
         this.#offset = 0;

@@ -82,6 +82,10 @@ export class ViewerOutlet implements Viewer, OutletSink {
     if (this.#ending) this.#endWhenRead();
   }
 
+  caughtUp(): void {
+    if (this.#ending) this.#endWhenRead();
+  }
+
   close(reason: CodedError): void {
     this.#close(reason);
   }

@@ -12,6 +12,12 @@ const highProfiles: ReadonlySet<number> = new Set([100, 110, 122, 244, 44, 83, 8
 const maxPixels = 65_535;
 
 /**
+ * What stands before the end of the cropping in the largest set that is within the specification: scaling lists and the
+ * cycle of a picture order, a few kilobytes. Publishers choose how long a set is, and send headers as often as they like.
+ */
+const maxLookedAtBytes = 4096;
+
+/**
  * The picture size in an AVC sequence header as FLV carries it (frame type, packet type 0, composition time, and the
  * AVCDecoderConfigurationRecord of ISO/IEC 14496-15, 5.3.3.1); null for anything else, and for what is malformed.
  */
@@ -23,7 +29,7 @@ export function avcPictureSize(payload: Buffer): PictureSize | null {
   if (sets === 0 || length < 4 || 13 + length > payload.length) return null;
   const set = payload.subarray(13, 13 + length);
   if (((set[0] ?? 0) & 0x1f) !== sequenceParameterSet) return null;
-  return readPictureSize(new BitReader(withoutEmulationPrevention(set.subarray(1))));
+  return readPictureSize(new BitReader(withoutEmulationPrevention(set.subarray(1, maxLookedAtBytes))));
 }
 
 /** Reads `seq_parameter_set_data` up to the frame cropping (ITU-T H.264, 7.3.2.1.1). */

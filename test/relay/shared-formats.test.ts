@@ -147,7 +147,6 @@ describe('a GOP that is copied in slices', () => {
     stream.attach(outlet, 120_000);
     stream.attach(steady.outlet, 120_000);
     expect(sink.messages.length).toBeLessThan(400);
-    expect(steady.sink.messages.length).toBe(3001);
     // A new key frame among what comes meanwhile, and a newcomer at once behind it.
     for (let i = 3000; i < 3100; i++) {
       stream.publish(Video, i * 40, frame(i, i === 3050, 2000), i * 40);
@@ -159,7 +158,9 @@ describe('a GOP that is copied in slices', () => {
     expect(sink.messages.slice(1).map(({ payload }) => payload.readUInt32BE(5))).toEqual(
       Array.from({ length: 3100 }, (_, i) => i),
     );
-    expect(late.sink.messages.at(-1)?.payload).toEqual(frame(3099, false, 2000));
+    await until(() => steady.sink.messages.length === 3101, 10_000, 'all of it at who needs no copy');
+    const newest = () => late.sink.messages.at(-1)?.payload.equals(frame(3099, false, 2000)) === true;
+    await until(newest, 10_000, 'the newest frame at the newcomer');
     const later = makeOutlet(viewerFormat);
     stream.attach(later.outlet, 124_000);
     expect(later.sink.messages[1]?.payload).toEqual(frame(3050, true, 2000));
@@ -169,7 +170,7 @@ describe('a GOP that is copied in slices', () => {
   });
 
   it('is whole before another publisher begins', () => {
-    const stream = withGop(new CountingPool(), 2000, 500);
+    const stream = withGop(new CountingPool(), 2000, 100);
     const { outlet, sink } = makeOutlet(viewerFormat);
     stream.attach(outlet, 80_000);
     stream.restart();

@@ -75,6 +75,10 @@ export class FlvViewer implements Viewer, OutletSink, FlvPlayback {
     if (this.#ending) this.#endWhenRead();
   }
 
+  caughtUp(): void {
+    if (this.#ending) this.#endWhenRead();
+  }
+
   tick(nowMs: number): void {
     const silentMs = this.#progress?.silentMs(nowMs) ?? 0;
     if (silentMs <= this.#stallTimeoutMs) return;
