@@ -56,14 +56,24 @@ async function checkStory(backend, aggregator) {
     },
   });
   const api = `http://127.0.0.1:${apiPort}`;
-  const get = async (path) => (await fetch(api + path, { signal: AbortSignal.timeout(5000) })).json();
+  // Who calls from outside of the container is another user, and needs a token: here that of the first start.
+  let token = '';
+  const get = async (path) => {
+    const headers = { authorization: `Bearer ${token}` };
+    return (await fetch(api + path, { headers, signal: AbortSignal.timeout(5000) })).json();
+  };
   const send = async (method, path, body) => {
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
     const response = await fetch(api + path, { method, headers, body: JSON.stringify(body) });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return response.json();
   };
 
+  const isUp = async () => (await fetch(`${api}/healthz`, { signal: AbortSignal.timeout(5000) })).ok;
+  await until('/healthz answers', isUp, node, 30_000);
+  const stranger = await fetch(`${api}/status`, { signal: AbortSignal.timeout(5000) });
+  expect(`a call from outside without a token is refused (${stranger.status})`, stranger.status === 401);
+  token = inContainer(container, ['cat', '/var/lib/media-aggregator/admin-token']).stdout.trim();
   const isOk = async () => (await get('/status')).status === 'ok';
   await until('/status answers ok', isOk, node, 30_000);
   const user = uidOf(node.child.pid);
