@@ -4,49 +4,49 @@ import { CodedError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { StreamRequest } from '../rtmp/server-session.js';
 import type { Peer } from '../rtmp/stream-host.js';
-import { AccessHook } from './auth-hook.js';
+import { AuthHook } from './auth-hook.js';
 import { GuessLimiter } from './guess-limiter.js';
 import { type HookFormat, hookQuestion } from './hook-question.js';
 import { HookQueue } from './hook-queue.js';
 import type { PublishKeyRule, StreamKeys } from './stream-keys.js';
 
-/** Who may publish and play, by the settings. */
+/** The settings that decide who may publish and play. */
 export interface AdmissionSettings {
-  /** `name`: who knows a camera's name; `key`: who has its key. */
+  /** `name`: anybody who knows the name of the camera; `key`: only with its publish key. */
   readonly publishAuth: 'name' | 'key';
-  /** `off`: anybody; `token`: who has a play token; `local`: the same machine, and elsewhere who has a token. */
+  /** `off`: anybody; `token`: only with a play token; `local`: this machine, and others with a play token. */
   readonly playAuth: 'off' | 'token' | 'local';
-  /** Back ends that are asked besides. */
+  /** URLs of auth hooks that must agree as well. */
   readonly onPublish?: string;
   readonly onPlay?: string;
-  /** How they are asked. */
+  /** The form of the calls. */
   readonly onPublishFormat: HookFormat;
   readonly onPlayFormat: HookFormat;
   readonly hookTimeoutMs: number;
-  /** How long who waits for its turn to be asked about waits at most. */
+  /** Maximum time that a peer waits until its auth hook can be called. */
   readonly hookQueueTimeoutMs: number;
-  /** What happens when a back end fails: nobody is let in, or everybody. */
+  /** If an auth hook fails: `closed` refuses everybody, `open` accepts everybody. */
   readonly hookFailure: 'closed' | 'open';
 }
 
-/** A camera as far as who may publish it is concerned. */
+/** The facts of a camera that decide who may publish it. */
 export interface AdmittedCamera {
   readonly name: string;
   readonly publishKeys: readonly PublishKeyRule[];
 }
 
-/** The same failure of a back end is logged at most this often. */
+/** Failures of an auth hook are logged at most this often. */
 const failureLogEveryMs = 5000;
-/** Arguments that are left out are counted, and told of at most this often. */
+/** Dropped arguments are counted, and logged at most this often. */
 const dropLogEveryMs = 60_000;
 
-/** Decides who may publish and play. What it is shown never stands in what it says. */
+/** Decides who may publish and play. Its messages never contain the key or token of a peer. */
 export class Admission {
   readonly #settings: AdmissionSettings;
   readonly #keys: StreamKeys;
   readonly #log: Logger;
   readonly #guesses: GuessLimiter;
-  readonly #hooks: Readonly<Record<'publish' | 'play', AccessHook | undefined>>;
+  readonly #hooks: Readonly<Record<'publish' | 'play', AuthHook | undefined>>;
   readonly #queues: Readonly<Record<'publish' | 'play', HookQueue>>;
   #lastFailureLogMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
@@ -59,8 +59,8 @@ export class Admission {
     this.#log = options.log;
     this.#guesses = options.guesses ?? new GuessLimiter();
     const { onPublish, onPlay, hookTimeoutMs } = options.settings;
-    const hook = (url: string | undefined): AccessHook | undefined =>
-      url === undefined ? undefined : new AccessHook(url, hookTimeoutMs);
+    const hook = (url: string | undefined): AuthHook | undefined =>
+      url === undefined ? undefined : new AuthHook(url, hookTimeoutMs);
     this.#hooks = { publish: hook(onPublish), play: hook(onPlay) };
     const { hookQueueTimeoutMs } = options.settings;
     this.#queues = {
@@ -70,7 +70,7 @@ export class Admission {
   }
 
   /**
-   * Lets a publisher in, at once or when the back end has answered.
+   * Accepts a publisher, at once or when the auth hook has answered.
    * @throws CodedError (or rejects) PUBLISH_FORBIDDEN, RTMP_LIMIT
    */
   publish(camera: AdmittedCamera, request: StreamRequest, peer: Peer): Promise<void> | undefined {
@@ -102,7 +102,7 @@ export class Admission {
     this.#guarded(peer, this.#keys.tag(name, key), () =>
       this.#keys.isPublishKey(name, key, publishKeys, Date.now())
         ? undefined
-        : new CodedError('PUBLISH_FORBIDDEN', `the key is not that of camera ${name}, or is not valid any more`),
+        : new CodedError('PUBLISH_FORBIDDEN', `the key is not the key of camera ${name}, or is no longer valid`),
     );
   }
 
@@ -115,12 +115,12 @@ export class Admission {
     this.#guarded(peer, this.#keys.tag(name, token), () => {
       const verdict = this.#keys.judgePlayToken(name, token, Date.now());
       if (verdict === 'good') return undefined;
-      const problem = verdict === 'expired' ? 'has expired' : `is none for camera ${name}`;
+      const problem = verdict === 'expired' ? 'has expired' : `is not valid for camera ${name}`;
       return new CodedError('PLAY_FORBIDDEN', `the token ${problem}; ask for a new one`);
     });
   }
 
-  /** Looks at what is shown unless its address guesses too much. @param credential what it shows, as it may be kept */
+  /** Checks a key or token, unless its address has guessed too often. @param credential a tag of it that may be kept */
   #guarded(peer: Peer, credential: string, check: () => CodedError | undefined): void {
     const address = addressKey(peer.address);
     const waitMs = this.#guesses.waitMs(address, credential);
@@ -128,7 +128,7 @@ export class Admission {
       const seconds = Math.ceil(waitMs / 1000);
       throw new CodedError(
         'RTMP_LIMIT',
-        `too many wrong keys came from ${peer.address}; the next is looked at in ${seconds} s`,
+        `too many wrong keys came from ${peer.address}; the next one is checked in ${seconds} s`,
       );
     }
     const refusal = check();
@@ -148,7 +148,7 @@ export class Admission {
 
   async #decide(
     what: 'publish' | 'play',
-    hook: AccessHook,
+    hook: AuthHook,
     camera: string,
     request: StreamRequest,
     { address, connectionId, connect }: Peer,
@@ -156,31 +156,28 @@ export class Admission {
     const [ofStream = '', ofApp = ''] = queriesIn(request);
     const query = request.streamName === '' ? ofApp : ofStream;
     const format = what === 'publish' ? this.#settings.onPublishFormat : this.#settings.onPlayFormat;
-    // The one name that the camera has, however the client wrote it.
+    // The registered name of the camera, however the client wrote it.
     const question = hookQuestion({ call: what, camera, address, connectionId, ...connect, query }, format, hook.url);
     if (question.dropped > 0) this.#noteDropped(what, camera, question.dropped);
     const verdict = await this.#queues[what].inTurn(address, () => hook.ask(question));
     if (verdict.kind === 'allowed') return;
     const code = what === 'publish' ? 'PUBLISH_FORBIDDEN' : 'PLAY_FORBIDDEN';
     if (verdict.kind === 'refused') {
-      throw new CodedError(code, `the back end of on-${what} refuses camera ${camera}: ${verdict.reason}`);
+      throw new CodedError(code, `the auth hook on-${what} refuses camera ${camera}: ${verdict.reason}`);
     }
     const { hookFailure } = this.#settings;
     this.#logFailure(what, camera, verdict.reason);
     if (hookFailure === 'open') return;
-    throw new CodedError(
-      code,
-      `the back end of on-${what} could not be asked about camera ${camera}: ${verdict.reason}`,
-    );
+    throw new CodedError(code, `the auth hook on-${what} could not be asked about camera ${camera}: ${verdict.reason}`);
   }
 
-  /** Says now and then how many arguments of peers were not handed on: one of them may be missed. */
+  /** Logs from time to time how many arguments of peers were dropped, since somebody may miss one of them. */
   #noteDropped(what: string, camera: string, count: number): void {
     this.#dropped += count;
     const nowMs = performance.now();
     if (nowMs - this.#lastDropLogMs < dropLogEveryMs) return;
     this.#lastDropLogMs = nowMs;
-    this.#log.warn(`arguments of peers were left out of the question to the back end of on-${what}`, {
+    this.#log.warn(`arguments of peers were left out of calls to the auth hook on-${what}`, {
       camera,
       dropped: this.#dropped,
     });
@@ -193,17 +190,17 @@ export class Admission {
     if (nowMs - this.#lastFailureLogMs < failureLogEveryMs) return;
     this.#lastFailureLogMs = nowMs;
     const { hookFailure } = this.#settings;
-    const then = hookFailure === 'open' ? 'let in' : 'refused';
-    this.#log.warn(`the back end of on-${what} fails`, { camera, reason, failures: this.#failures, then });
+    const then = hookFailure === 'open' ? 'accepted' : 'refused';
+    this.#log.warn(`the auth hook on-${what} fails`, { camera, reason, failures: this.#failures, then });
     this.#failures = 0;
   }
 }
 
-/** What a query parameter says, in the stream name or in the application; empty when it says nothing. */
+/** The value of a query parameter of the stream name or the application; empty if there is none. */
 function shown(parameter: string, request: StreamRequest, { connect }: Peer): string {
   for (const query of queriesIn({ ...request, tcUrl: connect.tcUrl })) {
     const value = new URLSearchParams(query).get(parameter);
-    // Behind the query of an application some clients put the stream name.
+    // Some clients put the stream name after the query of the application.
     if (value !== null && value !== '') return value.split('/', 1)[0] ?? '';
   }
   return '';

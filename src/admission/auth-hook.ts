@@ -5,22 +5,22 @@ import { setHeardTimeout } from '../process/standstill.js';
 import type { HookQuestion } from './hook-question.js';
 import { maxAsked } from './hook-queue.js';
 
-/** What a back end said: yes, no with the reason, or nothing that could be taken for either. */
+/** The answer of an auth hook. `failed`: it gave no usable answer. */
 export type HookVerdict =
   | { readonly kind: 'allowed' }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** What is read of an answer before its connection is cut. */
+/** Maximum size of the body of an answer; above it the connection is closed. */
 const maxBodyBytes = 64 << 10;
 
 /**
- * Asks an HTTP back end, as nginx-rtmp's `on_publish` and `on_play` do: a POST (of form fields, or of JSON). 2xx allows; 4xx refuses,
- * and so does 3xx, which renames or relays a stream there and is not followed here; 5xx and no answer within the
- * deadline are failures.
+ * An HTTP auth hook, called like `on_publish` and `on_play` of nginx-rtmp: a POST of form fields or JSON. 2xx allows and 4xx
+ * refuses. 3xx refuses too: in nginx-rtmp it renames or relays a stream, which this program does not do. 5xx, and no answer
+ * within the deadline, are failures.
  */
-export class AccessHook {
-  /** Where it is; its query is the operator's. */
+export class AuthHook {
+  /** The URL from the settings, with its query. */
   readonly url: URL;
   readonly #timeoutMs: number;
   readonly #agent: Agent;
@@ -29,7 +29,7 @@ export class AccessHook {
   constructor(url: string, timeoutMs: number) {
     this.url = new URL(url);
     this.#timeoutMs = timeoutMs;
-    // A connection each: one that is kept may be closed by the far side just as it is used again.
+    // One connection per call: the server might close an idle one at the moment it is used again.
     const options = { keepAlive: false, maxSockets: maxAsked };
     this.#agent = this.url.protocol === 'https:' ? new SecureAgent(options) : new Agent(options);
   }
@@ -54,7 +54,7 @@ export class AccessHook {
         discard(response, this.#timeoutMs);
         resolve(verdictOf(response.statusCode ?? 0));
       });
-      // Stays: what fails after the answer must not be nobody's.
+      // This listener stays, since an error after the answer would otherwise be uncaught.
       sent.on('error', (error) => {
         clearTimeout(timer);
         resolve({ kind: 'failed', reason: messageOf(error) });
@@ -63,7 +63,7 @@ export class AccessHook {
     });
   }
 
-  /** Ends what is under way. */
+  /** Ends the calls in progress. */
   close(): void {
     this.#agent.destroy();
   }

@@ -1,12 +1,12 @@
-/** So many wrong guesses cost nothing: people mistype. */
+/** Number of wrong guesses without a pause, since people mistype. */
 const freeGuesses = 5;
 const firstPauseMs = 1000;
 const longestPauseMs = 60_000;
-/** Without a wrong guess for so long, an address starts anew. */
+/** An address without a wrong guess for this long starts from zero. */
 const forgetMs = 600_000;
-/** Addresses that are remembered; of more, those that guessed longest ago are forgotten first. */
+/** Maximum number of remembered addresses; those whose last guess is oldest are forgotten first. */
 const maxAddresses = 10_000;
-/** Right keys that are remembered: who had one is not held up by what others at the same address guess. */
+/** Maximum number of remembered correct keys. Their users are not delayed by guesses of others at the same address. */
 const maxKnown = 10_000;
 
 interface Guesser {
@@ -16,8 +16,8 @@ interface Guesser {
 }
 
 /**
- * Slows down who guesses keys: after a few wrong ones, an address must wait before the next is looked at, a second at
- * first and a minute at last. What it shows meanwhile is not looked at, so that a right guess tells nothing either.
+ * Slows down guessing of keys. After a few wrong ones, an address has to wait before the next one is checked: one second at
+ * first, one minute in the end. Keys that arrive in between are not checked, so a correct guess reveals nothing either.
  */
 export class GuessLimiter {
   readonly #nowMs: () => number;
@@ -35,7 +35,7 @@ export class GuessLimiter {
     return this.#guessers.size;
   }
 
-  /** Milliseconds until this address may guess again; 0: it may now. @param credential what it shows, in a form that may be kept */
+  /** Milliseconds until this address may try again; 0: it may now. @param credential a tag of its key that may be kept */
   waitMs(address: string, credential: string): number {
     const guesser = this.#guessers.get(address);
     if (guesser === undefined || this.#known.has(`${address} ${credential}`)) return 0;

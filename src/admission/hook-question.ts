@@ -1,7 +1,10 @@
-/** How a back end is asked: form fields as by nginx-rtmp, or JSON, in which nothing can be taken for another thing. */
+/** The body of a call: form fields as in nginx-rtmp, or JSON, which keeps the peer's arguments apart from our fields. */
 export type HookFormat = 'form' | 'json';
 
-/** What is known of a peer. Of ours: the camera's name, the address and the number of its connection; the rest is its word. */
+/**
+ * The facts about a peer. This program knows the name of the camera, the address and the connection id. The rest is what
+ * the peer says, and may be false.
+ */
 export interface HookFacts {
   readonly call: 'publish' | 'play';
   readonly camera: string;
@@ -15,31 +18,31 @@ export interface HookFacts {
   readonly query: string;
 }
 
-/** A question as it is sent. */
+/** The body of a call to an auth hook. */
 export interface HookQuestion {
   readonly contentType: string;
   readonly body: string;
-  /** Arguments of the peer that were left out. */
+  /** Number of the peer's arguments that were left out. */
   readonly dropped: number;
 }
 
 /** The fields of nginx-rtmp's on_publish and on_play. */
 const ownNames = ['app', 'flashver', 'swfurl', 'tcurl', 'pageurl', 'addr', 'clientid', 'call', 'name', 'type'];
-/** Names at which objects of JavaScript have something else than what was put there. */
+/** Names that have a meaning of their own in JavaScript objects. */
 const prototypeNames = ['__proto__', 'constructor', 'prototype'];
 
-/** Back ends read a thousand fields (PHP) or all; a stream name has no room for many anyway. */
+/** PHP reads at most a thousand fields. A stream name cannot hold many anyway. */
 const maxArguments = 64;
 const maxNameLength = 64;
 const maxValueLength = 4096;
 
 /**
- * The question about a peer. Its arguments come behind the fields, and nothing of them can stand in place of a field:
- * - PHP turns a space, a dot and an open bracket of a name into `_`, cuts at NUL, leaves out spaces in front, and makes
- *   lists of `name[]`; others read `;` as `&`. So a name has letters, digits, `_` and `-` only;
- * - some readers know no case, some take the first of two equal names and others the last: the first alone is passed on;
- * - names of the URL of the hook itself are taken too: PHP's `$_REQUEST` puts the form over the query.
- * @param url the back end's
+ * Makes the call about a peer. The peer's arguments follow the fields, and must not replace any of them:
+ * - PHP turns a space, a dot and an open bracket in a name into `_`, cuts at NUL, drops leading spaces, and makes lists of
+ *   `name[]`; others read `;` as `&`. Therefore a name may contain letters, digits, `_` and `-` only.
+ * - Some readers ignore case; of two equal names, some take the first and some the last. Only the first one is passed on.
+ * - The names in the query of the hook's own URL are reserved too, because the form overrides them in PHP's `$_REQUEST`.
+ * @param url the URL of the auth hook
  */
 export function hookQuestion(facts: HookFacts, format: HookFormat, url: URL): HookQuestion {
   return format === 'json' ? jsonQuestion(facts) : formQuestion(facts, url);
@@ -76,7 +79,7 @@ function formQuestion(facts: HookFacts, url: URL): HookQuestion {
   return { contentType: 'application/x-www-form-urlencoded', body: form.toString(), dropped };
 }
 
-/** A name in the operator's own URL as PHP has it, lower case: `a.b[c]` is `a_b`. */
+/** A name in the operator's own URL as PHP reads it, in lower case: `a.b[c]` becomes `a_b`. */
 function asPhpReads(name: string): string {
   const plain = name.replace(/^[ ]+/, '').split('\0', 1)[0] ?? '';
   return (plain.startsWith('[') ? `_${plain.slice(1)}` : (plain.split('[', 1)[0] ?? ''))
@@ -84,7 +87,7 @@ function asPhpReads(name: string): string {
     .toLowerCase();
 }
 
-/** The peer's arguments stand in an object of their own, under whatever names they have. */
+/** The peer's arguments are in an object of their own, under any name. */
 function jsonQuestion(facts: HookFacts): HookQuestion {
   const query: Record<string, string> = Object.create(null) as Record<string, string>;
   let dropped = 0;

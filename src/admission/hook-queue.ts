@@ -2,24 +2,23 @@ import { addressKey } from '../address/plain-address.js';
 import { CodedError } from '../errors.js';
 import { FairGate, GateError } from '../fairness/fair-gate.js';
 
-/** Questions under way at once: in all, and about peers of one address, so that others always find some free. */
+/** Maximum number of concurrent calls: in total, and about peers of one address, so that other addresses are served too. */
 export const maxAsked = 64;
 const maxAskedPerAddress = 32;
-/** Peers that wait to be asked about: in all, and of one address. */
+/** Maximum number of waiting peers: in total, and of one address. */
 const maxWaiting = 2048;
 const maxWaitingPerAddress = 512;
 
 /**
- * Who is asked about next. A back end takes its time, and who comes with a thousand connections would have all others
- * wait behind it: so addresses have their turns one after the other, and waiting has a deadline of its own, which takes
- * nothing from the time that the back end has to answer.
+ * The queue of peers in front of an auth hook. Addresses take turns, so that one with a thousand connections does not delay
+ * the others. Waiting has its own deadline, separate from the time that the auth hook has for its answer.
  */
 export class HookQueue {
   readonly #what: 'publish' | 'play';
   readonly #timeoutMs: number;
   readonly #gate: FairGate;
 
-  /** @param timeoutMs longest that anybody waits to be asked about */
+  /** @param timeoutMs maximum time that a peer waits for its call */
   constructor(what: 'publish' | 'play', timeoutMs: number) {
     this.#what = what;
     this.#timeoutMs = timeoutMs;
@@ -29,7 +28,7 @@ export class HookQueue {
     });
   }
 
-  /** Asks when it is the peer's turn. @throws CodedError HOOK_BUSY (rejects), whatever `hook-failure` says */
+  /** Runs `ask` when it is the peer's turn. @throws CodedError HOOK_BUSY (rejects), whatever `hook-failure` is */
   async inTurn<T>(address: string, ask: () => Promise<T>): Promise<T> {
     let leave: () => void;
     try {
@@ -37,8 +36,8 @@ export class HookQueue {
     } catch (error) {
       if (!(error instanceof GateError)) throw error;
       const seconds = this.#timeoutMs / 1000;
-      const why = error.why === 'late' ? `it was not asked within ${seconds} s` : 'no more may wait for it';
-      throw new CodedError('HOOK_BUSY', `too many wait for the back end of on-${this.#what}: ${why}; try again`);
+      const why = error.why === 'late' ? `it could not be called within ${seconds} s` : 'its queue is full';
+      throw new CodedError('HOOK_BUSY', `too many are waiting for the auth hook on-${this.#what}: ${why}; try again`);
     }
     try {
       return await ask();
@@ -47,7 +46,7 @@ export class HookQueue {
     }
   }
 
-  /** Turns away who waits. */
+  /** Refuses all waiting peers. */
   close(): void {
     this.#gate.close();
   }

@@ -1,30 +1,30 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** A key that publishers of a camera may show, as who checks it has it: not the key itself. */
+/** A publish key of a camera in the form that is stored and checked; not the key itself. */
 export interface PublishKeyRule {
-  /** Of the key and the camera: `StreamKeys.tag`. */
+  /** `StreamKeys.tag` of the camera and the key. */
   readonly tag: string;
-  /** Milliseconds since 1970; undefined: for good. */
+  /** End of its validity, milliseconds since 1970; undefined: never. */
   readonly untilMs?: number;
 }
 
-/** Longest key or token that is looked at. */
+/** Maximum length of a key or token that is checked. */
 export const maxKeyChars = 256;
 
-/** As long as is needed that nobody guesses it: 192 bits. */
+/** 192 bits in base64url, which nobody can guess. */
 const keyChars = 32;
 
 const maxTokenSeconds = 10 ** 11;
 
 /**
- * Keys to publish and tokens to play, all made from one secret of this aggregator. A generated key is never stored: it
- * follows from the secret, the camera and an id that is no secret, so that it can be told again. Of a key that somebody
- * else gave, what is stored says nothing without the secret. A play token carries its end and is not stored at all.
+ * Publish keys and play tokens, all derived from one secret of this aggregator. A generated key is not stored. It follows
+ * from the secret, the camera and a public id, so it can be shown again. Of a key that the user chose, only a tag is stored,
+ * which is useless without the secret. A play token contains the end of its validity, and is not stored.
  */
 export class StreamKeys {
   readonly #secret: Buffer;
 
-  /** @param secret 256 random bits, which nobody else knows */
+  /** @param secret 256 random bits */
   constructor(secret: Buffer) {
     this.#secret = secret;
   }
@@ -39,7 +39,7 @@ export class StreamKeys {
     return this.#mac('publish key tag', camera, key).toString('hex');
   }
 
-  /** True when one of the rules is for this key now. Takes as long for a wrong key as for a right one. */
+  /** True if one of the rules is valid now and has this key. Takes the same time for wrong and right keys. */
   isPublishKey(camera: string, key: string, rules: readonly PublishKeyRule[], nowMs: number): boolean {
     if (key === '' || key.length > maxKeyChars) return false;
     const tag = this.tag(camera, key);
@@ -51,13 +51,13 @@ export class StreamKeys {
     return isRight;
   }
 
-  /** A token with which a camera can be played until then. @param expiresMs milliseconds since 1970, rounded up to seconds */
+  /** A token to play a camera. @param expiresMs end of its validity, milliseconds since 1970, rounded up to seconds */
   playToken(camera: string, expiresMs: number): string {
     const seconds = Math.min(Math.ceil(expiresMs / 1000), maxTokenSeconds);
     return `${seconds}-${this.#mac('play token', camera, String(seconds)).toString('base64url').slice(0, keyChars)}`;
   }
 
-  /** What a token is worth for a camera now. */
+  /** Checks a token for a camera. */
   judgePlayToken(camera: string, token: string, nowMs: number): 'good' | 'expired' | 'wrong' {
     const match = token.length > maxKeyChars ? null : /^([0-9]{1,12})-([A-Za-z0-9_-]{32})$/.exec(token);
     if (match === null) return 'wrong';
@@ -66,7 +66,7 @@ export class StreamKeys {
     return nowMs < seconds * 1000 ? 'good' : 'expired';
   }
 
-  /** Parts are told apart by their lengths: none can be moved into another. */
+  /** Each part is preceded by its length, so that no two lists of parts give the same input. */
   #mac(purpose: string, ...parts: readonly string[]): Buffer {
     const hmac = createHmac('sha256', this.#secret).update(purpose);
     for (const part of parts) hmac.update(`\0${Buffer.byteLength(part)}\0${part}`);
@@ -74,7 +74,7 @@ export class StreamKeys {
   }
 }
 
-/** In a time that does not depend on where they differ. */
+/** Compares in constant time. */
 function isSame(left: string, right: string): boolean {
   const [one, other] = [Buffer.from(left), Buffer.from(right)];
   return one.length === other.length && timingSafeEqual(one, other);

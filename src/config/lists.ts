@@ -26,7 +26,7 @@ export function targetRulesType(): ValueType<readonly string[]> {
   };
 }
 
-/** The URL of a back end, with path and query. User info is refused, because settings are shown. */
+/** The URL of an auth hook, with path and query. User info is refused, because settings are shown. */
 export function hookUrlType(): ValueType<string> {
   const rule = 'a URL like http://HOST:PORT/PATH';
   return {

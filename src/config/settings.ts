@@ -116,11 +116,11 @@ export interface MediaSettings {
   readonly pushDeny?: readonly string[];
   /** A file of certificates (PEM) that targets of rtmps:// may have or be signed by, besides those that Node trusts. */
   readonly pushTlsCa?: string;
-  /** Who may publish: who knows a camera's name, or who has its key. */
+  /** Who may publish: `name`: anybody who knows the name of the camera; `key`: only with its publish key. */
   readonly publishAuth: 'name' | 'key';
-  /** Who may play: anybody; who has a token; or the same machine, and elsewhere who has a token. */
+  /** Who may play: `off`: anybody; `token`: only with a play token; `local`: this machine, and others with a play token. */
   readonly playAuth: 'off' | 'token' | 'local';
-  /** Back ends that are asked for each publisher and viewer; undefined: nobody. */
+  /** URLs of the auth hooks for publishers and viewers; undefined: none. */
   readonly onPublish?: string;
   readonly onPlay?: string;
   /** How they are asked: form fields as by nginx-rtmp, or JSON. */

@@ -146,8 +146,8 @@ export class CameraControl {
   }
 
   /**
-   * True when this token lets a camera be played over HTTP too, by whoever has it. Where a back end decides about viewers
-   * (`on-play`) it does not: nobody asks that one about HTTP.
+   * True if this token allows its holder to play the camera over HTTP. Always false with an auth hook for viewers
+   * (`on-play`), since it is not called for HTTP.
    */
   isPlayToken(name: string, token: string): boolean {
     const { playAuth = 'off', onPlay } = this.#context.settings.media ?? {};

@@ -13,22 +13,22 @@ import { ServerSession } from './server-session.js';
 import { type LimitSettings, sessionLimits } from './settings.js';
 
 /**
- * A connection that has not said yet which camera it wants. It is answered the handshake and nothing more, so that what it
- * is so far is no more than the bytes behind that: `stay` gives them to the connection that serves it here, `leave` to
- * another process that has the same socket.
+ * A connection that has not yet named its camera. Only its handshake is answered. Its whole state is therefore the bytes
+ * after the handshake. `stay` gives them to the connection that serves it in this process, `leave` to another process that
+ * holds the same socket.
  *
- * Where `connect` has no application, the camera is named only by `publish` or `play`, and a client says those only when it
- * was answered. So a session answers until then; whoever serves the connection reads the same again, and says nothing before
- * that point, since it was said (`isAnswered`).
+ * If `connect` has no application, only `publish` or `play` names the camera, and a client sends those only after answers
+ * to its commands. A session gives these answers. The connection that serves the client later reads the same bytes again,
+ * and does not repeat the answers (`isAnswered`).
  *
  *   handshake --> listening --connect--> paused --> stay, or leave
  *        |            '--connect without a name--> answered --publish, play--> paused
- *        '---- anything else: onOver, to stay and be told why
+ *        '---- anything else: onOver, then `stay`, which tells the peer why
  */
-export class Visitor implements MediaSocketListener {
+export class PendingConnection implements MediaSocketListener {
   readonly socket: MediaSocket;
   readonly #limits: LimitSettings;
-  /** Its age when it came here, as it was counted elsewhere. */
+  /** Its age when this process received it, measured by the process that accepted it. */
   readonly #ageBeforeMs: number;
   readonly #cameMs = performance.now();
   readonly #outChunkBytes: number;
@@ -39,9 +39,9 @@ export class Visitor implements MediaSocketListener {
   readonly #reader: ChunkReader;
   readonly #kept: Buffer[] = [];
   #keptBytes = 0;
-  /** What it wants, once it said so; empty: nothing that can be a camera. */
+  /** The camera that it has named; empty: a name that cannot be a camera; null: none yet. */
   #camera: string | null = null;
-  /** Answers it where its application names no camera. */
+  /** Answers its commands if its application names no camera. */
   #session: ServerSession | null = null;
   #isNameless = false;
   #isOver = false;
@@ -52,11 +52,11 @@ export class Visitor implements MediaSocketListener {
     limits: LimitSettings;
     /** Milliseconds since it was accepted. */
     ageMs: number;
-    /** The chunk size that is answered with, as whoever serves it does. */
+    /** Chunk size of the answers, the same as in the connection that serves it later. */
     outChunkBytes: number;
-    /** It names its camera, and waits. Called at most once. @param camera empty when it can be none */
+    /** It has named its camera and waits. Called at most once. @param camera empty if the name cannot be a camera's */
     onNamed: (camera: string) => void;
-    /** It breaks the protocol, sends too much, or is gone; it may have named its camera before. Called at most once. */
+    /** It violates the protocol, sends too much, or is gone; it may have named its camera before. Called at most once. */
     onOver: () => void;
   }) {
     const { socket, limits } = options;
@@ -66,7 +66,7 @@ export class Visitor implements MediaSocketListener {
     this.#outChunkBytes = options.outChunkBytes;
     this.#onNamed = options.onNamed;
     this.#onOver = options.onOver;
-    // As strict as the session that will read the same again.
+    // As strict as the session that reads the same bytes later.
     this.#reader = new ChunkReader((type, _timestampMs, _streamId, payload) => this.#message(type, payload), {
       maxChunkStreams: limits.maxChunkStreams,
       maxMessageBytes: limits.maxCommandBytes,
@@ -80,17 +80,17 @@ export class Visitor implements MediaSocketListener {
     return this.#ageBeforeMs + heardMs(this.#cameMs);
   }
 
-  /** True when it has named its camera, and waits. */
+  /** True if it has named its camera and waits. */
   get isWaiting(): boolean {
     return this.#camera !== null;
   }
 
-  /** True when all that it said before it named its camera has been answered. */
+  /** True if its commands before the one that named the camera have been answered. */
   get isAnswered(): boolean {
     return this.#session !== null;
   }
 
-  /** It is served here: whoever does it takes over the socket, which may be paused. */
+  /** Hands it to the connection that serves it in this process. That takes over the socket, which may be paused. */
   stay(): Beginning {
     const bytes = Buffer.concat(this.#kept);
     const ended = this.#ended === undefined ? {} : { ended: this.#ended };
@@ -99,8 +99,8 @@ export class Visitor implements MediaSocketListener {
   }
 
   /**
-   * It is served by another process, which has the socket too: this one's is closed, and no word of it goes out. Only
-   * after `onNamed`, before `onOver`. Returns all that came behind the handshake.
+   * Hands it to another process that holds the same socket. This process closes its handle, and sends nothing. Call it only
+   * after `onNamed` and before `onOver`. Returns all bytes received after the handshake.
    */
   leave(): Buffer {
     return Buffer.concat([...this.#kept, this.socket.abandon()]);
@@ -144,7 +144,7 @@ export class Visitor implements MediaSocketListener {
       try {
         result = this.#handshake.receive(data);
       } catch (error) {
-        this.#keep(data); // to be read again by who says what is wrong with it
+        this.#keep(data); // for the connection that reads it again and says what is wrong
         throw error;
       }
       if (result.reply !== null) this.socket.write(result.reply);
@@ -164,14 +164,14 @@ export class Visitor implements MediaSocketListener {
     this.#session.receive(Buffer.concat(this.#kept));
   }
 
-  /** Answers what a client says before it names its camera. */
+  /** Answers the commands of a client that has not named its camera. */
   #converse(): ServerSession {
     const session: ServerSession = new ServerSession({
       handler: {
         onConnect: () => session.acceptConnect(),
         onPublish: (request) => this.#named(session, request),
         onPlay: (request) => this.#named(session, request),
-        // There is nothing of it yet that could come or end; what is ignored is told by whoever reads it again.
+        // No stream has begun, so nothing can arrive or end. The connection that reads this again reports what is ignored.
         onMedia() {},
         onUnpublish() {},
         onStop() {},
@@ -186,12 +186,12 @@ export class Visitor implements MediaSocketListener {
   }
 
   #named(session: ServerSession, request: StreamRequest): void {
-    session.channel.hold(); // what comes behind it is not for us
+    session.channel.hold(); // the bytes after it are for the connection that serves the client
     this.#camera = cameraIn(request) ?? '';
   }
 
   #keep(data: Buffer): void {
-    this.#kept.push(Buffer.from(data)); // which is memory of the next read
+    this.#kept.push(Buffer.from(data)); // a copy, since the next read uses the same memory
     this.#keptBytes += data.length;
   }
 
@@ -199,7 +199,7 @@ export class Visitor implements MediaSocketListener {
     const isDone = this.#camera !== null || this.#isNameless;
     if (isDone || (type !== MessageType.CommandAmf0 && type !== MessageType.CommandAmf3)) return;
     const command = parseCommand(type, payload, this.#limits);
-    // What cannot be read is told by the session that reads the same again.
+    // The session that reads this again reports what cannot be parsed.
     if (typeof command === 'string' || command.name !== 'connect') return;
     const camera = cameraInApplication(connectInfoOf(connectArguments(command.args)).app);
     if (camera === '') this.#isNameless = true;

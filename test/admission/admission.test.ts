@@ -68,7 +68,7 @@ const attempt = async (url: string): Promise<string> => {
   }
 };
 
-/** A back end that answers as the test says; what it was asked is kept. */
+/** An auth hook that answers as the test says; its calls are kept. */
 async function backEnd(answer: (fields: URLSearchParams, response: ServerResponse) => void) {
   const asked: { method: string; type: string; text: string; fields: URLSearchParams }[] = [];
   const server = createServer((request: IncomingMessage, response) => {
@@ -94,7 +94,7 @@ describe('with publish keys', () => {
   it('only the right key gets in, in the query of the stream or of the application; none is logged', async () => {
     const { url, log, backend } = await node({ publishAuth: 'key' });
     expect(await attempt(url())).toContain('is published with a key');
-    expect(await attempt(url('?key=WRONG-KEY-7'))).toContain('the key is not that of camera gate');
+    expect(await attempt(url('?key=WRONG-KEY-7'))).toContain('the key is not the key of camera gate');
     expect(await attempt(url(`?key=${keys.generated('other', 'one')}`))).toContain('the key is not');
     expect(await attempt(url(`?key=${goodKey}`))).toBe('accepted');
     expect(await attempt(url(`?a=b&key=${goodKey}`))).toBe('accepted');
@@ -194,7 +194,7 @@ describe('hooks', () => {
     expect(JSON.parse(play?.text ?? '')).toMatchObject({ call: 'play', camera: 'gate', query: { camera: 'other' } });
     const form = await node({ onPublish });
     expect(await attempt(form.url('?%20name=other&site=8&name[]=x&user=7'))).toBe('accepted');
-    expect(form.log.text).toMatch(/left out of the question to the back end of on-publish.*"dropped":3/);
+    expect(form.log.text).toMatch(/left out of calls to the auth hook on-publish.*"dropped":3/);
     expect(asked.at(-1)?.fields.getAll('user')).toEqual(['7']);
     expect([...(asked.at(-1)?.fields.keys() ?? [])].filter((name) => /name|site/.test(name))).toEqual(['name']);
   });

@@ -12,7 +12,7 @@ afterEach(async () => {
   while (cleanups.length > 0) await cleanups.pop()?.();
 });
 
-/** A back end that answers so much later, or never; how many it was asked about at once is counted. */
+/** An auth hook that answers after a delay, or never; it counts concurrent calls. */
 async function backEnd(answerMs: number) {
   const seen = { asked: 0, atOnce: 0, most: 0 };
   const held: ServerResponse[] = [];
@@ -60,7 +60,7 @@ function admission(settings: Partial<AdmissionSettings>) {
 const crowd = (count: number, come: (address: string) => Promise<string>, addressOf: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => come(addressOf(index)));
 
-describe('while hundreds wait for a back end that takes its time', () => {
+describe('while hundreds wait for a slow auth hook', () => {
   it.each([
     ['one address', 'publish', () => '198.51.100.7'],
     [

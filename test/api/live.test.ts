@@ -388,7 +388,7 @@ it.each([{ playAuth: 'off' as const }, { playAuth: 'token' as const, onPlay: 'ht
   },
 );
 
-it('the query of the URL of a back end is shown to nobody', async () => {
+it('the query of the URL of an auth hook is shown to nobody', async () => {
   const onPlay = 'http://127.0.0.7:9/hook?secret=abc';
   const made = await node({}, { media: { ...defaultSettings().media, onPlay } });
   const { body } = await curl(`${made.base}/v1/config`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultSettings } from '../../src/config/index.js';
-import { Visitor } from '../../src/rtmp/pending-connection.js';
+import { PendingConnection } from '../../src/rtmp/pending-connection.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType } from '../../src/wire/message.js';
@@ -18,7 +18,7 @@ function open() {
   const apps: string[] = [];
   let overs = 0;
   const socket = new FakeSocket(1, (data) => written.push(Buffer.from(data)));
-  const visitor = new Visitor({
+  const pending = new PendingConnection({
     socket,
     limits: defaultSettings().media,
     ageMs: 50,
@@ -26,35 +26,35 @@ function open() {
     onNamed: (camera) => apps.push(camera),
     onOver: () => overs++,
   });
-  return { socket, visitor, apps, written, overs: () => overs };
+  return { socket, pending, apps, written, overs: () => overs };
 }
 
 const ping = encodeMessage(2, MessageType.UserControl, 0, 0, Buffer.from([0, 6, 0, 0, 0, 1]), 128);
 const connect = command('connect', 1, { app: 'cam?token=1', flashVer: 'test' });
 const createStream = command('createStream', 2, null);
 
-describe('a visitor', () => {
+describe('a pending connection', () => {
   it.each([1, 7, 100, 4000])(
     'names its application, in reads of %i bytes, and leaves with all behind its handshake',
     (size) => {
-      const { socket, visitor, apps, written, overs } = open();
+      const { socket, pending, apps, written, overs } = open();
       const all = Buffer.concat([handshake, ping, connect]);
       for (let at = 0; at < all.length; at += size) socket.receive(all.subarray(at, at + size));
       expect(apps).toEqual(['cam']);
       expect(overs()).toBe(0);
       // The handshake is answered, and nothing else: who goes on with it answers the ping.
       expect(Buffer.concat(written)).toHaveLength(3073);
-      expect(visitor.isWaiting).toBe(true);
-      expect(visitor.leave()).toEqual(Buffer.concat([ping, connect]));
+      expect(pending.isWaiting).toBe(true);
+      expect(pending.leave()).toEqual(Buffer.concat([ping, connect]));
       expect(socket.destroyed).toBe(true);
     },
   );
 
   it('stays with what came in the same read as its application', () => {
-    const { socket, visitor, apps } = open();
+    const { socket, pending, apps } = open();
     socket.receive(Buffer.concat([handshake, connect, createStream]));
     expect(apps).toHaveLength(1);
-    const beginning = visitor.stay();
+    const beginning = pending.stay();
     expect(beginning.handshake).toBeNull();
     expect(beginning.bytes).toEqual(Buffer.concat([connect, createStream]));
     expect(beginning.ageMs).toBeGreaterThanOrEqual(50);
@@ -65,14 +65,14 @@ describe('a visitor', () => {
     const first = open();
     first.socket.receive(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
     expect(first.overs()).toBe(1);
-    expect(first.visitor.stay().bytes.toString()).toContain('GET /');
-    expect(first.visitor.stay().handshake).not.toBeNull();
+    expect(first.pending.stay().bytes.toString()).toContain('GET /');
+    expect(first.pending.stay().handshake).not.toBeNull();
 
     const second = open();
     const noLength = Buffer.from([0xc4]); // a header of format 3 that nothing came before
     second.socket.receive(Buffer.concat([handshake, noLength]));
     expect(second.overs()).toBe(1);
-    expect(second.visitor.stay().bytes).toEqual(noLength);
+    expect(second.pending.stay().bytes).toEqual(noLength);
   });
 
   it.each([
@@ -80,7 +80,7 @@ describe('a visitor', () => {
     ['none', { flashVer: 'test' }],
     ['blanks and slashes', { app: ' // ' }],
   ])('whose connect has %s is answered until it names its camera, and no further', (_what, object) => {
-    const { socket, visitor, apps, written } = open();
+    const { socket, pending, apps, written } = open();
     const publish = command('publish', 3, null, 'cam/cam?key=1', 'live');
     const nameless = command('connect', 1, object);
     socket.receive(Buffer.concat([handshake, ping, nameless]));
@@ -96,12 +96,12 @@ describe('a visitor', () => {
     expect(answers()).toEqual([4, 5, 6, 1, '_result']);
     socket.receive(createStream);
     expect(answers()).toEqual(['_result']);
-    expect(visitor.isWaiting).toBe(false);
+    expect(pending.isWaiting).toBe(false);
     socket.receive(Buffer.concat([publish, ping]));
     expect(answers()).toEqual([]);
     expect(apps).toEqual(['cam']);
-    expect(visitor.isAnswered).toBe(true);
-    expect(visitor.leave()).toEqual(Buffer.concat([ping, nameless, createStream, publish, ping]));
+    expect(pending.isAnswered).toBe(true);
+    expect(pending.leave()).toEqual(Buffer.concat([ping, nameless, createStream, publish, ping]));
   });
 
   it.each([
@@ -120,13 +120,13 @@ describe('a visitor', () => {
     gone.socket.close();
     gone.socket.lose();
     expect(gone.overs()).toBe(1);
-    expect(gone.visitor.stay().ended).toContain('closed');
+    expect(gone.pending.stay().ended).toContain('closed');
 
     const talker = open();
     talker.socket.receive(handshake);
     for (let index = 0; index < 100_000 && talker.overs() === 0; index++) talker.socket.receive(ping);
     expect(talker.overs()).toBe(1);
     expect(talker.apps).toEqual([]);
-    expect(talker.visitor.stay().bytes.length).toBeLessThan(2 ** 18);
+    expect(talker.pending.stay().bytes.length).toBeLessThan(2 ** 18);
   });
 });

@@ -84,7 +84,7 @@ function flatten(settings: object, prefix = ''): [string, unknown][] {
   );
 }
 
-/** Back ends take their password in the query of a URL; who may only look is not told it. */
+/** Hides the query of URLs: auth hooks may have a password there, and a token with the scope `read` must not see it. */
 function shown(value: unknown): unknown {
   return typeof value === 'string' ? value.replace(/^(https?:\/\/[^?#]*)[?#].*$/i, '$1?***') : value;
 }

@@ -6,7 +6,7 @@ import type { MediaSocket } from '../../net/media-socket.js';
 import { acceptedSocket, streamSocket } from '../../net/node-socket.js';
 import { splice } from '../../net/splice.js';
 import { TlsAcceptor } from '../../net/tls-acceptor.js';
-import { Visitor } from '../../rtmp/pending-connection.js';
+import { PendingConnection } from '../../rtmp/pending-connection.js';
 import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import { NativeBackend } from '../native/native-backend.js';
 import { ChannelLogger } from './channel-logger.js';
@@ -14,7 +14,7 @@ import type { Call, Connection, Order, Report, SentPicture, WorkerSettings } fro
 import { Reporter } from './reporter.js';
 import { type HandingOnRequest, ViewingServer } from './viewing-server.js';
 
-/** Bytes of the handshake that a visitor has gone through: C0, C1, C2. */
+/** Bytes of the handshake that a pending connection has done: C0, C1, C2. */
 const handshakeBytes = 3073;
 
 /** A media worker: a backend whose connections come from the supervisor, which tells it what to do and is told the rest. */
@@ -26,7 +26,7 @@ export class Worker {
   readonly #log: ChannelLogger;
   readonly #reporter: Reporter;
   /** Connections that have not said where they want to go, or wait to be told who serves them. */
-  readonly #visitors = new Map<number, Visitor>();
+  readonly #pending = new Map<number, PendingConnection>();
   readonly #viewing: ViewingServer;
   readonly #ticker: NodeJS.Timeout;
   readonly #acceptor: TlsAcceptor | null;
@@ -105,7 +105,7 @@ export class Worker {
     clearInterval(this.#ticker);
     this.#certificate?.close();
     this.#acceptor?.close();
-    for (const id of this.#visitors.keys()) this.#stay(id, 'the aggregator is shutting down');
+    for (const id of this.#pending.keys()) this.#stay(id, 'the aggregator is shutting down');
     await this.#backend.stop(deadlineMs);
     this.#viewing.close();
     this.#reporter.close();
@@ -143,7 +143,7 @@ export class Worker {
       this.#backend.adopt(accepted, before, () => this.#send({ type: 'closed', id }));
       return;
     }
-    this.#visit(id, ageMs, accepted);
+    this.#hold(id, ageMs, accepted);
   }
 
   #takeSecure(id: number, ageMs: number, socket: Socket): void {
@@ -156,11 +156,11 @@ export class Worker {
       closed();
       return;
     }
-    this.#acceptor.accept(socket, (secured) => this.#visit(id, performance.now() - acceptedMs, secured), closed);
+    this.#acceptor.accept(socket, (secured) => this.#hold(id, performance.now() - acceptedMs, secured), closed);
   }
 
-  #visit(id: number, ageMs: number, socket: MediaSocket): void {
-    const visitor = new Visitor({
+  #hold(id: number, ageMs: number, socket: MediaSocket): void {
+    const pending = new PendingConnection({
       socket,
       limits: this.#settings.media,
       outChunkBytes: this.#settings.media.outChunkBytes,
@@ -168,7 +168,7 @@ export class Worker {
       onNamed: (camera) => this.#onNamed(id, camera),
       onOver: () => this.#stay(id),
     });
-    this.#visitors.set(id, visitor);
+    this.#pending.set(id, pending);
   }
 
   #onNamed(id: number, camera: string): void {
@@ -178,41 +178,41 @@ export class Worker {
 
   /** The connection is served here. @param ended why it is over already, in words */
   #stay(id: number, ended?: string): void {
-    const visitor = this.#visitors.get(id);
-    if (visitor === undefined) return;
-    this.#visitors.delete(id);
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
     this.#send({ type: 'served', id });
-    const beginning = visitor.stay();
+    const beginning = pending.stay();
     this.#backend.adopt(
-      visitor.socket,
+      pending.socket,
       ended === undefined ? beginning : { ...beginning, bytes: Buffer.alloc(0), ended },
       () => this.#send({ type: 'closed', id }),
     );
   }
 
   #leave(id: number): void {
-    const visitor = this.#visitors.get(id);
-    if (visitor === undefined) return;
-    this.#visitors.delete(id);
-    const { isAnswered } = visitor;
-    this.#send({ type: 'left', id, beginning: visitor.leave().toString('base64'), isAnswered });
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    const { isAnswered } = pending;
+    this.#send({ type: 'left', id, beginning: pending.leave().toString('base64'), isAnswered });
   }
 
   /** The connection stays in this process, and its bytes go to and fro between its far end and another worker. */
   #handOn(id: number, viewPort: number): void {
-    const visitor = this.#visitors.get(id);
-    if (visitor === undefined) return;
-    this.#visitors.delete(id);
-    const { bytes, ageMs } = visitor.stay();
-    const { isAnswered } = visitor;
-    const { remoteAddress, remotePort } = visitor.socket;
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    const { bytes, ageMs } = pending.stay();
+    const { isAnswered } = pending;
+    const { remoteAddress, remotePort } = pending.socket;
     const far = { remoteAddress, remotePort };
     const request = { secret: this.#settings.viewSecret, far, ageMs, isAnswered } satisfies HandingOnRequest;
     const local = connect({ host: '127.0.0.1', port: viewPort, noDelay: true });
     local.write(`${JSON.stringify(request)}\n`);
     local.write(bytes);
-    splice(visitor.socket, streamSocket(local), () => this.#send({ type: 'closed', id }));
-    visitor.socket.resume();
+    splice(pending.socket, streamSocket(local), () => this.#send({ type: 'closed', id }));
+    pending.socket.resume();
   }
 
   #openTls(log: Logger): TlsAcceptor {
@@ -232,11 +232,11 @@ export class Worker {
 
   #tick(): void {
     const { handshakeTimeoutMs } = this.#settings.media;
-    for (const [id, visitor] of this.#visitors) {
-      if (visitor.ageMs <= handshakeTimeoutMs) continue;
+    for (const [id, pending] of this.#pending) {
+      if (pending.ageMs <= handshakeTimeoutMs) continue;
       // As a connection it is of the same age, and told the same as any other that takes too long.
       const ended = 'RTMP_TIMEOUT: the media worker of this camera does not run';
-      this.#stay(id, visitor.isWaiting ? ended : undefined);
+      this.#stay(id, pending.isWaiting ? ended : undefined);
     }
   }
 
