@@ -19,7 +19,8 @@ import { type DesiredState, emptyState } from '../../model/model.js';
 import { maxStateFileBytes, prepareState, readVersion } from './disk.js';
 import { decodeVersion } from './file-version.js';
 import { Journal } from './journal.js';
-import { encodeLine, snapshotOf } from './journal-lines.js';
+import { encodeLine, journalVersion, snapshotOf } from './journal-lines.js';
+import { withPadding } from './journal-padding.js';
 import { heldSeq, journalFileName, type Recovered, readFolder, stateFileName, unreadable } from './recover.js';
 
 /** What a backup holds, for the person who made it. */
@@ -135,9 +136,10 @@ async function endJournal(folder: string, content: Prepared): Promise<number> {
   }
   const { journal } = recovered;
   if (journal === undefined) return 0;
-  const whole = (await readRegular(path, maxStateFileBytes))?.bytes.subarray(0, journal.goodBytes).toString() ?? '';
-  const note = encodeLine(snapshotOf(content, journal.seq));
-  await writeWhole(path, whole + (journal.lacksEnd ? '\n' : '') + note);
+  const whole = (await readRegular(path, maxStateFileBytes))?.bytes.subarray(0, journal.goodBytes) ?? Buffer.alloc(0);
+  const note = Buffer.from((journal.lacksEnd ? '\n' : '') + encodeLine(snapshotOf(content, journal.seq)));
+  const lines = Buffer.concat([whole, note]);
+  await writeWhole(path, journal.header.journal === journalVersion ? withPadding(lines) : lines);
   return journal.seq;
 }
 

@@ -10,19 +10,19 @@ import { type Change, ChangeSchema } from '../../model/changes.js';
 /*
  * The journal, line by line. Each line is a JSON object that ends with a sum over all before it:
  *
- *   {"journal":2,"base":"DIGEST","file":{...},"seq":41,"sum":"..."}   the first: which state.json it continues
+ *   {"journal":3,"base":"DIGEST","file":{...},"seq":41,"sum":"..."}   the first: which state.json it continues
  *   {"seq":42,"at":"...","changes":[{...}],"sum":"..."}               one commit
  *   {"seq":42,"snapshot":"DIGEST","file":{...},"sum":"..."}           a state.json with this digest holds all up to 42
  *
  * `file` says how large that state.json is and when it was written: another content with the same size and time was
- * written by nobody. Version 1 had none.
+ * written by nobody. Version 1 had none. Behind the last line comes padding since version 3: see `journal-parse.ts`.
  */
 
-/** The version of the journal that this program writes. */
-const journalVersion = 2;
+/** The version of the journal that this program writes, and the first with padding. */
+export const journalVersion = 3;
 
 export interface JournalHeader {
-  readonly journal: 1 | 2;
+  readonly journal: 1 | 2 | 3;
   /** The digest of the state.json that the changes come after; null: there was none. */
   readonly base: string | null;
   readonly file?: FileTrace;
@@ -86,10 +86,14 @@ export interface JournalContent {
   readonly seq: number;
   /** How many bytes of the file are whole lines. */
   readonly goodBytes: number;
-  /** Bytes after them: the beginning of a line whose writer was killed. It was never acknowledged. */
+  /** Bytes after them: parts of a line whose writer was killed. It was never acknowledged. */
   readonly tornBytes: number;
   /** The last line is whole, and only what ends it is missing or damaged. */
   readonly lacksEnd: boolean;
+  /** Up to where there is something else than padding; `goodBytes` where there is nothing. */
+  readonly dirtyEnd: number;
+  /** One byte of the padding is damaged, which loses nothing. */
+  readonly hasStrayByte: boolean;
 }
 
 const closed = { additionalProperties: false };
@@ -98,7 +102,7 @@ const Digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const Trace = Type.Object({ bytes: Seq, modified: Type.String({ pattern: '^-?\\d{1,20}$' }) }, closed);
 const HeaderSchema = Type.Object(
   {
-    journal: Type.Union([Type.Literal(1), Type.Literal(journalVersion)]),
+    journal: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(journalVersion)]),
     base: Type.Union([Digest, Type.Null()]),
     file: Type.Optional(Trace),
     seq: Seq,
@@ -124,81 +128,53 @@ function sumOf(text: string): string {
 
 const sumEnd = /,"sum":"([0-9a-f]{16})"\}$/;
 
-/**
- * Reads a journal. The last line may be torn: its end is missing, or holds the zeros of blocks that never reached the
- * disk. Anything else that is wrong was not done by a crash: the first line is there in whole before the file has its
- * name, and a line whose sum fits is taken, also when just its newline is gone.
- * @throws StateError STATE_INVALID, which names the line
- */
-export function parseJournal(bytes: Buffer): JournalContent {
-  if (bytes.length === 0) throw new StateError('STATE_INVALID', `the file is empty, and is never left so; ${wayOut}`);
-  let at = 0;
-  let line = 0;
-  let lacksEnd = false;
-  let first: JournalHeader | undefined;
-  let seq = 0;
-  const entries: (JournalCommit | JournalSnapshot)[] = [];
-  while (at < bytes.length) {
-    line += 1;
-    const newline = bytes.indexOf(0x0a, at);
-    let end = newline === -1 ? bytes.length : newline;
-    if (newline === -1) {
-      const wholeEnd = endOfWhole(bytes, at);
-      if (wholeEnd === undefined && line > 1) break;
-      lacksEnd = wholeEnd !== undefined;
-      end = wholeEnd ?? end;
-    } else if (line > 1 && newline + 1 === bytes.length && hasLostBlock(bytes, at)) {
-      break;
-    }
-    const value = parseLine(bytes.toString('utf8', at, end), line);
-    if (line === 1) {
+/** The line without its sum; undefined when that is missing or does not fit: it is not whole. */
+export function splitSum(text: string): string | undefined {
+  const sum = sumEnd.exec(text);
+  if (sum === null) return undefined;
+  const body = text.slice(0, sum.index);
+  return sum[1] === sumOf(body) ? body : undefined;
+}
+
+/** True for a text that ends as a line does, whether its sum fits or not. */
+export function endsLikeLine(text: string): boolean {
+  return sumEnd.test(text);
+}
+
+/** The lines that were read, in order. */
+export class JournalReading {
+  #header: JournalHeader | undefined;
+  readonly entries: (JournalCommit | JournalSnapshot)[] = [];
+  /** The number of the last commit. */
+  seq = 0;
+  /** How many lines were read. */
+  lines = 0;
+
+  /** Undefined before the first line. */
+  get header(): JournalHeader | undefined {
+    return this.#header;
+  }
+
+  /** Takes the next line. @param body what `splitSum` gave @throws StateError STATE_INVALID, which names the line */
+  take(body: string): void {
+    this.lines += 1;
+    const line = this.lines;
+    const value = parseBody(body, line);
+    if (this.#header === undefined) {
       refuseNewer(value);
       if (!header.Check(value)) throw refusedLine(line, explanation(header, HeaderSchema, value));
-      first = value;
-      seq = value.seq;
+      this.#header = value;
+      this.seq = value.seq;
     } else if (snapshot.Check(value)) {
-      if (value.seq > seq) throw refusedLine(line, `seq: must be at most ${seq}, not ${value.seq}`);
-      entries.push(value);
+      if (value.seq > this.seq) throw refusedLine(line, `seq: must be at most ${this.seq}, not ${value.seq}`);
+      this.entries.push(value);
     } else {
       if (!commit.Check(value)) throw refusedLine(line, explanation(commit, CommitSchema, value));
-      if (value.seq !== seq + 1) throw refusedLine(line, `seq: must be ${seq + 1}, not ${value.seq}`);
-      seq = value.seq;
-      entries.push(value);
+      if (value.seq !== this.seq + 1) throw refusedLine(line, `seq: must be ${this.seq + 1}, not ${value.seq}`);
+      this.seq = value.seq;
+      this.entries.push(value);
     }
-    at = lacksEnd ? end : end + 1;
-    if (lacksEnd) break;
   }
-  if (first === undefined) throw refusedLine(1, 'it is missing');
-  const tornBytes = lacksEnd ? 0 : bytes.length - at;
-  return { header: first, entries, seq, goodBytes: at, tornBytes, lacksEnd };
-}
-
-/**
- * Where a line ends that has no newline, when all of it is there: nothing is behind it, or zeros, or the one byte that the
- * newline became. Undefined when it is not whole.
- */
-function endOfWhole(bytes: Buffer, at: number): number | undefined {
-  let end = bytes.length;
-  while (end > at && bytes[end - 1] === 0) end -= 1;
-  return [end, end - 1].find((each) => each > at && splitSum(bytes.toString('utf8', at, each)) !== undefined);
-}
-
-/** What disks and file systems lose as one. */
-const sectorBytes = 512;
-
-/**
- * True when a block of the last line never reached the disk: zeros from the line's beginning or a sector's on, to a
- * sector's end or the file's. A zero anywhere else is a damaged byte of a line that was there.
- */
-function hasLostBlock(bytes: Buffer, lineAt: number): boolean {
-  for (let from = bytes.indexOf(0, lineAt); from !== -1; ) {
-    let to = from;
-    while (to < bytes.length && bytes[to] === 0) to += 1;
-    const begins = from === lineAt || from % sectorBytes === 0;
-    if (begins && (to === bytes.length || to % sectorBytes === 0)) return true;
-    from = bytes.indexOf(0, to);
-  }
-  return false;
 }
 
 function refuseNewer(value: unknown): void {
@@ -209,22 +185,7 @@ function refuseNewer(value: unknown): void {
   throw new StateError('STATE_INVALID', `line 1: ${message}`, { field: 'journal' });
 }
 
-const wayOut =
-  'restore a backup, or move the journal away: state.json is used as it is then, and changes that were made shortly before the process ended may be missing in it';
-
-/** The line without its sum; undefined when that is missing or does not fit. */
-function splitSum(text: string): string | undefined {
-  const sum = sumEnd.exec(text);
-  if (sum === null) return undefined;
-  const body = text.slice(0, sum.index);
-  return sum[1] === sumOf(body) ? body : undefined;
-}
-
-function parseLine(text: string, line: number): unknown {
-  const body = splitSum(text);
-  if (body === undefined) {
-    throw refusedLine(line, `its sum does not fit: it was changed, cut off or damaged; ${wayOut}`);
-  }
+function parseBody(body: string, line: number): unknown {
   try {
     return parseJson(`${body}}`);
   } catch (error) {
@@ -237,6 +198,6 @@ function explanation(validator: Parameters<typeof explainValue>[0], schema: obje
   return explainValue(validator, schema, value)?.message ?? 'it is not valid';
 }
 
-function refusedLine(line: number, why: string): StateError {
+export function refusedLine(line: number, why: string): StateError {
   return new StateError('STATE_INVALID', `line ${line}: ${why}`);
 }

@@ -4,15 +4,18 @@ import { dirname } from 'node:path';
 import { isErrno } from '../../files/errno.js';
 import { openRegular } from '../../files/read.js';
 import { openBeside, syncFolder, writeAll } from '../../files/write.js';
+import { maxStateFileBytes } from './disk.js';
 import {
   encodeLine,
   headerOf,
   type JournalCommit,
   type JournalContent,
   type JournalHeader,
+  journalVersion,
   snapshotOf,
   type TracedFile,
 } from './journal-lines.js';
+import { makeRoom, writeBlanks, writePadded } from './journal-padding.js';
 
 /** A place in the journal: behind the commit with this number. */
 export interface JournalPlace {
@@ -33,6 +36,8 @@ export class Journal {
   #generation = nextGeneration();
   /** Bytes of whole lines that were acknowledged. */
   #bytes: number;
+  /** With the padding behind them. */
+  #size: number;
   #seq: number;
   /** How much of the journal is not in state.json. */
   #pending: number;
@@ -45,12 +50,13 @@ export class Journal {
     path: string,
     file: FileHandle,
     inode: bigint,
-    start: Omit<JournalPlace, 'generation'> & { pending: number },
+    start: Omit<JournalPlace, 'generation'> & { size: number; pending: number },
   ) {
     this.#path = path;
     this.#file = file;
     this.#inode = inode;
     this.#bytes = start.bytes;
+    this.#size = start.size;
     this.#noteAt = start.bytes;
     this.#seq = start.seq;
     this.#pending = start.pending;
@@ -58,30 +64,37 @@ export class Journal {
 
   /** Begins a journal in place of the one that there may be. @throws what the system throws */
   static async create(path: string, base: TracedFile | null, seq: number): Promise<Journal> {
-    const { file, inode, bytes } = await begin(path, headerOf(base, seq), undefined);
-    return new Journal(path, file, inode, { bytes, seq, pending: 0 });
+    const { file, inode, bytes, size } = await begin(path, headerOf(base, seq), undefined);
+    return new Journal(path, file, inode, { bytes, size, seq, pending: 0 });
   }
 
   /**
-   * Goes on with a journal that was read; a torn line at its end is cut off, a whole one gets its end.
+   * Goes on with a journal that was read; a torn line at its end is taken away, a whole one gets its end. One of an older
+   * version becomes one of this.
    * @param pending how many of its commits state.json does not hold
    */
   static async resume(path: string, content: JournalContent, pending: number): Promise<Journal> {
-    const opened = await openRegular(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const isOld = content.header.journal !== journalVersion;
+    const opened = await openRegular(path, (isOld ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NONBLOCK);
     if (opened === undefined) throw new Error(`${path} is gone`);
     const { file, stats } = opened;
+    const { goodBytes, lacksEnd, seq } = content;
     try {
-      let bytes = content.goodBytes;
-      if (content.tornBytes > 0 || content.lacksEnd) {
-        await file.truncate(bytes);
-        if (content.lacksEnd) {
-          const end = Buffer.from('\n');
-          await writeAll(file, end, bytes);
-          bytes += end.length;
-        }
+      if (isOld) {
+        const lines = await readBytes(file, path, 0, goodBytes);
+        const rest = lines.subarray(lines.indexOf('\n') + 1 || goodBytes);
+        const end = Buffer.from(lacksEnd && rest.length > 0 ? '\n' : '');
+        const header = { ...content.header, journal: journalVersion } as const;
+        const anew = await begin(path, header, Buffer.concat([rest, end]));
+        await file.close().catch(() => undefined);
+        return new Journal(path, anew.file, anew.inode, { ...anew, seq, pending });
+      }
+      if (lacksEnd || content.dirtyEnd > goodBytes) {
+        await writeBlanks(file, goodBytes, Math.max(goodBytes + 1, content.dirtyEnd));
         await file.sync();
       }
-      return new Journal(path, file, stats.ino, { bytes, seq: content.seq, pending });
+      const bytes = lacksEnd ? goodBytes + 1 : goodBytes;
+      return new Journal(path, file, stats.ino, { bytes, size: Number(stats.size), seq, pending });
     } catch (error) {
       await file.close().catch(() => undefined);
       throw error;
@@ -107,7 +120,7 @@ export class Journal {
     if (this.#isBroken) return false;
     try {
       const { ino, size } = await stat(this.#path, { bigint: true });
-      return ino === this.#inode && size === BigInt(this.#bytes);
+      return ino === this.#inode && size === BigInt(this.#size);
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return false;
       throw error;
@@ -130,13 +143,14 @@ export class Journal {
 
   /** Drops what state.json, which is `base`, holds for good: all up to `place`, which it has, and a last note. */
   async dropUntil(base: TracedFile, place: JournalPlace): Promise<void> {
-    const rest = await this.#read(place.bytes, Math.max(place.bytes, this.#noteAt));
-    const { file, inode, bytes } = await begin(this.#path, headerOf(base, place.seq), rest);
+    const rest = await readBytes(this.#file, this.#path, place.bytes, Math.max(place.bytes, this.#noteAt));
+    const { file, inode, bytes, size } = await begin(this.#path, headerOf(base, place.seq), rest);
     await this.#file.close().catch(() => undefined);
     this.#file = file;
     this.#inode = inode;
     this.#generation = nextGeneration();
     this.#bytes = bytes;
+    this.#size = size;
     this.#noteAt = bytes;
     this.#pending = this.#seq - place.seq;
     this.#isBroken = false;
@@ -148,35 +162,39 @@ export class Journal {
 
   async #append(line: string): Promise<void> {
     const bytes = Buffer.from(line);
+    const end = this.#bytes + bytes.length;
+    // More is not read again.
+    if (end >= maxStateFileBytes) throw new Error(`it would have ${end} bytes, and ${maxStateFileBytes} are allowed`);
+    this.#size = await makeRoom(this.#file, this.#size, end);
     try {
       await writeAll(this.#file, bytes, this.#bytes);
       await this.#file.datasync();
     } catch (error) {
-      await this.#cutOff();
+      await this.#takeBack(end);
       throw error;
     }
-    this.#bytes += bytes.length;
+    this.#bytes = end;
   }
 
   /** What was reported as failed must not be there after a restart. */
-  async #cutOff(): Promise<void> {
+  async #takeBack(end: number): Promise<void> {
     try {
-      await this.#file.truncate(this.#bytes);
+      await writeBlanks(this.#file, this.#bytes, end);
       await this.#file.sync();
     } catch {
       this.#isBroken = true;
     }
   }
+}
 
-  async #read(from: number, to: number): Promise<Buffer> {
-    const rest = Buffer.alloc(to - from);
-    for (let at = 0; at < rest.length; ) {
-      const { bytesRead } = await this.#file.read(rest, at, rest.length - at, from + at);
-      if (bytesRead === 0) throw new Error(`${this.#path} is shorter than what was written to it`);
-      at += bytesRead;
-    }
-    return rest;
+async function readBytes(file: FileHandle, path: string, from: number, to: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(to - from);
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, at, bytes.length - at, from + at);
+    if (bytesRead === 0) throw new Error(`${path} is shorter than what was written to it`);
+    at += bytesRead;
   }
+  return bytes;
 }
 
 let generations = 0;
@@ -191,17 +209,16 @@ async function begin(
   path: string,
   header: JournalHeader,
   rest: Buffer | undefined,
-): Promise<{ file: FileHandle; inode: bigint; bytes: number }> {
+): Promise<{ file: FileHandle; inode: bigint; bytes: number; size: number }> {
   const first = Buffer.from(encodeLine(header));
   const content = rest === undefined ? first : Buffer.concat([first, rest]);
   const { file, temporaryPath, path: target } = await openBeside(path);
   try {
-    await writeAll(file, content, 0);
-    await file.sync();
+    const size = await writePadded(file, content);
     const { ino } = await file.stat({ bigint: true });
     await rename(temporaryPath, target);
     await syncFolder(dirname(target));
-    return { file, inode: ino, bytes: content.length };
+    return { file, inode: ino, bytes: content.length, size };
   } catch (error) {
     await file.close().catch(() => undefined);
     await unlink(temporaryPath).catch(() => undefined);

@@ -119,6 +119,10 @@ function warnOfLosses(paths: StatePaths, recovered: Recovered, before: readonly 
       'the journal ends with a part of a change, as it is when the process ends while it writes one: it was never acknowledged, and is dropped';
     log.warn(message, { file: paths.journal, bytes: journal.tornBytes });
   }
+  if (journal?.hasStrayByte === true) {
+    const message = 'one byte behind the last line of the journal was damaged; nothing is lost, and it is put right';
+    log.warn(message, { file: paths.journal });
+  }
   if (journal?.lacksEnd === true) {
     log.warn('the end of the last line of the journal was missing or damaged; the change in it is whole, and counts', {
       file: paths.journal,

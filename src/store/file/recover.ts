@@ -11,7 +11,8 @@ import { type DesiredState, emptyState } from '../../model/model.js';
 import type { StateFile } from '../../model/schema.js';
 import { type FileVersion, maxStateFileBytes, readVersion } from './disk.js';
 import { parseAny } from './file-version.js';
-import { hasTrace, type JournalCommit, type JournalContent, parseJournal } from './journal-lines.js';
+import { hasTrace, type JournalCommit, type JournalContent } from './journal-lines.js';
+import { parseJournal } from './journal-parse.js';
 
 export const stateFileName = 'state.json';
 export const journalFileName = 'state.journal';
@@ -101,18 +102,20 @@ const readPauseMs = 50;
 
 /**
  * What lies in a data folder, whether an aggregator runs there or not; nothing is changed.
+ * @param maxTries how often it is looked before what cannot be read counts: a line that is being written right now looks as
+ *   a torn or damaged one does
  * @throws StateError as `recover`
  */
-export async function readFolder(folder: string): Promise<Recovered> {
+export async function readFolder(folder: string, maxTries = readTries): Promise<Recovered> {
   const paths = { file: join(folder, stateFileName), journal: join(folder, journalFileName) };
   for (let tries = 1; ; tries += 1) {
     const before = await markOf(paths.file);
     const recovered = await recover(paths).catch((error: unknown) => {
-      if (tries >= readTries) throw error;
+      if (tries >= maxTries) throw error;
       return undefined;
     });
     const isStill = isSameMark(before, await markOf(paths.file));
-    if (recovered !== undefined && (isStill || tries >= readTries)) return recovered;
+    if (recovered !== undefined && (isStill || tries >= maxTries)) return recovered;
     await sleep(readPauseMs);
   }
 }

@@ -8,7 +8,10 @@ import { type Logger, silentLogger } from '../../../src/log/log.js';
 import { type DesiredState, emptyPushes, type Push } from '../../../src/model/model.js';
 import { restoreState } from '../../../src/store/file/backup.js';
 import { openFileStore } from '../../../src/store/file/file-store.js';
-import { encodeLine, parseJournal } from '../../../src/store/file/journal-lines.js';
+import { Journal } from '../../../src/store/file/journal.js';
+import { encodeLine } from '../../../src/store/file/journal-lines.js';
+import { withPadding } from '../../../src/store/file/journal-padding.js';
+import { parseJournal } from '../../../src/store/file/journal-parse.js';
 import { readFolder } from '../../../src/store/file/recover.js';
 import type { Store } from '../../../src/store/store.js';
 import { stateFileSettled } from '../../support/state.js';
@@ -59,6 +62,8 @@ const adding = (name: string, type?: string) => (state: DesiredState) => {
   const camera = { name, createdAt: at, pushes: emptyPushes, ...(type === undefined ? {} : { type }) };
   return { ...state, cameras: new Map(state.cameras).set(name, camera) };
 };
+/** The lines of a journal, without the padding behind them. */
+const linesOf = (bytes: Buffer) => bytes.toString().replace(/\n+$/, '\n');
 const removing = (name: string) => (state: DesiredState) => {
   const cameras = new Map(state.cameras);
   cameras.delete(name);
@@ -128,7 +133,7 @@ describe('the journal', () => {
     const lines = (await readFile(journal, 'utf8')).trimEnd().split('\n');
     const values = lines.map((line) => JSON.parse(line));
     expect(values.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
-    expect(values[0]).toMatchObject({ journal: 2, base: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(values[0]).toMatchObject({ journal: 3, base: expect.stringMatching(/^[0-9a-f]{64}$/) });
     expect(values[1].changes).toEqual([{ camera: 'a', is: { createdAt: at, type: '360' }, was: null }]);
     const push = { createdAt: at, enabled: true, url: 'rtmp://127.0.0.7/live/a' };
     expect(values[2].changes).toEqual([{ camera: 'a', push: 'p', is: push, was: null }]);
@@ -142,30 +147,167 @@ describe('the journal', () => {
     expect(Object.keys(JSON.parse(await readFile(file, 'utf8')).cameras)).toEqual(['a']);
   });
 
-  it('torn at every byte: what was acknowledged before is there, and the store goes on', async () => {
+  it('cut at any byte is refused when that takes a line, and has everything when it takes padding', async () => {
     await withPending(adding('a'), adding('b'));
     const whole = await readFile(journal);
     const killed = await copied();
     letGo();
-    const text = whole.toString();
-    const lastLine = text.lastIndexOf('\n', text.length - 2) + 1;
-    for (let length = lastLine; length <= whole.length; length += 1) {
-      const torn = await copied(killed);
-      await truncate(join(torn, 'state.journal'), length);
-      // The line is whole without its newline too.
-      const expected = length >= whole.length - 1 ? ['a', 'b', 'base'] : ['a', 'base'];
-      expect(namesOf((await readFolder(torn)).state)).toEqual(expected);
-      if (length % 20 !== 0 && length < whole.length - 1) continue;
-      const store = await openFileStore({ dataDir: torn, log: silentLogger });
+    const lines = linesOf(whole).length;
+    expect(whole.length % 4096).toBe(0);
+    for (let length = 0; length <= lines + 20; length += 1) {
+      const cut = await copied(killed);
+      await truncate(join(cut, 'state.journal'), length);
+      const found = await readFolder(cut, 1).catch((error: unknown) => error);
+      if (length <= lines) {
+        const message = expect.stringMatching(/the file (?:was cut|is empty)|its sum does not fit/);
+        expect(found, `${length}`).toMatchObject({ code: 'STATE_INVALID', message });
+        continue;
+      }
+      expect(namesOf((found as { state: DesiredState }).state), `${length}`).toEqual(['a', 'b', 'base']);
+      if (length % 10 !== 0) continue;
+      const store = await openFileStore({ dataDir: cut, log: silentLogger });
       await changeState(store, adding('c'));
-      expect(namesOf((await readFolder(torn)).state)).toEqual([...expected, 'c'].sort());
+      expect(namesOf((await readFolder(cut)).state)).toEqual(['a', 'b', 'base', 'c']);
       await store.close();
     }
-    // Blocks that never reached the disk are read as zeros.
-    const zeros = await copied(killed);
-    await writeFile(join(zeros, 'state.journal'), Buffer.concat([whole.subarray(0, lastLine), Buffer.alloc(300)]));
-    expect(namesOf((await readFolder(zeros)).state)).toEqual(['a', 'base']);
   }, 60_000);
+
+  it('without any of the sectors of its last line goes on from the line before; with another damage it is refused', async () => {
+    // A line of about eight sectors, after one line that was acknowledged.
+    const long = (name: string) => (state: DesiredState) =>
+      pushing(name, 'p', `rtmp://127.0.0.7/live/${'x'.repeat(1800)}`)(adding(name)(state));
+    await withPending(adding('a'), (state) => long('c')(long('b')(state)));
+    const whole = await readFile(journal);
+    const killed = await copied();
+    letGo();
+    expect(namesOf((await readFolder(killed)).state)).toEqual(['a', 'b', 'base', 'c']);
+    const lines = linesOf(whole);
+    const begin = lines.lastIndexOf('\n', lines.length - 2) + 1;
+    const firstSector = Math.floor(begin / 512);
+    const sectors = Math.ceil(lines.length / 512) - firstSector;
+    expect(sectors).toBeGreaterThan(7);
+    const torn = await copied(killed);
+    const path = join(torn, 'state.journal');
+    let taken = 0;
+    for (let lost = 1; lost < 2 ** sectors; lost += 1) {
+      const bytes = Buffer.from(whole);
+      for (let index = 0; index < sectors; index += 1) {
+        const from = Math.max(begin, (firstSector + index) * 512);
+        if ((lost & (1 << index)) !== 0) bytes.fill('\n', from, (firstSector + index + 1) * 512);
+      }
+      await writeFile(path, bytes);
+      const { state, journal: content } = await readFolder(torn);
+      expect(namesOf(state), `${lost}`).toEqual(['a', 'base']);
+      const isAllLost = lost === 2 ** sectors - 1;
+      expect(content!.tornBytes > 0, `${lost}`).toBe(!isAllLost);
+      if (lost % 41 !== 0) continue;
+      taken += 1;
+      const store = await openFileStore({ dataDir: torn, log: silentLogger });
+      await changeState(store, adding('d'));
+      expect(namesOf((await readFolder(torn)).state)).toEqual(['a', 'base', 'd']);
+      await store.close();
+      await cp(join(killed, 'state.json'), join(torn, 'state.json'), { preserveTimestamps: true });
+    }
+    expect(taken).toBeGreaterThan(2);
+    for (const [from, to] of [
+      [begin + 5, begin + 6],
+      [begin, begin + 10],
+      [lines.length - 20, lines.length],
+      [begin - 10, begin + 2],
+    ]) {
+      for (const fill of ['\n', '\0', 'x']) {
+        await writeFile(path, Buffer.from(whole).fill(fill, from, to));
+        await expect(readFolder(torn, 1), `${from} ${to} ${fill}`).rejects.toMatchObject({ code: 'STATE_INVALID' });
+      }
+    }
+  }, 60_000);
+
+  it('has zeros or one damaged byte in its padding, and nothing is lost', async () => {
+    await withPending(adding('a'), adding('b'));
+    const whole = await readFile(journal);
+    const killed = await copied();
+    letGo();
+    const lines = linesOf(whole).length;
+    for (const [bytes, isStray] of [
+      [Buffer.concat([whole, Buffer.alloc(5000)]), false],
+      [Buffer.concat([whole, Buffer.alloc(512), whole.subarray(-512)]), false],
+      [Buffer.from(whole).fill('*', lines, lines + 1), true],
+      [Buffer.from(whole).fill('*', 9000, 9001), true],
+    ] as const) {
+      const left = await copied(killed);
+      await writeFile(join(left, 'state.journal'), bytes);
+      const { state, journal: content } = await readFolder(left);
+      expect(namesOf(state)).toEqual(['a', 'b', 'base']);
+      expect(content).toMatchObject({ hasStrayByte: isStray, tornBytes: 0 });
+      const lines: string[] = [];
+      const warn = (message: string) => void lines.push(message);
+      const store = await openStore(left, { ...silentLogger, warn } as Logger);
+      expect(lines.some((line) => line.includes('damaged'))).toBe(isStray);
+      await changeState(store, adding('c'));
+      expect((await readFile(join(left, 'state.journal'))).includes(0)).toBe(false);
+    }
+    await writeFile(join(killed, 'state.journal'), Buffer.from(whole).fill('xy', lines + 5, lines + 7));
+    await expect(readFolder(killed, 1)).rejects.toMatchObject({ code: 'STATE_INVALID' });
+  }, 60_000);
+
+  it('grows ahead of its lines, with padding on disk behind each, whatever their lengths', async () => {
+    const grown = await Journal.create(journal, null, 0);
+    const sizes = new Set<number>();
+    let exact = 0;
+    for (let seq = 1; seq <= 150; seq += 1) {
+      const before = await readFile(journal);
+      const room = before.length - linesOf(before).length;
+      const changeOf = (length: number) => {
+        const is = { createdAt: at, enabled: true, url: `rtmp://h/${'x'.repeat(length)}` };
+        return [{ camera: 'a', push: 'p', is, was: null }];
+      };
+      // Those that reach the end of the padding end where it does, or a few bytes around that.
+      const left = room - encodeLine({ seq, at, changes: changeOf(0) }).length + (seq % 7) - 3;
+      if (left > 0 && left < 1000) exact += 1;
+      await grown.commit(changeOf(left > 0 ? Math.min(1000, left) : 1));
+      const bytes = await readFile(journal);
+      sizes.add(bytes.length);
+      expect(bytes.length, `${seq}`).toBeGreaterThan(linesOf(bytes).length);
+      expect(parseJournal(bytes), `${seq}`).toMatchObject({ seq, tornBytes: 0, lacksEnd: false, hasStrayByte: false });
+      expect(await grown.isSound()).toBe(true);
+    }
+    await grown.close();
+    expect(sizes.size).toBeGreaterThan(2);
+    expect(exact).toBeGreaterThan(1);
+  }, 60_000);
+
+  it.each([1, 2])(
+    'of version %i is read, its crash forgiven, and it becomes one of this version',
+    async (version) => {
+      await withPending(adding('a'), adding('b'));
+      const lines = linesOf(await readFile(journal));
+      const [first = '', ...rest] = lines.split('\n');
+      const { sum: _, file: trace, ...values } = JSON.parse(first);
+      const header = { ...values, ...(version === 2 ? { file: trace } : {}), journal: version };
+      const old = [encodeLine(header).trimEnd(), ...rest].join('\n');
+      const killed = await copied();
+      letGo();
+      for (const [text, names] of [
+        [old, ['a', 'b', 'base']],
+        [old.slice(0, -1), ['a', 'b', 'base']],
+        [old.slice(0, -30), ['a', 'base']],
+        [old + '\0'.repeat(512), ['a', 'b', 'base']],
+        [encodeLine(header), ['base']],
+      ] as const) {
+        const left = await copied(killed);
+        await writeFile(join(left, 'state.journal'), text);
+        expect(namesOf((await readFolder(left)).state)).toEqual(names);
+        const store = await openStore(left);
+        expect(namesOf(store.state)).toEqual(names);
+        const now = await readFile(join(left, 'state.journal'));
+        expect(now.toString()).toMatch(/^\{"journal":3,/);
+        expect(now.length).toBeGreaterThan(linesOf(now).length);
+        await changeState(store, adding('c'));
+        expect(namesOf((await readFolder(left)).state)).toEqual([...names, 'c'].sort());
+      }
+    },
+    60_000,
+  );
 
   const damages: [string, (text: string) => string, string][] = [
     ['changed in the middle', (text) => text.replace('"a"', '"z"'), 'line 2: its sum does not fit'],
@@ -173,7 +315,7 @@ describe('the journal', () => {
     ['without a line', (text) => text.replace(/\n.*\n/, '\n'), 'line 2: seq: must be 2, not 3'],
     ['with a line twice', (text) => text + text.slice(text.lastIndexOf('\n', text.length - 2) + 1), 'line 4: seq'],
     ['with text of another', () => 'something else\n', 'line 1: its sum does not fit'],
-    ['of a later version', () => encodeLine(JSON.parse('{"journal":3,"base":null,"seq":0}')), 'newer media-aggregator'],
+    ['of a later version', () => encodeLine(JSON.parse('{"journal":4,"base":null,"seq":0}')), 'newer media-aggregator'],
     [
       'with a key of no prototype',
       (text) => text + encodeLine(JSON.parse('{"seq":4,"at":"x","changes":[{"__proto__":{}}]}')),
@@ -183,7 +325,7 @@ describe('the journal', () => {
   it.each(damages)('%s is refused loudly, and left alone', async (_, damage, hint) => {
     await withPending(adding('a'), adding('b'));
     const damaged = await copied();
-    const text = damage(await readFile(journal, 'utf8'));
+    const text = withPadding(Buffer.from(damage(linesOf(await readFile(journal))))).toString();
     await writeFile(join(damaged, 'state.journal'), text);
     const failure = await openStore(damaged).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'STATE_INVALID', message: expect.stringContaining(hint) });
@@ -282,7 +424,7 @@ describe('a crash while state.json is written anew', () => {
 
   it('between the note in the journal and the new journal: each commit counts once', async () => {
     await withPending(adding('a'), removing('base'));
-    const old = await readFile(journal, 'utf8');
+    const old = linesOf(await readFile(journal));
     const { state } = await readFolder(folder);
     letGo();
     for (const store of stores.splice(0)) await store.close();
@@ -294,7 +436,7 @@ describe('a crash while state.json is written anew', () => {
       [old + note + later, ['a', 'later']],
       [old + later + note, ['a', 'later']],
     ] as const) {
-      await writeFile(journal, text);
+      await writeFile(journal, withPadding(Buffer.from(text)));
       expect(namesOf((await readFolder(folder)).state)).toEqual(names);
     }
     expect(namesOf(state)).toEqual(['a']);
@@ -410,14 +552,14 @@ describe('a process that was killed when state.json had its journal, and the jou
   /** A folder as it is left behind: state.json holds what the journal still lists. */
   async function leftBehind(): Promise<string> {
     const store = await withPending(adding('a', '360'), adding('base', 'plane'));
-    const lines = await readFile(journal);
+    const lines = linesOf(await readFile(journal));
     letGo();
     await settle(store);
     const digest = JSON.parse((await readFile(journal, 'utf8')).split('\n', 1)[0]!).base;
     const left = await copied();
     await writeFile(
       join(left, 'state.journal'),
-      Buffer.concat([lines, Buffer.from(encodeLine({ seq: 3, snapshot: digest }))]),
+      withPadding(Buffer.from(lines + encodeLine({ seq: 3, snapshot: digest }))),
     );
     return left;
   }
