@@ -5,6 +5,9 @@ import { endianness } from 'node:os';
 /** A look may take this share of the time at most. */
 const costShare = 0.02;
 
+/** Between two looks lies so much at least. */
+const shortestPauseMs = 900;
+
 /** A table of more sockets than this tells nothing that is worth reading it. */
 const maxTableBytes = 16 << 20;
 
@@ -19,8 +22,14 @@ export interface ConnectionEnds {
 export interface QueueAsker {
   /** Of which connection; undefined while it is not connected. */
   readonly ends: ConnectionEnds | undefined;
-  /** Told at the next look. @param bytes that the far side's TCP has not confirmed */
-  queued(bytes: number, nowMs: number): void;
+  /** Bytes that were handed to the kernel so far. */
+  readonly handedBytes: number;
+  /**
+   * Told at the next look.
+   * @param bytes that the far side's TCP has not confirmed
+   * @param handedBytes those that the kernel had when the look began: what came to it meanwhile may be among the queued
+   */
+  queued(bytes: number, handedBytes: number, nowMs: number): void;
 }
 
 /**
@@ -33,12 +42,18 @@ export class KernelQueues {
   #askers = new Set<QueueAsker>();
   #nextLookMs = Number.NEGATIVE_INFINITY;
   #looking = false;
+  #everyMs = shortestPauseMs;
   #absent: boolean;
 
   /** @param folder where the tables are */
   constructor(folder = '/proc/self/net', platform: string = process.platform) {
     this.#folder = folder;
     this.#absent = platform !== 'linux';
+  }
+
+  /** What lies between two looks at the moment, milliseconds: the longer a look takes, the rarer they are. */
+  get everyMs(): number {
+    return this.#everyMs;
   }
 
   /** Has `asker` told at the next look, soon; never where the kernel does not tell. */
@@ -50,15 +65,15 @@ export class KernelQueues {
 
   async #look(nowMs: number): Promise<void> {
     this.#looking = true;
-    const askers = this.#askers;
+    const askers = new Map([...this.#askers].map((asker) => [asker, asker.handedBytes]));
     this.#askers = new Set();
     try {
-      const wants6 = [...askers].some(({ ends }) => ends !== undefined && !isIPv4(ends.remoteAddress));
+      const wants6 = [...askers.keys()].some(({ ends }) => ends !== undefined && !isIPv4(ends.remoteAddress));
       const tables = [await readFile(`${this.#folder}/tcp`, 'latin1')];
       if (wants6) tables.push(await readFile(`${this.#folder}/tcp6`, 'latin1'));
       this.#tell(askers, tables);
-      const tookMs = performance.now() - nowMs;
-      this.#nextLookMs = nowMs + Math.max(900, tookMs / costShare);
+      this.#everyMs = Math.max(shortestPauseMs, (performance.now() - nowMs) / costShare);
+      this.#nextLookMs = nowMs + this.#everyMs;
     } catch {
       this.#absent = true; // not mounted, or not to be read: as on other systems
     } finally {
@@ -66,14 +81,14 @@ export class KernelQueues {
     }
   }
 
-  #tell(askers: ReadonlySet<QueueAsker>, tables: readonly string[]): void {
+  #tell(askers: ReadonlyMap<QueueAsker, number>, tables: readonly string[]): void {
     const queues = new Map<string, number>();
     for (const table of tables) if (table.length <= maxTableBytes) readTable(table, queues);
     const toldMs = performance.now();
-    for (const asker of askers) {
+    for (const [asker, handedBytes] of askers) {
       const { ends } = asker;
       const bytes = ends === undefined ? undefined : queues.get(keyOf(ends));
-      if (bytes !== undefined) asker.queued(bytes, toldMs);
+      if (bytes !== undefined) asker.queued(bytes, handedBytes, toldMs);
     }
   }
 }

@@ -18,7 +18,7 @@ const rememberedMs = 15_000;
 const emptyLooks = 2;
 const emptyBytes = 4096;
 
-/** What the kernel said counts for so long. */
+/** What the kernel said counts for so long, and longer where it is asked and takes its time. */
 const kernelFreshMs = 3000;
 
 /** With so much under way the kernel is asked too. */
@@ -51,6 +51,10 @@ export class OutgoingFlow implements QueueAsker {
   #kernelBytes = 0;
   #kernelAtMs = 0;
   #kernelArrived = 0;
+  /** Grows with each sign that the far side takes bytes. */
+  #signs = 0;
+  /** The socket's own progress at the last look. */
+  #socketProgress = 0;
 
   /** @param onRoom called when bytes may be written again after `write` said false */
   constructor(socket: MediaSocket, budget: FlightBudget, onRoom: () => void, kernel = kernelQueues) {
@@ -74,15 +78,17 @@ export class OutgoingFlow implements QueueAsker {
     return this.#socket.pendingBytes + this.#kernelBytes + (this.#held ? 1 : 0);
   }
 
+  /** Bytes of writes that our own kernel took whole. */
+  get handedBytes(): number {
+    return this.#socket.bytesWritten - this.#socket.pendingBytes;
+  }
+
   /**
    * Changes when the far side takes bytes, by the best sign there is. That our own kernel takes some proves nothing where
    * there is a better one: answers to pings fit into its buffer for ever.
    */
   get progress(): number {
-    const acknowledged = this.acknowledgements.acknowledgedBytes ?? 0;
-    if (this.#source === null) return this.#socket.progress;
-    if (this.#toProve === 0 && this.#held) return acknowledged;
-    return acknowledged + (this.#kernelAtMs > 0 ? this.#kernelArrived : this.#socket.progress);
+    return this.#signs;
   }
 
   /** True when the target was seen to take bytes more slowly than they come. */
@@ -135,6 +141,7 @@ export class OutgoingFlow implements QueueAsker {
     acknowledgements.received(sequence, written, nowMs);
     const bytes = acknowledgements.acknowledgedBytes;
     if (bytes === null || bytes === before) return;
+    this.#signs++;
     this.#toProve = Math.max(0, this.#toProve - 1);
     if (this.#toProve > 0 || acknowledgements.stepBytes > largestStepBytes) return;
     this.#listenTo('acknowledgements');
@@ -143,11 +150,16 @@ export class OutgoingFlow implements QueueAsker {
     this.#release();
   }
 
-  queued(bytes: number, nowMs: number): void {
-    const { bytesWritten, pendingBytes } = this.#socket;
+  queued(bytes: number, handedBytes: number, nowMs: number): void {
+    const { bytesWritten } = this.#socket;
     this.#kernelBytes = bytes;
     this.#kernelAtMs = nowMs;
-    this.#kernelArrived = bytesWritten - pendingBytes - bytes;
+    // At least so many: whether the look saw what was handed over meanwhile, nobody knows.
+    const arrived = handedBytes - bytes;
+    if (arrived > this.#kernelArrived) {
+      this.#kernelArrived = arrived;
+      if (!this.#needsAcknowledgements) this.#signs++;
+    }
     if (this.#toProve === 0 && this.acknowledgements.stepBytes <= largestStepBytes) return;
     this.#listenTo('kernel');
     this.#flight.news(this.#kernelArrived, bytesWritten, 0, nowMs);
@@ -168,12 +180,25 @@ export class OutgoingFlow implements QueueAsker {
     }
     const doubtful = this.#source !== 'acknowledgements' || this.#held || this.#socket.pendingBytes > 0;
     if (doubtful || this.flightBytes > doubtfulBytes) this.#kernel.ask(this, nowMs);
-    if (nowMs - this.#kernelAtMs > kernelFreshMs) this.#kernelBytes = this.#kernelAtMs = 0;
+    const freshMs = kernelFreshMs + (doubtful ? 2 * this.#kernel.everyMs : 0);
+    if (nowMs - this.#kernelAtMs > freshMs) this.#kernelBytes = this.#kernelAtMs = 0;
   }
 
-  /** Milliseconds for which the far side has taken nothing although bytes wait for it, to about a second. */
+  /**
+   * Milliseconds for which the far side has taken nothing although bytes wait for it, to about a second, or to a look of
+   * the kernel's where that takes longer.
+   */
   silentMs(nowMs: number): number {
+    const { progress } = this.#socket;
+    const isBestSign = this.#source === null || (this.#kernelAtMs === 0 && !this.#needsAcknowledgements);
+    if (progress !== this.#socketProgress && isBestSign) this.#signs++;
+    this.#socketProgress = progress;
     return this.#progress.silentMs(nowMs);
+  }
+
+  /** Nothing else is a sign where bytes are held back for the acknowledgements of a target that sends them. */
+  get #needsAcknowledgements(): boolean {
+    return this.#source !== null && this.#toProve === 0 && this.#held;
   }
 
   #listenTo(source: 'acknowledgements' | 'kernel'): void {

@@ -1,0 +1,118 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { KernelQueues, type QueueAsker } from '../../src/net/kernel-queues.js';
+import type { MediaSocket } from '../../src/net/media-socket.js';
+import { OutgoingFlow } from '../../src/rtmp/outgoing-flow.js';
+import { waitFor } from '../support/wait.js';
+
+/** A flow by a clock of its own, over a socket and a kernel that do as they are told. */
+function start({ everyMs = 900 } = {}) {
+  const socket = { bytesWritten: 0, pendingBytes: 0, progress: 0, write: () => true };
+  let askers: QueueAsker[] = [];
+  const kernel = { everyMs, ask: (asker: QueueAsker) => askers.push(asker) } as unknown as KernelQueues;
+  const flow = new OutgoingFlow(
+    socket as unknown as MediaSocket,
+    { queueMaxBytes: 1 << 20, queueMaxAgeMs: 10_000 },
+    () => {},
+    kernel,
+  );
+  let nowMs = performance.now();
+  return {
+    flow,
+    /** Our own kernel takes bytes. */
+    hand(bytes: number): void {
+      socket.bytesWritten += bytes;
+      socket.progress += bytes;
+    },
+    /** The kernel answers who asked. @param meanwhile happens between its look and its answer */
+    answer(queued: number, meanwhile = (): void => {}): void {
+      const asked = askers.map((asker) => [asker, asker.handedBytes] as const);
+      askers = [];
+      meanwhile();
+      for (const [asker, handed] of asked) asker.queued(queued, handed, nowMs);
+    },
+    /** A second goes by. Returns for how long the far side has been silent. */
+    second(): number {
+      nowMs += 1000;
+      flow.look(nowMs);
+      return flow.silentMs(nowMs);
+    },
+  };
+}
+
+describe('for how long a target took nothing', () => {
+  it('answers to its pings, written while the kernel was asked, counted as bytes that it took', () => {
+    const { hand, answer, second } = start();
+    hand(500_000);
+    let queued = 500_000;
+    second();
+    for (let i = 0; i < 10; i++) {
+      // One answer before the kernel's look, some behind it: as many as the machine is slow.
+      hand(12);
+      queued += 12;
+      const late = 12 * (i % 4);
+      answer(queued, () => hand(late));
+      queued += late;
+      second();
+    }
+    expect(second()).toBeGreaterThan(8000);
+  });
+
+  it('a kernel that is asked rarely, since it takes long, counted as one that does not tell', () => {
+    const { hand, answer, second } = start({ everyMs: 5000 });
+    hand(500_000);
+    let queued = 500_000;
+    let silentMs = 0;
+    for (let i = 0; i < 30; i++) {
+      hand(12);
+      queued += 12;
+      if (i % 5 === 0) answer(queued);
+      silentMs = second();
+    }
+    expect(silentMs).toBeGreaterThan(20_000);
+  });
+
+  it('is none while bytes arrive, be they few', () => {
+    const { hand, answer, second } = start();
+    hand(500_000);
+    for (let i = 1; i <= 20; i++) {
+      answer(500_000 - i * 1000);
+      expect(second()).toBeLessThanOrEqual(1000);
+    }
+  });
+
+  it('goes by what our own kernel takes where nobody tells more, and from the time that nobody does', () => {
+    const { hand, answer, second, flow } = start();
+    hand(500_000);
+    second();
+    answer(400_000);
+    for (let i = 0; i < 20; i++) {
+      hand(1000);
+      second();
+    }
+    expect(second()).toBeLessThanOrEqual(1000);
+    expect(flow.pendingBytes).toBe(0);
+  });
+});
+
+it('the kernel is told of by what it had when the look began', async ({ onTestFinished }) => {
+  const folder = await mkdtemp(join(tmpdir(), 'aggregator-queues-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  // As Linux prints it: 127.0.0.1:4660 to 127.0.0.1:1935, with 256 bytes that were not confirmed.
+  const row = '   0: 0100007F:1234 0100007F:078F 01 00000100:00000000 01:00000014 00000000     0        0 1 1';
+  await writeFile(join(folder, 'tcp'), `  sl  local_address rem_address   st tx_queue rx_queue\n${row}\n`);
+  const kernel = new KernelQueues(folder, 'linux');
+  const told: number[][] = [];
+  const asker = {
+    ends: { localPort: 0x1234, remoteAddress: '127.0.0.1', remotePort: 1935 },
+    handedBytes: 1000,
+    queued: (bytes: number, handedBytes: number) => told.push([bytes, handedBytes]),
+  };
+  kernel.ask(asker, performance.now());
+  asker.handedBytes = 5000;
+  await waitFor(() => told.length > 0, { what: 'the answer' });
+  expect(told).toEqual([[256, 1000]]);
+  expect(kernel.everyMs).toBeGreaterThanOrEqual(900);
+});
