@@ -55,7 +55,11 @@ interface Parts {
   readonly isUrl: boolean;
 }
 
-function partsOf(text: string): Parts {
+/** Signs without a width that come along when a name is copied from a page. */
+const invisible = /[\u200b-\u200d\u2060\ufeff]/g;
+
+function partsOf(given: string): Parts {
+  const text = given.replace(invisible, '');
   const url = /^\s*rtmp[a-z]{0,2}:\/\/[^/?&]*/i.exec(text)?.[0] ?? '';
   let [path, query] = splitQuery(text.slice(url.length));
   if (path.includes('%')) {

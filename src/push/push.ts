@@ -274,6 +274,7 @@ export class Push {
         shownUrl: this.shownUrl,
         dialer: this.#dialer,
         budget: this.#limits,
+        mayGoUnanswered: true,
       });
     } catch (error) {
       this.#life = null;
@@ -309,7 +310,9 @@ export class Push {
       return;
     }
     const sent = outlet.framesOut > life.framesBefore;
-    if (!sent || (connection.pendingBytes > 0 && connection.acknowledgements.acknowledgedBytes === null)) return;
+    // A target that did not answer is one that acknowledges, or none.
+    const isInDoubt = connection.pendingBytes > 0 || connection.isUnanswered;
+    if (!sent || (isInDoubt && connection.acknowledgements.acknowledgedBytes === null)) return;
     if (this.#phase !== 'stalled') this.#failureLog.active(this.#clock.failures + 1);
     life.wellAtMs = performance.now();
     this.#setPhase('active');

@@ -25,7 +25,8 @@ const objectEnd = Buffer.from([0, 0, Amf0Marker.ObjectEnd]);
  * data message that is no AMF has nginx-rtmp and MediaMTX close the connection, and it would be sent again at every
  * reconnect; so it is mended where that is plain, and left out where it is not:
  *
- *   - metadata begins with its name, whatever an encoder puts before it, and has one value;
+ *   - metadata begins with its name, whatever an encoder puts before it, and has one value, an object: metadata of anything
+ *     else says nothing, and `undefined` there, or nothing, has Node-Media-Server 4 end with all that it serves;
  *   - properties that cannot be read everywhere (dates, references, XML, AMF3, text that is no UTF-8) are left out of an
  *     object, and so is what lies behind one that is cut short; the object then ends as the specification has it.
  *
@@ -43,7 +44,12 @@ export function readableData(payload: Buffer): Buffer | null {
   const names = starts.findIndex((at) => textAt(payload, at) !== setName);
   const start = starts[Math.max(0, names - 1)] ?? 0;
   if (end === payload.length) {
-    return names < 0 ? null : payload.subarray(start);
+    if (names < 0) return null;
+    const isSet = names > 0;
+    const valueAt = starts[names + 1];
+    return isSet && (valueAt === undefined || payload[valueAt] === Amf0Marker.Undefined)
+      ? null
+      : payload.subarray(start);
   }
   const mended = mendedObject(payload, end);
   if (mended === null) return null;
@@ -79,12 +85,19 @@ function readableMetadata(payload: Buffer, starts: readonly number[], nameIndex:
   if (first === clearName) return end === payload.length ? payload : null;
   const isWrapped = nameIndex > 0 && textAt(payload, starts[nameIndex - 1] ?? 0) === setName;
   const from = isWrapped ? (starts[nameIndex - 1] ?? 0) : nameAt;
-  const valueAt = starts[nameIndex + 1];
-  if (valueAt === undefined) {
-    const mended = mendedObject(payload, end);
-    return mended === null ? null : Buffer.concat([payload.subarray(from, end), mended]);
+  const nameEnd = starts[nameIndex + 1] ?? end;
+  const index = starts.findIndex((at, each) => each > nameIndex && isPlainObject(payload[at]));
+  if (index >= 0) {
+    const [valueAt, valueEnd] = [starts[index] ?? end, starts[index + 1] ?? end];
+    if (valueAt === nameEnd) return payload.subarray(from, valueEnd);
+    return Buffer.concat([payload.subarray(from, nameEnd), payload.subarray(valueAt, valueEnd)]);
   }
-  return payload.subarray(from, starts[nameIndex + 2] ?? end);
+  const mended = mendedObject(payload, end);
+  return mended === null ? null : Buffer.concat([payload.subarray(from, nameEnd), mended]);
+}
+
+function isPlainObject(marker: number | undefined): boolean {
+  return marker === Amf0Marker.Object || marker === Amf0Marker.EcmaArray;
 }
 
 /** The object or ECMA array at `at` with the properties of it that every reader takes; null where there is none. */

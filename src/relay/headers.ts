@@ -1,4 +1,5 @@
-import { audioHeaderKey, videoHeaderKey } from '../wire/flv.js';
+import { isWholeHeader } from '../wire/codec-config.js';
+import { audioHeaderKey, isExtended, videoHeaderKey } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
 import { isClearing, onMetaData, setDataFrame, startsWith } from './data-message.js';
 import { encodeIn, type StreamFormat } from './stream-format.js';
@@ -11,7 +12,19 @@ const maxHeaderBytes = 256 * 1024;
 export interface Header {
   readonly type: number;
   readonly payload: Buffer;
+  /** False where the configuration in it cannot be taken apart. */
+  readonly isWhole: boolean;
 }
+
+/**
+ * What a message is among headers:
+ *
+ * - `none`: it is none, or beyond the limits, and is not remembered.
+ * - `remembered`: it counts from now on.
+ * - `repeated`: it says what is known already.
+ * - `broken`: its configuration cannot be taken apart, unlike that of the one that is known, which stays.
+ */
+export type HeaderVerdict = 'none' | 'remembered' | 'repeated' | 'broken';
 
 /** What a decoder needs before the first frame: metadata and sequence headers, as the publisher sent them. */
 export class StreamHeaders {
@@ -27,24 +40,24 @@ export class StreamHeaders {
     this.#ordered = null;
   }
 
-  /**
-   * Remembers the message when it is a header; the newest of each kind counts. Returns false for anything else, and for
-   * headers beyond the limits, which are passed on but not remembered.
-   */
-  remember(type: number, payload: Buffer): boolean {
+  /** Remembers the message when it is a header; the newest of each kind counts, unless it is broken. */
+  remember(type: number, payload: Buffer): HeaderVerdict {
     if (type === MessageType.DataAmf0 && isClearing(payload)) {
       this.#forgetMetadata();
-      return false;
+      return 'none';
     }
     const key = headerKey(type, payload);
-    if (key === null) return false;
+    if (key === null) return 'none';
     const old = this.#headers.get(key);
+    if (old?.payload.equals(payload)) return 'repeated';
+    const isWhole = type === MessageType.DataAmf0 || isWholeHeader(type === MessageType.Video, payload);
+    if (!isWhole && old?.isWhole) return 'broken';
     const bytes = this.#bytes - (old?.payload.length ?? 0) + payload.length;
-    if (bytes > maxHeaderBytes || (old === undefined && this.#headers.size >= maxHeaders)) return false;
+    if (bytes > maxHeaderBytes || (old === undefined && this.#headers.size >= maxHeaders)) return 'none';
     this.#bytes = bytes;
-    this.#headers.set(key, { type, payload: Buffer.from(payload) });
+    this.#headers.set(key, { type, payload: Buffer.from(payload), isWhole });
     this.#ordered = null;
-    return true;
+    return 'remembered';
   }
 
   #forgetMetadata(): void {
@@ -118,6 +131,14 @@ export function isMetadata(payload: Buffer): boolean {
 /** The values behind the name of a metadata message. */
 export function metadataValues(payload: Buffer): Buffer {
   return dataPayload(payload, false).subarray(onMetaData.length);
+}
+
+/**
+ * Whether a sequence header that was sent already is not to be sent again: Enhanced RTMP's, for which MediaMTX closes where
+ * it comes twice in two seconds. Some encoders send it with every key frame. That of FLV may be repeated everywhere.
+ */
+export function mayNotRepeat(type: number, payload: Buffer): boolean {
+  return type !== MessageType.DataAmf0 && isExtended(type === MessageType.Video, payload);
 }
 
 /** Which kind of header a message is; null for anything else. */

@@ -12,7 +12,15 @@ import { MessageType } from '../wire/message.js';
 import { isClearing, readableData } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { FormatLog } from './format-log.js';
-import { dataPayload, encodeHeaders, type Header, headerKey, metadataValues, StreamHeaders } from './headers.js';
+import {
+  dataPayload,
+  encodeHeaders,
+  type Header,
+  headerKey,
+  mayNotRepeat,
+  metadataValues,
+  StreamHeaders,
+} from './headers.js';
 import { IngestMeter } from './ingest-meter.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
 import { KeyFrameWatch, passedMarkEveryMs, type WithoutKeyFrames } from './key-frame-watch.js';
@@ -183,13 +191,12 @@ export class LiveStream {
       return this.#leaveOut(type === MessageType.Video ? 'video' : 'audio', payload);
     }
     if (type === MessageType.Video || type === MessageType.Audio) {
-      this.#append(type, timestampMs, payload, nowMs);
-      return true;
+      if (this.#append(type, timestampMs, payload, nowMs)) return true;
+      return this.#leaveOut(type === MessageType.Video ? 'video' : 'audio', payload);
     }
     const data = type === MessageType.DataAmf0 ? readableData(payload) : null;
     if (data === null) return this.#leaveOut('data', payload);
-    this.#append(type, timestampMs, data, nowMs);
-    return true;
+    return this.#append(type, timestampMs, data, nowMs);
   }
 
   #leaveOut(kind: MessageKind, payload: Buffer): false {
@@ -198,11 +205,17 @@ export class LiveStream {
     return false;
   }
 
-  #append(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
-    const isHeader = this.#headers.remember(type, payload);
+  /** False for a header that would take the place of a better one. */
+  #append(type: number, timestampMs: number, payload: Buffer, nowMs: number): boolean {
+    const verdict = this.#headers.remember(type, payload);
+    if (verdict === 'broken') return false;
+    if (verdict === 'repeated' && mayNotRepeat(type, payload)) return true;
+    const isHeader = verdict !== 'none';
     const isFrame = !isHeader && type !== MessageType.DataAmf0;
     const isKeyFrame = isFrame && type === MessageType.Video && isVideoKeyFrame(payload);
-    if (isFrame && type === MessageType.Video && !isKeyFrame && !this.#admitInterFrame(payload, nowMs)) return;
+    if (isFrame && type === MessageType.Video && !isKeyFrame && !this.#admitInterFrame(payload, nowMs)) {
+      return true;
+    }
     const out = this.#timeline.map(timestampMs, isFrame, nowMs);
     if (isFrame) this.#meter.note(type, timestampMs, isKeyFrame, nowMs);
     if (isKeyFrame) this.#beginGop(out, nowMs);
@@ -219,6 +232,7 @@ export class LiveStream {
       if (log.mark !== null && this.#isTooLong(log, log.mark)) log.clearMark();
     }
     this.#options.scheduler.schedule(this, nowMs);
+    return true;
   }
 
   /** Lets an outlet follow from the current GOP on, or from the next key frame where there is none. */

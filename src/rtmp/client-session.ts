@@ -64,6 +64,8 @@ export class ClientSession {
   #acknowledgedEvery = 0;
   /** The target said that the publish begins before it was asked. */
   #startedEarly = false;
+  /** Media is sent although the target never said that it takes it: until it does, it may still refuse the publish. */
+  #isUnanswered = false;
 
   constructor(options: {
     target: PublishTarget;
@@ -102,6 +104,11 @@ export class ClientSession {
 
   get step(): ClientStep {
     return this.#step;
+  }
+
+  /** True while media is sent and the target has not said that it takes it. */
+  get isUnanswered(): boolean {
+    return this.#isUnanswered;
   }
 
   get channel(): MessageChannel {
@@ -144,6 +151,17 @@ export class ClientSession {
     if (bytes === this.#acknowledgedEvery) return;
     this.#acknowledgedEvery = bytes;
     this.#channel.sendWindowAckSize(bytes);
+  }
+
+  /**
+   * Begins to send media although the target did not answer `publish`. It counts as neither accepted nor refused: what it
+   * takes or acknowledges says how it is.
+   */
+  startUnanswered(): void {
+    if (this.#step !== 'publish') return;
+    this.#isUnanswered = true;
+    this.#handler.onCommand?.('publish was not answered; media is sent all the same');
+    this.#start();
   }
 
   /** Says goodbye: the target then ends the stream at once instead of waiting for the connection to die. */
@@ -221,6 +239,7 @@ export class ClientSession {
   }
 
   #start(): void {
+    if (this.#step === 'published') this.#isUnanswered = false;
     if (this.#step !== 'publish') {
       this.#startedEarly ||= this.#step === 'createStream';
       return;
@@ -231,8 +250,9 @@ export class ClientSession {
 
   /** Before the start it is the name or the key, or the application; later the target ends what it had accepted. */
   #end(args: readonly AmfValue[]): void {
-    if (this.#step === 'published') this.#refuse('TARGET_CLOSED', 'it ended the stream', args);
-    else if (/^NetConnection\./.test(stringOf(infoOf(args).code))) {
+    if (this.#step === 'published' && !this.#isUnanswered) {
+      this.#refuse('TARGET_CLOSED', 'it ended the stream', args);
+    } else if (/^NetConnection\./.test(stringOf(infoOf(args).code))) {
       this.#refuse('TARGET_CONNECT_REJECTED', `the application ${this.#quotedApp()}`, args);
     } else this.#refuse('TARGET_PUBLISH_REJECTED', 'the stream name or key', args);
   }

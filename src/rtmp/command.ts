@@ -39,8 +39,9 @@ export interface CommandLimits {
 export function parseCommand(type: number, payload: Buffer, limits: CommandLimits): Command | string {
   const readable = readCommandValues(withoutFormatSelector(type === MessageType.CommandAmf3, payload), limits);
   const { values, problem } = readable;
-  const [name, second] = values;
-  if (typeof name !== 'string') return problem ?? `a command begins with ${describe(values)} instead of its name`;
+  const [text, second] = values;
+  if (typeof text !== 'string') return problem ?? `a command begins with ${describe(values)} instead of its name`;
+  const name = stringOf(text);
   const transactionId = transactionOf(second);
   // Encoders exist that leave the transaction out of commands that want no answer.
   if (transactionId === null) return { name, transactionId: 0, args: values.slice(1), problem };
@@ -74,8 +75,14 @@ export function objectArgument(args: readonly AmfValue[], index: number): AmfObj
   return propertiesOf(args[index]) ?? {};
 }
 
+/**
+ * A text up to its first zero byte; empty for what is no text. Encoders exist that count the zero at the end of a C string as
+ * part of it, and servers written in C (nginx-rtmp) do not see it.
+ */
 export function stringOf(value: AmfValue | undefined): string {
-  return typeof value === 'string' ? value : '';
+  if (typeof value !== 'string') return '';
+  const end = value.indexOf('\0');
+  return end < 0 ? value : value.slice(0, end);
 }
 
 /** As `stringOf`; a number that is meant as a name, such as that of a camera of digits, counts too. */
@@ -91,7 +98,7 @@ const publishKinds: ReadonlySet<AmfValue> = new Set(['live', 'record', 'append',
  * that out, or that have a null in front of it instead of a transaction. Empty when there is none.
  */
 export function nameArgument(args: readonly AmfValue[]): string {
-  const [object, name, third] = args;
+  const [object, name, third] = args.map((each) => (typeof each === 'string' ? stringOf(each) : each));
   if (typeof name !== 'string' && typeof object === 'string') return object;
   if (typeof object === 'string' && publishKinds.has(name)) return object;
   if ((name === null || name === undefined) && typeof third === 'string' && !publishKinds.has(third)) return third;

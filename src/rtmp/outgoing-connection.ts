@@ -18,6 +18,7 @@ import { type LimitSettings, type NetSettings, sessionLimits } from './settings.
 import { targetErrorOf } from './target-error.js';
 import { secretsOf } from './target-secrets.js';
 import { TurnShare } from './turn-share.js';
+import { UnansweredPublish } from './unanswered-publish.js';
 
 /** How long a connection that said goodbye may take to close. */
 const goodbyeMs = 1000;
@@ -36,6 +37,8 @@ export interface OutgoingOptions {
   readonly shownUrl?: string;
   /** What may wait for it; without it, whatever the socket takes. */
   readonly budget?: FlightBudget;
+  /** Media may be sent to a target that does not answer `publish`. */
+  readonly mayGoUnanswered?: boolean;
 }
 
 /** Where a connection is on its way; `dns` only where the host is a name, `tls` only with rtmps. */
@@ -87,6 +90,8 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   #budget: FlightBudget;
   #answers: AnswerBudget;
   readonly #stepTimer: NodeJS.Timeout;
+  /** Null: media goes only to who answers `publish`. */
+  readonly #unanswered: UnansweredPublish | null;
   #goodbyeTimer: NodeJS.Timeout | undefined;
   #lastAcknowledged = -1;
   #looks = 0;
@@ -118,6 +123,10 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#dialer = dialer;
     this.#shownUrl = shownUrl;
     this.#introduction = { via, flashVer };
+    const onStarted = (session: ClientSession): void => {
+      if (session === this.#session) this.#note(session, 'publish');
+    };
+    this.#unanswered = options.mayGoUnanswered ? new UnansweredPublish(settings.connectTimeoutMs, onStarted) : null;
     this.#authentication = new AdobeAuthentication(this.#url);
     this.#redirects = new Redirects(this.#url);
     this.#socket = this.#dial();
@@ -170,7 +179,9 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
       handler: {
         onCommand: (text) => this.#handler.onCommand?.(text),
         onPublished: (streamId) => {
-          clearTimeout(this.#stepTimer);
+          // Until there is a sign of life of a target that did not answer, its deadline counts.
+          if (session.isUnanswered) this.#stepTimer.refresh();
+          else clearTimeout(this.#stepTimer);
           this.#handler.onPublished(streamId);
         },
         onRefused: (error, said, redirect) => this.#onRefused(error, said, redirect),
@@ -189,6 +200,11 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     if (this.#connected) return this.#session.step;
     if (this.#securing) return 'tls';
     return this.#resolved || isIP(this.#url.host) !== 0 ? 'tcp' : 'dns';
+  }
+
+  /** Media is sent, and the target did not say that it takes it. */
+  get isUnanswered(): boolean {
+    return this.#session.isUnanswered;
   }
 
   get isClosed(): boolean {
@@ -426,10 +442,12 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
       this.#lastAcknowledged = peerAcknowledged;
       this.#flow.acknowledged(peerAcknowledged, performance.now());
+      if (session.isUnanswered && step === 'published') clearTimeout(this.#stepTimer);
     }
     if (step === before) return;
     this.#onStep(step);
     if (step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
+    if (step === 'publish') this.#unanswered?.await(session);
   }
 
   onEnd(): void {
@@ -442,7 +460,9 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   }
 
   #stepTimedOut(): void {
-    const { step } = this;
+    // It answered late, and the deadline is that of the time when it had not.
+    if (this.#session.step === 'published' && !this.isUnanswered) return;
+    const step = this.isUnanswered ? 'publish' : this.step;
     const code = step === 'dns' ? 'TARGET_DNS' : step === 'tcp' ? 'TARGET_UNREACHABLE' : 'TARGET_TIMEOUT';
     const seconds = this.#settings.connectTimeoutMs / 1000;
     this.#close(new TargetError(code, `${this.endpoint} did not answer within ${seconds} s: step ${step}`));
@@ -453,6 +473,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#closed = true;
     this.#turn.over();
     clearTimeout(this.#stepTimer);
+    this.#unanswered?.end();
     clearTimeout(this.#goodbyeTimer);
     this.#socket.destroy();
     this.#settleClosed();

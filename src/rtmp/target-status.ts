@@ -9,8 +9,9 @@ const refusals =
   /(?:Bad\w*|Denied|Fail(?:ed|ure)?|Rejected|Refused|Error|Forbidden|Unauthori[sz]ed|Invalid\w*|NoAccess|NotAllowed|NotFound|InUse|Conflict|Already\w*)$/;
 const ends =
   /^(?:NetConnection\.Connect\.(?:Closed|AppShutdown|IdleTimeOut)|NetStream\.Connect\.Closed|NetStream\.Unpublish\.\w+|NetStream\.Publish\.(?:Closed|Stop|Unpublish\w*))$/;
-/** What may fail at a target without an end of the stream: it records, or says how it is. */
-const besideThePoint = /^NetStream\.(?:Record|Play|Pause|Seek|Buffer|Data|Video|Infra|Publish\.Idle|Publish\.Reset)/;
+/** What may fail at a target without an end of the stream: it records, says how it is, or does not know a call of ours. */
+const besideThePoint =
+  /^(?:NetConnection\.Call\.|NetStream\.(?:Record|Play|Pause|Seek|Buffer|Data|Video|Infra|Publish\.Idle|Publish\.Reset))/;
 const ofTheStream = /^Net(?:Stream|Connection)\./;
 
 /**

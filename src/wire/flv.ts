@@ -139,6 +139,11 @@ function isExAudio(payload: Buffer): boolean {
   return payload.length > 0 && payload[0]! >>> 4 === audioExHeader;
 }
 
+/** Whether a payload has a header of Enhanced RTMP. */
+export function isExtended(isVideo: boolean, payload: Buffer): boolean {
+  return isVideo ? isExVideo(payload) : isExAudio(payload);
+}
+
 /** `prefix`, `prefix:1` for track 1 alone, `prefix:0+` for several tracks of which 0 is the first. */
 function trackKey(prefix: string): string {
   return ex.trackId < 0 ? prefix : `${prefix}:${ex.trackId}${ex.manyTracks ? '+' : ''}`;
@@ -263,10 +268,14 @@ const assignedVideo: ReadonlySet<number> = new Set(Object.keys(videoCodecs).map(
 /** 15 is "device-specific sound". */
 const assignedAudio: ReadonlySet<number> = new Set([...Object.keys(audioCodecs).map(Number), 15]);
 
+/** Judges what is of one codec in a payload. */
+export type IsBody = (fourCc: number, start: number, end: number) => boolean;
+
 const avcHeaderBytes = 5;
 const compositionTimeBytes = 3;
 const fourCcBytes = 4;
-const fourCc = (text: string): number => Buffer.from(text, 'latin1').readUInt32BE();
+/** A FourCC as a number. */
+export const fourCc = (text: string): number => Buffer.from(text, 'latin1').readUInt32BE();
 const withCompositionTime: ReadonlySet<number> = new Set(['avc1', 'hvc1', 'vvc1'].map(fourCc));
 
 const withSequenceHeader: ReadonlySet<number> = new Set(['avc1', 'hvc1', 'vvc1', 'av01'].map(fourCc));
@@ -303,6 +312,23 @@ export function isReadableAudio(payload: Buffer): boolean {
   return payload[1]! <= 1 && payload.length > 2;
 }
 
+/**
+ * Whether all configuration records in a sequence header are as `isBody` wants them. True for what is no sequence header.
+ * @param isBody is given the FourCC of each, also where a header of FLV names the codec by number
+ */
+export function areConfigsReadable(isVideo: boolean, payload: Buffer, isBody: IsBody): boolean {
+  if (isExtended(isVideo, payload)) {
+    const multitrack = isVideo ? VideoPacketType.Multitrack : AudioPacketType.Multitrack;
+    if (!readExHeader(payload, multitrack) || ex.packetType !== PacketType.SequenceStart) return true;
+    return areTracksReadable(payload, isBody);
+  }
+  if (payload.length < 2 || payload[1] !== 0) return true;
+  if (!isVideo) return payload[0]! >>> 4 !== audioAac || isBody(fourCc('mp4a'), 2, payload.length);
+  const codec = payload[0]! & 0x0f;
+  if (codec !== 7 && codec !== 12) return true;
+  return isBody(fourCc(codec === 7 ? 'avc1' : 'hvc1'), avcHeaderBytes, payload.length);
+}
+
 function isReadableExVideo(payload: Buffer, frameType: number): boolean {
   if (!readExHeader(payload, VideoPacketType.Multitrack)) return false;
   const { packetType } = ex;
@@ -336,7 +362,7 @@ function isReadableExAudio(payload: Buffer): boolean {
 }
 
 /** Whether the FourCC and body of each track, by the header that was read last, are as `isBody` wants them. */
-function areTracksReadable(payload: Buffer, isBody: (fourCc: number, start: number, end: number) => boolean): boolean {
+function areTracksReadable(payload: Buffer, isBody: IsBody): boolean {
   let at = ex.fourCcAt;
   let codec = 0;
   if (!ex.manyTracks) {

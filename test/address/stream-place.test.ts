@@ -46,6 +46,10 @@ describe('the camera that a client means', () => {
     ['rtmp://host/cam', 'cam'],
     ['', '', 'rtmp://host:1935/cam/cam'],
     ['', '', 'RTMP://host/cam'],
+    ['\ufeffcam', 'cam\u200b'],
+    ['cam', '\u00a0cam\u00a0'],
+    ['rtmp://host/cam/cam', ''],
+    ['cam', 'rtmp://host/cam/cam'],
   ])('app %j, name %j', (app, streamName, tcUrl) => {
     expect(cameraIn(place(app, streamName, tcUrl))).toBe('cam');
     // With media workers it is decided twice, and where connect names one, it is the same.

@@ -191,11 +191,30 @@ describe('metadata', () => {
 
   it.each<[string, AmfValue]>([
     ['null', null],
+    ['undefined', undefined],
     ['a number', 5],
+    ['a boolean', true],
     ['an array', [1, { a: 2 }]],
     ['text', 'mediaAggregatorPath'],
-  ])('of %s: nothing is added', (_what, value) => {
-    expect(valuesAtTarget(encodeAmf0('onMetaData', value))).toEqual(['@setDataFrame', 'onMetaData', value]);
+  ])('of %s says nothing, and is left out', (_what, value) => {
+    expect(valuesAtTarget(encodeAmf0('onMetaData', value))).toBeUndefined();
+    expect(valuesAtTarget(encodeAmf0('@setDataFrame', 'onMetaData', value, null))).toBeUndefined();
+    const behind = valuesAtTarget(encodeAmf0('onMetaData', value, { width: 1 }));
+    expect({ ...propertiesOf(behind?.[2]) }).toMatchObject({ width: 1 });
+  });
+
+  it('without properties has none but the path', () => {
+    const values = valuesAtTarget(encodeAmf0('onMetaData', ecma({})));
+    expect({ ...propertiesOf(values?.[2]) }).toEqual({ mediaAggregatorPath: 'aa,bb' });
+  });
+
+  it.each<[string, Buffer, boolean]>([
+    ['a name alone', encodeAmf0('@setDataFrame', 'onTextData'), false],
+    ['nothing that is defined', encodeAmf0('@setDataFrame', 'onTextData', undefined), false],
+    ['an object', encodeAmf0('@setDataFrame', 'onCuePoint', { a: 1 }), true],
+    ['null', encodeAmf0('@setDataFrame', 'onTextData', null), true],
+  ])('of another kind that sets %s', (_what, payload, leaves) => {
+    expect(dataAt([payload])).toEqual(leaves ? [payload] : []);
   });
 
   it('a path within another value is not mistaken for its own', () => {
@@ -251,6 +270,65 @@ describe('audio and video that had targets close', () => {
   ])('%s: passed on', (_what, type, bytes) => {
     const [messages] = whatLeaves([...good, { type, timestampMs: 20, payload: hex(bytes) }]);
     expect(messages?.at(-1)).toMatchObject({ type, payload: hex(bytes) });
+  });
+});
+
+describe('configuration records', () => {
+  const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
+  const avc = hex('1700000000 01640020ffe1000467640020 01000468ee3cb0');
+  const hevc = hex(`1c00000000 01${'00'.repeat(21)} 02 a0 0001 0002 4001 a1 0001 0001 42`);
+  const aac = hex('af00 1210');
+  const extended = (codec: string, body: string): Buffer =>
+    Buffer.concat([Buffer.from([0x90]), Buffer.from(codec), hex(body)]);
+  const payloadsAt = (payloads: readonly Buffer[], type: number): Buffer[] => {
+    const sent = payloads.map((payload, index) => ({ type, timestampMs: index, payload }));
+    const [all = []] = whatLeaves([...sent, { type: 9, timestampMs: 20, payload: frame(1, true) }]);
+    return all.filter((message) => message.type === type && message.timestampMs < 20).map(({ payload }) => payload);
+  };
+
+  it.each<[string, number, Buffer, Buffer]>([
+    ['AVC that ends inside its first set', 9, avc, avc.subarray(0, -9)],
+    ['AVC without a picture parameter set', 9, avc, hex('1700000000 01640020ffe1000467640020 00')],
+    ['AVC with a set of no bytes', 9, avc, hex('1700000000 01640020ffe10000 01000468ee3cb0')],
+    ['AVC without any set', 9, avc, hex('1700000000 01640020ffe0 00')],
+    ['AVC as a byte stream', 9, avc, hex('1700000000 0000000167640020ac0000000168ee3cb0')],
+    ['four bytes of AVC', 9, avc, hex('1700000000 01640028')],
+    ['HEVC that ends inside a set', 9, hevc, hevc.subarray(0, -1)],
+    ['HEVC with a set of no bytes', 9, hevc, hex(`1c00000000 01${'00'.repeat(21)} 01 a0 0001 0000`)],
+    ['AVC by its name', 9, extended('avc1', '01640020ffe100016701000168'), extended('avc1', '01640020ff')],
+    ['HEVC by its name', 9, extended('hvc1', `01${'00'.repeat(21)}00`), extended('hvc1', '0100')],
+    ['AV1', 9, extended('av01', '81000000'), extended('av01', '00')],
+    ['one byte of AAC', 8, aac, hex('af00 12')],
+    ['AAC of a rate that is none', 8, aac, hex('af00 1690')],
+    ['AAC that ends inside its type', 8, aac, hex('af00 ff')],
+    ['AAC of no type', 8, aac, hex('af00 0000')],
+  ])('%s does not take the place of a good one', (_what, type, good, broken) => {
+    expect(payloadsAt([good, broken], type)).toEqual([good]);
+    // Nothing better is known: it is passed on, and the good one takes its place.
+    expect(payloadsAt([broken, good], type)).toEqual([broken, good]);
+    const stream = new LiveStream({ format: target, gopMaxBytes: 1e6, scheduler: new FlushScheduler() }, 0);
+    expect([good, broken, good].map((payload) => stream.publish(type, 0, payload, 0))).toEqual([true, false, true]);
+    expect(stream.unreadable).toMatchObject({ [type === 9 ? 'video' : 'audio']: 1 });
+  });
+
+  it.each<[string, number, Buffer]>([
+    ['AAC with SBR said', 8, hex('af00 2b920800')],
+    ['AAC of a rate in figures', 8, hex('af00 1780bb8010')],
+    ['xHE-AAC', 8, hex('af00 f9484020')],
+    ['AVC with the fields of high profiles', 9, Buffer.concat([avc, hex('fdf8f800')])],
+    ['HEVC whose sets come with the frames', 9, hex(`1c00000000 01${'00'.repeat(21)} 00`)],
+  ])('%s takes the place of another', (_what, type, payload) => {
+    const first = type === 8 ? aac : avc;
+    expect(payloadsAt([first, payload], type)).toEqual([first, payload]);
+  });
+
+  it('of Enhanced RTMP go out once, however often they come; those of FLV as often as they come', () => {
+    const header = extended('hvc1', `01${'00'.repeat(21)}00`);
+    const other = extended('hvc1', `01${'00'.repeat(20)}0100`);
+    expect(payloadsAt([header, header, other, other, header], 9)).toEqual([header, other, header]);
+    expect(payloadsAt([avc, avc], 9)).toEqual([avc, avc]);
+    const opus = hex('90 4f707573 4f70757348656164');
+    expect(payloadsAt([opus, opus], 8)).toEqual([opus]);
   });
 });
 

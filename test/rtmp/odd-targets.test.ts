@@ -7,7 +7,7 @@ import { Dialer } from '../../src/net/dialer.js';
 import { OutgoingConnection } from '../../src/rtmp/outgoing-connection.js';
 import { type Amf, ChunkParser, decodeAmf, encodeChunks, encodeCommand } from '../support/rtmp-bytes.js';
 import { Scope } from '../support/scope.js';
-import { waitFor } from '../support/wait.js';
+import { sleep, waitFor } from '../support/wait.js';
 
 const scopes: Scope[] = [];
 afterEach(async () => {
@@ -95,7 +95,11 @@ interface Outcome {
   readonly heard: string[];
 }
 
-function publishTo(scope: Scope, url: string, options: { dialer?: Dialer; timeoutMs?: number } = {}): Outcome {
+function publishTo(
+  scope: Scope,
+  url: string,
+  options: { dialer?: Dialer; timeoutMs?: number; mayGoUnanswered?: boolean } = {},
+): Outcome {
   const settings = { ...defaultSettings().media, connectTimeoutMs: options.timeoutMs ?? 3000 };
   const heard: string[] = [];
   const outcome: Outcome = {
@@ -115,7 +119,10 @@ function publishTo(scope: Scope, url: string, options: { dialer?: Dialer; timeou
           outcome.error = error;
         },
       },
-      options.dialer === undefined ? {} : { dialer: options.dialer },
+      {
+        ...(options.dialer === undefined ? {} : { dialer: options.dialer }),
+        mayGoUnanswered: options.mayGoUnanswered === true,
+      },
     ),
   };
   scope.defer(() => outcome.connection.destroy());
@@ -163,6 +170,8 @@ describe('a refusal is known by its code', () => {
     ['NetStream.Record.Start', 'status'],
     ['NetStream.Record.NoAccess', 'error'],
     ['NetStream.Data.Start', 'status'],
+    ['NetConnection.Call.Failed', 'error'],
+    ['NetConnection.Call.Prohibited', 'status'],
     ['Something.Of.Theirs', 'status'],
   ])('%s at level %s is none', async (code, level) => {
     const scope = newScope();
@@ -316,6 +325,64 @@ describe('answers in odd forms', () => {
     expect(target.named('_result').map(({ transaction }) => transaction)).toEqual([11, 12]);
     expect(target.named('_error').map(({ transaction }) => transaction)).toEqual([13]);
     expect(outcome).toMatchObject({ published: true, error: undefined });
+  });
+});
+
+describe('a target that does not answer publish', () => {
+  /** Says what it says to the first `publish`, so late, and nothing else. */
+  const silent = (scope: Scope, say: (asked: Asked) => void = () => {}, afterMs = 700): Promise<OddTarget> =>
+    oddTarget(scope, (asked) => {
+      if (asked.name !== 'publish') return true;
+      const timer = setTimeout(() => say(asked), afterMs);
+      scope.defer(() => clearTimeout(timer));
+      return false;
+    });
+  const acknowledge = (asked: Asked, bytes: number): void => {
+    const payload = Buffer.alloc(4);
+    payload.writeUInt32BE(bytes);
+    asked.socket.write(encodeChunks(2, { type: 3, streamId: 0, timestampMs: 0, payload }));
+  };
+  const timeoutMs = 1000;
+
+  it('gets media all the same, and is well once it acknowledges', async () => {
+    const scope = newScope();
+    const target = await silent(scope, (asked) => acknowledge(asked, 100));
+    const outcome = publishTo(scope, urlOf(target), { timeoutMs, mayGoUnanswered: true });
+    await over(outcome);
+    expect(outcome).toMatchObject({ published: true, error: undefined });
+    expect(outcome.connection.isUnanswered).toBe(true);
+    expect(outcome.heard).toContain('publish was not answered; media is sent all the same');
+    await sleep(2 * timeoutMs);
+    expect(outcome.error).toBeUndefined();
+    expect(outcome.connection.acknowledgements.acknowledgedBytes).toBe(100);
+  });
+
+  it('and acknowledges nothing either: the deadline ends it', async () => {
+    const scope = newScope();
+    const outcome = publishTo(scope, urlOf(await silent(scope)), { timeoutMs, mayGoUnanswered: true });
+    await waitFor(() => outcome.error !== undefined, { what: 'the deadline', timeoutMs: 10_000 });
+    expect(outcome).toMatchObject({ published: true, error: { code: 'TARGET_TIMEOUT' } });
+    expect(outcome.error?.message).toContain('step publish');
+  });
+
+  it.each<[string, string | undefined]>([
+    ['NetStream.Publish.Start', undefined],
+    ['NetStream.Publish.BadName', 'TARGET_PUBLISH_REJECTED'],
+  ])('until it is late, and says %s then', async (code, expected) => {
+    const scope = newScope();
+    const target = await silent(scope, ({ say }) => say(1, 'onStatus', 0, null, status(code)));
+    const outcome = publishTo(scope, urlOf(target), { timeoutMs, mayGoUnanswered: true });
+    await waitFor(() => outcome.published, { what: 'media that may be sent' });
+    await sleep(2 * timeoutMs);
+    expect(outcome.error?.code).toBe(expected);
+    expect(outcome.connection.isUnanswered).toBe(expected !== undefined);
+  });
+
+  it('is no target to who wants to know for certain', async () => {
+    const scope = newScope();
+    const outcome = publishTo(scope, urlOf(await silent(scope)), { timeoutMs });
+    await over(outcome);
+    expect(outcome).toMatchObject({ published: false, error: { code: 'TARGET_TIMEOUT' } });
   });
 });
 

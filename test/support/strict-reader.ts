@@ -205,10 +205,20 @@ function strictExtended(payload: Buffer, frameType: number, kind: 'video' | 'aud
   } while (at < payload.length);
 }
 
-/** A data message: its name, and values. */
+/** A data message: its name, and values. What is set has a value, and metadata has properties: servers look into it. */
 function strictData(payload: Buffer): void {
   if (payload[0] !== 2) refuse('a data message that does not begin with a name');
-  for (let at = 0; at < payload.length; ) at = strictAmf0(payload, at, 0);
+  const values: Buffer[] = [];
+  for (let at = 0; at < payload.length; ) {
+    const end = strictAmf0(payload, at, 0);
+    values.push(payload.subarray(at, end));
+    at = end;
+  }
+  const nameOf = (value: Buffer | undefined): string => (value?.[0] === 2 ? value.toString('utf8', 3) : '');
+  const isSet = nameOf(values[0]) === '@setDataFrame';
+  const [name, value] = isSet ? values.slice(1) : values;
+  if (isSet && (nameOf(name) === '' || value === undefined || value[0] === 6)) refuse('@setDataFrame without a value');
+  if (nameOf(name) === 'onMetaData' && value?.[0] !== 3 && value?.[0] !== 8) refuse('metadata without properties');
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
