@@ -169,9 +169,11 @@ export class Access {
     this.#hint(call);
     const hint =
       apiAuth === 'auto' && call.way === 'other-user'
-        ? '. On this machine programs of the user that the aggregator runs as need none'
+        ? '. On this machine, programs of the user that the aggregator runs as need none'
         : '';
-    const message = `the call needs a token: send the header "authorization: Bearer TOKEN"${hint}`;
+    const message =
+      'the call needs a token: send the header "authorization: Bearer TOKEN"; ' +
+      `"media-aggregator token create NAME" makes one where the aggregator runs${hint}`;
     throw new CodedError('UNAUTHENTICATED', message);
   }
 
@@ -192,7 +194,8 @@ export class Access {
     // With `off` and `api-allow` callers come from other machines; pages of other sites are not meant even so.
     const suspicion = suspicionOf(call, this.#rules, caller.kind === 'local' ? 'local' : 'network');
     if (suspicion === undefined) return caller;
-    throw new CodedError('CROSS_SITE', `the call is refused: ${suspicion}`);
+    const wayOut = caller.kind === 'open' ? '' : '. With a token it is let in';
+    throw new CodedError('CROSS_SITE', `the call is refused: ${suspicion}${wayOut}`);
   }
 
   async #byToken(call: CallFacts, token: string): Promise<Caller> {
@@ -258,7 +261,8 @@ export class Access {
     if (this.#hints.take(`none ${takesAllowed} ${addressKey(address)}`) > 0) return;
     const ofAnother = way === 'other-user' ? '; it came from a program of another user of this machine' : '';
     const proxied = isProxied ? '; it came through a proxy' : ofAnother;
-    const allow = takesAllowed && !isProxied ? `, or start with --api-allow ${address}` : '';
+    // Not for this machine's own address: whoever a silent proxy speaks for would come by it.
+    const allow = takesAllowed && way === 'network' && !isProxied ? `, or start with --api-allow ${address}` : '';
     this.#log.warn(`refused a call without a token${proxied}; make one with "media-aggregator token create"${allow}`, {
       address,
     });

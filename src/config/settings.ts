@@ -135,6 +135,7 @@ export interface MediaSettings {
   readonly unfinishedMaxBytes: number;
   readonly maxChunkStreams: number;
   readonly maxViewersPerCamera: number;
+  readonly maxViewersPerAddress: number;
   /** What GOPs and the queues of slow targets and viewers may take in all. */
   readonly mediaMaxBytes: number;
   /** Thousands of bits per second that one camera may send, averaged over about 10 s. */

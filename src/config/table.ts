@@ -544,7 +544,13 @@ export const mediaTable: Table<MediaSettings> = {
     key: 'max-viewers-per-camera',
     type: integerType(0, 1_000_000),
     default: 1_000,
-    description: 'Maximum number of RTMP viewers per camera',
+    description: 'Maximum number of viewers per camera, over RTMP and HTTP together',
+  },
+  maxViewersPerAddress: {
+    key: 'max-viewers-per-address',
+    type: integerType(1, 1_000_000),
+    default: 250,
+    description: 'Maximum number of RTMP viewers of one camera from one address or IPv6 /64',
   },
   mediaMaxBytes: {
     key: 'media-max-bytes',

@@ -1,4 +1,4 @@
-import { endpointText, plainAddress } from '../address/plain-address.js';
+import { addressKey, endpointText, plainAddress } from '../address/plain-address.js';
 import { maskUrl } from '../address/rtmp-url.js';
 import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log/log.js';
@@ -311,6 +311,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     const viewer = new ViewerOutlet({
       socket: this.#socket,
       remote: this.remote,
+      share: addressKey(this.#socket.remoteAddress ?? ''),
       format: { chunkBytes: outChunkBytes, streamId, publishing: false },
       limits: { queueMaxBytes, queueMaxAgeMs },
       close: (reason) => this.close(reason),

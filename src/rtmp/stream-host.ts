@@ -22,6 +22,8 @@ export interface Publisher {
 /** A viewer as its camera sees it. */
 export interface Viewer {
   readonly remote: string;
+  /** What its share is counted by; undefined where somebody else counts it. */
+  readonly share?: string;
   /** Bytes handed to the network. */
   readonly bytesOut: number;
   /** The camera is live with this stream, or (null) not any more. */

@@ -8,6 +8,7 @@ import type { Playback, Viewer } from './stream-host.js';
 /** A play on a connection: follows the camera through its comings and goings, and through the viewer's pauses. */
 export class ViewerOutlet implements Viewer, OutletSink {
   readonly remote: string;
+  readonly share: string;
   playback: Playback | null = null;
   readonly #socket: MediaSocket;
   readonly #outlet: Outlet;
@@ -22,6 +23,8 @@ export class ViewerOutlet implements Viewer, OutletSink {
   constructor(options: {
     socket: MediaSocket;
     remote: string;
+    /** What its share of viewers is counted by. */
+    share: string;
     format: StreamFormat;
     limits: OutletLimits;
     close: (reason: CodedError) => void;
@@ -31,6 +34,7 @@ export class ViewerOutlet implements Viewer, OutletSink {
     onReturn: () => void;
   }) {
     this.remote = options.remote;
+    this.share = options.share;
     this.#socket = options.socket;
     this.#close = options.close;
     this.#onEnd = options.onEnd;

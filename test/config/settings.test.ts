@@ -80,6 +80,7 @@ describe('where values come from', () => {
       unfinishedMaxBytes: 128 << 20,
       maxChunkStreams: 64,
       maxViewersPerCamera: 1000,
+      maxViewersPerAddress: 250,
       shutdownTimeoutMs: 3000,
     });
     expect(settings).not.toHaveProperty('location');

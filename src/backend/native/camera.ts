@@ -41,6 +41,7 @@ export interface CameraSettings extends NetSettings {
   readonly publishTakeoverMs: number;
   readonly publishGraceMs: number;
   readonly maxViewersPerCamera: number;
+  readonly maxViewersPerAddress: number;
   readonly mediaMaxBytes: number;
   readonly maxBitrateKbps: number;
 }
@@ -226,11 +227,17 @@ export class NativeCamera {
 
   /** Lets a viewer in, whether the camera is live or not. @throws CodedError LIMIT_REACHED */
   play(viewer: Viewer): Playback {
-    const { maxViewersPerCamera } = this.#context.settings;
+    const { maxViewersPerCamera, maxViewersPerAddress } = this.#context.settings;
     if (this.#viewers.size >= maxViewersPerCamera) {
       throw new CodedError(
         'LIMIT_REACHED',
         `camera ${this.name} has ${this.#viewers.size} viewers; the limit is ${maxViewersPerCamera}`,
+      );
+    }
+    if (viewer.share !== undefined && this.#viewersOf(viewer.share) >= maxViewersPerAddress) {
+      throw new CodedError(
+        'LIMIT_REACHED',
+        `camera ${this.name} has ${maxViewersPerAddress} viewers from this address, which is its share (max-viewers-per-address)`,
       );
     }
     this.#viewers.add(viewer);
@@ -245,6 +252,13 @@ export class NativeCamera {
         this.#context.observer?.()?.viewersChanged?.(this.name);
       },
     };
+  }
+
+  /** Counted when somebody comes, which is seldom; one more number for each address would have to be kept right. */
+  #viewersOf(share: string): number {
+    let count = 0;
+    for (const viewer of this.#viewers) if (viewer.share === share) count++;
+    return count;
   }
 
   /** Lets in a viewer who gets FLV, while there is a stream. @throws CodedError CAMERA_NOT_LIVE, LIMIT_REACHED */

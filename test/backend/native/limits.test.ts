@@ -45,8 +45,8 @@ async function node(changes: object) {
 }
 
 /** A TCP connection, and whether the other side closed it. */
-function dial(port: number): { socket: Socket; closed: () => boolean } {
-  const socket = connect(port, '127.0.0.1');
+function dial(port: number, localAddress = '127.0.0.1'): { socket: Socket; closed: () => boolean } {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
   let closed = false;
   socket.on('error', () => {});
   socket.on('close', () => {
@@ -58,8 +58,8 @@ function dial(port: number): { socket: Socket; closed: () => boolean } {
 }
 
 /** Shakes hands by itself, and then sends what is given. */
-async function handshaken(port: number): Promise<ReturnType<typeof dial>> {
-  const dialled = dial(port);
+async function handshaken(port: number, localAddress = '127.0.0.1'): Promise<ReturnType<typeof dial>> {
+  const dialled = dial(port, localAddress);
   const handshake = new ClientHandshake();
   dialled.socket.write(handshake.start());
   await new Promise<void>((resolve) => {
@@ -173,6 +173,32 @@ describe('limits', () => {
     await until(second.closed, 3000, 'the second closed');
     expect(first.closed()).toBe(false);
     expect(log.reasons).toEqual([expect.stringContaining('LIMIT_REACHED: camera gate has 1 viewers; the limit is 1')]);
+  });
+
+  it('of viewers of a camera from one address; another address has its own share', async () => {
+    const { backend, log, port } = await node({ maxViewersPerAddress: 2 });
+    const play = async (localAddress: string) => {
+      const viewer = await handshaken(port, localAddress);
+      viewer.socket.write(
+        encodeMessage(3, MessageType.CommandAmf0, 0, 0, encodeAmf0('connect', 1, { app: 'gate' }), 128),
+      );
+      viewer.socket.write(encodeMessage(3, MessageType.CommandAmf0, 0, 0, encodeAmf0('createStream', 2, null), 128));
+      viewer.socket.write(encodeMessage(3, MessageType.CommandAmf0, 0, 1, encodeAmf0('play', 3, null, 'gate'), 128));
+      return viewer;
+    };
+    const first = await play('127.0.0.1');
+    await play('127.0.0.1');
+    await until(() => backend.totals().viewers === 2, 3000, 'two of one address play');
+    const third = await play('127.0.0.1');
+    await until(third.closed, 3000, 'the third of it is closed');
+    await play('127.0.0.2');
+    await until(() => backend.totals().viewers === 3, 3000, 'another address plays');
+    expect(log.reasons).toEqual([expect.stringContaining('max-viewers-per-address')]);
+    // Who leaves makes room.
+    first.socket.destroy();
+    await until(() => backend.totals().viewers === 2, 3000, 'one left');
+    await play('127.0.0.1');
+    await until(() => backend.totals().viewers === 3, 3000, 'there is room again');
   });
 
   it('of what all streams keep: queues of stopped targets are given back, the push says so', async () => {
