@@ -40,6 +40,7 @@ export const errorCodes = {
   STATE_CONFLICT: 'The state file was edited by hand in a place that the API has changed too; the edit is not applied.',
   STATE_WRITE_FAILED: 'A change could not be written to disk, so it was not made.',
   LOG_UNWRITABLE: 'The log cannot be written; lines that do not fit in memory are lost.',
+  OPEN_FILES_LIMIT: 'Few file descriptors are left; they are kept for the API and for files.',
   STATE_LOCKED: 'Another aggregator uses this data folder.',
   CAMERA_NOT_APPLIED: 'The media backend could not apply the settings of a camera; it is retried.',
   ADDRESS_IN_USE: 'The port is taken by another program.',

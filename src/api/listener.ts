@@ -1,8 +1,11 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Logger } from '../log/log.js';
+import type { CertificateProblem } from '../tls/certificate.js';
 import { type WatchedCertificate, watchCertificate } from '../tls/watch-certificate.js';
 import { ConnectionShares } from './connection-shares.js';
+import { IdleConnections } from './idle-connections.js';
 import { type SlowReaderLimits, SlowReaders } from './slow-readers.js';
 
 export interface ListenerSettings {
@@ -31,6 +34,7 @@ export class Listener {
   readonly #log: Logger;
   readonly #maxViewers: number;
   readonly #shares: ConnectionShares;
+  readonly #idle: IdleConnections;
   /** Ends who does not read. */
   readonly slowReaders: SlowReaders;
   /** Fastify makes several when it listens on `localhost`. */
@@ -41,6 +45,7 @@ export class Listener {
     this.slowReaders = new SlowReaders(log, slowReaders);
     const { apiTlsCert: certFile, apiTlsKey: keyFile } = settings;
     this.#log = log;
+    this.#idle = new IdleConnections(log);
     this.#maxViewers = settings.maxHttpViewers ?? 0;
     const fromElsewhere = maxConnections + this.#maxViewers - keptForLocal;
     this.#shares = new ConnectionShares({ fromElsewhere, fromOne: fromElsewhere - keptForOthers });
@@ -52,6 +57,12 @@ export class Listener {
         for (const server of this.#secured) server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' });
       },
     });
+  }
+
+  /** What is wrong with the certificate. */
+  get problems(): readonly CertificateProblem[] {
+    const problem = this.#certificate?.problem ?? null;
+    return problem === null ? [] : [problem];
   }
 
   get isSecure(): boolean {
@@ -72,9 +83,17 @@ export class Listener {
     // Viewers must not keep the operator out.
     server.maxConnections = maxConnections + this.#maxViewers;
     server.on('connection', this.#shares.admit);
+    server.on('connection', this.#idle.admit);
+    server.prependListener('request', this.#idle.busy);
     server.on(this.isSecure ? 'secureConnection' : 'connection', this.slowReaders.watch);
     return server;
   };
+
+  /** A viewer is looked after by the media backend. */
+  leave(socket: Socket): void {
+    this.slowReaders.leave(socket);
+    this.#idle.leave(socket);
+  }
 
   close(): void {
     this.#certificate?.close();

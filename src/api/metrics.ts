@@ -104,6 +104,7 @@ class Metrics {
       problems: control.node.problems,
       facts: control.node.backendFacts,
       logLinesLost: control.node.logLinesLost,
+      openFiles: control.node.openFiles,
       version,
       backend: control.node.backendKind,
       ...seen,

@@ -10,6 +10,7 @@ import type { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
 import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
+import type { CertificateProblem } from '../tls/certificate.js';
 import type { WebhookView } from '../webhooks/receiver.js';
 import type { App } from './app.js';
 import { addBodyParser } from './body.js';
@@ -79,6 +80,8 @@ export interface RunningApi {
   readonly port: number;
   /** The socket for the commands of this machine; undefined where none could be made. */
   readonly socketPath?: string | undefined;
+  /** What is wrong with its certificate. */
+  problems(): readonly CertificateProblem[];
   /** The OpenAPI document, with every schema where it is used. */
   describe(): object;
   /** Takes no more requests, lets those under way finish, closes all connections. */
@@ -116,7 +119,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const close = async () => {
     await Promise.all([app.close(), socket?.close()]);
   };
-  return { host, port, socketPath: socket?.path, describe: () => app.swagger(), close };
+  const problems = () => listener.problems;
+  return { host, port, socketPath: socket?.path, problems, describe: () => app.swagger(), close };
 }
 
 async function openOwnSocket(
@@ -214,7 +218,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
     maxViewers: settings.maxHttpViewers ?? defaultMaxViewers,
     maxViewersPerAddress: settings.maxHttpViewersPerAddress ?? defaultMaxViewersPerAddress,
     mayPlay: options.mayPlay ?? (() => {}),
-    onViewer: (socket) => listener.slowReaders.leave(socket),
+    onViewer: (socket) => listener.leave(socket),
   });
   const { settingSources: sources = {}, announcement = () => null } = options;
   addAccessRoutes(app, access);

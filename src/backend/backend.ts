@@ -102,6 +102,8 @@ export interface MediaBackend extends CameraApplier, BackendView, BackendWatchin
   readonly viewing: CameraViewing | null;
   /** Opens the RTMP listener. @throws CodedError ADDRESS_IN_USE */
   start(): Promise<BackendAddress>;
+  /** Reads again what it has read from files and can take while it runs: the certificates to trust. */
+  readAgain?(): void;
   /** Closes everything in order: publishers are told, pushes drained and unpublished, within the deadline. */
   stop(deadlineMs: number): Promise<void>;
 }

@@ -13,4 +13,8 @@ process.on('SIGUSR1', () => {});
 if (process.argv[2] === 'serve') {
   for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
 }
-void import('./main.js');
+const ofServe = ['./serve.js', '../backend/native/native-backend.js', '../backend/workers/workers-backend.js'];
+void import('../process/one-by-one.js').then(({ loadOneByOne }) => {
+  loadOneByOne(__filename, './run.js', ...(process.argv[2] === 'serve' ? ofServe : []));
+  return import('./main.js');
+});

@@ -53,6 +53,8 @@ export interface RunningAggregator {
   /** Of the listener with TLS, where there is one. */
   readonly rtmpsPort?: number;
   readonly apiPort: number;
+  /** Reads again what can be while it runs: certificates to trust. */
+  readAgain(): void;
   /** Ends it in order: not ready any more, then (after `drainDelayMs`) no more requests, publishers and targets told, state on disk. Never rejects; runs once. */
   stop(): Promise<void>;
 }
@@ -121,7 +123,6 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
     const access = await Access.open(actual, log.child({ part: 'access' }));
     closers.unshift({ part: 'access', close: async () => access.close() });
-    control.node.watchFiles(() => access.problems);
 
     const { webhookUrl: urls, webhookTypes: types } = settings;
     let webhooks: Webhooks | undefined;
@@ -149,6 +150,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         socketFolder: settings.dataDir,
       }),
     );
+    control.node.watchFiles(() => [...access.problems, ...api.problems()]);
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
     backend.addOwnListener({ host, port: api.port });
 
@@ -199,7 +201,9 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       })();
       return stopped;
     };
-    return { rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), apiPort: api.port, stop };
+    const readAgain = () => backend.readAgain?.();
+    const ports = { rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), apiPort: api.port };
+    return { ...ports, readAgain, stop };
   } catch (error) {
     await closeAll(closers, log);
     throw error;

@@ -1,6 +1,7 @@
 import type { BackendProblem, BackendTotals, MediaBackend, WorkerFacts } from '../backend/backend.js';
 import type { LogHealth } from '../log/destination.js';
 import { overLimits, type StateLimits } from '../model/state-rules.js';
+import { type OpenFilesFigures, openFiles } from '../process/open-files.js';
 import type { Store } from '../store/store.js';
 import { BackendProbe } from './probe.js';
 import type { Reconciler } from './reconcile.js';
@@ -42,6 +43,7 @@ export class NodeStatus {
       ...own,
       ...this.#limitProblems(),
       ...this.#logProblems(),
+      ...(openFiles.problem === null ? [] : [openFiles.problem]),
       ...this.#files(),
       ...this.#backend.problems(),
       ...this.#reconciler.problems,
@@ -51,6 +53,11 @@ export class NodeStatus {
   /** Lines of the log that were never written, since the start. */
   get logLinesLost(): number {
     return this.#log().linesLost;
+  }
+
+  /** Descriptors of this process. */
+  get openFiles(): OpenFilesFigures {
+    return openFiles.figures;
   }
 
   /** Has problems and figures tell how the log of this process fares, too. */

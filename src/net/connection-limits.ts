@@ -1,16 +1,26 @@
 import { addressKey } from '../address/plain-address.js';
 import type { Logger } from '../log/log.js';
+import { type OpenFiles, openFiles } from '../process/open-files.js';
 
-/** Connections that others may have with us at once: in all, and from one address, or one subscriber's IPv6 network. */
+/**
+ * Connections that others may have with us at once: in all, from one address, or one subscriber's IPv6 network, and as far
+ * as descriptors reach.
+ */
 export class ConnectionLimits {
   readonly #settings: { readonly maxConnections: number; readonly maxConnectionsPerAddress: number };
   readonly #log: Logger;
   readonly #perAddress = new Map<string, number>();
+  readonly #openFiles: OpenFiles;
   #connections = 0;
 
-  constructor(settings: { readonly maxConnections: number; readonly maxConnectionsPerAddress: number }, log: Logger) {
+  constructor(
+    settings: { readonly maxConnections: number; readonly maxConnectionsPerAddress: number },
+    log: Logger,
+    files: OpenFiles = openFiles,
+  ) {
     this.#settings = settings;
     this.#log = log;
+    this.#openFiles = files;
   }
 
   /** How many were let in and are not over. */
@@ -29,6 +39,12 @@ export class ConnectionLimits {
     const { maxConnections, maxConnectionsPerAddress } = this.#settings;
     if (this.#connections >= maxConnections || sameAddress >= maxConnectionsPerAddress) {
       this.#logFull(address, sameAddress);
+      return undefined;
+    }
+    if (!this.#openFiles.hasRoomFor('media', 1)) {
+      const { open, limit } = this.#openFiles.figures;
+      const [connections, summed] = [this.#connections, true];
+      this.#log.warn('OPEN_FILES_LIMIT: connections refused', { summed, connections, open, limit });
       return undefined;
     }
     this.#connections++;

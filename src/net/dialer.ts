@@ -2,7 +2,8 @@ import { connect, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { PushPolicy } from '../address/push-policy.js';
 import type { RtmpUrl } from '../address/rtmp-url.js';
-import type { TargetError } from '../errors.js';
+import { TargetError } from '../errors.js';
+import { openFiles } from '../process/open-files.js';
 import { lookupFunction, type SharedLookups, sharedLookups } from './lookup.js';
 import type { MediaSocket } from './media-socket.js';
 import { type ConnectProgress, connectSecureSocket, connectSocket } from './node-socket.js';
@@ -57,7 +58,7 @@ export class Dialer {
    * Begins to connect, with TLS to an `rtmps://` URL. A name all of whose addresses are refused ends in the error
    * TARGET_FORBIDDEN; of others only those that are allowed are tried.
    * @param attemptMs how long the whole of it may take
-   * @throws TargetError TARGET_FORBIDDEN for an address, or a name as such
+   * @throws TargetError TARGET_FORBIDDEN for an address, or a name as such; OPEN_FILES_LIMIT
    */
   connect({ scheme, host, port }: RtmpUrl, attemptMs: number, progress: ConnectProgress): MediaSocket {
     const options = this.#options(host, port, attemptMs);
@@ -89,6 +90,11 @@ export class Dialer {
   #options(host: string, port: number, attemptMs: number): TcpNetConnectOpts {
     const refusal = this.policy.refusesHost(host, port);
     if (refusal !== undefined) throw refusal;
+    if (!openFiles.hasRoomFor('push')) {
+      const { open, limit } = openFiles.figures;
+      const text = `no descriptor is left for ${host}:${port}: ${open} of ${limit} are open (ulimit -n), and the rest is kept for the API and for files`;
+      throw new TargetError('OPEN_FILES_LIMIT', text);
+    }
     return {
       host,
       port,

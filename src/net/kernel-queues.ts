@@ -74,8 +74,11 @@ export class KernelQueues {
       this.#tell(askers, tables);
       this.#everyMs = Math.max(shortestPauseMs, (performance.now() - nowMs) / costShare);
       this.#nextLookMs = nowMs + this.#everyMs;
-    } catch {
-      this.#absent = true; // not mounted, or not to be read: as on other systems
+    } catch (error) {
+      // Not mounted, or not to be read: as on other systems. Without a descriptor, or memory, it may be read later.
+      const { code = '' } = error as NodeJS.ErrnoException;
+      this.#absent = !['EMFILE', 'ENFILE', 'ENOMEM'].includes(code);
+      this.#nextLookMs = nowMs + 5000;
     } finally {
       this.#looking = false;
     }

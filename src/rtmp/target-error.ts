@@ -14,6 +14,8 @@ const codesOfSystem: Readonly<Record<string, ErrorCode>> = {
   ETIMEDOUT: 'TARGET_UNREACHABLE',
   ECONNRESET: 'TARGET_CLOSED',
   EPIPE: 'TARGET_CLOSED',
+  EMFILE: 'OPEN_FILES_LIMIT',
+  ENFILE: 'OPEN_FILES_LIMIT',
 };
 
 /** Failures of any peer by what they are called with a target. */
@@ -96,6 +98,8 @@ function describe(code: ErrorCode, error: unknown, endpoint: string): string {
       return `${endpoint} refuses TCP connections: nothing listens there`;
     case 'TARGET_CLOSED':
       return `${endpoint} closed the connection (${systemCode(error)})`;
+    case 'OPEN_FILES_LIMIT':
+      return `no descriptor is left for ${endpoint} (${systemCode(error)}): the limit of this process or machine is reached`;
     default:
       return `${endpoint} cannot be reached (${systemCode(error) || messageOf(error)})`;
   }

@@ -13,6 +13,14 @@ export interface CertificateFiles {
   readonly keyFlag?: string;
 }
 
+/** What is wrong with files of certificates while others are in force, as `/v1/config` shows it. */
+export interface CertificateProblem {
+  readonly code: 'TLS_CERTIFICATE';
+  readonly message: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
 /** A certificate with its key, which belong together. */
 export interface Certificate {
   /** PEM, with the certificates between it and the root; for `tls.createSecureContext` and `setSecureContext`. */

@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { ConfigError, messageOf } from '../errors.js';
 import { readRegularSync } from '../files/read.js';
 
-const maxFileBytes = 4 << 20;
+/** Bytes that such a file may have. */
+export const maxTrustBytes = 4 << 20;
 const block = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
 /**
@@ -15,7 +16,7 @@ export function readTrust(file: string, flag: string): Buffer {
     new ConfigError('TLS_CERTIFICATE', `${file} (${flag}) ${problem}.`, { field: flag, cause });
   let bytes: Buffer;
   try {
-    bytes = readRegularSync(file, maxFileBytes);
+    bytes = readRegularSync(file, maxTrustBytes);
   } catch (error) {
     throw wrong(`cannot be read: ${messageOf(error)}`, error);
   }
@@ -26,7 +27,7 @@ export function readTrust(file: string, flag: string): Buffer {
 export function checkTrust(bytes: Buffer, file: string, flag: string): Buffer {
   const wrong = (problem: string, cause?: unknown): ConfigError =>
     new ConfigError('TLS_CERTIFICATE', `${file} (${flag}) ${problem}.`, { field: flag, cause });
-  if (bytes.length > maxFileBytes) throw wrong(`has ${bytes.length} bytes; at most ${maxFileBytes} are read`);
+  if (bytes.length > maxTrustBytes) throw wrong(`has ${bytes.length} bytes; at most ${maxTrustBytes} are read`);
   const certificates = bytes.toString('latin1').match(block) ?? [];
   if (certificates.length === 0) throw wrong('holds no certificate (PEM)');
   for (const [index, certificate] of certificates.entries()) {

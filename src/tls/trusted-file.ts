@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import tls from 'node:tls';
-import { codeOf, messageOf } from '../errors.js';
+import { ConfigError, messageOf } from '../errors.js';
+import { isErrno } from '../files/errno.js';
+import { readRegular } from '../files/read.js';
 import { type Logger, silentLogger } from '../log/log.js';
-import { checkTrust, readTrust } from './trust.js';
+import type { CertificateProblem } from './certificate.js';
+import { checkTrust, maxTrustBytes, readTrust } from './trust.js';
 
 /** The file is looked at when somebody connects, and no more often than this. */
 const lookEveryMs = 1000;
+/** Where nobody connects, so that what is wrong is known before somebody does. */
+const idleLookEveryMs = 5000;
 
 /**
  * Certificates of a file that are trusted besides those that Node.js trusts by itself: its own list, those of
@@ -14,7 +19,7 @@ const lookEveryMs = 1000;
  *
  * The file is read again when it changed. It is looked at beside a connection, not before it, so that a file system that
  * hangs holds up nothing: the connection after that one has the new certificates. A new file that cannot be used changes
- * nothing, and the log says so once.
+ * nothing, the log says so once, and it is a problem until it is mended.
  */
 export class TrustedFile {
   readonly #file: string;
@@ -26,6 +31,7 @@ export class TrustedFile {
   #mark: string | undefined;
   #lookedMs = performance.now();
   #looking: Promise<void> | undefined;
+  #problem: CertificateProblem | null = null;
 
   /**
    * @param flag what the setting is called, for messages
@@ -55,9 +61,19 @@ export class TrustedFile {
     return this.#version;
   }
 
+  /** What is wrong with the file; null: it can be used, or could when it was last looked at. */
+  get problem(): CertificateProblem | null {
+    return this.#problem;
+  }
+
   /** Somebody connects: has the file looked at, when that was not done just now. */
   used(): void {
     if (performance.now() - this.#lookedMs >= lookEveryMs) void this.reload();
+  }
+
+  /** Call about once a second: has the file looked at every few seconds, whether somebody connects or not. */
+  lookNowAndThen(): void {
+    if (performance.now() - this.#lookedMs >= idleLookEveryMs) void this.reload();
   }
 
   /** Looks whether the file changed, and takes what is new. Resolves when that is done; never rejects. */
@@ -70,23 +86,49 @@ export class TrustedFile {
   }
 
   async #look(): Promise<void> {
-    let mark = 'gone';
+    let mark: string | undefined;
     try {
-      const { ino, size, mtimeNs } = await stat(this.#file, { bigint: true });
-      mark = `${ino} ${size} ${mtimeNs}`;
+      mark = await this.#markNow();
       if (mark === this.#mark) return;
-      const bytes = checkTrust(await readFile(this.#file), this.#file, this.#flag);
+      const found = await readRegular(this.#file, maxTrustBytes);
+      if (found === undefined) throw new Error('there is no such file');
+      const bytes = checkTrust(found.bytes, this.#file, this.#flag);
       if (!bytes.equals(this.#bytes)) {
         this.#bytes = bytes;
         this.#version++;
         this.#log.info('took new certificates to trust', { file: this.#file });
+      } else if (this.#problem !== null) {
+        this.#log.info('the certificates to trust can be read again', { file: this.#file });
       }
+      this.#problem = null;
+      this.#mark = mark;
     } catch (error) {
-      if (mark === this.#mark) return;
-      const fields = { file: this.#file, code: codeOf(error) ?? 'TLS_CERTIFICATE', reason: messageOf(error) };
-      this.#log.warn('the new certificates to trust cannot be used; those before stay', fields);
+      this.#complain(error);
+      // What cannot be read may be readable the next time, without having changed.
+      if (error instanceof ConfigError) this.#mark = mark;
     }
-    this.#mark = mark;
+  }
+
+  /** Another one when the file, its owner or its mode changed. */
+  async #markNow(): Promise<string> {
+    const { ino, size, mtimeNs, ctimeNs } = await stat(this.#file, { bigint: true });
+    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  }
+
+  #complain(error: unknown): void {
+    const isOfFile = error instanceof ConfigError; // which names the file itself
+    const said = isErrno(error, 'ENOENT') ? 'there is no such file' : messageOf(error);
+    const reason = isOfFile ? said : `${this.#file} (${this.#flag}) cannot be read: ${said}.`;
+    const message = `${reason} What was trusted before stays in force; a restart would fail. Mend the file: it is looked at every few seconds`;
+    // Each new file is told of; one that cannot be read, once.
+    if (!isOfFile && this.#problem?.message === message) return;
+    const since = this.#problem?.since ?? new Date().toISOString();
+    this.#problem = { code: 'TLS_CERTIFICATE', message, since };
+    this.#log.warn('the new certificates to trust cannot be used; those before stay', {
+      file: this.#file,
+      code: 'TLS_CERTIFICATE',
+      reason,
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
-import { type Certificate, type CertificateFiles, readCertificate } from './certificate.js';
+import { type Certificate, type CertificateFiles, type CertificateProblem, readCertificate } from './certificate.js';
 
 export interface WatchCertificateOptions extends CertificateFiles {
   readonly log: Logger;
@@ -14,6 +14,8 @@ export interface WatchCertificateOptions extends CertificateFiles {
 export interface WatchedCertificate {
   /** The one that is in use. */
   readonly current: Certificate;
+  /** What is wrong with its files, or with itself: it has expired. */
+  readonly problem: CertificateProblem | null;
   /** Ends the watching. */
   close(): void;
 }
@@ -42,6 +44,7 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
   let warnedAtMs = Number.NEGATIVE_INFINITY;
   let looking = false;
   let closed = false;
+  let failed: CertificateProblem | null = null;
 
   const warnOfEnd = () => {
     const leftMs = current.validTo.getTime() - Date.now();
@@ -54,6 +57,7 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
   const reload = () => {
     const next = readCertificate(options);
     failures = 0;
+    failed = null;
     if (next.fingerprint === current.fingerprint && next.key.equals(current.key) && next.cert.equals(current.cert)) {
       return;
     }
@@ -72,6 +76,10 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
       reload();
     } catch (error) {
       failures += 1;
+      if (failures >= looksBeforeComplaint) {
+        const message = `${messageOf(error)} The certificate before it stays in force; a restart would fail. Mend the files: they are looked at every few seconds`;
+        failed = { code: 'TLS_CERTIFICATE', message, since: failed?.since ?? new Date().toISOString() };
+      }
       if (failures === looksBeforeComplaint) {
         log.warn('the new certificate cannot be used; the one before it stays', { error: messageOf(error) });
       }
@@ -94,6 +102,12 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
     get current() {
       return current;
     },
+    get problem() {
+      const { validTo } = current;
+      if (failed !== null || validTo.getTime() > Date.now()) return failed;
+      const message = `The certificate in ${certFile} has expired, so that clients refuse it; put a new one there: it is taken by itself`;
+      return { code: 'TLS_CERTIFICATE' as const, message, since: validTo.toISOString() };
+    },
     close: () => {
       closed = true;
       clearInterval(timer);
@@ -105,8 +119,9 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
 async function marksOf(...files: readonly string[]): Promise<string> {
   const marks = files.map(async (file) => {
     try {
-      const { ino, size, mtimeNs } = await stat(file, { bigint: true });
-      return `${ino} ${size} ${mtimeNs}`;
+      // The time of a change tells also of an owner or a mode by which it cannot be read any more.
+      const { ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+      return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
     } catch {
       return 'none';
     }

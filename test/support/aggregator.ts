@@ -53,6 +53,8 @@ export interface AggregatorOptions {
   redirect?: string;
   /** Where its data are; a temporary folder by default. */
   dataDir?: string;
+  /** Descriptors that it may have (`ulimit -n`). */
+  openFiles?: number;
   /** The user that it runs as, by number; only for tests that root runs. */
   user?: number;
 }
@@ -96,8 +98,10 @@ export class Aggregator {
 
   /** Starts it, on the ports of the last time if there was one. */
   launch(): RunningProcess {
-    const { redirect, user } = this.#options;
-    const shell = redirect === undefined ? [] : ['sh', '-c', `exec "$@" ${redirect}`, 'sh'];
+    const { redirect, user, openFiles } = this.#options;
+    const limit = openFiles === undefined ? '' : `ulimit -n ${openFiles}; `;
+    const shell =
+      redirect === undefined && limit === '' ? [] : ['sh', '-c', `${limit}exec "$@" ${redirect ?? ''}`, 'sh'];
     const as = user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
     const [command = '', ...prefix] = [...as, ...shell, nodePath];
     const started = startProcess(

@@ -8,6 +8,7 @@ import type { FlvPlayback } from '../../backend/backend.js';
 import type { Control } from '../../control/control.js';
 import { ConflictError } from '../../errors.js';
 import { Shares } from '../../fairness/shares.js';
+import { openFiles } from '../../process/open-files.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
 import { bytesPerUnit } from '../costly-calls.js';
@@ -62,6 +63,7 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
 
   const open = async (camera: string, request: FastifyRequest): Promise<FlvPlayback> => {
     await mayPlay(camera, request);
+    openFiles.requireRoomToStay();
     const giveBack = shares.take(shareOf(request));
     if (typeof giveBack === 'string') {
       const message =

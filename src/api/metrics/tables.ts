@@ -1,5 +1,6 @@
 import { type BackendTotals, pushStates, type WorkerFacts } from '../../backend/backend.js';
 import type { CameraView, PushView } from '../../control/views.js';
+import type { OpenFilesFigures } from '../../process/open-files.js';
 import type { WebhookView } from '../../webhooks/receiver.js';
 import type { Series } from './series.js';
 
@@ -15,6 +16,7 @@ export interface NodeFacts {
   readonly problems: readonly { readonly code: string }[];
   readonly facts: Readonly<Record<string, string | number | boolean | null>>;
   readonly logLinesLost: number;
+  readonly openFiles: OpenFilesFigures;
   readonly pushStates: ReadonlyMap<string, number>;
   readonly leftOut: { readonly cameras: number; readonly pushes: number };
   readonly version: string;
@@ -40,6 +42,25 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     type: 'counter',
     help: 'Lines of the log that were never written, because it took none.',
     read: ({ logLinesLost }) => logLinesLost,
+  },
+  {
+    name: 'open_files',
+    type: 'gauge',
+    help: 'Descriptors that the process has open; a media worker has its own.',
+    read: ({ openFiles: { open } }) => open,
+  },
+  {
+    name: 'open_files_limit',
+    type: 'gauge',
+    help: 'Descriptors that the process may have open (ulimit -n).',
+    read: ({ openFiles: { limit } }) => (Number.isFinite(limit) ? limit : null),
+  },
+  {
+    name: 'open_files_refused_total',
+    type: 'counter',
+    labels: ['use'],
+    help: 'Connections refused since few descriptors were left: media (cameras, viewers), push, api, local (API callers of this machine).',
+    read: ({ openFiles: { refused } }) => Object.entries(refused).map(([use, value]) => ({ value, labels: { use } })),
   },
   { name: 'cameras', type: 'gauge', help: 'Registered cameras.', read: ({ cameras }) => cameras },
   { name: 'cameras_live', type: 'gauge', help: 'Cameras that publish now.', read: ({ totals }) => totals.liveCameras },

@@ -6,6 +6,7 @@ import { type EventType, eventTypes } from '../../events/event.js';
 import { type ShareLimits, Shares } from '../../fairness/shares.js';
 import type { Job } from '../../fairness/turns.js';
 import { namePattern } from '../../model/model.js';
+import { openFiles } from '../../process/open-files.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
 import type { CostlyCalls } from '../costly-calls.js';
@@ -66,7 +67,12 @@ export function addEventStreamRoute(app: App, options: EventStreamOptions): void
         summary: 'What happens on this node, as server-sent events; resumes behind Last-Event-ID',
         tags: ['events'],
         querystring: EventQuery,
-        response: v1Responses({ 200: { content: { 'text/event-stream': { schema: EventStreamSchema } } } }, 400, 409),
+        response: v1Responses(
+          { 200: { content: { 'text/event-stream': { schema: EventStreamSchema } } } },
+          400,
+          409,
+          503,
+        ),
       },
     },
     async (request, reply) => {
@@ -108,6 +114,7 @@ class EventStreams {
     reply: FastifyReply,
     wants: { filter: EventFilter; stats: boolean; lastEventId: string | undefined },
   ): void {
+    openFiles.requireRoomToStay();
     const share = shareOf(request);
     const leave = this.#shares.take(share);
     if (typeof leave === 'string') throw this.#tooMany(leave);

@@ -84,6 +84,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
   readonly #meterOut = new RateMeter();
   /** Cameras that were removed and whose targets are being told. */
   readonly #leaving = new Map<NativeCamera, Promise<void>>();
+  readonly #trust: TrustedFile | undefined;
   #ticker: NodeJS.Timeout | null = null;
   #certificate: WatchedCertificate | null = null;
   #address: BackendAddress | null = null;
@@ -104,6 +105,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
     const policy = new PushPolicy(options.settings.media);
     const { pushTlsCa, socketMode } = options.settings.media;
     const trust = pushTlsCa === undefined ? undefined : new TrustedFile(pushTlsCa, '--push-tls-ca', options.log);
+    this.#trust = trust;
     const lookups = options.lookups === undefined ? {} : { lookups: options.lookups };
     const dialer = new Dialer({ policy, trust, socketMode, ...lookups });
     this.#context = {
@@ -184,7 +186,11 @@ export class NativeBackend implements MediaBackend, StreamHost {
   }
 
   problems(): readonly BackendProblem[] {
-    return [];
+    return [this.#trust?.problem, this.#certificate?.problem].filter((each) => each !== undefined && each !== null);
+  }
+
+  readAgain(): void {
+    void this.#trust?.reload();
   }
 
   workers(): readonly WorkerFacts[] {
@@ -405,6 +411,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
       bytesIn += camera.bytesIn;
       bytesOut += camera.bytesOut;
     }
+    this.#trust?.lookNowAndThen();
     this.#keepBudget();
     this.#meterIn.look(bytesIn, nowMs);
     this.#meterOut.look(bytesOut, nowMs);

@@ -46,6 +46,8 @@ export type Order =
   | { readonly type: 'budget'; readonly bytes: number }
   /** Other lines than before are to be logged. */
   | { readonly type: 'lines'; readonly wanted: LinesWanted }
+  /** Read again what can be. */
+  | { readonly type: 'readAgain' }
   | Connection
   /** To `where`: this worker serves it (or refuses it). */
   | { readonly type: 'stay'; readonly id: number }
@@ -94,6 +96,10 @@ export interface WorkerLoad {
   readonly unfinishedBytes: number;
   /** Connections that were ended since they sent useless messages on and on, in its life. */
   readonly floodsEnded: number;
+  /** Connections that it refused since few descriptors were left, in its life. */
+  readonly openFilesRefused: number;
+  /** What is wrong with it as a whole. */
+  readonly problems: readonly BackendProblem[];
 }
 
 /** From a worker; several of them are one message on the channel. */

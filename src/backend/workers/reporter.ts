@@ -1,4 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { openFiles } from '../../process/open-files.js';
 import type { BackendObserver, BackendProblem, PushSnapshot } from '../backend.js';
 import type { NativeBackend } from '../native/native-backend.js';
 import type { Report, WorkerLoad } from './protocol.js';
@@ -18,6 +19,7 @@ export class Reporter implements BackendObserver {
   readonly #send: (report: Report) => void;
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: delayGrainMs });
   readonly #timer: NodeJS.Timeout;
+  readonly #certificateProblem: () => BackendProblem | null;
   /** Cameras to look at in this round. */
   #round: string[] = [];
   #part = 0;
@@ -26,7 +28,13 @@ export class Reporter implements BackendObserver {
   /** Cameras that began or ended in this turn of the event loop. */
   readonly #changed = new Set<string>();
 
-  constructor(backend: NativeBackend, send: (report: Report) => void) {
+  /** @param certificateProblem what is wrong with the certificate of the worker */
+  constructor(
+    backend: NativeBackend,
+    send: (report: Report) => void,
+    certificateProblem: () => BackendProblem | null = () => null,
+  ) {
+    this.#certificateProblem = certificateProblem;
     this.#backend = backend;
     this.#send = send;
     this.#delay.enable();
@@ -103,6 +111,10 @@ export class Reporter implements BackendObserver {
       keptBytes: this.#backend.keptBytes,
       unfinishedBytes: this.#backend.unfinishedBytes,
       floodsEnded: this.#backend.floodsEnded,
+      openFilesRefused: Object.values(openFiles.figures.refused).reduce((sum, count) => sum + count, 0),
+      problems: [...this.#backend.problems(), this.#certificateProblem(), openFiles.problem].filter(
+        (each) => each !== null,
+      ),
     };
   }
 }

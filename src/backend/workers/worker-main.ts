@@ -10,4 +10,6 @@ const leftToSupervisor: readonly NodeJS.Signals[] = [
 ];
 for (const signal of leftToSupervisor) process.on(signal, () => {});
 
+const { loadOneByOne } = await import('../../process/one-by-one.js');
+loadOneByOne(import.meta.url, './worker-life.js');
 await import('./worker-life.js');

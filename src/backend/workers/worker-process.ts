@@ -26,6 +26,8 @@ const hangsMs = 30_000;
  * wait behind all sockets of a flood.
  */
 const socketsAtOnce = 2;
+/** One that did not arrive by then never will. */
+const lostAfterMs = 10_000;
 
 /** What the owner of a worker is told. */
 export interface WorkerHandler {
@@ -41,6 +43,8 @@ export interface WorkerHandler {
 interface Delivery {
   readonly order: Connection;
   readonly socket: Socket;
+  /** When it was sent; 0: it was not yet. */
+  sentMs: number;
 }
 
 /** The end of a worker, and what becomes of it. */
@@ -134,12 +138,13 @@ export class WorkerProcess {
 
   /** Gives it a connection. It and we have the socket then, until it says that it serves it. */
   deliver(order: Connection, socket: Socket): void {
-    this.#deliveries.push({ order, socket });
+    this.#deliveries.push({ order, socket, sentMs: 0 });
     this.#deliverNext();
   }
 
   /** Call about once a second: ends what hangs. */
   look(nowMs: number): void {
+    this.#loseLate(nowMs);
     if (!this.isUp || heardMs(this.#reportedMs, nowMs) < hangsMs) return;
     this.#log.error('a media worker does not report any more; it is ended', { pid: this.pid, silentMs: hangsMs });
     this.#child?.kill('SIGKILL');
@@ -175,7 +180,8 @@ export class WorkerProcess {
     });
     // A process that cannot be made has no exit.
     if (child.pid === undefined) setImmediate(() => this.#onEnd(child, 'could not be started'));
-    child.send({ type: 'begin', settings: this.#settings } satisfies Order, undefined, undefined, () => {});
+    // Without a descriptor for the channel there is none.
+    child.send?.({ type: 'begin', settings: this.#settings } satisfies Order, undefined, undefined, () => {});
     this.#startTimer = setHeardTimeout(() => child.kill('SIGKILL'), startTimeoutMs);
   }
 
@@ -219,6 +225,7 @@ export class WorkerProcess {
       if (delivery === undefined) return;
       const { order, socket } = delivery;
       if (socket.destroyed) continue; // it was given up meanwhile
+      delivery.sentMs = performance.now();
       this.#onTheirWay.set(order.id, delivery);
       this.#child?.send(order, socket, { keepOpen: true }, (error) => {
         if (error === null || !this.#onTheirWay.delete(order.id)) return;
@@ -226,6 +233,17 @@ export class WorkerProcess {
         this.#deliverNext();
       });
     }
+  }
+
+  /** A process without a free descriptor gets no socket, and Node tells nobody. One that answers nothing may just be slow. */
+  #loseLate(nowMs: number): void {
+    if (!this.isResponsive(nowMs)) return;
+    for (const [id, { sentMs }] of this.#onTheirWay) {
+      if (heardMs(sentMs, nowMs) < lostAfterMs) continue;
+      this.#onTheirWay.delete(id);
+      this.#handler.onLost(this, id);
+    }
+    this.#deliverNext();
   }
 
   #onEnd(child: ChildProcess, how: string): void {

@@ -6,6 +6,7 @@ import type { MediaSocket } from '../../net/media-socket.js';
 import { acceptedSocket, streamSocket } from '../../net/node-socket.js';
 import { splice } from '../../net/splice.js';
 import { TlsAcceptor } from '../../net/tls-acceptor.js';
+import { openFiles } from '../../process/open-files.js';
 import { PendingConnection } from '../../rtmp/pending-connection.js';
 import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import { NativeBackend } from '../native/native-backend.js';
@@ -44,7 +45,7 @@ export class Worker {
     this.#log = log;
     this.#backend = new NativeBackend({ settings: { host: '', rtmpPort: 0, media, nodeId, ...secret }, log });
     this.#backend.startWithoutListener();
-    this.#reporter = new Reporter(this.#backend, send);
+    this.#reporter = new Reporter(this.#backend, send, () => this.#certificate?.problem ?? null);
     this.#ticker = setInterval(() => setImmediate(() => this.#tick()), 1000);
     this.#viewing = new ViewingServer(settings.viewSecret, {
       openFlv: (camera, remote) => this.#backend.openFlv(camera, remote),
@@ -79,6 +80,9 @@ export class Worker {
         return;
       case 'lines':
         this.#lines.wanted = order.wanted;
+        return;
+      case 'readAgain':
+        this.#backend.readAgain();
         return;
       case 'connection':
         this.#take(order, socket);
@@ -129,6 +133,13 @@ export class Worker {
     this.#send({ type: 'taken', id });
     if (socket === undefined) {
       this.#send({ type: 'closed', id }); // it was gone before it came
+      return;
+    }
+    if (!openFiles.hasRoomFor('media', 1)) {
+      this.#log.warn('OPEN_FILES_LIMIT: connections refused', { summed: true });
+      socket.on('error', () => {});
+      socket.destroy();
+      this.#send({ type: 'closed', id });
       return;
     }
     if (order.isSecure) {

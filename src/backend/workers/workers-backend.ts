@@ -256,6 +256,27 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   }
 
   problems(): readonly BackendProblem[] {
+    return [...this.#ends(), ...this.#told()];
+  }
+
+  /** What workers say is wrong with them. They read the same files: what all say is told once. */
+  #told(): readonly BackendProblem[] {
+    const told = new Map<string, BackendProblem>();
+    for (const { load, number } of this.#workers) {
+      for (const problem of load?.problems ?? []) {
+        const isOfFile = problem.code === 'TLS_CERTIFICATE';
+        const message = isOfFile ? problem.message : `Media worker ${number}: ${problem.message}`;
+        if (!told.has(message)) told.set(message, { ...problem, message });
+      }
+    }
+    return [...told.values()];
+  }
+
+  readAgain(): void {
+    for (const worker of this.#workers) worker.send({ type: 'readAgain' });
+  }
+
+  #ends(): readonly BackendProblem[] {
     const now = Date.now();
     return this.#workers.flatMap((worker) => {
       const { end, number } = worker;
@@ -278,6 +299,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
       mediaKeptBytes: this.#workers.reduce((sum, { load }) => sum + (load?.keptBytes ?? 0), 0),
       mediaMaxBytes: this.#settings.media.mediaMaxBytes,
       unfinishedBytes: this.#workers.reduce((sum, { load }) => sum + (load?.unfinishedBytes ?? 0), 0),
+      openFilesRefused: this.#workers.reduce((sum, { load }) => sum + (load?.openFilesRefused ?? 0), 0),
       floodsEnded: this.#workers.reduce((sum, { load }) => sum + (load?.floodsEnded ?? 0), 0),
     };
   }

@@ -5,7 +5,7 @@ import { messageOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
 import { noDataDir } from '../data-path.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
-import { checkDisk, checkState } from '../doctor/disk.js';
+import { checkDisk, checkState, countRegistered } from '../doctor/disk.js';
 import { checkMemory } from '../doctor/memory.js';
 import { checkAdvertisedHost, checkFamilies, checkPorts } from '../doctor/network.js';
 import { checkClock, checkNode, checkOpenFiles, checkPrograms } from '../doctor/system.js';
@@ -66,7 +66,12 @@ async function runChecks(flags: Record<string, string | undefined>, io: CliIo): 
   checks.push(checkFamilies(settings));
   checks.push(await checkAdvertisedHost(settings));
   if (settings.dataDir !== noDataDir) checks.push(...(await checkDisk(dataDir)), await checkState(dataDir));
-  checks.push(checkClock(dataDir), checkOpenFiles(settings), checkMemory(settings), ...(await checkPrograms(io.env)));
+  checks.push(
+    checkClock(dataDir),
+    checkOpenFiles(settings, undefined, await countRegistered(dataDir)),
+    checkMemory(settings),
+    ...(await checkPrograms(io.env)),
+  );
   return checks;
 }
 

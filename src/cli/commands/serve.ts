@@ -74,6 +74,8 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
   exitOnUncaught(log);
   logWarnings(log);
   const stopLimitMs = settings.drainDelayMs + settings.media.shutdownTimeoutMs + stopGraceMs;
+  const readSettings = settingsReader({ load, before: loaded, log, logLevels });
+  let aggregator: RunningAggregator | undefined;
   const first = new Promise<void>((resolveFirst) => {
     onSignals({
       stop: (signal) => {
@@ -86,14 +88,16 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
         resolveFirst();
       },
       stopNow: (signal) => void end(log, 128 + constants.signals[signal]),
-      readAgain: settingsReader({ load, before: loaded, log, logLevels }),
+      readAgain: () => {
+        readSettings();
+        aggregator?.readAgain();
+      },
       reopenLog: () => log.reopen(),
     });
   });
   // Loaded here and not above: the other commands start faster without the server's parts.
   const { startAggregator } = await import('../serve.js');
   const sources = sourcesByField(loaded.sources);
-  let aggregator: RunningAggregator;
   try {
     aggregator = await startAggregator({ settings, sources, log, logHealth: () => log.health, logLevels, version });
   } catch (error) {

@@ -143,3 +143,15 @@ export async function checkState(dataDir: string): Promise<Check> {
     return fail(name, `${path} cannot be used: ${messageOf(error)}`, advice);
   }
 }
+
+/** Cameras and pushes of a data folder; none where it cannot be read, which another check tells of. */
+export async function countRegistered(dataDir: string): Promise<{ cameras: number; pushes: number }> {
+  try {
+    const { state } = await readFolder(dataDir);
+    let pushes = 0;
+    for (const camera of state.cameras.values()) pushes += Object.keys(camera.pushes).length;
+    return { cameras: state.cameras.size, pushes };
+  } catch {
+    return { cameras: 0, pushes: 0 };
+  }
+}

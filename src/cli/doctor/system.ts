@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../../config/index.js';
+import { keptFree } from '../../process/open-files.js';
 import { type Check, fail, ok, warn } from './check.js';
 
 const oldestNode = 20;
@@ -65,27 +66,42 @@ function programVersion(
 
 /** Files, log, API clients and the runtime's own. */
 const otherDescriptors = 256;
+/** The runtime's own, before anybody connects. */
+const ownDescriptors = 32;
 
-/** Each connection, and each push, is an open file to the system. Node raises the soft limit to the hard one. */
-export function checkOpenFiles(settings: Settings, limits: string = readLimits()): Check {
+/** What is registered. */
+export interface Registered {
+  readonly cameras: number;
+  readonly pushes: number;
+}
+
+/**
+ * Each connection, and each push, is an open file to the system. Node raises the soft limit to the hard one.
+ * @param registered cameras and pushes of the data folder, which need one each while they are live
+ */
+export function checkOpenFiles(
+  settings: Settings,
+  limits: string = readLimits(),
+  { cameras, pushes }: Registered = { cameras: 0, pushes: 0 },
+): Check {
   const name = 'open files';
   const text = /^Max open files\s+(\S+)/m.exec(limits)?.[1];
-  if (text === undefined) {
-    return ok(name, 'this system does not tell its limit');
+  if (text === undefined) return ok(name, 'this system does not tell its limit');
+  const { maxConnections } = settings.media;
+  const limit = text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text);
+  const needed = Math.max(maxConnections, cameras) + pushes + otherDescriptors;
+  const room = Math.max(0, limit - ownDescriptors - keptFree('media', limit));
+  const registered = `${cameras} cameras and ${pushes} pushes are registered`;
+  if (limit >= needed) {
+    const files = `enough for ${maxConnections} connections, ${pushes} pushes and ${otherDescriptors} other files`;
+    return ok(name, `limit ${text}, ${files}`);
   }
-  const needed = settings.media.maxConnections + otherDescriptors;
-  if (text === 'unlimited' || Number(text) >= needed) {
-    return ok(
-      name,
-      `limit ${text}, enough for ${settings.media.maxConnections} connections and ${otherDescriptors} other files`,
-    );
-  }
-  const advice = `Raise it ("ulimit -n ${needed * 2}", LimitNOFILE= in systemd), or lower --max-connections. Pushes count too.`;
-  return warn(
-    name,
-    `limit ${text}, less than the ${needed} that ${settings.media.maxConnections} connections need`,
-    advice,
-  );
+  const found =
+    `limit ${text}, less than the ${needed} that ${maxConnections} connections, ${pushes} pushes and ` +
+    `${otherDescriptors} other files need; it leaves room for ${room} cameras, viewers and pushes together, one each ` +
+    `(10 cameras with 4 pushes each are 50); ${registered}`;
+  const advice = `Raise it ("ulimit -n ${needed * 2}", LimitNOFILE= in systemd), or lower --max-connections.`;
+  return cameras + pushes > room ? fail(name, found, advice) : warn(name, found, advice);
 }
 
 function readLimits(): string {
