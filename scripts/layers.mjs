@@ -77,6 +77,7 @@ export const layers = {
       'fairness',
       'json',
       'model',
+      'process',
       'tls',
       'webhooks',
     ],
