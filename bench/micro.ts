@@ -1,6 +1,8 @@
 /** npm run bench:micro [-- DIST [DIST]]: what the parts cost by themselves; of one build, or of two in turn. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { SourceIngest } from '../src/ingest/source-ingest.js';
+import type { LiveStream } from '../src/relay/live-stream.js';
 import type { Outlet as OutletClass } from '../src/relay/outlet.js';
 import { median } from './measure/stats.js';
 import { root } from './paths.js';
@@ -15,6 +17,8 @@ interface Parts {
   readonly reader: typeof import('../src/wire/chunk-reader.js');
   readonly writer: typeof import('../src/wire/chunk-writer.js');
   readonly stream: typeof import('../src/relay/live-stream.js');
+  /** Null in builds from before a source had an ingest: there the stream takes messages itself. */
+  readonly ingest: typeof import('../src/ingest/source-ingest.js') | null;
   readonly outlet: typeof import('../src/relay/outlet.js');
   readonly scheduler: typeof import('../src/relay/flush-scheduler.js');
 }
@@ -34,6 +38,7 @@ async function load(dist: string): Promise<Parts> {
     reader: (await from('wire/chunk-reader.js')) as Parts['reader'],
     writer: (await from('wire/chunk-writer.js')) as Parts['writer'],
     stream: (await from('relay/live-stream.js')) as Parts['stream'],
+    ingest: (await from('ingest/source-ingest.js').catch(() => null)) as Parts['ingest'],
     outlet: (await from('relay/outlet.js')) as Parts['outlet'],
     scheduler: (await from('relay/flush-scheduler.js')) as Parts['scheduler'],
   };
@@ -87,6 +92,23 @@ function writerWork(parts: Parts, messages: readonly Message[]): Work {
   };
 }
 
+/** What takes the messages of a source for a stream. */
+function feedOf({ ingest }: Parts, stream: LiveStream): Pick<SourceIngest, 'write'> {
+  if (ingest === null) {
+    const old = stream as unknown as { publish: SourceIngest['write'] };
+    return { write: (...message) => old.publish(...message) };
+  }
+  const source = {
+    ...({ id: 'bench', kind: 'publisher', remote: '', encoder: '', via: '', priority: 1 } as const),
+    ...{ lastMediaMs: 0, ignoredMessages: 0, close() {} },
+  };
+  const listener = { onMetadata() {}, onUnreadable() {}, onKeyFrames() {}, onEnded() {} };
+  const feed = new ingest.SourceIngest({ source, via: [], withoutKeyFrames: 'pass', listener });
+  stream.follow(feed);
+  feed.feed(stream);
+  return feed;
+}
+
 /** A stream with N outlets whose sinks take everything at once and do nothing with it; flushed after each message. */
 function fanOutWork(parts: Parts, messages: readonly Message[], outlets: number): Work {
   const format = { chunkBytes: 65_536, streamId: 1, publishing: true };
@@ -94,6 +116,7 @@ function fanOutWork(parts: Parts, messages: readonly Message[], outlets: number)
     { format, gopMaxBytes: 16 << 20, scheduler: new parts.scheduler.FlushScheduler() },
     performance.now(),
   );
+  const feed = feedOf(parts, stream);
   let taken = 0;
   const all: OutletClass[] = Array.from({ length: outlets }, () => {
     const sink = {
@@ -111,7 +134,7 @@ function fanOutWork(parts: Parts, messages: readonly Message[], outlets: number)
     const before = taken;
     for (const { type, timestampMs, payload } of messages) {
       const nowMs = performance.now();
-      stream.publish(type, timestampMs + shiftMs, payload, nowMs);
+      feed.write(type, timestampMs + shiftMs, payload, nowMs);
       stream.flush(nowMs);
     }
     shiftMs += cycleMs;

@@ -1,33 +1,14 @@
-import { avcPictureSize, type PictureSize } from '../wire/avc.js';
-import {
-  audioCodecName,
-  isReadableAudio,
-  isReadableVideo,
-  isVideoFrame,
-  isVideoKeyFrame,
-  needsVideoHeader,
-  videoCodecName,
-} from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
-import { isClearing, readableData } from './data-message.js';
+import { isClearing } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { FormatLog } from './format-log.js';
-import {
-  dataPayload,
-  encodeHeaders,
-  type Header,
-  headerKey,
-  mayNotRepeat,
-  metadataValues,
-  StreamHeaders,
-} from './headers.js';
-import { IngestMeter } from './ingest-meter.js';
+import { dataPayload, encodeHeaders, type Header, headerKey } from './headers.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
-import { KeyFrameWatch, passedMarkEveryMs, type WithoutKeyFrames } from './key-frame-watch.js';
 import { LogCopy } from './log-copy.js';
 import type { Mark, MediaLog } from './media-log.js';
 import type { Outlet } from './outlet.js';
 import { SlabPool } from './slab-pool.js';
+import { type MessageRole, noFeed, type StreamFeed } from './stream-feed.js';
 import { isSameFormat, type StreamFormat } from './stream-format.js';
 import { Timeline } from './timeline.js';
 import { withVia } from './via.js';
@@ -50,8 +31,8 @@ const maxFormats = 4;
 /** A log that nobody reads is kept so long, at least: who plays and stops, again and again, is not to have it made anew. */
 const emptyLogKeptMs = 10_000;
 
-/** Audio alone begins anew, for those who join, so often. */
-const audioMarkEveryMs = 2000;
+/** Newcomers start at most so long ago, where they start at no key frame. */
+const markEveryMs = 2000;
 
 export interface LiveStreamOptions {
   /** The format of most outlets; its log is always kept, since it holds the GOP. */
@@ -63,114 +44,58 @@ export interface LiveStreamOptions {
   readonly mayKeep?: (bytes: number) => boolean;
   /** Shared by streams; undefined: one of its own. */
   readonly pool?: SlabPool;
-  /** Called with each metadata message of the publisher. */
-  readonly onMetadata?: (payload: Buffer) => void;
-  /** Called with the first message of a publisher, of each kind, that was not passed on since it cannot be read. */
-  /** What is done with video that has no key frames; undefined: it is passed on. */
-  readonly withoutKeyFrames?: WithoutKeyFrames;
-  /** Called when key frames have been missed for too long, and when they come again. */
-  readonly onKeyFrames?: (missing: boolean) => void;
-  readonly onUnreadable?: (kind: MessageKind, payloadBytes: number) => void;
 }
 
-/** What the messages of a stream are. */
-export type MessageKind = 'audio' | 'video' | 'data';
-
 /**
- * What one publisher sends, for all who want it: remembers metadata, sequence headers and the current GOP, encodes every
- * message once for each format in use, and lets the outlets read. Nothing is ever decoded or altered.
+ * A camera's stream for all who want it, whatever feeds it: keeps the current GOP, encodes every message once for each
+ * format in use, and lets the outlets read. Nothing is ever decoded or altered; only timestamps are moved, as a whole,
+ * when another source begins. What is remembered of a source, and judged of its messages, is the source's (`StreamFeed`).
  */
 export class LiveStream {
   readonly #options: LiveStreamOptions;
   readonly #pool: SlabPool;
-  readonly #headers = new StreamHeaders();
+  #feed: StreamFeed = noFeed;
   readonly #primary: FormatLog;
   readonly #logs: FormatLog[];
-  #hasVideo = false;
-  #sawKeyFrame = false;
   readonly #timeline = new Timeline();
-  readonly #keyFrames: KeyFrameWatch;
-  #meter = new IngestMeter();
-  /** The aggregators that it came through, this one included; what targets are told. */
-  via: readonly string[] = [];
-  #videoCodec: string | null = null;
-  #audioCodec: string | null = null;
-  #pictureSize: PictureSize | null = null;
-  #bytesIn = 0;
-  readonly #unreadable: Record<MessageKind, number> = { audio: 0, video: 0, data: 0 };
 
   constructor(options: LiveStreamOptions, nowMs: number) {
     this.#options = options;
-    this.#keyFrames = new KeyFrameWatch(options.withoutKeyFrames ?? 'pass');
     this.#pool = options.pool ?? new SlabPool();
     this.#primary = new FormatLog(this, options.format, this.#pool, nowMs);
     this.#logs = [this.#primary];
   }
 
-  get hasVideo(): boolean {
-    return this.#hasVideo;
-  }
-
   /** True when who joins begins with video; false where it is audio that is sent on. */
   get startsAtVideo(): boolean {
-    return this.#hasVideo && !this.#keyFrames.leavesAudioAlone;
-  }
-
-  /** True when key frames have been missed for too long. */
-  get missesKeyFrames(): boolean {
-    return this.#keyFrames.isMissing;
+    return this.#feed.startsAtVideo;
   }
 
   get videoCodec(): string | null {
-    return this.#videoCodec;
+    return this.#feed.videoCodec;
   }
 
   get audioCodec(): string | null {
-    return this.#audioCodec;
+    return this.#feed.audioCodec;
   }
 
-  /** From the sequence header; null where the codec is not H.264, or none came yet. */
-  get pictureSize(): PictureSize | null {
-    return this.#pictureSize;
+  /** The aggregators that it came through, this one included; what targets are told. */
+  get via(): readonly string[] {
+    return this.#feed.via;
   }
 
-  /** Payload bytes of audio, video and data received. */
-  get bytesIn(): number {
-    return this.#bytesIn;
-  }
-
-  /** Messages of the current publisher that were not passed on, since targets close for them. */
-  get unreadable(): Readonly<Record<MessageKind, number>> {
-    return this.#unreadable;
-  }
-
-  /** What is observed of the current publisher. */
-  get meter(): Readonly<IngestMeter> {
-    return this.#meter;
-  }
-
-  /** The encoded values of the last metadata; null before any came. */
-  get metadata(): Buffer | null {
-    const payload = this.#headers.metadata;
-    return payload === null ? null : metadataValues(payload);
+  /** True while those who join can start at the current GOP. */
+  get keepsGop(): boolean {
+    return this.#primary.log.mark !== null;
   }
 
   /**
-   * Another publisher begins, the same camera's or one that takes over: outlets go on, with timestamps that keep going
-   * up, and with new headers and a key frame before anything else of its video.
+   * From now on this source feeds the stream. Where another one did, outlets go on, with timestamps that keep going up,
+   * and with new headers and a key frame before anything else of its video.
    */
-  restart(): void {
-    this.#headers.clear();
+  follow(feed: StreamFeed): void {
+    this.#feed = feed;
     this.#timeline.restart();
-    this.#meter = new IngestMeter();
-    this.#hasVideo = false;
-    this.#sawKeyFrame = false;
-    if (this.#keyFrames.isMissing) this.#options.onKeyFrames?.(false);
-    this.#keyFrames.restart();
-    this.#videoCodec = null;
-    this.#audioCodec = null;
-    this.#pictureSize = null;
-    this.#unreadable.audio = this.#unreadable.video = this.#unreadable.data = 0;
     for (const entry of this.#logs) {
       this.#copyOn(entry, performance.now(), true);
       entry.log.clearMark();
@@ -178,61 +103,29 @@ export class LiveStream {
   }
 
   /**
-   * Takes one message of the publisher. `payload` is copied. What a strict reader of the specification would refuse is
-   * counted and not passed on: it would have targets close, and be sent again at every reconnect.
+   * Takes one message of the source that feeds the stream, which has judged it. `payload` is copied.
    * @param nowMs a monotonic clock, milliseconds
-   * @returns false for what could not be used
    */
-  publish(type: number, timestampMs: number, payload: Buffer, nowMs: number): boolean {
-    this.#bytesIn += payload.length;
-    if (
-      type === MessageType.Video ? !isReadableVideo(payload) : type === MessageType.Audio && !isReadableAudio(payload)
-    ) {
-      return this.#leaveOut(type === MessageType.Video ? 'video' : 'audio', payload);
-    }
-    if (type === MessageType.Video || type === MessageType.Audio) {
-      if (this.#append(type, timestampMs, payload, nowMs)) return true;
-      return this.#leaveOut(type === MessageType.Video ? 'video' : 'audio', payload);
-    }
-    const data = type === MessageType.DataAmf0 ? readableData(payload) : null;
-    if (data === null) return this.#leaveOut('data', payload);
-    return this.#append(type, timestampMs, data, nowMs);
-  }
-
-  #leaveOut(kind: MessageKind, payload: Buffer): false {
-    this.#unreadable[kind]++;
-    if (this.#unreadable[kind] === 1) this.#options.onUnreadable?.(kind, payload.length);
-    return false;
-  }
-
-  /** False for a header that would take the place of a better one. */
-  #append(type: number, timestampMs: number, payload: Buffer, nowMs: number): boolean {
-    const verdict = this.#headers.remember(type, payload);
-    if (verdict === 'broken') return false;
-    if (verdict === 'repeated' && mayNotRepeat(type, payload)) return true;
-    const isHeader = verdict !== 'none';
-    const isFrame = !isHeader && type !== MessageType.DataAmf0;
-    const isKeyFrame = isFrame && type === MessageType.Video && isVideoKeyFrame(payload);
-    if (isFrame && type === MessageType.Video && !isKeyFrame && !this.#admitInterFrame(payload, nowMs)) {
-      return true;
-    }
+  append(type: number, timestampMs: number, payload: Buffer, role: MessageRole, nowMs: number): void {
+    const isFrame = role !== 'header' && role !== 'data';
     const out = this.#timeline.map(timestampMs, isFrame, nowMs);
-    if (isFrame) this.#meter.note(type, timestampMs, isKeyFrame, nowMs);
-    if (isKeyFrame) this.#beginGop(out, nowMs);
-    else if (isFrame) this.#beginWithoutKeyFrame(type, payload, out, nowMs);
-    this.#noteCodec(type, isHeader, payload);
-    if (isHeader && type === MessageType.DataAmf0) this.#options.onMetadata?.(payload);
+    if (role === 'key-frame') this.#beginGop(out, nowMs);
+    else if (role === 'start') this.#beginWithoutKeyFrame(out, nowMs);
     const isForServers = type === MessageType.DataAmf0 && isClearing(payload);
     for (const { log, copy } of this.#logs) {
       if (copy !== null) continue; // which will come to it
       if (isForServers && !log.format.publishing) continue;
       const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
       log.append(type, out, data, nowMs);
-      if (isHeader) log.noteHeader();
+      if (role === 'header') log.noteHeader();
       if (log.mark !== null && this.#isTooLong(log, log.mark)) log.clearMark();
     }
     this.#options.scheduler.schedule(this, nowMs);
-    return true;
+  }
+
+  /** Whoever joins waits for what comes next to start at. */
+  forgetGop(): void {
+    for (const { log } of this.#logs) log.clearMark();
   }
 
   /** Lets an outlet follow from the current GOP on, or from the next key frame where there is none. */
@@ -268,7 +161,7 @@ export class LiveStream {
   /** When the newest key frame came, on the monotonic clock; null when there is none, or it is not kept. */
   get keyFrameAtMs(): number | null {
     const { mark } = this.#primary.log;
-    return this.#hasVideo && mark?.isKeyFrame ? mark.atMs : null;
+    return mark?.isKeyFrame ? mark.atMs : null;
   }
 
   /** A copy of the newest key frame; null as `keyFrameAtMs`, and where no header says how to decode it. */
@@ -291,7 +184,7 @@ export class LiveStream {
     let shed = false;
     this.#dropEmpty(0);
     for (const { outlets } of this.#logs) for (const outlet of outlets) shed = outlet.shed() || shed;
-    if (!shed) for (const { log } of this.#logs) log.clearMark();
+    if (!shed) this.forgetGop();
   }
 
   /** Writes what is new to all outlets. */
@@ -304,7 +197,7 @@ export class LiveStream {
 
   encodeHeaders(
     format: StreamFormat,
-    headers: readonly Header[] = this.#headers.current(),
+    headers: readonly Header[] = this.#feed.headers,
     timestampMs: number = this.#timeline.lastMs,
   ): Buffer {
     return encodeHeaders(headers, format, timestampMs, (payload) => this.#dataFor(format, payload));
@@ -316,12 +209,9 @@ export class LiveStream {
   }
 
   #beginGop(timestampMs: number, nowMs: number): void {
-    this.#hasVideo = true;
-    this.#sawKeyFrame = true;
-    if (this.#keyFrames.noteKeyFrame(nowMs)) this.#options.onKeyFrames?.(false);
     this.#dropEmpty(emptyLogKeptMs);
     for (const { log, copy } of this.#logs) {
-      if (copy === null) log.setMark(this.#headers.current(), timestampMs, nowMs);
+      if (copy === null) log.setMark(this.#feed.headers, timestampMs, nowMs);
     }
   }
 
@@ -329,45 +219,15 @@ export class LiveStream {
    * Where there is no video, a decoder can start anywhere: newcomers get the last moments, and nobody misses the first.
    * Where video has no key frames, a decoder has to make do with any of its frames.
    */
-  #beginWithoutKeyFrame(type: number, payload: Buffer, timestampMs: number, nowMs: number): void {
-    const isAudio = type === MessageType.Audio && !this.startsAtVideo;
-    if (!isAudio && !(type === MessageType.Video && this.#keyFrames.passes && isVideoFrame(payload))) return;
-    const everyMs = isAudio ? audioMarkEveryMs : passedMarkEveryMs;
+  #beginWithoutKeyFrame(timestampMs: number, nowMs: number): void {
     for (const { log, copy } of this.#logs) {
-      if (copy !== null || (log.mark !== null && nowMs - log.mark.atMs < everyMs)) continue;
-      log.setMark(this.#headers.current(), timestampMs, nowMs, false);
+      if (copy !== null || (log.mark !== null && nowMs - log.mark.atMs < markEveryMs)) continue;
+      log.setMark(this.#feed.headers, timestampMs, nowMs, false);
     }
   }
 
   #isTooLong(log: MediaLog, mark: Mark): boolean {
     return log.position - mark.position > this.#options.gopMaxBytes || log.messages - mark.messages > maxGopMessages;
-  }
-
-  /**
-   * Frames before the first key frame are left out, since no decoder could use them; unless none comes. Without the header
-   * that their codec needs they are of no use to anybody.
-   */
-  #admitInterFrame(payload: Buffer, nowMs: number): boolean {
-    if (!isVideoFrame(payload)) return true; // end of sequence: passed on as it is
-    this.#hasVideo = true;
-    const isKept = this.#primary.log.mark !== null;
-    if (this.#keyFrames.noteInterFrame(nowMs, isKept, this.#meter.keyFrameIntervalMs)) {
-      // Marks of audio from before there was video.
-      for (const { log } of this.#logs) log.clearMark();
-      this.#options.onKeyFrames?.(true);
-    }
-    if (this.#sawKeyFrame) return true;
-    return this.#keyFrames.passes && (this.#headers.hasVideo || !needsVideoHeader(payload));
-  }
-
-  /** Codecs are named by the headers, or where a codec has none, by the first frame. */
-  #noteCodec(type: number, isHeader: boolean, payload: Buffer): void {
-    if (type === MessageType.Video && (isHeader || this.#videoCodec === null)) {
-      this.#videoCodec = videoCodecName(payload) ?? this.#videoCodec;
-      if (isHeader) this.#pictureSize = avcPictureSize(payload) ?? this.#pictureSize;
-    } else if (type === MessageType.Audio && (isHeader || this.#audioCodec === null)) {
-      this.#audioCodec = audioCodecName(payload) ?? this.#audioCodec;
-    }
   }
 
   #logFor(format: StreamFormat, nowMs: number): FormatLog {

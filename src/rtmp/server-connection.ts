@@ -14,7 +14,7 @@ import { PeerMeter } from './peer-meter.js';
 import { type ConnectInfo, ServerSession, type ServerSessionHandler, type StreamRequest } from './server-session.js';
 import { type NetSettings, sessionLimits } from './settings.js';
 import { SignOfLife } from './sign-of-life.js';
-import type { Ingest, Peer, Publisher, StreamHost } from './stream-host.js';
+import type { Decision, Ingest, Peer, PlayGrant, Publisher, PublishGrant, StreamHost } from './stream-host.js';
 import { TurnShare } from './turn-share.js';
 import type { UnfinishedBudget, UnfinishedShare } from './unfinished-budget.js';
 import { ViewerOutlet } from './viewer-outlet.js';
@@ -66,7 +66,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #bytesBefore: number;
   readonly #ingests = new Map<number, Ingest>();
   readonly #viewers = new Map<number, ViewerOutlet>();
-  readonly #id = nextId++;
+  readonly id = nextId++;
   #flashVer = '';
   #connect: ConnectInfo | null = null;
   /** The camera that it asked for by `connect`; for the log. */
@@ -223,29 +223,36 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   onPublish(request: StreamRequest): void {
-    this.#admit('publish', request, () => this.#publish(request));
+    const ask = () => this.#host.admitPublisher(request, this.#peer());
+    this.#admit('publish', request, ask, (grant) => this.#publish(request, grant));
   }
 
   onPlay(request: StreamRequest): void {
-    this.#admit('play', request, () => this.#play(request));
+    const ask = () => this.#host.admitViewer(request, this.#peer());
+    this.#admit('play', request, ask, (grant) => this.#play(request, grant));
   }
 
   /** Has somebody decide, at once or later; meanwhile nothing more is read of the peer. */
-  #admit(what: 'publish' | 'play', request: StreamRequest, grant: () => void): void {
+  #admit<Grant extends object>(
+    what: 'publish' | 'play',
+    request: StreamRequest,
+    ask: () => Decision<Grant>,
+    use: (grant: Grant) => void,
+  ): void {
     // What came in the same read as the reason for the end is parsed still, and must not be granted any more.
     if (this.#ending) return;
     this.#turn.meter.request();
     this.#isMuted = false;
-    let later: Promise<void> | undefined;
+    let decision: Decision<Grant>;
     try {
       this.#settle(request);
-      later = this.#host.admit?.(what, request, this.#peer());
+      decision = ask();
     } catch (error) {
       this.#refuse(what, request.streamId, error);
       return;
     }
-    if (later === undefined) {
-      grant();
+    if (!(decision instanceof Promise)) {
+      use(decision);
       return;
     }
     this.#isDeciding = true;
@@ -257,8 +264,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       act();
       this.#readOn();
     };
-    later.then(
-      () => decided(grant),
+    decision.then(
+      (grant) => decided(() => use(grant)),
       (error: unknown) => decided(() => this.#refuse(what, request.streamId, error)),
     );
   }
@@ -275,7 +282,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
 
   #peer(): Peer {
     const connect = this.#connect ?? { app: '', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', via: '' };
-    return { address: plainAddress(this.#socket.remoteAddress ?? ''), connectionId: this.#id, connect };
+    return { address: plainAddress(this.#socket.remoteAddress ?? ''), connectionId: this.id, connect };
   }
 
   #refuse(what: 'publish' | 'play', streamId: number, error: unknown): void {
@@ -288,11 +295,10 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#refused(error, what);
   }
 
-  #publish(request: StreamRequest): void {
-    const { streamId } = request;
+  #publish({ streamId, streamName }: StreamRequest, grant: PublishGrant): void {
     let ingest: Ingest;
     try {
-      ingest = this.#host.publish(request, this);
+      ingest = grant(this);
     } catch (error) {
       this.#refuse('publish', streamId, error);
       return;
@@ -301,12 +307,11 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#ingests.set(streamId, ingest);
     this.#turn.isPublisher = true;
     this.#socket.readLargely?.();
-    this.#note(`published ${maskUrl(request.streamName)}`);
+    this.#note(`published ${maskUrl(streamName)}`);
     this.#session.acceptPublish(streamId);
   }
 
-  #play(request: StreamRequest): void {
-    const { streamId } = request;
+  #play({ streamId, streamName }: StreamRequest, grant: PlayGrant): void {
     const { outChunkBytes, queueMaxBytes, queueMaxAgeMs } = this.#settings;
     const viewer = new ViewerOutlet({
       socket: this.#socket,
@@ -319,13 +324,13 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       onReturn: () => this.#session.playPublished(streamId),
     });
     try {
-      viewer.playback = this.#host.play(request, viewer);
+      viewer.playback = grant(viewer);
     } catch (error) {
       this.#refuse('play', streamId, error);
       return;
     }
     this.#viewers.set(streamId, viewer);
-    this.#note(`played ${maskUrl(request.streamName)}`);
+    this.#note(`played ${maskUrl(streamName)}`);
     this.#session.acceptPlay(streamId);
     viewer.begin();
   }
@@ -333,7 +338,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
     const ingest = this.#ingests.get(streamId);
     if (ingest === undefined) return;
-    if (!ingest.stream.publish(type, timestampMs, payload, this.#lastDataMs)) this.#unreadable();
+    if (!ingest.write(type, timestampMs, payload, this.#lastDataMs)) this.#unreadable();
     else if (type !== MessageType.DataAmf0) this.#life.frame(this.#lastDataMs);
   }
 

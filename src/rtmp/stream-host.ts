@@ -5,6 +5,8 @@ import type { ConnectInfo, StreamRequest } from './server-session.js';
 
 /** A publisher as its camera sees it. */
 export interface Publisher {
+  /** Tells its connection from all others of this process. */
+  readonly id: number;
   /** `host:port`. */
   readonly remote: string;
   /** What it calls itself. */
@@ -33,10 +35,16 @@ export interface Viewer {
   close(reason: CodedError): void;
 }
 
-/** An accepted publish. */
+/** An accepted publish: takes what is published. What becomes of it is not the publisher's concern. */
 export interface Ingest {
-  readonly stream: LiveStream;
-  /** The publisher is gone; call once. @param reason in words, for the record */
+  /**
+   * Takes one message; `payload` is copied where it is kept.
+   * @param type the RTMP message type: 8 audio, 9 video, 18 data
+   * @param nowMs a monotonic clock, milliseconds
+   * @returns false for what could not be used, or is not wanted any more
+   */
+  write(type: number, timestampMs: number, payload: Buffer, nowMs: number): boolean;
+  /** The source is gone; call once. @param reason in words, for the record */
   end(reason: string): void;
 }
 
@@ -57,6 +65,15 @@ export interface Peer {
   readonly connect: ConnectInfo;
 }
 
+/** The permission to publish, to be used at once. @throws CodedError PUBLISH_NOT_REGISTERED, PUBLISH_ALREADY_LIVE */
+export type PublishGrant = (publisher: Publisher) => Ingest;
+
+/** The permission to play, to be used at once. @throws CodedError PLAY_NOT_FOUND, LIMIT_REACHED */
+export type PlayGrant = (viewer: Viewer) => Playback;
+
+/** Decided at once, or later. */
+export type Decision<Grant> = Grant | Promise<Grant>;
+
 /** Who may publish and play what: the listener asks, somebody else decides. */
 export interface StreamHost {
   /** @throws CodedError PUBLISH_NOT_REGISTERED when it has an application, and there is no camera of that */
@@ -64,13 +81,10 @@ export interface StreamHost {
   /** The camera that a client means; undefined: none. */
   cameraOf?(place: StreamPlace): string | undefined;
   /**
-   * Whether this peer may do it at all; asked before `publish` and `play`. A promise: it is decided later, and nothing
-   * more is read of the peer until then.
-   * @throws CodedError (or rejects) PUBLISH_NOT_REGISTERED, PUBLISH_FORBIDDEN; PLAY_NOT_FOUND, PLAY_FORBIDDEN
+   * Whether this peer may publish. A promise: it is decided later, and nothing more is read of the peer until then.
+   * @throws CodedError (or rejects) PUBLISH_NOT_REGISTERED, PUBLISH_FORBIDDEN, RTMP_LIMIT
    */
-  admit?(what: 'publish' | 'play', request: StreamRequest, peer: Peer): Promise<void> | undefined;
-  /** @throws CodedError PUBLISH_NOT_REGISTERED, PUBLISH_ALREADY_LIVE */
-  publish(request: StreamRequest, publisher: Publisher): Ingest;
-  /** @throws CodedError PLAY_NOT_FOUND, LIMIT_REACHED */
-  play(request: StreamRequest, viewer: Viewer): Playback;
+  admitPublisher(request: StreamRequest, peer: Peer): Decision<PublishGrant>;
+  /** The same for a viewer. @throws CodedError (or rejects) PLAY_NOT_FOUND, PLAY_FORBIDDEN, RTMP_LIMIT */
+  admitViewer(request: StreamRequest, peer: Peer): Decision<PlayGrant>;
 }

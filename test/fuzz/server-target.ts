@@ -10,7 +10,8 @@ import type { LiveStream } from '../../src/relay/live-stream.js';
 import { Outlet } from '../../src/relay/outlet.js';
 import { SlabPool } from '../../src/relay/slab-pool.js';
 import { ServerConnection } from '../../src/rtmp/server-connection.js';
-import type { Ingest, StreamHost } from '../../src/rtmp/stream-host.js';
+import type { StreamRequest } from '../../src/rtmp/server-session.js';
+import type { PlayGrant, PublishGrant, StreamHost } from '../../src/rtmp/stream-host.js';
 import { turnLine } from '../../src/rtmp/turn-share.js';
 import { isVideoFrame, isVideoKeyFrame } from '../../src/wire/flv.js';
 import { mutateBytes, splitIntoSteps } from './byte-mutation.js';
@@ -110,18 +111,22 @@ class MemoryAggregator implements StreamHost {
     return this.cameras.get(cameraIn(place) ?? '')?.name;
   }
 
-  publish(...[request, publisher]: Parameters<StreamHost['publish']>): Ingest {
-    const ingest = this.#camera(cameraIn(request)).publish(publisher);
-    if (!this.#seen.has(ingest.stream)) {
-      this.#seen.add(ingest.stream);
-      this.#attach(ingest.stream, 65_536, 1);
-      this.#attach(ingest.stream, 128, 7);
-    }
-    return ingest;
+  admitPublisher(request: StreamRequest): PublishGrant {
+    return (publisher) => {
+      const camera = this.#camera(cameraIn(request));
+      const ingest = camera.publish(publisher);
+      const { stream } = camera;
+      if (stream !== null && !this.#seen.has(stream)) {
+        this.#seen.add(stream);
+        this.#attach(stream, 65_536, 1);
+        this.#attach(stream, 128, 7);
+      }
+      return ingest;
+    };
   }
 
-  play(...[request, viewer]: Parameters<StreamHost['play']>): ReturnType<StreamHost['play']> {
-    return this.#camera(cameraIn(request)).play(viewer);
+  admitViewer(request: StreamRequest): PlayGrant {
+    return (viewer) => this.#camera(cameraIn(request)).play(viewer);
   }
 
   #attach(stream: LiveStream, chunkBytes: number, streamId: number): void {

@@ -5,9 +5,9 @@ import { Dialer } from '../../src/net/dialer.js';
 import { Push } from '../../src/push/push.js';
 import { TargetWatch } from '../../src/push/target-watch.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
-import { LiveStream } from '../../src/relay/live-stream.js';
 import { MessageType } from '../../src/wire/message.js';
 import { audioFrame, frame, metadata, videoHeader } from '../relay/fixtures.js';
+import { FedStream } from '../support/fed-stream.js';
 import { type Behaviour, healthy, type SickTarget, serve, startTarget, until } from './targets.js';
 
 const settings = { ...defaultSettings().media, connectTimeoutMs: 400, pushRetryMinMs: 50, stallTimeoutMs: 5000 };
@@ -29,7 +29,7 @@ function linesTo(lines: string[]): Logger {
 /** A camera that sends 50 frames a second, and one push of it. */
 function start(url: string, changes: Partial<typeof settings> = {}, frameBytes = 200, lines: string[] = []) {
   const own = { ...settings, ...changes };
-  const stream = new LiveStream(
+  const stream = new FedStream(
     {
       format: { chunkBytes: own.outChunkBytes, streamId: 1, publishing: true },
       gopMaxBytes: own.gopMaxBytes,

@@ -6,10 +6,10 @@ import { Dialer } from '../../src/net/dialer.js';
 import { Push } from '../../src/push/push.js';
 import { TargetWatch } from '../../src/push/target-watch.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
-import { LiveStream } from '../../src/relay/live-stream.js';
 import type { ServerSession } from '../../src/rtmp/server-session.js';
 import { MessageType } from '../../src/wire/message.js';
 import { frame, metadata, videoHeader } from '../relay/fixtures.js';
+import { FedStream } from '../support/fed-stream.js';
 import { type SickTarget, serve, startTarget } from './targets.js';
 
 interface Arrival {
@@ -77,7 +77,7 @@ async function start(options: {
     });
   });
   options.onTestFinished(() => target.close());
-  const stream = new LiveStream(
+  const stream = new FedStream(
     {
       format: { chunkBytes: settings.outChunkBytes, streamId: 1, publishing: true },
       gopMaxBytes: settings.gopMaxBytes,

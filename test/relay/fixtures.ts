@@ -1,11 +1,11 @@
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
-import { LiveStream } from '../../src/relay/live-stream.js';
 import { Outlet, type OutletLimits, type OutletSink } from '../../src/relay/outlet.js';
 import { SlabPool } from '../../src/relay/slab-pool.js';
 import type { StreamFormat } from '../../src/relay/stream-format.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { ChunkReader } from '../../src/wire/chunk-reader.js';
 import { MessageType, type RtmpMessage } from '../../src/wire/message.js';
+import { FedStream } from '../support/fed-stream.js';
 
 export const targetFormat: StreamFormat = { chunkBytes: 4096, streamId: 1, publishing: true };
 export const viewerFormat: StreamFormat = { chunkBytes: 4096, streamId: 1, publishing: false };
@@ -67,8 +67,8 @@ export class SpoilingPool extends SlabPool {
   }
 }
 
-export function makeStream(gopMaxBytes = 1e6, format = targetFormat, pool = new SpoilingPool()): LiveStream {
-  return new LiveStream({ format, gopMaxBytes, scheduler: new FlushScheduler(), pool }, 0);
+export function makeStream(gopMaxBytes = 1e6, format = targetFormat, pool = new SpoilingPool()): FedStream {
+  return new FedStream({ format, gopMaxBytes, scheduler: new FlushScheduler(), pool }, 0);
 }
 
 export function makeOutlet(format = targetFormat, limits = roomyLimits): { outlet: Outlet; sink: TestSink } {

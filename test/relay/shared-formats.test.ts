@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
-import { LiveStream } from '../../src/relay/live-stream.js';
 import { MessageType } from '../../src/wire/message.js';
 import { until } from '../push/targets.js';
+import { FedStream } from '../support/fed-stream.js';
 import {
   audioFrame,
   frame,
@@ -27,7 +27,7 @@ class CountingPool extends SpoilingPool {
 }
 
 /** A live stream with a GOP of so many frames. */
-function withGop(pool: CountingPool, frames: number, frameBytes: number): LiveStream {
+function withGop(pool: CountingPool, frames: number, frameBytes: number): FedStream {
   const stream = makeStream(64e6, targetFormat, pool);
   stream.publish(Video, 0, videoHeader(), 0);
   for (let i = 0; i < frames; i++) stream.publish(Video, i * 40, frame(i, i === 0, frameBytes), i * 40);
@@ -116,7 +116,7 @@ describe('formats of a stream', () => {
 
   it('are not made from a GOP for which there is no room: the outlet begins at the next key frame', () => {
     const asked: number[] = [];
-    const stream = new LiveStream(
+    const stream = new FedStream(
       {
         ...{ format: targetFormat, gopMaxBytes: 64e6, scheduler: new FlushScheduler() },
         mayKeep: (bytes) => {

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
-import { LiveStream } from '../../src/relay/live-stream.js';
 import { Outlet, type OutletSink } from '../../src/relay/outlet.js';
 import { flvFormat, type StreamFormat } from '../../src/relay/stream-format.js';
 import {
@@ -15,6 +14,7 @@ import {
   propertiesOf,
 } from '../../src/wire/amf0.js';
 import { flvFileHeader } from '../../src/wire/flv-file.js';
+import { FedStream } from '../support/fed-stream.js';
 import { type StrictMessage, strictChunks, strictFlv, strictMedia } from '../support/strict-reader.js';
 import { audioFrame, audioHeader, frame, roomyLimits, videoHeader } from './fixtures.js';
 
@@ -45,8 +45,11 @@ interface Sent {
 
 /** What leaves, read by the strict reader, for outlets of every format: from the beginning, and those that join late. */
 function whatLeaves(sent: readonly Sent[], options: { via?: string[]; joinAt?: number } = {}): StrictMessage[][] {
-  const stream = new LiveStream({ format: target, gopMaxBytes: 1e6, scheduler: new FlushScheduler() }, 0);
-  stream.via = options.via ?? ['aa', 'bb'];
+  const stream = new FedStream(
+    { format: target, gopMaxBytes: 1e6, scheduler: new FlushScheduler() },
+    0,
+    options.via ?? ['aa', 'bb'],
+  );
   const recorders: { format: StreamFormat; sink: Recorder }[] = [];
   const join = (nowMs: number): void => {
     for (const format of formats) {
@@ -255,9 +258,9 @@ describe('audio and video that had targets close', () => {
     const odd = { type, timestampMs: 20, payload: hex(bytes) };
     const [messages] = whatLeaves([...good, odd, { type: 8, timestampMs: 30, payload: audioFrame(2) }]);
     expect(messages?.map(({ timestampMs }) => timestampMs)).toEqual([0, 0, 0, 10, 30]);
-    const stream = new LiveStream({ format: target, gopMaxBytes: 1e6, scheduler: new FlushScheduler() }, 0);
+    const stream = new FedStream({ format: target, gopMaxBytes: 1e6, scheduler: new FlushScheduler() }, 0);
     expect(stream.publish(type, 0, odd.payload, 0)).toBe(false);
-    expect(stream.unreadable).toMatchObject({ [type === 9 ? 'video' : 'audio']: 1 });
+    expect(stream.ingest.unreadable).toMatchObject({ [type === 9 ? 'video' : 'audio']: 1 });
   });
 
   it.each<[string, number, string]>([
@@ -306,9 +309,9 @@ describe('configuration records', () => {
     expect(payloadsAt([good, broken], type)).toEqual([good]);
     // Nothing better is known: it is passed on, and the good one takes its place.
     expect(payloadsAt([broken, good], type)).toEqual([broken, good]);
-    const stream = new LiveStream({ format: target, gopMaxBytes: 1e6, scheduler: new FlushScheduler() }, 0);
+    const stream = new FedStream({ format: target, gopMaxBytes: 1e6, scheduler: new FlushScheduler() }, 0);
     expect([good, broken, good].map((payload) => stream.publish(type, 0, payload, 0))).toEqual([true, false, true]);
-    expect(stream.unreadable).toMatchObject({ [type === 9 ? 'video' : 'audio']: 1 });
+    expect(stream.ingest.unreadable).toMatchObject({ [type === 9 ? 'video' : 'audio']: 1 });
   });
 
   it.each<[string, number, Buffer]>([

@@ -24,11 +24,11 @@ function open() {
     connect({ app }) {
       if (app !== 'cam') throw new CodedError('PUBLISH_NOT_REGISTERED', 'no such camera');
     },
-    publish() {
+    admitPublisher: () => () => {
       granted.push('publish');
       throw new CodedError('PUBLISH_ALREADY_LIVE', 'enough for this test');
     },
-    play() {
+    admitViewer: () => () => {
       granted.push('play');
       throw new CodedError('PLAY_NOT_FOUND', 'enough for this test');
     },

@@ -2,7 +2,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { defaultSettings } from '../../src/config/index.js';
 import { type LogFields, type Logger, silentLogger } from '../../src/log/log.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
-import { LiveStream } from '../../src/relay/live-stream.js';
 import { floods } from '../../src/rtmp/flood-count.js';
 import { ServerConnection } from '../../src/rtmp/server-connection.js';
 import type { StreamHost } from '../../src/rtmp/stream-host.js';
@@ -12,6 +11,7 @@ import { MessageType } from '../../src/wire/message.js';
 import { FakeSocket } from '../fuzz/fake-socket.js';
 import { until } from '../push/targets.js';
 import { audioFrame, frame, metadata, videoHeader } from '../relay/fixtures.js';
+import { FedStream } from '../support/fed-stream.js';
 
 const handshake = Buffer.concat([Buffer.from([3]), Buffer.alloc(3072)]);
 const largeChunks = encodeMessage(2, MessageType.SetChunkSize, 0, 0, Buffer.from([0, 1, 0, 0]), 128);
@@ -45,7 +45,7 @@ afterEach(() => {
 /** A connection that is connected, and publishes on stream 1 where asked to. */
 function open(what: 'stranger' | 'connected' | 'publisher' = 'connected') {
   const reasons: string[] = [];
-  const stream = new LiveStream(
+  const stream = new FedStream(
     {
       format: { chunkBytes: 65_536, streamId: 1, publishing: true },
       gopMaxBytes: 16e6,
@@ -56,8 +56,8 @@ function open(what: 'stranger' | 'connected' | 'publisher' = 'connected') {
   let plays = 0;
   const host: StreamHost = {
     connect() {},
-    publish: () => ({ stream, end() {} }),
-    play: () => {
+    admitPublisher: () => () => stream.ingest,
+    admitViewer: () => () => {
       plays++;
       return { stream: null, end() {} };
     },
@@ -156,7 +156,7 @@ describe('an encoder in a hurry is not ended', () => {
     // Ten minutes.
     await flood(socket, Buffer.concat(second), 600);
     expect(reasons).toEqual([]);
-    expect(stream.meter.videoFrames).toBe(36_000);
+    expect(stream.ingest.meter.videoFrames).toBe(36_000);
   });
 
   it('nor one with frames of many megabytes, in small chunks', async () => {
@@ -167,7 +167,7 @@ describe('an encoder in a hurry is not ended', () => {
       await flood(socket, large.subarray(at, at + 256 * 1024), 1);
     }
     expect(reasons).toEqual([]);
-    expect(stream.bytesIn).toBe(8_000_000);
+    expect(stream.ingest.bytesIn).toBe(8_000_000);
   });
 });
 
@@ -176,10 +176,11 @@ describe('turns are shared', () => {
     const { socket, stream } = open('publisher');
     const count = 5000;
     const seen: number[] = [];
-    const publish = stream.publish.bind(stream);
-    stream.publish = (type, timestampMs, payload, nowMs) => {
+    const { ingest } = stream;
+    const write = ingest.write.bind(ingest);
+    ingest.write = (type, timestampMs, payload, nowMs) => {
       seen.push(payload.readUInt32BE(5));
-      return publish(type, timestampMs, payload, nowMs);
+      return write(type, timestampMs, payload, nowMs);
     };
     socket.receive(
       Buffer.concat(Array.from({ length: count }, (_, i) => message(MessageType.Video, frame(i, true, 40), 1))),
@@ -208,7 +209,7 @@ describe('turns are shared', () => {
     for (const { socket } of strangers) socket.receive(pings);
     expect(strangers.every(({ socket }) => socket.isPaused)).toBe(true);
     camera.socket.receive(message(MessageType.Video, frame(1, true, 50_000), 1));
-    expect(camera.stream.bytesIn).toBe(50_000);
+    expect(camera.stream.ingest.bytesIn).toBe(50_000);
     expect(camera.socket.isPaused).toBe(false);
     await until(() => strangers.every(({ socket }) => !socket.isPaused || socket.destroyed), 20_000, 'their turns');
   });

@@ -20,7 +20,7 @@ import { probeHandshake } from '../../rtmp/probe.js';
 import { RtmpServer } from '../../rtmp/rtmp-server.js';
 import type { Beginning } from '../../rtmp/server-connection.js';
 import type { ConnectInfo, StreamRequest } from '../../rtmp/server-session.js';
-import type { Ingest, Peer, Playback, Publisher, StreamHost, Viewer } from '../../rtmp/stream-host.js';
+import type { Decision, Peer, PlayGrant, PublishGrant, StreamHost } from '../../rtmp/stream-host.js';
 import { TrustedFile } from '../../tls/trusted-file.js';
 import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import type {
@@ -334,17 +334,17 @@ export class NativeBackend implements MediaBackend, StreamHost {
     return name === null ? undefined : this.#cameras.get(name)?.name;
   }
 
-  publish(request: StreamRequest, publisher: Publisher): Ingest {
-    return this.#requireStream(request).publish(publisher);
+  admitPublisher(request: StreamRequest, peer: Peer): Decision<PublishGrant> {
+    const later = this.#admission.publish(this.#requireStream(request), request, peer);
+    // Looked for anew: it may be removed until the grant is used.
+    const grant: PublishGrant = (publisher) => this.#requireStream(request).publish(publisher);
+    return later === undefined ? grant : later.then(() => grant);
   }
 
-  play(request: StreamRequest, viewer: Viewer): Playback {
-    return this.#requirePlayable(request).play(viewer);
-  }
-
-  admit(what: 'publish' | 'play', request: StreamRequest, peer: Peer): Promise<void> | undefined {
-    const camera = what === 'publish' ? this.#requireStream(request) : this.#requirePlayable(request);
-    return this.#admission[what](camera, request, peer);
+  admitViewer(request: StreamRequest, peer: Peer): Decision<PlayGrant> {
+    const later = this.#admission.play(this.#requirePlayable(request), request, peer);
+    const grant: PlayGrant = (viewer) => this.#requirePlayable(request).play(viewer);
+    return later === undefined ? grant : later.then(() => grant);
   }
 
   #requirePlayable(request: StreamRequest): NativeCamera {

@@ -1,43 +1,38 @@
+import type { SourceIngest } from '../../ingest/source-ingest.js';
 import type { Push } from '../../push/push.js';
-import type { LiveStream } from '../../relay/live-stream.js';
 import type { BackendProblem, CameraSnapshot, PushSnapshot } from '../backend.js';
-import type { LivePublisher } from './live-publisher.js';
-import { type MetadataFacts, noFacts } from './metadata.js';
 
 /** What there is to see of a camera, as plain values. */
 export function cameraSnapshot(seen: {
   name: string;
-  live: LivePublisher | null;
-  stream: LiveStream | null;
-  facts: MetadataFacts;
+  /** What feeds its stream; null: nothing. */
+  live: SourceIngest | null;
   graceUntilMs: number | null;
   viewers: number;
   pushes: ReadonlyMap<string, Push>;
   conditions: readonly BackendProblem[];
   nowMs: number;
 }): CameraSnapshot {
-  const { name, live, nowMs } = seen;
-  const stream = live === null ? null : seen.stream;
-  const facts = live === null ? noFacts : seen.facts;
-  const meter = stream?.meter;
-  const { conditions } = seen;
+  const { name, live, conditions, nowMs } = seen;
+  const source = live?.source;
+  const meter = live?.meter;
   return {
     name,
     ...(conditions.length === 0 ? {} : { conditions }),
     live: live !== null,
     liveSince: live === null ? null : iso(live.sinceMs),
-    publisher: live?.publisher.remote ?? null,
-    encoder: live === null ? null : (facts.encoder ?? (live.publisher.flashVer || null)),
-    videoCodec: stream?.videoCodec ?? null,
-    audioCodec: stream?.audioCodec ?? null,
-    width: stream?.pictureSize?.width ?? facts.width,
-    height: stream?.pictureSize?.height ?? facts.height,
-    bytesIn: live === null || stream === null ? 0 : stream.bytesIn - live.bytesBefore,
-    bitrateInBps: live?.bytes.bitsPerSecond ?? 0,
-    frameRate: live === null ? null : Math.round((live.frames.bitsPerSecond / 8) * 10) / 10,
+    publisher: source?.remote ?? null,
+    encoder: live?.facts.encoder ?? (source?.encoder || null),
+    videoCodec: live?.videoCodec ?? null,
+    audioCodec: live?.audioCodec ?? null,
+    width: live?.pictureSize?.width ?? live?.facts.width ?? null,
+    height: live?.pictureSize?.height ?? live?.facts.height ?? null,
+    bytesIn: live?.bytesIn ?? 0,
+    bitrateInBps: live?.bitsPerSecond ?? 0,
+    frameRate: live === null ? null : Math.round(live.framesPerSecond * 10) / 10,
     keyFrameIntervalMs: meter === undefined || meter.keyFrameIntervalMs === 0 ? null : meter.keyFrameIntervalMs,
     timestampJumps: meter?.timestampJumps ?? 0,
-    ignoredMessages: live?.publisher.ignoredMessages ?? 0,
+    ignoredMessages: source?.ignoredMessages ?? 0,
     jitterMs: meter === undefined ? null : Math.round(meter.jitterMs * 10) / 10,
     lastFrameAt: meter === undefined || meter.lastFrameMs === 0 ? null : iso(Date.now() - (nowMs - meter.lastFrameMs)),
     graceUntil: seen.graceUntilMs === null ? null : iso(seen.graceUntilMs),

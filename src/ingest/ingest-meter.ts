@@ -6,7 +6,7 @@ const jumpMs = 3000;
 /** The smoothing of jitter (RFC 3550, section 6.4.1). */
 const jitterGain = 1 / 16;
 
-/** Running observations of what a publisher sends. Plain arithmetic: it is called for every frame. */
+/** Running observations of what a source sends. Plain arithmetic: it is called for every frame. */
 export class IngestMeter {
   videoFrames = 0;
   audioFrames = 0;

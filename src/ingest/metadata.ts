@@ -1,4 +1,4 @@
-import { type AmfObject, propertiesOf, readAmf0 } from '../../wire/amf0.js';
+import { type AmfObject, propertiesOf, readAmf0 } from '../wire/amf0.js';
 
 /** What a publisher says of its stream in `onMetaData`, as far as people want to see it. */
 export interface MetadataFacts {

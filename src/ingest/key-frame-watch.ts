@@ -7,9 +7,6 @@ const nextWaitMs = 30_000;
 /** Or so many times what its key frames were apart. */
 const intervals = 3;
 
-/** Newcomers start at most so long ago, where they start at no key frame. */
-export const passedMarkEveryMs = 2000;
-
 /** What is done with video without key frames. */
 export type WithoutKeyFrames = 'drop' | 'pass';
 
@@ -41,13 +38,6 @@ export class KeyFrameWatch {
   /** True when no video is sent on, and audio is as if there were none. */
   get leavesAudioAlone(): boolean {
     return this.#isMissing && this.#mode === 'drop' && !this.#hasSeen;
-  }
-
-  /** Another publisher begins. */
-  restart(): void {
-    this.#sinceMs = null;
-    this.#hasSeen = false;
-    this.#isMissing = false;
   }
 
   /** @returns true when it had been missed */

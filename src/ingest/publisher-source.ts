@@ -1,0 +1,40 @@
+import type { CodedError } from '../errors.js';
+import type { Publisher } from '../rtmp/stream-host.js';
+import { type Source, sourcePriorities } from './source.js';
+
+/** An RTMP publisher as a source. */
+export class PublisherSource implements Source {
+  readonly kind = 'publisher';
+  readonly priority = sourcePriorities.publisher;
+  readonly id: string;
+  readonly #publisher: Publisher;
+
+  constructor(publisher: Publisher) {
+    this.#publisher = publisher;
+    this.id = `publisher ${publisher.id}`;
+  }
+
+  get remote(): string {
+    return this.#publisher.remote;
+  }
+
+  get encoder(): string {
+    return this.#publisher.flashVer;
+  }
+
+  get via(): string {
+    return this.#publisher.via;
+  }
+
+  get lastMediaMs(): number {
+    return this.#publisher.lastMediaMs;
+  }
+
+  get ignoredMessages(): number {
+    return this.#publisher.ignoredMessages;
+  }
+
+  close(reason: CodedError): void {
+    this.#publisher.close(reason);
+  }
+}

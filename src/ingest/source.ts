@@ -1,0 +1,29 @@
+import type { CodedError } from '../errors.js';
+
+/** What kinds of sources there are, and which goes before which: one of a higher priority never waits for a lower one. */
+export const sourcePriorities = { 'test-pattern': 0, publisher: 1 } as const;
+
+export type SourceKind = keyof typeof sourcePriorities;
+
+/** What a camera's stream may come from, as the camera sees it. What it sends goes into the `Ingest` that it is given. */
+export interface Source {
+  /** Tells it from all others of this process; the same source may ask for more than one ingest. */
+  readonly id: string;
+  readonly kind: SourceKind;
+  /** Where it is, for people: `host:port` of a publisher. */
+  readonly remote: string;
+  /** What it calls itself; empty when it does not. */
+  readonly encoder: string;
+  /** The aggregators that its stream came through, in its own words. */
+  readonly via: string;
+  /** By `sourcePriorities`. */
+  readonly priority: number;
+  /** When media of it was last taken, on the monotonic clock. */
+  readonly lastMediaMs: number;
+  /** Messages that it sent in vain. */
+  readonly ignoredMessages: number;
+  /** Ends it, in order; it ends its ingest then, if it has not yet. */
+  close(reason: CodedError): void;
+}
+
+export type { Ingest } from '../rtmp/stream-host.js';

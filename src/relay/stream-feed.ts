@@ -1,0 +1,24 @@
+import type { Header } from './headers.js';
+
+/**
+ * What a message is to those who get a stream:
+ * `header` must come before frames; `key-frame` begins a group of pictures; `start` is a frame that one may begin at for
+ * want of key frames (audio alone, video without any); `frame` is any other; `data` is neither.
+ */
+export type MessageRole = 'header' | 'key-frame' | 'start' | 'frame' | 'data';
+
+/** What a stream asks of the source that feeds it. */
+export interface StreamFeed {
+  /** What a decoder needs before the first frame, metadata first. A list is never changed; another one comes for it. */
+  readonly headers: readonly Header[];
+  /** True when who joins begins with video; false where it is audio that is sent on. */
+  readonly startsAtVideo: boolean;
+  /** Null: there is none, or nothing is known of it. */
+  readonly videoCodec: string | null;
+  readonly audioCodec: string | null;
+  /** The aggregators that it came through, this one included; what targets are told. */
+  readonly via: readonly string[];
+}
+
+/** Of a stream that no source has fed yet. */
+export const noFeed: StreamFeed = { headers: [], startsAtVideo: false, videoCodec: null, audioCodec: null, via: [] };
