@@ -6,6 +6,7 @@ import { AdminToken, adminTokenFileName } from './admin-token.js';
 import { type BrowserFacts, type BrowserRules, ownNamesOf, suspicionOf } from './browser.js';
 import type { AccessProblem } from './file-problem.js';
 import { type JwtRefusal, type JwtSettings, JwtVerifier } from './jwt.js';
+import type { Manifest } from './manifest.js';
 import { Networks } from './networks.js';
 import { type RateLimit, RateLimiter } from './rate-limit.js';
 import { type Scope, weakerScope } from './scopes.js';
@@ -114,12 +115,13 @@ export class Access {
 
   /**
    * Reads tokens and keys; makes the admin token at the first start.
+   * @param manifest knows which files there were before
    * @throws ConfigError ACCESS_UNREADABLE or IDENTITY_PROVIDER
    */
-  static async open(settings: AccessSettings, log: Logger): Promise<Access> {
+  static async open(settings: AccessSettings, log: Logger, manifest?: Manifest): Promise<Access> {
     const { apiAuth, dataDir, adminTokenFile = resolve(dataDir, adminTokenFileName) } = settings;
-    const admin = apiAuth === 'off' ? undefined : await AdminToken.open(resolve(adminTokenFile), log);
-    const tokens = await TokenStore.open(resolve(dataDir, tokensFileName), log);
+    const admin = apiAuth === 'off' ? undefined : await AdminToken.open(resolve(adminTokenFile), log, manifest);
+    const tokens = await TokenStore.open(resolve(dataDir, tokensFileName), log, manifest);
     const jwtSettings = jwtSettingsOf(settings);
     const jwt = jwtSettings === undefined ? undefined : await JwtVerifier.open(jwtSettings);
     if (apiAuth === 'off')

@@ -1,6 +1,7 @@
 import { ConfigError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { type AccessProblem, FileProblem } from './file-problem.js';
+import { damagedFile, type Manifest } from './manifest.js';
 import { createPrivate, markOf, readPrivate } from './private-file.js';
 import { hashOf, isSameHash, newSecret } from './secret.js';
 
@@ -17,20 +18,27 @@ const maxLength = 512;
 export class AdminToken {
   readonly path: string;
   readonly #log: Logger;
+  readonly #manifest: Manifest | undefined;
   readonly #problem: FileProblem;
   #mark = '';
   #hash: Buffer | undefined;
 
-  private constructor(path: string, log: Logger) {
+  private constructor(path: string, log: Logger, manifest: Manifest | undefined) {
     this.path = path;
     this.#problem = new FileProblem(path);
     this.#log = log;
+    this.#manifest = manifest;
   }
 
-  /** Reads the file, or makes it. @throws ConfigError ACCESS_UNREADABLE */
-  static async open(path: string, log: Logger): Promise<AdminToken> {
-    const token = new AdminToken(path, log);
+  /**
+   * Reads the file, or makes it: who removed it wants another one, and who lost it finds that in the log.
+   * @throws ConfigError ACCESS_UNREADABLE
+   */
+  static async open(path: string, log: Logger, manifest?: Manifest): Promise<AdminToken> {
+    const token = new AdminToken(path, log, manifest);
     if (await createPrivate(path, `${newSecret().token}\n`)) {
+      if (manifest?.judge(path, undefined) === 'missing')
+        log.warn('the admin token was missing; another one is made, and the one before is invalid', { file: path });
       log.info('made an admin token; calls from other machines need it, or a token made with it', { file: path });
     }
     await token.#read();
@@ -81,8 +89,12 @@ export class AdminToken {
       throw new ConfigError('ACCESS_UNREADABLE', `${this.path} holds no token: it must be ${rule}`);
     }
     if (file.isOpen) this.#log.warn('others may read the admin token: chmod 600', { file: this.path });
+    if (this.#manifest?.judge(this.path, file.note) === 'damaged') {
+      throw new ConfigError('ACCESS_UNREADABLE', `${damagedFile(this.path)}; or remove it: another one is made then`);
+    }
     this.#problem.clear();
     this.#mark = file.mark;
     this.#hash = hashOf(text);
+    await this.#manifest?.note(this.path, file.note);
   }
 }

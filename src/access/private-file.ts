@@ -1,9 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConfigError, messageOf } from '../errors.js';
 import { markOf as fileMarkOf, readRegular } from '../files/read.js';
 import { createFile, prepareWrite, removeLeftovers, syncFolder, writeWhole } from '../files/write.js';
+import type { Logger } from '../log/log.js';
+import { damagedFile, type FileNote, type Manifest } from './manifest.js';
 
 /** Files of secrets are small; anything larger was not written by this program. */
 const maxBytes = 1 << 20;
@@ -14,6 +16,7 @@ export interface PrivateFile {
   readonly mark: string;
   /** True when others than its owner may read it. */
   readonly isOpen: boolean;
+  readonly note: FileNote;
 }
 
 /** The file; undefined when there is none. @throws ConfigError ACCESS_UNREADABLE */
@@ -22,7 +25,12 @@ export async function readPrivate(path: string): Promise<PrivateFile | undefined
     const file = await readRegular(path, maxBytes);
     if (file === undefined) return undefined;
     const text = new TextDecoder('utf-8', { fatal: true }).decode(file.bytes);
-    return { text, mark: await markOf(path), isOpen: (file.mode & 0o077) !== 0 };
+    const note = {
+      sha256: createHash('sha256').update(file.bytes).digest('hex'),
+      bytes: Number(file.mark.bytes),
+      modified: String(file.mark.modifiedNs),
+    };
+    return { text, mark: await markOf(path), isOpen: (file.mode & 0o077) !== 0, note };
   } catch (error) {
     throw new ConfigError('ACCESS_UNREADABLE', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
   }
@@ -64,15 +72,39 @@ export async function createPrivate(path: string, text: string): Promise<boolean
   }
 }
 
+export interface KeptKeyOptions {
+  readonly log: Logger;
+  /** Knows whether there was a key before, and which. */
+  readonly manifest?: Manifest;
+  /** What another key brings about. Undefined: nothing that matters, so that a missing one is made anew. */
+  readonly otherKey?: string;
+}
+
 /**
  * A random key of 256 bits that is kept in a file, and made at the first start.
- * @param onMade called when it was made now
- * @throws ConfigError ACCESS_UNREADABLE
+ * @throws ConfigError ACCESS_UNREADABLE, also for one that is missing or damaged although it matters
  */
-export async function keptKey(path: string, onMade: () => void = () => {}): Promise<Buffer> {
-  if (await createPrivate(path, `${randomBytes(32).toString('hex')}\n`)) onMade();
-  const text = (await readPrivate(path))?.text.trim() ?? '';
-  if (/^[0-9a-f]{64}$/.test(text)) return Buffer.from(text, 'hex');
-  const message = `${path} holds no key: it must be 64 hex digits; remove it, and it is made anew`;
-  throw new ConfigError('ACCESS_UNREADABLE', message);
+export async function keptKey(path: string, { log, manifest, otherKey }: KeptKeyOptions): Promise<Buffer> {
+  const before = await readPrivate(path);
+  const anew = `or put another one there on purpose ("openssl rand -hex 32 > ${path}")`;
+  const isLost = manifest?.judge(path, before?.note) === 'missing';
+  if (isLost && otherKey !== undefined) {
+    const message = `${path} is missing, and there was one: with another key ${otherKey}. Bring it back from a backup, ${anew}`;
+    throw new ConfigError('ACCESS_UNREADABLE', message);
+  }
+  if ((await createPrivate(path, `${randomBytes(32).toString('hex')}\n`)) && isLost)
+    log.warn('a key was missing and is made anew', { file: path });
+  const file = before ?? (await readPrivate(path));
+  const text = file?.text.trim() ?? '';
+  if (file === undefined || !/^[0-9a-f]{64}$/.test(text)) {
+    const message = `${path} holds no key: it must be 64 hex digits; bring back the one that was there, ${anew}`;
+    throw new ConfigError('ACCESS_UNREADABLE', message);
+  }
+  if (manifest?.judge(path, file.note) === 'damaged') {
+    const message = damagedFile(path);
+    if (otherKey !== undefined) throw new ConfigError('ACCESS_UNREADABLE', `${message}; with another key ${otherKey}`);
+    log.warn(message, { file: path });
+  }
+  await manifest?.note(path, file.note);
+  return Buffer.from(text, 'hex');
 }

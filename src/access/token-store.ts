@@ -1,7 +1,8 @@
-import { ConflictError, InputError, messageOf, NotFoundError, StateError } from '../errors.js';
+import { ConfigError, ConflictError, InputError, messageOf, NotFoundError, StateError } from '../errors.js';
 import { removeLeftovers } from '../files/write.js';
 import type { Logger } from '../log/log.js';
 import { type AccessProblem, FileProblem } from './file-problem.js';
+import { damagedFile, type Manifest } from './manifest.js';
 import { markOf, readPrivate, writePrivate } from './private-file.js';
 import type { Scope } from './scopes.js';
 import { hashOf, idOf, isSameHash, newSecret } from './secret.js';
@@ -34,6 +35,7 @@ export interface TokenInput {
 export class TokenStore {
   readonly #path: string;
   readonly #log: Logger;
+  readonly #manifest: Manifest | undefined;
   #tokens: ReadonlyMap<string, StoredToken> = new Map();
   #byId: ReadonlyMap<string, StoredToken> = new Map();
   #mark = '';
@@ -43,15 +45,19 @@ export class TokenStore {
   #writing: Promise<unknown> = Promise.resolve();
   readonly #lastUsed = new Map<string, string>();
 
-  private constructor(path: string, log: Logger) {
+  private constructor(path: string, log: Logger, manifest: Manifest | undefined) {
     this.#path = path;
     this.#problem = new FileProblem(path);
     this.#log = log;
+    this.#manifest = manifest;
   }
 
-  /** @throws ConfigError ACCESS_UNREADABLE */
-  static async open(path: string, log: Logger): Promise<TokenStore> {
-    const store = new TokenStore(path, log);
+  /**
+   * @param manifest knows whether there were tokens before
+   * @throws ConfigError ACCESS_UNREADABLE, also when there were and the file is gone
+   */
+  static async open(path: string, log: Logger, manifest?: Manifest): Promise<TokenStore> {
+    const store = new TokenStore(path, log, manifest);
     await removeLeftovers(path);
     await store.#read();
     return store;
@@ -181,7 +187,21 @@ export class TokenStore {
 
   async #read(): Promise<void> {
     const file = await readPrivate(this.#path);
+    const verdict = this.#manifest?.judge(this.#path, file?.note);
+    if (verdict === 'missing') {
+      const none = encodeTokens(new Map()).replaceAll(/\s+/g, '');
+      const message = `${this.#path} is missing, and there was one: without it all who have a token are refused. Bring it back from a backup; or, to begin without tokens, write ${none} into it`;
+      throw new ConfigError('ACCESS_UNREADABLE', message);
+    }
+    if (verdict === 'damaged') throw new ConfigError('ACCESS_UNREADABLE', damagedFile(this.#path));
     this.#take(file === undefined ? new Map() : decodeTokens(this.#path, file.text), file?.mark ?? '');
+    if (file !== undefined) await this.#manifest?.note(this.#path, file.note);
+  }
+
+  async #noteWritten(): Promise<void> {
+    // Whatever is wrong with it by now comes out at the next look.
+    const written = await readPrivate(this.#path).catch(() => undefined);
+    if (written?.mark === this.#mark) await this.#manifest?.note(this.#path, written.note);
   }
 
   #take(tokens: ReadonlyMap<string, StoredToken>, mark: string): void {
@@ -206,6 +226,7 @@ export class TokenStore {
         throw new StateError('STATE_WRITE_FAILED', message, { cause: error });
       }
       this.#take(next, await markOf(this.#path));
+      await this.#noteWritten();
     });
     this.#writing = done.catch(() => undefined);
     return done;

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Access } from '../access/access.js';
+import { Manifest } from '../access/manifest.js';
 import { keptKey } from '../access/private-file.js';
 import { StreamKeys } from '../admission/stream-keys.js';
 import { Announcer } from '../announce/announcer.js';
@@ -79,18 +80,15 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     if (over.length > 0)
       log.warn('more than the settings allow; all of it is in force, and no more is taken', { over });
 
-    const tagKey = await openTagKey(settings.dataDir, log);
+    const accessLog = log.child({ part: 'access' });
+    const manifest = await Manifest.open(settings.dataDir, accessLog);
+    const tagKey = await openTagKey(settings.dataDir, accessLog, manifest);
 
     const { host, rtmpPort, media } = settings;
-    const streamSecret = await keptKey(join(settings.dataDir, 'stream-secret'), () => {
-      const isUsed = media.publishAuth === 'key' || media.playAuth !== 'off';
-      if (!isUsed || store.state.cameras.size === 0) return;
-      log.warn(
-        'stream-secret was missing and is made anew: generated publish keys and play tokens of before are invalid',
-        {
-          folder: settings.dataDir,
-        },
-      );
+    const streamSecret = await keptKey(join(settings.dataDir, 'stream-secret'), {
+      log: accessLog,
+      manifest,
+      otherKey: 'all generated publish keys are others, and all play tokens are invalid',
     });
     const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }), logLevels);
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
@@ -121,13 +119,17 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       log: log.child({ part: 'test pattern' }),
     });
     closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
-    const access = await Access.open(actual, log.child({ part: 'access' }));
+    const access = await Access.open(actual, accessLog, manifest);
     closers.unshift({ part: 'access', close: async () => access.close() });
 
     const { webhookUrl: urls, webhookTypes: types } = settings;
     let webhooks: Webhooks | undefined;
     if (urls !== undefined) {
-      const key = await keptKey(join(settings.dataDir, 'webhook-key'));
+      const key = await keptKey(join(settings.dataDir, 'webhook-key'), {
+        log: accessLog,
+        manifest,
+        otherKey: 'all receivers of webhooks refuse what is signed with it',
+      });
       webhooks = new Webhooks({ urls, types, key, feed: control.feed, log: log.child({ part: 'webhooks' }) });
       closers.unshift({ part: 'webhooks', close: async () => webhooks?.close() });
       webhooks.start();
@@ -211,9 +213,9 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 }
 
 /** Entity tags need not outlive this process: a full disk, on which none can be kept, is no reason not to start. */
-async function openTagKey(dataDir: string, log: Logger): Promise<Buffer> {
+async function openTagKey(dataDir: string, log: Logger, manifest: Manifest): Promise<Buffer> {
   try {
-    return await keptKey(join(dataDir, 'etag-key'));
+    return await keptKey(join(dataDir, 'etag-key'), { log, manifest });
   } catch (error) {
     if (!(error instanceof Error) || !isDiskTrouble(error.cause)) throw error;
     log.warn('the key of the entity tags cannot be kept; they hold until the next start', { error: messageOf(error) });

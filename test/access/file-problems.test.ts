@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminToken } from '../../src/access/admin-token.js';
+import { Manifest } from '../../src/access/manifest.js';
 import { hashOf, newSecret } from '../../src/access/secret.js';
 import { TokenStore } from '../../src/access/token-store.js';
 import { type Logger, silentLogger } from '../../src/log/log.js';
@@ -62,6 +63,25 @@ describe('a file of tokens that cannot be used while the aggregator runs', () =>
     await tokens.refresh();
     expect(tokens.problem).toBeUndefined();
     await tokens.create({ name: 'two', scope: 'read' });
+  });
+
+  it('removed: tokens stay until it is back, and a restart says what is missing', async () => {
+    const path = join(folder, 'tokens.json');
+    const tokens = await TokenStore.open(path, log, await Manifest.open(folder, log));
+    const { token } = await tokens.create({ name: 'one', scope: 'read' });
+    renameSync(path, `${path}.good`);
+    await tokens.refresh();
+    expect(tokens.problem).toMatchObject({ code: 'ACCESS_UNREADABLE', message: expect.stringContaining('is missing') });
+    expect(tokens.verify(token, hashOf(token))?.name).toBe('one');
+    const again = async () => TokenStore.open(path, log, await Manifest.open(folder, log));
+    await expect(again()).rejects.toMatchObject({ code: 'ACCESS_UNREADABLE' });
+    renameSync(`${path}.good`, path);
+    await tokens.refresh();
+    expect(tokens.problem).toBeUndefined();
+    expect((await again()).list()).toHaveLength(1);
+    // The way out that the message names.
+    writeFileSync(path, '{"version":1,"tokens":{}}');
+    expect((await again()).list()).toEqual([]);
   });
 
   it.runIf(isRoot)(

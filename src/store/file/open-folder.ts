@@ -110,7 +110,7 @@ async function openJournal(path: string, recovered: Recovered): Promise<Journal 
 }
 
 /** What a start makes that is no part of the state: where one of these is, an aggregator ran. */
-const traces = /^(?:etag-key|stream-secret|webhook-key|state\.lock|state\.(?:json|journal)\..*)$/;
+const traces = /^(?:manifest\.json|etag-key|stream-secret|webhook-key|state\.lock|state\.(?:json|journal)\..*)$/;
 
 function warnOfLosses(paths: StatePaths, recovered: Recovered, before: readonly string[], log: Logger): void {
   const { file, journal, isEdited, isMerged } = recovered;

@@ -6,17 +6,20 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { readFile, readlink, stat } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AdminToken } from '../../../src/access/admin-token.js';
+import { Manifest, manifestFileName } from '../../../src/access/manifest.js';
 import { keptKey } from '../../../src/access/private-file.js';
-import { newSecret } from '../../../src/access/secret.js';
+import { hashOf, newSecret } from '../../../src/access/secret.js';
+import { encodeTokens } from '../../../src/access/token-file.js';
 import { TokenStore } from '../../../src/access/token-store.js';
 import { codeOf } from '../../../src/errors.js';
 import { markIn } from '../../../src/files/read.js';
@@ -66,7 +69,7 @@ beforeAll(() => {
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 function put(path: string, content: string | Buffer): void {
-  writeFileSync(path, content);
+  writeFileSync(path, content, { mode: 0o600 });
   utimesSync(path, writtenAt, writtenAt);
 }
 
@@ -318,47 +321,115 @@ describe('a data folder', () => {
     }
   }, 60_000);
 
-  it('whose files beside the state are torn or no files says so, and never makes a secret anew in their place', async () => {
-    const token = `${newSecret().token}\n`;
-    const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log } as unknown as Logger;
-    const opened: Record<string, { content: string; open: (path: string) => Promise<unknown> }> = {
-      'admin-token': { content: token, open: (path) => AdminToken.open(path, log) },
-      'tokens.json': { content: '{"version":1,"tokens":{}}\n', open: (path) => TokenStore.open(path, log) },
-      'stream-secret': { content: `${'cd'.repeat(32)}\n`, open: (path) => keptKey(path) },
-    };
+  /** The files beside the state, as they are in a folder of before, and how a start opens them. */
+  const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log } as unknown as Logger;
+  type Open = (path: string, log: Logger, manifest: Manifest) => Promise<unknown>;
+  const key = `${'cd'.repeat(32)}\n`;
+  const { id, token } = newSecret();
+  const stored = { name: 'one', id, scope: 'read', hash: hashOf(token), createdAt: at } as const;
+  const secrets: Record<string, { content: string; open: Open }> = {
+    'admin-token': { content: `${token}\n`, open: (...args) => AdminToken.open(...args) },
+    'tokens.json': {
+      content: encodeTokens(new Map([['one', stored]])),
+      open: async (...args) => {
+        expect((await TokenStore.open(...args)).list().map(({ name }) => name)).toEqual(['one']);
+      },
+    },
+    'stream-secret': { content: key, open: (path, log, manifest) => keptKey(path, { log, manifest, otherKey: 'x' }) },
+    'webhook-key': { content: key, open: (path, log, manifest) => keptKey(path, { log, manifest, otherKey: 'x' }) },
+    'etag-key': { content: key, open: (path, log, manifest) => keptKey(path, { log, manifest }) },
+  };
+
+  /** A folder in which this file was used once, and what a start says when it is in a condition. */
+  async function openSecret(name: string, condition: Condition, manifested?: Condition) {
+    made += 1;
+    const folder = join(root, `${made}`);
+    mkdirSync(folder);
+    const path = join(folder, name);
+    const { content, open } = secrets[name]!;
+    put(path, content);
+    await open(path, log, await Manifest.open(folder, log));
+    rmSync(path);
+    condition(path, Buffer.from(content));
+    const noted = join(folder, manifestFileName);
+    const bytes = readFileSync(noted);
+    rmSync(noted);
+    (manifested ?? put)(noted, bytes);
+    const warnings: string[] = [];
+    const listening: Logger = { ...log, warn: (message: string) => void warnings.push(message) };
+    try {
+      const manifest = await Manifest.open(folder, listening);
+      await open(path, listening, manifest);
+      return { verdict: warnings.length === 0 ? 'everything' : 'starts, and warns', path, content };
+    } catch (error) {
+      expect(error, name).toMatchObject({ code: 'ACCESS_UNREADABLE', message: expect.stringContaining(path) });
+      expect((error as Error).message).toMatch(/;|: |\. /);
+      return { verdict: '`ACCESS_UNREADABLE`', path, content };
+    } finally {
+      denied.clear();
+    }
+  }
+
+  it('whose files beside the state are missing, torn, damaged or no files says so', async () => {
     const rows: string[][] = [];
     for (const [name, condition] of Object.entries(conditions)) {
-      if (['of a newer version', 'a bit flipped at rest', 'cut between two lines'].includes(name)) continue;
+      if (['of a newer version', 'cut between two lines'].includes(name)) continue;
       const row = [name];
-      for (const [file, { content, open }] of Object.entries(opened)) {
-        made += 1;
-        const folder = join(root, `${made}`);
-        mkdirSync(folder);
-        const path = join(folder, file);
-        condition(path, Buffer.from(content));
-        const failure = await open(path).then(
-          () => undefined,
-          (error: unknown) => error,
-        );
-        denied.clear();
-        if (failure === undefined) {
-          expect(['as it was left', 'missing', 'a link to the file'], `${file} ${name}`).toContain(name);
-          row.push(name === 'missing' ? 'made anew' : 'as it was');
-        } else {
-          expect(failure, `${file} ${name}`).toMatchObject({
-            code: 'ACCESS_UNREADABLE',
-            message: expect.stringContaining(path),
-          });
-          row.push('`ACCESS_UNREADABLE`');
-        }
+      for (const file of Object.keys(secrets)) {
+        const { verdict } = await openSecret(file, condition);
+        if (['as it was left', 'a link to the file'].includes(name)) expect(verdict).toBe('everything');
+        else expect(verdict, `${file} ${name}`).not.toBe('everything');
+        row.push(verdict);
       }
       rows.push(row);
     }
-    tables.set('secrets', table(['', ...Object.keys(opened).map((name) => `\`${name}\``)], rows));
+    tables.set('secrets', table(['', ...Object.keys(secrets).map((name) => `\`${name}\``)], rows));
   }, 60_000);
 
+  it('with one bit of a file of secrets flipped says so, whichever it is', async () => {
+    for (const [name, { content }] of Object.entries(secrets)) {
+      for (const bit of bitsOf(Buffer.from(content))) {
+        const { verdict } = await openSecret(name, (path, bytes) => put(path, flipped(bytes, bit)));
+        expect(verdict, `${name}, bit ${bit}`).not.toBe('everything');
+      }
+    }
+  }, 120_000);
+
+  it('with a file of secrets that somebody edited takes it as it is, and notes it', async () => {
+    const { path, verdict } = await openSecret('stream-secret', (path) => writeFileSync(path, `${'12'.repeat(32)}\n`));
+    expect(verdict).toBe('everything');
+    const folder = dirname(path);
+    const open = async () => keptKey(path, { log, manifest: await Manifest.open(folder, log), otherKey: 'x' });
+    expect((await open()).toString('hex')).toBe('12'.repeat(32));
+    // The edit is what is known by now.
+    const { mtime } = statSync(path);
+    writeFileSync(path, `${'13'.repeat(32)}\n`);
+    utimesSync(path, writtenAt, writtenAt);
+    expect((await open()).toString('hex')).toBe('13'.repeat(32));
+    writeFileSync(path, `${'14'.repeat(32)}\n`);
+    utimesSync(path, writtenAt, writtenAt);
+    await expect(open()).rejects.toMatchObject({
+      code: 'ACCESS_UNREADABLE',
+      message: expect.stringContaining('touch'),
+    });
+    utimesSync(path, mtime, mtime);
+    expect((await open()).toString('hex')).toBe('14'.repeat(32));
+  });
+
+  it('with each manifest goes by the files of secrets, and warns where it says nothing of them', async () => {
+    const rows: string[][] = [];
+    for (const [name, condition] of Object.entries(conditions)) {
+      if (name === 'cut between two lines') continue;
+      const { verdict } = await openSecret('stream-secret', put, condition);
+      const isFine = ['as it was left', 'a link to the file', 'missing'].includes(name);
+      expect(verdict, name).toBe(isFine ? 'everything' : 'starts, and warns');
+      rows.push([name, verdict]);
+    }
+    tables.set('manifest', table([manifestFileName, 'the start'], rows));
+  });
+
   it('is described in docs/state.md', async () => {
-    expect([...tables.keys()]).toEqual(['stopped', 'killed', 'lock', 'secrets']);
+    expect([...tables.keys()]).toEqual(['stopped', 'killed', 'lock', 'secrets', 'manifest']);
     let text = readFileSync(page, 'utf8');
     for (const [name, content] of tables) {
       const place = new RegExp(`(<!-- table: ${name} -->\n)[\\s\\S]*?(<!-- end -->)`);
