@@ -45,7 +45,8 @@ async function checkLinks(folder: string): Promise<Check> {
 }
 
 /** What an aggregator reads and writes anew in its folder. */
-const ownFiles = /^(?:state\.(?:json|journal|lock)|(?:tokens|manifest)\.json|admin-token|(?:etag|webhook)-key|stream-secret)$/;
+const ownFiles =
+  /^(?:state\.(?:json|journal|lock)|(?:tokens|manifest)\.json|admin-token|(?:etag|webhook)-key|stream-secret)$/;
 
 /** Whether the files of the data folder are files, of the user that the folder belongs to. */
 async function checkOwners(folder: string): Promise<Check> {
