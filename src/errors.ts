@@ -44,7 +44,8 @@ export const errorCodes = {
   STATE_LOCKED: 'Another aggregator uses this data folder.',
   CAMERA_NOT_APPLIED: 'The media backend could not apply the settings of a camera; it is retried.',
   ADDRESS_IN_USE: 'The port is taken by another program.',
-  ACCESS_UNREADABLE: 'The file of the tokens or of the admin token cannot be read or used.',
+  ACCESS_UNREADABLE:
+    'A file of secrets (the tokens, the admin token, a key) cannot be read or used, is damaged, or is missing where there was one.',
   IDENTITY_PROVIDER: 'The keys of the identity provider cannot be loaded, so its tokens cannot be verified.',
   TLS_CERTIFICATE: 'A certificate of the aggregator, or its key, cannot be used.',
 
