@@ -1,19 +1,8 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { type ErrorCode, InputError } from '../errors.js';
+import { InputError } from '../errors.js';
 import { type BrokenRule, type ExplainableValidator, explainValue } from '../json/explain.js';
-
-/** Fields whose content has a code of its own when it is wrong. */
-const codesByField = new Map<string, ErrorCode>([
-  ['name', 'INVALID_NAME'],
-  ['id', 'INVALID_NAME'],
-  ['engine', 'INVALID_NAME'],
-  ['host', 'INVALID_ADDRESS'],
-  ['se_ip', 'INVALID_ADDRESS'],
-  ['url', 'INVALID_ADDRESS'],
-  ['pushUrl', 'INVALID_ADDRESS'],
-  ['playbackUrl', 'INVALID_ADDRESS'],
-]);
+import { codeOfField } from '../model/rules.js';
 
 const optionalBodyMark = 'x-optional';
 
@@ -54,7 +43,7 @@ function toError(broken: BrokenRule, part: string): InputError {
   // A bare string as body is the name.
   const rule = broken.message.replace(/^the document: /, part === 'body' ? 'the body: ' : `the ${part}: `);
   const bareName = field === '' && part === 'body' && broken.content;
-  const code = broken.content ? (codesByField.get(bareName ? 'name' : field) ?? 'INVALID_REQUEST') : 'INVALID_REQUEST';
+  const code = broken.content ? codeOfField(bareName ? 'name' : field) : 'INVALID_REQUEST';
   return new InputError(code, rule, field === '' ? {} : { field });
 }
 

@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../log/log.js';
-import type { DesiredState } from '../model/model.js';
-import { openFileStore } from '../store/file/file-store.js';
+import { openFileStore, type StateCheck } from '../store/file/file-store.js';
 import { MemoryStore } from '../store/memory/memory-store.js';
 import type { Store } from '../store/store.js';
 import { noDataDir } from './data-path.js';
@@ -18,16 +17,12 @@ export interface DataFolder {
 /**
  * Opens the folder and the state in it. With `none` the state is kept in memory, and the rest (secrets, tokens, what other
  * programs need) in a folder that is made for this process and removed with it.
- * @param check the rules that hold for whoever writes a state, by hand too; see `checkChange`
+ * @param check the rules that hold for whoever writes a state, by hand too; see `checkChangeSteps`
  * @throws StateError STATE_LOCKED, STATE_UNREADABLE, STATE_INVALID, STATE_CONFLICT
  */
-export async function openDataFolder(
-  dataDir: string,
-  log: Logger,
-  check: (before: DesiredState, after: DesiredState) => void,
-): Promise<DataFolder> {
+export async function openDataFolder(dataDir: string, log: Logger, check?: StateCheck): Promise<DataFolder> {
   if (dataDir !== noDataDir) {
-    const store = await openFileStore({ dataDir, log, check });
+    const store = await openFileStore({ dataDir, log, ...(check === undefined ? {} : { check }) });
     return { path: dataDir, store, close: () => store.close() };
   }
   const path = await mkdtemp(join(tmpdir(), 'media-aggregator-'));

@@ -12,18 +12,21 @@ import type { MediaBackend } from '../backend/backend.js';
 import type { SettingSources, Settings } from '../config/index.js';
 import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
+import { inStretches } from '../fairness/stretch.js';
 import { isDiskTrouble } from '../files/errno.js';
 import { processIdentity } from '../files/process-identity.js';
 import type { LogHealth } from '../log/destination.js';
 import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
-import { checkChange, overLimits } from '../model/state-rules.js';
+import type { DesiredState } from '../model/model.js';
+import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-rules.js';
 import { missingInsides } from '../net/insides.js';
 import { Webhooks } from '../webhooks/webhooks.js';
 import { openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
+import { targetRuleOf } from './target-rule.js';
 import { SamplePublisher } from './test-patterns.js';
 
 /** Where the build puts the dashboard: beside the program. */
@@ -69,8 +72,10 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
   const closers: Closer[] = [];
   tellMissing(options.settings, log);
   try {
+    // Until there is a backend, the settings say where pushes may go.
+    let refusesTarget = await targetRuleOf(options.settings);
     const data = await openDataFolder(options.settings.dataDir, log.child({ part: 'state' }), (before, after) =>
-      checkChange(before, after, options.settings),
+      checkChangeSteps(before, after, { ...options.settings, refusesTarget }),
     );
     closers.unshift({ part: 'state', close: () => data.close() });
     const { store } = data;
@@ -79,6 +84,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const over = overLimits(store.state, settings);
     if (over.length > 0)
       log.warn('more than the settings allow; all of it is in force, and no more is taken', { over });
+    await tellBroken(store.state, log);
 
     const accessLog = log.child({ part: 'access' });
     const manifest = await Manifest.open(settings.dataDir, accessLog);
@@ -93,6 +99,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }), logLevels);
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
+    refusesTarget = (url) => backend.refuses(url);
     const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
 
     // What control and API say of themselves is where it really listens, also when the port was 0. Between the backend's
@@ -255,6 +262,15 @@ async function createBackend(
   }
   const { NativeBackend } = await import('../backend/native/native-backend.js');
   return new NativeBackend({ settings: { host, rtmpPort, ...rtmps, media, streamSecret }, log });
+}
+
+/** What breaks a rule that older versions did not know is kept, and said. */
+async function tellBroken(state: DesiredState, log: Logger): Promise<void> {
+  const broken = await inStretches(brokenRulesSteps(state, 10));
+  if (broken.length === 0) return;
+  log.warn('the state breaks rules that hold for changes; it is in force as it is, put it right when you can', {
+    broken,
+  });
 }
 
 interface Closer {

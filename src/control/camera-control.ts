@@ -10,11 +10,12 @@ import {
   getCamera,
   removeCamera,
 } from '../model/cameras.js';
+import { rotateKeys, withNewKey } from '../model/keys.js';
 import type { Camera, DesiredState } from '../model/model.js';
 import { sortedNames } from '../model/persistent-map.js';
 import { pushUrlOf } from '../model/targets.js';
 import { advertisedHost } from './advertise.js';
-import { currentKey, type KeyRotation, rotateKeys, withNewKey } from './camera-keys.js';
+import { currentKey, type KeyRotation, keyChange, newKeyId } from './camera-keys.js';
 import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
 import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
@@ -50,8 +51,9 @@ export class CameraControl {
   /** @throws InputError INVALID_NAME, ConflictError CAMERA_CONFLICT or LIMIT_REACHED */
   async add(input: CameraInput, requestHost: string | undefined): Promise<Added<CameraView>> {
     const { settings, log } = this.#context;
+    const keyId = newKeyId();
     const { state, created } = await this.#context.add('cameras', input.name, (before, now) =>
-      this.#keyed(before, addCamera(before, input, now, settings.maxCameras), input.name),
+      this.#keyed(before, addCamera(before, input, now, settings.maxCameras), input.name, keyId),
     );
     if (created) log.info('registered a camera', { camera: input.name });
     return { created, view: this.#view(state, getCamera(state, input.name), requestHost, true) };
@@ -64,9 +66,10 @@ export class CameraControl {
     precondition?: Precondition,
   ): Promise<Added<CameraView>> {
     const { settings, log, tags } = this.#context;
+    const keyId = newKeyId();
     const { state, created } = await this.#context.add('cameras', input.name, (before, now) => {
       tags.check(before.cameras.get(input.name), precondition);
-      return this.#keyed(before, declareCamera(before, input, now, settings.maxCameras), input.name);
+      return this.#keyed(before, declareCamera(before, input, now, settings.maxCameras), input.name, keyId);
     });
     if (created) log.info('registered a camera', { camera: input.name });
     return { created, view: this.#view(state, getCamera(state, input.name), requestHost, true) };
@@ -103,9 +106,10 @@ export class CameraControl {
       throw new ConflictError('KEYS_NOT_USED', 'publishers need no key here; set publish-auth to key');
     }
     const { log, tags } = this.#context;
+    const change = keyChange(name, rotation, this.#streamKeys);
     const state = await this.#context.commit((before) => {
       tags.check(getCamera(before, name), precondition);
-      return rotateKeys(before, name, rotation, this.#streamKeys, Date.now());
+      return rotateKeys(before, name, change, Date.now());
     });
     await this.#context.reconciler.inForce(name);
     log.info('gave a camera another publish key', { camera: name, overlapSeconds: rotation.overlapSeconds ?? 0 });
@@ -207,8 +211,8 @@ export class CameraControl {
   }
 
   /** With keys in use, a camera that is new gets one. */
-  #keyed(before: DesiredState, after: DesiredState, name: string): DesiredState {
-    return this.#needsKeys ? withNewKey(before, after, name) : after;
+  #keyed(before: DesiredState, after: DesiredState, name: string, keyId: string): DesiredState {
+    return this.#needsKeys ? withNewKey(before, after, name, keyId) : after;
   }
 
   #view(state: DesiredState, camera: Camera, requestHost: string | undefined, showsKey = false): CameraView {

@@ -1,7 +1,7 @@
 import type { MediaBackend } from '../backend/backend.js';
-import { InputError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
+import { checkTarget } from '../model/rules.js';
 import type { Store } from '../store/store.js';
 import type { EntityTags } from './entity-tags.js';
 import type { Reconciler } from './reconcile.js';
@@ -60,10 +60,8 @@ export class ControlContext {
     return state;
   }
 
-  /** Nothing is accepted that could never work. @throws InputError TARGET_UNSUPPORTED */
+  /** @throws InputError TARGET_UNSUPPORTED or TARGET_FORBIDDEN */
   checkSupported(url: string, field: string): void {
-    const refusal = this.backend.refuses(url);
-    if (refusal === undefined) return;
-    throw new InputError(refusal.code, `${field}: ${refusal.message}`, { field, cause: refusal });
+    checkTarget(field, url, (target) => this.backend.refuses(target));
   }
 }

@@ -4,9 +4,9 @@ import {
   declareEngine,
   type EngineChange,
   type EngineInput,
-  getEngine,
   removeEngine,
 } from '../model/engines.js';
+import { getEngine } from '../model/find-engine.js';
 import type { DesiredState, StreamingEngine } from '../model/model.js';
 import { exampleCamera, resolvePushUrl } from '../model/template.js';
 import type { Added, ControlContext } from './context.js';

@@ -1,5 +1,5 @@
 import { maskUrl } from '../address/rtmp-url.js';
-import { namePattern } from '../model/model.js';
+import { isName } from '../model/rules.js';
 import type { Directive } from '../nginx-conf/parser.js';
 import { type DirectiveFate, fateOf, restrictsAccess } from './nginx-directives.js';
 import { pushTargetOf } from './push-target.js';
@@ -156,7 +156,7 @@ class Planner {
   /** Why an application is no camera; undefined when it is one. */
   #refusalOf(directive: Directive, name: string, block: readonly Directive[], outer: Scope): string | undefined {
     const { take = [], dropAccessRules = false } = this.#options;
-    if (directive.args.length !== 1 || !namePattern.test(name)) {
+    if (directive.args.length !== 1 || !isName(name)) {
       return 'its name breaks the rule for cameras: 1 to 64 letters, digits, ".", "_" and "-", beginning with a letter or digit';
     }
     const first = this.#seen.get(name);

@@ -13,6 +13,10 @@ export interface ExplainableValidator {
 export interface BrokenRule {
   /** `cameras.cam1.pushes.p-1.url`; empty for the whole document. */
   readonly path: string;
+  /** The same, key by key. */
+  readonly keys: readonly string[];
+  /** What is wrong, with which value, and what would be right. */
+  readonly rule: string;
   /** What is wrong, with which value, and what would be right; begins with the path. */
   readonly message: string;
   /** True when the value has the right type and its content is wrong. */
@@ -29,7 +33,8 @@ export function explainValue(validator: ExplainableValidator, schema: object, va
     errors.find((one) => one.keyword === 'additionalProperties') ??
     errors.find((one) => one.keyword !== 'boolean') ??
     errors[0];
-  if (error === undefined) return { path: '', message: 'the value is not valid', content: false };
+  if (error === undefined)
+    return { path: '', keys: [], rule: 'is not valid', message: 'the value is not valid', content: false };
   const keys = error.instancePath.split('/').slice(1).map(unescapePointer);
   return describe(error, keys, valueAt(value, keys), schema);
 }
@@ -37,7 +42,7 @@ export function explainValue(validator: ExplainableValidator, schema: object, va
 function describe(error: TLocalizedValidationError, keys: string[], value: unknown, schema: object): BrokenRule {
   const say = (path: string[], rule: string, content = false): BrokenRule => {
     const name = path.join('.');
-    return { path: name, message: `${name === '' ? 'the document' : name}: ${rule}`, content };
+    return { path: name, keys: path, rule, message: `${name === '' ? 'the document' : name}: ${rule}`, content };
   };
   switch (error.keyword) {
     case 'additionalProperties': {

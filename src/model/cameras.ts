@@ -1,7 +1,7 @@
 import { ConflictError, NotFoundError } from '../errors.js';
 import { type Camera, type DesiredState, emptyPushes } from './model.js';
 import { withEntry, withoutEntry } from './persistent-map.js';
-import { checkName, checkType } from './rules.js';
+import { checkName, checkRoom, checkType, type Limit } from './rules.js';
 import { newlyShared } from './targets.js';
 import { resolvePushUrl } from './template.js';
 
@@ -81,6 +81,11 @@ export function withCamera(state: DesiredState, camera: Camera): DesiredState {
   return { ...state, cameras: withEntry(state.cameras, camera.name, camera) };
 }
 
+/** The limit of `max-cameras`. */
+export function cameraLimit(max: number): Limit {
+  return { what: 'cameras', max, setting: 'max-cameras' };
+}
+
 function withNewCamera(
   state: DesiredState,
   name: string,
@@ -88,9 +93,7 @@ function withNewCamera(
   now: string,
   maxCameras: number,
 ): DesiredState {
-  if (state.cameras.size >= maxCameras) {
-    throw new ConflictError('LIMIT_REACHED', `${maxCameras} cameras are registered, which is the limit (maxCameras)`);
-  }
+  checkRoom(state.cameras.size, state.cameras.size + 1, cameraLimit(maxCameras));
   return withCamera(state, { name, ...(type === undefined ? {} : { type }), createdAt: now, pushes: emptyPushes });
 }
 

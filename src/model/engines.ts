@@ -1,8 +1,9 @@
 import { normaliseHost } from '../address/host.js';
-import { ConflictError, InputError, messageOf, NotFoundError } from '../errors.js';
+import { ConflictError, InputError, messageOf } from '../errors.js';
+import { getEngine } from './find-engine.js';
 import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from './model.js';
 import { withEntry, withoutEntry } from './persistent-map.js';
-import { checkName, checkUnmasked } from './rules.js';
+import { checkName, checkRoom, checkUnmasked, type Limit } from './rules.js';
 import { newlyShared } from './targets.js';
 import { checkTemplates, resolvePushUrl } from './template.js';
 
@@ -21,7 +22,8 @@ export interface EngineInput {
  */
 export function addEngine(state: DesiredState, input: EngineInput, now: string, maxEngines: number): DesiredState {
   const known = state.engines.get(checkName('name', input.name));
-  const engine = toEngine(input, known?.createdAt ?? now);
+  const engine = engineOf(input, known?.createdAt ?? now);
+  checkNewTemplates(known, engine);
   if (known !== undefined && !isSameEngine(known, engine)) {
     const message = `engine "${engine.name}" is registered with other settings; change it with PUT /v1/engines/${engine.name}`;
     throw new ConflictError('ENGINE_CONFLICT', message, { field: 'name' });
@@ -36,7 +38,8 @@ export function addEngine(state: DesiredState, input: EngineInput, now: string, 
  */
 export function declareEngine(state: DesiredState, input: EngineInput, now: string, maxEngines: number): DesiredState {
   const known = state.engines.get(checkName('name', input.name));
-  const engine = toEngine(input, known?.createdAt ?? now);
+  const engine = engineOf(input, known?.createdAt ?? now);
+  checkNewTemplates(known, engine);
   if (known === undefined) return withEngine(state, engine, maxEngines);
   if (isSameEngine(known, engine)) return state;
   const after = withEngine(state, engine, maxEngines);
@@ -57,6 +60,38 @@ export function declareEngine(state: DesiredState, input: EngineInput, now: stri
     throw new ConflictError('ENGINE_CONFLICT', message);
   }
   return after;
+}
+
+/**
+ * The engine that `input` means, in the form in which it is kept; its name is checked by itself.
+ * @throws InputError INVALID_ADDRESS
+ */
+export function engineOf(input: EngineInput, createdAt: string): StreamingEngine {
+  const engine: StreamingEngine = {
+    name: input.name,
+    host: normaliseHost(input.host, 'host'),
+    pushUrl: input.pushUrl ?? defaultPushUrl,
+    playbackUrl: input.playbackUrl ?? defaultPlaybackUrl,
+    ...(input.location === undefined ? {} : { location: input.location }),
+    createdAt,
+  };
+  checkTemplates(engine);
+  return engine;
+}
+
+/**
+ * A template that is new is none that an answer masked. What was there already stays.
+ * @throws InputError INVALID_ADDRESS
+ */
+export function checkNewTemplates(known: StreamingEngine | undefined, engine: StreamingEngine): void {
+  for (const field of ['pushUrl', 'playbackUrl'] as const) {
+    if (engine[field] !== known?.[field]) checkUnmasked(field, engine[field]);
+  }
+}
+
+/** The limit of `max-engines`. */
+export function engineLimit(max: number): Limit {
+  return { what: 'engines', max, setting: 'max-engines' };
 }
 
 /** What changes of an engine; what is undefined stays, and null gives it its default. */
@@ -96,37 +131,14 @@ export function removeEngine(state: DesiredState, name: string): DesiredState {
   return { ...state, engines: withoutEntry(state.engines, name) };
 }
 
-/** @throws NotFoundError ENGINE_NOT_FOUND */
-export function getEngine(state: DesiredState, name: string, field = 'name'): StreamingEngine {
-  const engine = state.engines.get(name);
-  if (engine === undefined) {
-    throw new NotFoundError('ENGINE_NOT_FOUND', `no streaming engine "${name}" is registered`, { field });
-  }
-  return engine;
-}
-
-function toEngine(input: EngineInput, createdAt: string): StreamingEngine {
-  const engine: StreamingEngine = {
-    name: input.name,
-    host: normaliseHost(input.host, 'host'),
-    pushUrl: checkUnmasked('pushUrl', input.pushUrl ?? defaultPushUrl),
-    playbackUrl: checkUnmasked('playbackUrl', input.playbackUrl ?? defaultPlaybackUrl),
-    ...(input.location === undefined ? {} : { location: input.location }),
-    createdAt,
-  };
-  checkTemplates(engine);
-  return engine;
-}
-
 function listOf(names: readonly string[]): string {
   return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
 }
 
 function withEngine(state: DesiredState, engine: StreamingEngine, maxEngines: number): DesiredState {
-  if (!state.engines.has(engine.name) && state.engines.size >= maxEngines) {
-    throw new ConflictError('LIMIT_REACHED', `${maxEngines} engines are registered, which is the limit (maxEngines)`);
-  }
-  return { ...state, engines: withEntry(state.engines, engine.name, engine) };
+  const engines = withEntry(state.engines, engine.name, engine);
+  checkRoom(state.engines.size, engines.size, engineLimit(maxEngines));
+  return { ...state, engines };
 }
 
 function isSameEngine(left: StreamingEngine, right: StreamingEngine): boolean {

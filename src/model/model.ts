@@ -69,6 +69,9 @@ export const emptyPushes: Readonly<Record<string, Push>> = Object.freeze(Object.
 
 export const emptyState: DesiredState = { cameras: new Map(), engines: new Map() };
 
+/** Most keys of one camera; of more, those that end first are dropped. */
+export const maxKeys = 8;
+
 /** The rule for names of cameras, and of engines and pushes too. */
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
-import { ConflictError, InputError, NotFoundError } from '../errors.js';
+import { ConflictError, NotFoundError } from '../errors.js';
 import { getCamera, withCamera } from './cameras.js';
-import { getEngine } from './engines.js';
 import type { Camera, DesiredState, Push } from './model.js';
-import { checkName, checkUnmasked } from './rules.js';
-import { namesOtherUser, pushUrlOf, targetKey } from './targets.js';
-import { resolvePushUrl } from './template.js';
+import { checkName, checkRoom, checkUnmasked, type Limit } from './rules.js';
+import { namesOtherUser, pushUrlOf, type Target, targetKey, targetOf } from './targets.js';
 
 /** What people and programs say of a push: exactly one of `url` and `engine`. */
 export interface PushInput {
@@ -64,10 +62,8 @@ export function addPush(
     }
     return { state, push: existing, created: false };
   }
-  if (Object.keys(camera.pushes).length >= max) {
-    const message = `camera "${camera.name}" has ${max} pushes, which is the limit (maxPushesPerCamera)`;
-    throw new ConflictError('LIMIT_REACHED', message);
-  }
+  const count = Object.keys(camera.pushes).length;
+  checkRoom(count, count + 1, pushLimit(camera.name, max));
   const push: Push = {
     id: wantedId ?? deriveId(camera, target.key),
     ...target.declared,
@@ -93,7 +89,7 @@ export function declarePush(
   const camera = getCamera(state, cameraName);
   const known = Object.hasOwn(camera.pushes, input.id) ? camera.pushes[input.id] : undefined;
   if (known === undefined) return addPush(state, cameraName, input, now, max);
-  const target = toTarget(state, camera, input);
+  const target = toTarget(state, camera, input, known);
   const { [known.id]: _, ...others } = camera.pushes;
   // Looked for without an id, among the others: what is found goes to the same target.
   const shared = findPush(state, { ...camera, pushes: others }, undefined, target);
@@ -155,28 +151,32 @@ export function getPush(camera: Camera, id: string): Push {
   return push;
 }
 
-interface Target {
-  readonly declared: { readonly url: string } | { readonly engine: string };
-  /** Templates filled in. */
-  readonly url: string;
+/** The limit of `max-pushes-per-camera`. */
+export function pushLimit(camera: string, max: number): Limit {
+  return { what: `pushes of camera "${camera}"`, max, setting: 'max-pushes-per-camera' };
+}
+
+/**
+ * A URL that is new is none that an answer masked. What was there already stays.
+ * @throws InputError INVALID_ADDRESS
+ */
+export function checkNewUrl(known: Push | undefined, url: string | undefined): void {
+  if (url !== undefined && url !== known?.url) checkUnmasked('url', url);
+}
+
+interface KeyedTarget extends Target {
   /** Equal for all ways to write the same target. */
   readonly key: string;
 }
 
-function toTarget(state: DesiredState, camera: Camera, input: PushInput): Target {
-  const { url, engine } = input;
-  if (url !== undefined && engine === undefined) {
-    return { declared: { url }, url: checkUnmasked('url', url), key: targetKey(url) };
-  }
-  if (engine !== undefined && url === undefined) {
-    const resolved = resolvePushUrl(getEngine(state, checkName('engine', engine), 'engine'), camera);
-    return { declared: { engine }, url: resolved, key: targetKey(resolved) };
-  }
-  const message = `a push needs exactly one of "url" and "engine"; ${url === undefined ? 'neither is' : 'both are'} given`;
-  throw new InputError('INVALID_REQUEST', message, { field: 'url' });
+/** @param known the push that goes there or elsewhere now */
+function toTarget(state: DesiredState, camera: Camera, input: PushInput, known?: Push): KeyedTarget {
+  checkNewUrl(known, input.url);
+  const target = targetOf(state.engines, camera, input);
+  return { ...target, key: targetKey(target.url) };
 }
 
-function findPush(state: DesiredState, camera: Camera, id: string | undefined, target: Target): Push | undefined {
+function findPush(state: DesiredState, camera: Camera, id: string | undefined, target: KeyedTarget): Push | undefined {
   const sameTarget = Object.values(camera.pushes).find(
     (push) => targetKey(pushUrlOf(state.engines, camera, push)) === target.key,
   );

@@ -1,13 +1,23 @@
 import { quoted } from '../address/host.js';
-import { InputError } from '../errors.js';
+import { type CodedError, ConflictError, type ErrorCode, InputError } from '../errors.js';
 import { namePattern } from './model.js';
+
+/*
+ * The rules for single values, each of which stands here once. Every door goes by them: the API and with it the command
+ * line and imports, an edit of state.json by hand, a restored backup. `field` is what the door calls the value.
+ */
+
+/** True for what may be the name of a camera, an engine or a push. */
+export function isName(text: string): boolean {
+  return namePattern.test(text);
+}
 
 /**
  * The name, when it keeps the rule for names.
  * @throws InputError INVALID_NAME
  */
 export function checkName(field: string, name: string): string {
-  if (namePattern.test(name)) return name;
+  if (isName(name)) return name;
   const rule =
     'a name begins with a letter or digit, has letters, digits, ".", "_" and "-" only, and at most 64 characters';
   throw new InputError('INVALID_NAME', `${field}: ${quoted(name)} is no name: ${rule}`, { field });
@@ -16,20 +26,14 @@ export function checkName(field: string, name: string): string {
 /** What stands in answers in place of secrets, as `maskUrl` and `maskTarget` put it. */
 const mask = '***';
 
-/** Why a URL or template cannot be meant, when it is one that an answer masked. */
-export function maskedPlaceIn(text: string): string | undefined {
-  if (!text.includes(mask)) return undefined;
-  return `it contains "${mask}", which stands in answers for what is kept secret; give the whole of it, with its secrets`;
-}
-
 /**
  * The URL or template, when it is none that an answer masked: stored, it would take the place of the secret.
  * @throws InputError INVALID_ADDRESS
  */
 export function checkUnmasked(field: string, text: string): string {
-  const masked = maskedPlaceIn(text);
-  if (masked === undefined) return text;
-  throw new InputError('INVALID_ADDRESS', `${field}: ${masked}`, { field });
+  if (!text.includes(mask)) return text;
+  const rule = `it contains "${mask}", which stands in answers for what is kept secret; give the whole of it, with its secrets`;
+  throw new InputError('INVALID_ADDRESS', `${field}: ${rule}`, { field });
 }
 
 /**
@@ -40,4 +44,55 @@ export function checkType(type: string | undefined): string | undefined {
   if (type === undefined || namePattern.test(type)) return type;
   const message = `type: ${quoted(type)} must match ${namePattern.source}`;
   throw new InputError('INVALID_REQUEST', message, { field: 'type' });
+}
+
+/** Something that a setting limits. */
+export interface Limit {
+  /** Of what: `cameras`. */
+  readonly what: string;
+  readonly max: number;
+  /** The name of the setting: `max-cameras`. */
+  readonly setting: string;
+}
+
+/**
+ * Refuses to get over a limit, or further over it. What is over it already may become less.
+ * @throws ConflictError LIMIT_REACHED
+ */
+export function checkRoom(before: number, after: number, { what, max, setting }: Limit): void {
+  if (after <= max || after <= before) return;
+  throw new ConflictError(
+    'LIMIT_REACHED',
+    `there would be ${after} ${what}, and ${max} is the limit; remove some, or raise ${setting}`,
+  );
+}
+
+/** Why nothing can or may be pushed to a URL, as far as is known without looking up its host; undefined when it may. */
+export type RefuseTarget = (url: string) => CodedError | undefined;
+
+/**
+ * Nothing is accepted that could never work: a target that the settings forbid, or the media backend cannot serve.
+ * @throws InputError TARGET_UNSUPPORTED or TARGET_FORBIDDEN
+ */
+export function checkTarget(field: string, url: string, refuses: RefuseTarget): void {
+  const refusal = refuses(url);
+  if (refusal === undefined) return;
+  throw new InputError(refusal.code, `${field}: ${refusal.message}`, { field, cause: refusal });
+}
+
+/** Fields whose content has a code of its own when it is wrong. */
+const codesByField: ReadonlyMap<string, ErrorCode> = new Map([
+  ['name', 'INVALID_NAME'],
+  ['id', 'INVALID_NAME'],
+  ['engine', 'INVALID_NAME'],
+  ['host', 'INVALID_ADDRESS'],
+  ['se_ip', 'INVALID_ADDRESS'],
+  ['url', 'INVALID_ADDRESS'],
+  ['pushUrl', 'INVALID_ADDRESS'],
+  ['playbackUrl', 'INVALID_ADDRESS'],
+] as const);
+
+/** The code for a value that has the right type and breaks the schema of its field. */
+export function codeOfField(field: string): ErrorCode {
+  return codesByField.get(field) ?? 'INVALID_REQUEST';
 }

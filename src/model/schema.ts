@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { maxUrlChars } from '../address/rtmp-url.js';
-import { namePattern } from './model.js';
+import { maxKeys, namePattern } from './model.js';
 
 /*
  * The shapes that the state file and the API share. What a schema cannot say (that a URL is one, that an engine
@@ -77,7 +77,7 @@ const CameraKeysSchema = Type.Array(
     },
     closed,
   ),
-  { minItems: 1, maxItems: 8 },
+  { minItems: 1, maxItems: maxKeys },
 );
 
 const cameraFacts = {

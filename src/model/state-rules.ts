@@ -1,8 +1,15 @@
-import { StateError } from '../errors.js';
-import { differingIn } from './changes.js';
-import { type Camera, type DesiredState, emptyPushes, type Push } from './model.js';
-import { maskedPlaceIn } from './rules.js';
-import { newlyShared } from './targets.js';
+import { isDeepStrictEqual } from 'node:util';
+import { cameraLimit } from './cameras.js';
+import { type Differing, differingIn } from './changes.js';
+import { at, DocumentError } from './document/document-error.js';
+import { checkNewTemplates, engineLimit } from './engines.js';
+import { checkKeys } from './keys.js';
+import { type Camera, type DesiredState, emptyPushes, emptyState, type Push } from './model.js';
+import { checkNewUrl, pushLimit } from './pushes.js';
+import { checkRoom, checkTarget, type Limit, type RefuseTarget } from './rules.js';
+import { allOf } from './steps.js';
+import { newlyShared, pushUrlOf } from './targets.js';
+import { exampleCamera, resolvePushUrl } from './template.js';
 
 /** The limits of the settings. */
 export interface StateLimits {
@@ -11,36 +18,49 @@ export interface StateLimits {
   readonly maxEngines: number;
 }
 
-/**
+/** What the rules need to know beside the states. */
+export interface StateRules extends StateLimits {
+  /** Undefined: nobody knows where pushes may go. */
+  readonly refusesTarget?: RefuseTarget | undefined;
+}
+
+/*
  * The rules that hold whoever changes the state: the API, an edit by hand, a restored backup. The API asks for them one
- * change at a time; this is for whole states. Only what a change makes worse is refused: a limit that was lowered, or a
- * file that broke a rule at the start, keeps nobody from changing something else, or from making it better.
- * @throws StateError LIMIT_REACHED or STATE_INVALID, whose field is the place
+ * change at a time; this is for whole states, by the same functions. Only what a change makes worse is refused: a limit
+ * that was lowered, or a file that broke a rule at the start, keeps nobody from changing something else, or from making
+ * it better.
  */
-export function checkChange(before: DesiredState, after: DesiredState, limits: StateLimits): void {
-  checkCount('cameras', before.cameras.size, after.cameras.size, limits.maxCameras, 'max-cameras');
-  checkCount('engines', before.engines.size, after.engines.size, limits.maxEngines, 'max-engines');
-  const differing = differingIn(before, after);
-  for (const name of differing.engines) {
-    const [was, is] = [before.engines.get(name), after.engines.get(name)];
-    for (const field of ['pushUrl', 'playbackUrl'] as const) {
-      if (is !== undefined && is[field] !== was?.[field]) checkUnmasked(`engines.${name}.${field}`, is[field]);
-    }
+
+/** @throws DocumentError for the first rule that the change breaks */
+export function checkChange(before: DesiredState, after: DesiredState, rules: StateRules): void {
+  allOf(checkChangeSteps(before, after, rules));
+}
+
+/** `checkChange` in steps, each a fraction of a millisecond. @throws DocumentError */
+export function* checkChangeSteps(
+  before: DesiredState,
+  after: DesiredState,
+  rules: StateRules,
+): Generator<undefined, void> {
+  for (const broken of brokenBy(before, after, rules)) {
+    if (broken !== undefined) throw broken;
+    yield;
   }
-  for (const name of differing.cameras) {
-    const [was, is] = [before.cameras.get(name), after.cameras.get(name)];
-    if (is !== undefined) checkPushes(was, is, limits);
+}
+
+/**
+ * What of a state breaks rules other than limits, for people: older versions did not know all of them. `maxFound` at most.
+ * In steps, each a fraction of a millisecond.
+ */
+export function* brokenRulesSteps(state: DesiredState, maxFound: number): Generator<undefined, readonly string[]> {
+  const rules = { maxCameras: Infinity, maxPushesPerCamera: Infinity, maxEngines: Infinity };
+  const found: string[] = [];
+  for (const broken of brokenBy(emptyState, state, rules)) {
+    if (broken !== undefined) found.push(broken.message);
+    if (found.length >= maxFound) break;
+    yield;
   }
-  // A template that changed may send two pushes of a camera to one target, also of one that did not change itself.
-  for (const camera of after.cameras.values()) {
-    const was = before.cameras.get(camera.name);
-    if (was === camera && !goesBy(camera, differing.engines)) continue;
-    const known = was ?? { ...camera, pushes: emptyPushes };
-    const shared = newlyShared({ camera: known, engines: before.engines }, { camera, engines: after.engines });
-    if (shared === undefined) continue;
-    const path = `cameras.${camera.name}.pushes`;
-    refuse('STATE_INVALID', path, `"${shared.join('" and "')}" go to the same target; remove one of them`);
-  }
+  return found;
 }
 
 /** What of a state is over a limit, for people; empty when nothing is. */
@@ -59,20 +79,85 @@ export function overLimits(state: DesiredState, limits: StateLimits): readonly s
   return over;
 }
 
-function checkCount(path: string, before: number, after: number, max: number, setting: string): void {
-  if (after <= max || after <= before) return;
-  refuse('LIMIT_REACHED', path, `there would be ${after}, and ${max} is the limit (${setting})`);
+type Found = DocumentError | undefined;
+
+/** Every rule that a change breaks, and undefined in between, where others may have their turn. */
+function* brokenBy(before: DesiredState, after: DesiredState, rules: StateRules): Generator<Found> {
+  const differing = differingIn(before, after);
+  yield room(['cameras'], before.cameras.size, after.cameras.size, cameraLimit(rules.maxCameras));
+  yield room(['engines'], before.engines.size, after.engines.size, engineLimit(rules.maxEngines));
+  for (const name of differing.engines) {
+    const [was, is] = [before.engines.get(name), after.engines.get(name)];
+    if (is === undefined) continue;
+    yield found(['engines', name], () => {
+      checkNewTemplates(was, is);
+      if (rules.refusesTarget) checkTarget('pushUrl', resolvePushUrl(is, exampleCamera), rules.refusesTarget);
+    });
+  }
+  for (const name of differing.cameras) {
+    const is = after.cameras.get(name);
+    if (is !== undefined) yield* brokenByCamera(before.cameras.get(name), is, after, rules);
+  }
+  yield* sharedTargets(before, after, differing);
 }
 
-function checkPushes(was: Camera | undefined, is: Camera, limits: StateLimits): void {
-  const path = `cameras.${is.name}.pushes`;
-  const count = (camera: Camera | undefined) => Object.keys(camera?.pushes ?? {}).length;
-  checkCount(path, count(was), count(is), limits.maxPushesPerCamera, 'max-pushes-per-camera');
-  for (const push of Object.values(is.pushes)) {
-    const known: Push | undefined =
-      was !== undefined && Object.hasOwn(was.pushes, push.id) ? was.pushes[push.id] : undefined;
-    if (push.url !== undefined && push.url !== known?.url) checkUnmasked(`${path}.${push.id}.url`, push.url);
+function* brokenByCamera(
+  was: Camera | undefined,
+  is: Camera,
+  { engines }: DesiredState,
+  rules: StateRules,
+): Generator<Found> {
+  const keys = ['cameras', is.name];
+  const pushes = Object.values(is.pushes);
+  const count = Object.keys(was?.pushes ?? {}).length;
+  yield room([...keys, 'pushes'], count, pushes.length, pushLimit(is.name, rules.maxPushesPerCamera));
+  const ownKeys = is.keys;
+  if (ownKeys !== undefined && !isDeepStrictEqual(ownKeys, was?.keys)) yield found(keys, () => checkKeys(ownKeys));
+  for (const push of pushes) {
+    const known = pushOf(was, push.id);
+    if (known !== undefined && known.url === push.url && known.engine === push.engine) continue;
+    yield found([...keys, 'pushes', push.id], () => {
+      checkNewUrl(known, push.url);
+      const field = push.url === undefined ? 'engine' : 'url';
+      if (rules.refusesTarget) checkTarget(field, pushUrlOf(engines, is, push), rules.refusesTarget);
+    });
   }
+}
+
+/** A template that changed may send two pushes of a camera to one target, also of one that did not change itself. */
+function* sharedTargets(before: DesiredState, after: DesiredState, differing: Differing): Generator<Found> {
+  const cameras = differing.engines.size === 0 ? differing.cameras : after.cameras.keys();
+  for (const name of cameras) {
+    const [was, camera] = [before.cameras.get(name), after.cameras.get(name)];
+    if (camera === undefined || (was === camera && !goesBy(camera, differing.engines))) continue;
+    const known = was ?? { ...camera, pushes: emptyPushes };
+    const shared = newlyShared({ camera: known, engines: before.engines }, { camera, engines: after.engines });
+    if (shared === undefined) {
+      yield undefined;
+      continue;
+    }
+    const [one, other] = shared;
+    const reason = `pushes "${one}" and "${other}" of camera "${name}" would go to the same target; remove one of them`;
+    yield new DocumentError(['cameras', name, 'pushes', other], reason, causeOf(shared, was, camera));
+  }
+}
+
+/** What the API would call it: by what changed. */
+function causeOf(
+  ids: readonly string[],
+  was: Camera | undefined,
+  is: Camera,
+): 'PUSH_CONFLICT' | 'CAMERA_CONFLICT' | 'ENGINE_CONFLICT' {
+  const isNew = ids.some((id) => {
+    const [known, push] = [pushOf(was, id), pushOf(is, id)];
+    return known?.url !== push?.url || known?.engine !== push?.engine;
+  });
+  if (isNew) return 'PUSH_CONFLICT';
+  return was?.type === is.type ? 'ENGINE_CONFLICT' : 'CAMERA_CONFLICT';
+}
+
+function pushOf(camera: Camera | undefined, id: string): Push | undefined {
+  return camera !== undefined && Object.hasOwn(camera.pushes, id) ? camera.pushes[id] : undefined;
 }
 
 function goesBy(camera: Camera, engines: ReadonlySet<string>): boolean {
@@ -80,11 +165,17 @@ function goesBy(camera: Camera, engines: ReadonlySet<string>): boolean {
   return Object.values(camera.pushes).some(({ engine }) => engine !== undefined && engines.has(engine));
 }
 
-function checkUnmasked(path: string, text: string): void {
-  const found = maskedPlaceIn(text);
-  if (found !== undefined) refuse('STATE_INVALID', path, found);
+function room(keys: readonly string[], before: number, after: number, limit: Limit): Found {
+  return found(keys, () => checkRoom(before, after, limit));
 }
 
-function refuse(code: 'LIMIT_REACHED' | 'STATE_INVALID', path: string, why: string): never {
-  throw new StateError(code, `${path}: ${why}`, { field: path });
+/** The rule that is broken at a place, if it is. */
+function found(keys: readonly string[], check: () => void): Found {
+  try {
+    at(keys, check);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DocumentError) return error;
+    throw error;
+  }
 }

@@ -1,7 +1,9 @@
-import { parseRtmpUrl } from '../address/rtmp-url.js';
-import { NotFoundError } from '../errors.js';
+import { maskTarget, parseRtmpUrl } from '../address/rtmp-url.js';
+import { CodedError, InputError } from '../errors.js';
+import { getEngine } from './find-engine.js';
 import type { Camera, Push, StreamingEngine } from './model.js';
-import { resolvePushUrl } from './template.js';
+import { checkName } from './rules.js';
+import { resolvePushUrl, type TemplateCamera } from './template.js';
 
 type Engines = ReadonlyMap<string, StreamingEngine>;
 
@@ -11,11 +13,45 @@ type Engines = ReadonlyMap<string, StreamingEngine>;
  */
 export function pushUrlOf(engines: Engines, camera: Camera, push: Push): string {
   if (push.url !== undefined) return push.url;
-  const engine = engines.get(push.engine ?? '');
-  if (engine !== undefined) return resolvePushUrl(engine, camera);
-  throw new NotFoundError('ENGINE_NOT_FOUND', `no streaming engine "${push.engine}" is registered`, {
-    field: 'engine',
-  });
+  return resolvePushUrl(getEngine({ engines }, push.engine ?? '', 'engine'), camera);
+}
+
+/** Where a push is to go. */
+export interface Target {
+  readonly declared: { readonly url: string } | { readonly engine: string };
+  /** Templates filled in. */
+  readonly url: string;
+}
+
+/**
+ * What somebody says of where a push goes: exactly one of `url` and `engine`.
+ * @throws InputError INVALID_REQUEST, INVALID_NAME or INVALID_ADDRESS; NotFoundError ENGINE_NOT_FOUND
+ */
+export function targetOf(
+  engines: Engines,
+  camera: TemplateCamera,
+  { url, engine }: { readonly url?: string | undefined; readonly engine?: string | undefined },
+): Target {
+  if (url !== undefined && engine === undefined) {
+    inField('url', () => parseRtmpUrl(url, (text) => maskTarget(text, camera.name)));
+    return { declared: { url }, url };
+  }
+  if (engine !== undefined && url === undefined) {
+    const found = getEngine({ engines }, checkName('engine', engine), 'engine');
+    return { declared: { engine }, url: inField('engine', () => resolvePushUrl(found, camera)) };
+  }
+  const message = `a push needs exactly one of "url" and "engine"; ${url === undefined ? 'neither is' : 'both are'} given`;
+  throw new InputError('INVALID_REQUEST', message, { field: 'url' });
+}
+
+/** Says which field of a push it is that cannot be used. */
+function inField<R>(field: string, rule: () => R): R {
+  try {
+    return rule();
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    throw new InputError(error.code, error.message, { field, cause: error });
+  }
 }
 
 /** Equal for all ways to write the same target, whoever logs in there. @throws InputError INVALID_ADDRESS */

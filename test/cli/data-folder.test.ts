@@ -12,12 +12,12 @@ import { changeState } from '../support/store.js';
 const camera = { name: 'gate', createdAt: '2026-01-01T00:00:00.000Z', pushes: emptyPushes };
 
 test('with none nothing is kept: a private folder for secrets is gone at the end, and so is the state', async () => {
-  const data = await openDataFolder(dataFolderPath('/somewhere', 'none'), silentLogger, () => {});
+  const data = await openDataFolder(dataFolderPath('/somewhere', 'none'), silentLogger);
   expect(statSync(data.path).mode & 0o777).toBe(0o700);
   await changeState(data.store, (state) => ({ ...state, cameras: new Map([['gate', camera]]) }));
   await data.close();
   expect(existsSync(data.path)).toBe(false);
-  const again = await openDataFolder('none', silentLogger, () => {});
+  const again = await openDataFolder('none', silentLogger);
   expect(again.store.state.cameras.size).toBe(0);
   await again.close();
 });
@@ -26,7 +26,7 @@ test('a folder that is called none is one like any other', async () => {
   const cwd = await mkdtemp(join(tmpdir(), 'aggregator-data-'));
   const path = dataFolderPath(cwd, './none');
   expect(path).toBe(join(cwd, 'none'));
-  const data = await openDataFolder(path, silentLogger, () => {});
+  const data = await openDataFolder(path, silentLogger);
   await changeState(data.store, (state) => ({ ...state, cameras: new Map([['gate', camera]]) }));
   await data.close();
   expect(existsSync(join(path, 'state.json'))).toBe(true);

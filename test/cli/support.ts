@@ -4,7 +4,7 @@ import { writeRuntime } from '../../src/cli/runtime-file.js';
 import { type RunningAggregator, startAggregator } from '../../src/cli/serve.js';
 import { loadSettings } from '../../src/config/index.js';
 import { LogLevels } from '../../src/log/levels.js';
-import { silentLogger } from '../../src/log/log.js';
+import { type Logger, silentLogger } from '../../src/log/log.js';
 import type { Scope } from '../support/scope.js';
 
 export const clip = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
@@ -44,14 +44,23 @@ export interface TestAggregator extends RunningAggregator {
 export async function startTestAggregator(
   scope: Scope,
   further: Readonly<Record<string, string>> = {},
+  {
+    log = silentLogger,
+    prepare,
+  }: {
+    log?: Logger;
+    /** What is put into the data folder before. */
+    prepare?: (folder: string) => void;
+  } = {},
 ): Promise<TestAggregator> {
   const dataDir = scope.temporaryFolder();
+  prepare?.(dataDir);
   const flags = { 'rtmp-port': '0', 'api-port': '0', host: '127.0.0.1', 'data-dir': dataDir, ...further };
   const { settings, sources } = loadSettings({ flags, env: {}, cwd: dataDir });
   const aggregator = await startAggregator({
     settings,
     sources,
-    log: silentLogger,
+    log,
     logLevels: new LogLevels('info'),
     version: '0.0.0-test',
   });

@@ -1,20 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { StreamKeys } from '../../src/admission/stream-keys.js';
-import { currentKey, keyRules, rotateKeys, withNewKey } from '../../src/control/camera-keys.js';
+import { currentKey, keyChange, keyRules, newKeyId } from '../../src/control/camera-keys.js';
 import { addCamera, getCamera, removeCamera } from '../../src/model/cameras.js';
+import { rotateKeys, withNewKey } from '../../src/model/keys.js';
 import { type DesiredState, emptyState } from '../../src/model/model.js';
 
 const keys = new StreamKeys(randomBytes(32));
 const nowMs = Date.parse('2026-01-01T00:00:00Z');
 const now = new Date(nowMs).toISOString();
 const registered = (before: DesiredState = emptyState): DesiredState =>
-  withNewKey(before, addCamera(before, { name: 'gate' }, now, 10), 'gate');
+  withNewKey(before, addCamera(before, { name: 'gate' }, now, 10), 'gate', newKeyId());
 const gate = (state: DesiredState) => getCamera(state, 'gate');
 const takes = (state: DesiredState, key: string, atMs = nowMs): boolean =>
   keys.isPublishKey('gate', key, keyRules(gate(state), keys), atMs);
 const rotate = (state: DesiredState, rotation: { key?: string; overlapSeconds?: number }, atMs = nowMs): DesiredState =>
-  rotateKeys(state, 'gate', rotation, keys, atMs);
+  rotateKeys(state, 'gate', keyChange('gate', rotation, keys), atMs);
 
 describe('the keys of a camera', () => {
   test('of before, or of a file, are there too; one that is registered anew has another', () => {

@@ -37,13 +37,13 @@ describe('a whole state, whoever writes it', () => {
       'two pushes to one target, written in two ways',
       emptyState,
       state({ a: to('rtmp://host/live/a', 'rtmp://HOST:1935/live/a') }),
-      { code: 'STATE_INVALID', field: 'cameras.a.pushes' },
+      { code: 'STATE_INVALID', field: 'cameras.a.pushes.p1' },
     ],
     [
       'an engine whose template comes to mean the target of another push',
       state({ a: { pushes: { p: { engine: 'e' }, q: { url: 'rtmp://h/live2/a' } } } }, { e: engine }),
       state({ a: { pushes: { p: { engine: 'e' }, q: { url: 'rtmp://h/live2/a' } } } }, { e: other }),
-      { code: 'STATE_INVALID', field: 'cameras.a.pushes' },
+      { code: 'STATE_INVALID', field: 'cameras.a.pushes.q' },
     ],
     [
       'a URL as an answer masks it',

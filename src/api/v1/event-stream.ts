@@ -5,7 +5,7 @@ import { ConflictError, InputError } from '../../errors.js';
 import { type EventType, eventTypes } from '../../events/event.js';
 import { type ShareLimits, Shares } from '../../fairness/shares.js';
 import type { Job } from '../../fairness/turns.js';
-import { namePattern } from '../../model/model.js';
+import { isName } from '../../model/rules.js';
 import { openFiles } from '../../process/open-files.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
@@ -202,7 +202,7 @@ class EventStreams {
 function namesOf(list: string | undefined): ReadonlySet<string> | undefined {
   if (list === undefined) return undefined;
   const names = list.split(',');
-  const wrong = names.find((name) => !namePattern.test(name));
+  const wrong = names.find((name) => !isName(name));
   if (wrong === undefined) return new Set(names);
   const message = `camera: ${JSON.stringify(wrong.slice(0, 80))} is no name of a camera; names are separated by commas`;
   throw new InputError('INVALID_REQUEST', message, { field: 'camera' });

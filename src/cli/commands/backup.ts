@@ -4,10 +4,11 @@ import { loadSettings } from '../../config/index.js';
 import { messageOf, StateError } from '../../errors.js';
 import { writeWhole } from '../../files/write.js';
 import { cleanText } from '../../log/pino.js';
-import { checkChange } from '../../model/state-rules.js';
+import { checkChangeSteps } from '../../model/state-rules.js';
 import { backupState, restoreState } from '../../store/file/backup.js';
 import { type FindOptions, findApi } from '../find-api.js';
 import type { CliIo } from '../io.js';
+import { targetRuleOf } from '../target-rule.js';
 
 /** Who has not answered by then is stopped, or as good as that. */
 const answerLimitMs = 5000;
@@ -60,7 +61,7 @@ Examples:
       'after',
       `
 With --while-running it ends well only when the running aggregator goes by the file; else what was there is put back. The
-limits of the settings (max-cameras ...) hold: give those of the aggregator as it gets them, by variables or its file.
+rules of the settings (max-cameras, push-deny ...) hold: give those of the aggregator as it gets them, by variables or its file.
 
 Examples:
   $ media-aggregator restore /var/backups/media-aggregator.json
@@ -69,11 +70,12 @@ Examples:
     )
     .action(async (file: string, options: FolderOptions & FindOptions & { whileRunning?: boolean }) => {
       const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
+      const refusesTarget = await targetRuleOf(settings);
       const { cameras, engines, kept, isLive } = await restoreState({
         folder: folderOf(options, io),
         file: resolve(io.cwd, file),
         whileRunning: options.whileRunning === true,
-        check: (before, after) => checkChange(before, after, settings),
+        check: (before, after) => checkChangeSteps(before, after, { ...settings, refusesTarget }),
         problems: () => findApi(options, io, answerLimitMs).problems(),
       });
       const what = `restored ${cameras} cameras and ${engines} engines${isLive ? '; the running aggregator took them over' : ''}\n`;

@@ -1,23 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Compile } from 'typebox/compile';
-import { isHost, quoted } from '../../address/host.js';
-import { maskTarget, parseRtmpUrl } from '../../address/rtmp-url.js';
-import { InputError, messageOf, StateError } from '../../errors.js';
+import { quoted } from '../../address/host.js';
+import { StateError } from '../../errors.js';
 import { explainValue } from '../../json/explain.js';
 import { nearest } from '../../json/nearest.js';
 import { JsonError, parseJsonSteps } from '../../json/strict-json.js';
-import {
-  type Camera,
-  type DesiredState,
-  defaultPlaybackUrl,
-  defaultPushUrl,
-  namePattern,
-  type Push,
-  type StreamingEngine,
-} from '../model.js';
-import { type CameraFile, type EngineFile, type StateFile, StateFileSchema } from '../schema.js';
-import { checkTemplates, resolvePushUrl } from '../template.js';
+import { engineOf } from '../engines.js';
+import type { Camera, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
+import { checkName, codeOfField } from '../rules.js';
+import { type CameraFile, type EngineFile, type PushFile, type StateFile, StateFileSchema } from '../schema.js';
+import { allOf } from '../steps.js';
+import { targetOf } from '../targets.js';
+import { at, DocumentError } from './document-error.js';
 import { type Upgrade, upgradeDocument } from './upgrade.js';
+
+/*
+ * What must hold for a state to be one, at a start too. What else holds for whoever changes it: see state-rules.ts.
+ */
 
 const fileValidator = Compile(StateFileSchema);
 
@@ -56,7 +55,7 @@ export function* decodeDocumentSteps(
 ): Generator<undefined, DesiredState> {
   const engines = new Map<string, StreamingEngine>();
   for (const [name, entry] of sortedEntries(file.engines)) {
-    checkName(`engines.${name}`, name);
+    at(['engines', name], () => checkName('name', name));
     const known = previous.engines.get(name);
     const engine = decodeEngine(name, entry, known?.createdAt ?? now);
     engines.set(name, known !== undefined && isDeepStrictEqual(known, engine) ? known : engine);
@@ -64,7 +63,7 @@ export function* decodeDocumentSteps(
   }
   const cameras = new Map<string, Camera>();
   for (const [name, entry] of sortedEntries(file.cameras)) {
-    checkName(`cameras.${name}`, name);
+    at(['cameras', name], () => checkName('name', name));
     const known = previous.cameras.get(name);
     const camera = decodeCamera(name, entry, engines, known, now);
     cameras.set(name, known !== undefined && isDeepStrictEqual(known, camera) ? known : camera);
@@ -110,14 +109,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** All steps at once. */
-function allOf<R>(steps: Iterator<unknown, R>): R {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
-}
-
 function parseText(text: string): unknown {
   return allOf(parseTextSteps(text));
 }
@@ -133,29 +124,18 @@ function* parseTextSteps(text: string): Generator<undefined, unknown> {
 
 function checkDocument(value: unknown): StateFile {
   const broken = explainValue(fileValidator, StateFileSchema, value);
-  if (broken !== undefined) refuse(broken.path, broken.message);
-  if (!fileValidator.Check(value)) return refuse('', 'the document is not valid');
+  if (broken !== undefined) {
+    const rule = broken.content ? codeOfField(broken.keys.at(-1) ?? '') : 'INVALID_REQUEST';
+    throw new DocumentError(broken.keys, broken.rule, rule);
+  }
+  if (!fileValidator.Check(value)) throw new DocumentError([], 'is not valid', 'INVALID_REQUEST');
   return value;
 }
 
 function decodeEngine(name: string, entry: EngineFile, defaultCreatedAt: string): StreamingEngine {
-  const path = `engines.${name}`;
-  if (!isHost(entry.host)) {
-    refuse(
-      `${path}.host`,
-      `${path}.host: ${quoted(entry.host)} is no host name and no IP address (without brackets and port)`,
-    );
-  }
-  const engine: StreamingEngine = {
-    name,
-    host: entry.host.toLowerCase(),
-    pushUrl: entry.pushUrl ?? defaultPushUrl,
-    playbackUrl: entry.playbackUrl ?? defaultPlaybackUrl,
-    ...(entry.location === undefined ? {} : { location: entry.location }),
-    createdAt: checkedTime(`${path}.createdAt`, entry.createdAt) ?? defaultCreatedAt,
-  };
-  checkAt(path, () => checkTemplates(engine));
-  return engine;
+  const keys = ['engines', name];
+  const createdAt = checkedTime([...keys, 'createdAt'], entry.createdAt) ?? defaultCreatedAt;
+  return at(keys, () => engineOf({ ...entry, name }, createdAt));
 }
 
 function decodeCamera(
@@ -165,32 +145,25 @@ function decodeCamera(
   known: Camera | undefined,
   now: string,
 ): Camera {
-  const path = `cameras.${name}`;
+  const path = ['cameras', name];
   // No prototype: a push may be called "constructor".
   const pushes: Record<string, Push> = Object.create(null);
   for (const [id, push] of sortedEntries(entry.pushes)) {
-    const at = `${path}.pushes.${id}`;
-    checkName(at, id);
-    const { url, engine: engineName } = push;
-    if ((url === undefined) === (engineName === undefined))
-      refuse(at, `${at}: needs exactly one of "url" and "engine"`);
-    if (url !== undefined) checkAt(`${at}.url`, () => parseRtmpUrl(url, (text) => maskTarget(text, name)));
-    if (engineName !== undefined) {
-      const engine = engines.get(engineName) ?? refuse(`${at}.engine`, unknownEngine(at, engineName, engines));
-      checkAt(`${at}.engine`, () => resolvePushUrl(engine, { name, type: entry.type }));
-    }
+    const keys = [...path, 'pushes', id];
+    at(keys, () => checkName('id', id));
+    checkEngineExists(keys, push, engines);
+    const { declared } = at(keys, () => targetOf(engines, { name, type: entry.type }, push));
     pushes[id] = {
       id,
-      ...(url === undefined ? {} : { url }),
-      ...(engineName === undefined ? {} : { engine: engineName }),
+      ...declared,
       enabled: push.enabled ?? true,
       ...(push.queueMaxBytes === undefined ? {} : { queueMaxBytes: push.queueMaxBytes }),
       ...(push.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: push.queueMaxAgeMs }),
-      createdAt: checkedTime(`${at}.createdAt`, push.createdAt) ?? known?.pushes[id]?.createdAt ?? now,
+      createdAt: checkedTime([...keys, 'createdAt'], push.createdAt) ?? known?.pushes[id]?.createdAt ?? now,
     };
   }
-  const keys = entry.keys?.map((key, index) => {
-    const until = checkedTime(`${path}.keys[${index}].until`, key.until);
+  const keys = entry.keys?.map((key, index): CameraKey => {
+    const until = checkedTime([...path, 'keys', String(index), 'until'], key.until);
     return {
       id: key.id,
       ...(key.tag === undefined ? {} : { tag: key.tag }),
@@ -201,39 +174,28 @@ function decodeCamera(
     name,
     ...(entry.type === undefined ? {} : { type: entry.type }),
     ...(keys === undefined ? {} : { keys }),
-    createdAt: checkedTime(`${path}.createdAt`, entry.createdAt) ?? known?.createdAt ?? now,
+    createdAt: checkedTime([...path, 'createdAt'], entry.createdAt) ?? known?.createdAt ?? now,
     pushes,
   };
 }
 
-function unknownEngine(at: string, name: string, engines: ReadonlyMap<string, StreamingEngine>): string {
-  const near = nearest(name, engines.keys());
-  return `${at}.engine: there is no engine "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
+/** Beside the rule itself, it says which name was probably meant: a file has all of them. */
+function checkEngineExists(
+  keys: readonly string[],
+  { url, engine }: PushFile,
+  engines: ReadonlyMap<string, StreamingEngine>,
+): void {
+  if (url !== undefined || engine === undefined || engines.has(engine)) return;
+  const near = nearest(engine, engines.keys());
+  const advice = near === undefined ? '; add it to "engines"' : `; did you mean "${near}"?`;
+  throw new DocumentError([...keys, 'engine'], `there is no engine ${quoted(engine)}${advice}`, 'ENGINE_NOT_FOUND');
 }
 
 function sortedEntries<T>(record: Record<string, T> | undefined): [string, T][] {
   return Object.entries(record ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
 }
 
-function checkName(path: string, name: string): void {
-  if (!namePattern.test(name)) refuse(path, `${path}: the name ${quoted(name)} must match ${namePattern.source}`);
-}
-
-function checkedTime(path: string, time: string | undefined): string | undefined {
-  if (time !== undefined && Number.isNaN(Date.parse(time)))
-    refuse(path, `${path}: ${quoted(time)} is no date and time`);
-  return time;
-}
-
-function checkAt(path: string, check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    refuse(path, `${path}: ${messageOf(error)}`);
-  }
-}
-
-function refuse(path: string, message: string): never {
-  throw new StateError('STATE_INVALID', message, path === '' ? {} : { field: path });
+function checkedTime(keys: readonly string[], time: string | undefined): string | undefined {
+  if (time === undefined || !Number.isNaN(Date.parse(time))) return time;
+  throw new DocumentError(keys, `${quoted(time)} is no date and time`, 'INVALID_REQUEST');
 }

@@ -16,8 +16,10 @@ import {
 } from '../../files/write.js';
 import { encodeBlocks, encodeState } from '../../model/document/encode.js';
 import { type DesiredState, emptyState } from '../../model/model.js';
+import { allOf } from '../../model/steps.js';
 import { maxStateFileBytes, prepareState, readVersion } from './disk.js';
-import { decodeVersion } from './file-version.js';
+import type { StateCheck } from './file-store.js';
+import { decodeVersion, withLine } from './file-version.js';
 import { Journal } from './journal.js';
 import { encodeLine, journalVersion, snapshotOf } from './journal-lines.js';
 import { withPadding } from './journal-padding.js';
@@ -48,8 +50,8 @@ export interface RestoreOptions {
   readonly file: string;
   /** Restores also while an aggregator runs there: it takes the state over live, as an edit by hand. */
   readonly whileRunning: boolean;
-  /** The rules that hold for every state that somebody writes. @throws StateError */
-  readonly check?: (before: DesiredState, after: DesiredState) => void;
+  /** The rules that hold for every state that somebody writes. */
+  readonly check?: StateCheck;
   /** Asks the running aggregator what is wrong with its state. @throws when it does not answer */
   readonly problems?: () => Promise<readonly { readonly code: string; readonly message: string }[]>;
 }
@@ -71,8 +73,12 @@ export async function restoreState(
   options: RestoreOptions,
 ): Promise<BackupSummary & { readonly kept: readonly string[]; readonly isLive: boolean }> {
   const folder = resolve(options.folder);
-  const state = await readBackup(options.file);
-  options.check?.(emptyState, state);
+  const present = await readFolder(folder).catch((error: unknown) => {
+    // What cannot be read is what a backup is for: it lets nothing pass.
+    if (error instanceof StateError) return undefined;
+    throw notRestored(folder, error);
+  });
+  const state = await readBackup(options.file, present?.state ?? emptyState, options.check);
   const lock = await FolderLock.acquire(folder).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT')) throw unreadable(folder, error);
     if (error instanceof StateError && options.whileRunning) return undefined;
@@ -89,17 +95,23 @@ export async function restoreState(
   }
 }
 
-/** @throws StateError which names the file */
-async function readBackup(path: string): Promise<DesiredState> {
+/**
+ * @param present what is there now: what of it breaks a rule may be restored
+ * @throws StateError which names the file
+ */
+async function readBackup(path: string, present: DesiredState, check: StateCheck | undefined): Promise<DesiredState> {
   const backup = await readVersion(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
   if (backup === undefined) throw new StateError('STATE_UNREADABLE', `there is no file ${path}`);
   try {
-    return decodeVersion(backup, emptyState);
+    const state = decodeVersion(backup, emptyState);
+    if (check !== undefined) withLine(backup, () => allOf(check(present, state)));
+    return state;
   } catch (error) {
     if (!(error instanceof StateError)) throw error;
-    throw new StateError(error.code, `${path}: ${error.message}`, { cause: error });
+    const field = error.field === undefined ? {} : { field: error.field };
+    throw new StateError(error.code, `${path}: ${error.message}`, { ...field, cause: error });
   }
 }
 

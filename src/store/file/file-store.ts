@@ -13,7 +13,7 @@ import { Listeners } from '../listeners.js';
 import { type Changed, type StateChange, StateProblem, type Store } from '../store.js';
 import { Compaction } from './compaction.js';
 import { type FileVersion, maxStateFileBytes, prepareState, TooLargeState } from './disk.js';
-import { decodeVersionSteps } from './file-version.js';
+import { decodeVersionSteps, withLineSteps } from './file-version.js';
 import { Journal } from './journal.js';
 import { DiskTrouble, type OpenFolder, type OpenOptions, openFolder } from './open-folder.js';
 import { StateFile } from './state-file.js';
@@ -28,12 +28,12 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Looks at a change in steps, each a fraction of a millisecond. @throws StateError which names rule and place */
+export type StateCheck = (before: DesiredState, after: DesiredState) => Generator<undefined, void>;
+
 export interface FileStoreOptions extends OpenOptions {
-  /**
-   * The rules that hold for every state that somebody writes, by hand too. Not for what is there at the start.
-   * @throws StateError which names rule and place
-   */
-  readonly check?: (before: DesiredState, after: DesiredState) => void;
+  /** The rules that hold for every state that somebody writes, by hand too. Not for what is there at the start. */
+  readonly check?: StateCheck;
 }
 
 /**
@@ -363,12 +363,8 @@ class FileStore implements Store {
   async #apply(file: FileVersion): Promise<void> {
     const before = this.#state;
     // In stretches: ten thousand cameras would hold up every frame. Nothing else changes the state meanwhile.
-    const edited = await inStretches(decodeVersionSteps(file, before));
     const isMerged = this.#journal !== undefined && this.#journal.pending > 0;
-    const after = isMerged
-      ? await inStretches(mergeEditSteps(this.#fileState, before, edited, file.modifiedAt))
-      : edited;
-    this.#check?.(before, after);
+    const { edited, after } = await inStretches(withLineSteps(file, this.#readSteps(file, before, isMerged)));
     this.#state = after;
     this.#fileState = edited;
     this.#fileBytes = Number(file.mark.bytes);
@@ -378,6 +374,18 @@ class FileStore implements Store {
     this.#log.info('applied an edit of the state file', { file: this.#paths.file, ...summaryOf(differing) });
     this.#listeners.notify({ state: this.#state, ...differing });
     if (isMerged) this.#scheduleCompaction(true);
+  }
+
+  /** What a file says, and what becomes of the running state by it. @throws StateError */
+  *#readSteps(
+    file: FileVersion,
+    before: DesiredState,
+    isMerged: boolean,
+  ): Generator<undefined, { edited: DesiredState; after: DesiredState }> {
+    const edited = yield* decodeVersionSteps(file, before);
+    const after = isMerged ? yield* mergeEditSteps(this.#fileState, before, edited, file.modifiedAt) : edited;
+    if (this.#check !== undefined) yield* this.#check(before, after);
+    return { edited, after };
   }
 
   /** The file was removed: it is written again, unless an editor has a new one there by now. */

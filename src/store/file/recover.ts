@@ -10,7 +10,7 @@ import { changesForEdited } from '../../model/merge.js';
 import { type DesiredState, emptyState } from '../../model/model.js';
 import type { StateFile } from '../../model/schema.js';
 import { type FileVersion, maxStateFileBytes, readVersion } from './disk.js';
-import { parseAny } from './file-version.js';
+import { parseAny, withLine } from './file-version.js';
 import { hasTrace, type JournalCommit, type JournalContent } from './journal-lines.js';
 import { parseJournal } from './journal-parse.js';
 
@@ -60,9 +60,16 @@ export async function recover(
   if (journal !== undefined) checkPair(paths, file, journal);
   const now = file?.modifiedAt ?? new Date().toISOString();
   const { document, upgradedFrom } = await within(paths.file, async () =>
-    file === undefined ? { document: emptyFile, upgradedFrom: undefined } : advised(() => parseAny(file, upgrades)),
+    file === undefined
+      ? { document: emptyFile, upgradedFrom: undefined }
+      : advised(() => withLine(file, () => parseAny(file, upgrades))),
   );
-  const fileState = await within(paths.file, async () => advised(() => decodeDocument(document, emptyState, now)));
+  const fileState = await within(paths.file, async () =>
+    advised(() => {
+      const decode = () => decodeDocument(document, emptyState, now);
+      return file === undefined ? decode() : withLine(file, decode);
+    }),
+  );
   const known = { file, fileState, journal, upgradedFrom };
   if (journal === undefined) return { ...known, state: fileState, pending: 0, isMerged: false, isEdited: false };
 

@@ -153,14 +153,14 @@ describe('the file', () => {
     ],
     ['a wrong type', '{"version":1,"cameras":{"c":{"type":5}}}', 'cameras.c.type: must be a string, not a number'],
     ['a bad name', '{"version":1,"cameras":{"a b":{}}}', 'cameras.a b'],
-    ['a name with a line end', '{"version":1,"cameras":{"a\\n":{}}}', 'must match'],
+    ['a name with a line end', '{"version":1,"cameras":{"a\\n":{}}}', 'line 1: cameras."a\\n": "a\\n" is no name'],
     ['__proto__', '{"version":1,"cameras":{"__proto__":{}}}', '__proto__'],
     ['__proto__ in disguise', '{"version":1,"cameras":{"\\u005f_proto__":{}}}', '__proto__'],
     ['a key twice', '{"version":1,"cameras":{"a":{},"a":{}}}', '"a" stands twice'],
     [
       'neither url nor engine',
       '{"version":1,"cameras":{"c":{"pushes":{"p":{}}}}}',
-      'cameras.c.pushes.p: needs exactly one',
+      'line 1: cameras.c.pushes.p.url: a push needs exactly one',
     ],
     ['no RTMP URL', '{"version":1,"cameras":{"c":{"pushes":{"p":{"url":"http://x/y"}}}}}', 'cameras.c.pushes.p.url'],
     [

@@ -1,0 +1,29 @@
+import { PushPolicy } from '../address/push-policy.js';
+import { parseRtmpUrl } from '../address/rtmp-url.js';
+import type { Settings } from '../config/index.js';
+import { TargetError } from '../errors.js';
+import type { RefuseTarget } from '../model/rules.js';
+
+/**
+ * Why an aggregator with these settings would not push to a URL, where none runs that could be asked: as its media
+ * backend says it. Of ports that it takes as they come (0) nothing is known.
+ */
+export async function targetRuleOf(settings: Settings): Promise<RefuseTarget> {
+  const { host, media, rtmpPort, rtmpsPort, apiPort } = settings;
+  const policy = new PushPolicy(media);
+  for (const port of [rtmpPort, rtmpsPort, apiPort]) {
+    if (port !== undefined && port !== 0) policy.addListener({ host, port });
+  }
+  if (settings.backend === 'native') {
+    return (url) => {
+      const target = parseRtmpUrl(url);
+      return policy.refusesHost(target.host, target.port);
+    };
+  }
+  const { pushTarget } = await import('../backend/nginx/push-target.js');
+  return (url) => {
+    const target = pushTarget(url);
+    if ('code' in target) return new TargetError(target.code, target.message);
+    return policy.refusesHost(target.ip ?? target.host ?? '', target.port);
+  };
+}
