@@ -87,9 +87,9 @@ it(`kill -9 at random moments of ${registrations} registrations from ${clients} 
         if (await register(agent, port, name)) acknowledged.add(name);
       }
     });
-    // The moment is random, from just after the first acknowledgement of the first round.
+    // The moment is random: in every other round in the midst of acknowledgements, else also before the first one.
     const exited = once(child, 'exit');
-    while (acknowledged.size === 0) await sleep(5);
+    while (acknowledged.size === (round % 2 === 0 ? before : 0)) await sleep(5);
     await sleep(Math.random() * 600);
     child.kill('SIGKILL');
     killed = true;
@@ -106,6 +106,6 @@ it(`kill -9 at random moments of ${registrations} registrations from ${clients} 
   }
   console.log(`acknowledged before each kill: ${kills.join(', ')}; ${acknowledged.size} in all, none lost`);
   expect(acknowledged.size).toBeGreaterThan(rounds);
-  // A kill after the last registration proves nothing: most must have come in the middle.
-  expect(kills.filter((count) => count > 0 && count < registrations).length).toBeGreaterThan(rounds / 2);
+  // A kill after the last registration proves nothing: many must have come in the middle.
+  expect(kills.filter((count) => count > 0 && count < registrations).length).toBeGreaterThanOrEqual(rounds / 2);
 }, 180_000);

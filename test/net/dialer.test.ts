@@ -134,7 +134,10 @@ describe('where connections to targets go', () => {
     expect([caught.visits(), opened]).toEqual([0, ['name']]);
   });
 
-  it('a redirect that a target answers is an error like any other, and is not followed', async () => {
+  it.each([
+    ['address', '127.0.0.9'],
+    ['name', 'elsewhere.invalid'],
+  ])('a redirect is judged as any other URL: to a denied %s it is not followed', async (_what, host) => {
     const caught = await trap('127.0.0.9', 0);
     let session: ServerSession | undefined;
     const target = await startTarget((socket, self) =>
@@ -147,18 +150,19 @@ describe('where connections to targets go', () => {
             level: 'error',
             code: 'NetConnection.Connect.Rejected',
             description: 'moved',
-            ex: { code: 302, redirect: `rtmp://127.0.0.9:${caught.port}/live/gate` },
-            redirect: `rtmp://127.0.0.9:${caught.port}/live/gate`,
+            ex: { code: 302, redirect: `rtmp://${host}:${caught.port}/live/gate` },
           });
           session?.channel.send(ChunkStreamId.Command, MessageType.CommandAmf0, 0, 0, answer);
         },
       }),
     );
     cleanups.push(() => target.close());
-    const { declare, push } = await liveCamera(resolver('127.0.0.1').lookups, {});
+    const rules = { pushDeny: ['127.0.0.9'] };
+    const { declare, push } = await liveCamera(resolver('127.0.0.9').lookups, rules);
     declare(`rtmp://127.0.0.1:${target.port}/live/gate`);
     await until(() => target.connectedMs.length > 2, 20_000, 'further tries at the target itself');
-    expect(push()).toMatchObject({ lastError: { code: 'TARGET_CONNECT_REJECTED' } });
+    await until(() => push()?.lastError != null, 20_000, 'the reason');
+    expect(push()).toMatchObject({ lastError: { code: 'TARGET_FORBIDDEN' } });
     expect(caught.visits()).toBe(0);
   });
 });

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { startPaced } from './paced-target.js';
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe.concurrent('a target that keeps up', () => {
+  it('loses nothing when it stops acknowledging', async ({ onTestFinished }) => {
+    const beganMs = performance.now();
+    const { target, arrivals, status, sent } = await startPaced({
+      cameraBytesPerSecond: 2_000_000,
+      rate: () => 50_000_000,
+      acknowledges: () => performance.now() - beganMs < 2000,
+      onTestFinished,
+    });
+    await pause(12_000);
+    expect(target.connectedMs.length).toBe(1);
+    expect(status()).toMatchObject({ phase: 'active', droppedFrames: { bytes: 0, age: 0, total: 0 } });
+    expect(arrivals.length).toBeGreaterThan(sent() - 30);
+  });
+
+  it('loses nothing when its acknowledgements count too little', async ({ onTestFinished }) => {
+    const { target, arrivals, status, sent } = await startPaced({
+      cameraBytesPerSecond: 4_000_000,
+      rate: () => 50_000_000,
+      // It counts every second byte of media, as one that leaves out what it drops.
+      scale: 0.5,
+      onTestFinished,
+    });
+    await pause(12_000);
+    expect(target.connectedMs.length).toBe(1);
+    expect(status()).toMatchObject({ droppedFrames: { bytes: 0, age: 0, total: 0 } });
+    expect(arrivals.length).toBeGreaterThan(sent() - 100);
+  });
+
+  it('loses nothing through pauses of its own that are shorter than the budget', async ({ onTestFinished }) => {
+    const beganMs = performance.now();
+    // Nothing for 0.7 s of every two.
+    const rate = () => ((performance.now() - beganMs) % 2000 < 700 ? 0 : 50_000_000);
+    const { target, arrivals, status, sent } = await startPaced({
+      cameraBytesPerSecond: 1_000_000,
+      rate,
+      onTestFinished,
+    });
+    await pause(12_000);
+    expect(target.connectedMs.length).toBe(1);
+    expect(status()).toMatchObject({ droppedFrames: { bytes: 0, age: 0, total: 0 } });
+    expect(arrivals.length).toBeGreaterThan(sent() - 60);
+  });
+
+  it('and then takes nothing any more is given up', async ({ onTestFinished }) => {
+    const beganMs = performance.now();
+    const rate = () => (performance.now() - beganMs > 3000 ? 0 : 50_000_000);
+    const { status } = await startPaced({ cameraBytesPerSecond: 5_000_000, rate, onTestFinished });
+    for (let second = 0; second < 50 && status().lastFailure === null; second++) await pause(500);
+    expect(status().lastFailure?.code).toBe('TARGET_STALLED');
+  });
+});
