@@ -7,10 +7,22 @@ import { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';
 import { parseCommand } from './command.js';
 import { connectArguments, connectInfoOf } from './connect.js';
+import { PeerMeter } from './peer-meter.js';
 import { type Beginning, describeSocketError } from './server-connection.js';
 import type { StreamRequest } from './server-handler.js';
 import { ServerSession } from './server-session.js';
 import { type LimitSettings, sessionLimits } from './settings.js';
+
+/** Messages before `connect`: a client has three or four. */
+const maxMessages = 64;
+
+/** Work of one read (see `PeerMeter`), where a session answers: several times what a client says until it names its camera. */
+const unitsPerRead = 512;
+
+/** Told to nobody: who serves it reads the same again, a share in each turn. */
+function tooMuch(): WireError {
+  return new WireError('RTMP_FLOOD', 'more messages before the camera is named than any client sends');
+}
 
 /**
  * A connection that has not yet named its camera. Only its handshake is answered. Its whole state is therefore the bytes
@@ -44,6 +56,8 @@ export class PendingConnection implements MediaSocketListener {
   /** Answers its commands if its application names no camera. */
   #session: ServerSession | null = null;
   #isNameless = false;
+  #messages = 0;
+  readonly #meter = new PeerMeter();
   #isOver = false;
   #ended: string | undefined;
 
@@ -155,13 +169,20 @@ export class PendingConnection implements MediaSocketListener {
     if (rest.length === 0) return;
     this.#keep(rest);
     if (this.#session !== null) {
-      this.#session.receive(rest);
+      this.#receive(this.#session, rest);
       return;
     }
     this.#reader.feed(rest);
     if (!this.#isNameless) return;
     this.#session = this.#converse();
-    this.#session.receive(Buffer.concat(this.#kept));
+    this.#receive(this.#session, Buffer.concat(this.#kept));
+  }
+
+  /** Who says more at a time than a client's beginning has is left to who shares out turns. @throws WireError */
+  #receive(session: ServerSession, data: Buffer): void {
+    this.#meter.grant(unitsPerRead);
+    session.receive(data);
+    if (session.channel.isHeld && this.#camera === null) throw tooMuch();
   }
 
   /** Answers the commands of a client that has not named its camera. */
@@ -180,6 +201,7 @@ export class PendingConnection implements MediaSocketListener {
       write: (data) => this.socket.write(data),
       limits: sessionLimits(this.#limits),
       outChunkBytes: this.#outChunkBytes,
+      meter: this.#meter,
       handshake: null,
     });
     return session;
@@ -196,8 +218,10 @@ export class PendingConnection implements MediaSocketListener {
   }
 
   #message(type: number, payload: Buffer): void {
-    const isDone = this.#camera !== null || this.#isNameless;
-    if (isDone || (type !== MessageType.CommandAmf0 && type !== MessageType.CommandAmf3)) return;
+    if (this.#camera !== null || this.#isNameless) return;
+    this.#messages++;
+    if (this.#messages > maxMessages) throw tooMuch();
+    if (type !== MessageType.CommandAmf0 && type !== MessageType.CommandAmf3) return;
     const command = parseCommand(type, payload, this.#limits);
     // The session that reads this again reports what cannot be parsed.
     if (typeof command === 'string' || command.name !== 'connect') return;

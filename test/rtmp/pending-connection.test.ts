@@ -129,4 +129,28 @@ describe('a pending connection', () => {
     expect(talker.apps).toEqual([]);
     expect(talker.pending.stay().bytes.length).toBeLessThan(2 ** 18);
   });
+
+  it.each([
+    ['before its connect', Buffer.alloc(0), ping],
+    ['behind a connect that names nothing', command('connect', 1, { app: '' }), ping],
+    ['by commands', command('connect', 1, { app: '' }), command('noSuchCommand', 5, null)],
+  ])('that floods %s is left, after a few of them, to who shares out turns', (_what, beginning, useless) => {
+    const { socket, pending, written, overs, apps } = open();
+    socket.receive(Buffer.concat([handshake, beginning]));
+    const before = written.length;
+    const flood = Buffer.concat(Array.from({ length: 3000 }, () => useless));
+    socket.receive(flood);
+    expect(overs()).toBe(1);
+    expect(apps).toEqual([]);
+    expect(written.length - before).toBeLessThan(200);
+    // Nothing of it is lost, so that it is told why.
+    expect(pending.stay().bytes).toEqual(Buffer.concat([beginning, flood]));
+  });
+
+  it('stays with its camera, however many messages come in the same read behind that', () => {
+    const { socket, apps, overs } = open();
+    socket.receive(Buffer.concat([handshake, connect, ...Array.from({ length: 500 }, () => ping)]));
+    expect(apps).toEqual(['cam']);
+    expect(overs()).toBe(0);
+  });
 });
