@@ -1,19 +1,19 @@
 import type { FeedEvent, NewEvent } from './event.js';
 
-/** Events that are kept for those who come back; about 2 MB of them. */
+/** Number of events kept for readers that reconnect; about 2 MB. */
 const defaultCapacity = 5000;
 
-/** The longest text of a fact, in characters: what a peer says of itself must not fill the memory. */
+/** Maximum length of a text in a fact, in characters, since peers choose some of these texts. */
 const maxTextLength = 500;
 
-/** Numbers that one millisecond of the clock is worth, so that a later run of the process begins above an earlier one. */
+/** Ids per millisecond of the clock, so that a later run of the process starts with higher ids. */
 const idsPerMs = 1000;
 
 export type FeedListener = (event: FeedEvent) => void;
 
 /**
- * What happened on this node, in order, for all who follow it: the newest few thousand events in memory, each with a
- * number. A number of an earlier run of the process, or one that was forgotten, is recognised as such.
+ * The newest few thousand events of this node, in memory and in order, each with an id. The feed recognises ids of an
+ * earlier run of the process, and ids of events that are no longer kept.
  */
 export class EventFeed {
   readonly #capacity: number;
@@ -29,12 +29,12 @@ export class EventFeed {
     this.#nextId = this.#firstId;
   }
 
-  /** The number of the newest event; before the first one, the number before it. */
+  /** The id of the newest event; before the first event, the id before it. */
   get newestId(): number {
     return this.#nextId - 1;
   }
 
-  /** Tells everybody. Listeners must not throw. */
+  /** Notifies all listeners. They must not throw. */
   publish(event: NewEvent): void {
     const { type, camera, push, engine, code, facts = {} } = event;
     const id = this.#nextId++;
@@ -48,8 +48,8 @@ export class EventFeed {
   }
 
   /**
-   * The events behind this number, oldest first. Undefined when some of them are forgotten, or when the number is not of
-   * this run of the process: whoever asks must look at everything anew.
+   * The events after this id, oldest first. Undefined if some of them are no longer kept, or the id is from another run
+   * of the process: the reader must then read the whole state again.
    * @param limit how many at most
    */
   since(id: number, limit = Number.POSITIVE_INFINITY): readonly FeedEvent[] | undefined {
@@ -63,12 +63,12 @@ export class EventFeed {
     return events;
   }
 
-  /** True for a number that this run of the process gave out. */
+  /** True if this run of the process has issued this id. */
   knew(id: number): boolean {
     return id >= this.#firstId - 1 && id < this.#nextId;
   }
 
-  /** Calls for every event from now on, in order. Returns the way to end it. */
+  /** Calls `listener` for every event from now on, in order. Returns a function that ends this. */
   subscribe(listener: FeedListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

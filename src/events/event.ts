@@ -20,7 +20,7 @@ export const eventTypes = [
 
 export type EventType = (typeof eventTypes)[number];
 
-/** What happened, as its source tells it. Secrets are masked before they come here. */
+/** An event as its source reports it. The source masks secrets. */
 export interface NewEvent {
   readonly type: EventType;
   /** The camera that it is about, if any. */
@@ -36,7 +36,7 @@ export interface NewEvent {
 
 /** An event of the feed. */
 export interface FeedEvent {
-  /** Ascending by one within a run of the process; every number of a later run is greater. */
+  /** Increases by one within a run of the process; ids of a later run are higher. */
   readonly id: number;
   readonly type: EventType;
   readonly camera: string | undefined;

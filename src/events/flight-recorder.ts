@@ -6,7 +6,7 @@ export interface RecordedEvent {
   readonly at: string;
   /** What happened: `state`, `error`, `command`, `drop` ... */
   readonly kind: string;
-  /** In words; secrets are masked before they come here. */
+  /** The event in words. The caller masks secrets. */
   readonly text: string;
 }
 
@@ -19,23 +19,25 @@ interface Entry {
 const defaultCapacity = 300;
 const maxTextLength = 300;
 
-/** Lines a second in the log: a viewer who plays and stops without end must not fill a disk. */
+/**
+ * Maximum number of lines per second in the log, so that a viewer that keeps playing and stopping cannot fill a disk.
+ */
 const maxLinesPerSecond = 100;
 
-/** The last few hundred events of a push or a camera, in memory: what an operator wants to read when it failed. */
+/** The recent events of a push or camera, a few hundred, in memory. An operator reads them after a failure. */
 export class FlightRecorder {
   readonly #capacity: number;
   readonly #log: Logger | undefined;
   /** A ring once it is full. */
   readonly #entries: Entry[] = [];
   #next = 0;
-  /** Of 1970, and what came to the log in it. */
+  /** The current second since 1970, and the number of lines logged in it. */
   #second = 0;
   #lines = 0;
 
   /**
    * @param options.capacity how many events it remembers
-   * @param options.log gets each event too, at level debug, but for a flood of them
+   * @param options.log also gets each event, at level debug, except in a flood
    */
   constructor({ capacity = defaultCapacity, log }: { capacity?: number; log?: Logger } = {}) {
     this.#capacity = capacity;

@@ -1,15 +1,15 @@
-/** How many may be inside a gate, and how many may wait before it. */
+/** How many may be inside a gate at once, and how many may wait. */
 export interface GateLimits {
   readonly atOnce: number;
-  /** Of one key, such as an address. */
+  /** For one key, such as an address. */
   readonly atOncePerKey: number;
   readonly waiting: number;
   readonly waitingPerKey: number;
-  /** Who is not inside by then is turned away, milliseconds. */
+  /** Maximum time of waiting, milliseconds; then the entry is refused. */
   readonly longestWaitMs: number;
 }
 
-/** Who was turned away, and why: `full` at once, since too many wait; `late` after `longestWaitMs`; `closed`. */
+/** The gate refused an entry. `full`: too many wait; `late`: after `longestWaitMs`; `closed`: the gate was closed. */
 export class GateError extends Error {
   readonly why: 'full' | 'late' | 'closed';
 
@@ -27,14 +27,14 @@ interface Waiting {
 }
 
 /**
- * Lets in so many at once, and has the others wait: those of one key in their order, keys by turns. So who comes a
- * thousand times waits behind itself, and who comes once is next. When no more may wait, the newest of the key with most
- * of them gives way to one of a key with fewer.
+ * Limits how many are inside at once. The others wait: within one key in their order, and keys take turns. So a key
+ * with a thousand entries delays itself, and a key with one entry is next. If the queue is full, the newest entry of
+ * the key with the most entries is refused in favour of a key with fewer.
  */
 export class FairGate {
   readonly #limits: GateLimits;
   readonly #inside = new Map<string, number>();
-  /** By key, in the order of its next turn. */
+  /** The waiting entries by key, in the order of the keys' next turns. */
   readonly #queues = new Map<string, Waiting[]>();
   #insideCount = 0;
   #waitingCount = 0;
@@ -51,7 +51,10 @@ export class FairGate {
     return this.#waitingCount;
   }
 
-  /** Resolves inside, with what is to be called when it is over; calling it again does nothing. @throws GateError (rejects) */
+  /**
+   * Resolves when inside, with a function to call on leaving; calling it again does nothing. @throws GateError
+   * (rejects)
+   */
   enter(key: string): Promise<() => void> {
     if (this.#hasRoom(key) && !this.#queues.has(key)) return Promise.resolve(this.#admit(key));
     const { waiting, waitingPerKey, longestWaitMs } = this.#limits;
@@ -81,7 +84,7 @@ export class FairGate {
     });
   }
 
-  /** Turns away who waits. */
+  /** Refuses all waiting entries. */
   close(): void {
     for (const one of [...this.#queues.values()].flat()) {
       this.#remove(one);
@@ -113,7 +116,7 @@ export class FairGate {
       if (this.#insideCount >= this.#limits.atOnce) return;
       if (first === undefined || !this.#hasRoom(key)) continue;
       const queue = this.#remove(first);
-      // Its next turn comes behind those of the others.
+      // The next turn of this key comes after those of the others.
       if (queue.length > 0) {
         this.#queues.delete(key);
         this.#queues.set(key, queue);
@@ -133,7 +136,7 @@ export class FairGate {
     return queue;
   }
 
-  /** Makes a place for one of a key that would have `own` waiting with it. */
+  /** Makes room for an entry of a key that would then have `own` entries waiting. */
   #displace(own: number): boolean {
     let longest: readonly Waiting[] = [];
     for (const queue of this.#queues.values()) if (queue.length > longest.length) longest = queue;

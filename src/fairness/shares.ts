@@ -1,11 +1,11 @@
-/** How many there may be, in all and of one key. */
+/** How many may be held, in total and per key. */
 export interface ShareLimits {
   readonly inAll: number;
-  /** Of one address, or whatever else they are counted by. */
+  /** For one address, or another kind of key. */
   readonly perKey: number;
 }
 
-/** Counts what somebody holds, in all and by key, so that nobody takes all there is. */
+/** Counts what is held, in total and per key, so that no key can take everything. */
 export class Shares {
   readonly #limits: ShareLimits;
   readonly #held = new Map<string, number>();
@@ -15,13 +15,13 @@ export class Shares {
     this.#limits = limits;
   }
 
-  /** How many are held. */
+  /** The number held in total. */
   get inAll(): number {
     return this.#inAll;
   }
 
   /**
-   * Takes one. Returns what gives it back (once; again it does nothing), or which limit stands against it.
+   * Takes one. Returns a function that gives it back (calling it again does nothing), or the limit that was reached.
    */
   take(key: string): (() => void) | 'all' | 'share' {
     const held = this.#held.get(key) ?? 0;

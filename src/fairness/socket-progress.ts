@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
 /**
- * A number that grows whenever the kernel has taken something of what was written to a socket. Of a write under way Node
- * keeps the rest for its own idle timeout, and tells nobody; where it does not have it, only whole writes count.
+ * A number that grows whenever the kernel takes bytes that were written to a socket. Node.js has the size of the rest
+ * of a write in progress in an internal field. If that field is missing, only complete writes count.
  */
 export function progressOf(socket: Socket | null): number {
   if (socket === null) return 0;

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** How long housekeeping works before the event loop turns, milliseconds. */
+/** Maximum time of background work within one turn of the event loop, milliseconds. */
 const stretchMs = 2;
 
-/** Goes through all steps, in stretches. @throws what the steps throw */
+/** Runs all steps, a stretch in each turn of the event loop. @throws what the steps throw */
 export async function inStretches<R>(steps: Iterator<unknown, R>): Promise<R> {
   const stretch = new Stretch();
   for (;;) {
@@ -13,16 +13,19 @@ export async function inStretches<R>(steps: Iterator<unknown, R>): Promise<R> {
   }
 }
 
-/** A stretch of work between two turns of the event loop: for looks at thousands of cameras, which nobody waits for. */
+/**
+ * Divides background work, such as a look at thousands of cameras, into short stretches between turns of the event
+ * loop.
+ */
 export class Stretch {
   #untilMs = performance.now() + stretchMs;
 
-  /** True when it is time to rest. */
+  /** True when the stretch is over. */
   get isOver(): boolean {
     return performance.now() >= this.#untilMs;
   }
 
-  /** Lets all others have their turn, and begins the next stretch. */
+  /** Waits for the next turn of the event loop, and begins the next stretch. */
   async rest(): Promise<void> {
     await setImmediate();
     this.#untilMs = performance.now() + stretchMs;

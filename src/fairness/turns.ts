@@ -1,13 +1,15 @@
-/** How long one job works before the event loop turns, milliseconds: well below what a frame may be late. */
+/**
+ * Maximum time of one job within one turn of the event loop, milliseconds; well below the tolerable delay of a frame.
+ */
 const stretchMs = 4;
 
 /**
- * Shares the event loop among jobs that take longer than a moment: in each turn of the loop one of them works for a
- * stretch, owners by turns. Of one owner only the oldest job that can go on works: who asks for many things at once gets
- * them one after the other, and costs the others no more than who asks for one.
+ * Shares the event loop among long jobs. In each turn of the loop, one job works for a stretch, and owners take turns.
+ * Of each owner, only the oldest job that is ready works. So an owner with many jobs gets them done one after the
+ * other, and delays the others no more than an owner with one job.
  */
 export class Turns {
-  /** By owner, in the order of their next turn: its jobs that want one, the oldest first. */
+  /** The jobs that are ready, oldest first, by owner, in the order of the owners' next turns. */
   readonly #wanting = new Map<string, Job[]>();
   #isScheduled = false;
   #jobs = 0;
@@ -30,7 +32,7 @@ export class Turns {
   #schedule(): void {
     if (this.#isScheduled || this.#wanting.size === 0) return;
     this.#isScheduled = true;
-    // Scheduled while immediates run, it comes in the next turn of the loop: what arrived meanwhile goes first.
+    // If immediates are running now, this one runs in the next turn, after the events that arrive meanwhile.
     setImmediate(() => {
       this.#isScheduled = false;
       for (const [owner, jobs] of this.#wanting) {
@@ -50,7 +52,7 @@ export class Job {
   readonly number: number;
   readonly #want: (job: Job) => void;
   #resume: (() => void) | null = null;
-  /** Until its first turn it has none. */
+  /** The end of its stretch; none before its first turn. */
   #untilMs = Number.NEGATIVE_INFINITY;
 
   constructor(number: number, want: (job: Job) => void) {
@@ -58,12 +60,12 @@ export class Job {
     this.#want = want;
   }
 
-  /** True when it is to wait for its next turn before it goes on. */
+  /** True when it must wait for its next turn. */
   get isOver(): boolean {
     return performance.now() >= this.#untilMs;
   }
 
-  /** Resolves when it may work for a stretch. */
+  /** Resolves when it may work. */
   turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#resume = resolve;
@@ -71,7 +73,7 @@ export class Job {
     });
   }
 
-  /** For `Turns`. */
+  /** Called by `Turns`. */
   resume(): void {
     this.#untilMs = performance.now() + stretchMs;
     const resolve = this.#resume;
@@ -80,7 +82,7 @@ export class Job {
   }
 }
 
-/** Does all of a job for which nobody else waits, in stretches. */
+/** Runs all steps of a job, a stretch in each of its turns. */
 export async function inStretches<R>(steps: Iterator<unknown, R>, job: Job): Promise<R> {
   for (;;) {
     if (job.isOver) await job.turn();

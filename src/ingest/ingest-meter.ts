@@ -1,6 +1,6 @@
 import { MessageType } from '../wire/message.js';
 
-/** A step of timestamps that no encoder means: the stream jumped. */
+/** A larger step of timestamps is a jump. */
 const jumpMs = 3000;
 
 /** The smoothing of jitter (RFC 3550, section 6.4.1). */
@@ -24,7 +24,7 @@ export class IngestMeter {
   #lastVideoTimestamp = -1;
   #lastVideoAtMs = 0;
 
-  /** Notes a frame with the timestamp that the publisher gave it. */
+  /** Notes a frame. The timestamp is the publisher's. */
   note(type: number, timestampMs: number, isKeyFrame: boolean, nowMs: number): void {
     this.lastFrameMs = nowMs;
     if (type === MessageType.Audio) {

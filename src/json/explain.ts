@@ -78,7 +78,7 @@ function knownKeys(schema: object, pointer: string): string[] {
   return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
 }
 
-/** Typebox leaves the keys of a schema path unescaped; ours hold no slash but in the pattern of a record. */
+/** Typebox does not escape the keys of a schema path. Our keys contain no slash, except in the pattern of a record. */
 function splitSchemaPath(pointer: string): string[] {
   return pointer.split('/').slice(1);
 }
@@ -109,13 +109,13 @@ function withArticle(type: string): string {
   return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
 }
 
-/** Of a text that may be a secret only the length is told. */
+/** Shows only the length of a text that may be a secret. */
 function lengthOf(value: unknown): number {
   return typeof value === 'string' ? value.length : 0;
 }
 
 function shownValue(value: unknown): string {
-  // A URL in the wrong place may hold a secret all the same.
+  // A URL in the wrong place may contain a secret too.
   if (typeof value === 'string') return quoted(value.includes('://') ? maskTarget(value, '') : value);
   return typeof value === 'object' && value !== null ? kindOf(value) : String(value);
 }

@@ -19,7 +19,7 @@ function editDistance(left: string, right: string): number {
   return last[right.length]!;
 }
 
-/** `rtmpPort`, `RTMP_PORT` and `rtmp-port` are the same slip of the pen. */
+/** `rtmpPort`, `RTMP_PORT` and `rtmp-port` count as the same. */
 function normalise(key: string): string {
   return key
     .replace(/([a-z0-9])([A-Z])/g, '$1-$2')
@@ -27,11 +27,11 @@ function normalise(key: string): string {
     .toLowerCase();
 }
 
-/** Longer input is cut: a hostile key costs nothing. */
+/** Longer input is cut, so that a hostile key costs little. */
 const maxWordLength = 64;
 
 /**
- * The candidate that somebody most likely meant by a word that is none of them.
+ * The candidate that is most similar to a word that is none of them.
  * @param maxDistance letters that may differ; never more than half of the candidate's
  * @returns undefined when no candidate is near
  */

@@ -3,17 +3,20 @@ import type { LogLevel } from './levels.js';
 import type { LogFields } from './log.js';
 
 const windowMs = 60_000;
-/** Lines in full of one peer, message and reason in a window: what an ordinary peer causes is never summed up. */
+/** Lines written in full per window for one peer, message and reason. An ordinary peer never causes more. */
 const fullPerKey = 3;
-/** Lines in full of one message in a window: of strangers in all, and of those that a registered camera is concerned with. */
+/**
+ * Lines written in full per window for one message: about unknown peers together, and about registered cameras
+ * together.
+ */
 const fullOfStrangers = 30;
 const fullOfCameras = 1000;
-/** Peers, with a message and a reason, that are told apart; what others cause is counted together. */
+/** Maximum number of peers (with message and reason) that are counted separately; the others are counted together. */
 const maxKeys = 1000;
-/** So many of those that caused most are named. */
+/** The summary names this many peers, those with the most lines. */
 const named = 5;
 
-/** What is written at the end of a window. */
+/** Writes the summary at the end of a window. */
 export type SummaryWriter = (level: LogLevel, message: string, fields: LogFields) => void;
 
 interface Entry {
@@ -34,13 +37,13 @@ interface Message {
 }
 
 /**
- * Bounds what others can make a log say: strangers that connect, publishers that are refused, targets that come and go,
- * calls without a right. What comes first is written in full; more of the same message, reason (its code) and peer (an
- * address, an IPv6 network of 64 bits, a target) is counted, and told in one line for each message at the end of the
- * minute. A peer that goes on is not written in full again before it was quiet for a minute.
+ * Limits the lines that others can cause in the log: unknown peers, refused publishers, failing targets, calls without
+ * permission. The first lines are written in full. More lines with the same message, reason (its code) and peer (an
+ * address, an IPv6 /64, a target) are counted, and one line per message reports the count at the end of the minute. A
+ * peer that continues is written in full again only after a quiet minute.
  *
- * A line is about a peer when its fields name one: `remote`, `address`, `target`, `receiver`, or a `camera` in a line of
- * the media. What callers with a right change is no such line, and none of it is left out.
+ * A line is about a peer when its fields name one: `remote`, `address`, `target`, `receiver`, or a `camera` in a line
+ * of the media. Lines about changes by permitted callers are not limited.
  */
 export class LogSummary {
   readonly #write: SummaryWriter;
@@ -55,7 +58,7 @@ export class LogSummary {
     this.#windowMs = window;
   }
 
-  /** True when the line is to be written; else it was counted. @param fields with those of the logger it comes from */
+  /** True if the line is to be written; otherwise it was counted. @param fields including those of its logger */
   admit(level: LogLevel, message: string, fields: LogFields): boolean {
     if (level === 'debug') return true;
     const peer = peerOf(fields);
@@ -80,7 +83,7 @@ export class LogSummary {
     return false;
   }
 
-  /** Tells what was counted, now: the process is about to end. */
+  /** Writes the summary now, because the process is about to end. */
   flush(): void {
     if (this.#timer === null) return;
     clearTimeout(this.#timer);

@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long one piece of work of the thread pool may still take; one that takes longer is taken to hang. */
+/** How long one request of the thread pool may still take; one that takes longer counts as hanging. */
 const graceMs = 500;
 
-/** How long work may follow on other work, as it does where modules are being loaded. */
+/** How long new requests may follow earlier ones, as they do while modules are loaded. */
 const busyMaxMs = 1000;
 
-/** Requests that Node's thread pool works on, by the names that Node gives them. */
+/** Names that Node.js gives to requests of its thread pool. */
 const poolWork = /^(FSReq|FileHandle|CloseReq|GetAddrInfo|GetNameInfo)/;
 
 /**
- * Ends the process, whatever it waits for. `process.exit` waits for the threads of Node's pool, and one of them may hang
- * for as long as a frozen disk, a distant file system or a name server likes: the process ends by a signal then, by
- * SIGTERM where all is well, which service managers take for an orderly end, and else by SIGKILL. A pool that is only
- * busy, with one request after the other, is no reason for a signal.
+ * Ends the process even if a thread hangs. `process.exit` waits for the threads of Node's pool, and one of them may
+ * hang on a frozen disk, a remote file system or a name server. In that case the process ends by a signal: by SIGTERM
+ * if the exit code is 0, which service managers accept as a clean exit, else by SIGKILL. A pool that is only busy, with
+ * one request after another, does not cause a signal.
  */
 export async function endProcess(code: number): Promise<void> {
   const startMs = performance.now();
-  /** Each request that is under way, and when it was first seen. */
+  /** The requests in progress, each with the time when it was first seen. */
   let seen = new Map<unknown, number>();
   for (;;) {
     const nowMs = performance.now();
@@ -33,8 +33,8 @@ export async function endProcess(code: number): Promise<void> {
 }
 
 /**
- * What the pool has to do. Where it is documented (`getActiveResourcesInfo`), Node tells names only, by which an old
- * request cannot be told from a new one; so those are taken for one and the same where Node has no more to say.
+ * The requests of the pool. The documented call (`getActiveResourcesInfo`) gives names only, which do not distinguish
+ * an old request from a new one. If nothing better is available, equal names count as the same request.
  */
 function poolRequests(): readonly unknown[] {
   const { _getActiveRequests: requests } = process as { _getActiveRequests?: () => readonly object[] };

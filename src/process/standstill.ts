@@ -1,13 +1,13 @@
 /**
- * Time in which this process did nothing: it was stopped (SIGSTOP, Ctrl-Z, a frozen container), its machine was
- * suspended, or its event loop was held up. Who sent something meanwhile was not heard, and no deadline may count such
- * time against him. Deadlines go by a monotonic clock, so that one who sets the machine's clock changes none.
+ * Times in which this process could not run: it was stopped (SIGSTOP, Ctrl-Z, a frozen container), its machine was
+ * suspended, or its event loop was held up. Messages of peers were not read meanwhile, so no deadline for a peer may
+ * count such a time. Deadlines use a monotonic clock, so that setting the machine's clock does not change them.
  */
 
 const lookEveryMs = 100;
-/** A look that comes later than this was held up, and not merely late. */
+/** A check later than this means that the process was held up. */
 const heldUpMs = 400;
-/** Of standstills so many are remembered; the oldest are forgotten, and count as time again. */
+/** Maximum number of remembered standstills; the oldest are forgotten, and then count as normal time. */
 const maxRemembered = 64;
 
 interface Standstill {
@@ -17,7 +17,7 @@ interface Standstill {
 
 const remembered: Standstill[] = [];
 let lookedAtMs = performance.now();
-// It notices also where nobody asks, and keeps no process alive.
+// This check runs even if nothing asks, and does not keep the process alive.
 setInterval(look, lookEveryMs).unref();
 
 function look(): void {
@@ -30,7 +30,7 @@ function look(): void {
 }
 
 /**
- * Milliseconds from `sinceMs` to `nowMs` without those in which this process stood still.
+ * Milliseconds from `sinceMs` to `nowMs`, without the times in which this process stood still.
  * @param sinceMs by `performance.now()`, as `nowMs`
  */
 export function heardMs(sinceMs: number, nowMs: number = performance.now()): number {
@@ -45,13 +45,13 @@ export function heardMs(sinceMs: number, nowMs: number = performance.now()): num
 }
 
 /**
- * As `setTimeout`, for a deadline by which a peer has to be heard: where the process stood still within it, the peer gets
- * the whole time anew. For `clearTimeout`, and with `refresh` and `unref`, as any other.
+ * Like `setTimeout`, for the deadline of a peer. If the process stood still meanwhile, the peer gets the whole time
+ * again. The result works with `clearTimeout`, `refresh` and `unref`.
  */
 export function setHeardTimeout(onTimeout: () => void, ms: number): NodeJS.Timeout {
   const timer = setTimeout(() => {
     const nowMs = performance.now();
-    // A millisecond is left to rounding.
+    // One millisecond of tolerance for rounding.
     if (heardMs(nowMs - ms, nowMs) < ms - 1) timer.refresh();
     else onTimeout();
   }, ms);

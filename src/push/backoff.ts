@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../errors.js';
 
-/** Who refuses the application or the key does not change his mind in a quarter of a second. */
+/** A target that refuses the application or the key does not change its decision within a quarter of a second. */
 const refusedRetryMinMs = 2000;
 
-/** Which failures only a person mends: a wrong application, name, key or port. */
+/** Failures that only a person can correct: a wrong application, name, key or port. */
 const refusals: ReadonlySet<ErrorCode> = new Set([
   'TARGET_CONNECT_REJECTED',
   'TARGET_PUBLISH_REJECTED',
@@ -13,14 +13,14 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * What stays as it is until somebody changes a setting, a certificate, a password or a name's address: no fast tries at
- * all. Who tries a wrong password every other second is locked out by some targets.
+ * Failures that last until somebody changes a setting, a certificate, a password or a DNS record. They get no fast
+ * retries, because some targets lock out a client that keeps sending a wrong password.
  */
 const slow: ReadonlySet<ErrorCode> = new Set(['TARGET_FORBIDDEN', 'TARGET_TLS_CERTIFICATE', 'TARGET_AUTH']);
 
 /**
- * Pauses between tries: doubling from a minimum to a maximum, each a quarter longer or shorter by chance, so that the
- * pushes of a target that died do not come back all at once.
+ * Pauses between attempts. They double from a minimum to a maximum, and each is up to 25 % longer or shorter at random,
+ * so that the pushes of a failed target do not all return at once.
  */
 export class Backoff {
   readonly #minMs: number;
@@ -37,7 +37,7 @@ export class Backoff {
     return this.#failures;
   }
 
-  /** Notes a failure and returns the pause before the next try, milliseconds. */
+  /** Notes a failure, and returns the pause before the next attempt, milliseconds. */
   pauseMs(code: ErrorCode): number {
     const refusedMs = Math.min(Math.max(refusedRetryMinMs, this.#minMs), this.#maxMs);
     const minMs = slow.has(code) ? this.#maxMs : refusals.has(code) ? refusedMs : this.#minMs;
@@ -46,7 +46,7 @@ export class Backoff {
     return Math.round(Math.min(this.#maxMs, nominalMs * (0.75 + Math.random() / 2)));
   }
 
-  /** Goes on as behind so many failures, where there were more. */
+  /** Continues as after this many failures, if there were more. */
   rewind(failures: number): void {
     this.#failures = Math.min(this.#failures, failures);
   }

@@ -1,13 +1,13 @@
 import type { ErrorCode, TargetError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 
-/** What goes on failing is told of again after this long. */
+/** A failure that continues is logged again after this time. */
 const againAfterMs = 600_000;
 
 /**
- * Says in the log how a push fares, without a line for each try: each way of failing once, that it is active once, and
- * every ten minutes that it goes on failing; from the beginning again once it was well for a while. All of it is in the
- * status and the events.
+ * Logs the state of a push without a line for each attempt: each kind of failure once, that it is active once, and
+ * every ten minutes that it keeps failing. This starts again once the push was well for a while. The status and the
+ * events have every attempt.
  */
 export class FailureLog {
   readonly #log: Logger;
@@ -20,32 +20,32 @@ export class FailureLog {
     this.#log = log;
   }
 
-  /** Media flows. @param attempt which try that is */
+  /** Media flows. @param attempt the number of the attempt */
   active(attempt: number): void {
     if (this.#activeSaid) return;
     this.#activeSaid = true;
     this.#log.info('push is active', { attempt });
   }
 
-  /** A try failed. True when that was said, and not as one of many. */
+  /** An attempt failed. True if a full line was written about it. */
   failed(error: TargetError, pauseMs: number, failures: number): boolean {
     const { code, message: reason } = error;
     const nowMs = performance.now();
     if (!this.#said.has(code)) {
       this.#said.add(code);
       this.#saidAtMs = nowMs;
-      this.#log.warn('push failed; tries again', { code, reason, pauseMs });
+      this.#log.warn('push failed; it will be retried', { code, reason, pauseMs });
       return true;
     }
     this.#unsaid++;
     if (nowMs - this.#saidAtMs > againAfterMs) {
       this.#saidAtMs = nowMs;
-      this.#log.warn('push goes on failing', { code, reason, failures, pauseMs });
+      this.#log.warn('push keeps failing', { code, reason, failures, pauseMs });
     }
     return false;
   }
 
-  /** It was well for a while: what comes is new. */
+  /** The push was well for a while, so the next failure counts as new. */
   well(): void {
     if (this.#unsaid > 0) this.#log.info('push is well again', { failuresNotLogged: this.#unsaid });
     this.#said.clear();

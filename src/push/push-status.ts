@@ -10,7 +10,7 @@ export interface PushFailure {
   readonly atMs: number;
 }
 
-/** What is seen of a push. Times of events in milliseconds since 1970. */
+/** The observed state of a push. Times of events are milliseconds since 1970. */
 export interface PushStatus {
   readonly phase: PushPhase;
   readonly sinceMs: number;

@@ -1,6 +1,6 @@
 import type { DropReason, Outlet } from '../relay/outlet.js';
 
-/** What the connections of a push sent and left out that are over. */
+/** Frames sent and dropped by the ended connections of a push. */
 export class PushTotals {
   #bytesOut = 0;
   #framesOut = 0;
@@ -14,7 +14,7 @@ export class PushTotals {
     return this.#framesOut;
   }
 
-  /** Adds what an outlet did that is used no more. */
+  /** Adds the counts of an outlet that is no longer used. */
   add(outlet: Outlet): void {
     this.#bytesOut += outlet.bytesOut;
     this.#framesOut += outlet.framesOut;
@@ -24,7 +24,7 @@ export class PushTotals {
     this.#dropped.total += total;
   }
 
-  /** Frames left out, those of an outlet in use included. */
+  /** Frames dropped, including those of an outlet in use. */
   droppedWith(outlet: Outlet | null): Record<DropReason, number> {
     const now = outlet?.droppedFrames;
     return {

@@ -16,10 +16,10 @@ import type { TargetWatch } from './target-watch.js';
 /** A target that takes or acknowledges nothing for this long is called stalled. */
 const stalledAfterMs = 3000;
 
-/** What is left of a stream when its camera stops goes out within this time. */
+/** Time limit for sending the rest of a stream after its camera has stopped. */
 const drainMs = 5000;
 
-/** How many of the last events are logged when a push fails that had been active. */
+/** Number of recent events that are logged when an active push fails. */
 const dumpedEvents = 20;
 
 /** One connection with the outlet that feeds it. */
@@ -28,26 +28,25 @@ interface Life {
   connection: OutgoingConnection | null;
   outlet: Outlet | null;
   publishedMs: number;
-  /** When the target was last seen to take what is sent; 0 before. */
+  /** When the target last took bytes, as far as it was observed; 0: never. */
   wellAtMs: number;
-  /** How often the outlet had fallen behind when it was last looked at. */
+  /** The outlet's count of overruns at the last look. */
   drops: number;
   /** Frames sent before the camera's last return. */
   framesBefore: number;
 }
 
 /**
- * Keeps one target supplied with a camera's stream, for as long as there is one: connects, follows, and after a failure
- * tries again for ever, with pauses that double and a fresh look at DNS.
+ * Sends a camera's stream to one target. It connects, follows the stream, and after a failure retries without end, with
+ * doubling pauses and a new DNS look-up each time.
  *
  *   idle --camera live--> connecting --media flows--> active <--> stalled
- *     ^                     ^    |                      |            |
- *     |                  pause   '---- failure -> waiting <---------'
- *     '-------- camera gone (drained first) --------'
+ * ^                     ^    |                      |            | |                  pause   '---- failure -> waiting
+ * <---------' '-------- camera gone (drained first) --------'
  */
 export class Push {
   readonly url: string;
-  /** The URL as it may be shown: without secrets. */
+  /** The URL without secrets, for display. */
   readonly shownUrl: string;
   #limits: OutletLimits;
   readonly #settings: NetSettings;
@@ -63,11 +62,11 @@ export class Push {
   #life: Life | null = null;
   #lastFailure: PushFailure | null = null;
   #connects = 0;
-  /** Lives that only send what is left. */
+  /** Connections that only send the rest of their stream. */
   readonly #draining = new Set<Life>();
-  /** One for each connection that was said goodbye to and is not closed yet. */
+  /** One for each connection that is being closed in order. */
   readonly #goodbyes = new Set<Promise<void>>();
-  /** Of lives that are over. */
+  /** Counts of ended connections. */
   readonly #past = new PushTotals();
   readonly #onPhase: (() => void) | undefined;
   #phase: PushPhase;
@@ -83,7 +82,7 @@ export class Push {
     watch: TargetWatch;
     dialer: Dialer;
     log: Logger;
-    /** Called when it is in another phase than before. */
+    /** Called when its phase has changed. */
     onPhase?: () => void;
   }) {
     this.#onPhase = options.onPhase;
@@ -106,7 +105,7 @@ export class Push {
     this.#phase = options.enabled ? 'idle' : 'disabled';
   }
 
-  /** Bytes handed to the network, ever. */
+  /** Bytes handed to the network, in total. */
   get bytesOut(): number {
     let bytes = this.#past.bytesOut + (this.#life?.outlet?.bytesOut ?? 0);
     for (const life of this.#draining) bytes += life.outlet?.bytesOut ?? 0;
@@ -118,7 +117,7 @@ export class Push {
     return this.#recorder.events();
   }
 
-  /** Changes the budgets without a break. */
+  /** Changes the budgets without interruption. */
   setLimits(limits: OutletLimits): void {
     this.#limits = limits;
     this.#life?.outlet?.setLimits(limits);
@@ -137,14 +136,14 @@ export class Push {
     }
   }
 
-  /** The camera is live with this stream, anew or again. */
+  /** The camera is live with this stream, for the first time or again. */
   begin(stream: LiveStream): void {
     if (stream !== this.#stream) this.#hangUp('drained');
     this.#stream = stream;
     this.#live = true;
     if (!this.#enabled) return;
     if (this.#life?.outlet != null) {
-      // The connection was kept for the camera's return; that it still takes media is to be seen.
+      // The connection was kept for the camera's return. Whether the target still takes media is not known yet.
       this.#life.framesBefore = this.#life.outlet.framesOut;
       this.#setPhase('connecting');
     } else if (this.#life !== null) {
@@ -155,8 +154,8 @@ export class Push {
   }
 
   /**
-   * The camera fell silent and may return: the connection is kept, or made to its end, so that what the camera sent
-   * meanwhile still arrives; but it is not tried for again.
+   * The camera has stopped and may return. An existing connection is kept, and one that is being made is completed, so
+   * that the media sent so far still arrives. A failed one is not retried.
    */
   pause(): void {
     this.#live = false;
@@ -164,7 +163,7 @@ export class Push {
     if (this.#enabled) this.#setPhase('idle');
   }
 
-  /** The camera is gone: what is queued goes out, and the target is told. */
+  /** The camera is gone. The queue is sent, and the target gets a goodbye. */
   end(): void {
     this.#live = false;
     this.#hangUp('drained');
@@ -172,7 +171,7 @@ export class Push {
     if (this.#enabled) this.#setPhase('idle');
   }
 
-  /** Tries at once, or within 5 s where that was asked in vain before. False when it is not waiting. */
+  /** Retries at once, or within 5 s if an earlier request has failed. False if the push is not waiting. */
   retry(): boolean {
     if (this.#phase !== 'waiting') return false;
     this.#recorder.note('retry', 'asked for');
@@ -180,12 +179,12 @@ export class Push {
     return true;
   }
 
-  /** Resolves when every connection that was said goodbye to is closed. */
+  /** Resolves when every connection that is being closed is closed. */
   async drained(): Promise<void> {
     await Promise.all(this.#goodbyes);
   }
 
-  /** Ends it for good. Resolves when the target was told, or could not be within the deadline. */
+  /** Ends the push. Resolves when the goodbye was sent, or the deadline is over. */
   async close(): Promise<void> {
     this.#hangUp('now');
     this.#stream = null;
@@ -203,7 +202,7 @@ export class Push {
     connection.look(nowMs);
     life.outlet.flush(nowMs);
     this.#noteDrops(life);
-    // Only who takes no bytes is given up: acknowledgements that stay away are a sign, not a proof.
+    // Only a target that takes no bytes is given up. Missing acknowledgements alone are not sufficient evidence.
     const silentMs = connection.silentMs(nowMs);
     const overdueMs = connection.acknowledgements.overdueMs(connection.bytesSent, nowMs);
     if (silentMs > this.#settings.stallTimeoutMs) {
@@ -224,7 +223,7 @@ export class Push {
     const keyFrameMs = outlet?.lastKeyFrameMs ?? 0;
     const ageMs = Math.round(outlet?.queueAgeMs(nowMs) ?? 0);
     const measured = acknowledgements?.roundTripMs ?? null;
-    // A byte that is under way for longer than the last measure says that this one is past.
+    // A byte that is in flight for longer than the last measured time shows that the measurement is outdated.
     const round = measured === null ? null : Math.max(measured, life?.connection?.flightAgeMs(nowMs) ?? 0);
     return {
       phase: this.#phase,
@@ -294,13 +293,13 @@ export class Push {
     this.#connects++;
     this.#recorder.note('publish', `accepted by ${life.connection.remoteAddress ?? life.connection.endpoint}`);
     life.stream.attach(life.outlet, life.publishedMs);
-    // The socket says in the next turn whether the kernel took it all.
+    // In the next turn, the socket knows whether the kernel took everything.
     setImmediate(() => {
       if (life === this.#life && this.#live) this.#proveActive(life);
     });
   }
 
-  /** Active is who takes what is sent: the target acknowledges it, or at least the socket's queue empties. */
+  /** A push is active if the target acknowledges bytes, or at least the socket's queue empties. */
   #proveActive(life: Life): void {
     const { connection, outlet } = life;
     if (connection === null || outlet === null) return;
@@ -310,7 +309,7 @@ export class Push {
       return;
     }
     const sent = outlet.framesOut > life.framesBefore;
-    // A target that did not answer is one that acknowledges, or none.
+    // A target that has sent no acknowledgement may still do so, or may never send any.
     const isInDoubt = connection.pendingBytes > 0 || connection.isUnanswered;
     if (!sent || (isInDoubt && connection.acknowledgements.acknowledgedBytes === null)) return;
     if (this.#phase !== 'stalled') this.#failureLog.active(this.#clock.failures + 1);
@@ -336,14 +335,14 @@ export class Push {
     if (this.#live) {
       this.#wait(failure, flowedMs);
     } else {
-      // The camera is away, and nobody waits for this; but when it is back it does not begin anew.
+      // The camera is away, so nothing waits for this. The pauses still continue from here when it returns.
       this.#noteFailure(failure);
       this.#clock.failed(failure, flowedMs);
       this.#clock.stop();
     }
   }
 
-  /** @param flowedMs for how long media had flowed; 0 when it had not */
+  /** @param flowedMs how long media had flowed; 0: it had not */
   #wait(error: TargetError, flowedMs = 0): void {
     if (this.#clock.wellFor(flowedMs)) this.#failureLog.well();
     this.#noteFailure(error);
@@ -354,7 +353,7 @@ export class Push {
     this.#setPhase('waiting');
   }
 
-  /** Tries before its time: now, or waits until that may be. */
+  /** Retries early: now, or as soon as that is allowed. */
   #hurry(why: Haste): void {
     this.#clock.hurry(why);
     if (this.#life === null) this.#setPhase('waiting');
@@ -365,9 +364,7 @@ export class Push {
     this.#recorder.note('error', `${error.code}: ${error.message}`);
   }
 
-  /**
-   * Leaves the target with a goodbye: behind what the stream still has for it, or (`now`) behind what the socket holds.
-   */
+  /** Ends the connection with a goodbye, after the rest of the stream, or (`now`) after the bytes in the socket. */
   #hangUp(when: 'drained' | 'now'): void {
     this.#clock.stop();
     const life = this.#life;
@@ -406,13 +403,13 @@ export class Push {
   }
 }
 
-/** For how long media flowed, as far as the target was seen to take it. */
+/** How long media flowed, as far as the target was observed to take it. */
 function flowedFor(life: Life, phase: PushPhase): number {
   if (life.wellAtMs === 0) return 0;
   return (phase === 'active' ? performance.now() : life.wellAtMs) - life.publishedMs;
 }
 
-/** Resolves when the outlet's stream is in the kernel's hands, or when that takes too long. */
+/** Resolves when the kernel has taken all bytes of the outlet, or when that takes too long. */
 function drain(connection: OutgoingConnection, outlet: Outlet): Promise<void> {
   return new Promise((resolve) => {
     const untilMs = performance.now() + drainMs;

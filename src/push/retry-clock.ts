@@ -3,27 +3,30 @@ import type { TargetError } from '../errors.js';
 import { Backoff } from './backoff.js';
 import type { TargetWatch } from './target-watch.js';
 
-/** A target that took media for this long and then closed is watched for its return, as one that refuses TCP is. */
+/** A target that took media for this long and then closed is probed for its return, like one that refuses TCP. */
 const watchedAfterMs = 1000;
 
-/** A push that was well for this long begins its pauses anew; where its pauses are shorter, twice the longest will do. */
+/**
+ * After this long without a failure, the pauses start again from the minimum. If the maximum pause is shorter, twice
+ * that is enough.
+ */
 const wellAfterMs = 30_000;
 
-/** Who asks for a try waits for no longer than this since the last one. */
+/** A requested attempt comes at most this long after the last one. */
 const askedMaxMs = 5000;
 
-/** After the first try that was too early, the next one comes no sooner than this after it, or than the first pause. */
+/** After the first early attempt that failed, the next early one comes after this time, or after the first pause. */
 const hasteMs = 1000;
 
-/** Why a try may be made before the pause is over. */
+/** Why an attempt may be made before the pause is over. */
 export type Haste = 'target listens again' | 'camera is back' | 'asked for';
 
 /**
- * When a push tries again. After a failure the pause doubles, in whatever way it failed, until the push was well for a
- * while. There are reasons to try earlier: the target listens again, the camera is back, somebody asked. Such a try is
- * made at once; but each of them that failed since the push was last well makes the next one wait twice as long after
- * the try before it. So a target that only seems to be back, a camera that flaps and a client that asks every second
- * cost no more tries than the pauses do, and one that was well and restarts is back at once.
+ * Plans the attempts of a push. The pause doubles with each failure of any kind, until the push was well for a while.
+ * Some events cause an early attempt: the target listens again, the camera is back, a client asked. An early attempt is
+ * made at once, but each one that fails doubles the time that must pass before the next. So a target that only seems to
+ * be back, a flapping camera and a client that asks every second cause no more attempts than the pauses would. A target
+ * that was well and restarts is reconnected at once.
  */
 export class RetryClock {
   readonly #minMs: number;
@@ -38,11 +41,11 @@ export class RetryClock {
   #lastTryMs = Number.NEGATIVE_INFINITY;
   #lastPauseMs = 0;
   #failures = 0;
-  /** Tries before their time that failed since the push was last well. */
+  /** Early attempts that failed since the push was last well. */
   #vainHaste = 0;
   #hasty = false;
 
-  /** @param options.connect called when a try is due */
+  /** @param options.connect called when an attempt is due */
   constructor(options: {
     minMs: number;
     maxMs: number;
@@ -63,19 +66,19 @@ export class RetryClock {
     return this.#failures;
   }
 
-  /** When the next try is due, milliseconds since 1970. */
+  /** When the next attempt is due, milliseconds since 1970. */
   get nextTryAtMs(): number {
     return this.#nextTryAtMs;
   }
 
-  /** A try begins. */
+  /** An attempt begins. */
   began(): void {
     this.stop();
     this.#lastTryMs = performance.now();
   }
 
   /**
-   * The try failed, or what came of it ended: plans the next one, and returns the pause, milliseconds.
+   * The attempt failed, or its connection ended. Plans the next one, and returns the pause, milliseconds.
    * @param flowedMs for how long media had flowed; 0 when it had not
    */
   failed({ code }: TargetError, flowedMs: number): number {
@@ -85,7 +88,7 @@ export class RetryClock {
     const pauseMs = this.#backoff.pauseMs(code);
     this.#lastPauseMs = pauseMs;
     this.#plan(pauseMs);
-    // Nothing listens there, or what listened was just killed and may be back before the pause is over.
+    // Nothing listens there, or the server was just killed and may be back before the pause is over.
     if (code === 'TARGET_REFUSED' || (code === 'TARGET_CLOSED' && flowedMs > watchedAfterMs)) {
       const { host, port } = parseRtmpUrl(this.#url);
       this.#unwatch = this.#watch.watch(host, port, () => this.hurry('target listens again'));
@@ -93,13 +96,13 @@ export class RetryClock {
     return pauseMs;
   }
 
-  /** The try was given up by us before the target had accepted it. */
+  /** We gave up the attempt before the target had accepted it. */
   abandoned(): void {
     this.#hasty = true;
     this.#countHaste();
   }
 
-  /** Media flows for so long by now. True when the push is well, and was not when this was last called. */
+  /** Media has flowed for this long. True if the push is well now and was not at the last call. */
   wellFor(flowedMs: number): boolean {
     if (this.#failures + this.#vainHaste === 0) return false;
     if (flowedMs < Math.max(Math.min(wellAfterMs, 2 * this.#maxMs), this.#lastPauseMs)) return false;
@@ -109,7 +112,7 @@ export class RetryClock {
     return true;
   }
 
-  /** There is a reason to try earlier: at once when it is the first, which makes the try before this returns. */
+  /** There is a reason for an early attempt. The first one is made at once, before this function returns. */
   hurry(why: Haste): void {
     const longestMs = why === 'asked for' ? Math.min(askedMaxMs, this.#maxMs) : this.#maxMs;
     const shareMs = this.#vainHaste === 0 ? 0 : Math.min(this.#minMs, hasteMs) * 2 ** Math.min(this.#vainHaste - 1, 30);
@@ -124,7 +127,7 @@ export class RetryClock {
     }
   }
 
-  /** Plans nothing any more. */
+  /** Cancels the plan. */
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;

@@ -9,13 +9,13 @@ import {
   type OutgoingStep,
 } from '../rtmp/outgoing-connection.js';
 
-/** What a test goes through, in this order; `dns` only where the host is a name, `tls` only with rtmps. */
+/** The steps of a test, in this order; `dns` only if the host is a name, `tls` only with rtmps. */
 export type TargetTestStep = 'dns' | 'tcp' | 'tls' | 'handshake' | 'connect' | 'publish';
 
 export interface TargetTestResult {
   /** True when the target would take the stream. */
   readonly ok: boolean;
-  /** The steps that were reached; the last one is the one that failed, if any. */
+  /** The steps that were reached; if the test failed, it failed in the last one. */
   readonly steps: readonly {
     readonly step: TargetTestStep;
     readonly ok: boolean;
@@ -26,9 +26,9 @@ export interface TargetTestResult {
 }
 
 /**
- * Goes the whole way to a target up to the permission to publish, sends no media, and says goodbye. A target that has
- * this stream from somebody already refuses the publish, as it would refuse a second push.
- * @throws InputError INVALID_ADDRESS, TargetError TARGET_UNSUPPORTED or TARGET_FORBIDDEN for what is not even tried
+ * Connects to a target up to the permission to publish, sends no media, and says goodbye. A target that already
+ * receives this stream refuses the publish, as it would refuse a second push.
+ * @throws InputError INVALID_ADDRESS, TargetError TARGET_UNSUPPORTED or TARGET_FORBIDDEN if the target is not tried
  */
 export function testTarget(url: string, settings: OutgoingSettings, dialer?: Dialer): Promise<TargetTestResult> {
   return new Promise((resolve) => {

@@ -9,22 +9,22 @@ interface Endpoint {
 }
 
 /**
- * Notices that a target which refused connections listens again, long before the backoff of its pushes ends: one knock
- * (a bare TCP connect) for each host and port, however many pushes go there. A refusal costs the target's host one
- * packet, so this can be often, while real attempts keep their exponential pace.
+ * Notices that a target which refused connections listens again, long before the backoff of its pushes ends. It probes
+ * each host and port with a bare TCP connection, however many pushes go there. A refusal costs the target's host one
+ * packet, so probes can be frequent, while real attempts keep their exponential pauses.
  */
 export class TargetWatch {
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #everyMs: number;
   readonly #dialer: Dialer;
 
-  /** @param everyMs pause between two knocks at one endpoint, milliseconds */
+  /** @param everyMs pause between two probes of one endpoint, milliseconds */
   constructor(everyMs = 400, dialer = new Dialer()) {
     this.#everyMs = everyMs;
     this.#dialer = dialer;
   }
 
-  /** Calls `onOpen` once, when the endpoint accepts TCP. Returns the way to call it off. */
+  /** Calls `onOpen` once, when the endpoint accepts TCP. Returns a function that cancels this. */
   watch(host: string, port: number, onOpen: () => void): () => void {
     const key = `${host} ${port}`;
     let endpoint = this.#endpoints.get(key);

@@ -1,21 +1,22 @@
-/** How long those who are behind are served in one turn of the event loop, in all, milliseconds. */
+/** Total time per turn of the event loop for outlets that are far behind, milliseconds. */
 const turnMs = 4;
 
-/** Who has much to write. */
+/** An outlet that is far behind. */
 export interface Behind {
-  /** Its turn has come: one step. */
+  /** Writes one step. */
   catchUp(nowMs: number): void;
 }
 
 /**
- * The line of those who are far behind a log: who begins gets a GOP of megabytes, and kernels take it at once. Hundreds who
- * begin together would hold up every frame until all had theirs. So each has a step a turn, all of them a few milliseconds.
+ * The queue of outlets that are far behind a log. A new outlet gets a GOP of megabytes, and kernels take it at once.
+ * Hundreds of new outlets would hold up every frame until all had theirs. So each gets one step per turn, within a few
+ * milliseconds for all of them.
  */
 export class CatchUpLine {
   #line: Behind[] = [];
   #scheduled = false;
 
-  /** Takes the place at the end. */
+  /** Joins at the end. */
   join(behind: Behind): void {
     this.#line.push(behind);
     if (this.#scheduled) return;
@@ -26,7 +27,7 @@ export class CatchUpLine {
   readonly #turn = (): void => {
     this.#scheduled = false;
     const line = this.#line;
-    // Who joins now is served in a later turn.
+    // Outlets that join now are served in a later turn.
     this.#line = [];
     const endMs = performance.now() + turnMs;
     let served = 0;
@@ -42,5 +43,5 @@ export class CatchUpLine {
   };
 }
 
-/** The line of this process's event loop: there is one. */
+/** The one queue of this process. */
 export const catchUpLine = new CatchUpLine();

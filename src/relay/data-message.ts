@@ -2,10 +2,10 @@ import { Amf0Marker } from '../wire/amf0-values.js';
 import { endOfAmf0, placesOfProperties, propertiesAt, textAt } from '../wire/amf0-walk.js';
 import { encodeAmf0 } from '../wire/amf0-writer.js';
 
-/** What is larger than this is above what some servers take in one data message; no metadata comes near it. */
+/** Maximum size of a data message. Some servers accept no larger one, and no metadata is nearly as large. */
 const maxDataBytes = 256 * 1024;
 
-/** Values at the top of one message; two or three are usual. */
+/** Maximum number of values in one message; two or three are usual. */
 const maxValues = 64;
 
 const setName = '@setDataFrame';
@@ -57,7 +57,7 @@ export function readableData(payload: Buffer): Buffer | null {
   return Buffer.concat([before, mended]);
 }
 
-/** True for the word to forget the metadata, which means something to servers only. */
+/** True for the command to clear the metadata, which only servers understand. */
 export function isClearing(payload: Buffer): boolean {
   return startsWith(payload, clearDataFrame);
 }
@@ -66,7 +66,7 @@ export function startsWith(data: Buffer, prefix: Buffer): boolean {
   return data.length >= prefix.length && data.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
 }
 
-/** Where the values begin that can be read, and where that ends. */
+/** Where the readable values begin and end. */
 function valuesOf(payload: Buffer): { starts: number[]; end: number } {
   const starts: number[] = [];
   let at = 0;

@@ -4,9 +4,9 @@ export interface Flushable {
 }
 
 /**
- * Gathers what was appended, so that every outlet gets it in one write: always what came within one turn of the event
- * loop; and under load, when rounds would follow each other within the window, what came since the last round. A system
- * call for each of a hundred small writes is what a relay spends its time on.
+ * Collects appended messages, so that each outlet gets them in one write. It always collects the messages of one turn
+ * of the event loop. Under load, when rounds would follow each other within the window, it collects those since the
+ * last round. A relay would otherwise spend its time on system calls for small writes.
  *
  *   quiet:  append -> end of this turn                  (no added delay)
  *   load:   append ... append ... -> last round + window (at most the window)
@@ -23,13 +23,13 @@ export class FlushScheduler {
     this.#windowMs = windowMs;
   }
 
-  /** Has it flushed soon. @param nowMs a monotonic clock, milliseconds */
+  /** Schedules a flush. @param nowMs a monotonic clock, milliseconds */
   schedule(item: Flushable, nowMs: number): void {
     this.#dirty.add(item);
     if (this.#scheduled) return;
     this.#scheduled = true;
     const waitMs = this.#lastRoundMs + this.#windowMs - nowMs;
-    // Timers are a millisecond late as often as not.
+    // Timers are often a millisecond late.
     if (waitMs >= 1) setTimeout(this.#round, waitMs - 0.5);
     else setImmediate(this.#round);
   }

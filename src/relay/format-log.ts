@@ -5,9 +5,9 @@ import type { Outlet, OutletSource } from './outlet.js';
 import type { SlabPool } from './slab-pool.js';
 import type { StreamFormat } from './stream-format.js';
 
-/** What a log of a stream asks of that stream. */
+/** What a log needs from its stream. */
 export interface FormatLogOwner {
-  /** Whether who joins begins with video, where there is some. */
+  /** Whether newcomers begin with video, if there is any. */
   readonly startsAtVideo: boolean;
   encodeHeaders(format: StreamFormat, headers?: readonly Header[], timestampMs?: number): Buffer;
 }
@@ -18,9 +18,9 @@ export class FormatLog implements OutletSource, LogReaders {
   readonly outlets = new Set<Outlet>();
   /** Fills this log from another one until it has caught up; null: it gets each message as it comes. */
   copy: LogCopy | null = null;
-  /** Copies that read this log. */
+  /** Copies that are made from this log. */
   readonly copies = new Set<LogCopy>();
-  /** Since when nobody reads it, on the monotonic clock; null while somebody does. */
+  /** Since when it has no outlet, on the monotonic clock; null while it has one. */
   emptySinceMs: number | null = null;
   readonly #owner: FormatLogOwner;
 
@@ -42,7 +42,7 @@ export class FormatLog implements OutletSource, LogReaders {
     return from;
   }
 
-  /** Bytes that are kept for newcomers and for who is behind. */
+  /** Bytes kept for newcomers and for outlets that are behind. */
   get keptBytes(): number {
     const { log } = this;
     const from = Math.min(log.mark?.position ?? log.position, this.readingFrom());

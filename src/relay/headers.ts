@@ -7,7 +7,7 @@ import { encodeIn, type StreamFormat } from './stream-format.js';
 export interface Header {
   readonly type: number;
   readonly payload: Buffer;
-  /** False where the configuration in it cannot be taken apart. */
+  /** False if its configuration cannot be parsed. */
   readonly isWhole: boolean;
 }
 
@@ -42,7 +42,7 @@ export function dataPayload(payload: Buffer, publishing: boolean): Buffer {
   return wrapped ? payload.subarray(setDataFrame.length) : payload;
 }
 
-/** True for `onMetaData`, wrapped or not. */
+/** True for `onMetaData`, with or without `@setDataFrame`. */
 export function isMetadata(payload: Buffer): boolean {
   return startsWith(dataPayload(payload, false), onMetaData);
 }
@@ -60,7 +60,7 @@ export function mayNotRepeat(type: number, payload: Buffer): boolean {
   return type !== MessageType.DataAmf0 && isExtended(type === MessageType.Video, payload);
 }
 
-/** Which kind of header a message is; null for anything else. */
+/** The kind of header of a message; null if it is none. */
 export function headerKey(type: number, payload: Buffer): string | null {
   if (type === MessageType.Video) return videoHeaderKey(payload);
   if (type === MessageType.Audio) {

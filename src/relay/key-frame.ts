@@ -5,7 +5,7 @@ import { MessageType } from '../wire/message.js';
 import type { MediaLog } from './media-log.js';
 import { chunkSizeMessage, chunkStreamOf } from './stream-format.js';
 
-/** The newest key frame of a stream, and what a decoder must get before it. */
+/** The newest key frame of a stream, with the header that a decoder needs before it. */
 export interface KeyFrame {
   /** The payload of the video sequence header. */
   readonly header: Buffer;
@@ -20,7 +20,7 @@ const lengthAt = 4;
 export function readKeyFrame(log: MediaLog): KeyFrame | null {
   const { mark, format } = log;
   if (mark === null || format.container !== undefined) return null;
-  // A frame that had no room left begins the next slab.
+  // A frame that did not fit begins the next slab.
   const isBehind = mark.offset >= mark.slab.end;
   const slab = isBehind ? mark.slab.next : mark.slab;
   const offset = isBehind ? 0 : mark.offset;

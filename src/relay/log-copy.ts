@@ -34,12 +34,12 @@ export class LogCopy {
     this.#offset = mark?.offset ?? head.end;
   }
 
-  /** The position in `from` that it has copied up to: what comes behind is needed still. */
+  /** The position in `from` up to which it has copied. */
   get position(): number {
     return this.#slab.base + this.#offset;
   }
 
-  /** Copies on. @param isLast all of it, however much @returns true when it has caught up */
+  /** Copies the next step. @param isLast copies all the rest @returns true when it has caught up */
   step(nowMs: number, isLast = false): boolean {
     const { chunkBytes } = this.#from.format;
     const until = isLast ? Number.POSITIVE_INFINITY : this.position + stepBytes;

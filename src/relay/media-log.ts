@@ -5,23 +5,23 @@ import type { Header } from './headers.js';
 import type { SlabPool } from './slab-pool.js';
 import { chunkStreamOf, type StreamFormat } from './stream-format.js';
 
-/** Those who read a log, for the question what of it is needed no more. */
+/** The readers of a log, which decide what memory is still needed. */
 export interface LogReaders {
-  /** The position from which on they may still read; infinite when nobody reads. */
+  /** The position from which they may still read; infinite without readers. */
   readingFrom(): number;
-  /** The position from which on sockets that they wrote to may still send; infinite when none does. */
+  /** The position from which their sockets may still send; infinite if none does. */
   sendingFrom(): number;
 }
 
 /**
- * About so many messages go into a slab. With fewer, too much stays empty behind the last of them; with more, the slabs
- * keep more of what nobody needs at both ends of a GOP.
+ * Approximate number of messages per slab. With fewer, too much space stays empty at the end of a slab. With more,
+ * slabs keep more unneeded bytes at both ends of a GOP.
  */
 const messagesPerSlab = 16;
 
 /**
- * Slabs have one of three sizes, but for those of a larger message: memory that one stream gives back is what others can
- * use. At 2 Mbit/s and more it is nearly always the largest.
+ * Slabs have one of three sizes (except for a larger message), so that streams can use each other's free slabs. At 2
+ * Mbit/s and more it is nearly always the largest.
  */
 const minSlabBytes = 16 * 1024;
 const maxSlabBytes = 64 * 1024;
@@ -51,7 +51,7 @@ export class Slab {
     this.startedMs = nowMs;
   }
 
-  /** The bytes from `from` to the end as a view; outlets that are equally far share one. */
+  /** The bytes from `from` to the end, as a view. Outlets at the same place share one view. */
   viewFrom(from: number): Buffer {
     if (this.#view === null || this.#viewFrom !== from || this.#view.length !== this.end - from) {
       this.#view = this.data.subarray(from, this.end);
@@ -83,46 +83,49 @@ export interface Mark {
   readonly frames: number;
   /** Messages of any kind before it. */
   readonly messages: number;
-  /** Of what begins there. */
+  /** The timestamp of the message that begins there. */
   readonly timestampMs: number;
-  /** False where it is audio, or video of a stream that has no key frames. */
+  /** False if it is audio, or video without key frames. */
   readonly isKeyFrame: boolean;
   /**
-   * What a decoder must get before the key frame. Not encoded: most key frames are joined at by nobody, and headers may
-   * be a thousand times their size.
+   * The headers that a decoder needs before the key frame. They are not encoded yet, because most key frames get no
+   * newcomer, and headers may be a thousand times their size.
    */
   readonly headers: readonly Header[];
   /** The log position behind the last header that was appended before the mark. */
   readonly headersPosition: number;
-  /** When it came, on the monotonic clock. */
+  /** When it arrived, on the monotonic clock. */
   readonly atMs: number;
 }
 
 /**
- * A live stream in the form that goes over the wire, written once and read by all outlets of the same format.
+ * A live stream in the form that is sent, written once and read by all outlets of the same format.
  *
  *   slab -> slab -> slab (being filled)
- *     ^ mark (key frame)      ^ outlet   ^ outlet
+ * ^ mark (key frame)      ^ outlet   ^ outlet
  *
- * The memory of a slab that is behind the mark and behind every outlet, sockets that still send from it included, goes
- * back to the pool. Every message has a format 0 header (RTMP 1.0, section 5.3.1.2.1), so that any message can follow any
- * other when an outlet leaves some out.
+ * A slab goes back to the pool once it is behind the mark and every outlet, and no socket sends from it. Every message
+ * has a format 0 header (RTMP 1.0, section 5.3.1.2.1), so that any message can follow any other when an outlet leaves
+ * some out.
  */
 export class MediaLog {
   readonly format: StreamFormat;
   readonly #pool: SlabPool;
   readonly #readers: LogReaders;
   #head: Slab;
-  /** The oldest slab whose memory was not given back. */
+  /** The oldest slab that is not back in the pool. */
   #tail: Slab;
-  /** Slabs that begin before this position may be read by who is not asked any more: their memory is not reused. */
+  /**
+   * Slabs that begin before this position are never reused, because the socket of a former outlet may still send from
+   * them.
+   */
   #lostUntil = 0;
   #mark: Mark | null = null;
   #headersPosition = 0;
   #messages = 0;
-  /** Where the GOP before the current one began: the average of messages is taken since then. */
+  /** The start of the GOP before the current one; the average message size is measured from there. */
   #recentFrom = { position: 0, messages: 0 };
-  /** The first slab was not left behind yet. */
+  /** The first slab is still in use. */
   #hasFirst = true;
 
   constructor(format: StreamFormat, pool: SlabPool, readers: LogReaders, nowMs: number) {
@@ -148,7 +151,7 @@ export class MediaLog {
     return this.#messages;
   }
 
-  /** The newest key frame; null before the first, or when the GOP outgrew its budget. */
+  /** The newest key frame; null before the first one, or if the GOP exceeds its budget. */
   get mark(): Mark | null {
     return this.#mark;
   }
@@ -172,12 +175,12 @@ export class MediaLog {
     else slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, streamId, payload, chunkBytes);
   }
 
-  /** Notes that what was appended last is a header. */
+  /** Notes that the last appended message is a header. */
   noteHeader(): void {
     this.#headersPosition = this.position;
   }
 
-  /** Notes that a key frame of this time comes next, or something else that can be started at. */
+  /** Notes that the next message is a key frame, or another place to start at. */
   setMark(headers: readonly Header[], timestampMs: number, nowMs: number, isKeyFrame = true): void {
     const slab = this.#head;
     const { position, messages } = this.#mark ?? this;
@@ -196,24 +199,29 @@ export class MediaLog {
     };
   }
 
-  /** Forgets the GOP: whoever comes now waits for the next key frame. */
+  /** Forgets the GOP. Newcomers then wait for the next key frame. */
   clearMark(): void {
     this.#mark = null;
   }
 
-  /** Gives back what nobody needs any more: to be called when all have read on, since a new key frame ends a whole GOP. */
+  /**
+   * Returns unneeded slabs to the pool. Call it after all outlets have read, since a new key frame frees a whole GOP.
+   */
   reclaim(): void {
     const tail = this.#tail;
     const isBehind = this.#mark === null || tail.base + tail.end <= this.#mark.position;
     if (tail !== this.#head && isBehind) this.#reclaim(true);
   }
 
-  /** Somebody leaves whose socket may still send what is in the log now: that memory is not reused. */
+  /** An outlet leaves whose socket may still send from the current slabs. Their memory is not reused. */
   lose(): void {
     this.#lostUntil = this.position;
   }
 
-  /** @param isPatient what a socket still sends from waits for the next call, instead of being left to the garbage collector */
+  /**
+   * @param isPatient keeps slabs that sockets still send from until the next call, instead of leaving them to the
+   *   garbage collector
+   */
   #reclaim(isPatient: boolean): void {
     const readingFrom = Math.min(this.#mark?.position ?? Number.POSITIVE_INFINITY, this.#readers.readingFrom());
     const sendingFrom = this.#readers.sendingFrom();
@@ -221,7 +229,7 @@ export class MediaLog {
     while (tail.next !== null && tail.base + tail.end <= readingFrom) {
       const isSent = tail.base + tail.end <= sendingFrom;
       if (!isSent && isPatient) break;
-      // The first was made before anything was known of the stream: its size may suit nobody.
+      // The first slab was made before the bitrate was known, so its size may not fit.
       if (isSent && !this.#hasFirst && tail.base >= this.#lostUntil) this.#pool.give(tail.data);
       this.#hasFirst = false;
       tail = tail.next;

@@ -3,36 +3,38 @@ import { writeRenumbered } from './logged-message.js';
 import type { Mark, MediaLog, Slab } from './media-log.js';
 import type { StreamFormat } from './stream-format.js';
 
-/** Where an outlet's bytes go: a socket. */
+/** The destination of an outlet's bytes: a socket. */
 export interface OutletSink {
   /**
-   * Takes bytes that are never changed afterwards. False: taken, but no more for now; `resume` is called on the outlet
-   * when there is room again.
+   * Takes bytes, which are never modified afterwards. False: they are taken, but no more for now; call the outlet's
+   * `resume` when there is room again.
    */
   write(data: Buffer): boolean;
-  /** Bytes that were taken and that the kernel has not. */
+  /** Bytes that were taken and are not in the kernel yet. */
   readonly pendingBytes: number;
-  /** Bytes that were taken and have not arrived, where that is known. */
+  /** Bytes that were taken and have not arrived, if that is known. */
   readonly flightBytes?: number;
-  /** Milliseconds that they will take; 0 while the far side keeps up. */
+  /** Milliseconds that they will need; 0 while the far side keeps up. */
   readonly flightDelayMs?: number;
   /** Milliseconds since the oldest of them was taken. */
   flightAgeMs?(nowMs: number): number;
-  /** What it was far behind was written, in a later turn than anybody asked for it. */
+  /** The outlet was far behind and has caught up, in a later turn. */
   caughtUp?(): void;
 }
 
-/** Who is further behind than this writes on in later turns, step by step; a frame is seldom as large. */
+/**
+ * An outlet that is further behind than this writes the rest step by step in later turns. Frames are seldom as large.
+ */
 const stepBytes = 256 * 1024;
 
 export interface OutletLimits {
-  /** Bytes that may wait for the sink, what the sink itself holds included. */
+  /** Maximum bytes that wait for the sink, including those in the sink. */
   readonly queueMaxBytes: number;
-  /** How old the oldest waiting byte may become, milliseconds. */
+  /** Maximum age of the oldest waiting byte, milliseconds. */
   readonly queueMaxAgeMs: number;
 }
 
-/** What an outlet reads: the log in its format, and what a decoder needs when it begins without a key frame. */
+/** What an outlet reads: the log in its format, and the headers for a start without a key frame. */
 export interface OutletSource {
   readonly log: MediaLog;
   /** True once a video frame was appended: from then on a decoder can start at key frames only. */
@@ -43,17 +45,17 @@ export interface OutletSource {
   headersOf(mark: Mark): Buffer;
 }
 
-/** Which budget was exceeded when messages were left out. */
+/** The budget whose excess caused a drop. */
 export type DropReason = 'bytes' | 'age' | 'total';
 
 /**
- * One subscriber's way through a live stream: a place in the shared log, and nothing that is its own but that. It begins
- * at a key frame, writes as far as the sink takes, and when it falls behind its budget it goes on at a later key frame.
+ * One reader of a live stream: a place in the shared log. It begins at a key frame and writes as much as the sink
+ * takes. If it exceeds its budget, it continues at a later key frame.
  *
  *   waiting --key frame--> following --sink full--> blocked --room--> following
- *      ^------------------- over budget, no newer key frame yet ---------'
+ * ^------------------- over budget, no newer key frame yet ---------'
  *
- * Following, it writes a step at most; where that is not all, it is in line for the next one.
+ * While following, it writes at most one step per turn, and joins the queue if more is left.
  */
 export class Outlet implements Behind {
   readonly format: StreamFormat;
@@ -63,19 +65,19 @@ export class Outlet implements Behind {
   /** Null while waiting for a key frame. */
   #slab: Slab | null = null;
   #offset = 0;
-  /** The log position up to which bytes were written or left out; a key frame before it is not good enough. */
+  /** The log position up to which bytes were written or dropped; it does not start at an earlier key frame. */
   #position = 0;
-  /** Audio and video messages of the log that were written or left out. */
+  /** Audio and video messages of the log that were written or dropped. */
   #frames = 0;
-  /** Where the bytes began that the sink has had since it was last empty. */
+  /** The start of the bytes that the sink got since it was last empty. */
   #sendingFrom = 0;
   #fresh = true;
   #resumedMs = 0;
   #blocked = false;
-  /** It has a place in the line of those who are behind. */
+  /** It is in the queue of outlets that are far behind. */
   #isInLine = false;
   #held = false;
-  /** The log has another message stream id than this outlet. */
+  /** This outlet has another message stream id than the log. */
   #isRenumbered = false;
   #bytesOut = 0;
   #framesOut = 0;
@@ -90,7 +92,7 @@ export class Outlet implements Behind {
     this.#limits = options.limits;
   }
 
-  /** Begins with this stream: at its current GOP, if it has one. Called by the stream. */
+  /** Begins to read this stream, at its current GOP if there is one. Called by the stream. */
   begin(source: OutletSource, nowMs: number): void {
     this.#source = source;
     const { format } = source.log;
@@ -108,14 +110,14 @@ export class Outlet implements Behind {
     this.#limits = limits;
   }
 
-  /** Writes nothing until `release`, and keeps nothing for it. */
+  /** Writes nothing until `release`. Media until then is not kept for it. */
   hold(): void {
     this.#held = true;
     const log = this.#source?.log;
     if (log !== undefined && this.#slab !== null) this.#leaveOut(log, this.#dropReason);
   }
 
-  /** Goes on, at the next key frame: what went by is not made up for, and nothing comes twice. */
+  /** Continues at the next key frame. Nothing is made up for, and nothing is repeated. */
   release(nowMs: number): void {
     this.#held = false;
     const log = this.#source?.log;
@@ -124,7 +126,7 @@ export class Outlet implements Behind {
     this.flush(nowMs);
   }
 
-  /** Lets go of the stream; what the sink holds still goes out. */
+  /** Leaves the stream. Bytes in the sink are still sent. */
   finish(): void {
     this.#dropped[this.#dropReason] += this.#beingLeftOut();
     this.#source = null;
@@ -140,35 +142,35 @@ export class Outlet implements Behind {
     return this.#framesOut;
   }
 
-  /** Audio and video messages left out, by the budget that was exceeded. */
+  /** Audio and video messages dropped, by the exceeded budget. */
   get droppedFrames(): Readonly<Record<DropReason, number>> {
     const dropped = { ...this.#dropped };
     dropped[this.#dropReason] += this.#beingLeftOut();
     return dropped;
   }
 
-  /** How often it fell behind its budget. */
+  /** How often it exceeded its budget. */
   get drops(): number {
     return this.#drops;
   }
 
-  /** Why it last fell behind. */
+  /** Why it last dropped messages. */
   get dropReason(): DropReason {
     return this.#dropReason;
   }
 
-  /** When the newest key frame that was handed to the sink had come in, on the monotonic clock; 0 before the first. */
+  /** When the newest key frame that it sent had arrived, on the monotonic clock; 0 before the first one. */
   get lastKeyFrameMs(): number {
     return this.#lastKeyFrameMs;
   }
 
-  /** Bytes that wait for the sink, and what it holds itself or knows not to have arrived. */
+  /** Bytes that wait in the log, in the sink, or in flight. */
   get queueBytes(): number {
     const log = this.#source?.log;
     return (log === undefined || this.#slab === null ? 0 : log.position - this.#position) + this.#sinkBytes;
   }
 
-  /** Age of the oldest byte that waits or is under way, milliseconds; to about 100 ms. */
+  /** Age of the oldest byte that waits or is in flight, milliseconds, to about 100 ms. */
   queueAgeMs(nowMs: number): number {
     return Math.max(this.#logAgeMs(nowMs), this.#sink.flightAgeMs?.(nowMs) ?? 0);
   }
@@ -183,7 +185,7 @@ export class Outlet implements Behind {
     return Math.max(0, nowMs - Math.max(this.#slab.appendedMs(this.#offset), this.#resumedMs));
   }
 
-  /** True when everything of the stream up to now is in the kernel's hands. */
+  /** True if the kernel has taken the whole stream up to now. */
   get drained(): boolean {
     const log = this.#source?.log;
     const read = log === undefined || this.#slab === null || this.#position >= log.position;
@@ -194,7 +196,7 @@ export class Outlet implements Behind {
   resume(nowMs: number): void {
     this.#blocked = false;
     const log = this.#source?.log;
-    // A socket that took a piece takes the next at once: with others like it, that would go on and on.
+    // A socket that took one piece takes the next at once, so several like it could block the event loop.
     if (log !== undefined && this.#slab !== null && log.position - this.#position > stepBytes) this.#join();
     else this.flush(nowMs);
   }
