@@ -1,13 +1,13 @@
-/** So long a new publisher may take to its first key frame; encoders that have any send one at once, or within some seconds. */
+/** How long a new publisher may take to send its first key frame. Most encoders send one at once or within seconds. */
 const firstWaitMs = 5000;
 
-/** So long an encoder that had key frames may take to the next, where newcomers cannot start at the last one any more. */
+/** How long an encoder that has sent key frames may take to the next one, if the last one is no longer kept. */
 const nextWaitMs = 30_000;
 
-/** Or so many times what its key frames were apart. */
+/** Or this many times its usual key frame interval. */
 const intervals = 3;
 
-/** What is done with video without key frames. */
+/** What happens to video without key frames. */
 export type WithoutKeyFrames = 'drop' | 'pass';
 
 /**
@@ -16,7 +16,7 @@ export type WithoutKeyFrames = 'drop' | 'pass';
  */
 export class KeyFrameWatch {
   readonly #mode: WithoutKeyFrames;
-  /** Since when one is waited for, on the monotonic clock; null: since the next frame. */
+  /** Since when a key frame is expected, on the monotonic clock; null: from the next frame on. */
   #sinceMs: number | null = null;
   #hasSeen = false;
   #isMissing = false;
@@ -25,17 +25,17 @@ export class KeyFrameWatch {
     this.#mode = mode;
   }
 
-  /** True once it was waited for a key frame for too long. */
+  /** True if a key frame has been missing for too long. */
   get isMissing(): boolean {
     return this.#isMissing;
   }
 
-  /** True when frames are sent on without a key frame before them. */
+  /** True if frames are forwarded although no key frame came before them. */
   get passes(): boolean {
     return this.#isMissing && this.#mode === 'pass';
   }
 
-  /** True when no video is sent on, and audio is as if there were none. */
+  /** True if video is dropped, and audio is handled as in a stream without video. */
   get leavesAudioAlone(): boolean {
     return this.#isMissing && this.#mode === 'drop' && !this.#hasSeen;
   }

@@ -28,19 +28,22 @@ const maxGopMessages = 16_384;
  */
 const maxFormats = 4;
 
-/** A log that nobody reads is kept so long, at least: who plays and stops, again and again, is not to have it made anew. */
+/**
+ * Minimum time that a log without outlets is kept, so that a viewer that keeps playing and stopping does not cause new
+ * copies.
+ */
 const emptyLogKeptMs = 10_000;
 
 /** Newcomers start at most so long ago, where they start at no key frame. */
 const markEveryMs = 2000;
 
 export interface LiveStreamOptions {
-  /** The format of most outlets; its log is always kept, since it holds the GOP. */
+  /** The format of most outlets. Its log always exists, since it holds the GOP. */
   readonly format: StreamFormat;
-  /** Bytes of the current GOP that are kept for those who join. */
+  /** Maximum bytes of the current GOP that are kept for newcomers. */
   readonly gopMaxBytes: number;
   readonly scheduler: FlushScheduler;
-  /** Whether so many bytes more may be kept; asked before a GOP is copied. Undefined: always. */
+  /** Whether this many more bytes may be kept; called before a GOP is copied. Undefined: always. */
   readonly mayKeep?: (bytes: number) => boolean;
   /** Shared by streams; undefined: one of its own. */
   readonly pool?: SlabPool;
@@ -66,7 +69,7 @@ export class LiveStream {
     this.#logs = [this.#primary];
   }
 
-  /** True when who joins begins with video; false where it is audio that is sent on. */
+  /** True if newcomers begin with video; false if only audio is forwarded. */
   get startsAtVideo(): boolean {
     return this.#feed.startsAtVideo;
   }
@@ -146,7 +149,7 @@ export class LiveStream {
     }
   }
 
-  /** Lets go of logs that nobody has read for a while. */
+  /** Drops logs that have had no outlet for a while. */
   #dropEmpty(afterMs: number): void {
     if (this.#logs.length === 1) return;
     const beforeMs = performance.now() - afterMs;
@@ -177,8 +180,8 @@ export class LiveStream {
   }
 
   /**
-   * Gives back memory, since streams take too much in all: first what waits for slow outlets, and, where none is slow,
-   * the GOP; whoever joins then waits for the next key frame.
+   * Frees memory, because all streams together use too much: first the queues of slow outlets, and if none is slow, the
+   * GOP. Newcomers then wait for the next key frame.
    */
   shed(): void {
     let shed = false;
@@ -235,7 +238,7 @@ export class LiveStream {
       if (isSameFormat(entry.log.format, format)) return entry;
     }
     if (this.#logs.length >= maxFormats) throw new RangeError(`a stream has more than ${maxFormats} formats`);
-    // As the primary log has it: who wants another message stream id shares this log all the same.
+    // With the message stream id of the primary log. Outlets with another id share this log.
     const entry = new FormatLog(this, { ...format, streamId: this.#primary.log.format.streamId }, this.#pool, nowMs);
     this.#logs.push(entry);
     this.#beginCopy(entry, nowMs);
