@@ -309,9 +309,9 @@ export class Push {
       return;
     }
     const sent = outlet.framesOut > life.framesBefore;
-    // A target that has sent no acknowledgement may still do so, or may never send any.
-    const isInDoubt = connection.pendingBytes > 0 || connection.isUnanswered;
-    if (!sent || (isInDoubt && connection.acknowledgements.acknowledgedBytes === null)) return;
+    // Its acknowledgements, or bytes that it takes, are the only word of a target that did not answer.
+    if (!sent || connection.isUnanswered) return;
+    if (connection.pendingBytes > 0 && connection.acknowledgements.acknowledgedBytes === null) return;
     if (this.#phase !== 'stalled') this.#failureLog.active(this.#clock.failures + 1);
     life.wellAtMs = performance.now();
     this.#setPhase('active');

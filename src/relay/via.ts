@@ -1,5 +1,5 @@
 import { Amf0Marker } from '../wire/amf0-values.js';
-import { type PropertyPlace, placesOfProperties, propertiesAt, textAt } from '../wire/amf0-walk.js';
+import { hasKey, type PropertyPlace, placesOfProperties, propertiesAt, textAt } from '../wire/amf0-walk.js';
 import { dataPayload, isMetadata, metadataValues } from './headers.js';
 
 /**
@@ -25,7 +25,7 @@ export function parseVia(text: unknown): string[] {
 /** The aggregators that a metadata message names. */
 export function viaOfMetadata(payload: Buffer): string[] {
   const values = metadataObject(payload);
-  const place = values?.places.find(({ key }) => key === viaKey);
+  const place = values?.places.find((each) => hasKey(payload, each, key));
   return place === undefined ? [] : parseVia(textAt(payload, place.valueAt));
 }
 
@@ -46,7 +46,7 @@ export function withVia(payload: Buffer, via: readonly string[]): Buffer {
   const isEnded = object.end >= 0;
   if (!isEnded && lastEnd !== data.length) return data;
   const behind = isEnded ? object.end : data.length;
-  const kept = places.filter(({ key }) => key !== viaKey);
+  const kept = places.filter((each) => !hasKey(data, each, key));
   const text = Buffer.from(via.join(','), 'latin1');
   const length = Buffer.from([text.length >> 8, text.length & 0xff]);
   const head = Buffer.from(data.subarray(0, propertiesStart));

@@ -1,11 +1,11 @@
 import { ChunkReader, type ChunkReaderLimits, chunkSizeOf } from '../wire/chunk-reader.js';
 import { ChunkWriter } from '../wire/chunk-writer.js';
 import {
+  AggregateParts,
   ChunkStreamId,
   encodeUserControl,
   MessageType,
   parseUserControl,
-  splitAggregate,
   UserControlEvent,
 } from '../wire/message.js';
 import type { OnIgnored } from './ignored.js';
@@ -36,6 +36,9 @@ export class MessageChannel {
   #bytesInAcknowledged = 0;
   #ackEveryBytes = ackEvery(ownAckWindowBytes);
   #peerAcknowledged: number | null = null;
+  #isHeld = false;
+  /** The rest of an aggregate, in which it was held. */
+  #parts: AggregateParts | null = null;
 
   /** @param options.meter weighs all that comes: when what it granted is spent, the channel holds by itself */
   constructor(options: {
@@ -52,24 +55,24 @@ export class MessageChannel {
     this.#onMessage = options.onMessage;
     this.#meter = meter;
     this.#reader = new ChunkReader((type, timestampMs, streamId, payload) => {
-      if (meter !== undefined && !meter.weigh(type, payload)) this.#reader.hold();
+      if (meter !== undefined && !meter.weigh(type, payload)) this.hold();
       this.#dispatch(type, timestampMs, streamId, payload);
     }, options.limits);
     if (meter !== undefined) {
       this.#reader.onManyChunks = () => {
-        if (!meter.spend(unitsOfManyChunks)) this.#reader.hold();
+        if (!meter.spend(unitsOfManyChunks)) this.hold();
       };
     }
   }
 
   /** True after `hold`, its own included, until `release`. */
   get isHeld(): boolean {
-    return this.#reader.isHeld;
+    return this.#isHeld;
   }
 
   /** Bytes of all messages that are not whole yet. */
   get partialBytes(): number {
-    return this.#reader.partialBytes;
+    return this.#reader.partialBytes + (this.#parts?.bytesLeft ?? 0);
   }
 
   /** The chunk size of what we send: bytes of payload a chunk. */
@@ -119,12 +122,19 @@ export class MessageChannel {
 
   /** Tells of no further message until `release`; what comes is kept. */
   hold(): void {
+    this.#isHeld = true;
     this.#reader.hold();
   }
 
   /** Goes on. @throws WireError */
   release(): void {
-    this.#reader.release();
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    const parts = this.#parts;
+    this.#parts = null;
+    if (parts !== null) this.#take(parts, true);
+    // Held once more, by a part: the reader was not asked to go on meanwhile.
+    if (!this.#isHeld) this.#reader.release();
   }
 
   send(csid: number, type: number, timestampMs: number, streamId: number, payload: Buffer): void {
@@ -178,19 +188,33 @@ export class MessageChannel {
       case MessageType.UserControl:
         this.#userControl(payload);
         return;
-      case MessageType.Aggregate: {
-        const problem = splitAggregate({ type, timestampMs, streamId, payload }, (part) => {
-          // Thousands of parts of nothing come in one message, which nobody can interrupt.
-          if (part.payload.length === 0) this.#meter?.waste(4);
-          if (this.#meter !== undefined && !this.#meter.weigh(part.type, part.payload)) this.#reader.hold();
-          this.#onMessage(part.type, part.timestampMs, part.streamId, part.payload);
-        });
-        if (problem !== null) this.#onIgnored?.('aggregate', problem);
+      case MessageType.Aggregate:
+        this.#take(new AggregateParts({ type, timestampMs, streamId, payload }), false);
         return;
-      }
       default:
         this.#onMessage(type, timestampMs, streamId, payload);
     }
+  }
+
+  /**
+   * Takes the parts of an aggregate until it is held: thousands of them come in one message.
+   * @param isKept whether their memory is their own
+   */
+  #take(parts: AggregateParts, isKept: boolean): void {
+    for (;;) {
+      if (this.#isHeld && parts.bytesLeft > 0) {
+        if (!isKept) parts.keep();
+        this.#parts = parts;
+        return;
+      }
+      const part = parts.next();
+      if (part === null) break;
+      // Parts of nothing are of no use in any number.
+      if (part.payload.length === 0) this.#meter?.waste(4);
+      if (this.#meter !== undefined && !this.#meter.weigh(part.type, part.payload)) this.hold();
+      this.#onMessage(part.type, part.timestampMs, part.streamId, part.payload);
+    }
+    if (parts.problem !== null) this.#onIgnored?.('aggregate', parts.problem);
   }
 
   /** Control messages of one number (5.4). Too short they say nothing; bytes behind it do not count. */

@@ -7,7 +7,7 @@ import { type Command, encodeCommand, parseCommand, stringOf } from './command.j
 import { type IgnoredKind, IgnoredMessages } from './ignored.js';
 import type { PeerMeter } from './peer-meter.js';
 import type { SessionLimits } from './server-session.js';
-import { infoOf, meaningOf, redirectOf, streamIdOf } from './target-status.js';
+import { infoOf, isConnected, meaningOf, redirectOf, streamIdOf } from './target-status.js';
 
 /**
  * How often a target is asked to acknowledge what it got. Small, because these acknowledgements are the evidence that
@@ -17,6 +17,9 @@ import { infoOf, meaningOf, redirectOf, streamIdOf } from './target-status.js';
 export const acknowledgeEveryBytes = { usually: 128 * 1024, closely: 32 * 1024 } as const;
 
 const transaction = { connect: 1, releaseStream: 2, fcPublish: 3, createStream: 4, publish: 5, end: 6 } as const;
+
+/** What was asked before the stream is there. */
+const asked: ReadonlySet<number> = new Set([transaction.connect, transaction.releaseStream, transaction.fcPublish]);
 
 /** What the client waits for. */
 export type ClientStep = 'handshake' | 'connect' | 'createStream' | 'publish' | 'published' | 'ended';
@@ -210,32 +213,43 @@ export class ClientSession {
     else if (meaning === 'ended' && name === 'onFCUnpublish' && this.#step === 'published') this.#end(args);
   }
 
+  /**
+   * Transactions are what they ought to be at most targets. Where one writes another, what it says tells what it answers: a
+   * connect by its code, createStream by a number that nothing else has.
+   */
   #onResult(transactionId: number, args: readonly AmfValue[]): void {
-    if (transactionId === transaction.connect && this.#step === 'connect') {
+    if (this.#step === 'connect' && (transactionId === transaction.connect || isConnected(args))) {
       if (meaningOf(infoOf(args)) === 'refused') {
         this.#refuse('TARGET_CONNECT_REJECTED', `the application ${this.#quotedApp()}`, args);
-        return;
-      }
-      this.#step = 'createStream';
-      this.acknowledgeEvery(acknowledgeEveryBytes.closely);
-      const { streamName } = this.#target;
-      this.#command(0, 'releaseStream', transaction.releaseStream, null, streamName);
-      this.#command(0, 'FCPublish', transaction.fcPublish, null, streamName);
-      this.#command(0, 'createStream', transaction.createStream, null);
-    } else if (transactionId === transaction.createStream && this.#step === 'createStream') {
+      } else this.#createStream();
+    } else if (this.#step === 'createStream' && transactionId === transaction.createStream) {
       const streamId = streamIdOf(args);
       if (streamId === undefined) {
         this.#refuse('TARGET_PROTOCOL', 'createStream answered without a stream id', args);
-        return;
-      }
-      this.#step = 'publish';
-      this.#streamId = streamId;
-      this.#command(streamId, 'publish', transaction.publish, null, this.#target.streamName, 'live');
-      if (this.#startedEarly) this.#start();
+      } else this.#publish(streamId);
     } else if (transactionId === transaction.publish) {
       // Some answer the call itself, too.
       this.#onStatus(args);
+    } else if (this.#step === 'createStream' && !asked.has(transactionId)) {
+      const streamId = streamIdOf(args);
+      if (streamId !== undefined) this.#publish(streamId);
     }
+  }
+
+  #createStream(): void {
+    this.#step = 'createStream';
+    this.acknowledgeEvery(acknowledgeEveryBytes.closely);
+    const { streamName } = this.#target;
+    this.#command(0, 'releaseStream', transaction.releaseStream, null, streamName);
+    this.#command(0, 'FCPublish', transaction.fcPublish, null, streamName);
+    this.#command(0, 'createStream', transaction.createStream, null);
+  }
+
+  #publish(streamId: number): void {
+    this.#step = 'publish';
+    this.#streamId = streamId;
+    this.#command(streamId, 'publish', transaction.publish, null, this.#target.streamName, 'live');
+    if (this.#startedEarly) this.#start();
   }
 
   #start(): void {
@@ -270,6 +284,10 @@ export class ClientSession {
   }
 
   #onStatus(args: readonly AmfValue[]): void {
+    if (this.#step === 'connect' && isConnected(args)) {
+      this.#createStream();
+      return;
+    }
     switch (meaningOf(infoOf(args))) {
       case 'start':
         this.#start();

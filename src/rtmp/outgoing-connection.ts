@@ -18,7 +18,7 @@ import { type LimitSettings, type NetSettings, sessionLimits } from './settings.
 import { targetErrorOf } from './target-error.js';
 import { secretsOf } from './target-secrets.js';
 import { TurnShare } from './turn-share.js';
-import { UnansweredPublish } from './unanswered-publish.js';
+import { provesReader, UnansweredPublish } from './unanswered-publish.js';
 
 /** How long a connection that said goodbye may take to close. */
 const goodbyeMs = 1000;
@@ -179,9 +179,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
       handler: {
         onCommand: (text) => this.#handler.onCommand?.(text),
         onPublished: (streamId) => {
-          // Until there is a sign of life of a target that did not answer, its deadline counts.
-          if (session.isUnanswered) this.#stepTimer.refresh();
-          else clearTimeout(this.#stepTimer);
+          clearTimeout(this.#stepTimer);
           this.#handler.onPublished(streamId);
         },
         onRefused: (error, said, redirect) => this.#onRefused(error, said, redirect),
@@ -202,9 +200,10 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     return this.#resolved || isIP(this.#url.host) !== 0 ? 'tcp' : 'dns';
   }
 
-  /** Media is sent, and the target did not say that it takes it. */
+  /** Media is sent, and the target neither said that it takes it, nor shows that somebody reads it. */
   get isUnanswered(): boolean {
-    return this.#session.isUnanswered;
+    if (!this.#session.isUnanswered || this.acknowledgements.acknowledgedBytes !== null) return false;
+    return !provesReader(this.bytesSent - this.flightBytes);
   }
 
   get isClosed(): boolean {
@@ -442,7 +441,6 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
       this.#lastAcknowledged = peerAcknowledged;
       this.#flow.acknowledged(peerAcknowledged, performance.now());
-      if (session.isUnanswered && step === 'published') clearTimeout(this.#stepTimer);
     }
     if (step === before) return;
     this.#onStep(step);
@@ -460,9 +458,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   }
 
   #stepTimedOut(): void {
-    // It answered late, and the deadline is that of the time when it had not.
-    if (this.#session.step === 'published' && !this.isUnanswered) return;
-    const step = this.isUnanswered ? 'publish' : this.step;
+    const { step } = this;
     const code = step === 'dns' ? 'TARGET_DNS' : step === 'tcp' ? 'TARGET_UNREACHABLE' : 'TARGET_TIMEOUT';
     const seconds = this.#settings.connectTimeoutMs / 1000;
     this.#close(new TargetError(code, `${this.endpoint} did not answer within ${seconds} s: step ${step}`));

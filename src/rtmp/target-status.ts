@@ -51,9 +51,19 @@ export function redirectOf(info: AmfObject): string | undefined {
   return url === '' ? undefined : url;
 }
 
-/** The number of a createStream's answer: the second argument, or the first where the command object is left out. */
+/** The application is accepted. Servers exist that say so without the transaction of `connect`. */
+export function isConnected(args: readonly AmfValue[]): boolean {
+  return stringOf(infoOf(args).code) === 'NetConnection.Connect.Success';
+}
+
+/**
+ * The number of a createStream's answer, which some write as text: the second argument, or the first where the command
+ * object is left out.
+ */
 export function streamIdOf(args: readonly AmfValue[]): number | undefined {
-  const found = args.find((value) => typeof value === 'number');
+  const found = args
+    .map((value) => (typeof value === 'string' && /^[0-9]{1,10}$/.test(value) ? Number(value) : value))
+    .find((value) => typeof value === 'number');
   const isUsable = typeof found === 'number' && Number.isInteger(found) && found >= 0 && found <= 0xffffffff;
   return isUsable ? found : undefined;
 }

@@ -4,10 +4,19 @@ import type { ClientSession } from './client-session.js';
 /** A target that has not answered `publish` after so long gets media all the same; half of its deadline where that is less. */
 const waitMs = 4000;
 
+/** What lies unread in a socket: Linux lets it grow beyond some 200 KB only for who reads. */
+const unreadBytes = 512 * 1024;
+
+/** Whether so many bytes that arrived at a target mean that somebody reads them. */
+export function provesReader(arrivedBytes: number): boolean {
+  return arrivedBytes > unreadBytes;
+}
+
 /**
  * Targets that take media and never answer `publish`. nginx-rtmp and SRS push to them, since they do not wait for an answer;
- * ffmpeg and OBS wait in vain. So we wait a while, and then send. From there on it is their acknowledgements that say
- * whether they live: without any the deadline ends the connection as if nothing had been sent.
+ * ffmpeg and OBS wait in vain. So we wait a while, and then send. Whether they live, what they
+ * acknowledge says, or take in larger quantities than lie unread in a socket (`provesReader`); one that takes nothing is
+ * given up as every other.
  */
 export class UnansweredPublish {
   readonly #waitMs: number;

@@ -7,6 +7,7 @@ const maxDepth = 32;
 /** Of one object that is taken apart; a hundred times what any encoder sends. */
 const maxProperties = 4096;
 
+const shortText = 32;
 const numberBytes = 8;
 const dateBytes = 10;
 
@@ -71,7 +72,11 @@ export interface PropertyPlace {
   readonly start: number;
   readonly valueAt: number;
   readonly end: number;
-  readonly key: string;
+}
+
+/** Whether the property at this place has this key. */
+export function hasKey(data: Buffer, { start, valueAt }: PropertyPlace, key: Buffer): boolean {
+  return valueAt - start - 2 === key.length && data.compare(key, 0, key.length, start + 2, valueAt) === 0;
 }
 
 /**
@@ -89,7 +94,7 @@ export function placesOfProperties(data: Buffer, at: number): { places: Property
     if (valueAt < 0) return { places, end: -1 };
     next = endOfAmf0(data, valueAt, 'any', 1);
     if (next < 0) return { places, end: -1 };
-    places.push({ start, valueAt, end: next, key: data.toString('utf8', start + 2, valueAt) });
+    places.push({ start, valueAt, end: next });
   }
 }
 
@@ -144,7 +149,14 @@ function endOfText(data: Buffer, at: number, lengthBytes: 2 | 4, checked = true)
   const start = within(data, at < 0 ? Number.POSITIVE_INFINITY : at + lengthBytes);
   if (start < 0) return -1;
   const end = within(data, start + data.readUIntBE(at, lengthBytes));
-  return end < 0 || (checked && !isUtf8(data.subarray(start, end))) ? -1 : end;
+  return end < 0 || (checked && !isText(data, start, end)) ? -1 : end;
+}
+
+/** Whether it is UTF-8. Most texts are short and ASCII: a call for each of thousands takes longer than to look. */
+function isText(data: Buffer, start: number, end: number): boolean {
+  if (end - start > shortText) return isUtf8(data.subarray(start, end));
+  for (let at = start; at < end; at++) if (data[at]! >= 0x80) return isUtf8(data.subarray(start, end));
+  return true;
 }
 
 function isObjectEnd(data: Buffer, at: number): boolean {

@@ -38,7 +38,8 @@ const backPointerBytes = 4;
 const maxParts = 4096;
 
 /**
- * Hands on the messages inside an aggregate message, in order (RTMP 1.0, 7.1.6).
+ * The messages inside an aggregate message, in order (RTMP 1.0, 7.1.6), one at a time, so that whoever has enough of them
+ * for now goes on later.
  *
  * The parts are laid out like FLV tags. Their timestamps are moved so that the first part has the timestamp of the
  * aggregate, and they take its stream id. What follows a part, its own size, is not checked (it is a hint for
@@ -48,41 +49,80 @@ const maxParts = 4096;
  * Nothing here is fatal, since the chunk stream goes on behind the aggregate whatever is in it. A part that is an
  * aggregate itself or a control message is left out, and so is all that comes from the first part on that is cut short, or
  * behind 4,096 parts.
- *
- * @returns what was left out, in words; null: nothing
  */
-export function splitAggregate(message: RtmpMessage, emit: (part: RtmpMessage) => void): string | null {
-  const { payload } = message;
-  let offset = 0;
-  let shiftMs: number | null = null;
-  let problem: string | null = null;
-  for (let parts = 0; offset < payload.length; parts += 1) {
-    if (parts === maxParts) return `an aggregate has more parts than the limit of ${maxParts}`;
-    const left = payload.length - offset;
-    if (left < partHeaderBytes) return `an aggregate ends ${left} bytes into the header of a part`;
-    const type = payload.readUInt8(offset);
-    const length = payload.readUIntBE(offset + 1, 3);
-    // As in FLV, the fourth byte holds bits 24 to 31.
-    const ownTimestampMs = (payload.readUIntBE(offset + 4, 3) | (payload.readUInt8(offset + 7) << 24)) >>> 0;
-    const start = offset + partHeaderBytes;
-    const end = start + length;
-    if (end > payload.length) {
-      return `a part of an aggregate declares ${length} bytes, and ${payload.length - start} are left`;
-    }
-    offset = Math.min(payload.length, end + backPointerBytes);
-    if (type === MessageType.Aggregate || type < MessageType.Audio) {
-      problem ??= `a part of an aggregate has type ${type}, which aggregates do not carry`;
-      continue;
-    }
-    shiftMs ??= message.timestampMs - ownTimestampMs;
-    emit({
-      type,
-      timestampMs: (ownTimestampMs + shiftMs) >>> 0,
-      streamId: message.streamId,
-      payload: payload.subarray(start, end),
-    });
+export class AggregateParts {
+  readonly #timestampMs: number;
+  readonly #streamId: number;
+  #payload: Buffer;
+  #offset = 0;
+  #shiftMs: number | null = null;
+  #parts = 0;
+  #problem: string | null = null;
+
+  constructor({ timestampMs, streamId, payload }: RtmpMessage) {
+    this.#timestampMs = timestampMs;
+    this.#streamId = streamId;
+    this.#payload = payload;
   }
-  return problem;
+
+  /** What was left out so far, in words; null: nothing. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** Bytes that are still to be taken apart. */
+  get bytesLeft(): number {
+    return this.#payload.length - this.#offset;
+  }
+
+  /** Copies what is left, for when the memory of the aggregate is used for something else. */
+  keep(): void {
+    this.#payload = Buffer.from(this.#payload.subarray(this.#offset));
+    this.#offset = 0;
+  }
+
+  /** The next part; null behind the last. Its payload is valid as long as that of the aggregate, or until `keep`. */
+  next(): RtmpMessage | null {
+    while (this.bytesLeft > 0) {
+      const payload = this.#payload;
+      const start = this.#offset + partHeaderBytes;
+      if (this.#parts === maxParts) return this.#end(`an aggregate has more parts than the limit of ${maxParts}`);
+      if (start > payload.length)
+        return this.#end(`an aggregate ends ${this.bytesLeft} bytes into the header of a part`);
+      const type = payload.readUInt8(this.#offset);
+      const length = payload.readUIntBE(this.#offset + 1, 3);
+      // As in FLV, the fourth byte holds bits 24 to 31.
+      const time = (payload.readUIntBE(this.#offset + 4, 3) | (payload.readUInt8(this.#offset + 7) << 24)) >>> 0;
+      const end = start + length;
+      if (end > payload.length) {
+        return this.#end(`a part of an aggregate declares ${length} bytes, and ${payload.length - start} are left`);
+      }
+      this.#offset = Math.min(payload.length, end + backPointerBytes);
+      this.#parts += 1;
+      if (type === MessageType.Aggregate || type < MessageType.Audio) {
+        this.#problem ??= `a part of an aggregate has type ${type}, which aggregates do not carry`;
+        continue;
+      }
+      this.#shiftMs ??= this.#timestampMs - time;
+      const timestampMs = (time + this.#shiftMs) >>> 0;
+      return { type, timestampMs, streamId: this.#streamId, payload: payload.subarray(start, end) };
+    }
+    return null;
+  }
+
+  /** Nothing of the rest can be used. */
+  #end(problem: string): null {
+    this.#problem = problem;
+    this.#offset = this.#payload.length;
+    return null;
+  }
+}
+
+/** Hands on all parts of an aggregate at once. @returns what was left out, in words; null: nothing */
+export function splitAggregate(message: RtmpMessage, emit: (part: RtmpMessage) => void): string | null {
+  const parts = new AggregateParts(message);
+  for (let part = parts.next(); part !== null; part = parts.next()) emit(part);
+  return parts.problem;
 }
 
 /** Events of user control messages (RTMP 1.0, 7.1.7). */
