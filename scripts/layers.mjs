@@ -33,7 +33,7 @@ export const layers = {
   ingest: { may: ['address', 'events', 'net', 'process', 'relay', 'rtmp', 'wire'] },
   admission: { may: ['address', 'fairness', 'process', 'rtmp'] },
   model: { may: ['address', 'json'], pure: true },
-  store: { may: ['fairness', 'files', 'json', 'model'] },
+  store: { may: ['fairness', 'files', 'json', 'model', 'process'] },
   'nginx-conf': { may: [] },
   import: { may: ['address', 'model', 'nginx-conf'] },
   backend: { may: ['admission', 'events'] },

@@ -1,3 +1,4 @@
+import { heardMs } from '../process/standstill.js';
 import { SendTimes } from './send-times.js';
 
 /** Before this many, nothing is known of the habits of whoever sends them. */
@@ -15,7 +16,7 @@ const fading = 0.9;
 /**
  * What the far side's acknowledgements (RTMP 1.0, section 5.4.3) prove: how many bytes arrived, when the last news came,
  * and how long a byte takes there and back. Servers acknowledge as they like, whatever window they were told: what is
- * late is measured by each one's own habit.
+ * late is measured by each one's own habit. Time in which this process stood still is none of theirs.
  */
 export class Acknowledgements {
   readonly #times: SendTimes;
@@ -62,7 +63,8 @@ export class Acknowledgements {
     const before = this.#acknowledgedBytes;
     if (before === null || bytes > before) {
       this.#longestStepBytes = Math.max(bytes - (before ?? 0), this.#longestStepBytes * fading);
-      if (before !== null) this.#longestPauseMs = Math.max(nowMs - this.#progressMs, this.#longestPauseMs * fading);
+      if (before !== null)
+        this.#longestPauseMs = Math.max(heardMs(this.#progressMs, nowMs), this.#longestPauseMs * fading);
       this.#progressMs = nowMs;
       this.#count++;
     }
@@ -79,13 +81,14 @@ export class Acknowledgements {
     if (this.#acknowledgedBytes === null || this.#count < habitAfter) return 0;
     const owed = sentBytes - this.#acknowledgedBytes;
     if (owed <= Math.max(negligibleBytes, patience * this.#longestStepBytes)) return 0;
-    const pauseMs = nowMs - this.#progressMs;
+    const pauseMs = heardMs(this.#progressMs, nowMs);
     return pauseMs > patience * this.#longestPauseMs ? pauseMs : 0;
   }
 
   #measureRoundTrip(bytes: number, nowMs: number): void {
     // The newest position that is certainly acknowledged: an upper bound of the time there and back.
     const sent = this.#times.upTo(bytes);
-    if (sent !== undefined && bytes - sent.position <= 4 * this.#times.grain) this.#roundTripMs = nowMs - sent.timeMs;
+    if (sent !== undefined && bytes - sent.position <= 4 * this.#times.grain)
+      this.#roundTripMs = heardMs(sent.timeMs, nowMs);
   }
 }

@@ -1,3 +1,4 @@
+import { heardMs } from '../process/standstill.js';
 import type { SendTimes } from './send-times.js';
 
 /** Of the rate at which bytes arrive, what is older than this counts little: links change. */
@@ -32,7 +33,8 @@ export interface FlightBudget {
  * is written ahead of it than it takes in half of the budget of age.
  *
  * News are what the target acknowledges, or where it does not, what the kernel tells. Who keeps up is never held back:
- * only an interval at whose beginning all that it took had been written already tells how fast the target is.
+ * only an interval at whose beginning all that it took had been written already tells how fast the target is. No time counts
+ * in which this process stood still.
  */
 export class Flight {
   readonly #times: SendTimes;
@@ -86,7 +88,7 @@ export class Flight {
   ageMs(written: number, nowMs: number): number {
     if (this.bytes(written) === 0) return 0;
     const sinceMs = this.#times.after(this.#arrived + this.#uncounted + this.#stepBytes);
-    return sinceMs === undefined ? 0 : Math.max(0, nowMs - sinceMs);
+    return sinceMs === undefined ? 0 : Math.max(0, heardMs(sinceMs, nowMs));
   }
 
   /** Milliseconds that what is under way will take to arrive at most, as the target goes; 0 while it keeps up. */
@@ -104,7 +106,7 @@ export class Flight {
     const before = this.#hasNews ? this.#arrived : 0;
     const sinceMs = this.#hasNews ? this.#newsMs : this.#firstMs(nowMs);
     const wasBusy = this.#hasNews ? arrived <= this.#writtenAtNews : this.#isOld(arrived, nowMs);
-    const elapsedMs = nowMs - sinceMs;
+    const elapsedMs = heardMs(sinceMs, nowMs);
     if (this.#hasNews) this.#longestPauseMs = Math.max(elapsedMs, this.#longestPauseMs * 0.9);
     const rate = this.bytesPerSecond;
     if (wasBusy) {
@@ -113,7 +115,7 @@ export class Flight {
     } else if (rate !== null && ((arrived - before) * 1000) / Math.max(1, elapsedMs) > rate) {
       this.#sample(arrived - before, elapsedMs); // it takes more than was thought
     }
-    if (nowMs - this.#busyAtMs > keptUpMs) this.keepsUp();
+    if (heardMs(this.#busyAtMs, nowMs) > keptUpMs) this.keepsUp();
     this.#hasNews = true;
     this.#arrived = arrived;
     this.#newsMs = nowMs;
@@ -127,7 +129,7 @@ export class Flight {
    * Call about once a second while bytes are held back.
    */
   doubt(written: number, nowMs: number): boolean {
-    if (nowMs - this.#newsMs <= Math.max(patienceMs, 3 * this.#longestPauseMs)) return false;
+    if (heardMs(this.#newsMs, nowMs) <= Math.max(patienceMs, 3 * this.#longestPauseMs)) return false;
     this.#newsMs = nowMs;
     this.#uncounted = Math.max(0, written - this.#arrived);
     return true;
@@ -149,7 +151,7 @@ export class Flight {
 
   /** True when a byte took so long that it may have waited, and not only travelled. */
   #isOld(position: number, nowMs: number): boolean {
-    return nowMs - (this.#times.upTo(position)?.timeMs ?? nowMs) >= oldMs;
+    return heardMs(this.#times.upTo(position)?.timeMs ?? nowMs, nowMs) >= oldMs;
   }
 
   #sample(bytes: number, elapsedMs: number): void {

@@ -55,6 +55,8 @@ export interface AggregatorOptions {
   dataDir?: string;
   /** Descriptors that it may have (`ulimit -n`). */
   openFiles?: number;
+  /** What it is started by: `nohup`. */
+  through?: readonly string[];
   /** The user that it runs as, by number; only for tests that root runs. */
   user?: number;
 }
@@ -103,7 +105,7 @@ export class Aggregator {
     const shell =
       redirect === undefined && limit === '' ? [] : ['sh', '-c', `${limit}exec "$@" ${redirect ?? ''}`, 'sh'];
     const as = user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
-    const [command = '', ...prefix] = [...as, ...shell, nodePath];
+    const [command = '', ...prefix] = [...as, ...shell, ...(this.#options.through ?? []), nodePath];
     const started = startProcess(
       this.#scope,
       command,

@@ -6,6 +6,7 @@ import { cleanText } from '../../log/pino.js';
 import { noDataDir } from '../data-path.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
 import { checkDisk, checkState, countRegistered } from '../doctor/disk.js';
+import { checkFiles } from '../doctor/files.js';
 import { checkMemory } from '../doctor/memory.js';
 import { checkAdvertisedHost, checkFamilies, checkPorts } from '../doctor/network.js';
 import { checkClock, checkNode, checkOpenFiles, checkPrograms } from '../doctor/system.js';
@@ -15,7 +16,20 @@ import { type CliIo, painter } from '../io.js';
 import { findRuntime } from '../runtime-file.js';
 
 /** The flags of `serve` that change what is looked at. */
-const flagKeys = ['rtmp-port', 'api-port', 'host', 'data-dir', 'advertise-host', 'workers', 'max-connections'];
+const flagKeys = [
+  ...[
+    'rtmp-port',
+    'rtmps-port',
+    'rtmps-cert',
+    'rtmps-key',
+    'api-port',
+    'api-tls-cert',
+    'api-tls-key',
+    'host',
+    'data-dir',
+  ],
+  ...['advertise-host', 'workers', 'max-connections', 'push-tls-ca', 'log-file'],
+];
 
 export function addDoctorCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   const command = program
@@ -66,6 +80,7 @@ async function runChecks(flags: Record<string, string | undefined>, io: CliIo): 
   checks.push(checkFamilies(settings));
   checks.push(await checkAdvertisedHost(settings));
   if (settings.dataDir !== noDataDir) checks.push(...(await checkDisk(dataDir)), await checkState(dataDir));
+  checks.push(...(await checkFiles(settings, io.cwd)));
   checks.push(
     checkClock(dataDir),
     checkOpenFiles(settings, undefined, await countRegistered(dataDir)),

@@ -10,10 +10,14 @@ import { type Check, fail, ok, warn } from './check.js';
 
 const lookupTimeoutMs = 5_000;
 
-/** Whether both ports can be listened on, or are by the aggregator that runs on this data folder. */
+/** Whether the ports can be listened on, or are by the aggregator that runs on this data folder. */
 export async function checkPorts(settings: Settings, runtime: Runtime | undefined): Promise<Check[]> {
+  const { host, rtmpsPort } = settings;
   return [
     await checkPort('RTMP port', settings.host, settings.rtmpPort, '--rtmp-port', runtime?.rtmpPort, runtime?.pid),
+    ...(rtmpsPort === undefined
+      ? []
+      : [await checkPort('RTMPS port', host, rtmpsPort, '--rtmps-port', runtime?.rtmpsPort, runtime?.pid)]),
     await checkPort('API port', settings.host, settings.apiPort, '--api-port', runtime?.apiPort, runtime?.pid),
   ];
 }

@@ -9,6 +9,7 @@ import { changesBetween, type Differing, differingIn } from '../../model/changes
 import { encodeBlocks, entryBytes } from '../../model/document/encode.js';
 import { mergeEditSteps } from '../../model/merge.js';
 import type { DesiredState } from '../../model/model.js';
+import { setHeardTimeout } from '../../process/standstill.js';
 import { Listeners } from '../listeners.js';
 import { type Changed, type StateChange, StateProblem, type Store } from '../store.js';
 import { Compaction } from './compaction.js';
@@ -34,6 +35,8 @@ export type StateCheck = (before: DesiredState, after: DesiredState) => Generato
 export interface FileStoreOptions extends OpenOptions {
   /** The rules that hold for every state that somebody writes, by hand too. Not for what is there at the start. */
   readonly check?: StateCheck;
+  /** How long a change waits for a disk that does not answer, milliseconds. Default: 10 s. */
+  readonly answerLimitMs?: number;
 }
 
 /**
@@ -51,6 +54,9 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
     return new WaitingStore({ open, folder, state: error.recovered.state, trouble: error, log });
   }
 }
+
+/** A change waits no longer than this for a disk that does not answer. */
+const answerLimitMs = 10_000;
 
 /** What state.json takes beside its entries, in bytes. */
 const emptyFileBytes = 64;
@@ -80,6 +86,9 @@ class FileStore implements Store {
   /** Nobody waits for a compaction. A call takes several turns of the event loop: a long stretch in each adds up. */
   readonly #inBackground = { stretchMs: 1, restMs: () => (this.#closing === undefined ? 5 : 0) };
   #journal: Journal | undefined;
+  readonly #answerLimitMs: number;
+  /** The disk did not answer in time, and has not since. */
+  #isHanging = false;
   /** The number of the last commit. */
   #seq = 0;
   #state: DesiredState;
@@ -101,6 +110,7 @@ class FileStore implements Store {
   constructor(folder: OpenFolder, options: FileStoreOptions) {
     const { paths, lock, recovered, journal } = folder;
     const { log, maxFileBytes = maxStateFileBytes } = options;
+    this.#answerLimitMs = options.answerLimitMs ?? answerLimitMs;
     this.#paths = paths;
     this.#maxFileBytes = maxFileBytes;
     this.#check = options.check;
@@ -139,6 +149,7 @@ class FileStore implements Store {
 
   update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
     if (this.#closing !== undefined) return Promise.reject(writeFailed('the store is closed'));
+    if (this.#isHanging) return Promise.reject(writeFailed(`${this.#silence}; nothing was changed`));
     return new Promise((resolve, reject) => {
       let outcome: Changed<R> | undefined;
       const run = (before: DesiredState): DesiredState => {
@@ -146,11 +157,33 @@ class FileStore implements Store {
         return outcome.state;
       };
       const commit = (state: DesiredState): void => {
+        clearTimeout(timer);
         if (outcome !== undefined) resolve({ state, result: outcome.result });
       };
-      this.#waiting.push({ run, resolve: commit, reject });
+      const fail = (error: unknown): void => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      const waiting = { run, resolve: commit, reject: fail };
+      const timer = setHeardTimeout(() => this.#late(waiting), this.#answerLimitMs);
+      timer.unref();
+      this.#waiting.push(waiting);
       this.#wake();
     });
+  }
+
+  /** The disk does not answer. A change that is on its way there may still be made, and nobody can tell. */
+  #late(waiting: Waiting): void {
+    this.#isHanging = true;
+    this.#health.failed(this.#silence);
+    const at = this.#waiting.indexOf(waiting);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    const outcome = at >= 0 ? 'nothing was changed' : 'the change may still be made: look before you ask again';
+    waiting.reject(writeFailed(`${this.#silence}; ${outcome}`));
+  }
+
+  get #silence(): string {
+    return `the disk of ${this.#paths.journal} has not answered for ${this.#answerLimitMs / 1000} s`;
   }
 
   subscribe(listener: (change: StateChange) => void): () => void {
@@ -204,6 +237,7 @@ class FileStore implements Store {
           (error: unknown) => this.#noteLookFailure(messageOf(error)),
         );
       }
+      this.#isHanging = false;
     }
   }
 
@@ -424,7 +458,7 @@ class FileStore implements Store {
     const isSound = (await journal?.isSound().catch(() => false)) ?? true;
     if (isPending || !isSound || !(await this.#file.isInPlace())) this.#look();
     await this.#file.poll();
-    await this.#health.poll();
+    if (!this.#isHanging) await this.#health.poll();
   }
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { unseenCamera } from '../../../src/backend/observed.js';
 import { ChannelLogger } from '../../../src/backend/workers/channel-logger.js';
 import { Outbox } from '../../../src/backend/workers/outbox.js';
 import type { Report } from '../../../src/backend/workers/protocol.js';
@@ -47,6 +48,41 @@ describe('what a worker has to say', () => {
     expect(messages[1]).toMatchObject([
       { message: 'heard again' },
       { level: 'warn', fields: { lines: 20_000 - messages[0]!.length + 1 } },
+    ]);
+  });
+
+  it('keeps the newest word on each thing, and all that each has to arrive, while nobody takes anything', async () => {
+    const messages: (readonly Report[])[] = [];
+    const sents: (() => void)[] = [];
+    const outbox = new Outbox((reports, sent) => {
+      messages.push(reports);
+      sents.push(sent);
+    });
+    const camera = (name: string, bytesIn: number): Report => ({
+      type: 'seen',
+      camera: { name, ...unseenCamera, pushes: [], bytesIn },
+    });
+    const facts = { publisher: null, encoder: null, returned: false };
+    // An hour of figures of ten cameras, of which one flaps, one turn of the event loop each.
+    for (let second = 0; second < 3600; second++) {
+      for (let index = 0; index < 10; index++) outbox.add(camera(`cam${index}`, second));
+      outbox.add({ type: 'live', camera: 'cam0', facts });
+      outbox.add({ type: 'stopped', camera: 'cam0', reason: `at ${second}` });
+      if (second % 360 === 0) outbox.add({ type: 'closed', id: second });
+      if (second < 30) await setImmediate();
+    }
+    const sent = messages.length;
+    expect(sent).toBe(16);
+    for (const done of sents.splice(0)) done();
+    await setImmediate();
+    await setImmediate();
+    const rest = messages.slice(sent).flat();
+    expect(rest.filter(({ type }) => type === 'seen')).toEqual(
+      Array.from({ length: 10 }, (_, index) => camera(`cam${index}`, 3599)),
+    );
+    expect(rest.filter(({ type }) => type === 'closed')).toHaveLength(9);
+    expect(rest.filter(({ type }) => type === 'live' || type === 'stopped')).toEqual([
+      { type: 'stopped', camera: 'cam0', reason: 'at 3599' },
     ]);
   });
 
