@@ -1,4 +1,4 @@
-/** Settings: one table (src/config/table.ts) from which flags, variables, the file, help and documents are derived. */
+/** Settings: one table (src/config/table/) from which types, flags, variables, the file, help and documents are derived. */
 export {
   apiVariable,
   configVariable,

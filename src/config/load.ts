@@ -3,16 +3,9 @@ import { resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { ConfigError, messageOf } from '../errors.js';
 import { nearest } from '../json/nearest.js';
-import type { LoadedSettings, MediaSettings, SettingSources, Settings } from './settings.js';
-import {
-  environmentNames,
-  mediaTable,
-  nodeTable,
-  ownEnvironmentName,
-  type Setting,
-  settingRows,
-  type Table,
-} from './table.js';
+import type { Setting, SettingsOf, Table } from './setting.js';
+import type { LoadedSettings, SettingSources, Settings } from './settings.js';
+import { environmentNames, mediaTable, nodeTable, ownEnvironmentName, settingRows } from './table.js';
 import { formatDuration, show, ValueProblem } from './values.js';
 
 /** The file that is read from the working folder when `--config` names no other. */
@@ -53,8 +46,8 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
     sources[setting.key] = source;
     return value;
   };
-  const media: MediaSettings = readAll<MediaSettings>(mediaTable, read);
-  const node = readAll<Omit<Settings, 'media'>>(nodeTable, read);
+  const media = readAll(mediaTable, read);
+  const node = readAll(nodeTable, read);
   const settings: Settings = { ...node, media };
   checkTogether(settings);
   return { settings, sources: Object.fromEntries(knownKeys.map((key) => [key, sources[key] ?? 'default'])) };
@@ -63,8 +56,7 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
 /** The defaults alone: for tests, embedding, and as the base of what is shown. */
 export function defaultSettings(): Settings {
   const read = <T>(setting: Setting<T>): T | undefined => setting.default ?? setting.fallback?.value();
-  const node = readAll<Omit<Settings, 'media'>>(nodeTable, read);
-  return { ...node, media: readAll<MediaSettings>(mediaTable, read) };
+  return { ...readAll(nodeTable, read), media: readAll(mediaTable, read) };
 }
 
 /** Every setting as a user would write it, with where it came from, in the order of docs/settings.md. */
@@ -73,8 +65,8 @@ export function describeSettings(
   sources: Readonly<Record<string, string>>,
 ): { key: string; value: string | null; source: string }[] {
   const texts = new Map<string, string>();
-  formatAll<Omit<Settings, 'media'>>(nodeTable, settings, texts);
-  formatAll<MediaSettings>(mediaTable, settings.media, texts);
+  formatAll(nodeTable, settings, texts);
+  formatAll(mediaTable, settings.media, texts);
   return knownKeys.map((key) => ({ key, value: texts.get(key) ?? null, source: sources[key] ?? 'default' }));
 }
 
@@ -84,35 +76,22 @@ export function sourcesByField(sources: SettingSources): SettingSources {
   const note = (field: string, key: string) => {
     byField[field] = sources[key] ?? 'default';
   };
-  eachField<Omit<Settings, 'media'>>(nodeTable, (field, setting) => note(field, setting.key));
-  eachField<MediaSettings>(mediaTable, (field, setting) => note(`media.${field}`, setting.key));
+  for (const [field, setting] of Object.entries(nodeTable)) note(field, setting.key);
+  for (const [field, setting] of Object.entries(mediaTable)) note(`media.${field}`, setting.key);
   return byField;
 }
 
-function eachField<T>(table: Table<T>, visit: <K extends keyof T>(field: K, setting: Table<T>[K]) => void): void {
-  for (const field in table) {
-    visit(field, table[field]);
+function formatAll<T extends Table>(part: T, values: SettingsOf<T>, texts: Map<string, string>): void {
+  for (const [field, setting] of Object.entries<Setting<unknown>>(part)) {
+    const value: unknown = Reflect.get(values, field);
+    if (value !== undefined) texts.set(setting.key, setting.type.format(value));
   }
 }
 
-function formatAll<T>(table: Table<T>, values: T, texts: Map<string, string>): void {
-  eachField<T>(table, (field, setting) => {
-    const value = values[field];
-    if (value !== undefined && value !== null) {
-      texts.set(setting.key, setting.type.format(value));
-    }
-  });
-}
-
-function readAll<T>(table: Table<T>, read: <V>(setting: Setting<V>) => V | undefined): T {
-  const result: Partial<T> = {};
-  eachField<T>(table, (field, setting) => {
-    const value = read(setting);
-    if (value !== undefined) {
-      result[field] = value;
-    }
-  });
-  return result as T;
+/** The values of all settings that have one, by field: what the types of the table say. */
+function readAll<T extends Table>(part: T, read: <V>(setting: Setting<V>) => V | undefined): SettingsOf<T> {
+  const found = Object.entries<Setting<unknown>>(part).map(([field, setting]) => [field, read(setting)] as const);
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined)) as SettingsOf<T>;
 }
 
 /** The value and its source, from the strongest layer that has one. */

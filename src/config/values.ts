@@ -55,6 +55,11 @@ export function integerType(min: number, max: number, placeholder = '<number>'):
   };
 }
 
+/** A port; 0 takes any free one. */
+export function portType(): ValueType<number> {
+  return integerType(0, 65_535, '<port>');
+}
+
 const durationUnitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
 /** `250ms`, `3s`, `2m`: the largest unit that needs no fraction. */
@@ -95,6 +100,9 @@ function parseDuration(text: string): number | undefined {
   }
   return Math.round(Number(match[1]) * durationUnitsMs[unit]);
 }
+
+export const KB = 1 << 10;
+export const MB = 1 << 20;
 
 const sizeUnitsBytes: Readonly<Record<string, number>> = { '': 1, b: 1, kb: 1 << 10, mb: 1 << 20, gb: 1 << 30 };
 

@@ -1,0 +1,80 @@
+import { everyAddress } from '../../address/every-address.js';
+import { table } from '../setting.js';
+import { hostType, httpUrlType, portType, textType } from '../values.js';
+
+/** Where it listens, what it is called, and who is told of it. */
+export const addressTable = table({
+  /** 0: any free port. */
+  rtmpPort: {
+    key: 'rtmp-port',
+    type: portType(),
+    default: 1935,
+    description: 'Port for cameras and viewers (RTMP); 0 takes any free port',
+  },
+  /** Port for RTMP inside TLS; 0: any free port; undefined: there is none. */
+  rtmpsPort: {
+    key: 'rtmps-port',
+    type: portType(),
+    default: undefined,
+    description: 'Port for cameras and viewers with TLS (RTMPS), beside rtmp-port; 0 takes any free port',
+  },
+  /** PEM files, set together with the port. */
+  rtmpsCert: {
+    key: 'rtmps-cert',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description: 'Certificate for rtmps-port with its chain (PEM); the file is read again when it changes',
+  },
+  rtmpsKey: {
+    key: 'rtmps-key',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description: 'Private key of rtmps-cert (PEM, without a password)',
+  },
+  /** 0: any free port. */
+  apiPort: {
+    key: 'api-port',
+    type: portType(),
+    default: 5000,
+    description: 'Port of the HTTP API; 0 takes any free port',
+  },
+  /** The address that both ports listen on; IPv6 without brackets. */
+  host: {
+    key: 'host',
+    type: hostType(),
+    default: undefined,
+    fallback: { words: '`::`, or `0.0.0.0` without IPv6', value: everyAddress },
+    description: 'Address that all ports listen on; `::` is IPv6 and IPv4, `0.0.0.0` IPv4 only',
+  },
+  /** As the user wrote it: relative paths start at the working folder. */
+  dataDir: {
+    key: 'data-dir',
+    type: textType(1024, '<folder>'),
+    default: './data',
+    description: 'Folder for state.json and runtime.json; `none` stores nothing on disk, for trying the program out',
+  },
+  /** The host that cameras are told to publish to; undefined when nobody said it. IPv6 without brackets. */
+  advertiseHost: {
+    key: 'advertise-host',
+    type: hostType(),
+    default: undefined,
+    seedEnvironment: ['{name}_{vendor}_{version}_rtmp_ip'],
+    description: 'Host in the URLs that cameras publish to; if not set, the address of this machine',
+  },
+  /** Where this aggregator is, in the operator's words. */
+  location: {
+    key: 'location',
+    type: textType(128),
+    default: undefined,
+    seedEnvironment: ['event'],
+    description: 'Where this aggregator is; engines at the same location are chosen first',
+  },
+  /** The content manager's URL, without a slash at its end: `http://HOST:50000`; undefined: there is none to tell. */
+  contentManager: {
+    key: 'content-manager',
+    type: httpUrlType(50_000),
+    default: undefined,
+    seedEnvironment: ['CMS_IP'],
+    description: 'Content manager to announce this aggregator to, by POST to /configure; the default port is 50000',
+  },
+});

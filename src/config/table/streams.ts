@@ -1,0 +1,53 @@
+import { table } from '../setting.js';
+import { choiceType, durationType, KB, MB, sizeType } from '../values.js';
+
+/** How streams are passed on. */
+export const streamsTable = table({
+  outChunkBytes: {
+    key: 'out-chunk-bytes',
+    type: sizeType('128', '16777215'),
+    default: 64 * KB,
+    description: 'Size of outgoing RTMP chunks',
+  },
+  gopMaxBytes: {
+    key: 'gop-max-bytes',
+    type: sizeType('0', '256MB'),
+    default: 16 * MB,
+    description:
+      'Maximum size of the GOP that is kept of each camera, so that pushes and viewers start with a picture at once',
+  },
+  withoutKeyFrames: {
+    key: 'without-key-frames',
+    type: choiceType('drop', 'pass'),
+    default: 'pass',
+    description:
+      'Video without a key frame for 5 s: pass: is forwarded from any frame on, which encoders with intra refresh need; drop: is left out until a key frame comes',
+  },
+  /** How long messages may be gathered under load, so that each target gets many in one write. */
+  flushWindowMs: {
+    key: 'flush-window',
+    type: durationType('0ms', '10ms'),
+    default: 0,
+    description: 'How long messages are collected under load to be sent together; 0ms: only those that arrive together',
+  },
+  /** `auto`: with internals of Node's where they are as expected; `plain`: with its documented streams alone. */
+  socketMode: {
+    key: 'socket-mode',
+    type: choiceType('auto', 'plain'),
+    default: 'auto',
+    description:
+      'RTMP without TLS: auto: bypasses the streams of Node.js where possible, which costs less; plain: uses its documented interface only',
+  },
+  queueMaxBytes: {
+    key: 'queue-max-bytes',
+    type: sizeType('64KB', '1GB'),
+    default: 8 * MB,
+    description: 'Maximum queue of one slow target or viewer; above it frames are dropped',
+  },
+  queueMaxAgeMs: {
+    key: 'queue-max-age',
+    type: durationType('100ms', '10m'),
+    default: 5_000,
+    description: 'Maximum age of the queue of a slow target or viewer; above it frames are dropped',
+  },
+});
