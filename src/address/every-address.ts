@@ -7,16 +7,16 @@ function addressesOf(interfaces: Interfaces): string[] {
 }
 
 /**
- * The address that stands for every address of this machine: `::`, on which both families are heard (whatever
- * `net.ipv6.bindv6only` says, since Node asks for both), or `0.0.0.0` where the machine has no IPv6 at all.
+ * The address that means every address of this machine: `::`, which covers IPv6 and IPv4 (whatever
+ * `net.ipv6.bindv6only` is, since Node.js asks for both), or `0.0.0.0` on a machine without IPv6.
  */
 export function everyAddress(interfaces: Interfaces = networkInterfaces()): string {
   return addressesOf(interfaces).some((address) => address.includes(':')) ? '::' : '0.0.0.0';
 }
 
 /**
- * Where a listener is reached from the same machine: at its own address, or where it hears all, at 127.0.0.1, or at ::1
- * where there is no other.
+ * The address at which the same machine reaches a listener: its own address, or if it listens on all, 127.0.0.1, or ::1
+ * if there is no IPv4.
  */
 export function loopbackOf(host: string, interfaces: Interfaces = networkInterfaces()): string {
   if (host === '0.0.0.0') return '127.0.0.1';

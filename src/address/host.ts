@@ -9,7 +9,8 @@ const hostNamePattern =
 export function isHost(text: string): boolean {
   const version = isIP(text);
   if (version !== 0) return !text.includes('%');
-  // What ends in a number is an IPv4 address or a mistake (RFC 3986 section 3.2.2; WHATWG URL, ends in a number).
+  // A name that ends in a number is an IPv4 address or a mistake (RFC 3986 section 3.2.2; WHATWG URL, ends in a
+  // number).
   return hostNamePattern.test(text) && !/(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$/.test(text);
 }
 
@@ -40,12 +41,12 @@ export function splitHostPort(text: string, field: string): { host: string; port
   return { host: normaliseHost(match[1]!, field), port };
 }
 
-/** The host as it stands in a URL: an IPv6 address in brackets. */
+/** The host as it is written in a URL: an IPv6 address in brackets. */
 export function hostInUrl(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
 }
 
-/** A value of a user, safe to put into a message: JSON-quoted, cut to 80 characters. */
+/** A user's value, made safe for a message: quoted as JSON, cut to 80 characters. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
 }

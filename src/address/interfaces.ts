@@ -1,14 +1,14 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 
-/** Interfaces come and go, but not within this. */
+/** How long the list of interfaces is kept. */
 const freshMs = 2000;
 
 let known: readonly NetworkInterfaceInfo[] = [];
 let knownUntilMs = Number.NEGATIVE_INFINITY;
 
 /**
- * The addresses of this machine, at most two seconds old: the same array as long as they were not looked up anew. The
- * look-up takes 75 us, and a list of a thousand cameras wants to know a thousand times.
+ * The addresses of this machine, at most two seconds old. The array is the same until the next look-up. A look-up takes
+ * 75 us, and a list of a thousand cameras needs the addresses a thousand times.
  */
 export function machineInterfaces(): readonly NetworkInterfaceInfo[] {
   const nowMs = performance.now();

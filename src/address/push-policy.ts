@@ -11,9 +11,12 @@ import {
   type TargetRule,
 } from './target-rule.js';
 
-/** Where pushes must not go unless somebody says so by name: nothing there is a target, and much of it is a secret. */
+/**
+ * Networks that pushes may not go to, unless `push-allow` names them. No target is there, and some of them serve
+ * secrets.
+ */
 const ownRules: readonly { readonly what: string; readonly networks: readonly NetworkRule[] }[] = [
-  // First, since some of them lie in the networks below.
+  // These come first, since some of them are inside the networks below.
   {
     what: 'an address of metadata services of clouds',
     networks: [
@@ -35,27 +38,27 @@ const ownRules: readonly { readonly what: string; readonly networks: readonly Ne
   { what: 'a broadcast or reserved address', networks: ['240.0.0.0/4'].map(network) },
 ];
 
-/** The settings of where pushes may go, as `parseTargetRule` reads them. */
+/** The settings that say where pushes may go, in the form of `parseTargetRule`. */
 export interface PushRules {
-  /** Undefined: all that is not denied. */
+  /** Undefined: everything that is not denied. */
   readonly pushAllow?: readonly string[];
   readonly pushDeny?: readonly string[];
 }
 
 /** A listener of this aggregator. */
 export interface OwnListener {
-  /** The address that it is bound to; `0.0.0.0` and `::` are all of the machine. */
+  /** The address that it listens on; `0.0.0.0` and `::` mean all addresses of the machine. */
   readonly host: string;
   readonly port: number;
 }
 
 /**
- * Where pushes may go, by the address that is really dialled and by the name it was found by:
+ * Decides where pushes may go, by the address that is dialled and the name that it was looked up by:
  *
- * 1. what `push-deny` names is refused;
- * 2. the listeners of this aggregator are refused, and the addresses of `ownRules`, unless `push-allow` names them
- *    (for a listener address and port, for the others a network that is no wider than theirs);
- * 3. with a `push-allow`, what it does not name is refused.
+ * 1. a target in `push-deny` is refused;
+ * 2. the listeners of this aggregator and the addresses of `ownRules` are refused, unless `push-allow` lists them (a
+ *   listener by address and port, a network exactly or narrower);
+ * 3. if `push-allow` is set, a target that is not in it is refused.
  */
 export class PushPolicy {
   readonly #allow: readonly TargetRule[];
@@ -65,19 +68,19 @@ export class PushPolicy {
   /** Those of `#interfaces`, in their shortest form. */
   #addresses: ReadonlySet<string> = new Set();
 
-  /** @throws Error for a rule that is none; settings are checked before they come here */
+  /** @throws Error for an invalid rule; settings are checked earlier */
   constructor(rules: PushRules = {}) {
     this.#allow = (rules.pushAllow ?? []).map(parseTargetRule);
     this.#deny = (rules.pushDeny ?? []).map(parseTargetRule);
   }
 
-  /** From now on pushes do not lead there. */
+  /** Refuses pushes to this listener from now on. */
   addListener(listener: OwnListener): void {
     this.#listeners.push(listener);
   }
 
   /**
-   * What can be said of a target before its name is looked up; undefined for a name that may well be allowed.
+   * Judges a target before its name is looked up; undefined if it may be allowed.
    * @param host as in a URL: an address without brackets, or a name
    */
   refusesHost(host: string, port: number): TargetError | undefined {
@@ -92,11 +95,13 @@ export class PushPolicy {
     return refusal(host, port, 'push-allow does not have it');
   }
 
-  /** Why this address must not be dialled; undefined when it may. @param host the name it was found by, or itself */
+  /**
+   * Why this address must not be dialled; undefined if it may. @param host the name it was looked up by, or the address
+   */
   refuses(host: string, address: string, port: number): TargetError | undefined {
     const shown = host === address ? host : `${host} (${address})`;
     const parsed = parseAddress(address);
-    // Nobody dials what is no address; if it came here, something is wrong.
+    // This should not happen: only addresses are dialled.
     if (parsed === undefined) return refusal(shown, port, 'it is no IP address');
     const name = plainName(host);
     const addresses = [parsed, ...embeddedIpv4(parsed)];
@@ -137,7 +142,7 @@ export class PushPolicy {
     return this.#listeners.some((listener) => {
       if (listener.port !== port) return false;
       const bound = parseAddress(listener.host);
-      // Bound to a name: to be on the safe side, all addresses of the machine.
+      // If it listens on a name, all addresses of the machine count, to be safe.
       const isAny = bound === undefined || bound.text === '::' || (bound.text === '0.0.0.0' && address.family === 4);
       return isAny ? this.#isOwnAddress(address) : bound.text === address.text;
     });

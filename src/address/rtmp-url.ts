@@ -1,15 +1,15 @@
 import { InputError } from '../errors.js';
 
-/** An RTMP URL in the parts that a client needs. */
+/** The parts of an RTMP URL that a client needs. */
 export interface RtmpUrl {
   scheme: 'rtmp' | 'rtmps';
   /** Lower case; an IPv6 address without brackets. */
   host: string;
-  /** 1 to 65535; 1935 for rtmp and 443 for rtmps where the URL names none. */
+  /** 1 to 65535; the default is 1935 for rtmp and 443 for rtmps. */
   port: number;
   /** One segment or two, without slashes at the ends: `live`, `live/instance`; where the query is its own, with that. */
   app: string;
-  /** With its query, as it is to be sent in `publish`; empty where the URL names an application alone. */
+  /** With its query, as it is sent in `publish`; empty if the URL has only an application. */
   streamName: string;
   /**
    * What `connect` says: scheme, host as it is written, port and application, never user info. The port is always there,
@@ -21,9 +21,9 @@ export interface RtmpUrl {
   password?: string;
 }
 
-/** Services put tokens of a thousand characters and more into the query. */
+/** Some services put tokens of more than a thousand characters into the query. */
 export const maxUrlChars = 4096;
-/** Of a URL so much is shown. */
+/** Maximum length of a URL in messages. */
 const maxShownChars = 1024;
 const example = 'rtmp://HOST:1935/APPLICATION/STREAM';
 /** Control characters of ASCII and Latin-1, and every kind of white space but the plain one. */
@@ -254,7 +254,7 @@ export function maskTarget(url: string, cameraName: string): string {
 function streamNameAt(path: string): number {
   const separators = path.includes('/') ? /\/+(?=[^/\\])/g : /\\+(?=[^\\])/g;
   const starts = [...path.matchAll(separators)].map((match) => match.index + match[0].length);
-  // Where there is no slash, nothing is known of what the backslashes mean.
+  // Without a slash, the meaning of the backslashes is unknown.
   if (starts.length <= 2 || !path.includes('/')) return starts.at(-1) ?? 0;
   const hasPrefix = path.slice(starts[1], starts[2]).includes(':');
   return (hasPrefix ? starts[1] : starts[2]) ?? 0;
@@ -265,7 +265,7 @@ function tellsTheCamera(streamName: string, cameraName: string): boolean {
   if (at < 0) return false;
   const before = streamName.slice(0, at);
   const after = streamName.slice(at + cameraName.length);
-  // Set off: else the key "a8f0c311" would tell camera "a".
+  // The name must be set off; otherwise the key "a8f0c311" would count as camera "a".
   const isSetOff =
     (before === '' || affixSeparators.includes(before.at(-1)!)) &&
     (after === '' || affixSeparators.includes(after[0]!));

@@ -4,7 +4,7 @@ import { type Address, parseAddress } from './ip-address.js';
 export interface TargetRule {
   /** As it is shown. */
   readonly text: string;
-  /** Undefined: every port. */
+  /** Undefined: all ports. */
   readonly port: number | undefined;
   readonly what: NetworkRule | NameRule | { readonly kind: 'any' };
 }
@@ -13,13 +13,13 @@ export interface TargetRule {
 export interface NetworkRule {
   readonly kind: 'network';
   readonly family: 4 | 6;
-  /** Bits that are fixed: the more, the more it says. */
+  /** Length of the prefix in bits. */
   readonly prefix: number;
   /** 4 or 16; those beyond the prefix are 0. */
   readonly bytes: readonly number[];
 }
 
-/** A host name, or with `*.` before it all names below it. */
+/** A host name; with `*.` before it, all names below it. */
 export interface NameRule {
   readonly kind: 'name';
   /** Lower case, without a full stop at its end. */
@@ -33,7 +33,7 @@ export const targetRuleWords =
 const namePattern =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 
-/** Takes a rule apart. @throws Error whose message completes the sentence "the rule ..." */
+/** Parses a rule. @throws Error whose message completes the sentence "the rule ..." */
 export function parseTargetRule(text: string): TargetRule {
   const { subject, port } = splitPort(text);
   if (subject === '*') return { text, port, what: { kind: 'any' } };
@@ -42,21 +42,24 @@ export function parseTargetRule(text: string): TargetRule {
   if (address !== undefined && !subject.includes('%')) return { text, port, what: toNetwork(address, subject, slash) };
   const below = subject.startsWith('*.');
   const name = (below ? subject.slice(2) : subject).toLowerCase().replace(/\.$/, '');
-  // What ends in a number is an address that is written wrongly: 10.0.0, 0x7f.1.
+  // A name that ends in a number is a malformed address: 10.0.0, 0x7f.1.
   if (!namePattern.test(name) || /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/.test(name)) {
     throw new Error(`must be ${targetRuleWords}`);
   }
   return { text, port, what: { kind: 'name', name, below } };
 }
 
-/** A network of addresses, for rules of our own. */
+/** A network of addresses, for built-in rules. */
 export function network(text: string): NetworkRule {
   const { what } = parseTargetRule(text);
   if (what.kind !== 'network') throw new Error(`${text} is no network`);
   return what;
 }
 
-/** Without `net.BlockList`, which parses the address for every rule: many thousand pushes may be looked at each second. */
+/**
+ * `net.BlockList` is not used, because it parses the address for every rule, and thousands of pushes may be checked
+ * each second.
+ */
 export function matchesNetwork({ family, prefix, bytes }: NetworkRule, address: Address): boolean {
   if (family !== address.family) return false;
   for (let index = 0; 8 * index < prefix; index++) {

@@ -18,7 +18,9 @@ import { version } from './version.js';
 /** All commands. Nothing exits the process: errors are thrown, and other exit codes than 0 are handed to `setExitCode`. */
 export function buildProgram(io: CliIo, setExitCode: (code: number) => void): Command {
   const program = new Command('media-aggregator')
-    .description('Receives live video from cameras over RTMP and redirects each, while live, to any number of targets.')
+    .description(
+      'Receives live video from cameras over RTMP, and redirects each camera to any number of targets while it is live.',
+    )
     .version(version, '-v, --version', 'print the version')
     .configureOutput({
       writeOut: (text) => io.out.write(text),

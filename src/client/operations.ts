@@ -849,7 +849,7 @@ export interface Operations {
     };
     readonly answer: Push;
   };
-  /** Revoke a token; it is refused from now on */
+  /** Revoke a token; it is refused at once */
   readonly revokeToken: {
     readonly path: {
       /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */

@@ -2,25 +2,25 @@ import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { endianness } from 'node:os';
 
-/** A look may take this share of the time at most. */
+/** Maximum share of the time for reading the table. */
 const costShare = 0.02;
 
 /** Between two looks lies so much at least. */
 const shortestPauseMs = 900;
 
-/** A table of more sockets than this tells nothing that is worth reading it. */
+/** A table with more sockets than this is not read, because that would cost too much. */
 const maxTableBytes = 16 << 20;
 
-/** Which connection: both ends but the local address, which the local port stands for. */
+/** A connection: the remote end and the local port. */
 export interface ConnectionEnds {
   readonly localPort: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
 }
 
-/** Who wants to know what the kernel holds of a connection. */
+/** A connection that needs to know how many bytes the kernel holds. */
 export interface QueueAsker {
-  /** Of which connection; undefined while it is not connected. */
+  /** The connection; undefined while it is not connected. */
   readonly ends: ConnectionEnds | undefined;
   /** Bytes that were handed to the kernel so far. */
   readonly handedBytes: number;
@@ -45,7 +45,7 @@ export class KernelQueues {
   #everyMs = shortestPauseMs;
   #absent: boolean;
 
-  /** @param folder where the tables are */
+  /** @param folder folder of the tables */
   constructor(folder = '/proc/self/net', platform: string = process.platform) {
     this.#folder = folder;
     this.#absent = platform !== 'linux';
@@ -96,7 +96,7 @@ export class KernelQueues {
   }
 }
 
-/** Those of this process. */
+/** The instance of this process. */
 export const kernelQueues = new KernelQueues();
 
 const swaps = endianness() === 'LE';

@@ -2,7 +2,7 @@ import type { Server } from 'node:net';
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 
-/** Opens a listener; what fails later is logged. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
+/** Opens a listener; later failures are logged. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
 export function listenOn(
   server: Server,
   host: string,

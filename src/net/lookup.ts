@@ -32,7 +32,7 @@ export class SharedLookups {
     this.#lookup = lookup;
   }
 
-  /** Calls `done` once, with all addresses of the name or with the error. */
+  /** Calls `done` once, with all addresses of the name, or with the error. */
   resolve(host: string, done: Done): void {
     const waiters = this.#underWay.get(host);
     if (waiters !== undefined) {
@@ -62,13 +62,13 @@ export class SharedLookups {
   }
 
   #prove(host: string): void {
-    // A site has few targets; the bound is for whoever makes up names that all resolve.
+    // A site has few targets. The limit is against a caller that makes up many names that resolve.
     if (this.#proven.size >= 10_000) this.#proven.clear();
     this.#proven.add(host);
   }
 }
 
-/** Those of this process. */
+/** The instance of this process. */
 export const sharedLookups = new SharedLookups();
 
 /**

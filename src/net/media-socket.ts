@@ -1,31 +1,31 @@
 /**
- * A connection as the path of media needs it: bytes in, bytes out, and how much of them waits. The one place where a
- * kind of socket shows is its making (`node-socket.ts`); all above knows this interface alone.
+ * A connection as the media path needs it: bytes in, bytes out, and how many wait. Only `node-socket.ts` knows the
+ * kinds of sockets; the layers above know this interface alone.
  */
 export interface MediaSocket {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
-  /** Of a connection that this process holds itself. */
+  /** The remote address, if this process holds the connection itself. */
   readonly localPort?: number | undefined;
   /** Bytes received. */
   readonly bytesRead: number;
-  /** Bytes that `write` took, those that wait included. */
+  /** Bytes that `write` took, including those that wait. */
   readonly bytesWritten: number;
-  /** Bytes that `write` took and that the kernel has not. While there are any, the buffers written are read still. */
+  /** Bytes that `write` took and the kernel has not. While there are any, the written buffers are still in use. */
   readonly pendingBytes: number;
-  /** A figure that changes when the kernel takes bytes, be it a part of a write, and then only. */
+  /** A number that changes if and only if the kernel takes bytes, even a part of a write. */
   readonly progress: number;
   readonly destroyed: boolean;
-  /** What one read takes at most, where that is known: as many bytes say that more may lie ready. */
+  /** Maximum size of one read, if known. A read of this size means that more may be ready. */
   readonly readBytes?: number;
-  /** Reads more at once from now on: for who sends media. */
+  /** Reads larger pieces from now on; for publishers. */
   readLargely?(): void;
   /**
    * Names who is told of everything: in the turn of the event loop in which the socket was made, and again where somebody
    * else takes it over.
    */
   listen(listener: MediaSocketListener): void;
-  /** Nothing is read until `resume`. */
+  /** Stops reading until `resume`. */
   pause(): void;
   resume(): void;
   /**
@@ -33,9 +33,9 @@ export interface MediaSocket {
    * `onDrain` comes when nothing is pending.
    */
   write(data: Buffer): boolean;
-  /** Ends it in order, behind everything that was written. */
+  /** Closes it in order, after everything that was written. */
   end(): void;
-  /** Ends it at once. */
+  /** Closes it at once. */
   destroy(): void;
   /**
    * After `pause`: gives this process's hold on it up, where another process holds it too and goes on with it. Returns
@@ -44,11 +44,14 @@ export interface MediaSocket {
   abandon(): Buffer;
 }
 
-/** Who has a socket. Nothing is called after `onClose`, which comes once and always. */
+/** The owner of a socket. `onClose` is always called, once, and is the last call. */
 export interface MediaSocketListener {
-  /** It is connected; not called for sockets that were accepted. */
+  /** It is connected; not called for accepted sockets. */
   onConnected?(): void;
-  /** Bytes came. `data` is valid only until the call returns: the next read, of any socket, goes to the same memory. */
+  /**
+   * Bytes arrived. `data` is valid only until the call returns, because the next read of any socket uses the same
+   * memory.
+   */
   onData(data: Buffer): void;
   /** Nothing is pending, after `write` said false. */
   onDrain(): void;

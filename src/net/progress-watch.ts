@@ -4,13 +4,14 @@ import type { MediaSocket } from './media-socket.js';
 type Progress = Pick<MediaSocket, 'pendingBytes' | 'progress'>;
 
 /**
- * Knows for how long a socket's far side has taken nothing although bytes wait for it. What the far side sends does not
- * count: one that pings and reads nothing is silent all the same. It only looks; a healthy socket pays for nothing.
+ * Measures how long the remote side of a socket has taken nothing although bytes wait for it. Bytes that the remote
+ * side sends do not count: a peer that pings and reads nothing is silent too. It only polls, and costs a healthy socket
+ * nothing.
  */
 export class ProgressWatch {
   readonly #socket: Progress;
   #progress = 0;
-  /** Null while the far side takes bytes, or none wait. */
+  /** Null while the remote side takes bytes, or none wait. */
   #silentSinceMs: number | null = null;
 
   constructor(socket: Progress) {
@@ -18,8 +19,8 @@ export class ProgressWatch {
   }
 
   /**
-   * Milliseconds for which nothing was taken, as far as the looks tell; 0 when bytes flow or none wait. Call about once
-   * a second. @param nowMs a monotonic clock
+   * Milliseconds for which nothing was taken, as far as polling shows; 0 if bytes flow or none wait. Call about once a
+   * second. @param nowMs a monotonic clock
    */
   silentMs(nowMs: number): number {
     const socket = this.#socket;

@@ -1,5 +1,7 @@
-/** `auto`: with internals of Node's where this version has them as expected; `plain`: with its documented streams alone. */
+/**
+ * `auto`: uses internals of Node.js if this version has them as expected; `plain`: uses only its documented streams.
+ */
 export type SocketMode = 'auto' | 'plain';
 
-/** What the socket may hold before an outlet waits; the kernel's own buffer comes behind it. */
+/** Maximum bytes in the socket before an outlet waits; the kernel's buffer is additional. */
 export const socketHighWaterBytes = 64 * 1024;

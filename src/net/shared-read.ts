@@ -1,12 +1,12 @@
 import { Socket } from 'node:net';
 
-/** What one read of who sends media takes at most. One buffer for all sockets may be large. */
+/** Maximum size of a read from a publisher. One buffer serves all sockets, so it may be large. */
 const largeBytes = 256 * 1024;
 
-/** What one read of anybody else takes: whatever it holds is dealt with in no time, or kept in little memory. */
+/** Maximum size of a read from any other peer, small enough to handle quickly or to keep. */
 const smallBytes = 16 * 1024;
 
-/** How much a socket reads at once; its owner may change it. */
+/** How much a socket reads at once. Its owner may change it. */
 export interface ReadSize {
   isLarge: boolean;
 }
@@ -16,17 +16,17 @@ export function readBytesOf({ isLarge }: ReadSize): number {
   return isLarge ? largeBytes : smallBytes;
 }
 
-/** Node's option of this name: reads go to the buffer instead of one that is made for each. */
+/** The Node.js option `onread`: reads go to this buffer instead of a new one each. */
 export interface SharedRead {
-  /** Asked after each read for the memory of the next. */
+  /** Called after each read for the memory of the next one. */
   buffer(): Buffer;
-  /** True: read on. */
+  /** True: continue reading. */
   callback(bytes: number): boolean;
 }
 
 /**
- * The memory that all sockets read into, one after the other: Node makes an ArrayBuffer for every read otherwise, and
- * this external memory is what starts most of its garbage collections.
+ * The memory that all sockets read into, one after the other. Node.js otherwise makes an ArrayBuffer for every read,
+ * and this external memory causes most of its garbage collections.
  */
 const buffer = Buffer.allocUnsafeSlow(largeBytes);
 /** Its beginning. */
@@ -34,7 +34,7 @@ const smallBuffer = buffer.subarray(0, smallBytes);
 
 let afterRead: (data: Buffer) => void = () => {};
 
-/** Has this called with the bytes of each read once they were dealt with: for tests that look for who keeps them. */
+/** Calls this with the bytes of each read after they were handled. Tests use it to find code that keeps them. */
 export function onAfterRead(look: (data: Buffer) => void): void {
   afterRead = look;
 }
@@ -52,9 +52,9 @@ export function sharedRead(onData: (data: Buffer) => void, size: ReadSize): Shar
   };
 }
 
-/** The part of Node's handle of a socket that is used here. Not documented: see `takesHandles`. */
+/** The part of a Node.js socket handle that is used here. It is not documented: see `takesHandles`. */
 interface ReadableHandle {
-  /** Bytes that were read, those of the call under way included. */
+  /** Bytes read, including those of the current call. */
   readonly bytesRead: number;
   /**
    * Called with each read, and with each failure and the end, of which `bytesRead` knows nothing. What it returns is the

@@ -1,9 +1,9 @@
 import type { MediaSocket, MediaSocketListener } from './media-socket.js';
 
 /**
- * Joins two connections: what comes from one goes to the other, as fast as that takes it, until both are over. For
- * sockets that read into memory of their own (`streamSocket`): what they read is written on without a copy.
- * @param onClosed called once, when `one` is closed
+ * Joins two connections: bytes from one go to the other, as fast as it takes them, until both are closed. Both must
+ * read into their own memory (`streamSocket`), because the bytes are written without a copy.
+ * @param onClosed called once `one` is closed
  */
 export function splice(one: MediaSocket, other: MediaSocket, onClosed: () => void): void {
   one.listen(new Half(one, other, onClosed));
@@ -27,7 +27,7 @@ class Half implements MediaSocketListener {
     if (!this.#to.write(data)) this.#from.pause();
   }
 
-  /** Of this end: the other may send to it again. */
+  /** This end has room again, so the other may be read again. */
   onDrain(): void {
     this.#to.resume();
   }
@@ -42,7 +42,7 @@ class Half implements MediaSocketListener {
   }
 
   onClose(): void {
-    // Behind what is on its way still, where it was an end in order.
+    // After the bytes that are still on their way, if it was closed in order.
     if (this.#ended) this.#to.end();
     else this.#to.destroy();
     this.#onClosed();

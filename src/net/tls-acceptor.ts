@@ -18,11 +18,11 @@ interface Handshake {
   readonly onSecure: (secured: MediaSocket) => void;
 }
 
-/** The server's side of TLS on connections that somebody accepted. */
+/** The server side of TLS on accepted connections. */
 export class TlsAcceptor {
   readonly #tls: TlsServer;
   readonly #log: Logger;
-  /** By the far end, which two connections cannot share. */
+  /** Keyed by the remote end, which two connections cannot share. */
   readonly #handshakes = new Map<string, Handshake>();
   readonly #handshakeTimeoutMs: number;
 
@@ -34,7 +34,8 @@ export class TlsAcceptor {
   }) {
     this.#handshakeTimeoutMs = options.handshakeTimeoutMs;
     this.#log = options.log;
-    // Node's own deadline counts time in which nobody could be heard; it is never reached.
+    // The deadline of Node.js would count times in which this process stood still. It is set so that it is never
+    // reached.
     this.#tls = createTlsServer({ ...secureOptions(options.certificate), handshakeTimeout: nodesTimeoutMs });
     this.#tls.on('secureConnection', (socket) => {
       const key = farEnd(socket);
@@ -50,8 +51,8 @@ export class TlsAcceptor {
   }
 
   /**
-   * Does the handshake. One of the two is called, once: `onSecure` when it is done, whose callee owns the connection then;
-   * `onFailed` when the connection is over before.
+   * Does the handshake, and calls one of the two, once: `onSecure` when it is done, which takes over the connection, or
+   * `onFailed` if the connection ended before.
    */
   accept(socket: Socket, onSecure: (secured: MediaSocket) => void, onFailed: () => void): void {
     const key = farEnd(socket);
@@ -64,7 +65,7 @@ export class TlsAcceptor {
     timer.unref();
     socket.once('close', () => {
       clearTimeout(timer);
-      // Else it is a connection by now, whose owner lets it go.
+      // Otherwise it is a complete connection, which its owner closes.
       if (this.#handshakes.get(key)?.socket !== socket) return;
       this.#handshakes.delete(key);
       onFailed();
@@ -72,17 +73,17 @@ export class TlsAcceptor {
     this.#tls.emit('connection', socket);
   }
 
-  /** For connections from now on; those that are open stay as they are. */
+  /** Applies to new connections; open ones keep their certificate. */
   setCertificate(certificate: ServerCertificate): void {
     this.#tls.setSecureContext(secureOptions(certificate));
   }
 
-  /** Ends handshakes that are under way. */
+  /** Ends the handshakes in progress. */
   close(): void {
     for (const { socket } of this.#handshakes.values()) socket.destroy();
   }
 
-  /** Port scanners have a lot of them; the log sums them up. */
+  /** Port scanners cause many of these; the log sums them up. */
   #failed(error: Error & { readonly code?: string }, address: string | undefined): void {
     const reason = 'reason' in error ? String(error.reason) : (error.code ?? error.message);
     this.#log.info('TLS handshakes failed', { address: address ?? 'unknown', reason });

@@ -8,8 +8,8 @@ import { type ServerCertificate, TlsAcceptor } from './tls-acceptor.js';
 export type { ServerCertificate } from './tls-acceptor.js';
 
 /**
- * A listener for RTMP inside TLS. Connections are counted before their TLS handshake, which costs more than anything
- * else that a stranger can ask for.
+ * A listener for RTMP over TLS. Connections are counted before their TLS handshake, because that is the most expensive
+ * thing that an unknown peer can cause.
  */
 export class TlsListener {
   readonly #listener: Server;
@@ -22,7 +22,7 @@ export class TlsListener {
     handshakeTimeoutMs: number;
     limits: ConnectionLimits;
     log: Logger;
-    /** A connection whose handshake is done. @param onClosed to be called once, when it is over */
+    /** A connection whose handshake is done. @param onClosed call it once the connection is closed */
     onSocket: (socket: MediaSocket, onClosed: () => void) => void;
   }) {
     const { limits, log, onSocket } = options;
@@ -41,12 +41,12 @@ export class TlsListener {
     return listenOn(this.#listener, host, port, this.#log);
   }
 
-  /** For connections from now on; those that are open stay as they are. */
+  /** Applies to new connections; open ones keep their certificate. */
   setCertificate(certificate: ServerCertificate): void {
     this.#acceptor.setCertificate(certificate);
   }
 
-  /** Takes no new connections, and ends handshakes that are under way. Resolves when all connections are gone. */
+  /** Accepts no new connections, and ends the handshakes in progress. Resolves when all connections are gone. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     this.#acceptor.close();

@@ -1,13 +1,13 @@
 import { heardMs } from '../process/standstill.js';
 import { SendTimes } from './send-times.js';
 
-/** Before this many, nothing is known of the habits of whoever sends them. */
+/** Minimum number of acknowledgements before the target's habit is known. */
 const habitAfter = 3;
 
-/** Each target's own longest pause between two acknowledgements counts this often before it is called silent. */
+/** A target is silent after this many times its own longest pause between two acknowledgements. */
 const patience = 3;
 
-/** Unacknowledged bytes that mean nothing, whatever the habit. */
+/** Number of unacknowledged bytes that is always normal. */
 const negligibleBytes = 512 * 1024;
 
 /** Of the longest pause so far, what still counts of it at the next acknowledgement: habits change. */
@@ -32,22 +32,22 @@ export class Acknowledgements {
     this.#times = times;
   }
 
-  /** How many came that told of more bytes than the one before. */
+  /** Number of acknowledgements that increased the count. */
   get count(): number {
     return this.#count;
   }
 
-  /** The most bytes that came between two of them, lately. */
+  /** The maximum number of bytes between two recent acknowledgements. */
   get stepBytes(): number {
     return this.#longestStepBytes;
   }
 
-  /** Bytes that arrived; null before the first acknowledgement. */
+  /** Bytes that have arrived; null before the first acknowledgement. */
   get acknowledgedBytes(): number | null {
     return this.#acknowledgedBytes;
   }
 
-  /** Milliseconds from sending a byte to hearing that it arrived; null before the first measure. */
+  /** Milliseconds from sending a byte to its acknowledgement; null before the first measurement. */
   get roundTripMs(): number | null {
     return this.#roundTripMs;
   }
@@ -56,7 +56,7 @@ export class Acknowledgements {
    * Notes an acknowledgement. @param sequence bytes received, modulo 2^32 @param sentBytes how many were sent so far
    */
   received(sequence: number, sentBytes: number, nowMs: number): void {
-    // The sequence number wraps; what is meant is the newest count that was sent already.
+    // The sequence number wraps. It stands for the highest possible count that was already sent.
     const behind = (sentBytes - sequence) % 2 ** 32;
     const bytes = sentBytes - (behind < 0 ? behind + 2 ** 32 : behind);
     if (bytes < 0) return;
@@ -68,7 +68,7 @@ export class Acknowledgements {
       this.#progressMs = nowMs;
       this.#count++;
     }
-    // One that goes back proves nothing new.
+    // A number that goes back proves nothing new.
     this.#acknowledgedBytes = Math.max(bytes, before ?? 0);
     this.#measureRoundTrip(bytes, nowMs);
   }

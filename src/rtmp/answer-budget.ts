@@ -1,6 +1,6 @@
 import type { MediaSocket } from '../net/media-socket.js';
 
-/** Thousands of answers. A peer that lets so many lie has no use for them. */
+/** Room for thousands of answers. A peer that leaves so many unread does not need them. */
 const maxUnreadBytes = 256 * 1024;
 
 /**
@@ -16,7 +16,7 @@ export class AnswerBudget {
     this.#socket = socket;
   }
 
-  /** Call when the socket has drained. */
+  /** Call this when the socket has drained. */
   drained(): void {
     this.#unreadBytes = 0;
   }
@@ -25,7 +25,7 @@ export class AnswerBudget {
     return this.#unreadBytes;
   }
 
-  /** Writes an answer. False: too many lie unread, and the connection is to be ended. */
+  /** Writes an answer. False: too many are unread, and the connection must be closed. */
   write(data: Buffer): boolean {
     if (this.#socket.pendingBytes === 0) this.#unreadBytes = 0;
     this.#unreadBytes += data.length;

@@ -11,10 +11,10 @@ import {
 import type { OnIgnored } from './ignored.js';
 import type { PeerMeter } from './peer-meter.js';
 
-/** What a peer may send before it gets an acknowledgement, where it names no window itself, or a larger one. */
+/** Maximum bytes from a peer before it gets an acknowledgement, if it names no window or a larger one. */
 const ownAckWindowBytes = 2_500_000;
 
-/** Work of as many chunks as the reader tells of at a time, in the meter's units. */
+/** Work of the number of chunks that the reader reports at a time, in units of the meter. */
 const unitsOfManyChunks = 16;
 
 /** Gets commands, data, audio and video. `payload` is valid only until the call returns. */
@@ -70,7 +70,7 @@ export class MessageChannel {
     return this.#isHeld;
   }
 
-  /** Bytes of all messages that are not whole yet. */
+  /** Bytes of all incomplete messages. */
   get partialBytes(): number {
     return this.#reader.partialBytes + (this.#parts?.bytesLeft ?? 0);
   }
@@ -120,7 +120,7 @@ export class MessageChannel {
     }
   }
 
-  /** Tells of no further message until `release`; what comes is kept. */
+  /** Delivers no further message until `release`; bytes that arrive are kept. */
   hold(): void {
     this.#isHeld = true;
     this.#reader.hold();
@@ -147,12 +147,12 @@ export class MessageChannel {
     this.#writer.chunkSize = bytes;
   }
 
-  /** Asks the peer to acknowledge what it got after every `bytes` bytes (5.4.4). */
+  /** Asks the peer for an acknowledgement after every `bytes` bytes (5.4.4). */
   sendWindowAckSize(bytes: number): void {
     this.#sendControl(MessageType.WindowAckSize, uint32(bytes));
   }
 
-  /** Tells the peer how much it may send unacknowledged (5.4.5); limit type 2 is "dynamic". */
+  /** Tells the peer how many bytes it may send without an acknowledgement (5.4.5); limit type 2 is "dynamic". */
   sendPeerBandwidth(bytes: number): void {
     const payload = Buffer.alloc(5);
     payload.writeUInt32BE(bytes, 0);
@@ -175,7 +175,7 @@ export class MessageChannel {
         this.#onMessage(type, timestampMs, streamId, payload);
         return;
       case MessageType.SetChunkSize:
-        // The chunk reader has obeyed already, where it could.
+        // The chunk reader has already applied it, if it is valid.
         if (chunkSizeOf(payload) === null) this.#onIgnored?.('control', 'a chunk size of 0, or none');
         return;
       case MessageType.Abort:

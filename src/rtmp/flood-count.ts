@@ -1,6 +1,6 @@
-/** Connections of this process that were ended since they sent useless messages on and on, ever: for the metrics. */
+/** Number of connections of this process that were ended for floods of useless messages; for the metrics. */
 export const floods = {
-  /** Cameras, viewers and strangers: `RTMP_FLOOD`. */
+  /** Cameras, viewers and other clients: `RTMP_FLOOD`. */
   ended: 0,
   /** Targets: `TARGET_FLOOD`. */
   targetsEnded: 0,

@@ -1,4 +1,4 @@
-/** What a peer may send that cannot be used, and that ends nothing. */
+/** Kinds of messages that cannot be used, and do not end the connection. */
 export const ignoredKinds = {
   media: 'audio, video or data of a stream that does not publish',
   unreadable: 'audio, video or data that no strict reader takes',
@@ -12,10 +12,10 @@ export const ignoredKinds = {
 
 export type IgnoredKind = keyof typeof ignoredKinds;
 
-/** Hears of what is ignored. @param detail what was wrong with this one, in words; nothing of it is secret */
+/** Called for each ignored message. @param detail what is wrong with it, in words without secrets */
 export type OnIgnored = (kind: IgnoredKind, detail: string) => void;
 
-/** Counts what a peer sent in vain, by kind: cheap, since a peer may send nothing else. */
+/** Counts the ignored messages of a peer, by kind. It is cheap, since a peer may send nothing else. */
 export class IgnoredMessages {
   readonly #counts = new Map<IgnoredKind, number>();
   #total = 0;
@@ -24,7 +24,7 @@ export class IgnoredMessages {
     return this.#total;
   }
 
-  /** True the first time for this kind: then it is worth a word. */
+  /** True the first time for this kind; it is then logged. */
   note(kind: IgnoredKind): boolean {
     this.#total++;
     const count = this.#counts.get(kind) ?? 0;

@@ -1,9 +1,9 @@
-/** A client needs one stream; those that open more publish or play a few at once. */
+/** A client needs one stream; some publish or play a few at once. */
 export const maxStreamsPerConnection = 16;
 
 export type Role = 'idle' | 'asking' | 'publishing' | 'playing';
 
-/** A message stream, and what is done with it. */
+/** A message stream and its use. */
 export interface NetStream {
   readonly id: number;
   readonly role: Role;
@@ -21,19 +21,19 @@ export interface NetStream {
 export class NetStreams {
   readonly #streams = new Map<number, { id: number; role: Role; name: string }>();
   #nextId = 1;
-  /** The id of the one stream that publishes; -1: none does, or several do. */
+  /** The id of the only publishing stream; -1: none, or several. */
   #onlyPublishing = -1;
-  /** The last of the ids that media was said to be of, so that most messages need no look-up. */
+  /** The last media stream id, so that most messages need no look-up. */
   #lastId = -1;
   #lastPublishing = -1;
 
-  /** Makes a stream. Null: all that are allowed are in use. */
+  /** Creates a stream. Null: all allowed ones are in use. */
   create(): NetStream | null {
     while (this.#streams.has(this.#nextId)) this.#nextId++;
     return this.open(this.#nextId++);
   }
 
-  /** The stream of this id, made now where it never was. Null: all that are allowed are in use. */
+  /** The stream with this id, created if it does not exist. Null: all allowed ones are in use. */
   open(id: number): NetStream | null {
     return this.get(id) ?? (this.#add(id) ? this.get(id)! : null);
   }
@@ -46,7 +46,7 @@ export class NetStreams {
     return [...this.#streams.values()];
   }
 
-  /** The id of the one stream that publishes or plays; -1: none does, or several do. */
+  /** The id of the only stream that publishes or plays; -1: none, or several. */
   get onlyActive(): number {
     const active = this.all().filter(({ role }) => role === 'publishing' || role === 'playing');
     return active.length === 1 ? active[0]!.id : -1;

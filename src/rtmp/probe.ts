@@ -30,7 +30,7 @@ export function probeHandshake(
         const { reply, done } = handshake.receive(data);
         if (reply !== null) socket.write(reply);
         if (!done) return;
-        // In order, behind C2: a server must not log a broken connection for being asked how it is.
+        // Closed in order, after C2, so that the server does not log a broken connection for a probe.
         clearTimeout(timer);
         socket.end(() => resolve(true));
         socket.setTimeout(1000, () => socket.destroy());

@@ -19,11 +19,11 @@ export class RtmpPublisher {
   #drained: (() => void)[] = [];
   #settleClosed: (error: TargetError | null) => void = () => {};
 
-  /** Resolves when the connection is over: to the reason, or to null when we closed it. Never rejects. */
+  /** Resolves when the connection has ended: to the reason, or to null if we closed it. Never rejects. */
   readonly closed: Promise<TargetError | null>;
 
   /**
-   * @param options.dialer what is trusted with rtmps, and where it may go; without it, the rules of our own
+   * @param options.dialer trusted certificates for rtmps, and where it may go (default: the built-in rules)
    * @param options.flashVer what it calls itself
    */
   constructor({
@@ -49,7 +49,9 @@ export class RtmpPublisher {
     return this.#connection?.bytesSent ?? 0;
   }
 
-  /** Connects, and resolves when the server accepted the publish. @throws TargetError, InputError INVALID_ADDRESS */
+  /**
+   * Connects, and resolves when the server has accepted the publish. @throws TargetError, InputError INVALID_ADDRESS
+   */
   connect(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#connection = new OutgoingConnection(
@@ -91,14 +93,14 @@ export class RtmpPublisher {
     );
   }
 
-  /** Resolves when the socket takes more, or when the connection is over. */
+  /** Resolves when the socket takes more, or the connection has ended. */
   drain(): Promise<void> {
     return new Promise((resolve) => {
       this.#drained.push(resolve);
     });
   }
 
-  /** Sends what is left, says goodbye and closes. */
+  /** Sends the rest, says goodbye and closes. */
   async close(): Promise<void> {
     this.#connection?.close();
     if (this.#connection !== null) await this.closed;

@@ -47,7 +47,7 @@ export class RtmpServer {
     return this.#connections.size;
   }
 
-  /** Bytes of messages that are not whole yet, of all connections. */
+  /** Bytes of incomplete messages of all connections. */
   get unfinishedBytes(): number {
     return this.#unfinished.bytes;
   }
@@ -66,7 +66,7 @@ export class RtmpServer {
     return this.#secure.listen(host, port);
   }
 
-  /** For connections with TLS from now on. */
+  /** Applies to new TLS connections. */
   setCertificate(certificate: ServerCertificate): void {
     this.#secure?.setCertificate(certificate);
   }
@@ -79,7 +79,7 @@ export class RtmpServer {
     this.#serve(socket, onClosed, beginning);
   }
 
-  /** Takes no new connections, and ends those that are there in order. Resolves when all are gone. */
+  /** Accepts no new connections, and closes the open ones in order. Resolves when all are gone. */
   async close(): Promise<void> {
     clearInterval(this.#ticker);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

@@ -19,36 +19,36 @@ import { TurnShare } from './turn-share.js';
 import type { UnfinishedBudget, UnfinishedShare } from './unfinished-budget.js';
 import { ViewerOutlet } from './viewer-outlet.js';
 
-/** How long the last words to a peer may take to leave. */
+/** Time limit for sending the last messages to a peer. */
 const lastWordsMs = 1000;
 
-/** What a connection did before it came to the process or the object that serves it. */
+/** The state of a connection when it is handed to the process or object that serves it. */
 export interface Beginning {
-  /** The handshake as far as it came; null: it is complete, and was answered. */
+  /** The handshake so far; null: it is complete and answered. */
   readonly handshake: ServerHandshake | null;
-  /** What was read and is not taken into account yet: with a complete handshake all that came behind it. */
+  /** Bytes that were read and not handled yet; with a complete handshake, everything after it. */
   readonly bytes: Buffer;
   /** Milliseconds since it was accepted. */
   readonly ageMs: number;
-  /** Bytes that were read off the network by another socket object than the one that comes with it. */
+  /** Bytes that another socket object has read. */
   readonly bytesBefore: number;
-  /** Somebody answered what it said before its first `publish` or `play`; that is not to be said again. */
+  /** Its commands before the first `publish` or `play` were answered, and must not be answered again. */
   readonly isAnswered?: boolean;
-  /** Why it is over already, in words. */
+  /** Why it has already ended, in words. */
   readonly ended?: string;
 }
 
 let nextId = 1;
 
-/** How many publishes and plays the line at the end tells of. */
+/** Number of publishes and plays that the last line names. */
 const maxNoted = 4;
 
-/** Commands of one connection that are logged at level debug: ten times what an encoder sends. */
+/** Maximum number of commands of one connection that are logged at level debug; ten times what an encoder sends. */
 const maxLoggedCommands = 100;
 
 /**
- * One connection that somebody made to us: a camera, a viewer, another aggregator, or a stranger. It knows one life, and
- * logs the one reason for which it ended.
+ * One incoming connection: a camera, a viewer, another aggregator or an unknown client. It logs the one reason for its
+ * end.
  */
 export class ServerConnection implements ServerSessionHandler, Publisher, MediaSocketListener {
   readonly remote: string;
@@ -69,10 +69,10 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly id = nextId++;
   #flashVer = '';
   #connect: ConnectInfo | null = null;
-  /** The camera that it asked for by `connect`; for the log. */
+  /** The camera named in `connect`; for the log. */
   #camera: string | undefined;
   #commands = 0;
-  /** What it says was answered before. */
+  /** Its messages were answered before. */
   #isMuted: boolean;
   /** Somebody is asked whether it may publish or play; nothing is read meanwhile. */
   #isDeciding = false;
@@ -80,11 +80,11 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #lastDataMs = performance.now();
   readonly #life = new SignOfLife(performance.now());
   readonly #ignored = new IgnoredMessages();
-  /** Since when it neither publishes nor plays. */
+  /** Since when it has neither published nor played. */
   #idleSinceMs: number;
   readonly #did: string[] = [];
   #ending = false;
-  /** It broke the protocol or a limit: nothing more of it is read. */
+  /** It violated the protocol or a limit; nothing more is read. */
   #isRefractory = false;
   #closed = false;
   #endTimer: NodeJS.Timeout | undefined;
@@ -94,11 +94,11 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     settings: NetSettings;
     host: StreamHost;
     log: Logger;
-    /** Called once, when the socket is gone. */
+    /** Called once, when the socket is closed. */
     onClosed: () => void;
     /** Where somebody else read the beginning; `begin` is to be called with it then. */
     beginning?: Beginning;
-    /** What unfinished messages take, of all connections together. */
+    /** Counts the incomplete messages of all connections. */
     unfinished?: UnfinishedBudget;
   }) {
     const { socket, beginning } = options;
@@ -137,12 +137,12 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     return this.#via;
   }
 
-  /** Messages that it sent in vain. */
+  /** Number of ignored messages. */
   get ignoredMessages(): number {
     return this.#ignored.total;
   }
 
-  /** What the peer calls itself. */
+  /** The name of the peer's software. */
   get flashVer(): string {
     return this.#flashVer;
   }
@@ -177,7 +177,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     }
   }
 
-  /** Ends it in order: the peer is told of each of its streams, then the socket closes. */
+  /** Closes it in order: the peer gets a status for each of its streams, then the socket closes. */
   close(reason: CodedError): void {
     if (this.#ending) return;
     this.#session.endAll(reason.message);
@@ -194,7 +194,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   onCommand(name: string): void {
     if (this.#camera === undefined || this.#commands >= maxLoggedCommands) return;
     this.#commands++;
-    // Its name only: keys and tokens stand in the arguments.
+    // Only its name, since the arguments contain keys and tokens.
     this.#log.debug(`< ${name.slice(0, 40)}`, { camera: this.#camera, event: 'command' });
   }
 
@@ -378,7 +378,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#viewers.get(streamId)?.setPaused(paused);
   }
 
-  /** For the one line at the end, which tells of the first few. */
+  /** For the last line, which names the first few. */
   #note(what: string): void {
     if (this.#did.length < maxNoted) this.#did.push(what);
   }
@@ -426,7 +426,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     if (!this.#ending && !this.#isDeciding) this.#turn.end(!channel.isHeld, data.length);
   }
 
-  /** What came of messages that are not whole yet. */
+  /** Notes the bytes of incomplete messages. */
   #noteParts(): void {
     this.#unfinished?.set(this.#session.channel.partialBytes);
     if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#lastDataMs);

@@ -20,8 +20,8 @@ interface FolderOptions {
 export function addBackupCommands(program: Command, io: CliIo): void {
   program
     .command('backup')
-    .argument('<file>', 'where to write it, mode 0600; - for standard output')
-    .description('Write cameras, pushes and engines to a file, consistent also while an aggregator runs')
+    .argument('<file>', 'file to write, mode 0600; - for standard output')
+    .description('Write cameras, pushes and engines to a file; safe while an aggregator is running')
     .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
     .addHelpText(
       'after',
@@ -51,12 +51,12 @@ Examples:
 
   program
     .command('restore')
-    .argument('<file>', 'what "backup" wrote, by this or an older version')
-    .description('Make a backup the state of a data folder; what was there is kept beside it')
+    .argument('<file>', 'a file written by "backup" of this or an older version')
+    .description('Restore a backup into a data folder; the previous files are kept beside it')
     .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
-    .option('--token <token>', 'token for the API of the running aggregator; prefer the next one')
-    .option('--token-file <file>', 'file that holds the token (or MEDIA_AGGREGATOR_TOKEN, the token itself)')
-    .option('--while-running', 'also while an aggregator runs there, which takes it over live')
+    .option('--token <token>', 'token for the API of the running aggregator; prefer --token-file')
+    .option('--token-file <file>', 'file with the token (or MEDIA_AGGREGATOR_TOKEN with the token itself)')
+    .option('--while-running', 'also while an aggregator is running there, which applies it live')
     .addHelpText(
       'after',
       `

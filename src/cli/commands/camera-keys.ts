@@ -14,9 +14,12 @@ const longest = '8760h';
 /** `camera rotate-key` and `camera play-token`: who may publish and play. */
 export function addKeyCommands(camera: Command, io: CliIo): void {
   withClientOptions(camera.command('rotate-key <name>'))
-    .description('Give a camera another publish key; prints where it publishes to then')
-    .option('--overlap <duration>', 'for how long the keys of before are taken too: 30m, 1h ...')
-    .option('--key-file <file>', 'the new key, 8 to 128 letters, digits, "_" and "-"; without it, one is made')
+    .description('Replace the publish key of a camera; prints the new URL to publish to')
+    .option('--overlap <duration>', 'how long the previous keys stay valid: 30m, 1h ...')
+    .option(
+      '--key-file <file>',
+      'file with the new key: 8 to 128 letters, digits, "_" and "-" (default: a generated key)',
+    )
     .addHelpText(
       'after',
       `
@@ -37,9 +40,9 @@ Examples:
     });
 
   withClientOptions(camera.command('play-token <name>'))
-    .description('Make a token to play a camera with; prints where')
-    .option('--for <duration>', 'how long it is valid: 10m, 24h ...', '1h')
-    .option('--http', 'print the address for browsers, FLV over HTTP, in place of that of RTMP')
+    .description('Create a token to play a camera; prints the URL with it')
+    .option('--for <duration>', 'how long the token is valid: 10m, 24h ...', '1h')
+    .option('--http', 'print the HTTP-FLV URL, for browsers, instead of the RTMP URL')
     .addHelpText(
       'after',
       `

@@ -18,8 +18,8 @@ export function addCameraCommands(program: Command, io: CliIo): void {
     );
 
   withClientOptions(camera.command('add <name>'))
-    .description('Register a camera; prints where it publishes to')
-    .option('--type <type>', 'what it is: 360, plane ...')
+    .description('Register a camera; prints the URL that it publishes to')
+    .option('--type <type>', 'kind of camera: 360, plane ...')
     .addHelpText(
       'after',
       `
@@ -44,7 +44,7 @@ Examples:
     });
 
   withClientOptions(camera.command('show <name>'))
-    .description('Show where a camera publishes to, its key included')
+    .description('Show the URL that a camera publishes to, with its key')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator camera show gate-1\n')
     .action(async (name: string, options: ClientOptions) => {
       const view = await findApi(options, io).camera(name);
@@ -55,7 +55,7 @@ Examples:
   addCameraDebugCommand(camera, io);
 
   withClientOptions(camera.command('list'))
-    .description('List the cameras and how they fare')
+    .description('List the cameras with their state')
     .addHelpText(
       'after',
       `
@@ -70,7 +70,7 @@ Examples:
     });
 
   withClientOptions(camera.command('remove <name>'))
-    .description('Remove a camera with its pushes; its publisher and viewers are closed')
+    .description('Remove a camera and its pushes; its publisher and viewers are disconnected')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator camera remove gate-1\n')
     .action(async (name: string, options: ClientOptions) => {
       await findApi(options, io).removeCamera(name);

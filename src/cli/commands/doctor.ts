@@ -34,7 +34,9 @@ const flagKeys = [
 export function addDoctorCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   const command = program
     .command('doctor')
-    .description('Look at this machine: can an aggregator run here? Says what to do; exit code 1 when something fails')
+    .description(
+      'Check whether an aggregator can run on this machine, and say what to do; exit code 1 if a check fails',
+    )
     .option('--config <file>', 'settings file, as for serve')
     .option('--json', 'print JSON')
     .addHelpText(

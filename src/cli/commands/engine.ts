@@ -23,11 +23,11 @@ export function addEngineCommands(program: Command, io: CliIo): void {
     );
 
   withClientOptions(engine.command('add <name>'))
-    .description('Register a streaming engine, which pushes and getStream can then name')
+    .description('Register a streaming engine for pushes and getStream')
     .requiredOption('--host <host>', 'host name or IP address, without a port')
-    .option('--push-url <template>', 'where a camera is sent (default rtmp://{host}:1935/live/{name})')
-    .option('--playback-url <template>', 'where viewers play it (default http://{host}:80/hls/{name}.m3u8)')
-    .option('--location <location>', 'where it is; compared with the location of viewers and of the aggregator')
+    .option('--push-url <template>', 'URL that a camera is pushed to (default rtmp://{host}:1935/live/{name})')
+    .option('--playback-url <template>', 'URL that viewers play it at (default http://{host}:80/hls/{name}.m3u8)')
+    .option('--location <location>', 'location of the engine; compared with those of viewers and of the aggregator')
     .addHelpText(
       'after',
       `

@@ -17,15 +17,15 @@ interface ImportOptions extends ClientOptions {
 
 export function addImportCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   withClientOptions(program.command('import <file>'))
-    .description('Take cameras and pushes from an nginx configuration with the RTMP module (nginx.conf)')
-    .option('--dry-run', 'only say what would be taken; no aggregator is asked')
+    .description('Import cameras and pushes from an nginx.conf with the RTMP module')
+    .option('--dry-run', 'only show what would be imported; no aggregator is needed')
     .option(
       '--take <application>',
       'take this application for a camera although it looks like one for many streams; may be repeated',
       (value: string, before: readonly string[]) => [...before, value],
       [],
     )
-    .option('--drop-access-rules', 'also take applications whose allow, deny or on_publish would be lost')
+    .option('--drop-access-rules', 'also import applications whose allow, deny or on_publish would be lost')
     .addHelpText(
       'after',
       `

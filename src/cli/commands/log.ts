@@ -11,7 +11,7 @@ import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addLogCommand(program: Command, io: CliIo): void {
   withClientOptions(program.command('log-level'))
-    .description('Print what a running aggregator logs, or have it log from another level on')
+    .description('Show or change the log level of a running aggregator')
     .addArgument(new Argument('[level]', 'the least important lines to log').choices(logLevels))
     .addHelpText(
       'after',
@@ -40,9 +40,9 @@ function describe({ level, configured, cameras }: LogView): string {
 /** `camera debug`. */
 export function addCameraDebugCommand(camera: Command, io: CliIo): void {
   withClientOptions(camera.command('debug <name>'))
-    .description('Have everything about a camera logged for a time, whatever the level of the log')
-    .option('--for <duration>', 'for how long: 5m, 1h ... at most 24h', '15m')
-    .option('--off', 'end it now')
+    .description('Log everything about one camera for a time, whatever the log level')
+    .option('--for <duration>', 'how long: 5m, 1h ... at most 24h', '15m')
+    .option('--off', 'stop it now')
     .addHelpText(
       'after',
       `

@@ -21,10 +21,10 @@ const maxCount = 10_000;
 export function addPublishCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   program
     .command('publish <file> <url>')
-    .description('Publish an FLV file over RTMP at the speed of its timestamps, as a camera would')
-    .option('--loop', 'start again at the end; timestamps go on rising')
-    .option('--count <n>', 'publish so many copies at once; {i} in the URL becomes 1 to n', parseCount, 1)
-    .option('--duration <seconds>', 'stop after so many seconds', parseSeconds)
+    .description('Publish an FLV file over RTMP in real time, as a camera would')
+    .option('--loop', 'start again at the end; timestamps keep increasing')
+    .option('--count <n>', 'publish n copies at once; {i} in the URL becomes 1 to n', parseCount, 1)
+    .option('--duration <seconds>', 'stop after this many seconds', parseSeconds)
     .option('--json', 'print what was sent as JSON')
     .addHelpText(
       'after',

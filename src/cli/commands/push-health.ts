@@ -22,8 +22,8 @@ const testTimeoutMs = 120_000;
 /** `push test`, `push retry` and `push events`: for whoever is paged when a target dies. */
 export function addPushHealthCommands(push: Command, io: CliIo, setExitCode: (code: number) => void): void {
   withClientOptions(push.command('test <url>'))
-    .description('Go the way to a target step by step, up to the permission to publish; no media')
-    .option('--config <file>', 'settings for the test where no aggregator runs')
+    .description('Test a target step by step, up to the permission to publish; sends no media')
+    .option('--config <file>', 'settings for the test, if no aggregator is running')
     .addHelpText(
       'after',
       `
@@ -44,7 +44,7 @@ Examples:
     });
 
   withClientOptions(push.command('retry <camera> <id>'))
-    .description('Have a waiting push try at once, instead of at the end of its pause')
+    .description('Retry a waiting push now, instead of at the end of its pause')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator push retry gate-1 p-1a2b3c4d\n')
     .action(async (camera: string, id: string, options: ClientOptions) => {
       const view = await findApi(options, io).retryPush(camera, id);
@@ -52,7 +52,7 @@ Examples:
     });
 
   withClientOptions(push.command('events <camera> <id>'))
-    .description('Show what a push did lately: states, errors, RTMP commands, drops')
+    .description('List the recent events of a push: states, errors, RTMP commands, drops')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator push events gate-1 p-1a2b3c4d\n')
     .action(async (camera: string, id: string, options: ClientOptions) => {
       const events = await findApi(options, io).pushEvents(camera, id);

@@ -30,9 +30,9 @@ Examples:
 
 function addAdd(push: Command, io: CliIo): void {
   withClientOptions(push.command('add <camera> [url]'))
-    .description('Send a camera to an RTMP URL or to a registered streaming engine, live or not')
-    .option('--engine <engine>', 'a registered streaming engine, in place of the URL')
-    .option('--id <id>', "the push's id; without it, it is derived from the target")
+    .description('Redirect a camera to an RTMP URL or a registered streaming engine, whether it is live or not')
+    .option('--engine <engine>', 'a registered streaming engine, instead of a URL')
+    .option('--id <id>', 'the id of the push (default: derived from the target)')
     .addHelpText(
       'after',
       `
@@ -68,7 +68,7 @@ Examples:
 
 function addList(push: Command, io: CliIo): void {
   withClientOptions(push.command('list [camera]'))
-    .description('List the pushes of one camera, or of all, and how they fare')
+    .description('List the pushes of one camera, or of all, with their state')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator push list\n  $ media-aggregator push list gate-1 --json\n')
     .action(async (camera: string | undefined, options: ClientOptions) => {
       const client = findApi(options, io);
@@ -99,7 +99,7 @@ function pushTable(pushes: readonly (PushView & { camera: string })[], io: CliIo
 
 function addRemove(push: Command, io: CliIo): void {
   withClientOptions(push.command('remove <camera> <id>'))
-    .description('End a push; no other push of the camera notices')
+    .description('Remove a push; the other pushes are not affected')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator push remove gate-1 p-1a2b3c4d\n')
     .action(async (camera: string, id: string, options: ClientOptions) => {
       await findApi(options, io).removePush(camera, id);

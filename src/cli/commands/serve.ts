@@ -26,7 +26,7 @@ const lastLinesMs = 500;
 export function addServeCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   const command = program
     .command('serve')
-    .description('Run an aggregator: take cameras on the RTMP port, answer the API')
+    .description('Run an aggregator: accept cameras on the RTMP port, and serve the API')
     .addOption(new Option('--config <file>', 'Settings file (default media-aggregator.yaml, when it is there)'))
     .addHelpText(
       'after',

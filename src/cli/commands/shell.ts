@@ -9,7 +9,7 @@ import { version } from '../version.js';
 export function addShellCommands(program: Command, io: CliIo): void {
   program
     .command('completion')
-    .description('Print the script by which a shell completes commands and options')
+    .description('Print a script for shell completion of commands and options')
     .addArgument(new Argument('<shell>', 'the shell').choices(shells))
     .addHelpText(
       'after',
@@ -26,7 +26,7 @@ Examples:
 
   program
     .command('man')
-    .description('Print the man page, made of this help')
+    .description('Print the man page')
     .addHelpText(
       'after',
       `

@@ -10,7 +10,7 @@ import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addStatusCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   withClientOptions(program.command('status'))
-    .description('Show how a running aggregator fares; exit code 1 when it takes no RTMP or has a problem')
+    .description('Show the state of a running aggregator; exit code 1 if it accepts no RTMP or has a problem')
     .addHelpText(
       'after',
       `

@@ -17,7 +17,7 @@ interface CreateOptions extends ClientOptions {
 export function addTokenCommands(program: Command, io: CliIo): void {
   const token = program
     .command('token')
-    .description('Make, list and revoke tokens for the API')
+    .description('Create, list and revoke tokens for the API')
     .addHelpText(
       'after',
       `
@@ -31,13 +31,13 @@ Examples:
     );
 
   withClientOptions(token.command('create <name>'))
-    .description('Make a token; prints it, this once')
+    .description('Create a token; it is printed only once')
     .addOption(
       new Option('--scope <scope>', 'what it may do: read sees, operate changes, admin makes tokens as well')
         .choices(scopes)
         .default('read'),
     )
-    .option('--expires <when>', 'when it ends: 12h, 90d, or a time like 2030-01-31T00:00:00Z (default: it does not)')
+    .option('--expires <when>', 'when it expires: 12h, 90d, or a time like 2030-01-31T00:00:00Z (default: never)')
     .addHelpText(
       'after',
       `
@@ -90,7 +90,7 @@ Examples:
     });
 
   withClientOptions(token.command('revoke <name>'))
-    .description('Revoke a token; it is refused from now on')
+    .description('Revoke a token; it is refused at once')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator token revoke grafana\n')
     .action(async (name: string, options: ClientOptions) => {
       await findApi(options, io).revokeToken(name);
