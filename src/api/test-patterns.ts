@@ -12,11 +12,10 @@ export interface TestPatterns {
   /** By camera. */
   list(): readonly TestPatternView[];
   /**
-   * Publishes to the RTMP address of a camera; resolves when the publish was accepted. A pattern that runs goes on.
-   * @param endpoint `rtmp://HOST:PORT/...` as the camera has it; only its path is used
-   * @throws ConflictError LIMIT_REACHED or PUBLISH_ALREADY_LIVE; CodedError FLV_INVALID; TargetError when it is refused
+   * Has it feed a registered camera; resolves when it does. A pattern that runs goes on.
+   * @throws ConflictError LIMIT_REACHED; CodedError FLV_INVALID, TARGET_PUBLISH_REJECTED when it is refused
    */
-  start(camera: string, endpoint: string): Promise<{ readonly created: boolean; readonly view: TestPatternView }>;
+  start(camera: string): Promise<{ readonly created: boolean; readonly view: TestPatternView }>;
   /** Ends it. False: there was none. */
   stop(camera: string): Promise<boolean>;
 }

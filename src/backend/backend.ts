@@ -95,11 +95,25 @@ export interface CameraViewing {
   picture(camera: string, knownTag: string | undefined): Promise<StillPicture | null>;
 }
 
+/** Feeds cameras with the test pattern, without a connection. One for each camera at most; who calls sees to it. */
+export interface TestPatternFeeding {
+  /**
+   * Has the pattern feed a camera for so long at most. It gives way to any other source.
+   * @param onEnded called once when it is over, whatever the reason; never where it did not start
+   * @throws (rejects) CodedError PUBLISH_NOT_REGISTERED, PUBLISH_ALREADY_LIVE, FLV_INVALID, WORKER_DOWN
+   */
+  start(camera: string, durationMs: number, onEnded: () => void): Promise<void>;
+  /** Resolves when the pattern of this camera is over; at once when there is none. */
+  stop(camera: string): Promise<void>;
+}
+
 /** What moves the bytes. It converges to the desired cameras and tells what it observes. */
 export interface MediaBackend extends CameraApplier, BackendView, BackendWatching, TargetTrial {
   readonly kind: 'native' | 'nginx';
   /** Null: it shows no camera over HTTP. */
   readonly viewing: CameraViewing | null;
+  /** Null: it takes media over the network only. */
+  readonly testPatterns: TestPatternFeeding | null;
   /** Opens the RTMP listener. @throws CodedError ADDRESS_IN_USE */
   start(): Promise<BackendAddress>;
   /** Reads again what it has read from files and can take while it runs: the certificates to trust. */

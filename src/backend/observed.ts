@@ -116,7 +116,10 @@ export const PushSnapshotSchema = Type.Object({
 const cameraFigures = {
   live: figure(Type.Boolean(), false),
   liveSince: figure(orNull(Time), null),
-  publisher: figure(orNull(Type.String({ description: '`host:port` of the publisher; null when not live.' })), null),
+  publisher: figure(
+    orNull(Type.String({ description: '`host:port` of the publisher, or `test pattern`; null when not live.' })),
+    null,
+  ),
   encoder: figure(orNull(Type.String({ description: 'What the publisher calls itself.' })), null),
   videoCodec: figure(orNull(Type.String({ description: '`h264`, `hevc`, `av1` ...' })), null),
   audioCodec: figure(orNull(Type.String({ description: '`aac`, `mp3`, `opus` ...' })), null),

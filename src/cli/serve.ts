@@ -25,14 +25,13 @@ import { Webhooks } from '../webhooks/webhooks.js';
 import { openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
+import { RtmpTestPatterns } from './rtmp-test-patterns.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
 import { targetRuleOf } from './target-rule.js';
-import { SamplePublisher } from './test-patterns.js';
+import { PatternList } from './test-patterns.js';
 
 /** Where the build puts the dashboard: beside the program. */
 const webFolder = fileURLToPath(new URL('../web', import.meta.url));
-/** What a test pattern shows. */
-const sampleFile = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
 
 /** A client that is in the middle of a request must not hold up the goodbye to publishers and targets. */
 const apiCloseLimitMs = 750;
@@ -119,12 +118,13 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     await control.start();
     closers.unshift({ part: 'control', close: async () => control.close() });
 
-    const testPatterns = new SamplePublisher({
-      file: sampleFile,
-      host,
-      rtmpPort: rtmp.port,
-      log: log.child({ part: 'test pattern' }),
-    });
+    const patternLog = log.child({ part: 'test pattern' });
+    const overRtmp = () =>
+      new RtmpTestPatterns({
+        ...{ host, rtmpPort: rtmp.port, log: patternLog },
+        endpointOf: (camera) => control.cameras.get(camera, undefined, true).endpoint,
+      });
+    const testPatterns = new PatternList(backend.testPatterns ?? overRtmp(), patternLog);
     closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
     const access = await Access.open(actual, accessLog, manifest);
     closers.unshift({ part: 'access', close: async () => access.close() });

@@ -1,58 +1,40 @@
 import type { TestPatterns, TestPatternView } from '../api/test-patterns.js';
-import { CodedError, ConflictError, messageOf } from '../errors.js';
+import type { TestPatternFeeding } from '../backend/backend.js';
+import { CodedError, ConflictError, codeOf, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
-import { RtmpPublisher, testPatternFlashVer } from '../rtmp/publisher.js';
-import { reachableHost, urlHost } from './format.js';
-import { sendPaced } from './publish/pacer.js';
-import { openTagSource, type TagSource } from './publish/tag-source.js';
 
 /** So many at once: they are for looking, not for load. */
 const maxPatterns = 4;
 /** Each ends by itself after an hour: one that was forgotten must not keep its camera from publishing for ever. */
 const longestMs = 60 * 60 * 1000;
-const connectTimeoutMs = 5000;
 
-export interface SamplePublisherOptions {
-  readonly file: string;
-  /** The address that RTMP is taken on. */
-  readonly host: string;
-  readonly rtmpPort: number;
-  readonly log: Logger;
-}
+/** The test patterns of this node: how many there are, and since when; who plays them is the media backend. */
+export class PatternList implements TestPatterns {
+  readonly #feeding: TestPatternFeeding;
+  readonly #log: Logger;
+  readonly #running = new Map<string, TestPatternView>();
+  readonly #starting = new Map<string, Promise<TestPatternView>>();
 
-interface RunningPattern {
-  readonly view: TestPatternView;
-  readonly ended: AbortController;
-  /** Resolves when it is over, whatever the reason. */
-  readonly done: Promise<void>;
-}
-
-/** Publishes the sample clip to the own RTMP port, as any camera would: through the front door. */
-export class SamplePublisher implements TestPatterns {
-  readonly #options: SamplePublisherOptions;
-  readonly #running = new Map<string, RunningPattern>();
-  readonly #starting = new Map<string, Promise<RunningPattern>>();
-  #source: Promise<TagSource> | undefined;
-
-  constructor(options: SamplePublisherOptions) {
-    this.#options = options;
+  constructor(feeding: TestPatternFeeding, log: Logger) {
+    this.#feeding = feeding;
+    this.#log = log;
   }
 
   list(): readonly TestPatternView[] {
-    return [...this.#running.values()].map(({ view }) => view);
+    return [...this.#running.values()];
   }
 
-  async start(camera: string, endpoint: string): Promise<{ created: boolean; view: TestPatternView }> {
+  async start(camera: string): Promise<{ created: boolean; view: TestPatternView }> {
     const running = this.#running.get(camera) ?? (await this.#starting.get(camera));
-    if (running !== undefined) return { created: false, view: running.view };
+    if (running !== undefined) return { created: false, view: running };
     if (this.#running.size + this.#starting.size >= maxPatterns) {
       const message = `${maxPatterns} test patterns are published already, which is the limit; end one first`;
       throw new ConflictError('LIMIT_REACHED', message);
     }
-    const starting = this.#publish(camera, endpoint);
+    const starting = this.#start(camera);
     this.#starting.set(camera, starting);
     try {
-      return { created: true, view: (await starting).view };
+      return { created: true, view: await starting };
     } finally {
       this.#starting.delete(camera);
     }
@@ -60,10 +42,9 @@ export class SamplePublisher implements TestPatterns {
 
   async stop(camera: string): Promise<boolean> {
     await this.#starting.get(camera)?.catch(() => undefined);
-    const running = this.#running.get(camera);
-    running?.ended.abort();
-    await running?.done;
-    return running !== undefined;
+    if (!this.#running.has(camera)) return false;
+    await this.#feeding.stop(camera);
+    return true;
   }
 
   /** Ends all of them. */
@@ -71,59 +52,27 @@ export class SamplePublisher implements TestPatterns {
     await Promise.all([...this.#running.keys(), ...this.#starting.keys()].map((camera) => this.stop(camera)));
   }
 
-  async #publish(camera: string, endpoint: string): Promise<RunningPattern> {
-    const { file, log } = this.#options;
-    this.#source ??= openTagSource(file);
-    const source = await this.#source.catch((error: unknown) => {
-      this.#source = undefined;
-      throw error;
-    });
-    const url = this.#localUrl(endpoint);
-    const publisher = new RtmpPublisher({ url, connectTimeoutMs, flashVer: testPatternFlashVer });
-    await publisher.connect().catch((error: unknown) => {
-      throw new CodedError('TARGET_PUBLISH_REJECTED', `the test pattern is refused: ${messageOf(error)}`, {
-        cause: error,
-      });
-    });
-    const ended = new AbortController();
-    void publisher.closed.then(() => ended.abort());
+  async #start(camera: string): Promise<TestPatternView> {
     const startedMs = Date.now();
-    const pattern = {
-      view: {
-        camera,
-        startedAt: new Date(startedMs).toISOString(),
-        endsAt: new Date(startedMs + longestMs).toISOString(),
-      },
-      ended,
-      done: this.#send(camera, publisher, source, ended.signal),
+    const view = {
+      camera,
+      startedAt: new Date(startedMs).toISOString(),
+      endsAt: new Date(startedMs + longestMs).toISOString(),
     };
-    this.#running.set(camera, pattern);
-    log.info('publishes a test pattern', { camera });
-    return pattern;
-  }
-
-  async #send(camera: string, publisher: RtmpPublisher, source: TagSource, signal: AbortSignal): Promise<void> {
-    const { log } = this.#options;
-    try {
-      await sendPaced(source, {
-        loop: true,
-        durationMs: longestMs,
-        signal,
-        send: (type, timestampMs, payload) =>
-          publisher.write(type, timestampMs, payload) ? undefined : publisher.drain(),
-      });
-    } catch (error) {
-      log.warn('a test pattern broke off', { camera, error: messageOf(error) });
-    } finally {
-      await publisher.close();
-      this.#running.delete(camera);
-      log.info('a test pattern ended', { camera });
-    }
-  }
-
-  /** The camera's own address, by the way that leads to this process whatever name it is advertised under. */
-  #localUrl(endpoint: string): string {
-    const { host, rtmpPort } = this.#options;
-    return endpoint.replace(/^rtmps?:\/\/[^/]+/, `rtmp://${urlHost(reachableHost(host))}:${rtmpPort}`);
+    let isOver = false;
+    const onEnded = (): void => {
+      isOver = true;
+      if (this.#running.get(camera) === view) this.#running.delete(camera);
+      this.#log.info('a test pattern ended', { camera });
+    };
+    await this.#feeding.start(camera, longestMs, onEnded).catch((error: unknown) => {
+      if (!codeOf(error).startsWith('PUBLISH_')) throw error;
+      const text = `the test pattern is refused: ${messageOf(error)}`;
+      throw new CodedError('TARGET_PUBLISH_REJECTED', text, { cause: error });
+    });
+    // It may be over again at once.
+    if (!isOver) this.#running.set(camera, view);
+    this.#log.info('publishes a test pattern', { camera });
+    return view;
   }
 }

@@ -6,9 +6,6 @@ import { OutgoingConnection } from './outgoing-connection.js';
 
 const defaultChunkBytes = 65_536;
 
-/** What the publisher of a test pattern calls itself: who calls himself so gives way to any other publisher. */
-export const testPatternFlashVer = 'FMLE/3.0 (compatible; media-aggregator test pattern)';
-
 /** Publishes one stream to an RTMP server: for the command line, for tests and for benches. */
 export class RtmpPublisher {
   readonly #url: string;

@@ -1,15 +1,13 @@
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { Access, type AccessSettings } from '../../src/access/access.js';
 import { type RunningApi, startApi } from '../../src/api/server.js';
 import type { ApiSettings } from '../../src/api/settings.js';
-import { SamplePublisher } from '../../src/cli/test-patterns.js';
+import { PatternList } from '../../src/cli/test-patterns.js';
 import type { ControlSettings } from '../../src/control/settings.js';
+import { CodedError } from '../../src/errors.js';
 import { LogLevels } from '../../src/log/levels.js';
 import { type Logger, silentLogger } from '../../src/log/log.js';
 import { startControl, type TestControl, testSettings } from '../control/harness.js';
-
-const sampleClip = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
 
 export interface TestApi extends TestControl {
   readonly access: Access;
@@ -34,7 +32,10 @@ export async function startTestApi(
     settings: { ...testSettings, ...settings },
     log,
     version: '0.0.0',
-    testPatterns: new SamplePublisher({ file: sampleClip, host: '127.0.0.1', rtmpPort: 1, log: silentLogger }),
+    testPatterns: new PatternList(
+      { start: () => Promise.reject(new CodedError('PUBLISH_FORBIDDEN', 'no media')), stop: async () => {} },
+      silentLogger,
+    ),
     logLevels,
     settingSources: { rtmpPort: 'flag --rtmp-port' },
   });

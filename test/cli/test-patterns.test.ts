@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CameraView } from '../../src/control/views.js';
-import { RtmpPublisher, testPatternFlashVer } from '../../src/rtmp/publisher.js';
+import { testPatternEncoder } from '../../src/ingest/test-pattern.js';
+import { RtmpPublisher } from '../../src/rtmp/publisher.js';
 import { testScope } from '../support/scope.js';
 import { waitFor } from '../support/wait.js';
 import { startTestAggregator } from './support.js';
@@ -59,7 +60,7 @@ test('gives way to the camera itself, which gives way to none', async (context) 
   const camera = async () => (await call(apiUrl, 'GET', '/v1/cameras/cam')).body as unknown as CameraView;
   const { endpoint } = (await call(apiUrl, 'POST', '/v1/cameras', { name: 'cam' })).body;
   await call(apiUrl, 'POST', '/v1/test-pattern', { camera: 'cam' });
-  await waitFor(async () => (await camera()).encoder === testPatternFlashVer, { what: 'the test pattern' });
+  await waitFor(async () => (await camera()).encoder === testPatternEncoder, { what: 'the test pattern' });
 
   const publisher = (flashVer?: string) => {
     const url = String(endpoint).replace(/^rtmp:\/\/[^:]+/, 'rtmp://127.0.0.1');
@@ -73,7 +74,42 @@ test('gives way to the camera itself, which gives way to none', async (context) 
   await waitFor(async () => (await patterns()).length === 0, { what: 'the test pattern to end' });
 
   await expect(publisher('another').connect()).rejects.toThrow('is live from');
-  await expect(publisher(testPatternFlashVer).connect()).rejects.toThrow('is live from');
+  await expect(publisher(testPatternEncoder).connect()).rejects.toThrow('is live from');
   expect(await call(apiUrl, 'POST', '/v1/test-pattern', { camera: 'cam' })).toMatchObject({ status: 409 });
   expect(await camera()).toMatchObject({ live: true, encoder: 'a camera' });
+});
+
+test('who calls himself a test pattern is none: he does not give way', async (context) => {
+  const scope = testScope(context);
+  const { apiUrl } = await startTestAggregator(scope);
+  const { endpoint } = (await call(apiUrl, 'POST', '/v1/cameras', { name: 'cam' })).body;
+  const connect = async (flashVer: string) => {
+    const url = String(endpoint).replace(/^rtmp:\/\/[^:]+/, 'rtmp://127.0.0.1');
+    const made = new RtmpPublisher({ url, connectTimeoutMs: 5000, flashVer });
+    scope.defer(() => made.close());
+    await made.connect();
+  };
+  await connect(testPatternEncoder);
+  await expect(connect('a camera')).rejects.toThrow('is live from');
+  const started = await call(apiUrl, 'POST', '/v1/test-pattern', { camera: 'cam' });
+  expect(started).toMatchObject({ status: 409, body: { code: 'PUBLISH_ALREADY_LIVE' } });
+});
+
+test('needs no key where publishers need one, and counts as no connection', async (context) => {
+  const { apiUrl } = await startTestAggregator(testScope(context), { 'publish-auth': 'key' });
+  await call(apiUrl, 'POST', '/v1/cameras', { name: 'cam' });
+  expect(await call(apiUrl, 'POST', '/v1/test-pattern', { camera: 'cam' })).toMatchObject({ status: 201 });
+  const { body } = await call(apiUrl, 'GET', '/v1/cameras/cam');
+  expect(body).toMatchObject({ live: true, publisher: 'test pattern', encoder: testPatternEncoder });
+});
+
+test('ends with the aggregator, which does not wait for it', async (context) => {
+  const { apiUrl, stop } = await startTestAggregator(testScope(context));
+  for (const camera of ['a', 'b']) {
+    await call(apiUrl, 'POST', '/v1/cameras', { name: camera });
+    await call(apiUrl, 'POST', '/v1/test-pattern', { camera });
+  }
+  const beganMs = performance.now();
+  await stop();
+  expect(performance.now() - beganMs).toBeLessThan(5000);
 });

@@ -31,6 +31,7 @@ export class FakeBackend implements MediaBackend {
   refuses: (url: string) => CodedError | undefined = () => undefined;
   seenProblems: readonly BackendProblem[] = [];
   readonly viewing = null;
+  readonly testPatterns = null;
   answerWaitMs = 0;
   readonly #changes = new ChangePoll((camera) => this.camera(camera));
   #observing: NodeJS.Timeout | undefined;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { isHeader, openTagSource, type Tag } from '../../src/cli/publish/tag-source.js';
+import { isHeader, openTagSource, type Tag } from '../../src/ingest/tag-source.js';
 import { readFlvTags } from '../support/flv-file.js';
 import { packetsOf } from '../support/packets.js';
 import { testWith } from '../support/peers.js';

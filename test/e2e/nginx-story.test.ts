@@ -25,6 +25,16 @@ async function curl(aggregator: NginxAggregator, method: string, path: string, b
 describe('the original story with nginx', () => {
   const test = testWith('ffmpeg', 'nginx-rtmp', 'curl', 'iproute2');
 
+  test('a test pattern comes over RTMP, and ends when it is told to', async (context) => {
+    const aggregator = await startNginxAggregator(testScope(context));
+    await aggregator.addCamera('cam');
+    await aggregator.apiOk('POST', '/v1/test-pattern', { camera: 'cam' });
+    await aggregator.waitForLive('cam');
+    expect(await aggregator.camera('cam')).toMatchObject({ publisher: expect.stringContaining('127.0.0.1') });
+    await aggregator.apiOk('DELETE', '/v1/test-pattern/cam');
+    await waitFor(async () => !(await aggregator.camera('cam')).live, { what: 'the end of the pattern' });
+  });
+
   test('register, publish, getStream: the target gets it at the next publish; stats and status', async (context) => {
     const scope = testScope(context);
     const [clip, long, engine, aggregator] = await Promise.all([

@@ -114,6 +114,38 @@ describe('media workers', () => {
     expect(metrics).toContain('media_aggregator_viewers 12');
   });
 
+  test.concurrent('have a test pattern in the worker of its camera, which gives way, and ends with that worker', async (context) => {
+    const scope = testScope(context);
+    const aggregator = await startAggregator(scope, { flags: [...flags, '--publish-auth', 'key'] });
+    const patterns = async () =>
+      ((await aggregator.apiOk('GET', '/v1/test-pattern')) as { items: { camera: string }[] }).items.map(
+        ({ camera }) => camera,
+      );
+    const start = (camera: string) => aggregator.apiOk('POST', '/v1/test-pattern', { camera });
+    const endpoints = new Map<string, string>();
+    for (const name of ['one', 'two']) {
+      endpoints.set(name, await aggregator.addCamera(name));
+      await start(name);
+      await waitFor(async () => (await aggregator.camera(name)).videoCodec === 'h264', { what: 'its picture' });
+    }
+    expect((await workersOf(aggregator)).map(({ cameras }) => cameras)).toEqual([1, 1]);
+    expect(await aggregator.camera('one')).toMatchObject({ live: true, publisher: 'test pattern' });
+    expect(await patterns()).toEqual(['one', 'two']);
+    const camera = new RtmpClient(scope, aggregator.rtmpPort);
+    await camera.publish('one', endpoints.get('one')!.split('/').at(-1)!);
+    await waitFor(async () => (await patterns()).length === 1, { what: 'the pattern to give way' });
+    expect(await aggregator.camera('one')).toMatchObject({ live: true });
+
+    for (const { pid } of await workersOf(aggregator)) process.kill(pid!, 'SIGKILL');
+    await waitFor(async () => (await patterns()).length === 0, { what: 'the end of the pattern' });
+    await waitFor(async () => (await workersOf(aggregator)).every(({ up }) => up), { what: 'the workers' });
+    await start('two');
+    await waitFor(async () => (await aggregator.camera('two')).live === true, { what: 'the pattern again' });
+    await aggregator.apiOk('DELETE', '/v1/test-pattern/two');
+    await waitFor(async () => (await aggregator.camera('two')).live === false, { what: 'its end' });
+    expect(await patterns()).toEqual([]);
+  });
+
   test.concurrent('one that is killed is started again; its cameras come back, and the others notice nothing', async (context) => {
     const scope = testScope(context);
     const [long, short, nginx, aggregator] = await Promise.all([

@@ -51,10 +51,10 @@ export function addTestPatternRoutes(app: App, control: Control, patterns: TestP
       },
     },
     async (request, reply) => {
-      const { name, live, endpoint } = control.cameras.get(request.body.camera, request.headers.host, true);
+      const { name, live } = control.cameras.get(request.body.camera, request.headers.host);
       const isLive = () => new ConflictError('PUBLISH_ALREADY_LIVE', `camera "${name}" is live; it would not give way`);
       if (live && !patterns.list().some(({ camera }) => camera === name)) throw isLive();
-      const { created, view } = await patterns.start(name, endpoint).catch((error: unknown) => {
+      const { created, view } = await patterns.start(name).catch((error: unknown) => {
         // The camera may have come in between.
         const isRefused = error instanceof CodedError && error.code === 'TARGET_PUBLISH_REJECTED';
         throw isRefused && control.cameras.get(name, undefined).live ? isLive() : error;

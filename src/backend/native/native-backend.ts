@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { loopbackOf } from '../../address/every-address.js';
 import { PushPolicy, type PushRules } from '../../address/push-policy.js';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
-import { cameraIn, cameraInApplication, howToPublish, type StreamPlace } from '../../address/stream-place.js';
 import { Admission, type AdmissionSettings } from '../../admission/admission.js';
 import { StreamKeys } from '../../admission/stream-keys.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
@@ -19,8 +18,6 @@ import { floods } from '../../rtmp/flood-count.js';
 import { probeHandshake } from '../../rtmp/probe.js';
 import { RtmpServer } from '../../rtmp/rtmp-server.js';
 import type { Beginning } from '../../rtmp/server-connection.js';
-import type { ConnectInfo, StreamRequest } from '../../rtmp/server-session.js';
-import type { Decision, Peer, PlayGrant, PublishGrant, StreamHost } from '../../rtmp/stream-host.js';
 import { TrustedFile } from '../../tls/trusted-file.js';
 import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import type {
@@ -40,7 +37,9 @@ import type {
   WorkerFacts,
 } from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
+import { CameraHost } from './camera-host.js';
 import { pushSnapshot } from './snapshot.js';
+import { NativeTestPatterns } from './test-patterns.js';
 
 /** How media and pushes are treated. */
 export interface NativeMediaSettings extends CameraSettings, PushRules, AdmissionSettings {
@@ -70,11 +69,12 @@ export interface NativeBackendSettings {
 }
 
 /** The media backend of our own: cameras, pushes and viewers on Node's sockets, changed while they run. */
-export class NativeBackend implements MediaBackend, StreamHost {
+export class NativeBackend implements MediaBackend {
   readonly kind = 'native';
   /** What is declared is in force at once. */
   readonly answerWaitMs = 0;
   readonly viewing: CameraViewing = this;
+  readonly testPatterns: NativeTestPatterns;
   readonly #settings: NativeBackendSettings;
   readonly #context: CameraContext;
   readonly #server: RtmpServer;
@@ -122,7 +122,13 @@ export class NativeBackend implements MediaBackend, StreamHost {
     const { streamSecret, media: settings } = options.settings;
     const secret = streamSecret === undefined ? randomBytes(32) : Buffer.from(streamSecret, 'hex');
     this.#admission = new Admission({ settings, keys: new StreamKeys(secret), log: options.log });
-    this.#server = new RtmpServer({ settings: options.settings.media, host: this, log: options.log });
+    this.testPatterns = new NativeTestPatterns((camera, source) => {
+      const found = this.#cameras.get(camera);
+      if (found === undefined) throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as "${camera}"`);
+      return found.open(source);
+    }, options.log);
+    const host = new CameraHost(this.#cameras, this.#admission);
+    this.#server = new RtmpServer({ settings: options.settings.media, host, log: options.log });
   }
 
   /** @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS; ConfigError TLS_CERTIFICATE */
@@ -311,6 +317,7 @@ export class NativeBackend implements MediaBackend, StreamHost {
     const work = async (): Promise<void> => {
       // Publishers and viewers first: what the cameras' targets still have to get is then all there is.
       const listener = this.#server.close();
+      await this.testPatterns.close();
       await Promise.all([...this.#cameras.values()].map((camera) => camera.drain()));
       await Promise.all([...this.#cameras.values()].map((camera) => camera.close(reason)));
       await Promise.all(this.#leaving.values());
@@ -322,58 +329,6 @@ export class NativeBackend implements MediaBackend, StreamHost {
     });
     await Promise.race([work(), deadline]);
     clearTimeout(timer);
-  }
-
-  connect(info: ConnectInfo): void {
-    const name = cameraInApplication(info.app);
-    if (name !== '') this.#require(name, info.app);
-  }
-
-  cameraOf(place: StreamPlace): string | undefined {
-    const name = cameraIn(place);
-    return name === null ? undefined : this.#cameras.get(name)?.name;
-  }
-
-  admitPublisher(request: StreamRequest, peer: Peer): Decision<PublishGrant> {
-    const later = this.#admission.publish(this.#requireStream(request), request, peer);
-    // Looked for anew: it may be removed until the grant is used.
-    const grant: PublishGrant = (publisher) => this.#requireStream(request).publish(publisher);
-    return later === undefined ? grant : later.then(() => grant);
-  }
-
-  admitViewer(request: StreamRequest, peer: Peer): Decision<PlayGrant> {
-    const later = this.#admission.play(this.#requirePlayable(request), request, peer);
-    const grant: PlayGrant = (viewer) => this.#requirePlayable(request).play(viewer);
-    return later === undefined ? grant : later.then(() => grant);
-  }
-
-  #requirePlayable(request: StreamRequest): NativeCamera {
-    try {
-      return this.#requireStream(request);
-    } catch (error) {
-      if (!(error instanceof CodedError) || error.code !== 'PUBLISH_NOT_REGISTERED') throw error;
-      throw new CodedError('PLAY_NOT_FOUND', error.message);
-    }
-  }
-
-  #requireStream(request: StreamRequest): NativeCamera {
-    const name = cameraIn(request);
-    const inApp = cameraInApplication(request.app);
-    if (name === null && inApp !== null && this.#cameras.has(inApp)) {
-      throw new CodedError(
-        'PUBLISH_NOT_REGISTERED',
-        `the stream name of camera ${inApp} is ${inApp} too, rtmp://HOST:PORT/${inApp}/${inApp}: ${howToPublish(inApp)}`,
-      );
-    }
-    return this.#require(name, request.app);
-  }
-
-  /** @param app what is told of an unknown one, since a stream name may be a key */
-  #require(name: string | null, app: string): NativeCamera {
-    const camera = name === null ? undefined : this.#cameras.get(name);
-    if (camera !== undefined) return camera;
-    const shown = JSON.stringify((app.split(/[?&]/)[0] ?? '').slice(0, 80));
-    throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as ${shown}; ${howToPublish('NAME')}`);
   }
 
   /** What all streams keep stays below its limit: those that keep most give it back first. */

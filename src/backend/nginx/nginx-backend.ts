@@ -78,6 +78,7 @@ interface Running {
 export class NginxBackend implements MediaBackend {
   readonly kind = 'nginx';
   readonly viewing = null;
+  readonly testPatterns = null;
   readonly #settings: NginxBackendSettings;
   readonly #log: Logger;
   readonly #cameras = new Map<string, DesiredCamera>();

@@ -78,7 +78,11 @@ export type Call =
   | { readonly name: 'events'; readonly camera: string; readonly push: string | null }
   | { readonly name: 'retry'; readonly camera: string; readonly push: string }
   | { readonly name: 'picture'; readonly camera: string; readonly knownTag: string | null }
-  | { readonly name: 'testTarget'; readonly url: string };
+  | { readonly name: 'testTarget'; readonly url: string }
+  /** Answered when the pattern feeds its camera. */
+  | { readonly name: 'startTestPattern'; readonly camera: string; readonly durationMs: number }
+  /** Answered when it is over. */
+  | { readonly name: 'stopTestPattern'; readonly camera: string };
 
 /** A picture on its way from a worker; the file in base64. */
 export type SentPicture = Omit<StillPicture, 'mp4'> & { readonly mp4: string | null };
@@ -137,6 +141,8 @@ export type Report =
       readonly camera: string;
       readonly push: Parameters<BackendObserver['pushState']>[1];
     }
+  /** The test pattern of a camera is over. */
+  | { readonly type: 'patternEnded'; readonly camera: string }
   | { readonly type: 'load'; readonly totals: BackendTotals; readonly load: WorkerLoad }
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'failure'; readonly id: number; readonly code: string; readonly message: string }

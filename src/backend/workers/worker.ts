@@ -269,6 +269,12 @@ export class Worker {
         return this.#picture(call.camera, call.knownTag ?? undefined);
       case 'testTarget':
         return this.#backend.testTarget(call.url);
+      case 'startTestPattern':
+        return this.#backend.testPatterns.start(call.camera, call.durationMs, () =>
+          this.#send({ type: 'patternEnded', camera: call.camera }),
+        );
+      case 'stopTestPattern':
+        return this.#backend.testPatterns.stop(call.camera);
     }
   }
 

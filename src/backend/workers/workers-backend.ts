@@ -34,6 +34,7 @@ import { Observed } from './observed.js';
 import { Placement } from './placement.js';
 import type { Report, SentPicture, WorkerSettings } from './protocol.js';
 import { RemotePlayback } from './remote-playback.js';
+import { WorkerTestPatterns } from './test-patterns.js';
 import { type WorkerHandler, WorkerProcess } from './worker-process.js';
 
 /** That a worker ended is told for so long after it is back. */
@@ -68,6 +69,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   /** A worker that is busy is no reason for an answer to fail. */
   readonly answerWaitMs = 1000;
   readonly viewing: CameraViewing = this;
+  readonly testPatterns: WorkerTestPatterns;
   readonly #settings: WorkersBackendSettings;
   /** Judges targets; it dials none. */
   readonly #dialer: Dialer;
@@ -123,6 +125,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     });
     this.#placement = new Placement(workers);
     this.#budgets = new Array<number>(workers).fill(media.mediaMaxBytes);
+    this.testPatterns = new WorkerTestPatterns(this.#calls, (camera) => this.#homeOf(camera));
     this.#arrivals = new Arrivals({
       settings: media,
       workers: this.#workers,
@@ -349,6 +352,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     this.#totals.delete(worker);
     this.#declarations.lost(this.#placement.camerasOf(index));
     this.#calls.fail(worker);
+    this.testPatterns.onDown(worker);
     this.#arrivals.workerIsDown(worker);
     const reason = `media worker ${worker.number} ${worker.end?.how ?? 'ended'}`;
     for (const name of this.#placement.camerasOf(index)) {
@@ -393,6 +397,9 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
       case 'push':
         this.#observed.notePush(report.camera, report.push);
         this.#observer?.pushState(report.camera, report.push);
+        return;
+      case 'patternEnded':
+        this.testPatterns.onEnded(report.camera);
         return;
       case 'load':
         this.#totals.set(worker, report.totals);

@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError } from '../../errors.js';
+import type { LeftOut } from '../../ingest/tag-source.js';
 import { cleanText } from '../../log/pino.js';
 import { exitCodes } from '../exit-codes.js';
 import { formatBitrate, formatBytes, json } from '../format.js';
 import type { CliIo } from '../io.js';
 import { Publishing, type PublishProgress, type PublishResult } from '../publish/publish.js';
-import type { LeftOut } from '../publish/tag-source.js';
 
 interface PublishFlags {
   readonly loop?: boolean;

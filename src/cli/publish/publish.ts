@@ -1,8 +1,8 @@
 import { maskUrl } from '../../address/rtmp-url.js';
 import { codeOf, messageOf } from '../../errors.js';
+import { sendPaced } from '../../ingest/pacer.js';
+import { type LeftOut, openTagSource, type TagSource } from '../../ingest/tag-source.js';
 import { RtmpPublisher } from '../../rtmp/publisher.js';
-import { sendPaced } from './pacer.js';
-import { type LeftOut, openTagSource, type TagSource } from './tag-source.js';
 
 export interface PublishOptions {
   readonly file: string;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { audioHeaderKey, videoHeaderKey } from '../../wire/flv.js';
-import { MessageType } from '../../wire/message.js';
+import { audioHeaderKey, videoHeaderKey } from '../wire/flv.js';
+import { MessageType } from '../wire/message.js';
 import { MediaClock } from './media-clock.js';
 import type { Tag, TagSource } from './tag-source.js';
 

@@ -1,0 +1,69 @@
+import { cameraIn, cameraInApplication, howToPublish, type StreamPlace } from '../../address/stream-place.js';
+import type { Admission } from '../../admission/admission.js';
+import { CodedError } from '../../errors.js';
+import type { ConnectInfo, StreamRequest } from '../../rtmp/server-session.js';
+import type { Decision, Peer, PlayGrant, PublishGrant, StreamHost } from '../../rtmp/stream-host.js';
+import type { NativeCamera } from './camera.js';
+
+/** Finds the camera that a peer means, and asks those who decide whether it may publish or play it. */
+export class CameraHost implements StreamHost {
+  readonly #cameras: ReadonlyMap<string, NativeCamera>;
+  readonly #admission: Admission;
+
+  constructor(cameras: ReadonlyMap<string, NativeCamera>, admission: Admission) {
+    this.#cameras = cameras;
+    this.#admission = admission;
+  }
+
+  connect(info: ConnectInfo): void {
+    const name = cameraInApplication(info.app);
+    if (name !== '') this.#require(name, info.app);
+  }
+
+  cameraOf(place: StreamPlace): string | undefined {
+    const name = cameraIn(place);
+    return name === null ? undefined : this.#cameras.get(name)?.name;
+  }
+
+  admitPublisher(request: StreamRequest, peer: Peer): Decision<PublishGrant> {
+    const later = this.#admission.publish(this.#requireStream(request), request, peer);
+    // Looked for anew: it may be removed until the grant is used.
+    const grant: PublishGrant = (publisher) => this.#requireStream(request).publish(publisher);
+    return later === undefined ? grant : later.then(() => grant);
+  }
+
+  admitViewer(request: StreamRequest, peer: Peer): Decision<PlayGrant> {
+    const later = this.#admission.play(this.#requirePlayable(request), request, peer);
+    const grant: PlayGrant = (viewer) => this.#requirePlayable(request).play(viewer);
+    return later === undefined ? grant : later.then(() => grant);
+  }
+
+  #requirePlayable(request: StreamRequest): NativeCamera {
+    try {
+      return this.#requireStream(request);
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'PUBLISH_NOT_REGISTERED') throw error;
+      throw new CodedError('PLAY_NOT_FOUND', error.message);
+    }
+  }
+
+  #requireStream(request: StreamRequest): NativeCamera {
+    const name = cameraIn(request);
+    const inApp = cameraInApplication(request.app);
+    if (name === null && inApp !== null && this.#cameras.has(inApp)) {
+      throw new CodedError(
+        'PUBLISH_NOT_REGISTERED',
+        `the stream name of camera ${inApp} is ${inApp} too, rtmp://HOST:PORT/${inApp}/${inApp}: ${howToPublish(inApp)}`,
+      );
+    }
+    return this.#require(name, request.app);
+  }
+
+  /** @param app what is told of an unknown one, since a stream name may be a key */
+  #require(name: string | null, app: string): NativeCamera {
+    const camera = name === null ? undefined : this.#cameras.get(name);
+    if (camera !== undefined) return camera;
+    const shown = JSON.stringify((app.split(/[?&]/)[0] ?? '').slice(0, 80));
+    throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as ${shown}; ${howToPublish('NAME')}`);
+  }
+}
