@@ -12,6 +12,9 @@ const blockBytes = 64 * 1024;
 export const thingsPerUnit = 100;
 export const bytesPerUnit = 256 * 1024;
 
+/** To show so many takes half a millisecond. */
+const manyThings = 32;
+
 /** Costly calls under way: in all, and of one caller. Of these one works at a time; the others wait for their readers. */
 const atOnce = 256;
 const atOncePerCaller = 16;
@@ -74,6 +77,15 @@ export class CostlyCalls {
     if (!blocks.isDone) return reply.send(new BlockStream(first, blocks, end));
     end();
     return reply.send(first ?? Buffer.alloc(0));
+  }
+
+  /**
+   * For an answer that is made at once, of so many things: charges for them, and where they are many, resolves when it is
+   * this caller's turn. In each turn of the event loop one such answer is made, however many ask for one at once.
+   */
+  async turnFor(request: FastifyRequest, things: number): Promise<void> {
+    request.charge?.(things / thingsPerUnit);
+    if (things >= manyThings) await this.turns.begin(shareOf(request)).turn();
   }
 
   /** Answers with a page. @throws as `send` */

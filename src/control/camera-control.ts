@@ -176,6 +176,11 @@ export class CameraControl {
     return this.#view(state, getCamera(state, name), requestHost, showsKey);
   }
 
+  /** How many pushes a camera has, which is what its view costs. @throws NotFoundError CAMERA_NOT_FOUND */
+  pushCount(name: string): number {
+    return Object.keys(getCamera(this.#context.store.state, name).pushes).length;
+  }
+
   /** @throws InputError INVALID_REQUEST */
   list(request: CameraPageRequest, requestHost: string | undefined): Page<CameraView> {
     return collectPage(this.listSteps(request, requestHost));

@@ -74,7 +74,11 @@ export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls)
         response: v1Responses({ 200: CameraViewSchema }, 400, 404),
       },
     },
-    async (request) => control.cameras.get(request.params.name, request.headers.host, mayPublish(request.caller)),
+    async (request) => {
+      const { name } = request.params;
+      await costly.turnFor(request, control.cameras.pushCount(name));
+      return control.cameras.get(name, request.headers.host, mayPublish(request.caller));
+    },
   );
 
   app.get(
