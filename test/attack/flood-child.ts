@@ -8,11 +8,11 @@ import { ServerSession } from '../../src/rtmp/server-session.js';
 import { sessionLimits } from '../../src/rtmp/settings.js';
 import { ClientHandshake } from '../../src/wire/handshake.js';
 import { MessageType } from '../../src/wire/message.js';
-import { command, control, type Flood, floods } from './floods.js';
+import { command, control, type Flood, floods, neighbour } from './floods.js';
 import type { Assignment, FromFlood } from './protocol.js';
 
 const { kind, peers, rtmpPort, apiPort } = JSON.parse(process.argv[2] ?? '{}') as Assignment;
-const flood = floods[kind] as Flood;
+const flood = floods[kind] ?? neighbour;
 const counts = { sentBytes: 0, ended: 0 };
 
 // Attackers are elsewhere: what they take of this machine is not to be measured.
@@ -117,14 +117,23 @@ async function caller(path: string, isHeld: boolean): Promise<never> {
   }
 }
 
+/** Takes a core as a flood does, by turns of a few milliseconds. */
+function burn(): void {
+  const untilMs = performance.now() + 5;
+  while (performance.now() < untilMs) counts.ended = 0;
+  setImmediate(burn);
+}
+
 function tell(message: FromFlood): void {
   process.send?.(message);
 }
 
 async function main(): Promise<void> {
   let port = 0;
-  if (flood.who === 'target') port = await targets();
-  for (let index = 0; index < peers && flood.who !== 'target'; index++) {
+  if (flood.who === 'neighbour') burn();
+  else if (flood.who === 'target') port = await targets();
+  const hasPeers = flood.who !== 'target' && flood.who !== 'neighbour';
+  for (let index = 0; index < peers && hasPeers; index++) {
     for (let each = 0; each < (flood.hold ?? 1); each++) {
       const { path } = flood;
       const work = path === undefined ? peer(index) : caller(path, flood.hold !== undefined);

@@ -3,7 +3,7 @@ import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType } from '../../src/wire/message.js';
 
 /** What a hostile peer is when it begins. */
-export type Who = 'stranger' | 'connected' | 'publisher' | 'target' | 'api' | 'silent';
+export type Who = 'stranger' | 'connected' | 'publisher' | 'target' | 'api' | 'silent' | 'neighbour';
 
 export interface Flood {
   readonly who: Who;
@@ -61,6 +61,10 @@ const largeHeader = Buffer.concat([
 ]);
 /** Of eight megabytes all but one byte. */
 const unfinished = message(MessageType.Video, Buffer.alloc(8 * 1024 * 1024, 0x27), 1).subarray(0, -1);
+
+/** Sends nothing: a process that is as busy as an attacker's, to tell what the machine makes of that. */
+export const neighbour: Flood = { who: 'neighbour' };
+export const neighbourKind = 'nothing, beside a busy process';
 
 /** Each kind of flood that is known. */
 export const floods: Readonly<Record<string, Flood>> = {
@@ -150,5 +154,6 @@ export const floods: Readonly<Record<string, Flood>> = {
 /** Those of the short run: one of each way to hold up a process. */
 export const shortKinds = [
   ...['pings', 'unknown commands', 'AMF values', 'chunks of one byte', 'plays of one stream', 'plays of many streams'],
-  ...['empty video', 'large metadata', 'aggregates of nothing', 'a target that pings'],
+  ...['empty video', 'large metadata', 'large sequence headers', 'aggregates of nothing', 'a target that pings'],
+  ...['lists of 1,000 cameras', 'hoarded HTTP viewers'],
 ];

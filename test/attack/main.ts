@@ -7,7 +7,7 @@ const help = `npm run attack -- [options]
 Floods the built program, on this machine alone, with 50 hostile peers of each kind, one kind after the other, beside a
 healthy camera whose frames are numbered, hashed and timed at a target.
 
-  --short          a few kinds, two seconds each, with bounds that a slow, shared machine keeps
+  --short          a few kinds, two seconds each, held against what this machine does beside a busy process
   --kind NAME      this kind only; may be repeated
   --seconds S      how long each kind lasts (default 4)
   --peers N        hostile peers at once (default 50)
@@ -16,8 +16,9 @@ healthy camera whose frames are numbered, hashed and timed at a target.
   --program FILE   what is attacked (default dist/cli/bin.cjs): another build, to compare with
   --list           the kinds
 
-Exit code 1 when the goal is not met: 99 of 100 answers of /healthz within 100 ms (--short: 2 s), 99 of 100 frames at the
-target within 50 ms (--short: 2 s), none lost.`;
+Exit code 1 when the goal is not met: 99 of 100 answers of /healthz within 100 ms, 99 of 100 frames at the target within
+50 ms, none lost. With --short, which runs on machines that others use too: within 250 ms, or five times what was seen
+beside a process that is as busy as the flood, but never more than 1 s; what misses that is looked at once more.`;
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +35,7 @@ const { values } = parseArgs({
 });
 
 const { short } = values;
-const goal = short ? { healthMs: 2000, cameraMs: 2000 } : { healthMs: 100, cameraMs: 50 };
+const goal = { healthMs: 100, cameraMs: 50 };
 const columns = ['kind', 'pause', 'loop', 'healthz p99', 'camera p99', 'memory', 'lost', 'frames', 'sent', 'ended'];
 const widths = [30, 8, 8, 11, 10, 9, 5, 6, 9, 6];
 
@@ -56,12 +57,21 @@ function cellsOf(row: Row): string[] {
   ];
 }
 
+/** What is asked of a row. @param calm what the same machine did beside a busy process that sends nothing */
+function boundsFor(calm: Row): typeof goal {
+  if (!short) return goal;
+  const within = (calmMs: number): number => Math.min(1000, Math.max(250, 5 * calmMs));
+  return { healthMs: within(calm.healthP99Ms), cameraMs: within(calm.cameraP99Ms) };
+}
+
 /** What of the goal was not met. */
-function failuresOf({ kind, healthP99Ms, cameraP99Ms, lost, frames }: Row): string[] {
+function failuresOf({ kind, healthP99Ms, cameraP99Ms, lost, frames }: Row, calm: Row): string[] {
+  const { healthMs, cameraMs } = boundsFor(calm);
   const failures: string[] = [];
-  if (healthP99Ms > goal.healthMs) failures.push(`${kind}: /healthz p99 is above ${goal.healthMs} ms`);
-  if (cameraP99Ms > goal.cameraMs)
-    failures.push(`${kind}: p99 of the healthy camera's frames is above ${goal.cameraMs} ms`);
+  if (healthP99Ms > healthMs) failures.push(`${kind}: /healthz p99 is above ${healthMs.toFixed(0)} ms`);
+  if (cameraP99Ms > cameraMs) {
+    failures.push(`${kind}: p99 of the healthy camera's frames is above ${cameraMs.toFixed(0)} ms`);
+  }
   if (lost > 0 || frames === 0) failures.push(`${kind}: ${lost} frames of the healthy camera lost, ${frames} seen`);
   return failures;
 }
@@ -77,14 +87,14 @@ async function main(): Promise<number> {
     return 2;
   }
   console.log(line(columns));
-  const rows = await attack({
+  const { rows } = await attack({
     ...{ program: values.program, kinds, seconds, peers: peers!, cameras: cameras!, workers: workers! },
     onRow: (row) => console.log(line(cellsOf(row))),
+    isDoubtful: (row, beside) => short && failuresOf(row, beside).length > 0,
   });
-  const failures = rows.flatMap(failuresOf);
+  const failures = rows.flatMap(({ row, calm }) => failuresOf(row, calm));
   for (const failure of failures) console.error(`attack: FAILED: ${failure}`);
-  if (failures.length === 0)
-    console.log(`attack: the goal is met: ${goal.healthMs} ms, ${goal.cameraMs} ms, nothing lost`);
+  if (failures.length === 0) console.log('attack: the goal is met, and nothing was lost');
   return failures.length > 0 ? 1 : 0;
 }
 
