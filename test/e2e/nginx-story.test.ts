@@ -38,7 +38,7 @@ describe('the original story with nginx', () => {
   test('register, publish, getStream: the target gets it at the next publish; stats and status', async (context) => {
     const scope = testScope(context);
     const [clip, long, engine, aggregator] = await Promise.all([
-      makeClip({ seconds: 4 }),
+      makeClip({ seconds: 12 }),
       makeClip({ seconds: 30 }),
       startNginxRtmp(scope),
       startNginxAggregator(scope, { env: { container_name: 'ma-1' } }),
@@ -95,7 +95,7 @@ describe('the original story with nginx', () => {
     const recording = await engine.recording('cam1');
     await settled(recording);
     // The first pictures until the next key frame are lost with nginx; all the rest is as it was sent.
-    expect(locateRun(await packetsOf(clip), await packetsOf(recording)).video?.to).toBe(100);
+    expect(locateRun(await packetsOf(clip), await packetsOf(recording)).video?.to).toBe(300);
     await decodeCleanly(recording);
     await aggregator.waitForLive('cam1', false);
   });
@@ -132,7 +132,7 @@ describe('the original story with nginx', () => {
     expect(Number((await aggregator.facts()).nginxReloads)).toBeLessThanOrEqual(4);
   });
 
-  test('a push that nginx cannot make is refused; one of an edit by hand says why, and the file stays good', async (context) => {
+  test('a push that nginx cannot make is refused, by hand too; one found at a start says why, and the file stays good', async (context) => {
     const scope = testScope(context);
     const aggregator = await startNginxAggregator(scope);
     await aggregator.addCamera('cam');
@@ -151,7 +151,18 @@ describe('the original story with nginx', () => {
     const state = JSON.parse(readFileSync(stateFile, 'utf8'));
     Object.assign(state.cameras.cam.pushes, impossible);
     writeFileSync(stateFile, JSON.stringify(state));
-    await waitFor(async () => (await aggregator.camera('cam')).pushes.length === 4, { what: 'the edit by hand' });
+    await waitFor(
+      async () =>
+        (await aggregator.problems()).some(
+          ({ code, message }) => code === 'STATE_INVALID' && message.includes('TARGET_UNSUPPORTED'),
+        ),
+      { what: 'the edit to be refused' },
+    );
+    expect((await aggregator.camera('cam')).pushes).toHaveLength(2);
+    // What is found at a start is in force, and says why it is not made.
+    await aggregator.restart();
+    await waitFor(async () => (await aggregator.push('cam', 'tls')).lastError !== null, { what: 'the reason' });
+    expect((await aggregator.camera('cam')).pushes).toHaveLength(4);
     expect(await aggregator.push('cam', 'dns')).toMatchObject({ state: 'waiting', lastError: { code: 'TARGET_DNS' } });
     expect(await aggregator.push('cam', 'tls')).toMatchObject({ lastError: { code: 'TARGET_UNSUPPORTED' } });
     expect(await aggregator.push('cam', 'user')).toMatchObject({ lastError: { code: 'TARGET_UNSUPPORTED' } });
