@@ -37,10 +37,8 @@ export class NodeStatus {
 
   /** What is wrong with the state file, with the media backend, and with what it was told. */
   get problems(): readonly BackendProblem[] {
-    const { problem } = this.#store;
-    const own = problem === undefined ? [] : [{ code: problem.code, message: problem.message, since: problem.since }];
     return [
-      ...own,
+      ...this.#store.problems.map(({ code, message, since }) => ({ code, message, since })),
       ...this.#limitProblems(),
       ...this.#logProblems(),
       ...(openFiles.problem === null ? [] : [openFiles.problem]),

@@ -33,10 +33,10 @@ export interface Store {
   readonly state: DesiredState;
   /**
    * STATE_LOCKED while another process holds the data, so that every change is refused. STATE_INVALID: why an edit by
-   * hand is not applied. Undefined when nothing waits for a person: when file and running state agree, and no refused
-   * edit lies beside them.
+   * hand is not applied. All that is wrong at once, the worst first. Empty when nothing waits for a person: when file and
+   * running state agree, and no refused edit lies beside them.
    */
-  readonly problem: StateProblem | undefined;
+  readonly problems: readonly StateProblem[];
   /**
    * Changes the state. `change` gets the newest state and returns the next one (the same value: nothing is written)
    * with a result; what it throws is passed on and nothing is changed. Changes run in the order of the calls. `change`

@@ -62,7 +62,7 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
     test('it begins empty, and without a problem', async () => {
       const { store } = await start();
       expect([store.state.cameras.size, store.state.engines.size]).toEqual([0, 0]);
-      expect(store.problem).toBeUndefined();
+      expect(store.problems[0]).toBeUndefined();
     });
 
     test('a change answers with a state that holds it, and with its result', async () => {

@@ -143,8 +143,10 @@ class FileStore implements Store {
     return this.#state;
   }
 
-  get problem(): StateProblem | undefined {
-    return this.#lockProblem ?? this.#health.problem ?? this.#file.problem ?? this.#compaction.problem;
+  get problems(): readonly StateProblem[] {
+    const { problems } = this.#file;
+    const all = [this.#lockProblem, this.#health.problem, ...problems, this.#compaction.problem];
+    return all.filter((problem) => problem !== undefined);
   }
 
   update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {

@@ -43,9 +43,9 @@ export class StateFile {
     this.#seen = options.seen && { digest: options.seen.digest, mark: options.seen.mark };
   }
 
-  /** Why an edit by hand is not applied, or the file cannot be read. */
-  get problem(): StateProblem | undefined {
-    return this.#unreadable ?? this.#problem;
+  /** Why the file cannot be read, and why an edit by hand is not applied. */
+  get problems(): readonly StateProblem[] {
+    return [this.#unreadable, this.#problem].filter((problem) => problem !== undefined);
   }
 
   /** The content that was last understood; null when there never was a file. */

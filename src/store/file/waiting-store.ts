@@ -52,8 +52,8 @@ export class WaitingStore implements Store {
     return this.#store?.state ?? this.#state;
   }
 
-  get problem(): StateProblem | undefined {
-    return this.#store === undefined ? this.#problem : this.#store.problem;
+  get problems(): readonly StateProblem[] {
+    return this.#store === undefined ? [this.#problem] : this.#store.problems;
   }
 
   async update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {

@@ -7,7 +7,7 @@ import type { Changed, StateChange, StateProblem, Store } from '../store.js';
 
 /** Keeps the desired state for as long as the process lives: to try the aggregator out, and for tests. */
 export class MemoryStore implements Store {
-  readonly problem: StateProblem | undefined = undefined;
+  readonly problems: readonly StateProblem[] = [];
   readonly #listeners: Listeners;
   #state: DesiredState;
   #isClosed = false;

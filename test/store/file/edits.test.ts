@@ -107,33 +107,33 @@ describe('an invalid edit', () => {
 
   it('is refused loudly, once, and the running state stays; putting it right is enough', async () => {
     await save(bad);
-    await until(() => expect(store.problem?.code).toBe('STATE_INVALID'));
-    expect(store.problem?.message).toContain('cameras.a.tpye: unknown key; did you mean "type"?');
-    expect(store.problem?.field).toBe('cameras.a.tpye');
+    await until(() => expect(store.problems[0]?.code).toBe('STATE_INVALID'));
+    expect(store.problems[0]?.message).toContain('cameras.a.tpye: unknown key; did you mean "type"?');
+    expect(store.problems[0]?.field).toBe('cameras.a.tpye');
     expect(names()).toEqual(['a']);
     await sleep(1500);
     expect(lines.filter((line) => line.startsWith('error'))).toHaveLength(1);
     expect(changes).toEqual([]);
     await save(bad.replace('tpye', 'type'));
     await until(() => expect(store.state.cameras.get('a')?.type).toBe('360'));
-    expect(store.problem).toBeUndefined();
+    expect(store.problems[0]).toBeUndefined();
     expect(await rejected()).toEqual([]);
   });
 
   it('is kept aside when a change by the API writes the file, and neither is lost', async () => {
     await save(bad);
-    await until(() => expect(store.problem).toBeDefined());
+    await until(() => expect(store.problems[0]).toBeDefined());
     await changeState(store, adding('b'));
     await until(async () => expect(await namesInFile()).toEqual(['a', 'b']));
     await until(async () => expect(await rejected()).toEqual(['state.json.rejected-1']));
     expect(await readFile(join(folder, 'state.json.rejected-1'), 'utf8')).toBe(bad);
-    await until(() => expect(store.problem?.message).toContain('state.json.rejected-1'));
+    await until(() => expect(store.problems[0]?.message).toContain('state.json.rejected-1'));
     await save(`${bad} `);
     await changeState(store, adding('c'));
     await until(async () => expect(await rejected()).toEqual(['state.json.rejected-1', 'state.json.rejected-2']));
     expect(names()).toEqual(['a', 'b', 'c']);
     await unlink(join(folder, 'state.json.rejected-2'));
-    await until(() => expect(store.problem).toBeUndefined());
+    await until(() => expect(store.problems[0]).toBeUndefined());
   });
 
   it.each([
@@ -143,7 +143,7 @@ describe('an invalid edit', () => {
     await store.close();
     store = await openFileStore({ dataDir: folder, log: silentLogger, maxFileBytes: 2000 });
     await writeFile(path, bytes);
-    await until(() => expect(store.problem?.code).toBe('STATE_INVALID'));
+    await until(() => expect(store.problems[0]?.code).toBe('STATE_INVALID'));
     await changeState(store, adding('b'));
     expect(names()).toEqual(['a', 'b']);
     await until(async () => expect(await readFile(join(folder, 'state.json.rejected-1'))).toEqual(bytes));
@@ -156,18 +156,18 @@ describe('an invalid edit', () => {
     '{"version": 1, "engines": {"e": {"host": "h", "pushUrl": "rtmp://{host}/{x}/abSECRET"}}}',
   ])('that holds a stream key is told of without it: %s', async (text) => {
     await save(text);
-    await until(() => expect(store.problem?.message).toContain('ab***'));
-    expect(store.problem?.message).not.toContain('SECRET');
+    await until(() => expect(store.problems[0]?.message).toContain('ab***'));
+    expect(store.problems[0]?.message).not.toContain('SECRET');
     expect(lines.join()).not.toContain('SECRET');
   });
 
   it('that was no UTF-8 is applied once the bytes are replaced by the character that stands for them', async () => {
     const text = '{"version": 1, "engines": {"e": {"host": "h", "location": "X"}}}';
     await writeFile(path, text.replace('X', '\xff'), 'latin1');
-    await until(() => expect(store.problem?.message).toContain('UTF-8'));
+    await until(() => expect(store.problems[0]?.message).toContain('UTF-8'));
     await writeFile(path, text.replace('X', '\ufffd'));
     await until(() => expect(store.state.engines.get('e')?.location).toBe('\ufffd'));
-    expect(store.problem).toBeUndefined();
+    expect(store.problems[0]).toBeUndefined();
   });
 
   it('of an editor that writes slowly is no mistake while it grows', async () => {

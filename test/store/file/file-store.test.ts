@@ -299,13 +299,13 @@ describe('commits', () => {
     await unlink(lock);
     await vi.waitFor(async () => expect(await readFile(lock, 'utf8')).toBe(own), { timeout: 8000 });
     await changeState(store, adding('a'));
-    expect(store.problem).toBeUndefined();
+    expect(store.problems[0]).toBeUndefined();
 
     await writeFile(lock, JSON.stringify({ ...JSON.parse(own), token: 'other' }));
-    await vi.waitFor(() => expect(store.problem?.code).toBe('STATE_LOCKED'), { timeout: 8000 });
+    await vi.waitFor(() => expect(store.problems[0]?.code).toBe('STATE_LOCKED'), { timeout: 8000 });
     await expect(changeState(store, adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
     await unlink(lock);
-    await vi.waitFor(() => expect(store.problem).toBeUndefined(), { timeout: 8000 });
+    await vi.waitFor(() => expect(store.problems[0]).toBeUndefined(), { timeout: 8000 });
     await changeState(store, adding('c'));
     expect(await namesOnDisk()).toEqual(['a', 'c']);
   });

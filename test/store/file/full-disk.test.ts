@@ -80,7 +80,7 @@ describe.each(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'])('a disk that says %s after a
     expect(namesOf(store.state)).toEqual(['a', 'b', 'c']);
     const changes: StateChange[] = [];
     store.subscribe((change) => changes.push(change));
-    expect(store.problem).toMatchObject({ code: 'STATE_WRITE_FAILED', message: expect.stringContaining(code) });
+    expect(store.problems[0]).toMatchObject({ code: 'STATE_WRITE_FAILED', message: expect.stringContaining(code) });
     await expect(changeState(store, adding('d'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
     // What changes nothing is answered, what is wrong is told as ever.
     expect(await changeState(store, (state) => state)).toBe(store.state);
@@ -92,7 +92,7 @@ describe.each(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'])('a disk that says %s after a
     expect(lines.filter((line) => line.includes('changes are refused'))).toHaveLength(1);
 
     fault.code = undefined;
-    await until(() => expect(store.problem).toBeUndefined());
+    await until(() => expect(store.problems[0]).toBeUndefined());
     expect(namesOf(await changeState(store, adding('d')))).toEqual(['a', 'b', 'c', 'd']);
     expect(changes.map(({ cameras }) => [...cameras])).toEqual([['d']]);
     expect(namesOf((await readFolder(folder)).state)).toEqual(['a', 'b', 'c', 'd']);
@@ -128,10 +128,10 @@ it('a disk that becomes full is a problem from the first change on that fails un
   fault.code = 'ENOSPC';
   await expect(changeState(store, adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
   await expect(changeState(store, adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
-  expect(store.problem).toMatchObject({ code: 'STATE_WRITE_FAILED' });
+  expect(store.problems[0]).toMatchObject({ code: 'STATE_WRITE_FAILED' });
   fault.code = undefined;
   // Nobody has to try: it is looked after.
-  await until(() => expect(store.problem).toBeUndefined());
+  await until(() => expect(store.problems[0]).toBeUndefined());
   expect(namesOf(await changeState(store, adding('b')))).toEqual(['a', 'b']);
 }, 30_000);
 
@@ -182,7 +182,7 @@ it('a real disk without blocks, or without inodes, lets every start happen', asy
     expect(namesOf(store.state)).toEqual(expected);
     for (const name of readdirSync(disk).filter((each) => each !== 'data')) rmSync(join(disk, name));
     await until(async () => expect(namesOf(await changeState(store, adding('late')))).toEqual([...cameras, 'late']));
-    await until(() => expect(store.problem).toBeUndefined());
+    await until(() => expect(store.problems[0]).toBeUndefined());
     await store.close();
     expect(namesOf((await readFolder(folder)).state)).toEqual([...cameras, 'late']);
     rmSync(folder, { recursive: true });

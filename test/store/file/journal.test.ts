@@ -385,9 +385,9 @@ it('state.json is tried again when it could not be written, also while nothing c
   const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
   vi.spyOn(prototype, 'sync').mockRejectedValueOnce(new Error('ENOSPC'));
   await changeState(store, adding('b'));
-  await until(() => expect(store.problem?.code).toBe('STATE_WRITE_FAILED'));
+  await until(() => expect(store.problems[0]?.code).toBe('STATE_WRITE_FAILED'));
   // It is tried again after five seconds.
-  await vi.waitFor(() => expect(store.problem).toBeUndefined(), { timeout: 20_000, interval: 50 });
+  await vi.waitFor(() => expect(store.problems[0]).toBeUndefined(), { timeout: 20_000, interval: 50 });
   expect(Object.keys(JSON.parse(await readFile(file, 'utf8')).cameras)).toEqual(['a', 'b']);
 });
 
@@ -475,8 +475,8 @@ describe('an edit by hand while the journal holds newer changes', () => {
     await edit(({ cameras }) => {
       cameras.base = { type: 'plane' };
     });
-    await until(() => expect(store.problem?.code).toBe('STATE_CONFLICT'));
-    expect(store.problem?.field).toBe('cameras.base');
+    await until(() => expect(store.problems[0]?.code).toBe('STATE_CONFLICT'));
+    expect(store.problems[0]?.field).toBe('cameras.base');
     expect(store.state.cameras.get('base')?.type).toBe('360');
     const killed = await copied();
     await expect(openStore(killed)).rejects.toMatchObject({ code: 'STATE_CONFLICT', field: 'cameras.base' });
@@ -515,7 +515,7 @@ describe('an edit by hand while the journal holds newer changes', () => {
       return { ...next, cameras: new Map(next.cameras).set('base', { ...camera, pushes }) };
     });
     await edit(change);
-    await until(() => expect(store.problem?.code).toMatch(/STATE_CONFLICT|STATE_INVALID/));
+    await until(() => expect(store.problems[0]?.code).toMatch(/STATE_CONFLICT|STATE_INVALID/));
     expect(store.state.cameras.get('base')?.pushes.p?.engine).toBe('e');
   });
 

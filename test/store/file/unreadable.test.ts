@@ -144,21 +144,21 @@ describe('a state.json that becomes', () => {
     async (_, trouble) => {
       if (trouble.rootOnly === true && !isRoot) return;
       trouble.put();
-      await until(() => expect(store.problem?.code).toBe('STATE_UNREADABLE'));
-      expect(store.problem?.message).toMatch(trouble.why);
-      expect(store.problem?.message).toContain('a restart would fail');
-      const { since } = store.problem!;
+      await until(() => expect(store.problems[0]?.code).toBe('STATE_UNREADABLE'));
+      expect(store.problems[0]?.message).toMatch(trouble.why);
+      expect(store.problems[0]?.message).toContain('a restart would fail');
+      const { since } = store.problems[0]!;
       await changeState(store, adding('b'));
       await changeState(store, adding('c'));
       await sleep(2500);
-      expect(store.problem).toMatchObject({ code: 'STATE_UNREADABLE', since });
+      expect(store.problems[0]).toMatchObject({ code: 'STATE_UNREADABLE', since });
       expect(lines.filter((line) => line.includes('STATE_UNREADABLE') || line.includes('state.json'))).toHaveLength(1);
       expect(readdirSync(folder).filter((name) => name.includes('rejected'))).toEqual([]);
       // The journal has what was acknowledged.
       expect(readFileSync(join(folder, 'state.journal'), 'utf8')).toContain('"camera":"c"');
       trouble.mend();
       await until(() => expect([...store.state.cameras.keys()].sort()).toEqual(['a', 'b', 'by-root', 'c']));
-      await until(() => expect(store.problem).toBeUndefined());
+      await until(() => expect(store.problems[0]).toBeUndefined());
       await stateFileSettled(folder);
       expect([...(await readFolder(folder)).state.cameras.keys()].sort()).toEqual(['a', 'b', 'by-root', 'c']);
     },
@@ -168,9 +168,9 @@ describe('a state.json that becomes', () => {
 
 it('a state.json whose mode becomes 000 is a problem before a restart finds it, and is mended by the next change', async () => {
   chmodSync(path, 0o000);
-  await until(() => expect(store.problem?.code).toBe('STATE_UNREADABLE'));
+  await until(() => expect(store.problems[0]?.code).toBe('STATE_UNREADABLE'));
   await changeState(store, adding('b'));
-  await until(() => expect(store.problem).toBeUndefined());
+  await until(() => expect(store.problems[0]).toBeUndefined());
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
