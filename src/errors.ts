@@ -109,6 +109,7 @@ export const errorCodes = {
 
   // Files and programs of the command line.
   USAGE: 'The command line is not understood.',
+  OUTPUT_FAILED: 'What a command says could not be written to standard output.',
   FLV_INVALID: 'The file is not a valid FLV file.',
   IMPORT_UNREADABLE: 'A file of the configuration to import cannot be read.',
   IMPORT_INVALID: 'The configuration to import is not valid or exceeds a limit; nothing was changed.',

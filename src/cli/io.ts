@@ -4,6 +4,8 @@ export interface Output {
   readonly isTTY: boolean;
   /** The descriptor, where it is one of the process's own. */
   readonly fd?: number;
+  /** Resolves when everything was handed over; to why not, where something was lost. Undefined: nothing can be lost. */
+  readonly written?: () => Promise<Error | undefined>;
 }
 
 /** A terminal that a command may take for itself. */
@@ -47,7 +49,8 @@ function cleanOutput(output: Output): Output {
   const signs = output.isTTY ? inTerminal : elsewhere;
   const write = (text: string): void =>
     output.write(text.replace(signs, (found, own?: string) => (own === undefined ? escaped(found) : found)));
-  return { write, isTTY: output.isTTY };
+  const { isTTY, written } = output;
+  return { write, isTTY, ...(written === undefined ? {} : { written }) };
 }
 
 function escaped(sign: string): string {
@@ -100,9 +103,20 @@ function processTerminal(): Terminal {
 }
 
 function outputOf(stream: NodeJS.WriteStream, fd: number): Output {
-  // `media-aggregator camera list | head`: whoever read is gone, and nobody is left to complain to.
-  stream.on('error', () => {});
-  return { write: (text) => void stream.write(text), isTTY: stream.isTTY === true, fd };
+  let failure: Error | undefined;
+  stream.on('error', (error) => {
+    failure ??= error;
+  });
+  const write = (text: string): void =>
+    void stream.write(text, (error) => {
+      failure ??= error ?? undefined;
+    });
+  const written = (): Promise<Error | undefined> =>
+    new Promise((resolve) => {
+      if (stream.writableLength === 0) setImmediate(() => resolve(failure));
+      else stream.write('', () => resolve(failure));
+    });
+  return { write, isTTY: stream.isTTY === true, fd, written };
 }
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { CodedError, codeOf, messageOf } from '../errors.js';
+import { isErrno } from '../files/errno.js';
 import { cleanText } from '../log/pino.js';
 import { ApiError } from './client.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
@@ -19,6 +20,12 @@ export async function run(args: readonly string[], given: CliIo = processIo()): 
   });
   try {
     await program.parseAsync([...args], { from: 'user' });
+    const lost = await io.out.written?.();
+    // `media-aggregator camera list | head`: whoever read is gone, and nobody is left to complain to.
+    if (lost !== undefined && !isErrno(lost, 'EPIPE')) {
+      const message = `standard output could not be written: ${lost.message}. What was asked for is done`;
+      throw new CodedError('OUTPUT_FAILED', message, { cause: lost });
+    }
     return exitCode;
   } catch (error) {
     return reportError(error, io);

@@ -188,7 +188,9 @@ async function readReply<T>(response: Response, what: string): Promise<Reply<T>>
   }
   const body = parse(text);
   if (!response.ok) throw problemOf(status, body, what);
-  if (body === undefined && text !== '') throw new NoAnswer(`${what} with something other than JSON`);
+  // 204 says that there is nothing; whatever else answers without JSON is no aggregator, and did nothing that was asked.
+  if (body === undefined && (text !== '' || status !== 204))
+    throw new NoAnswer(`${what} with something other than JSON`);
   return { status, body: body as T, etag: response.headers.get('etag') };
 }
 

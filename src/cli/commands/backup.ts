@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadSettings } from '../../config/index.js';
-import { messageOf, StateError } from '../../errors.js';
+import { CodedError, messageOf, StateError } from '../../errors.js';
 import { writeWhole } from '../../files/write.js';
 import { cleanText } from '../../log/pino.js';
 import { checkChangeSteps } from '../../model/state-rules.js';
@@ -38,7 +38,13 @@ Examples:
       const { text, cameras, engines } = await backupState(folderOf(options, io));
       if (file === '-') {
         io.out.write(text);
-        return;
+        const lost = await io.out.written?.();
+        if (lost === undefined) return;
+        // Also where nobody reads any more: half a backup is none.
+        throw new CodedError(
+          'OUTPUT_FAILED',
+          `standard output could not be written: ${lost.message}; there is no backup`,
+        );
       }
       const path = resolve(io.cwd, file);
       await writeWhole(path, text, { adopts: false }).catch((error: unknown) => {
