@@ -73,7 +73,7 @@ function readPem(file: string, flag: string | undefined): Buffer {
     const reason = missing ? 'there is no such file' : messageOf(error);
     throw wrong(`${shown(file, flag)} cannot be read: ${reason}.`, flag, error);
   }
-  if (bytes.length > maxFileBytes || !bytes.includes('-----BEGIN ')) {
+  if (!bytes.includes('-----BEGIN ')) {
     throw wrong(`${shown(file, flag)} is no PEM file: it must hold lines that begin with "-----BEGIN ".`, flag);
   }
   return bytes;

@@ -60,12 +60,12 @@ it('a disk that does not answer fails changes in time, says which may still be m
   const askedMs = performance.now();
   expect(await failure(changeState(store, adding('fourth')))).toMatchObject({ code: 'STATE_WRITE_FAILED' });
   expect(performance.now() - askedMs).toBeLessThan(200);
-  expect(store.problem).toMatchObject({ code: 'STATE_WRITE_FAILED', message: expect.stringContaining('not answered') });
+  expect(store.problems[0]).toMatchObject({ code: 'STATE_WRITE_FAILED', message: expect.stringContaining('not answered') });
   expect([...store.state.cameras.keys()]).toEqual(['first']);
 
   disk.silence = undefined;
   speak();
-  await vi.waitFor(() => expect(store.problem).toBe(undefined), { timeout: 5000 });
+  await vi.waitFor(() => expect(store.problems[0]).toBe(undefined), { timeout: 5000 });
   expect([...store.state.cameras.keys()]).toEqual(['first', 'second']);
   await changeState(store, adding('third'));
   expect([...store.state.cameras.keys()]).toEqual(['first', 'second', 'third']);
