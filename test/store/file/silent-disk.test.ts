@@ -60,7 +60,10 @@ it('a disk that does not answer fails changes in time, says which may still be m
   const askedMs = performance.now();
   expect(await failure(changeState(store, adding('fourth')))).toMatchObject({ code: 'STATE_WRITE_FAILED' });
   expect(performance.now() - askedMs).toBeLessThan(200);
-  expect(store.problems[0]).toMatchObject({ code: 'STATE_WRITE_FAILED', message: expect.stringContaining('not answered') });
+  expect(store.problems[0]).toMatchObject({
+    code: 'STATE_WRITE_FAILED',
+    message: expect.stringContaining('not answered'),
+  });
   expect([...store.state.cameras.keys()]).toEqual(['first']);
 
   disk.silence = undefined;
