@@ -124,8 +124,8 @@ export function urlTarget(): FuzzTarget {
         if (/[\p{Cc}\u2028\u2029]/u.test(shown)) throw new Finding('log', 'a masked URL holds a control character');
         tolerating(InputError, () => {
           const { host, port, app, streamName, tcUrl } = parseRtmpUrl(text);
-          // Application and stream name may be empty: what there is to say is for the target to judge.
-          const odd = /[\s\p{Cc}]/u.test(host + app + streamName + tcUrl) || host === '';
+          // Application and stream name may be empty, and a key may have blanks: the target judges them.
+          const odd = /[^\S ]|\p{Cc}/u.test(app + streamName + tcUrl) || host === '' || /[\s\p{Cc}]/u.test(host);
           if (odd || !(port >= 1 && port <= 65535)) throw new Finding('output', `a URL in odd parts: ${host} ${port}`);
         });
       });
