@@ -98,7 +98,7 @@ const cases: readonly PageCase[] = [
   },
   { name: 'map', hash: '#/map', ready: (page) => page.getByText('Broken: 1 push').waitFor() },
   { name: 'engines', hash: '#/settings/engines', ready: (page) => page.getByText('engine-east').waitFor() },
-  { name: 'access', hash: '#/settings/access', ready: (page) => page.getByText('(scope “admin”)').waitFor() },
+  { name: 'access', hash: '#/settings/access', ready: (page) => page.getByText('(scope “operate”)').waitFor() },
   {
     name: 'configuration',
     hash: '#/settings/configuration',
