@@ -65,8 +65,19 @@ function tell(message: FromTarget): void {
 }
 
 const server = createServer(serve);
-server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {
+// The port of a target that comes back may be, for a moment, the own port of a connection that looks for it.
+server.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EADDRINUSE' || performance.now() > 20_000) throw error;
+  setTimeout(listen, 200);
+});
+
+function listen(): void {
+  server.listen(Number(process.argv[2] ?? 0), '127.0.0.1');
+}
+
+server.once('listening', () => {
   tell({ kind: 'listening', port: (server.address() as AddressInfo).port });
 });
+listen();
 process.on('message', () => tell({ kind: 'report', streams }));
 process.on('disconnect', () => process.exit(0));
