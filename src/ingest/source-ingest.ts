@@ -4,15 +4,9 @@ import type { LiveStream } from '../relay/live-stream.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { MessageRole, StreamFeed } from '../relay/stream-feed.js';
 import { avcPictureSize, type PictureSize } from '../wire/avc.js';
-import {
-  audioCodecName,
-  isReadableAudio,
-  isReadableVideo,
-  isVideoFrame,
-  isVideoKeyFrame,
-  needsVideoHeader,
-  videoCodecName,
-} from '../wire/flv.js';
+import { isVideoFrame, isVideoKeyFrame } from '../wire/flv.js';
+import { audioCodecName, needsVideoHeader, videoCodecName } from '../wire/flv-codecs.js';
+import { isReadableAudio, isReadableVideo } from '../wire/flv-validity.js';
 import { MessageType } from '../wire/message.js';
 import { IngestMeter } from './ingest-meter.js';
 import { KeyFrameWatch, type WithoutKeyFrames } from './key-frame-watch.js';

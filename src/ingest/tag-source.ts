@@ -2,9 +2,10 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { CodedError, messageOf } from '../errors.js';
 import { readableData } from '../relay/data-message.js';
-import { audioHeaderKey, isReadableAudio, isReadableVideo, videoHeaderKey } from '../wire/flv.js';
+import { audioHeaderKey, videoHeaderKey } from '../wire/flv.js';
 import { FlvTagType } from '../wire/flv-file.js';
 import { type FlvLeftOut, FlvTagReader } from '../wire/flv-reader.js';
+import { isReadableAudio, isReadableVideo } from '../wire/flv-validity.js';
 
 /** One FLV tag; its type is the RTMP message type too: 8 audio, 9 video, 18 data. */
 export interface Tag {

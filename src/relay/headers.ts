@@ -1,4 +1,5 @@
-import { audioHeaderKey, isExtended, videoHeaderKey } from '../wire/flv.js';
+import { audioHeaderKey, videoHeaderKey } from '../wire/flv.js';
+import { isExtended } from '../wire/flv-header.js';
 import { MessageType } from '../wire/message.js';
 import { onMetaData, setDataFrame, startsWith } from './data-message.js';
 import { encodeIn, type StreamFormat } from './stream-format.js';

@@ -1,4 +1,5 @@
-import { areConfigsReadable, fourCc } from './flv.js';
+import { fourCc } from './flv-codecs.js';
+import { areConfigsReadable } from './flv-validity.js';
 
 const isWhole: ReadonlyMap<number, (data: Buffer, start: number, end: number) => boolean> = new Map([
   [fourCc('avc1'), isWholeAvcConfig],

@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { AmfEcmaArray, type AmfValue, decodeAmf0 } from '../../src/wire/amf0.js';
-import {
-  audioCodecName,
-  audioHeaderKey,
-  isVideoFrame,
-  isVideoKeyFrame,
-  videoCodecName,
-  videoHeaderKey,
-} from '../../src/wire/flv.js';
+import { audioHeaderKey, isVideoFrame, isVideoKeyFrame, videoHeaderKey } from '../../src/wire/flv.js';
+import { audioCodecName, videoCodecName } from '../../src/wire/flv-codecs.js';
 import { FlvTagReader } from '../../src/wire/flv-reader.js';
 import { type HandshakeResult, ServerHandshake } from '../../src/wire/handshake.js';
 import { answersDigest, findDigest } from '../../src/wire/handshake-digest.js';

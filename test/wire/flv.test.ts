@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  audioCodecName,
-  audioHeaderKey,
-  isVideoFrame,
-  isVideoKeyFrame,
-  videoCodecName,
-  videoHeaderKey,
-} from '../../src/wire/flv.js';
+import { audioHeaderKey, isVideoFrame, isVideoKeyFrame, videoHeaderKey } from '../../src/wire/flv.js';
+import { audioCodecName, videoCodecName } from '../../src/wire/flv-codecs.js';
 import { hex } from './support.js';
 
 const ascii = (text: string) => Buffer.from(text, 'latin1').toString('hex');
