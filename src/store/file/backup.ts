@@ -18,7 +18,7 @@ import { encodeBlocks, encodeState } from '../../model/document/encode.js';
 import { type DesiredState, emptyState } from '../../model/model.js';
 import { allOf } from '../../model/steps.js';
 import { maxStateFileBytes, prepareState, readVersion } from './disk.js';
-import type { StateCheck } from './file-store.js';
+import type { StateCheck } from './edit.js';
 import { decodeVersion, withLine } from './file-version.js';
 import { Journal } from './journal.js';
 import { encodeLine, journalVersion, snapshotOf } from './journal-lines.js';

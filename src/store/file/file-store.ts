@@ -1,36 +1,25 @@
 import { dirname } from 'node:path';
-import { messageOf, StateError } from '../../errors.js';
+import { messageOf } from '../../errors.js';
 import { inStretches } from '../../fairness/stretch.js';
-import { isErrno } from '../../files/errno.js';
 import { FolderLock } from '../../files/lock.js';
 import { watchFolder } from '../../files/watch.js';
 import type { Logger } from '../../log/log.js';
-import { changesBetween, type Differing, differingIn } from '../../model/changes.js';
-import { encodeBlocks, entryBytes } from '../../model/document/encode.js';
-import { mergeEditSteps } from '../../model/merge.js';
+import { changesBetween, differingIn } from '../../model/changes.js';
+import { encodeBlocks } from '../../model/document/encode.js';
 import type { DesiredState } from '../../model/model.js';
-import { setHeardTimeout } from '../../process/standstill.js';
 import { Listeners } from '../listeners.js';
-import { type Changed, type StateChange, StateProblem, type Store } from '../store.js';
+import type { Changed, StateChange, StateProblem, Store } from '../store.js';
+import { applyChanges, grownBytes, type Waiting, writeFailed } from './batch.js';
 import { Compaction } from './compaction.js';
 import { type FileVersion, maxStateFileBytes, prepareState, TooLargeState } from './disk.js';
-import { decodeVersionSteps, withLineSteps } from './file-version.js';
+import { editSteps, type StateCheck, summaryOf } from './edit.js';
+import { FolderHold } from './folder-hold.js';
 import { Journal } from './journal.js';
 import { DiskTrouble, type OpenFolder, type OpenOptions, openFolder } from './open-folder.js';
 import { StateFile } from './state-file.js';
+import { UpdateQueue } from './update-queue.js';
 import { WaitingStore } from './waiting-store.js';
 import { WriteHealth } from './write-health.js';
-
-/** An update that waits for its commit. */
-interface Waiting {
-  /** @throws what the change throws */
-  readonly run: (state: DesiredState) => DesiredState;
-  readonly resolve: (state: DesiredState) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Looks at a change in steps, each a fraction of a millisecond. @throws StateError which names rule and place */
-export type StateCheck = (before: DesiredState, after: DesiredState) => Generator<undefined, void>;
 
 export interface FileStoreOptions extends OpenOptions {
   /** The rules that hold for every state that somebody writes, by hand too. Not for what is there at the start. */
@@ -55,9 +44,6 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
   }
 }
 
-/** A change waits no longer than this for a disk that does not answer. */
-const answerLimitMs = 10_000;
-
 /** What state.json takes beside its entries, in bytes. */
 const emptyFileBytes = 64;
 
@@ -75,7 +61,7 @@ const emptyFileBytes = 64;
 class FileStore implements Store {
   readonly #paths: { readonly file: string; readonly journal: string };
   readonly #maxFileBytes: number;
-  readonly #lock: FolderLock;
+  readonly #hold: FolderHold;
   readonly #log: Logger;
   readonly #listeners: Listeners;
   readonly #stopWatching: () => void;
@@ -86,9 +72,7 @@ class FileStore implements Store {
   /** Nobody waits for a compaction. A call takes several turns of the event loop: a long stretch in each adds up. */
   readonly #inBackground = { stretchMs: 1, restMs: () => (this.#closing === undefined ? 5 : 0) };
   #journal: Journal | undefined;
-  readonly #answerLimitMs: number;
-  /** The disk did not answer in time, and has not since. */
-  #isHanging = false;
+  readonly #updates: UpdateQueue;
   /** The number of the last commit. */
   #seq = 0;
   #state: DesiredState;
@@ -98,23 +82,19 @@ class FileStore implements Store {
   #fileBytes: number;
   /** State.json was edited and is not yet known to the journal as what it continues. */
   #isEditUnnoted = false;
-  readonly #waiting: Waiting[] = [];
   #mustLook = false;
   /** Why the files could not be looked after last time; empty when they could. */
   #lookFailure = '';
   #work: Promise<void> | undefined;
-  /** Another process holds the data folder. */
-  #lockProblem: StateProblem | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(folder: OpenFolder, options: FileStoreOptions) {
     const { paths, lock, recovered, journal } = folder;
     const { log, maxFileBytes = maxStateFileBytes } = options;
-    this.#answerLimitMs = options.answerLimitMs ?? answerLimitMs;
     this.#paths = paths;
     this.#maxFileBytes = maxFileBytes;
     this.#check = options.check;
-    this.#lock = lock;
+    this.#hold = new FolderHold({ lock, folder: dirname(paths.file), log });
     this.#state = recovered.state;
     this.#fileState = recovered.fileState;
     this.#fileBytes = Number(recovered.file?.mark.bytes ?? emptyFileBytes);
@@ -123,6 +103,11 @@ class FileStore implements Store {
     this.#log = log;
     this.#listeners = new Listeners(log);
     this.#health = new WriteHealth({ journal: paths.journal, log });
+    this.#updates = new UpdateQueue({
+      file: paths.journal,
+      limitMs: options.answerLimitMs,
+      onSilent: (silence) => this.#health.failed(silence),
+    });
     this.#file = new StateFile({ path: paths.file, maxBytes: maxFileBytes, seen: recovered.file, log });
     this.#compaction = new Compaction({
       prepare: (state) => prepareState(paths.file, encodeBlocks(state, this.#inBackground), maxFileBytes),
@@ -145,47 +130,15 @@ class FileStore implements Store {
 
   get problems(): readonly StateProblem[] {
     const { problems } = this.#file;
-    const all = [this.#lockProblem, this.#health.problem, ...problems, this.#compaction.problem];
+    const all = [this.#hold.problem, this.#health.problem, ...problems, this.#compaction.problem];
     return all.filter((problem) => problem !== undefined);
   }
 
   update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
     if (this.#closing !== undefined) return Promise.reject(writeFailed('the store is closed'));
-    if (this.#isHanging) return Promise.reject(writeFailed(`${this.#silence}; nothing was changed`));
-    return new Promise((resolve, reject) => {
-      let outcome: Changed<R> | undefined;
-      const run = (before: DesiredState): DesiredState => {
-        outcome = change(before);
-        return outcome.state;
-      };
-      const commit = (state: DesiredState): void => {
-        clearTimeout(timer);
-        if (outcome !== undefined) resolve({ state, result: outcome.result });
-      };
-      const fail = (error: unknown): void => {
-        clearTimeout(timer);
-        reject(error);
-      };
-      const waiting = { run, resolve: commit, reject: fail };
-      const timer = setHeardTimeout(() => this.#late(waiting), this.#answerLimitMs);
-      timer.unref();
-      this.#waiting.push(waiting);
-      this.#wake();
-    });
-  }
-
-  /** The disk does not answer. A change that is on its way there may still be made, and nobody can tell. */
-  #late(waiting: Waiting): void {
-    this.#isHanging = true;
-    this.#health.failed(this.#silence);
-    const at = this.#waiting.indexOf(waiting);
-    if (at >= 0) this.#waiting.splice(at, 1);
-    const outcome = at >= 0 ? 'nothing was changed' : 'the change may still be made: look before you ask again';
-    waiting.reject(writeFailed(`${this.#silence}; ${outcome}`));
-  }
-
-  get #silence(): string {
-    return `the disk of ${this.#paths.journal} has not answered for ${this.#answerLimitMs / 1000} s`;
+    const committed = this.#updates.add(change);
+    this.#wake();
+    return committed;
   }
 
   subscribe(listener: (change: StateChange) => void): () => void {
@@ -199,13 +152,13 @@ class FileStore implements Store {
       await this.#compaction.stop();
       // An edit may come in between, and then once more.
       for (let tries = 0; tries < 3 && this.#journal !== undefined && this.#journal.pending > 0; tries += 1) {
-        if (this.#lockProblem !== undefined) break;
+        if (this.#hold.problem !== undefined) break;
         await this.#rewrite().catch((error: unknown) => {
           this.#log.warn('state.json is not up to date; its journal has the rest', { error: messageOf(error) });
         });
       }
       await this.#journal?.close();
-      await this.#lock.release();
+      await this.#hold.release();
     })();
     return this.#closing;
   }
@@ -218,18 +171,18 @@ class FileStore implements Store {
   #wake(): void {
     this.#work ??= this.#run().finally(() => {
       this.#work = undefined;
-      if (this.#waiting.length > 0 || this.#mustLook || this.#compaction.isPrepared) this.#wake();
+      if (this.#updates.areWaiting || this.#mustLook || this.#compaction.isPrepared) this.#wake();
     });
   }
 
   async #run(): Promise<void> {
     // Let the requests of this turn of the event loop come together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0 || this.#mustLook || this.#compaction.isPrepared) {
+    while (this.#updates.areWaiting || this.#mustLook || this.#compaction.isPrepared) {
       if (this.#compaction.isPrepared) {
         await this.#finishCompaction();
-      } else if (this.#waiting.length > 0) {
-        await this.#commit(this.#waiting.splice(0));
+      } else if (this.#updates.areWaiting) {
+        await this.#commit(this.#updates.take());
       } else {
         this.#mustLook = false;
         await this.#lookAtFiles().then(
@@ -239,14 +192,14 @@ class FileStore implements Store {
           (error: unknown) => this.#noteLookFailure(messageOf(error)),
         );
       }
-      this.#isHanging = false;
+      this.#updates.answered();
     }
   }
 
   async #commit(gathered: Waiting[]): Promise<void> {
     let batch = gathered;
     try {
-      if (this.#lockProblem !== undefined) throw new Error('another process took over the data folder');
+      if (this.#hold.problem !== undefined) throw new Error('another process took over the data folder');
       // Both looks at once: under load each costs a turn of the thread pool.
       const [isKnown, isSound] = await Promise.all([this.#file.isKnown(), this.#journal?.isSound() ?? false]);
       if (!isKnown) await this.#readEdit();
@@ -258,7 +211,7 @@ class FileStore implements Store {
       for (const one of batch) one.resolve(state);
     } catch (error) {
       const reason = `${this.#paths.journal} could not be written: ${messageOf(error)}`;
-      if (this.#lockProblem === undefined && !(error instanceof TooLargeState)) this.#health.failed(reason);
+      if (this.#hold.problem === undefined && !(error instanceof TooLargeState)) this.#health.failed(reason);
       this.#log.debug('a change could not be written', { file: this.#paths.journal, error: messageOf(error) });
       const failure = writeFailed(`${reason}; nothing was changed`, error);
       for (const one of batch) one.reject(failure);
@@ -336,7 +289,7 @@ class FileStore implements Store {
 
   #scheduleCompaction(soon = false): void {
     if (this.#journal === undefined || this.#journal.pending === 0) return;
-    if (this.#closing !== undefined || this.#lockProblem !== undefined) return;
+    if (this.#closing !== undefined || this.#hold.problem !== undefined) return;
     // What nobody has read is not written over; looking at the files comes back here.
     if (this.#file.isUnread) return;
     this.#compaction.schedule(this.#fileBytes, soon, () => {
@@ -355,7 +308,7 @@ class FileStore implements Store {
     const journal = this.#journal;
     try {
       if (!(await this.#file.isKnown())) await this.#readEdit();
-      const isCurrent = !prepared.isOutdated() && journal?.has(place) === true && this.#lockProblem === undefined;
+      const isCurrent = !prepared.isOutdated() && journal?.has(place) === true && this.#hold.problem === undefined;
       const canReplace = isCurrent && (await this.#file.isKnown());
       if (!canReplace || journal === undefined || !(await journal.isSound())) {
         await this.#file.discard(content);
@@ -400,7 +353,8 @@ class FileStore implements Store {
     const before = this.#state;
     // In stretches: ten thousand cameras would hold up every frame. Nothing else changes the state meanwhile.
     const isMerged = this.#journal !== undefined && this.#journal.pending > 0;
-    const { edited, after } = await inStretches(withLineSteps(file, this.#readSteps(file, before, isMerged)));
+    const base = isMerged ? this.#fileState : null;
+    const { edited, after } = await inStretches(editSteps(file, { before, base, check: this.#check }));
     this.#state = after;
     this.#fileState = edited;
     this.#fileBytes = Number(file.mark.bytes);
@@ -410,18 +364,6 @@ class FileStore implements Store {
     this.#log.info('applied an edit of the state file', { file: this.#paths.file, ...summaryOf(differing) });
     this.#listeners.notify({ state: this.#state, ...differing });
     if (isMerged) this.#scheduleCompaction(true);
-  }
-
-  /** What a file says, and what becomes of the running state by it. @throws StateError */
-  *#readSteps(
-    file: FileVersion,
-    before: DesiredState,
-    isMerged: boolean,
-  ): Generator<undefined, { edited: DesiredState; after: DesiredState }> {
-    const edited = yield* decodeVersionSteps(file, before);
-    const after = isMerged ? yield* mergeEditSteps(this.#fileState, before, edited, file.modifiedAt) : edited;
-    if (this.#check !== undefined) yield* this.#check(before, after);
-    return { edited, after };
   }
 
   /** The file was removed: it is written again, unless an editor has a new one there by now. */
@@ -441,63 +383,13 @@ class FileStore implements Store {
     if (this.#journal !== undefined) await this.#journal.dropUntil(content, this.#journal.place);
   }
 
-  #noteLock(isHeld: boolean): void {
-    if (isHeld === (this.#lockProblem === undefined)) return;
-    if (isHeld) {
-      this.#lockProblem = undefined;
-      this.#log.info('the data folder is held again; changes are taken', { file: this.#paths.file });
-      return;
-    }
-    const message = `another process took over the data folder ${dirname(this.#paths.file)}: changes are refused until it ends; stop one of the two, or give it another --data-dir`;
-    this.#lockProblem = new StateProblem('STATE_LOCKED', message, new Date().toISOString());
-    this.#log.error(message, { code: 'STATE_LOCKED' });
-  }
-
   async #poll(): Promise<void> {
-    this.#noteLock(await this.#lock.beat());
+    await this.#hold.beat();
     const journal = this.#journal;
     const isPending = journal !== undefined && journal.pending > 0;
     const isSound = (await journal?.isSound().catch(() => false)) ?? true;
     if (isPending || !isSound || !(await this.#file.isInPlace())) this.#look();
     await this.#file.poll();
-    if (!this.#isHanging) await this.#health.poll();
+    if (!this.#updates.isSilent) await this.#health.poll();
   }
-}
-
-/** For the log: what an edit did, in numbers and the first few names. */
-function summaryOf({ cameras, engines }: Differing): Record<string, unknown> {
-  const count = (names: ReadonlySet<string>) => ({ count: names.size, names: [...names].slice(0, 10) });
-  return { cameras: count(cameras), engines: count(engines) };
-}
-
-/** Runs a batch in order. A change that throws is rejected alone; the others go on from the state before it. */
-function applyChanges(base: DesiredState, batch: Waiting[]): { state: DesiredState; accepted: Waiting[] } {
-  let state = base;
-  const accepted: Waiting[] = [];
-  for (const one of batch) {
-    try {
-      state = one.run(state);
-      accepted.push(one);
-    } catch (error) {
-      one.reject(error);
-    }
-  }
-  return { state, accepted };
-}
-
-/** By how many bytes state.json grows from one state to the next. */
-function grownBytes(before: DesiredState, after: DesiredState, { cameras, engines }: Differing): number {
-  let bytes = 0;
-  for (const name of cameras) {
-    bytes += entryBytes(name, after.cameras.get(name)) - entryBytes(name, before.cameras.get(name));
-  }
-  for (const name of engines) {
-    bytes += entryBytes(name, after.engines.get(name)) - entryBytes(name, before.engines.get(name));
-  }
-  return bytes;
-}
-
-function writeFailed(message: string, cause?: unknown): StateError {
-  const hint = isErrno(cause, 'ENOSPC') ? ' (free some space, then try again)' : '';
-  return new StateError('STATE_WRITE_FAILED', message + hint, { cause });
 }

@@ -1,0 +1,50 @@
+import { StateError } from '../../errors.js';
+import { isErrno } from '../../files/errno.js';
+import type { Differing } from '../../model/changes.js';
+import { entryBytes } from '../../model/document/encode.js';
+import type { DesiredState } from '../../model/model.js';
+
+/*
+ * What a commit is made of: the updates that wait for it, what they make of the state, and how much that adds to the file.
+ */
+
+/** An update that waits for its commit. */
+export interface Waiting {
+  /** @throws what the change throws */
+  readonly run: (state: DesiredState) => DesiredState;
+  readonly resolve: (state: DesiredState) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Runs a batch in order. A change that throws is rejected alone; the others go on from the state before it. */
+export function applyChanges(base: DesiredState, batch: Waiting[]): { state: DesiredState; accepted: Waiting[] } {
+  let state = base;
+  const accepted: Waiting[] = [];
+  for (const one of batch) {
+    try {
+      state = one.run(state);
+      accepted.push(one);
+    } catch (error) {
+      one.reject(error);
+    }
+  }
+  return { state, accepted };
+}
+
+/** By how many bytes state.json grows from one state to the next. */
+export function grownBytes(before: DesiredState, after: DesiredState, { cameras, engines }: Differing): number {
+  let bytes = 0;
+  for (const name of cameras) {
+    bytes += entryBytes(name, after.cameras.get(name)) - entryBytes(name, before.cameras.get(name));
+  }
+  for (const name of engines) {
+    bytes += entryBytes(name, after.engines.get(name)) - entryBytes(name, before.engines.get(name));
+  }
+  return bytes;
+}
+
+/** A change that is not made. @param cause what the disk said */
+export function writeFailed(message: string, cause?: unknown): StateError {
+  const hint = isErrno(cause, 'ENOSPC') ? ' (free some space, then try again)' : '';
+  return new StateError('STATE_WRITE_FAILED', message + hint, { cause });
+}

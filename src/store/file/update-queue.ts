@@ -1,0 +1,85 @@
+import type { DesiredState } from '../../model/model.js';
+import { setHeardTimeout } from '../../process/standstill.js';
+import type { Changed } from '../store.js';
+import { type Waiting, writeFailed } from './batch.js';
+
+/** A change waits no longer than this for a disk that does not answer. */
+const usualLimitMs = 10_000;
+
+/** The changes that wait for their commit, and for how long: a disk may never answer, but a caller must be answered. */
+export class UpdateQueue {
+  readonly #waiting: Waiting[] = [];
+  readonly #silence: string;
+  readonly #limitMs: number;
+  readonly #onSilent: (silence: string) => void;
+  #isSilent = false;
+
+  /**
+   * @param options.file what is written, for messages
+   * @param options.limitMs how long a change waits; undefined: 10 s
+   * @param options.onSilent called when the disk did not answer a change in time
+   */
+  constructor(options: {
+    file: string;
+    limitMs: number | undefined;
+    onSilent: (silence: string) => void;
+  }) {
+    this.#limitMs = options.limitMs ?? usualLimitMs;
+    this.#silence = `the disk of ${options.file} has not answered for ${this.#limitMs / 1000} s`;
+    this.#onSilent = options.onSilent;
+  }
+
+  get areWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** True from a change that the disk did not answer in time until it answers again. */
+  get isSilent(): boolean {
+    return this.#isSilent;
+  }
+
+  /** Queues a change. Resolves with its commit. @throws StateError STATE_WRITE_FAILED, also in time when nobody answers */
+  add<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
+    if (this.#isSilent) return Promise.reject(writeFailed(`${this.#silence}; nothing was changed`));
+    return new Promise((resolve, reject) => {
+      let outcome: Changed<R> | undefined;
+      const waiting: Waiting = {
+        run: (before) => {
+          outcome = change(before);
+          return outcome.state;
+        },
+        resolve: (state) => {
+          clearTimeout(timer);
+          if (outcome !== undefined) resolve({ state, result: outcome.result });
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+      const timer = setHeardTimeout(() => this.#late(waiting), this.#limitMs);
+      timer.unref();
+      this.#waiting.push(waiting);
+    });
+  }
+
+  /** All that waits, in the order in which it came; it is the caller's now. */
+  take(): Waiting[] {
+    return this.#waiting.splice(0);
+  }
+
+  /** The disk answered, well or not. */
+  answered(): void {
+    this.#isSilent = false;
+  }
+
+  /** The disk does not answer. A change that is on its way there may still be made, and nobody can tell. */
+  #late(waiting: Waiting): void {
+    this.#isSilent = true;
+    this.#onSilent(this.#silence);
+    const at = this.#waiting.indexOf(waiting);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    const outcome = at >= 0 ? 'nothing was changed' : 'the change may still be made: look before you ask again';
+    waiting.reject(writeFailed(`${this.#silence}; ${outcome}`));
+  }
+}
