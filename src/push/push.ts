@@ -3,11 +3,11 @@ import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js
 import type { Logger } from '../log/log.js';
 import type { Dialer } from '../net/dialer.js';
 import type { LiveStream } from '../relay/live-stream.js';
-import { Outlet, type OutletLimits } from '../relay/outlet.js';
+import type { OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
-import { OutgoingConnection } from '../rtmp/outgoing-connection.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import { FailureLog } from './failure-log.js';
+import { noFigures, PushLife } from './push-life.js';
 import type { PushFailure, PushPhase, PushStatus } from './push-status.js';
 import { PushTotals } from './push-totals.js';
 import { type Haste, RetryClock } from './retry-clock.js';
@@ -16,33 +16,17 @@ import type { TargetWatch } from './target-watch.js';
 /** A target that takes or acknowledges nothing for this long is called stalled. */
 const stalledAfterMs = 3000;
 
-/** Time limit for sending the rest of a stream after its camera has stopped. */
-const drainMs = 5000;
-
 /** Number of recent events that are logged when an active push fails. */
 const dumpedEvents = 20;
-
-/** One connection with the outlet that feeds it. */
-interface Life {
-  readonly stream: LiveStream;
-  connection: OutgoingConnection | null;
-  outlet: Outlet | null;
-  publishedMs: number;
-  /** When the target last took bytes, as far as it was observed; 0: never. */
-  wellAtMs: number;
-  /** The outlet's count of overruns at the last look. */
-  drops: number;
-  /** Frames sent before the camera's last return. */
-  framesBefore: number;
-}
 
 /**
  * Sends a camera's stream to one target. It connects, follows the stream, and after a failure retries without end, with
  * doubling pauses and a new DNS look-up each time.
  *
  *   idle --camera live--> connecting --media flows--> active <--> stalled
- * ^                     ^    |                      |            | |                  pause   '---- failure -> waiting
- * <---------' '-------- camera gone (drained first) --------'
+ *    ^                      ^    |                      |            |
+ *    |                   pause   '---- failure ----> waiting <-------'
+ *    '--------------- camera gone (drained first) ---------------'
  */
 export class Push {
   readonly url: string;
@@ -59,11 +43,11 @@ export class Push {
   #enabled: boolean;
   #stream: LiveStream | null = null;
   #live = false;
-  #life: Life | null = null;
+  #life: PushLife | null = null;
   #lastFailure: PushFailure | null = null;
   #connects = 0;
   /** Connections that only send the rest of their stream. */
-  readonly #draining = new Set<Life>();
+  readonly #draining = new Set<PushLife>();
   /** One for each connection that is being closed in order. */
   readonly #goodbyes = new Set<Promise<void>>();
   /** Counts of ended connections. */
@@ -120,8 +104,7 @@ export class Push {
   /** Changes the budgets without interruption. */
   setLimits(limits: OutletLimits): void {
     this.#limits = limits;
-    this.#life?.outlet?.setLimits(limits);
-    this.#life?.connection?.setBudget(limits);
+    this.#life?.setLimits(limits);
   }
 
   setEnabled(enabled: boolean): void {
@@ -144,7 +127,7 @@ export class Push {
     if (!this.#enabled) return;
     if (this.#life?.outlet != null) {
       // The connection was kept for the camera's return. Whether the target still takes media is not known yet.
-      this.#life.framesBefore = this.#life.outlet.framesOut;
+      this.#life.cameraReturned();
       this.#setPhase('connecting');
     } else if (this.#life !== null) {
       this.#setPhase('connecting'); // already on its way since before the camera left
@@ -197,11 +180,9 @@ export class Push {
   tick(nowMs: number): void {
     this.#meter.look(this.bytesOut, nowMs);
     const life = this.#life;
-    if (life === null || life.outlet === null || life.connection === null) return;
+    if (life === null || life.outlet === null) return;
     const { connection } = life;
-    connection.look(nowMs);
-    life.outlet.flush(nowMs);
-    this.#noteDrops(life);
+    life.look(nowMs);
     // Only a target that takes no bytes is given up. Missing acknowledgements alone are not sufficient evidence.
     const silentMs = connection.silentMs(nowMs);
     const overdueMs = connection.acknowledgements.overdueMs(connection.bytesSent, nowMs);
@@ -217,14 +198,7 @@ export class Push {
 
   status(nowMs: number): PushStatus {
     const life = this.#life;
-    const outlet = life?.outlet ?? null;
-    const acknowledgements = life?.connection?.acknowledgements;
     const flowing = this.#phase === 'active' || this.#phase === 'stalled';
-    const keyFrameMs = outlet?.lastKeyFrameMs ?? 0;
-    const ageMs = Math.round(outlet?.queueAgeMs(nowMs) ?? 0);
-    const measured = acknowledgements?.roundTripMs ?? null;
-    // A byte that is in flight for longer than the last measured time shows that the measurement is outdated.
-    const round = measured === null ? null : Math.max(measured, life?.connection?.flightAgeMs(nowMs) ?? 0);
     return {
       phase: this.#phase,
       sinceMs: this.#phaseSinceMs,
@@ -233,14 +207,10 @@ export class Push {
       nextRetryAtMs: this.#phase === 'waiting' ? this.#clock.nextTryAtMs : null,
       connects: this.#connects,
       bytesOut: this.bytesOut,
-      framesOut: this.#past.framesOut + (outlet?.framesOut ?? 0),
-      bytesAcknowledged: acknowledgements?.acknowledgedBytes ?? null,
-      roundTripMs: round === null ? null : Math.round(round * 10) / 10,
+      framesOut: this.#past.framesOut + (life?.outlet?.framesOut ?? 0),
       bitrateBps: flowing ? this.#meter.bitsPerSecond : 0,
-      queueBytes: outlet?.queueBytes ?? 0,
-      queueAgeMs: ageMs,
-      droppedFrames: this.#past.droppedWith(outlet),
-      lastKeyFrameAtMs: keyFrameMs === 0 ? null : Math.round(Date.now() - (nowMs - keyFrameMs)),
+      droppedFrames: this.#past.droppedWith(life?.outlet ?? null),
+      ...(life?.figures(nowMs) ?? noFigures),
     };
   }
 
@@ -248,51 +218,33 @@ export class Push {
     if (this.#stream === null || !this.#live) return;
     this.#clock.began();
     this.#setPhase('connecting');
-    const life: Life = {
-      connection: null,
-      outlet: null,
-      stream: this.#stream,
-      publishedMs: 0,
-      wellAtMs: 0,
-      drops: 0,
-      framesBefore: 0,
-    };
-    this.#life = life;
     try {
-      const handler = {
-        onCommand: (text: string) => this.#recorder.note('command', text),
-        onPublished: (streamId: number) => this.#published(life, streamId),
-        onDrain: () => {
-          life.outlet?.resume(performance.now());
-          if (life === this.#life && this.#phase === 'connecting') this.#proveActive(life);
-        },
-        onClosed: (error: TargetError | null) => this.#closed(life, error),
-      };
-      life.connection = new OutgoingConnection(this.url, this.#settings, handler, {
-        via: this.#stream.via.join(','),
+      const life: PushLife = new PushLife({
+        url: this.url,
         shownUrl: this.shownUrl,
+        stream: this.#stream,
+        limits: this.#limits,
+        settings: this.#settings,
         dialer: this.#dialer,
-        budget: this.#limits,
-        mayGoUnanswered: true,
+        recorder: this.#recorder,
+        handler: {
+          onPublished: () => this.#published(life),
+          onDrain: () => {
+            if (life === this.#life && this.#phase === 'connecting') this.#proveActive(life);
+          },
+          onClosed: (closedBy) => this.#closed(life, closedBy),
+        },
       });
+      this.#life = life;
     } catch (error) {
-      this.#life = null;
       const failure = new TargetError('TARGET_UNREACHABLE', messageOf(error), { cause: error });
       this.#wait(error instanceof TargetError ? error : failure);
     }
   }
 
-  #published(life: Life, streamId: number): void {
-    if (life !== this.#life || life.connection === null) return;
-    life.outlet = new Outlet({
-      sink: life.connection,
-      format: { chunkBytes: this.#settings.outChunkBytes, streamId, publishing: true },
-      limits: this.#limits,
-    });
-    life.publishedMs = performance.now();
+  #published(life: PushLife): void {
+    if (life !== this.#life) return;
     this.#connects++;
-    this.#recorder.note('publish', `accepted by ${life.connection.remoteAddress ?? life.connection.endpoint}`);
-    life.stream.attach(life.outlet, life.publishedMs);
     // In the next turn, the socket knows whether the kernel took everything.
     setImmediate(() => {
       if (life === this.#life && this.#live) this.#proveActive(life);
@@ -300,37 +252,22 @@ export class Push {
   }
 
   /** A push is active if the target acknowledges bytes, or at least the socket's queue empties. */
-  #proveActive(life: Life): void {
-    const { connection, outlet } = life;
-    if (connection === null || outlet === null) return;
+  #proveActive(life: PushLife): void {
     if (this.#phase === 'active') {
-      life.wellAtMs = performance.now();
-      if (this.#clock.wellFor(life.wellAtMs - life.publishedMs)) this.#failureLog.well();
+      if (this.#clock.wellFor(life.noteWell())) this.#failureLog.well();
       return;
     }
-    const sent = outlet.framesOut > life.framesBefore;
-    // Its acknowledgements, or bytes that it takes, are the only word of a target that did not answer.
-    if (!sent || connection.isUnanswered) return;
-    if (connection.pendingBytes > 0 && connection.acknowledgements.acknowledgedBytes === null) return;
+    if (!life.isProven) return;
     if (this.#phase !== 'stalled') this.#failureLog.active(this.#clock.failures + 1);
-    life.wellAtMs = performance.now();
+    life.noteWell();
     this.#setPhase('active');
   }
 
-  #noteDrops(life: Life): void {
-    const { outlet } = life;
-    if (outlet === null || outlet.drops === life.drops) return;
-    life.drops = outlet.drops;
-    const { bytes, age, total } = outlet.droppedFrames;
-    const frames = bytes + age + total;
-    this.#recorder.note('drop', `over the budget of ${outlet.dropReason}; frames left out so far: ${frames}`);
-  }
-
-  #closed(life: Life, error: TargetError | null): void {
+  #closed(life: PushLife, error: TargetError | null): void {
     if (life !== this.#life) return; // hung up on by us; its draining notices
     this.#life = null;
-    const flowedMs = flowedFor(life, this.#phase);
-    this.#bury(life);
+    const flowedMs = life.flowedMs(this.#phase === 'active');
+    life.bury(this.#past);
     const failure = error ?? new TargetError('TARGET_CLOSED', 'the connection ended');
     if (this.#live) {
       this.#wait(failure, flowedMs);
@@ -369,28 +306,20 @@ export class Push {
     this.#clock.stop();
     const life = this.#life;
     this.#life = null;
-    if (life === null || life.connection === null) return;
+    if (life === null) return;
     const { connection, outlet } = life;
     if (outlet === null) this.#clock.abandoned();
     const goodbye = (async (): Promise<void> => {
       if (outlet !== null && when === 'drained') {
         this.#draining.add(life);
-        connection.letGo();
-        await drain(connection, outlet);
+        await life.drain();
         this.#draining.delete(life);
       }
-      this.#bury(life);
+      life.bury(this.#past);
       connection.close();
       await connection.closed;
     })().finally(() => this.#goodbyes.delete(goodbye));
     this.#goodbyes.add(goodbye);
-  }
-
-  #bury(life: Life): void {
-    if (life.outlet === null) return;
-    life.stream.detach(life.outlet);
-    this.#past.add(life.outlet);
-    life.outlet = null;
   }
 
   #setPhase(phase: PushPhase): void {
@@ -401,23 +330,4 @@ export class Push {
     if (phase !== 'active' && phase !== 'stalled') this.#meter.reset();
     this.#onPhase?.();
   }
-}
-
-/** How long media flowed, as far as the target was observed to take it. */
-function flowedFor(life: Life, phase: PushPhase): number {
-  if (life.wellAtMs === 0) return 0;
-  return (phase === 'active' ? performance.now() : life.wellAtMs) - life.publishedMs;
-}
-
-/** Resolves when the kernel has taken all bytes of the outlet, or when that takes too long. */
-function drain(connection: OutgoingConnection, outlet: Outlet): Promise<void> {
-  return new Promise((resolve) => {
-    const untilMs = performance.now() + drainMs;
-    const look = (): void => {
-      outlet.flush(performance.now());
-      if (outlet.drained || performance.now() > untilMs || connection.isClosed) resolve();
-      else setTimeout(look, 10);
-    };
-    look();
-  });
 }

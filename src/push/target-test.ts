@@ -2,12 +2,8 @@ import { isIP } from 'node:net';
 import { parseRtmpUrl } from '../address/rtmp-url.js';
 import type { ErrorCode, TargetError } from '../errors.js';
 import type { Dialer } from '../net/dialer.js';
-import {
-  OutgoingConnection,
-  type OutgoingHandler,
-  type OutgoingSettings,
-  type OutgoingStep,
-} from '../rtmp/outgoing-connection.js';
+import type { OutgoingSettings, OutgoingStep } from '../rtmp/outgoing-attempt.js';
+import { OutgoingConnection, type OutgoingHandler } from '../rtmp/outgoing-connection.js';
 
 /** The steps of a test, in this order; `dns` only if the host is a name, `tls` only with rtmps. */
 export type TargetTestStep = 'dns' | 'tcp' | 'tls' | 'handshake' | 'connect' | 'publish';

@@ -1,29 +1,19 @@
-import { isIP } from 'node:net';
 import { parseRtmpUrl, type RtmpUrl } from '../address/rtmp-url.js';
 import { TargetError } from '../errors.js';
 import { Dialer } from '../net/dialer.js';
-import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
 import { setHeardTimeout } from '../process/standstill.js';
 import type { OutletSink } from '../relay/outlet.js';
 import type { Acknowledgements } from './acknowledgements.js';
 import { AdobeAuthentication } from './adobe-auth.js';
-import { AnswerBudget } from './answer-budget.js';
-import { acknowledgeEveryBytes, ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
+import type { PublishTarget } from './client-session.js';
 import type { FlightBudget } from './flight.js';
-import { floods } from './flood-count.js';
-import { OutgoingFlow } from './outgoing-flow.js';
-import { PeerMeter } from './peer-meter.js';
+import { OutgoingAttempt, type OutgoingSettings, type OutgoingStep } from './outgoing-attempt.js';
 import { Redirects } from './redirect.js';
-import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
 import { targetErrorOf } from './target-error.js';
-import { secretsOf } from './target-secrets.js';
-import { TurnShare } from './turn-share.js';
-import { provesReader, UnansweredPublish } from './unanswered-publish.js';
+import { provesReader } from './unanswered-publish.js';
 
 /** How long a connection that said goodbye may take to close. */
 const goodbyeMs = 1000;
-
-export type OutgoingSettings = Pick<NetSettings, 'outChunkBytes' | 'connectTimeoutMs'> & LimitSettings;
 
 /** How it is connected, and what is sent to the target besides its media. */
 export interface OutgoingOptions {
@@ -41,9 +31,6 @@ export interface OutgoingOptions {
   readonly mayGoUnanswered?: boolean;
 }
 
-/** Where a connection is on its way; `dns` only where the host is a name, `tls` only with rtmps. */
-export type OutgoingStep = 'dns' | 'tcp' | 'tls' | ClientStep;
-
 export interface OutgoingHandler {
   /** It goes on to this step: what came before succeeded. */
   onStep?(step: OutgoingStep): void;
@@ -57,13 +44,7 @@ export interface OutgoingHandler {
   onClosed(error: TargetError | null): void;
 }
 
-/** For so many looks the target is asked for more acknowledgements than later. */
-const closeLooks = 5;
-
 const unlimited: FlightBudget = { queueMaxBytes: Number.POSITIVE_INFINITY, queueMaxAgeMs: Number.POSITIVE_INFINITY };
-
-/** Hears what a socket says that was given up. */
-const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onError() {}, onClose() {} };
 
 /**
  * One life of a connection that publishes to a target: DNS, TCP, TLS, handshake, connect, publish, media, goodbye. It never
@@ -71,7 +52,7 @@ const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onErr
  * to three times, as its way of asking has it, and one that sends its publishers elsewhere is followed three times; to the
  * outside that is one long step `connect`.
  */
-export class OutgoingConnection implements OutletSink, MediaSocketListener {
+export class OutgoingConnection implements OutletSink {
   /** Resolves when it is over, for whatever reason. */
   readonly closed: Promise<void>;
   #url: RtmpUrl;
@@ -81,23 +62,13 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   readonly #shownUrl: string;
   /** What the target is told besides the URL. */
   readonly #introduction: Pick<PublishTarget, 'via' | 'flashVer'>;
+  readonly #mayGoUnanswered: boolean;
   #authentication: AdobeAuthentication;
   readonly #redirects: Redirects;
-  #socket: MediaSocket;
-  #turn: TurnShare;
-  #session: ClientSession;
-  #flow: OutgoingFlow;
+  #attempt: OutgoingAttempt;
   #budget: FlightBudget;
-  #answers: AnswerBudget;
   readonly #stepTimer: NodeJS.Timeout;
-  /** Null: media goes only to who answers `publish`. */
-  readonly #unanswered: UnansweredPublish | null;
   #goodbyeTimer: NodeJS.Timeout | undefined;
-  #lastAcknowledged = -1;
-  #looks = 0;
-  #resolved = false;
-  #connected = false;
-  #securing = false;
   /** It was connected already, and is once more since the target wanted that. */
   #isAgain = false;
   #isRedirected = false;
@@ -110,7 +81,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
    * @throws InputError INVALID_ADDRESS for a URL that cannot be used; TargetError TARGET_UNSUPPORTED, TARGET_FORBIDDEN
    */
   constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, options: OutgoingOptions = {}) {
-    const { via, flashVer, shownUrl = url, dialer = new Dialer() } = options;
+    const { via, flashVer, shownUrl = url, dialer = new Dialer(), mayGoUnanswered = false } = options;
     this.#budget = options.budget ?? unlimited;
     this.#url = parseRtmpUrl(url);
     const refusal = dialer.refuses(this.#url);
@@ -123,86 +94,50 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#dialer = dialer;
     this.#shownUrl = shownUrl;
     this.#introduction = { via, flashVer };
-    const onStarted = (session: ClientSession): void => {
-      if (session === this.#session) this.#note(session, 'publish');
-    };
-    this.#unanswered = options.mayGoUnanswered ? new UnansweredPublish(settings.connectTimeoutMs, onStarted) : null;
+    this.#mayGoUnanswered = mayGoUnanswered;
     this.#authentication = new AdobeAuthentication(this.#url);
     this.#redirects = new Redirects(this.#url);
-    this.#socket = this.#dial();
-    this.#turn = this.#newTurn();
-    this.#session = this.#converse('');
     this.#stepTimer = setHeardTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
-    this.#flow = this.#watchFlow();
-    this.#answers = new AnswerBudget(this.#socket);
-    this.#socket.listen(this);
+    this.#attempt = this.#newAttempt('');
   }
 
-  #watchFlow(): OutgoingFlow {
-    return new OutgoingFlow(this.#socket, this.#budget, () => this.#handler.onDrain());
-  }
-
-  #dial(): MediaSocket {
-    return this.#dialer.connect(this.#url, this.#settings.connectTimeoutMs, {
-      onLookup: (error) => this.#onLookup(error),
-      onTcp: () => this.#onTcp(),
-    });
-  }
-
-  /** What a target sends shares the turns of the event loop as what anybody sends. */
-  #newTurn(): TurnShare {
-    const turn = new TurnShare({
-      socket: this.#socket,
-      meter: new PeerMeter(),
-      goOn: () => {
-        if (turn === this.#turn) this.#readOn();
-      },
-    });
-    return turn;
-  }
-
-  /** @param query what the application and the URL have behind them; targets that repeat it must not tell it to others */
-  #converse(query: string): ClientSession {
-    const { streamName } = this.#url;
-    const app = this.#url.app + query;
-    const secrets = secretsOf({ ...this.#url, app }, this.#shownUrl);
-    if (query !== '') secrets.unshift(query.slice(1));
-    const session = new ClientSession({
-      target: { app, tcUrl: this.#url.tcUrl + query, streamName, ...this.#introduction, secrets },
-      outChunkBytes: this.#settings.outChunkBytes,
-      meter: this.#turn.meter,
-      limits: sessionLimits(this.#settings),
-      // One that was given up may still want to answer what came in its last read.
-      write: (data) => {
-        if (session === this.#session) this.#answer(data);
-      },
+  /** @param query what the target wants to know, behind the application */
+  #newAttempt(query: string): OutgoingAttempt {
+    return new OutgoingAttempt({
+      url: this.#url,
+      query,
+      introduction: this.#introduction,
+      shownUrl: this.#shownUrl,
+      settings: this.#settings,
+      dialer: this.#dialer,
+      budget: this.#budget,
+      mayGoUnanswered: this.#mayGoUnanswered,
       handler: {
+        onStep: (step) => this.#onStep(step),
         onCommand: (text) => this.#handler.onCommand?.(text),
         onPublished: (streamId) => {
           clearTimeout(this.#stepTimer);
           this.#handler.onPublished(streamId);
         },
+        onDrain: () => this.#handler.onDrain(),
         onRefused: (error, said, redirect) => this.#onRefused(error, said, redirect),
+        onFailed: (error) => this.#close(error),
       },
     });
-    return session;
   }
 
   /** `host:port` of the target, or of where it sends its publishers. */
   get endpoint(): string {
-    const { host, port } = this.#url;
-    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    return this.#attempt.endpoint;
   }
 
   get step(): OutgoingStep {
-    if (this.#connected) return this.#session.step;
-    if (this.#securing) return 'tls';
-    return this.#resolved || isIP(this.#url.host) !== 0 ? 'tcp' : 'dns';
+    return this.#attempt.step;
   }
 
   /** Media is sent, and the target neither said that it takes it, nor shows that somebody reads it. */
   get isUnanswered(): boolean {
-    if (!this.#session.isUnanswered || this.acknowledgements.acknowledgedBytes !== null) return false;
+    if (!this.#attempt.isUnanswered || this.acknowledgements.acknowledgedBytes !== null) return false;
     return !provesReader(this.bytesSent - this.flightBytes);
   }
 
@@ -212,47 +147,47 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   /** What the far side proves to have got. */
   get acknowledgements(): Acknowledgements {
-    return this.#flow.acknowledgements;
+    return this.#attempt.flow.acknowledgements;
   }
 
   /** Milliseconds for which the far side has taken nothing although bytes wait for it, to about a second. */
   silentMs(nowMs: number): number {
-    return this.#flow.silentMs(nowMs);
+    return this.#attempt.flow.silentMs(nowMs);
   }
 
   /** The address it is connected to, once it is. */
   get remoteAddress(): string | undefined {
-    return this.#socket.remoteAddress;
+    return this.#attempt.remoteAddress;
   }
 
   /** Bytes that the kernel took, of all kinds. */
   get bytesSent(): number {
-    return this.#socket.bytesWritten - this.#socket.pendingBytes;
+    return this.#attempt.bytesSent;
   }
 
   get pendingBytes(): number {
-    return this.#socket.pendingBytes;
+    return this.#attempt.pendingBytes;
   }
 
   /** Bytes that were written and certainly have not arrived, as far as target or kernel tell. */
   get flightBytes(): number {
-    return this.#flow.flightBytes;
+    return this.#attempt.flow.flightBytes;
   }
 
   /** Milliseconds that they will take to arrive; 0 while the target keeps up. */
   get flightDelayMs(): number {
-    return this.#flow.flightDelayMs;
+    return this.#attempt.flow.flightDelayMs;
   }
 
   /** Milliseconds since the oldest of them was written. */
   flightAgeMs(nowMs: number): number {
-    return this.#flow.flightAgeMs(nowMs);
+    return this.#attempt.flow.flightAgeMs(nowMs);
   }
 
   /** Changes what may wait for the target, and with it what may be under way. */
   setBudget(budget: FlightBudget): void {
     this.#budget = budget;
-    this.#flow.setBudget(budget);
+    this.#attempt.flow.setBudget(budget);
   }
 
   /** What is left is to go out, whatever is under way. */
@@ -262,11 +197,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
 
   /** Call about once a second while media flows. */
   look(nowMs: number): void {
-    this.#flow.look(nowMs);
-    this.#looks++;
-    if (this.#session.step !== 'published') return;
-    const isClose = this.#flow.isSlow || this.#looks <= closeLooks;
-    this.#session.acknowledgeEvery(isClose ? acknowledgeEveryBytes.closely : acknowledgeEveryBytes.usually);
+    this.#attempt.look(nowMs);
   }
 
   /** The chunk size that media must be written with. */
@@ -275,7 +206,7 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   }
 
   write(data: Buffer): boolean {
-    return this.#flow.write(data);
+    return this.#attempt.flow.write(data);
   }
 
   /** Says goodbye (FCUnpublish, deleteStream) behind everything that was written, and closes. */
@@ -283,13 +214,8 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     if (this.#closing || this.#closed) return;
     this.#closing = true;
     clearTimeout(this.#stepTimer);
-    if (this.#connected) {
-      this.#session.end();
-      this.#socket.end();
-      this.#goodbyeTimer = setTimeout(() => this.#close(null), goodbyeMs);
-    } else {
-      this.#close(null);
-    }
+    if (this.#attempt.sayGoodbye()) this.#goodbyeTimer = setTimeout(() => this.#close(null), goodbyeMs);
+    else this.#close(null);
   }
 
   /** Ends it at once. @param error why; null when nothing is wrong */
@@ -297,47 +223,14 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
     this.#close(error);
   }
 
-  onConnected(): void {
-    this.#connected = true;
-    this.#onStep('handshake');
-    this.#stepTimer.refresh();
-    this.#session.start();
-  }
-
-  onDrain(): void {
-    this.#answers.drained();
-    this.#flow.drained();
-  }
-
-  onError(error: Error): void {
-    this.#close(targetErrorOf(error, this.endpoint, this.step));
-  }
-
-  onClose(): void {
-    this.onEnd();
-    clearTimeout(this.#goodbyeTimer);
-  }
-
-  #onLookup(error: Error | null): void {
-    if (error !== null) return;
-    this.#resolved = true;
-    this.#onStep('tcp');
-  }
-
-  #onTcp(): void {
-    this.#securing = true;
-    this.#stepTimer.refresh();
-    this.#onStep('tls');
-  }
-
   #onStep(step: OutgoingStep): void {
+    // The look-up and TCP share a deadline, and media has none.
+    if (step !== 'tcp' && step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
     const isBefore = step !== 'createStream' && step !== 'publish' && step !== 'published' && step !== 'ended';
     if (!this.#isAgain || !isBefore) this.#handler.onStep?.(step);
   }
 
   #onRefused(error: TargetError, said: string, redirect: string | undefined): void {
-    // By something that came before, in the same read.
-    if (this.#closed) return;
     let refusal = error;
     if (redirect !== undefined) {
       this.#redirect(redirect);
@@ -378,83 +271,9 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   /** Connects anew. @param query what the target wants to know, behind the application */
   #connectAgain(query: string): void {
     this.#isAgain = true;
-    this.#socket.listen(deaf);
-    this.#turn.over();
-    this.#socket.destroy();
-    this.#resolved = this.#connected = this.#securing = false;
-    this.#lastAcknowledged = -1;
-    this.#socket = this.#dial();
-    this.#turn = this.#newTurn();
-    this.#session = this.#converse(query);
-    this.#flow = this.#watchFlow();
-    this.#answers = new AnswerBudget(this.#socket);
+    this.#attempt.destroy();
     this.#stepTimer.refresh();
-    this.#socket.listen(this);
-  }
-
-  #answer(data: Buffer): void {
-    if (this.#closed || this.#answers.write(data)) return;
-    const text = `${this.endpoint} reads none of the ${this.#answers.unreadBytes} bytes of answers that it asked for`;
-    this.#close(new TargetError('TARGET_PROTOCOL', text));
-  }
-
-  onData(data: Buffer): void {
-    if (this.#closed) return;
-    const session = this.#session;
-    if (!this.#turn.begin()) session.channel.hold();
-    if (this.#take(session, data)) this.#turn.end(!session.channel.isHeld, data.length);
-  }
-
-  /** Goes on with what was kept, and then with reading. */
-  #readOn(): void {
-    if (this.#closed) return;
-    const session = this.#session;
-    if (!this.#take(session, null)) return;
-    this.#turn.end(!session.channel.isHeld, 0);
-    if (!this.#turn.isWaiting) this.#socket.resume();
-  }
-
-  /** Takes a read, or (null) what was kept of earlier ones. False: this conversation is over. */
-  #take(session: ClientSession, data: Buffer | null): boolean {
-    const before = session.step;
-    try {
-      if (data === null) session.channel.release();
-      else session.receive(data);
-    } catch (error) {
-      if (session === this.#session) this.#failed(error);
-      return false;
-    }
-    if (session !== this.#session) return false;
-    this.#note(session, before);
-    return !this.#closed;
-  }
-
-  #failed(error: unknown): void {
-    const failure = targetErrorOf(error, this.endpoint);
-    if (failure.code === 'TARGET_FLOOD' && !this.#closed) floods.targetsEnded++;
-    this.#close(failure);
-  }
-
-  #note(session: ClientSession, before: ClientStep): void {
-    const { step, channel } = session;
-    const { peerAcknowledged } = channel;
-    if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
-      this.#lastAcknowledged = peerAcknowledged;
-      this.#flow.acknowledged(peerAcknowledged, performance.now());
-    }
-    if (step === before) return;
-    this.#onStep(step);
-    if (step !== 'published' && step !== 'ended') this.#stepTimer.refresh();
-    if (step === 'publish') this.#unanswered?.await(session);
-  }
-
-  onEnd(): void {
-    if (this.#closing) this.#close(null);
-    else {
-      const { step } = this;
-      const code = step === 'tls' ? 'TARGET_TLS' : 'TARGET_CLOSED';
-      this.#close(new TargetError(code, `${this.endpoint} closed the connection during ${step}`));
-    }
+    this.#attempt = this.#newAttempt(query);
   }
 
   #stepTimedOut(): void {
@@ -467,11 +286,9 @@ export class OutgoingConnection implements OutletSink, MediaSocketListener {
   #close(error: TargetError | null): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#turn.over();
     clearTimeout(this.#stepTimer);
-    this.#unanswered?.end();
     clearTimeout(this.#goodbyeTimer);
-    this.#socket.destroy();
+    this.#attempt.destroy();
     this.#settleClosed();
     // Who waits for a refusing target to come back looks at the URL that was given, where somebody is.
     const isElsewhere = this.#isRedirected && error?.code === 'TARGET_REFUSED';

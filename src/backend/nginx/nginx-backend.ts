@@ -6,7 +6,7 @@ import { CodedError, InputError, messageOf, TargetError } from '../../errors.js'
 import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import { testTarget } from '../../push/target-test.js';
-import type { OutgoingSettings } from '../../rtmp/outgoing-connection.js';
+import type { OutgoingSettings } from '../../rtmp/outgoing-attempt.js';
 import { probeHandshake } from '../../rtmp/probe.js';
 import type {
   BackendAddress,

@@ -1,0 +1,271 @@
+import { isIP } from 'node:net';
+import type { RtmpUrl } from '../address/rtmp-url.js';
+import { TargetError } from '../errors.js';
+import type { Dialer } from '../net/dialer.js';
+import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
+import { AnswerBudget } from './answer-budget.js';
+import { acknowledgeEveryBytes, ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
+import type { FlightBudget } from './flight.js';
+import { floods } from './flood-count.js';
+import { OutgoingFlow } from './outgoing-flow.js';
+import { PeerMeter } from './peer-meter.js';
+import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
+import { targetErrorOf } from './target-error.js';
+import { secretsOf } from './target-secrets.js';
+import { TurnShare } from './turn-share.js';
+import { UnansweredPublish } from './unanswered-publish.js';
+
+export type OutgoingSettings = Pick<NetSettings, 'outChunkBytes' | 'connectTimeoutMs'> & LimitSettings;
+
+/** Where a connection is on its way; `dns` only where the host is a name, `tls` only with rtmps. */
+export type OutgoingStep = 'dns' | 'tcp' | 'tls' | ClientStep;
+
+/** What an attempt tells; nothing once it is given up. */
+export interface AttemptHandler {
+  /** It goes on to this step: what came before succeeded. */
+  onStep(step: OutgoingStep): void;
+  /** A command went out or came in, for the record; without arguments. */
+  onCommand(text: string): void;
+  /** The target accepted the publish; media may be written in whole messages for this message stream. */
+  onPublished(streamId: number): void;
+  /** The socket takes bytes again after `write` said false. */
+  onDrain(): void;
+  /** As `ClientSessionHandler.onRefused`: the owner connects anew, or fails. */
+  onRefused(error: TargetError, said: string, redirect: string | undefined): void;
+  /** It cannot go on, or the far side ended it. */
+  onFailed(error: TargetError): void;
+}
+
+export interface AttemptOptions {
+  readonly url: RtmpUrl;
+  /** What the application and the URL have behind them; targets that repeat it must not tell it to others. */
+  readonly query: string;
+  /** What the target is told besides the URL. */
+  readonly introduction: Pick<PublishTarget, 'via' | 'flashVer'>;
+  /** The URL as it may be shown; what it hides is hidden in what the target says, too. */
+  readonly shownUrl: string;
+  readonly settings: OutgoingSettings;
+  readonly dialer: Dialer;
+  readonly budget: FlightBudget;
+  /** Media may be sent to a target that does not answer `publish`. */
+  readonly mayGoUnanswered: boolean;
+  readonly handler: AttemptHandler;
+}
+
+/** For so many looks the target is asked for more acknowledgements than later. */
+const closeLooks = 5;
+
+/** Hears what a socket says that was given up. */
+const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onError() {}, onClose() {} };
+
+/** One socket to a target with the conversation on it, from DNS to goodbye. */
+export class OutgoingAttempt implements MediaSocketListener {
+  readonly #url: RtmpUrl;
+  readonly #handler: AttemptHandler;
+  readonly #socket: MediaSocket;
+  readonly #turn: TurnShare;
+  readonly #session: ClientSession;
+  readonly #answers: AnswerBudget;
+  readonly #flow: OutgoingFlow;
+  /** Null: media goes only to who answers `publish`. */
+  readonly #unanswered: UnansweredPublish | null;
+  #lastAcknowledged = -1;
+  #looks = 0;
+  #resolved = false;
+  #connected = false;
+  #securing = false;
+  #isOver = false;
+
+  /** Begins to connect at once. */
+  constructor(options: AttemptOptions) {
+    const { url, settings, dialer, handler, budget } = options;
+    this.#url = url;
+    this.#handler = handler;
+    this.#socket = dialer.connect(url, settings.connectTimeoutMs, {
+      onLookup: (error) => this.#onLookup(error),
+      onTcp: () => this.#onTcp(),
+    });
+    // What a target sends shares the turns of the event loop as what anybody sends.
+    this.#turn = new TurnShare({ socket: this.#socket, meter: new PeerMeter(), goOn: () => this.#readOn() });
+    this.#session = this.#converse(options);
+    const onStarted = (): void => this.#note('publish');
+    this.#unanswered = options.mayGoUnanswered ? new UnansweredPublish(settings.connectTimeoutMs, onStarted) : null;
+    this.#flow = new OutgoingFlow(this.#socket, budget, () => this.#handler.onDrain());
+    this.#answers = new AnswerBudget(this.#socket);
+    this.#socket.listen(this);
+  }
+
+  #converse({ url, query, introduction, shownUrl, settings }: AttemptOptions): ClientSession {
+    const app = url.app + query;
+    const secrets = secretsOf({ ...url, app }, shownUrl);
+    if (query !== '') secrets.unshift(query.slice(1));
+    return new ClientSession({
+      target: { app, tcUrl: url.tcUrl + query, streamName: url.streamName, ...introduction, secrets },
+      outChunkBytes: settings.outChunkBytes,
+      meter: this.#turn.meter,
+      limits: sessionLimits(settings),
+      write: (data) => this.#answer(data),
+      handler: {
+        onCommand: (text) => this.#handler.onCommand(text),
+        onPublished: (streamId) => this.#handler.onPublished(streamId),
+        onRefused: (error, said, redirect) => {
+          // By something that came before, in the same read.
+          if (!this.#isOver) this.#handler.onRefused(error, said, redirect);
+        },
+      },
+    });
+  }
+
+  /** `host:port` of the target. */
+  get endpoint(): string {
+    const { host, port } = this.#url;
+    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+
+  get step(): OutgoingStep {
+    if (this.#connected) return this.#session.step;
+    if (this.#securing) return 'tls';
+    return this.#resolved || isIP(this.#url.host) !== 0 ? 'tcp' : 'dns';
+  }
+
+  /** What is written, what of it arrives, and when. */
+  get flow(): OutgoingFlow {
+    return this.#flow;
+  }
+
+  /** Media is sent, and the target has not said that it takes it. */
+  get isUnanswered(): boolean {
+    return this.#session.isUnanswered;
+  }
+
+  /** The address it is connected to, once it is. */
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
+  /** Bytes that the kernel took, of all kinds. */
+  get bytesSent(): number {
+    return this.#socket.bytesWritten - this.#socket.pendingBytes;
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.pendingBytes;
+  }
+
+  /** Call about once a second while media flows. */
+  look(nowMs: number): void {
+    this.#flow.look(nowMs);
+    this.#looks++;
+    if (this.#session.step !== 'published') return;
+    const isClose = this.#flow.isSlow || this.#looks <= closeLooks;
+    this.#session.acknowledgeEvery(isClose ? acknowledgeEveryBytes.closely : acknowledgeEveryBytes.usually);
+  }
+
+  /** Says goodbye behind everything that was written, and ends its side. False: there is nobody to say it to. */
+  sayGoodbye(): boolean {
+    if (!this.#connected) return false;
+    this.#session.end();
+    this.#socket.end();
+    return true;
+  }
+
+  /** Gives it up at once. */
+  destroy(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#unanswered?.end();
+    this.#socket.listen(deaf);
+    this.#turn.over();
+    this.#socket.destroy();
+  }
+
+  onConnected(): void {
+    this.#connected = true;
+    this.#handler.onStep('handshake');
+    this.#session.start();
+  }
+
+  onDrain(): void {
+    this.#answers.drained();
+    this.#flow.drained();
+  }
+
+  onError(error: Error): void {
+    this.#handler.onFailed(targetErrorOf(error, this.endpoint, this.step));
+  }
+
+  onEnd(): void {
+    const { step } = this;
+    const code = step === 'tls' ? 'TARGET_TLS' : 'TARGET_CLOSED';
+    this.#handler.onFailed(new TargetError(code, `${this.endpoint} closed the connection during ${step}`));
+  }
+
+  onClose(): void {
+    this.onEnd();
+  }
+
+  onData(data: Buffer): void {
+    if (this.#isOver) return;
+    const { channel } = this.#session;
+    if (!this.#turn.begin()) channel.hold();
+    if (this.#take(data)) this.#turn.end(!channel.isHeld, data.length);
+  }
+
+  #onLookup(error: Error | null): void {
+    if (error !== null || this.#isOver) return;
+    this.#resolved = true;
+    this.#handler.onStep('tcp');
+  }
+
+  #onTcp(): void {
+    if (this.#isOver) return;
+    this.#securing = true;
+    this.#handler.onStep('tls');
+  }
+
+  /** Goes on with what was kept, and then with reading. */
+  #readOn(): void {
+    if (this.#isOver || !this.#take(null)) return;
+    this.#turn.end(!this.#session.channel.isHeld, 0);
+    if (!this.#turn.isWaiting) this.#socket.resume();
+  }
+
+  /** Takes a read, or (null) what was kept of earlier ones. False: this conversation is over. */
+  #take(data: Buffer | null): boolean {
+    const before = this.#session.step;
+    try {
+      if (data === null) this.#session.channel.release();
+      else this.#session.receive(data);
+    } catch (error) {
+      if (!this.#isOver) this.#failed(error);
+      return false;
+    }
+    if (!this.#isOver) this.#note(before);
+    return !this.#isOver;
+  }
+
+  #failed(error: unknown): void {
+    const failure = targetErrorOf(error, this.endpoint);
+    if (failure.code === 'TARGET_FLOOD') floods.targetsEnded++;
+    this.#handler.onFailed(failure);
+  }
+
+  #note(before: ClientStep): void {
+    const { step, channel } = this.#session;
+    const { peerAcknowledged } = channel;
+    if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
+      this.#lastAcknowledged = peerAcknowledged;
+      this.#flow.acknowledged(peerAcknowledged, performance.now());
+    }
+    if (step === before) return;
+    this.#handler.onStep(step);
+    if (step === 'publish') this.#unanswered?.await(this.#session);
+  }
+
+  /** One that was given up may still want to answer what came in its last read. */
+  #answer(data: Buffer): void {
+    if (this.#isOver || this.#answers.write(data)) return;
+    const text = `${this.endpoint} reads none of the ${this.#answers.unreadBytes} bytes of answers that it asked for`;
+    this.#handler.onFailed(new TargetError('TARGET_PROTOCOL', text));
+  }
+}
