@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { PushPolicy } from '../../address/push-policy.js';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
-import { FlightRecorder } from '../../events/flight-recorder.js';
 import type { LogLevels } from '../../log/levels.js';
 import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
@@ -14,36 +13,26 @@ import type {
   BackendProblem,
   BackendTotals,
   CameraSnapshot,
-  CameraViewing,
   DesiredCamera,
-  FlvPlayback,
   MediaBackend,
   PushSnapshot,
   RecordedEvent,
-  StillPicture,
   TargetTest,
   WorkerFacts,
 } from '../backend.js';
-import { unseenCamera } from '../backend.js';
 import { newNodeId, type RtmpsSettings } from '../native/native-backend.js';
 import { Arrivals } from './arrivals.js';
-import { shareBudget } from './budget.js';
+import { SharedBudget } from './budget.js';
 import { Calls } from './calls.js';
-import { Declarations } from './declarations.js';
-import { Observed } from './observed.js';
-import { Placement } from './placement.js';
-import type { Report, SentPicture, WorkerSettings } from './protocol.js';
-import { RemotePlayback } from './remote-playback.js';
+import { Homes } from './homes.js';
+import { LastSeen } from './last-seen.js';
+import { PoolReport } from './pool-report.js';
+import type { Report, WorkerSettings } from './protocol.js';
 import { WorkerTestPatterns } from './test-patterns.js';
 import { type WorkerHandler, WorkerProcess } from './worker-process.js';
-
-/** That a worker ended is told for so long after it is back. */
-const toldMs = 30_000;
+import { WorkerViewing } from './worker-viewing.js';
 
 const lookEveryMs = 1000;
-
-/** Of the ends of its worker, a camera's events tell of so many. */
-const rememberedEnds = 10;
 
 export interface WorkersBackendSettings {
   /** The address to listen on. */
@@ -60,77 +49,62 @@ export interface WorkersBackendSettings {
 }
 
 /**
- * The native backend in processes of its own, apart from API and state. Each camera has one home among them, where its
- * publisher, its viewers and its pushes are: a worker is to its cameras what the native backend in one process is to all.
- * This side keeps the listener, the desired cameras, and what was last seen of them.
+ * The native backend in processes of its own, apart from the API and the state. Each camera has its home in one of them: its
+ * publisher, its viewers and its pushes are there. This side has the listener, the desired cameras, and what was last seen
+ * of them.
  */
 export class WorkersBackend implements MediaBackend, WorkerHandler {
   readonly kind = 'native';
-  /** A worker that is busy is no reason for an answer to fail. */
+  /** A busy worker is no reason for an answer to fail. */
   readonly answerWaitMs = 1000;
-  readonly viewing: CameraViewing = this;
+  readonly viewing: WorkerViewing;
   readonly testPatterns: WorkerTestPatterns;
   readonly #settings: WorkersBackendSettings;
   /** Judges targets; it dials none. */
   readonly #dialer: Dialer;
   readonly #ownListeners: BackendAddress[] = [];
   readonly #workers: readonly WorkerProcess[];
+  readonly #homes: Homes;
   readonly #arrivals: Arrivals;
   readonly #levels: LogLevels;
-  readonly #placement: Placement;
   readonly #calls = new Calls();
-  readonly #desired = new Map<string, DesiredCamera>();
-  readonly #observed = new Observed();
+  readonly #seen = new LastSeen();
   readonly #totals = new Map<WorkerProcess, BackendTotals>();
-  /** Why cameras were cut off last, until they are live again. */
-  readonly #notices = new Map<string, string>();
-  /** What happened to cameras that their workers cannot remember. */
-  readonly #records = new Map<string, FlightRecorder>();
-  readonly #viewSecret = randomBytes(24).toString('hex');
-  /** Streams that are shown here. */
-  readonly #playbacks = new Set<RemotePlayback>();
-  readonly #budgets: number[];
+  readonly #report: PoolReport;
+  readonly #budget: SharedBudget;
   #observer: BackendObserver | null = null;
-  /** Of the changes sent to workers. */
-  #sequence = 0;
-  readonly #declarations = new Declarations();
   #ticker: NodeJS.Timeout | null = null;
 
   /** @param options.levels what the workers log, too, from now on */
   constructor(options: { settings: WorkersBackendSettings; log: Logger; levels: LogLevels }) {
     const { settings, log, levels } = options;
+    const { media } = settings;
     this.#settings = settings;
     this.#levels = levels;
-    const { pushTlsCa } = settings.media;
-    // The workers read it; that it can be read is to be known before they start.
-    if (pushTlsCa !== undefined) readTrust(pushTlsCa, '--push-tls-ca');
-    this.#dialer = new Dialer({ policy: new PushPolicy(settings.media) });
-    const nodeId = newNodeId();
-    const { media, workers, rtmps, streamSecret } = settings;
-    const lines = levels.filter.wanted;
-    const secret = streamSecret === undefined ? {} : { streamSecret };
-    const certificate = rtmps === undefined ? null : { certFile: rtmps.certFile, keyFile: rtmps.keyFile };
-    // As above.
-    if (certificate !== null) readCertificate({ ...certificate, certFlag: '--rtmps-cert', keyFlag: '--rtmps-key' });
-    // Each takes a part; but for two frames of the largest kind there is always room.
-    const unfinishedMaxBytes = Math.max(2 * media.maxMessageBytes, Math.ceil(media.unfinishedMaxBytes / workers));
-    const own = { ...media, unfinishedMaxBytes };
-    const common = { nodeId, media: own, certificate, viewSecret: this.#viewSecret, ...secret, lines };
+    // The workers read it. An error must be known before they start.
+    if (media.pushTlsCa !== undefined) readTrust(media.pushTlsCa, '--push-tls-ca');
+    this.#dialer = new Dialer({ policy: new PushPolicy(media) });
+    const viewSecret = randomBytes(24).toString('hex');
+    const common = { ...commonSettings(settings), viewSecret, lines: levels.filter.wanted };
     this.#workers = Array.from(
-      { length: workers },
+      { length: settings.workers },
       (_, index) => new WorkerProcess({ number: index + 1, ...common }, this, log),
     );
     levels.observe((wanted) => {
       for (const worker of this.#workers) worker.send({ type: 'lines', wanted });
     });
-    this.#placement = new Placement(workers);
-    this.#budgets = new Array<number>(workers).fill(media.mediaMaxBytes);
-    this.testPatterns = new WorkerTestPatterns(this.#calls, (camera) => this.#homeOf(camera));
+    const homes = new Homes(this.#workers);
+    this.#homes = homes;
+    this.#report = new PoolReport(this.#workers, (worker) => homes.countOf(worker));
+    this.#budget = new SharedBudget(media.mediaMaxBytes, this.#workers);
+    const { stallTimeoutMs } = media;
+    this.viewing = new WorkerViewing({ secret: viewSecret, stallTimeoutMs, homes, calls: this.#calls });
+    this.testPatterns = new WorkerTestPatterns(this.#calls, (camera) => homes.choose(camera));
     this.#arrivals = new Arrivals({
       settings: media,
       workers: this.#workers,
-      homeOf: (camera) => this.#homeOf(camera),
-      declared: (camera) => this.#declarations.done(camera),
+      homeOf: (camera) => homes.choose(camera),
+      declared: (camera) => homes.declared(camera),
       log,
     });
   }
@@ -156,37 +130,20 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   }
 
   setCamera(desired: DesiredCamera): Promise<void> {
-    this.#desired.set(desired.name, desired);
-    this.#placement.reweigh(desired);
-    const index = this.#placement.homeOf(desired.name);
-    // Without a home no worker has to know of it.
-    return index === undefined ? Promise.resolve() : this.#declare(index, desired);
+    return this.#homes.set(desired);
   }
 
   removeCamera(name: string): void | Promise<void> {
-    if (!this.#desired.delete(name)) return;
-    this.#notices.delete(name);
-    this.#records.delete(name);
-    this.#observed.forget(name);
-    const index = this.#placement.homeOf(name);
-    if (index === undefined) return;
-    this.#placement.remove(name);
-    const worker = this.#workers[index]!;
-    if (!worker.isUp) return this.#declarations.drop(name);
-    const sequence = ++this.#sequence;
-    worker.send({ type: 'remove', sequence, name });
-    return this.#declarations.expect(name, sequence);
+    this.#seen.forget(name);
+    return this.#homes.remove(name);
   }
 
   camera(name: string): CameraSnapshot | undefined {
-    const seen = this.#observed.camera(name);
-    const notice = this.#notices.get(name);
-    if (notice === undefined) return seen;
-    return { ...(seen ?? { name, ...unseenCamera, pushes: [] }), notice };
+    return this.#seen.camera(name);
   }
 
   push(camera: string, id: string): PushSnapshot | undefined {
-    return this.#observed.push(camera, id);
+    return this.#seen.push(camera, id);
   }
 
   refuses(url: string): CodedError | undefined {
@@ -206,48 +163,24 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
       bitrateInBps += totals.bitrateInBps;
       bitrateOutBps += totals.bitrateOutBps;
     }
-    return { bitrateInBps, bitrateOutBps, ...this.#observed.count(), connections: this.#arrivals.connections };
+    return { bitrateInBps, bitrateOutBps, ...this.#seen.count(), connections: this.#arrivals.connections };
   }
 
   async events(camera: string, pushId?: string): Promise<readonly RecordedEvent[] | undefined> {
-    const worker = this.#workerOf(camera);
-    if (worker === undefined) return this.#desired.has(camera) ? [] : undefined;
-    // What this side noted is older than all that the worker, which began anew, remembers.
-    const noted = this.#records.get(camera)?.events() ?? [];
-    if (!worker.isUp) return noted;
+    const worker = this.#homes.find(camera);
+    if (worker === undefined) return this.#homes.has(camera) ? [] : undefined;
+    // These are older than all that the worker remembers, since it was started after them.
+    const before = this.#seen.events(camera);
+    if (!worker.isUp) return before;
     const call = { name: 'events', camera, push: pushId ?? null } as const;
     const events = (await this.#calls.ask(worker, call)) as readonly RecordedEvent[] | null;
-    return events === null ? undefined : [...noted, ...events];
+    return events === null ? undefined : [...before, ...events];
   }
 
   async retry(camera: string, push: string): Promise<boolean | undefined> {
-    const worker = this.#workerOf(camera);
+    const worker = this.#homes.find(camera);
     if (worker === undefined) return undefined;
     return ((await this.#calls.ask(worker, { name: 'retry', camera, push })) as boolean | null) ?? undefined;
-  }
-
-  async openFlv(camera: string, remote: string): Promise<FlvPlayback> {
-    if (!this.#desired.has(camera)) {
-      throw new CodedError('PLAY_NOT_FOUND', `no camera is registered as "${camera}"`);
-    }
-    const worker = this.#workerOf(camera);
-    // Without a home it never published.
-    if (worker === undefined) throw new CodedError('CAMERA_NOT_LIVE', `camera ${camera} is not live`);
-    if (!worker.isUp) throw new CodedError('WORKER_DOWN', `media worker ${worker.number} does not run; try again`);
-    const request = { secret: this.#viewSecret, camera, remote };
-    const { stallTimeoutMs } = this.#settings.media;
-    const onOver = (over: RemotePlayback): void => void this.#playbacks.delete(over);
-    const playback = await RemotePlayback.open(worker.viewPort, request, { stallTimeoutMs, onOver });
-    this.#playbacks.add(playback);
-    return playback;
-  }
-
-  async picture(camera: string, knownTag: string | undefined): Promise<StillPicture | null> {
-    const worker = this.#workerOf(camera);
-    if (worker === undefined) return null;
-    const call = { name: 'picture', camera, knownTag: knownTag ?? null } as const;
-    const sent = (await this.#calls.ask(worker, call)) as SentPicture | null;
-    return sent === null ? null : { ...sent, mp4: sent.mp4 === null ? null : Buffer.from(sent.mp4, 'base64') };
   }
 
   async testTarget(url: string): Promise<TargetTest> {
@@ -259,65 +192,19 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   }
 
   problems(): readonly BackendProblem[] {
-    return [...this.#ends(), ...this.#told()];
-  }
-
-  /** What workers say is wrong with them. They read the same files: what all say is told once. */
-  #told(): readonly BackendProblem[] {
-    const told = new Map<string, BackendProblem>();
-    for (const { load, number } of this.#workers) {
-      for (const problem of load?.problems ?? []) {
-        const isOfFile = problem.code === 'TLS_CERTIFICATE';
-        const message = isOfFile ? problem.message : `Media worker ${number}: ${problem.message}`;
-        if (!told.has(message)) told.set(message, { ...problem, message });
-      }
-    }
-    return [...told.values()];
+    return this.#report.problems();
   }
 
   readAgain(): void {
     for (const worker of this.#workers) worker.send({ type: 'readAgain' });
   }
 
-  #ends(): readonly BackendProblem[] {
-    const now = Date.now();
-    return this.#workers.flatMap((worker) => {
-      const { end, number } = worker;
-      if (worker.isUp && !worker.isResponsive(performance.now())) {
-        const message = `Media worker ${number} does not answer; its ${this.#countOf(worker)} cameras stand still.`;
-        return [{ code: 'WORKER_DOWN' as const, message, since: new Date(now).toISOString() }];
-      }
-      if (end === null || (worker.isUp && now - end.atMs > toldMs)) return [];
-      const times = end.times === 1 ? '' : `, ${end.times} times in a row`;
-      const message = `Media worker ${number} ${end.how}${times}; its cameras had to come back. The log tells more.`;
-      return [{ code: 'WORKER_DOWN' as const, message, since: new Date(end.atMs).toISOString() }];
-    });
-  }
-
   facts(): Readonly<Record<string, number>> {
-    return {
-      workers: this.#workers.length,
-      workersUp: this.#workers.filter(({ isUp }) => isUp).length,
-      workerRestarts: this.#workers.reduce((sum, { restarts }) => sum + restarts, 0),
-      mediaKeptBytes: this.#workers.reduce((sum, { load }) => sum + (load?.keptBytes ?? 0), 0),
-      mediaMaxBytes: this.#settings.media.mediaMaxBytes,
-      unfinishedBytes: this.#workers.reduce((sum, { load }) => sum + (load?.unfinishedBytes ?? 0), 0),
-      openFilesRefused: this.#workers.reduce((sum, { load }) => sum + (load?.openFilesRefused ?? 0), 0),
-      floodsEnded: this.#workers.reduce((sum, { load }) => sum + (load?.floodsEnded ?? 0), 0),
-    };
+    return { ...this.#report.facts(), mediaMaxBytes: this.#settings.media.mediaMaxBytes };
   }
 
   workers(): readonly WorkerFacts[] {
-    return this.#workers.map((worker) => ({
-      number: worker.number,
-      pid: worker.pid,
-      up: worker.isUp,
-      cameras: this.#countOf(worker),
-      restarts: worker.restarts,
-      cpuSeconds: worker.load?.cpuSeconds ?? null,
-      residentBytes: worker.load?.residentBytes ?? null,
-      loopDelayMs: worker.load?.loopDelayMs ?? null,
-    }));
+    return this.#report.workers();
   }
 
   observe(observer: BackendObserver): void {
@@ -331,37 +218,29 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   async stop(deadlineMs: number): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#arrivals.close();
-    for (const playback of [...this.#playbacks]) playback.leave();
+    this.viewing.close();
     await Promise.all(this.#workers.map((worker) => worker.stop(deadlineMs)));
-    this.#declarations.close();
+    this.#homes.close();
     this.#calls.failAll();
   }
 
   onUp(worker: WorkerProcess): void {
-    const index = worker.number - 1;
-    this.#budgets[index] = 0; // of which it has not been told
-    this.#shareBudget();
+    this.#budget.onUp(worker);
     worker.send({ type: 'lines', wanted: this.#levels.filter.wanted });
     for (const address of this.#ownListeners) worker.send({ type: 'listener', address });
-    for (const name of this.#placement.camerasOf(index)) void this.#declare(index, this.#desired.get(name)!);
+    this.#homes.onUp(worker);
     this.#arrivals.workerIsUp(worker);
   }
 
   onDown(worker: WorkerProcess): void {
-    const index = worker.number - 1;
     this.#totals.delete(worker);
-    this.#declarations.lost(this.#placement.camerasOf(index));
+    this.#homes.onDown(worker);
     this.#calls.fail(worker);
     this.testPatterns.onDown(worker);
     this.#arrivals.workerIsDown(worker);
     const reason = `media worker ${worker.number} ${worker.end?.how ?? 'ended'}`;
-    for (const name of this.#placement.camerasOf(index)) {
-      const wasLive = this.#observed.isLive(name);
-      this.#observed.forget(name);
-      if (!wasLive) continue;
-      this.#notices.set(name, `${reason} while the camera was live; it has to publish again`);
-      this.#record(name, reason);
-      this.#observer?.cameraStopped(name, reason);
+    for (const name of this.#homes.camerasOf(worker)) {
+      if (this.#seen.lose(name, reason)) this.#observer?.cameraStopped(name, reason);
     }
   }
 
@@ -379,13 +258,13 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
         return;
       case 'applied':
         if (report.camera !== null) this.#see(worker, report.camera);
-        this.#declarations.note(report.name, report.sequence, report.failure);
+        this.#homes.onApplied(report);
         return;
       case 'seen':
         this.#see(worker, report.camera);
         return;
       case 'live':
-        this.#notices.delete(report.camera);
+        this.#seen.noteLive(report.camera);
         this.#observer?.cameraLive(report.camera, report.facts);
         return;
       case 'stopped':
@@ -395,7 +274,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
         this.#observer?.cameraCondition?.(report.camera, report.condition, report.isRaised);
         return;
       case 'push':
-        this.#observed.notePush(report.camera, report.push);
+        this.#seen.notePush(report.camera, report.push);
         this.#observer?.pushState(report.camera, report.push);
         return;
       case 'patternEnded':
@@ -414,60 +293,27 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   }
 
   #see(worker: WorkerProcess, camera: CameraSnapshot): void {
-    // Of a camera that was removed meanwhile, or is another's now, there is nothing to tell.
-    if (this.#placement.homeOf(camera.name) === worker.number - 1) this.#observed.note(camera);
-  }
-
-  #declare(index: number, camera: DesiredCamera): Promise<void> {
-    const worker = this.#workers[index]!;
-    if (!worker.isUp) return this.#declarations.expect(camera.name, 0);
-    const sequence = ++this.#sequence;
-    worker.send({ type: 'set', sequence, camera });
-    return this.#declarations.expect(camera.name, sequence);
-  }
-
-  /** The worker of a camera, which gets one now where it has none. */
-  #homeOf(name: string): WorkerProcess | undefined {
-    const camera = this.#desired.get(name);
-    if (camera === undefined) return undefined;
-    const known = this.#placement.homeOf(name);
-    if (known !== undefined) return this.#workers[known];
-    const index = this.#placement.place(camera);
-    void this.#declare(index, camera);
-    return this.#workers[index];
-  }
-
-  #record(camera: string, text: string): void {
-    const record = this.#records.get(camera) ?? new FlightRecorder({ capacity: rememberedEnds });
-    record.note('worker', text);
-    this.#records.set(camera, record);
-  }
-
-  #workerOf(camera: string): WorkerProcess | undefined {
-    const index = this.#placement.homeOf(camera);
-    return index === undefined ? undefined : this.#workers[index];
-  }
-
-  #countOf(worker: WorkerProcess): number {
-    return this.#placement.countOf(worker.number - 1);
+    // The camera may have been removed meanwhile, or may be another worker's now.
+    if (this.#homes.find(camera.name) === worker) this.#seen.note(camera);
   }
 
   #look(): void {
     const nowMs = performance.now();
     for (const worker of this.#workers) worker.look(nowMs);
     this.#arrivals.tick(nowMs);
-    for (const playback of this.#playbacks) playback.tick(nowMs);
-    this.#shareBudget();
+    this.viewing.tick(nowMs);
+    this.#budget.share();
   }
+}
 
-  #shareBudget(): void {
-    const { mediaMaxBytes } = this.#settings.media;
-    const kept = this.#workers.map((worker) => worker.load?.keptBytes ?? 0);
-    for (const [index, bytes] of shareBudget(mediaMaxBytes, kept).entries()) {
-      const worker = this.#workers[index]!;
-      if (!worker.isUp || Math.abs(bytes - this.#budgets[index]!) < mediaMaxBytes / 100) continue;
-      this.#budgets[index] = bytes;
-      worker.send({ type: 'budget', bytes });
-    }
-  }
+/** What is the same for all workers. @throws CodedError TLS_CERTIFICATE when the certificate cannot be used */
+function commonSettings(settings: WorkersBackendSettings): Pick<WorkerSettings, 'nodeId' | 'media' | 'certificate'> {
+  const { media, workers, rtmps, streamSecret } = settings;
+  const certificate = rtmps === undefined ? null : { certFile: rtmps.certFile, keyFile: rtmps.keyFile };
+  // The workers read it. An error must be known before they start.
+  if (certificate !== null) readCertificate({ ...certificate, certFlag: '--rtmps-cert', keyFlag: '--rtmps-key' });
+  // Each worker has its share, and always room for two frames of the largest size.
+  const unfinishedMaxBytes = Math.max(2 * media.maxMessageBytes, Math.ceil(media.unfinishedMaxBytes / workers));
+  const secret = streamSecret === undefined ? {} : { streamSecret };
+  return { nodeId: newNodeId(), media: { ...media, unfinishedMaxBytes }, certificate, ...secret };
 }
