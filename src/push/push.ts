@@ -314,6 +314,8 @@ export class Push {
         this.#draining.add(life);
         await life.drain();
         this.#draining.delete(life);
+      } else {
+        outlet?.flush(performance.now()); // audio that still waits for its frame
       }
       life.bury(this.#past);
       connection.close();

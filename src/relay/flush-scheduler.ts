@@ -3,6 +3,13 @@ export interface Flushable {
   flush(nowMs: number): void;
 }
 
+export interface FlushWindows {
+  /** 0 to 350 ms; 0 gathers within one turn only. */
+  readonly windowMs?: number;
+  /** How long audio may wait for the next video message of its stream, milliseconds; 0 has none wait. */
+  readonly audioWindowMs?: number;
+}
+
 /**
  * Collects appended messages, so that each outlet gets them in one write. It always collects the messages of one turn
  * of the event loop. Under load, when rounds would follow each other within the window, it collects those since the
@@ -10,21 +17,27 @@ export interface Flushable {
  *
  *   quiet:  append -> end of this turn                  (no added delay)
  *   load:   append ... append ... -> last round + window (at most the window)
+ *   ride:   append ... schedule -> with that             (at most the audio window, then by itself)
  */
 export class FlushScheduler {
   readonly #windowMs: number;
+  readonly #audioWindowMs: number;
   #dirty = new Set<Flushable>();
   #spare = new Set<Flushable>();
   #scheduled = false;
   #lastRoundMs = Number.NEGATIVE_INFINITY;
+  /** What waits for something to ride with, and since when; the oldest first. */
+  readonly #riding = new Map<Flushable, number>();
+  #rideTimer: NodeJS.Timeout | null = null;
 
-  /** @param windowMs 0 to 10; 0 gathers within one turn only */
-  constructor(windowMs = 0) {
+  constructor({ windowMs = 0, audioWindowMs = 0 }: FlushWindows = {}) {
     this.#windowMs = windowMs;
+    this.#audioWindowMs = audioWindowMs;
   }
 
   /** Schedules a flush. @param nowMs a monotonic clock, milliseconds */
   schedule(item: Flushable, nowMs: number): void {
+    if (this.#riding.size > 0) this.#riding.delete(item);
     this.#dirty.add(item);
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -33,6 +46,31 @@ export class FlushScheduler {
     if (waitMs >= 1) setTimeout(this.#round, waitMs - 0.5);
     else setImmediate(this.#round);
   }
+
+  /** As `schedule`, for what may wait for the next `schedule` of the same item, the audio window at most. */
+  ride(item: Flushable, nowMs: number): void {
+    if (this.#audioWindowMs === 0) {
+      this.schedule(item, nowMs);
+      return;
+    }
+    if (this.#riding.has(item) || this.#dirty.has(item)) return;
+    this.#riding.set(item, nowMs);
+    // One timer for all: most have found something to ride with by then.
+    this.#rideTimer ??= setTimeout(this.#onRideOver, this.#audioWindowMs - 1);
+  }
+
+  readonly #onRideOver = (): void => {
+    this.#rideTimer = null;
+    const nowMs = performance.now();
+    const before = nowMs - this.#audioWindowMs + 1;
+    for (const [item, sinceMs] of this.#riding) {
+      if (sinceMs > before) {
+        this.#rideTimer = setTimeout(this.#onRideOver, Math.max(1, sinceMs - before));
+        return;
+      }
+      this.schedule(item, nowMs);
+    }
+  };
 
   readonly #round = (): void => {
     const items = this.#dirty;

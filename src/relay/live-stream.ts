@@ -34,6 +34,12 @@ const maxFormats = 4;
  */
 const emptyLogKeptMs = 10_000;
 
+/**
+ * Audio waits for the next video message (`FlushScheduler.ride`) while the last one is no older than this: where video
+ * stands still, there is nothing to ride with. Cameras of one frame a second are few.
+ */
+const videoIsFreshMs = 1000;
+
 /** Newcomers start at most so long ago, where they start at no key frame. */
 const markEveryMs = 2000;
 
@@ -61,6 +67,8 @@ export class LiveStream {
   readonly #primary: FormatLog;
   readonly #logs: FormatLog[];
   readonly #timeline = new Timeline();
+  /** When the last video message came, on the monotonic clock. */
+  #videoAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LiveStreamOptions, nowMs: number) {
     this.#options = options;
@@ -123,7 +131,13 @@ export class LiveStream {
       if (role === 'header') log.noteHeader();
       if (log.mark !== null && this.#isTooLong(log, log.mark)) log.clearMark();
     }
-    this.#options.scheduler.schedule(this, nowMs);
+    const { scheduler } = this.#options;
+    if (type === MessageType.Audio && role === 'frame' && nowMs - this.#videoAtMs < videoIsFreshMs) {
+      scheduler.ride(this, nowMs);
+      return;
+    }
+    if (type === MessageType.Video) this.#videoAtMs = nowMs;
+    scheduler.schedule(this, nowMs);
   }
 
   /** Whoever joins waits for what comes next to start at. */

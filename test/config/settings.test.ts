@@ -50,6 +50,7 @@ describe('where values come from', () => {
     expect(settings.media).toEqual({
       outChunkBytes: 65536,
       flushWindowMs: 0,
+      audioWindowMs: 30,
       socketMode: 'auto',
       withoutKeyFrames: 'pass',
       mediaMaxBytes: 1 << 30,

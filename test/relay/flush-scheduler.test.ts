@@ -33,20 +33,20 @@ it('flushes once for all that was appended within a turn, at its end', async () 
 });
 
 it('makes no more rounds under load than windows fit into the time', async () => {
-  const { turns, rounds } = await load(new FlushScheduler(8), 400);
+  const { turns, rounds } = await load(new FlushScheduler({ windowMs: 8 }), 400);
   expect(rounds).toBeLessThanOrEqual(400 / 7 + 2);
   expect(rounds).toBeGreaterThan(0);
   expect(turns).toBeGreaterThan(rounds);
 });
 
 it('without a window makes a round in every turn', async () => {
-  const { turns, rounds } = await load(new FlushScheduler(0), 100);
+  const { turns, rounds } = await load(new FlushScheduler(), 100);
   expect(rounds).toBeGreaterThan(0);
   expect(rounds).toBe(turns);
 });
 
 it('keeps nobody waiting where there is no load', async () => {
-  const scheduler = new FlushScheduler(10);
+  const scheduler = new FlushScheduler({ windowMs: 10 });
   const stream = new Stream();
   const waitsMs: number[] = [];
   for (let i = 0; i < 10; i++) {

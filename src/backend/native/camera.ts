@@ -28,6 +28,7 @@ const usualStreamId = 1;
 export interface CameraSettings extends NetSettings, SelectorSettings {
   readonly gopMaxBytes: number;
   readonly flushWindowMs: number;
+  readonly audioWindowMs: number;
   readonly maxViewersPerCamera: number;
   readonly maxViewersPerAddress: number;
   readonly mediaMaxBytes: number;

@@ -103,7 +103,7 @@ export class NativeBackend implements MediaBackend {
     this.#settings = options.settings;
     this.#mediaMaxBytes = options.settings.media.mediaMaxBytes;
     const policy = new PushPolicy(options.settings.media);
-    const { pushTlsCa, socketMode } = options.settings.media;
+    const { pushTlsCa, socketMode, flushWindowMs: windowMs, audioWindowMs } = options.settings.media;
     const trust = pushTlsCa === undefined ? undefined : new TrustedFile(pushTlsCa, '--push-tls-ca', options.log);
     this.#trust = trust;
     const lookups = options.lookups === undefined ? {} : { lookups: options.lookups };
@@ -111,7 +111,7 @@ export class NativeBackend implements MediaBackend {
     this.#context = {
       settings: options.settings.media,
       log: options.log,
-      scheduler: new FlushScheduler(options.settings.media.flushWindowMs),
+      scheduler: new FlushScheduler({ windowMs, audioWindowMs }),
       watch: new TargetWatch(undefined, dialer),
       dialer,
       pool: new SlabPool(),

@@ -26,9 +26,18 @@ export const streamsTable = table({
   /** How long messages may be gathered under load, so that each target gets many in one write. */
   flushWindowMs: {
     key: 'flush-window',
-    type: durationType('0ms', '10ms'),
+    type: durationType('0ms', '350ms'),
     default: 0,
-    description: 'How long messages are collected under load to be sent together; 0ms: only those that arrive together',
+    description:
+      'How long messages are collected under load to be sent together, which costs less and delays all of them; 0ms: only those that arrive together',
+  },
+  /** Audio that goes out with the next video message of its camera saves a write to each target and viewer. */
+  audioWindowMs: {
+    key: 'audio-window',
+    type: durationType('0ms', '100ms'),
+    default: 30,
+    description:
+      "How long a camera's audio may wait for its next video frame, to be sent in the same write; video never waits; 0ms: audio is sent at once",
   },
   /** `auto`: with internals of Node's where they are as expected; `plain`: with its documented streams alone. */
   socketMode: {

@@ -1,0 +1,201 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
+import { MessageType } from '../../src/wire/message.js';
+import { FedStream } from '../support/fed-stream.js';
+import {
+  audioFrame,
+  audioHeader,
+  frame,
+  makeOutlet,
+  metadata,
+  roomyLimits,
+  type TestSink,
+  targetFormat,
+  videoHeader,
+} from './fixtures.js';
+
+const { Audio, Video, DataAmf0 } = MessageType;
+const windowMs = 30;
+
+/** The clock, timers and turns of the event loop are this file's own: every delay is exact. */
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const newStream = (audioWindowMs = windowMs): FedStream =>
+  new FedStream(
+    { format: targetFormat, gopMaxBytes: 1e6, scheduler: new FlushScheduler({ audioWindowMs }) },
+    performance.now(),
+  );
+
+const types = ({ messages }: TestSink): number[] => messages.map(({ type }) => type);
+
+/** A stream with video and an outlet that has got the beginning. */
+async function begun(audioWindowMs = windowMs): Promise<{ stream: FedStream; sink: TestSink }> {
+  const stream = newStream(audioWindowMs);
+  const { sink, outlet } = makeOutlet();
+  stream.publish(Video, 0, videoHeader(), performance.now());
+  stream.publish(Audio, 0, audioHeader(), performance.now());
+  stream.publish(Video, 0, frame(0, true), performance.now());
+  stream.attach(outlet, performance.now());
+  await vi.advanceTimersByTimeAsync(0);
+  sink.messages.length = 0;
+  sink.writes = 0;
+  return { stream, sink };
+}
+
+describe('audio of a camera with video', () => {
+  it('goes out with the next frame, in one write and in order', async () => {
+    const { stream, sink } = await begun();
+    stream.publish(Audio, 10, audioFrame(1), performance.now());
+    await vi.advanceTimersByTimeAsync(15);
+    stream.publish(Audio, 25, audioFrame(2), performance.now());
+    await vi.advanceTimersByTimeAsync(10);
+    expect(sink.writes).toBe(0);
+    stream.publish(Video, 40, frame(1, false), performance.now());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sink.writes).toBe(1);
+    expect(types(sink)).toEqual([Audio, Audio, Video]);
+    // What rode is not flushed once more.
+    await vi.advanceTimersByTimeAsync(200);
+    expect(sink.writes).toBe(1);
+  });
+
+  it('goes on by itself when the video freezes, and is not held at all after a while', async () => {
+    const { stream, sink } = await begun();
+    const waitsMs: number[] = [];
+    for (let i = 1; i <= 100; i++) {
+      await vi.advanceTimersByTimeAsync(21);
+      const fromMs = performance.now();
+      stream.publish(Audio, i * 21, audioFrame(i), fromMs);
+      if (sink.messages.length < i) await vi.advanceTimersByTimeAsync(0);
+      waitsMs.push(sink.messages.length < i ? 1 : 0);
+    }
+    await vi.advanceTimersByTimeAsync(windowMs);
+    expect(types(sink)).toEqual(new Array(100).fill(Audio));
+    expect(waitsMs.slice(0, 10)).toContain(1);
+    expect(waitsMs.slice(60)).not.toContain(1);
+  });
+
+  it('goes out at once with a window of 0', async () => {
+    const { stream, sink } = await begun(0);
+    stream.publish(Audio, 10, audioFrame(1), performance.now());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(types(sink)).toEqual([Audio]);
+  });
+
+  it('does not hold up what is no audio, nor another stream', async () => {
+    const { stream, sink } = await begun();
+    const other = await begun();
+    other.stream.publish(Audio, 10, audioFrame(1), performance.now());
+    stream.publish(Audio, 10, audioFrame(1), performance.now());
+    stream.publish(DataAmf0, 10, metadata(640), performance.now());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(types(sink)).toEqual([Audio, DataAmf0]);
+    stream.publish(Audio, 20, Buffer.from([0xaf, 0, 0x13, 0x90]), performance.now()); // another header
+    await vi.advanceTimersByTimeAsync(0);
+    expect(types(sink)).toEqual([Audio, DataAmf0, Audio]);
+    expect(other.sink.writes).toBe(0);
+  });
+
+  it('counts while it waits: in the queue, for newcomers, and for who leaves', async () => {
+    const { stream } = await begun();
+    const { sink, outlet } = makeOutlet();
+    stream.attach(outlet, performance.now());
+    const already = sink.messages.length;
+    stream.publish(Audio, 10, audioFrame(1), performance.now());
+    expect(outlet.queueBytes).toBeGreaterThan(16);
+    expect(outlet.drained).toBe(false);
+    const newcomer = makeOutlet();
+    stream.attach(newcomer.outlet, performance.now());
+    expect(types(newcomer.sink).at(-1)).toBe(Audio);
+    expect(newcomer.outlet.drained).toBe(true);
+    outlet.flush(performance.now()); // as a push does before its goodbye
+    expect(types(sink).slice(already)).toEqual([Audio]);
+    expect(outlet.drained).toBe(true);
+    expect(stream.keptBytes).toBeGreaterThan(16 + 64);
+  });
+});
+
+it('audio without video is not held', async () => {
+  const stream = newStream();
+  const { sink, outlet } = makeOutlet();
+  stream.publish(Audio, 0, audioHeader(), performance.now());
+  stream.attach(outlet, performance.now());
+  for (let i = 1; i <= 20; i++) {
+    await vi.advanceTimersByTimeAsync(21);
+    stream.publish(Audio, i * 21, audioFrame(i), performance.now());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(types(sink).filter((type) => type === Audio)).toHaveLength(i + 1);
+  }
+});
+
+it('another source begins in the middle of a wait: what waited comes first', async () => {
+  const { stream, sink } = await begun();
+  stream.publish(Audio, 10, audioFrame(1), performance.now());
+  stream.restart();
+  stream.publish(Audio, 0, audioFrame(2), performance.now());
+  await vi.advanceTimersByTimeAsync(windowMs);
+  expect(sink.messages.map(({ payload }) => payload.at(-1))).toEqual([1, 2]);
+});
+
+type Step = { readonly type: number; readonly pauseMs: number };
+
+const step: fc.Arbitrary<Step> = fc.record({
+  type: fc.constantFrom(Audio, Audio, Video, DataAmf0),
+  pauseMs: fc.integer({ min: 0, max: 70 }),
+});
+
+it('whatever comes when: the order is kept, video goes in its turn, audio within its window, and writes are no more', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 60 }),
+      fc.integer({ min: 2, max: 100 }),
+      async (steps, audioWindowMs) => {
+        const riding = await begun(audioWindowMs);
+        const at = await begun(0);
+        const dueMs: number[] = [];
+        for (const [i, { type, pauseMs }] of steps.entries()) {
+          for (let ms = 0; ms < pauseMs; ms++) {
+            await vi.advanceTimersByTimeAsync(1);
+            expectInTime(riding.sink, dueMs);
+          }
+          const payload = type === Video ? frame(i, i % 7 === 0) : type === Audio ? audioFrame(i) : metadata(i);
+          for (const { stream } of [riding, at]) stream.publish(type, i * 20, payload, performance.now());
+          dueMs.push(performance.now() + (type === Audio ? audioWindowMs : 0));
+          await vi.advanceTimersByTimeAsync(0);
+          expectInTime(riding.sink, dueMs);
+        }
+        await vi.advanceTimersByTimeAsync(audioWindowMs);
+        expect(riding.sink.messages).toEqual(at.sink.messages);
+        expect(riding.sink.messages).toHaveLength(steps.length);
+        expect(riding.sink.writes).toBeLessThanOrEqual(at.sink.writes);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+/** All that was due is there. */
+function expectInTime({ messages }: TestSink, dueMs: readonly number[]): void {
+  for (let i = messages.length; i < dueMs.length; i++) expect(dueMs[i]).toBeGreaterThan(performance.now());
+}
+
+it('an outlet that is blocked in the middle of a wait gets all of it when there is room', async () => {
+  const { stream, sink } = await begun();
+  sink.full = true;
+  stream.publish(Video, 40, frame(1, false), performance.now());
+  await vi.advanceTimersByTimeAsync(0);
+  stream.publish(Audio, 45, audioFrame(1), performance.now());
+  await vi.advanceTimersByTimeAsync(windowMs);
+  sink.drain();
+  const { outlet, sink: other } = makeOutlet(targetFormat, roomyLimits);
+  stream.attach(outlet, performance.now());
+  stream.publish(Video, 80, frame(2, false), performance.now());
+  await vi.advanceTimersByTimeAsync(0);
+  expect(types(other).slice(-3)).toEqual([Video, Audio, Video]);
+});
