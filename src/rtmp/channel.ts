@@ -1,8 +1,10 @@
-import { ChunkReader, type ChunkReaderLimits, chunkSizeOf } from '../wire/chunk-reader.js';
+import type { ChunkReaderLimits } from '../wire/chunk-limits.js';
+import { ChunkReader } from '../wire/chunk-reader.js';
 import { ChunkWriter } from '../wire/chunk-writer.js';
 import {
   AggregateParts,
   ChunkStreamId,
+  chunkSizeOf,
   encodeUserControl,
   MessageType,
   parseUserControl,

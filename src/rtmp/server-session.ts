@@ -1,6 +1,6 @@
 import { WireError } from '../errors.js';
 import type { AmfObject, AmfValue } from '../wire/amf0.js';
-import type { ChunkReaderLimits } from '../wire/chunk-reader.js';
+import type { ChunkReaderLimits } from '../wire/chunk-limits.js';
 import { ServerHandshake } from '../wire/handshake.js';
 import { MessageType, UserControlEvent } from '../wire/message.js';
 import { amf0Data } from './amf0-data.js';

@@ -23,4 +23,19 @@ export class ChunkStream {
   constructor(csid: number) {
     this.csid = csid;
   }
+
+  /** A header begins a message of this length and type. */
+  open(length: number, type: number, isReadPast: boolean): void {
+    this.isReadPast = isReadPast;
+    this.opened = true;
+    this.length = length;
+    this.type = type;
+  }
+
+  /** Applies the timestamp (format 0) or delta of a header that begins a message. */
+  stamp(field: number, isAbsolute: boolean): void {
+    this.absolute = isAbsolute;
+    this.deltaMs = field;
+    this.timestampMs = isAbsolute ? field : (this.timestampMs + field) >>> 0;
+  }
 }

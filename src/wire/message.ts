@@ -185,3 +185,12 @@ function neededBytes(event: number): number {
       return 2;
   }
 }
+
+/**
+ * The size that a SetChunkSize message sets (RTMP 1.0, 5.4.1): 1 to 2147483647. The first bit, which is to be 0, does not
+ * count. Null where there is none: 0, or fewer than four bytes.
+ */
+export function chunkSizeOf(payload: Buffer): number | null {
+  const size = payload.length < 4 ? 0 : payload.readUInt32BE(0) & 0x7fffffff;
+  return size === 0 ? null : size;
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type ErrorCode, WireError } from '../../src/errors.js';
-import { ChunkReader, type ChunkReaderLimits } from '../../src/wire/chunk-reader.js';
+import type { ChunkReaderLimits } from '../../src/wire/chunk-limits.js';
+import { ChunkReader } from '../../src/wire/chunk-reader.js';
 import type { RtmpMessage } from '../../src/wire/message.js';
 
 export const wideLimits: ChunkReaderLimits = {

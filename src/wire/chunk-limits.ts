@@ -1,0 +1,16 @@
+export interface ChunkReaderLimits {
+  /** The largest message, in bytes; the length field allows 16,777,215. */
+  maxMessageBytes: number;
+  /** How many chunk stream ids a peer may use. */
+  maxChunkStreams: number;
+  /** Bytes received of unfinished messages, over all chunk streams. The buffers for them take up to twice as much. */
+  maxPartialBytes: number;
+  /** Called with what is larger than `maxMessageBytes`, which then is read past; without it, that ends the connection. */
+  onTooLarge?: (type: number, bytes: number) => void;
+}
+
+/**
+ * Called with each message. `payload` is valid only until the call returns: it is a view into the fed data, or into
+ * a buffer that the reader uses again.
+ */
+export type OnMessage = (type: number, timestampMs: number, streamId: number, payload: Buffer) => void;
