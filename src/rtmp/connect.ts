@@ -15,6 +15,26 @@ export interface ConnectInfo {
   readonly via: string;
 }
 
+/** What is known of a client that has not said it. */
+export const noConnectInfo: ConnectInfo = { app: '', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', via: '' };
+
+/** What is kept for as long as the client stays: of each text a copy, at most 1,024 characters. */
+export function keptConnectInfo({ app, tcUrl, flashVer, swfUrl, pageUrl, via }: ConnectInfo): ConnectInfo {
+  return {
+    app: ownText(app),
+    tcUrl: ownText(tcUrl),
+    flashVer: ownText(flashVer),
+    swfUrl: ownText(swfUrl),
+    pageUrl: ownText(pageUrl),
+    via: ownText(via),
+  };
+}
+
+/** A copy: a piece of a string keeps the whole string alive, a megabyte perhaps. */
+function ownText(text: string): string {
+  return Buffer.from(text.slice(0, maxNameLength)).toString();
+}
+
 /** The command object of `connect`; where the transaction is left out, or something stands before it, too. */
 export function connectArguments(args: readonly AmfValue[]): AmfObject {
   const index = args.findIndex((each) => typeof each === 'object' && each !== null);

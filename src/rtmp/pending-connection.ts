@@ -1,14 +1,15 @@
 import { cameraIn, cameraInApplication } from '../address/stream-place.js';
 import { WireError } from '../errors.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
+import { describeSocketError } from '../net/socket-error.js';
 import { heardMs } from '../process/standstill.js';
 import { ChunkReader } from '../wire/chunk-reader.js';
 import { ServerHandshake } from '../wire/handshake.js';
 import { MessageType } from '../wire/message.js';
+import type { Beginning } from './beginning.js';
 import { parseCommand } from './command.js';
 import { connectArguments, connectInfoOf } from './connect.js';
 import { PeerMeter } from './peer-meter.js';
-import { type Beginning, describeSocketError } from './server-connection.js';
 import type { StreamRequest } from './server-handler.js';
 import { ServerSession } from './server-session.js';
 import { type LimitSettings, sessionLimits } from './settings.js';

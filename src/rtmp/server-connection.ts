@@ -4,47 +4,28 @@ import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
 import { ProgressWatch } from '../net/progress-watch.js';
-import { heardMs } from '../process/standstill.js';
-import type { ServerHandshake } from '../wire/handshake.js';
+import { describeSocketError } from '../net/socket-error.js';
 import { MessageType } from '../wire/message.js';
 import { AnswerBudget } from './answer-budget.js';
+import type { Beginning } from './beginning.js';
+import { keptConnectInfo, noConnectInfo } from './connect.js';
+import { type ConnectionActivity, exceededDeadline } from './connection-deadlines.js';
+import { ConnectionRecord } from './connection-record.js';
 import { floods } from './flood-count.js';
-import { type IgnoredKind, IgnoredMessages, ignoredKinds } from './ignored.js';
+import type { IgnoredKind } from './ignored.js';
+import { PacedReading } from './paced-reading.js';
 import { PeerMeter } from './peer-meter.js';
 import { type ConnectInfo, ServerSession, type ServerSessionHandler, type StreamRequest } from './server-session.js';
 import { type NetSettings, sessionLimits } from './settings.js';
 import { SignOfLife } from './sign-of-life.js';
 import type { Decision, Ingest, Peer, PlayGrant, Publisher, PublishGrant, StreamHost } from './stream-host.js';
-import { TurnShare } from './turn-share.js';
-import type { UnfinishedBudget, UnfinishedShare } from './unfinished-budget.js';
+import type { UnfinishedBudget } from './unfinished-budget.js';
 import { ViewerOutlet } from './viewer-outlet.js';
 
 /** Time limit for sending the last messages to a peer. */
 const lastWordsMs = 1000;
 
-/** The state of a connection when it is handed to the process or object that serves it. */
-export interface Beginning {
-  /** The handshake so far; null: it is complete and answered. */
-  readonly handshake: ServerHandshake | null;
-  /** Bytes that were read and not handled yet; with a complete handshake, everything after it. */
-  readonly bytes: Buffer;
-  /** Milliseconds since it was accepted. */
-  readonly ageMs: number;
-  /** Bytes that another socket object has read. */
-  readonly bytesBefore: number;
-  /** Its commands before the first `publish` or `play` were answered, and must not be answered again. */
-  readonly isAnswered?: boolean;
-  /** Why it has already ended, in words. */
-  readonly ended?: string;
-}
-
 let nextId = 1;
-
-/** Number of publishes and plays that the last line names. */
-const maxNoted = 4;
-
-/** Maximum number of commands of one connection that are logged at level debug; ten times what an encoder sends. */
-const maxLoggedCommands = 100;
 
 /**
  * One incoming connection: a camera, a viewer, another aggregator or an unknown client. It logs the one reason for its
@@ -55,37 +36,24 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #socket: MediaSocket;
   readonly #settings: NetSettings;
   readonly #host: StreamHost;
-  readonly #log: Logger;
+  readonly #record: ConnectionRecord;
+  readonly #meter = new PeerMeter();
   readonly #session: ServerSession;
   readonly #progress: ProgressWatch;
   readonly #answers: AnswerBudget;
-  readonly #turn: TurnShare;
-  readonly #unfinished: UnfinishedShare | undefined;
+  readonly #reading: PacedReading;
   readonly #onClosed: () => void;
-  readonly #openedMs: number;
-  readonly #bytesBefore: number;
   readonly #ingests = new Map<number, Ingest>();
   readonly #viewers = new Map<number, ViewerOutlet>();
   readonly id = nextId++;
-  #flashVer = '';
-  #connect: ConnectInfo | null = null;
-  /** The camera named in `connect`; for the log. */
-  #camera: string | undefined;
-  #commands = 0;
+  #connect = noConnectInfo;
   /** Its messages were answered before. */
   #isMuted: boolean;
-  /** Somebody is asked whether it may publish or play; nothing is read meanwhile. */
-  #isDeciding = false;
-  #via = '';
   #lastDataMs = performance.now();
   readonly #life = new SignOfLife(performance.now());
-  readonly #ignored = new IgnoredMessages();
   /** Since when it has neither published nor played. */
   #idleSinceMs: number;
-  readonly #did: string[] = [];
   #ending = false;
-  /** It violated the protocol or a limit; nothing more is read. */
-  #isRefractory = false;
   #closed = false;
   #endTimer: NodeJS.Timeout | undefined;
 
@@ -102,9 +70,6 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     unfinished?: UnfinishedBudget;
   }) {
     const { socket, beginning } = options;
-    this.#openedMs = performance.now() - (beginning?.ageMs ?? 0);
-    this.#idleSinceMs = this.#openedMs;
-    this.#bytesBefore = beginning?.bytesBefore ?? 0;
     this.#isMuted = beginning?.isAnswered === true;
     this.#socket = socket;
     this.#settings = options.settings;
@@ -112,17 +77,23 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#onClosed = options.onClosed;
     const { remoteAddress } = socket;
     this.remote = remoteAddress === undefined ? 'unknown' : endpointText(remoteAddress, socket.remotePort);
-    this.#log = options.log.child({ remote: this.remote });
-    const meter = new PeerMeter();
-    this.#turn = new TurnShare({ socket, meter, goOn: () => this.#readOn() });
-    this.#unfinished = options.unfinished?.open((reason) => this.close(reason));
+    this.#record = new ConnectionRecord(options.log.child({ remote: this.remote }), beginning);
+    this.#idleSinceMs = this.#record.openedMs;
     this.#session = new ServerSession({
       handler: this,
-      meter,
+      meter: this.#meter,
       write: (data) => this.#answer(data),
       limits: sessionLimits(options.settings),
       outChunkBytes: options.settings.outChunkBytes,
       ...(beginning === undefined ? {} : { handshake: beginning.handshake }),
+    });
+    this.#reading = new PacedReading({
+      socket,
+      session: this.#session,
+      meter: this.#meter,
+      unfinished: options.unfinished?.open((reason) => this.close(reason)),
+      onRead: () => this.#noteParts(),
+      onFailed: (error) => this.#failed(error),
     });
     this.#progress = new ProgressWatch(socket);
     this.#answers = new AnswerBudget(socket);
@@ -134,47 +105,40 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   get via(): string {
-    return this.#via;
+    return this.#connect.via;
   }
 
   /** Number of ignored messages. */
   get ignoredMessages(): number {
-    return this.#ignored.total;
+    return this.#record.ignoredMessages;
   }
 
   /** The name of the peer's software. */
   get flashVer(): string {
-    return this.#flashVer;
+    return this.#connect.flashVer;
   }
 
   /** Takes in what somebody else read of it; to be called once, by its owner, who knows it by then. */
   begin({ bytes, ended }: Beginning): void {
     if (bytes.length > 0) this.onData(bytes);
     if (ended !== undefined) this.#finish(ended, 'info');
-    else if (!this.#isDeciding && !this.#turn.isWaiting) this.#socket.resume();
+    else if (!this.#reading.isPaused) this.#socket.resume();
   }
 
   /** Call about once a second: ends what exceeded a deadline. */
   tick(nowMs: number): void {
     if (this.#ending) return;
-    const { handshakeTimeoutMs, idleTimeoutMs, stallTimeoutMs } = this.#settings;
-    if (this.#ingests.size === 0 && this.#viewers.size === 0) {
-      if (heardMs(this.#idleSinceMs, nowMs) > handshakeTimeoutMs) {
-        const seconds = handshakeTimeoutMs / 1000;
-        const { phase } = this.#session;
-        this.close(new CodedError('RTMP_TIMEOUT', `neither publish nor play within ${seconds} s (${phase})`));
-      }
-      return;
-    }
-    if (this.#ingests.size > 0 && heardMs(this.#life.lastMs, nowMs) > idleTimeoutMs) {
-      const ignored = this.#ignored.total === 0 ? '' : `; ignored was ${this.#ignored.describe()}`;
-      const text = `the publisher sent nothing of use for ${idleTimeoutMs / 1000} s${ignored}`;
-      this.close(new CodedError('RTMP_TIMEOUT', text));
-      return;
-    }
-    if (this.#viewers.size > 0 && this.#progress.silentMs(nowMs) > stallTimeoutMs) {
-      this.close(new CodedError('RTMP_TIMEOUT', `the viewer took no data for ${stallTimeoutMs / 1000} s`));
-    }
+    const activity: ConnectionActivity = {
+      publishes: this.#ingests.size > 0,
+      plays: this.#viewers.size > 0,
+      idleSinceMs: this.#idleSinceMs,
+      lastMediaMs: this.#life.lastMs,
+      progress: this.#progress,
+      phase: this.#session.phase,
+      record: this.#record,
+    };
+    const exceeded = exceededDeadline(activity, this.#settings, nowMs);
+    if (exceeded !== null) this.close(exceeded);
   }
 
   /** Closes it in order: the peer gets a status for each of its streams, then the socket closes. */
@@ -192,24 +156,12 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   onCommand(name: string): void {
-    if (this.#camera === undefined || this.#commands >= maxLoggedCommands) return;
-    this.#commands++;
-    // Only its name, since the arguments contain keys and tokens.
-    this.#log.debug(`< ${name.slice(0, 40)}`, { camera: this.#camera, event: 'command' });
+    this.#record.command(name);
   }
 
   onConnect(info: ConnectInfo): void {
     if (this.#ending) return;
-    this.#flashVer = ownText(info.flashVer);
-    this.#via = ownText(info.via);
-    this.#connect = {
-      app: ownText(info.app),
-      tcUrl: ownText(info.tcUrl),
-      flashVer: this.#flashVer,
-      swfUrl: ownText(info.swfUrl),
-      pageUrl: ownText(info.pageUrl),
-      via: this.#via,
-    };
+    this.#connect = keptConnectInfo(info);
     try {
       this.#host.connect(info);
     } catch (error) {
@@ -217,7 +169,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       this.#refused(error, 'connect');
       return;
     }
-    this.#camera = this.#host.cameraOf?.({ app: info.app, streamName: '' });
+    this.#record.camera = this.#host.cameraOf?.({ app: info.app, streamName: '' });
     this.onCommand('connect');
     this.#session.acceptConnect();
   }
@@ -241,7 +193,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   ): void {
     // What came in the same read as the reason for the end is parsed still, and must not be granted any more.
     if (this.#ending) return;
-    this.#turn.meter.request();
+    this.#meter.request();
     this.#isMuted = false;
     let decision: Decision<Grant>;
     try {
@@ -255,34 +207,26 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       use(decision);
       return;
     }
-    this.#isDeciding = true;
-    this.#socket.pause();
-    this.#session.channel.hold();
-    const decided = (act: () => void): void => {
-      if (this.#ending) return;
-      this.#isDeciding = false;
-      act();
-      this.#readOn();
-    };
+    this.#reading.decide();
     decision.then(
-      (grant) => decided(() => use(grant)),
-      (error: unknown) => decided(() => this.#refuse(what, request.streamId, error)),
+      (grant) => this.#reading.decided(() => use(grant)),
+      (error: unknown) => this.#reading.decided(() => this.#refuse(what, request.streamId, error)),
     );
   }
 
   /** A connection is about one camera: with media workers it is where that is at home. @throws CodedError */
   #settle(request: StreamRequest): void {
     const camera = this.#host.cameraOf?.(request);
-    if (this.#camera !== undefined && camera !== undefined && camera !== this.#camera) {
-      const text = `this connection is that of camera ${this.#camera}; another camera takes another connection`;
+    const { camera: own } = this.#record;
+    if (own !== undefined && camera !== undefined && camera !== own) {
+      const text = `this connection is that of camera ${own}; another camera takes another connection`;
       throw new CodedError('PUBLISH_NOT_REGISTERED', text);
     }
-    this.#camera ??= camera;
+    this.#record.camera ??= camera;
   }
 
   #peer(): Peer {
-    const connect = this.#connect ?? { app: '', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', via: '' };
-    return { address: plainAddress(this.#socket.remoteAddress ?? ''), connectionId: this.id, connect };
+    return { address: plainAddress(this.#socket.remoteAddress ?? ''), connectionId: this.id, connect: this.#connect };
   }
 
   #refuse(what: 'publish' | 'play', streamId: number, error: unknown): void {
@@ -305,9 +249,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     }
     this.#life.frame(this.#lastDataMs);
     this.#ingests.set(streamId, ingest);
-    this.#turn.isPublisher = true;
+    this.#reading.isPublisher = true;
     this.#socket.readLargely?.();
-    this.#note(`published ${maskUrl(streamName)}`);
+    this.#record.did(`published ${maskUrl(streamName)}`);
     this.#session.acceptPublish(streamId);
   }
 
@@ -330,7 +274,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       return;
     }
     this.#viewers.set(streamId, viewer);
-    this.#note(`played ${maskUrl(streamName)}`);
+    this.#record.did(`played ${maskUrl(streamName)}`);
     this.#session.acceptPlay(streamId);
     viewer.begin();
   }
@@ -338,30 +282,26 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
     const ingest = this.#ingests.get(streamId);
     if (ingest === undefined) return;
-    if (!ingest.write(type, timestampMs, payload, this.#lastDataMs)) this.#unreadable();
-    else if (type !== MessageType.DataAmf0) this.#life.frame(this.#lastDataMs);
-  }
-
-  #unreadable(): void {
-    this.#ignored.note('unreadable');
-    this.#turn.meter.waste(0.5);
+    if (ingest.write(type, timestampMs, payload, this.#lastDataMs)) {
+      if (type !== MessageType.DataAmf0) this.#life.frame(this.#lastDataMs);
+      return;
+    }
+    this.#record.countIgnored('unreadable');
+    this.#meter.waste(0.5);
   }
 
   onIgnored(kind: IgnoredKind, detail: string): void {
     // Whatever else is ignored was weighed as what it is.
-    if (kind === 'media') this.#turn.meter.waste(1);
-    if (!this.#ignored.note(kind) || this.#ending) return;
-    const camera = this.#camera === undefined ? {} : { camera: this.#camera };
-    // By kind, since lines of the same words are summed up.
-    const message = `ignored what the peer sent: ${ignoredKinds[kind]}`;
-    this.#log.warn(message, { ...camera, kind, detail: detail.slice(0, 200) });
+    if (kind === 'media') this.#meter.waste(1);
+    if (this.#ending) this.#record.countIgnored(kind);
+    else this.#record.ignored(kind, detail);
   }
 
   onUnpublish(streamId: number): void {
     const ingest = this.#ingests.get(streamId);
     if (ingest === undefined) return;
     this.#ingests.delete(streamId);
-    this.#turn.isPublisher = this.#ingests.size > 0;
+    this.#reading.isPublisher = this.#ingests.size > 0;
     this.#idleSinceMs = performance.now();
     ingest.end('unpublished');
   }
@@ -376,11 +316,6 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
 
   onPause(streamId: number, paused: boolean): void {
     this.#viewers.get(streamId)?.setPaused(paused);
-  }
-
-  /** For the last line, which names the first few. */
-  #note(what: string): void {
-    if (this.#did.length < maxNoted) this.#did.push(what);
   }
 
   #answer(data: Buffer): void {
@@ -407,60 +342,22 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   onData(data: Buffer): void {
-    if (this.#ending) {
-      // Until its last words are out: what it sends is thrown away, one read a turn; nothing of who broke the protocol.
-      if (this.#isRefractory) this.#socket.pause();
-      else this.#turn.end(false, 0);
-      return;
-    }
-    this.#lastDataMs = performance.now();
-    const { channel } = this.#session;
-    if (!this.#turn.begin()) channel.hold();
-    try {
-      this.#session.receive(data);
-      this.#noteParts();
-    } catch (error) {
-      this.#failed(error);
-      return;
-    }
-    if (!this.#ending && !this.#isDeciding) this.#turn.end(!channel.isHeld, data.length);
+    if (!this.#ending) this.#lastDataMs = performance.now();
+    this.#reading.read(data);
   }
 
-  /** Notes the bytes of incomplete messages. */
+  /** A good part of a frame is a sign of life. */
   #noteParts(): void {
-    this.#unfinished?.set(this.#session.channel.partialBytes);
     if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#lastDataMs);
-  }
-
-  /** Goes on with what was kept, and then with reading: its turn has come, or what it asked for is decided. */
-  #readOn(): void {
-    if (this.#ending) {
-      if (!this.#isRefractory) this.#socket.resume();
-      return;
-    }
-    if (this.#isDeciding || this.#turn.isWaiting) return;
-    const { channel } = this.#session;
-    try {
-      // What was kept may ask for something that is to be decided again.
-      channel.release();
-      this.#noteParts();
-    } catch (error) {
-      this.#failed(error);
-      return;
-    }
-    if (this.#ending || this.#isDeciding) return;
-    this.#turn.end(!channel.isHeld, 0);
-    if (!this.#turn.isWaiting) this.#socket.resume();
   }
 
   /** What it sent could not be taken in. */
   #failed(error: unknown): void {
     if (error instanceof WireError) {
       if (error.code === 'RTMP_FLOOD' && !this.#ending) floods.ended++;
-      this.#isRefractory = true;
       this.#finish(`${error.code}: ${error.message}`, 'warn');
     } else {
-      this.#log.error('a connection failed inside the aggregator', { error: stackOf(error) });
+      this.#record.fault('a connection failed inside the aggregator', error);
       this.#finish('INTERNAL: see the line before', 'warn');
     }
   }
@@ -468,7 +365,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   /** A refusal was sent; the connection is of no further use to either side, unless something flows on it already. */
   #refused(error: unknown, what: string): void {
     if (!(error instanceof CodedError)) {
-      this.#log.error('a request failed inside the aggregator', { what, error: stackOf(error) });
+      this.#record.fault('a request failed inside the aggregator', error, { what });
     }
     if (this.#ingests.size > 0 || this.#viewers.size > 0) {
       this.onIgnored('order', `${what} refused: ${codeOf(error)}: ${messageOf(error)}`);
@@ -481,24 +378,12 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #finish(reason: string, level: 'debug' | 'info' | 'warn'): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#unfinished?.close();
-    this.#turn.over();
+    this.#reading.over();
     for (const ingest of this.#ingests.values()) ingest.end(reason);
     for (const viewer of this.#viewers.values()) viewer.end();
     this.#ingests.clear();
     this.#viewers.clear();
-    // Who only looks whether the port is open (a load balancer, a probe) is not worth a line each time.
-    const bytesIn = this.#bytesBefore + this.#socket.bytesRead;
-    const looked = level === 'info' && (bytesIn === 0 || this.#session.phase === 'fresh');
-    const seconds = Math.round((performance.now() - this.#openedMs) / 100) / 10;
-    this.#log[looked ? 'debug' : level]('connection closed', {
-      reason,
-      ...(this.#camera === undefined ? {} : { camera: this.#camera }),
-      ...(this.#did.length > 0 ? { did: this.#did.join(', ') } : {}),
-      ...(this.#ignored.total > 0 ? { ignored: this.#ignored.describe() } : {}),
-      seconds,
-      bytesIn,
-    });
+    this.#record.closed(reason, level, this.#socket.bytesRead, this.#session.phase === 'fresh');
     this.#socket.end();
     if (this.#socket.destroyed) this.#gone();
     else this.#endTimer = setTimeout(() => this.#socket.destroy(), lastWordsMs);
@@ -510,19 +395,4 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     clearTimeout(this.#endTimer);
     this.#onClosed();
   }
-}
-
-/** A copy of a text, at most 1,024 characters: a piece of a string keeps the whole string alive, a megabyte perhaps. */
-function ownText(text: string): string {
-  return Buffer.from(text.slice(0, 1024)).toString();
-}
-
-/** A socket's error in words, for the line that says why a connection ended. */
-export function describeSocketError(error: Error & { code?: string }): string {
-  if (error.code === 'ECONNRESET') return 'the peer reset the connection';
-  return error.code === 'EPIPE' ? 'the peer closed the connection' : `socket error ${error.code ?? error.message}`;
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

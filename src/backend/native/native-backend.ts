@@ -14,10 +14,10 @@ import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { RateMeter } from '../../relay/rate-meter.js';
 import { SlabPool } from '../../relay/slab-pool.js';
+import type { Beginning } from '../../rtmp/beginning.js';
 import { floods } from '../../rtmp/flood-count.js';
 import { probeHandshake } from '../../rtmp/probe.js';
 import { RtmpServer } from '../../rtmp/rtmp-server.js';
-import type { Beginning } from '../../rtmp/server-connection.js';
 import { TrustedFile } from '../../tls/trusted-file.js';
 import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import type {

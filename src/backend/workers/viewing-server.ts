@@ -5,7 +5,7 @@ import { progressOf } from '../../fairness/socket-progress.js';
 import type { MediaSocket } from '../../net/media-socket.js';
 import { type FarEnd, handedOnSocket } from '../../net/node-socket.js';
 import { setHeardTimeout } from '../../process/standstill.js';
-import type { Beginning } from '../../rtmp/server-connection.js';
+import type { Beginning } from '../../rtmp/beginning.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';
 
 /** Who asks, and for what: one line of JSON, the first thing on a connection. Answered by one line of JSON; then comes FLV. */

@@ -1,0 +1,129 @@
+import { WireError } from '../errors.js';
+import type { MediaSocket } from '../net/media-socket.js';
+import type { PeerMeter } from './peer-meter.js';
+import type { ServerSession } from './server-session.js';
+import { TurnShare } from './turn-share.js';
+import type { UnfinishedShare } from './unfinished-budget.js';
+
+/**
+ * Reads an incoming connection at the pace that its share of the event loop allows, and not at all while somebody decides
+ * about it. What is not read yet stays in the socket, or in the reader of chunks.
+ *
+ *   reading --share spent--> waiting --its turn--> reading
+ *      |----- decide() ----> deciding --decided()--> reading
+ *      '------ over() -----> over: what still comes is thrown away, or left in the socket
+ */
+export class PacedReading {
+  readonly #socket: MediaSocket;
+  readonly #session: ServerSession;
+  readonly #turn: TurnShare;
+  readonly #unfinished: UnfinishedShare | undefined;
+  readonly #onRead: () => void;
+  readonly #onFailed: (error: unknown) => void;
+  #isDeciding = false;
+  #isOver = false;
+  /** Nothing more is read, not even to throw it away. */
+  #isDeaf = false;
+
+  constructor(options: {
+    socket: MediaSocket;
+    session: ServerSession;
+    meter: PeerMeter;
+    /** Counts the incomplete messages. */
+    unfinished: UnfinishedShare | undefined;
+    /** The session has taken what was read. */
+    onRead: () => void;
+    /** The session could not take it. It is to be followed by `over`. */
+    onFailed: (error: unknown) => void;
+  }) {
+    this.#socket = options.socket;
+    this.#session = options.session;
+    this.#unfinished = options.unfinished;
+    this.#onRead = options.onRead;
+    this.#onFailed = options.onFailed;
+    this.#turn = new TurnShare({ socket: options.socket, meter: options.meter, goOn: () => this.#readOn() });
+  }
+
+  /** Whether it sends media. */
+  set isPublisher(is: boolean) {
+    this.#turn.isPublisher = is;
+  }
+
+  /** Nothing is to be read now. */
+  get isPaused(): boolean {
+    return this.#isDeciding || this.#turn.isWaiting;
+  }
+
+  /** Bytes came. */
+  read(data: Buffer): void {
+    if (this.#isOver) {
+      // Until its last words are out: what it sends is thrown away, one read a turn; nothing of who broke the protocol.
+      if (this.#isDeaf) this.#socket.pause();
+      else this.#turn.end(false, 0);
+      return;
+    }
+    const { channel } = this.#session;
+    if (!this.#turn.begin()) channel.hold();
+    try {
+      this.#session.receive(data);
+      this.#taken();
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    if (!this.#isOver && !this.#isDeciding) this.#turn.end(!channel.isHeld, data.length);
+  }
+
+  /** Reads nothing more, until `decided`. */
+  decide(): void {
+    this.#isDeciding = true;
+    this.#socket.pause();
+    this.#session.channel.hold();
+  }
+
+  /** Goes on after `decide`. @param act follows the decision, before anything more is read; not called when it is over */
+  decided(act: () => void): void {
+    if (this.#isOver) return;
+    this.#isDeciding = false;
+    act();
+    this.#readOn();
+  }
+
+  /** The connection ends. */
+  over(): void {
+    this.#isOver = true;
+    this.#unfinished?.close();
+    this.#turn.over();
+  }
+
+  /** Goes on with what was kept, and then with reading: its turn has come, or what it asked for is decided. */
+  #readOn(): void {
+    if (this.#isOver) {
+      if (!this.#isDeaf) this.#socket.resume();
+      return;
+    }
+    if (this.isPaused) return;
+    const { channel } = this.#session;
+    try {
+      // What was kept may ask for something that is to be decided again.
+      channel.release();
+      this.#taken();
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    if (this.#isOver || this.#isDeciding) return;
+    this.#turn.end(!channel.isHeld, 0);
+    if (!this.#turn.isWaiting) this.#socket.resume();
+  }
+
+  #taken(): void {
+    this.#unfinished?.set(this.#session.channel.partialBytes);
+    this.#onRead();
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof WireError) this.#isDeaf = true;
+    this.#onFailed(error);
+  }
+}
