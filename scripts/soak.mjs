@@ -15,7 +15,8 @@ mkdirSync(out, { recursive: true });
 writeFileSync(`${out}/package.json`, '{ "type": "module" }\n');
 step('npm', ['run', 'build', '--silent']);
 step('node_modules/.bin/tsc', ['-p', 'test/soak/tsconfig.json']);
-const program = `${out}/test/soak/main.js`;
+// What is soaked: targets and memory, or the health of cameras.
+const program = `${out}/test/soak/${process.argv.includes('--health') ? 'health/' : ''}main.js`;
 process.exit(run(process.execPath, ['--enable-source-maps', '--expose-gc', program, ...process.argv.slice(2)]));
 
 function step(command, args) {

@@ -1,6 +1,7 @@
 import type { PublishKeyRule } from '../admission/stream-keys.js';
 import type { CodedError } from '../errors.js';
 import type { RecordedEvent } from '../events/flight-recorder.js';
+import type { CameraEvidence } from '../health/evidence.js';
 import type { BackendProblem, CameraSnapshot, PushSnapshot, TargetTest } from './observed.js';
 
 export type { RecordedEvent } from '../events/flight-recorder.js';
@@ -48,6 +49,8 @@ export interface CameraApplier {
 export interface BackendView {
   /** What is seen of one camera; undefined for an unknown one. */
   camera(name: string): CameraSnapshot | undefined;
+  /** What the health of a camera is judged by; null while it is not live, or where nothing is known now. Cheap. */
+  evidence(name: string): CameraEvidence | null;
   /** What is seen of one push; undefined for an unknown one. */
   push(camera: string, id: string): PushSnapshot | undefined;
   totals(): BackendTotals;

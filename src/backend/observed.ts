@@ -40,13 +40,19 @@ const Code = Type.Unsafe<ErrorCode>(Type.String());
 const Failure = Type.Object({ code: Code, message: Type.String(), at: Type.String() });
 
 const Condition = Type.Object(
-  { code: Code, message: Type.String(), since: Type.String() },
+  {
+    code: Code,
+    message: Type.String(),
+    since: Type.String(),
+    label: Type.Optional(Type.String({ description: 'Two or three words, for a mark: `no picture`.' })),
+    advice: Type.Optional(Type.String({ description: 'What to do about it.' })),
+  },
   { title: 'Condition', description: 'Something that is wrong with what a camera sends.' },
 );
 
 const Conditions = Type.Optional(
   Type.Array(Condition, {
-    description: 'What is wrong with what the camera sends, such as NO_KEY_FRAME; missing: nothing.',
+    description: 'What is wrong with the camera, such as CAMERA_NO_VIDEO, the gravest first; missing: nothing.',
   }),
 );
 

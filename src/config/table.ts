@@ -2,6 +2,7 @@ import type { Setting, Table } from './setting.js';
 import { addressTable } from './table/address.js';
 import { apiTable } from './table/api.js';
 import { backendTable } from './table/backend.js';
+import { healthTable } from './table/health.js';
 import { limitsTable } from './table/limits.js';
 import { processTable } from './table/process.js';
 import { publishTable } from './table/publish.js';
@@ -16,6 +17,7 @@ export const nodeTable = {
   ...backendTable,
   ...processTable,
   ...limitsTable,
+  ...healthTable,
 };
 
 /** The settings of the media backend, by their field of `MediaSettings`, in the order of help. */

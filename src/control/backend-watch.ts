@@ -1,5 +1,12 @@
 import type { BackendObserver, BackendProblem, PushSnapshot } from '../backend/backend.js';
 import type { EventFeed } from '../events/event-feed.js';
+import { reasonCode } from './reason-code.js';
+
+/** Follows what becomes of registered cameras. */
+export interface CameraFollower {
+  cameraLive(camera: string, facts: Parameters<BackendObserver['cameraLive']>[1]): void;
+  cameraStopped(camera: string, reason: string | null): void;
+}
 
 /** What was last told of a push. */
 interface Told {
@@ -19,11 +26,19 @@ interface WatchedCamera {
  */
 export class BackendWatch implements BackendObserver {
   readonly #feed: EventFeed;
+  #followers: readonly CameraFollower[];
   readonly #cameras = new Map<string, WatchedCamera>();
   readonly #live = new Set<string>();
 
-  constructor(feed: EventFeed) {
+  /** @param followers told what becomes of cameras, after the event */
+  constructor(feed: EventFeed, followers: readonly CameraFollower[] = []) {
     this.#feed = feed;
+    this.#followers = followers;
+  }
+
+  /** Whoever follows from now on, too. */
+  addFollower(follower: CameraFollower): void {
+    this.#followers = [...this.#followers, follower];
   }
 
   /** The names of the cameras that are live. */
@@ -53,6 +68,7 @@ export class BackendWatch implements BackendObserver {
     known.live = true;
     this.#live.add(camera);
     this.#feed.publish({ type: 'camera.live', camera, facts: { ...facts } });
+    for (const follower of this.#followers) follower.cameraLive(camera, facts);
   }
 
   cameraStopped(camera: string, reason: string | null): void {
@@ -60,13 +76,16 @@ export class BackendWatch implements BackendObserver {
     if (known?.live !== true) return;
     known.live = false;
     this.#live.delete(camera);
-    this.#feed.publish({ type: 'camera.stopped', camera, facts: { reason } });
+    this.#feed.publish({ type: 'camera.stopped', camera, code: reasonCode(reason), facts: { reason } });
+    for (const follower of this.#followers) follower.cameraStopped(camera, reason);
   }
 
-  cameraCondition(camera: string, { code, message, since }: BackendProblem, isRaised: boolean): void {
+  cameraCondition(camera: string, condition: BackendProblem, isRaised: boolean): void {
     if (!this.#cameras.has(camera)) return;
     const type = isRaised ? 'problem.raised' : 'problem.cleared';
-    this.#feed.publish({ type, camera, code, facts: { message, since } });
+    const { code, message, since, label, advice } = condition;
+    const words = label === undefined || advice === undefined ? {} : { label, advice };
+    this.#feed.publish({ type, camera, code, facts: { message, since, ...words } });
   }
 
   pushState(camera: string, push: PushSnapshot): void {

@@ -225,13 +225,14 @@ export class CameraControl {
   }
 
   #viewAt(state: DesiredState, camera: Camera, host: string, showsKey: boolean): CameraView {
-    const { backend, settings, tags } = this.#context;
+    const { backend, settings, tags, health } = this.#context;
     const { rtmpPort, rtmpsPort } = settings;
     const key = this.#needsKeys ? currentKey(camera, this.#streamKeys) : undefined;
     const query = key === undefined ? '' : `?key=${showsKey ? key : '***'}`;
     const endpoints = endpointsOf(host, rtmpPort, rtmpsPort, camera.name, query);
     const seen = backend.camera(camera.name);
-    const view = cameraView(camera, endpoints, seen, (push) => pushUrlOf(state.engines, camera, push));
+    const conditions = health.conditionsOf(camera.name);
+    const view = cameraView(camera, endpoints, seen, (push) => pushUrlOf(state.engines, camera, push), conditions);
     return tags.note(view, camera);
   }
 }

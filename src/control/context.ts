@@ -4,6 +4,7 @@ import type { DesiredState } from '../model/model.js';
 import { checkTarget } from '../model/rules.js';
 import type { Store } from '../store/store.js';
 import type { EntityTags } from './entity-tags.js';
+import type { HealthWatch } from './health-watch.js';
 import type { Reconciler } from './reconcile.js';
 import type { ControlSettings } from './settings.js';
 
@@ -21,6 +22,7 @@ export class ControlContext {
   readonly log: Logger;
   readonly tags: EntityTags;
   readonly reconciler: Reconciler;
+  readonly health: HealthWatch;
 
   constructor(options: {
     store: Store;
@@ -29,6 +31,7 @@ export class ControlContext {
     log: Logger;
     tags: EntityTags;
     reconciler: Reconciler;
+    health: HealthWatch;
   }) {
     this.store = options.store;
     this.backend = options.backend;
@@ -36,6 +39,7 @@ export class ControlContext {
     this.log = options.log;
     this.tags = options.tags;
     this.reconciler = options.reconciler;
+    this.health = options.health;
   }
 
   /** Commits what makes a camera or an engine, and says whether it was made by that. @throws what `change` throws */

@@ -9,6 +9,7 @@ import { ControlContext } from './context.js';
 import { EngineControl } from './engine-control.js';
 import { EngineHealth } from './engine-health.js';
 import { EntityTags } from './entity-tags.js';
+import { healthLimits } from './health-watch.js';
 import type { LiveStats } from './live-stats.js';
 import { NodeStatus } from './node-status.js';
 import { Observation } from './observation.js';
@@ -66,6 +67,8 @@ export class Control {
       backend,
       problems: () => node.problems,
       historyMaxBytes: settings.historyMaxBytes ?? defaultHistoryBytes,
+      limits: healthLimits(settings),
+      log,
     });
     this.#store = store;
     this.#reconciler = reconciler;
@@ -74,7 +77,8 @@ export class Control {
     this.stats = observation.stats;
     this.tags = new EntityTags(options.tagKey);
     this.node = node;
-    const context = new ControlContext({ store, backend, settings, log, tags: this.tags, reconciler });
+    const seen = { store, backend, settings, log, tags: this.tags, reconciler, health: observation.health };
+    const context = new ControlContext(seen);
     this.cameras = new CameraControl(context, streamKeys);
     this.pushes = new PushControl(context);
     this.engines = new EngineControl(context);

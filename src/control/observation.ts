@@ -2,9 +2,12 @@ import type { BackendProblem, MediaBackend } from '../backend/backend.js';
 import type { NewEvent } from '../events/event.js';
 import { EventFeed } from '../events/event-feed.js';
 import { Stretch } from '../fairness/stretch.js';
+import type { HealthLimits } from '../health/evidence.js';
+import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import type { StateChange, Store } from '../store/store.js';
 import { BackendWatch } from './backend-watch.js';
+import { HealthWatch } from './health-watch.js';
 import { History, historyStepSeconds } from './history.js';
 import { LiveStats } from './live-stats.js';
 import { stateEvents } from './state-events.js';
@@ -19,6 +22,7 @@ export class Observation {
   readonly feed = new EventFeed();
   readonly stats: LiveStats;
   readonly history: History;
+  readonly health: HealthWatch;
   readonly #store: Store;
   readonly #backend: MediaBackend;
   readonly #problems: () => readonly BackendProblem[];
@@ -38,6 +42,9 @@ export class Observation {
     problems: () => readonly BackendProblem[];
     /** What the history of live cameras may take; see History. */
     historyMaxBytes: number;
+    /** When a camera is in trouble. */
+    limits: HealthLimits;
+    log: Logger;
   }) {
     const { store, backend } = options;
     this.#store = store;
@@ -47,6 +54,11 @@ export class Observation {
     const watch = new BackendWatch(this.feed);
     this.#watch = watch;
     this.stats = new LiveStats(backend, watch.live);
+    this.health = new HealthWatch({
+      ...{ backend, live: watch.live, limits: options.limits, log: options.log },
+      listener: (camera, condition, isRaised) => watch.cameraCondition(camera, condition, isRaised),
+    });
+    watch.addFollower(this.health);
     this.history = new History({ backend, live: watch.live, maxBytes: options.historyMaxBytes });
   }
 
@@ -55,11 +67,13 @@ export class Observation {
     this.#state = this.#store.state;
     for (const camera of this.#state.cameras.keys()) this.#watch.register(camera);
     this.#backend.observe(this.#watch);
+    this.health.start();
     this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
     this.#historyTimer ??= setInterval(() => void this.history.look(), historyStepSeconds * 1000).unref();
   }
 
   close(): void {
+    this.health.close();
     if (this.#timer !== null) clearInterval(this.#timer);
     if (this.#historyTimer !== null) clearInterval(this.#historyTimer);
     this.#timer = null;
@@ -104,6 +118,7 @@ export class Observation {
     }
     if (type !== 'camera.removed' || camera !== undefined) return;
     this.#watch.forget(name);
+    this.health.forget(name);
     this.history.forget(name);
   }
 

@@ -15,11 +15,24 @@ export interface ControlSettings {
   readonly maxEngines: number;
   /** What the history of live cameras may take in memory; 0: there is none; undefined: 64 MB. */
   readonly historyMaxBytes?: number | undefined;
+  /** When a camera is in trouble; what is undefined has its default. */
+  readonly cameraSilentMs?: number;
+  readonly cameraNoVideoMs?: number;
+  readonly cameraNoAudioMs?: number;
+  readonly cameraLowFrameRatePercent?: number;
+  readonly cameraKeyFrameGapMs?: number;
+  readonly cameraTimestampJumps?: number;
+  readonly cameraDriftPercent?: number;
+  readonly cameraAudioVideoMs?: number;
+  readonly cameraMinKbps?: number;
+  readonly cameraFlaps?: number;
+  readonly cameraFlapWindowMs?: number;
   /** Who may publish and play; undefined: everybody who knows a name. */
   readonly media?: {
     readonly publishAuth: 'name' | 'key';
     readonly playAuth: 'off' | 'token' | 'local';
     /** The back end that is asked about viewers over RTMP. */
     readonly onPlay?: string;
+    readonly maxBitrateKbps?: number;
   };
 }

@@ -1,6 +1,12 @@
 import { hostInUrl } from '../address/host.js';
 import { maskTarget, maskUrl } from '../address/rtmp-url.js';
-import { type CameraSnapshot, type PushSnapshot, unseenCamera, unseenPush } from '../backend/backend.js';
+import {
+  type BackendProblem,
+  type CameraSnapshot,
+  type PushSnapshot,
+  unseenCamera,
+  unseenPush,
+} from '../backend/backend.js';
 import type { Camera, Push, StreamingEngine } from '../model/model.js';
 import { maskTemplate } from '../model/template.js';
 
@@ -86,12 +92,16 @@ function sinceOfUnseen(push: Push): string {
   return Date.parse(push.createdAt) > performance.timeOrigin ? push.createdAt : processStartedAt;
 }
 
-/** `urlOf` gives the URL of a push with templates filled in. */
+/**
+ * @param urlOf gives the URL of a push with templates filled in
+ * @param judged what is wrong with the camera beside what the backend says by itself
+ */
 export function cameraView(
   camera: Camera,
   endpoints: Endpoints,
   seen: CameraSnapshot | undefined,
   urlOf: (push: Push) => string,
+  judged: readonly BackendProblem[] = [],
 ): CameraView {
   const seenPushes = new Map(seen?.pushes.map((push) => [push.id, push]));
   // By id, as the state file has them, whatever the order in which they were added.
@@ -105,6 +115,7 @@ export function cameraView(
     createdAt: camera.createdAt,
     ...endpoints,
     ...facts,
+    ...(judged.length === 0 ? {} : { conditions: [...judged, ...(facts.conditions ?? [])] }),
     pushes,
   };
 }

@@ -11,7 +11,7 @@ export class IngestMeter {
   videoFrames = 0;
   audioFrames = 0;
   keyFrames = 0;
-  /** Timestamps that went backwards, or forward by more than three seconds. */
+  /** Timestamps that went backwards, or forward by three seconds more than the clock did. */
   timestampJumps = 0;
   /** Milliseconds between the last two key frames, by their timestamps; 0 before the second. */
   keyFrameIntervalMs = 0;
@@ -19,37 +19,50 @@ export class IngestMeter {
   jitterMs = 0;
   /** When the last frame came, on the monotonic clock; 0 before the first. */
   lastFrameMs = 0;
+  /** The same of audio, of video, and of key frames. */
+  lastAudioAtMs = 0;
+  lastVideoAtMs = 0;
+  lastKeyFrameAtMs = 0;
+  /** Between the arrival of the last two key frames, milliseconds; 0 before the second. */
+  keyFrameGapMs = 0;
+  /** The last timestamp of each kind; -1 before the first. */
+  lastAudioTimestamp = -1;
+  lastVideoTimestamp = -1;
   #lastKeyTimestamp = -1;
-  #lastAudioTimestamp = -1;
-  #lastVideoTimestamp = -1;
-  #lastVideoAtMs = 0;
 
   /** Notes a frame. The timestamp is the publisher's. */
   note(type: number, timestampMs: number, isKeyFrame: boolean, nowMs: number): void {
     this.lastFrameMs = nowMs;
     if (type === MessageType.Audio) {
       this.audioFrames++;
-      if (this.#lastAudioTimestamp >= 0) this.#look(timestampMs, this.#lastAudioTimestamp);
-      this.#lastAudioTimestamp = timestampMs;
+      if (this.lastAudioTimestamp >= 0) this.#look(timestampMs, this.lastAudioTimestamp, nowMs - this.lastAudioAtMs);
+      this.lastAudioTimestamp = timestampMs;
+      this.lastAudioAtMs = nowMs;
       return;
     }
     this.videoFrames++;
-    if (this.#lastVideoTimestamp >= 0) {
-      const step = this.#look(timestampMs, this.#lastVideoTimestamp);
-      const deviation = Math.abs(nowMs - this.#lastVideoAtMs - step);
+    if (this.lastVideoTimestamp >= 0) {
+      const passedMs = nowMs - this.lastVideoAtMs;
+      // A break is no interval of key frames.
+      if (passedMs > jumpMs) this.lastKeyFrameAtMs = 0;
+      const step = this.#look(timestampMs, this.lastVideoTimestamp, passedMs);
+      const deviation = Math.abs(passedMs - step);
       if (deviation < jumpMs) this.jitterMs += (deviation - this.jitterMs) * jitterGain;
     }
-    this.#lastVideoTimestamp = timestampMs;
-    this.#lastVideoAtMs = nowMs;
+    this.lastVideoTimestamp = timestampMs;
+    this.lastVideoAtMs = nowMs;
     if (!isKeyFrame) return;
     this.keyFrames++;
+    if (this.lastKeyFrameAtMs > 0) this.keyFrameGapMs = nowMs - this.lastKeyFrameAtMs;
+    this.lastKeyFrameAtMs = nowMs;
     if (this.#lastKeyTimestamp >= 0) this.keyFrameIntervalMs = (timestampMs - this.#lastKeyTimestamp) >>> 0;
     this.#lastKeyTimestamp = timestampMs;
   }
 
-  #look(timestampMs: number, last: number): number {
+  /** @param passedMs by the clock: a camera of one frame in five seconds does not jump */
+  #look(timestampMs: number, last: number, passedMs: number): number {
     const step = (timestampMs - last) | 0;
-    if (step < 0 || step > jumpMs) this.timestampJumps++;
+    if (step < 0 || step - passedMs > jumpMs) this.timestampJumps++;
     return step;
   }
 }

@@ -6,9 +6,16 @@ export interface MetadataFacts {
   readonly width: number | null;
   readonly height: number | null;
   readonly encoder: string | null;
+  /** Frames per second. */
+  readonly frameRate: number | null;
+  /** It declares an audio track. */
+  readonly hasAudio: boolean;
 }
 
-export const noFacts: MetadataFacts = { width: null, height: null, encoder: null };
+export const noFacts: MetadataFacts = { width: null, height: null, encoder: null, frameRate: null, hasAudio: false };
+
+/** Encoders of a variable frame rate declare the rate of their clock. */
+const maxFrameRate = 240;
 
 const maxPixels = 65_535;
 const maxEncoderLength = 128;
@@ -24,12 +31,19 @@ export function describeMetadata(encoded: Buffer): MetadataFacts {
   } catch {
     return noFacts;
   }
-  const { encoder } = properties;
+  const { encoder, audiocodecid, hasAudio } = properties;
+  const hasCodec = typeof audiocodecid === 'string' ? audiocodecid !== '' : Number(audiocodecid) > 0;
   return {
     width: pixels(properties.width),
     height: pixels(properties.height),
     encoder: typeof encoder === 'string' && encoder !== '' ? encoder.slice(0, maxEncoderLength) : null,
+    frameRate: frameRate(properties.framerate) ?? frameRate(properties.videoframerate),
+    hasAudio: hasAudio === true || (hasCodec && hasAudio !== false),
   };
+}
+
+function frameRate(value: unknown): number | null {
+  return typeof value === 'number' && value > 0 && value <= maxFrameRate ? value : null;
 }
 
 function pixels(value: unknown): number | null {

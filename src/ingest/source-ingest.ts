@@ -53,6 +53,8 @@ export class SourceIngest implements Ingest, StreamFeed {
   readonly via: readonly string[];
   /** Milliseconds since 1970. */
   readonly sinceMs = Date.now();
+  /** The same on the monotonic clock. */
+  readonly begunMs = performance.now();
   readonly meter = new IngestMeter();
   readonly #listener: IngestListener;
   readonly #headers = new StreamHeaders();

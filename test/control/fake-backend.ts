@@ -15,6 +15,7 @@ import {
 } from '../../src/backend/backend.js';
 import { ChangePoll } from '../../src/backend/nginx/change-poll.js';
 import type { CodedError } from '../../src/errors.js';
+import type { CameraEvidence } from '../../src/health/evidence.js';
 
 const refused = { code: 'TARGET_REFUSED', message: 'nothing listens there' } as const;
 
@@ -54,6 +55,13 @@ export class FakeBackend implements MediaBackend {
 
   camera(name: string): CameraSnapshot | undefined {
     return this.snapshots.get(name);
+  }
+
+  /** What a test puts in. */
+  readonly seenEvidence = new Map<string, CameraEvidence>();
+
+  evidence(name: string): CameraEvidence | null {
+    return this.seenEvidence.get(name) ?? null;
   }
 
   events(camera: string, pushId?: string): readonly RecordedEvent[] | undefined {

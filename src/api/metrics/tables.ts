@@ -172,6 +172,19 @@ export const cameraSeries: readonly Series<CameraView>[] = [
       live ? Number(conditions?.some(({ code }) => code === 'NO_KEY_FRAME') ?? false) : null,
   },
   {
+    name: 'camera_conditions',
+    type: 'gauge',
+    help: 'How many things are wrong with the camera now.',
+    read: ({ conditions }) => conditions?.length ?? 0,
+  },
+  {
+    name: 'camera_condition',
+    type: 'gauge',
+    labels: ['code'],
+    help: '1 for each thing that is wrong with the camera now, by the code in docs/errors.md: CAMERA_NO_VIDEO, CAMERA_SILENT ...',
+    read: ({ conditions }) => conditions?.map(({ code }) => ({ value: 1, labels: { code } })),
+  },
+  {
     name: 'camera_ignored_messages_total',
     type: 'counter',
     help: 'Messages of the publisher that could not be used, since it connected.',

@@ -1,6 +1,7 @@
 import type { PublishKeyRule } from '../../admission/stream-keys.js';
 import { CodedError } from '../../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../../events/flight-recorder.js';
+import type { CameraEvidence } from '../../health/evidence.js';
 import { IngestSelector, type SelectorListener, type SelectorSettings } from '../../ingest/ingest-selector.js';
 import { noFacts } from '../../ingest/metadata.js';
 import { PublisherSource } from '../../ingest/publisher-source.js';
@@ -18,7 +19,8 @@ import type { Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
 import { stillMp4 } from '../../wire/still-mp4.js';
 import type { BackendObserver, CameraSnapshot, DesiredCamera, FlvPlayback, StillPicture } from '../backend.js';
 import { CameraPushes } from './camera-pushes.js';
-import { CameraConditions, describeMissing } from './conditions.js';
+import { CameraConditions, describeMissing, withoutKeyFrameWords } from './conditions.js';
+import { evidenceOf } from './evidence.js';
 import { FlvViewer } from './flv-viewer.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
@@ -193,7 +195,7 @@ export class NativeCamera implements SelectorListener {
   onKeyFrames(missing: boolean): void {
     const { withoutKeyFrames } = this.#context.settings;
     if (!missing) this.#conditions.clear('NO_KEY_FRAME');
-    else if (this.#conditions.raise('NO_KEY_FRAME', describeMissing(withoutKeyFrames))) {
+    else if (this.#conditions.raise('NO_KEY_FRAME', describeMissing(withoutKeyFrames), withoutKeyFrameWords)) {
       this.#log.warn('the camera sends no key frames', { code: 'NO_KEY_FRAME', withoutKeyFrames });
     }
   }
@@ -277,6 +279,12 @@ export class NativeCamera implements SelectorListener {
     this.#selector.finish();
     for (const viewer of [...this.#viewers]) viewer.close(reason);
     await this.#pushes.close();
+  }
+
+  /** What its health is judged by; null while nothing feeds it. */
+  evidence(nowMs: number): CameraEvidence | null {
+    const { live } = this.#selector;
+    return live === null ? null : evidenceOf(live, nowMs);
   }
 
   snapshot(nowMs: number): CameraSnapshot {

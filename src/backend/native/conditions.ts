@@ -18,9 +18,9 @@ export class CameraConditions {
   }
 
   /** True when it is the first time for this publisher: then it is worth a line in the log. */
-  raise(code: ErrorCode, message: string): boolean {
+  raise(code: ErrorCode, message: string, words: { readonly label: string; readonly advice: string }): boolean {
     if (this.#list.some((condition) => condition.code === code)) return false;
-    const condition = { code, message, since: new Date().toISOString() };
+    const condition = { code, message, since: new Date().toISOString(), ...words };
     this.#list = [...this.#list, condition];
     const isFirst = !this.#told.has(code);
     this.#told.add(code);
@@ -50,3 +50,9 @@ export function describeMissing(withoutKeyFrames: 'drop' | 'pass'): string {
       : 'who joins gets no video until one comes (without-key-frames: drop)';
   return `the camera sends no key frames that one could start at: ${done}; an interval of 1 to 4 s is usual`;
 }
+
+/** What a mark says of `NO_KEY_FRAME`, and what to do. */
+export const withoutKeyFrameWords = {
+  label: 'no key frames',
+  advice: 'Set the key frame (GOP, I-frame) interval of the camera to 1 to 4 s.',
+};

@@ -5,6 +5,7 @@ import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { Admission, type AdmissionSettings } from '../../admission/admission.js';
 import { StreamKeys } from '../../admission/stream-keys.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
+import type { CameraEvidence } from '../../health/evidence.js';
 import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
@@ -249,6 +250,10 @@ export class NativeBackend implements MediaBackend {
 
   camera(name: string): CameraSnapshot | undefined {
     return this.#cameras.get(name)?.snapshot(performance.now());
+  }
+
+  evidence(name: string): CameraEvidence | null {
+    return this.#cameras.get(name)?.evidence(performance.now()) ?? null;
   }
 
   push(name: string, id: string): PushSnapshot | undefined {

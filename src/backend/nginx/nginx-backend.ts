@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { loopbackOf } from '../../address/every-address.js';
 import { PushPolicy, type PushRules } from '../../address/push-policy.js';
 import { CodedError, InputError, messageOf, TargetError } from '../../errors.js';
+import type { CameraEvidence } from '../../health/evidence.js';
 import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import { testTarget } from '../../push/target-test.js';
@@ -211,6 +212,10 @@ export class NginxBackend implements MediaBackend {
     const camera = this.#cameras.get(name);
     const source = this.#source(name);
     return camera && source && cameraSnapshot(camera, source);
+  }
+
+  evidence(name: string): CameraEvidence | null {
+    return this.#running?.observer.evidenceOf(name) ?? null;
   }
 
   push(name: string, id: string): PushSnapshot | undefined {

@@ -1,4 +1,6 @@
+import type { CameraEvidence } from '../../health/evidence.js';
 import { RateMeter } from '../../relay/rate-meter.js';
+import { Flow } from './flow.js';
 import { readSockets, type WorkerSocket } from './sockets.js';
 import type { Statistics } from './statistics.js';
 import { Traffic } from './traffic.js';
@@ -38,6 +40,7 @@ export class Observer {
   readonly #options: ObserverOptions;
   readonly #traffic = new Traffic();
   readonly #rates = new Map<string, CameraRate>();
+  readonly #flow = new Flow();
   #current: Worker | undefined;
   #old: Worker[] = [];
   readonly #oldCameras = new Map<string, OldCamera>();
@@ -95,6 +98,16 @@ export class Observer {
   /** Bits per second; null when nobody counts this camera apart. */
   bitrateOf(name: string): number | null {
     return this.#rates.get(name)?.meter.bitsPerSecond ?? null;
+  }
+
+  /**
+   * What the health of a camera is judged by: the statistics know codecs and bitrates of each kind, and no frames. Null
+   * while it is not live, or on an old worker, which tells nothing of it.
+   */
+  evidenceOf(name: string): CameraEvidence | null {
+    const camera = this.#current?.cameras.get(name);
+    if (camera === undefined || this.#statistics === undefined) return null;
+    return this.#flow.evidenceOf(camera, this.bitrateOf(name), performance.now());
   }
 
   /** Connections of a worker to this port. */
@@ -199,6 +212,7 @@ export class Observer {
       if (socket !== undefined) note(name, socketKey(socket), socket.bytesReceived);
     }
     for (const name of this.#rates.keys()) if (!seen.has(name)) this.#rates.delete(name);
+    this.#flow.look(this.#current?.cameras.values() ?? [], nowMs);
   }
 }
 

@@ -20,6 +20,9 @@ export interface StatStream {
   readonly name: string;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Bits per second of each kind, as the module averages them; null: it is a version that does not tell. */
+  readonly audioBps: number | null;
+  readonly videoBps: number | null;
   readonly width: number;
   readonly height: number;
   readonly frameRate: number;
@@ -143,7 +146,18 @@ class StatisticsReader {
     if (name === 'stream' && inLive) {
       this.#stream = {
         application: this.#application,
-        ...{ name: '', bytesIn: 0, bytesOut: 0, width: 0, height: 0, frameRate: 0, videoCodec: '', audioCodec: '' },
+        ...{
+          name: '',
+          bytesIn: 0,
+          bytesOut: 0,
+          audioBps: null,
+          videoBps: null,
+          width: 0,
+          height: 0,
+          frameRate: 0,
+          videoCodec: '',
+          audioCodec: '',
+        },
         clients: [],
       };
     } else if (name === 'client' && this.#stream !== undefined) {
@@ -174,6 +188,8 @@ class StatisticsReader {
       if (name === 'name') stream.name = text;
       else if (name === 'bytes_in') stream.bytesIn = count(text);
       else if (name === 'bytes_out') stream.bytesOut = count(text);
+      else if (name === 'bw_audio') stream.audioBps = count(text);
+      else if (name === 'bw_video') stream.videoBps = count(text);
     } else if (parent === 'video') {
       if (name === 'width') stream.width = count(text);
       else if (name === 'height') stream.height = count(text);

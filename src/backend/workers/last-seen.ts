@@ -1,4 +1,5 @@
 import { FlightRecorder, type RecordedEvent } from '../../events/flight-recorder.js';
+import type { CameraEvidence } from '../../health/evidence.js';
 import { type CameraSnapshot, type PushSnapshot, unseenCamera } from '../backend.js';
 
 /** Number of ends of workers that are remembered for a camera. */
@@ -7,7 +8,13 @@ const rememberedEnds = 10;
 interface Seen {
   readonly camera: Omit<CameraSnapshot, 'pushes'>;
   readonly pushes: Map<string, PushSnapshot>;
+  readonly evidence: CameraEvidence | null;
+  /** When the evidence was reported, on the monotonic clock. */
+  readonly atMs: number;
 }
+
+/** Evidence that is older says nothing about now: its worker hangs, or is gone. */
+const staleMs = 5_000;
 
 /** What the workers last said about their cameras, and what became of cameras whose worker ended. */
 export class LastSeen {
@@ -17,8 +24,18 @@ export class LastSeen {
   /** Events that the camera's worker cannot remember, since it ended. */
   readonly #records = new Map<string, FlightRecorder>();
 
-  note({ pushes, ...camera }: CameraSnapshot): void {
-    this.#cameras.set(camera.name, { camera, pushes: new Map(pushes.map((push) => [push.id, push])) });
+  /** @param evidence undefined: the report says nothing new about it */
+  note({ pushes, ...camera }: CameraSnapshot, evidence: CameraEvidence | null | undefined): void {
+    const byId = new Map(pushes.map((push) => [push.id, push]));
+    const before = evidence === undefined ? this.#cameras.get(camera.name) : undefined;
+    const atMs = before?.atMs ?? performance.now();
+    this.#cameras.set(camera.name, { camera, pushes: byId, evidence: evidence ?? before?.evidence ?? null, atMs });
+  }
+
+  /** What was reported last, while it is recent. */
+  evidence(name: string): CameraEvidence | null {
+    const seen = this.#cameras.get(name);
+    return seen === undefined || performance.now() - seen.atMs > staleMs ? null : seen.evidence;
   }
 
   /** One push changed. A push that is not known yet comes with the next snapshot of its camera. */

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.js';
+import type { CameraEvidence } from '../../health/evidence.js';
 import type { LinesWanted } from '../../log/levels.js';
 import type { LogFields } from '../../log/log.js';
 import type {
@@ -127,7 +128,7 @@ export type Report =
       readonly camera: CameraSnapshot | null;
       readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
     }
-  | { readonly type: 'seen'; readonly camera: CameraSnapshot }
+  | { readonly type: 'seen'; readonly camera: CameraSnapshot; readonly evidence: CameraEvidence | null }
   | { readonly type: 'live'; readonly camera: string; readonly facts: Parameters<BackendObserver['cameraLive']>[1] }
   | { readonly type: 'stopped'; readonly camera: string; readonly reason: string | null }
   | {

@@ -97,7 +97,7 @@ export class Reporter implements BackendObserver {
 
   #tell(name: string): void {
     const camera = this.#backend.camera(name);
-    if (camera !== undefined) this.#send({ type: 'seen', camera });
+    if (camera !== undefined) this.#send({ type: 'seen', camera, evidence: this.#backend.evidence(name) });
   }
 
   #load(): WorkerLoad {

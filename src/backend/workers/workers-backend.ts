@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { PushPolicy } from '../../address/push-policy.js';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
+import type { CameraEvidence } from '../../health/evidence.js';
 import type { LogLevels } from '../../log/levels.js';
 import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
@@ -142,6 +143,10 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     return this.#seen.camera(name);
   }
 
+  evidence(name: string): CameraEvidence | null {
+    return this.#seen.evidence(name);
+  }
+
   push(camera: string, id: string): PushSnapshot | undefined {
     return this.#seen.push(camera, id);
   }
@@ -257,11 +262,11 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
         this.#arrivals.onReport(worker, report);
         return;
       case 'applied':
-        if (report.camera !== null) this.#see(worker, report.camera);
+        if (report.camera !== null) this.#see(worker, report.camera, undefined);
         this.#homes.onApplied(report);
         return;
       case 'seen':
-        this.#see(worker, report.camera);
+        this.#see(worker, report.camera, report.evidence);
         return;
       case 'live':
         this.#seen.noteLive(report.camera);
@@ -292,9 +297,9 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     }
   }
 
-  #see(worker: WorkerProcess, camera: CameraSnapshot): void {
+  #see(worker: WorkerProcess, camera: CameraSnapshot, evidence: CameraEvidence | null | undefined): void {
     // The camera may have been removed meanwhile, or may be another worker's now.
-    if (this.#homes.find(camera.name) === worker) this.#seen.note(camera);
+    if (this.#homes.find(camera.name) === worker) this.#seen.note(camera, evidence);
   }
 
   #look(): void {

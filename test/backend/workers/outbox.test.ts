@@ -61,6 +61,7 @@ describe('what a worker has to say', () => {
     const camera = (name: string, bytesIn: number): Report => ({
       type: 'seen',
       camera: { name, ...unseenCamera, pushes: [], bytesIn },
+      evidence: null,
     });
     const facts = { publisher: null, encoder: null, returned: false };
     // An hour of figures of ten cameras, of which one flaps, one turn of the event loop each.
