@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimitedError } from '../access/access.js';
+import { BatchRefused } from '../control/batch-control.js';
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 
@@ -10,6 +11,8 @@ export interface Refusal {
   readonly code: ErrorCode;
   readonly message: string;
   readonly field?: string | undefined;
+  /** Of changes that were refused together: how many cannot be made, and the first of them. */
+  readonly failed?: { readonly count: number; readonly errors: readonly object[] };
 }
 
 const statuses: Partial<Record<ErrorCode, number>> = {
@@ -53,14 +56,24 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 };
 
 /** What to answer for anything that was thrown. Nothing of an unforeseen error goes out but its code. */
-export function refusalOf(error: unknown): Refusal {
+export function refusalOf(error: unknown, limitBytes = bodyLimitBytes): Refusal {
+  if (error instanceof BatchRefused) {
+    const errors = error.failed.map(({ index, error: { code, message, field } }) => ({
+      index,
+      code,
+      detail: message,
+      ...(field === undefined ? {} : { field }),
+    }));
+    const { code, message, field, count } = error;
+    return { status: statuses[code] ?? 500, code, message, field, failed: { count, errors } };
+  }
   if (error instanceof CodedError) {
     const status = statuses[error.code];
     if (status !== undefined) return { status, code: error.code, message: error.message, field: error.field };
   } else if (error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number') {
     const { statusCode, message } = error;
     if (statusCode === 413) {
-      return { status: 413, code: 'PAYLOAD_TOO_LARGE', message: `the body is larger than ${bodyLimitBytes} bytes` };
+      return { status: 413, code: 'PAYLOAD_TOO_LARGE', message: `the body is larger than ${limitBytes} bytes` };
     }
     if (statusCode === 415) {
       const rule = 'the body must be JSON, declared with the header "content-type: application/json"';
@@ -80,7 +93,7 @@ export function usesProblems(url: string): boolean {
 
 /** The body of a failure: a problem document (RFC 9457), or the content manager's `{error, code}`. */
 export function failureBody(url: string, refusal: Refusal): { type: string; text: string } {
-  const { status, code, message, field } = refusal;
+  const { status, code, message, field, failed } = refusal;
   if (!usesProblems(url))
     return { type: 'application/json; charset=utf-8', text: JSON.stringify({ error: message, code }) };
   const problem = {
@@ -91,6 +104,7 @@ export function failureBody(url: string, refusal: Refusal): { type: string; text
     code,
     detail: message,
     ...(field === undefined ? {} : { field }),
+    ...(failed === undefined ? {} : { failed: failed.count, errors: failed.errors }),
   };
   return { type: 'application/problem+json; charset=utf-8', text: JSON.stringify(problem) };
 }
@@ -102,7 +116,7 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
 
 export function errorHandler(log: Logger): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
   return (error, request, reply) => {
-    const refusal = refusalOf(error);
+    const refusal = refusalOf(error, request.routeOptions.bodyLimit);
     if (refusal.status >= 500) {
       const stack = error instanceof Error ? error.stack : undefined;
       const { method } = request;

@@ -3,7 +3,7 @@ import { CameraSnapshotSchema, PushSnapshotSchema } from '../backend/observed.js
 import { errorCodes } from '../errors.js';
 import { NameSchema, TimeSchema } from '../model/schema.js';
 
-const CodeSchema = Type.String({
+export const ErrorCodeSchema = Type.String({
   enum: Object.keys(errorCodes),
   title: 'ErrorCode',
   description: 'Stable; see docs/errors.md.',
@@ -15,9 +15,24 @@ export const ProblemSchema = Type.Object(
     type: Type.String(),
     title: Type.String(),
     status: Type.Integer(),
-    code: CodeSchema,
+    code: ErrorCodeSchema,
     detail: Type.String({ description: 'What was wrong, with which value, and what would be right.' }),
     field: Type.Optional(Type.String({ description: 'The path of the field that is wrong.' })),
+    failed: Type.Optional(Type.Integer({ description: 'Of a batch: how many of its changes cannot be made.' })),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            index: Type.Integer({ minimum: 0, description: 'Which one of `changes`.' }),
+            code: ErrorCodeSchema,
+            detail: Type.String(),
+            field: Type.Optional(Type.String()),
+          },
+          { title: 'ChangeError' },
+        ),
+        { description: 'Of a batch: the first 100 changes that cannot be made.' },
+      ),
+    ),
   },
   { title: 'Problem', description: 'A problem document (RFC 9457).' },
 );
@@ -25,7 +40,7 @@ export const ProblemSchema = Type.Object(
 export const FailureSchema = Type.Object(
   {
     error: Type.String({ description: 'What was wrong, with which value, and what would be right.' }),
-    code: CodeSchema,
+    code: ErrorCodeSchema,
   },
   { title: 'Failure', description: 'A failure in the style of the content manager.' },
 );
@@ -38,7 +53,7 @@ const meanings: Readonly<Record<number, string>> = {
   405: 'Not with this method; `Allow` names those that can be used.',
   409: 'It contradicts what exists, or a limit; nothing was changed.',
   412: '`if-match` or `if-none-match` does not hold: somebody else changed it; nothing was changed.',
-  413: 'The body is larger than 64 KiB.',
+  413: 'The body is larger than 64 KiB; that of a batch, than 16 MiB.',
   414: 'A part of the path is longer than any name.',
   415: 'The body is not declared as JSON.',
   429: 'Too many calls, or too many wrong tokens, from this address; `retry-after` says how long to wait.',

@@ -33,6 +33,7 @@ import { addSecurityHeaders } from './security-headers.js';
 import type { ApiSettings, SettingSources } from './settings.js';
 import type { TestPatterns } from './test-patterns.js';
 import { addAccessRoutes } from './v1/access.js';
+import { addBatchRoute } from './v1/batch.js';
 import { addCameraRoutes } from './v1/cameras.js';
 import { addEngineRoutes } from './v1/engines.js';
 import { addEventStreamRoute } from './v1/event-stream.js';
@@ -208,6 +209,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   addMetricsRoute(app, { control, version, webhooks, costly, maxSeries: settings.metricsMaxSeries });
   addContentManagerRoutes(app, control, settings.resourceId);
   addCameraRoutes(app, control, costly);
+  addBatchRoute(app, control, costly);
   addPushRoutes(app, control, costly);
   addEngineRoutes(app, control, costly);
   const { maxEventReaders: maxReaders, maxEventReadersPerAddress: maxReadersPerAddress } = settings;

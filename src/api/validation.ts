@@ -11,12 +11,37 @@ export function optionalBody<T extends TSchema>(schema: T): T {
   return Object.assign(schema, { [optionalBodyMark]: true });
 }
 
+const checkedByRouteMark = 'x-checked-by-route';
+
+/**
+ * Marks the schema of a list whose items the route checks by itself: one by one, since they are so many, or since each may
+ * be wrong for itself. Before the route, it is a list of the right length.
+ */
+export function checkedByRoute<T extends TSchema>(schema: T): T {
+  return Object.assign(schema, { [checkedByRouteMark]: true });
+}
+
+/** The schema as far as it is checked before the route. */
+function checkedBefore(schema: TSchema): TSchema {
+  const properties: unknown = Reflect.get(schema, 'properties');
+  if (typeof properties !== 'object' || properties === null) return schema;
+  const entries = Object.entries(properties).map(([key, property]) => {
+    if (typeof property !== 'object' || property === null || !(checkedByRouteMark in property)) return [key, property];
+    const { items: _, ...list } = property as { items?: unknown };
+    return [key, list];
+  });
+  return { ...schema, properties: Object.fromEntries(entries) };
+}
+
 /** Checks one part of a request: gives it back, or the error that names field and rule. */
 export type PartValidator = (value: unknown) => { value: unknown } | { error: Error };
 
 /** Compiles the schema of a part of a request. Values are taken as they are; only query parameters become numbers and booleans. */
 export function compilePart(schema: TSchema, part: string): PartValidator {
-  const branches = branchesOf(schema).map((branch) => ({ schema: branch, validator: Compile(branch) }));
+  const branches = branchesOf(schema).map((branch) => {
+    const checked = checkedBefore(branch);
+    return { schema: checked, validator: Compile(checked) };
+  });
   const mayBeAbsent = part === 'body' && optionalBodyMark in schema;
   return (given) => {
     // Fastify gives null for no body.

@@ -1,5 +1,46 @@
 // Made of the OpenAPI document by `npx vitest run --project unit test/client -u`; not to be edited.
 
+export interface AddCameraChange {
+  readonly operation: 'addCamera';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  readonly body: AddedCamera;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export interface AddEngineChange {
+  readonly operation: 'addEngine';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly engine: string;
+  readonly body: EngineFacts;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export interface AddPushChange {
+  readonly operation: 'addPush';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  readonly body: NewPush;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+/** A camera with pushes to add to it. */
+export interface AddedCamera {
+  /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
+  readonly type?: string | undefined;
+  /** Pushes of the camera. */
+  readonly pushes?: readonly NewPush[] | undefined;
+}
+
 /** How the content manager took the announcement of this aggregator. */
 export interface Announcement {
   readonly url: string;
@@ -16,6 +57,42 @@ export interface Announcement {
     readonly at: string;
   } | null;
   readonly nextRetryAt: string | null;
+}
+
+export interface Batch {
+  /** `all` (default): if one change cannot be made, none is. `each`: those that can be made are made; the answer has the others with their errors. */
+  readonly mode?: 'all' | 'each' | undefined;
+  /** true: nothing is changed; the answer says what would be. */
+  readonly dryRun?: boolean | undefined;
+  /** In their order. Each has the name of the operation that makes it alone, and the body of that operation. declarePush without an `id` means the push that goes to the target. */
+  readonly changes: readonly (AddCameraChange | DeclareCameraChange | ChangeCameraChange | RemoveCameraChange | AddPushChange | DeclarePushChange | ChangePushChange | RemovePushChange | AddEngineChange | DeclareEngineChange | ChangeEngineChange | RemoveEngineChange)[];
+}
+
+export interface BatchError {
+  /** What the operation alone would answer. */
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly field?: string | undefined;
+}
+
+export interface BatchPushResult {
+  readonly id: string;
+  readonly outcome: 'created' | 'changed' | 'unchanged' | 'removed' | 'failed';
+  /** Which fields are not as they were. */
+  readonly fields?: readonly string[] | undefined;
+}
+
+export interface BatchResult {
+  /** Changes that changed something. */
+  readonly changed: number;
+  /** Changes whose outcome was there already. */
+  readonly unchanged: number;
+  /** Changes that were not made. */
+  readonly failed: number;
+  readonly dryRun: boolean;
+  /** What became of each change, in their order. */
+  readonly results: readonly ChangeResult[];
 }
 
 /** A camera as it is desired and as it is observed. */
@@ -52,6 +129,66 @@ export interface Camera {
   readonly endpoint: string;
   /** The same with TLS, where there is a listener for it. */
   readonly rtmpsEndpoint?: string | undefined;
+}
+
+export interface ChangeCameraChange {
+  readonly operation: 'changeCamera';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  readonly body: ChangedCamera;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export interface ChangeEngineChange {
+  readonly operation: 'changeEngine';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly engine: string;
+  readonly body: ChangedEngine;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export interface ChangeError {
+  /** Which one of `changes`. */
+  readonly index: number;
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly field?: string | undefined;
+}
+
+export interface ChangePushChange {
+  readonly operation: 'changePush';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly push: string;
+  readonly body: ChangedPush;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export interface ChangeResult {
+  readonly outcome: 'created' | 'changed' | 'unchanged' | 'removed' | 'failed';
+  /** Which fields are not as they were. */
+  readonly fields?: readonly string[] | undefined;
+  readonly camera?: string | undefined;
+  /** The id of the push. */
+  readonly push?: string | undefined;
+  readonly engine?: string | undefined;
+  /** Where the camera publishes to, with its key. */
+  readonly endpoint?: string | undefined;
+  /** The same with TLS. */
+  readonly rtmpsEndpoint?: string | undefined;
+  /** The pushes that came with the camera. */
+  readonly pushes?: readonly BatchPushResult[] | undefined;
+  readonly error?: BatchError | undefined;
 }
 
 /** What is left out stays as it is; null takes it away. */
@@ -119,6 +256,39 @@ export interface DebuggedCamera {
   readonly notice: string | null;
 }
 
+export interface DeclareCameraChange {
+  readonly operation: 'declareCamera';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  readonly body: AddedCamera;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export interface DeclareEngineChange {
+  readonly operation: 'declareEngine';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly engine: string;
+  readonly body: EngineFacts;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export interface DeclarePushChange {
+  readonly operation: 'declarePush';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  readonly body: NewPush;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
 export interface DeclaredCamera {
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
   readonly name?: string | undefined;
@@ -166,6 +336,17 @@ export interface Engine {
   readonly location?: string | undefined;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+}
+
+export interface EngineFacts {
+  /** Host name or IP address, without a port. */
+  readonly host: string;
+  /** `{host}`, `{name}`, `{type}`, `{location}` are replaced. */
+  readonly pushUrl?: string | undefined;
+  /** `{host}`, `{name}`, `{type}`, `{location}` are replaced. */
+  readonly playbackUrl?: string | undefined;
+  /** Where it is, in the words of the operator; at most 128 characters. */
+  readonly location?: string | undefined;
 }
 
 /** Stable; see docs/errors.md. */
@@ -344,6 +525,10 @@ export interface Problem {
   readonly detail: string;
   /** The path of the field that is wrong. */
   readonly field?: string | undefined;
+  /** Of a batch: how many of its changes cannot be made. */
+  readonly failed?: number | undefined;
+  /** Of a batch: the first 100 changes that cannot be made. */
+  readonly errors?: readonly ChangeError[] | undefined;
 }
 
 /** A push as it is desired and as it is observed. */
@@ -396,6 +581,38 @@ export interface RecordedEvent {
   /** `state`, `error`, `command`, `drop` ... */
   readonly kind: string;
   readonly text: string;
+}
+
+export interface RemoveCameraChange {
+  readonly operation: 'removeCamera';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export interface RemoveEngineChange {
+  readonly operation: 'removeEngine';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly engine: string;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export interface RemovePushChange {
+  readonly operation: 'removePush';
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly camera: string;
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly push: string;
+  /** Only if it has one of these entity tags. */
+  readonly ifMatch?: string | undefined;
+  /** `*`: only if it does not exist. */
+  readonly ifNoneMatch?: string | undefined;
 }
 
 export interface RotatedKeys {
@@ -529,6 +746,11 @@ export interface Operations {
     };
     readonly body: NewPush;
     readonly answer: Push;
+  };
+  /** Make many changes of cameras, pushes and engines in one commit */
+  readonly batchChange: {
+    readonly body: Batch;
+    readonly answer: BatchResult;
   };
   /** Change what the body names of a camera; the rest stays */
   readonly changeCamera: {
@@ -905,6 +1127,7 @@ export const routes = {
   addEngine: ['POST', '/v1/engines'],
   addPlayToken: ['POST', '/v1/cameras/{name}/play-tokens'],
   addPush: ['POST', '/v1/cameras/{name}/pushes'],
+  batchChange: ['POST', '/v1/cameras:batch'],
   changeCamera: ['PATCH', '/v1/cameras/{name}'],
   changeEngine: ['PATCH', '/v1/engines/{name}'],
   changeLog: ['PATCH', '/v1/log'],

@@ -19,7 +19,7 @@ import { currentKey, type KeyRotation, keyChange, newKeyId } from './camera-keys
 import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
 import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
-import { type CameraView, cameraView, endpointsOf, type PlayTokenView } from './views.js';
+import { type CameraView, cameraView, type Endpoints, endpointsOf, type PlayTokenView } from './views.js';
 
 /** Which cameras are wanted. */
 export interface CameraPageRequest extends PageRequest {
@@ -53,7 +53,7 @@ export class CameraControl {
     const { settings, log } = this.#context;
     const keyId = newKeyId();
     const { state, created } = await this.#context.add('cameras', input.name, (before, now) =>
-      this.#keyed(before, addCamera(before, input, now, settings.maxCameras), input.name, keyId),
+      this.keyed(before, addCamera(before, input, now, settings.maxCameras), input.name, keyId),
     );
     if (created) log.info('registered a camera', { camera: input.name });
     return { created, view: this.#view(state, getCamera(state, input.name), requestHost, true) };
@@ -69,7 +69,7 @@ export class CameraControl {
     const keyId = newKeyId();
     const { state, created } = await this.#context.add('cameras', input.name, (before, now) => {
       tags.check(before.cameras.get(input.name), precondition);
-      return this.#keyed(before, declareCamera(before, input, now, settings.maxCameras), input.name, keyId);
+      return this.keyed(before, declareCamera(before, input, now, settings.maxCameras), input.name, keyId);
     });
     if (created) log.info('registered a camera', { camera: input.name });
     return { created, view: this.#view(state, getCamera(state, input.name), requestHost, true) };
@@ -215,9 +215,21 @@ export class CameraControl {
     return this.#context.settings.media?.publishAuth === 'key';
   }
 
-  /** With keys in use, a camera that is new gets one. */
-  #keyed(before: DesiredState, after: DesiredState, name: string, keyId: string): DesiredState {
+  /** With keys in use, a camera that is new gets one, from an id that nobody had. */
+  keyed(before: DesiredState, after: DesiredState, name: string, keyId = newKeyId()): DesiredState {
     return this.#needsKeys ? withNewKey(before, after, name, keyId) : after;
+  }
+
+  /** Where a camera publishes to, with its key. @param host as `advertisedHost` gives it */
+  endpointsOf(camera: Camera, host: string): Endpoints {
+    return this.#endpoints(camera, host, true);
+  }
+
+  #endpoints(camera: Camera, host: string, showsKey: boolean): Endpoints {
+    const { rtmpPort, rtmpsPort } = this.#context.settings;
+    const key = this.#needsKeys ? currentKey(camera, this.#streamKeys) : undefined;
+    const query = key === undefined ? '' : `?key=${showsKey ? key : '***'}`;
+    return endpointsOf(host, rtmpPort, rtmpsPort, camera.name, query);
   }
 
   #view(state: DesiredState, camera: Camera, requestHost: string | undefined, showsKey = false): CameraView {
@@ -225,12 +237,9 @@ export class CameraControl {
   }
 
   #viewAt(state: DesiredState, camera: Camera, host: string, showsKey: boolean): CameraView {
-    const { backend, settings, tags, health } = this.#context;
-    const { rtmpPort, rtmpsPort } = settings;
-    const key = this.#needsKeys ? currentKey(camera, this.#streamKeys) : undefined;
-    const query = key === undefined ? '' : `?key=${showsKey ? key : '***'}`;
-    const endpoints = endpointsOf(host, rtmpPort, rtmpsPort, camera.name, query);
+    const { backend, tags, health } = this.#context;
     const seen = backend.camera(camera.name);
+    const endpoints = this.#endpoints(camera, host, showsKey);
     const conditions = health.conditionsOf(camera.name);
     const view = cameraView(camera, endpoints, seen, (push) => pushUrlOf(state.engines, camera, push), conditions);
     return tags.note(view, camera);

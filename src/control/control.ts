@@ -4,6 +4,7 @@ import type { MediaBackend } from '../backend/backend.js';
 import type { EventFeed } from '../events/event-feed.js';
 import type { Logger } from '../log/log.js';
 import type { Store } from '../store/store.js';
+import { BatchControl } from './batch-control.js';
 import { CameraControl } from './camera-control.js';
 import { ControlContext } from './context.js';
 import { EngineControl } from './engine-control.js';
@@ -30,6 +31,8 @@ export class Control {
   readonly cameras: CameraControl;
   readonly pushes: PushControl;
   readonly engines: EngineControl;
+  /** Many changes at once. */
+  readonly batch: BatchControl;
   readonly redirector: Redirector;
   readonly viewing: Viewing;
   readonly node: NodeStatus;
@@ -82,6 +85,7 @@ export class Control {
     this.cameras = new CameraControl(context, streamKeys);
     this.pushes = new PushControl(context);
     this.engines = new EngineControl(context);
+    this.batch = new BatchControl(context, this.cameras);
     this.viewing = new Viewing(context, observation.history);
     this.redirector = new Redirector({
       pushes: this.pushes,

@@ -11,6 +11,9 @@ import { keyRules } from './camera-keys.js';
 /** Cameras that are declared in one go; more are in stretches. */
 const atOnce = 50;
 
+/** How long an answer may wait for many cameras to be declared, milliseconds. */
+const manyWaitMs = 5000;
+
 /** A push to a registered engine. */
 export interface EnginePush {
   readonly camera: string;
@@ -51,6 +54,11 @@ export class Reconciler {
   /** Resolves when this camera is in force or has failed; soon at the latest. No other camera is waited for. */
   inForce(camera: string): Promise<void> {
     return this.#applying.settled([camera], this.#backend.answerWaitMs);
+  }
+
+  /** The same for several cameras, which are waited for also where the backend needs no time: see `Applying.runAll`. */
+  allOfInForce(cameras: Iterable<string>): Promise<void> {
+    return this.#applying.settled(cameras, Math.max(this.#backend.answerWaitMs, manyWaitMs));
   }
 
   /** The same for all cameras that go to an engine. */

@@ -6,9 +6,13 @@ export class JsonError extends Error {
   readonly column: number;
 
   constructor(text: string, offset: number, rule: string) {
-    const before = text.slice(0, offset);
-    const line = before.split('\n').length;
-    const column = offset - before.lastIndexOf('\n');
+    let [line, lineStart] = [1, 0];
+    // Not by splitting: a text may consist of millions of line breaks.
+    for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) {
+      line += 1;
+      lineStart = at + 1;
+    }
+    const column = offset - lineStart + 1;
     super(`line ${line}, column ${column}: ${rule}`);
     this.name = 'JsonError';
     this.line = line;

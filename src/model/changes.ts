@@ -6,6 +6,7 @@ import { fileCamera, fileCameraFacts, fileEngine, filePush } from './document/en
 import type { Camera, DesiredState } from './model.js';
 import { differingNames } from './persistent-map.js';
 import { CameraFactsSchema, EngineFileSchema, type PushFile, PushFileSchema, type StateFile } from './schema.js';
+import { allOf } from './steps.js';
 
 const closed = { additionalProperties: false };
 const orNone = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -41,10 +42,20 @@ export function changesBetween(
   after: DesiredState,
   differing: Differing = differingIn(before, after),
 ): Change[] {
+  return allOf(changesBetweenSteps(before, after, differing));
+}
+
+/** `changesBetween`, a camera or an engine in each step. */
+export function* changesBetweenSteps(
+  before: DesiredState,
+  after: DesiredState,
+  differing: Differing,
+): Generator<undefined, Change[]> {
   const changes: Change[] = [];
   for (const name of differing.engines) {
     const [was, is] = [before.engines.get(name), after.engines.get(name)];
     changes.push({ engine: name, is: is ? fileEngine(is) : null, was: was ? fileEngine(was) : null });
+    yield;
   }
   for (const name of differing.cameras) {
     const [was, is] = [before.cameras.get(name), after.cameras.get(name)];
@@ -53,6 +64,7 @@ export function changesBetween(
     if (isDeepStrictEqual(facts.was, facts.is)) changes.push(...pushes);
     else if (is === undefined) changes.push(...pushes, { camera: name, ...facts });
     else changes.push({ camera: name, ...facts }, ...pushes);
+    yield;
   }
   return changes;
 }

@@ -3,7 +3,7 @@ import { ConflictError, NotFoundError } from '../errors.js';
 import { getCamera, withCamera } from './cameras.js';
 import type { Camera, DesiredState, Push } from './model.js';
 import { checkName, checkRoom, checkUnmasked, type Limit } from './rules.js';
-import { namesOtherUser, pushUrlOf, type Target, targetKey, targetOf } from './targets.js';
+import { keyOfPush, namesOtherUser, pushUrlOf, type Target, targetKey, targetOf } from './targets.js';
 
 /** What people and programs say of a push: exactly one of `url` and `engine`. */
 export interface PushInput {
@@ -110,6 +110,23 @@ export function declarePush(
   return { state: withPush(state, camera, push), push, created: false };
 }
 
+/**
+ * As `declarePush`, where the id may be left out: the push that goes to the target is meant then, whatever its id.
+ * @throws as `declarePush`
+ */
+export function declareTarget(
+  state: DesiredState,
+  cameraName: string,
+  input: PushInput,
+  now: string,
+  max: number,
+): AddedPush {
+  const { id = idOfTarget(state, getCamera(state, cameraName), input) } = input;
+  return id === undefined
+    ? addPush(state, cameraName, input, now, max)
+    : declarePush(state, cameraName, { ...input, id }, now, max);
+}
+
 /** @throws NotFoundError CAMERA_NOT_FOUND or PUSH_NOT_FOUND */
 export function changePush(state: DesiredState, cameraName: string, id: string, change: PushChange): DesiredState {
   const camera = getCamera(state, cameraName);
@@ -164,6 +181,12 @@ export function checkNewUrl(known: Push | undefined, url: string | undefined): v
   if (url !== undefined && url !== known?.url) checkUnmasked('url', url);
 }
 
+/** The id of the push that goes to a target already. */
+function idOfTarget(state: DesiredState, camera: Camera, input: PushInput): string | undefined {
+  const { key } = toTarget(state, camera, input);
+  return Object.values(camera.pushes).find((push) => keyOfPush(state.engines, camera, push) === key)?.id;
+}
+
 interface KeyedTarget extends Target {
   /** Equal for all ways to write the same target. */
   readonly key: string;
@@ -177,9 +200,7 @@ function toTarget(state: DesiredState, camera: Camera, input: PushInput, known?:
 }
 
 function findPush(state: DesiredState, camera: Camera, id: string | undefined, target: KeyedTarget): Push | undefined {
-  const sameTarget = Object.values(camera.pushes).find(
-    (push) => targetKey(pushUrlOf(state.engines, camera, push)) === target.key,
-  );
+  const sameTarget = Object.values(camera.pushes).find((push) => keyOfPush(state.engines, camera, push) === target.key);
   if (id === undefined || sameTarget?.id === id) return sameTarget;
   if (sameTarget !== undefined) {
     const message = `push "${sameTarget.id}" of camera "${camera.name}" goes to this target already`;

@@ -84,6 +84,8 @@ export function checkTarget(field: string, url: string, refuses: RefuseTarget): 
 const codesByField: ReadonlyMap<string, ErrorCode> = new Map([
   ['name', 'INVALID_NAME'],
   ['id', 'INVALID_NAME'],
+  ['camera', 'INVALID_NAME'],
+  ['push', 'INVALID_NAME'],
   ['engine', 'INVALID_NAME'],
   ['host', 'INVALID_ADDRESS'],
   ['se_ip', 'INVALID_ADDRESS'],
@@ -92,7 +94,7 @@ const codesByField: ReadonlyMap<string, ErrorCode> = new Map([
   ['playbackUrl', 'INVALID_ADDRESS'],
 ] as const);
 
-/** The code for a value that has the right type and breaks the schema of its field. */
+/** The code for a value that has the right type and breaks the schema of its field. @param field with its path */
 export function codeOfField(field: string): ErrorCode {
-  return codesByField.get(field) ?? 'INVALID_REQUEST';
+  return codesByField.get(field.slice(field.lastIndexOf('.') + 1)) ?? 'INVALID_REQUEST';
 }

@@ -60,6 +60,27 @@ export function targetKey(url: string): string {
   return JSON.stringify([scheme, host.toLowerCase(), port, app, streamName]);
 }
 
+interface KnownKey {
+  /** What the URL of the push came of, besides the push. */
+  readonly engine: StreamingEngine | undefined;
+  readonly type: string | undefined;
+  readonly key: string;
+}
+
+/** Pushes, engines and cameras are never mutated: the key of a push is found once. */
+const knownKeys = new WeakMap<Push, KnownKey>();
+
+/** `targetKey` of where a push goes. @throws as `pushUrlOf` */
+export function keyOfPush(engines: Engines, camera: Camera, push: Push): string {
+  const engine = push.engine === undefined ? undefined : engines.get(push.engine);
+  const known = knownKeys.get(push);
+  // A push is of one camera, whose name never changes.
+  if (known !== undefined && known.engine === engine && known.type === camera.type) return known.key;
+  const key = targetKey(pushUrlOf(engines, camera, push));
+  knownKeys.set(push, { engine, type: camera.type, key });
+  return key;
+}
+
 /**
  * Whether a URL names a user name or password other than those of another URL of the same target. Who names none means
  * the target, whoever logs in there. @throws InputError INVALID_ADDRESS
@@ -95,5 +116,5 @@ export function newlyShared(before: Declared, after: Declared): readonly [string
 }
 
 function targetsOf({ camera, engines }: Declared): Map<string, string> {
-  return new Map(Object.values(camera.pushes).map((push) => [push.id, targetKey(pushUrlOf(engines, camera, push))]));
+  return new Map(Object.values(camera.pushes).map((push) => [push.id, keyOfPush(engines, camera, push)]));
 }

@@ -45,6 +45,11 @@ export interface Store {
    * @throws StateError STATE_WRITE_FAILED when it could not be written; the running state is then as before.
    */
   update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>>;
+  /**
+   * As `update`, for a change that is long: it is made in steps of a fraction of a millisecond, between which others have
+   * the event loop. Other changes wait until it is made; nobody sees a part of it.
+   */
+  updateInSteps<R>(change: (state: DesiredState) => Generator<unknown, Changed<R>>): Promise<Changed<R>>;
   /** Called after every commit and every accepted edit by hand, in order. Returns the way to end it. */
   subscribe(listener: (change: StateChange) => void): () => void;
   /** Waits for what is under way and lets go of files and watchers. */

@@ -94,6 +94,43 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
       expect(store.state.cameras.size).toBe(50);
     });
 
+    test('a change in steps is whole for all others: those before and after it run on whole states, in order', async () => {
+      const { store } = await start();
+      const told: string[][] = [];
+      store.subscribe(({ cameras }) => void told.push([...cameras].sort()));
+      const steps = store.updateInSteps(function* (before) {
+        let state = before;
+        for (let index = 0; index < 200; index++) {
+          state = adding(`s${index}`)(state);
+          // Longer than one stretch, so that others have the event loop in between.
+          for (const untilMs = performance.now() + 0.1; performance.now() < untilMs; );
+          yield;
+        }
+        return { state, result: before.cameras.size };
+      });
+      const after = store.update((before) => ({ state: adding('after')(before), result: before.cameras.size }));
+      const looked = new Set<number>();
+      const looking = setInterval(() => looked.add(store.state.cameras.size), 1);
+      const [first, second] = await Promise.all([steps, after]);
+      clearInterval(looking);
+      expect([first.result, second.result]).toEqual([0, 200]);
+      expect(first.state.cameras.size).toBeGreaterThanOrEqual(200);
+      expect([...looked].filter((size) => size > 0 && size < 200)).toEqual([]);
+      expect(store.state.cameras.size).toBe(201);
+      expect(told.flat()).toHaveLength(201);
+    });
+
+    test('a change in steps that throws half-way changes nothing', async () => {
+      const { store } = await start();
+      const failing = store.updateInSteps(function* (before) {
+        yield;
+        throw new Error(`refused at ${before.cameras.size}`);
+      });
+      await expect(failing).rejects.toThrow('refused at 0');
+      await changeState(store, adding('a'));
+      expect([...store.state.cameras.keys()]).toEqual(['a']);
+    });
+
     test('what a change throws goes to its caller alone, and changes nothing', async () => {
       const { store } = await start();
       const results = await Promise.allSettled([

@@ -111,7 +111,7 @@ export const TestedTarget = Type.Object({ url: UrlSchema }, { ...closed, title: 
 const pushUrl = Type.Optional(
   Type.String({ ...TemplateSchema, description: '`{host}`, `{name}`, `{type}`, `{location}` are replaced.' }),
 );
-const engineFacts = {
+export const engineFacts = {
   host: HostSchema,
   pushUrl,
   playbackUrl: pushUrl,

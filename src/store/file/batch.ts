@@ -10,19 +10,22 @@ import type { DesiredState } from '../../model/model.js';
 
 /** An update that waits for its commit. */
 export interface Waiting {
-  /** @throws what the change throws */
-  readonly run: (state: DesiredState) => DesiredState;
+  /** In steps; most changes have none. @throws what the change throws */
+  readonly run: (state: DesiredState) => Generator<unknown, DesiredState>;
   readonly resolve: (state: DesiredState) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** Runs a batch in order. A change that throws is rejected alone; the others go on from the state before it. */
-export function applyChanges(base: DesiredState, batch: Waiting[]): { state: DesiredState; accepted: Waiting[] } {
+export function* applyChanges(
+  base: DesiredState,
+  batch: Waiting[],
+): Generator<unknown, { state: DesiredState; accepted: Waiting[] }> {
   let state = base;
   const accepted: Waiting[] = [];
   for (const one of batch) {
     try {
-      state = one.run(state);
+      state = yield* one.run(state);
       accepted.push(one);
     } catch (error) {
       one.reject(error);
@@ -32,10 +35,15 @@ export function applyChanges(base: DesiredState, batch: Waiting[]): { state: Des
 }
 
 /** By how many bytes state.json grows from one state to the next. */
-export function grownBytes(before: DesiredState, after: DesiredState, { cameras, engines }: Differing): number {
+export function* grownBytes(
+  before: DesiredState,
+  after: DesiredState,
+  { cameras, engines }: Differing,
+): Generator<undefined, number> {
   let bytes = 0;
   for (const name of cameras) {
     bytes += entryBytes(name, after.cameras.get(name)) - entryBytes(name, before.cameras.get(name));
+    yield;
   }
   for (const name of engines) {
     bytes += entryBytes(name, after.engines.get(name)) - entryBytes(name, before.engines.get(name));

@@ -4,7 +4,7 @@ import { inStretches } from '../../fairness/stretch.js';
 import { FolderLock } from '../../files/lock.js';
 import { watchFolder } from '../../files/watch.js';
 import type { Logger } from '../../log/log.js';
-import { changesBetween, differingIn } from '../../model/changes.js';
+import { changesBetweenSteps, differingIn } from '../../model/changes.js';
 import { encodeBlocks } from '../../model/document/encode.js';
 import type { DesiredState } from '../../model/model.js';
 import { Listeners } from '../listeners.js';
@@ -135,6 +135,13 @@ class FileStore implements Store {
   }
 
   update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
+    // biome-ignore lint/correctness/useYield: it is made in one step
+    return this.updateInSteps(function* (state) {
+      return change(state);
+    });
+  }
+
+  updateInSteps<R>(change: (state: DesiredState) => Generator<unknown, Changed<R>>): Promise<Changed<R>> {
     if (this.#closing !== undefined) return Promise.reject(writeFailed('the store is closed'));
     const committed = this.#updates.add(change);
     this.#wake();
@@ -204,7 +211,7 @@ class FileStore implements Store {
       const [isKnown, isSound] = await Promise.all([this.#file.isKnown(), this.#journal?.isSound() ?? false]);
       if (!isKnown) await this.#readEdit();
       const before = this.#state;
-      const { state, accepted } = applyChanges(before, batch);
+      const { state, accepted } = await this.#updates.compute(applyChanges(before, batch));
       // Whoever was refused has been told so.
       batch = accepted;
       if (state !== before) await this.#write(before, state, isSound && isKnown);
@@ -230,9 +237,9 @@ class FileStore implements Store {
 
   async #write(before: DesiredState, state: DesiredState, isSound: boolean): Promise<void> {
     const differing = differingIn(before, state);
-    const changes = changesBetween(before, state, differing);
+    const changes = await this.#updates.compute(changesBetweenSteps(before, state, differing));
     if (changes.length > 0) {
-      const fileBytes = this.#fileBytes + grownBytes(before, state, differing);
+      const fileBytes = this.#fileBytes + (await this.#updates.compute(grownBytes(before, state, differing)));
       if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes)
         throw new TooLargeState(fileBytes, this.#maxFileBytes);
       const journal = await this.#soundJournal(isSound);

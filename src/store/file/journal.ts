@@ -1,11 +1,13 @@
 import { constants } from 'node:fs';
 import { type FileHandle, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { inStretches } from '../../fairness/stretch.js';
 import { isErrno } from '../../files/errno.js';
 import { openRegular } from '../../files/read.js';
 import { openBeside, syncFolder, writeAll } from '../../files/write.js';
 import { maxStateFileBytes } from './disk.js';
 import {
+  encodeCommitSteps,
   encodeLine,
   headerOf,
   type JournalCommit,
@@ -130,7 +132,7 @@ export class Journal {
   /** Writes a commit to disk. @throws what the system throws; the journal is then as before, or not sound */
   async commit(changes: JournalCommit['changes']): Promise<void> {
     const seq = this.#seq + 1;
-    await this.#append(encodeLine({ seq, at: new Date().toISOString(), changes }));
+    await this.#append(await inStretches(encodeCommitSteps({ seq, at: new Date().toISOString(), changes })));
     this.#noteAt = this.#bytes;
     this.#seq = seq;
     this.#pending += 1;
@@ -138,7 +140,7 @@ export class Journal {
 
   /** Notes that this state.json holds what was committed until `seq`. */
   async noteSnapshot(file: TracedFile, seq: number): Promise<void> {
-    await this.#append(encodeLine(snapshotOf(file, seq)));
+    await this.#append(Buffer.from(encodeLine(snapshotOf(file, seq))));
   }
 
   /** Drops what state.json, which is `base`, holds for good: all up to `place`, which it has, and a last note. */
@@ -160,8 +162,7 @@ export class Journal {
     await this.#file.close().catch(() => undefined);
   }
 
-  async #append(line: string): Promise<void> {
-    const bytes = Buffer.from(line);
+  async #append(bytes: Buffer): Promise<void> {
     const end = this.#bytes + bytes.length;
     // More is not read again.
     if (end >= maxStateFileBytes) throw new Error(`it would have ${end} bytes, and ${maxStateFileBytes} are allowed`);

@@ -1,3 +1,4 @@
+import { inStretches } from '../../fairness/stretch.js';
 import type { DesiredState } from '../../model/model.js';
 import { setHeardTimeout } from '../../process/standstill.js';
 import type { Changed } from '../store.js';
@@ -13,6 +14,8 @@ export class UpdateQueue {
   readonly #limitMs: number;
   readonly #onSilent: (silence: string) => void;
   #isSilent = false;
+  /** When the last steps ended that need no disk: until then, waiting says nothing of it. */
+  #computedAtMs = Number.NEGATIVE_INFINITY;
 
   /**
    * @param options.file what is written, for messages
@@ -39,13 +42,13 @@ export class UpdateQueue {
   }
 
   /** Queues a change. Resolves with its commit. @throws StateError STATE_WRITE_FAILED, also in time when nobody answers */
-  add<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
+  add<R>(change: (state: DesiredState) => Generator<unknown, Changed<R>>): Promise<Changed<R>> {
     if (this.#isSilent) return Promise.reject(writeFailed(`${this.#silence}; nothing was changed`));
     return new Promise((resolve, reject) => {
       let outcome: Changed<R> | undefined;
       const waiting: Waiting = {
-        run: (before) => {
-          outcome = change(before);
+        run: function* (before) {
+          outcome = yield* change(before);
           return outcome.state;
         },
         resolve: (state) => {
@@ -57,8 +60,16 @@ export class UpdateQueue {
           reject(error);
         },
       };
-      const timer = setHeardTimeout(() => this.#late(waiting), this.#limitMs);
-      timer.unref();
+      let timer: NodeJS.Timeout;
+      const watch = (delayMs: number): void => {
+        timer = setHeardTimeout(() => {
+          const leftMs = this.#computedAtMs + this.#limitMs - performance.now();
+          if (leftMs > 0) watch(Math.min(leftMs, this.#limitMs));
+          else this.#late(waiting);
+        }, delayMs);
+        timer.unref();
+      };
+      watch(this.#limitMs);
       this.#waiting.push(waiting);
     });
   }
@@ -66,6 +77,16 @@ export class UpdateQueue {
   /** All that waits, in the order in which it came; it is the caller's now. */
   take(): Waiting[] {
     return this.#waiting.splice(0);
+  }
+
+  /** Runs steps that need no disk, in stretches: a change of ten thousand cameras must not hold up a frame. */
+  async compute<R>(steps: Generator<unknown, R>): Promise<R> {
+    this.#computedAtMs = Number.POSITIVE_INFINITY;
+    try {
+      return await inStretches(steps);
+    } finally {
+      this.#computedAtMs = performance.now();
+    }
   }
 
   /** The disk answered, well or not. */

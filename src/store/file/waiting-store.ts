@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf, StateError } from '../../errors.js';
+import { inStretches } from '../../fairness/stretch.js';
 import type { Logger } from '../../log/log.js';
 import { differingIn } from '../../model/changes.js';
 import type { DesiredState } from '../../model/model.js';
@@ -57,13 +58,28 @@ export class WaitingStore implements Store {
   }
 
   async update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
-    // Who makes room and asks again need not wait for the next look.
-    if (this.#store === undefined && !this.#isClosed) await this.#tryOpen();
-    if (this.#store !== undefined) return this.#store.update(change);
-    // What changes nothing needs no disk, and what is wrong is told as ever.
+    const store = await this.#opened();
+    if (store !== undefined) return store.update(change);
     const { state } = this;
-    const changed = change(state);
-    if (changed.state === state) return changed;
+    return this.#unchanged(state, change(state));
+  }
+
+  async updateInSteps<R>(change: (state: DesiredState) => Generator<unknown, Changed<R>>): Promise<Changed<R>> {
+    const store = await this.#opened();
+    if (store !== undefined) return store.updateInSteps(change);
+    const { state } = this;
+    return this.#unchanged(state, await inStretches(change(state)));
+  }
+
+  /** Who makes room and asks again need not wait for the next look. */
+  async #opened(): Promise<Store | undefined> {
+    if (this.#store === undefined && !this.#isClosed) await this.#tryOpen();
+    return this.#store;
+  }
+
+  /** What changes nothing needs no disk, and what is wrong is told as ever. @throws StateError for any other change */
+  #unchanged<R>(before: DesiredState, changed: Changed<R>): Changed<R> {
+    if (changed.state === before) return changed;
     throw new StateError(this.#problem.code, this.#problem.message, { cause: this.#problem });
   }
 
