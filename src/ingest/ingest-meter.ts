@@ -6,18 +6,16 @@ const jumpMs = 3000;
 /** The smoothing of jitter (RFC 3550, section 6.4.1). */
 const jitterGain = 1 / 16;
 
-/** Running observations of what a source sends. Plain arithmetic: it is called for every frame. */
+/** Running observations of the default tracks of a source. Plain arithmetic: it is called for every frame. */
 export class IngestMeter {
   videoFrames = 0;
   audioFrames = 0;
   keyFrames = 0;
   /** Timestamps that went backwards, or forward by three seconds more than the clock did. */
   timestampJumps = 0;
-  /** Milliseconds between the last two key frames, by their timestamps; 0 before the second. */
-  keyFrameIntervalMs = 0;
   /** Deviation of arrival from timestamps, milliseconds, smoothed (RFC 3550, section 6.4.1). */
   jitterMs = 0;
-  /** When the last frame came, on the monotonic clock; 0 before the first. */
+  /** When the last frame of any track came, on the monotonic clock; 0 before the first. */
   lastFrameMs = 0;
   /** The same of audio, of video, and of key frames. */
   lastAudioAtMs = 0;
@@ -28,9 +26,8 @@ export class IngestMeter {
   /** The last timestamp of each kind; -1 before the first. */
   lastAudioTimestamp = -1;
   lastVideoTimestamp = -1;
-  #lastKeyTimestamp = -1;
 
-  /** Notes a frame. The timestamp is the publisher's. */
+  /** Notes a frame of a default track. The timestamp is the publisher's. */
   note(type: number, timestampMs: number, isKeyFrame: boolean, nowMs: number): void {
     this.lastFrameMs = nowMs;
     if (type === MessageType.Audio) {
@@ -55,8 +52,6 @@ export class IngestMeter {
     this.keyFrames++;
     if (this.lastKeyFrameAtMs > 0) this.keyFrameGapMs = nowMs - this.lastKeyFrameAtMs;
     this.lastKeyFrameAtMs = nowMs;
-    if (this.#lastKeyTimestamp >= 0) this.keyFrameIntervalMs = (timestampMs - this.#lastKeyTimestamp) >>> 0;
-    this.#lastKeyTimestamp = timestampMs;
   }
 
   /** @param passedMs by the clock: a camera of one frame in five seconds does not jump */

@@ -4,21 +4,25 @@ import type { LiveStream } from '../relay/live-stream.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { MessageRole, StreamFeed } from '../relay/stream-feed.js';
 import { avcPictureSize, type PictureSize } from '../wire/avc.js';
-import { isVideoFrame, isVideoKeyFrame } from '../wire/flv.js';
+import { isAudioFrame, isVideoEnd, isVideoFrame, isVideoKeyFrame, trackOf, videoHeaderKey } from '../wire/flv.js';
 import { audioCodecName, needsVideoHeader, videoCodecName } from '../wire/flv-codecs.js';
 import { isReadableAudio, isReadableVideo } from '../wire/flv-validity.js';
 import { MessageType } from '../wire/message.js';
+import { holdsManyTracks, splitTracks } from '../wire/tracks.js';
+import { AudioTrack } from './audio-track.js';
 import { IngestMeter } from './ingest-meter.js';
-import { KeyFrameWatch, type WithoutKeyFrames } from './key-frame-watch.js';
+import type { WithoutKeyFrames } from './key-frame-watch.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
 import type { Ingest, Source } from './source.js';
 import { StreamHeaders } from './stream-headers.js';
+import { TrackTable } from './track-table.js';
+import { VideoTrack } from './video-track.js';
 
 /** What the messages of a source are. */
 export type MessageKind = 'audio' | 'video' | 'data';
 
 /** The stream as a source that feeds it sees it. */
-export type FedStream = Pick<LiveStream, 'append' | 'keepsGop' | 'forgetGop'>;
+export type FedStream = Pick<LiveStream, 'append' | 'keeps' | 'forgetTrack'>;
 
 /** Whoever is told of what a source sends. Called in the middle of the work on a message: it is quick and throws nothing. */
 export interface IngestListener {
@@ -58,17 +62,17 @@ export class SourceIngest implements Ingest, StreamFeed {
   readonly meter = new IngestMeter();
   readonly #listener: IngestListener;
   readonly #headers = new StreamHeaders();
-  readonly #keyFrames: KeyFrameWatch;
+  readonly #video: TrackTable<VideoTrack>;
+  readonly #audio = new TrackTable((id) => new AudioTrack(id));
   readonly #bytes = new RateMeter();
   /** Frames, as if they were bytes. */
   readonly #frames = new RateMeter();
   readonly #unreadable: Record<MessageKind, number> = { audio: 0, video: 0, data: 0 };
   #stream: FedStream | null = null;
-  /** A key frame came since it feeds this stream. */
-  #isBegun = false;
-  #hasVideo = false;
-  #videoCodec: string | null = null;
-  #audioCodec: string | null = null;
+  /** Some video track is shown to those who join. */
+  #startsAtVideo = false;
+  /** Key frames of some video track are missed. */
+  #missesKeyFrames = false;
   #pictureSize: PictureSize | null = null;
   #facts: MetadataFacts = noFacts;
   #bytesIn = 0;
@@ -80,7 +84,7 @@ export class SourceIngest implements Ingest, StreamFeed {
     this.source = source;
     this.via = via;
     this.#listener = listener;
-    this.#keyFrames = new KeyFrameWatch(withoutKeyFrames);
+    this.#video = new TrackTable((id) => new VideoTrack(id, withoutKeyFrames));
   }
 
   get headers(): readonly Header[] {
@@ -88,15 +92,20 @@ export class SourceIngest implements Ingest, StreamFeed {
   }
 
   get startsAtVideo(): boolean {
-    return this.#hasVideo && !this.#keyFrames.leavesAudioAlone;
+    return this.#startsAtVideo;
   }
 
   get videoCodec(): string | null {
-    return this.#videoCodec;
+    return this.#video.leading?.codec ?? null;
   }
 
   get audioCodec(): string | null {
-    return this.#audioCodec;
+    return this.#audio.leading?.codec ?? null;
+  }
+
+  /** Between the last two key frames of the default track, milliseconds; 0 before the second. */
+  get keyFrameIntervalMs(): number {
+    return this.#video.leading?.keyFrameIntervalMs ?? 0;
   }
 
   /** From the sequence header; null where the codec is not H.264, or none came yet. */
@@ -111,7 +120,7 @@ export class SourceIngest implements Ingest, StreamFeed {
 
   /** True when key frames have been missed for too long. */
   get missesKeyFrames(): boolean {
-    return this.#keyFrames.isMissing;
+    return this.#missesKeyFrames;
   }
 
   /** Payload bytes of audio, video and data received. */
@@ -137,7 +146,7 @@ export class SourceIngest implements Ingest, StreamFeed {
   /** Has it feed a stream, from its next key frame on; null: it stands by. */
   feed(stream: FedStream | null): void {
     this.#stream = stream;
-    this.#isBegun = false;
+    for (const track of this.#video.all) track.isBegun = false;
   }
 
   /** The source is given it once more. */
@@ -159,6 +168,11 @@ export class SourceIngest implements Ingest, StreamFeed {
   tick(nowMs: number): void {
     this.#bytes.look(this.#bytesIn, nowMs);
     this.#frames.look(this.meter.videoFrames, nowMs);
+    for (const track of this.#video.all) {
+      if (!track.fallsSilent(this.meter.lastFrameMs)) continue;
+      this.#stream?.forgetTrack(track.id, false);
+      this.#judgeVideo();
+    }
   }
 
   /**
@@ -170,10 +184,12 @@ export class SourceIngest implements Ingest, StreamFeed {
     this.#bytesIn += payload.length;
     if (type === MessageType.Video) {
       if (!isReadableVideo(payload)) return this.#leaveOut('video', payload);
+      if (holdsManyTracks(true, payload)) return this.#takeMany(type, timestampMs, payload, nowMs);
       return this.#takeVideo(timestampMs, payload, nowMs) || this.#leaveOut('video', payload);
     }
     if (type === MessageType.Audio) {
       if (!isReadableAudio(payload)) return this.#leaveOut('audio', payload);
+      if (holdsManyTracks(false, payload)) return this.#takeMany(type, timestampMs, payload, nowMs);
       return this.#takeAudio(timestampMs, payload, nowMs) || this.#leaveOut('audio', payload);
     }
     const data = type === MessageType.DataAmf0 ? readableData(payload) : null;
@@ -188,27 +204,68 @@ export class SourceIngest implements Ingest, StreamFeed {
     return false;
   }
 
+  /**
+   * A message of several tracks becomes one for each: they have key frames and headers of their own, and each that joins
+   * starts at another place.
+   */
+  #takeMany(type: number, timestampMs: number, payload: Buffer, nowMs: number): boolean {
+    const isVideo = type === MessageType.Video;
+    const kind = isVideo ? 'video' : 'audio';
+    const parts = splitTracks(isVideo, payload);
+    if (parts === undefined) return this.#leaveOut(kind, payload);
+    for (const part of parts) {
+      const isTaken = isVideo ? this.#takeVideo(timestampMs, part, nowMs) : this.#takeAudio(timestampMs, part, nowMs);
+      if (!isTaken) this.#leaveOut(kind, part);
+    }
+    return true;
+  }
+
   /** False for a header that would take the place of a better one. */
   #takeVideo(timestampMs: number, payload: Buffer, nowMs: number): boolean {
     const verdict = this.#headers.remember(MessageType.Video, payload);
     if (verdict === 'broken') return false;
     if (verdict === 'repeated' && mayNotRepeat(MessageType.Video, payload)) return true;
-    const isHeader = verdict !== 'none';
-    let role: MessageRole = 'header';
-    if (!isHeader) {
-      const isKeyFrame = isVideoKeyFrame(payload);
-      if (isKeyFrame) this.#noteKeyFrame(nowMs);
-      else if (!this.#admitInterFrame(payload, nowMs)) return true;
-      role = isKeyFrame ? 'key-frame' : this.#keyFrames.passes && isVideoFrame(payload) ? 'start' : 'frame';
-      this.meter.note(MessageType.Video, timestampMs, isKeyFrame, nowMs);
+    const track = this.#video.of(trackOf(true, payload));
+    if (verdict !== 'none') {
+      track.codec = videoCodecName(payload) ?? track.codec;
+      if (videoHeaderKey(payload)?.startsWith('video:metadata') === false) track.hasHeader = true;
+      if (track === this.#video.leading) this.#pictureSize = avcPictureSize(payload) ?? this.#pictureSize;
+      this.#stream?.append(MessageType.Video, timestampMs, payload, 'header', nowMs, track.id);
+      return true;
     }
-    if (isHeader || this.#videoCodec === null) {
-      // By the header, or where a codec has none, by the first frame.
-      this.#videoCodec = videoCodecName(payload) ?? this.#videoCodec;
-      if (isHeader) this.#pictureSize = avcPictureSize(payload) ?? this.#pictureSize;
-    }
-    this.#stream?.append(MessageType.Video, timestampMs, payload, role, nowMs);
+    if (!isVideoFrame(payload)) return this.#takeVideoEnd(track, timestampMs, payload, nowMs);
+    const isKeyFrame = isVideoKeyFrame(payload);
+    if (isKeyFrame) track.noteKeyFrame(timestampMs, nowMs);
+    else if (!this.#admitsInterFrame(track, payload, nowMs)) return true;
+    if (track.missesKeyFrames !== this.#missesKeyFrames || track.isShown !== this.#startsAtVideo) this.#judgeVideo();
+    if (track.isEnded) this.#revive(track, timestampMs, nowMs);
+    track.codec ??= videoCodecName(payload);
+    track.frames++;
+    if (track === this.#video.leading) this.meter.note(MessageType.Video, timestampMs, isKeyFrame, nowMs);
+    else this.meter.lastFrameMs = nowMs;
+    const role: MessageRole = isKeyFrame ? 'key-frame' : track.passes ? 'start' : 'frame';
+    this.#stream?.append(MessageType.Video, timestampMs, payload, role, nowMs, track.id);
     return true;
+  }
+
+  /** Takes what is neither header nor frame: most often the end of a sequence. It is passed on as it is. */
+  #takeVideoEnd(track: VideoTrack, timestampMs: number, payload: Buffer, nowMs: number): boolean {
+    this.#stream?.append(MessageType.Video, timestampMs, payload, 'frame', nowMs, track.id);
+    if (!isVideoEnd(payload) || track.isEnded) return true;
+    track.end();
+    this.#headers.retire(track.id);
+    this.#stream?.forgetTrack(track.id, true);
+    this.#judgeVideo();
+    return true;
+  }
+
+  /** A track that ended goes on: who joined meanwhile gets the headers that were not sent anew. */
+  #revive(track: VideoTrack, timestampMs: number, nowMs: number): void {
+    track.isEnded = false;
+    for (const { payload } of this.#headers.revive(track.id)) {
+      this.#stream?.append(MessageType.Video, timestampMs, payload, 'header', nowMs, track.id);
+    }
+    this.#judgeVideo();
   }
 
   /** As `#takeVideo`. */
@@ -216,11 +273,18 @@ export class SourceIngest implements Ingest, StreamFeed {
     const verdict = this.#headers.remember(MessageType.Audio, payload);
     if (verdict === 'broken') return false;
     if (verdict === 'repeated' && mayNotRepeat(MessageType.Audio, payload)) return true;
+    const track = this.#audio.of(trackOf(false, payload));
     const isHeader = verdict !== 'none';
-    if (!isHeader) this.meter.note(MessageType.Audio, timestampMs, false, nowMs);
-    if (isHeader || this.#audioCodec === null) this.#audioCodec = audioCodecName(payload) ?? this.#audioCodec;
+    if (isHeader) {
+      track.codec = audioCodecName(payload) ?? track.codec;
+    } else if (isAudioFrame(payload)) {
+      track.codec ??= audioCodecName(payload);
+      track.frames++;
+      if (track === this.#audio.leading) this.meter.note(MessageType.Audio, timestampMs, false, nowMs);
+      else this.meter.lastFrameMs = nowMs;
+    }
     // Where there is no video, a decoder can start anywhere.
-    const role = isHeader ? 'header' : this.startsAtVideo ? 'frame' : 'start';
+    const role = isHeader ? 'header' : this.#startsAtVideo ? 'frame' : 'start';
     this.#stream?.append(MessageType.Audio, timestampMs, payload, role, nowMs);
     return true;
   }
@@ -234,26 +298,26 @@ export class SourceIngest implements Ingest, StreamFeed {
     this.#stream?.append(MessageType.DataAmf0, timestampMs, payload, isMetadata ? 'header' : 'data', nowMs);
   }
 
-  #noteKeyFrame(nowMs: number): void {
-    this.#hasVideo = true;
-    this.#isBegun = true;
-    if (this.#keyFrames.noteKeyFrame(nowMs)) this.#listener.onKeyFrames(this, false);
+  #admitsInterFrame(track: VideoTrack, payload: Buffer, nowMs: number): boolean {
+    const missed = track.missesKeyFrames;
+    const isKept = this.#stream?.keeps(track.id) ?? false;
+    const isAdmitted = track.admits(isKept, track.hasHeader || !needsVideoHeader(payload), nowMs);
+    if (track.missesKeyFrames && !missed) this.#stream?.forgetTrack(track.id, false);
+    if (!isAdmitted && track.isShown !== this.#startsAtVideo) this.#judgeVideo();
+    if (!isAdmitted && track.missesKeyFrames !== this.#missesKeyFrames) this.#judgeVideo();
+    return isAdmitted;
   }
 
-  /**
-   * Frames before the first key frame are left out, since no decoder could use them; unless none comes. Without the header
-   * that their codec needs they are of no use to anybody.
-   */
-  #admitInterFrame(payload: Buffer, nowMs: number): boolean {
-    if (!isVideoFrame(payload)) return true; // end of sequence: passed on as it is
-    this.#hasVideo = true;
-    const isKept = this.#stream?.keepsGop ?? false;
-    if (this.#keyFrames.noteInterFrame(nowMs, isKept, this.meter.keyFrameIntervalMs)) {
-      // Those of audio from before there was video.
-      this.#stream?.forgetGop();
-      this.#listener.onKeyFrames(this, true);
+  /** What the video tracks are together. Called when one may have changed. */
+  #judgeVideo(): void {
+    let misses = false;
+    this.#startsAtVideo = false;
+    for (const track of this.#video.all) {
+      misses ||= track.missesKeyFrames;
+      this.#startsAtVideo ||= track.isShown;
     }
-    if (this.#isBegun) return true;
-    return this.#keyFrames.passes && (this.#headers.hasVideo || !needsVideoHeader(payload));
+    if (misses === this.#missesKeyFrames) return;
+    this.#missesKeyFrames = misses;
+    this.#listener.onKeyFrames(this, misses);
   }
 }

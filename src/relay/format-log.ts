@@ -9,6 +9,8 @@ import type { StreamFormat } from './stream-format.js';
 export interface FormatLogOwner {
   /** Whether newcomers begin with video, if there is any. */
   readonly startsAtVideo: boolean;
+  /** Video tracks whose frames are in the log. A list is never changed; another one comes for it. */
+  readonly tracks: readonly number[];
   encodeHeaders(format: StreamFormat, headers?: readonly Header[], timestampMs?: number): Buffer;
 }
 
@@ -45,12 +47,16 @@ export class FormatLog implements OutletSource, LogReaders {
   /** Bytes kept for newcomers and for outlets that are behind. */
   get keptBytes(): number {
     const { log } = this;
-    const from = Math.min(log.mark?.position ?? log.position, this.readingFrom());
+    const from = Math.min(log.marks[0]?.position ?? log.position, this.readingFrom());
     return log.position - from;
   }
 
   get hasVideo(): boolean {
     return this.#owner.startsAtVideo;
+  }
+
+  get tracks(): readonly number[] {
+    return this.#owner.tracks;
   }
 
   headersNow(): Buffer {

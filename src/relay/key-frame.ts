@@ -25,8 +25,9 @@ export function readKeyFrame(log: MediaLog): KeyFrame | null {
   const slab = isBehind ? mark.slab.next : mark.slab;
   const offset = isBehind ? 0 : mark.offset;
   if (slab === null) return null;
+  const key = mark.track > 0 ? `video:${mark.track}` : 'video';
   const header = mark.headers.find(
-    ({ type, payload }) => type === MessageType.Video && videoHeaderKey(payload) === 'video',
+    ({ type, payload }) => type === MessageType.Video && videoHeaderKey(payload) === key,
   );
   if (header === undefined) return null;
   const { data } = slab;

@@ -5,7 +5,7 @@ import { FormatLog } from './format-log.js';
 import { dataPayload, encodeHeaders, type Header, headerKey } from './headers.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
 import { LogCopy } from './log-copy.js';
-import type { Mark, MediaLog } from './media-log.js';
+import { audioTrack, type Mark, type MediaLog } from './media-log.js';
 import type { Outlet } from './outlet.js';
 import { SlabPool } from './slab-pool.js';
 import { type MessageRole, noFeed, type StreamFeed } from './stream-feed.js';
@@ -69,6 +69,8 @@ export class LiveStream {
   readonly #timeline = new Timeline();
   /** When the last video message came, on the monotonic clock. */
   #videoAtMs = Number.NEGATIVE_INFINITY;
+  /** Video tracks whose frames are in the logs. Made anew at each change. */
+  #tracks: readonly number[] = [];
 
   constructor(options: LiveStreamOptions, nowMs: number) {
     this.#options = options;
@@ -80,6 +82,10 @@ export class LiveStream {
   /** True if newcomers begin with video; false if only audio is forwarded. */
   get startsAtVideo(): boolean {
     return this.#feed.startsAtVideo;
+  }
+
+  get tracks(): readonly number[] {
+    return this.#tracks;
   }
 
   get videoCodec(): string | null {
@@ -95,9 +101,9 @@ export class LiveStream {
     return this.#feed.via;
   }
 
-  /** True while those who join can start at the current GOP. */
-  get keepsGop(): boolean {
-    return this.#primary.log.mark !== null;
+  /** True while those who join can start at a frame of this video track that is kept. */
+  keeps(track: number): boolean {
+    return this.#primary.log.markOf(track) !== null;
   }
 
   /**
@@ -107,6 +113,7 @@ export class LiveStream {
   follow(feed: StreamFeed): void {
     this.#feed = feed;
     this.#timeline.restart();
+    this.#tracks = [];
     for (const entry of this.#logs) {
       this.#copyOn(entry, performance.now(), true);
       entry.log.clearMark();
@@ -114,14 +121,15 @@ export class LiveStream {
   }
 
   /**
-   * Takes one message of the source that feeds the stream, which has judged it. `payload` is copied.
+   * Takes one message of the source that feeds the stream, which has judged it; it is of one track. `payload` is copied.
    * @param nowMs a monotonic clock, milliseconds
+   * @param track of video, 0 to 255; says nothing for other messages
    */
-  append(type: number, timestampMs: number, payload: Buffer, role: MessageRole, nowMs: number): void {
+  append(type: number, timestampMs: number, payload: Buffer, role: MessageRole, nowMs: number, track = 0): void {
     const isFrame = role !== 'header' && role !== 'data';
     const out = this.#timeline.map(timestampMs, isFrame, nowMs);
-    if (role === 'key-frame') this.#beginGop(out, nowMs);
-    else if (role === 'start') this.#beginWithoutKeyFrame(out, nowMs);
+    if (role === 'key-frame') this.#beginGop(track, out, nowMs);
+    else if (role === 'start') this.#beginWithoutKeyFrame(type === MessageType.Video ? track : audioTrack, out, nowMs);
     const isForServers = type === MessageType.DataAmf0 && isClearing(payload);
     for (const { log, copy } of this.#logs) {
       if (copy !== null) continue; // which will come to it
@@ -129,7 +137,7 @@ export class LiveStream {
       const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
       log.append(type, out, data, nowMs);
       if (role === 'header') log.noteHeader();
-      if (log.mark !== null && this.#isTooLong(log, log.mark)) log.clearMark();
+      if (log.mark !== null) this.#trim(log);
     }
     const { scheduler } = this.#options;
     if (type === MessageType.Audio && role === 'frame' && nowMs - this.#videoAtMs < videoIsFreshMs) {
@@ -143,6 +151,18 @@ export class LiveStream {
   /** Whoever joins waits for what comes next to start at. */
   forgetGop(): void {
     for (const { log } of this.#logs) log.clearMark();
+  }
+
+  /**
+   * Whoever joins waits for the next key frame of this video track.
+   * @param isOver it ended, so that there is nothing to wait for
+   */
+  forgetTrack(track: number, isOver: boolean): void {
+    for (const { log } of this.#logs) {
+      log.clearTrack(track);
+      log.clearTrack(audioTrack);
+    }
+    if (isOver && this.#tracks.includes(track)) this.#tracks = this.#tracks.filter((other) => other !== track);
   }
 
   /** Lets an outlet follow from the current GOP on, or from the next key frame where there is none. */
@@ -225,10 +245,11 @@ export class LiveStream {
     return data.length > maxMessageBytes ? payload : data;
   }
 
-  #beginGop(timestampMs: number, nowMs: number): void {
+  #beginGop(track: number, timestampMs: number, nowMs: number): void {
     this.#dropEmpty(emptyLogKeptMs);
+    this.#noteTrack(track);
     for (const { log, copy } of this.#logs) {
-      if (copy === null) log.setMark(this.#feed.headers, timestampMs, nowMs);
+      if (copy === null) log.setMark(track, this.#feed.headers, timestampMs, nowMs);
     }
   }
 
@@ -236,15 +257,26 @@ export class LiveStream {
    * Where there is no video, a decoder can start anywhere: newcomers get the last moments, and nobody misses the first.
    * Where video has no key frames, a decoder has to make do with any of its frames.
    */
-  #beginWithoutKeyFrame(timestampMs: number, nowMs: number): void {
+  #beginWithoutKeyFrame(track: number, timestampMs: number, nowMs: number): void {
+    if (track !== audioTrack) this.#noteTrack(track);
     for (const { log, copy } of this.#logs) {
-      if (copy !== null || (log.mark !== null && nowMs - log.mark.atMs < markEveryMs)) continue;
-      log.setMark(this.#feed.headers, timestampMs, nowMs, false);
+      if (copy !== null) continue;
+      const mark = log.markOf(track);
+      if (mark !== null && nowMs - mark.atMs < markEveryMs) continue;
+      log.setMark(track, this.#feed.headers, timestampMs, nowMs, false);
     }
   }
 
-  #isTooLong(log: MediaLog, mark: Mark): boolean {
-    return log.position - mark.position > this.#options.gopMaxBytes || log.messages - mark.messages > maxGopMessages;
+  #noteTrack(track: number): void {
+    if (!this.#tracks.includes(track)) this.#tracks = [...this.#tracks, track];
+  }
+
+  /** Forgets marks that are too far behind; most have none to forget. */
+  #trim(log: MediaLog): void {
+    const { gopMaxBytes } = this.#options;
+    const oldest = log.marks[0];
+    if (oldest === undefined || !isTooLong(log, oldest, gopMaxBytes)) return;
+    log.trimMarks((mark) => isTooLong(log, mark, gopMaxBytes));
   }
 
   #logFor(format: StreamFormat, nowMs: number): FormatLog {
@@ -262,18 +294,17 @@ export class LiveStream {
   /** Has the current GOP of the primary log copied into a new one, where there is room; else that begins at the next one. */
   #beginCopy(entry: FormatLog, nowMs: number): void {
     const { log } = this.#primary;
-    const { mark } = log;
-    if (mark === null) return;
-    if (!(this.#options.mayKeep?.(log.position - mark.position) ?? true)) return;
+    const oldest = log.marks[0];
+    if (oldest === undefined) return;
+    if (!(this.#options.mayKeep?.(log.position - oldest.position) ?? true)) return;
     const append = (type: number, timestampMs: number, payload: Buffer, atMs: number): void => {
       if (type === MessageType.DataAmf0 && isClearing(payload) && !entry.log.format.publishing) return;
       const data = type === MessageType.DataAmf0 ? this.#dataFor(entry.log.format, payload) : payload;
       entry.log.append(type, timestampMs, data, atMs);
       if (headerKey(type, payload) !== null) entry.log.noteHeader();
     };
-    const onMark = (): void => {
-      const from = log.mark;
-      if (from !== null) entry.log.setMark(from.headers, from.timestampMs, from.atMs, from.isKeyFrame);
+    const onMark = ({ track, headers, timestampMs, atMs, isKeyFrame }: Mark): void => {
+      entry.log.setMark(track, headers, timestampMs, atMs, isKeyFrame);
     };
     entry.copy = new LogCopy(log, append, onMark);
     this.#primary.copies.add(entry.copy);
@@ -285,7 +316,7 @@ export class LiveStream {
     const { copy, log } = entry;
     if (copy === null || !this.#logs.includes(entry)) return;
     const isDone = copy.step(nowMs, isLast);
-    if (log.mark !== null && this.#isTooLong(log, log.mark)) log.clearMark();
+    this.#trim(log);
     if (isDone) {
       entry.copy = null;
       this.#primary.copies.delete(copy);
@@ -293,4 +324,8 @@ export class LiveStream {
     for (const outlet of entry.outlets) outlet.flush(nowMs);
     if (!isDone) setImmediate(() => this.#copyOn(entry, performance.now()));
   }
+}
+
+function isTooLong(log: MediaLog, mark: Mark, gopMaxBytes: number): boolean {
+  return log.position - mark.position > gopMaxBytes || log.messages - mark.messages > maxGopMessages;
 }

@@ -1,37 +1,37 @@
 import { readLogged } from './logged-message.js';
-import type { MediaLog, Slab } from './media-log.js';
+import type { Mark, MediaLog, Slab } from './media-log.js';
 
 /** What one step copies at most: a good part of a millisecond. */
 const stepBytes = 256 * 1024;
 const stepMessages = 256;
 
 /**
- * Writes what a log of chunks has from its mark on into a log of another format, step by step, until it has caught up:
+ * Writes what a log of chunks has from its oldest mark on into a log of another format, step by step, until it has caught up:
  * a GOP may have megabytes and thousands of messages, and nobody is to wait while it is copied.
  */
 export class LogCopy {
   readonly #from: MediaLog;
   readonly #append: (type: number, timestampMs: number, payload: Buffer, nowMs: number) => void;
-  readonly #onMark: () => void;
+  readonly #onMark: (mark: Mark) => void;
   #slab: Slab;
   #offset: number;
 
   /**
-   * @param from a log with a mark
+   * @param from a log with marks
    * @param append takes each message
-   * @param onMark the message that comes next is at the mark of `from`
+   * @param onMark the message that comes next is at a mark of `from`
    */
   constructor(
     from: MediaLog,
     append: (type: number, timestampMs: number, payload: Buffer, nowMs: number) => void,
-    onMark: () => void,
+    onMark: (mark: Mark) => void,
   ) {
     this.#from = from;
     this.#append = append;
     this.#onMark = onMark;
-    const { mark, head } = from;
-    this.#slab = mark?.slab ?? head;
-    this.#offset = mark?.offset ?? head.end;
+    const { marks, head } = from;
+    this.#slab = marks[0]?.slab ?? head;
+    this.#offset = marks[0]?.offset ?? head.end;
   }
 
   /** The position in `from` up to which it has copied. */
@@ -52,7 +52,7 @@ export class LogCopy {
         continue;
       }
       if (!isLast && (messages >= stepMessages || this.position >= until)) return false;
-      if (this.#from.mark?.position === this.position) this.#onMark();
+      for (const mark of this.#from.marks) if (mark.position === this.position) this.#onMark(mark);
       const { type, timestampMs, payload, end } = readLogged(slab.data, this.#offset, chunkBytes);
       this.#append(type, timestampMs, payload, nowMs);
       this.#offset = end;

@@ -10,6 +10,9 @@ const extendedMark = 0xffffff;
 /** A continuation has a basic header of one byte, and repeats an extended timestamp. */
 const continuationBytes = 1;
 const extendedBytes = 4;
+/** A tag of FLV, and the size that follows it. */
+const flvTagHeaderBytes = 11;
+const flvTagSizeBytes = 4;
 
 /** A message as it lies in a log of chunks. */
 export interface LoggedMessage {
@@ -47,6 +50,18 @@ export function readLogged(data: Buffer, at: number, chunkBytes: number): Logged
     timestampMs: isExtended ? data.readUInt32BE(at + headerBytes) : field,
     payload,
     end: endOf(data, at, chunkBytes),
+  };
+}
+
+/** Reads the message at `at` of a log of FLV tags (Adobe Flash Video File Format 10.1, E.4.1). */
+export function readLoggedTag(data: Buffer, at: number): LoggedMessage {
+  const start = at + flvTagHeaderBytes;
+  const payloadEnd = start + data.readUIntBE(at + 1, 3);
+  return {
+    type: data[at]!,
+    timestampMs: ((data[at + 7]! << 24) | data.readUIntBE(at + 4, 3)) >>> 0,
+    payload: data.subarray(start, payloadEnd),
+    end: payloadEnd + flvTagSizeBytes,
   };
 }
 

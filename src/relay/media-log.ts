@@ -74,8 +74,13 @@ export class Slab {
   }
 }
 
-/** A place in the log where a decoder can start: the beginning of a key frame. */
+/** The track of a mark where there is no video: any sound may be started at, whatever its track. */
+export const audioTrack = -1;
+
+/** A place in the log where a decoder of a track can start: the beginning of a key frame. */
 export interface Mark {
+  /** Of video, 0 to 255; or `audioTrack`. */
+  readonly track: number;
   readonly slab: Slab;
   readonly offset: number;
   readonly position: number;
@@ -120,6 +125,9 @@ export class MediaLog {
    * them.
    */
   #lostUntil = 0;
+  /** The newest of each track, oldest first. A camera of one track has one. */
+  readonly #marks: Mark[] = [];
+  /** Of them, that of the lowest track. */
   #mark: Mark | null = null;
   #headersPosition = 0;
   #messages = 0;
@@ -151,9 +159,23 @@ export class MediaLog {
     return this.#messages;
   }
 
-  /** The newest key frame; null before the first one, or if the GOP exceeds its budget. */
+  /**
+   * The newest key frame of the lowest track that has one, which is the default track; null before the first one, or if the
+   * GOP exceeds its budget.
+   */
   get mark(): Mark | null {
     return this.#mark;
+  }
+
+  /** The newest key frame of each track, oldest first. Changed in place. */
+  get marks(): readonly Mark[] {
+    return this.#marks;
+  }
+
+  /** The newest mark of a track; null when there is none. */
+  markOf(track: number): Mark | null {
+    for (const mark of this.#marks) if (mark.track === track) return mark;
+    return null;
   }
 
   /** The position behind the last appended header. */
@@ -180,12 +202,13 @@ export class MediaLog {
     this.#headersPosition = this.position;
   }
 
-  /** Notes that the next message is a key frame, or another place to start at. */
-  setMark(headers: readonly Header[], timestampMs: number, nowMs: number, isKeyFrame = true): void {
+  /** Notes that the next message is a key frame of a track, or another place to start at. */
+  setMark(track: number, headers: readonly Header[], timestampMs: number, nowMs: number, isKeyFrame = true): void {
     const slab = this.#head;
     const { position, messages } = this.#mark ?? this;
     this.#recentFrom = { position, messages };
-    this.#mark = {
+    const mark: Mark = {
+      track,
       slab,
       offset: slab.end,
       position: this.position,
@@ -197,11 +220,48 @@ export class MediaLog {
       headersPosition: this.#headersPosition,
       atMs: nowMs,
     };
+    const marks = this.#marks;
+    if (marks.length === 1 && marks[0]!.track === track) {
+      marks[0] = mark;
+      this.#mark = mark;
+      return;
+    }
+    // Where there is video again, nobody starts at sound any more, and the other way round.
+    for (let i = marks.length - 1; i >= 0; i--) {
+      const other = marks[i]!.track;
+      if (other === track || other === audioTrack || track === audioTrack) marks.splice(i, 1);
+    }
+    marks.push(mark);
+    this.#chooseMark();
   }
 
   /** Forgets the GOP. Newcomers then wait for the next key frame. */
   clearMark(): void {
+    this.#marks.length = 0;
     this.#mark = null;
+  }
+
+  /** Forgets what there is of one track. */
+  clearTrack(track: number): void {
+    const index = this.#marks.findIndex((mark) => mark.track === track);
+    if (index < 0) return;
+    this.#marks.splice(index, 1);
+    this.#chooseMark();
+  }
+
+  /** Forgets the oldest marks as long as they have to go. */
+  trimMarks(isTooOld: (mark: Mark) => boolean): void {
+    const marks = this.#marks;
+    if (marks.length === 0 || !isTooOld(marks[0]!)) return;
+    do marks.shift();
+    while (marks.length > 0 && isTooOld(marks[0]!));
+    this.#chooseMark();
+  }
+
+  #chooseMark(): void {
+    let lowest: Mark | null = null;
+    for (const mark of this.#marks) if (lowest === null || mark.track < lowest.track) lowest = mark;
+    this.#mark = lowest;
   }
 
   /**
@@ -209,7 +269,8 @@ export class MediaLog {
    */
   reclaim(): void {
     const tail = this.#tail;
-    const isBehind = this.#mark === null || tail.base + tail.end <= this.#mark.position;
+    const oldest = this.#marks[0];
+    const isBehind = oldest === undefined || tail.base + tail.end <= oldest.position;
     if (tail !== this.#head && isBehind) this.#reclaim(true);
   }
 
@@ -223,7 +284,7 @@ export class MediaLog {
    *   garbage collector
    */
   #reclaim(isPatient: boolean): void {
-    const readingFrom = Math.min(this.#mark?.position ?? Number.POSITIVE_INFINITY, this.#readers.readingFrom());
+    const readingFrom = Math.min(this.#marks[0]?.position ?? Number.POSITIVE_INFINITY, this.#readers.readingFrom());
     const sendingFrom = this.#readers.sendingFrom();
     let tail = this.#tail;
     while (tail.next !== null && tail.base + tail.end <= readingFrom) {

@@ -1,7 +1,9 @@
+import { MessageType } from '../wire/message.js';
 import { type Behind, catchUpLine } from './catch-up.js';
 import { writeRenumbered } from './logged-message.js';
 import type { Mark, MediaLog, Slab } from './media-log.js';
 import type { StreamFormat } from './stream-format.js';
+import { messageAt, TrackStart } from './track-start.js';
 
 /** The destination of an outlet's bytes: a socket. */
 export interface OutletSink {
@@ -39,6 +41,8 @@ export interface OutletSource {
   readonly log: MediaLog;
   /** True once a video frame was appended: from then on a decoder can start at key frames only. */
   readonly hasVideo: boolean;
+  /** Video tracks whose frames are in the log. */
+  readonly tracks: readonly number[];
   /** Encoded headers for a start at the log's end. */
   headersNow(): Buffer;
   /** Encoded headers for a start at a mark. */
@@ -72,6 +76,10 @@ export class Outlet implements Behind {
   /** The start of the bytes that the sink got since it was last empty. */
   #sendingFrom = 0;
   #fresh = true;
+  /** Its start is one after a drop. */
+  #isResumed = false;
+  /** What it leaves out until all its tracks have started; null: nothing. */
+  #start: TrackStart | null = null;
   #resumedMs = 0;
   #blocked = false;
   /** It is in the queue of outlets that are far behind. */
@@ -98,6 +106,7 @@ export class Outlet implements Behind {
     const { format } = source.log;
     this.#isRenumbered = format.container === undefined && format.streamId !== this.format.streamId;
     this.#slab = null;
+    this.#start = null;
     this.#position = 0;
     this.#frames = 0;
     this.#sendingFrom = 0;
@@ -246,8 +255,9 @@ export class Outlet implements Behind {
       if (reason !== null) this.#leaveOut(source.log, reason);
     }
     if (this.#blocked || this.#isInLine) return;
-    if (this.#slab === null && !this.#start(source, nowMs)) return;
-    this.#follow(source.log);
+    if (this.#slab === null && !this.#begin(source, nowMs)) return;
+    if (this.#start === null) this.#follow(source.log);
+    else this.#followInPart(source.log, this.#start);
   }
 
   #follow(log: MediaLog): void {
@@ -277,19 +287,55 @@ export class Outlet implements Behind {
     }
   }
 
-  #start(source: OutletSource, nowMs: number): boolean {
+  /** As `#follow`, message by message: some are left out. */
+  #followInPart(log: MediaLog, start: TrackStart): void {
+    const until = this.#position + stepBytes;
+    for (let slab = this.#slab; slab !== null; ) {
+      if (this.#offset >= slab.end) {
+        if (slab.next === null) return;
+        slab = slab.next;
+        this.#slab = slab;
+        this.#offset = 0;
+        continue;
+      }
+      if (start.isOver(this.#position, this.#source?.tracks ?? [])) {
+        this.#start = null;
+        this.#follow(log);
+        return;
+      }
+      if (this.#position >= until) {
+        this.#join();
+        return;
+      }
+      const message = messageAt(log, slab, this.#offset);
+      const isTaken = start.takes(log, message, this.#position);
+      const view = slab.data.subarray(this.#offset, message.end);
+      if (isTaken && this.#sink.pendingBytes === 0) this.#sendingFrom = this.#position;
+      this.#offset = message.end;
+      this.#position = slab.base + message.end;
+      if (message.type === MessageType.Audio || message.type === MessageType.Video) {
+        this.#frames++;
+        if (isTaken) this.#framesOut++;
+        else if (this.#isResumed) this.#dropped[this.#dropReason]++;
+      }
+      if (!isTaken) continue;
+      if (log.mark?.isKeyFrame && log.mark.position < this.#position) this.#lastKeyFrameMs = log.mark.atMs;
+      if (!this.#write(view)) return;
+    }
+  }
+
+  #begin(source: OutletSource, nowMs: number): boolean {
     const { log } = source;
-    const mark = log.mark;
-    if (
-      mark !== null &&
-      mark.position >= this.#position &&
-      log.position - mark.position <= this.#limits.queueMaxBytes
-    ) {
+    const oldest = Math.max(this.#position, log.position - this.#limits.queueMaxBytes);
+    for (const mark of log.marks) {
+      if (mark.position < oldest) continue;
+      this.#start = TrackStart.at(log, mark.position, oldest, source.tracks);
       return this.#startAt(mark.slab, mark.offset, mark.frames, this.#headersFor(mark), nowMs);
     }
     // Audio alone, or nothing yet: every place is a good one.
-    if (mark === null && !source.hasVideo) {
+    if (log.mark === null && !source.hasVideo) {
       const headers = this.#fresh || log.headersPosition > this.#position ? source.headersNow() : null;
+      this.#start = TrackStart.at(log, log.position, log.position, source.tracks);
       return this.#startAt(log.head, log.head.end, log.head.frames, headers, nowMs);
     }
     return false;
@@ -299,7 +345,8 @@ export class Outlet implements Behind {
     this.#slab = slab;
     this.#offset = offset;
     this.#position = slab.base + offset;
-    if (!this.#fresh) this.#dropped[this.#dropReason] += frames - this.#frames;
+    this.#isResumed = !this.#fresh;
+    if (this.#isResumed) this.#dropped[this.#dropReason] += frames - this.#frames;
     this.#frames = frames;
     this.#fresh = false;
     this.#resumedMs = nowMs;
@@ -322,13 +369,13 @@ export class Outlet implements Behind {
 
   /** Leaves out everything up to the newest key frame, or up to the next one where that is behind already. */
   #leaveOut(log: MediaLog, reason: DropReason): void {
-    const { mark } = log;
     this.#drops++;
     this.#dropReason = reason;
     this.#slab = null;
-    // A key frame ahead will do. Otherwise only one that is newer than the newest; and `#position` stays where writing
+    this.#start = null;
+    // A key frame ahead will do, but not the one where it stands: only one that is newer. `#position` stays where writing
     // stopped as nearly as that allows, so that headers in between are noticed (see `#headersFor`).
-    if (mark !== null && mark.position <= this.#position) this.#position = Math.max(this.#position, mark.position + 1);
+    for (const { position } of log.marks) if (position === this.#position) this.#position = position + 1;
   }
 
   /** Messages that went by since it began to leave out, while that lasts. */

@@ -1,5 +1,6 @@
 import { WireError } from '../errors.js';
 import { MessageType, UserControlEvent } from '../wire/message.js';
+import { countTracks } from '../wire/tracks.js';
 
 /**
  * Useless messages that a peer may send, in points: `perSecond` for ever, and `atOnce` after a rest. A message that does
@@ -21,6 +22,9 @@ const emptyAudioBytes = 2;
 
 /** Work of a large message, beyond which its size does not count: its bytes are copied fast, and reads are shared out. */
 const maxMediaUnits = 16;
+
+/** Each track of a message that holds several becomes a message of its own. */
+const unitsPerTrack = 2;
 
 /**
  * Weighs what one peer sends, by type and size alone, before anything is done about it.
@@ -91,11 +95,13 @@ export class PeerMeter {
     switch (type) {
       case MessageType.Video:
         // The second byte of a frame is 1, or part of a FourCC; 0 says a header, or little.
-        if (length > emptyVideoBytes && payload[1] !== 0) return this.spend(mediaUnits(length));
+        if (length > emptyVideoBytes && payload[1] !== 0) {
+          return this.spend(mediaUnits(length) + unitsPerTrack * countTracks(true, payload));
+        }
         return this.#weighHeader(length, length <= emptyVideoBytes);
       case MessageType.Audio:
         if (length > emptyAudioBytes && (payload[1] !== 0 || payload[0]! >>> 4 !== 10)) {
-          return this.spend(mediaUnits(length));
+          return this.spend(mediaUnits(length) + unitsPerTrack * countTracks(false, payload));
         }
         return this.#weighHeader(length, length <= emptyAudioBytes);
       case MessageType.DataAmf0:

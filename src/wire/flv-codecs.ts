@@ -106,3 +106,34 @@ function nameAtFourCc(payload: Buffer): string | null {
   const fourCc = payload.toString('latin1', exHeader.fourCcAt, exHeader.fourCcAt + 4);
   return fourCcNames[fourCc] ?? (/^[\x21-\x7e]{4}$/.test(fourCc) ? fourCc : null);
 }
+
+/** Looks at what is of one track in a payload. False: it is not as it should be. */
+export type LookAtTrack = (fourCc: number, start: number, end: number, trackId: number) => boolean;
+
+/**
+ * Calls `look` for each track of the payload whose header was read last into `exHeader`; the id is 0 where none is named.
+ * @returns false where `look` did once, and for what is cut short
+ */
+export function everyTrack(payload: Buffer, look: LookAtTrack): boolean {
+  const { manyTracks, manyCodecs, trackId } = exHeader;
+  let at = exHeader.fourCcAt;
+  let codec = 0;
+  if (!manyTracks) {
+    codec = readFourCc(payload, at);
+    return codec >= 0 && look(codec, at + fourCcBytes + (trackId < 0 ? 0 : 1), payload.length, Math.max(0, trackId));
+  }
+  for (let isFirst = true; at < payload.length; isFirst = false) {
+    if (isFirst || manyCodecs) {
+      codec = readFourCc(payload, at);
+      at += fourCcBytes;
+      if (codec < 0) return false;
+    }
+    // Its id, and the length of its data.
+    if (at + 4 > payload.length) return false;
+    const id = payload[at]!;
+    const start = at + 4;
+    at = start + payload.readUIntBE(at + 1, 3);
+    if (at > payload.length || !look(codec, start, at, id)) return false;
+  }
+  return true;
+}

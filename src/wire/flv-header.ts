@@ -9,7 +9,7 @@ export const FrameType = { Key: 1, GeneratedKey: 4, Command: 5 } as const;
 export const PacketType = { SequenceStart: 0, CodedFrames: 1, SequenceEnd: 2, CodedFramesX: 3, ModEx: 7 } as const;
 export const VideoPacketType = { Metadata: 4, Mpeg2TsSequenceStart: 5, Multitrack: 6 } as const;
 export const AudioPacketType = { MultichannelConfig: 4, Multitrack: 5 } as const;
-const MultitrackType = { OneTrack: 0, ManyTracks: 1, ManyTracksManyCodecs: 2 } as const;
+export const MultitrackType = { OneTrack: 0, ManyTracks: 1, ManyTracksManyCodecs: 2 } as const;
 
 /** Classic codec ids whose second byte is a packet type: header 0, coded frame 1, end 2. 12 to 14 are not Adobe's. */
 export const packetizedVideo: ReadonlySet<number> = new Set([7, 12, 13, 14]);

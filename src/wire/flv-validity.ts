@@ -1,5 +1,5 @@
 import { endOfAmf0 } from './amf0-walk.js';
-import { assignedAudio, assignedVideo, fourCc, fourCcBytes, readFourCc } from './flv-codecs.js';
+import { assignedAudio, assignedVideo, everyTrack, fourCc, type LookAtTrack } from './flv-codecs.js';
 import {
   AudioPacketType,
   audioAac,
@@ -12,9 +12,6 @@ import {
   readExHeader,
   VideoPacketType,
 } from './flv-header.js';
-
-/** Judges what is of one codec in a payload. */
-export type IsBody = (fourCc: number, start: number, end: number) => boolean;
 
 const avcHeaderBytes = 5;
 const compositionTimeBytes = 3;
@@ -50,30 +47,30 @@ export function isReadableAudio(payload: Buffer): boolean {
  * Whether all configuration records in a sequence header are as `isBody` wants them. True for what is no sequence header.
  * @param isBody is given the FourCC of each, also where a header of FLV names the codec by number
  */
-export function areConfigsReadable(isVideo: boolean, payload: Buffer, isBody: IsBody): boolean {
+export function areConfigsReadable(isVideo: boolean, payload: Buffer, isBody: LookAtTrack): boolean {
   if (isExtended(isVideo, payload)) {
     const multitrack = isVideo ? VideoPacketType.Multitrack : AudioPacketType.Multitrack;
     if (!readExHeader(payload, multitrack) || exHeader.packetType !== PacketType.SequenceStart) return true;
-    return areTracksReadable(payload, isBody);
+    return everyTrack(payload, isBody);
   }
   if (payload.length < 2 || payload[1] !== 0) return true;
-  if (!isVideo) return payload[0]! >>> 4 !== audioAac || isBody(fourCc('mp4a'), 2, payload.length);
+  if (!isVideo) return payload[0]! >>> 4 !== audioAac || isBody(fourCc('mp4a'), 2, payload.length, 0);
   const codec = payload[0]! & 0x0f;
   if (codec !== 7 && codec !== 12) return true;
-  return isBody(fourCc(codec === 7 ? 'avc1' : 'hvc1'), avcHeaderBytes, payload.length);
+  return isBody(fourCc(codec === 7 ? 'avc1' : 'hvc1'), avcHeaderBytes, payload.length, 0);
 }
 
 function isReadableExVideo(payload: Buffer, frameType: number): boolean {
   if (!readExHeader(payload, VideoPacketType.Multitrack)) return false;
   const { packetType } = exHeader;
   if (packetType === VideoPacketType.Metadata) {
-    return areTracksReadable(payload, (_fourCc, start, end) => isAmf0(payload.subarray(start, end)));
+    return everyTrack(payload, (_fourCc, start, end) => isAmf0(payload.subarray(start, end)));
   }
   if (frameType === 0 || frameType >= FrameType.Command || packetType > VideoPacketType.Mpeg2TsSequenceStart)
     return false;
-  if (packetType === PacketType.SequenceEnd) return areTracksReadable(payload, () => true);
+  if (packetType === PacketType.SequenceEnd) return everyTrack(payload, () => true);
   const isFrame = packetType === PacketType.CodedFrames;
-  return areTracksReadable(
+  return everyTrack(
     payload,
     (codec, start, end) => end - start > (isFrame && withCompositionTime.has(codec) ? compositionTimeBytes : 0),
   );
@@ -85,37 +82,14 @@ function isReadableExAudio(payload: Buffer): boolean {
     case PacketType.SequenceStart:
     case PacketType.SequenceEnd:
       // Codecs that need no header may announce themselves without one.
-      return areTracksReadable(payload, () => true);
+      return everyTrack(payload, () => true);
     case PacketType.CodedFrames:
-      return areTracksReadable(payload, (_codec, start, end) => end > start);
+      return everyTrack(payload, (_codec, start, end) => end > start);
     case AudioPacketType.MultichannelConfig:
-      return areTracksReadable(payload, (_codec, start, end) => end - start >= 2);
+      return everyTrack(payload, (_codec, start, end) => end - start >= 2);
     default:
       return false;
   }
-}
-
-/** Whether the FourCC and body of each track, by the header that was read last, are as `isBody` wants them. */
-function areTracksReadable(payload: Buffer, isBody: IsBody): boolean {
-  let at = exHeader.fourCcAt;
-  let codec = 0;
-  if (!exHeader.manyTracks) {
-    codec = readFourCc(payload, at);
-    return codec >= 0 && isBody(codec, at + fourCcBytes + (exHeader.trackId < 0 ? 0 : 1), payload.length);
-  }
-  for (let isFirst = true; at < payload.length; isFirst = false) {
-    if (isFirst || exHeader.manyCodecs) {
-      codec = readFourCc(payload, at);
-      at += fourCcBytes;
-      if (codec < 0) return false;
-    }
-    // Its id, and the length of its data.
-    if (at + 4 > payload.length) return false;
-    const start = at + 4;
-    at = start + payload.readUIntBE(at + 1, 3);
-    if (at > payload.length || !isBody(codec, start, at)) return false;
-  }
-  return true;
 }
 
 /** One AMF0 value at least, and nothing else. */

@@ -4,6 +4,7 @@ import {
   exHeader,
   FrameType,
   isExAudio,
+  isExtended,
   isExVideo,
   PacketType,
   packetizedVideo,
@@ -13,7 +14,7 @@ import {
 
 /**
  * Which audio and video payloads are frames, key frames and headers, by their first bytes. Empty, truncated and unknown
- * payloads are none of these. No function throws.
+ * payloads are none of these. No function throws. A payload of several tracks is taken apart before (`wire/tracks.ts`).
  */
 
 /**
@@ -38,31 +39,44 @@ export function isVideoFrame(payload: Buffer): boolean {
   return !packetizedVideo.has(first & 0x0f) || payload[1] === 1;
 }
 
-/**
- * Whether a video payload is a coded key frame, from which decoding can begin. A sequence header is none.
- *
- * A message of a single track other than 0 is none either: each track has key frames of its own, and 0 is the
- * default track, whose key frames divide the stream (Enhanced RTMP v2, on trackId).
- */
+/** Whether a video payload is a coded key frame, from which its track can be decoded. A sequence header is none. */
 export function isVideoKeyFrame(payload: Buffer): boolean {
-  if (payload.length < 2) {
-    return false;
+  if (payload.length < 2) return false;
+  const frameType = (payload[0]! >>> 4) & 0x07;
+  return (frameType === FrameType.Key || frameType === FrameType.GeneratedKey) && isVideoFrame(payload);
+}
+
+/** Whether a video payload says that its track ends (end of sequence). */
+export function isVideoEnd(payload: Buffer): boolean {
+  if (payload.length < 2) return false;
+  if (isExVideo(payload)) {
+    return readExHeader(payload, VideoPacketType.Multitrack) && exHeader.packetType === PacketType.SequenceEnd;
   }
-  const first = payload[0]!;
-  const frameType = (first >>> 4) & 0x07;
-  if ((frameType !== FrameType.Key && frameType !== FrameType.GeneratedKey) || !isVideoFrame(payload)) {
-    return false;
+  return packetizedVideo.has(payload[0]! & 0x0f) && payload[1] === PacketType.SequenceEnd;
+}
+
+/** Whether an audio payload holds sound: neither sequence header, sequence end nor channel configuration. */
+export function isAudioFrame(payload: Buffer): boolean {
+  if (payload.length < 2) return false;
+  if (isExAudio(payload)) {
+    return readExHeader(payload, AudioPacketType.Multitrack) && exHeader.packetType === PacketType.CodedFrames;
   }
-  return first < 0x80 || exHeader.trackId <= 0 || exHeader.manyTracks;
+  return payload[0]! >>> 4 !== audioAac || payload[1] === 1;
+}
+
+/** The track of a payload, 0 to 255: 0, the default track, where none is named. */
+export function trackOf(isVideo: boolean, payload: Buffer): number {
+  if (!isExtended(isVideo, payload)) return 0;
+  const multitrack = isVideo ? VideoPacketType.Multitrack : AudioPacketType.Multitrack;
+  return readExHeader(payload, multitrack) && exHeader.trackId > 0 ? exHeader.trackId : 0;
 }
 
 /**
  * The key under which a video payload must be remembered for those who join late, or null when it need not be.
  * A later payload of the same key replaces an earlier one.
  *
- * `video` is the sequence header (of MPEG-2 TS kind too), `video:1` that of track 1, `video:0+` one of several tracks
- * that begins with track 0; `video:metadata`, `video:metadata:1` ... are colour information of Enhanced RTMP. There
- * are no more than 1,026 keys, whatever a peer sends.
+ * `video` is the sequence header (of MPEG-2 TS kind too) of track 0, `video:1` that of track 1; `video:metadata`,
+ * `video:metadata:1` ... are colour information of Enhanced RTMP. There are 512 keys at most.
  */
 export function videoHeaderKey(payload: Buffer): string | null {
   if (isExVideo(payload)) {
@@ -87,8 +101,8 @@ export function videoHeaderKey(payload: Buffer): string | null {
 }
 
 /**
- * The same for an audio payload: `audio`, `audio:1`, `audio:0+`, and `audio:channels` ... for the multichannel
- * configuration of Enhanced RTMP.
+ * The same for an audio payload: `audio`, `audio:1`, and `audio:channels` ... for the multichannel configuration of
+ * Enhanced RTMP.
  */
 export function audioHeaderKey(payload: Buffer): string | null {
   if (isExAudio(payload)) {
@@ -103,7 +117,7 @@ export function audioHeaderKey(payload: Buffer): string | null {
   return payload.length >= 2 && payload[0]! >>> 4 === audioAac && payload[1] === 0 ? 'audio' : null;
 }
 
-/** `prefix`, `prefix:1` for track 1 alone, `prefix:0+` for several tracks of which 0 is the first. */
+/** `prefix` for track 0, however it is wrapped, and `prefix:1` for track 1. */
 function trackKey(prefix: string): string {
-  return exHeader.trackId < 0 ? prefix : `${prefix}:${exHeader.trackId}${exHeader.manyTracks ? '+' : ''}`;
+  return exHeader.trackId <= 0 ? prefix : `${prefix}:${exHeader.trackId}`;
 }

@@ -266,7 +266,7 @@ describe('audio and video that had targets close', () => {
   it.each<[string, number, string]>([
     ['the end of AVC', 9, '2702 000000'],
     ['HEVC by its own id', 9, '1c01 000000 00'],
-    ['two HEVC tracks', 9, 'a6 11 68766331 00 000004 00000000 01 000004 00000000'],
+    ['an HEVC track beside others', 9, '96 01 68766331 05 00000000'],
     ['HDR metadata', 9, `d4 68766331 ${encodeAmf0('colorInfo', { a: 1 }).toString('hex')}`],
     ['Opus', 8, '91 4f707573 00'],
     ['MP3', 8, '2f ff'],

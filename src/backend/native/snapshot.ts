@@ -30,7 +30,7 @@ export function cameraSnapshot(seen: {
     bytesIn: live?.bytesIn ?? 0,
     bitrateInBps: live?.bitsPerSecond ?? 0,
     frameRate: live === null ? null : Math.round(live.framesPerSecond * 10) / 10,
-    keyFrameIntervalMs: meter === undefined || meter.keyFrameIntervalMs === 0 ? null : meter.keyFrameIntervalMs,
+    keyFrameIntervalMs: live?.keyFrameIntervalMs || null,
     timestampJumps: meter?.timestampJumps ?? 0,
     ignoredMessages: source?.ignoredMessages ?? 0,
     jitterMs: meter === undefined ? null : Math.round(meter.jitterMs * 10) / 10,

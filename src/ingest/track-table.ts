@@ -1,0 +1,35 @@
+/** The tracks of one kind of a source, by their ids: seldom more than one. */
+export class TrackTable<Track extends { readonly id: number }> {
+  readonly #make: (id: number) => Track;
+  /** In the order of their ids. */
+  readonly #tracks: Track[] = [];
+  #last: Track | null = null;
+
+  constructor(make: (id: number) => Track) {
+    this.#make = make;
+  }
+
+  /** The default track: 0, else the lowest that was seen (Enhanced RTMP v2, on trackId); null before any. */
+  get leading(): Track | null {
+    return this.#tracks[0] ?? null;
+  }
+
+  get all(): readonly Track[] {
+    return this.#tracks;
+  }
+
+  /** The track of this id, made when it is seen first. */
+  of(id: number): Track {
+    const last = this.#last;
+    if (last !== null && last.id === id) return last;
+    let index = 0;
+    while (index < this.#tracks.length && this.#tracks[index]!.id < id) index++;
+    let track = this.#tracks[index];
+    if (track === undefined || track.id !== id) {
+      track = this.#make(id);
+      this.#tracks.splice(index, 0, track);
+    }
+    this.#last = track;
+    return track;
+  }
+}

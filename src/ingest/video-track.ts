@@ -1,0 +1,96 @@
+import { KeyFrameWatch, type WithoutKeyFrames } from './key-frame-watch.js';
+
+/** Video that sends nothing for so long, while other tracks go on, is not waited for by those who join. */
+const silentAfterMs = 10_000;
+
+/** An interval above this is no interval: the clock was set. */
+const maxIntervalMs = 600_000;
+
+/** One video track of a source: whether it may be passed on, and what is measured of it. */
+export class VideoTrack {
+  /** 0 to 255. */
+  readonly id: number;
+  readonly #mode: WithoutKeyFrames;
+  #keyFrames: KeyFrameWatch;
+  /** A frame came, passed on or not. */
+  #isSeen = false;
+  #isSilent = false;
+  #lastFrameMs = 0;
+  #lastKeyTimestamp = -1;
+  /** A key frame came since the source feeds this stream. */
+  isBegun = false;
+  /** The source said that it ends, and nothing of it was passed on since. */
+  isEnded = false;
+  /** Its sequence header is known. */
+  hasHeader = false;
+  /** By its header, or where a codec has none, by its first frame; null: not known. */
+  codec: string | null = null;
+  /** Frames that were passed on. */
+  frames = 0;
+  /** Milliseconds between the last two key frames, by their timestamps; 0 before the second. */
+  keyFrameIntervalMs = 0;
+
+  constructor(id: number, mode: WithoutKeyFrames) {
+    this.id = id;
+    this.#mode = mode;
+    this.#keyFrames = new KeyFrameWatch(mode);
+  }
+
+  /** True while who joins begins with it. */
+  get isShown(): boolean {
+    return this.#isSeen && !this.isEnded && !this.#isSilent && !this.#keyFrames.leavesAudioAlone;
+  }
+
+  get missesKeyFrames(): boolean {
+    return this.#keyFrames.isMissing;
+  }
+
+  /** True if its frames are passed on although no key frame came before them. */
+  get passes(): boolean {
+    return this.#keyFrames.passes;
+  }
+
+  /** A key frame came. */
+  noteKeyFrame(timestampMs: number, nowMs: number): void {
+    this.#see(nowMs);
+    this.isBegun = true;
+    this.#keyFrames.noteKeyFrame(nowMs);
+    // On the circle of 32 bits. A clock that was set says nothing of the interval.
+    const interval = this.#lastKeyTimestamp < 0 ? 0 : (timestampMs - this.#lastKeyTimestamp) | 0;
+    if (interval > 0 && interval <= maxIntervalMs) this.keyFrameIntervalMs = interval;
+    this.#lastKeyTimestamp = timestampMs;
+  }
+
+  /**
+   * Another frame came.
+   * @param isKept whether newcomers can start at its last key frame
+   * @param hasSetup whether its codec needs no header, or has got one: else it is of no use to anybody
+   * @returns whether it may be passed on: frames before the first key frame are not, unless none comes
+   */
+  admits(isKept: boolean, hasSetup: boolean, nowMs: number): boolean {
+    this.#see(nowMs);
+    this.#keyFrames.noteInterFrame(nowMs, isKept, this.keyFrameIntervalMs);
+    return this.isBegun || (this.#keyFrames.passes && hasSetup);
+  }
+
+  /** The source says that it ends. Should it go on, then with a key frame. */
+  end(): void {
+    this.isEnded = true;
+    this.isBegun = false;
+    // One without key frames stays one.
+    if (!this.#keyFrames.isMissing) this.#keyFrames = new KeyFrameWatch(this.#mode);
+  }
+
+  /** True when from now on it counts as silent. @param othersMs when anything else of the source came last */
+  fallsSilent(othersMs: number): boolean {
+    if (!this.#isSeen || this.#isSilent || this.isEnded || othersMs - this.#lastFrameMs < silentAfterMs) return false;
+    this.#isSilent = true;
+    return true;
+  }
+
+  #see(nowMs: number): void {
+    this.#isSeen = true;
+    this.#isSilent = false;
+    this.#lastFrameMs = nowMs;
+  }
+}

@@ -1,0 +1,66 @@
+import { everyTrack, fourCcBytes } from './flv-codecs.js';
+import { AudioPacketType, exHeader, isExtended, MultitrackType, readExHeader, VideoPacketType } from './flv-header.js';
+
+/**
+ * Payloads of several tracks (Enhanced RTMP v2, "Multitrack"), taken apart. The bytes of the codecs stay as they are; only
+ * what is wrapped around them is written anew.
+ */
+
+/** There are no more ids. */
+const maxTracks = 256;
+
+function readHeader(isVideo: boolean, payload: Buffer): boolean {
+  return readExHeader(payload, isVideo ? VideoPacketType.Multitrack : AudioPacketType.Multitrack);
+}
+
+/** Whether a payload holds more than one track, or is of the kinds that may. */
+export function holdsManyTracks(isVideo: boolean, payload: Buffer): boolean {
+  return isExtended(isVideo, payload) && readHeader(isVideo, payload) && exHeader.manyTracks;
+}
+
+/** How many tracks a payload holds, up to one more than there are ids; 0 where it is none that `holdsManyTracks`. */
+export function countTracks(isVideo: boolean, payload: Buffer): number {
+  if (!holdsManyTracks(isVideo, payload)) return 0;
+  let count = 0;
+  everyTrack(payload, () => ++count <= maxTracks);
+  return count;
+}
+
+/**
+ * A payload for each track of one that `holdsManyTracks`, in their order, each of the kind for one track, with the same
+ * prefixes (ModEx), frame type and packet type. Undefined for what is cut short, or has more parts than there are ids.
+ */
+export function splitTracks(isVideo: boolean, payload: Buffer): Buffer[] | undefined {
+  if (!readHeader(isVideo, payload)) return undefined;
+  const { packetType, fourCcAt } = exHeader;
+  const parts: Buffer[] = [];
+  // Up to the byte that says what kind of multitrack it is; that is the one before the FourCC.
+  const prefix = payload.subarray(0, fourCcAt - 1);
+  const isWhole = everyTrack(payload, (fourCc, start, end, trackId) => {
+    const at = prefix.length;
+    const part = Buffer.allocUnsafe(at + 1 + fourCcBytes + 1 + end - start);
+    prefix.copy(part);
+    part[at] = (MultitrackType.OneTrack << 4) | packetType;
+    part.writeUInt32BE(fourCc, at + 1);
+    part[at + 1 + fourCcBytes] = trackId;
+    payload.copy(part, at + 2 + fourCcBytes, start, end);
+    return parts.push(part) <= maxTracks;
+  });
+  return isWhole && parts.length > 0 ? parts : undefined;
+}
+
+/**
+ * A payload of one track as those who know no multitrack and no ModEx take it: with the plain extended header. What has
+ * neither is returned as it is.
+ */
+export function unwrapTrack(isVideo: boolean, payload: Buffer): Buffer {
+  if (!isExtended(isVideo, payload) || !readHeader(isVideo, payload) || exHeader.manyTracks) return payload;
+  const { packetType, fourCcAt, trackId } = exHeader;
+  if (fourCcAt === 1) return payload;
+  const bodyAt = fourCcAt + fourCcBytes + (trackId < 0 ? 0 : 1);
+  const plain = Buffer.allocUnsafe(1 + fourCcBytes + payload.length - bodyAt);
+  plain[0] = (payload[0]! & 0xf0) | packetType;
+  payload.copy(plain, 1, fourCcAt, fourCcAt + fourCcBytes);
+  payload.copy(plain, 1 + fourCcBytes, bodyAt);
+  return plain;
+}
