@@ -72,6 +72,16 @@ export type PushState = (typeof pushStates)[number];
 const pushFigures = {
   attempt: figure(orNull(Type.Integer({ minimum: 0, description: 'How many tries in a row failed.' })), 0),
   lastError: figure(orNull(Failure), null),
+  downSince: figure(
+    orNull(
+      Type.String({
+        description:
+          'Since when its target takes no media, over all retries; null: it does. It ends when media has flowed for a while.',
+      }),
+    ),
+    null,
+  ),
+  firstError: figure(orNull(Failure), null),
   nextRetryAt: figure(orNull(Type.String({ description: 'Null unless waiting.' })), null),
   connects: figure(orNull(Type.Integer({ minimum: 0, description: 'How often it connected, ever.' })), 0),
   bytesOut: figure(orNull(Type.Integer({ minimum: 0, description: 'Bytes handed to the network, ever.' })), 0),

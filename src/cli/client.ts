@@ -65,6 +65,11 @@ export class ApiClient {
     return (await said(() => this.#client.call('addPlayToken', { path: { name }, body: { seconds } }))).body;
   }
 
+  /** Those that are in trouble themselves, or that have a push that is down. */
+  troubledCameras(): Promise<CameraView[]> {
+    return said(() => all(this.#client.each('listCameras', { query: { trouble: true, limit: 1000 } })));
+  }
+
   pushes(camera: string): Promise<PushView[]> {
     return said(() => all(this.#client.each('listPushes', { path: { name: camera } })));
   }

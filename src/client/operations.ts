@@ -550,6 +550,12 @@ export interface Push {
     readonly message: string;
     readonly at: string;
   } | null;
+  readonly downSince: string | null;
+  readonly firstError: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  } | null;
   readonly nextRetryAt: string | null;
   readonly connects: number | null;
   readonly bytesOut: number | null;
@@ -957,6 +963,8 @@ export interface Operations {
       readonly live?: boolean | undefined;
       /** Only those with a push in this state. */
       readonly pushState?: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | undefined;
+      /** Only those that have conditions or a push that is down (true), or neither (false). */
+      readonly trouble?: boolean | undefined;
     };
     readonly answer: {
       readonly items: readonly Camera[];

@@ -91,7 +91,7 @@ export class BackendWatch implements BackendObserver {
   pushState(camera: string, push: PushSnapshot): void {
     const pushes = this.#cameras.get(camera)?.pushes;
     if (pushes === undefined) return;
-    const { id, state, since, attempt, nextRetryAt } = push;
+    const { id, state, since, attempt, nextRetryAt, downSince, firstError } = push;
     const told = pushes.get(id);
     // One of many tries: it was not there at the one before, and is not yet now.
     if (state === 'connecting' && told?.state === 'waiting' && attempt !== 0) return;
@@ -100,7 +100,8 @@ export class BackendWatch implements BackendObserver {
     if (told?.state === state && told.code === code) return;
     pushes.set(id, { state, code });
     const reason = failed?.message ?? push.reason ?? null;
-    const facts = { state, since, from: told?.state ?? null, reason, attempt, nextRetryAt };
+    const first = { downSince, firstCode: firstError?.code ?? null, firstReason: firstError?.message ?? null };
+    const facts = { state, since, from: told?.state ?? null, reason, attempt, nextRetryAt, ...first };
     this.#feed.publish({ type: 'push.state', camera, push: id, code, facts });
   }
 }

@@ -1,5 +1,6 @@
 import { hostInUrl } from '../address/host.js';
 import type { StreamKeys } from '../admission/stream-keys.js';
+import type { CameraSnapshot } from '../backend/backend.js';
 import { ConflictError } from '../errors.js';
 import {
   addCamera,
@@ -21,11 +22,16 @@ import type { Precondition } from './entity-tags.js';
 import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
 import { type CameraView, cameraView, type Endpoints, endpointsOf, type PlayTokenView } from './views.js';
 
+/** States of a push that want help. */
+const isBad: ReadonlySet<string> = new Set(['waiting', 'stalled']);
+
 /** Which cameras are wanted. */
 export interface CameraPageRequest extends PageRequest {
   readonly live?: boolean | undefined;
   /** With a push in this state. */
   readonly pushState?: string | undefined;
+  /** In trouble itself, or with a push that is down; false: neither. */
+  readonly trouble?: boolean | undefined;
 }
 
 /**
@@ -189,16 +195,23 @@ export class CameraControl {
   /** `list` in steps. @throws InputError INVALID_REQUEST at the first one */
   listSteps(request: CameraPageRequest, requestHost: string | undefined): PageSteps<CameraView> {
     const { state } = this.#context.store;
-    const { live, pushState } = request;
+    const { live, pushState, trouble } = request;
     // Found once: it may be a look at all interfaces of the machine.
     const host = this.advertisedHost(requestHost);
     const view = (camera: Camera) => this.#viewAt(state, camera, host, false);
-    if (live === undefined && pushState === undefined) return pageSteps(state.cameras, request, view);
+    const all = live === undefined && pushState === undefined && trouble === undefined;
+    if (all) return pageSteps(state.cameras, request, view);
     return pageSteps(state.cameras, request, view, (camera) => {
       const seen = this.#context.backend.camera(camera.name);
       if (live !== undefined && (seen?.live ?? false) !== live) return false;
+      if (trouble !== undefined && this.#isInTrouble(camera.name, seen) !== trouble) return false;
       return pushState === undefined || view(camera).pushes.some((push) => push.state === pushState);
     });
+  }
+
+  #isInTrouble(name: string, seen: CameraSnapshot | undefined): boolean {
+    if (this.#context.health.conditionsOf(name).length > 0 || (seen?.conditions?.length ?? 0) > 0) return true;
+    return seen?.pushes.some(({ state, downSince }) => downSince !== null || isBad.has(state)) === true;
   }
 
   /** Every camera in steps, by name, as the state is now. */

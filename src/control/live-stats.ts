@@ -27,6 +27,7 @@ const pushFacts = [
   'roundTripMs',
   'attempt',
   'nextRetryAt',
+  'downSince',
 ] as const satisfies readonly (keyof PushSnapshot)[];
 
 type Fact = string | number | null;

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.js';
 import type { DropReason } from '../relay/outlet.js';
+import type { Outage } from './outage.js';
 
 export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled';
 
@@ -17,6 +18,8 @@ export interface PushStatus {
   /** Failures in a row. */
   readonly attempt: number;
   readonly lastFailure: PushFailure | null;
+  /** What it is in the midst of; null while its camera is away. */
+  readonly outage: Pick<Outage, 'sinceMs' | 'first' | 'last'> | null;
   /** Null unless `waiting`. */
   readonly nextRetryAtMs: number | null;
   readonly connects: number;

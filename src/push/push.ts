@@ -7,6 +7,7 @@ import type { OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import { FailureLog } from './failure-log.js';
+import { Outage } from './outage.js';
 import { noFigures, PushLife } from './push-life.js';
 import type { PushFailure, PushPhase, PushStatus } from './push-status.js';
 import { PushTotals } from './push-totals.js';
@@ -40,6 +41,7 @@ export class Push {
   readonly #meter = new RateMeter();
   readonly #clock: RetryClock;
   readonly #failureLog: FailureLog;
+  readonly #outage = new Outage();
   #enabled: boolean;
   #stream: LiveStream | null = null;
   #live = false;
@@ -115,6 +117,7 @@ export class Push {
       if (this.#live) this.#hurry('asked for');
     } else {
       this.#hangUp('now');
+      this.#outage.end();
       this.#setPhase('disabled');
     }
   }
@@ -150,6 +153,7 @@ export class Push {
   end(): void {
     this.#live = false;
     this.#hangUp('drained');
+    this.#outage.end();
     this.#stream = null;
     if (this.#enabled) this.#setPhase('idle');
   }
@@ -190,7 +194,10 @@ export class Push {
       const text = `${connection.endpoint} took no data for ${Math.round(silentMs / 1000)} s`;
       connection.destroy(new TargetError('TARGET_STALLED', text));
     } else if (Math.max(silentMs, overdueMs) > stalledAfterMs) {
-      if (this.#live && this.#phase === 'active') this.#setPhase('stalled');
+      if (this.#live && this.#phase === 'active') {
+        this.#outage.stalled(Date.now() - Math.round(Math.max(silentMs, overdueMs)));
+        this.#setPhase('stalled');
+      }
     } else if (this.#live) {
       this.#proveActive(life);
     }
@@ -204,6 +211,7 @@ export class Push {
       sinceMs: this.#phaseSinceMs,
       attempt: this.#clock.failures,
       lastFailure: this.#lastFailure,
+      outage: this.#live ? this.#outage : null,
       nextRetryAtMs: this.#phase === 'waiting' ? this.#clock.nextTryAtMs : null,
       connects: this.#connects,
       bytesOut: this.bytesOut,
@@ -254,12 +262,13 @@ export class Push {
   /** A push is active if the target acknowledges bytes, or at least the socket's queue empties. */
   #proveActive(life: PushLife): void {
     if (this.#phase === 'active') {
-      if (this.#clock.wellFor(life.noteWell())) this.#failureLog.well();
+      if (this.#clock.wellFor(life.noteWell())) this.#isWell();
       return;
     }
     if (!life.isProven) return;
     if (this.#phase !== 'stalled') this.#failureLog.active(this.#clock.failures + 1);
     life.noteWell();
+    this.#outage.flows();
     this.#setPhase('active');
   }
 
@@ -281,7 +290,7 @@ export class Push {
 
   /** @param flowedMs how long media had flowed; 0: it had not */
   #wait(error: TargetError, flowedMs = 0): void {
-    if (this.#clock.wellFor(flowedMs)) this.#failureLog.well();
+    if (this.#clock.wellFor(flowedMs)) this.#isWell();
     this.#noteFailure(error);
     const pauseMs = this.#clock.failed(error, flowedMs);
     if (this.#failureLog.failed(error, pauseMs, this.#clock.failures) && flowedMs > 0) {
@@ -296,8 +305,15 @@ export class Push {
     if (this.#life === null) this.#setPhase('waiting');
   }
 
+  /** It was well for a while: what failed before is over. */
+  #isWell(): void {
+    this.#failureLog.well();
+    this.#outage.end();
+  }
+
   #noteFailure(error: TargetError): void {
     this.#lastFailure = { code: error.code, message: error.message, atMs: Date.now() };
+    this.#outage.failed(this.#lastFailure);
     this.#recorder.note('error', `${error.code}: ${error.message}`);
   }
 

@@ -10,7 +10,7 @@ import { floods } from './flood-count.js';
 import { OutgoingFlow } from './outgoing-flow.js';
 import { PeerMeter } from './peer-meter.js';
 import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
-import { targetErrorOf } from './target-error.js';
+import { likelyCause, targetErrorOf } from './target-error.js';
 import { secretsOf } from './target-secrets.js';
 import { TurnShare } from './turn-share.js';
 import { UnansweredPublish } from './unanswered-publish.js';
@@ -197,7 +197,9 @@ export class OutgoingAttempt implements MediaSocketListener {
   onEnd(): void {
     const { step } = this;
     const code = step === 'tls' ? 'TARGET_TLS' : 'TARGET_CLOSED';
-    this.#handler.onFailed(new TargetError(code, `${this.endpoint} closed the connection during ${step}`));
+    this.#handler.onFailed(
+      new TargetError(code, `${this.endpoint} closed the connection during ${step}${likelyCause(step)}`),
+    );
   }
 
   onClose(): void {

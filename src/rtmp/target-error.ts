@@ -54,7 +54,23 @@ export function targetErrorOf(error: unknown, endpoint: string, step?: string): 
   const tls = tlsErrorOf(error, endpoint, step);
   if (tls !== undefined) return tls;
   const code = codesOfSystem[systemCode(error)] ?? 'TARGET_UNREACHABLE';
-  return new TargetError(code, describe(code, error, endpoint), { cause: error });
+  const cause = code === 'TARGET_CLOSED' && step !== undefined ? likelyCause(step) : '';
+  return new TargetError(code, describe(code, error, endpoint) + cause, { cause: error });
+}
+
+/** What it usually means that a target closes the connection during a step, to be put behind the message; or nothing. */
+export function likelyCause(step: string): string {
+  switch (step) {
+    case 'handshake':
+      return ': usually this port is not that of an RTMP server, or it expects TLS (rtmps://)';
+    case 'connect':
+      return ': usually it has no application of this name (the part of the path before the stream name)';
+    case 'createStream':
+    case 'publish':
+      return ': usually it refuses the stream name or key, or has this stream from somebody else';
+    default:
+      return '';
+  }
 }
 
 function tlsErrorOf(error: unknown, endpoint: string, step: string | undefined): TargetError | undefined {

@@ -267,8 +267,14 @@ export const pushSeries: readonly Series<PushView>[] = [
   {
     name: 'push_failures_in_a_row',
     type: 'gauge',
-    help: 'Tries that failed since the last success.',
+    help: 'Tries that failed since media last flowed for a while.',
     read: ({ attempt }) => attempt,
+  },
+  {
+    name: 'push_down_seconds',
+    type: 'gauge',
+    help: 'How long the target has taken no media, over all retries; 0 while it does.',
+    read: ({ downSince }) => (downSince === null ? 0 : Math.max(0, (Date.now() - Date.parse(downSince)) / 1000)),
   },
 ];
 

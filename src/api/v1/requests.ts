@@ -29,6 +29,11 @@ export const CameraQuery = Type.Object(
     ...pageFields,
     live: Type.Optional(Type.Boolean({ description: 'Only those that publish now, or only those that do not.' })),
     pushState: Type.Optional(Type.String({ ...PushStateSchema, description: 'Only those with a push in this state.' })),
+    trouble: Type.Optional(
+      Type.Boolean({
+        description: 'Only those that have conditions or a push that is down (true), or neither (false).',
+      }),
+    ),
   },
   closed,
 );

@@ -1,6 +1,8 @@
 import type { SourceIngest } from '../../ingest/source-ingest.js';
+import { causeOf } from '../../push/outage.js';
 import type { Push } from '../../push/push.js';
-import type { BackendProblem, CameraSnapshot, PushSnapshot } from '../backend.js';
+import type { PushFailure } from '../../push/push-status.js';
+import type { BackendProblem, CameraSnapshot, Failure, PushSnapshot } from '../backend.js';
 
 /** What there is to see of a camera, as plain values. */
 export function cameraSnapshot(seen: {
@@ -50,7 +52,8 @@ export function pushSnapshot(
 ): PushSnapshot {
   const status = push.status(nowMs);
   const isSending = status.phase === 'active' || status.phase === 'stalled' || status.phase === 'connecting';
-  const { lastFailure, droppedFrames } = status;
+  const { lastFailure, outage, droppedFrames } = status;
+  const cause = outage === null ? undefined : causeOf(outage);
   return {
     id,
     url: push.shownUrl,
@@ -58,8 +61,10 @@ export function pushSnapshot(
     since: iso(status.sinceMs),
     ...(isSending && conditions.length > 0 ? { conditions } : {}),
     attempt: status.attempt,
-    lastError:
-      lastFailure === null ? null : { code: lastFailure.code, message: lastFailure.message, at: iso(lastFailure.atMs) },
+    ...(cause === undefined ? {} : { reason: cause }),
+    lastError: failureView(lastFailure),
+    downSince: outage === null || outage.sinceMs === null ? null : iso(outage.sinceMs),
+    firstError: failureView(outage?.first ?? null),
     nextRetryAt: status.nextRetryAtMs === null ? null : iso(status.nextRetryAtMs),
     connects: status.connects,
     bytesOut: status.bytesOut,
@@ -73,6 +78,10 @@ export function pushSnapshot(
     droppedBy: droppedFrames,
     lastKeyFrameAt: status.lastKeyFrameAtMs === null ? null : iso(status.lastKeyFrameAtMs),
   };
+}
+
+function failureView(failure: PushFailure | null): Failure | null {
+  return failure === null ? null : { code: failure.code, message: failure.message, at: iso(failure.atMs) };
 }
 
 function iso(ms: number): string {

@@ -60,14 +60,18 @@ export function pushSnapshot(camera: string, push: DesiredPush, source: Snapshot
   const { state, reason, lastError, nextRetryAt, droppedFrames } = pushFacts(camera, push, source);
   // nginx knows no more of a push than whether it is there and how many frames it dropped. All in one literal: of many
   // thousand pushes looked at each second, spread objects took a tenth of a core.
+  const since = source.sinceOf(camera, push.id, state);
   const snapshot: PushSnapshot = {
     id: push.id,
     url: maskTarget(push.url, camera),
     state,
-    since: source.sinceOf(camera, push.id, state),
+    since,
     attempt: null,
     nextRetryAt,
     lastError,
+    // Its retries are not seen: it waits as long as the target does not take it.
+    downSince: state === 'waiting' ? since : null,
+    firstError: state === 'waiting' ? lastError : null,
     connects: null,
     bytesOut: null,
     framesOut: null,

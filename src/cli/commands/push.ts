@@ -4,6 +4,7 @@ import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { formatAge, formatBitrate, json, table } from '../format.js';
 import type { CliIo } from '../io.js';
+import { whyDown } from '../troubles.js';
 import type { CameraView, PushView } from '../views.js';
 import { headed } from './camera.js';
 import { addPushHealthCommands } from './push-health.js';
@@ -88,13 +89,17 @@ function pushTable(pushes: readonly (PushView & { camera: string })[], io: CliIo
     push.id,
     push.state,
     formatAge(push.since),
+    push.downSince === null ? null : formatAge(push.downSince),
     push.state === 'active' && push.bitrateBps !== null ? formatBitrate(push.bitrateBps) : null,
     push.droppedFrames,
     push.engine ?? null,
     push.url,
-    push.lastError !== null && push.state !== 'active' ? `${push.lastError.code}: ${push.lastError.message}` : null,
+    whyDown(push),
   ]);
-  return headed(table(['CAMERA', 'ID', 'STATE', 'FOR', 'OUT', 'DROPPED', 'ENGINE', 'TARGET', 'LAST ERROR'], rows), io);
+  return headed(
+    table(['CAMERA', 'ID', 'STATE', 'FOR', 'DOWN', 'OUT', 'DROPPED', 'ENGINE', 'TARGET', 'ERROR'], rows),
+    io,
+  );
 }
 
 function addRemove(push: Command, io: CliIo): void {

@@ -4,13 +4,16 @@ import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { formatAge, formatBitrate, json, table, urlHost } from '../format.js';
 import { type CliIo, painter } from '../io.js';
+import { isDown, troublesOf } from '../troubles.js';
 import type { NodeView, ProblemView } from '../views.js';
 import { headed } from './camera.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addStatusCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   withClientOptions(program.command('status'))
-    .description('Show the state of a running aggregator; exit code 1 if it accepts no RTMP or has a problem')
+    .description(
+      'Show the state of a running aggregator, with cameras and pushes in trouble; exit code 1 if anything is',
+    )
     .addHelpText(
       'after',
       `
@@ -21,14 +24,32 @@ Examples:
     )
     .action(async (options: ClientOptions) => {
       const client = findApi(options, io);
-      const [nodes, problems] = await Promise.all([client.nodes(), client.problems()]);
-      io.out.write(options.json ? json({ nodes, problems }) : describeStatus(nodes, problems, io));
-      const healthy = problems.length === 0 && nodes.every((node) => node.status === 'ok');
+      const [nodes, problems, troubled] = await Promise.all([
+        client.nodes(),
+        client.problems(),
+        client.troubledCameras(),
+      ]);
+      const troubles = troublesOf(troubled);
+      if (options.json) {
+        const cameras = troubled.map(({ name, conditions = [], pushes }) => ({
+          ...{ name, conditions, pushes: pushes.filter(isDown) },
+        }));
+        io.out.write(json({ nodes, problems, cameras }));
+      } else io.out.write(describeStatus(nodes, problems, troubles, io));
+      const healthy = problems.length + troubles.length === 0 && nodes.every((node) => node.status === 'ok');
       setExitCode(healthy ? exitCodes.ok : exitCodes.failed);
     });
 }
 
-function describeStatus(nodes: readonly NodeView[], problems: readonly ProblemView[], io: CliIo): string {
+/** More lines than these are counted. */
+const maxLines = 50;
+
+function describeStatus(
+  nodes: readonly NodeView[],
+  problems: readonly ProblemView[],
+  troubles: readonly string[],
+  io: CliIo,
+): string {
   const paint = painter(io.out, io.env);
   const rows = nodes.map((node) => [
     node.name,
@@ -46,5 +67,8 @@ function describeStatus(nodes: readonly NodeView[], problems: readonly ProblemVi
   const lines = problems.map(
     ({ code, message, since }) => `${paint('red', 'problem')}: ${cleanText(`${code}: ${message} (since ${since})`)}\n`,
   );
+  for (const trouble of troubles.slice(0, maxLines)) lines.push(`${paint('red', 'trouble')}: ${trouble}\n`);
+  const more = troubles.length - maxLines;
+  if (more > 0) lines.push(`${more} more: media-aggregator top, media-aggregator push list\n`);
   return headed(table(headings, rows), io) + lines.join('');
 }

@@ -1,4 +1,5 @@
-import { formatBitrate, formatBytes } from '../format.js';
+import { formatAge, formatBitrate, formatBytes } from '../format.js';
+import { isDown } from '../troubles.js';
 import type { CameraView } from '../views.js';
 
 export const sortKeys = ['name', 'state', 'in', 'out', 'queue'] as const;
@@ -13,8 +14,6 @@ export interface TopRow {
 
 export const topHeadings = ['CAMERA / PUSH', 'STATE', 'IN/OUT', 'FPS', 'QUEUE', 'DROPPED', 'WHY'] as const;
 
-const badStates = new Set(['waiting', 'stalled']);
-
 /** Cameras with their pushes, those that are live or fail first; `filter` is part of a camera's name, state or target. */
 export function topRows(cameras: readonly CameraView[], options: { sort: SortKey; filter: string }): TopRow[] {
   const wanted = options.filter.toLowerCase();
@@ -25,20 +24,21 @@ export function topRows(cameras: readonly CameraView[], options: { sort: SortKey
     .flatMap(({ camera }) => rowsOf(camera));
 }
 
-function textOf({ name, live, pushes }: CameraView): string {
-  const parts = [name, live ? 'live' : 'idle', ...pushes.flatMap(({ id, state, url }) => [id, state, url])];
+function textOf({ name, live, conditions = [], pushes }: CameraView): string {
+  const words = conditions.flatMap(({ code, label = '' }) => [code, label]);
+  const parts = [name, live ? 'live' : 'idle', ...words, ...pushes.flatMap(({ id, state, url }) => [id, state, url])];
   return parts.join('\n').toLowerCase();
 }
 
 /** Higher comes first. */
-function rankOf({ live, bitrateInBps, pushes }: CameraView, sort: SortKey): number {
+function rankOf({ live, bitrateInBps, conditions = [], pushes }: CameraView, sort: SortKey): number {
   const total = (of: (push: CameraView['pushes'][number]) => number | null) =>
     pushes.reduce((sum, push) => sum + (of(push) ?? 0), 0);
   switch (sort) {
     case 'name':
       return 0;
     case 'state':
-      return pushes.filter(({ state }) => badStates.has(state)).length * 2 + (live ? 1 : 0);
+      return (conditions.length + pushes.filter(isDown).length) * 2 + (live ? 1 : 0);
     case 'in':
       return bitrateInBps ?? 0;
     case 'out':
@@ -49,15 +49,18 @@ function rankOf({ live, bitrateInBps, pushes }: CameraView, sort: SortKey): numb
 }
 
 function rowsOf(camera: CameraView): TopRow[] {
-  const { name, live, bitrateInBps, frameRate, pushes } = camera;
+  const { name, live, bitrateInBps, frameRate, conditions = [], pushes } = camera;
+  const [gravest] = conditions;
+  const state = gravest?.label ?? (gravest === undefined ? (live ? 'live' : 'idle') : gravest.code);
+  const why = conditions.map(({ code }) => code).join(' ');
   const first: TopRow = {
-    cells: [name, live ? 'live' : 'idle', live ? bitrate(bitrateInBps) : '', number(frameRate), '', '', ''],
-    mood: live ? 'good' : 'idle',
+    cells: [name, state, live ? bitrate(bitrateInBps) : '', number(frameRate), '', '', why],
+    mood: gravest !== undefined ? 'bad' : live ? 'good' : 'idle',
   };
   return [
     first,
     ...pushes.map(
-      ({ id, state, bitrateBps, queueBytes, droppedFrames, lastError }): TopRow => ({
+      ({ id, state, bitrateBps, queueBytes, droppedFrames, lastError, firstError, downSince }): TopRow => ({
         cells: [
           `  ${id}`,
           state,
@@ -65,12 +68,16 @@ function rowsOf(camera: CameraView): TopRow[] {
           '',
           queueBytes === null || queueBytes === 0 ? '' : formatBytes(queueBytes),
           droppedFrames === null || droppedFrames === 0 ? '' : String(droppedFrames),
-          badStates.has(state) ? (lastError?.code ?? '') : '',
+          isDown({ state, downSince }) ? `${down(downSince)}${(firstError ?? lastError)?.code ?? ''}` : '',
         ],
-        mood: state === 'active' ? 'good' : badStates.has(state) ? 'bad' : 'idle',
+        mood: isDown({ state, downSince }) ? 'bad' : state === 'active' ? 'good' : 'idle',
       }),
     ),
   ];
+}
+
+function down(since: string | null): string {
+  return since === null ? '' : `down ${formatAge(since)} `;
 }
 
 function bitrate(bps: number | null): string {

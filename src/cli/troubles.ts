@@ -1,0 +1,36 @@
+import { cleanText } from '../log/pino.js';
+import { formatAge } from './format.js';
+import type { CameraView, PushView } from './views.js';
+
+type Down = Pick<PushView, 'state' | 'lastError' | 'firstError' | 'downSince' | 'attempt'>;
+
+/** Why a push does not send: the error that its outage began with, and the last one, where that is another. */
+export function whyDown({ state, lastError, firstError, downSince }: Down): string | null {
+  if (downSince === null && (state === 'active' || state === 'idle' || lastError === null)) return null;
+  const first = firstError ?? lastError;
+  if (first === null) return 'the target takes nothing';
+  const words = `${first.code}: ${first.message}`;
+  return lastError === null || lastError.code === first.code ? words : `${words}; last: ${lastError.code}`;
+}
+
+/** One line for each thing that is wrong with cameras and pushes; each names its camera, for whoever filters lines. */
+export function troublesOf(cameras: readonly CameraView[]): string[] {
+  return cameras.flatMap(({ name, conditions = [], pushes }) => [
+    ...conditions.map(({ code, message, since, label }) => {
+      const what = label === undefined ? code : `${label} (${code})`;
+      return cleanText(`camera ${name}: ${what} for ${formatAge(since)}: ${message}`);
+    }),
+    ...pushes.filter(isDown).map((push) => {
+      const tries = push.attempt === null || push.attempt === 0 ? '' : `, ${push.attempt} failed tries`;
+      const since = push.downSince ?? push.since;
+      return cleanText(
+        `camera ${name}: push ${push.id} down for ${formatAge(since)}${tries}: ${whyDown(push) ?? push.state}`,
+      );
+    }),
+  ]);
+}
+
+/** True while its target takes no media, as far as that is known. */
+export function isDown({ state, downSince }: Pick<PushView, 'state' | 'downSince'>): boolean {
+  return downSince !== null || state === 'waiting' || state === 'stalled';
+}
