@@ -102,7 +102,7 @@ export const errorCodes = {
   TARGET_PUBLISH_REJECTED: 'The target refuses the stream name or key.',
   TARGET_REDIRECT: 'The target redirects to a place that cannot be used.',
   TARGET_AUTH: 'The target requires a user name and password, or rejects those in the URL.',
-  TARGET_STALLED: 'The target stopped taking data.',
+  TARGET_STALLED: 'The target stopped taking data, or its program shows no sign of life.',
   TARGET_FLOOD: 'The target floods the connection with useless messages.',
   TARGET_PROTOCOL: 'The target violates the RTMP protocol.',
   TARGET_TLS: 'The TLS handshake with the target failed.',

@@ -50,6 +50,8 @@ export class PushLife {
     settings: NetSettings;
     dialer: Dialer;
     recorder: FlightRecorder;
+    /** False: the target closes when it is pinged. */
+    mayPing: boolean;
     handler: PushLifeHandler;
   }) {
     const { stream, limits, settings, recorder, handler } = options;
@@ -77,6 +79,7 @@ export class PushLife {
       dialer: options.dialer,
       budget: limits,
       mayGoUnanswered: true,
+      mayPing: options.mayPing,
     });
   }
 

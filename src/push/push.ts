@@ -7,6 +7,7 @@ import type { OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import { FailureLog } from './failure-log.js';
+import { LifeDoubt } from './life-doubt.js';
 import { Outage } from './outage.js';
 import { noFigures, PushLife } from './push-life.js';
 import type { PushFailure, PushPhase, PushStatus } from './push-status.js';
@@ -46,6 +47,7 @@ export class Push {
   #stream: LiveStream | null = null;
   #live = false;
   #life: PushLife | null = null;
+  readonly #doubt = new LifeDoubt();
   #lastFailure: PushFailure | null = null;
   #connects = 0;
   /** Connections that only send the rest of their stream. */
@@ -187,15 +189,22 @@ export class Push {
     if (life === null || life.outlet === null) return;
     const { connection } = life;
     life.look(nowMs);
-    // Only a target that takes no bytes is given up. Missing acknowledgements alone are not sufficient evidence.
+    // A target that takes no bytes is given up, and one whose program shows no sign of life though it always did. Missing
+    // acknowledgements alone are not sufficient evidence.
     const silentMs = connection.silentMs(nowMs);
-    const overdueMs = connection.acknowledgements.overdueMs(connection.bytesSent, nowMs);
-    if (silentMs > this.#settings.stallTimeoutMs) {
+    const { stallTimeoutMs } = this.#settings;
+    const lifelessMs = connection.lifelessMs(stallTimeoutMs * this.#doubt.patience, nowMs);
+    const stalledMs = Math.max(silentMs, connection.overdueMs(nowMs), connection.lifelessMs(stalledAfterMs, nowMs));
+    if (silentMs > stallTimeoutMs) {
       const text = `${connection.endpoint} took no data for ${Math.round(silentMs / 1000)} s`;
       connection.destroy(new TargetError('TARGET_STALLED', text));
-    } else if (Math.max(silentMs, overdueMs) > stalledAfterMs) {
+    } else if (lifelessMs > 0) {
+      this.#doubt.gaveUp();
+      const text = `${connection.endpoint} has neither acknowledged nor answered anything for ${Math.round(lifelessMs / 1000)} s, though it did before`;
+      connection.destroy(new TargetError('TARGET_STALLED', text));
+    } else if (stalledMs > stalledAfterMs) {
       if (this.#live && this.#phase === 'active') {
-        this.#outage.stalled(Date.now() - Math.round(Math.max(silentMs, overdueMs)));
+        this.#outage.stalled(Date.now() - Math.round(stalledMs));
         this.#setPhase('stalled');
       }
     } else if (this.#live) {
@@ -225,6 +234,7 @@ export class Push {
   #connect(): void {
     if (this.#stream === null || !this.#live) return;
     this.#clock.began();
+    this.#doubt.began(performance.now());
     this.#setPhase('connecting');
     try {
       const life: PushLife = new PushLife({
@@ -235,6 +245,7 @@ export class Push {
         settings: this.#settings,
         dialer: this.#dialer,
         recorder: this.#recorder,
+        mayPing: this.#doubt.mayPing,
         handler: {
           onPublished: () => this.#published(life),
           onDrain: () => {
@@ -253,6 +264,7 @@ export class Push {
   #published(life: PushLife): void {
     if (life !== this.#life) return;
     this.#connects++;
+    this.#doubt.published(performance.now());
     // In the next turn, the socket knows whether the kernel took everything.
     setImmediate(() => {
       if (life === this.#life && this.#live) this.#proveActive(life);
@@ -275,6 +287,7 @@ export class Push {
   #closed(life: PushLife, error: TargetError | null): void {
     if (life !== this.#life) return; // hung up on by us; its draining notices
     this.#life = null;
+    this.#doubt.ended(life.connection.diedOfPing, life.outlet !== null);
     const flowedMs = life.flowedMs(this.#phase === 'active');
     life.bury(this.#past);
     const failure = error ?? new TargetError('TARGET_CLOSED', 'the connection ended');

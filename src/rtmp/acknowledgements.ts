@@ -42,6 +42,16 @@ export class Acknowledgements {
     return this.#longestStepBytes;
   }
 
+  /** The longest of the recent times between two acknowledgements, milliseconds. */
+  get longestPauseMs(): number {
+    return this.#longestPauseMs;
+  }
+
+  /** When the count last increased, on the monotonic clock; 0: never. */
+  get progressMs(): number {
+    return this.#progressMs;
+  }
+
   /** Bytes that have arrived; null before the first acknowledgement. */
   get acknowledgedBytes(): number | null {
     return this.#acknowledgedBytes;

@@ -38,6 +38,7 @@ export class MessageChannel {
   #bytesInAcknowledged = 0;
   #ackEveryBytes = ackEvery(ownAckWindowBytes);
   #peerAcknowledged: number | null = null;
+  #peerPongs = 0;
   #isHeld = false;
   /** The rest of an aggregate, in which it was held. */
   #parts: AggregateParts | null = null;
@@ -107,6 +108,11 @@ export class MessageChannel {
    */
   get peerAcknowledged(): number | null {
     return this.#peerAcknowledged;
+  }
+
+  /** How many pings the peer answered. */
+  get peerPongs(): number {
+    return this.#peerPongs;
   }
 
   /**
@@ -238,7 +244,7 @@ export class MessageChannel {
     }
     if (control.event === UserControlEvent.PingRequest) {
       this.sendUserControl(UserControlEvent.PingResponse, control.value);
-    }
+    } else if (control.event === UserControlEvent.PingResponse) this.#peerPongs++;
   }
 }
 

@@ -1,7 +1,7 @@
 import { type ErrorCode, TargetError } from '../errors.js';
 import type { AmfValue } from '../wire/amf0.js';
 import { ClientHandshake } from '../wire/handshake.js';
-import { ChunkStreamId, MessageType } from '../wire/message.js';
+import { ChunkStreamId, MessageType, UserControlEvent } from '../wire/message.js';
 import { MessageChannel } from './channel.js';
 import { type Command, encodeCommand, parseCommand, stringOf } from './command.js';
 import { type IgnoredKind, IgnoredMessages } from './ignored.js';
@@ -154,6 +154,11 @@ export class ClientSession {
     if (bytes === this.#acknowledgedEvery) return;
     this.#acknowledgedEvery = bytes;
     this.#channel.sendWindowAckSize(bytes);
+  }
+
+  /** Asks whether the target is there (7.1.7). @param timestampMs what the answer repeats */
+  ping(timestampMs: number): void {
+    this.#channel.sendUserControl(UserControlEvent.PingRequest, timestampMs);
   }
 
   /**

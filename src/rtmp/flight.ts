@@ -124,6 +124,13 @@ export class Flight {
     this.#reckon();
   }
 
+  /** All bytes up to `position` are known to have been read, whatever the news say: those may count wrongly. */
+  proven(position: number, written: number): void {
+    if (!this.#hasNews || position <= this.#arrived + this.#uncounted) return;
+    this.#uncounted = position - this.#arrived;
+    if (this.#under(written) < smallestSlackBytes) this.keepsUp();
+  }
+
   /**
    * Gives up waiting for news that do not come: what is under way counts as arrived. True when it did.
    * Call about once a second while bytes are held back.

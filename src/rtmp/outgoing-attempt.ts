@@ -4,9 +4,11 @@ import { TargetError } from '../errors.js';
 import type { Dialer } from '../net/dialer.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
 import { AnswerBudget } from './answer-budget.js';
+import type { MessageChannel } from './channel.js';
 import { acknowledgeEveryBytes, ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
 import type { FlightBudget } from './flight.js';
 import { floods } from './flood-count.js';
+import { LifeSigns } from './life-signs.js';
 import { OutgoingFlow } from './outgoing-flow.js';
 import { PeerMeter } from './peer-meter.js';
 import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
@@ -49,6 +51,8 @@ export interface AttemptOptions {
   readonly budget: FlightBudget;
   /** Media may be sent to a target that does not answer `publish`. */
   readonly mayGoUnanswered: boolean;
+  /** False: the target closed when it was pinged. */
+  readonly mayPing: boolean;
   readonly handler: AttemptHandler;
 }
 
@@ -67,6 +71,14 @@ export class OutgoingAttempt implements MediaSocketListener {
   readonly #session: ClientSession;
   readonly #answers: AnswerBudget;
   readonly #flow: OutgoingFlow;
+  readonly #mayPing: boolean;
+  /** From the publish on; it is silent before, as all are. */
+  #life: LifeSigns | undefined;
+  #pongs = 0;
+  #isPinging = false;
+  /** Behind this position the target is pinged between two looks too. */
+  #pingAt = Number.POSITIVE_INFINITY;
+  #askedEveryBytes: number = acknowledgeEveryBytes.closely;
   /** Null: media goes only to who answers `publish`. */
   readonly #unanswered: UnansweredPublish | null;
   #lastAcknowledged = -1;
@@ -92,6 +104,7 @@ export class OutgoingAttempt implements MediaSocketListener {
     this.#unanswered = options.mayGoUnanswered ? new UnansweredPublish(settings.connectTimeoutMs, onStarted) : null;
     this.#flow = new OutgoingFlow(this.#socket, budget, () => this.#handler.onDrain());
     this.#answers = new AnswerBudget(this.#socket);
+    this.#mayPing = options.mayPing;
     this.#socket.listen(this);
   }
 
@@ -152,13 +165,59 @@ export class OutgoingAttempt implements MediaSocketListener {
     return this.#socket.pendingBytes;
   }
 
-  /** Call about once a second while media flows. */
+  /** As `MediaSocket.write`; false also when enough is under way. */
+  write(data: Buffer): boolean {
+    const more = this.#flow.write(data);
+    if (this.#socket.bytesWritten > this.#pingAt) this.#ping(performance.now());
+    return more;
+  }
+
+  /**
+   * Milliseconds since the target's last sign of life, where such signs are missing by its own habits for longer than
+   * `limitMs`; else 0.
+   */
+  lifelessMs(limitMs: number, nowMs: number): number {
+    const { acknowledgements, handedBytes } = this.#flow;
+    return this.#life?.missingMs(limitMs, nowMs, acknowledgements, handedBytes, this.#askedEveryBytes) ?? 0;
+  }
+
+  /** For how long acknowledgements are overdue, and nothing else came either, milliseconds. */
+  overdueMs(nowMs: number): number {
+    const overdueMs = this.#flow.acknowledgements.overdueMs(this.#flow.handedBytes, nowMs);
+    return Math.min(overdueMs, this.#life?.silentMs(nowMs) ?? overdueMs);
+  }
+
+  /** True when it ended soon after it was first pinged, and answered nothing. */
+  get diedOfPing(): boolean {
+    return this.#life?.diedOfPing(performance.now()) === true;
+  }
+
+  /** Call about once a second while media may flow. */
   look(nowMs: number): void {
     this.#flow.look(nowMs);
     this.#looks++;
     if (this.#session.step !== 'published') return;
     const isClose = this.#flow.isSlow || this.#looks <= closeLooks;
-    this.#session.acknowledgeEvery(isClose ? acknowledgeEveryBytes.closely : acknowledgeEveryBytes.usually);
+    this.#askedEveryBytes = isClose ? acknowledgeEveryBytes.closely : acknowledgeEveryBytes.usually;
+    this.#session.acknowledgeEvery(this.#askedEveryBytes);
+    this.#life ??= new LifeSigns(nowMs);
+    // One that did not answer publish either is not asked.
+    if (this.#mayPing && !this.isUnanswered && this.#life.wantsPing(this.#flow.isSlow, nowMs)) this.#ping(nowMs);
+    else this.#planPing(this.#life, nowMs);
+  }
+
+  #ping(nowMs: number): void {
+    const life = this.#life;
+    if (life === undefined || this.#isOver) return;
+    life.asked(this.#socket.bytesWritten, nowMs);
+    this.#planPing(life, nowMs);
+    this.#isPinging = true;
+    this.#session.ping(nowMs);
+    this.#isPinging = false;
+  }
+
+  #planPing(life: LifeSigns, nowMs: number): void {
+    this.#pingAt = this.#mayPing ? life.nextPingAt(this.#flow.acknowledgements, nowMs) : Number.POSITIVE_INFINITY;
   }
 
   /** Says goodbye behind everything that was written, and ends its side. False: there is nobody to say it to. */
@@ -209,6 +268,7 @@ export class OutgoingAttempt implements MediaSocketListener {
   onData(data: Buffer): void {
     if (this.#isOver) return;
     const { channel } = this.#session;
+    this.#life?.heard(performance.now());
     if (!this.#turn.begin()) channel.hold();
     if (this.#take(data)) this.#turn.end(!channel.isHeld, data.length);
   }
@@ -254,19 +314,33 @@ export class OutgoingAttempt implements MediaSocketListener {
 
   #note(before: ClientStep): void {
     const { step, channel } = this.#session;
-    const { peerAcknowledged } = channel;
-    if (peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged) {
-      this.#lastAcknowledged = peerAcknowledged;
-      this.#flow.acknowledged(peerAcknowledged, performance.now());
-    }
+    this.#noteSigns(channel);
     if (step === before) return;
     this.#handler.onStep(step);
     if (step === 'publish') this.#unanswered?.await(this.#session);
   }
 
+  #noteSigns({ peerAcknowledged, peerPongs }: MessageChannel): void {
+    const isAcknowledged = peerAcknowledged !== null && peerAcknowledged !== this.#lastAcknowledged;
+    if (!isAcknowledged && peerPongs === this.#pongs) return;
+    const nowMs = performance.now();
+    if (isAcknowledged) {
+      this.#lastAcknowledged = peerAcknowledged;
+      this.#flow.acknowledged(peerAcknowledged, nowMs);
+    }
+    const life = this.#life;
+    if (life === undefined) return;
+    if (peerPongs !== this.#pongs) this.#flow.read(life.answered(peerPongs - this.#pongs));
+    this.#pongs = peerPongs;
+    this.#planPing(life, nowMs);
+  }
+
   /** One that was given up may still want to answer what came in its last read. */
   #answer(data: Buffer): void {
-    if (this.#isOver || this.#answers.write(data)) return;
+    if (this.#isOver) return;
+    // The target did not ask for pings, and few are under way at a time.
+    if (this.#isPinging) this.#socket.write(data);
+    if (this.#isPinging || this.#answers.write(data)) return;
     const text = `${this.endpoint} reads none of the ${this.#answers.unreadBytes} bytes of answers that it asked for`;
     this.#handler.onFailed(new TargetError('TARGET_PROTOCOL', text));
   }

@@ -29,6 +29,8 @@ export interface OutgoingOptions {
   readonly budget?: FlightBudget;
   /** Media may be sent to a target that does not answer `publish`. */
   readonly mayGoUnanswered?: boolean;
+  /** False: this target is known to close when it is pinged. */
+  readonly mayPing?: boolean;
 }
 
 export interface OutgoingHandler {
@@ -63,6 +65,7 @@ export class OutgoingConnection implements OutletSink {
   /** What the target is told besides the URL. */
   readonly #introduction: Pick<PublishTarget, 'via' | 'flashVer'>;
   readonly #mayGoUnanswered: boolean;
+  readonly #mayPing: boolean;
   #authentication: AdobeAuthentication;
   readonly #redirects: Redirects;
   #attempt: OutgoingAttempt;
@@ -81,7 +84,7 @@ export class OutgoingConnection implements OutletSink {
    * @throws InputError INVALID_ADDRESS for a URL that cannot be used; TargetError TARGET_UNSUPPORTED, TARGET_FORBIDDEN
    */
   constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, options: OutgoingOptions = {}) {
-    const { via, flashVer, shownUrl = url, dialer = new Dialer(), mayGoUnanswered = false } = options;
+    const { via, flashVer, shownUrl = url, dialer = new Dialer(), mayGoUnanswered = false, mayPing = true } = options;
     this.#budget = options.budget ?? unlimited;
     this.#url = parseRtmpUrl(url);
     const refusal = dialer.refuses(this.#url);
@@ -95,6 +98,7 @@ export class OutgoingConnection implements OutletSink {
     this.#shownUrl = shownUrl;
     this.#introduction = { via, flashVer };
     this.#mayGoUnanswered = mayGoUnanswered;
+    this.#mayPing = mayPing;
     this.#authentication = new AdobeAuthentication(this.#url);
     this.#redirects = new Redirects(this.#url);
     this.#stepTimer = setHeardTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
@@ -112,6 +116,7 @@ export class OutgoingConnection implements OutletSink {
       dialer: this.#dialer,
       budget: this.#budget,
       mayGoUnanswered: this.#mayGoUnanswered,
+      mayPing: this.#mayPing,
       handler: {
         onStep: (step) => this.#onStep(step),
         onCommand: (text) => this.#handler.onCommand?.(text),
@@ -153,6 +158,24 @@ export class OutgoingConnection implements OutletSink {
   /** Milliseconds for which the far side has taken nothing although bytes wait for it, to about a second. */
   silentMs(nowMs: number): number {
     return this.#attempt.flow.silentMs(nowMs);
+  }
+
+  /**
+   * Milliseconds since the far side's program last showed that it runs, where by its own habits it should have for longer
+   * than `limitMs`; else 0.
+   */
+  lifelessMs(limitMs: number, nowMs: number): number {
+    return this.#attempt.lifelessMs(limitMs, nowMs);
+  }
+
+  /** For how long acknowledgements are overdue by the target's habit, and nothing else came either, milliseconds. */
+  overdueMs(nowMs: number): number {
+    return this.#attempt.overdueMs(nowMs);
+  }
+
+  /** True when it ended soon after the target was first pinged. */
+  get diedOfPing(): boolean {
+    return this.#attempt.diedOfPing;
   }
 
   /** The address it is connected to, once it is. */
@@ -206,7 +229,7 @@ export class OutgoingConnection implements OutletSink {
   }
 
   write(data: Buffer): boolean {
-    return this.#attempt.flow.write(data);
+    return this.#attempt.write(data);
   }
 
   /** Says goodbye (FCUnpublish, deleteStream) behind everything that was written, and closes. */

@@ -51,6 +51,8 @@ export class OutgoingFlow implements QueueAsker {
   #kernelBytes = 0;
   #kernelAtMs = 0;
   #kernelArrived = 0;
+  /** Bytes that the far side's program has read for certain. */
+  #readBytes = 0;
   /** Grows with each sign that the far side takes bytes. */
   #signs = 0;
   /** The socket's own progress at the last look. */
@@ -147,6 +149,15 @@ export class OutgoingFlow implements QueueAsker {
     this.#listenTo('acknowledgements');
     this.#flight.news(bytes, written, acknowledgements.stepBytes, nowMs);
     this.#times.forget(bytes);
+    this.#release();
+  }
+
+  /** The program at the far end has read all bytes up to `position`: it answered what was written behind them. */
+  read(position: number): void {
+    if (position <= this.#readBytes) return;
+    this.#readBytes = position;
+    this.#signs++;
+    this.#flight.proven(position, this.#socket.bytesWritten);
     this.#release();
   }
 

@@ -40,6 +40,7 @@ const lookups = new SharedLookups((_host, _options, done) =>
 /** A healthy target that speaks RTMP inside TLS, with any certificate. */
 async function tlsTarget(certificate: TestCertificate, options: { maxVersion?: 'TLSv1.1' | 'TLSv1.2' } = {}) {
   const seen: { servername: string | false; protocol: string | null }[] = [];
+  const sockets: TLSSocket[] = [];
   const inner: SickTarget = await startTarget(() => {});
   const server = createServer(
     {
@@ -54,6 +55,7 @@ async function tlsTarget(certificate: TestCertificate, options: { maxVersion?: '
         servername: (socket as { servername?: string | false }).servername ?? false,
         protocol: socket.getProtocol(),
       });
+      sockets.push(socket);
       serve(socket, inner, {});
     },
   );
@@ -61,9 +63,10 @@ async function tlsTarget(certificate: TestCertificate, options: { maxVersion?: '
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   cleanups.push(async () => {
     await inner.close();
+    for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   });
-  return { port: (server.address() as AddressInfo).port, media: inner.media, ended: inner.ended, seen };
+  return { port: (server.address() as AddressInfo).port, media: inner.media, ended: inner.ended, seen, sockets };
 }
 
 function backendFor(changes: object = {}, rtmps?: { port: number; certFile: string; keyFile: string }) {
@@ -109,6 +112,22 @@ describe('rtmps targets', () => {
     await until(() => target.ended.length === 1, 10_000, 'a goodbye');
     const frames = target.media.filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
     expect(frames.map(({ payload }) => payload.readUInt32BE(5))).toEqual(Array.from({ length: sent() }, (_, i) => i));
+  });
+
+  it('are given up when their program freezes, though their TCP takes all that comes', async () => {
+    const target = await tlsTarget(makeCertificate(folder, 'frozen', { ca, names: ['engine.invalid'] }));
+    const backend = backendFor({ pushTlsCa: ca.certFile, stallTimeoutMs: 2000 });
+    const { port } = await backend.start();
+    const url = `rtmps://engine.invalid.:${target.port}/live/gate`;
+    backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url, enabled: true }] });
+    await camera(`rtmp://127.0.0.1:${port}/gate/gate`);
+    await until(() => (backend.push('gate', 'p')?.bytesAcknowledged ?? 0) > 0, 20_000, 'acknowledged');
+    // Long enough for it to answer some pings. Of this camera's 10 kB/s its TCP would take a minute.
+    await new Promise((resolve) => setTimeout(resolve, 4500));
+    for (const socket of target.sockets) socket.pause();
+    const failure = () => backend.push('gate', 'p')?.lastError?.code;
+    await until(() => failure() !== undefined, 30_000, 'given up');
+    expect(failure()).toBe('TARGET_STALLED');
   });
 
   const trust = () => new Dialer({ lookups, trust: new TrustedFile(ca.certFile, '--push-tls-ca') });

@@ -6,7 +6,7 @@ import { Push } from '../../src/push/push.js';
 import { TargetWatch } from '../../src/push/target-watch.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import type { ServerSession } from '../../src/rtmp/server-session.js';
-import { MessageType } from '../../src/wire/message.js';
+import { ChunkStreamId, MessageType } from '../../src/wire/message.js';
 import { frame, metadata, videoHeader } from '../relay/fixtures.js';
 import { FedStream } from '../support/fed-stream.js';
 import { type SickTarget, serve, startTarget } from './targets.js';
@@ -19,6 +19,25 @@ export interface Arrival {
 
 const gopFrames = 25;
 
+/** Gives control messages their whole headers, so that any of them may be left out. */
+class ControlHeaders {
+  #type = 0;
+
+  /** @param data one message @returns its type, where it is a control message */
+  whole(data: Buffer): { type: number | undefined; bytes: Buffer } {
+    const first = data[0] ?? 0;
+    if ((first & 0x3f) !== ChunkStreamId.Control) return { type: undefined, bytes: data };
+    const headerBytes = [12, 8, 4, 1][first >> 6] ?? 1;
+    if (headerBytes >= 8) this.#type = data[7] ?? 0;
+    const payload = data.subarray(headerBytes);
+    const header = Buffer.alloc(12);
+    header[0] = ChunkStreamId.Control;
+    header.writeUIntBE(payload.length, 4, 3);
+    header[7] = this.#type;
+    return { type: this.#type, bytes: Buffer.concat([header, payload]) };
+  }
+}
+
 /** A camera of 50 frames a second, and a push of it to a target that reads at a rate. */
 export async function startPaced(options: {
   cameraBytesPerSecond: number;
@@ -28,6 +47,11 @@ export async function startPaced(options: {
   prepare?: (session: ServerSession, socket: Socket) => void;
   /** False: the target's acknowledgements are lost. */
   acknowledges?: () => boolean;
+  /** False: its answers to pings are lost. */
+  answersPings?: () => boolean;
+  /** False: the camera sends nothing. */
+  sends?: () => boolean;
+  stallTimeoutMs?: number;
   /** What of its bytes the target counts. */
   scale?: number;
   queueMaxAgeMs?: number;
@@ -35,10 +59,12 @@ export async function startPaced(options: {
   onTestFinished: (end: () => Promise<void>) => void;
 }) {
   const { cameraBytesPerSecond, rate, acknowledges = () => true, queueMaxAgeMs = 2000 } = options;
-  const settings = { ...defaultSettings().media, stallTimeoutMs: 4000, queueMaxAgeMs, pushRetryMinMs: 200 };
+  const { answersPings = () => true, sends = () => true, stallTimeoutMs = 4000 } = options;
+  const settings = { ...defaultSettings().media, stallTimeoutMs, queueMaxAgeMs, pushRetryMinMs: 200 };
   const sentMs: number[] = [];
   const arrivals: Arrival[] = [];
   const target: SickTarget = await startTarget((socket, self) => {
+    const control = new ControlHeaders();
     const slow = {
       on: (_event: 'data', take: (data: Buffer) => void) => {
         // Reads by the clock, from a socket that is paused: what it does not read fills the kernel's buffers.
@@ -46,7 +72,9 @@ export async function startPaced(options: {
         let credit = 0;
         const timer = setInterval(() => {
           const nowMs = performance.now();
-          credit = Math.min(credit + ((nowMs - lastMs) * rate()) / 1000, 65_536);
+          const bytesPerSecond = rate();
+          // One that stops reads nothing any more, not even what it might have.
+          credit = bytesPerSecond === 0 ? 0 : Math.min(credit + ((nowMs - lastMs) * bytesPerSecond) / 1000, 65_536);
           lastMs = nowMs;
           while (credit >= 1) {
             const data: unknown = socket.read(Math.min(Math.floor(credit), Math.max(1, socket.readableLength)));
@@ -66,9 +94,11 @@ export async function startPaced(options: {
         socket.on('readable', () => {});
       },
       write: (data: Buffer) => {
-        const isAcknowledgement = data.length === 16 && data[7] === 3;
-        if (isAcknowledgement) data.writeUInt32BE(Math.floor(data.readUInt32BE(12) * (options.scale ?? 1)), 12);
-        if (!isAcknowledgement || acknowledges()) socket.write(data);
+        const { type, bytes } = control.whole(data);
+        if (type === MessageType.Acknowledgement) {
+          bytes.writeUInt32BE(Math.floor(bytes.readUInt32BE(12) * (options.scale ?? 1)), 12);
+          if (acknowledges()) socket.write(bytes);
+        } else if (type !== MessageType.UserControl || answersPings()) socket.write(bytes);
       },
     };
     serve(slow as unknown as Socket, self, {
@@ -99,6 +129,7 @@ export async function startPaced(options: {
   const beganMs = performance.now();
   const camera = setInterval(() => {
     const nowMs = performance.now();
+    if (!sends()) return;
     // By the clock: a busy machine's timers come late, and the camera's rate must stay.
     while (sentMs.length * 20 < nowMs - beganMs) {
       const number = sentMs.length;
