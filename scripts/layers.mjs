@@ -36,7 +36,7 @@ export const layers = {
   model: { may: ['address', 'json'], pure: true },
   store: { may: ['fairness', 'files', 'json', 'model', 'process'] },
   'nginx-conf': { may: [] },
-  import: { may: ['address', 'model', 'nginx-conf'] },
+  import: { may: ['address', 'json', 'model', 'nginx-conf'] },
   backend: { may: ['admission', 'events', 'health'] },
   'backend/native': {
     may: [

@@ -1,6 +1,7 @@
 import { ApiProblem, Client, type ClientOptions, type Input, NoAnswer } from '../client/index.js';
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
 import type {
+  BatchResultView,
   CameraView,
   DebuggedCameraView,
   EngineView,
@@ -40,6 +41,11 @@ export class ApiClient {
 
   cameras(): Promise<CameraView[]> {
     return said(() => all(this.#client.each('listCameras', {})));
+  }
+
+  /** Many changes in one call. */
+  async batch(batch: Input<'batchChange'>['body']): Promise<BatchResultView> {
+    return (await said(() => this.#client.call('batchChange', { body: batch }))).body;
   }
 
   /** @returns also whether it is new; an aggregator that has it with the same settings changes nothing. */
@@ -100,6 +106,10 @@ export class ApiClient {
 
   engines(): Promise<EngineView[]> {
     return said(() => all(this.#client.each('listEngines', {})));
+  }
+
+  async changeEngine(name: string, change: Input<'changeEngine'>['body']): Promise<EngineView> {
+    return (await said(() => this.#client.call('changeEngine', { path: { name }, body: change }))).body;
   }
 
   async addEngine(engine: Input<'addEngine'>['body']): Promise<{ engine: EngineView; created: boolean }> {

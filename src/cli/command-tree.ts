@@ -17,6 +17,8 @@ export interface OptionFacts {
 export interface CommandFacts {
   /** Below the program: empty for itself, `['camera', 'add']`. */
   readonly path: readonly string[];
+  /** Other names of the last part of the path. */
+  readonly aliases: readonly string[];
   readonly description: string;
   readonly usage: string;
   readonly arguments: readonly {
@@ -36,6 +38,7 @@ export function describeCommands(command: Command, path: readonly string[] = [])
   const children = help.visibleCommands(command).filter((child) => child.name() !== 'help');
   return {
     path,
+    aliases: path.length === 0 ? [] : command.aliases(),
     description: command.description(),
     usage: help.commandUsage(command),
     arguments: command.registeredArguments.map((argument: Argument) => ({

@@ -12,9 +12,19 @@ export function completionScript(shell: Shell, root: CommandFacts): string {
 }
 
 const flagsOf = (command: CommandFacts): string[] => command.options.flatMap(({ flags }) => flags);
-const namesOf = (command: CommandFacts): string[] => command.children.map(({ path }) => path.at(-1) ?? '');
+const namesOf = (command: CommandFacts): string[] =>
+  command.children.flatMap(({ path, aliases }) => [path.at(-1) ?? '', ...aliases]);
 const choicesOf = (command: CommandFacts): string[] => command.arguments.flatMap(({ choices }) => choices);
 const pathOf = (command: CommandFacts): string => command.path.join(' ');
+
+/** All commands under each of their names: shells know them by what was typed. */
+function* eachName(root: CommandFacts): Generator<CommandFacts, undefined> {
+  for (const command of eachCommand(root)) {
+    yield command;
+    for (const alias of command.aliases) yield { ...command, path: [...command.path.slice(0, -1), alias] };
+  }
+  return undefined;
+}
 
 /** Whether the value of an option, or what a command takes, is a file. */
 function isFile(name: string): boolean {
@@ -24,7 +34,7 @@ function isFile(name: string): boolean {
 function bashScript(root: CommandFacts): string {
   const words: string[] = [];
   const values: string[] = [];
-  for (const command of eachCommand(root)) {
+  for (const command of eachName(root)) {
     const all = [...namesOf(command), ...choicesOf(command), ...flagsOf(command)].join(' ');
     words.push(`    '${pathOf(command)}') words='${all}' ;;`);
     for (const option of command.options) {
@@ -38,7 +48,7 @@ _media_aggregator() {
   local word=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} path='' words='' kind='' i next
   for ((i = 1; i < COMP_CWORD; i++)); do
     next=\${path:+$path }\${COMP_WORDS[i]}
-    case " ${[...eachCommand(root)].map((one) => `|${pathOf(one)}|`).join(' ')} " in
+    case " ${[...eachName(root)].map((one) => `|${pathOf(one)}|`).join(' ')} " in
       *"|$next|"*) path=$next ;;
     esac
   done
@@ -65,8 +75,10 @@ function kindOf({ value }: OptionFacts): 'file' | 'text' {
 
 function zshScript(root: CommandFacts): string {
   const cases: string[] = [];
-  for (const command of eachCommand(root)) {
-    const words = command.children.map((child) => `${child.path.at(-1)}:${child.description}`);
+  for (const command of eachName(root)) {
+    const words = command.children.flatMap(({ path, aliases, description }) =>
+      [path.at(-1), ...aliases].map((name) => `${name}:${description}`),
+    );
     const names = [...words, ...choicesOf(command)].map((word) => `      ${zshQuoted(word)}`);
     const options = command.options.flatMap(({ flags, description }) =>
       flags.map((flag) => `      ${zshQuoted(`${flag}:${description}`)}`),
@@ -84,7 +96,7 @@ ${options.join('\n')}
 _media_aggregator() {
   local path_='' next i
   local -a names options known
-  known=(${[...eachCommand(root)].map((one) => zshQuoted(pathOf(one))).join(' ')})
+  known=(${[...eachName(root)].map((one) => zshQuoted(pathOf(one))).join(' ')})
   for ((i = 2; i < CURRENT; i++)); do
     next=\${path_:+$path_ }\${words[i]}
     if (( \${known[(Ie)$next]} )); then path_=$next; fi
@@ -118,8 +130,10 @@ function fishScript(root: CommandFacts): string {
   ];
   for (const command of eachCommand(root)) {
     const when = fishCondition(command);
-    for (const child of command.children) {
-      lines.push(`complete -c ${program} ${when} -a ${child.path.at(-1)} -d ${fishQuoted(child.description)}`);
+    for (const { path, aliases, description } of command.children) {
+      for (const name of [path.at(-1), ...aliases]) {
+        lines.push(`complete -c ${program} ${when} -a ${name} -d ${fishQuoted(description)}`);
+      }
     }
     for (const choice of choicesOf(command)) lines.push(`complete -c ${program} ${when} -a ${choice}`);
     for (const { flags, value, description, choices } of command.options) {
@@ -138,7 +152,9 @@ function fishScript(root: CommandFacts): string {
 /** At the place of the command itself: all its words were typed, and none of its children's. */
 function fishCondition(command: CommandFacts): string {
   if (command.path.length === 0) return '-n __fish_use_subcommand';
-  const seen = command.path.map((word) => `__fish_seen_subcommand_from ${word}`);
+  const seen = command.path.map((word, index) =>
+    ['__fish_seen_subcommand_from', word, ...(index === command.path.length - 1 ? command.aliases : [])].join(' '),
+  );
   const names = namesOf(command);
   const notBelow = names.length === 0 ? [] : [`not __fish_seen_subcommand_from ${names.join(' ')}`];
   return `-n ${fishQuoted([...seen, ...notBelow].join('; and '))}`;

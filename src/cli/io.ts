@@ -23,6 +23,8 @@ export interface CliIo {
   readonly err: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Standard input, for commands that read it; undefined: there is none. */
+  readonly input?: AsyncIterable<Uint8Array | string> | undefined;
   /** Undefined where input or output is no terminal. */
   readonly terminal?: Terminal | undefined;
 }
@@ -67,6 +69,10 @@ export function processIo(): CliIo {
     err: outputOf(process.stderr, 2),
     env: process.env,
     cwd: process.cwd(),
+    // Opened when it is read: a command that does not must not wait for it.
+    get input() {
+      return process.stdin;
+    },
     terminal,
   };
 }

@@ -43,9 +43,9 @@ Examples:
 `,
     );
   addServeCommand(program, io, setExitCode);
-  addCameraCommands(program, io);
+  addCameraCommands(program, io, setExitCode);
   addPushCommands(program, io, setExitCode);
-  addEngineCommands(program, io);
+  addEngineCommands(program, io, setExitCode);
   addTokenCommands(program, io);
   addStatusCommand(program, io, setExitCode);
   addTopCommand(program, io);

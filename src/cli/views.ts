@@ -2,7 +2,9 @@ import type { Config } from '../client/index.js';
 
 /** What v1 shows, by the names of the commands. */
 export type {
+  BatchResult as BatchResultView,
   Camera as CameraView,
+  ChangeResult as ChangeResultView,
   DebuggedCamera as DebuggedCameraView,
   Engine as EngineView,
   Log as LogView,

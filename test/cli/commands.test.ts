@@ -108,7 +108,8 @@ describe('cameras, pushes and engines', () => {
     [['camera', 'remove', 'none'], 'CAMERA_NOT_FOUND'],
     [['camera', 'add', '../x'], 'INVALID_NAME'],
     [['push', 'add', 'none', 'rtmp://h/a/b'], 'CAMERA_NOT_FOUND'],
-    [['push', 'remove', 'none', 'x/y?z'], 'INVALID_NAME'],
+    [['push', 'remove', 'none', 'x/y'], 'INVALID_NAME'],
+    [['push', 'remove', 'none', 'x?'], 'CAMERA_NOT_FOUND'],
     [['push', 'remove', 'none', 'xyz'], 'CAMERA_NOT_FOUND'],
     [['engine', 'remove', 'none'], 'ENGINE_NOT_FOUND'],
   ] as const)('%j: exit code 1', async ([args, error], context) => {

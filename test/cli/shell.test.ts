@@ -28,6 +28,9 @@ describe('completion', () => {
     expect(completed(script, ['push', 'a'])).toEqual(['add']);
     expect(completed(script, ['serve', '--rtmp-p'])).toEqual(['--rtmp-port']);
     expect(completed(script, ['camera', 'add', '--da'])).toEqual(['--data-dir']);
+    expect(completed(script, ['camera', 'l'])).toEqual(['list', 'ls']);
+    expect(completed(script, ['push', 'ls', '--stat'])).toEqual(['--state']);
+    expect(completed(script, ['push', 'disable', '--state', 'wait'])).toEqual(['waiting', 'waiting-for-publish']);
     expect(completed(script, ['completion', 'z'])).toEqual(['zsh']);
     expect(completed(script, ['serve', '--rtmp-port', ''])).toEqual([]);
     expect(completed(script, ['backup', script.slice(0, -3)])).toEqual([script]);

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/run.js';
 import { writeRuntime } from '../../src/cli/runtime-file.js';
@@ -19,6 +20,8 @@ export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly isTTY?: boolean;
+  /** What stands on standard input. */
+  readonly input?: string | Buffer;
 }
 
 /** Runs a command line in this process. */
@@ -31,6 +34,7 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
     err: { write: (text) => void err.push(text), isTTY },
     env: options.env ?? {},
     cwd: options.cwd ?? '/nonexistent',
+    input: options.input === undefined ? undefined : Readable.from([Buffer.from(options.input)]),
   });
   return { code, out: out.join(''), err: err.join('') };
 }

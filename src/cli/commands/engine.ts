@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
+import { CodedError } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { json, table } from '../format.js';
+import { headed } from '../headed.js';
 import type { CliIo } from '../io.js';
-import { headed } from './camera.js';
-import { type ClientOptions, withClientOptions } from './shared.js';
+import { dryRunText, type ManyOptions, makeChanges } from '../many/make-changes.js';
+import { byName } from '../many/names.js';
+import type { EngineView } from '../views.js';
+import { type ClientOptions, type ListOptions, outputOf, withClientOptions, withOutput } from './shared.js';
 
 interface EngineOptions extends ClientOptions {
   readonly host: string;
@@ -13,7 +17,7 @@ interface EngineOptions extends ClientOptions {
   readonly location?: string;
 }
 
-export function addEngineCommands(program: Command, io: CliIo): void {
+export function addEngineCommands(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   const engine = program
     .command('engine')
     .description('Register, list and remove streaming engines')
@@ -56,32 +60,82 @@ Examples:
       );
     });
 
-  withClientOptions(engine.command('list'))
+  addSet(engine, io);
+  addList(engine, io);
+  withClientOptions(engine.command('remove <names...>').alias('rm'))
+    .description('Remove streaming engines that no push goes to')
+    .option('--dry-run', dryRunText)
+    .addHelpText('after', '\nExamples:\n  $ media-aggregator engine remove paris\n')
+    .action(async (names: string[], options: ClientOptions & ManyOptions) => {
+      const client = findApi(options, io);
+      const [name = ''] = names;
+      if (names.length === 1 && options.dryRun !== true) {
+        await client.removeEngine(name);
+        io.out.write(options.json ? json({ removed: name }) : `Engine ${cleanText(name)} is removed.\n`);
+        return;
+      }
+      const changes = names.map((each) => ({
+        change: { operation: 'removeEngine' as const, engine: each },
+        about: `engine ${each}`,
+      }));
+      setExitCode(await makeChanges(client, changes, { io, options }));
+    });
+}
+
+interface SetOptions extends ClientOptions {
+  readonly host?: string;
+  readonly pushUrl?: string;
+  readonly playbackUrl?: string;
+  readonly location?: string;
+}
+
+function addSet(engine: Command, io: CliIo): void {
+  withClientOptions(engine.command('set <name>'))
+    .description('Change a streaming engine; the pushes to it follow')
+    .option('--host <host>', 'host name or IP address, without a port')
+    .option('--push-url <template>', 'URL that a camera is pushed to; an empty text gives it its default')
+    .option('--playback-url <template>', 'URL that viewers play it at; an empty text gives it its default')
+    .option('--location <location>', 'location of the engine; an empty text takes it away')
+    .addHelpText('after', '\nExamples:\n  $ media-aggregator engine set paris --host 10.0.0.8\n')
+    .action(async (name: string, { host, pushUrl, playbackUrl, location, ...options }: SetOptions) => {
+      const change = {
+        ...(host === undefined ? {} : { host }),
+        ...(pushUrl === undefined ? {} : { pushUrl: pushUrl === '' ? null : pushUrl }),
+        ...(playbackUrl === undefined ? {} : { playbackUrl: playbackUrl === '' ? null : playbackUrl }),
+        ...(location === undefined ? {} : { location: location === '' ? null : location }),
+      };
+      if (Object.keys(change).length === 0) {
+        throw new CodedError('USAGE', 'Say what to change: --host, --push-url, --playback-url or --location.');
+      }
+      const view = await findApi(options, io).changeEngine(name, change);
+      const text = cleanText(`Engine ${name} at ${view.host} is changed. Cameras are sent to ${view.pushUrl}`);
+      io.out.write(options.json ? json(view) : `${text}\n`);
+    });
+}
+
+function addList(engine: Command, io: CliIo): void {
+  withOutput(withClientOptions(engine.command('list')).alias('ls'))
     .description('List the streaming engines')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator engine list\n')
-    .action(async (options: ClientOptions) => {
-      const engines = await findApi(options, io).engines();
-      if (options.json) {
-        io.out.write(json(engines));
-      } else if (engines.length === 0) {
+    .action(async (options: ListOptions) => {
+      const engines = byName(await findApi(options, io).engines());
+      const output = outputOf(options);
+      if (output === 'json') io.out.write(json(engines));
+      else if (output === 'name') io.out.write(engines.map(({ name }) => `${name}\n`).join(''));
+      else if (engines.length === 0) {
         io.out.write('No engine is registered. Register one with "media-aggregator engine add NAME --host HOST".\n');
-      } else {
-        const rows = engines.map((each) => [
-          each.name,
-          each.host,
-          each.location ?? null,
-          each.pushUrl,
-          each.playbackUrl,
-        ]);
-        io.out.write(headed(table(['NAME', 'HOST', 'LOCATION', 'PUSH URL', 'PLAYBACK URL'], rows), io));
-      }
+      } else io.out.write(headed(engineTable(engines, output === 'wide'), io));
     });
+}
 
-  withClientOptions(engine.command('remove <name>'))
-    .description('Remove a streaming engine that no push goes to')
-    .addHelpText('after', '\nExamples:\n  $ media-aggregator engine remove paris\n')
-    .action(async (name: string, options: ClientOptions) => {
-      await findApi(options, io).removeEngine(name);
-      io.out.write(options.json ? json({ removed: name }) : `Engine ${cleanText(name)} is removed.\n`);
-    });
+function engineTable(engines: readonly EngineView[], isWide: boolean): string {
+  const rows = engines.map((each) => [
+    each.name,
+    each.host,
+    each.location ?? null,
+    each.pushUrl,
+    each.playbackUrl,
+    ...(isWide ? [each.createdAt] : []),
+  ]);
+  return table(['NAME', 'HOST', 'LOCATION', 'PUSH URL', 'PLAYBACK URL', ...(isWide ? ['CREATED'] : [])], rows);
 }

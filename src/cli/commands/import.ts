@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
+import type { CameraList } from '../../import/camera-list.js';
 import { type ImportPlan, type Outcome, type PlanLine, planImport } from '../../import/plan.js';
 import { cleanText } from '../../log/pino.js';
-import { parseNginxFile } from '../../nginx-conf/parser.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { json } from '../format.js';
 import { applyImport, type Result } from '../import-apply.js';
+import { readImportSource } from '../import-source.js';
 import { type CliIo, painter } from '../io.js';
+import { addChange, addListed } from './camera-add.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 interface ImportOptions extends ClientOptions {
@@ -17,7 +19,7 @@ interface ImportOptions extends ClientOptions {
 
 export function addImportCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   withClientOptions(program.command('import <file>'))
-    .description('Import cameras and pushes from an nginx.conf with the RTMP module')
+    .description('Import cameras and pushes from an nginx.conf with the RTMP module, a CSV file or JSON')
     .option('--dry-run', 'only show what would be imported; no aggregator is needed')
     .option(
       '--take <application>',
@@ -29,25 +31,55 @@ export function addImportCommand(program: Command, io: CliIo, setExitCode: (code
     .addHelpText(
       'after',
       `
-Each "application NAME { live on; push URL; }" becomes a camera NAME with its pushes. For every line it is said what
+A CSV file has the columns name, type, engine and url; JSON has the same keys, as a list or one object a line ("camera add"
+tells more). Of an nginx.conf, each "application NAME { live on; push URL; }" becomes a camera NAME with its pushes. For every line it is said what
 became of it and why: taken, covered (the aggregator does so by itself), left-out or foreign (not about RTMP). What is
-there already stays, so importing twice changes nothing. Exit code 1: the file cannot be used, or the aggregator refused something.
+there already stays, so importing twice changes nothing. Exit code 1: the file cannot be used, or the aggregator refused
+something.
 
 Examples:
   $ media-aggregator import /etc/nginx/nginx.conf --dry-run
   $ media-aggregator import nginx.conf
+  $ media-aggregator import cameras.csv
   $ media-aggregator import nginx.conf --take live --json
 `,
     )
     .action(async (file: string, options: ImportOptions) => {
       const { take, dropAccessRules = false, dryRun = false } = options;
-      const plan = planImport(parseNginxFile(file, io.cwd), { take, dropAccessRules });
+      const source = await readImportSource(file, io.cwd);
+      if (source.kind === 'list') {
+        setExitCode(await importList(file, source.list, options, io));
+        return;
+      }
+      const plan = planImport(source.directives, { take, dropAccessRules });
       const results = dryRun ? new Map<PlanLine, Result>() : await applyImport(plan, findApi(options, io));
       const report: Report = { file, dryRun, plan, results };
       io.out.write(options.json ? json(reportForPrograms(report)) : reportForPeople(report, io));
       const failed = [...results.values()].some(({ kind }) => kind === 'failed');
       setExitCode(failed ? exitCodes.failed : exitCodes.ok);
     });
+}
+
+/** Registers the cameras of a CSV file or of JSON. @returns the exit code */
+async function importList(file: string, list: CameraList, options: ImportOptions, io: CliIo): Promise<number> {
+  const { cameras, problems, format } = list;
+  const pushes = cameras.reduce((sum, camera) => sum + camera.pushes.length, 0);
+  const found = `${counted(cameras.length, 'camera')} and ${counted(pushes, 'push', 'pushes')}`;
+  if (options.dryRun !== true) {
+    if (options.json !== true) io.out.write(`${cleanText(`${file}: ${format} with ${found}`)}\n`);
+    const { dryRun: _, ...others } = options;
+    return addListed({ changes: cameras.map((camera) => addChange(camera)), problems }, others, io);
+  }
+  if (options.json === true) io.out.write(json({ file, format, dryRun: true, cameras, problems }));
+  else {
+    const lines = cameras.map(
+      ({ name, place, pushes: own }) => `${place}: camera ${name} with ${counted(own.length, 'push', 'pushes')}`,
+    );
+    const wrong = problems.map(({ place, message }) => `${place}: left out: ${message}`);
+    const last = `${file}: ${format} with ${found}, which would be taken; nothing was changed`;
+    io.out.write([...lines, ...wrong, last].map((line) => `${cleanText(line)}\n`).join(''));
+  }
+  return problems.length > 0 ? exitCodes.failed : exitCodes.ok;
 }
 
 interface Report {

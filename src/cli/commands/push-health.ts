@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { PushPolicy } from '../../address/push-policy.js';
 import { loadSettings } from '../../config/index.js';
 import { codeOf } from '../../errors.js';
-import { cleanText } from '../../log/pino.js';
 import { Dialer } from '../../net/dialer.js';
 import { type TargetTestResult, testTarget } from '../../push/target-test.js';
 import { TrustedFile } from '../../tls/trusted-file.js';
@@ -11,15 +10,15 @@ import type { ApiClient } from '../client.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { json, table } from '../format.js';
+import { headed } from '../headed.js';
 import type { CliIo } from '../io.js';
 import type { TargetTestView } from '../views.js';
-import { headed } from './camera.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 /** Each step may take `connect-timeout`. */
 const testTimeoutMs = 120_000;
 
-/** `push test`, `push retry` and `push events`: for whoever is paged when a target dies. */
+/** `push test` and `push events`: for whoever is paged when a target dies. */
 export function addPushHealthCommands(push: Command, io: CliIo, setExitCode: (code: number) => void): void {
   withClientOptions(push.command('test <url>'))
     .description('Test a target step by step, up to the permission to publish; sends no media')
@@ -41,14 +40,6 @@ Examples:
       const by = api === undefined ? 'No aggregator runs here; this command tested by itself.\n' : '';
       io.out.write(options.json ? json(result) : `${describeTest(result, io)}${by}`);
       setExitCode(result.ok ? exitCodes.ok : exitCodes.failed);
-    });
-
-  withClientOptions(push.command('retry <camera> <id>'))
-    .description('Retry a waiting push now, instead of at the end of its pause')
-    .addHelpText('after', '\nExamples:\n  $ media-aggregator push retry gate-1 p-1a2b3c4d\n')
-    .action(async (camera: string, id: string, options: ClientOptions) => {
-      const view = await findApi(options, io).retryPush(camera, id);
-      io.out.write(options.json ? json(view) : `${cleanText(`Push ${id} of ${camera} is ${view.state}.`)}\n`);
     });
 
   withClientOptions(push.command('events <camera> <id>'))

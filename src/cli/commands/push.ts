@@ -1,14 +1,33 @@
 import type { Command } from 'commander';
+import { maskTarget } from '../../address/rtmp-url.js';
 import { CodedError } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { formatAge, formatBitrate, json, table } from '../format.js';
+import { headed } from '../headed.js';
 import type { CliIo } from '../io.js';
+import {
+  allOrNothingText,
+  checkCount,
+  dryRunText,
+  type ManyOptions,
+  makeChanges,
+  type NamedChange,
+} from '../many/make-changes.js';
+import { byName, isPattern, selectByName } from '../many/names.js';
+import { isWanted, type PushFilter, withPushFilter } from '../many/select-pushes.js';
 import { whyDown } from '../troubles.js';
 import type { CameraView, PushView } from '../views.js';
-import { headed } from './camera.js';
+import { addPushChangeCommands, filled, oneTarget } from './push-change.js';
 import { addPushHealthCommands } from './push-health.js';
-import { type ClientOptions, withClientOptions } from './shared.js';
+import {
+  type ClientOptions,
+  type ListOptions,
+  manyTimeoutMs,
+  outputOf,
+  withClientOptions,
+  withOutput,
+} from './shared.js';
 
 export function addPushCommands(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   const push = program
@@ -23,17 +42,26 @@ Examples:
   $ media-aggregator push test rtmp://10.0.0.7/live/gate-1
 `,
     );
-  addAdd(push, io);
+  addAdd(push, io, setExitCode);
   addList(push, io);
-  addRemove(push, io);
+  addPushChangeCommands(push, io, setExitCode);
   addPushHealthCommands(push, io, setExitCode);
 }
 
-function addAdd(push: Command, io: CliIo): void {
-  withClientOptions(push.command('add <camera> [url]'))
-    .description('Redirect a camera to an RTMP URL or a registered streaming engine, whether it is live or not')
+interface AddOptions extends ClientOptions, ManyOptions {
+  readonly engine?: string;
+  readonly id?: string;
+}
+
+function addAdd(push: Command, io: CliIo, setExitCode: (code: number) => void): void {
+  withClientOptions(push.command('add'))
+    .argument('<camera>', 'the camera, or a pattern with * and ?')
+    .argument('[url]', 'where to: rtmp://HOST/APP/STREAM; {name} and {type} are replaced for a pattern')
+    .description('Redirect cameras to an RTMP URL or a registered streaming engine, whether they are live or not')
     .option('--engine <engine>', 'a registered streaming engine, instead of a URL')
     .option('--id <id>', 'the id of the push (default: derived from the target)')
+    .option('--all-or-nothing', allOrNothingText)
+    .option('--dry-run', dryRunText)
     .addHelpText(
       'after',
       `
@@ -41,46 +69,76 @@ The same target again changes nothing.
 
 Examples:
   $ media-aggregator push add gate-1 rtmp://10.0.0.7:1935/live/gate-1
-  $ media-aggregator push add gate-1 --engine paris
+  $ media-aggregator push add 'cam-*' --engine paris
+  $ media-aggregator push add 'cam-*' 'rtmp://10.0.0.7/live/{name}' --dry-run
 `,
     )
-    .action(
-      async (camera: string, url: string | undefined, options: ClientOptions & { engine?: string; id?: string }) => {
-        const { engine, id } = options;
-        if ((url === undefined) === (engine === undefined)) {
-          throw new CodedError(
-            'USAGE',
-            'Say where the camera goes: either a URL (rtmp://HOST/APP/STREAM), or --engine NAME.',
-          );
-        }
-        const target = { ...(url === undefined ? {} : { url }), ...(engine === undefined ? {} : { engine }) };
-        const result = await findApi(options, io).addPush(camera, { ...target, ...(id === undefined ? {} : { id }) });
-        if (options.json) {
-          io.out.write(json(result.push));
-        } else {
-          const done = result.created ? 'is added' : 'was there already';
-          io.out.write(
-            `${cleanText(`Push ${result.push.id} of ${camera} to ${result.push.url} ${done}; it is ${result.push.state}.`)}\n`,
-          );
-        }
-      },
-    );
-}
-
-function addList(push: Command, io: CliIo): void {
-  withClientOptions(push.command('list [camera]'))
-    .description('List the pushes of one camera, or of all, with their state')
-    .addHelpText('after', '\nExamples:\n  $ media-aggregator push list\n  $ media-aggregator push list gate-1 --json\n')
-    .action(async (camera: string | undefined, options: ClientOptions) => {
-      const client = findApi(options, io);
-      const cameras: readonly Pick<CameraView, 'name' | 'pushes'>[] =
-        camera === undefined ? await client.cameras() : [{ name: camera, pushes: await client.pushes(camera) }];
-      const pushes = cameras.flatMap(({ name, pushes: all }) => all.map((each) => ({ camera: name, ...each })));
-      io.out.write(options.json ? json(pushes) : pushTable(pushes, io));
+    .action(async (camera: string, url: string | undefined, options: AddOptions) => {
+      const { engine, id } = options;
+      if ((url === undefined) === (engine === undefined)) {
+        throw new CodedError(
+          'USAGE',
+          'Say where the camera goes: either a URL (rtmp://HOST/APP/STREAM), or --engine NAME.',
+        );
+      }
+      if (isPattern(camera) || options.dryRun === true) {
+        setExitCode(await addMany(camera, url, options, io));
+        return;
+      }
+      const target = { ...(url === undefined ? {} : { url }), ...(engine === undefined ? {} : { engine }) };
+      const result = await findApi(options, io).addPush(camera, { ...target, ...(id === undefined ? {} : { id }) });
+      const done = result.created ? 'is added' : 'was there already';
+      const text = `Push ${result.push.id} of ${camera} to ${result.push.url} ${done}; it is ${result.push.state}.`;
+      io.out.write(options.json ? json(result.push) : `${cleanText(text)}\n`);
     });
 }
 
-function pushTable(pushes: readonly (PushView & { camera: string })[], io: CliIo): string {
+async function addMany(pattern: string, url: string | undefined, options: AddOptions, io: CliIo): Promise<number> {
+  const { engine, id } = options;
+  const client = findApi(options, io, manyTimeoutMs);
+  const cameras = selectByName(await client.cameras(), [pattern]);
+  if (url !== undefined && !url.includes('{name}') && cameras.length > 1) throw oneTarget(url);
+  const changes = cameras.map((camera): NamedChange => {
+    const target = url === undefined ? { engine } : { url: filled(url, camera) };
+    return {
+      change: { operation: 'addPush', camera: camera.name, body: { ...target, ...(id === undefined ? {} : { id }) } },
+      about: `push of ${camera.name} to ${engine ?? maskTarget(filled(url ?? '', camera), camera.name)}`,
+    };
+  });
+  checkCount(changes, options.allOrNothing === true);
+  return makeChanges(client, changes, { io, options });
+}
+
+function addList(push: Command, io: CliIo): void {
+  withPushFilter(withOutput(withClientOptions(push.command('list [camera]')).alias('ls')))
+    .description('List the pushes of one camera, of those that a pattern means, or of all, with their state')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ media-aggregator push list
+  $ media-aggregator push list 'gate-*' --state waiting
+  $ media-aggregator push list --engine paris -o name
+`,
+    )
+    .action(async (camera: string | undefined, options: ListOptions & PushFilter) => {
+      const client = findApi(options, io);
+      const cameras: readonly Pick<CameraView, 'name' | 'pushes'>[] =
+        camera === undefined || isPattern(camera)
+          ? await client.cameras()
+          : [{ name: camera, pushes: await client.pushes(camera) }];
+      const selected = camera === undefined ? byName(cameras) : selectByName(cameras, [camera]);
+      const pushes = selected.flatMap(({ name, pushes: all }) =>
+        all.filter((each) => isWanted(each, options)).map((each) => ({ camera: name, ...each })),
+      );
+      const output = outputOf(options);
+      if (output === 'json') io.out.write(json(pushes));
+      else if (output === 'name') io.out.write(pushes.map((each) => `${each.camera} ${each.id}\n`).join(''));
+      else io.out.write(pushTable(pushes, output === 'wide', io));
+    });
+}
+
+function pushTable(pushes: readonly (PushView & { camera: string })[], isWide: boolean, io: CliIo): string {
   if (pushes.length === 0) {
     return 'There is no push. Add one with "media-aggregator push add CAMERA URL".\n';
   }
@@ -95,21 +153,11 @@ function pushTable(pushes: readonly (PushView & { camera: string })[], io: CliIo
     push.engine ?? null,
     push.url,
     whyDown(push),
+    ...(isWide ? [push.enabled ? 'yes' : 'no', push.attempt, push.queueBytes, push.connects, push.createdAt] : []),
   ]);
+  const headings = ['CAMERA', 'ID', 'STATE', 'FOR', 'DOWN', 'OUT', 'DROPPED', 'ENGINE', 'TARGET', 'ERROR'];
   return headed(
-    table(['CAMERA', 'ID', 'STATE', 'FOR', 'DOWN', 'OUT', 'DROPPED', 'ENGINE', 'TARGET', 'ERROR'], rows),
+    table([...headings, ...(isWide ? ['ENABLED', 'FAILURES', 'QUEUE', 'CONNECTS', 'CREATED'] : [])], rows),
     io,
   );
-}
-
-function addRemove(push: Command, io: CliIo): void {
-  withClientOptions(push.command('remove <camera> <id>'))
-    .description('Remove a push; the other pushes are not affected')
-    .addHelpText('after', '\nExamples:\n  $ media-aggregator push remove gate-1 p-1a2b3c4d\n')
-    .action(async (camera: string, id: string, options: ClientOptions) => {
-      await findApi(options, io).removePush(camera, id);
-      io.out.write(
-        options.json ? json({ camera, removed: id }) : `${cleanText(`Push ${id} of ${camera} is removed.`)}\n`,
-      );
-    });
 }

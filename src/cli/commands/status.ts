@@ -3,10 +3,10 @@ import { cleanText } from '../../log/pino.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { formatAge, formatBitrate, json, table, urlHost } from '../format.js';
+import { headed } from '../headed.js';
 import { type CliIo, painter } from '../io.js';
 import { isDown, troublesOf } from '../troubles.js';
 import type { NodeView, ProblemView } from '../views.js';
-import { headed } from './camera.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addStatusCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {

@@ -5,8 +5,8 @@ import { CodedError } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { formatAge, json, table } from '../format.js';
+import { headed } from '../headed.js';
 import type { CliIo } from '../io.js';
-import { headed } from './camera.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 interface CreateOptions extends ClientOptions {
