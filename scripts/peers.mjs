@@ -64,6 +64,11 @@ export const peers = [
     isThere: () => succeeds('caddy', 'version'),
   },
   {
+    name: 'etcd',
+    packages: ['etcd-server', 'etcd-client'],
+    isThere: () => succeeds('etcd', '--version') && succeeds('etcdctl', 'version'),
+  },
+  {
     name: 'prometheus',
     packages: ['prometheus'],
     isThere: () => succeeds('prometheus', '--version') && succeeds('promtool', '--version'),

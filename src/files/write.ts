@@ -194,7 +194,15 @@ export async function discard(content: Prepared): Promise<void> {
  * @throws as `prepareWrite`
  */
 export async function writeWhole(path: string, text: string | Buffer, options?: WriteOptions): Promise<Prepared> {
-  const content = await prepareWrite(path, text, options);
+  return await inPlace(await prepareWrite(path, text, options));
+}
+
+/** `writeWhole` of a content that is made block by block. @throws as `prepareWrite` */
+export async function writeWholeFrom(path: string, blocks: AsyncIterable<Buffer>): Promise<Prepared> {
+  return await inPlace(await prepareWrite(path, blocks));
+}
+
+async function inPlace(content: Prepared): Promise<Prepared> {
   try {
     await replaceFile(content);
   } catch (error) {

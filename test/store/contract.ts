@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../../src/errors.js';
 import type { Camera, DesiredState } from '../../src/model/model.js';
 import { emptyPushes } from '../../src/model/model.js';
 import { withEntry, withoutEntry } from '../../src/model/persistent-map.js';
@@ -15,6 +16,8 @@ export interface StoreUnderTest {
    * A store that refuses while it fails must take changes again afterwards.
    */
   readonly breakWrites?: () => Promise<() => Promise<void>>;
+  /** What a change is refused with meanwhile; by default STATE_WRITE_FAILED. */
+  readonly refusal?: ErrorCode;
   /** Removes all that it made; the store is closed by then. */
   readonly clean: () => Promise<void>;
 }
@@ -202,7 +205,7 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
     });
 
     test('a failed write leaves the state as it was, tells nobody, and the next change is taken', async (context) => {
-      const { store, breakWrites } = await start();
+      const { store, breakWrites, refusal: code = 'STATE_WRITE_FAILED' } = await start();
       if (breakWrites === undefined) return context.skip('no write of this store can fail');
       await changeState(store, adding('a'));
       const told: string[] = [];
@@ -210,8 +213,8 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
       const mend = await breakWrites();
       const results = await Promise.allSettled([changeState(store, adding('b')), changeState(store, removing('a'))]);
       expect(results).toMatchObject([
-        { status: 'rejected', reason: { code: 'STATE_WRITE_FAILED' } },
-        { status: 'rejected', reason: { code: 'STATE_WRITE_FAILED' } },
+        { status: 'rejected', reason: { code } },
+        { status: 'rejected', reason: { code } },
       ]);
       expect([...store.state.cameras.keys()]).toEqual(['a']);
       expect(told).toEqual([]);

@@ -132,13 +132,13 @@ function checkDocument(value: unknown): StateFile {
   return value;
 }
 
-function decodeEngine(name: string, entry: EngineFile, defaultCreatedAt: string): StreamingEngine {
+export function decodeEngine(name: string, entry: EngineFile, defaultCreatedAt: string): StreamingEngine {
   const keys = ['engines', name];
   const createdAt = checkedTime([...keys, 'createdAt'], entry.createdAt) ?? defaultCreatedAt;
   return at(keys, () => engineOf({ ...entry, name }, createdAt));
 }
 
-function decodeCamera(
+export function decodeCamera(
   name: string,
   entry: CameraFile,
   engines: ReadonlyMap<string, StreamingEngine>,

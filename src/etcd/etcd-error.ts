@@ -1,0 +1,54 @@
+import { type ServiceError, status } from '@grpc/grpc-js';
+import { CodedError } from '../errors.js';
+
+/** What etcd answers when a call was surely not carried out. */
+const refusals: ReadonlySet<number> = new Set([
+  status.INVALID_ARGUMENT,
+  status.NOT_FOUND,
+  status.ALREADY_EXISTS,
+  status.PERMISSION_DENIED,
+  status.RESOURCE_EXHAUSTED,
+  status.FAILED_PRECONDITION,
+  status.OUT_OF_RANGE,
+  status.UNIMPLEMENTED,
+  status.UNAUTHENTICATED,
+]);
+
+/** What @grpc/grpc-js says of a call that never left, since there was no connection. */
+const unsent = 'No connection established';
+
+/** A call to etcd that failed. */
+export class EtcdError extends CodedError {
+  /** gRPC's status code. */
+  readonly status: number;
+  /** True when another member may answer better: no answer came, or none that is about the call. */
+  readonly isUnanswered: boolean;
+  /** True when it is not known whether the call was carried out. */
+  readonly isUncertain: boolean;
+
+  constructor(message: string, grpcStatus: number, cause?: unknown) {
+    super('CLUSTER_UNAVAILABLE', message, { cause });
+    this.status = grpcStatus;
+    this.isUnanswered = !refusals.has(grpcStatus);
+    this.isUncertain = this.isUnanswered && !message.includes(unsent);
+  }
+
+  /** @param endpoint HOST:PORT of the member that was asked */
+  static of(error: Error | ServiceError, endpoint: string): EtcdError {
+    const code = 'code' in error && typeof error.code === 'number' ? error.code : status.UNKNOWN;
+    const details = 'details' in error && error.details !== '' ? error.details : error.message;
+    return new EtcdError(`etcd at ${endpoint}: ${wordsFor(code, details)}`, code, error);
+  }
+}
+
+function wordsFor(code: number, details: string): string {
+  if (code === status.DEADLINE_EXCEEDED) return 'no answer in time';
+  if (code === status.RESOURCE_EXHAUSTED && details.includes('space exceeded')) {
+    return 'its database has reached its quota, and takes no writes (alarm NOSPACE): compact and defragment it, then `etcdctl alarm disarm`';
+  }
+  if (code === status.UNAUTHENTICATED || details.includes('authentication failed')) {
+    return `refuses the user or the password (${details})`;
+  }
+  if (code === status.PERMISSION_DENIED) return `the user may not do this (${details})`;
+  return details;
+}

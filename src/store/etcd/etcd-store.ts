@@ -1,0 +1,280 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StateError } from '../../errors.js';
+import { type EtcdAccess, EtcdClient } from '../../etcd/client.js';
+import { EtcdError } from '../../etcd/etcd-error.js';
+import type { TxnResponse } from '../../etcd/protocol.js';
+import type { Logger } from '../../log/log.js';
+import type { DesiredState } from '../../model/model.js';
+import { Listeners } from '../listeners.js';
+import type { Changed, StateChange, StateProblem, Store } from '../store.js';
+import { ClusterReplica } from './replica.js';
+import { comparing, type Step, stepsBetween, writing } from './transactions.js';
+
+/** How long a change may take in all, milliseconds. */
+const changeLimitMs = 8000;
+/** How long one transaction may take. */
+const transactionMs = 3000;
+/** How often a change is tried anew, on newer states, before whoever called is told. */
+const maxAttempts = 50;
+
+export interface EtcdStoreOptions {
+  readonly access: EtcdAccess;
+  /** Begins all keys of the cluster: `/media-aggregator`. */
+  readonly prefix: string;
+  /** Where the last known state is kept. */
+  readonly dataDir: string;
+  /** Of this node, for people who look at etcd. */
+  readonly nodeId: string;
+  readonly log: Logger;
+  /** The rules for what somebody writes by hand; see `checkChangeSteps`. */
+  readonly check?: (before: DesiredState, after: DesiredState) => Generator<undefined, void>;
+}
+
+interface Waiting {
+  readonly change: (state: DesiredState) => Changed<unknown>;
+  readonly sinceMs: number;
+  resolve(changed: Changed<unknown>): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Keeps the state in etcd, shared by all nodes. A change runs on the newest state that this node knows; its transaction
+ * holds only if no other node changed the state meanwhile, else it runs again on the newer one. So all changes of all
+ * nodes have one order, that of the key `state/head`.
+ *
+ *   update() ──► waiting ──► run the changes ──► transaction: head is as we know it? ── yes ──► applied here, answered
+ *                   ▲                                       │ no: another node was faster
+ *                   └── wait until the watch has told it ◄──┘
+ */
+export class EtcdStore implements Store {
+  readonly #client: EtcdClient;
+  readonly #replica: ClusterReplica;
+  readonly #listeners: Listeners;
+  readonly #nodeId: string;
+  readonly #log: Logger;
+  readonly #waiting: Waiting[] = [];
+  #work: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(client: EtcdClient, replica: ClusterReplica, listeners: Listeners, options: EtcdStoreOptions) {
+    this.#client = client;
+    this.#replica = replica;
+    this.#listeners = listeners;
+    this.#nodeId = options.nodeId;
+    this.#log = options.log;
+  }
+
+  /**
+   * @throws StateError CLUSTER_UNAVAILABLE when etcd does not answer and no earlier state of it is known here
+   */
+  static async open(options: EtcdStoreOptions): Promise<EtcdStore> {
+    const client = new EtcdClient(options.access);
+    const listeners = new Listeners(options.log);
+    try {
+      const replica = await ClusterReplica.open({ ...options, client, notify: (change) => listeners.notify(change) });
+      return new EtcdStore(client, replica, listeners, options);
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+  }
+
+  get state(): DesiredState {
+    return this.#replica.state;
+  }
+
+  get problems(): readonly StateProblem[] {
+    return this.#replica.problems;
+  }
+
+  async update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
+    if (this.#closing !== undefined) {
+      throw new StateError('STATE_WRITE_FAILED', 'the store is closed; nothing was changed');
+    }
+    return await new Promise<Changed<R>>((resolve, reject) => {
+      this.#waiting.push({
+        change,
+        sinceMs: performance.now(),
+        // The result is that of this change.
+        resolve: (changed) => resolve(changed as Changed<R>),
+        reject,
+      });
+      this.#wake();
+    });
+  }
+
+  subscribe(listener: (change: StateChange) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** Takes the state of an etcd that was replaced, on all nodes. @throws StateError CLUSTER_UNAVAILABLE */
+  async acceptReplaced(): Promise<void> {
+    await this.#replica.acceptReplaced();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      while (this.#work !== undefined) await this.#work;
+      await this.#replica.close();
+      this.#client.close();
+    })();
+    return this.#closing;
+  }
+
+  #wake(): void {
+    this.#work ??= (async () => {
+      // Changes of one turn of the event loop go in one transaction.
+      await Promise.resolve();
+      while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0));
+    })().finally(() => {
+      this.#work = undefined;
+      if (this.#waiting.length > 0) this.#wake();
+    });
+  }
+
+  /** Makes all of these changes, or tells those who asked why not. Never rejects. */
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    let asking = batch;
+    try {
+      for (let attempt = 1; asking.length > 0; attempt += 1) {
+        const base = this.#replica.state;
+        const made = run(asking, base);
+        asking = made.asking;
+        if (made.state === base) {
+          for (const { waiting, result } of made.done) waiting.resolve({ state: base, result });
+          return;
+        }
+        this.#replica.refuseUnlessWell();
+        if (await this.#write(base, made.state)) {
+          const { state } = this.#replica;
+          for (const { waiting, result } of made.done) waiting.resolve({ state, result });
+          return;
+        }
+        const late = performance.now() - asking[0]!.sinceMs > changeLimitMs;
+        if (late || attempt >= maxAttempts) throw contended(attempt);
+      }
+    } catch (error) {
+      for (const waiting of asking) waiting.reject(error);
+    }
+  }
+
+  /**
+   * Writes what differs. @returns false when another node was faster, and nothing was written: the newer state is here
+   * by now
+   * @throws StateError CLUSTER_UNAVAILABLE, CLUSTER_UNCERTAIN, CLUSTER_CONTENDED
+   */
+  async #write(base: DesiredState, next: DesiredState): Promise<boolean> {
+    const steps = stepsBetween(base, next, this.#replica.entries);
+    for (const [index, step] of steps.entries()) {
+      for (let attempt = 1; !(await this.#writeStep(step)); attempt += 1) {
+        if (index === 0) return false;
+        // A change that is too large for one transaction goes on, unless others changed what it is about.
+        const isUntouched = this.#replica.isUntouched(step, base) && this.#replica.state.engines === base.engines;
+        if (!isUntouched || attempt >= maxAttempts) throw partly(index, steps.length);
+      }
+    }
+    return true;
+  }
+
+  async #writeStep(step: Step): Promise<boolean> {
+    const { keys, entries, head } = this.#replica;
+    const id = randomUUID();
+    const written = this.#replica.expect(id);
+    try {
+      const answer = await this.#client.txn(
+        {
+          compare: comparing(step, head, entries, keys),
+          success: writing(step, this.#headText(id), keys),
+          failure: [{ requestRange: { key: Buffer.from(keys.head) } }],
+        },
+        transactionMs,
+      );
+      if (answer.succeeded) this.#replica.applyOwn(step, Number(answer.header.revision));
+      else await this.#replica.caughtUpWith(headIn(answer), head, changeLimitMs);
+      return answer.succeeded;
+    } catch (error) {
+      if (!(error instanceof EtcdError) || !error.isUncertain) throw error;
+      this.#client.next(this.#client.endpoint);
+      return await this.#settle(head, written.seen, error);
+    } finally {
+      written.end();
+    }
+  }
+
+  /**
+   * Finds out whether a transaction without an answer was carried out: once the head is written anew, the transaction,
+   * which compares it, cannot be any more, and the watch has told it if it was.
+   */
+  async #settle(head: number, wasSeen: () => boolean, cause: EtcdError): Promise<boolean> {
+    const { keys } = this.#replica;
+    const until = performance.now() + changeLimitMs;
+    while (performance.now() < until) {
+      try {
+        const fence = await this.#client.txn(
+          {
+            compare: [{ result: 'EQUAL', target: 'MOD', key: Buffer.from(keys.head), modRevision: head }],
+            success: [
+              { requestPut: { key: Buffer.from(keys.head), value: Buffer.from(this.#headText(randomUUID())) } },
+            ],
+            failure: [{ requestRange: { key: Buffer.from(keys.head) } }],
+          },
+          transactionMs,
+        );
+        const revision = fence.succeeded ? Number(fence.header.revision) : headIn(fence);
+        await this.#replica.caughtUpWith(revision, head, until - performance.now());
+        this.#log.info('etcd did not answer to a change; what became of it is known now', { made: wasSeen() });
+        return wasSeen();
+      } catch (error) {
+        if (!(error instanceof EtcdError)) throw error;
+        if (!error.isUnanswered) break;
+        this.#client.next(this.#client.endpoint);
+        await sleep(200);
+      }
+    }
+    const message = `${cause.message}: whether the change was made is not known; read the entry when the cluster answers again, or send the same request again`;
+    throw new StateError('CLUSTER_UNCERTAIN', message, { cause });
+  }
+
+  #headText(id: string): string {
+    return JSON.stringify({ id, node: this.#nodeId });
+  }
+}
+
+/** Runs changes one after the other. Those that throw are answered, and leave no trace. */
+function run(
+  batch: readonly Waiting[],
+  base: DesiredState,
+): {
+  readonly state: DesiredState;
+  readonly asking: readonly Waiting[];
+  readonly done: readonly { readonly waiting: Waiting; readonly result: unknown }[];
+} {
+  let state = base;
+  const done: { waiting: Waiting; result: unknown }[] = [];
+  for (const waiting of batch) {
+    try {
+      const changed = waiting.change(state);
+      state = changed.state;
+      done.push({ waiting, result: changed.result });
+    } catch (error) {
+      waiting.reject(error);
+    }
+  }
+  return { state, asking: done.map(({ waiting }) => waiting), done };
+}
+
+/** The revision of the head, which a transaction that failed has read. */
+function headIn({ responses }: TxnResponse): number {
+  return Number(responses[0]?.responseRange?.kvs[0]?.modRevision ?? 0);
+}
+
+function partly(done: number, all: number): StateError {
+  const message = `other nodes changed the same entries while ${all} transactions were made of this change; ${done} of them were made, look at what is there before you send it again`;
+  return new StateError('CLUSTER_CONTENDED', message);
+}
+
+function contended(attempts: number): StateError {
+  const message = `other nodes changed the state while this change was tried ${attempts} times; nothing was changed, send it again`;
+  return new StateError('CLUSTER_CONTENDED', message);
+}

@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { freePort } from './ports.js';
+import { type RunningProcess, runOk, startProcess } from './process.js';
+import type { Scope } from './scope.js';
+import { waitFor } from './wait.js';
+
+/** One real etcd, or several that are one cluster, in folders of the scope. */
+export class TestEtcd {
+  readonly endpoints: readonly string[];
+  readonly #scope: Scope;
+  readonly #members: readonly (readonly string[])[];
+  readonly #processes: (RunningProcess | undefined)[];
+
+  private constructor(scope: Scope, endpoints: readonly string[], members: readonly (readonly string[])[]) {
+    this.#scope = scope;
+    this.endpoints = endpoints;
+    this.#members = members;
+    this.#processes = members.map(() => undefined);
+  }
+
+  /** @param more further flags of every member */
+  static async start(scope: Scope, count = 1, more: readonly string[] = []): Promise<TestEtcd> {
+    const folder = scope.temporaryFolder('media-aggregator-etcd-');
+    const [clients, peers]: [number[], number[]] = [[], []];
+    for (let index = 0; index < count; index += 1) {
+      clients.push(await freePort());
+      peers.push(await freePort());
+    }
+    const cluster = peers.map((port, index) => `m${index}=http://127.0.0.1:${port}`).join(',');
+    const members = peers.map((port, index) => [
+      ...['--name', `m${index}`, '--data-dir', join(folder, `m${index}`)],
+      ...['--listen-client-urls', `http://127.0.0.1:${clients[index]}`],
+      ...['--advertise-client-urls', `http://127.0.0.1:${clients[index]}`],
+      ...['--listen-peer-urls', `http://127.0.0.1:${port}`],
+      ...['--initial-advertise-peer-urls', `http://127.0.0.1:${port}`],
+      ...['--initial-cluster', cluster, '--initial-cluster-token', folder],
+      ...more,
+    ]);
+    const etcd = new TestEtcd(
+      scope,
+      clients.map((port) => `127.0.0.1:${port}`),
+      members,
+    );
+    for (let index = 0; index < count; index += 1) etcd.run(index);
+    await etcd.answers();
+    return etcd;
+  }
+
+  /** Starts a member, or starts it again. */
+  run(index = 0): void {
+    const flags = this.#members[index]!;
+    this.#processes[index] = startProcess(this.#scope, 'etcd', [...flags], { name: `etcd ${index}` });
+  }
+
+  /** SIGKILL, and gone when this resolves. */
+  async kill(index = 0): Promise<void> {
+    await this.#processes[index]!.stop('SIGKILL');
+  }
+
+  signal(signal: NodeJS.Signals, index = 0): void {
+    this.#processes[index]!.signal(signal);
+  }
+
+  /** Resolves when a majority answers. */
+  async answers(): Promise<void> {
+    const answered = async (): Promise<true> => {
+      await this.ctl('get', 'anything');
+      return true;
+    };
+    await waitFor(answered, { what: 'etcd to answer', timeoutMs: 30_000, intervalMs: 100 });
+  }
+
+  /** etcdctl, against all members. @returns what it printed */
+  async ctl(...args: readonly string[]): Promise<string> {
+    const flags = [`--endpoints=${this.endpoints.join(',')}`, '--command-timeout=3s'];
+    const { stdout } = await runOk('etcdctl', [...flags, ...args], { env: { ETCDCTL_API: '3' } });
+    return stdout;
+  }
+}
