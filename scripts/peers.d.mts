@@ -8,6 +8,7 @@ export type PeerName =
   | 'curl'
   | 'iproute2'
   | 'caddy'
+  | 'etcd'
   | 'prometheus';
 
 export interface Peer {

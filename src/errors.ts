@@ -43,9 +43,12 @@ export const errorCodes = {
   OPEN_FILES_LIMIT: 'Few file descriptors are left; they are kept for the API and for files.',
   STATE_LOCKED: 'Another aggregator uses this data folder.',
   CLUSTER_UNAVAILABLE: 'The etcd of the cluster does not answer; changes are refused until it does.',
-  CLUSTER_UNCERTAIN: 'The etcd of the cluster stopped answering in the middle of a change, which may have been made or not.',
+  CLUSTER_UNCERTAIN:
+    'The etcd of the cluster stopped answering in the middle of a change, which may have been made or not.',
   CLUSTER_CONTENDED: 'Other nodes changed the state again and again while a change was tried; it was not made.',
-  CLUSTER_REPLACED: 'The etcd of the cluster is another one, or an older one, than this node knew; its state waits for a person.',
+  NODE_ID_TAKEN: 'Another node of the cluster has this id.',
+  CLUSTER_REPLACED:
+    'The etcd of the cluster is another one, or an older one, than this node knew; its state waits for a person.',
   CAMERA_NOT_APPLIED: 'The media backend could not apply the settings of a camera; it is retried.',
   ADDRESS_IN_USE: 'The port is taken by another program.',
   ACCESS_UNREADABLE:

@@ -35,6 +35,7 @@ import type { TestPatterns } from './test-patterns.js';
 import { addAccessRoutes } from './v1/access.js';
 import { addBatchRoute } from './v1/batch.js';
 import { addCameraRoutes } from './v1/cameras.js';
+import { addClusterRoutes, type ClusterView } from './v1/cluster.js';
 import { addEngineRoutes } from './v1/engines.js';
 import { addEventStreamRoute } from './v1/event-stream.js';
 import { addHistoryRoute } from './v1/history.js';
@@ -57,6 +58,8 @@ export interface ApiOptions {
   readonly announcement?: () => AnnouncementView | null;
   /** How the receivers of events take them, for /v1/config and /metrics; undefined: there are none. */
   readonly webhooks?: () => readonly WebhookView[];
+  /** The cluster that this node belongs to; undefined: it is alone. */
+  readonly cluster?: () => ClusterView | undefined;
   /** Whether a request may see a camera; undefined: whoever has the scope `read`. */
   readonly mayPlay?: PlayCheck;
   /** The built dashboard, to be served at `/`; undefined, or a folder without it: none. */
@@ -225,6 +228,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   const { settingSources: sources = {}, announcement = () => null } = options;
   addAccessRoutes(app, access);
   addNodeRoutes(app, { control, settings, sources, version, announcement, webhooks });
+  addClusterRoutes(app, options.cluster ?? (() => undefined));
   if (options.testPatterns !== undefined) addTestPatternRoutes(app, control, options.testPatterns);
   if (options.logLevels !== undefined) {
     addLogRoutes(app, { control, log, levels: options.logLevels, configured: options.logLevels.level });

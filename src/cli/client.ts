@@ -3,6 +3,7 @@ import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js'
 import type {
   BatchResultView,
   CameraView,
+  ClusterView,
   DebuggedCameraView,
   EngineView,
   LogView,
@@ -115,6 +116,16 @@ export class ApiClient {
   async addEngine(engine: Input<'addEngine'>['body']): Promise<{ engine: EngineView; created: boolean }> {
     const { status, body } = await said(() => this.#client.call('addEngine', { body: engine }));
     return { engine: body, created: status === 201 };
+  }
+
+  /** The nodes that share the state of the aggregator. */
+  async cluster(): Promise<ClusterView> {
+    return (await said(() => this.#client.call('getCluster'))).body;
+  }
+
+  /** Takes the state of a replaced etcd. */
+  async acceptCluster(): Promise<ClusterView> {
+    return (await said(() => this.#client.call('acceptCluster'))).body;
   }
 
   async removeEngine(name: string): Promise<void> {

@@ -1,18 +1,59 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import type { Settings } from '../config/index.js';
+import { FolderLock } from '../files/lock.js';
 import type { Logger } from '../log/log.js';
 import type { StateCheck } from '../store/file/edit.js';
 import { openFileStore } from '../store/file/file-store.js';
 import { MemoryStore } from '../store/memory/memory-store.js';
 import type { Store } from '../store/store.js';
+import { type ClusterAccess, openCluster } from './cluster.js';
 import { noDataDir } from './data-path.js';
 
 /** The folder of one aggregator's files, and the store of its state. */
 export interface DataFolder {
   readonly path: string;
   readonly store: Store;
+  /** Where the state is shared with other nodes. */
+  readonly cluster?: ClusterAccess;
   close(): Promise<void>;
+}
+
+/**
+ * Opens the folder, and the state that the nodes of a cluster share; the folder keeps a copy of it.
+ * @throws StateError STATE_LOCKED, CLUSTER_UNAVAILABLE; ConfigError CONFIG_INVALID_VALUE
+ */
+export async function openClusterFolder(settings: Settings, log: Logger, check: StateCheck): Promise<DataFolder> {
+  const path = resolve(settings.dataDir);
+  await mkdir(path, { recursive: true });
+  const lock = await FolderLock.acquire(path);
+  const beat = setInterval(() => void lock.beat().catch(() => undefined), FolderLock.beatMs).unref();
+  const release = async (): Promise<void> => {
+    clearInterval(beat);
+    await lock.release();
+  };
+  try {
+    const hasOwnState = await access(join(path, 'state.json')).then(
+      () => true,
+      () => false,
+    );
+    if (hasOwnState) {
+      log.info(
+        'state.json of this folder is not used: the state is that of the cluster',
+        { folder: path },
+      );
+    }
+    const cluster = await openCluster(settings, path, log, check);
+    const close = async (): Promise<void> => {
+      await cluster.close();
+      await release();
+    };
+    return { path: settings.dataDir, store: cluster.store, cluster, close };
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
 
 /**

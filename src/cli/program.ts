@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addBackupCommands } from './commands/backup.js';
 import { addCameraCommands } from './commands/camera.js';
+import { addClusterCommands } from './commands/cluster.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEngineCommands } from './commands/engine.js';
 import { addImportCommand } from './commands/import.js';
@@ -46,6 +47,8 @@ Examples:
   addCameraCommands(program, io, setExitCode);
   addPushCommands(program, io, setExitCode);
   addEngineCommands(program, io, setExitCode);
+  addEngineCommands(program, io);
+  addClusterCommands(program, io);
   addTokenCommands(program, io);
   addStatusCommand(program, io, setExitCode);
   addTopCommand(program, io);

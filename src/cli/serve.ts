@@ -9,6 +9,7 @@ import { StreamKeys } from '../admission/stream-keys.js';
 import { Announcer } from '../announce/announcer.js';
 import { startApi } from '../api/server.js';
 import type { MediaBackend } from '../backend/backend.js';
+import type { ClusterNodes } from '../cluster/nodes.js';
 import type { SettingSources, Settings } from '../config/index.js';
 import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
@@ -22,7 +23,8 @@ import type { DesiredState } from '../model/model.js';
 import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-rules.js';
 import { missingInsides } from '../net/insides.js';
 import { Webhooks } from '../webhooks/webhooks.js';
-import { openDataFolder } from './data-folder.js';
+import { clusterView, joinNodes } from './cluster.js';
+import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { RtmpTestPatterns } from './rtmp-test-patterns.js';
@@ -35,6 +37,8 @@ const webFolder = fileURLToPath(new URL('../web', import.meta.url));
 
 /** A client that is in the middle of a request must not hold up the goodbye to publishers and targets. */
 const apiCloseLimitMs = 750;
+/** Nor may an etcd that does not answer. */
+const clusterCloseLimitMs = 1000;
 /** Nor may a disk that does not answer. */
 const runtimeLimitMs = 500;
 
@@ -73,9 +77,13 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
   try {
     // Until there is a backend, the settings say where pushes may go.
     let refusesTarget = await targetRuleOf(options.settings);
-    const data = await openDataFolder(options.settings.dataDir, log.child({ part: 'state' }), (before, after) =>
-      checkChangeSteps(before, after, { ...options.settings, refusesTarget }),
-    );
+    const check = (before: DesiredState, after: DesiredState) =>
+      checkChangeSteps(before, after, { ...options.settings, refusesTarget });
+    const stateLog = log.child({ part: 'state' });
+    const data =
+      options.settings.cluster === undefined
+        ? await openDataFolder(options.settings.dataDir, stateLog, check)
+        : await openClusterFolder(options.settings, stateLog, check);
     closers.unshift({ part: 'state', close: () => data.close() });
     const { store } = data;
     const settings: Settings = { ...options.settings, dataDir: data.path };
@@ -87,14 +95,18 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     const accessLog = log.child({ part: 'access' });
     const manifest = await Manifest.open(settings.dataDir, accessLog);
-    const tagKey = await openTagKey(settings.dataDir, accessLog, manifest);
+    const { cluster } = data;
+    // A tag that one node gave out holds at every node, and so do publish keys and play tokens.
+    const tagKey = cluster?.keyFor('etag') ?? (await openTagKey(settings.dataDir, accessLog, manifest));
 
     const { host, rtmpPort, media } = settings;
-    const streamSecret = await keptKey(join(settings.dataDir, 'stream-secret'), {
-      log: accessLog,
-      manifest,
-      otherKey: 'all generated publish keys are others, and all play tokens are invalid',
-    });
+    const streamSecret =
+      cluster?.keyFor('stream-secret') ??
+      (await keptKey(join(settings.dataDir, 'stream-secret'), {
+        log: accessLog,
+        manifest,
+        otherKey: 'all generated publish keys are others, and all play tokens are invalid',
+      }));
     const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }), logLevels);
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
@@ -142,6 +154,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       webhooks.start();
     }
 
+    let nodes: ClusterNodes | undefined;
     let announcer: Announcer | undefined;
     const api = await listening(settings.apiPort, '--api-port', () =>
       startApi({
@@ -153,6 +166,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         version,
         announcement: () => announcer?.view ?? null,
         webhooks: () => webhooks?.views ?? [],
+        cluster: () => (cluster && nodes ? clusterView(cluster, nodes) : undefined),
         webFolder,
         testPatterns,
         logLevels,
@@ -164,6 +178,15 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     backend.addOwnListener({ host, port: api.port });
 
     await control.inForce();
+
+    if (cluster !== undefined) {
+      const own = {
+        host: urlHost(control.cameras.advertisedHost(undefined)),
+        ...{ rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), version },
+      };
+      nodes = await joinNodes(cluster, { ...actual, apiPort: api.port }, own, log.child({ part: 'cluster' }));
+      closers.unshift({ part: 'cluster', close: async () => nodes?.close(clusterCloseLimitMs) });
+    }
 
     const startedAt = new Date().toISOString();
     const runtime = {

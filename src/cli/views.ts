@@ -5,6 +5,7 @@ export type {
   BatchResult as BatchResultView,
   Camera as CameraView,
   ChangeResult as ChangeResultView,
+  Cluster as ClusterView,
   DebuggedCamera as DebuggedCameraView,
   Engine as EngineView,
   Log as LogView,

@@ -220,6 +220,32 @@ export interface ChangedPush {
   readonly queueMaxAgeMs?: number | null | undefined;
 }
 
+/** The nodes that share one state. */
+export interface Cluster {
+  readonly id: string | null;
+  /** The members of etcd in the settings. */
+  readonly etcd: readonly string[];
+  readonly prefix: string | null;
+  /** The nodes that live, by id. */
+  readonly nodes: readonly ClusterNode[];
+}
+
+export interface ClusterNode {
+  readonly id: string;
+  /** True for the node that answers. */
+  readonly self: boolean;
+  readonly location: string | null;
+  /** Where cameras publish: rtmp://HOST:PORT. */
+  readonly rtmp: string;
+  readonly rtmps: string | null;
+  /** Where its API is: http://HOST:PORT. */
+  readonly api: string;
+  readonly version: string;
+  readonly startedAt: string;
+  /** True while it stops: it takes no new cameras. */
+  readonly isDraining: boolean;
+}
+
 /** Something that is wrong with what a camera sends. */
 export interface Condition {
   readonly code: string;
@@ -725,6 +751,10 @@ export interface Webhook {
 
 /** What each operation takes and answers, by its id. */
 export interface Operations {
+  /** Take the state of an etcd that was replaced or restored from a backup (CLUSTER_REPLACED), on all nodes */
+  readonly acceptCluster: {
+    readonly answer: Cluster;
+  };
   /** Register a camera; the same again changes nothing */
   readonly addCamera: {
     readonly body: NewCamera;
@@ -864,6 +894,10 @@ export interface Operations {
       readonly name: string;
     };
     readonly answer: Camera;
+  };
+  /** The nodes that share the state with this one, and the etcd that holds it */
+  readonly getCluster: {
+    readonly answer: Cluster;
   };
   /** The settings with where each comes from, what is wrong, and how the content manager took the announcement */
   readonly getConfig: {
@@ -1131,6 +1165,7 @@ export interface Operations {
 
 /** Method and path of each operation. */
 export const routes = {
+  acceptCluster: ['POST', '/v1/cluster/accept'],
   addCamera: ['POST', '/v1/cameras'],
   addEngine: ['POST', '/v1/engines'],
   addPlayToken: ['POST', '/v1/cameras/{name}/play-tokens'],
@@ -1148,6 +1183,7 @@ export const routes = {
   endCameraDebug: ['DELETE', '/v1/cameras/{name}/debug'],
   followEvents: ['GET', '/v1/events'],
   getCamera: ['GET', '/v1/cameras/{name}'],
+  getCluster: ['GET', '/v1/cluster'],
   getConfig: ['GET', '/v1/config'],
   getEngine: ['GET', '/v1/engines/{name}'],
   getHistory: ['GET', '/v1/cameras/{name}/history'],

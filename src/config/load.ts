@@ -256,6 +256,7 @@ function checkTogether(settings: Settings): void {
   checkRtmps(settings);
   checkNginx(settings);
   checkAccess(settings);
+  checkCluster(settings);
   if (pushRetryMinMs > pushRetryMaxMs) {
     const [min, max] = [formatDuration(pushRetryMinMs), formatDuration(pushRetryMaxMs)];
     throw invalid('push-retry-min', `is ${min}, but must not be longer than push-retry-max, ${max}`);
@@ -327,6 +328,45 @@ function checkAccess({ apiTlsCert, apiTlsKey, ...jwt }: Settings): void {
       `is ${show(jwtJwksUrl)}, but must begin with https://: who could change the keys could sign`,
     );
   }
+}
+
+function checkCluster(settings: Settings): void {
+  const { cluster, clusterSecretFile, clusterCert, clusterKey, clusterCa, clusterUserFile, backend } = settings;
+  const { clusterPrefix, nodeId, dataDir } = settings;
+  if (cluster === undefined) {
+    const needless = Object.entries({
+      'cluster-secret-file': clusterSecretFile,
+      'cluster-ca': clusterCa,
+      'cluster-cert': clusterCert,
+      'cluster-key': clusterKey,
+      'cluster-user-file': clusterUserFile,
+    }).find(([, value]) => value !== undefined);
+    if (needless !== undefined) throw invalid(needless[0], 'is set, but cluster is not: say which etcd it is for');
+    return;
+  }
+  if (clusterSecretFile === undefined) {
+    throw invalid(
+      'cluster-secret-file',
+      'is not set, but cluster is; make one with "openssl rand -hex 32" and give it to every node',
+    );
+  }
+  if ((clusterCert === undefined) !== (clusterKey === undefined)) {
+    const [missing, given] =
+      clusterKey === undefined ? ['cluster-key', 'cluster-cert'] : ['cluster-cert', 'cluster-key'];
+    throw invalid(missing, `is not set, but ${given} is; a certificate and its key are needed together`);
+  }
+  const needsTls = clusterCa !== undefined || clusterCert !== undefined;
+  if (needsTls && !cluster.startsWith('etcds:')) {
+    throw invalid('cluster', `is ${show(cluster)}, but certificates are set; with TLS it begins with etcds://`);
+  }
+  if (!/^\/[\x21-\x7e]*$/.test(clusterPrefix)) {
+    throw invalid('cluster-prefix', `is ${show(clusterPrefix)}, but must begin with "/" and have no blanks`);
+  }
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(nodeId)) {
+    throw invalid('node-id', `is ${show(nodeId)}, but must be letters, digits, ".", "_" and "-"; at most 64`);
+  }
+  if (dataDir === 'none') throw invalid('data-dir', 'is none, but a node of a cluster keeps what it knows on disk');
+  if (backend === 'nginx') throw invalid('cluster', 'is set, but with backend nginx a node is alone');
 }
 
 function invalid(key: string, problem: string): ConfigError {

@@ -3,6 +3,7 @@ import { addressTable } from './table/address.js';
 import { apiTable } from './table/api.js';
 import { backendTable } from './table/backend.js';
 import { healthTable } from './table/health.js';
+import { clusterTable } from './table/cluster.js';
 import { limitsTable } from './table/limits.js';
 import { processTable } from './table/process.js';
 import { publishTable } from './table/publish.js';
@@ -18,6 +19,7 @@ export const nodeTable = {
   ...processTable,
   ...limitsTable,
   ...healthTable,
+  ...clusterTable,
 };
 
 /** The settings of the media backend, by their field of `MediaSettings`, in the order of help. */

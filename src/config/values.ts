@@ -245,6 +245,25 @@ function urlOfHost(text: string, defaultPort: number): string | undefined {
   return isAddress || hostNamePattern.test(host) ? `http://${host}${port}` : undefined;
 }
 
+/** Members of one etcd: `etcd://HOST:PORT,HOST:PORT`; without ports, 2379. The value is written in full. */
+export function endpointsType(): ValueType<string> {
+  const rule = 'etcd://HOST:PORT,HOST:PORT, or etcds:// for TLS; a port is 2379 if left out';
+  return {
+    placeholder: '<url>',
+    rule,
+    format: (value) => value,
+    parse(raw) {
+      const text = typeof raw === 'string' ? raw.trim() : '';
+      const [, scheme = '', list = ''] = /^(etcds?):\/\/([^/\s?#@]+)\/?$/i.exec(text) ?? [];
+      const hosts = list.split(',').map((host) => urlOfHost(host.trim(), 2379));
+      const isValid = list !== '' && hosts.length <= 16 && hosts.every((url) => url !== undefined && URL.canParse(url));
+      if (!isValid) throw new ValueProblem(`is ${show(raw)}, but must be ${rule}`);
+      const full = hosts.map((url) => String(url).slice('http://'.length));
+      return `${scheme.toLowerCase()}://${full.join(',')}`;
+    },
+  };
+}
+
 const listMaxEntries = 100;
 
 /** Entries of a list: a YAML list, or one text with commas or spaces between them. */

@@ -26,18 +26,18 @@ export class EtcdError extends CodedError {
   /** True when it is not known whether the call was carried out. */
   readonly isUncertain: boolean;
 
-  constructor(message: string, grpcStatus: number, cause?: unknown) {
+  constructor(message: string, grpcStatus: number, wasUnsent: boolean, cause?: unknown) {
     super('CLUSTER_UNAVAILABLE', message, { cause });
     this.status = grpcStatus;
     this.isUnanswered = !refusals.has(grpcStatus);
-    this.isUncertain = this.isUnanswered && !message.includes(unsent);
+    this.isUncertain = this.isUnanswered && !wasUnsent;
   }
 
   /** @param endpoint HOST:PORT of the member that was asked */
   static of(error: Error | ServiceError, endpoint: string): EtcdError {
     const code = 'code' in error && typeof error.code === 'number' ? error.code : status.UNKNOWN;
     const details = 'details' in error && error.details !== '' ? error.details : error.message;
-    return new EtcdError(`etcd at ${endpoint}: ${wordsFor(code, details)}`, code, error);
+    return new EtcdError(`etcd at ${endpoint}: ${wordsFor(code, details)}`, code, details.startsWith(unsent), error);
   }
 }
 
@@ -46,6 +46,8 @@ function wordsFor(code: number, details: string): string {
   if (code === status.RESOURCE_EXHAUSTED && details.includes('space exceeded')) {
     return 'its database has reached its quota, and takes no writes (alarm NOSPACE): compact and defragment it, then `etcdctl alarm disarm`';
   }
+  if (details.startsWith(unsent))
+    return /Last error: (?:Error: )?(.*?)\.? Resolution note/.exec(details)?.[1] ?? details;
   if (code === status.UNAUTHENTICATED || details.includes('authentication failed')) {
     return `refuses the user or the password (${details})`;
   }

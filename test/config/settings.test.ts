@@ -146,6 +146,16 @@ describe('where values come from', () => {
       'jwt-issuer': 'i',
       'jwt-audience': 'a',
     });
+    Object.assign(other, {
+      cluster: 'etcds://a:1,b:2',
+      'cluster-secret-file': '/secret',
+      'cluster-user-file': '/user',
+      'cluster-ca': '/ca',
+      'cluster-cert': '/cert',
+      'cluster-key': '/key',
+      'node-id': 'n1',
+    });
+    const cluster = { cluster: 'etcds://a:1', 'cluster-secret-file': '/secret' };
     const jwt = { 'jwt-jwks-url': 'https://idp.example/keys', 'jwt-issuer': 'i', 'jwt-audience': 'a' };
     Object.assign(other, { 'rtmps-port': '1', 'rtmps-cert': '/c', 'rtmps-key': '/k' });
     const rtmps = { 'rtmps-port': '1', 'rtmps-cert': '/c', 'rtmps-key': '/k' };
@@ -160,6 +170,12 @@ describe('where values come from', () => {
       'jwt-jwks-file': { 'jwt-issuer': 'i', 'jwt-audience': 'a' },
       'jwt-issuer': jwt,
       'jwt-audience': jwt,
+      cluster,
+      'cluster-secret-file': cluster,
+      'cluster-user-file': cluster,
+      'cluster-ca': cluster,
+      'cluster-cert': { ...cluster, 'cluster-key': '/key' },
+      'cluster-key': { ...cluster, 'cluster-cert': '/cert' },
     };
     for (const row of settingRows) {
       const text = other[row.key] ?? (row.key === 'log-format' ? 'json' : (row.defaultText ?? ''));

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { freePort } from './ports.js';
+import { freeServerPort } from './ports.js';
 import { type RunningProcess, runOk, startProcess } from './process.js';
 import type { Scope } from './scope.js';
 import { waitFor } from './wait.js';
@@ -23,8 +23,8 @@ export class TestEtcd {
     const folder = scope.temporaryFolder('media-aggregator-etcd-');
     const [clients, peers]: [number[], number[]] = [[], []];
     for (let index = 0; index < count; index += 1) {
-      clients.push(await freePort());
-      peers.push(await freePort());
+      clients.push(await freeServerPort());
+      peers.push(await freeServerPort());
     }
     const cluster = peers.map((port, index) => `m${index}=http://127.0.0.1:${port}`).join(',');
     const members = peers.map((port, index) => [

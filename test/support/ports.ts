@@ -12,3 +12,19 @@ export function freePort(): Promise<number> {
     });
   });
 }
+
+/**
+ * As `freePort`, below the ports that the system gives to outgoing connections: for a server that is stopped and started
+ * again on its port, while others try to reach it. With one of those ports, an attempt may connect to itself and keep it.
+ */
+export async function freeServerPort(): Promise<number> {
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StateError } from '../../errors.js';
-import { type EtcdAccess, EtcdClient } from '../../etcd/client.js';
+import type { EtcdClient } from '../../etcd/client.js';
 import { EtcdError } from '../../etcd/etcd-error.js';
 import type { TxnResponse } from '../../etcd/protocol.js';
 import type { Logger } from '../../log/log.js';
@@ -19,7 +19,8 @@ const transactionMs = 3000;
 const maxAttempts = 50;
 
 export interface EtcdStoreOptions {
-  readonly access: EtcdAccess;
+  /** Closed by whoever made it. */
+  readonly client: EtcdClient;
   /** Begins all keys of the cluster: `/media-aggregator`. */
   readonly prefix: string;
   /** Where the last known state is kept. */
@@ -57,8 +58,8 @@ export class EtcdStore implements Store {
   #work: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(client: EtcdClient, replica: ClusterReplica, listeners: Listeners, options: EtcdStoreOptions) {
-    this.#client = client;
+  private constructor(replica: ClusterReplica, listeners: Listeners, options: EtcdStoreOptions) {
+    this.#client = options.client;
     this.#replica = replica;
     this.#listeners = listeners;
     this.#nodeId = options.nodeId;
@@ -69,19 +70,18 @@ export class EtcdStore implements Store {
    * @throws StateError CLUSTER_UNAVAILABLE when etcd does not answer and no earlier state of it is known here
    */
   static async open(options: EtcdStoreOptions): Promise<EtcdStore> {
-    const client = new EtcdClient(options.access);
     const listeners = new Listeners(options.log);
-    try {
-      const replica = await ClusterReplica.open({ ...options, client, notify: (change) => listeners.notify(change) });
-      return new EtcdStore(client, replica, listeners, options);
-    } catch (error) {
-      client.close();
-      throw error;
-    }
+    const replica = await ClusterReplica.open({ ...options, notify: (change) => listeners.notify(change) });
+    return new EtcdStore(replica, listeners, options);
   }
 
   get state(): DesiredState {
     return this.#replica.state;
+  }
+
+  /** Begins all keys of the cluster; ends with "/". */
+  get prefix(): string {
+    return this.#replica.keys.prefix;
   }
 
   get problems(): readonly StateProblem[] {
@@ -117,7 +117,6 @@ export class EtcdStore implements Store {
     this.#closing ??= (async () => {
       while (this.#work !== undefined) await this.#work;
       await this.#replica.close();
-      this.#client.close();
     })();
     return this.#closing;
   }

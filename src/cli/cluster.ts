@@ -1,0 +1,148 @@
+import { createHmac } from 'node:crypto';
+import type { ClusterView } from '../api/v1/cluster.js';
+import { ClusterNodes } from '../cluster/nodes.js';
+import type { Settings } from '../config/index.js';
+import { ConfigError, messageOf } from '../errors.js';
+import { EtcdClient } from '../etcd/client.js';
+import { readRegular } from '../files/read.js';
+import type { Logger } from '../log/log.js';
+import { EtcdStore } from '../store/etcd/etcd-store.js';
+import type { StateCheck } from '../store/file/file-store.js';
+
+/** What of the cluster is there before this node listens: the shared state, and what all nodes derive from its secret. */
+export interface ClusterAccess {
+  readonly client: EtcdClient;
+  readonly store: EtcdStore;
+  /** A key for one purpose, the same at every node: 32 bytes. */
+  keyFor(purpose: string): Buffer;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the state that the nodes share, where the settings name an etcd.
+ * @param dataDir where this node keeps what it knew last
+ * @throws StateError CLUSTER_UNAVAILABLE; ConfigError CONFIG_INVALID_VALUE for a file that cannot be used
+ */
+export async function openCluster(
+  settings: Settings,
+  dataDir: string,
+  log: Logger,
+  check: StateCheck,
+): Promise<ClusterAccess> {
+  const { cluster = '', clusterPrefix, clusterSecretFile = '', clusterUserFile, nodeId } = settings;
+  const secret = await secretIn(clusterSecretFile);
+  const [scheme, list = ''] = cluster.split('://');
+  const user = clusterUserFile === undefined ? {} : { user: await userIn(clusterUserFile) };
+  const tls = scheme === 'etcds' ? { tls: await certificates(settings) } : {};
+  const client = new EtcdClient({ endpoints: list.split(','), ...tls, ...user });
+  try {
+    const store = await EtcdStore.open({ client, prefix: clusterPrefix, dataDir, nodeId, log, check });
+    return {
+      client,
+      store,
+      keyFor: (purpose) => createHmac('sha256', secret).update(purpose).digest(),
+      close: async () => {
+        await store.close();
+        client.close();
+      },
+    };
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+/** Joins the other nodes. @param ports where this node really listens */
+export async function joinNodes(
+  { client, store }: ClusterAccess,
+  settings: Settings,
+  self: { readonly host: string; readonly rtmpPort: number; readonly rtmpsPort?: number; readonly version: string },
+  log: Logger,
+): Promise<ClusterNodes> {
+  const { location, nodeId, nodeLeaseMs, apiPort, apiTlsCert } = settings;
+  const { host, rtmpPort, rtmpsPort, version } = self;
+  const nodes = new ClusterNodes({
+    client,
+    prefix: store.prefix,
+    leaseMs: nodeLeaseMs,
+    log,
+    self: {
+      id: nodeId,
+      ...(location === undefined ? {} : { location }),
+      rtmp: `rtmp://${host}:${rtmpPort}`,
+      ...(rtmpsPort === undefined ? {} : { rtmps: `rtmps://${host}:${rtmpsPort}` }),
+      api: `${apiTlsCert === undefined ? 'http' : 'https'}://${host}:${apiPort}`,
+      version,
+      startedAt: new Date().toISOString(),
+    },
+  });
+  await nodes.start(store.problems.some(({ code }) => code === 'CLUSTER_UNAVAILABLE'));
+  return nodes;
+}
+
+/** What the API shows of the cluster. */
+export function clusterView({ client, store }: ClusterAccess, nodes: ClusterNodes): ClusterView {
+  const { id } = nodes.self;
+  return {
+    id,
+    etcd: client.endpoints,
+    prefix: store.prefix,
+    nodes: nodes.all.map((node) => ({
+      id: node.id,
+      self: node.id === id,
+      location: node.location ?? null,
+      rtmp: node.rtmp,
+      rtmps: node.rtmps ?? null,
+      api: node.api,
+      version: node.version,
+      startedAt: node.startedAt,
+      isDraining: node.isDraining === true,
+    })),
+    accept: () => store.acceptReplaced(),
+  };
+}
+
+async function secretIn(path: string): Promise<Buffer> {
+  const text = (await textOf('cluster-secret-file', path)).trim();
+  if (!/^[0-9a-f]{64,128}$/i.test(text)) {
+    const message = `cluster-secret-file ${path} holds no secret: it must be 64 hexadecimal digits or more; make it with "openssl rand -hex 32".`;
+    throw new ConfigError('CONFIG_INVALID_VALUE', message, { field: 'cluster-secret-file' });
+  }
+  return Buffer.from(text.toLowerCase(), 'hex');
+}
+
+async function userIn(path: string): Promise<{ readonly name: string; readonly password: string }> {
+  const text = (await textOf('cluster-user-file', path)).trim();
+  const colon = text.indexOf(':');
+  if (colon < 1 || /[\r\n]/.test(text)) {
+    const message = `cluster-user-file ${path} holds no user: it must be one line NAME:PASSWORD.`;
+    throw new ConfigError('CONFIG_INVALID_VALUE', message, { field: 'cluster-user-file' });
+  }
+  return { name: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+async function certificates({ clusterCa, clusterCert, clusterKey }: Settings): Promise<{
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}> {
+  const read = async (field: string, path: string | undefined) =>
+    path === undefined ? undefined : Buffer.from(await textOf(field, path));
+  const [ca, cert, key] = [
+    await read('cluster-ca', clusterCa),
+    await read('cluster-cert', clusterCert),
+    await read('cluster-key', clusterKey),
+  ];
+  return { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+}
+
+async function textOf(field: string, path: string): Promise<string> {
+  try {
+    const found = await readRegular(path, 1 << 20);
+    if (found === undefined) throw new Error('there is no such file');
+    return found.bytes.toString();
+  } catch (error) {
+    const message = `${field} ${path} cannot be read: ${messageOf(error)}.`;
+    throw new ConfigError('CONFIG_INVALID_VALUE', message, { field, cause: error });
+  }
+}

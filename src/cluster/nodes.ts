@@ -1,0 +1,233 @@
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { StateError } from '../errors.js';
+import type { EtcdClient } from '../etcd/client.js';
+import { EtcdError } from '../etcd/etcd-error.js';
+import { Lease } from '../etcd/lease.js';
+import { prefixEnd, type WatchEvent } from '../etcd/protocol.js';
+import { PrefixWatch } from '../etcd/watch.js';
+import type { Logger } from '../log/log.js';
+
+const callMs = 3000;
+/** Of more nodes than that something is wrong with the prefix. */
+const maxNodes = 5000;
+
+/** What a node tells the others of itself. Nodes of other versions may tell more. */
+export const NodeSchema = Type.Object({
+  id: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }),
+  location: Type.Optional(Type.String({ maxLength: 128 })),
+  /** `rtmp://HOST:PORT`, without a path. */
+  rtmp: Type.String({ maxLength: 300 }),
+  rtmps: Type.Optional(Type.String({ maxLength: 300 })),
+  /** `http://HOST:PORT`. */
+  api: Type.String({ maxLength: 300 }),
+  version: Type.String({ maxLength: 64 }),
+  startedAt: Type.String({ maxLength: 40 }),
+  /** Takes no new cameras. */
+  isDraining: Type.Optional(Type.Boolean()),
+  /** Cameras that publish there; told seldom. */
+  liveCameras: Type.Optional(Type.Integer({ minimum: 0 })),
+});
+const validator = Compile(NodeSchema);
+
+export type ClusterNode = Static<typeof NodeSchema>;
+
+export interface NodesOptions {
+  readonly client: EtcdClient;
+  /** Ends with "/". */
+  readonly prefix: string;
+  readonly self: ClusterNode;
+  /** Milliseconds without a sign of life after which a node is gone. */
+  readonly leaseMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * The nodes of the cluster that live: each writes its key under a lease, and all watch them. A node that dies is gone from
+ * the list when its lease is over.
+ */
+export class ClusterNodes {
+  readonly #options: NodesOptions;
+  readonly #prefix: string;
+  readonly #nodes = new Map<string, ClusterNode>();
+  readonly #listeners = new Set<() => void>();
+  #self: ClusterNode;
+  #lease: Lease | undefined;
+  #watch: PrefixWatch | undefined;
+  #isClosed = false;
+  #isWritten = false;
+
+  constructor(options: NodesOptions) {
+    this.#options = options;
+    this.#prefix = `${options.prefix}nodes/`;
+    this.#self = options.self;
+    this.#nodes.set(options.self.id, options.self);
+  }
+
+  /**
+   * Joins the others; without etcd, as soon as it answers.
+   * @param isAway true when etcd is known not to answer: it is not waited for
+   * @throws StateError NODE_ID_TAKEN when another node that lives has this id
+   */
+  async start(isAway: boolean): Promise<void> {
+    try {
+      if (!isAway) await this.#refuseTaken();
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+    }
+    const { client, leaseMs, log } = this.#options;
+    this.#lease = new Lease(client, Math.ceil(leaseMs / 1000), (id) => void this.#write(id), log);
+    if (isAway) void this.#readAgain();
+    else await this.#read().catch(() => void this.#readAgain());
+  }
+
+  get self(): ClusterNode {
+    return this.#self;
+  }
+
+  /** All that live, this one among them, by id. */
+  get all(): readonly ClusterNode[] {
+    return [...this.#nodes.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+  }
+
+  /** The lease of this node, under which it may claim things; undefined while there is none. */
+  get leaseId(): string | undefined {
+    return this.#isWritten ? this.#lease?.id : undefined;
+  }
+
+  /** Called after each change of the list. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Tells the others what changed of this node. */
+  async tell(change: Partial<Omit<ClusterNode, 'id'>>): Promise<void> {
+    const next = { ...this.#self, ...change };
+    if (JSON.stringify(next) === JSON.stringify(this.#self)) return;
+    this.#self = next;
+    this.#nodes.set(next.id, next);
+    const id = this.#lease?.id;
+    if (id !== undefined) await this.#write(id);
+  }
+
+  /** Leaves: the others see it at once. */
+  async close(limitMs: number): Promise<void> {
+    this.#isClosed = true;
+    this.#watch?.close();
+    await this.#lease?.close(limitMs);
+  }
+
+  get #key(): Buffer {
+    return Buffer.from(`${this.#prefix}${this.#self.id}`);
+  }
+
+  async #refuseTaken(): Promise<void> {
+    const { kvs } = await this.#options.client.range({ key: this.#key }, callMs);
+    const other = kvs[0] === undefined ? undefined : nodeIn(kvs[0].value);
+    const { self } = this.#options;
+    // The key of this node's life before is there until its lease is over.
+    if (other === undefined || (other.rtmp === self.rtmp && other.api === self.api)) return;
+    const message = `the node ${other.id} at ${other.api} has this id, or had it until a few seconds ago; set --node-id to another name for this one`;
+    throw new StateError('NODE_ID_TAKEN', message);
+  }
+
+  async #write(lease: string): Promise<void> {
+    this.#isWritten = false;
+    while (!this.#isClosed && this.#lease?.id === lease) {
+      try {
+        const value = Buffer.from(JSON.stringify(this.#self));
+        await this.#options.client.txn(
+          { compare: [], success: [{ requestPut: { key: this.#key, value, lease } }], failure: [] },
+          callMs,
+        );
+        this.#isWritten = true;
+        for (const listener of this.#listeners) listener();
+        return;
+      } catch (error) {
+        this.#options.log.debug('this node cannot be announced to the others', { error });
+        await new Promise((resolve) => setTimeout(resolve, 500).unref());
+      }
+    }
+  }
+
+  async #read(): Promise<void> {
+    const answer = await this.#options.client.range(
+      { key: Buffer.from(this.#prefix), rangeEnd: prefixEnd(this.#prefix), limit: maxNodes },
+      callMs,
+    );
+    const before = [...this.#nodes.keys()];
+    this.#nodes.clear();
+    this.#nodes.set(this.#self.id, this.#self);
+    for (const { value } of answer.kvs) this.#put(value);
+    this.#report(before);
+    this.#watchFrom(Number(answer.header.revision) + 1);
+  }
+
+  #watchFrom(revision: number): void {
+    if (this.#isClosed) return;
+    if (this.#watch !== undefined) {
+      this.#watch.resumeFrom(revision);
+      return;
+    }
+    const { client, log } = this.#options;
+    this.#watch = new PrefixWatch(
+      client,
+      this.#prefix,
+      revision,
+      {
+        events: (events) => this.#take(events),
+        alive: () => undefined,
+        lost: () => undefined,
+        compacted: () => void this.#readAgain(),
+      },
+      log,
+    );
+  }
+
+  async #readAgain(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        await this.#read();
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 500).unref());
+      }
+    }
+  }
+
+  #take(events: readonly WatchEvent[]): void {
+    const before = [...this.#nodes.keys()];
+    for (const { type, kv } of events) {
+      const id = kv.key.toString().slice(this.#prefix.length);
+      if (type === 'PUT') this.#put(kv.value);
+      else if (id !== this.#self.id) this.#nodes.delete(id);
+    }
+    this.#report(before);
+  }
+
+  #put(value: Buffer): void {
+    const node = nodeIn(value);
+    if (node === undefined || node.id === this.#self.id) return;
+    if (this.#nodes.has(node.id) || this.#nodes.size < maxNodes) this.#nodes.set(node.id, node);
+  }
+
+  #report(before: readonly string[]): void {
+    const { log } = this.#options;
+    for (const [id, { location, api }] of this.#nodes) {
+      if (!before.includes(id)) log.info('a node is there', { node: id, location, api });
+    }
+    for (const id of before) if (!this.#nodes.has(id)) log.warn('a node is gone', { node: id });
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** What a key says; undefined for what no node writes. */
+function nodeIn(value: Buffer): ClusterNode | undefined {
+  if (value.length > 16_384) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(value.toString());
+    return validator.Check(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
