@@ -7,7 +7,7 @@ import { EtcdClient } from '../etcd/client.js';
 import { readRegular } from '../files/read.js';
 import type { Logger } from '../log/log.js';
 import { EtcdStore } from '../store/etcd/etcd-store.js';
-import type { StateCheck } from '../store/file/file-store.js';
+import type { StateCheck } from '../store/file/edit.js';
 
 /** What of the cluster is there before this node listens: the shared state, and what all nodes derive from its secret. */
 export interface ClusterAccess {

@@ -39,10 +39,7 @@ export async function openClusterFolder(settings: Settings, log: Logger, check: 
       () => false,
     );
     if (hasOwnState) {
-      log.info(
-        'state.json of this folder is not used: the state is that of the cluster',
-        { folder: path },
-      );
+      log.info('state.json of this folder is not used: the state is that of the cluster', { folder: path });
     }
     const cluster = await openCluster(settings, path, log, check);
     const close = async (): Promise<void> => {

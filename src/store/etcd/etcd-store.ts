@@ -4,10 +4,12 @@ import { StateError } from '../../errors.js';
 import type { EtcdClient } from '../../etcd/client.js';
 import { EtcdError } from '../../etcd/etcd-error.js';
 import type { TxnResponse } from '../../etcd/protocol.js';
+import { inStretches } from '../../fairness/stretch.js';
 import type { Logger } from '../../log/log.js';
 import type { DesiredState } from '../../model/model.js';
 import { Listeners } from '../listeners.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
+import type { EntryEvent } from './entries.js';
 import { ClusterReplica } from './replica.js';
 import { comparing, type Step, stepsBetween, writing } from './transactions.js';
 
@@ -33,7 +35,7 @@ export interface EtcdStoreOptions {
 }
 
 interface Waiting {
-  readonly change: (state: DesiredState) => Changed<unknown>;
+  readonly change: (state: DesiredState) => Changed<unknown> | Promise<Changed<unknown>>;
   readonly sinceMs: number;
   resolve(changed: Changed<unknown>): void;
   reject(error: unknown): void;
@@ -88,7 +90,15 @@ export class EtcdStore implements Store {
     return this.#replica.problems;
   }
 
-  async update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
+  update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
+    return this.#ask(change);
+  }
+
+  updateInSteps<R>(change: (state: DesiredState) => Generator<unknown, Changed<R>>): Promise<Changed<R>> {
+    return this.#ask((state) => inStretches(change(state)));
+  }
+
+  async #ask<R>(change: (state: DesiredState) => Changed<R> | Promise<Changed<R>>): Promise<Changed<R>> {
     if (this.#closing !== undefined) {
       throw new StateError('STATE_WRITE_FAILED', 'the store is closed; nothing was changed');
     }
@@ -138,13 +148,14 @@ export class EtcdStore implements Store {
     try {
       for (let attempt = 1; asking.length > 0; attempt += 1) {
         const base = this.#replica.state;
-        const made = run(asking, base);
+        const made = await run(asking, base);
         asking = made.asking;
         if (made.state === base) {
           for (const { waiting, result } of made.done) waiting.resolve({ state: base, result });
           return;
         }
         this.#replica.refuseUnlessWell();
+        if (await this.#replica.othersAreWriting()) continue;
         if (await this.#write(base, made.state)) {
           const { state } = this.#replica;
           for (const { waiting, result } of made.done) waiting.resolve({ state, result });
@@ -165,18 +176,30 @@ export class EtcdStore implements Store {
    */
   async #write(base: DesiredState, next: DesiredState): Promise<boolean> {
     const steps = stepsBetween(base, next, this.#replica.entries);
-    for (const [index, step] of steps.entries()) {
-      for (let attempt = 1; !(await this.#writeStep(step)); attempt += 1) {
-        if (index === 0) return false;
-        // A change that is too large for one transaction goes on, unless others changed what it is about.
-        const isUntouched = this.#replica.isUntouched(step, base) && this.#replica.state.engines === base.engines;
-        if (!isUntouched || attempt >= maxAttempts) throw partly(index, steps.length);
+    const made: EntryEvent[] = [];
+    try {
+      for (const [index, step] of steps.entries()) {
+        const isLast = index === steps.length - 1;
+        for (let attempt = 1; ; attempt += 1) {
+          const revision = await this.#writeStep(step, !isLast);
+          if (revision !== undefined) {
+            for (const entry of step.entries) made.push({ ...entry, revision });
+            break;
+          }
+          if (index === 0) return false;
+          // A change that is too large for one transaction goes on, unless others changed what it is about.
+          const isUntouched = this.#replica.isUntouched(step, base) && this.#replica.state.engines === base.engines;
+          if (!isUntouched || attempt >= maxAttempts) throw partly(index, steps.length);
+        }
       }
+    } finally {
+      if (made.length > 0) this.#replica.applyOwn(made);
     }
     return true;
   }
 
-  async #writeStep(step: Step): Promise<boolean> {
+  /** @returns the revision at which it was made; undefined when another node was faster */
+  async #writeStep(step: Step, isMoreToCome: boolean): Promise<number | undefined> {
     const { keys, entries, head } = this.#replica;
     const id = randomUUID();
     const written = this.#replica.expect(id);
@@ -184,18 +207,22 @@ export class EtcdStore implements Store {
       const answer = await this.#client.txn(
         {
           compare: comparing(step, head, entries, keys),
-          success: writing(step, this.#headText(id), keys),
+          success: writing(step, this.#headText(id, isMoreToCome), keys),
           failure: [{ requestRange: { key: Buffer.from(keys.head) } }],
         },
         transactionMs,
       );
-      if (answer.succeeded) this.#replica.applyOwn(step, Number(answer.header.revision));
-      else await this.#replica.caughtUpWith(headIn(answer), head, changeLimitMs);
-      return answer.succeeded;
+      if (!answer.succeeded) {
+        await this.#replica.caughtUpWith(headIn(answer), head, changeLimitMs);
+        return undefined;
+      }
+      const revision = Number(answer.header.revision);
+      this.#replica.noteHead(revision);
+      return revision;
     } catch (error) {
       if (!(error instanceof EtcdError) || !error.isUncertain) throw error;
       this.#client.next(this.#client.endpoint);
-      return await this.#settle(head, written.seen, error);
+      return await this.#settle(head, written.seenAt, error);
     } finally {
       written.end();
     }
@@ -205,7 +232,7 @@ export class EtcdStore implements Store {
    * Finds out whether a transaction without an answer was carried out: once the head is written anew, the transaction,
    * which compares it, cannot be any more, and the watch has told it if it was.
    */
-  async #settle(head: number, wasSeen: () => boolean, cause: EtcdError): Promise<boolean> {
+  async #settle(head: number, seenAt: () => number, cause: EtcdError): Promise<number | undefined> {
     const { keys } = this.#replica;
     const until = performance.now() + changeLimitMs;
     while (performance.now() < until) {
@@ -222,8 +249,8 @@ export class EtcdStore implements Store {
         );
         const revision = fence.succeeded ? Number(fence.header.revision) : headIn(fence);
         await this.#replica.caughtUpWith(revision, head, until - performance.now());
-        this.#log.info('etcd did not answer to a change; what became of it is known now', { made: wasSeen() });
-        return wasSeen();
+        this.#log.info('etcd did not answer to a change; what became of it is known now', { made: seenAt() > 0 });
+        return seenAt() > 0 ? seenAt() : undefined;
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
         if (!error.isUnanswered) break;
@@ -235,25 +262,26 @@ export class EtcdStore implements Store {
     throw new StateError('CLUSTER_UNCERTAIN', message, { cause });
   }
 
-  #headText(id: string): string {
-    return JSON.stringify({ id, node: this.#nodeId });
+  /** @param isMoreToCome what belongs to the same change follows: nobody applies it before all of it is there */
+  #headText(id: string, isMoreToCome = false): string {
+    return JSON.stringify({ id, node: this.#nodeId, ...(isMoreToCome ? { more: true } : {}) });
   }
 }
 
 /** Runs changes one after the other. Those that throw are answered, and leave no trace. */
-function run(
+async function run(
   batch: readonly Waiting[],
   base: DesiredState,
-): {
+): Promise<{
   readonly state: DesiredState;
   readonly asking: readonly Waiting[];
   readonly done: readonly { readonly waiting: Waiting; readonly result: unknown }[];
-} {
+}> {
   let state = base;
   const done: { waiting: Waiting; result: unknown }[] = [];
   for (const waiting of batch) {
     try {
-      const changed = waiting.change(state);
+      const changed = await waiting.change(state);
       state = changed.state;
       done.push({ waiting, result: changed.result });
     } catch (error) {

@@ -7,20 +7,20 @@ import type { Logger } from '../../log/log.js';
 import type { DesiredState } from '../../model/model.js';
 import { allOf } from '../../model/steps.js';
 import { type StateChange, StateProblem } from '../store.js';
+import { Arrivals } from './arrivals.js';
 import { ClusterEntries, type EntryEvent } from './entries.js';
 import { ClusterKeys } from './keys.js';
 import { readCluster, type WholeState } from './read.js';
-import { type Snapshot, SnapshotFile } from './snapshot.js';
+import { awaitDecision, describeReplaced, type EtcdPlace, isReplaced, writeAcceptance } from './replaced.js';
+import { type Snapshot, SnapshotFile, SnapshotKeeper } from './snapshot.js';
 import type { Step } from './transactions.js';
 
 /** How long the first reading may take before a node starts with what it knew. */
 const startLimitMs = 5000;
 /** A watch that moves to another member is nothing to tell. */
 const lostAfterMs = 1500;
-/** How soon the state is on disk here, for a start without etcd. */
-const keepAfterMs = 1000;
-/** How often an etcd that was replaced is looked at. */
-const lookMs = 2000;
+/** How long a change waits for that of another node, which is in several transactions. */
+const othersLimitMs = 6000;
 
 export interface ReplicaOptions {
   readonly client: EtcdClient;
@@ -47,8 +47,8 @@ export class ClusterReplica {
   readonly entries = new ClusterEntries();
   readonly keys: ClusterKeys;
   readonly #options: ReplicaOptions;
-  readonly #file: SnapshotFile;
-  readonly #expected = new Map<string, boolean>();
+  readonly #keeper: SnapshotKeeper;
+  readonly #arrivals: Arrivals;
   readonly #waiters = new Set<() => void>();
   #watch: PrefixWatch | undefined;
   #clusterId: string;
@@ -56,17 +56,16 @@ export class ClusterReplica {
   #revision: number;
   #head: number;
   #lost: Since | undefined;
-  #replaced: (Since & { readonly clusterId: string; readonly revision: number }) | undefined;
+  #replaced: (EtcdPlace & { readonly at: string }) | undefined;
   #isVerifying = false;
   #isClosed = false;
-  #keeping: Promise<void> | undefined;
-  #keepTimer: NodeJS.Timeout | undefined;
   #wellAt: string;
 
   private constructor(options: ReplicaOptions, file: SnapshotFile, known: Omit<Snapshot, 'prefix'>) {
     this.#options = options;
     this.keys = new ClusterKeys(options.prefix);
-    this.#file = file;
+    this.#keeper = new SnapshotKeeper(file, () => this.#snapshot());
+    this.#arrivals = this.#newArrivals();
     this.#clusterId = known.clusterId;
     this.#revision = known.revision;
     this.#head = known.head;
@@ -95,20 +94,19 @@ export class ClusterReplica {
       }
       const replica = new ClusterReplica(options, file, { ...whole, savedAt: now() });
       replica.#watchFrom(whole.revision + 1);
-      replica.#keepSoon();
+      replica.#keeper.soon();
       return replica;
     }
-    const isOther =
-      whole !== undefined && (whole.clusterId !== snapshot.clusterId || whole.revision < snapshot.revision);
+    const isOther = whole !== undefined && isReplaced(snapshot, whole);
     if (whole !== undefined && !isOther) {
       const replica = new ClusterReplica(options, file, { ...whole, savedAt: now() });
       replica.#watchFrom(whole.revision + 1);
-      replica.#keepSoon();
+      replica.#keeper.soon();
       return replica;
     }
     const replica = new ClusterReplica(options, file, snapshot);
     if (whole !== undefined) {
-      replica.#foundReplaced(whole.clusterId, whole.revision);
+      replica.#foundReplaced(whole);
       return replica;
     }
     replica.#isLost(messageOf(failure));
@@ -146,10 +144,16 @@ export class ClusterReplica {
     if (problem !== undefined) throw new StateError(problem.code, problem.message, { cause: problem });
   }
 
-  /** Tells whether the watch brings a change of the head with this id. */
-  expect(id: string): { readonly seen: () => boolean; readonly end: () => void } {
-    this.#expected.set(id, false);
-    return { seen: () => this.#expected.get(id) === true, end: () => void this.#expected.delete(id) };
+  /** As `Arrivals.expect`. */
+  expect(id: string): { readonly seenAt: () => number; readonly end: () => void } {
+    return this.#arrivals.expect(id);
+  }
+
+  /** Waits while a node is in the middle of a change of several transactions. @returns whether it had to */
+  async othersAreWriting(): Promise<boolean> {
+    if (!this.#arrivals.isInTheMiddle) return false;
+    while (this.#arrivals.isInTheMiddle && !this.#isClosed) await this.#nextEvent(othersLimitMs);
+    return true;
   }
 
   /** True when the entries of a step are here what they are in a state. */
@@ -162,16 +166,15 @@ export class ClusterReplica {
     );
   }
 
-  /** What this node wrote at this revision; the watch will bring it too. */
-  applyOwn({ entries }: Step, revision: number): void {
+  /** This node wrote the head at this revision. */
+  noteHead(revision: number): void {
     this.#head = Math.max(this.#head, revision);
-    this.#tell(
-      this.entries.apply(
-        entries.map((entry) => ({ ...entry, revision })),
-        now(),
-      ),
-    );
-    this.#keepSoon();
+  }
+
+  /** What this node wrote; the watch will bring it too. */
+  applyOwn(entries: readonly EntryEvent[]): void {
+    this.#tell(this.entries.apply(entries, now()));
+    this.#keeper.soon();
   }
 
   /**
@@ -200,38 +203,22 @@ export class ClusterReplica {
 
   /** Takes what etcd has, where it was replaced, and tells all other nodes to do so. @throws StateError CLUSTER_UNAVAILABLE */
   async acceptReplaced(): Promise<void> {
-    const replaced = this.#replaced;
-    if (replaced === undefined) return;
-    const value = JSON.stringify({ from: this.#clusterId, at: now() });
-    await this.#options.client.txn(
-      {
-        compare: [],
-        success: [{ requestPut: { key: Buffer.from(this.keys.accepted), value: Buffer.from(value) } }],
-        failure: [],
-      },
-      startLimitMs,
-    );
+    if (this.#replaced === undefined) return;
+    await writeAcceptance(this.#options.client, this.keys, this.#place);
     await this.#takeReplaced();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#arrivals.drop();
     this.#watch?.close();
-    for (const wake of [...this.#waiters]) wake();
-    clearTimeout(this.#keepTimer);
-    await this.#keeping;
-    await this.#keep();
+    this.#wakeAll();
+    await this.#keeper.close();
   }
 
   #awayProblem(): StateProblem | undefined {
     if (this.#replaced !== undefined) {
-      const { clusterId, revision, at } = this.#replaced;
-      const what =
-        clusterId === this.#clusterId
-          ? `etcd is at revision ${revision}, before revision ${this.#revision} that this node knew`
-          : `etcd is cluster ${clusterId}, and this node knew cluster ${this.#clusterId}`;
-      const message = `${what}: a backup was restored, or --cluster names another one. What this node knew stays in force and changes are refused. If it is meant: media-aggregator cluster accept`;
-      return new StateProblem('CLUSTER_REPLACED', message, at);
+      return new StateProblem('CLUSTER_REPLACED', describeReplaced(this.#place, this.#replaced), this.#replaced.at);
     }
     if (this.#lost === undefined || performance.now() - this.#lost.ms < lostAfterMs) return undefined;
     const message = `${this.#lost.reason}; the state is that of ${this.#wellAt} and stays in force, changes are refused until etcd answers`;
@@ -260,41 +247,33 @@ export class ClusterReplica {
   #take(events: readonly WatchEvent[], last: number): void {
     // Between the restored etcd and the person who accepts it nothing is mixed.
     if (this.#replaced !== undefined) return;
-    for (let from = 0; from < events.length; ) {
-      const revision = events[from]!.kv.modRevision;
-      let to = from;
-      while (to < events.length && events[to]!.kv.modRevision === revision) to += 1;
-      this.#takeRevision(events.slice(from, to), Number(revision));
-      from = to;
-    }
+    this.#arrivals.take(events);
     this.#revision = Math.max(this.#revision, last);
-    this.#keepSoon();
-    for (const wake of [...this.#waiters]) wake();
+    this.#keeper.soon();
+    this.#wakeAll();
   }
 
-  #takeRevision(events: readonly WatchEvent[], revision: number): void {
-    const entries: EntryEvent[] = [];
-    let isByNode = false;
-    for (const { type, kv } of events) {
-      const key = kv.key.toString();
-      if (key === this.keys.head) {
-        isByNode = true;
-        this.#head = Math.max(this.#head, revision);
-        const id = idOf(kv.value);
-        if (id !== undefined && this.#expected.has(id)) this.#expected.set(id, true);
-        continue;
-      }
-      const entry = this.keys.entryOf(key);
-      if (entry !== undefined)
-        entries.push({ ...entry, text: type === 'PUT' ? kv.value.toString() : undefined, revision });
-    }
-    if (entries.length === 0) return;
+  #newArrivals(): Arrivals {
+    const { check, log } = this.#options;
+    return new Arrivals(this.keys, {
+      head: (revision) => this.noteHead(revision),
+      change: (entries) => this.#telling(() => this.entries.apply(entries, now(), this.#onUnknown)),
+      edit: (entries) =>
+        this.#telling(() =>
+          check === undefined
+            ? this.entries.apply(entries, now(), this.#onUnknown)
+            : this.entries.applyByHand(entries, now(), (was, is) => allOf(check(was, is)), this.#onUnknown),
+        ),
+      torn: () => {
+        log.warn('a change of another node is in etcd in part only; that part is in force');
+        this.#wakeAll();
+      },
+    });
+  }
+
+  #telling(apply: () => StateChange): void {
     const refused = this.entries.refused.length;
-    const { check } = this.#options;
-    const change =
-      isByNode || check === undefined
-        ? this.entries.apply(entries, now(), this.#onUnknown)
-        : this.entries.applyByHand(entries, now(), (was, is) => allOf(check(was, is)), this.#onUnknown);
+    const change = apply();
     this.#tellRefused(refused);
     this.#tell(change);
   }
@@ -302,6 +281,14 @@ export class ClusterReplica {
   readonly #onUnknown = (path: string): void => {
     this.#options.log.info('etcd has a field that this version does not know; it is ignored, and kept', { path });
   };
+
+  #wakeAll(): void {
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  get #place(): EtcdPlace {
+    return { clusterId: this.#clusterId, revision: this.#revision };
+  }
 
   #tellRefused(before: number): void {
     for (const { reason } of this.entries.refused.slice(before)) {
@@ -316,7 +303,7 @@ export class ClusterReplica {
   #alive(clusterId: string, revision: number): void {
     if (this.#replaced !== undefined) return;
     if (clusterId !== this.#clusterId) {
-      this.#foundReplaced(clusterId, revision);
+      this.#foundReplaced({ clusterId, revision });
       return;
     }
     // A member that lags behind is no older etcd: a majority is asked.
@@ -338,9 +325,8 @@ export class ClusterReplica {
     this.#isVerifying = true;
     try {
       const { header } = await this.#options.client.range({ key: Buffer.from(this.keys.head) }, startLimitMs);
-      if (header.clusterId !== this.#clusterId || Number(header.revision) < this.#revision) {
-        this.#foundReplaced(header.clusterId, Number(header.revision));
-      }
+      const found = { clusterId: header.clusterId, revision: Number(header.revision) };
+      if (isReplaced(this.#place, found)) this.#foundReplaced(found);
     } catch {
       // The watch says that etcd does not answer.
     } finally {
@@ -352,8 +338,8 @@ export class ClusterReplica {
     while (!this.#isClosed) {
       try {
         const whole = await readCluster(this.#options.client, this.keys, startLimitMs);
-        if (whole.clusterId !== this.#clusterId || whole.revision < this.#revision) {
-          this.#foundReplaced(whole.clusterId, whole.revision);
+        if (isReplaced(this.#place, whole)) {
+          this.#foundReplaced(whole);
           return;
         }
         this.#adopt(whole);
@@ -374,52 +360,38 @@ export class ClusterReplica {
     const change = this.entries.replaceAll(whole.entries, whole.revision, now());
     this.#tellRefused(refused);
     this.#tell(change);
-    this.#keepSoon();
-    for (const wake of [...this.#waiters]) wake();
+    this.#keeper.soon();
+    this.#wakeAll();
   }
 
-  #foundReplaced(clusterId: string, revision: number): void {
+  #foundReplaced({ clusterId, revision }: EtcdPlace): void {
     if (this.#replaced !== undefined || this.#isClosed) return;
-    this.#replaced = { at: now(), ms: performance.now(), reason: '', clusterId, revision };
+    this.#replaced = { at: now(), clusterId, revision };
     this.#watch?.close();
     this.#watch = undefined;
-    const problem = this.#awayProblem();
-    this.#options.log.error(problem?.message ?? 'etcd was replaced', { code: problem?.code });
-    void this.#awaitAcceptance();
+    this.#arrivals.drop();
+    const message = describeReplaced(this.#place, this.#replaced);
+    this.#options.log.error(message, { code: 'CLUSTER_REPLACED' });
+    void this.#awaitDecision(this.#replaced);
   }
 
-  /** Until a person accepted the replaced etcd at any node, or the known one is back. */
-  async #awaitAcceptance(): Promise<void> {
+  async #awaitDecision(found: EtcdPlace): Promise<void> {
     const { client, log } = this.#options;
-    while (!this.#isClosed && this.#replaced !== undefined) {
-      await sleep(lookMs, undefined, { ref: false });
+    const isOver = () => this.#isClosed || this.#replaced === undefined;
+    for (;;) {
+      const decision = await awaitDecision(client, this.keys, this.#place, found, isOver);
+      if (decision === 'over') return;
       try {
-        const { header, kvs } = await client.range({ key: Buffer.from(this.keys.accepted) }, startLimitMs);
-        const accepted = kvs[0];
-        if (this.#isClosed || this.#replaced === undefined) return;
-        if (header.clusterId === this.#clusterId && Number(header.revision) >= this.#revision) {
-          log.info('the etcd that this node knew is back', { revision: header.revision });
+        if (decision === 'accepted') await this.#takeReplaced();
+        else {
+          log.info('the etcd that this node knew is back');
           this.#replaced = undefined;
           this.#watchFrom(this.#revision + 1);
-        } else if (accepted !== undefined && this.#isAcceptance(accepted.value, Number(accepted.modRevision))) {
-          await this.#takeReplaced();
-        } else {
-          this.#replaced = { ...this.#replaced, clusterId: header.clusterId, revision: Number(header.revision) };
         }
-      } catch {
-        // It does not answer; what this node knows is in force anyway.
+        return;
+      } catch (error) {
+        log.warn('the state of the replaced etcd cannot be read yet', { error: messageOf(error) });
       }
-    }
-  }
-
-  #isAcceptance(value: Buffer, revision: number): boolean {
-    if (this.#replaced === undefined) return false;
-    if (this.#replaced.clusterId === this.#clusterId) return revision > this.#replaced.revision;
-    try {
-      const parsed: unknown = JSON.parse(value.toString());
-      return typeof parsed === 'object' && parsed !== null && 'from' in parsed && parsed.from === this.#clusterId;
-    } catch {
-      return false;
     }
   }
 
@@ -448,37 +420,19 @@ export class ClusterReplica {
     });
   }
 
-  #keepSoon(): void {
-    if (this.#isClosed || this.#keepTimer !== undefined) return;
-    this.#keepTimer = setTimeout(() => {
-      this.#keeping = this.#keep().finally(() => {
-        this.#keepTimer = undefined;
-        this.#keeping = undefined;
-      });
-    }, keepAfterMs).unref();
-  }
-
-  async #keep(): Promise<void> {
-    await this.#file.write({
-      clusterId: this.#clusterId,
+  /** What is kept on disk; undefined while what came in part is behind the revision, and not in the entries yet. */
+  #snapshot(): Snapshot | undefined {
+    if (this.#arrivals.isInTheMiddle) return undefined;
+    return {
+      ...this.#place,
       prefix: this.keys.prefix,
-      revision: this.#revision,
       head: this.#head,
       savedAt: this.#wellAt,
       entries: [...this.entries.all()],
-    });
+    };
   }
 }
 
 function now(): string {
   return new Date().toISOString();
-}
-
-function idOf(value: Buffer): string | undefined {
-  try {
-    const parsed: unknown = JSON.parse(value.toString());
-    return typeof parsed === 'object' && parsed !== null && 'id' in parsed ? String(parsed.id) : undefined;
-  } catch {
-    return undefined;
-  }
 }

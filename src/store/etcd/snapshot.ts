@@ -89,6 +89,50 @@ export class SnapshotFile {
   }
 }
 
+/** How soon what changed is on disk, for a start without etcd. */
+const keepAfterMs = 1000;
+
+/** Keeps the file up to date, at most once a second. */
+export class SnapshotKeeper {
+  readonly #file: SnapshotFile;
+  readonly #snapshot: () => Snapshot | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> | undefined;
+  #isClosed = false;
+  /** Something changed since the last writing began. */
+  #isDirty = false;
+
+  /** @param snapshot what is to be kept; undefined: not now, it is asked again */
+  constructor(file: SnapshotFile, snapshot: () => Snapshot | undefined) {
+    this.#file = file;
+    this.#snapshot = snapshot;
+  }
+
+  /** Something changed. */
+  soon(): void {
+    this.#isDirty = true;
+    if (this.#isClosed || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#isDirty = false;
+      const snapshot = this.#snapshot();
+      this.#writing = snapshot === undefined ? undefined : this.#file.write(snapshot);
+      void Promise.resolve(this.#writing).then(() => {
+        this.#timer = undefined;
+        if (snapshot === undefined || this.#isDirty) this.soon();
+      });
+    }, keepAfterMs).unref();
+  }
+
+  /** Writes it for the last time. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#writing;
+    const snapshot = this.#snapshot();
+    if (snapshot !== undefined) await this.#file.write(snapshot);
+  }
+}
+
 async function* blocksOf({ entries, ...head }: Snapshot): AsyncGenerator<Buffer, undefined> {
   let block = `${JSON.stringify({ format: 1, ...head, count: entries.length })}\n`;
   for (const { section, name, text, revision } of entries) {
