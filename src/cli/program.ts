@@ -47,7 +47,6 @@ Examples:
   addCameraCommands(program, io, setExitCode);
   addPushCommands(program, io, setExitCode);
   addEngineCommands(program, io, setExitCode);
-  addEngineCommands(program, io);
   addClusterCommands(program, io);
   addTokenCommands(program, io);
   addStatusCommand(program, io, setExitCode);

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
 import { json, table } from '../format.js';
+import { headed } from '../headed.js';
 import type { CliIo } from '../io.js';
 import type { ClusterView } from '../views.js';
-import { headed } from './camera.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addClusterCommands(program: Command, io: CliIo): void {
