@@ -48,6 +48,16 @@ export function queriesIn({ streamName, app, tcUrl = '' }: StreamPlace): readonl
   return [streamName, app, tcUrl].map((text) => partsOf(text).query);
 }
 
+/** The value of a query parameter of a place: of the stream name, or of the application; empty if there is none. */
+export function parameterIn(place: StreamPlace, parameter: string): string {
+  for (const query of queriesIn(place)) {
+    const value = new URLSearchParams(query).get(parameter);
+    // Some clients put the stream name after the query of the application.
+    if (value !== null && value !== '') return value.split('/', 1)[0] ?? '';
+  }
+  return '';
+}
+
 interface Parts {
   readonly segments: readonly string[];
   readonly query: string;

@@ -1,5 +1,5 @@
 import { addressKey, isLoopbackAddress } from '../address/plain-address.js';
-import { queriesIn } from '../address/stream-place.js';
+import { parameterIn, queriesIn } from '../address/stream-place.js';
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { StreamRequest } from '../rtmp/server-session.js';
@@ -32,6 +32,7 @@ export interface AdmissionSettings {
 /** The facts of a camera that decide who may publish it. */
 export interface AdmittedCamera {
   readonly name: string;
+  /** Of the ingest that is asked for. */
   readonly publishKeys: readonly PublishKeyRule[];
 }
 
@@ -79,7 +80,7 @@ export class Admission {
   }
 
   /** The same for a viewer. @throws CodedError (or rejects) PLAY_FORBIDDEN, RTMP_LIMIT */
-  play(camera: AdmittedCamera, request: StreamRequest, peer: Peer): Promise<void> | undefined {
+  play(camera: Pick<AdmittedCamera, 'name'>, request: StreamRequest, peer: Peer): Promise<void> | undefined {
     const { playAuth } = this.#settings;
     const isLocal = playAuth === 'local' && isLoopbackAddress(peer.address);
     if (playAuth !== 'off' && !isLocal) this.#checkToken(camera, request, peer);
@@ -106,7 +107,7 @@ export class Admission {
     );
   }
 
-  #checkToken({ name }: AdmittedCamera, request: StreamRequest, peer: Peer): void {
+  #checkToken({ name }: Pick<AdmittedCamera, 'name'>, request: StreamRequest, peer: Peer): void {
     const token = shown('token', request, peer);
     if (token === '') {
       const message = `camera ${name} is played with a token: rtmp://HOST:PORT/${name}/${name}?token=TOKEN`;
@@ -198,10 +199,5 @@ export class Admission {
 
 /** The value of a query parameter of the stream name or the application; empty if there is none. */
 function shown(parameter: string, request: StreamRequest, { connect }: Peer): string {
-  for (const query of queriesIn({ ...request, tcUrl: connect.tcUrl })) {
-    const value = new URLSearchParams(query).get(parameter);
-    // Some clients put the stream name after the query of the application.
-    if (value !== null && value !== '') return value.split('/', 1)[0] ?? '';
-  }
-  return '';
+  return parameterIn({ ...request, tcUrl: connect.tcUrl }, parameter);
 }

@@ -29,9 +29,12 @@ export class StreamKeys {
     this.#secret = secret;
   }
 
-  /** The publish key of a camera that has this id. */
-  generated(camera: string, id: string): string {
-    return this.#mac('publish key', camera, id).toString('base64url').slice(0, keyChars);
+  /** The publish key that has this id, of a camera or of one of its ingests. @param ingest undefined: the camera's own */
+  generated(camera: string, id: string, ingest?: string): string {
+    const parts = ingest === undefined ? [camera, id] : [camera, id, ingest];
+    return this.#mac('publish key', ...parts)
+      .toString('base64url')
+      .slice(0, keyChars);
   }
 
   /** What is stored and compared in place of a publish key. */

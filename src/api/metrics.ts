@@ -7,7 +7,7 @@ import type { WebhookView } from '../webhooks/receiver.js';
 import type { App } from './app.js';
 import { type CostlyCalls, thingsPerUnit } from './costly-calls.js';
 import { SeriesGroup } from './metrics/series.js';
-import { cameraSeries, nodeSeries, pushSeries, webhookSeries, workerSeries } from './metrics/tables.js';
+import { cameraSeries, ingestSeries, nodeSeries, pushSeries, webhookSeries, workerSeries } from './metrics/tables.js';
 import { v1Responses } from './schemas.js';
 
 /** Series of cameras and pushes when nobody says how many. */
@@ -68,6 +68,7 @@ class Metrics {
   readonly #registry = new Registry();
   readonly #node = new SeriesGroup(nodeSeries);
   readonly #cameras = new SeriesGroup(cameraSeries);
+  readonly #ingests = new SeriesGroup(ingestSeries);
   readonly #pushes = new SeriesGroup(pushSeries);
   readonly #webhooks = new SeriesGroup(webhookSeries);
   readonly #workers = new SeriesGroup(workerSeries);
@@ -92,7 +93,7 @@ class Metrics {
 
   async #collect(): Promise<Rendering> {
     const { control, version, webhooks, costly } = this.#options;
-    const groups = [this.#node, this.#cameras, this.#pushes, this.#webhooks, this.#workers];
+    const groups = [this.#node, this.#cameras, this.#ingests, this.#pushes, this.#webhooks, this.#workers];
     for (const group of groups) group.clear();
     const isUp = await control.node.isUp();
     const job = costly.turns.begin(owner);
@@ -137,6 +138,10 @@ class Metrics {
       room -= this.#cameras.perThing;
       if (room >= 0) this.#cameras.add(camera, { camera: camera.name });
       else leftOut.cameras++;
+      if (camera.ingests !== undefined) {
+        room -= this.#ingests.perThing;
+        if (room >= 0) this.#ingests.add(camera, { camera: camera.name });
+      }
       for (const push of camera.pushes) {
         states.set(push.state, (states.get(push.state) ?? 0) + 1);
         room -= this.#pushes.perThing;

@@ -1,7 +1,7 @@
 import Type, { type TSchema } from 'typebox';
-import { CameraSnapshotSchema, PushSnapshotSchema } from '../backend/observed.js';
+import { CameraSnapshotSchema, IngestSnapshotSchema, PushSnapshotSchema } from '../backend/observed.js';
 import { errorCodes } from '../errors.js';
-import { NameSchema, TimeSchema } from '../model/schema.js';
+import { NameSchema, SlateSchema, SlateSecondsSchema, SwitchBackSchema, TimeSchema } from '../model/schema.js';
 
 export const ErrorCodeSchema = Type.String({
   enum: Object.keys(errorCodes),
@@ -128,6 +128,16 @@ export const EventsSchema = Type.Object({
   ),
 });
 
+const IngestViewSchema = Type.Object(
+  {
+    ...IngestSnapshotSchema.properties,
+    name: NameSchema,
+    endpoint: Type.String({ description: 'Where it is published to.' }),
+    rtmpsEndpoint: Type.Optional(Type.String({ description: 'The same with TLS, where there is a listener for it.' })),
+  },
+  { title: 'Ingest', description: 'One of the things that a camera has its stream from, as desired and as observed.' },
+);
+
 export const CameraViewSchema = Type.Object(
   {
     ...CameraSnapshotSchema.properties,
@@ -136,6 +146,12 @@ export const CameraViewSchema = Type.Object(
     createdAt: TimeSchema,
     endpoint: Type.String({ description: 'Where the camera publishes to, and viewers play it.' }),
     rtmpsEndpoint: Type.Optional(Type.String({ description: 'The same with TLS, where there is a listener for it.' })),
+    ingests: Type.Optional(
+      Type.Array(IngestViewSchema, { description: 'In the order in which they are preferred; missing: one, `main`.' }),
+    ),
+    switchBackSeconds: Type.Optional(SwitchBackSchema),
+    slate: Type.Optional(SlateSchema),
+    slateSeconds: Type.Optional(SlateSecondsSchema),
     pushes: Type.Array(PushViewSchema),
   },
   { title: 'Camera', description: 'A camera as it is desired and as it is observed.' },

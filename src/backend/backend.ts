@@ -5,8 +5,16 @@ import type { CameraEvidence } from '../health/evidence.js';
 import type { BackendProblem, CameraSnapshot, PushSnapshot, TargetTest } from './observed.js';
 
 export type { RecordedEvent } from '../events/flight-recorder.js';
-export type { BackendProblem, CameraSnapshot, Failure, PushSnapshot, PushState, TargetTest } from './observed.js';
-export { pushStates, unseenCamera, unseenPush } from './observed.js';
+export type {
+  BackendProblem,
+  CameraSnapshot,
+  Failure,
+  IngestSnapshot,
+  PushSnapshot,
+  PushState,
+  TargetTest,
+} from './observed.js';
+export { ingestStates, pushStates, unseenCamera, unseenIngest, unseenPush } from './observed.js';
 
 /** What a media backend is asked to do for one push. URLs are resolved: templates are the control's affair. */
 export interface DesiredPush {
@@ -22,8 +30,28 @@ export interface DesiredPush {
 export interface DesiredCamera {
   readonly name: string;
   readonly pushes: readonly DesiredPush[];
+  /** The keys that publishers of the ingest `main` may show, where they need one. */
+  readonly publishKeys?: readonly PublishKeyRule[];
+  /** Its ingests, in the order in which they are preferred; undefined: one, `main`. */
+  readonly ingests?: readonly DesiredIngest[];
+  /** For how long a preferred ingest has to be well until the stream goes back to it; undefined: it never does by itself. */
+  readonly switchBackMs?: number;
+  /** What is shown when no ingest is left; undefined: nothing. */
+  readonly slate?: DesiredSlate;
+}
+
+/** Something that a camera's stream may come from: a publisher. */
+export interface DesiredIngest {
+  readonly name: string;
   /** The keys that its publishers may show, where they need one. */
   readonly publishKeys?: readonly PublishKeyRule[];
+}
+
+export interface DesiredSlate {
+  /** `built-in`, or the name of a file in the folder for slates. */
+  readonly file: string;
+  /** For how long it is shown at most. */
+  readonly durationMs: number;
 }
 
 /** Makes cameras as they are declared, and judges what pushes may be declared. */
@@ -110,6 +138,16 @@ export interface TestPatternFeeding {
   stop(camera: string): Promise<void>;
 }
 
+/** Serves cameras with several ingests. */
+export interface IngestSwitching {
+  /**
+   * Has a camera's stream go on with another of its ingests, at a key frame. Resolves when that is live.
+   * @param ingest undefined: the one that would follow if the live one failed
+   * @throws (rejects) CodedError INGEST_NOT_FOUND, INGEST_NOT_READY, WORKER_DOWN
+   */
+  switchIngest(camera: string, ingest: string | undefined): Promise<void>;
+}
+
 /** What moves the bytes. It converges to the desired cameras and tells what it observes. */
 export interface MediaBackend extends CameraApplier, BackendView, BackendWatching, TargetTrial {
   readonly kind: 'native' | 'nginx';
@@ -117,6 +155,8 @@ export interface MediaBackend extends CameraApplier, BackendView, BackendWatchin
   readonly viewing: CameraViewing | null;
   /** Null: it takes media over the network only. */
   readonly testPatterns: TestPatternFeeding | null;
+  /** Null: a camera has one publisher. */
+  readonly switching: IngestSwitching | null;
   /** Opens the RTMP listener. @throws CodedError ADDRESS_IN_USE */
   start(): Promise<BackendAddress>;
   /** Reads again what it has read from files and can take while it runs: the certificates to trust. */
@@ -138,9 +178,18 @@ export interface BackendObserver {
   cameraCondition?(camera: string, condition: BackendProblem, isRaised: boolean): void;
   /** A push is in another state than before. */
   pushState(camera: string, push: PushSnapshot): void;
+  /** Something happened to an ingest of a camera that has several. */
+  ingestChanged?(camera: string, change: IngestChange): void;
   /** A viewer came or went. */
   viewersChanged?(camera: string): void;
 }
+
+/** What happens to the ingests of a camera. */
+export type IngestChange =
+  | { readonly type: 'connected'; readonly ingest: string; readonly publisher: string; readonly encoder: string | null }
+  | { readonly type: 'disconnected'; readonly ingest: string; readonly reason: string }
+  /** The stream goes on with another one. */
+  | { readonly type: 'switched'; readonly from: string; readonly to: string; readonly reason: string };
 
 /** A process that moves media, and what it takes; null: it does not run, or has not said yet. */
 export interface WorkerFacts {

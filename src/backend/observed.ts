@@ -129,6 +129,44 @@ export const PushSnapshotSchema = Type.Object({
   ...schemasOf(pushFigures),
 });
 
+/** How an ingest does. `offline`: nobody publishes it. */
+export const ingestStates = ['offline', 'starting', 'ready', 'stalled', 'no-picture'] as const;
+export type IngestState = (typeof ingestStates)[number];
+
+/** What is seen of one of a camera's ingests. */
+export const IngestSnapshotSchema = Type.Object(
+  {
+    name: Type.String(),
+    live: Type.Boolean({ description: 'It feeds the stream; the others stand by.' }),
+    state: Type.Unsafe<IngestState>(
+      Type.String({
+        enum: [...ingestStates],
+        description:
+          'How it does: `offline` (not connected), `starting` (no frame yet), `ready`, `stalled` (no frames any more), `no-picture` (sound alone goes on).',
+      }),
+    ),
+    connectedSince: orNull(Time),
+    publisher: orNull(Type.String({ description: '`host:port` of the publisher; null: nobody publishes it.' })),
+    encoder: orNull(Type.String({ description: 'What the publisher calls itself.' })),
+    videoCodec: orNull(Type.String()),
+    audioCodec: orNull(Type.String()),
+    width: orNull(Type.Number({ description: 'Pixels.' })),
+    height: orNull(Type.Number({ description: 'Pixels.' })),
+    bitrateInBps: Rate,
+    frameRate: orNull(Type.Number({ minimum: 0, description: 'Video frames per second, over about 10 s.' })),
+    keyFrameIntervalMs: orNull(Type.Number({ minimum: 0 })),
+    lastFrameAt: orNull(Time),
+    keptBytes: Type.Integer({ minimum: 0, description: 'What is kept of it while it stands by.' }),
+  },
+  { description: 'One of the things that a camera has its stream from, as it is observed.' },
+);
+
+/** The last switch of a camera from one ingest to another. */
+const SwitchSchema = Type.Object(
+  { at: Time, from: Type.String(), to: Type.String(), reason: Type.String() },
+  { title: 'IngestSwitch' },
+);
+
 const cameraFigures = {
   live: figure(Type.Boolean(), false),
   liveSince: figure(orNull(Time), null),
@@ -173,6 +211,15 @@ export const CameraSnapshotSchema = Type.Object({
   name: Type.String(),
   notice: Type.Optional(Type.String({ description: 'What cannot be told of it, and why.' })),
   conditions: Conditions,
+  ingests: Type.Optional(
+    Type.Array(IngestSnapshotSchema, {
+      description: 'In the order in which they are preferred; missing: one, `main`.',
+    }),
+  ),
+  switches: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'How often the stream went on with another ingest, ever.' }),
+  ),
+  lastSwitch: Type.Optional(SwitchSchema),
   ...schemasOf(cameraFigures),
   pushes: Type.Array(PushSnapshotSchema),
 });
@@ -206,6 +253,7 @@ type Frozen<T> = T extends (infer Item)[]
 export type Failure = Frozen<Type.Static<typeof Failure>>;
 export type PushSnapshot = Frozen<Type.Static<typeof PushSnapshotSchema>>;
 export type CameraSnapshot = Frozen<Type.Static<typeof CameraSnapshotSchema>>;
+export type IngestSnapshot = Frozen<Type.Static<typeof IngestSnapshotSchema>>;
 export type TargetTest = Frozen<Type.Static<typeof TargetTestSchema>>;
 /** Something that is wrong until somebody mends it. */
 export type BackendProblem = Frozen<Type.Static<typeof Condition>>;
@@ -215,3 +263,21 @@ export const unseenPush: Omit<PushSnapshot, 'id' | 'url' | 'state' | 'since'> = 
 
 /** What there is to say of a camera that a backend has not seen yet. */
 export const unseenCamera: Omit<CameraSnapshot, 'name' | 'pushes'> = unseenOf(cameraFigures);
+
+/** What there is to say of an ingest that nobody publishes. */
+export const unseenIngest: Omit<IngestSnapshot, 'name'> = {
+  live: false,
+  state: 'offline',
+  connectedSince: null,
+  publisher: null,
+  encoder: null,
+  videoCodec: null,
+  audioCodec: null,
+  width: null,
+  height: null,
+  bitrateInBps: 0,
+  frameRate: null,
+  keyFrameIntervalMs: null,
+  lastFrameAt: null,
+  keptBytes: 0,
+};

@@ -68,6 +68,16 @@ export class ApiClient {
     return (await said(() => this.#client.call('rotateKeys', { path: { name }, body: rotation }))).body;
   }
 
+  async changeCamera(name: string, change: Input<'changeCamera'>['body']): Promise<CameraView> {
+    return (await said(() => this.#client.call('changeCamera', { path: { name }, body: change }))).body;
+  }
+
+  /** Has a camera's stream go on with another of its ingests. @param ingest undefined: the next that is ready */
+  async switchIngest(name: string, ingest: string | undefined): Promise<CameraView> {
+    const body = ingest === undefined ? {} : { ingest };
+    return (await said(() => this.#client.call('switchIngest', { path: { name }, body }))).body;
+  }
+
   async playToken(name: string, seconds: number): Promise<PlayTokenView> {
     return (await said(() => this.#client.call('addPlayToken', { path: { name }, body: { seconds } }))).body;
   }

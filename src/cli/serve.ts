@@ -29,7 +29,7 @@ import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
 import { RtmpTestPatterns } from './rtmp-test-patterns.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
-import { targetRuleOf } from './target-rule.js';
+import { targetRuleOf, withoutStandby } from './target-rule.js';
 import { PatternList } from './test-patterns.js';
 
 /** Where the build puts the dashboard: beside the program. */
@@ -78,7 +78,11 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     // Until there is a backend, the settings say where pushes may go.
     let refusesTarget = await targetRuleOf(options.settings);
     const check = (before: DesiredState, after: DesiredState) =>
-      checkChangeSteps(before, after, { ...options.settings, refusesTarget });
+      checkChangeSteps(before, after, {
+        ...options.settings,
+        refusesTarget,
+        withoutStandby: withoutStandby(options.settings),
+      });
     const stateLog = log.child({ part: 'state' });
     const data =
       options.settings.cluster === undefined
@@ -91,7 +95,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const over = overLimits(store.state, settings);
     if (over.length > 0)
       log.warn('more than the settings allow; all of it is in force, and no more is taken', { over });
-    await tellBroken(store.state, log);
+    await tellBroken(store.state, withoutStandby(settings), log);
 
     const accessLog = log.child({ part: 'access' });
     const manifest = await Manifest.open(settings.dataDir, accessLog);
@@ -288,8 +292,8 @@ async function createBackend(
 }
 
 /** What breaks a rule that older versions did not know is kept, and said. */
-async function tellBroken(state: DesiredState, log: Logger): Promise<void> {
-  const broken = await inStretches(brokenRulesSteps(state, 10));
+async function tellBroken(state: DesiredState, without: string | null, log: Logger): Promise<void> {
+  const broken = await inStretches(brokenRulesSteps(state, 10, without));
   if (broken.length === 0) return;
   log.warn('the state breaks rules that hold for changes; it is in force as it is, put it right when you can', {
     broken,

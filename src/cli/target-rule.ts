@@ -27,3 +27,8 @@ export async function targetRuleOf(settings: Settings): Promise<RefuseTarget> {
     return policy.refusesHost(target.ip ?? target.host ?? '', target.port);
   };
 }
+
+/** The media backend of these settings, where it cannot switch between the ingests of a camera; null: it can. */
+export function withoutStandby({ backend }: Settings): string | null {
+  return backend === 'nginx' ? backend : null;
+}

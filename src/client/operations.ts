@@ -37,6 +37,14 @@ export interface AddPushChange {
 export interface AddedCamera {
   /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
   readonly type?: string | undefined;
+  /** What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`. Without it: one publisher, `main`. */
+  readonly ingests?: readonly (string | NewIngest)[] | undefined;
+  /** Go back to an ingest that stands earlier in the list when it has been well for so many seconds; without it, never. */
+  readonly switchBackSeconds?: number | undefined;
+  /** What is shown when no ingest is left: `built-in`, or a file of the folder `slate-dir`. Without it, nothing. */
+  readonly slate?: string | undefined;
+  /** For how long the slate is shown at most; 60. */
+  readonly slateSeconds?: number | undefined;
   /** Pushes of the camera. */
   readonly pushes?: readonly NewPush[] | undefined;
 }
@@ -103,6 +111,11 @@ export interface Camera {
   readonly notice?: string | undefined;
   /** What is wrong with the camera, such as CAMERA_NO_VIDEO, the gravest first; missing: nothing. */
   readonly conditions?: readonly Condition[] | undefined;
+  /** In the order in which they are preferred; missing: one, `main`. */
+  readonly ingests?: readonly Ingest[] | undefined;
+  /** How often the stream went on with another ingest, ever. */
+  readonly switches?: number | undefined;
+  readonly lastSwitch?: IngestSwitch | undefined;
   readonly live: boolean;
   readonly liveSince: string | null;
   readonly publisher: string | null;
@@ -129,6 +142,12 @@ export interface Camera {
   readonly endpoint: string;
   /** The same with TLS, where there is a listener for it. */
   readonly rtmpsEndpoint?: string | undefined;
+  /** Go back to an ingest that stands earlier in the list when it has been well for so many seconds; without it, never. */
+  readonly switchBackSeconds?: number | undefined;
+  /** What is shown when no ingest is left: `built-in`, or a file of the folder `slate-dir`. Without it, nothing. */
+  readonly slate?: string | undefined;
+  /** For how long the slate is shown at most; 60. */
+  readonly slateSeconds?: number | undefined;
 }
 
 export interface ChangeCameraChange {
@@ -194,6 +213,10 @@ export interface ChangeResult {
 /** What is left out stays as it is; null takes it away. */
 export interface ChangedCamera {
   readonly type?: string | null | undefined;
+  readonly ingests?: readonly (string | NewIngest)[] | null | undefined;
+  readonly switchBackSeconds?: number | null | undefined;
+  readonly slate?: string | null | undefined;
+  readonly slateSeconds?: number | null | undefined;
 }
 
 /** What is left out stays as it is. */
@@ -320,6 +343,14 @@ export interface DeclaredCamera {
   readonly name?: string | undefined;
   /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
   readonly type?: string | undefined;
+  /** What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`. Without it: one publisher, `main`. */
+  readonly ingests?: readonly (string | NewIngest)[] | undefined;
+  /** Go back to an ingest that stands earlier in the list when it has been well for so many seconds; without it, never. */
+  readonly switchBackSeconds?: number | undefined;
+  /** What is shown when no ingest is left: `built-in`, or a file of the folder `slate-dir`. Without it, nothing. */
+  readonly slate?: string | undefined;
+  /** For how long the slate is shown at most; 60. */
+  readonly slateSeconds?: number | undefined;
 }
 
 export interface DeclaredEngine {
@@ -376,7 +407,7 @@ export interface EngineFacts {
 }
 
 /** Stable; see docs/errors.md. */
-export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'NODE_ID_TAKEN' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'NODE_ID_TAKEN' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
@@ -404,6 +435,42 @@ export interface History {
     readonly roundTripMs: Points;
     readonly droppedFrames: Points;
   }>>;
+}
+
+/** One of the things that a camera has its stream from, as desired and as observed. */
+export interface Ingest {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
+  /** It feeds the stream; the others stand by. */
+  readonly live: boolean;
+  /** How it does: `offline` (not connected), `starting` (no frame yet), `ready`, `stalled` (no frames any more), `no-picture` (sound alone goes on). */
+  readonly state: 'offline' | 'starting' | 'ready' | 'stalled' | 'no-picture';
+  readonly connectedSince: string | null;
+  readonly publisher: string | null;
+  readonly encoder: string | null;
+  readonly videoCodec: string | null;
+  readonly audioCodec: string | null;
+  readonly width: number | null;
+  readonly height: number | null;
+  /** Bits per second, averaged over about 10 s. */
+  readonly bitrateInBps: number;
+  readonly frameRate: number | null;
+  readonly keyFrameIntervalMs: number | null;
+  readonly lastFrameAt: string | null;
+  /** What is kept of it while it stands by. */
+  readonly keptBytes: number;
+  /** Where it is published to. */
+  readonly endpoint: string;
+  /** The same with TLS, where there is a listener for it. */
+  readonly rtmpsEndpoint?: string | undefined;
+}
+
+export interface IngestSwitch {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
 }
 
 /** What is logged now. */
@@ -436,6 +503,14 @@ export interface NewCamera {
   readonly name: string;
   /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
   readonly type?: string | undefined;
+  /** What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`. Without it: one publisher, `main`. */
+  readonly ingests?: readonly (string | NewIngest)[] | undefined;
+  /** Go back to an ingest that stands earlier in the list when it has been well for so many seconds; without it, never. */
+  readonly switchBackSeconds?: number | undefined;
+  /** What is shown when no ingest is left: `built-in`, or a file of the folder `slate-dir`. Without it, nothing. */
+  readonly slate?: string | undefined;
+  /** For how long the slate is shown at most; 60. */
+  readonly slateSeconds?: number | undefined;
 }
 
 export interface NewDebug {
@@ -454,6 +529,11 @@ export interface NewEngine {
   readonly playbackUrl?: string | undefined;
   /** Where it is, in the words of the operator; at most 128 characters. */
   readonly location?: string | undefined;
+}
+
+export interface NewIngest {
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
 }
 
 export interface NewPlayToken {
@@ -652,6 +732,8 @@ export interface RotatedKeys {
   readonly key?: string | undefined;
   /** For how long the old keys are taken too; 0. */
   readonly overlapSeconds?: number | undefined;
+  /** The ingest whose key it is, of a camera with several; `main`. */
+  readonly ingest?: string | undefined;
 }
 
 /** `read` sees, `operate` changes cameras, pushes and engines as well, `admin` everything. */
@@ -663,6 +745,11 @@ export interface Session {
   readonly name: string | null;
   readonly scope: Scope;
   readonly expiresAt: string | null;
+}
+
+export interface SwitchedIngest {
+  /** The ingest to go on with; without it, the one that would follow if the live one failed. */
+  readonly ingest?: string | undefined;
 }
 
 export interface TargetTest {
@@ -1147,6 +1234,15 @@ export interface Operations {
     };
     readonly answer: undefined;
   };
+  /** Have the stream of a camera go on with another of its ingests, at a key frame; answered when it does */
+  readonly switchIngest: {
+    readonly path: {
+      /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+      readonly name: string;
+    };
+    readonly body: SwitchedIngest;
+    readonly answer: Camera;
+  };
   /** Go the way to a target step by step, up to the permission to publish; nothing is added or sent */
   readonly testPush: {
     readonly path: {
@@ -1211,6 +1307,7 @@ export const routes = {
   rotateKeys: ['POST', '/v1/cameras/{name}/keys:rotate'],
   startTestPattern: ['POST', '/v1/test-pattern'],
   stopTestPattern: ['DELETE', '/v1/test-pattern/{name}'],
+  switchIngest: ['POST', '/v1/cameras/{name}/switch'],
   testPush: ['POST', '/v1/cameras/{name}/pushes:test'],
   testTarget: ['POST', '/v1/targets:test'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string]>;

@@ -1,4 +1,4 @@
-import type { BackendObserver, BackendProblem, PushSnapshot } from '../backend/backend.js';
+import type { BackendObserver, BackendProblem, IngestChange, PushSnapshot } from '../backend/backend.js';
 import type { EventFeed } from '../events/event-feed.js';
 import { reasonCode } from './reason-code.js';
 
@@ -86,6 +86,11 @@ export class BackendWatch implements BackendObserver {
     const { code, message, since, label, advice } = condition;
     const words = label === undefined || advice === undefined ? {} : { label, advice };
     this.#feed.publish({ type, camera, code, facts: { message, since, ...words } });
+  }
+
+  ingestChanged(camera: string, { type, ...facts }: IngestChange): void {
+    if (!this.#cameras.has(camera)) return;
+    this.#feed.publish({ type: type === 'switched' ? 'camera.switched' : `ingest.${type}`, camera, facts });
   }
 
   pushState(camera: string, push: PushSnapshot): void {

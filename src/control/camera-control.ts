@@ -11,8 +11,9 @@ import {
   getCamera,
   removeCamera,
 } from '../model/cameras.js';
+import { checkIngestOf, checkStandbySupported, ingestNames } from '../model/ingests.js';
 import { rotateKeys, withNewKey } from '../model/keys.js';
-import type { Camera, DesiredState } from '../model/model.js';
+import { type Camera, type DesiredState, mainIngest } from '../model/model.js';
 import { sortedNames } from '../model/persistent-map.js';
 import { pushUrlOf } from '../model/targets.js';
 import { advertisedHost } from './advertise.js';
@@ -89,9 +90,10 @@ export class CameraControl {
     precondition?: Precondition,
   ): Promise<CameraView> {
     const { log, tags } = this.#context;
+    const keyId = newKeyId();
     const state = await this.#context.commit((before) => {
       tags.check(getCamera(before, name), precondition);
-      return changeCamera(before, name, change);
+      return this.keyed(before, changeCamera(before, name, change), name, keyId);
     });
     await this.#context.reconciler.inForce(name);
     log.info('changed a camera', { camera: name, ...change });
@@ -120,6 +122,24 @@ export class CameraControl {
     await this.#context.reconciler.inForce(name);
     log.info('gave a camera another publish key', { camera: name, overlapSeconds: rotation.overlapSeconds ?? 0 });
     return this.#view(state, getCamera(state, name), requestHost, true);
+  }
+
+  /**
+   * Has a camera's stream go on with another of its ingests, at a key frame. Resolves when that is live.
+   * @param ingest undefined: the one that would follow if the live one failed
+   * @throws NotFoundError CAMERA_NOT_FOUND or INGEST_NOT_FOUND; CodedError INGEST_NOT_READY, STANDBY_UNSUPPORTED, WORKER_DOWN
+   */
+  async switchIngest(name: string, ingest: string | undefined, requestHost: string | undefined): Promise<CameraView> {
+    const { store, backend, log } = this.#context;
+    const camera = getCamera(store.state, name);
+    if (ingest !== undefined) checkIngestOf(camera, ingest);
+    if (backend.switching === null) {
+      const rule = `the media backend ${backend.kind} has one publisher for a camera: there is nothing to switch to`;
+      throw new ConflictError('STANDBY_UNSUPPORTED', rule);
+    }
+    await backend.switching.switchIngest(name, ingest);
+    log.info('switched a camera to another ingest', { camera: name, ...(ingest === undefined ? {} : { ingest }) });
+    return this.get(name, requestHost, true);
   }
 
   /**
@@ -228,8 +248,15 @@ export class CameraControl {
     return this.#context.settings.media?.publishAuth === 'key';
   }
 
-  /** With keys in use, a camera that is new gets one, from an id that nobody had. */
+  /**
+   * Completes a camera that is new or changed. With keys in use, what is new of it gets one, from an id that nobody had.
+   * @throws ConflictError STANDBY_UNSUPPORTED where it is to have more than the backend can give it
+   */
   keyed(before: DesiredState, after: DesiredState, name: string, keyId = newKeyId()): DesiredState {
+    const { switching, kind } = this.#context.backend;
+    const camera = after.cameras.get(name);
+    const isChanged = camera !== undefined && camera !== before.cameras.get(name);
+    if (isChanged) checkStandbySupported(camera, switching === null ? kind : null);
     return this.#needsKeys ? withNewKey(before, after, name, keyId) : after;
   }
 
@@ -238,10 +265,16 @@ export class CameraControl {
     return this.#endpoints(camera, host, true);
   }
 
-  #endpoints(camera: Camera, host: string, showsKey: boolean): Endpoints {
+  /** @param ingest which one it is published by; default: the first, which who names none means */
+  #endpoints(camera: Camera, host: string, showsKey: boolean, ingest?: string): Endpoints {
     const { rtmpPort, rtmpsPort } = this.#context.settings;
-    const key = this.#needsKeys ? currentKey(camera, this.#streamKeys) : undefined;
-    const query = key === undefined ? '' : `?key=${showsKey ? key : '***'}`;
+    const [first = mainIngest] = ingestNames(camera);
+    const key = this.#needsKeys ? currentKey(camera, this.#streamKeys, ingest ?? first) : undefined;
+    const parameters = [
+      ...(ingest === undefined || ingest === first ? [] : [`ingest=${ingest}`]),
+      ...(key === undefined ? [] : [`key=${showsKey ? key : '***'}`]),
+    ];
+    const query = parameters.length === 0 ? '' : `?${parameters.join('&')}`;
     return endpointsOf(host, rtmpPort, rtmpsPort, camera.name, query);
   }
 
@@ -252,9 +285,9 @@ export class CameraControl {
   #viewAt(state: DesiredState, camera: Camera, host: string, showsKey: boolean): CameraView {
     const { backend, tags, health } = this.#context;
     const seen = backend.camera(camera.name);
-    const endpoints = this.#endpoints(camera, host, showsKey);
+    const endpointsFor = (ingest?: string) => this.#endpoints(camera, host, showsKey, ingest);
     const conditions = health.conditionsOf(camera.name);
-    const view = cameraView(camera, endpoints, seen, (push) => pushUrlOf(state.engines, camera, push), conditions);
+    const view = cameraView(camera, endpointsFor, seen, (push) => pushUrlOf(state.engines, camera, push), conditions);
     return tags.note(view, camera);
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { PublishKeyRule, StreamKeys } from '../admission/stream-keys.js';
 import { firstKey, type KeyChange, keysOf } from '../model/keys.js';
-import type { Camera } from '../model/model.js';
+import { type Camera, mainIngest } from '../model/model.js';
 
 /*
  * Between the keys of the state, which say what a key is made from, and the keys themselves, which `StreamKeys` makes.
@@ -13,6 +13,8 @@ export interface KeyRotation {
   readonly key?: string | undefined;
   /** For how long the keys of before are taken too; undefined: not at all. */
   readonly overlapSeconds?: number | undefined;
+  /** The ingest whose key it is; undefined: `main`. */
+  readonly ingest?: string | undefined;
 }
 
 /** What a generated key is made from: an id that nobody had. */
@@ -21,20 +23,25 @@ export function newKeyId(): string {
 }
 
 /** A rotation as the state has it. */
-export function keyChange(camera: string, { key, overlapSeconds }: KeyRotation, keys: StreamKeys): KeyChange {
-  return { key: key === undefined ? { id: newKeyId() } : { tag: keys.tag(camera, key) }, overlapSeconds };
+export function keyChange(camera: string, { key, overlapSeconds, ingest }: KeyRotation, keys: StreamKeys): KeyChange {
+  return { key: key === undefined ? { id: newKeyId() } : { tag: keys.tag(camera, key) }, overlapSeconds, ingest };
 }
 
-/** The keys of a camera as admission compares them. */
-export function keyRules(camera: Camera, keys: StreamKeys): readonly PublishKeyRule[] {
-  return keysOf(camera).map(({ id, tag, until }) => ({
-    tag: tag ?? keys.tag(camera.name, keys.generated(camera.name, id)),
+/** The keys of an ingest of a camera as admission compares them. */
+export function keyRules(camera: Camera, keys: StreamKeys, ingest: string = mainIngest): readonly PublishKeyRule[] {
+  return keysOf(camera, ingest).map(({ id, tag, until }) => ({
+    tag: tag ?? keys.tag(camera.name, keys.generated(camera.name, id, ownPart(ingest))),
     ...(until === undefined ? {} : { untilMs: Date.parse(until) }),
   }));
 }
 
-/** The key that the camera is to show; undefined when somebody else chose it, who knows it. */
-export function currentKey(camera: Camera, keys: StreamKeys): string | undefined {
-  const current = keysOf(camera)[0] ?? firstKey;
-  return current.tag === undefined ? keys.generated(camera.name, current.id) : undefined;
+/** The key that an ingest of the camera is to show; undefined when somebody else chose it, who knows it. */
+export function currentKey(camera: Camera, keys: StreamKeys, ingest: string = mainIngest): string | undefined {
+  const current = keysOf(camera, ingest)[0] ?? firstKey;
+  return current.tag === undefined ? keys.generated(camera.name, current.id, ownPart(ingest)) : undefined;
+}
+
+/** The key of `main` is that of a camera without a list of ingests: with the list it stays the same. */
+function ownPart(ingest: string): string | undefined {
+  return ingest === mainIngest ? undefined : ingest;
 }

@@ -6,7 +6,7 @@ import { type Camera, type DesiredState, emptyState, type StreamingEngine } from
 import { pushUrlOf } from '../model/targets.js';
 import type { StateChange } from '../store/store.js';
 import { Applying } from './applying.js';
-import { keyRules } from './camera-keys.js';
+import { desiredIngests } from './desired-ingests.js';
 
 /** Cameras that are declared in one go; more are in stretches. */
 const atOnce = 50;
@@ -124,8 +124,7 @@ export class Reconciler {
         this.#log.error('a push has no URL', { camera: camera.name, push: push.id, code: codeOf(error) });
       }
     }
-    const keys = this.#keys === undefined ? {} : { publishKeys: keyRules(camera, this.#keys) };
-    return { name: camera.name, pushes, ...keys };
+    return { name: camera.name, pushes, ...desiredIngests(camera, this.#keys) };
   }
 
   /** Keeps in mind to which engines a camera goes that is declared now. */

@@ -3,10 +3,13 @@ import { maskTarget, maskUrl } from '../address/rtmp-url.js';
 import {
   type BackendProblem,
   type CameraSnapshot,
+  type IngestSnapshot,
   type PushSnapshot,
   unseenCamera,
+  unseenIngest,
   unseenPush,
 } from '../backend/backend.js';
+import { standbyOf } from '../model/ingests.js';
 import type { Camera, Push, StreamingEngine } from '../model/model.js';
 import { maskTemplate } from '../model/template.js';
 
@@ -20,8 +23,16 @@ export interface PushView extends PushSnapshot {
   readonly createdAt: string;
 }
 
+/** An ingest as it is desired and as it is observed. */
+export interface IngestView extends IngestSnapshot, Endpoints {}
+
 /** A camera as it is desired and as it is observed. */
-export interface CameraView extends Omit<CameraSnapshot, 'pushes'> {
+export interface CameraView extends Omit<CameraSnapshot, 'pushes' | 'ingests'> {
+  /** In the order in which they are preferred; undefined: one, `main`. */
+  readonly ingests?: readonly IngestView[];
+  readonly switchBackSeconds?: number;
+  readonly slate?: string;
+  readonly slateSeconds?: number;
   readonly type?: string;
   readonly createdAt: string;
   /** Where the camera publishes to, and where viewers play it. */
@@ -93,12 +104,13 @@ function sinceOfUnseen(push: Push): string {
 }
 
 /**
+ * @param endpointsOf where an ingest of it is published to; undefined: the first
  * @param urlOf gives the URL of a push with templates filled in
  * @param judged what is wrong with the camera beside what the backend says by itself
  */
 export function cameraView(
   camera: Camera,
-  endpoints: Endpoints,
+  endpointsOf: (ingest?: string) => Endpoints,
   seen: CameraSnapshot | undefined,
   urlOf: (push: Push) => string,
   judged: readonly BackendProblem[] = [],
@@ -108,16 +120,30 @@ export function cameraView(
   const pushes = Object.values(camera.pushes)
     .sort((left, right) => (left.id < right.id ? -1 : 1))
     .map((push) => pushView(camera, push, urlOf(push), seenPushes.get(push.id)));
-  const { name: _name, pushes: _pushes, ...facts } = seen ?? { ...unseenCamera, name: '', pushes: [] };
+  const {
+    name: _name,
+    pushes: _pushes,
+    ingests: seenIngests,
+    ...facts
+  } = seen ?? { ...unseenCamera, name: '', pushes: [] };
+  const { ingests, ...standby } = standbyOf(camera);
   return {
     name: camera.name,
     ...(camera.type === undefined ? {} : { type: camera.type }),
     createdAt: camera.createdAt,
-    ...endpoints,
+    ...endpointsOf(),
     ...facts,
     ...(judged.length === 0 ? {} : { conditions: [...judged, ...(facts.conditions ?? [])] }),
+    ...standby,
+    ...(ingests === undefined
+      ? {}
+      : { ingests: ingests.map(({ name }) => ingestView(name, endpointsOf(name), seenIngests)) }),
     pushes,
   };
+}
+
+function ingestView(name: string, endpoints: Endpoints, seen: readonly IngestSnapshot[] | undefined): IngestView {
+  return { ...unseenIngest, ...seen?.find((ingest) => ingest.name === name), name, ...endpoints };
 }
 
 /** An engine as it may be shown: its templates without their secrets. */

@@ -6,6 +6,9 @@ const jumpMs = 3000;
 /** The smoothing of jitter (RFC 3550, section 6.4.1). */
 const jitterGain = 1 / 16;
 
+/** The smoothing of the usual step from frame to frame. */
+const stepGain = 1 / 8;
+
 /** Running observations of the default tracks of a source. Plain arithmetic: it is called for every frame. */
 export class IngestMeter {
   videoFrames = 0;
@@ -23,6 +26,9 @@ export class IngestMeter {
   lastKeyFrameAtMs = 0;
   /** Between the arrival of the last two key frames, milliseconds; 0 before the second. */
   keyFrameGapMs = 0;
+  /** The usual step of timestamps from one frame to the next of its kind, milliseconds, smoothed; 0 before the second. */
+  audioStepMs = 0;
+  videoStepMs = 0;
   /** The last timestamp of each kind; -1 before the first. */
   lastAudioTimestamp = -1;
   lastVideoTimestamp = -1;
@@ -32,7 +38,10 @@ export class IngestMeter {
     this.lastFrameMs = nowMs;
     if (type === MessageType.Audio) {
       this.audioFrames++;
-      if (this.lastAudioTimestamp >= 0) this.#look(timestampMs, this.lastAudioTimestamp, nowMs - this.lastAudioAtMs);
+      if (this.lastAudioTimestamp >= 0) {
+        const step = this.#look(timestampMs, this.lastAudioTimestamp, nowMs - this.lastAudioAtMs);
+        this.audioStepMs = smoothed(this.audioStepMs, step);
+      }
       this.lastAudioTimestamp = timestampMs;
       this.lastAudioAtMs = nowMs;
       return;
@@ -43,6 +52,7 @@ export class IngestMeter {
       // A break is no interval of key frames.
       if (passedMs > jumpMs) this.lastKeyFrameAtMs = 0;
       const step = this.#look(timestampMs, this.lastVideoTimestamp, passedMs);
+      this.videoStepMs = smoothed(this.videoStepMs, step);
       const deviation = Math.abs(passedMs - step);
       if (deviation < jumpMs) this.jitterMs += (deviation - this.jitterMs) * jitterGain;
     }
@@ -60,4 +70,10 @@ export class IngestMeter {
     if (step < 0 || step - passedMs > jumpMs) this.timestampJumps++;
     return step;
   }
+}
+
+/** A jump says nothing of the usual step. */
+function smoothed(usualMs: number, stepMs: number): number {
+  if (stepMs < 0 || stepMs > jumpMs) return usualMs;
+  return usualMs === 0 ? stepMs : usualMs + (stepMs - usualMs) * stepGain;
 }

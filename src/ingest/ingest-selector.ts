@@ -1,10 +1,14 @@
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { heardMs, setHeardTimeout } from '../process/standstill.js';
+import { KeptGop } from '../relay/kept-gop.js';
 import type { LiveStream } from '../relay/live-stream.js';
+import type { SlabPool } from '../relay/slab-pool.js';
 import { parseVia, viaOfMetadata } from '../relay/via.js';
+import { type DesiredIngests, Failover, type FailoverHost, type SwitchReason } from './failover.js';
 import type { WithoutKeyFrames } from './key-frame-watch.js';
-import type { Ingest, Source } from './source.js';
+import { type Looks, looks } from './looks.js';
+import { type Ingest, mainIngest, type Source } from './source.js';
 import { type IngestListener, type MessageKind, SourceIngest } from './source-ingest.js';
 
 /** What the camera of a selector is told. Called in the middle of the work: it is quick and throws nothing. */
@@ -18,6 +22,10 @@ export interface SelectorListener {
   onUnreadable(ingest: SourceIngest, kind: MessageKind, payloadBytes: number): void;
   /** Key frames have been missed for too long, or are not missed any more. */
   onKeyFrames(missing: boolean): void;
+  /** A source came in by one of the camera's ingests, or is gone. @param reason why it is gone; null: it came */
+  onIngest(ingest: SourceIngest, reason: string | null): void;
+  /** The stream goes on with another one, which stood by. */
+  onSwitched(from: SourceIngest, to: SourceIngest, reason: string): void;
 }
 
 export interface SelectorSettings {
@@ -25,8 +33,12 @@ export interface SelectorSettings {
   readonly publishTakeoverMs: number;
   /** How long a stream waits for a source when the last one is gone. */
   readonly publishGraceMs: number;
+  /** How long frames or pictures of the live ingest may be missed before another one takes its place. */
+  readonly standbyAfterMs: number;
   readonly withoutKeyFrames: WithoutKeyFrames;
   readonly maxBitrateKbps: number;
+  /** Most bytes of a GOP that are kept of an ingest that stands by. */
+  readonly gopMaxBytes: number;
 }
 
 export interface SelectorOptions {
@@ -38,18 +50,32 @@ export interface SelectorOptions {
   /** Makes the stream that is fed until it is over. */
   readonly newStream: () => LiveStream;
   readonly listener: SelectorListener;
+  readonly pool: SlabPool;
+  /** Has it looked at often; default: those of this process. */
+  readonly looks?: Pick<Looks, 'want'>;
+  /** A monotonic clock, milliseconds; default: that of this process. */
+  readonly now?: () => number;
 }
 
+const oneIngest: DesiredIngests = { names: [mainIngest], switchBackMs: null };
+
 /**
- * The sources of one camera, and the decision which of them feeds its stream: one, for the time being.
+ * The sources of one camera, and the decision which of them feeds its stream. A camera may have several ingests, each with
+ * one source: one feeds the stream, the others stand by with their own headers and GOP (`KeptGop`). When to go over to
+ * another one is `Failover`'s to say.
  *
- *   gone --open--> live --source ends--> grace --open--> live (the same stream goes on)
- *     ^              | ^ open, when the source is silent     |
- *     |              '-'   or of a lower priority            |
- *     '--------------------- nobody came back ---------------'
+ *   gone --open--> live --last source ends--> grace --open--> live (the same stream goes on)
+ *     ^              | ^ open, when the source is silent        |
+ *     |              '-'   or of a lower priority               |
+ *     '--------------------- nobody came back ------------------'
  */
-export class IngestSelector implements IngestListener {
+export class IngestSelector implements IngestListener, FailoverHost {
+  readonly failover: Failover;
   readonly #options: SelectorOptions;
+  #desired = oneIngest;
+  /** Those that are connected, by the name of their ingest. What feeds the stream may be none of them: a test pattern. */
+  readonly #connected = new Map<string, SourceIngest>();
+  readonly #kept = new Map<SourceIngest, KeptGop>();
   /** The source that feeds the stream, or in the grace the last one that did. */
   #ingest: SourceIngest | null = null;
   #isLive = false;
@@ -60,6 +86,7 @@ export class IngestSelector implements IngestListener {
 
   constructor(options: SelectorOptions) {
     this.#options = options;
+    this.failover = new Failover(this, options.settings.standbyAfterMs);
   }
 
   /** What feeds the stream; null when nothing does. */
@@ -77,6 +104,15 @@ export class IngestSelector implements IngestListener {
     return this.#stream;
   }
 
+  get desired(): DesiredIngests {
+    return this.#desired;
+  }
+
+  /** Those that are connected, by the name of their ingest. */
+  get connected(): ReadonlyMap<string, SourceIngest> {
+    return this.#connected;
+  }
+
   /** Until when a source may return, milliseconds since 1970; null when none is waited for. */
   get graceUntilMs(): number | null {
     return this.#graceTimer === null ? null : this.#graceUntilMs;
@@ -84,65 +120,137 @@ export class IngestSelector implements IngestListener {
 
   /** Media bytes of all sources, ever. */
   get bytesIn(): number {
-    return this.#pastBytes + (this.live?.bytesIn ?? 0);
+    let bytes = this.#pastBytes;
+    for (const { bytesIn } of this.#all()) bytes += bytesIn;
+    return bytes;
+  }
+
+  /** Bytes that are kept of ingests that stand by. */
+  get keptBytes(): number {
+    let bytes = 0;
+    for (const { keptBytes } of this.#kept.values()) bytes += keptBytes;
+    return bytes;
+  }
+
+  /** What is kept of an ingest that stands by; undefined: it never did. */
+  keptOf(ingest: SourceIngest): KeptGop | undefined {
+    return this.#kept.get(ingest);
+  }
+
+  /** Changes what ingests there are. The source of one that is no more is closed. */
+  declare(desired: DesiredIngests = oneIngest): void {
+    this.#desired = desired;
+    for (const { name, source } of [...this.#connected.values()]) {
+      if (desired.names.includes(name)) continue;
+      const what = `camera ${this.#options.camera} has no ingest "${name}" any more`;
+      source.close(new CodedError('PUBLISH_NOT_REGISTERED', what));
+    }
+    this.#lookWhileNeeded();
   }
 
   /**
-   * Lets a source in, which feeds the stream from its next key frame on.
-   * @throws CodedError PUBLISH_ALREADY_LIVE while another one does that need not give way; PUBLISH_LOOP
+   * Lets a source in. It feeds the stream from its next key frame on, or stands by while another ingest is live.
+   * @param name the ingest that it comes in by; undefined: the first
+   * @throws CodedError PUBLISH_ALREADY_LIVE while another one does that need not give way; PUBLISH_LOOP;
+   *   PUBLISH_NOT_REGISTERED where there is no such ingest
    */
-  open(source: Source): Ingest {
-    const { nodeId, settings, newStream, listener } = this.#options;
+  open(source: Source, name = this.#desired.names[0] ?? mainIngest): Ingest {
+    const { nodeId, settings, camera } = this.#options;
     const via = parseVia(source.via);
     if (via.includes(nodeId)) throw this.#loopError(source);
-    const known = this.live;
+    const isPublisher = source.kind === 'publisher';
+    if (isPublisher && !this.#desired.names.includes(name)) {
+      const names = this.#desired.names.join(', ');
+      throw new CodedError('PUBLISH_NOT_REGISTERED', `camera ${camera} has no ingest "${name}"; it has: ${names}`);
+    }
+    const { live } = this;
+    const known = (isPublisher ? this.#connected.get(name) : undefined) ?? null;
     if (known !== null && known.source.id === source.id) {
       known.use();
       return known;
     }
-    this.#makeRoom(source);
-    this.#stopWaiting();
-    const returned = this.#stream !== null;
-    const stream = this.#stream ?? newStream();
+    if (known !== null) this.#makeRoom(known, source);
+    // Of its own ingest there is nobody: who feeds the stream stays, unless it counts for less.
+    const standsBy = live !== null && live !== known && isPublisher && live.source.kind !== 'test-pattern';
+    if (live !== null && live !== known && !standsBy) this.#makeRoom(live, source);
     const { withoutKeyFrames } = settings;
-    const ingest = new SourceIngest({ source, via: [...via, nodeId], withoutKeyFrames, listener: this });
-    this.#stream = stream;
-    this.#ingest = ingest;
-    this.#isLive = true;
-    stream.follow(ingest);
-    ingest.feed(stream);
-    listener.onLive(ingest, stream, returned);
+    const ingest = new SourceIngest({ source, name, via: [...via, nodeId], withoutKeyFrames, listener: this });
+    if (isPublisher) this.#connected.set(name, ingest);
+    if (standsBy) ingest.standBy(this.#keep(ingest));
+    else this.#begin(ingest);
+    if (isPublisher) this.#options.listener.onIngest(ingest, null);
+    this.#lookWhileNeeded();
     return ingest;
   }
 
   /** Call about once a second: measures, and ends what sends too much. */
   tick(nowMs: number): void {
-    const { live } = this;
-    if (live === null) return;
-    live.tick(nowMs);
     const { camera, settings } = this.#options;
     const { maxBitrateKbps } = settings;
-    const kbps = Math.round(live.bitsPerSecond / 1000);
-    if (kbps <= maxBitrateKbps) return;
-    live.source.close(
-      new CodedError('RTMP_LIMIT', `camera ${camera} sends ${kbps} kbit/s; max-bitrate-kbps is ${maxBitrateKbps}`),
-    );
+    for (const ingest of [...this.#all()]) {
+      ingest.tick(nowMs);
+      const kbps = Math.round(ingest.bitsPerSecond / 1000);
+      if (kbps <= maxBitrateKbps) continue;
+      ingest.source.close(
+        new CodedError('RTMP_LIMIT', `camera ${camera} sends ${kbps} kbit/s; max-bitrate-kbps is ${maxBitrateKbps}`),
+      );
+    }
   }
 
-  /** Ends what feeds the stream, if anything does. */
+  /** @param nowMs a monotonic clock */
+  look(nowMs: number): void {
+    this.failover.look(nowMs);
+  }
+
+  /** Forgets what is kept of ingests that stand by, until their next key frames. False: there was nothing. */
+  shed(): boolean {
+    const hasSome = this.keptBytes > 0;
+    for (const kept of this.#kept.values()) kept.forgetGop();
+    return hasSome;
+  }
+
+  /** Ends all sources, those that stand by first. */
   close(reason: CodedError): void {
-    this.live?.source.close(reason);
+    const { live } = this;
+    for (const ingest of [...this.#all()]) if (ingest !== live) ingest.source.close(reason);
+    live?.source.close(reason);
   }
 
   /** Waits for no source any more: without one the stream is over. */
   finish(): void {
     this.#stopWaiting();
+    this.failover.stop();
+    for (const ingest of [...this.#all()]) this.#retire(ingest);
+    this.#lookWhileNeeded();
     if (this.#stream === null) return;
-    const { live } = this;
-    if (live !== null) this.#retire(live);
     this.#stream = null;
     this.#ingest = null;
     this.#options.listener.onOver();
+  }
+
+  /** Goes on with an ingest that stands by: at once with what is kept of it, else with its next key frame. */
+  switchTo(to: SourceIngest, { text }: SwitchReason): void {
+    const from = this.live;
+    const stream = this.#stream;
+    if (from === null || stream === null || from === to) return;
+    const kept = this.#keep(to);
+    stream.switchTo(to, kept, this.now());
+    to.feed(stream, (track) => kept.keeps(track));
+    kept.forgetGop();
+    this.#ingest = to;
+    const { listener, log } = this.#options;
+    if (this.#connected.get(from.name) === from) from.standBy(this.#keep(from));
+    if (from.missesKeyFrames !== to.missesKeyFrames) listener.onKeyFrames(to.missesKeyFrames);
+    log.info('the stream goes on with another ingest', { from: from.name, to: to.name, reason: text });
+    listener.onSwitched(from, to, text);
+    if (from.source.kind === 'publisher') return;
+    // It was there for want of a publisher.
+    this.#retire(from);
+    from.source.close(new CodedError('PUBLISH_ALREADY_LIVE', `${to.source.remote} takes over`));
+  }
+
+  now(): number {
+    return this.#options.now?.() ?? performance.now();
   }
 
   onMetadata({ source }: SourceIngest, payload: Buffer): void {
@@ -156,15 +264,24 @@ export class IngestSelector implements IngestListener {
     this.#options.listener.onUnreadable(ingest, kind, payloadBytes);
   }
 
-  onKeyFrames(_ingest: SourceIngest, missing: boolean): void {
-    this.#options.listener.onKeyFrames(missing);
+  onKeyFrames(ingest: SourceIngest, missing: boolean): void {
+    if (ingest === this.live) this.#options.listener.onKeyFrames(missing);
   }
 
   onEnded(ingest: SourceIngest, reason: string): void {
+    const isLive = this.live === ingest;
     // One that gave way is of no concern: the stream goes on.
-    if (this.live !== ingest) return;
-    this.#retire(ingest);
+    if (!isLive && this.#connected.get(ingest.name) !== ingest) return;
     const { listener, settings } = this.#options;
+    const isPublisher = this.#connected.get(ingest.name) === ingest;
+    // Before it is retired: the switch is from it.
+    if (isPublisher) this.#connected.delete(ingest.name);
+    const isReplaced = isLive && this.failover.replaceEnded(ingest, reason);
+    this.failover.forget(ingest, reason);
+    this.#retire(ingest);
+    if (isPublisher) listener.onIngest(ingest, reason);
+    this.#lookWhileNeeded();
+    if (!isLive || isReplaced) return;
     const { publishGraceMs } = settings;
     listener.onStopped(ingest, reason, publishGraceMs);
     if (publishGraceMs === 0) {
@@ -175,11 +292,48 @@ export class IngestSelector implements IngestListener {
     this.#graceTimer = setHeardTimeout(() => this.finish(), publishGraceMs);
   }
 
+  /** Has it feed the stream from its first key frame on. */
+  #begin(ingest: SourceIngest): void {
+    const { newStream, listener } = this.#options;
+    this.#stopWaiting();
+    const returned = this.#stream !== null;
+    const stream = this.#stream ?? newStream();
+    this.#stream = stream;
+    this.#ingest = ingest;
+    this.#isLive = true;
+    stream.follow(ingest);
+    ingest.feed(stream);
+    listener.onLive(ingest, stream, returned);
+  }
+
   /** Nothing of it is taken any more. */
   #retire(ingest: SourceIngest): void {
-    this.#isLive = false;
+    if (this.live === ingest) this.#isLive = false;
+    if (this.#connected.get(ingest.name) === ingest) this.#connected.delete(ingest.name);
+    this.#kept.get(ingest)?.forgetGop();
+    this.#kept.delete(ingest);
     this.#pastBytes += ingest.bytesIn;
     ingest.release();
+  }
+
+  *#all(): Generator<SourceIngest> {
+    const { live } = this;
+    yield* this.#connected.values();
+    if (live !== null && this.#connected.get(live.name) !== live) yield live;
+  }
+
+  #keep(ingest: SourceIngest): KeptGop {
+    const known = this.#kept.get(ingest);
+    if (known !== undefined) return known;
+    const { pool, settings } = this.#options;
+    const onKeyFrame = (): void => this.failover.onKeyFrame(ingest);
+    const made = new KeptGop({ feed: ingest, pool, maxBytes: settings.gopMaxBytes, onKeyFrame }, this.now());
+    this.#kept.set(ingest, made);
+    return made;
+  }
+
+  #lookWhileNeeded(): void {
+    (this.#options.looks ?? looks).want(this, [...this.#all()].length > 1);
   }
 
   #stopWaiting(): void {
@@ -188,30 +342,30 @@ export class IngestSelector implements IngestListener {
   }
 
   /**
-   * Ends the source that feeds the stream when it is silent (its connection is half open, or its encoder froze), or when it
-   * is of a lower priority.
+   * Ends a source in whose place another one comes, when it is silent (its connection is half open, or its encoder froze),
+   * or when it is of a lower priority.
    */
-  #makeRoom(newcomer: Source): void {
-    const { live } = this;
-    if (live === null) return;
-    const { source } = live;
+  #makeRoom(known: SourceIngest, newcomer: Source): void {
+    const { source } = known;
     const { camera, log, settings, listener } = this.#options;
     const { publishTakeoverMs } = settings;
     const silentMs = heardMs(source.lastMediaMs);
     const isOutranked = source.priority < newcomer.priority;
     if (silentMs <= publishTakeoverMs && !isOutranked) {
+      const which = this.#desired.names.length > 1 ? ` by its ingest "${known.name}"` : '';
       throw new CodedError(
         'PUBLISH_ALREADY_LIVE',
-        `camera ${camera} is live from ${source.remote}; a new publisher is let in when that one has been ` +
+        `camera ${camera} is live${which} from ${source.remote}; a new publisher is let in when that one has been ` +
           `silent for ${publishTakeoverMs / 1000} s`,
       );
     }
     const seconds = Math.round(silentMs / 100) / 10;
-    const what = source.kind === 'test-pattern' ? 'a test pattern' : 'a silent publisher';
+    const what = source.kind === 'publisher' ? 'a silent publisher' : 'a test pattern';
     log.info(`${what} gives way`, { remote: source.remote, to: newcomer.remote, seconds });
+    const missedKeyFrames = this.live === known && known.missesKeyFrames;
     // Before it is closed: the stream goes on, its end is nobody's concern.
-    this.#retire(live);
-    if (live.missesKeyFrames) listener.onKeyFrames(false);
+    this.#retire(known);
+    if (missedKeyFrames) listener.onKeyFrames(false);
     const why = isOutranked ? 'a test pattern' : `silent for ${seconds} s`;
     source.close(new CodedError('PUBLISH_ALREADY_LIVE', `${why}, so ${newcomer.remote} takes over`));
   }

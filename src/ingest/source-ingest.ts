@@ -13,7 +13,7 @@ import { AudioTrack } from './audio-track.js';
 import { IngestMeter } from './ingest-meter.js';
 import type { WithoutKeyFrames } from './key-frame-watch.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
-import type { Ingest, Source } from './source.js';
+import { type Ingest, mainIngest, type Source } from './source.js';
 import { StreamHeaders } from './stream-headers.js';
 import { TrackTable } from './track-table.js';
 import { VideoTrack } from './video-track.js';
@@ -38,6 +38,8 @@ export interface IngestListener {
 
 export interface SourceIngestOptions {
   readonly source: Source;
+  /** The name of the camera's ingest that it came in by; default: the only one. */
+  readonly name?: string;
   /** The aggregators that it came through, this one included. */
   readonly via: readonly string[];
   /** What is done with video that has no key frames. */
@@ -50,10 +52,12 @@ export interface SourceIngestOptions {
  * the stream while it feeds one. All that is known of a source is here and not in the stream, so that another source can
  * be ready beside the one that feeds it.
  *
- *   standing by --feed--> feeding --feed(null)--> standing by;  any --release--> released: nothing is taken any more
+ *   feeding <--feed--> standing by (it feeds a `KeptGop`);  any --release--> released: nothing is taken any more
  */
 export class SourceIngest implements Ingest, StreamFeed {
   readonly source: Source;
+  /** The name of the camera's ingest that it came in by. */
+  readonly name: string;
   readonly via: readonly string[];
   /** Milliseconds since 1970. */
   readonly sinceMs = Date.now();
@@ -80,8 +84,9 @@ export class SourceIngest implements Ingest, StreamFeed {
   #uses = 1;
   #isReleased = false;
 
-  constructor({ source, via, withoutKeyFrames, listener }: SourceIngestOptions) {
+  constructor({ source, name = mainIngest, via, withoutKeyFrames, listener }: SourceIngestOptions) {
     this.source = source;
+    this.name = name;
     this.via = via;
     this.#listener = listener;
     this.#video = new TrackTable((id) => new VideoTrack(id, withoutKeyFrames));
@@ -143,10 +148,19 @@ export class SourceIngest implements Ingest, StreamFeed {
     return this.#unreadable;
   }
 
-  /** Has it feed a stream, from its next key frame on; null: it stands by. */
-  feed(stream: FedStream | null): void {
+  /**
+   * Has it feed a stream.
+   * @param isBegun whether key frames of a video track went there already, so that it goes on with its next frame, or with
+   *   its next key frame; default: with its next key frame
+   */
+  feed(stream: FedStream, isBegun: (track: number) => boolean = () => false): void {
     this.#stream = stream;
-    for (const track of this.#video.all) track.isBegun = false;
+    for (const track of this.#video.all) track.isBegun = isBegun(track.id);
+  }
+
+  /** Has it feed what keeps its GOP, instead of the stream. */
+  standBy(kept: FedStream): void {
+    this.#stream = kept;
   }
 
   /** The source is given it once more. */

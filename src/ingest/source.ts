@@ -1,7 +1,10 @@
 import type { CodedError } from '../errors.js';
 
 /** What kinds of sources there are, and which goes before which: one of a higher priority never waits for a lower one. */
-export const sourcePriorities = { 'test-pattern': 0, publisher: 1 } as const;
+export const sourcePriorities = { slate: 0, 'test-pattern': 1, publisher: 2 } as const;
+
+/** The ingest of a camera that has but one, and of whoever names none. */
+export const mainIngest = 'main';
 
 export type SourceKind = keyof typeof sourcePriorities;
 

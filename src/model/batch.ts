@@ -94,7 +94,10 @@ export interface BatchRules {
   readonly checkTarget: (url: string, field: string) => void;
   /** @throws ConflictError PRECONDITION_FAILED */
   readonly checkCondition: (current: Camera | Push | StreamingEngine | undefined, change: About) => void;
-  /** Gives a camera that is new its key, where it needs one. */
+  /**
+   * Completes a camera that is new or changed: gives what is new of it its key, where it needs one.
+   * @throws ConflictError STANDBY_UNSUPPORTED
+   */
   readonly keyed: (before: DesiredState, after: DesiredState, name: string) => DesiredState;
 }
 
@@ -142,7 +145,7 @@ function changeOneCamera(
     case 'changeCamera': {
       getCamera(before, name);
       check();
-      const state = changeCamera(before, name, change.body);
+      const state = rules.keyed(before, changeCamera(before, name, change.body), name);
       return { state, result: compared(known, state.cameras.get(name)) };
     }
     case 'addCamera':

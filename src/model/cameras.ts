@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ConflictError, NotFoundError } from '../errors.js';
+import { type StandbyFacts, type StandbyInput, standbyFacts, standbyOf } from './ingests.js';
 import { type Camera, type DesiredState, emptyPushes } from './model.js';
 import { withEntry, withoutEntry } from './persistent-map.js';
 import { checkName, checkRoom, checkType, type Limit } from './rules.js';
@@ -6,7 +8,7 @@ import { newlyShared } from './targets.js';
 import { resolvePushUrl } from './template.js';
 
 /** What people and programs say of a camera. */
-export interface CameraInput {
+export interface CameraInput extends StandbyInput {
   readonly name: string;
   readonly type?: string | undefined;
 }
@@ -18,10 +20,19 @@ export interface CameraInput {
 export function addCamera(state: DesiredState, input: CameraInput, now: string, maxCameras: number): DesiredState {
   const known = state.cameras.get(checkName('name', input.name));
   const type = checkType(input.type);
-  if (known === undefined) return withNewCamera(state, input.name, type, now, maxCameras);
-  if (known.type === type) return state;
-  const message = `camera "${known.name}" is registered ${described(known.type)}, not ${described(type)}; remove it first, or change it with PUT /v1/cameras/${known.name}`;
-  throw new ConflictError('CAMERA_CONFLICT', message, { field: 'type' });
+  const standby = standbyFacts(input, known);
+  if (known === undefined) return withNewCamera(state, input.name, { type, standby }, now, maxCameras);
+  if (known.type !== type) {
+    const message = `camera "${known.name}" is registered ${described(known.type)}, not ${described(type)}; remove it first, or change it with PUT /v1/cameras/${known.name}`;
+    throw new ConflictError('CAMERA_CONFLICT', message, { field: 'type' });
+  }
+  // Of what it does not name it says nothing: a content manager knows names and types only.
+  for (const [field, value] of Object.entries(standby)) {
+    if (isDeepStrictEqual(Reflect.get(known, field), value)) continue;
+    const message = `camera "${known.name}" is registered with another "${field}"; change it with PATCH /v1/cameras/${known.name}`;
+    throw new ConflictError('CAMERA_CONFLICT', message, { field });
+  }
+  return state;
 }
 
 /**
@@ -32,10 +43,17 @@ export function addCamera(state: DesiredState, input: CameraInput, now: string, 
 export function declareCamera(state: DesiredState, input: CameraInput, now: string, maxCameras: number): DesiredState {
   const known = state.cameras.get(checkName('name', input.name));
   const type = checkType(input.type);
-  if (known === undefined) return withNewCamera(state, input.name, type, now, maxCameras);
-  if (known.type === type) return state;
-  const { type: _, ...rest } = known;
-  const camera = type === undefined ? rest : { ...rest, type };
+  const standby = standbyFacts(input, known);
+  if (known === undefined) return withNewCamera(state, input.name, { type, standby }, now, maxCameras);
+  const isSameStandby = isDeepStrictEqual(standby, standbyOf(known));
+  if (known.type === type && isSameStandby) return state;
+  const { name, keys, createdAt, pushes } = known;
+  const camera = {
+    ...{ name, ...(keys === undefined ? {} : { keys }) },
+    ...(type === undefined ? {} : { type }),
+    ...standby,
+    ...{ createdAt, pushes },
+  };
   for (const push of Object.values(camera.pushes)) {
     const engine = push.engine === undefined ? undefined : state.engines.get(push.engine);
     if (engine !== undefined) resolvePushUrl(engine, camera);
@@ -50,7 +68,7 @@ export function declareCamera(state: DesiredState, input: CameraInput, now: stri
 }
 
 /** What changes of a camera; what is undefined stays, and null takes it away. */
-export interface CameraChange {
+export interface CameraChange extends StandbyInput {
   readonly type?: string | null | undefined;
 }
 
@@ -58,7 +76,12 @@ export interface CameraChange {
 export function changeCamera(state: DesiredState, name: string, change: CameraChange): DesiredState {
   const known = getCamera(state, name);
   const type = change.type === undefined ? known.type : (change.type ?? undefined);
-  return declareCamera(state, { name, type }, known.createdAt, state.cameras.size);
+  const given = Object.entries(change).filter(([field, value]) => value !== undefined && field !== 'type');
+  // Without its slate there is nothing to show for so long.
+  const { slateSeconds: _, ...withoutSlate } = known;
+  const before = change.slate === null ? withoutSlate : known;
+  const input = { ...standbyOf(before), ...Object.fromEntries(given), name, type };
+  return declareCamera(state, input, known.createdAt, state.cameras.size);
 }
 
 /** @throws NotFoundError CAMERA_NOT_FOUND */
@@ -89,12 +112,13 @@ export function cameraLimit(max: number): Limit {
 function withNewCamera(
   state: DesiredState,
   name: string,
-  type: string | undefined,
+  { type, standby }: { readonly type: string | undefined; readonly standby: StandbyFacts },
   now: string,
   maxCameras: number,
 ): DesiredState {
   checkRoom(state.cameras.size, state.cameras.size + 1, cameraLimit(maxCameras));
-  return withCamera(state, { name, ...(type === undefined ? {} : { type }), createdAt: now, pushes: emptyPushes });
+  const facts = { ...(type === undefined ? {} : { type }), ...standby };
+  return withCamera(state, { name, ...facts, createdAt: now, pushes: emptyPushes });
 }
 
 function described(type: string | undefined): string {

@@ -1,6 +1,7 @@
 import { InputError } from '../errors.js';
 import { getCamera, withCamera } from './cameras.js';
-import { type Camera, type CameraKey, type DesiredState, maxKeys } from './model.js';
+import { checkIngestOf } from './ingests.js';
+import { type Camera, type CameraIngest, type CameraKey, type DesiredState, mainIngest, maxKeys } from './model.js';
 
 /*
  * The publish keys of cameras as the state has them: ids that keys are made from, tags that given keys are compared by,
@@ -13,9 +14,10 @@ export const firstKey: CameraKey = { id: 'first' };
 /** The id of keys that somebody else chose. */
 const givenId = 'given';
 
-/** The keys of a camera; the first is the one in use. */
-export function keysOf(camera: Camera): readonly CameraKey[] {
-  return camera.keys ?? [firstKey];
+/** The keys of an ingest of a camera; the first is the one in use. */
+export function keysOf(camera: Camera, ingest: string = mainIngest): readonly CameraKey[] {
+  const keys = ingest === mainIngest ? camera.keys : camera.ingests?.find(({ name }) => name === ingest)?.keys;
+  return keys ?? [firstKey];
 }
 
 /** What is asked for where a camera gets another key. */
@@ -24,18 +26,21 @@ export interface KeyChange {
   readonly key: { readonly id: string } | { readonly tag: string };
   /** For how long the keys of before are taken too; undefined: not at all. */
   readonly overlapSeconds?: number | undefined;
+  /** The ingest whose key it is; undefined: `main`. */
+  readonly ingest?: string | undefined;
 }
 
 /**
- * Gives a camera another key. The same given key again only ends the others.
- * @throws NotFoundError CAMERA_NOT_FOUND, InputError INVALID_REQUEST for a key that ended before
+ * Gives an ingest of a camera another key. The same given key again only ends the others.
+ * @throws NotFoundError CAMERA_NOT_FOUND, INGEST_NOT_FOUND; InputError INVALID_REQUEST for a key that ended before
  */
 export function rotateKeys(state: DesiredState, name: string, change: KeyChange, nowMs: number): DesiredState {
   const camera = getCamera(state, name);
-  const { key, overlapSeconds = 0 } = change;
+  const { key, overlapSeconds = 0, ingest = mainIngest } = change;
+  if (change.ingest !== undefined) checkIngestOf(camera, ingest);
   const next: CameraKey = 'tag' in key ? { id: givenId, tag: key.tag } : { id: key.id };
   const untilMs = nowMs + overlapSeconds * 1000;
-  const others = keysOf(camera).filter(({ tag, until }) => {
+  const others = keysOf(camera, ingest).filter(({ tag, until }) => {
     if (tag !== undefined && tag === next.tag) {
       if (until === undefined) return false;
       throw new InputError('INVALID_REQUEST', 'key: was replaced by another one before; take a new one', {
@@ -48,34 +53,52 @@ export function rotateKeys(state: DesiredState, name: string, change: KeyChange,
     const endsMs = Math.min(untilMs, other.until === undefined ? untilMs : Date.parse(other.until));
     return { ...other, until: new Date(endsMs).toISOString() };
   });
-  return withCamera(state, { ...camera, keys: [next, ...ending.slice(0, maxKeys - 1)] });
+  return withCamera(state, withKeys(camera, ingest, [next, ...ending.slice(0, maxKeys - 1)]));
+}
+
+function withKeys(camera: Camera, ingest: string, keys: readonly CameraKey[]): Camera {
+  if (ingest === mainIngest) return { ...camera, keys };
+  const ingests = camera.ingests?.map((each) => (each.name === ingest ? { ...each, keys } : each)) ?? [];
+  return { ...camera, ingests };
 }
 
 /**
- * A camera that is new gets a key of its own: one that was removed had another.
- * @param id what it is made from: one that nobody had
+ * A camera that is new gets a key of its own, and each of its ingests that is: one that was removed had another.
+ * @param id what they are made from: one that nobody had
  */
 export function withNewKey(before: DesiredState, after: DesiredState, name: string, id: string): DesiredState {
   const camera = after.cameras.get(name);
-  if (camera === undefined || before.cameras.has(name)) return after;
-  return withCamera(after, { ...camera, keys: [{ id }] });
+  if (camera === undefined) return after;
+  const known = before.cameras.get(name);
+  const isNew = (ingest: CameraIngest): boolean =>
+    ingest.name !== mainIngest && known?.ingests?.some((each) => each.name === ingest.name) !== true;
+  const { ingests } = camera;
+  if (known !== undefined && ingests?.some(isNew) !== true) return after;
+  return withCamera(after, {
+    ...camera,
+    ...(known === undefined ? { keys: [{ id }] } : {}),
+    ...(ingests === undefined
+      ? {}
+      : { ingests: ingests.map((each) => (isNew(each) ? { ...each, keys: [{ id }] } : each)) }),
+  });
 }
 
 /**
- * The rules for the keys of one camera that a schema cannot say.
+ * The rules for the keys of one camera, or of one of its ingests, that a schema cannot say.
+ * @param where what the list is called
  * @throws InputError INVALID_REQUEST
  */
-export function checkKeys(keys: readonly CameraKey[]): void {
+export function checkKeys(keys: readonly CameraKey[], where = 'keys'): void {
   const seen = new Map<string, number>();
   for (const [index, { id, tag }] of keys.entries()) {
-    const field = `keys.${index}`;
+    const field = `${where}.${index}`;
     if ((id === givenId) !== (tag !== undefined)) {
       const rule = `"tag" stands with the id "${givenId}", of a key that somebody chose, and with no other`;
       throw new InputError('INVALID_REQUEST', `${field}: ${rule}`, { field });
     }
     const other = seen.get(tag ?? `id ${id}`);
     if (other !== undefined) {
-      throw new InputError('INVALID_REQUEST', `${field}: is the same key as keys.${other}; remove one`, { field });
+      throw new InputError('INVALID_REQUEST', `${field}: is the same key as ${where}.${other}; remove one`, { field });
     }
     seen.set(tag ?? `id ${id}`, index);
   }

@@ -12,8 +12,23 @@ export interface Camera {
   readonly createdAt: string;
   /** What its publishers may show, where they need a key; the first is the one in use. Undefined: the first of all. */
   readonly keys?: readonly CameraKey[];
+  /** What its stream may come from, in the order in which it is preferred. Undefined: one publisher, `main`. */
+  readonly ingests?: readonly CameraIngest[];
+  /** For how long a preferred ingest has to be well until the stream goes back to it; undefined: it never does by itself. */
+  readonly switchBackSeconds?: number;
+  /** What is shown when no ingest is left: `built-in`, or a file of the folder for slates. Undefined: nothing. */
+  readonly slate?: string;
+  /** For how long at most; undefined: a minute. */
+  readonly slateSeconds?: number;
   /** By push id. Without a prototype, because a push may be called "constructor". */
   readonly pushes: Readonly<Record<string, Push>>;
+}
+
+/** One of the things that a camera's stream may come from. Its source is a publisher, who names it as `?ingest=NAME`. */
+export interface CameraIngest {
+  readonly name: string;
+  /** As those of a camera. The keys of the ingest `main` are the camera's own, and stand there. */
+  readonly keys?: readonly CameraKey[];
 }
 
 /** A publish key. Neither the key nor what it could be guessed by stands here: see `StreamKeys`. */
@@ -69,7 +84,13 @@ export const emptyPushes: Readonly<Record<string, Push>> = Object.freeze(Object.
 
 export const emptyState: DesiredState = { cameras: new Map(), engines: new Map() };
 
-/** Most keys of one camera; of more, those that end first are dropped. */
+/** The ingest of a camera that names none, and of a publisher that names none where there is no other. */
+export const mainIngest = 'main';
+
+/** Most ingests of one camera. */
+export const maxIngests = 8;
+
+/** Most keys of one camera, or of one ingest; of more, those that end first are dropped. */
 export const maxKeys = 8;
 
 /** The rule for names of cameras, and of engines and pushes too. */

@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { maxUrlChars } from '../address/rtmp-url.js';
-import { maxKeys, namePattern } from './model.js';
+import { maxIngests, maxKeys, namePattern } from './model.js';
 
 /*
  * The shapes that the state file and the API share. What a schema cannot say (that a URL is one, that an engine
@@ -80,8 +80,49 @@ const CameraKeysSchema = Type.Array(
   { minItems: 1, maxItems: maxKeys },
 );
 
+const IngestListBounds = {
+  minItems: 1,
+  maxItems: maxIngests,
+  description:
+    'What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`. Without it: one publisher, `main`.',
+};
+/** As the API takes them. */
+export const IngestsSchema = Type.Array(
+  Type.Union([NameSchema, Type.Object({ name: NameSchema }, { ...closed, title: 'NewIngest' })]),
+  IngestListBounds,
+);
+export const SwitchBackSchema = Type.Integer({
+  minimum: 1,
+  maximum: 86_400,
+  description:
+    'Go back to an ingest that stands earlier in the list when it has been well for so many seconds; without it, never.',
+});
+export const SlateSchema = Type.String({
+  pattern: '^(?:built-in|[A-Za-z0-9][A-Za-z0-9._-]{0,59}\\.flv)$',
+  description:
+    'What is shown when no ingest is left: `built-in`, or a file of the folder `slate-dir`. Without it, nothing.',
+});
+export const SlateSecondsSchema = Type.Integer({
+  minimum: 1,
+  maximum: 86_400,
+  description: 'For how long the slate is shown at most; 60.',
+});
+
+const standbyFile = {
+  ingests: Type.Optional(
+    Type.Array(
+      Type.Union([NameSchema, Type.Object({ name: NameSchema, keys: Type.Optional(CameraKeysSchema) }, closed)]),
+      IngestListBounds,
+    ),
+  ),
+  switchBackSeconds: Type.Optional(SwitchBackSchema),
+  slate: Type.Optional(SlateSchema),
+  slateSeconds: Type.Optional(SlateSecondsSchema),
+};
+
 const cameraFacts = {
   keys: Type.Optional(CameraKeysSchema),
+  ...standbyFile,
   type: Type.Optional(CameraTypeSchema),
   createdAt: Type.Optional(TimeSchema),
 };
@@ -116,6 +157,8 @@ export const StateFileSchema = Type.Object(
 );
 
 export type StateFile = Type.Static<typeof StateFileSchema>;
+/** A camera without its pushes. */
+export type CameraFactsFile = Type.Static<typeof CameraFactsSchema>;
 export type CameraFile = Type.Static<typeof CameraFileSchema>;
 export type EngineFile = Type.Static<typeof EngineFileSchema>;
 export type PushFile = Type.Static<typeof PushFileSchema>;

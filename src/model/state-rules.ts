@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
+import { InputError } from '../errors.js';
 import { cameraLimit } from './cameras.js';
 import { type Differing, differingIn } from './changes.js';
 import { at, DocumentError } from './document/document-error.js';
 import { checkNewTemplates, engineLimit } from './engines.js';
+import { checkStandbySupported, standbyOf } from './ingests.js';
 import { checkKeys } from './keys.js';
-import { type Camera, type DesiredState, emptyPushes, emptyState, type Push } from './model.js';
+import { type Camera, type DesiredState, emptyPushes, emptyState, mainIngest, type Push } from './model.js';
 import { checkNewUrl, pushLimit } from './pushes.js';
 import { checkRoom, checkTarget, type Limit, type RefuseTarget } from './rules.js';
 import { allOf } from './steps.js';
@@ -22,6 +24,8 @@ export interface StateLimits {
 export interface StateRules extends StateLimits {
   /** Undefined: nobody knows where pushes may go. */
   readonly refusesTarget?: RefuseTarget | undefined;
+  /** The media backend, where it cannot switch between ingests; null: it can. Undefined: nobody knows. */
+  readonly withoutStandby?: string | null | undefined;
 }
 
 /*
@@ -52,8 +56,12 @@ export function* checkChangeSteps(
  * What of a state breaks rules other than limits, for people: older versions did not know all of them. `maxFound` at most.
  * In steps, each a fraction of a millisecond.
  */
-export function* brokenRulesSteps(state: DesiredState, maxFound: number): Generator<undefined, readonly string[]> {
-  const rules = { maxCameras: Infinity, maxPushesPerCamera: Infinity, maxEngines: Infinity };
+export function* brokenRulesSteps(
+  state: DesiredState,
+  maxFound: number,
+  withoutStandby: StateRules['withoutStandby'] = null,
+): Generator<undefined, readonly string[]> {
+  const rules = { maxCameras: Infinity, maxPushesPerCamera: Infinity, maxEngines: Infinity, withoutStandby };
   const found: string[] = [];
   for (const broken of brokenBy(emptyState, state, rules)) {
     if (broken !== undefined) found.push(broken.message);
@@ -113,6 +121,7 @@ function* brokenByCamera(
   yield room([...keys, 'pushes'], count, pushes.length, pushLimit(is.name, rules.maxPushesPerCamera));
   const ownKeys = is.keys;
   if (ownKeys !== undefined && !isDeepStrictEqual(ownKeys, was?.keys)) yield found(keys, () => checkKeys(ownKeys));
+  yield* brokenByIngests(was, is, rules.withoutStandby ?? null);
   for (const push of pushes) {
     const known = pushOf(was, push.id);
     if (known !== undefined && known.url === push.url && known.engine === push.engine) continue;
@@ -120,6 +129,23 @@ function* brokenByCamera(
       checkNewUrl(known, push.url);
       const field = push.url === undefined ? 'engine' : 'url';
       if (rules.refusesTarget) checkTarget(field, pushUrlOf(engines, is, push), rules.refusesTarget);
+    });
+  }
+}
+
+function* brokenByIngests(was: Camera | undefined, is: Camera, withoutStandby: string | null): Generator<Found> {
+  const keys = ['cameras', is.name];
+  if (was !== undefined && isDeepStrictEqual(standbyOf(was), standbyOf(is))) return;
+  yield found(keys, () => checkStandbySupported(is, withoutStandby));
+  for (const [index, ingest] of (is.ingests ?? []).entries()) {
+    if (ingest.keys === undefined) continue;
+    const ownKeys = ingest.keys;
+    yield found(keys, () => {
+      if (ingest.name === mainIngest) {
+        const rule = 'has the keys of the camera, which stand in "keys" beside "ingests"; move them there';
+        throw new InputError('INVALID_REQUEST', `ingests.${index}.keys: ${rule}`, { field: `ingests.${index}.keys` });
+      }
+      checkKeys(ownKeys, `ingests.${index}.keys`);
     });
   }
 }

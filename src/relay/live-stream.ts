@@ -1,8 +1,10 @@
 import { MessageType } from '../wire/message.js';
+import { changedHeaders } from './changed-headers.js';
 import { isClearing } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { FormatLog } from './format-log.js';
 import { dataPayload, encodeHeaders, type Header, headerKey } from './headers.js';
+import type { KeptGop } from './kept-gop.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
 import { LogCopy } from './log-copy.js';
 import { audioTrack, type Mark, type MediaLog } from './media-log.js';
@@ -127,8 +129,50 @@ export class LiveStream {
    */
   append(type: number, timestampMs: number, payload: Buffer, role: MessageRole, nowMs: number, track = 0): void {
     const isFrame = role !== 'header' && role !== 'data';
-    const out = this.#timeline.map(timestampMs, isFrame, nowMs);
-    if (role === 'key-frame') this.#beginGop(track, out, nowMs);
+    this.#put(type, this.#timeline.map(timestampMs, isFrame, nowMs), payload, role, nowMs, track);
+    const { scheduler } = this.#options;
+    if (type === MessageType.Audio && role === 'frame' && nowMs - this.#videoAtMs < videoIsFreshMs) {
+      scheduler.ride(this, nowMs);
+      return;
+    }
+    if (type === MessageType.Video) this.#videoAtMs = nowMs;
+    scheduler.schedule(this, nowMs);
+  }
+
+  /**
+   * As `follow`, for a source that stood by: what is kept of it goes out at once, behind those of its headers that outlets
+   * do not have. So the picture goes on without waiting for a key frame. Where nothing is kept it goes on with the next one.
+   */
+  switchTo(feed: StreamFeed, kept: KeptGop, nowMs: number): void {
+    const { oldest, newestMs, newestAtMs, isReordered } = kept;
+    const before = this.#feed;
+    this.follow(feed);
+    for (const { type, payload } of changedHeaders(before, feed, oldest?.headers ?? feed.headers)) {
+      this.#put(type, this.#timeline.lastMs, payload, 'header', nowMs);
+    }
+    this.#options.scheduler.schedule(this, nowMs);
+    if (oldest === null) return;
+    this.#timeline.goOnFrom({ keyMs: oldest.timestampMs, newestMs, newestAtMs, isReordered });
+    kept.replay((type, timestampMs, payload, role, track, headers) => {
+      const isFrame = role !== 'header' && role !== 'data';
+      const out = isFrame
+        ? this.#timeline.mapKept(timestampMs, type === MessageType.Video, newestAtMs)
+        : this.#timeline.lastMs;
+      if (out !== null) this.#put(type, out, payload, role, nowMs, track, headers);
+    });
+  }
+
+  /** @param out its time in the stream @param headers what a decoder needs before it, where it is a key frame */
+  #put(
+    type: number,
+    out: number,
+    payload: Buffer,
+    role: MessageRole,
+    nowMs: number,
+    track = 0,
+    headers: readonly Header[] = this.#feed.headers,
+  ): void {
+    if (role === 'key-frame') this.#beginGop(track, out, nowMs, headers);
     else if (role === 'start') this.#beginWithoutKeyFrame(type === MessageType.Video ? track : audioTrack, out, nowMs);
     const isForServers = type === MessageType.DataAmf0 && isClearing(payload);
     for (const { log, copy } of this.#logs) {
@@ -139,13 +183,6 @@ export class LiveStream {
       if (role === 'header') log.noteHeader();
       if (log.mark !== null) this.#trim(log);
     }
-    const { scheduler } = this.#options;
-    if (type === MessageType.Audio && role === 'frame' && nowMs - this.#videoAtMs < videoIsFreshMs) {
-      scheduler.ride(this, nowMs);
-      return;
-    }
-    if (type === MessageType.Video) this.#videoAtMs = nowMs;
-    scheduler.schedule(this, nowMs);
   }
 
   /** Whoever joins waits for what comes next to start at. */
@@ -245,11 +282,11 @@ export class LiveStream {
     return data.length > maxMessageBytes ? payload : data;
   }
 
-  #beginGop(track: number, timestampMs: number, nowMs: number): void {
+  #beginGop(track: number, timestampMs: number, nowMs: number, headers: readonly Header[]): void {
     this.#dropEmpty(emptyLogKeptMs);
     this.#noteTrack(track);
     for (const { log, copy } of this.#logs) {
-      if (copy === null) log.setMark(track, this.#feed.headers, timestampMs, nowMs);
+      if (copy === null) log.setMark(track, headers, timestampMs, nowMs);
     }
   }
 

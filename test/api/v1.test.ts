@@ -278,6 +278,8 @@ describe('the node', () => {
       '/v1/cameras/{name}/pushes/{id}/events',
       '/v1/cameras/{name}/pushes/{id}/retry',
       '/v1/cameras/{name}/pushes:test',
+      '/v1/cameras/{name}/switch',
+      '/v1/cameras:batch',
       '/v1/config',
       '/v1/engines',
       '/v1/engines/{name}',

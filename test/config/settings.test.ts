@@ -68,6 +68,7 @@ describe('where values come from', () => {
       idleTimeoutMs: 30000,
       publishTakeoverMs: 3000,
       publishGraceMs: 10000,
+      standbyAfterMs: 500,
       publishAuth: 'name',
       playAuth: 'off',
       onPublishFormat: 'form',

@@ -33,6 +33,7 @@ export class FakeBackend implements MediaBackend {
   seenProblems: readonly BackendProblem[] = [];
   readonly viewing = null;
   readonly testPatterns = null;
+  readonly switching = null;
   answerWaitMs = 0;
   readonly #changes = new ChangePoll((camera) => this.camera(camera));
   #observing: NodeJS.Timeout | undefined;

@@ -6,6 +6,7 @@ import { type Ingest, type Source, type SourceKind, sourcePriorities } from '../
 import { silentLogger } from '../../src/log/log.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { LiveStream } from '../../src/relay/live-stream.js';
+import { SlabPool } from '../../src/relay/slab-pool.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { MessageType } from '../../src/wire/message.js';
 import { frame, makeOutlet, targetFormat, videoHeader } from '../relay/fixtures.js';
@@ -19,9 +20,10 @@ const hourMs = 3_600_000;
 function makeSelector(settings: { publishGraceMs?: number; maxBitrateKbps?: number } = {}) {
   const told: string[] = [];
   const selector = new IngestSelector({
-    ...{ camera: 'cam', nodeId, log: silentLogger },
+    ...{ camera: 'cam', nodeId, log: silentLogger, pool: new SlabPool() },
     settings: {
       ...{ publishTakeoverMs: 3000, publishGraceMs: hourMs, withoutKeyFrames: 'pass', maxBitrateKbps: 1e6 },
+      ...{ standbyAfterMs: 500, gopMaxBytes: 1e6 },
       ...settings,
     },
     newStream: () => new LiveStream({ format: targetFormat, gopMaxBytes: 1e6, scheduler: new FlushScheduler() }, 0),
@@ -31,6 +33,8 @@ function makeSelector(settings: { publishGraceMs?: number; maxBitrateKbps?: numb
       onOver: () => told.push('over'),
       onUnreadable: (_ingest, kind) => told.push(`unreadable ${kind}`),
       onKeyFrames: (missing) => told.push(missing ? 'no key frames' : 'key frames'),
+      onIngest() {},
+      onSwitched: (from, to) => told.push(`switched from ${from.source.remote} to ${to.source.remote}`),
     },
   });
   return { selector, told };

@@ -1,5 +1,6 @@
 import { type BackendTotals, pushStates, type WorkerFacts } from '../../backend/backend.js';
-import type { CameraView, PushView } from '../../control/views.js';
+import type { CameraView, IngestView, PushView } from '../../control/views.js';
+import { maxIngests } from '../../model/model.js';
 import type { OpenFilesFigures } from '../../process/open-files.js';
 import type { WebhookView } from '../../webhooks/receiver.js';
 import type { Series } from './series.js';
@@ -199,6 +200,48 @@ export const cameraSeries: readonly Series<CameraView>[] = [
   { name: 'camera_viewers', type: 'gauge', help: 'Viewers of the camera.', read: ({ viewers }) => viewers },
 ];
 
+/** Of cameras with several ingests; others have none of these. */
+const perIngest = maxIngests;
+const ofIngests = (
+  { ingests = [] }: CameraView,
+  read: (ingest: IngestView) => number | null,
+): { value: number | null; labels: { ingest: string } }[] =>
+  ingests.map((ingest) => ({ value: read(ingest), labels: { ingest: ingest.name } }));
+
+/** A camera without a list of ingests has one, which is what its other series are about. */
+export const ingestSeries: readonly Series<CameraView>[] = [
+  {
+    name: 'camera_switches_total',
+    type: 'counter',
+    help: 'How often the stream of the camera went on with another ingest.',
+    read: ({ ingests, switches }) => (ingests === undefined ? null : (switches ?? 0)),
+  },
+  {
+    name: 'ingest_up',
+    type: 'gauge',
+    labels: ['ingest'],
+    perThing: perIngest,
+    help: '1 while the ingest is ready: connected, and its frames come as they should; else 0.',
+    read: (camera) => ofIngests(camera, ({ state }) => (state === 'ready' ? 1 : 0)),
+  },
+  {
+    name: 'ingest_live',
+    type: 'gauge',
+    labels: ['ingest'],
+    perThing: perIngest,
+    help: '1 for the ingest that feeds the stream of the camera, 0 for those that stand by.',
+    read: (camera) => ofIngests(camera, ({ live }) => (live ? 1 : 0)),
+  },
+  {
+    name: 'ingest_receive_bytes_per_second',
+    type: 'gauge',
+    labels: ['ingest'],
+    perThing: perIngest,
+    help: 'Media of the ingest, averaged over about 10 s.',
+    read: (camera) => ofIngests(camera, ({ bitrateInBps }) => bytes(bitrateInBps)),
+  },
+];
+
 export const pushSeries: readonly Series<PushView>[] = [
   {
     name: 'push_state',
@@ -345,6 +388,7 @@ export const workerSeries: readonly Series<WorkerFacts>[] = [
 export const metricTables: readonly { readonly of: readonly string[]; readonly table: readonly Series<never>[] }[] = [
   { of: [], table: nodeSeries },
   { of: ['camera'], table: cameraSeries },
+  { of: ['camera'], table: ingestSeries },
   { of: ['camera', 'push'], table: pushSeries },
   { of: ['receiver'], table: webhookSeries },
   { of: ['worker'], table: workerSeries },

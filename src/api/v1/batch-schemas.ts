@@ -1,9 +1,9 @@
 import Type, { type TObject, type TProperties, type TSchema } from 'typebox';
 import type { BatchChange } from '../../model/batch.js';
-import { CameraTypeSchema, NameSchema } from '../../model/schema.js';
+import { NameSchema } from '../../model/schema.js';
 import { ErrorCodeSchema } from '../schemas.js';
 import { checkedByRoute } from '../validation.js';
-import { ChangedCamera, ChangedEngine, ChangedPush, engineFacts, NewPush } from './requests.js';
+import { ChangedCamera, ChangedEngine, ChangedPush, cameraFields, engineFacts, NewPush } from './requests.js';
 
 /** How many changes one call may have; each push that comes with a camera is one too. */
 export const maxChanges = 50_000;
@@ -21,7 +21,7 @@ const condition = {
 
 const NewPushes = Type.Optional(Type.Array(NewPush, { maxItems: 10_000, description: 'Pushes of the camera.' }));
 const AddedCamera = Type.Object(
-  { type: Type.Optional(CameraTypeSchema), pushes: NewPushes },
+  { ...cameraFields, pushes: NewPushes },
   { ...closed, title: 'AddedCamera', description: 'A camera with pushes to add to it.' },
 );
 const EngineFacts = Type.Object(engineFacts, { ...closed, title: 'EngineFacts' });

@@ -14,6 +14,7 @@ import {
   pageSchema,
   v1Responses,
 } from '../schemas.js';
+import { optionalBody } from '../validation.js';
 import {
   CameraQuery,
   ChangedCamera,
@@ -22,6 +23,7 @@ import {
   NewCamera,
   NewPlayToken,
   RotatedKeys,
+  SwitchedIngest,
 } from './requests.js';
 
 const tags = ['cameras'];
@@ -112,7 +114,7 @@ export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls)
     async (request, reply) => {
       const { name } = request.params;
       checkSameName(name, request.body.name);
-      const input = { name, type: request.body.type };
+      const input = { ...request.body, name };
       const { created, view } = await control.cameras.declare(input, request.headers.host, preconditionOf(request));
       if (created) reply.code(201).header('location', `/v1/cameras/${name}`);
       return view;
@@ -152,6 +154,24 @@ export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls)
     },
     async (request) =>
       control.cameras.rotateKeys(request.params.name, request.body, request.headers.host, preconditionOf(request)),
+  );
+
+  app.post(
+    '/v1/cameras/:name/switch',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        operationId: 'switchIngest',
+        summary: 'Have the stream of a camera go on with another of its ingests, at a key frame; answered when it does',
+        description:
+          'It waits for the next key frame for three seconds at most. The ingest stays live until it fails, or until another switch is asked for.',
+        tags,
+        params: NameParams,
+        body: optionalBody(SwitchedIngest),
+        response: v1Responses({ 200: CameraViewSchema }, 400, 404, 409, 413, 415, 503),
+      },
+    },
+    async (request) => control.cameras.switchIngest(request.params.name, request.body?.ingest, request.headers.host),
   );
 
   app.post(

@@ -3,10 +3,14 @@ import { pushStates } from '../../backend/backend.js';
 import {
   CameraTypeSchema,
   HostSchema,
+  IngestsSchema,
   LocationSchema,
   NameSchema,
   QueueAgeSchema,
   QueueBytesSchema,
+  SlateSchema,
+  SlateSecondsSchema,
+  SwitchBackSchema,
   TemplateSchema,
   UrlSchema,
 } from '../../model/schema.js';
@@ -39,19 +43,43 @@ export const CameraQuery = Type.Object(
 );
 export const PushQuery = Type.Object({ ...pageFields, state: Type.Optional(PushStateSchema) }, closed);
 
-export const NewCamera = Type.Object(
-  { name: NameSchema, type: Type.Optional(CameraTypeSchema) },
-  { ...closed, title: 'NewCamera' },
-);
+/** What is declared of a camera, but for its name and its pushes. */
+export const cameraFields = {
+  type: Type.Optional(CameraTypeSchema),
+  ingests: Type.Optional(IngestsSchema),
+  switchBackSeconds: Type.Optional(SwitchBackSchema),
+  slate: Type.Optional(SlateSchema),
+  slateSeconds: Type.Optional(SlateSecondsSchema),
+};
+
+export const NewCamera = Type.Object({ name: NameSchema, ...cameraFields }, { ...closed, title: 'NewCamera' });
 /** The name stands in the path; it may be repeated. */
 export const DeclaredCamera = Type.Object(
-  { name: Type.Optional(NameSchema), type: Type.Optional(CameraTypeSchema) },
+  { name: Type.Optional(NameSchema), ...cameraFields },
   { ...closed, title: 'DeclaredCamera' },
 );
 
 export const ChangedCamera = Type.Object(
-  { type: Type.Optional(Type.Union([CameraTypeSchema, Type.Null()])) },
+  {
+    type: Type.Optional(Type.Union([CameraTypeSchema, Type.Null()])),
+    ingests: Type.Optional(Type.Union([IngestsSchema, Type.Null()])),
+    switchBackSeconds: Type.Optional(Type.Union([SwitchBackSchema, Type.Null()])),
+    slate: Type.Optional(Type.Union([SlateSchema, Type.Null()])),
+    slateSeconds: Type.Optional(Type.Union([SlateSecondsSchema, Type.Null()])),
+  },
   { ...closed, title: 'ChangedCamera', description: 'What is left out stays as it is; null takes it away.' },
+);
+
+export const SwitchedIngest = Type.Object(
+  {
+    ingest: Type.Optional(
+      Type.String({
+        ...NameSchema,
+        description: 'The ingest to go on with; without it, the one that would follow if the live one failed.',
+      }),
+    ),
+  },
+  { ...closed, title: 'SwitchedIngest' },
 );
 
 export const RotatedKeys = Type.Object(
@@ -61,6 +89,9 @@ export const RotatedKeys = Type.Object(
     ),
     overlapSeconds: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 31_536_000, description: 'For how long the old keys are taken too; 0.' }),
+    ),
+    ingest: Type.Optional(
+      Type.String({ ...NameSchema, description: 'The ingest whose key it is, of a camera with several; `main`.' }),
     ),
   },
   { ...closed, title: 'RotatedKeys' },

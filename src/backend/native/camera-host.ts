@@ -1,4 +1,10 @@
-import { cameraIn, cameraInApplication, howToPublish, type StreamPlace } from '../../address/stream-place.js';
+import {
+  cameraIn,
+  cameraInApplication,
+  howToPublish,
+  parameterIn,
+  type StreamPlace,
+} from '../../address/stream-place.js';
 import type { Admission } from '../../admission/admission.js';
 import { CodedError } from '../../errors.js';
 import type { ConnectInfo, StreamRequest } from '../../rtmp/server-session.js';
@@ -26,9 +32,12 @@ export class CameraHost implements StreamHost {
   }
 
   admitPublisher(request: StreamRequest, peer: Peer): Decision<PublishGrant> {
-    const later = this.#admission.publish(this.#requireStream(request), request, peer);
+    const ingest = parameterIn({ ...request, tcUrl: peer.connect.tcUrl }, 'ingest') || undefined;
+    const camera = this.#requireStream(request);
+    const asked = { name: camera.name, publishKeys: camera.publishKeysOf(ingest) };
+    const later = this.#admission.publish(asked, request, peer);
     // Looked for anew: it may be removed until the grant is used.
-    const grant: PublishGrant = (publisher) => this.#requireStream(request).publish(publisher);
+    const grant: PublishGrant = (publisher) => this.#requireStream(request).publish(publisher, ingest);
     return later === undefined ? grant : later.then(() => grant);
   }
 

@@ -5,7 +5,7 @@ import type { CameraEvidence } from '../../health/evidence.js';
 import { IngestSelector, type SelectorListener, type SelectorSettings } from '../../ingest/ingest-selector.js';
 import { noFacts } from '../../ingest/metadata.js';
 import { PublisherSource } from '../../ingest/publisher-source.js';
-import type { Ingest, Source } from '../../ingest/source.js';
+import { type Ingest, mainIngest, type Source } from '../../ingest/source.js';
 import type { MessageKind, SourceIngest } from '../../ingest/source-ingest.js';
 import type { Logger } from '../../log/log.js';
 import type { Dialer } from '../../net/dialer.js';
@@ -17,11 +17,19 @@ import type { SlabPool } from '../../relay/slab-pool.js';
 import type { NetSettings } from '../../rtmp/settings.js';
 import type { Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
 import { stillMp4 } from '../../wire/still-mp4.js';
-import type { BackendObserver, CameraSnapshot, DesiredCamera, FlvPlayback, StillPicture } from '../backend.js';
+import type {
+  BackendObserver,
+  CameraSnapshot,
+  DesiredCamera,
+  FlvPlayback,
+  IngestChange,
+  StillPicture,
+} from '../backend.js';
 import { CameraPushes } from './camera-pushes.js';
 import { CameraConditions, describeMissing, withoutKeyFrameWords } from './conditions.js';
 import { evidenceOf } from './evidence.js';
 import { FlvViewer } from './flv-viewer.js';
+import { ingestSnapshots, SwitchRecord } from './ingests.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
 /** The message stream id that nearly every server gives to the first stream; the shared log is made for it. */
@@ -63,9 +71,10 @@ export class NativeCamera implements SelectorListener {
   readonly #selector: IngestSelector;
   readonly #pushes: CameraPushes;
   readonly #viewers = new Set<Viewer>();
-  #publishKeys: readonly PublishKeyRule[] = [];
+  #declared: DesiredCamera;
   /** Bytes handed to viewers that are gone. */
   #pastBytesOut = 0;
+  readonly #switches = new SwitchRecord();
   readonly #conditions = new CameraConditions((condition, isRaised) => {
     this.#recorder.note('condition', `${condition.code} ${isRaised ? 'raised' : 'cleared'}`);
     this.#context.observer?.()?.cameraCondition?.(this.name, condition, isRaised);
@@ -75,9 +84,10 @@ export class NativeCamera implements SelectorListener {
     this.#context = context;
     this.#log = context.log.child({ camera: name });
     this.#recorder = new FlightRecorder({ log: this.#log });
-    const { settings, watch, dialer, nodeId } = context;
+    const { settings, watch, dialer, nodeId, pool } = context;
+    this.#declared = { name, pushes: [] };
     this.#selector = new IngestSelector({
-      ...{ camera: name, nodeId, settings, log: this.#log, listener: this },
+      ...{ camera: name, nodeId, settings, log: this.#log, listener: this, pool },
       newStream: () => this.#newStream(),
     });
     this.#pushes = new CameraPushes({
@@ -124,13 +134,14 @@ export class NativeCamera implements SelectorListener {
 
   /** Bytes that its stream keeps for newcomers and slow outlets. */
   get keptBytes(): number {
-    return this.stream?.keptBytes ?? 0;
+    return (this.stream?.keptBytes ?? 0) + this.#selector.keptBytes;
   }
 
   /** Gives back what it can of them. */
   shed(): void {
     this.#recorder.note('shed', `${this.keptBytes} bytes were kept; media-max-bytes was exceeded by all cameras`);
-    this.stream?.shed();
+    // Of what stands by first: nobody gets that yet.
+    if (!this.#selector.shed()) this.stream?.shed();
   }
 
   get events(): RecordedEvent[] {
@@ -142,20 +153,43 @@ export class NativeCamera implements SelectorListener {
     return this.#pushes.all.get(id);
   }
 
-  /** The keys that its publishers may show, where they need one. */
-  get publishKeys(): readonly PublishKeyRule[] {
-    return this.#publishKeys;
+  /**
+   * The keys that publishers of an ingest may show, where they need one. @param ingest undefined: the first
+   * @throws CodedError PUBLISH_NOT_REGISTERED
+   */
+  publishKeysOf(ingest: string | undefined): readonly PublishKeyRule[] {
+    const { ingests, publishKeys = [] } = this.#declared;
+    if (ingests === undefined) {
+      if (ingest === undefined || ingest === mainIngest) return publishKeys;
+    } else {
+      const found = ingest === undefined ? ingests[0] : ingests.find(({ name }) => name === ingest);
+      if (found !== undefined) return found.publishKeys ?? [];
+    }
+    const shown = JSON.stringify((ingest ?? '').slice(0, 64));
+    throw new CodedError('PUBLISH_NOT_REGISTERED', `camera ${this.name} has no ingest ${shown}`);
   }
 
   /** Converges to what is declared. A push that is declared as it was is left alone, and so is what feeds the stream. */
   declare(desired: DesiredCamera): void {
-    this.#publishKeys = desired.publishKeys ?? [];
+    this.#declared = desired;
+    this.#selector.declare({
+      names: desired.ingests?.map(({ name }) => name) ?? [mainIngest],
+      switchBackMs: desired.switchBackMs ?? null,
+    });
     this.#pushes.declare(desired.pushes);
   }
 
-  /** Lets a publisher in. @throws CodedError PUBLISH_ALREADY_LIVE while another one sends, PUBLISH_LOOP */
-  publish(publisher: Publisher): Ingest {
-    return this.open(new PublisherSource(publisher));
+  /**
+   * Lets a publisher in. @param ingest the one that it names; undefined: the first
+   * @throws CodedError PUBLISH_ALREADY_LIVE while another one sends by the same ingest, PUBLISH_LOOP, PUBLISH_NOT_REGISTERED
+   */
+  publish(publisher: Publisher, ingest?: string): Ingest {
+    return this.#selector.open(new PublisherSource(publisher), ingest);
+  }
+
+  /** Has the stream go on with another ingest. @throws (rejects) CodedError INGEST_NOT_FOUND, INGEST_NOT_READY */
+  switchIngest(ingest: string | undefined): Promise<void> {
+    return this.#selector.failover.ask(ingest);
   }
 
   /** As `publish`, for any kind of source. */
@@ -184,6 +218,27 @@ export class NativeCamera implements SelectorListener {
   onOver(): void {
     this.#pushes.end();
     for (const viewer of this.#viewers) viewer.setStream(null);
+  }
+
+  onIngest({ name: ingest, source }: SourceIngest, reason: string | null): void {
+    if (this.#declared.ingests === undefined) return;
+    const { remote, encoder } = source;
+    this.#recorder.note('ingest', `${ingest}: ${reason === null ? `${remote} ${encoder}` : `gone: ${reason}`}`);
+    this.#tellIngest(
+      reason === null
+        ? { type: 'connected', ingest, publisher: remote, encoder: encoder || null }
+        : { type: 'disconnected', ingest, reason },
+    );
+  }
+
+  onSwitched(from: SourceIngest, to: SourceIngest, reason: string): void {
+    this.#switches.note({ from: from.name, to: to.name, reason });
+    this.#recorder.note('switch', `from ${from.name} to ${to.name}: ${reason}`);
+    this.#tellIngest({ type: 'switched', from: from.name, to: to.name, reason });
+  }
+
+  #tellIngest(change: IngestChange): void {
+    this.#context.observer?.()?.ingestChanged?.(this.name, change);
   }
 
   onUnreadable({ source }: SourceIngest, kind: MessageKind, bytes: number): void {
@@ -295,6 +350,8 @@ export class NativeCamera implements SelectorListener {
       viewers: this.#viewers.size,
       pushes: this.#pushes.all,
       conditions: this.#conditions.list,
+      ...(this.#declared.ingests === undefined ? {} : { ingests: ingestSnapshots(this.#selector, nowMs) }),
+      ...this.#switches.facts,
       nowMs,
     });
   }

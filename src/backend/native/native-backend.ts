@@ -30,6 +30,7 @@ import type {
   CameraViewing,
   DesiredCamera,
   FlvPlayback,
+  IngestSwitching,
   MediaBackend,
   PushSnapshot,
   RecordedEvent,
@@ -75,6 +76,7 @@ export class NativeBackend implements MediaBackend {
   /** What is declared is in force at once. */
   readonly answerWaitMs = 0;
   readonly viewing: CameraViewing = this;
+  readonly switching: IngestSwitching = this;
   readonly testPatterns: NativeTestPatterns;
   readonly #settings: NativeBackendSettings;
   readonly #context: CameraContext;
@@ -276,6 +278,10 @@ export class NativeBackend implements MediaBackend {
 
   retry(name: string, pushId: string): boolean | undefined {
     return this.#cameras.get(name)?.push(pushId)?.retry();
+  }
+
+  async switchIngest(name: string, ingest: string | undefined): Promise<void> {
+    await this.#cameras.get(name)?.switchIngest(ingest);
   }
 
   async openFlv(name: string, remote: string): Promise<FlvPlayback> {

@@ -2,7 +2,7 @@ import type { SourceIngest } from '../../ingest/source-ingest.js';
 import { causeOf } from '../../push/outage.js';
 import type { Push } from '../../push/push.js';
 import type { PushFailure } from '../../push/push-status.js';
-import type { BackendProblem, CameraSnapshot, Failure, PushSnapshot } from '../backend.js';
+import type { BackendProblem, CameraSnapshot, Failure, IngestSnapshot, PushSnapshot } from '../backend.js';
 
 /** What there is to see of a camera, as plain values. */
 export function cameraSnapshot(seen: {
@@ -13,14 +13,21 @@ export function cameraSnapshot(seen: {
   viewers: number;
   pushes: ReadonlyMap<string, Push>;
   conditions: readonly BackendProblem[];
+  /** Undefined: it has one. */
+  ingests?: readonly IngestSnapshot[];
+  switches?: CameraSnapshot['switches'];
+  lastSwitch?: CameraSnapshot['lastSwitch'];
   nowMs: number;
 }): CameraSnapshot {
-  const { name, live, conditions, nowMs } = seen;
+  const { name, live, conditions, nowMs, ingests, switches, lastSwitch } = seen;
   const source = live?.source;
   const meter = live?.meter;
   return {
     name,
     ...(conditions.length === 0 ? {} : { conditions }),
+    ...(ingests === undefined ? {} : { ingests }),
+    ...(switches === undefined ? {} : { switches }),
+    ...(lastSwitch === undefined ? {} : { lastSwitch }),
     live: live !== null,
     liveSince: live === null ? null : iso(live.sinceMs),
     publisher: source?.remote ?? null,

@@ -35,6 +35,7 @@ export class NginxBackend implements MediaBackend {
   readonly kind = 'nginx';
   readonly viewing = null;
   readonly testPatterns = null;
+  readonly switching = null;
   readonly #settings: NginxBackendSettings;
   readonly #log: Logger;
   readonly #cameras = new Map<string, DesiredCamera>();

@@ -9,6 +9,7 @@ import type {
   BackendTotals,
   CameraSnapshot,
   DesiredCamera,
+  IngestChange,
   StillPicture,
 } from '../backend.js';
 import type { NativeMediaSettings } from '../native/native-backend.js';
@@ -80,6 +81,8 @@ export type Call =
   | { readonly name: 'retry'; readonly camera: string; readonly push: string }
   | { readonly name: 'picture'; readonly camera: string; readonly knownTag: string | null }
   | { readonly name: 'testTarget'; readonly url: string }
+  /** Answered when the ingest is live. */
+  | { readonly name: 'switchIngest'; readonly camera: string; readonly ingest: string | null }
   /** Answered when the pattern feeds its camera. */
   | { readonly name: 'startTestPattern'; readonly camera: string; readonly durationMs: number }
   /** Answered when it is over. */
@@ -137,6 +140,7 @@ export type Report =
       readonly condition: BackendProblem;
       readonly isRaised: boolean;
     }
+  | { readonly type: 'ingest'; readonly camera: string; readonly change: IngestChange }
   | {
       readonly type: 'push';
       readonly camera: string;

@@ -1,6 +1,6 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { openFiles } from '../../process/open-files.js';
-import type { BackendObserver, BackendProblem, PushSnapshot } from '../backend.js';
+import type { BackendObserver, BackendProblem, IngestChange, PushSnapshot } from '../backend.js';
 import type { NativeBackend } from '../native/native-backend.js';
 import type { Report, WorkerLoad } from './protocol.js';
 
@@ -64,6 +64,11 @@ export class Reporter implements BackendObserver {
 
   pushState(camera: string, push: PushSnapshot): void {
     this.#send({ type: 'push', camera, push });
+  }
+
+  ingestChanged(camera: string, change: IngestChange): void {
+    this.#tellSoon(camera);
+    this.#send({ type: 'ingest', camera, change });
   }
 
   viewersChanged(camera: string): void {

@@ -269,6 +269,8 @@ export class Worker {
         return this.#picture(call.camera, call.knownTag ?? undefined);
       case 'testTarget':
         return this.#backend.testTarget(call.url);
+      case 'switchIngest':
+        return this.#backend.switchIngest(call.camera, call.ingest ?? undefined);
       case 'startTestPattern':
         return this.#backend.testPatterns.start(call.camera, call.durationMs, () =>
           this.#send({ type: 'patternEnded', camera: call.camera }),

@@ -15,6 +15,7 @@ import type {
   BackendTotals,
   CameraSnapshot,
   DesiredCamera,
+  IngestSwitching,
   MediaBackend,
   PushSnapshot,
   RecordedEvent,
@@ -59,6 +60,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   /** A busy worker is no reason for an answer to fail. */
   readonly answerWaitMs = 1000;
   readonly viewing: WorkerViewing;
+  readonly switching: IngestSwitching = this;
   readonly testPatterns: WorkerTestPatterns;
   readonly #settings: WorkersBackendSettings;
   /** Judges targets; it dials none. */
@@ -188,6 +190,14 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     return ((await this.#calls.ask(worker, { name: 'retry', camera, push })) as boolean | null) ?? undefined;
   }
 
+  async switchIngest(camera: string, ingest: string | undefined): Promise<void> {
+    const worker = this.#homes.find(camera);
+    // Without a home it never published.
+    if (worker === undefined)
+      throw new CodedError('INGEST_NOT_READY', 'the camera is not live: nothing is to be switched');
+    await this.#calls.ask(worker, { name: 'switchIngest', camera, ingest: ingest ?? null });
+  }
+
   async testTarget(url: string): Promise<TargetTest> {
     parseRtmpUrl(url);
     const nowMs = performance.now();
@@ -277,6 +287,9 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
         return;
       case 'condition':
         this.#observer?.cameraCondition?.(report.camera, report.condition, report.isRaised);
+        return;
+      case 'ingest':
+        this.#observer?.ingestChanged?.(report.camera, report.change);
         return;
       case 'push':
         this.#seen.notePush(report.camera, report.push);

@@ -8,7 +8,7 @@ import { checkChangeSteps } from '../../model/state-rules.js';
 import { backupState, restoreState } from '../../store/file/backup.js';
 import { type FindOptions, findApi } from '../find-api.js';
 import type { CliIo } from '../io.js';
-import { targetRuleOf } from '../target-rule.js';
+import { targetRuleOf, withoutStandby } from '../target-rule.js';
 
 /** Who has not answered by then is stopped, or as good as that. */
 const answerLimitMs = 5000;
@@ -81,7 +81,8 @@ Examples:
         folder: folderOf(options, io),
         file: resolve(io.cwd, file),
         whileRunning: options.whileRunning === true,
-        check: (before, after) => checkChangeSteps(before, after, { ...settings, refusesTarget }),
+        check: (before, after) =>
+          checkChangeSteps(before, after, { ...settings, refusesTarget, withoutStandby: withoutStandby(settings) }),
         problems: () => findApi(options, io, answerLimitMs).problems(),
       });
       const what = `restored ${cameras} cameras and ${engines} engines${isLive ? '; the running aggregator took them over' : ''}\n`;

@@ -22,16 +22,17 @@ import {
   type WordsOf,
 } from '../many/make-changes.js';
 import { readInput } from '../many/read-input.js';
+import { type CameraFacts, type IngestOptions, newIngests, withIngestOptions } from './camera-ingests.js';
 import { type ClientOptions, manyTimeoutMs, repeated, withClientOptions } from './shared.js';
 
-interface AddOptions extends ClientOptions, ManyOptions {
+interface AddOptions extends ClientOptions, ManyOptions, IngestOptions {
   readonly type?: string;
   readonly engine: readonly string[];
   readonly url: readonly string[];
 }
 
 export function addCameraAddCommand(camera: Command, io: CliIo, setExitCode: (code: number) => void): void {
-  withClientOptions(camera.command('add <names...>'))
+  withIngestOptions(withClientOptions(camera.command('add <names...>')))
     .description('Register cameras, with pushes if you like; prints the URL that each publishes to')
     .option('--type <type>', 'kind of camera: 360, plane ...')
     .option('--engine <engine>', 'push the cameras to this streaming engine; may be repeated', repeated, [])
@@ -49,6 +50,7 @@ registered; each is told with its reason, and the others are registered.
 Examples:
   $ media-aggregator camera add gate-1
   $ media-aggregator camera add gate-2 gate-3 --type 360 --engine paris
+  $ media-aggregator camera add gate-4 --ingests main,backup --switch-back 30s
   $ media-aggregator camera add - --url 'rtmp://10.0.0.7/live/{name}' < names.txt
   $ media-aggregator camera add - < cameras.csv
 `,
@@ -67,7 +69,8 @@ Examples:
       }
       const own = [...engine.map((each) => ({ engine: each })), ...url.map((each) => ({ url: each }))];
       const cameras = lists.flatMap((list) => list.cameras);
-      const changes = cameras.map((each) => addChange({ ...each, pushes: [...each.pushes, ...own] }, type));
+      const facts = { ...(type === undefined ? {} : { type }), ...newIngests(options) };
+      const changes = cameras.map((each) => addChange({ ...each, pushes: [...each.pushes, ...own] }, facts));
       const problems = lists.flatMap((list) => list.problems);
       setExitCode(await addListed({ changes, problems }, options, io));
     });
@@ -95,14 +98,11 @@ export async function addListed(
   return problems.length > 0 ? exitCodes.failed : code;
 }
 
-/** A camera of a list as a change. @param type for those without one */
-export function addChange(camera: ListedCamera, type?: string): NamedChange {
-  const typed = camera.type === undefined && type !== undefined ? { ...camera, type } : camera;
-  const pushes = filledPushes(typed);
-  const body = {
-    ...(typed.type === undefined ? {} : { type: typed.type }),
-    ...(pushes.length === 0 ? {} : { pushes }),
-  };
+/** A camera of a list as a change. @param facts of all cameras of the list; a type of its own goes before theirs */
+export function addChange(camera: ListedCamera, facts: CameraFacts = {}): NamedChange {
+  const type = camera.type ?? facts.type;
+  const pushes = filledPushes(type === undefined ? camera : { ...camera, type });
+  const body = { ...facts, ...(type === undefined ? {} : { type }), ...(pushes.length === 0 ? {} : { pushes }) };
   return {
     change: { operation: 'addCamera', camera: camera.name, body },
     about: `camera ${camera.name}`,
@@ -117,7 +117,8 @@ const addedWords: WordsOf = ({ about }, { outcome, endpoint }) => {
 
 async function addOne(name: string, options: AddOptions, io: CliIo): Promise<void> {
   const { type } = options;
-  const result = await findApi(options, io).addCamera({ name, ...(type === undefined ? {} : { type }) });
+  const body = { name, ...(type === undefined ? {} : { type }), ...newIngests(options) };
+  const result = await findApi(options, io).addCamera(body);
   if (options.json) {
     io.out.write(json(result.camera));
     return;

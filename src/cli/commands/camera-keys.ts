@@ -16,6 +16,7 @@ export function addKeyCommands(camera: Command, io: CliIo): void {
   withClientOptions(camera.command('rotate-key <name>'))
     .description('Replace the publish key of a camera; prints the new URL to publish to')
     .option('--overlap <duration>', 'how long the previous keys stay valid: 30m, 1h ...')
+    .option('--ingest <name>', 'the ingest whose key it is, of a camera with several (default: main)')
     .option(
       '--key-file <file>',
       'file with the new key: 8 to 128 letters, digits, "_" and "-" (default: a generated key)',
@@ -30,13 +31,15 @@ Examples:
   $ media-aggregator camera rotate-key gate-1 --overlap 1h
 `,
     )
-    .action(async (name: string, options: ClientOptions & { overlap?: string; keyFile?: string }) => {
-      const { overlap, keyFile } = options;
+    .action(async (name: string, options: ClientOptions & { overlap?: string; keyFile?: string; ingest?: string }) => {
+      const { overlap, keyFile, ingest } = options;
       const view = await findApi(options, io).rotateKey(name, {
         ...(overlap === undefined ? {} : { overlapSeconds: secondsOf('--overlap', overlap) }),
         ...(keyFile === undefined ? {} : { key: readKey(keyFile) }),
+        ...(ingest === undefined ? {} : { ingest }),
       });
-      io.out.write(options.json ? json(view) : `${endpointsOf(view)}\n`);
+      const own = view.ingests?.find(({ name: each }) => each === (ingest ?? 'main')) ?? view;
+      io.out.write(options.json ? json(view) : `${endpointsOf(own)}\n`);
     });
 
   withClientOptions(camera.command('play-token <name>'))
@@ -65,7 +68,7 @@ Examples:
 }
 
 /** Where a camera publishes to, a line for each way. */
-export function endpointsOf({ endpoint, rtmpsEndpoint }: CameraView): string {
+export function endpointsOf({ endpoint, rtmpsEndpoint }: Pick<CameraView, 'endpoint' | 'rtmpsEndpoint'>): string {
   const shown = cleanText(endpoint);
   return rtmpsEndpoint === undefined ? shown : `${shown}\n${cleanText(rtmpsEndpoint)}`;
 }

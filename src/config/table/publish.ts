@@ -32,6 +32,14 @@ export const publishTable = table({
     default: 10_000,
     description: 'How long targets and viewers stay connected after a camera has left; 0s disconnects them at once',
   },
+  /** How long frames or pictures of the live ingest may be missed while another one stands by. */
+  standbyAfterMs: {
+    key: 'standby-after',
+    type: durationType('100ms', '1m'),
+    default: 500,
+    description:
+      'Cameras with several ingests: how long the live one may send nothing, or no picture, before the next one takes its place',
+  },
   /** Who may publish: `name`: anybody who knows the name of the camera; `key`: only with its publish key. */
   publishAuth: {
     key: 'publish-auth',

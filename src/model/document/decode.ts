@@ -6,7 +6,8 @@ import { explainValue } from '../../json/explain.js';
 import { nearest } from '../../json/nearest.js';
 import { JsonError, parseJsonSteps } from '../../json/strict-json.js';
 import { engineOf } from '../engines.js';
-import type { Camera, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
+import { checkStandby, type StandbyFacts, standbyOf } from '../ingests.js';
+import type { Camera, CameraIngest, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
 import { checkName, codeOfField } from '../rules.js';
 import { type CameraFile, type EngineFile, type PushFile, type StateFile, StateFileSchema } from '../schema.js';
 import { allOf } from '../steps.js';
@@ -162,21 +163,34 @@ export function decodeCamera(
       createdAt: checkedTime([...keys, 'createdAt'], push.createdAt) ?? known?.pushes[id]?.createdAt ?? now,
     };
   }
-  const keys = entry.keys?.map((key, index): CameraKey => {
-    const until = checkedTime([...path, 'keys', String(index), 'until'], key.until);
+  const keys = entry.keys === undefined ? undefined : decodeKeys([...path, 'keys'], entry.keys);
+  const ingests = entry.ingests?.map((each, index): CameraIngest => {
+    if (typeof each === 'string') return { name: each };
+    const ownPath = [...path, 'ingests', String(index), 'keys'];
+    return { name: each.name, ...(each.keys === undefined ? {} : { keys: decodeKeys(ownPath, each.keys) }) };
+  });
+  const { ingests: _, ...others } = entry;
+  const standby: StandbyFacts = { ...standbyOf(others), ...(ingests === undefined ? {} : { ingests }) };
+  at(path, () => checkStandby(standby));
+  return {
+    name,
+    ...(entry.type === undefined ? {} : { type: entry.type }),
+    ...(keys === undefined ? {} : { keys }),
+    ...standby,
+    createdAt: checkedTime([...path, 'createdAt'], entry.createdAt) ?? known?.createdAt ?? now,
+    pushes,
+  };
+}
+
+function decodeKeys(path: readonly string[], keys: NonNullable<CameraFile['keys']>): CameraKey[] {
+  return keys.map((key, index): CameraKey => {
+    const until = checkedTime([...path, String(index), 'until'], key.until);
     return {
       id: key.id,
       ...(key.tag === undefined ? {} : { tag: key.tag }),
       ...(until === undefined ? {} : { until }),
     };
   });
-  return {
-    name,
-    ...(entry.type === undefined ? {} : { type: entry.type }),
-    ...(keys === undefined ? {} : { keys }),
-    createdAt: checkedTime([...path, 'createdAt'], entry.createdAt) ?? known?.createdAt ?? now,
-    pushes,
-  };
 }
 
 /** Beside the rule itself, it says which name was probably meant: a file has all of them. */

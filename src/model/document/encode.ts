@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import type { Camera, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
+import type { Camera, CameraIngest, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
 import { sortedNames } from '../persistent-map.js';
-import type { CameraFile, EngineFile, PushFile } from '../schema.js';
+import type { CameraFactsFile, CameraFile, EngineFile, PushFile } from '../schema.js';
 
 /*
  * How the desired state stands in files: in state.json, and in the lines of the journal. What is undefined is left out;
@@ -24,12 +24,20 @@ function fileKey({ id, tag, until }: CameraKey): CameraKey {
   return { id, ...(tag === undefined ? {} : { tag }), ...(until === undefined ? {} : { until }) };
 }
 
+function fileIngest({ name, keys }: CameraIngest): { name: string; keys?: CameraKey[] } {
+  return { name, ...(keys === undefined ? {} : { keys: keys.map(fileKey) }) };
+}
+
 /** A camera without its pushes. */
-export function fileCameraFacts(camera: Camera): Omit<CameraFile, 'pushes'> {
-  const { createdAt, keys, type } = camera;
+export function fileCameraFacts(camera: Camera): CameraFactsFile {
+  const { createdAt, ingests, keys, slate, slateSeconds, switchBackSeconds, type } = camera;
   return {
     createdAt,
+    ...(ingests === undefined ? {} : { ingests: ingests.map(fileIngest) }),
     ...(keys === undefined ? {} : { keys: keys.map(fileKey) }),
+    ...(slate === undefined ? {} : { slate }),
+    ...(slateSeconds === undefined ? {} : { slateSeconds }),
+    ...(switchBackSeconds === undefined ? {} : { switchBackSeconds }),
     ...(type === undefined ? {} : { type }),
   };
 }

@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import type { Input } from '../../client/index.js';
+import { durationType, ValueProblem } from '../../config/values.js';
+import { CodedError } from '../../errors.js';
+import { cleanText } from '../../log/pino.js';
+import { findApi } from '../find-api.js';
+import { json } from '../format.js';
+import type { CliIo } from '../io.js';
+import type { CameraView } from '../views.js';
+import { endpointsOf } from './camera-keys.js';
+import { type ClientOptions, withClientOptions } from './shared.js';
+
+/** What is said of the ingests of a camera on the command line. */
+export interface IngestOptions {
+  readonly ingests?: string;
+  readonly switchBack?: string;
+  readonly slate?: string;
+  readonly slateFor?: string;
+}
+
+/** The word for what there is not to be. */
+const none = 'none';
+
+/** The options of `camera add` and `camera set` that are about ingests. */
+export function withIngestOptions(command: Command): Command {
+  return command
+    .option('--ingests <names>', 'what its stream may come from, in the order of preference: main,backup ...')
+    .option(
+      '--switch-back <when>',
+      'how long a preferred ingest must be well until it is live again: 30s ..., or never',
+    )
+    .option(
+      '--slate <clip>',
+      'what is shown when no ingest is left: built-in, FILE.flv of the folder slate-dir, or none',
+    )
+    .option('--slate-for <duration>', 'how long the slate is shown: 60s, 10m ...');
+}
+
+/** The options as the API takes them: null for what there is not to be. @throws CodedError USAGE */
+export function ingestChange(options: IngestOptions): Omit<Input<'changeCamera'>['body'], 'type'> {
+  const { ingests, switchBack, slate, slateFor } = options;
+  return {
+    ...(ingests === undefined ? {} : { ingests: ingests === none ? null : namesOf(ingests) }),
+    ...(switchBack === undefined
+      ? {}
+      : { switchBackSeconds: switchBack === 'never' ? null : secondsOf('--switch-back', switchBack) }),
+    ...(slate === undefined ? {} : { slate: slate === none ? null : slate }),
+    ...(slateFor === undefined ? {} : { slateSeconds: secondsOf('--slate-for', slateFor) }),
+  };
+}
+
+/** What is declared of a camera that is new, but for its name. */
+export type CameraFacts = Omit<Input<'addCamera'>['body'], 'name'>;
+
+/** The options for a camera that is new, which has none of what there is not to be. @throws CodedError USAGE */
+export function newIngests(options: IngestOptions): CameraFacts {
+  const given = Object.entries(ingestChange(options)).filter(([, value]) => value !== null);
+  return Object.fromEntries(given) as CameraFacts;
+}
+
+/** `camera set` and `camera switch`. */
+export function addIngestCommands(camera: Command, io: CliIo): void {
+  withIngestOptions(withClientOptions(camera.command('set <name>')))
+    .description('Change a camera: its type, its ingests, and what is shown when none of them is left')
+    .option('--type <type>', 'kind of camera: 360, plane ..., or none')
+    .addHelpText(
+      'after',
+      `
+What is not given stays as it is. A camera that is live stays live.
+
+Examples:
+  $ media-aggregator camera set gate-1 --ingests main,backup --switch-back 30s
+  $ media-aggregator camera set gate-1 --slate built-in --slate-for 5m
+  $ media-aggregator camera set gate-1 --ingests none
+`,
+    )
+    .action(async (name: string, options: ClientOptions & IngestOptions & { type?: string }) => {
+      const { type } = options;
+      const change = { ...ingestChange(options), ...(type === undefined ? {} : { type: type === none ? null : type }) };
+      const view = await findApi(options, io).changeCamera(name, change);
+      io.out.write(options.json ? json(view) : `${ingestLines(view)}\n`);
+    });
+
+  withClientOptions(camera.command('switch <name>'))
+    .description('Have the stream of a camera go on with another of its ingests, at a key frame')
+    .option('--to <ingest>', 'the ingest (default: the one that would follow if the live one failed)')
+    .addHelpText(
+      'after',
+      `
+Targets stay connected, and see one stream. The ingest stays live until it fails, or until another switch.
+
+Examples:
+  $ media-aggregator camera switch gate-1
+  $ media-aggregator camera switch gate-1 --to main
+`,
+    )
+    .action(async (name: string, options: ClientOptions & { to?: string }) => {
+      const view = await findApi(options, io).switchIngest(name, options.to);
+      io.out.write(options.json ? json(view) : `${ingestLines(view)}\n`);
+    });
+}
+
+/** The ingests of a camera with what they do and where they are published to, a line for each. */
+export function ingestLines(view: CameraView): string {
+  const { ingests } = view;
+  if (ingests === undefined) return endpointsOf(view);
+  const lines = ingests.map(({ name, live, state, endpoint }) => {
+    const doing = live ? `live, ${state}` : state === 'offline' ? state : `stands by, ${state}`;
+    return cleanText(`${name} (${doing}): ${endpoint}`);
+  });
+  return lines.join('\n');
+}
+
+function namesOf(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.every((name) => name !== '')) return names;
+  throw new CodedError('USAGE', '--ingests needs names that are separated by commas: main,backup');
+}
+
+function secondsOf(flag: string, text: string): number {
+  try {
+    return Math.ceil(durationType('1s', '24h').parse(text) / 1000);
+  } catch (error) {
+    if (!(error instanceof ValueProblem)) throw error;
+    throw new CodedError('USAGE', `${flag} ${error.message}`);
+  }
+}
