@@ -19,9 +19,10 @@ if (status !== 0) fail(`npm sbom failed: ${stderr}`);
 const bill = JSON.parse(stdout);
 // By the lock file and not by --omit=dev, which leaves out what is run when a development package may use it as well.
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+// Optional ones too: what of them is installed depends on the machine.
 const shipped = new Set();
-for (const [path, { version, dev, devOptional, optional }] of Object.entries(lock.packages)) {
-  if (path === '' || dev === true || devOptional === true || optional === true) continue;
+for (const [path, { version, dev, devOptional }] of Object.entries(lock.packages)) {
+  if (path === '' || dev === true || devOptional === true) continue;
   shipped.add(`${path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)}@${version}`);
 }
 bill.components = bill.components.filter((component) => shipped.has(component['bom-ref']));

@@ -21,7 +21,6 @@ import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-rules.js';
-import { missingInsides } from '../net/insides.js';
 import { Webhooks } from '../webhooks/webhooks.js';
 import { clusterView, joinNodes } from './cluster.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
@@ -73,7 +72,6 @@ export interface RunningAggregator {
 export async function startAggregator(options: ServeOptions): Promise<RunningAggregator> {
   const { log, logLevels, version } = options;
   const closers: Closer[] = [];
-  tellMissing(options.settings, log);
   try {
     // Until there is a backend, the settings say where pushes may go.
     let refusesTarget = await targetRuleOf(options.settings);
@@ -255,14 +253,6 @@ async function openTagKey(dataDir: string, log: Logger, manifest: Manifest): Pro
     log.warn('the key of the entity tags cannot be kept; they hold until the next start', { error: messageOf(error) });
     return randomBytes(32);
   }
-}
-
-/** Says what of Node's insides the sockets lean on and is not as expected here. */
-function tellMissing({ backend, media }: Settings, log: Logger): void {
-  const missing = backend === 'native' && media.socketMode === 'auto' ? missingInsides() : [];
-  if (missing.length === 0) return;
-  const node = process.versions.node;
-  log.info('this Node.js does not offer all that makes sockets fast; they go without', { node, missing });
 }
 
 /** Each backend is loaded only where it is used. */

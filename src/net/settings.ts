@@ -1,7 +1,8 @@
 /**
- * `auto`: uses internals of Node.js if this version has them as expected; `plain`: uses only its documented streams.
+ * `auto`: `direct`; `uring`: by io_uring; `direct`: past the streams of Node.js, by internals of its own;
+ * `plain`: by its documented streams only. Where one does not work, the next one is used.
  */
-export type SocketMode = 'auto' | 'plain';
+export type SocketMode = 'auto' | 'uring' | 'direct' | 'plain';
 
 /** Maximum bytes in the socket before an outlet waits; the kernel's buffer is additional. */
 export const socketHighWaterBytes = 64 * 1024;

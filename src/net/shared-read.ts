@@ -32,11 +32,16 @@ const buffer = Buffer.allocUnsafeSlow(largeBytes);
 /** Its beginning. */
 const smallBuffer = buffer.subarray(0, smallBytes);
 
-let afterRead: (data: Buffer) => void = () => {};
+let lookAfterRead: (data: Buffer) => void = () => {};
 
 /** Calls this with the bytes of each read after they were handled. Tests use it to find code that keeps them. */
 export function onAfterRead(look: (data: Buffer) => void): void {
-  afterRead = look;
+  lookAfterRead = look;
+}
+
+/** Called with the bytes of each read, in whatever memory they lie, after they were handled. */
+export function afterRead(data: Buffer): void {
+  lookAfterRead(data);
 }
 
 /** Reads into the shared buffer. @param onData gets bytes that are valid only until it returns */

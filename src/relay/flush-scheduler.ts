@@ -25,6 +25,8 @@ export class FlushScheduler {
   #dirty = new Set<Flushable>();
   #spare = new Set<Flushable>();
   #scheduled = false;
+  /** What makes the round, where it is the end of this turn. */
+  #immediate: NodeJS.Immediate | null = null;
   #lastRoundMs = Number.NEGATIVE_INFINITY;
   /** What waits for something to ride with, and since when; the oldest first. */
   readonly #riding = new Map<Flushable, number>();
@@ -44,7 +46,7 @@ export class FlushScheduler {
     const waitMs = this.#lastRoundMs + this.#windowMs - nowMs;
     // Timers are often a millisecond late.
     if (waitMs >= 1) setTimeout(this.#round, waitMs - 0.5);
-    else setImmediate(this.#round);
+    else this.#immediate = setImmediate(this.#round);
   }
 
   /** As `schedule`, for what may wait for the next `schedule` of the same item, the audio window at most. */
@@ -57,6 +59,13 @@ export class FlushScheduler {
     this.#riding.set(item, nowMs);
     // One timer for all: most have found something to ride with by then.
     this.#rideTimer ??= setTimeout(this.#onRideOver, this.#audioWindowMs - 1);
+  }
+
+  /** All that came at once is appended: what is due at the end of this turn is flushed now. */
+  flushDue(): void {
+    if (!this.#scheduled || this.#immediate === null) return;
+    clearImmediate(this.#immediate);
+    this.#round();
   }
 
   readonly #onRideOver = (): void => {
@@ -77,6 +86,7 @@ export class FlushScheduler {
     this.#dirty = this.#spare;
     this.#spare = items;
     this.#scheduled = false;
+    this.#immediate = null;
     const nowMs = performance.now();
     this.#lastRoundMs = nowMs;
     for (const item of items) item.flush(nowMs);

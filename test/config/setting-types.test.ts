@@ -9,7 +9,7 @@ test('the types of settings follow from their table: always set with a default o
   expectTypeOf<Settings['host']>().toEqualTypeOf<string>();
   expectTypeOf<Pick<Settings, 'rtmpsPort'>>().toEqualTypeOf<{ readonly rtmpsPort?: number }>();
   expectTypeOf<Settings['apiAuth']>().toEqualTypeOf<'auto' | 'on' | 'off'>();
-  expectTypeOf<Settings['media']['socketMode']>().toEqualTypeOf<'auto' | 'plain'>();
+  expectTypeOf<Settings['media']['socketMode']>().toEqualTypeOf<'auto' | 'uring' | 'direct' | 'plain'>();
   expectTypeOf<Pick<Settings['media'], 'pushAllow'>>().toEqualTypeOf<{ readonly pushAllow?: readonly string[] }>();
   // What the types promise is there.
   const settings = defaultSettings();

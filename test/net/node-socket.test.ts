@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { NativeBackend } from '../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { silentLogger } from '../../src/log/log.js';
@@ -10,6 +10,7 @@ import type { MediaSocket } from '../../src/net/media-socket.js';
 import { acceptedSocket, connectSocket, streamSocket } from '../../src/net/node-socket.js';
 import type { SocketMode } from '../../src/net/settings.js';
 import { onAfterRead, takesHandles } from '../../src/net/shared-read.js';
+import { prepareSockets } from '../../src/net/socket-way.js';
 import { until } from '../push/targets.js';
 
 interface End {
@@ -46,7 +47,18 @@ function readerOf(socket: MediaSocket): unknown {
   return handle.onread.name;
 }
 
+const directly = (socket: Socket): MediaSocket => acceptedSocket(socket, 'direct');
 const plainly = (socket: Socket): MediaSocket => acceptedSocket(socket, 'plain');
+/** As a publisher's, which is read by the ring too. */
+const byRing = (socket: Socket): MediaSocket => {
+  const accepted = acceptedSocket(socket, 'uring');
+  accepted.readLargely?.();
+  return accepted;
+};
+
+beforeAll(async () => {
+  expect(await prepareSockets('uring')).toEqual({ mode: 'uring', why: null });
+});
 
 let server: Server | undefined;
 const ends: End[] = [];
@@ -57,8 +69,8 @@ afterEach(async () => {
 
 /** Both ends of a connection. @param accept makes a socket of what the server accepted */
 async function pair(
-  accept: (socket: Socket) => MediaSocket = acceptedSocket,
-  mode: SocketMode = 'auto',
+  accept: (socket: Socket) => MediaSocket = directly,
+  mode: SocketMode = 'direct',
 ): Promise<{ near: End; far: End }> {
   const accepted: End[] = [];
   server = createServer({ pauseOnConnect: accept !== streamSocket }, (socket) => accepted.push(watch(accept(socket))));
@@ -104,11 +116,12 @@ describe('sockets', () => {
   });
 
   it.each([
-    ['accepted ones', acceptedSocket],
+    ['accepted ones', directly],
     ['streams', streamSocket],
     ['plain ones', plainly],
+    ['by io_uring', byRing],
   ])('carry much in order, and tell when they drained: %s', async (_what, accept) => {
-    const { near, far } = await pair(accept, accept === plainly ? 'plain' : 'auto');
+    const { near, far } = await pair(accept, accept === plainly ? 'plain' : 'direct');
     const blocks = Array.from({ length: 200 }, (_, i) => Buffer.alloc(50_000, i));
     let more = true;
     for (const block of blocks) more = far.socket.write(block);
@@ -149,8 +162,9 @@ describe('sockets', () => {
   });
 
   it.each([
-    ['auto', pair],
+    ['direct', pair],
     ['plain', () => pair(plainly, 'plain')],
+    ['uring', () => pair(byRing, 'uring')],
   ])('lose nothing on its way to a peer that said its last word: %s', async (_mode, connected) => {
     const { near, far } = await connected();
     near.socket.pause();
@@ -166,8 +180,9 @@ describe('sockets', () => {
   });
 
   it.each([
-    ['auto', pair],
+    ['direct', pair],
     ['plain', () => pair(plainly, 'plain')],
+    ['uring', () => pair(byRing, 'uring')],
   ])('end behind what was written, on both sides: %s', async (_mode, connected) => {
     const { near, far } = await connected();
     far.socket.write(Buffer.alloc(5_000_000, 7));
@@ -181,8 +196,9 @@ describe('sockets', () => {
   });
 
   it.each([
-    ['auto', pair],
+    ['direct', pair],
     ['plain', () => pair(plainly, 'plain')],
+    ['uring', () => pair(byRing, 'uring')],
   ])('say what went wrong, and are gone then: %s', async (_mode, connected) => {
     const { near, far } = await connected();
     far.socket.write(Buffer.alloc(5_000_000)); // unread: the close becomes a reset
@@ -197,7 +213,8 @@ describe('sockets', () => {
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
     await new Promise((resolve) => holder.close(resolve));
-    const end = watch(connectSocket({ host: '127.0.0.1', port }));
+    const end = watch(connectSocket({ host: '127.0.0.1', port }, undefined, 'uring'));
+    expect(end.socket.constructor.name).toBe('RingSocket');
     await until(() => end.events.includes('close'), 5000, 'the refusal');
     expect(end.events).toEqual(['error ECONNREFUSED', 'close']);
   });
@@ -209,41 +226,45 @@ describe('sockets', () => {
     await until(() => far.read.length > 0, 5000, 'bytes of a connection that outlives its listener');
   });
 
-  it('ended the process when a reader made room in the middle of a write', async () => {
-    // A thread of its own: only then may the kernel refuse a write, and take it a microsecond later.
-    const reader = new Worker(
-      `const { parentPort } = require('node:worker_threads');
+  it.each<SocketMode>(['direct', 'uring'])(
+    'ended the process when a reader made room in the middle of a write: %s',
+    async (mode) => {
+      // A thread of its own: only then may the kernel refuse a write, and take it a microsecond later.
+      const reader = new Worker(
+        `const { parentPort } = require('node:worker_threads');
        const server = require('node:net').createServer((socket) => socket.on('data', () => {}).on('error', () => {}));
        server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`,
-      { eval: true },
-    );
-    const [port] = (await once(reader, 'message')) as [number];
-    let drains = 0;
-    const sockets = [30_000, 50_000, 70_000, 90_000].map((bytes) => {
-      const socket = connectSocket({ host: '127.0.0.1', port });
-      const data = Buffer.alloc(bytes);
-      const pump = (): void => {
-        for (let i = 0; i < 50; i++) if (!socket.write(data)) return;
-        setImmediate(pump);
-      };
-      const onDrain = (): void => {
-        drains++;
-        pump();
-      };
-      socket.listen({ onConnected: pump, onData() {}, onDrain, onEnd() {}, onError() {}, onClose() {} });
-      return socket;
-    });
-    // Each drain may be the one; a busy machine has fewer of them.
-    const endMs = performance.now() + 20_000;
-    await until(() => drains > 1500 || performance.now() > endMs, 25_000, 'drains');
-    expect(drains).toBeGreaterThan(100);
-    for (const socket of sockets) socket.destroy();
-    await reader.terminate();
-  });
+        { eval: true },
+      );
+      const [port] = (await once(reader, 'message')) as [number];
+      let drains = 0;
+      const sockets = [30_000, 50_000, 70_000, 90_000].map((bytes) => {
+        const socket = connectSocket({ host: '127.0.0.1', port }, undefined, mode);
+        const data = Buffer.alloc(bytes);
+        const pump = (): void => {
+          for (let i = 0; i < 50; i++) if (!socket.write(data)) return;
+          setImmediate(pump);
+        };
+        const onDrain = (): void => {
+          drains++;
+          pump();
+        };
+        socket.listen({ onConnected: pump, onData() {}, onDrain, onEnd() {}, onError() {}, onClose() {} });
+        return socket;
+      });
+      // Each drain may be the one; a busy machine has fewer of them.
+      const endMs = performance.now() + 20_000;
+      await until(() => drains > 1500 || performance.now() > endMs, 25_000, 'drains');
+      expect(drains).toBeGreaterThan(100);
+      for (const socket of sockets) socket.destroy();
+      await reader.terminate();
+    },
+  );
 });
 
 it.each<[SocketMode, boolean]>([
   ['auto', true],
+  ['direct', true],
   ['plain', false],
 ])('the backend takes the setting for those who come and for targets: %s', async (socketMode, isShared) => {
   const media = { ...defaultSettings().media, socketMode };

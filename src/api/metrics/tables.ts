@@ -39,6 +39,14 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     read: ({ isUp }) => (isUp ? 1 : 0),
   },
   {
+    name: 'socket_mode',
+    type: 'gauge',
+    labels: ['mode'],
+    help: 'Always 1; how RTMP without TLS is read and written, in the label: uring, direct, plain.',
+    read: ({ facts: { socketMode } }) =>
+      typeof socketMode === 'string' ? [{ value: 1, labels: { mode: socketMode } }] : [],
+  },
+  {
     name: 'log_lines_lost_total',
     type: 'counter',
     help: 'Lines of the log that were never written, because it took none.',
@@ -113,7 +121,7 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     name: 'backend_fact',
     type: 'gauge',
     labels: ['name'],
-    help: 'Numbers that only this media backend has: mediaKeptBytes of mediaMaxBytes (GOPs and queues), unfinishedBytes, floodsEnded, nginxReloads ...',
+    help: 'Numbers that only this media backend has: mediaKeptBytes of mediaMaxBytes (GOPs and queues), unfinishedBytes, floodsEnded, ringSends, nginxReloads ...',
     read: ({ facts }) =>
       Object.entries(facts).map(([name, value]) => ({
         value: typeof value === 'number' ? value : null,

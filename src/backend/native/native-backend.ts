@@ -10,6 +10,7 @@ import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
 import type { MediaSocket } from '../../net/media-socket.js';
+import { onReadsTold, prepareSockets, ringCounts, type SocketWay, socketWay, tellWay } from '../../net/socket-way.js';
 import { testTarget } from '../../push/target-test.js';
 import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -136,6 +137,7 @@ export class NativeBackend implements MediaBackend {
 
   /** @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS; ConfigError TLS_CERTIFICATE */
   async start(): Promise<BackendAddress> {
+    await this.prepare(this.#context.log);
     this.#address = await this.#server.listen(this.#settings.host, this.#settings.rtmpPort);
     this.addOwnListener(this.#address);
     const rtmpsPort = await this.#startSecure();
@@ -157,6 +159,17 @@ export class NativeBackend implements MediaBackend {
     });
     this.addOwnListener(address);
     return address.port;
+  }
+
+  /**
+   * Finds out how sockets work best here, before the first of them is made.
+   * @param log is told of it
+   */
+  async prepare(log: Logger): Promise<void> {
+    const { socketMode } = this.#settings.media;
+    await prepareSockets(socketMode);
+    onReadsTold(() => this.#context.scheduler.flushDue());
+    tellWay(socketMode, log);
   }
 
   /** In place of `start` where somebody else listens, and brings connections by `adopt`. */
@@ -206,8 +219,17 @@ export class NativeBackend implements MediaBackend {
     return [];
   }
 
-  facts(): Readonly<Record<string, number>> {
+  /** How connections without TLS are read and written. */
+  get socketWay(): SocketWay {
+    return socketWay(this.#settings.media.socketMode);
+  }
+
+  facts(): Readonly<Record<string, string | number | null>> {
+    const { mode, why } = this.socketWay;
     return {
+      socketMode: mode,
+      socketModeWhy: why,
+      ...ringCounts(),
       mediaKeptBytes: this.keptBytes,
       mediaMaxBytes: this.#mediaMaxBytes,
       unfinishedBytes: this.unfinishedBytes,

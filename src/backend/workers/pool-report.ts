@@ -33,8 +33,13 @@ export class PoolReport {
     }));
   }
 
-  facts(): Readonly<Record<string, number>> {
+  facts(): Readonly<Record<string, string | number | null>> {
+    const ways = this.#workers.flatMap(({ load }) => (load === null ? [] : [load.socketWay]));
+    // The same machine, the same build: another one is news.
+    const way = ways.find(({ mode }) => mode !== 'uring') ?? ways[0];
     return {
+      socketMode: way?.mode ?? null,
+      socketModeWhy: way?.why ?? null,
       workers: this.#workers.length,
       workersUp: this.#workers.filter(({ isUp }) => isUp).length,
       workerRestarts: this.#sum(({ restarts }) => restarts),

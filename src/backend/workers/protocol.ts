@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../errors.js';
 import type { CameraEvidence } from '../../health/evidence.js';
 import type { LinesWanted } from '../../log/levels.js';
 import type { LogFields } from '../../log/log.js';
+import type { SocketWay } from '../../net/socket-way.js';
 import type {
   BackendAddress,
   BackendObserver,
@@ -106,6 +107,8 @@ export interface WorkerLoad {
   readonly floodsEnded: number;
   /** Connections that it refused since few descriptors were left, in its life. */
   readonly openFilesRefused: number;
+  /** How its connections without TLS are read and written. */
+  readonly socketWay: SocketWay;
   /** What is wrong with it as a whole. */
   readonly problems: readonly BackendProblem[];
 }

@@ -115,6 +115,7 @@ export class Reporter implements BackendObserver {
       loopDelayMs,
       keptBytes: this.#backend.keptBytes,
       unfinishedBytes: this.#backend.unfinishedBytes,
+      socketWay: this.#backend.socketWay,
       floodsEnded: this.#backend.floodsEnded,
       openFilesRefused: Object.values(openFiles.figures.refused).reduce((sum, count) => sum + count, 0),
       problems: [...this.#backend.problems(), this.#certificateProblem(), openFiles.problem].filter(

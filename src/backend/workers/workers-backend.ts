@@ -214,7 +214,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     for (const worker of this.#workers) worker.send({ type: 'readAgain' });
   }
 
-  facts(): Readonly<Record<string, number>> {
+  facts(): Readonly<Record<string, string | number | null>> {
     return { ...this.#report.facts(), mediaMaxBytes: this.#settings.media.mediaMaxBytes };
   }
 

@@ -9,6 +9,7 @@ import { checkDisk, checkState, countRegistered } from '../doctor/disk.js';
 import { checkFiles } from '../doctor/files.js';
 import { checkMemory } from '../doctor/memory.js';
 import { checkAdvertisedHost, checkFamilies, checkPorts } from '../doctor/network.js';
+import { checkSockets } from '../doctor/sockets.js';
 import { checkClock, checkNode, checkOpenFiles, checkPrograms } from '../doctor/system.js';
 import { exitCodes } from '../exit-codes.js';
 import { json } from '../format.js';
@@ -28,7 +29,7 @@ const flagKeys = [
     'host',
     'data-dir',
   ],
-  ...['advertise-host', 'workers', 'max-connections', 'push-tls-ca', 'log-file'],
+  ...['advertise-host', 'workers', 'max-connections', 'push-tls-ca', 'log-file', 'socket-mode'],
 ];
 
 export function addDoctorCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
@@ -87,6 +88,7 @@ async function runChecks(flags: Record<string, string | undefined>, io: CliIo): 
     checkClock(dataDir),
     checkOpenFiles(settings, undefined, await countRegistered(dataDir)),
     checkMemory(settings),
+    ...(await checkSockets(settings)),
     ...(await checkPrograms(io.env)),
   );
   return checks;

@@ -64,11 +64,16 @@ function describeStatus(
     node.connections,
   ]);
   const headings = ['NODE', 'RTMP', 'VERSION', 'UP', 'ADDRESS', 'LIVE', 'IN', 'OUT', 'VIEWERS', 'CONNECTIONS'];
+  const sockets = nodes.flatMap(({ backendFacts: { socketMode, socketModeWhy } }) =>
+    typeof socketMode !== 'string'
+      ? []
+      : [`sockets: ${socketMode}${typeof socketModeWhy === 'string' ? cleanText(` (${socketModeWhy})`) : ''}\n`],
+  );
   const lines = problems.map(
     ({ code, message, since }) => `${paint('red', 'problem')}: ${cleanText(`${code}: ${message} (since ${since})`)}\n`,
   );
   for (const trouble of troubles.slice(0, maxLines)) lines.push(`${paint('red', 'trouble')}: ${trouble}\n`);
   const more = troubles.length - maxLines;
   if (more > 0) lines.push(`${more} more: media-aggregator top, media-aggregator push list\n`);
-  return headed(table(headings, rows), io) + lines.join('');
+  return headed(table(headings, rows), io) + sockets.join('') + lines.join('');
 }

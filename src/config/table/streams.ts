@@ -39,13 +39,13 @@ export const streamsTable = table({
     description:
       "How long a camera's audio may wait for its next video frame, to be sent in the same write; video never waits; 0ms: audio is sent at once",
   },
-  /** `auto`: with internals of Node's where they are as expected; `plain`: with its documented streams alone. */
+  /** See `net/settings.ts`. */
   socketMode: {
     key: 'socket-mode',
-    type: choiceType('auto', 'plain'),
+    type: choiceType('auto', 'uring', 'direct', 'plain'),
     default: 'auto',
     description:
-      'RTMP without TLS: auto: bypasses the streams of Node.js where possible, which costs less; plain: uses its documented interface only',
+      'RTMP without TLS: auto: direct, where this version of Node.js allows it; uring: by io_uring, which costs less where many cameras or targets are served; direct: bypasses the streams of Node.js; plain: uses its documented interface only',
   },
   queueMaxBytes: {
     key: 'queue-max-bytes',

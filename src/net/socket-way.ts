@@ -1,0 +1,84 @@
+import type { Logger } from '../log/log.js';
+import { missingInsides } from './insides.js';
+import type { SocketMode } from './settings.js';
+import { openRings, type RingFaults, type Rings } from './uring/rings.js';
+
+/** How connections without TLS are read and written. */
+export interface SocketWay {
+  readonly mode: 'uring' | 'direct' | 'plain';
+  /** Why it is not a better one, or not the one that is set; null: it is the best, or what is set. */
+  readonly why: string | null;
+}
+
+let rings: Rings | null = null;
+let opening: Promise<Rings | string> | null = null;
+let ringsRefused: string | null = null;
+
+/**
+ * Finds out what works in this process, once. Sockets that are made before it has ended go without io_uring.
+ * @param faults changes the system calls that are made; for tests
+ */
+export async function prepareSockets(mode: SocketMode, faults?: RingFaults): Promise<SocketWay> {
+  if (rings === null && wantsRings(mode)) {
+    opening ??= openRings(faults);
+    const found = await opening;
+    opening = null;
+    if (typeof found === 'string') ringsRefused = found;
+    else rings = found;
+  }
+  return socketWay(mode);
+}
+
+/** What connections of this mode use now. */
+export function socketWay(mode: SocketMode): SocketWay {
+  if (mode === 'plain') return { mode, why: null };
+  const refused = wantsRings(mode) ? ringsRefused : null;
+  if (wantsRings(mode) && rings !== null) return { mode: 'uring', why: null };
+  const missing = missingInsides();
+  if (missing.length === 0) return { mode: 'direct', why: refused };
+  const node = `this Node.js (${process.versions.node}) does not offer ${missing.join(', nor ')}`;
+  return { mode: 'plain', why: [refused, node].filter((each) => each !== null).join('; ') };
+}
+
+/** The rings that connections of this mode use; null: they use none. */
+export function ringsFor(mode: SocketMode): Rings | null {
+  return wantsRings(mode) ? rings : null;
+}
+
+/** Sends, reads and calls by io_uring of this process, by name; null where it is not used. */
+export function ringCounts(): Readonly<Record<string, number>> | null {
+  if (rings === null) return null;
+  const { sender, receiver } = rings;
+  return {
+    ringSends: sender.counts.sends,
+    ringSendCalls: sender.counts.calls,
+    ringSendsShort: sender.counts.short,
+    ringReads: receiver.counts.reads,
+    ringWakes: receiver.counts.wakes,
+    ringStarved: receiver.counts.starved,
+    ringReceiving: receiver.open,
+  };
+}
+
+/** Has `onTold` called when all that came at once was told of; it may send what that caused. */
+export function onReadsTold(onTold: () => void): void {
+  if (rings !== null) rings.receiver.onTold = onTold;
+}
+
+/** Says how connections are read and written, and why not in a better way. */
+export function tellWay(mode: SocketMode, log: Logger): void {
+  const way = socketWay(mode);
+  const level = mode === 'auto' || mode === way.mode ? 'info' : 'warn';
+  log[level](`sockets: ${wayTexts[way.mode]}`, { socketMode: mode, ...(way.why === null ? {} : { why: way.why }) });
+}
+
+/** In words. */
+export const wayTexts: Readonly<Record<SocketWay['mode'], string>> = {
+  uring: 'io_uring',
+  direct: 'past the streams of Node.js',
+  plain: 'the streams of Node.js',
+};
+
+function wantsRings(mode: SocketMode): boolean {
+  return mode === 'uring';
+}

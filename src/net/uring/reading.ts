@@ -1,0 +1,189 @@
+import { constants } from 'node:os';
+
+const { ECANCELED, EAGAIN, EINTR, ENOBUFS } = constants.errno;
+
+/** Bytes of one socket that are told of in one turn of the event loop; the rest is kept for the next one. */
+const turnBytes = 256 * 1024;
+
+/** What is kept of a socket that is paused, before the kernel is told: most are resumed in the same turn or the next. */
+const maxKeptBytes = 64 * 1024;
+
+/** Who reads. */
+export interface ReadOwner {
+  /** Bytes, valid until the call returns. */
+  onRead(data: Buffer): void;
+  /**
+   * Nothing more is read here, and all that was read has been told of.
+   * @param result 0: the peer has ended its side; `-ECANCELED`: it was stopped; any other negative system error
+   */
+  onReadOver(result: number): void;
+}
+
+/** What a reading asks of its receiver. */
+export interface ReadingHost {
+  /** Has it receive, at the end of this turn. */
+  arm(reading: Reading): void;
+  /** Has the kernel end its operation. False: it could not be told. */
+  cancel(reading: Reading): boolean;
+  /** Waits until a cancelled operation is over. */
+  await(reading: Reading): void;
+  /** Calls `tellKept` in a later turn. */
+  tellSoon(reading: Reading): void;
+  /** Its operation is over, and nobody waits for anything of it. */
+  forget(reading: Reading): void;
+}
+
+/**
+ * What is received of one socket.
+ *
+ *   armed --paused, and more comes than is kept--> cancelled --resumed--> armed
+ *     '---- end, error, stop: the operation is over --> what was kept is told --> over
+ */
+export class Reading {
+  readonly fd: number;
+  readonly id: number;
+  readonly generation: number;
+  /** The kernel has its operation. */
+  isArmed = false;
+  readonly #host: ReadingHost;
+  readonly #owner: ReadOwner;
+  #isPaused = false;
+  #isStopping = false;
+  #isDropped = false;
+  #isCancelling = false;
+  /** Why it is over, once it is; told behind what was kept. */
+  #result: number | null = null;
+  readonly #kept: Buffer[] = [];
+  #keptBytes = 0;
+  /** The turn in which it last told of something, and how much. */
+  #turn = -1;
+  #toldBytes = 0;
+
+  constructor(host: ReadingHost, owner: ReadOwner, fd: number, id: number, generation: number) {
+    this.#host = host;
+    this.#owner = owner;
+    this.fd = fd;
+    this.id = id;
+    this.generation = generation;
+  }
+
+  get mayArm(): boolean {
+    return !this.isArmed && !this.#isPaused && !this.#isStopping && !this.#isDropped && this.#result === null;
+  }
+
+  /** Tells of nothing until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#isDropped) return;
+    if (this.#kept.length > 0 || this.#result !== null) this.#host.tellSoon(this);
+    if (this.mayArm) this.#host.arm(this);
+  }
+
+  /** Receives no more. What came is told of, and then `onReadOver`, in a later turn. */
+  stop(): void {
+    if (this.#isStopping || this.#isDropped || this.#result !== null) return;
+    this.#isStopping = true;
+    if (this.isArmed) this.#cancel();
+    else this.#over(-ECANCELED);
+  }
+
+  /** As `stop`, but it is over when this returns, and the owner is told of nothing. Returns what it has not told of. */
+  stopNow(): Buffer {
+    this.#isStopping = true;
+    if (this.isArmed) {
+      this.#cancel();
+      this.#host.await(this);
+    }
+    const kept = Buffer.concat(this.#kept);
+    this.drop();
+    return kept;
+  }
+
+  /** Its socket is about to be closed: nothing more is told. */
+  drop(): void {
+    if (this.#isDropped) return;
+    this.#isDropped = true;
+    this.#kept.length = this.#keptBytes = 0;
+    // As long as the kernel has the operation, it has the socket: its peer would not even hear that it is closed.
+    if (this.isArmed) this.#cancel();
+    else this.#host.forget(this);
+  }
+
+  /** Called by the receiver with what came. @param turn of the event loop. @param isQuiet nobody may be told now */
+  take(data: Buffer, turn: number, isQuiet: boolean): void {
+    if (this.#isDropped) {
+      this.#cancel();
+      return;
+    }
+    if (turn !== this.#turn) {
+      this.#turn = turn;
+      this.#toldBytes = 0;
+    }
+    const isBehind = this.#kept.length > 0 || this.#toldBytes >= turnBytes;
+    if (!isQuiet && !this.#isPaused && !isBehind) {
+      this.#toldBytes += data.length;
+      this.#owner.onRead(data);
+      return;
+    }
+    this.#kept.push(Buffer.from(data));
+    this.#keptBytes += data.length;
+    if (!this.#isPaused) this.#host.tellSoon(this);
+    if (this.#keptBytes > maxKeptBytes && this.isArmed) this.#cancel();
+  }
+
+  /** Called by the receiver in a later turn: tells of what was kept, as far as one turn goes. */
+  tellKept(turn: number): void {
+    this.#turn = turn;
+    this.#toldBytes = 0;
+    while (!this.#isPaused && !this.#isDropped && this.#toldBytes < turnBytes) {
+      const data = this.#kept.shift();
+      if (data === undefined) break;
+      this.#keptBytes -= data.length;
+      this.#toldBytes += data.length;
+      this.#owner.onRead(data);
+    }
+    if (this.#isPaused || this.#isDropped) return;
+    if (this.#kept.length > 0) this.#host.tellSoon(this);
+    else if (this.#result !== null) this.#tellOver(this.#result);
+    else if (this.mayArm) this.#host.arm(this);
+  }
+
+  /** Called by the receiver: the kernel is through with the operation. @param result bytes, or a negative system error */
+  operationEnded(result: number): void {
+    this.isArmed = false;
+    this.#isCancelling = false;
+    if (this.#isDropped) this.#host.forget(this);
+    else if (result === 0) this.#over(0);
+    else if (this.#isStopping) this.#over(-ECANCELED);
+    else if (result > 0 || result === -ECANCELED || result === -ENOBUFS || result === -EINTR) this.#goOn();
+    else if (result === -EAGAIN) this.#over(-EAGAIN);
+    else this.#over(result);
+  }
+
+  /** No buffer was left, or what was kept was too much: it begins again when it is wanted. */
+  #goOn(): void {
+    if (this.mayArm && this.#kept.length === 0) this.#host.arm(this);
+  }
+
+  #cancel(): void {
+    // Where the kernel could not be told, it is tried again with what comes next.
+    if (!this.#isCancelling) this.#isCancelling = this.#host.cancel(this);
+  }
+
+  #over(result: number): void {
+    this.#result = result;
+    if (!this.#isPaused) this.#host.tellSoon(this);
+  }
+
+  #tellOver(result: number): void {
+    if (this.#isDropped) return;
+    this.#isDropped = true;
+    this.#host.forget(this);
+    this.#owner.onReadOver(result);
+  }
+}

@@ -1,0 +1,240 @@
+import { constants } from 'node:os';
+import type { KernelCalls, Mapping } from './kernel-calls.js';
+
+const { EAGAIN, EBUSY, EINTR } = constants.errno;
+
+// Numbers of linux/io_uring.h.
+const setupSubmitAll = 1 << 7;
+const setupCoopTaskrun = 1 << 8;
+const setupSingleIssuer = 1 << 12;
+const setupCqSize = 1 << 3;
+const featureSingleMmap = 1 << 0;
+const featureNoDrop = 1 << 1;
+const offsetSqes = 0x10000000;
+const enterGetEvents = 1;
+const flagCqOverflow = 1 << 1;
+const opSend = 26;
+const opReceive = 27;
+const opCancel = 14;
+const opNothing = 0;
+const flagBufferSelect = 1 << 5;
+const receiveMultishot = 1 << 1;
+const dontWait = 0x40;
+const noSignal = 0x4000;
+
+/** More completions belong to the same operation. */
+export const completionHasMore = 1 << 1;
+/** The completion has a buffer, whose number is in the upper 16 bits of the flags. */
+export const completionHasBuffer = 1 << 0;
+
+/**
+ * Gets a completion: the two halves of what the operation was submitted with, bytes or a negative system error, and flags.
+ */
+export type OnCompletion = (id: number, generation: number, result: number, flags: number) => void;
+
+/** Operations that are handed to the kernel, and what became of them. */
+export interface OperationQueue {
+  /** Operations that can be added before `submit`. */
+  readonly room: number;
+  /** Adds a send that never waits. */
+  send(fd: number, address: number, bytes: number, id: number): void;
+  /** Adds a receive into buffers of the group that goes on until it fails, ends, or is cancelled. */
+  receive(fd: number, group: number, id: number, generation: number): void;
+  /** Adds the end of another operation. Its own completion has the id `ownId`. */
+  cancel(id: number, generation: number, ownId: number): void;
+  /** Hands over what was added. Returns 0, or why the rest was not taken: a negative system error. */
+  submit(): number;
+  /** Takes back what was added and not handed over: the last ones. Returns how many. */
+  withdraw(): number;
+  /** Tells of every completion there is. Returns how many. */
+  takeCompletions(onCompletion: OnCompletion): number;
+  /** Waits for a completion. */
+  wait(): void;
+}
+
+/** A refusal of the kernel to make a ring, or to do with it what is needed. */
+export class RingError extends Error {
+  /** A negative system error. */
+  readonly result: number;
+
+  constructor(what: string, result: number) {
+    super(`${what}: error ${result}`);
+    this.result = result;
+  }
+}
+
+/**
+ * One io_uring: a queue of operations into the kernel, and a queue of completions out of it, both in memory that is shared
+ * with it. One thread uses it, so the only thing to take care of is the order in which indexes are stored.
+ */
+export class Ring implements OperationQueue {
+  readonly fd: number;
+  readonly #calls: KernelCalls;
+  readonly #mappings: Mapping[] = [];
+  readonly #entries: number;
+  #words: Uint32Array;
+  #sqes: Uint32Array;
+  readonly #sqHead: number;
+  readonly #sqTail: number;
+  readonly #sqMask: number;
+  readonly #sqFlags: number;
+  readonly #cqHead: number;
+  readonly #cqTail: number;
+  readonly #cqMask: number;
+  readonly #cqes: number;
+  readonly #cqLost: number;
+  /** Where the next operation is written. */
+  #tail: number;
+  #closed = false;
+
+  /**
+   * @param entries a power of two, 1 to 4096
+   * @throws RingError when the kernel refuses; Error when memory cannot be shared
+   */
+  constructor(calls: KernelCalls, entries: number, completions: number) {
+    this.#calls = calls;
+    const params = Buffer.alloc(120);
+    params.writeUInt32LE(completions, 4);
+    params.writeUInt32LE(setupSubmitAll | setupCoopTaskrun | setupSingleIssuer | setupCqSize, 8);
+    this.fd = calls.setUp(entries, params);
+    if (this.fd < 0) throw new RingError('io_uring_setup', this.fd);
+    const word = (at: number): number => params.readUInt32LE(at);
+    const features = featureSingleMmap | featureNoDrop;
+    try {
+      if ((word(20) & features) !== features) throw new Error('io_uring is that of an old kernel');
+      this.#entries = word(0);
+      const [sqArray, cqes] = [word(40 + 24), word(80 + 20)];
+      const ringBytes = Math.max(sqArray + 4 * this.#entries, cqes + 16 * word(4));
+      this.#words = new Uint32Array(this.#map(ringBytes, 0).memory, 0, ringBytes >> 2);
+      this.#sqes = new Uint32Array(this.#map(64 * this.#entries, offsetSqes).memory);
+      for (let i = 0; i < this.#entries; i++) this.#words[(sqArray >> 2) + i] = i;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.#sqHead = word(40) >> 2;
+    this.#sqTail = word(44) >> 2;
+    this.#sqMask = this.#words[word(48) >> 2] ?? 0;
+    this.#sqFlags = word(56) >> 2;
+    this.#cqHead = word(80) >> 2;
+    this.#cqTail = word(84) >> 2;
+    this.#cqMask = this.#words[word(88) >> 2] ?? 0;
+    this.#cqLost = word(96) >> 2;
+    this.#cqes = word(100) >> 2;
+    this.#tail = this.#words[this.#sqTail] ?? 0;
+  }
+
+  get room(): number {
+    return this.#entries - this.#added;
+  }
+
+  /** Completions that the kernel could not keep. Never, unless it has no memory left; who is owed them waits in vain. */
+  get lost(): number {
+    return this.#words[this.#cqLost] ?? 0;
+  }
+
+  /** Operations that were added and not handed over. */
+  get #added(): number {
+    return (this.#tail - Atomics.load(this.#words, this.#sqHead)) >>> 0;
+  }
+
+  send(fd: number, address: number, bytes: number, id: number): void {
+    const at = this.#add(opSend, fd, id, 0);
+    const sqes = this.#sqes;
+    sqes[at + 4] = address >>> 0;
+    sqes[at + 5] = Math.floor(address / 2 ** 32);
+    sqes[at + 6] = bytes;
+    sqes[at + 7] = noSignal | dontWait;
+  }
+
+  receive(fd: number, group: number, id: number, generation: number): void {
+    const at = this.#add(opReceive | (flagBufferSelect << 8) | (receiveMultishot << 16), fd, id, generation);
+    this.#sqes[at + 10] = group;
+  }
+
+  cancel(id: number, generation: number, ownId: number): void {
+    const at = this.#add(opCancel, -1, ownId, 0);
+    this.#sqes[at + 4] = id;
+    this.#sqes[at + 5] = generation;
+  }
+
+  /** Adds an operation that does nothing; for the self-test. */
+  nothing(id: number): void {
+    this.#add(opNothing, -1, id, 0);
+  }
+
+  submit(): number {
+    if (this.#closed) return -EBUSY;
+    Atomics.store(this.#words, this.#sqTail, this.#tail);
+    for (let tries = 0; ; tries++) {
+      const waiting = this.#added;
+      if (waiting === 0) return 0;
+      const taken = this.#calls.enter(this.fd, waiting, 0, 0);
+      if (taken === waiting) return 0;
+      if (taken < 0 && taken !== -EINTR) return taken;
+      if (tries === 100) return -EAGAIN;
+    }
+  }
+
+  withdraw(): number {
+    const count = this.#added;
+    this.#tail = (this.#tail - count) >>> 0;
+    if (!this.#closed) Atomics.store(this.#words, this.#sqTail, this.#tail);
+    return count;
+  }
+
+  takeCompletions(onCompletion: OnCompletion): number {
+    let count = 0;
+    if (this.#closed) return 0;
+    for (;;) {
+      const words = this.#words;
+      for (;;) {
+        // Read anew each time: who was told of one may have looked for more.
+        const head = words[this.#cqHead] ?? 0;
+        if (head === Atomics.load(words, this.#cqTail)) break;
+        const at = this.#cqes + ((head & this.#cqMask) << 2);
+        const [id, generation, result, flags] = [words[at]!, words[at + 1]!, words[at + 2]! | 0, words[at + 3]!];
+        Atomics.store(words, this.#cqHead, head + 1);
+        count++;
+        onCompletion(id, generation, result, flags);
+        if (this.#closed) return count;
+      }
+      if ((Atomics.load(words, this.#sqFlags) & flagCqOverflow) === 0) return count;
+      // The queue was full: the kernel kept the rest, and adds it when it is entered for completions.
+      if (this.#calls.enter(this.fd, 0, 0, enterGetEvents) < 0) return count;
+    }
+  }
+
+  wait(): void {
+    if (!this.#closed) this.#calls.enter(this.fd, 0, 1, enterGetEvents);
+  }
+
+  /** Has the kernel drop it with all that is under way. Buffers that it may still write to must outlive this. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#words = this.#sqes = new Uint32Array(0);
+    this.#calls.close(this.fd);
+    // The memory keeps the ring alive as the descriptor does.
+    for (const mapping of this.#mappings) mapping.unmap();
+  }
+
+  #map(bytes: number, offset: number): Mapping {
+    const mapping = this.#calls.map(bytes, this.fd, offset);
+    this.#mappings.push(mapping);
+    return mapping;
+  }
+
+  /** @returns where the operation lies, in words */
+  #add(first: number, fd: number, id: number, generation: number): number {
+    const at = (this.#tail & this.#sqMask) << 4;
+    this.#tail = (this.#tail + 1) >>> 0;
+    const sqes = this.#sqes;
+    sqes[at] = first;
+    sqes[at + 1] = fd;
+    for (let i = at + 2; i < at + 16; i++) sqes[i] = 0;
+    sqes[at + 8] = id;
+    sqes[at + 9] = generation;
+    return at;
+  }
+}

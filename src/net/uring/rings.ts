@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { type KernelCalls, kernelCalls } from './kernel-calls.js';
+import { ReadBuffers } from './read-buffers.js';
+import { RingReceiver } from './receiver.js';
+import { Ring, RingError } from './ring.js';
+import { testRings } from './self-test.js';
+import { RingSender } from './sender.js';
+import { Waker } from './waker.js';
+
+const { EPERM, EACCES, ENOSYS, EINVAL, ENOMEM } = constants.errno;
+
+/** What is sent in one call: small, so that the queues stay in the processor's cache. */
+const sendEntries = 256;
+const receiveEntries = 256;
+/** Each socket may have one completion without a buffer, of a receive that was starved. The kernel keeps what is more. */
+const receiveCompletions = 4096;
+
+/** Two megabytes stay in the cache; with thousands of buffers each read would go to memory that is cold. */
+const bufferCount = 128;
+const bufferBytes = 16 * 1024;
+
+/** How io_uring is asked for, and how memory is named; faults can be put into both by tests. */
+export type RingFaults = (calls: KernelCalls) => KernelCalls;
+
+/**
+ * What a process needs to send and receive by io_uring. One ring sends: its completions are there when the call returns, and
+ * wake nobody. The other receives, and wakes Node.js.
+ */
+export class Rings {
+  readonly sender: RingSender;
+  readonly receiver: RingReceiver;
+  readonly #rings: readonly Ring[];
+  readonly #buffers: ReadBuffers;
+  readonly #waker: Waker;
+
+  /** @throws RingError, Error when the kernel refuses any of it */
+  constructor(calls: KernelCalls) {
+    const sending = new Ring(calls, sendEntries, 2 * sendEntries);
+    const closers = [() => sending.close()];
+    try {
+      const receiving = new Ring(calls, receiveEntries, receiveCompletions);
+      closers.push(() => receiving.close());
+      this.#rings = [sending, receiving];
+      this.#buffers = new ReadBuffers(calls, receiving.fd, bufferCount, bufferBytes);
+      this.#waker = new Waker(calls, receiving.fd, () => this.receiver.look());
+      this.sender = new RingSender(sending, calls.addressOf);
+      this.receiver = new RingReceiver(receiving, this.#buffers, (isNeeded) => {
+        this.#waker.isNeeded = isNeeded;
+      });
+    } catch (error) {
+      for (const close of closers) close();
+      throw error;
+    }
+  }
+
+  /** Only when no socket uses them any more. */
+  close(): void {
+    this.#waker.close();
+    for (const ring of this.#rings) ring.close();
+    this.#buffers.close();
+  }
+}
+
+/** Makes rings and tries them, over a pair of sockets. A text says why there are none. */
+export async function openRings(faults: RingFaults = (calls) => calls): Promise<Rings | string> {
+  const found = kernelCalls();
+  if (typeof found === 'string') return found;
+  const calls = faults(found);
+  let rings: Rings;
+  try {
+    rings = new Rings(calls);
+  } catch (error) {
+    return describeRefusal(error);
+  }
+  const failure = await testRings(rings, calls);
+  if (failure === null) return rings;
+  rings.close();
+  return `io_uring does not work as it should here: ${failure}`;
+}
+
+function describeRefusal(error: unknown): string {
+  if (!(error instanceof RingError)) return error instanceof Error ? error.message : String(error);
+  const disabled = readNumber('/proc/sys/kernel/io_uring_disabled', /^(\d)/);
+  const isFiltered = readNumber('/proc/self/status', /^Seccomp:\s+2/m) !== undefined;
+  switch (-error.result) {
+    case EPERM:
+    case EACCES:
+      if (disabled !== undefined && disabled !== '0')
+        return `io_uring is switched off (kernel.io_uring_disabled=${disabled})`;
+      return isFiltered ? 'io_uring is refused by the seccomp profile' : 'io_uring is refused by the system';
+    case ENOSYS:
+      return isFiltered ? 'io_uring is refused by the seccomp profile' : 'this kernel has no io_uring';
+    case EINVAL:
+      return "this kernel's io_uring is too old: Linux 6.0 or later is needed";
+    case ENOMEM:
+      return 'the memory that io_uring needs is not allowed (ulimit -l)';
+    default:
+      return error.message;
+  }
+}
+
+/** Undefined where the file cannot be read, or says nothing of the kind. */
+function readNumber(file: string, pattern: RegExp): string | undefined {
+  try {
+    const match = pattern.exec(readFileSync(file, 'utf8'));
+    return match === null ? undefined : (match[1] ?? match[0]);
+  } catch {
+    return undefined;
+  }
+}

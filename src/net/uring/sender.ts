@@ -1,0 +1,173 @@
+import { constants } from 'node:os';
+import type { OperationQueue } from './ring.js';
+
+const { EAGAIN, ECANCELED } = constants.errno;
+
+/** How often sends that did not end within the call are looked for. The kernel ends them by itself, at once. */
+const lookAgainMs = 1;
+
+/** Whose bytes are sent. */
+export interface SendOwner {
+  /** False: it is closed, and its descriptor may be somebody else's. */
+  readonly isOpen: boolean;
+  /**
+   * What it queued was sent, or a part of it, or nothing. Called in the middle of the work: it tells nobody else in this call.
+   * @param result bytes that the kernel took, or a negative system error
+   */
+  sent(result: number): void;
+}
+
+/**
+ * Sends the writes of a turn of the event loop in one system call. No send waits: what the kernel does not take at once it
+ * gives back, and the owner takes that to the ordinary path. So when `submit` returns, the bytes are not needed any more.
+ * (Should the kernel keep one all the same, the owner hears later, and must keep the bytes until then.)
+ *
+ * An owner has at most one send in the queue: two would have to be linked, and a link does not end where the first was
+ * short.
+ */
+export class RingSender {
+  /** Sends that the kernel took so far, calls for them, and sends that were short or refused. */
+  readonly counts = { sends: 0, calls: 0, short: 0 };
+  readonly #queue: OperationQueue;
+  readonly #addressOf: (memory: ArrayBufferLike) => number;
+  /** By the id of their operation: each is free, queued, or with the kernel. */
+  readonly #owners: (SendOwner | null)[] = [];
+  readonly #fds: number[] = [];
+  readonly #data: (Buffer | null)[] = [];
+  readonly #free: number[] = [];
+  /** Ids in the order in which they were queued. */
+  #queued: number[] = [];
+  #spare: number[] = [];
+  /** Those of the call that is being made. */
+  readonly #added: number[] = [];
+  /** Operations that the kernel has. */
+  #underWay = 0;
+  #isScheduled = false;
+  #lookTimer: NodeJS.Timeout | null = null;
+  readonly #addresses = new WeakMap<ArrayBufferLike, number>();
+  #lastMemory: ArrayBufferLike | null = null;
+  #lastAddress = 0;
+
+  /** @param addressOf where memory lies */
+  constructor(queue: OperationQueue, addressOf: (memory: ArrayBufferLike) => number) {
+    this.#queue = queue;
+    this.#addressOf = addressOf;
+  }
+
+  /** Sends that are queued or with the kernel. */
+  get waiting(): number {
+    return this.#queued.length + this.#underWay;
+  }
+
+  /**
+   * Queues bytes for the end of this turn, or for `submit`. They must not change until the owner hears of them.
+   * @param fd of the owner. @param data not empty
+   */
+  queue(owner: SendOwner, fd: number, data: Buffer): void {
+    const id = this.#free.pop() ?? this.#owners.length;
+    this.#owners[id] = owner;
+    this.#fds[id] = fd;
+    this.#data[id] = data;
+    this.#queued.push(id);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(this.#onTurnEnd);
+  }
+
+  readonly #onTurnEnd = (): void => {
+    this.#isScheduled = false;
+    this.submit();
+  };
+
+  /** Sends what is queued, and tells the owners. */
+  submit(): void {
+    while (this.#queued.length > 0) {
+      const ids = this.#queued;
+      this.#queued = this.#spare;
+      this.#spare = [];
+      let from = 0;
+      while (from < ids.length) from = this.#submitFrom(ids, from);
+      ids.length = 0;
+      this.#spare = ids;
+    }
+  }
+
+  /** As many as fit at once. @returns where to go on */
+  #submitFrom(ids: readonly number[], from: number): number {
+    const queue = this.#queue;
+    const end = Math.min(ids.length, from + queue.room);
+    if (end === from) {
+      // Only where others hold the queue's places, which happens if the kernel takes none.
+      for (let i = from; i < ids.length; i++) this.#end(ids[i]!, -EAGAIN);
+      return ids.length;
+    }
+    const added = this.#added;
+    added.length = 0;
+    for (let i = from; i < end; i++) {
+      const id = ids[i]!;
+      const owner = this.#owners[id];
+      const data = this.#data[id];
+      if (owner == null || data == null) continue;
+      if (!owner.isOpen) {
+        this.#end(id, -ECANCELED);
+        continue;
+      }
+      queue.send(this.#fds[id]!, this.#addressIn(data), data.length, id);
+      added.push(id);
+    }
+    this.#underWay += added.length;
+    if (added.length > 0) {
+      this.counts.calls++;
+      this.counts.sends += added.length;
+      if (queue.submit() < 0) this.#withdraw();
+    }
+    queue.takeCompletions(this.#onCompletion);
+    if (this.#underWay > 0) this.#lookTimer ??= setTimeout(this.#look, lookAgainMs);
+    return end;
+  }
+
+  /** The kernel did not take all of what was added: the last ones go by the ordinary path. */
+  #withdraw(): void {
+    const refused = this.#added.splice(this.#added.length - this.#queue.withdraw());
+    this.#underWay -= refused.length;
+    this.counts.sends -= refused.length;
+    for (const id of refused) this.#end(id, -EAGAIN);
+  }
+
+  readonly #onCompletion = (id: number, _generation: number, result: number): void => {
+    if (this.#owners[id] == null) return;
+    this.#underWay--;
+    this.#end(id, result);
+  };
+
+  #end(id: number, result: number): void {
+    const owner = this.#owners[id];
+    const bytes = this.#data[id]?.length ?? 0;
+    this.#owners[id] = null;
+    this.#data[id] = null;
+    this.#free.push(id);
+    if (result < bytes) this.counts.short++;
+    owner?.sent(result);
+  }
+
+  readonly #look = (): void => {
+    this.#lookTimer = null;
+    this.#queue.takeCompletions(this.#onCompletion);
+    if (this.#underWay > 0) this.#lookTimer = setTimeout(this.#look, lookAgainMs);
+  };
+
+  /** Memory never moves, and what is asked for most is the same again: a round's outlets write from the same slab. */
+  #addressIn(data: Buffer): number {
+    const memory = data.buffer;
+    if (memory !== this.#lastMemory) {
+      let address = this.#addresses.get(memory);
+      if (address === undefined) {
+        address = this.#addressOf(memory);
+        this.#addresses.set(memory, address);
+      }
+      this.#lastMemory = memory;
+      this.#lastAddress = address;
+    }
+    return this.#lastAddress + data.byteOffset;
+  }
+}

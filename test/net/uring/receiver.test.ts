@@ -1,0 +1,155 @@
+import { constants } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { Reading, ReadOwner } from '../../../src/net/uring/reading.js';
+import { RingReceiver } from '../../../src/net/uring/receiver.js';
+import { FakeKernel, type Random, resetByPeer } from './fake-kernel.js';
+
+const { EAGAIN, ECANCELED } = constants.errno;
+
+/** A connection that is read by the ring, and by Node.js when the ring is through with it. */
+class Reader implements ReadOwner {
+  readonly sent: Buffer[] = [];
+  readonly got: Buffer[] = [];
+  result: number | null = null;
+  isPaused = false;
+  isDropped = false;
+  reading: Reading | null = null;
+  readonly fd: number;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  onRead(data: Buffer): void {
+    if (this.isPaused) throw new Error('told while it is paused');
+    if (this.isDropped || this.result !== null) throw new Error('told behind the end');
+    this.got.push(Buffer.from(data));
+  }
+
+  onReadOver(result: number): void {
+    if (this.isDropped || this.result !== null) throw new Error('told of two ends');
+    if (this.isPaused) throw new Error('told of the end while it is paused');
+    this.result = result;
+  }
+}
+
+/** Numbers that follow from a seed. */
+function randomFrom(seed: number): Random {
+  let state = seed | 0;
+  return (count) => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 8) % count;
+  };
+}
+
+type Act = 'send' | 'end' | 'reset' | 'pause' | 'resume' | 'stop' | 'drop' | 'stopNow' | 'look' | 'turn';
+const act = fc.record({
+  act: fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom<Act>('send', 'look', 'turn') },
+    { weight: 3, arbitrary: fc.constantFrom<Act>('pause', 'resume') },
+    { weight: 1, arbitrary: fc.constantFrom<Act>('end', 'reset', 'stop', 'drop', 'stopNow') },
+  ),
+  who: fc.nat(2),
+  bytes: fc.integer({ min: 1, max: 400 }),
+});
+
+it('whatever the kernel does, what is told is what was sent, in order, and nothing stays behind', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(act, { maxLength: 80 }),
+      fc.integer(),
+      fc.integer({ min: 1, max: 6 }),
+      async (acts, seed, buffers) => {
+        const kernel = new FakeKernel(randomFrom(seed), buffers);
+        let isNeeded = false;
+        const receiver = new RingReceiver(kernel, kernel.buffers, (needed) => {
+          isNeeded = needed;
+        });
+        const readers = [0, 1, 2].map((fd) => new Reader(fd));
+        for (const reader of readers) {
+          kernel.connections.set(reader.fd, { waiting: Buffer.alloc(0), end: null });
+          reader.reading = receiver.begin(reader, reader.fd, false);
+        }
+        let byte = 0;
+        const isOver = (reader: Reader): boolean =>
+          reader.result !== null || reader.isDropped || reader.reading === null;
+        for (const { act: what, who, bytes } of acts) {
+          const reader = readers[who]!;
+          const connection = kernel.connections.get(who)!;
+          if (what === 'send' && connection.end === null) {
+            const data = Buffer.from(Array.from({ length: bytes }, () => byte++ & 0x7f));
+            reader.sent.push(data);
+            connection.waiting = Buffer.concat([connection.waiting, data]);
+          } else if (what === 'end') connection.end ??= 0;
+          else if (what === 'reset') connection.end ??= resetByPeer;
+          else if (what === 'look') receiver.look();
+          else if (what === 'turn') await nextTurn();
+          else if (!isOver(reader)) {
+            if (what === 'pause' || what === 'resume') {
+              reader.isPaused = what === 'pause';
+              reader.reading![what]();
+            } else if (what === 'stop') reader.reading!.stop();
+            else if (what === 'drop') {
+              reader.isDropped = true;
+              reader.reading!.drop();
+            } else if (what === 'stopNow') {
+              reader.got.push(reader.reading!.stopNow());
+              reader.reading = null;
+            }
+          }
+        }
+        for (const reader of readers) {
+          kernel.connections.get(reader.fd)!.end ??= 0;
+          if (isOver(reader)) continue;
+          reader.isPaused = false;
+          reader.reading!.resume();
+        }
+        for (let turns = 0; (readers.some((reader) => !isOver(reader)) || receiver.open > 0) && turns < 5000; turns++) {
+          receiver.look();
+          await nextTurn();
+        }
+        for (const reader of readers) {
+          const { waiting } = kernel.connections.get(reader.fd)!;
+          const sent = Buffer.concat(reader.sent);
+          if (reader.isDropped) {
+            const got = Buffer.concat(reader.got);
+            expect(sent.subarray(0, got.length).equals(got)).toBe(true);
+            continue;
+          }
+          // What the ring did not take is still there for Node.js, and nothing between.
+          expect(Buffer.concat([...reader.got, waiting]).equals(sent)).toBe(true);
+          if (reader.result === 0 || reader.result === resetByPeer) expect(waiting).toHaveLength(0);
+          else if (reader.reading !== null) expect([-ECANCELED, -EAGAIN]).toContain(reader.result);
+        }
+        expect(receiver.open).toBe(0);
+        expect(isNeeded).toBe(false);
+        expect(kernel.armed).toBe(0);
+        expect(kernel.buffers.inUse).toBe(0);
+      },
+    ),
+    { numRuns: 300 },
+  );
+}, 120_000);
+
+it('one that sends without end has its share of a turn, and no more', async () => {
+  const kernel = new FakeKernel(randomFrom(1), 64);
+  const receiver = new RingReceiver(kernel, kernel.buffers, () => {});
+  const reader = new Reader(0);
+  // All of it is completed before the next look, which a kernel with as many buffers would do.
+  kernel.isTireless = true;
+  kernel.connections.set(0, { waiting: Buffer.alloc(2 << 20, 1), end: 0 });
+  receiver.begin(reader, 0, false);
+  const got = (): number => reader.got.reduce((sum, { length }) => sum + length, 0);
+  let most = 0;
+  for (let turns = 0; got() < 1 << 20 && turns < 2000; turns++) {
+    const before = got();
+    receiver.look();
+    most = Math.max(most, got() - before);
+    await nextTurn();
+  }
+  expect(got()).toBeGreaterThanOrEqual(1 << 20);
+  expect(most).toBeGreaterThan(200 * 1024);
+  expect(most).toBeLessThanOrEqual(256 * 1024 + 64);
+});

@@ -1,0 +1,71 @@
+import { readdirSync } from 'node:fs';
+import { constants } from 'node:os';
+import { expect, it } from 'vitest';
+import type { LogFields, Logger } from '../../../src/log/log.js';
+import { prepareSockets, ringCounts, tellWay } from '../../../src/net/socket-way.js';
+import type { KernelCalls } from '../../../src/net/uring/kernel-calls.js';
+import { openRings } from '../../../src/net/uring/rings.js';
+
+const { EPERM, ENOSYS, EINVAL, ENOMEM, EMFILE } = constants.errno;
+
+type Fault = (calls: KernelCalls) => Partial<KernelCalls>;
+
+const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
+
+it.each<[string, Fault, RegExp]>([
+  ['io_uring is forbidden', () => ({ setUp: () => -EPERM }), /^io_uring is (refused by|switched off)/],
+  ['the kernel has none', () => ({ setUp: () => -ENOSYS }), /^(this kernel has no io_uring|io_uring is refused by)/],
+  ['the kernel is old', () => ({ setUp: () => -EINVAL }), /^this kernel's io_uring is too old: Linux 6.0/],
+  ['locked memory is limited', () => ({ setUp: () => -ENOMEM }), /ulimit -l/],
+  [
+    'the second ring is refused',
+    (calls) => {
+      let rings = 0;
+      return { setUp: (...args) => (rings++ === 1 ? -EMFILE : calls.setUp(...args)) };
+    },
+    /io_uring_setup: error -24/,
+  ],
+  ['buffers cannot be provided', () => ({ register: () => -EINVAL }), /too old/],
+  [
+    'completions cannot be announced',
+    (calls) => ({ register: (fd, op, ...rest) => (op === 4 ? -EINVAL : calls.register(fd, op, ...rest)) }),
+    /too old/,
+  ],
+  [
+    'memory cannot be shared',
+    () => ({
+      map: () => {
+        throw new Error('mmap failed: error 1');
+      },
+    }),
+    /mmap failed/,
+  ],
+  ['nothing can be submitted', () => ({ enter: () => -EPERM }), /^io_uring does not work as it should here: a send/],
+  [
+    'submitting does nothing',
+    () => ({ enter: (_fd, count) => count }),
+    /^io_uring does not work as it should here: a send/,
+  ],
+])('says why it goes without, and leaves nothing open: %s', async (_what, fault, reason) => {
+  const before = openDescriptors();
+  const found = await openRings((calls) => ({ ...calls, ...fault(calls) }));
+  expect(found).toMatch(reason);
+  // What Node.js closes is closed a turn later.
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(openDescriptors()).toBeLessThanOrEqual(before);
+});
+
+it('works the other way where io_uring is refused, and the log tells', async () => {
+  const way = await prepareSockets('uring', (calls) => ({ ...calls, setUp: () => -EPERM }));
+  expect(way).toEqual({ mode: 'direct', why: expect.stringMatching(/^io_uring is/) });
+  expect(ringCounts()).toBeNull();
+  const lines: unknown[] = [];
+  const note = (level: string) => (message: string, fields?: LogFields) => lines.push([level, message, fields]);
+  const log: Logger = { debug() {}, info: note('info'), warn: note('warn'), error() {}, child: () => log };
+  tellWay('uring', log);
+  tellWay('direct', log);
+  expect(lines).toEqual([
+    ['warn', 'sockets: past the streams of Node.js', { socketMode: 'uring', why: way.why }],
+    ['info', 'sockets: past the streams of Node.js', { socketMode: 'direct' }],
+  ]);
+});
