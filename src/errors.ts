@@ -97,6 +97,7 @@ export const errorCodes = {
   CAMERA_CODEC: 'The camera sends a codec that most engines and no page can take.',
   CAMERA_FLAPPING: 'The camera comes and goes.',
   CAMERA_PUBLISHER_REFUSED: 'A publisher of the camera is refused.',
+  PUSH_KEY_FRAME_AWAITED: 'The push is connected, but there has been no key frame to start at for a long time.',
   CAMERA_NOT_LIVE: 'The camera is not publishing, so there is nothing to show.',
   NO_PICTURE: 'The camera is publishing, but no picture of it can be shown.',
   VIEW_UNSUPPORTED: 'The media backend cannot show cameras over HTTP.',

@@ -56,6 +56,32 @@ const Conditions = Type.Optional(
   }),
 );
 
+const Track = Type.Object(
+  {
+    kind: Type.Unsafe<'video' | 'audio'>(Type.String({ enum: ['video', 'audio'] })),
+    id: Type.Integer({ minimum: 0, maximum: 255, description: 'Of Enhanced RTMP; 0 where a camera has one.' }),
+    isDefault: Type.Boolean({
+      description:
+        'Track 0, else the lowest of its kind: what players show that know no tracks, and what `videoCodec`, `width` and others are about.',
+    }),
+    codec: orNull(Type.String({ description: '`h264`, `av1`, `aac`, `opus` ..., or its FourCC.' })),
+    profile: orNull(Type.String({ description: '`High`, `Main 10`, `LC` ...; null: not known.' })),
+    width: orNull(Type.Integer({ minimum: 1, description: 'Pixels, from the stream itself.' })),
+    height: orNull(Type.Integer({ minimum: 1, description: 'Pixels, from the stream itself.' })),
+    hdr: orNull(
+      Type.Unsafe<'pq' | 'hlg'>(
+        Type.String({ enum: ['pq', 'hlg'], description: 'High dynamic range; null: none, or not said.' }),
+      ),
+    ),
+    frameRate: orNull(Type.Number({ minimum: 0, description: 'Of video; frames per second, over about 10 s.' })),
+    keyFrameIntervalMs: orNull(
+      Type.Number({ minimum: 0, description: 'Of video; between the last two key frames; null before the second.' }),
+    ),
+    channels: orNull(Type.Integer({ minimum: 1, description: 'Of audio.' })),
+  },
+  { title: 'Track', description: 'One track of what a camera sends.' },
+);
+
 /** `waiting-for-publish`: the backend can begin it only when the camera publishes the next time. */
 export const pushStates = [
   'idle',
@@ -177,6 +203,12 @@ const cameraFigures = {
   encoder: figure(orNull(Type.String({ description: 'What the publisher calls itself.' })), null),
   videoCodec: figure(orNull(Type.String({ description: '`h264`, `hevc`, `av1` ...' })), null),
   audioCodec: figure(orNull(Type.String({ description: '`aac`, `mp3`, `opus` ...' })), null),
+  tracks: figure(
+    Type.Array(Track, {
+      description: 'Video first, by their ids; empty when not live, or when the backend cannot tell.',
+    }),
+    [],
+  ),
   width: figure(orNull(Type.Number({ description: 'Pixels, from the stream itself, else from its metadata.' })), null),
   height: figure(orNull(Type.Number({ description: 'Pixels.' })), null),
   bytesIn: figure(orNull(Type.Integer({ minimum: 0, description: 'Media bytes since it is live.' })), 0),
@@ -252,6 +284,7 @@ type Frozen<T> = T extends (infer Item)[]
 
 export type Failure = Frozen<Type.Static<typeof Failure>>;
 export type PushSnapshot = Frozen<Type.Static<typeof PushSnapshotSchema>>;
+export type TrackSnapshot = Frozen<Type.Static<typeof Track>>;
 export type CameraSnapshot = Frozen<Type.Static<typeof CameraSnapshotSchema>>;
 export type IngestSnapshot = Frozen<Type.Static<typeof IngestSnapshotSchema>>;
 export type TargetTest = Frozen<Type.Static<typeof TargetTestSchema>>;

@@ -1,12 +1,31 @@
+import { describeAudio } from '../wire/audio-facts.js';
+import { audioCodecName } from '../wire/flv-codecs.js';
+
 /** One audio track of a source, and what is known of it. */
 export class AudioTrack {
   /** 0 to 255. */
   readonly id: number;
   /** By its header, or where a codec has none, by its first frame; null: not known. */
   codec: string | null = null;
-  frames = 0;
+  channels: number | null = null;
+  profile: string | null = null;
 
   constructor(id: number) {
     this.id = id;
+  }
+
+  /** Its sequence header came, or its channel configuration. */
+  noteHeader(payload: Buffer): void {
+    const codec = audioCodecName(payload) ?? this.codec;
+    const facts = describeAudio(payload);
+    this.channels = facts.channels ?? (codec === this.codec ? this.channels : null);
+    this.profile = facts.profile ?? (codec === this.codec ? this.profile : null);
+    this.codec = codec;
+  }
+
+  /** A frame came. */
+  noteFrame(payload: Buffer): void {
+    if (this.codec === null) this.codec = audioCodecName(payload);
+    if (this.channels === null) this.channels = describeAudio(payload).channels;
   }
 }

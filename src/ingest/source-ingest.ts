@@ -3,9 +3,9 @@ import { type Header, mayNotRepeat, metadataValues } from '../relay/headers.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { MessageRole, StreamFeed } from '../relay/stream-feed.js';
-import { avcPictureSize, type PictureSize } from '../wire/avc.js';
+import type { PictureSize } from '../wire/avc.js';
 import { isAudioFrame, isVideoEnd, isVideoFrame, isVideoKeyFrame, trackOf, videoHeaderKey } from '../wire/flv.js';
-import { audioCodecName, needsVideoHeader, videoCodecName } from '../wire/flv-codecs.js';
+import { needsVideoHeader } from '../wire/flv-codecs.js';
 import { isReadableAudio, isReadableVideo } from '../wire/flv-validity.js';
 import { MessageType } from '../wire/message.js';
 import { holdsManyTracks, splitTracks } from '../wire/tracks.js';
@@ -77,7 +77,6 @@ export class SourceIngest implements Ingest, StreamFeed {
   #startsAtVideo = false;
   /** Key frames of some video track are missed. */
   #missesKeyFrames = false;
-  #pictureSize: PictureSize | null = null;
   #facts: MetadataFacts = noFacts;
   #bytesIn = 0;
   /** How often the source was given it and has not ended it: some encoders publish once more on the same connection. */
@@ -113,9 +112,17 @@ export class SourceIngest implements Ingest, StreamFeed {
     return this.#video.leading?.keyFrameIntervalMs ?? 0;
   }
 
-  /** From the sequence header; null where the codec is not H.264, or none came yet. */
+  /** Of the default track, from its header or its key frames; null where they do not tell. */
   get pictureSize(): PictureSize | null {
-    return this.#pictureSize;
+    return this.#video.leading?.size ?? null;
+  }
+
+  get videoTracks(): readonly VideoTrack[] {
+    return this.#video.all;
+  }
+
+  get audioTracks(): readonly AudioTrack[] {
+    return this.#audio.all;
   }
 
   /** What it says of its stream. */
@@ -183,6 +190,7 @@ export class SourceIngest implements Ingest, StreamFeed {
     this.#bytes.look(this.#bytesIn, nowMs);
     this.#frames.look(this.meter.videoFrames, nowMs);
     for (const track of this.#video.all) {
+      track.tick(nowMs);
       if (!track.fallsSilent(this.meter.lastFrameMs)) continue;
       this.#stream?.forgetTrack(track.id, false);
       this.#judgeVideo();
@@ -241,9 +249,8 @@ export class SourceIngest implements Ingest, StreamFeed {
     if (verdict === 'repeated' && mayNotRepeat(MessageType.Video, payload)) return true;
     const track = this.#video.of(trackOf(true, payload));
     if (verdict !== 'none') {
-      track.codec = videoCodecName(payload) ?? track.codec;
-      if (videoHeaderKey(payload)?.startsWith('video:metadata') === false) track.hasHeader = true;
-      if (track === this.#video.leading) this.#pictureSize = avcPictureSize(payload) ?? this.#pictureSize;
+      if (videoHeaderKey(payload)?.startsWith('video:metadata')) track.noteColours(payload);
+      else track.noteHeader(payload);
       this.#stream?.append(MessageType.Video, timestampMs, payload, 'header', nowMs, track.id);
       return true;
     }
@@ -253,8 +260,7 @@ export class SourceIngest implements Ingest, StreamFeed {
     else if (!this.#admitsInterFrame(track, payload, nowMs)) return true;
     if (track.missesKeyFrames !== this.#missesKeyFrames || track.isShown !== this.#startsAtVideo) this.#judgeVideo();
     if (track.isEnded) this.#revive(track, timestampMs, nowMs);
-    track.codec ??= videoCodecName(payload);
-    track.frames++;
+    track.noteFrame(payload, isKeyFrame);
     if (track === this.#video.leading) this.meter.note(MessageType.Video, timestampMs, isKeyFrame, nowMs);
     else this.meter.lastFrameMs = nowMs;
     const role: MessageRole = isKeyFrame ? 'key-frame' : track.passes ? 'start' : 'frame';
@@ -290,10 +296,9 @@ export class SourceIngest implements Ingest, StreamFeed {
     const track = this.#audio.of(trackOf(false, payload));
     const isHeader = verdict !== 'none';
     if (isHeader) {
-      track.codec = audioCodecName(payload) ?? track.codec;
+      track.noteHeader(payload);
     } else if (isAudioFrame(payload)) {
-      track.codec ??= audioCodecName(payload);
-      track.frames++;
+      track.noteFrame(payload);
       if (track === this.#audio.leading) this.meter.note(MessageType.Audio, timestampMs, false, nowMs);
       else this.meter.lastFrameMs = nowMs;
     }

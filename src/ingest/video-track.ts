@@ -1,3 +1,8 @@
+import { RateMeter } from '../relay/rate-meter.js';
+import type { PictureSize } from '../wire/avc.js';
+import { videoCodecName } from '../wire/flv-codecs.js';
+import { describeVideoHeader, type Hdr, keyFrameSize } from '../wire/video-facts.js';
+import { hdrOfColours } from './colours.js';
 import { KeyFrameWatch, type WithoutKeyFrames } from './key-frame-watch.js';
 
 /** Video that sends nothing for so long, while other tracks go on, is not waited for by those who join. */
@@ -25,8 +30,15 @@ export class VideoTrack {
   hasHeader = false;
   /** By its header, or where a codec has none, by its first frame; null: not known. */
   codec: string | null = null;
+  /** From its header, or its key frames; null: not known. */
+  size: PictureSize | null = null;
+  profile: string | null = null;
+  #hdr: Hdr | null = null;
+  #saidHdr: Hdr | null = null;
   /** Frames that were passed on. */
-  frames = 0;
+  #frames = 0;
+  /** Frames, as if they were bytes. */
+  readonly #rate = new RateMeter();
   /** Milliseconds between the last two key frames, by their timestamps; 0 before the second. */
   keyFrameIntervalMs = 0;
 
@@ -34,6 +46,46 @@ export class VideoTrack {
     this.id = id;
     this.#mode = mode;
     this.#keyFrames = new KeyFrameWatch(mode);
+  }
+
+  /** Frames a second, averaged over about 10 s. */
+  get framesPerSecond(): number {
+    return this.#rate.bitsPerSecond / 8;
+  }
+
+  /** Null: its range of brightness is the usual one, or not known. */
+  get hdr(): Hdr | null {
+    return this.#saidHdr ?? this.#hdr;
+  }
+
+  /** Call about once a second. */
+  tick(nowMs: number): void {
+    this.#rate.look(this.#frames, nowMs);
+  }
+
+  /** Its sequence header came. */
+  noteHeader(payload: Buffer): void {
+    this.hasHeader = true;
+    const codec = videoCodecName(payload) ?? this.codec;
+    const facts = describeVideoHeader(payload);
+    // Of another codec, nothing of what was known counts.
+    this.size = facts?.size ?? (codec === this.codec ? this.size : null);
+    this.profile = facts?.profile ?? null;
+    this.#hdr = facts?.hdr ?? null;
+    this.codec = codec;
+  }
+
+  /** Its colours were said. */
+  noteColours(payload: Buffer): void {
+    this.codec ??= videoCodecName(payload);
+    this.#saidHdr = hdrOfColours(payload);
+  }
+
+  /** A frame is passed on. */
+  noteFrame(payload: Buffer, isKeyFrame: boolean): void {
+    this.#frames++;
+    if (this.codec === null) this.codec = videoCodecName(payload);
+    if (isKeyFrame) this.size = keyFrameSize(payload) ?? this.size;
   }
 
   /** True while who joins begins with it. */

@@ -152,9 +152,13 @@ export class PushLife {
   /** What is shown of it. */
   figures(
     nowMs: number,
-  ): Pick<PushStatus, 'bytesAcknowledged' | 'roundTripMs' | 'queueBytes' | 'queueAgeMs' | 'lastKeyFrameAtMs'> {
+  ): Pick<
+    PushStatus,
+    'bytesAcknowledged' | 'roundTripMs' | 'queueBytes' | 'queueAgeMs' | 'lastKeyFrameAtMs' | 'keyFrameAwaitedSinceMs'
+  > {
     const { acknowledgements } = this.#connection;
     const keyFrameMs = this.#outlet?.lastKeyFrameMs ?? 0;
+    const waitingMs = this.#outlet?.waitingSinceMs ?? null;
     const measured = acknowledgements.roundTripMs;
     // A byte that is in flight for longer than the last measured time shows that the measurement is outdated.
     const round = measured === null ? null : Math.max(measured, this.#connection.flightAgeMs(nowMs));
@@ -164,6 +168,7 @@ export class PushLife {
       queueBytes: this.#outlet?.queueBytes ?? 0,
       queueAgeMs: Math.round(this.#outlet?.queueAgeMs(nowMs) ?? 0),
       lastKeyFrameAtMs: keyFrameMs === 0 ? null : Math.round(Date.now() - (nowMs - keyFrameMs)),
+      keyFrameAwaitedSinceMs: waitingMs === null ? null : Math.round(Date.now() - (nowMs - waitingMs)),
     };
   }
 
@@ -201,4 +206,5 @@ export const noFigures: ReturnType<PushLife['figures']> = {
   queueBytes: 0,
   queueAgeMs: 0,
   lastKeyFrameAtMs: null,
+  keyFrameAwaitedSinceMs: null,
 };

@@ -32,4 +32,6 @@ export interface PushStatus {
   readonly queueAgeMs: number;
   readonly droppedFrames: Readonly<Record<DropReason, number>>;
   readonly lastKeyFrameAtMs: number | null;
+  /** Since when it could send, but the camera has sent no key frame to start at; null when it does not wait for one. */
+  readonly keyFrameAwaitedSinceMs: number | null;
 }

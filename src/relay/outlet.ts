@@ -81,6 +81,8 @@ export class Outlet implements Behind {
   /** What it leaves out until all its tracks have started; null: nothing. */
   #start: TrackStart | null = null;
   #resumedMs = 0;
+  /** Since when it waits for a place to start at, on the monotonic clock. */
+  #waitingMs = 0;
   #blocked = false;
   /** It is in the queue of outlets that are far behind. */
   #isInLine = false;
@@ -111,6 +113,7 @@ export class Outlet implements Behind {
     this.#frames = 0;
     this.#sendingFrom = 0;
     this.#fresh = true;
+    this.#waitingMs = nowMs;
     this.flush(nowMs);
   }
 
@@ -229,6 +232,11 @@ export class Outlet implements Behind {
     if (log === undefined || this.#slab === null || this.#position >= log.position) return false;
     this.#leaveOut(log, 'total');
     return true;
+  }
+
+  /** Since when it has a stream, is held by nobody and waits for a key frame, on the monotonic clock; null when it does not. */
+  get waitingSinceMs(): number | null {
+    return this.#source === null || this.#slab !== null || this.#held || this.#blocked ? null : this.#waitingMs;
   }
 
   /** The log position that it has read up to; null while it waits for a key frame. */
@@ -373,6 +381,7 @@ export class Outlet implements Behind {
     this.#dropReason = reason;
     this.#slab = null;
     this.#start = null;
+    this.#waitingMs = performance.now();
     // A key frame ahead will do, but not the one where it stands: only one that is newer. `#position` stays where writing
     // stopped as nearly as that allows, so that headers in between are noticed (see `#headersFor`).
     for (const { position } of log.marks) if (position === this.#position) this.#position = position + 1;

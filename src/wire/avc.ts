@@ -1,3 +1,5 @@
+import { BitReader, withoutEmulationPrevention } from './bit-reader.js';
+
 /** Size of the pictures in a video stream, pixels. */
 export interface PictureSize {
   readonly width: number;
@@ -23,11 +25,18 @@ const maxLookedAtBytes = 4096;
  */
 export function avcPictureSize(payload: Buffer): PictureSize | null {
   // 5 bytes of the FLV video tag, 6 of the record, 2 of the first parameter set's length, 4 of that set at the least.
-  if (payload.length < 17 || ((payload[0] ?? 0) & 0x0f) !== 7 || payload[1] !== 0) return null;
-  const sets = (payload[10] ?? 0) & 0x1f;
-  const length = payload.readUInt16BE(11);
-  if (sets === 0 || length < 4 || 13 + length > payload.length) return null;
-  const set = payload.subarray(13, 13 + length);
+  if (((payload[0] ?? 0) & 0x0f) !== 7 || payload[1] !== 0) return null;
+  return avcConfigSize(payload, 5);
+}
+
+/** The same of an AVCDecoderConfigurationRecord that begins at `at`. */
+export function avcConfigSize(payload: Buffer, at: number): PictureSize | null {
+  if (payload.length < at + 12) return null;
+  const sets = (payload[at + 5] ?? 0) & 0x1f;
+  const length = payload.readUInt16BE(at + 6);
+  const start = at + 8;
+  if (sets === 0 || length < 4 || start + length > payload.length) return null;
+  const set = payload.subarray(start, start + length);
   if (((set[0] ?? 0) & 0x1f) !== sequenceParameterSet) return null;
   return readPictureSize(new BitReader(withoutEmulationPrevention(set.subarray(1, maxLookedAtBytes))));
 }
@@ -93,58 +102,5 @@ function skipScalingMatrix(bits: BitReader, lists: number): void {
       if (next === 0) break;
       last = next;
     }
-  }
-}
-
-/** Takes out the bytes 3 that keep start codes from appearing in the data (7.4.1). */
-function withoutEmulationPrevention(data: Buffer): Buffer {
-  const clean = Buffer.alloc(data.length);
-  let length = 0;
-  let zeros = 0;
-  for (const byte of data) {
-    if (zeros >= 2 && byte === 3) {
-      zeros = 0;
-      continue;
-    }
-    zeros = byte === 0 ? zeros + 1 : 0;
-    clean[length++] = byte;
-  }
-  return clean.subarray(0, length);
-}
-
-/** Reads bits from the front; behind the end all are 0, and `isExhausted` says so. */
-class BitReader {
-  readonly #data: Buffer;
-  #at = 0;
-
-  constructor(data: Buffer) {
-    this.#data = data;
-  }
-
-  get isExhausted(): boolean {
-    return this.#at > this.#data.length * 8;
-  }
-
-  /** @param count 1 to 31 */
-  read(count: number): number {
-    let value = 0;
-    for (let i = 0; i < count; i++, this.#at++) {
-      const byte = this.#data[this.#at >> 3] ?? 0;
-      value = (value << 1) | ((byte >> (7 - (this.#at & 7))) & 1);
-    }
-    return value >>> 0;
-  }
-
-  /** An Exp-Golomb code, `ue(v)` (9.1); at most 2^31 - 2. */
-  readUnsigned(): number {
-    let zeros = 0;
-    while (this.read(1) === 0) if (++zeros > 30) return 0;
-    return zeros === 0 ? 0 : 2 ** zeros - 1 + this.read(zeros);
-  }
-
-  /** `se(v)` (9.1.1). */
-  readSigned(): number {
-    const code = this.readUnsigned();
-    return code % 2 === 1 ? (code + 1) / 2 : -code / 2;
   }
 }

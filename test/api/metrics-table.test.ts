@@ -32,7 +32,7 @@ it('series are bounded: whole cameras and pushes are left out beyond the limit, 
   const ofCamera = cameraSeries.reduce((sum, { perThing = 1 }) => sum + perThing, 0);
   const ofPush = pushSeries.reduce((sum, { perThing = 1 }) => sum + perThing, 0);
   // As the setting's description and docs/metrics.md say.
-  expect([ofCamera, ofPush]).toEqual([13, 20]);
+  expect([ofCamera, ofPush]).toEqual([15, 20]);
   const test = await startTestApi({ metricsMaxSeries: 2 * ofCamera + ofPush } as object);
   try {
     const call = (path: string, body: object): Promise<Response> =>
@@ -46,9 +46,21 @@ it('series are bounded: whole cameras and pushes are left out beyond the limit, 
       await call(`/v1/cameras/${name}/pushes`, { id: 'p', url: 'rtmp://h.invalid/live/x' });
       const facts = { jitterMs: 1, keyFrameIntervalMs: 1, frameRate: 1, lastFrameAt: '2026-01-01T00:00:00.000Z' };
       const since = '2026-01-01T00:00:00.000Z';
+      const unknown = {
+        profile: null,
+        width: null,
+        height: null,
+        hdr: null,
+        frameRate: null,
+        keyFrameIntervalMs: null,
+      };
+      const tracks = (['video', 'audio'] as const).flatMap((kind) =>
+        // Further tracks are not counted.
+        [0, 1].map((id) => ({ kind, id, isDefault: id === 0, codec: null, channels: null, ...unknown })),
+      );
       const conditions = [{ code: 'CAMERA_NO_VIDEO', message: 'no video', since } as const];
       const push = pushSnapshot({ id: 'p', roundTripMs: 1 });
-      test.backend.snapshots.set(name, cameraSnapshot({ name, ...facts, conditions, pushes: [push] }));
+      test.backend.snapshots.set(name, cameraSnapshot({ name, ...facts, tracks, conditions, pushes: [push] }));
     }
     const lines = (await (await fetch(`${test.base}/metrics`)).text()).split('\n');
     expect(lines.filter((line) => line.includes('{camera="')).length).toBe(2 * ofCamera + ofPush);

@@ -130,6 +130,13 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
   },
 ];
 
+function trackLabels(track: CameraView['tracks'][number]): Record<string, string> {
+  const { kind, id, codec, profile, width, height, hdr, channels } = track;
+  const size = width === null || height === null ? '' : `${width}x${height}`;
+  const known = { codec: codec ?? '', profile: profile ?? '', hdr: hdr ?? '', channels: `${channels ?? ''}` };
+  return { kind, track: String(id), size, ...known };
+}
+
 export const cameraSeries: readonly Series<CameraView>[] = [
   {
     name: 'camera_live',
@@ -148,6 +155,15 @@ export const cameraSeries: readonly Series<CameraView>[] = [
     type: 'gauge',
     help: 'Media from the camera, averaged over about 10 s.',
     read: ({ bitrateInBps }) => bytes(bitrateInBps),
+  },
+  {
+    name: 'camera_track_info',
+    type: 'gauge',
+    labels: ['kind', 'track', 'codec', 'profile', 'size', 'hdr', 'channels'],
+    perThing: 2,
+    help: 'Always 1, for the default track of each kind of a live camera; what it is, in the labels, which are empty where it is not known.',
+    read: ({ tracks }) =>
+      tracks.filter(({ isDefault }) => isDefault).map((track) => ({ value: 1, labels: trackLabels(track) })),
   },
   {
     name: 'camera_frames_per_second',

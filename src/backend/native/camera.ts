@@ -23,6 +23,7 @@ import type {
   DesiredCamera,
   FlvPlayback,
   IngestChange,
+  PushSnapshot,
   StillPicture,
 } from '../backend.js';
 import { CameraPushes } from './camera-pushes.js';
@@ -340,6 +341,13 @@ export class NativeCamera implements SelectorListener {
   evidence(nowMs: number): CameraEvidence | null {
     const { live } = this.#selector;
     return live === null ? null : evidenceOf(live, nowMs);
+  }
+
+  /** Undefined also for one of a camera that was never live. */
+  pushSnapshot(id: string, nowMs: number): PushSnapshot | undefined {
+    const push = this.push(id);
+    if (push === undefined) return undefined;
+    return pushSnapshot(id, push, nowMs, this.#conditions.list, this.#selector.live?.keyFrameIntervalMs);
   }
 
   snapshot(nowMs: number): CameraSnapshot {

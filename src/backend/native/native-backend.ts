@@ -41,7 +41,6 @@ import type {
 } from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { CameraHost } from './camera-host.js';
-import { pushSnapshot } from './snapshot.js';
 import { NativeTestPatterns } from './test-patterns.js';
 
 /** How media and pushes are treated. */
@@ -281,8 +280,7 @@ export class NativeBackend implements MediaBackend {
   }
 
   push(name: string, id: string): PushSnapshot | undefined {
-    const push = this.#cameras.get(name)?.push(id);
-    return push === undefined ? undefined : pushSnapshot(id, push, performance.now());
+    return this.#cameras.get(name)?.pushSnapshot(id, performance.now());
   }
 
   addOwnListener(listener: BackendAddress): void {

@@ -3,6 +3,8 @@ import { causeOf } from '../../push/outage.js';
 import type { Push } from '../../push/push.js';
 import type { PushFailure } from '../../push/push-status.js';
 import type { BackendProblem, CameraSnapshot, Failure, IngestSnapshot, PushSnapshot } from '../backend.js';
+import type { TrackSnapshot } from '../observed.js';
+import { keyFrameWait } from './key-frame-wait.js';
 
 /** What there is to see of a camera, as plain values. */
 export function cameraSnapshot(seen: {
@@ -34,6 +36,7 @@ export function cameraSnapshot(seen: {
     encoder: live?.facts.encoder ?? (source?.encoder || null),
     videoCodec: live?.videoCodec ?? null,
     audioCodec: live?.audioCodec ?? null,
+    tracks: live === null ? [] : tracksOf(live),
     width: live?.pictureSize?.width ?? live?.facts.width ?? null,
     height: live?.pictureSize?.height ?? live?.facts.height ?? null,
     bytesIn: live?.bytesIn ?? 0,
@@ -46,8 +49,27 @@ export function cameraSnapshot(seen: {
     lastFrameAt: meter === undefined || meter.lastFrameMs === 0 ? null : iso(Date.now() - (nowMs - meter.lastFrameMs)),
     graceUntil: seen.graceUntilMs === null ? null : iso(seen.graceUntilMs),
     viewers: seen.viewers,
-    pushes: [...seen.pushes].map(([id, push]) => pushSnapshot(id, push, nowMs, conditions)),
+    pushes: [...seen.pushes].map(([id, push]) =>
+      pushSnapshot(id, push, nowMs, conditions, live?.keyFrameIntervalMs ?? 0),
+    ),
   };
+}
+
+function tracksOf({ videoTracks, audioTracks }: SourceIngest): TrackSnapshot[] {
+  const unknown = { profile: null, width: null, height: null, hdr: null, frameRate: null, keyFrameIntervalMs: null };
+  const video = videoTracks.map(({ id, codec, profile, size, hdr, framesPerSecond, keyFrameIntervalMs }, index) => ({
+    ...{ kind: 'video' as const, id, isDefault: index === 0, codec, profile, hdr },
+    width: size?.width ?? null,
+    height: size?.height ?? null,
+    frameRate: Math.round(framesPerSecond * 10) / 10,
+    keyFrameIntervalMs: keyFrameIntervalMs || null,
+    channels: null,
+  }));
+  const audio = audioTracks.map(({ id, codec, profile, channels }, index) => ({
+    ...unknown,
+    ...{ kind: 'audio' as const, id, isDefault: index === 0, codec, profile, channels },
+  }));
+  return [...video, ...audio];
 }
 
 /** What there is to see of a push, as plain values. */
@@ -56,17 +78,20 @@ export function pushSnapshot(
   push: Push,
   nowMs: number,
   conditions: readonly BackendProblem[] = [],
+  keyFrameIntervalMs = 0,
 ): PushSnapshot {
   const status = push.status(nowMs);
   const isSending = status.phase === 'active' || status.phase === 'stalled' || status.phase === 'connecting';
   const { lastFailure, outage, droppedFrames } = status;
-  const cause = outage === null ? undefined : causeOf(outage);
+  const wait = keyFrameWait(status, keyFrameIntervalMs);
+  const cause = (outage === null ? undefined : causeOf(outage)) ?? wait?.reason;
+  const all = wait?.condition === undefined ? conditions : [...conditions, wait.condition];
   return {
     id,
     url: push.shownUrl,
     state: status.phase,
     since: iso(status.sinceMs),
-    ...(isSending && conditions.length > 0 ? { conditions } : {}),
+    ...(isSending && all.length > 0 ? { conditions: all } : {}),
     attempt: status.attempt,
     ...(cause === undefined ? {} : { reason: cause }),
     lastError: failureView(lastFailure),

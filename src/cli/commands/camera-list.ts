@@ -76,7 +76,7 @@ function cameraTable(
     camera.type ?? null,
     camera.live ? 'live' : 'off',
     camera.live && camera.bitrateInBps !== null ? formatBitrate(camera.bitrateInBps) : null,
-    [camera.videoCodec, camera.audioCodec].filter((codec) => codec !== null).join('+'),
+    codecsOf(camera),
     camera.viewers,
     `${camera.pushes.filter((push) => push.state === 'active').length}/${camera.pushes.length}`,
     camera.endpoint,
@@ -137,4 +137,11 @@ async function removeOne(name: string, options: ClientOptions, io: CliIo): Promi
   if (name === '') throw new CodedError('USAGE', 'the name of a camera is empty');
   await findApi(options, io).removeCamera(name);
   io.out.write(options.json ? json({ removed: name }) : `Camera ${name} is removed.\n`);
+}
+
+/** `h264+aac` of the default tracks; with how many there are, where a kind has more than one. */
+function codecsOf({ videoCodec, audioCodec, tracks }: CameraView): string {
+  const codecs = [videoCodec, audioCodec].filter((codec) => codec !== null).join('+');
+  // One of an older version says nothing of tracks.
+  return (tracks ?? []).every(({ isDefault }) => isDefault) ? codecs : `${codecs} (${tracks.length} tracks)`;
 }
