@@ -61,6 +61,8 @@ export interface Caller {
   readonly scope: Scope;
   /** Milliseconds since 1970; undefined: it does not end by itself. */
   readonly expiresMs?: number;
+  /** The same on the monotonic clock, where it does not end at an absolute time: this counts. */
+  readonly endsMs?: number;
   /** What a ticket of this caller depends on. */
   readonly parent: string;
 }
@@ -180,15 +182,23 @@ export class Access {
   }
 
   /** False once what a caller showed has ended, was revoked or was replaced. */
-  isStillValid({ parent, expiresMs }: Caller): boolean {
-    return (expiresMs === undefined || expiresMs > Date.now()) && this.#isParentValid(parent);
+  isStillValid({ parent, expiresMs, endsMs }: Caller): boolean {
+    const isOver =
+      endsMs === undefined ? expiresMs !== undefined && expiresMs <= Date.now() : endsMs <= performance.now();
+    return !isOver && this.#isParentValid(parent);
   }
 
   /** A ticket for addresses of this caller: it reads only, and holds for an hour at most. */
   issueTicket(caller: Caller): IssuedTicket {
     const scope = weakerScope(caller.scope, 'read');
-    const expiresMs = Math.min(Date.now() + ticketMs, caller.expiresMs ?? Number.POSITIVE_INFINITY);
-    const token = this.#tickets.issue({ parent: caller.parent, name: caller.name, scope, expiresMs });
+    const nowMs = Date.now();
+    const callerLeftMs =
+      caller.endsMs === undefined
+        ? (caller.expiresMs ?? Number.POSITIVE_INFINITY) - nowMs
+        : caller.endsMs - performance.now();
+    const leftMs = Math.min(ticketMs, callerLeftMs);
+    const [expiresMs, endsMs] = [nowMs + leftMs, performance.now() + leftMs];
+    const token = this.#tickets.issue({ parent: caller.parent, name: caller.name, scope, expiresMs, endsMs });
     return { token, scope, expiresMs };
   }
 
@@ -239,8 +249,8 @@ export class Access {
   #byTicket(token: string): Caller | undefined {
     const ticket = this.#tickets.verify(token);
     if (ticket === undefined || !this.#isParentValid(ticket.parent)) return undefined;
-    const { name, scope, expiresMs, parent } = ticket;
-    return { kind: 'ticket', name, scope, expiresMs, parent };
+    const { name, scope, expiresMs, endsMs, parent } = ticket;
+    return { kind: 'ticket', name, scope, expiresMs, endsMs, parent };
   }
 
   #isParentValid(parent: string): boolean {

@@ -8,8 +8,10 @@ export interface Ticket {
   readonly parent: string;
   readonly name: string | null;
   readonly scope: Scope;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, for show: the clock may be set meanwhile. */
   readonly expiresMs: number;
+  /** When it ends, on the monotonic clock. */
+  readonly endsMs: number;
 }
 
 const prefix = 'mas.';
@@ -19,8 +21,8 @@ export class Tickets {
   readonly #key = randomBytes(32);
 
   issue(ticket: Ticket): string {
-    const { parent, name, scope, expiresMs } = ticket;
-    const payload = Buffer.from(JSON.stringify([parent, name, scope, expiresMs])).toString('base64url');
+    const { parent, name, scope, expiresMs, endsMs } = ticket;
+    const payload = Buffer.from(JSON.stringify([parent, name, scope, expiresMs, endsMs])).toString('base64url');
     return `${prefix}${payload}.${this.#sign(payload).toString('base64url')}`;
   }
 
@@ -31,10 +33,10 @@ export class Tickets {
     if (!isSameHash(this.#sign(payload), Buffer.from(mac, 'base64url'))) return undefined;
     const content: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
     if (!Array.isArray(content)) return undefined;
-    const [parent, name, scope, expiresMs]: unknown[] = content;
+    const [parent, name, scope, expiresMs, endsMs]: unknown[] = content;
     if (typeof parent !== 'string' || !isScope(scope) || typeof expiresMs !== 'number') return undefined;
-    if (expiresMs <= Date.now()) return undefined;
-    return { parent, name: typeof name === 'string' ? name : null, scope, expiresMs };
+    if (typeof endsMs !== 'number' || endsMs <= performance.now()) return undefined;
+    return { parent, name: typeof name === 'string' ? name : null, scope, expiresMs, endsMs };
   }
 
   #sign(payload: string): Buffer {

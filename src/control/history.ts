@@ -1,5 +1,6 @@
 import type { CameraSnapshot, MediaBackend, PushSnapshot } from '../backend/backend.js';
 import { Stretch } from '../fairness/stretch.js';
+import { steadyMs, wallMsOfSteady } from '../process/wall-clock.js';
 import { noFigure, packFigure, unpackFigure } from './packed-figure.js';
 
 /** Seconds between two points. */
@@ -123,7 +124,7 @@ export class History {
   }
 
   /** Call every five seconds. Never rejects; a look that takes longer is not overtaken. */
-  async look(nowMs = Date.now()): Promise<void> {
+  async look(nowMs = steadyMs()): Promise<void> {
     if (this.#looking || this.#maxBytes === 0) return;
     this.#looking = true;
     try {
@@ -151,7 +152,7 @@ export class History {
   }
 
   /** The last so many seconds; undefined when nothing of the camera is remembered. */
-  of(name: string, seconds: number, nowMs = Date.now()): CameraHistory | undefined {
+  of(name: string, seconds: number, nowMs = steadyMs()): CameraHistory | undefined {
     const steps = this.stepsOf(name, seconds, nowMs);
     if (steps === undefined) return undefined;
     const pushes: Record<string, PushColumns> = Object.create(null);
@@ -160,13 +161,15 @@ export class History {
   }
 
   /** `of`, push by push: an hour of a hundred pushes is too much for one go. */
-  stepsOf(name: string, seconds: number, nowMs = Date.now()): HistorySteps | undefined {
+  stepsOf(name: string, seconds: number, nowMs = steadyMs()): HistorySteps | undefined {
     const camera = this.#cameras.get(name);
     if (camera === undefined) return undefined;
     const last = stepOf(nowMs);
     const first = last - Math.min(historyPoints, Math.max(1, Math.ceil(seconds / historyStepSeconds))) + 1;
     const pushes = readEach(camera.pushes, first, last);
-    const from = new Date(first * historyStepSeconds * 1000).toISOString();
+    // Steps are counted by a clock that never jumps, and shown as the clock is set now.
+    const stepMs = historyStepSeconds * 1000;
+    const from = new Date(Math.round(wallMsOfSteady(first * stepMs) / stepMs) * stepMs).toISOString();
     return { stepSeconds: historyStepSeconds, from, camera: camera.series.read(first, last), pushes };
   }
 

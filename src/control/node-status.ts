@@ -2,6 +2,7 @@ import type { BackendProblem, BackendTotals, MediaBackend, WorkerFacts } from '.
 import type { LogHealth } from '../log/destination.js';
 import { overLimits, type StateLimits } from '../model/state-rules.js';
 import { type OpenFilesFigures, openFiles } from '../process/open-files.js';
+import { elapsedMs } from '../process/wall-clock.js';
 import type { Store } from '../store/store.js';
 import { BackendProbe } from './probe.js';
 import type { Reconciler } from './reconcile.js';
@@ -70,7 +71,7 @@ export class NodeStatus {
 
   #logProblems(): BackendProblem[] {
     const { problem, linesLost } = this.#log();
-    if (problem === null || Date.now() - problem.sinceMs < logPatienceMs) return [];
+    if (problem === null || elapsedMs(problem.sinceMs) < logPatienceMs) return [];
     const message = `The log takes no lines: ${problem.reason}. ${linesLost} lines were lost since the start.`;
     return [{ code: 'LOG_UNWRITABLE', message, since: new Date(problem.sinceMs).toISOString() }];
   }

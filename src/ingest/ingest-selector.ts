@@ -1,6 +1,7 @@
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { heardMs, setHeardTimeout } from '../process/standstill.js';
+import { wallMsAt } from '../process/wall-clock.js';
 import { KeptGop } from '../relay/kept-gop.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { SlabPool } from '../relay/slab-pool.js';
@@ -81,7 +82,8 @@ export class IngestSelector implements IngestListener, FailoverHost {
   #isLive = false;
   #stream: LiveStream | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
-  #graceUntilMs = 0;
+  /** When the grace ends, on the monotonic clock. */
+  #graceEndMs = 0;
   #pastBytes = 0;
 
   constructor(options: SelectorOptions) {
@@ -115,7 +117,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
 
   /** Until when a source may return, milliseconds since 1970; null when none is waited for. */
   get graceUntilMs(): number | null {
-    return this.#graceTimer === null ? null : this.#graceUntilMs;
+    return this.#graceTimer === null ? null : Math.round(wallMsAt(this.#graceEndMs));
   }
 
   /** Media bytes of all sources, ever. */
@@ -288,7 +290,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
       this.finish();
       return;
     }
-    this.#graceUntilMs = Date.now() + publishGraceMs;
+    this.#graceEndMs = performance.now() + publishGraceMs;
     this.#graceTimer = setHeardTimeout(() => this.finish(), publishGraceMs);
   }
 

@@ -1,5 +1,6 @@
 import { parseRtmpUrl } from '../address/rtmp-url.js';
 import type { TargetError } from '../errors.js';
+import { wallMsAt } from '../process/wall-clock.js';
 import { Backoff } from './backoff.js';
 import type { TargetWatch } from './target-watch.js';
 
@@ -37,7 +38,8 @@ export class RetryClock {
   readonly #connect: () => void;
   #timer: NodeJS.Timeout | null = null;
   #unwatch: (() => void) | null = null;
-  #nextTryAtMs = 0;
+  /** When the next attempt is due, on the monotonic clock. */
+  #dueMs = 0;
   #lastTryMs = Number.NEGATIVE_INFINITY;
   #lastPauseMs = 0;
   #failures = 0;
@@ -68,7 +70,7 @@ export class RetryClock {
 
   /** When the next attempt is due, milliseconds since 1970. */
   get nextTryAtMs(): number {
-    return this.#nextTryAtMs;
+    return Math.round(wallMsAt(this.#dueMs));
   }
 
   /** An attempt begins. */
@@ -121,7 +123,7 @@ export class RetryClock {
     if (waitMs <= 0) {
       this.#hasty = this.#failures + this.#vainHaste > 0; // the first try of all is in its time
       this.#connect();
-    } else if (this.#timer === null || Date.now() + waitMs < this.#nextTryAtMs) {
+    } else if (this.#timer === null || performance.now() + waitMs < this.#dueMs) {
       this.#hasty = true;
       this.#plan(waitMs);
     }
@@ -142,7 +144,7 @@ export class RetryClock {
 
   #plan(pauseMs: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#nextTryAtMs = Date.now() + pauseMs;
+    this.#dueMs = performance.now() + pauseMs;
     this.#timer = setTimeout(() => this.#connect(), pauseMs);
   }
 }

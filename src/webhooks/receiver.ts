@@ -1,6 +1,7 @@
 import type { FeedEvent } from '../events/event.js';
 import type { Logger } from '../log/log.js';
 import { setHeardTimeout } from '../process/standstill.js';
+import { wallMsAt } from '../process/wall-clock.js';
 import { deliver } from './delivery.js';
 import { signedHeaders } from './sign.js';
 
@@ -75,7 +76,7 @@ export class WebhookReceiver {
   #since = new Date().toISOString();
   #lastError: WebhookView['lastError'] = null;
   #retryTimer: NodeJS.Timeout | null = null;
-  #nextRetryAtMs = 0;
+  #nextRetryMs = 0;
   #isClosed = false;
 
   constructor(options: { url: string; key: Buffer; log: Logger; timing?: Partial<WebhookTiming> }) {
@@ -95,7 +96,7 @@ export class WebhookReceiver {
       failures: this.#failures,
       dropped: { ...this.#dropped },
       lastError: this.#lastError,
-      nextRetryAt: this.#retryTimer === null ? null : new Date(this.#nextRetryAtMs).toISOString(),
+      nextRetryAt: this.#retryTimer === null ? null : new Date(wallMsAt(this.#nextRetryMs)).toISOString(),
     };
   }
 
@@ -204,7 +205,7 @@ export class WebhookReceiver {
     const { retryMinMs, retryMaxMs } = this.#timing;
     const pauseMs = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#failedInRow - 1, 30));
     const waitMs = Math.max(retryAfterMs, pauseMs * (0.75 + Math.random() / 2));
-    this.#nextRetryAtMs = Date.now() + waitMs;
+    this.#nextRetryMs = performance.now() + waitMs;
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = null;
       this.#pump();

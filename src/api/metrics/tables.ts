@@ -2,6 +2,7 @@ import { type BackendTotals, pushStates, type WorkerFacts } from '../../backend/
 import type { CameraView, IngestView, PushView } from '../../control/views.js';
 import { maxIngests } from '../../model/model.js';
 import type { OpenFilesFigures } from '../../process/open-files.js';
+import { elapsedMs } from '../../process/wall-clock.js';
 import type { WebhookView } from '../../webhooks/receiver.js';
 import type { Series } from './series.js';
 
@@ -341,7 +342,7 @@ export const pushSeries: readonly Series<PushView>[] = [
     name: 'push_down_seconds',
     type: 'gauge',
     help: 'How long the target has taken no media, over all retries; 0 while it does.',
-    read: ({ downSince }) => (downSince === null ? 0 : Math.max(0, (Date.now() - Date.parse(downSince)) / 1000)),
+    read: ({ downSince }) => (downSince === null ? 0 : elapsedMs(Date.parse(downSince)) / 1000),
   },
 ];
 

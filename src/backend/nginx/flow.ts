@@ -1,4 +1,5 @@
 import type { CameraEvidence } from '../../health/evidence.js';
+import { elapsedMs } from '../../process/wall-clock.js';
 import type { LiveCamera } from './workers.js';
 
 /** When a camera's bytes, and bits of each kind, last came; 0: never. On the monotonic clock. */
@@ -53,7 +54,7 @@ export class Flow {
     const isKnown = videoAgeMs !== null || audioAgeMs !== null;
     return {
       session: publisher.id,
-      liveForMs: Math.max(0, Date.now() - publisher.sinceMs),
+      liveForMs: elapsedMs(publisher.sinceMs),
       videoFrames: null,
       audioFrames: null,
       videoAgeMs: isKnown ? videoAgeMs : ageOf(seen.bytesAtMs),

@@ -1,5 +1,6 @@
 import type { PushPolicy } from '../../address/push-policy.js';
 import { maskTarget } from '../../address/rtmp-url.js';
+import { elapsedMs } from '../../process/wall-clock.js';
 import {
   type CameraSnapshot,
   type DesiredCamera,
@@ -135,7 +136,7 @@ const beginningMs = 4_000;
 function onCurrentWorker(camera: LiveCamera | undefined, address: string): PushFacts {
   const client = camera?.stream.clients.find((each) => each.address === address && !each.publishing);
   if (client !== undefined) return { ...none, state: 'active', droppedFrames: client.dropped };
-  const isNew = camera !== undefined && Date.now() - camera.publisher.sinceMs < beginningMs;
+  const isNew = camera !== undefined && elapsedMs(camera.publisher.sinceMs) < beginningMs;
   if (isNew) return { ...none, state: 'connecting' };
   const reason = 'the target does not take it; nginx tries again every 3 s, and says why in its error log';
   return { ...none, state: 'waiting', reason };

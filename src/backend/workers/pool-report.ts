@@ -1,3 +1,4 @@
+import { elapsedMs } from '../../process/wall-clock.js';
 import type { BackendProblem, WorkerFacts } from '../backend.js';
 import type { WorkerLoad } from './protocol.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -52,7 +53,6 @@ export class PoolReport {
 
   /** A worker that does not answer, or that ended not long ago. */
   #ends(worker: WorkerProcess): readonly BackendProblem[] {
-    const nowMs = Date.now();
     const { end, number } = worker;
     const problem = (message: string, sinceMs: number): BackendProblem => ({
       code: 'WORKER_DOWN',
@@ -61,9 +61,9 @@ export class PoolReport {
     });
     if (worker.isUp && !worker.isResponsive(performance.now())) {
       const cameras = this.#countOf(worker);
-      return [problem(`Media worker ${number} does not answer; its ${cameras} cameras stand still.`, nowMs)];
+      return [problem(`Media worker ${number} does not answer; its ${cameras} cameras stand still.`, Date.now())];
     }
-    if (end === null || (worker.isUp && nowMs - end.atMs > shownMs)) return [];
+    if (end === null || (worker.isUp && elapsedMs(end.atMs) > shownMs)) return [];
     const times = end.times === 1 ? '' : `, ${end.times} times in a row`;
     const message = `Media worker ${number} ${end.how}${times}; its cameras had to come back. The log tells more.`;
     return [problem(message, end.atMs)];

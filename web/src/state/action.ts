@@ -50,10 +50,10 @@ const observeIntervalMs = 300;
  * @throws Error that names what was not seen in time
  */
 export async function observe(what: string, look: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + observeTimeoutMs;
+  const deadline = performance.now() + observeTimeoutMs;
   for (;;) {
     if (await look()) return;
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new Error(`The server took the change, but ${what} was not seen within ${observeTimeoutMs / 1000} s.`);
     }
     await new Promise((resolve) => setTimeout(resolve, observeIntervalMs));

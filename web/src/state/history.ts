@@ -34,17 +34,17 @@ export function historyOf(name: string): FollowedHistory {
 
 function followCamera(name: string, data: Signal<CameraHistory>): () => void {
   let ended = false;
-  let loadedMs = 0;
+  let loadedMs = Number.NEGATIVE_INFINITY;
   const load = async () => {
     if (document.hidden) return;
     // After a longer break the tail would leave a gap.
-    const isFresh = Date.now() - loadedMs < (tailSeconds * 1000) / 2;
+    const isFresh = performance.now() - loadedMs < (tailSeconds * 1000) / 2;
     const query = isFresh ? { seconds: tailSeconds } : {};
     try {
       const { body } = await api.call('getHistory', { path: { name }, query });
       if (ended) return;
       data.value = isFresh ? joined(data.peek(), toHistory(body)) : toHistory(body);
-      loadedMs = Date.now();
+      loadedMs = performance.now();
     } catch {
       // The page says elsewhere that the server does not answer; the next try fills the gap.
     }
