@@ -1,4 +1,4 @@
-import type { PushFailure } from './push-status.js';
+import type { PushFailure } from './push-failure.js';
 
 /**
  * One outage of a push, from when its target stopped taking media until it has taken it for a while again. What is seen at

@@ -1,15 +1,8 @@
-import type { ErrorCode } from '../errors.js';
 import type { DropReason } from '../relay/outlet.js';
 import type { Outage } from './outage.js';
+import type { PushFailure } from './push-failure.js';
 
 export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled';
-
-export interface PushFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  /** Milliseconds since 1970. */
-  readonly atMs: number;
-}
 
 /** The observed state of a push. Times of events are milliseconds since 1970. */
 export interface PushStatus {

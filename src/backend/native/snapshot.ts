@@ -1,7 +1,7 @@
 import type { SourceIngest } from '../../ingest/source-ingest.js';
 import { causeOf } from '../../push/outage.js';
 import type { Push } from '../../push/push.js';
-import type { PushFailure } from '../../push/push-status.js';
+import type { PushFailure } from '../../push/push-failure.js';
 import type { BackendProblem, CameraSnapshot, Failure, IngestSnapshot, PushSnapshot } from '../backend.js';
 import type { TrackSnapshot } from '../observed.js';
 import { keyFrameWait } from './key-frame-wait.js';
