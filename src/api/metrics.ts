@@ -105,6 +105,7 @@ class Metrics {
       problems: control.node.problems,
       facts: control.node.backendFacts,
       logLinesLost: control.node.logLinesLost,
+      refused: control.refused.totals,
       openFiles: control.node.openFiles,
       version,
       backend: control.node.backendKind,

@@ -138,6 +138,39 @@ const IngestViewSchema = Type.Object(
   { title: 'Ingest', description: 'One of the things that a camera has its stream from, as desired and as observed.' },
 );
 
+const LastLiveSchema = Type.Object(
+  {
+    since: TimeSchema,
+    until: Type.Union([Type.String(), Type.Null()], { description: 'Null: it is live.' }),
+    reason: Type.Union([Type.String(), Type.Null()], {
+      description: 'Why it stopped; null: not known, or it is live.',
+    }),
+    code: Type.Union([ErrorCodeSchema, Type.Null()]),
+    publisher: Type.Union([Type.String(), Type.Null()]),
+    encoder: Type.Union([Type.String(), Type.Null()]),
+    lastFrameAt: Type.Union([Type.String(), Type.Null()]),
+  },
+  { title: 'LastLive', description: 'When a camera was last live, also before a restart; null: never.' },
+);
+
+/** Who was refused as a publisher. */
+export const RefusedPublisherSchema = Type.Object(
+  {
+    address: Type.String(),
+    name: Type.String({ description: 'What it wanted to publish as: the application of its URL.' }),
+    camera: Type.Union([NameSchema, Type.Null()], { description: 'The registered camera that it meant, if any.' }),
+    asked: Type.String({ enum: ['connect', 'publish'], description: '`connect`: it was refused before it said more.' }),
+    code: ErrorCodeSchema,
+    message: Type.String(),
+    encoder: Type.String({ description: 'What it calls itself; empty when it does not.' }),
+    count: Type.Integer({ minimum: 1 }),
+    firstAt: TimeSchema,
+    lastAt: TimeSchema,
+    registerable: Type.Boolean({ description: 'A camera of this name could be registered.' }),
+  },
+  { title: 'RefusedPublisher' },
+);
+
 export const CameraViewSchema = Type.Object(
   {
     ...CameraSnapshotSchema.properties,
@@ -152,6 +185,7 @@ export const CameraViewSchema = Type.Object(
     switchBackSeconds: Type.Optional(SwitchBackSchema),
     slate: Type.Optional(SlateSchema),
     slateSeconds: Type.Optional(SlateSecondsSchema),
+    lastLive: orNull(LastLiveSchema),
     pushes: Type.Array(PushViewSchema),
   },
   { title: 'Camera', description: 'A camera as it is desired and as it is observed.' },

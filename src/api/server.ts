@@ -42,6 +42,7 @@ import { addHistoryRoute } from './v1/history.js';
 import { addLogRoutes } from './v1/log.js';
 import { addNodeRoutes } from './v1/node.js';
 import { addPushRoutes } from './v1/pushes.js';
+import { addRefusedPublishersRoute } from './v1/refused-publishers.js';
 import { addTestPatternRoutes } from './v1/test-pattern.js';
 import { compilePart } from './validation.js';
 
@@ -214,6 +215,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   addCameraRoutes(app, control, costly);
   addBatchRoute(app, control, costly);
   addPushRoutes(app, control, costly);
+  addRefusedPublishersRoute(app, control);
   addEngineRoutes(app, control, costly);
   const { maxEventReaders: maxReaders, maxEventReadersPerAddress: maxReadersPerAddress } = settings;
   addEventStreamRoute(app, { control, costly, maxReaders, maxReadersPerAddress });

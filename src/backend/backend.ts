@@ -1,5 +1,5 @@
 import type { PublishKeyRule } from '../admission/stream-keys.js';
-import type { CodedError } from '../errors.js';
+import type { CodedError, ErrorCode } from '../errors.js';
 import type { RecordedEvent } from '../events/flight-recorder.js';
 import type { CameraEvidence } from '../health/evidence.js';
 import type { BackendProblem, CameraSnapshot, PushSnapshot, TargetTest } from './observed.js';
@@ -176,6 +176,8 @@ export interface BackendObserver {
   cameraStopped(camera: string, reason: string | null): void;
   /** Something is wrong with a live camera, or is not any more. */
   cameraCondition?(camera: string, condition: BackendProblem, isRaised: boolean): void;
+  /** Somebody who wanted to publish was refused. */
+  publisherRefused?(refusal: PublisherRefusal): void;
   /** A push is in another state than before. */
   pushState(camera: string, push: PushSnapshot): void;
   /** Something happened to an ingest of a camera that has several. */
@@ -190,6 +192,22 @@ export type IngestChange =
   | { readonly type: 'disconnected'; readonly ingest: string; readonly reason: string }
   /** The stream goes on with another one. */
   | { readonly type: 'switched'; readonly from: string; readonly to: string; readonly reason: string };
+
+/** Somebody who wanted to publish, or did not come as far as to say so, and was refused. */
+export interface PublisherRefusal {
+  /** Its IP address. */
+  readonly address: string;
+  /** What it wanted to publish as, without what may be a key. A stranger's words. */
+  readonly name: string;
+  /** The camera that the name means, registered or not; null: none. */
+  readonly camera: string | null;
+  /** `connect`: it was refused before it said whether it publishes or plays. */
+  readonly asked: 'connect' | 'publish';
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What it calls itself; empty when it does not. */
+  readonly encoder: string;
+}
 
 /** A process that moves media, and what it takes; null: it does not run, or has not said yet. */
 export interface WorkerFacts {

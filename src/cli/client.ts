@@ -13,6 +13,7 @@ import type {
   ProblemView,
   PushView,
   RecordedEventView,
+  RefusedPublisherView,
   TargetTestView,
   TokenView,
 } from './views.js';
@@ -80,6 +81,11 @@ export class ApiClient {
 
   async playToken(name: string, seconds: number): Promise<PlayTokenView> {
     return (await said(() => this.#client.call('addPlayToken', { path: { name }, body: { seconds } }))).body;
+  }
+
+  /** Who was refused as a publisher, newest first. */
+  async refusedPublishers(): Promise<readonly RefusedPublisherView[]> {
+    return (await said(() => this.#client.call('listRefusedPublishers'))).body.items;
   }
 
   /** Those that are in trouble themselves, or that have a push that is down. */

@@ -127,10 +127,16 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       log: log.child({ part: 'control' }),
       tagKey,
       streamKeys,
+      lastLiveFile: join(settings.dataDir, 'last-live.json'),
     });
     if (options.logHealth !== undefined) control.node.watchLog(options.logHealth);
     await control.start();
-    closers.unshift({ part: 'control', close: async () => control.close() });
+    const closeControl = async (): Promise<void> => {
+      control.close();
+      await control.keepLives();
+    };
+    closers.unshift({ part: 'control', close: closeControl });
+    await control.rememberLives();
 
     const patternLog = log.child({ part: 'test pattern' });
     const overRtmp = () =>

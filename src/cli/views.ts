@@ -14,6 +14,7 @@ export type {
   PlayToken as PlayTokenView,
   Push as PushView,
   RecordedEvent as RecordedEventView,
+  RefusedPublisher as RefusedPublisherView,
   TargetTest as TargetTestView,
   Token as TokenView,
 } from '../client/index.js';

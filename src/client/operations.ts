@@ -150,6 +150,7 @@ export interface Camera {
   readonly slate?: string | undefined;
   /** For how long the slate is shown at most; 60. */
   readonly slateSeconds?: number | undefined;
+  readonly lastLive: LastLive | null;
 }
 
 export interface ChangeCameraChange {
@@ -475,6 +476,20 @@ export interface IngestSwitch {
   readonly reason: string;
 }
 
+/** When a camera was last live, also before a restart; null: never. */
+export interface LastLive {
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  /** Null: it is live. */
+  readonly until: string | null;
+  /** Why it stopped; null: not known, or it is live. */
+  readonly reason: string | null;
+  readonly code: ErrorCode | null;
+  readonly publisher: string | null;
+  readonly encoder: string | null;
+  readonly lastFrameAt: string | null;
+}
+
 /** What is logged now. */
 export interface Log {
   /** The least important lines that are logged. */
@@ -695,6 +710,27 @@ export interface RecordedEvent {
   /** `state`, `error`, `command`, `drop` ... */
   readonly kind: string;
   readonly text: string;
+}
+
+export interface RefusedPublisher {
+  readonly address: string;
+  /** What it wanted to publish as: the application of its URL. */
+  readonly name: string;
+  /** The registered camera that it meant, if any. */
+  readonly camera: string | null;
+  /** `connect`: it was refused before it said more. */
+  readonly asked: 'connect' | 'publish';
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What it calls itself; empty when it does not. */
+  readonly encoder: string;
+  readonly count: number;
+  /** ISO 8601, UTC. */
+  readonly firstAt: string;
+  /** ISO 8601, UTC. */
+  readonly lastAt: string;
+  /** A camera of this name could be registered. */
+  readonly registerable: boolean;
 }
 
 export interface RemoveCameraChange {
@@ -1170,6 +1206,12 @@ export interface Operations {
       readonly next: string | null;
     };
   };
+  /** Who was refused as a publisher since the start, newest first: at most 200, one for each address, name and reason */
+  readonly listRefusedPublishers: {
+    readonly answer: {
+      readonly items: readonly RefusedPublisher[];
+    };
+  };
   /** The cameras that a test pattern is published as */
   readonly listTestPatterns: {
     readonly answer: {
@@ -1315,6 +1357,7 @@ export const routes = {
   listNodes: ['GET', '/v1/nodes'],
   listPushEvents: ['GET', '/v1/cameras/{name}/pushes/{id}/events'],
   listPushes: ['GET', '/v1/cameras/{name}/pushes'],
+  listRefusedPublishers: ['GET', '/v1/refused-publishers'],
   listTestPatterns: ['GET', '/v1/test-pattern'],
   listTokens: ['GET', '/v1/tokens'],
   makeTicket: ['POST', '/v1/session'],

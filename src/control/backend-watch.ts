@@ -1,11 +1,19 @@
-import type { BackendObserver, BackendProblem, IngestChange, PushSnapshot } from '../backend/backend.js';
+import type {
+  BackendObserver,
+  BackendProblem,
+  IngestChange,
+  PublisherRefusal,
+  PushSnapshot,
+} from '../backend/backend.js';
 import type { EventFeed } from '../events/event-feed.js';
 import { reasonCode } from './reason-code.js';
+import { RefusedPublishers } from './refused-publishers.js';
 
 /** Follows what becomes of registered cameras. */
 export interface CameraFollower {
   cameraLive(camera: string, facts: Parameters<BackendObserver['cameraLive']>[1]): void;
   cameraStopped(camera: string, reason: string | null): void;
+  publisherRefused?(camera: string, refusal: PublisherRefusal): void;
 }
 
 /** What was last told of a push. */
@@ -29,11 +37,14 @@ export class BackendWatch implements BackendObserver {
   #followers: readonly CameraFollower[];
   readonly #cameras = new Map<string, WatchedCamera>();
   readonly #live = new Set<string>();
+  /** Who was refused as a publisher. */
+  readonly refused: RefusedPublishers;
 
   /** @param followers told what becomes of cameras, after the event */
   constructor(feed: EventFeed, followers: readonly CameraFollower[] = []) {
     this.#feed = feed;
     this.#followers = followers;
+    this.refused = new RefusedPublishers((event) => feed.publish(event));
   }
 
   /** Whoever follows from now on, too. */
@@ -48,7 +59,9 @@ export class BackendWatch implements BackendObserver {
 
   /** A camera is registered: only those are told of. */
   register(camera: string): void {
-    if (!this.#cameras.has(camera)) this.#cameras.set(camera, { live: false, pushes: new Map() });
+    if (this.#cameras.has(camera)) return;
+    this.refused.forgetName(camera);
+    this.#cameras.set(camera, { live: false, pushes: new Map() });
   }
 
   /** A camera is gone for good. */
@@ -91,6 +104,14 @@ export class BackendWatch implements BackendObserver {
   ingestChanged(camera: string, { type, ...facts }: IngestChange): void {
     if (!this.#cameras.has(camera)) return;
     this.#feed.publish({ type: type === 'switched' ? 'camera.switched' : `ingest.${type}`, camera, facts });
+  }
+
+  publisherRefused(refusal: PublisherRefusal): void {
+    const { camera } = refusal;
+    const isRegistered = camera !== null && this.#cameras.has(camera);
+    this.refused.note(refusal, isRegistered);
+    if (!isRegistered) return;
+    for (const follower of this.#followers) follower.publisherRefused?.(camera, refusal);
   }
 
   pushState(camera: string, push: PushSnapshot): void {

@@ -283,11 +283,14 @@ export class CameraControl {
   }
 
   #viewAt(state: DesiredState, camera: Camera, host: string, showsKey: boolean): CameraView {
-    const { backend, tags, health } = this.#context;
+    const { backend, tags, health, lastLives } = this.#context;
     const seen = backend.camera(camera.name);
     const endpointsFor = (ingest?: string) => this.#endpoints(camera, host, showsKey, ingest);
     const conditions = health.conditionsOf(camera.name);
-    const view = cameraView(camera, endpointsFor, seen, (push) => pushUrlOf(state.engines, camera, push), conditions);
+    const view = cameraView(camera, endpointsFor, seen, (push) => pushUrlOf(state.engines, camera, push), {
+      conditions,
+      lastLive: lastLives.of(camera.name),
+    });
     return tags.note(view, camera);
   }
 }

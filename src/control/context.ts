@@ -5,6 +5,7 @@ import { checkTarget } from '../model/rules.js';
 import type { Store } from '../store/store.js';
 import type { EntityTags } from './entity-tags.js';
 import type { HealthWatch } from './health-watch.js';
+import type { LastLives } from './last-live.js';
 import type { Reconciler } from './reconcile.js';
 import type { ControlSettings } from './settings.js';
 
@@ -23,6 +24,7 @@ export class ControlContext {
   readonly tags: EntityTags;
   readonly reconciler: Reconciler;
   readonly health: HealthWatch;
+  readonly lastLives: LastLives;
 
   constructor(options: {
     store: Store;
@@ -32,6 +34,7 @@ export class ControlContext {
     tags: EntityTags;
     reconciler: Reconciler;
     health: HealthWatch;
+    lastLives: LastLives;
   }) {
     this.store = options.store;
     this.backend = options.backend;
@@ -40,6 +43,7 @@ export class ControlContext {
     this.tags = options.tags;
     this.reconciler = options.reconciler;
     this.health = options.health;
+    this.lastLives = options.lastLives;
   }
 
   /** Commits what makes a camera or an engine, and says whether it was made by that. @throws what `change` throws */

@@ -3,6 +3,7 @@ import { StreamKeys } from '../admission/stream-keys.js';
 import type { MediaBackend } from '../backend/backend.js';
 import type { EventFeed } from '../events/event-feed.js';
 import type { Logger } from '../log/log.js';
+import { isName } from '../model/rules.js';
 import type { Store } from '../store/store.js';
 import { BatchControl } from './batch-control.js';
 import { CameraControl } from './camera-control.js';
@@ -11,12 +12,14 @@ import { EngineControl } from './engine-control.js';
 import { EngineHealth } from './engine-health.js';
 import { EntityTags } from './entity-tags.js';
 import { healthLimits } from './health-watch.js';
+import { LastLiveFile } from './last-live-file.js';
 import type { LiveStats } from './live-stats.js';
 import { NodeStatus } from './node-status.js';
 import { Observation } from './observation.js';
 import { PushControl } from './push-control.js';
 import { Reconciler } from './reconcile.js';
 import { Redirector } from './redirector.js';
+import type { RefusedPublisher, RefusedPublishers } from './refused-publishers.js';
 import type { ControlSettings } from './settings.js';
 import { Viewing } from './viewing.js';
 
@@ -40,11 +43,14 @@ export class Control {
   readonly feed: EventFeed;
   /** The figures of live cameras, for those who look at them. */
   readonly stats: LiveStats;
+  /** Who was refused as a publisher. */
+  readonly refused: RefusedPublishers;
   /** The entity tags of what is answered. */
   readonly tags: EntityTags;
   readonly #store: Store;
   readonly #reconciler: Reconciler;
   readonly #observation: Observation;
+  readonly #lastLiveFile: LastLiveFile | null;
   #unsubscribe: (() => void) | undefined;
 
   /**
@@ -58,6 +64,8 @@ export class Control {
     log: Logger;
     tagKey?: Buffer;
     streamKeys?: StreamKeys;
+    /** Where it is kept when cameras were last live; undefined: nowhere. */
+    lastLiveFile?: string;
   }) {
     const { store, backend, settings, log } = options;
     const streamKeys = options.streamKeys ?? new StreamKeys(randomBytes(32));
@@ -80,7 +88,11 @@ export class Control {
     this.stats = observation.stats;
     this.tags = new EntityTags(options.tagKey);
     this.node = node;
-    const seen = { store, backend, settings, log, tags: this.tags, reconciler, health: observation.health };
+    const { health: judged, lastLives } = observation;
+    const seen = { store, backend, settings, log, tags: this.tags, reconciler, health: judged, lastLives };
+    this.refused = observation.refused;
+    const { lastLiveFile } = options;
+    this.#lastLiveFile = lastLiveFile === undefined ? null : new LastLiveFile(lastLiveFile, lastLives, log);
     const context = new ControlContext(seen);
     this.cameras = new CameraControl(context, streamKeys);
     this.pushes = new PushControl(context);
@@ -104,6 +116,25 @@ export class Control {
     this.#unsubscribe ??= this.#store.subscribe((change) => {
       this.#observation.noteChange(change);
       this.#reconciler.apply(change);
+    });
+  }
+
+  /** Learns from the file of an earlier run when cameras were last live, and keeps it from now on. Never rejects. */
+  async rememberLives(): Promise<void> {
+    await this.#lastLiveFile?.load((name) => this.#store.state.cameras.has(name));
+    this.#lastLiveFile?.start();
+  }
+
+  /** Writes down when cameras were last live. Never rejects; waits for a slow disk only a moment. */
+  async keepLives(): Promise<void> {
+    await this.#lastLiveFile?.close();
+  }
+
+  /** Who was refused as a publisher, newest first. */
+  refusedPublishers(): (RefusedPublisher & { readonly registerable: boolean })[] {
+    return this.refused.list().map((each) => {
+      const isFree = each.code === 'PUBLISH_NOT_REGISTERED' && !this.#store.state.cameras.has(each.name);
+      return { ...each, registerable: isFree && isName(each.name) };
     });
   }
 

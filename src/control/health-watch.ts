@@ -26,6 +26,7 @@ export class HealthWatch {
   readonly #limits: HealthLimits;
   readonly #listener: CameraConditionListener;
   readonly #log: Logger;
+  readonly #onFrame: ((camera: string, atMs: number) => void) | undefined;
   readonly #cameras = new Map<string, CameraHealth>();
   /** Those that are not live and still have something to be judged. */
   readonly #restless = new Set<string>();
@@ -38,8 +39,11 @@ export class HealthWatch {
     live: ReadonlySet<string>;
     limits: HealthLimits;
     listener: CameraConditionListener;
+    /** Told when the last frame of a live camera came, milliseconds since 1970, at each look. */
+    onFrame?: (camera: string, atMs: number) => void;
     log: Logger;
   }) {
+    this.#onFrame = options.onFrame;
     this.#backend = options.backend;
     this.#live = options.live;
     this.#limits = options.limits;
@@ -118,6 +122,10 @@ export class HealthWatch {
     const seen = isLive ? this.#backend.evidence(name) : null;
     // Live, and nobody can tell how: what was known stays.
     if (isLive && seen === null) return;
+    if (seen !== null && this.#onFrame !== undefined) {
+      const ageMs = Math.min(seen.videoAgeMs ?? Infinity, seen.audioAgeMs ?? Infinity);
+      if (Number.isFinite(ageMs)) this.#onFrame(name, Date.now() - ageMs);
+    }
     health.look(seen, this.#limits, nowMs);
     if (isLive || health.isAtRest) this.#restless.delete(name);
     else this.#restless.add(name);

@@ -9,7 +9,9 @@ import type { StateChange, Store } from '../store/store.js';
 import { BackendWatch } from './backend-watch.js';
 import { HealthWatch } from './health-watch.js';
 import { History, historyStepSeconds } from './history.js';
+import { LastLives } from './last-live.js';
 import { LiveStats } from './live-stats.js';
+import type { RefusedPublishers } from './refused-publishers.js';
 import { stateEvents } from './state-events.js';
 
 const lookEveryMs = 1000;
@@ -23,6 +25,10 @@ export class Observation {
   readonly stats: LiveStats;
   readonly history: History;
   readonly health: HealthWatch;
+  /** When cameras were last live. */
+  readonly lastLives = new LastLives();
+  /** Who was refused as a publisher. */
+  readonly refused: RefusedPublishers;
   readonly #store: Store;
   readonly #backend: MediaBackend;
   readonly #problems: () => readonly BackendProblem[];
@@ -56,9 +62,12 @@ export class Observation {
     this.stats = new LiveStats(backend, watch.live);
     this.health = new HealthWatch({
       ...{ backend, live: watch.live, limits: options.limits, log: options.log },
+      onFrame: (camera, atMs) => this.lastLives.noteFrame(camera, atMs),
       listener: (camera, condition, isRaised) => watch.cameraCondition(camera, condition, isRaised),
     });
     watch.addFollower(this.health);
+    watch.addFollower(this.lastLives);
+    this.refused = watch.refused;
     this.history = new History({ backend, live: watch.live, maxBytes: options.historyMaxBytes });
   }
 
@@ -119,6 +128,7 @@ export class Observation {
     if (type !== 'camera.removed' || camera !== undefined) return;
     this.#watch.forget(name);
     this.health.forget(name);
+    this.lastLives.forget(name);
     this.history.forget(name);
   }
 

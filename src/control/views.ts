@@ -12,6 +12,7 @@ import {
 import { standbyOf } from '../model/ingests.js';
 import type { Camera, Push, StreamingEngine } from '../model/model.js';
 import { maskTemplate } from '../model/template.js';
+import type { LastLive } from './last-live.js';
 
 /** A push as it is desired and as it is observed. */
 export interface PushView extends PushSnapshot {
@@ -23,11 +24,18 @@ export interface PushView extends PushSnapshot {
   readonly createdAt: string;
 }
 
+interface Known {
+  readonly conditions?: readonly BackendProblem[];
+  readonly lastLive?: LastLive | undefined;
+}
+
 /** An ingest as it is desired and as it is observed. */
 export interface IngestView extends IngestSnapshot, Endpoints {}
 
 /** A camera as it is desired and as it is observed. */
 export interface CameraView extends Omit<CameraSnapshot, 'pushes' | 'ingests'> {
+  /** Null: it was never live, as far as is known. */
+  readonly lastLive: LastLive | null;
   /** In the order in which they are preferred; undefined: one, `main`. */
   readonly ingests?: readonly IngestView[];
   readonly switchBackSeconds?: number;
@@ -106,14 +114,14 @@ function sinceOfUnseen(push: Push): string {
 /**
  * @param endpointsOf where an ingest of it is published to; undefined: the first
  * @param urlOf gives the URL of a push with templates filled in
- * @param judged what is wrong with the camera beside what the backend says by itself
+ * @param known what is known of it beside what the backend says by itself: what is wrong, and when it was last live
  */
 export function cameraView(
   camera: Camera,
   endpointsOf: (ingest?: string) => Endpoints,
   seen: CameraSnapshot | undefined,
   urlOf: (push: Push) => string,
-  judged: readonly BackendProblem[] = [],
+  { conditions = [], lastLive }: Known = {},
 ): CameraView {
   const seenPushes = new Map(seen?.pushes.map((push) => [push.id, push]));
   // By id, as the state file has them, whatever the order in which they were added.
@@ -133,7 +141,9 @@ export function cameraView(
     createdAt: camera.createdAt,
     ...endpointsOf(),
     ...facts,
-    ...(judged.length === 0 ? {} : { conditions: [...judged, ...(facts.conditions ?? [])] }),
+    ...(conditions.length === 0 ? {} : { conditions: [...conditions, ...(facts.conditions ?? [])] }),
+    lastFrameAt: facts.lastFrameAt ?? lastLive?.lastFrameAt ?? null,
+    lastLive: lastLive ?? null,
     ...standby,
     ...(ingests === undefined
       ? {}

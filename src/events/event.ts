@@ -10,6 +10,7 @@ export const eventTypes = [
   'camera.switched',
   'ingest.connected',
   'ingest.disconnected',
+  'publisher.refused',
   'push.added',
   'push.changed',
   'push.removed',

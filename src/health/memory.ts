@@ -122,7 +122,11 @@ export class CameraMemory {
     const { framesPerSecond: fps, videoAgeMs, liveForMs, saidFrameRate } = seen;
     if (fps === null || videoAgeMs === null || liveForMs < settledMs) return;
     const part = limits.lowFrameRatePercent / 100;
-    if (this.usualFps === 0) this.usualFps = fps;
+    if (this.usualFps === 0) {
+      // What has stopped already tells nothing of what is usual.
+      if (fps === 0 || videoAgeMs > 1000 + 2000 / fps) return;
+      this.usualFps = fps;
+    }
     let low = Math.max(this.usualFps, saidFrameRate ?? 0) * part;
     if (this.#dipLow > 0 && nowMs - this.#dipAtMs > dipKeptMs) this.#dipLow = 0;
     if (this.#dipLow > 0) low = Math.min(low, this.#dipLow * 0.7);

@@ -1,5 +1,6 @@
 import { addressKey, endpointText, plainAddress } from '../address/plain-address.js';
 import { maskUrl } from '../address/rtmp-url.js';
+import { cameraInApplication } from '../address/stream-place.js';
 import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
@@ -366,12 +367,21 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #refused(error: unknown, what: string): void {
     if (!(error instanceof CodedError)) {
       this.#record.fault('a request failed inside the aggregator', error, { what });
-    }
+    } else if (what !== 'play') this.#tellRefused(error, what === 'connect' ? 'connect' : 'publish');
     if (this.#ingests.size > 0 || this.#viewers.size > 0) {
       this.onIgnored('order', `${what} refused: ${codeOf(error)}: ${messageOf(error)}`);
       return;
     }
     this.#finish(`${what} refused: ${codeOf(error)}: ${messageOf(error)}`, 'warn');
+  }
+
+  #tellRefused({ code, message }: CodedError, asked: 'connect' | 'publish'): void {
+    const { app, flashVer } = this.#connect;
+    // Behind the name of the application there may be a key.
+    const name = app.split(/[?&]/, 1)[0] ?? '';
+    const camera = cameraInApplication(app) || null;
+    const { address } = this.#peer();
+    this.#host.refused?.({ address, name, camera, asked, code, message, encoder: flashVer });
   }
 
   /** Everything ends here, once, with one line. */

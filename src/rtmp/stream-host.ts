@@ -1,5 +1,5 @@
 import type { StreamPlace } from '../address/stream-place.js';
-import type { CodedError } from '../errors.js';
+import type { CodedError, ErrorCode } from '../errors.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { ConnectInfo, StreamRequest } from './server-session.js';
 
@@ -74,10 +74,27 @@ export type PlayGrant = (viewer: Viewer) => Playback;
 /** Decided at once, or later. */
 export type Decision<Grant> = Grant | Promise<Grant>;
 
+/** Somebody who wanted to publish, or did not come as far as to say so, and was refused. */
+export interface PublisherRefusal {
+  /** Its IP address. */
+  readonly address: string;
+  /** What it wanted to publish as: the application, without what may be a key. A stranger's words. */
+  readonly name: string;
+  /** The camera that the name means, registered or not; null: none. */
+  readonly camera: string | null;
+  readonly asked: 'connect' | 'publish';
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What it calls itself; empty when it does not. */
+  readonly encoder: string;
+}
+
 /** Who may publish and play what: the listener asks, somebody else decides. */
 export interface StreamHost {
   /** @throws CodedError PUBLISH_NOT_REGISTERED when it has an application, and there is no camera of that */
   connect(info: ConnectInfo): void;
+  /** Told of each publisher that was refused, whoever refused it. */
+  refused?(refusal: PublisherRefusal): void;
   /** The camera that a client means; undefined: none. */
   cameraOf?(place: StreamPlace): string | undefined;
   /**

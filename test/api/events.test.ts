@@ -253,6 +253,8 @@ it('ends with the API, and does not hold it up', async () => {
 
 it('is described type by type in docs/events.md', () => {
   const text = readFileSync(new URL('../../docs/events.md', import.meta.url), 'utf8');
-  const rows = [...text.matchAll(/^\| `((?:camera|ingest|push|engine|problem)\.[a-z]+)` \|/gm)].map(([, type]) => type);
+  const rows = [...text.matchAll(/^\| `((?:camera|ingest|publisher|push|engine|problem)\.[a-z]+)` \|/gm)].map(
+    ([, type]) => type,
+  );
   expect(rows).toEqual([...eventTypes]);
 });

@@ -286,6 +286,7 @@ describe('the node', () => {
       '/v1/events',
       '/v1/log',
       '/v1/nodes',
+      '/v1/refused-publishers',
       '/v1/session',
       '/v1/targets:test',
       '/v1/test-pattern',

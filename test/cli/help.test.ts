@@ -19,7 +19,7 @@ describe('help', () => {
     expect(all.map((path) => path.join(' '))).toEqual([
       ...['', 'serve', 'camera', 'camera add', 'camera show', 'camera rotate-key', 'camera play-token'],
       ...['camera debug'],
-      ...['camera list', 'camera remove'],
+      ...['camera list', 'camera refused', 'camera remove'],
       ...[
         'push',
         'push add',

@@ -18,6 +18,8 @@ export interface NodeFacts {
   readonly problems: readonly { readonly code: string }[];
   readonly facts: Readonly<Record<string, string | number | boolean | null>>;
   readonly logLinesLost: number;
+  /** Publishers that were refused, by code. */
+  readonly refused: ReadonlyMap<string, number>;
   readonly openFiles: OpenFilesFigures;
   readonly pushStates: ReadonlyMap<string, number>;
   readonly leftOut: { readonly cameras: number; readonly pushes: number };
@@ -52,6 +54,13 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     type: 'counter',
     help: 'Lines of the log that were never written, because it took none.',
     read: ({ logLinesLost }) => logLinesLost,
+  },
+  {
+    name: 'publishers_refused_total',
+    type: 'counter',
+    labels: ['code'],
+    help: 'Publishers that were not let in, by the code in docs/errors.md: an unknown name, a wrong key, a camera that is live already ...',
+    read: ({ refused }) => [...refused].map(([code, value]) => ({ value, labels: { code } })),
   },
   {
     name: 'open_files',

@@ -8,15 +8,22 @@ import {
 import type { Admission } from '../../admission/admission.js';
 import { CodedError } from '../../errors.js';
 import type { ConnectInfo, StreamRequest } from '../../rtmp/server-session.js';
-import type { Decision, Peer, PlayGrant, PublishGrant, StreamHost } from '../../rtmp/stream-host.js';
+import type { Decision, Peer, PlayGrant, PublisherRefusal, PublishGrant, StreamHost } from '../../rtmp/stream-host.js';
 import type { NativeCamera } from './camera.js';
 
 /** Finds the camera that a peer means, and asks those who decide whether it may publish or play it. */
 export class CameraHost implements StreamHost {
   readonly #cameras: ReadonlyMap<string, NativeCamera>;
   readonly #admission: Admission;
+  /** Told of publishers that were refused. */
+  readonly refused: (refusal: PublisherRefusal) => void;
 
-  constructor(cameras: ReadonlyMap<string, NativeCamera>, admission: Admission) {
+  constructor(
+    cameras: ReadonlyMap<string, NativeCamera>,
+    admission: Admission,
+    refused: (refusal: PublisherRefusal) => void = () => {},
+  ) {
+    this.refused = refused;
     this.#cameras = cameras;
     this.#admission = admission;
   }

@@ -130,7 +130,9 @@ export class NativeBackend implements MediaBackend {
       if (found === undefined) throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as "${camera}"`);
       return found.open(source);
     }, options.log);
-    const host = new CameraHost(this.#cameras, this.#admission);
+    const host = new CameraHost(this.#cameras, this.#admission, (refusal) =>
+      this.#observer?.publisherRefused?.(refusal),
+    );
     this.#server = new RtmpServer({ settings: options.settings.media, host, log: options.log });
   }
 

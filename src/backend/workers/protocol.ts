@@ -11,6 +11,7 @@ import type {
   CameraSnapshot,
   DesiredCamera,
   IngestChange,
+  PublisherRefusal,
   StillPicture,
 } from '../backend.js';
 import type { NativeMediaSettings } from '../native/native-backend.js';
@@ -149,6 +150,7 @@ export type Report =
       readonly camera: string;
       readonly push: Parameters<BackendObserver['pushState']>[1];
     }
+  | { readonly type: 'refused'; readonly refusal: PublisherRefusal }
   /** The test pattern of a camera is over. */
   | { readonly type: 'patternEnded'; readonly camera: string }
   | { readonly type: 'load'; readonly totals: BackendTotals; readonly load: WorkerLoad }

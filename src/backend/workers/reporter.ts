@@ -1,12 +1,15 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { openFiles } from '../../process/open-files.js';
-import type { BackendObserver, BackendProblem, IngestChange, PushSnapshot } from '../backend.js';
+import type { BackendObserver, BackendProblem, IngestChange, PublisherRefusal, PushSnapshot } from '../backend.js';
 import type { NativeBackend } from '../native/native-backend.js';
 import type { Report, WorkerLoad } from './protocol.js';
 
 /** Figures of each camera that is not idle are told about once a second, a part of the cameras at a time. */
 const roundMs = 1000;
 const partsOfRound = 5;
+
+/** Refused publishers that are told of. */
+const maxRefusedPerSecond = 50;
 
 /** How often it is looked how late the event loop is. What is measured counts from one look to the next. */
 const delayGrainMs = 20;
@@ -23,6 +26,8 @@ export class Reporter implements BackendObserver {
   /** Cameras to look at in this round. */
   #round: string[] = [];
   #part = 0;
+  #refusedSecond = 0;
+  #refusedInSecond = 0;
   /** Those that were active a round ago: of one that has become idle there is a last word. */
   #before = new Set<string>();
   /** Cameras that began or ended in this turn of the event loop. */
@@ -69,6 +74,14 @@ export class Reporter implements BackendObserver {
   ingestChanged(camera: string, change: IngestChange): void {
     this.#tellSoon(camera);
     this.#send({ type: 'ingest', camera, change });
+  }
+
+  /** A flood of strangers must not fill the channel: of more in a second, the supervisor knows nothing. */
+  publisherRefused(refusal: PublisherRefusal): void {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#refusedSecond) this.#refusedInSecond = 0;
+    this.#refusedSecond = second;
+    if (++this.#refusedInSecond <= maxRefusedPerSecond) this.#send({ type: 'refused', refusal });
   }
 
   viewersChanged(camera: string): void {

@@ -295,6 +295,9 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
         this.#seen.notePush(report.camera, report.push);
         this.#observer?.pushState(report.camera, report.push);
         return;
+      case 'refused':
+        this.#observer?.publisherRefused?.(report.refusal);
+        return;
       case 'patternEnded':
         this.testPatterns.onEnded(report.camera);
         return;

@@ -74,7 +74,7 @@ function cameraTable(
   const rows = cameras.map((camera) => [
     camera.name,
     camera.type ?? null,
-    camera.live ? 'live' : 'off',
+    stateOf(camera),
     camera.live && camera.bitrateInBps !== null ? formatBitrate(camera.bitrateInBps) : null,
     codecsOf(camera),
     camera.viewers,
@@ -84,19 +84,27 @@ function cameraTable(
   ]);
   const headings = ['NAME', 'TYPE', 'STATE', 'IN', 'CODECS', 'VIEWERS', 'PUSHES', 'PUBLISHES TO'];
   return headed(
-    table([...headings, ...(isWide ? ['SIZE', 'FPS', 'LIVE SINCE', 'PUBLISHER', 'ENGINES'] : [])], rows),
+    table([...headings, ...(isWide ? ['SIZE', 'FPS', 'LIVE SINCE', 'LAST LIVE', 'PUBLISHER', 'ENGINES'] : [])], rows),
     io,
   );
 }
 
+/** What is wrong with it stands behind its state. */
+function stateOf({ live, conditions }: CameraView): string {
+  const [gravest] = conditions ?? [];
+  const state = live ? 'live' : 'off';
+  return gravest === undefined ? state : `${state} (${gravest.label ?? gravest.code})`;
+}
+
 function wideCells(camera: CameraView): (string | number | null)[] {
-  const { width, height, frameRate, liveSince, publisher, pushes } = camera;
+  const { width, height, frameRate, liveSince, lastLive, publisher, pushes } = camera;
   const engines = new Set(pushes.flatMap(({ engine }) => engine ?? []));
   return [
     width === null || height === null ? null : `${width}x${height}`,
     frameRate === null ? null : Math.round(frameRate),
     liveSince,
-    publisher,
+    lastLive?.until ?? null,
+    publisher ?? lastLive?.publisher ?? null,
     [...engines].join(','),
   ];
 }

@@ -6,6 +6,7 @@ import { addCameraAddCommand } from './camera-add.js';
 import { addIngestCommands, ingestLines } from './camera-ingests.js';
 import { addKeyCommands, endpointsOf } from './camera-keys.js';
 import { addCameraListCommand, addCameraRemoveCommand } from './camera-list.js';
+import { addCameraRefusedCommand } from './camera-refused.js';
 import { addCameraDebugCommand } from './log.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
@@ -35,5 +36,6 @@ export function addCameraCommands(program: Command, io: CliIo, setExitCode: (cod
   addCameraDebugCommand(camera, io);
 
   addCameraListCommand(camera, io);
+  addCameraRefusedCommand(camera, io);
   addCameraRemoveCommand(camera, io, setExitCode);
 }
