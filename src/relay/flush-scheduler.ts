@@ -43,7 +43,8 @@ export class FlushScheduler {
     this.#dirty.add(item);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const waitMs = this.#lastRoundMs + this.#windowMs - nowMs;
+    // All streams wait for one round: whatever the caller takes for now, it waits for no more than the window.
+    const waitMs = Math.min(this.#windowMs, this.#lastRoundMs + this.#windowMs - nowMs);
     // Timers are often a millisecond late.
     if (waitMs >= 1) setTimeout(this.#round, waitMs - 0.5);
     else this.#immediate = setImmediate(this.#round);

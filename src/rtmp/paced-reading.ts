@@ -18,6 +18,7 @@ export class PacedReading {
   readonly #session: ServerSession;
   readonly #turn: TurnShare;
   readonly #unfinished: UnfinishedShare | undefined;
+  readonly #onTurn: () => void;
   readonly #onRead: () => void;
   readonly #onFailed: (error: unknown) => void;
   #isDeciding = false;
@@ -31,6 +32,8 @@ export class PacedReading {
     meter: PeerMeter;
     /** Counts the incomplete messages. */
     unfinished: UnfinishedShare | undefined;
+    /** The session is about to take what came, or what was kept of it. */
+    onTurn: () => void;
     /** The session has taken what was read. */
     onRead: () => void;
     /** The session could not take it. It is to be followed by `over`. */
@@ -39,6 +42,7 @@ export class PacedReading {
     this.#socket = options.socket;
     this.#session = options.session;
     this.#unfinished = options.unfinished;
+    this.#onTurn = options.onTurn;
     this.#onRead = options.onRead;
     this.#onFailed = options.onFailed;
     this.#turn = new TurnShare({ socket: options.socket, meter: options.meter, goOn: () => this.#readOn() });
@@ -64,6 +68,7 @@ export class PacedReading {
     }
     const { channel } = this.#session;
     if (!this.#turn.begin()) channel.hold();
+    this.#onTurn();
     try {
       this.#session.receive(data);
       this.#taken();
@@ -104,6 +109,7 @@ export class PacedReading {
     }
     if (this.isPaused) return;
     const { channel } = this.#session;
+    this.#onTurn();
     try {
       // What was kept may ask for something that is to be decided again.
       channel.release();

@@ -50,7 +50,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #connect = noConnectInfo;
   /** Its messages were answered before. */
   #isMuted: boolean;
-  #lastDataMs = performance.now();
+  /** When its turn began, which may be long after the bytes came that are dealt with in it. */
+  #turnMs = performance.now();
   readonly #life = new SignOfLife(performance.now());
   /** Since when it has neither published nor played. */
   #idleSinceMs: number;
@@ -93,6 +94,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       session: this.#session,
       meter: this.#meter,
       unfinished: options.unfinished?.open((reason) => this.close(reason)),
+      onTurn: () => {
+        this.#turnMs = performance.now();
+      },
       onRead: () => this.#noteParts(),
       onFailed: (error) => this.#failed(error),
     });
@@ -248,7 +252,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       this.#refuse('publish', streamId, error);
       return;
     }
-    this.#life.frame(this.#lastDataMs);
+    this.#life.frame(this.#turnMs);
     this.#ingests.set(streamId, ingest);
     this.#reading.isPublisher = true;
     this.#socket.readLargely?.();
@@ -283,8 +287,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
     const ingest = this.#ingests.get(streamId);
     if (ingest === undefined) return;
-    if (ingest.write(type, timestampMs, payload, this.#lastDataMs)) {
-      if (type !== MessageType.DataAmf0) this.#life.frame(this.#lastDataMs);
+    if (ingest.write(type, timestampMs, payload, this.#turnMs)) {
+      if (type !== MessageType.DataAmf0) this.#life.frame(this.#turnMs);
       return;
     }
     this.#record.countIgnored('unreadable');
@@ -343,13 +347,12 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   onData(data: Buffer): void {
-    if (!this.#ending) this.#lastDataMs = performance.now();
     this.#reading.read(data);
   }
 
   /** A good part of a frame is a sign of life. */
   #noteParts(): void {
-    if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#lastDataMs);
+    if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#turnMs);
   }
 
   /** What it sent could not be taken in. */
