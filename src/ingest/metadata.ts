@@ -1,4 +1,5 @@
-import { type AmfObject, propertiesOf, readAmf0 } from '../wire/amf0.js';
+import { type AmfValue, readAmf0 } from '../wire/amf0.js';
+import { placesOfProperties, propertiesAt } from '../wire/amf0-walk.js';
 
 /** What a publisher says of its stream in `onMetaData`, as far as people want to see it. */
 export interface MetadataFacts {
@@ -21,16 +22,24 @@ const maxPixels = 65_535;
 const maxEncoderLength = 128;
 
 /** What is larger is passed on, but not looked into: it says nothing that people want to see. */
-const limits = { maxDepth: 4, maxValues: 1000, maxBytes: 64 * 1024 };
+const maxBytes = 64 * 1024;
 
-/** Reads the value behind `onMetaData`. What is malformed counts as unsaid: the metadata itself is passed on anyway. */
+/** Of one value. */
+const limits = { maxDepth: 1, maxValues: 1, maxBytes };
+
+/** What is looked for. */
+const keys = ['width', 'height', 'encoder', 'framerate', 'videoframerate', 'audiocodecid', 'hasAudio'];
+const keySet = new Set(keys);
+const longestKey = Math.max(...keys.map((key) => key.length));
+
+/**
+ * Reads the value behind `onMetaData`. What is malformed counts as unsaid: the metadata itself is passed on anyway. Values
+ * of no interest are stepped over, of which there may be thousands.
+ */
 export function describeMetadata(encoded: Buffer): MetadataFacts {
-  let properties: AmfObject;
-  try {
-    properties = propertiesOf(readAmf0(encoded, 0, limits).value) ?? {};
-  } catch {
-    return noFacts;
-  }
+  const start = encoded.length > maxBytes ? -1 : propertiesAt(encoded, 0);
+  if (start < 0) return noFacts;
+  const properties = valuesOf(encoded, start);
   const { encoder, audiocodecid, hasAudio } = properties;
   const hasCodec = typeof audiocodecid === 'string' ? audiocodecid !== '' : Number(audiocodecid) > 0;
   return {
@@ -40,6 +49,27 @@ export function describeMetadata(encoded: Buffer): MetadataFacts {
     frameRate: frameRate(properties.framerate) ?? frameRate(properties.videoframerate),
     hasAudio: hasAudio === true || (hasCodec && hasAudio !== false),
   };
+}
+
+/** The values that are looked for, by key; of two with the same key the last one. */
+function valuesOf(encoded: Buffer, start: number): Partial<Record<string, AmfValue>> {
+  const values: Partial<Record<string, AmfValue>> = {};
+  for (const place of placesOfProperties(encoded, start).places) {
+    const keyAt = place.start + 2;
+    if (place.valueAt - keyAt > longestKey) continue;
+    const key = encoded.toString('latin1', keyAt, place.valueAt);
+    if (keySet.has(key)) values[key] = scalarAt(encoded, place.valueAt);
+  }
+  return values;
+}
+
+/** The number, boolean or string at a place; undefined for all else. */
+function scalarAt(encoded: Buffer, at: number): AmfValue {
+  try {
+    return readAmf0(encoded, at, limits).value;
+  } catch {
+    return undefined;
+  }
 }
 
 function frameRate(value: unknown): number | null {

@@ -77,6 +77,8 @@ export class SourceIngest implements Ingest, StreamFeed {
   #startsAtVideo = false;
   /** Key frames of some video track are missed. */
   #missesKeyFrames = false;
+  /** Read of this metadata when somebody asked: publishers send it far more often than anybody looks. */
+  #factsOf: Buffer | null = null;
   #facts: MetadataFacts = noFacts;
   #bytesIn = 0;
   /** How often the source was given it and has not ended it: some encoders publish once more on the same connection. */
@@ -127,6 +129,11 @@ export class SourceIngest implements Ingest, StreamFeed {
 
   /** What it says of its stream. */
   get facts(): MetadataFacts {
+    const { metadata } = this.#headers;
+    if (metadata !== this.#factsOf) {
+      this.#factsOf = metadata;
+      this.#facts = metadata === null ? noFacts : describeMetadata(metadataValues(metadata));
+    }
     return this.#facts;
   }
 
@@ -309,11 +316,10 @@ export class SourceIngest implements Ingest, StreamFeed {
   }
 
   #takeData(timestampMs: number, payload: Buffer, nowMs: number): void {
-    const isMetadata = this.#headers.remember(MessageType.DataAmf0, payload) !== 'none';
-    if (isMetadata) {
-      this.#facts = describeMetadata(metadataValues(payload));
-      this.#listener.onMetadata(this, payload);
-    }
+    const verdict = this.#headers.remember(MessageType.DataAmf0, payload);
+    const isMetadata = verdict !== 'none';
+    // What is said again needs no second look.
+    if (verdict === 'remembered') this.#listener.onMetadata(this, payload);
     this.#stream?.append(MessageType.DataAmf0, timestampMs, payload, isMetadata ? 'header' : 'data', nowMs);
   }
 

@@ -84,6 +84,11 @@ export class StreamHeaders {
     this.#ordered = null;
   }
 
+  /** The metadata message; null before any came. */
+  get metadata(): Buffer | null {
+    return this.#headers.get('metadata')?.payload ?? null;
+  }
+
   /** What there is now, metadata first. The list stays as it is when headers change later. */
   current(): readonly Header[] {
     if (this.#ordered === null) {

@@ -73,7 +73,7 @@ export class MessageChannel {
     return this.#isHeld;
   }
 
-  /** Bytes of all incomplete messages. */
+  /** Memory of all incomplete messages, and of what came while it is held. */
   get partialBytes(): number {
     return this.#reader.partialBytes + (this.#parts?.bytesLeft ?? 0);
   }
@@ -143,6 +143,12 @@ export class MessageChannel {
     if (parts !== null) this.#take(parts, true);
     // Held once more, by a part: the reader was not asked to go on meanwhile.
     if (!this.#isHeld) this.#reader.release();
+  }
+
+  /** Nothing more is received: gives back the memory of incomplete messages. */
+  close(): void {
+    this.#parts = null;
+    this.#reader.close();
   }
 
   send(csid: number, type: number, timestampMs: number, streamId: number, payload: Buffer): void {

@@ -235,6 +235,7 @@ export class OutgoingAttempt implements MediaSocketListener {
     this.#unanswered?.end();
     this.#socket.listen(deaf);
     this.#turn.over();
+    this.#session.channel.close();
     this.#socket.destroy();
   }
 

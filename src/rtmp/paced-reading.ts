@@ -18,9 +18,9 @@ export class PacedReading {
   readonly #session: ServerSession;
   readonly #turn: TurnShare;
   readonly #unfinished: UnfinishedShare | undefined;
-  readonly #onTurn: () => void;
   readonly #onRead: () => void;
   readonly #onFailed: (error: unknown) => void;
+  #turnMs = performance.now();
   #isDeciding = false;
   #isOver = false;
   /** Nothing more is read, not even to throw it away. */
@@ -32,8 +32,6 @@ export class PacedReading {
     meter: PeerMeter;
     /** Counts the incomplete messages. */
     unfinished: UnfinishedShare | undefined;
-    /** The session is about to take what came, or what was kept of it. */
-    onTurn: () => void;
     /** The session has taken what was read. */
     onRead: () => void;
     /** The session could not take it. It is to be followed by `over`. */
@@ -42,7 +40,6 @@ export class PacedReading {
     this.#socket = options.socket;
     this.#session = options.session;
     this.#unfinished = options.unfinished;
-    this.#onTurn = options.onTurn;
     this.#onRead = options.onRead;
     this.#onFailed = options.onFailed;
     this.#turn = new TurnShare({ socket: options.socket, meter: options.meter, goOn: () => this.#readOn() });
@@ -58,6 +55,11 @@ export class PacedReading {
     return this.#isDeciding || this.#turn.isWaiting;
   }
 
+  /** When its turn began (a monotonic clock), which may be long after the bytes came that are dealt with in it. */
+  get turnMs(): number {
+    return this.#turnMs;
+  }
+
   /** Bytes came. */
   read(data: Buffer): void {
     if (this.#isOver) {
@@ -68,7 +70,7 @@ export class PacedReading {
     }
     const { channel } = this.#session;
     if (!this.#turn.begin()) channel.hold();
-    this.#onTurn();
+    this.#turnMs = performance.now();
     try {
       this.#session.receive(data);
       this.#taken();
@@ -98,6 +100,7 @@ export class PacedReading {
   over(): void {
     this.#isOver = true;
     this.#unfinished?.close();
+    this.#session.channel.close();
     this.#turn.over();
   }
 
@@ -109,7 +112,7 @@ export class PacedReading {
     }
     if (this.isPaused) return;
     const { channel } = this.#session;
-    this.#onTurn();
+    this.#turnMs = performance.now();
     try {
       // What was kept may ask for something that is to be decided again.
       channel.release();

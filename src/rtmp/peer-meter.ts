@@ -20,6 +20,9 @@ const requestUnits = 100;
 const emptyVideoBytes = 5;
 const emptyAudioBytes = 2;
 
+/** So many bytes of a read are a unit: the kernel copies them, and we do, where a message does not come in one piece. */
+const readUnitShift = 12;
+
 /** Work of a large message, beyond which its size does not count: its bytes are copied fast, and reads are shared out. */
 const maxMediaUnits = 16;
 
@@ -61,6 +64,11 @@ export class PeerMeter {
   spend(units: number): boolean {
     this.#units -= units;
     return this.#units > 0;
+  }
+
+  /** Weighs a read by its size: what it has of messages that are not whole is weighed nowhere else. */
+  read(bytes: number): void {
+    this.#units -= bytes >>> readUnitShift;
   }
 
   /** Counts what is of no use to anybody. @throws WireError RTMP_FLOOD */
@@ -106,8 +114,9 @@ export class PeerMeter {
         return this.#weighHeader(length, length <= emptyAudioBytes);
       case MessageType.DataAmf0:
       case MessageType.DataAmf3:
-        if (length <= emptyVideoBytes || isMetadata(type, payload)) this.waste(1 + (length >>> 10));
-        return this.spend(2 + (length >>> 6));
+        if (length > emptyVideoBytes && !isMetadata(type, payload)) return this.spend(4 + (length >>> 6));
+        this.waste(1 + (length >>> 10));
+        return this.spend(16 + (length >>> 6));
       case MessageType.CommandAmf0:
       case MessageType.CommandAmf3:
         this.waste(4 + (length >>> 9));
@@ -127,7 +136,7 @@ export class PeerMeter {
         return this.spend(2);
       default:
         this.waste(1 + (length >>> 10));
-        return this.spend(1 + (length >>> 12));
+        return this.spend(1 + (length >>> 10));
     }
   }
 

@@ -50,8 +50,6 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #connect = noConnectInfo;
   /** Its messages were answered before. */
   #isMuted: boolean;
-  /** When its turn began, which may be long after the bytes came that are dealt with in it. */
-  #turnMs = performance.now();
   readonly #life = new SignOfLife(performance.now());
   /** Since when it has neither published nor played. */
   #idleSinceMs: number;
@@ -94,9 +92,6 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       session: this.#session,
       meter: this.#meter,
       unfinished: options.unfinished?.open((reason) => this.close(reason)),
-      onTurn: () => {
-        this.#turnMs = performance.now();
-      },
       onRead: () => this.#noteParts(),
       onFailed: (error) => this.#failed(error),
     });
@@ -252,7 +247,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       this.#refuse('publish', streamId, error);
       return;
     }
-    this.#life.frame(this.#turnMs);
+    this.#life.frame(this.#reading.turnMs);
     this.#ingests.set(streamId, ingest);
     this.#reading.isPublisher = true;
     this.#socket.readLargely?.();
@@ -287,8 +282,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
     const ingest = this.#ingests.get(streamId);
     if (ingest === undefined) return;
-    if (ingest.write(type, timestampMs, payload, this.#turnMs)) {
-      if (type !== MessageType.DataAmf0) this.#life.frame(this.#turnMs);
+    if (ingest.write(type, timestampMs, payload, this.#reading.turnMs)) {
+      if (type !== MessageType.DataAmf0) this.#life.frame(this.#reading.turnMs);
       return;
     }
     this.#record.countIgnored('unreadable');
@@ -352,7 +347,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
 
   /** A good part of a frame is a sign of life. */
   #noteParts(): void {
-    if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#turnMs);
+    if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#reading.turnMs);
   }
 
   /** What it sent could not be taken in. */

@@ -78,6 +78,9 @@ export const shareUnits = {
   crowdedPublisher: 256,
 } as const;
 
+/** For so long a publisher counts as hasty after it did more than it was granted. */
+const hastyMs = 1000;
+
 /**
  * The share of one connection in the turns of the event loop. Its owner calls `begin` before and `end` behind each read;
  * a read that is too much for one turn is dealt with in several, while the socket is paused.
@@ -89,6 +92,10 @@ export class TurnShare {
   readonly #socket: MediaSocket;
   readonly #line: TurnLine;
   readonly #goOn: () => void;
+  /** It was granted the share of a publisher: what it did before, such as asking to publish, makes nobody hasty. */
+  #hadMuch = false;
+  /** When the share of a publisher was last spent. */
+  #spentMs = Number.NEGATIVE_INFINITY;
   #isWaiting = false;
   #isOver = false;
 
@@ -108,13 +115,20 @@ export class TurnShare {
   /** A read begins. False: all of it is to be kept, since others wait already, or since it owes work of earlier turns. */
   begin(): boolean {
     if (this.#isWaiting) return false;
-    this.meter.grant(this.#units());
-    return this.meter.hasLeft && (this.isPublisher || !this.#line.isCrowded);
+    this.#grant();
+    return this.meter.hasLeft && (!this.#line.isCrowded || this.#goesFirst());
+  }
+
+  /** A publisher that keeps to its share goes before those who wait; one that does not waits with them. */
+  #goesFirst(): boolean {
+    return this.isPublisher && performance.now() - this.#spentMs > hastyMs;
   }
 
   /** A read ended. @param isAll false where a part was kept. @param bytes of the read; 0: what was kept before */
   end(isAll: boolean, bytes: number): void {
     if (this.#isWaiting) return;
+    this.meter.read(bytes);
+    if (this.#hadMuch && !this.meter.hasLeft) this.#spentMs = performance.now();
     // More may lie ready than the buffer takes: Node would read on in this turn.
     const isFull = bytes > 0 && bytes >= (this.#socket.readBytes ?? Number.POSITIVE_INFINITY);
     if (!isAll || isFull || !this.meter.hasLeft) this.#wait();
@@ -134,7 +148,7 @@ export class TurnShare {
 
   /** Called by the line. */
   goOn(): void {
-    this.meter.grant(this.#units());
+    this.#grant();
     if (!this.meter.hasLeft && !this.#isOver) {
       this.#line.join(this);
       return;
@@ -143,8 +157,9 @@ export class TurnShare {
     this.#goOn();
   }
 
-  #units(): number {
-    if (!this.isPublisher) return shareUnits.others;
-    return this.#line.isCrowded ? shareUnits.crowdedPublisher : shareUnits.publisher;
+  #grant(): void {
+    this.#hadMuch = this.isPublisher;
+    const many = this.#line.isCrowded ? shareUnits.crowdedPublisher : shareUnits.publisher;
+    this.meter.grant(this.isPublisher ? many : shareUnits.others);
   }
 }

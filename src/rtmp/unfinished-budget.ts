@@ -6,7 +6,7 @@ export class UnfinishedBudget {
   readonly #shares = new Set<UnfinishedShare>();
   #bytes = 0;
 
-  /** @param maxBytes of unfinished messages of all connections together; their buffers take up to twice as much */
+  /** @param maxBytes that unfinished messages of all connections together may take */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
@@ -34,7 +34,7 @@ export class UnfinishedBudget {
 
   /**
    * A frame that is on its way is small or young; what is held to take memory is large and grows old. So bytes count by
-   * the time for which nothing of them was finished.
+   * the time for which they were held.
    */
   #endOne(): boolean {
     const nowMs = performance.now();
@@ -58,6 +58,8 @@ export class UnfinishedShare {
   readonly #onChange: (bytes: number) => void;
   readonly #onClose: () => void;
   #bytes = 0;
+  /** The most that it held since `#sinceMs`. */
+  #peakBytes = 0;
   #sinceMs = 0;
 
   constructor(end: (reason: CodedError) => void, onChange: (bytes: number) => void, onClose: () => void) {
@@ -70,7 +72,7 @@ export class UnfinishedShare {
     return this.#bytes;
   }
 
-  /** How much it holds, by the time for which nothing was finished. */
+  /** How much it holds, by the time for which it was never rid of half of it. */
   weight(nowMs: number): number {
     return this.#bytes * (1 + nowMs - this.#sinceMs);
   }
@@ -79,8 +81,12 @@ export class UnfinishedShare {
   set(bytes: number): void {
     const change = bytes - this.#bytes;
     if (change === 0) return;
-    // Less than before: something was finished.
-    if (change < 0 || this.#bytes === 0) this.#sinceMs = performance.now();
+    // Something was finished. Half, since small messages may come and go beside a large one that is held for ever.
+    if (bytes * 2 < this.#peakBytes || this.#bytes === 0) {
+      this.#sinceMs = performance.now();
+      this.#peakBytes = 0;
+    }
+    this.#peakBytes = Math.max(this.#peakBytes, bytes);
     this.#bytes = bytes;
     this.#onChange(change);
   }

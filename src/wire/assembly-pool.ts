@@ -1,22 +1,28 @@
 /** Sizes of buffers are powers of two from this on. */
 const smallestBytes = 4 << 10;
-/** A buffer above this size holds one huge message, and is not kept. */
-const keepMaxBytes = 1 << 20;
 
-const defaultKeptBytes = 8 << 20;
+/** The largest buffer, and the size of each piece of a message that takes several. */
+export const pieceBytes = 1 << 20;
+
+const defaultKeptBytes = 16 << 20;
+
+/** A scratch buffer up to this size is kept for the next message. */
+const keptScratchBytes = 16 << 20;
 
 /**
  * The buffers in which messages are put together that did not come in one read.
  *
- * A buffer grows by doubling with the bytes that came, never with a length that was declared. It is needed for the
- * milliseconds in which the rest of a message is on its way, so that a few of them do for all connections: kept by each
- * for itself, they would be a good part of what a connection takes.
+ * A buffer grows by doubling with the bytes that came, never with a length that was declared, up to a megabyte; from there
+ * on a message is put together in pieces of a megabyte. A buffer is needed for the milliseconds in which the rest of a
+ * message is on its way, so that a few of them do for all connections: kept by each for itself, they would be a good part
+ * of what a connection takes, and made anew for each message, the main work of the garbage collector.
  */
 export class AssemblyPool {
   /** By the logarithm of the size. */
   readonly #free: Buffer[][] = Array.from({ length: 32 }, () => []);
   readonly #maxKeptBytes: number;
   #keptBytes = 0;
+  #scratch: Buffer | null = null;
 
   /** @param maxKeptBytes bytes that are kept for the next messages */
   constructor(maxKeptBytes = defaultKeptBytes) {
@@ -27,7 +33,10 @@ export class AssemblyPool {
     return this.#keptBytes;
   }
 
-  /** A buffer with at least `needed` bytes that begins with the first `used` bytes of `old`, which may be `old`. */
+  /**
+   * A buffer with at least `needed` bytes that begins with the first `used` bytes of `old`, which may be `old`.
+   * @param needed a megabyte at most
+   */
   grow(old: Buffer | null, used: number, needed: number): Buffer {
     if (old !== null && old.length >= needed) {
       return old;
@@ -44,17 +53,34 @@ export class AssemblyPool {
     return larger;
   }
 
+  /** A piece of a megabyte. */
+  piece(): Buffer {
+    return this.#take(pieceBytes);
+  }
+
   /** Takes back a buffer whose message is done with. */
   release(buffer: Buffer): void {
     const bytes = buffer.length;
-    if (bytes <= keepMaxBytes && this.#keptBytes + bytes <= this.#maxKeptBytes) {
+    if (this.#keptBytes + bytes <= this.#maxKeptBytes) {
       this.#free[Math.log2(bytes)]!.push(buffer);
       this.#keptBytes += bytes;
     }
   }
 
+  /** Memory for a whole message of several pieces, until `returnScratch`. */
+  takeScratch(bytes: number): Buffer {
+    const scratch = this.#scratch;
+    this.#scratch = null;
+    if (scratch !== null && scratch.length >= bytes) return scratch;
+    return Buffer.allocUnsafeSlow(Math.ceil(bytes / pieceBytes) * pieceBytes);
+  }
+
+  returnScratch(buffer: Buffer): void {
+    if (buffer.length <= keptScratchBytes) this.#scratch = buffer;
+  }
+
   #take(bytes: number): Buffer {
-    const spare = bytes <= keepMaxBytes ? this.#free[Math.log2(bytes)]!.pop() : undefined;
+    const spare = this.#free[Math.log2(bytes)]!.pop();
     if (spare === undefined) {
       return Buffer.allocUnsafeSlow(bytes);
     }

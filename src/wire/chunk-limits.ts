@@ -3,7 +3,7 @@ export interface ChunkReaderLimits {
   maxMessageBytes: number;
   /** How many chunk stream ids a peer may use. */
   maxChunkStreams: number;
-  /** Bytes received of unfinished messages, over all chunk streams. The buffers for them take up to twice as much. */
+  /** Bytes received of unfinished messages, over all chunk streams. The buffers for small ones take up to twice as much. */
   maxPartialBytes: number;
   /** Called with what is larger than `maxMessageBytes`, which then is read past; without it, that ends the connection. */
   onTooLarge?: (type: number, bytes: number) => void;

@@ -98,23 +98,19 @@ export class ChunkParser {
     return this.#chunkSize;
   }
 
-  /** Bytes that have come of the message whose chunk came last; 0 when it is whole. */
-  get unfinishedBytes(): number {
-    return this.#stream.received;
+  /** The chunk stream whose chunk came last. */
+  get lastStream(): Readonly<ChunkStream> {
+    return this.#stream;
   }
 
-  /** The type of that message, and its message stream id. */
-  get unfinishedType(): number {
-    return this.#stream.type;
-  }
-
-  get unfinishedStreamId(): number {
-    return this.#stream.streamId;
-  }
-
-  /** Bytes that were received of all messages that are not whole yet; the buffers for them take up to twice as much. */
+  /** Memory that messages take that are not whole yet. */
   get partialBytes(): number {
-    return this.#assembly.bytes;
+    return this.#assembly.takenBytes;
+  }
+
+  /** Gives that memory back. Nothing may be parsed any more. */
+  close(): void {
+    for (const stream of this.#streams.all()) this.#assembly.drop(stream);
   }
 
   /**

@@ -34,21 +34,29 @@ export class ChunkReader {
 
   /** Bytes that have come of the message whose chunk came last; 0 when it is whole. */
   get unfinishedBytes(): number {
-    return this.#parser.unfinishedBytes;
+    return this.#parser.lastStream.received;
   }
 
   /** The type of that message, and its message stream id. */
   get unfinishedType(): number {
-    return this.#parser.unfinishedType;
+    return this.#parser.lastStream.type;
   }
 
   get unfinishedStreamId(): number {
-    return this.#parser.unfinishedStreamId;
+    return this.#parser.lastStream.streamId;
   }
 
-  /** Bytes that were received of all messages that are not whole yet; the buffers for them take up to twice as much. */
+  /** Memory that messages take that are not whole yet, and bytes that came while it is held. */
   get partialBytes(): number {
-    return this.#parser.partialBytes;
+    return this.#parser.partialBytes + this.#held.bytes;
+  }
+
+  /** Gives that memory back, for other readers. It is dead afterwards, and tells of no further message. */
+  close(): void {
+    this.#isDead = true;
+    this.#parser.isStopped = true;
+    this.#held.take();
+    this.#parser.close();
   }
 
   /**
@@ -63,7 +71,7 @@ export class ChunkReader {
     }
     try {
       const read = this.#parser.isStopped ? 0 : this.#parser.parse(data);
-      if (read < data.length) this.#held.keep(read === 0 ? data : data.subarray(read), this.#ownsFed);
+      if (read < data.length && !this.#isDead) this.#held.keep(read === 0 ? data : data.subarray(read), this.#ownsFed);
     } catch (error) {
       this.#isDead = true;
       throw error;

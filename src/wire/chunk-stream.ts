@@ -16,7 +16,10 @@ export class ChunkStream {
   absolute = false;
   /** Bytes received of the unfinished message; 0 between messages. */
   received = 0;
+  /** Its bytes, while they are no more than a megabyte. */
   buffer: Buffer | null = null;
+  /** Its bytes in pieces of a megabyte, when they are more. */
+  pieces: Buffer[] | null = null;
   /** Whether that message is too large to be kept. */
   isReadPast = false;
 

@@ -24,6 +24,11 @@ export class ChunkStreams {
     return this.find(csid) ?? this.#add(csid);
   }
 
+  /** All that were opened. */
+  all(): ChunkStream[] {
+    return [...this.#low.filter((stream) => stream !== undefined), ...(this.#high?.values() ?? [])];
+  }
+
   #add(csid: number): ChunkStream {
     if (this.#count >= this.#maxStreams) {
       throw new WireError(

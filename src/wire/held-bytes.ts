@@ -8,6 +8,10 @@ export class HeldBytes {
   #parts: Buffer[] = [];
   #bytes = 0;
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** @param isOwn whether `data` keeps its content; else it is copied @throws WireError RTMP_CHUNK above 2 MB of copies */
   keep(data: Buffer, isOwn: boolean): void {
     this.#bytes += data.length;

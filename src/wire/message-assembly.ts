@@ -1,5 +1,5 @@
 import { WireError } from '../errors.js';
-import type { AssemblyPool } from './assembly-pool.js';
+import { type AssemblyPool, pieceBytes } from './assembly-pool.js';
 import type { ChunkStream } from './chunk-stream.js';
 
 export interface AssemblyLimits {
@@ -12,6 +12,7 @@ export class MessageAssembly {
   readonly #pool: AssemblyPool;
   readonly #limits: AssemblyLimits;
   #bytes = 0;
+  #takenBytes = 0;
 
   /** @param limits read each time: they change with what the peer is */
   constructor(pool: AssemblyPool, limits: AssemblyLimits) {
@@ -19,9 +20,9 @@ export class MessageAssembly {
     this.#limits = limits;
   }
 
-  /** Bytes received of all unfinished messages. */
-  get bytes(): number {
-    return this.#bytes;
+  /** Memory that unfinished messages take: up to twice what was received of a small one, up to a megabyte more of others. */
+  get takenBytes(): number {
+    return this.#takenBytes;
   }
 
   /** Adds the bytes of `data` from `at` to `next` to the message of this stream. @throws WireError RTMP_CHUNK */
@@ -35,34 +36,80 @@ export class MessageAssembly {
         `The unfinished messages of the peer exceed the limit of ${maxPartialBytes} bytes.`,
       );
     }
-    const buffer = this.#pool.grow(stream.buffer, stream.received, received);
-    data.copy(buffer, stream.received, at, next);
-    stream.buffer = buffer;
+    if (received <= pieceBytes) {
+      const before = stream.buffer?.length ?? 0;
+      const buffer = this.#pool.grow(stream.buffer, stream.received, received);
+      data.copy(buffer, stream.received, at, next);
+      stream.buffer = buffer;
+      this.#takenBytes += buffer.length - before;
+    } else {
+      this.#addInPieces(stream, data, at, next);
+    }
     stream.received = received;
     this.#bytes += bytes;
   }
 
+  #addInPieces(stream: ChunkStream, data: Buffer, at: number, next: number): void {
+    if (stream.pieces === null) {
+      const before = stream.buffer?.length ?? 0;
+      stream.pieces = [this.#pool.grow(stream.buffer, stream.received, pieceBytes)];
+      stream.buffer = null;
+      this.#takenBytes += pieceBytes - before;
+    }
+    let place = stream.received;
+    let from = at;
+    while (from < next) {
+      const index = Math.floor(place / pieceBytes);
+      let piece = stream.pieces[index];
+      if (piece === undefined) {
+        piece = this.#pool.piece();
+        stream.pieces.push(piece);
+        this.#takenBytes += pieceBytes;
+      }
+      const copied = data.copy(piece, place % pieceBytes, from, next);
+      place += copied;
+      from += copied;
+    }
+  }
+
   /**
-   * The buffer that begins with the message of this stream, which is whole; `release` is to be called with it. The stream
-   * is between messages then.
+   * Hands out a buffer that begins with the message of this stream, which is whole; `release` is to be called with it. The
+   * stream is between messages then.
    */
   take(stream: ChunkStream): Buffer {
-    const buffer = stream.buffer!;
-    this.#bytes -= stream.received;
-    stream.received = 0;
-    stream.buffer = null;
-    return buffer;
+    const { buffer, pieces } = stream;
+    let whole = buffer;
+    if (pieces === null) {
+      // It is counted out by `drop`, and released by the caller.
+      stream.buffer = null;
+      this.#takenBytes -= buffer?.length ?? 0;
+    } else {
+      whole = this.#pool.takeScratch(stream.received);
+      for (const [index, piece] of pieces.entries()) piece.copy(whole, index * pieceBytes);
+    }
+    this.drop(stream);
+    return whole!;
   }
+
   /** The content of what `take` gave is needed no longer. */
   release(buffer: Buffer): void {
-    this.#pool.release(buffer);
+    if (buffer.length > pieceBytes) this.#pool.returnScratch(buffer);
+    else this.#pool.release(buffer);
   }
 
   /** Drops the unfinished message of this stream. */
   drop(stream: ChunkStream): void {
+    const { buffer, pieces } = stream;
     if (!stream.isReadPast) this.#bytes -= stream.received;
-    if (stream.buffer !== null) this.#pool.release(stream.buffer);
     stream.received = 0;
     stream.buffer = null;
+    stream.pieces = null;
+    if (buffer !== null) this.#giveBack(buffer);
+    if (pieces !== null) for (const piece of pieces) this.#giveBack(piece);
+  }
+
+  #giveBack(buffer: Buffer): void {
+    this.#takenBytes -= buffer.length;
+    this.#pool.release(buffer);
   }
 }

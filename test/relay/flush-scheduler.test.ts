@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
+import { until } from '../push/targets.js';
 
 /** Counts the rounds in which it is flushed. */
 class Stream {
@@ -30,6 +31,17 @@ it('flushes once for all that was appended within a turn, at its end', async () 
   await nextTurn();
   await nextTurn();
   expect(streams.map(({ rounds }) => rounds)).toEqual([1, 1]);
+});
+
+it.each([0, 5])('keeps nobody waiting for a caller whose clock is minutes old: window of %i ms', async (windowMs) => {
+  const scheduler = new FlushScheduler({ windowMs });
+  const [stale, healthy] = [new Stream(), new Stream()];
+  scheduler.schedule(healthy, performance.now());
+  await until(() => healthy.rounds === 1, 20_000, 'the first round');
+  // The next round is for all: who asks first must not have the others wait.
+  scheduler.schedule(stale, performance.now() - 120_000);
+  scheduler.schedule(healthy, performance.now());
+  await until(() => healthy.rounds === 2 && stale.rounds === 1, 20_000, 'the next round');
 });
 
 it('makes no more rounds under load than windows fit into the time', async () => {

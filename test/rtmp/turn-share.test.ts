@@ -5,6 +5,7 @@ import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { floods } from '../../src/rtmp/flood-count.js';
 import { ServerConnection } from '../../src/rtmp/server-connection.js';
 import type { StreamHost } from '../../src/rtmp/stream-host.js';
+import { turnLine } from '../../src/rtmp/turn-share.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType } from '../../src/wire/message.js';
@@ -38,8 +39,10 @@ function aggregate(parts: number, type: number, payload: Buffer): Buffer {
 }
 
 const opened: FakeSocket[] = [];
-afterEach(() => {
+afterEach(async () => {
   for (const socket of opened.splice(0)) socket.lose();
+  // There is one line for all: nobody of this test may stand before those of the next.
+  await until(() => !turnLine.isCrowded, 20_000, 'an empty line');
 });
 
 /** A connection that is connected, and publishes on stream 1 where asked to. */
@@ -212,6 +215,50 @@ describe('turns are shared', () => {
     expect(camera.stream.ingest.bytesIn).toBe(50_000);
     expect(camera.socket.isPaused).toBe(false);
     await until(() => strangers.every(({ socket }) => !socket.isPaused || socket.destroyed), 20_000, 'their turns');
+  });
+
+  it('a publisher that keeps to its share goes before publishers that do not, and those wait for their turns', async () => {
+    const hasty = Array.from({ length: 50 }, () => open('publisher'));
+    // Data of a few bytes: each passes for media, and is work.
+    const read = times(2000, message(MessageType.DataAmf0, encodeAmf0('onFI', { st: 'x' }), 1));
+    const camera = open('publisher');
+    for (const { socket } of hasty) socket.receive(read);
+    camera.socket.receive(message(MessageType.Video, videoHeader(), 1));
+    for (let i = 0; i < 20; i++) {
+      const before = camera.stream.ingest.bytesIn;
+      const payload = frame(i, i === 0);
+      camera.socket.receive(message(MessageType.Video, payload, 1));
+      // At once, whoever waits.
+      expect(camera.stream.ingest.bytesIn - before).toBe(payload.length);
+      expect(camera.socket.isPaused).toBe(false);
+      // Whoever did too much is dealt with in its turn only, even where its socket is read.
+      for (const { socket, stream } of hasty) {
+        const has = stream.ingest.bytesIn;
+        if (!socket.isPaused) socket.receive(read.subarray(0, 1000));
+        expect(stream.ingest.bytesIn).toBe(has);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(hasty.every(({ reasons }) => reasons.length === 0)).toBe(true);
+  });
+
+  it('what waits is taken for new when its turn comes, and not for as old as its bytes', async () => {
+    const { socket, stream } = open('publisher');
+    const times_: number[] = [];
+    const write = stream.ingest.write.bind(stream.ingest);
+    stream.ingest.write = (type, timestampMs, payload, nowMs) => {
+      times_.push(performance.now() - nowMs);
+      return write(type, timestampMs, payload, nowMs);
+    };
+    socket.receive(times(3000, message(MessageType.DataAmf0, encodeAmf0('onFI', { st: 'x' }), 1)));
+    // The turns come late, as beside others that wait.
+    const lateMs = performance.now() + 200;
+    while (performance.now() < lateMs) {}
+    const early = times_.length;
+    await until(() => !socket.isPaused, 20_000, 'the end of it');
+    expect(times_).toHaveLength(3000);
+    // Each turn takes a few milliseconds; a clock that stands still would show the whole 200.
+    expect(Math.min(...times_.slice(early))).toBeLessThan(100);
   });
 
   it('tiny chunks are work too', () => {

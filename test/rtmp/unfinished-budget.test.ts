@@ -47,6 +47,22 @@ it('does not take who finishes one message after the other for a hoarder', async
   expect(ended.map(([name]) => name)).toEqual(['hoarder']);
 });
 
+it('ends a hoarder that finishes small messages all the time, and not a camera in the midst of a frame', async () => {
+  const { ended, open } = budget(1000);
+  const hoarder = open('hoarder');
+  hoarder.set(600);
+  await pause(30);
+  hoarder.set(610);
+  hoarder.set(600); // a small message came and went
+  const camera = open('camera');
+  camera.set(300);
+  await pause(10);
+  hoarder.set(650);
+  hoarder.set(600);
+  camera.set(450);
+  expect(ended.map(([name]) => name)).toEqual(['hoarder']);
+});
+
 it('forgets who is gone', () => {
   const { made, ended, open } = budget(1000);
   for (let i = 0; i < 100; i++) {

@@ -352,6 +352,77 @@ describe('memory', () => {
     expect(buffers[3]!.byteLength).toBeLessThan(100_000);
   });
 
+  test.each([(1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20, (5 << 20) + 12_345])(
+    'a message of %i bytes is put together in pieces, whatever its cuts',
+    (bytes) => {
+      const payload = Buffer.alloc(bytes);
+      for (let at = 0; at + 4 <= bytes; at += 4) payload.writeUInt32BE(at ^ 0x5bd1e995, at);
+      for (const [chunkBytes, readBytes] of [
+        [65_536, 262_144],
+        [999_983, 16_384],
+        [128, 1_500_000],
+      ] as const) {
+        const { reader, messages } = collectingReader();
+        const wire = Buffer.concat([
+          encodeMessage(2, 1, 0, 0, Buffer.from([0, chunkBytes >> 16, (chunkBytes >> 8) & 255, chunkBytes & 255]), 128),
+          encodeMessage(4, 9, 7, 1, payload, chunkBytes),
+          encodeMessage(4, 9, 8, 1, payload.subarray(0, 100), chunkBytes),
+        ]);
+        for (let at = 0; at < wire.length; at += readBytes) {
+          const read = Buffer.from(wire.subarray(at, at + readBytes));
+          reader.feed(read);
+          read.fill(0xa5);
+        }
+        expect(messages.map(({ type }) => type)).toEqual([1, 9, 9]);
+        expect(messages[1]!.payload.equals(payload)).toBe(true);
+        expect(messages[2]!.payload.equals(payload.subarray(0, 100))).toBe(true);
+        expect(reader.partialBytes).toBe(0);
+      }
+    },
+  );
+
+  test('a large message takes a megabyte more than came of it, at most, and gives it back: finished, aborted or closed', () => {
+    const pool = new AssemblyPool(64 << 20);
+    const make = () => new ChunkReader(() => {}, wideLimits, pool);
+    const wire = Buffer.concat([
+      encodeMessage(2, 1, 0, 0, Buffer.from([0, 1, 0, 0]), 128),
+      encodeMessage(4, 9, 0, 1, Buffer.alloc(8 << 20), 65_536),
+    ]);
+    const readers = [make(), make(), make()];
+    for (const reader of readers) {
+      for (let at = 0; at < wire.length - 1; at += 200_000) {
+        const end = Math.min(at + 200_000, wire.length - 1);
+        reader.feed(wire.subarray(at, end));
+        expect(reader.partialBytes).toBeLessThanOrEqual(Math.max(2 * end, end + (1 << 20)));
+      }
+      expect(reader.partialBytes).toBeGreaterThan((8 << 20) - 65_536);
+    }
+    const before = pool.keptBytes;
+    readers[0]!.feed(wire.subarray(-1));
+    readers[1]!.close();
+    readers[2]!.close();
+    readers[2]!.close();
+    expect(readers.map(({ partialBytes }) => partialBytes)).toEqual([0, 0, 0]);
+    expect(pool.keptBytes).toBe(before + (24 << 20));
+    expect(() => readers[1]!.feed(wire.subarray(0, 10))).toThrow(WireError);
+    const aborted = make();
+    aborted.feed(wire.subarray(0, 3 << 20));
+    aborted.close();
+    expect(pool.keptBytes).toBe(before + (24 << 20));
+  });
+
+  test('closed by who is told of a message, it tells of no further one and keeps nothing', () => {
+    const types: number[] = [];
+    const reader: ChunkReader = new ChunkReader((type) => {
+      types.push(type);
+      reader.close();
+    }, wideLimits);
+    const one = encodeMessage(4, 9, 0, 1, Buffer.alloc(300), 128);
+    reader.feed(Buffer.concat([one, one, one.subarray(0, 200)]));
+    expect(types).toEqual([9]);
+    expect(reader.partialBytes).toBe(0);
+  });
+
   test('readers share few buffers, of the size that a message needs, and bounded in all', () => {
     const pool = new AssemblyPool(2_000_000);
     const sizes: number[] = [];
