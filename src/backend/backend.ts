@@ -148,6 +148,32 @@ export interface IngestSwitching {
   switchIngest(camera: string, ingest: string | undefined): Promise<void>;
 }
 
+/** Who else may have a camera: in a cluster, another node. */
+export interface CameraClaimer {
+  /**
+   * Asked when a publisher comes.
+   * @returns undefined: it may be had here; else a promise that resolves when it may
+   * @throws (rejects) CodedError PUBLISH_ALREADY_LIVE
+   */
+  claim(camera: string): Promise<void> | undefined;
+  /** The camera is not live here any more. */
+  release(camera: string): void;
+}
+
+/** Gives cameras away to where their publishers are now. */
+export interface CameraYielding {
+  /** Has publishers let in only where the claimer agrees. */
+  askBeforePublish(claimer: CameraClaimer): void;
+  /** True while something feeds the camera, or is waited for. */
+  isLive(camera: string): boolean;
+  /** True when what feeds it has sent nothing for `publish-takeover`. */
+  isSilent(camera: string): boolean;
+  /** Ends what feeds it; those who get it are told. */
+  letGo(camera: string, reason: CodedError): void;
+  /** The cameras that are live. */
+  live(): Iterable<string>;
+}
+
 /** What moves the bytes. It converges to the desired cameras and tells what it observes. */
 export interface MediaBackend extends CameraApplier, BackendView, BackendWatching, TargetTrial {
   readonly kind: 'native' | 'nginx';
@@ -157,6 +183,8 @@ export interface MediaBackend extends CameraApplier, BackendView, BackendWatchin
   readonly testPatterns: TestPatternFeeding | null;
   /** Null: a camera has one publisher. */
   readonly switching: IngestSwitching | null;
+  /** Null: it keeps its cameras. */
+  readonly yielding: CameraYielding | null;
   /** Opens the RTMP listener. @throws CodedError ADDRESS_IN_USE */
   start(): Promise<BackendAddress>;
   /** Reads again what it has read from files and can take while it runs: the certificates to trust. */

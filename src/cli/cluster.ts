@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { ClusterView } from '../api/v1/cluster.js';
+import type { MediaBackend } from '../backend/backend.js';
+import { CameraClaims } from '../cluster/claims.js';
 import { ClusterNodes } from '../cluster/nodes.js';
 import type { Settings } from '../config/index.js';
 import { ConfigError, messageOf } from '../errors.js';
@@ -78,6 +80,19 @@ export async function joinNodes(
   });
   await nodes.start(store.problems.some(({ code }) => code === 'CLUSTER_UNAVAILABLE'));
   return nodes;
+}
+
+/** Has one node at a time have a camera; undefined where the backend gives none away. */
+export function claimCameras(
+  { client, store }: ClusterAccess,
+  nodes: ClusterNodes,
+  { yielding }: MediaBackend,
+  log: Logger,
+): CameraClaims | undefined {
+  if (yielding === null) return undefined;
+  const claims = new CameraClaims({ client, prefix: store.prefix, nodes, cameras: yielding, log });
+  yielding.askBeforePublish(claims);
+  return claims;
 }
 
 /** What the API shows of the cluster. */

@@ -22,7 +22,7 @@ import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-rules.js';
 import { Webhooks } from '../webhooks/webhooks.js';
-import { clusterView, joinNodes } from './cluster.js';
+import { claimCameras, clusterView, joinNodes } from './cluster.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { findPortHolder } from './port-holder.js';
@@ -194,6 +194,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       };
       nodes = await joinNodes(cluster, { ...actual, apiPort: api.port }, own, log.child({ part: 'cluster' }));
       closers.unshift({ part: 'cluster', close: async () => nodes?.close(clusterCloseLimitMs) });
+      const claims = claimCameras(cluster, nodes, backend, log.child({ part: 'cluster' }));
+      closers.unshift({ part: 'claims', close: async () => claims?.close() });
     }
 
     const startedAt = new Date().toISOString();

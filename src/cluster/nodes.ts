@@ -51,6 +51,7 @@ export class ClusterNodes {
   readonly #prefix: string;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #listeners = new Set<() => void>();
+  readonly #leaseListeners = new Set<() => void>();
   #self: ClusterNode;
   #lease: Lease | undefined;
   #watch: PrefixWatch | undefined;
@@ -76,7 +77,7 @@ export class ClusterNodes {
       if (!(error instanceof EtcdError)) throw error;
     }
     const { client, leaseMs, log } = this.#options;
-    this.#lease = new Lease(client, Math.ceil(leaseMs / 1000), (id) => void this.#write(id), log);
+    this.#lease = new Lease(client, Math.ceil(leaseMs / 1000), (id) => void this.#granted(id), log);
     if (isAway) void this.#readAgain();
     else await this.#read().catch(() => void this.#readAgain());
   }
@@ -98,6 +99,11 @@ export class ClusterNodes {
   /** Called after each change of the list. */
   onChange(listener: () => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Called after each new lease: what was under the one before is gone. */
+  onLease(listener: () => void): void {
+    this.#leaseListeners.add(listener);
   }
 
   /** Tells the others what changed of this node. */
@@ -129,6 +135,11 @@ export class ClusterNodes {
     if (other === undefined || (other.rtmp === self.rtmp && other.api === self.api)) return;
     const message = `the node ${other.id} at ${other.api} has this id, or had it until a few seconds ago; set --node-id to another name for this one`;
     throw new StateError('NODE_ID_TAKEN', message);
+  }
+
+  async #granted(lease: string): Promise<void> {
+    await this.#write(lease);
+    if (this.#isWritten) for (const listener of this.#leaseListeners) listener();
   }
 
   async #write(lease: string): Promise<void> {

@@ -34,6 +34,7 @@ export class FakeBackend implements MediaBackend {
   readonly viewing = null;
   readonly testPatterns = null;
   readonly switching = null;
+  readonly yielding = null;
   answerWaitMs = 0;
   readonly #changes = new ChangePoll((camera) => this.camera(camera));
   #observing: NodeJS.Timeout | undefined;

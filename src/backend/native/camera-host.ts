@@ -18,14 +18,24 @@ export class CameraHost implements StreamHost {
   /** Told of publishers that were refused. */
   readonly refused: (refusal: PublisherRefusal) => void;
 
+  readonly #claim: (camera: string) => Promise<void> | undefined;
+
+  /**
+   * @param ask.claim asks whether the camera may be had here, once its publisher is admitted
+   * @param ask.refused told of publishers that were refused
+   */
   constructor(
     cameras: ReadonlyMap<string, NativeCamera>,
     admission: Admission,
-    refused: (refusal: PublisherRefusal) => void = () => {},
+    ask: {
+      readonly claim?: (camera: string) => Promise<void> | undefined;
+      readonly refused?: (refusal: PublisherRefusal) => void;
+    } = {},
   ) {
-    this.refused = refused;
+    this.refused = ask.refused ?? (() => {});
     this.#cameras = cameras;
     this.#admission = admission;
+    this.#claim = ask.claim ?? (() => undefined);
   }
 
   connect(info: ConnectInfo): void {
@@ -42,7 +52,8 @@ export class CameraHost implements StreamHost {
     const ingest = parameterIn({ ...request, tcUrl: peer.connect.tcUrl }, 'ingest') || undefined;
     const camera = this.#requireStream(request);
     const asked = { name: camera.name, publishKeys: camera.publishKeysOf(ingest) };
-    const later = this.#admission.publish(asked, request, peer);
+    const admitted = this.#admission.publish(asked, request, peer);
+    const later = admitted === undefined ? this.#claim(camera.name) : admitted.then(() => this.#claim(camera.name));
     // Looked for anew: it may be removed until the grant is used.
     const grant: PublishGrant = (publisher) => this.#requireStream(request).publish(publisher, ingest);
     return later === undefined ? grant : later.then(() => grant);

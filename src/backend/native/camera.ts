@@ -9,6 +9,7 @@ import { type Ingest, mainIngest, type Source } from '../../ingest/source.js';
 import type { MessageKind, SourceIngest } from '../../ingest/source-ingest.js';
 import type { Logger } from '../../log/log.js';
 import type { Dialer } from '../../net/dialer.js';
+import { heardMs } from '../../process/standstill.js';
 import type { Push } from '../../push/push.js';
 import type { TargetWatch } from '../../push/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -57,6 +58,8 @@ export interface CameraContext {
   readonly mayKeep: (bytes: number) => boolean;
   /** This aggregator among those that a stream came through: hexadecimal digits, of this process's life. */
   readonly nodeId: string;
+  /** Told when a camera's stream is over. */
+  readonly onOver?: (camera: string) => void;
   /** Whoever wants to be told of what happens. */
   readonly observer?: () => BackendObserver | null;
 }
@@ -100,6 +103,18 @@ export class NativeCamera implements SelectorListener {
 
   get live(): boolean {
     return this.#selector.live !== null;
+  }
+
+  /** True when what feeds it has sent nothing for `publish-takeover`, or is away. */
+  get isSilent(): boolean {
+    const { live } = this.#selector;
+    return live === null || heardMs(live.source.lastMediaMs) > this.#context.settings.publishTakeoverMs;
+  }
+
+  /** Ends what feeds it; targets and viewers are told, and viewers stay. */
+  letGo(reason: CodedError): void {
+    this.#selector.close(reason);
+    this.#selector.finish();
   }
 
   /** Null when nothing feeds it and nothing is waited for. */
@@ -219,6 +234,7 @@ export class NativeCamera implements SelectorListener {
   onOver(): void {
     this.#pushes.end();
     for (const viewer of this.#viewers) viewer.setStream(null);
+    this.#context.onOver?.(this.name);
   }
 
   onIngest({ name: ingest, source }: SourceIngest, reason: string | null): void {

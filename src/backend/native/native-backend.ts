@@ -42,6 +42,7 @@ import type {
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { CameraHost } from './camera-host.js';
 import { NativeTestPatterns } from './test-patterns.js';
+import { NativeYielding } from './yielding.js';
 
 /** How media and pushes are treated. */
 export interface NativeMediaSettings extends CameraSettings, PushRules, AdmissionSettings {
@@ -78,6 +79,7 @@ export class NativeBackend implements MediaBackend {
   readonly viewing: CameraViewing = this;
   readonly switching: IngestSwitching = this;
   readonly testPatterns: NativeTestPatterns;
+  readonly yielding: NativeYielding;
   readonly #settings: NativeBackendSettings;
   readonly #context: CameraContext;
   readonly #server: RtmpServer;
@@ -111,7 +113,9 @@ export class NativeBackend implements MediaBackend {
     this.#trust = trust;
     const lookups = options.lookups === undefined ? {} : { lookups: options.lookups };
     const dialer = new Dialer({ policy, trust, socketMode, ...lookups });
+    this.yielding = new NativeYielding(this.#cameras);
     this.#context = {
+      onOver: (camera) => this.yielding.release(camera),
       settings: options.settings.media,
       log: options.log,
       scheduler: new FlushScheduler({ windowMs, audioWindowMs }),
@@ -130,9 +134,10 @@ export class NativeBackend implements MediaBackend {
       if (found === undefined) throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as "${camera}"`);
       return found.open(source);
     }, options.log);
-    const host = new CameraHost(this.#cameras, this.#admission, (refusal) =>
-      this.#observer?.publisherRefused?.(refusal),
-    );
+    const host = new CameraHost(this.#cameras, this.#admission, {
+      claim: (camera) => this.yielding.claim(camera),
+      refused: (refusal) => this.#observer?.publisherRefused?.(refusal),
+    });
     this.#server = new RtmpServer({ settings: options.settings.media, host, log: options.log });
   }
 

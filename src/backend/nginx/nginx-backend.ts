@@ -36,6 +36,7 @@ export class NginxBackend implements MediaBackend {
   readonly viewing = null;
   readonly testPatterns = null;
   readonly switching = null;
+  readonly yielding = null;
   readonly #settings: NginxBackendSettings;
   readonly #log: Logger;
   readonly #cameras = new Map<string, DesiredCamera>();

@@ -62,6 +62,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   readonly viewing: WorkerViewing;
   readonly switching: IngestSwitching = this;
   readonly testPatterns: WorkerTestPatterns;
+  readonly yielding = null;
   readonly #settings: WorkersBackendSettings;
   /** Judges targets; it dials none. */
   readonly #dialer: Dialer;

@@ -15,8 +15,10 @@ import { awaitDecision, describeReplaced, type EtcdPlace, isReplaced, writeAccep
 import { type Snapshot, SnapshotFile, SnapshotKeeper } from './snapshot.js';
 import type { Step } from './transactions.js';
 
-/** How long the first reading may take before a node starts with what it knew. */
+/** How long a reading may take. */
 const startLimitMs = 5000;
+/** And the first one, before a node starts with what it knew. */
+const knownStartLimitMs = 2000;
 /** A watch that moves to another member is nothing to tell. */
 const lostAfterMs = 1500;
 /** How long a change waits for that of another node, which is in several transactions. */
@@ -83,7 +85,7 @@ export class ClusterReplica {
     let whole: WholeState | undefined;
     let failure: Error | undefined;
     try {
-      whole = await readCluster(options.client, keys, startLimitMs);
+      whole = await readCluster(options.client, keys, snapshot === undefined ? startLimitMs : knownStartLimitMs);
     } catch (error) {
       failure = error instanceof Error ? error : new Error(messageOf(error));
     }

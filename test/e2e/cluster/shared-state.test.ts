@@ -1,35 +1,14 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { type Aggregator, startAggregator } from '../../support/aggregator.js';
+import type { Aggregator } from '../../support/aggregator.js';
+import { startNode } from '../../support/cluster.js';
 import { TestEtcd } from '../../support/etcd.js';
 import { testWith } from '../../support/peers.js';
-import { type Scope, testScope } from '../../support/scope.js';
+import { testScope } from '../../support/scope.js';
 import { waitFor } from '../../support/wait.js';
-
-const secret = '5ec2e7'.padEnd(64, '0');
 
 interface ClusterBody {
   readonly id: string;
   readonly nodes: readonly { readonly id: string; readonly location: string | null }[];
-}
-
-function startNode(
-  scope: Scope,
-  etcd: TestEtcd,
-  id: string,
-  location = 'berlin',
-  dataDir?: string,
-): Promise<Aggregator> {
-  const file = join(scope.temporaryFolder(), 'cluster-secret');
-  writeFileSync(file, `${secret}\n`, { mode: 0o600 });
-  return startAggregator(scope, {
-    flags: [
-      ...['--cluster', `etcd://${etcd.endpoints.join(',')}`, '--cluster-secret-file', file],
-      ...['--node-id', id, '--location', location, '--node-lease', '3s'],
-    ],
-    ...(dataDir === undefined ? {} : { dataDir }),
-  });
 }
 
 async function nodesOf(node: Aggregator): Promise<string[]> {
@@ -53,7 +32,7 @@ describe('nodes that share their state in etcd', () => {
   test.concurrent('what one node is told, all know; a node that dies leaves the list; without etcd all goes on but changes', async (context) => {
     const scope = testScope(context);
     const etcd = await TestEtcd.start(scope);
-    const [a, b] = await Promise.all([startNode(scope, etcd, 'a'), startNode(scope, etcd, 'b', 'paris')]);
+    const [a, b] = await Promise.all([startNode(scope, etcd, 'a'), startNode(scope, etcd, 'b', { location: 'paris' })]);
 
     await waitFor(async () => (await nodesOf(a)).join() === 'a,b' && (await nodesOf(b)).join() === 'a,b', {
       what: 'both nodes to know each other',

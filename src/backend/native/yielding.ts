@@ -1,0 +1,42 @@
+import type { CodedError } from '../../errors.js';
+import type { CameraClaimer, CameraYielding } from '../backend.js';
+import type { NativeCamera } from './camera.js';
+
+/** Lets publishers in where another node agrees, and gives cameras away to other nodes. */
+export class NativeYielding implements CameraYielding {
+  readonly #cameras: ReadonlyMap<string, NativeCamera>;
+  #claimer: CameraClaimer | undefined;
+
+  constructor(cameras: ReadonlyMap<string, NativeCamera>) {
+    this.#cameras = cameras;
+  }
+
+  askBeforePublish(claimer: CameraClaimer): void {
+    this.#claimer = claimer;
+  }
+
+  /** As `CameraClaimer.claim`; nobody else has it where there is no claimer. */
+  claim(camera: string): Promise<void> | undefined {
+    return this.#claimer?.claim(camera);
+  }
+
+  release(camera: string): void {
+    this.#claimer?.release(camera);
+  }
+
+  isLive(camera: string): boolean {
+    return (this.#cameras.get(camera)?.stream ?? null) !== null;
+  }
+
+  isSilent(camera: string): boolean {
+    return this.#cameras.get(camera)?.isSilent ?? true;
+  }
+
+  letGo(camera: string, reason: CodedError): void {
+    this.#cameras.get(camera)?.letGo(reason);
+  }
+
+  *live(): Generator<string> {
+    for (const camera of this.#cameras.values()) if (camera.stream !== null) yield camera.name;
+  }
+}

@@ -1,0 +1,320 @@
+import { CodedError, messageOf } from '../errors.js';
+import type { EtcdClient } from '../etcd/client.js';
+import { type KeyValue, prefixEnd, type WatchEvent } from '../etcd/protocol.js';
+import { PrefixWatch } from '../etcd/watch.js';
+import type { Logger } from '../log/log.js';
+import type { ClusterNodes } from './nodes.js';
+
+const callMs = 2000;
+/** How long the node that has a camera may take to answer. */
+const answerLimitMs = 3000;
+const maxAttempts = 3;
+/** How often claims of cameras that are not live here are given back. */
+const sweepMs = 5000;
+
+/** What is known of the cameras of this node. */
+export interface OwnCameras {
+  /** True while something feeds the camera, or is waited for. */
+  isLive(camera: string): boolean;
+  /** True when what feeds it has sent nothing for `publish-takeover`. */
+  isSilent(camera: string): boolean;
+  /** Ends what feeds it, and what gets it. */
+  letGo(camera: string, reason: CodedError): void;
+  /** The cameras that are live. */
+  live(): Iterable<string>;
+}
+
+export interface ClaimsOptions {
+  readonly client: EtcdClient;
+  /** Ends with "/". */
+  readonly prefix: string;
+  readonly nodes: ClusterNodes;
+  readonly cameras: OwnCameras;
+  readonly log: Logger;
+}
+
+interface Waiter {
+  readonly camera: string;
+  readonly wake: (answer: 'free' | 'refused') => void;
+}
+
+/**
+ * Which node has which live camera. Nobody is elected: the node that holds the publisher's connection claims the camera's
+ * key, under its lease; the revision at which the key was made is the epoch. Whoever wants a camera that another node has
+ * asks there: it is given when its publisher is silent. A node that learns of a newer epoch lets go at once. Without etcd
+ * nobody is kept out: what flows does not depend on a record.
+ *
+ *   newcomer: wanted/NAME = who ──► owner: silent? lets go, deletes live/NAME : deletes wanted/NAME, which is a refusal
+ */
+export class CameraClaims {
+  readonly #options: ClaimsOptions;
+  readonly #prefix: string;
+  /** By camera: the epoch of this node's claim. */
+  readonly #held = new Map<string, number>();
+  readonly #asking = new Map<string, Promise<void>>();
+  readonly #waiters = new Set<Waiter>();
+  readonly #sweep: NodeJS.Timeout;
+  #watch: PrefixWatch | undefined;
+  #isClosed = false;
+
+  constructor(options: ClaimsOptions) {
+    this.#options = options;
+    this.#prefix = `${options.prefix}claims/`;
+    this.#sweep = setInterval(() => this.#giveBackUnused(), sweepMs).unref();
+    options.nodes.onLease(() => void this.#claimAnew());
+    void this.#readAndWatch();
+  }
+
+  /**
+   * Has this node be the one that has the camera.
+   * @returns undefined: it is; else a promise that resolves when it is
+   * @throws (rejects) CodedError PUBLISH_ALREADY_LIVE: another node has it, and its publisher sends
+   */
+  claim(camera: string): Promise<void> | undefined {
+    if (this.#held.has(camera)) return undefined;
+    const asked = this.#asking.get(camera);
+    if (asked !== undefined) return asked;
+    const asking = this.#ask(camera).finally(() => this.#asking.delete(camera));
+    this.#asking.set(camera, asking);
+    return asking;
+  }
+
+  /** The camera is not live here any more. */
+  release(camera: string): void {
+    const epoch = this.#held.get(camera);
+    if (epoch === undefined) return;
+    this.#held.delete(camera);
+    const key = this.#key('live', camera);
+    void this.#options.client
+      .txn(
+        {
+          compare: [{ result: 'EQUAL', target: 'CREATE', key, createRevision: epoch }],
+          success: [{ requestDeleteRange: { key } }],
+          failure: [],
+        },
+        callMs,
+      )
+      .catch((error: unknown) =>
+        this.#options.log.debug('a claim cannot be given back', { camera, error: messageOf(error) }),
+      );
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#sweep);
+    this.#watch?.close();
+    for (const { wake } of [...this.#waiters]) wake('refused');
+  }
+
+  #key(kind: 'live' | 'wanted', camera: string): Buffer {
+    return Buffer.from(`${this.#prefix}${kind}/${camera}`);
+  }
+
+  async #ask(camera: string): Promise<void> {
+    try {
+      for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
+        const holder = await this.#tryClaim(camera);
+        if (holder === undefined) return;
+        if ((await this.#askHolder(camera)) === 'refused') throw alreadyLive(camera, holder);
+      }
+    } catch (error) {
+      if (error instanceof CodedError && error.code === 'PUBLISH_ALREADY_LIVE') throw error;
+      // Etcd does not answer: what wants to flow, flows. When it answers again, the newer claim counts.
+      this.#options.log.warn('etcd does not answer, so that the camera is let in unasked', {
+        camera,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  /** @returns undefined: this node has it; else the node that has. */
+  async #tryClaim(camera: string): Promise<string | undefined> {
+    const { client, nodes } = this.#options;
+    const lease = nodes.leaseId;
+    if (lease === undefined) throw new Error('this node has no lease');
+    const key = this.#key('live', camera);
+    const value = Buffer.from(JSON.stringify({ node: nodes.self.id, since: new Date().toISOString() }));
+    const put = { requestPut: { key, value, lease } };
+    const first = await client.txn(
+      {
+        compare: [{ result: 'EQUAL', target: 'CREATE', key, createRevision: 0 }],
+        success: [put],
+        failure: [{ requestRange: { key } }],
+      },
+      callMs,
+    );
+    if (first.succeeded) return this.#hold(camera, Number(first.header.revision));
+    const found = first.responses[0]?.responseRange?.kvs[0];
+    if (found === undefined) return this.#tryClaim(camera);
+    const holder = nodeIn(found);
+    const isGone = !nodes.all.some(({ id }) => id === holder);
+    if (holder !== nodes.self.id && !isGone) return holder;
+    // Of this node's life before, or of a node that is not there any more: a new key, so that the epoch is newer.
+    const again = await client.txn(
+      {
+        compare: [{ result: 'EQUAL', target: 'MOD', key, modRevision: Number(found.modRevision) }],
+        success: [{ requestDeleteRange: { key } }],
+        failure: [],
+      },
+      callMs,
+    );
+    return again.succeeded ? this.#tryClaim(camera) : holder;
+  }
+
+  #hold(camera: string, epoch: number): undefined {
+    this.#held.set(camera, epoch);
+    return undefined;
+  }
+
+  /** Asks the node that has the camera, and waits for its answer. */
+  async #askHolder(camera: string): Promise<'free' | 'refused'> {
+    const { client, nodes } = this.#options;
+    const lease = nodes.leaseId;
+    if (lease === undefined) throw new Error('this node has no lease');
+    const key = this.#key('wanted', camera);
+    const value = Buffer.from(JSON.stringify({ node: nodes.self.id }));
+    const answer = new Promise<'free' | 'refused'>((resolve) => {
+      const waiter: Waiter = {
+        camera,
+        wake: (word) => {
+          clearTimeout(timer);
+          this.#waiters.delete(waiter);
+          resolve(word);
+        },
+      };
+      const timer = setTimeout(() => waiter.wake('refused'), answerLimitMs);
+      this.#waiters.add(waiter);
+    });
+    await client.txn({ compare: [], success: [{ requestPut: { key, value, lease } }], failure: [] }, callMs);
+    return await answer;
+  }
+
+  async #readAndWatch(): Promise<void> {
+    const { client, log } = this.#options;
+    while (!this.#isClosed) {
+      try {
+        const { header } = await client.range(
+          { key: Buffer.from(this.#prefix), rangeEnd: prefixEnd(this.#prefix), limit: 1 },
+          callMs,
+        );
+        const next = Number(header.revision) + 1;
+        if (this.#watch !== undefined) {
+          this.#watch.resumeFrom(next);
+          // What happened in between is not known: each claim is looked at.
+          await this.#claimAnew();
+          return;
+        }
+        this.#watch = new PrefixWatch(
+          client,
+          this.#prefix,
+          next,
+          {
+            events: (events) => this.#take(events),
+            alive: () => undefined,
+            lost: () => undefined,
+            compacted: () => void this.#readAndWatch(),
+          },
+          log,
+        );
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 500).unref());
+      }
+    }
+  }
+
+  #take(events: readonly WatchEvent[]): void {
+    for (const { type, kv } of events) {
+      const path = kv.key.toString().slice(this.#prefix.length);
+      const slash = path.indexOf('/');
+      const [kind, camera] = [path.slice(0, slash), path.slice(slash + 1)];
+      if (kind === 'live') this.#liveChanged(camera, type === 'PUT' ? kv : undefined);
+      else if (kind === 'wanted' && type === 'PUT') this.#wanted(camera, nodeIn(kv));
+      else if (kind === 'wanted') this.#answer(camera, 'refused');
+    }
+  }
+
+  #liveChanged(camera: string, kv: KeyValue | undefined): void {
+    const epoch = this.#held.get(camera);
+    if (kv === undefined) {
+      this.#answer(camera, 'free');
+      // The lease was over for a while: whoever still has the camera claims it anew.
+      if (epoch !== undefined && this.#options.cameras.isLive(camera)) {
+        this.#held.delete(camera);
+        void this.#claimOrLetGo(camera);
+      }
+      return;
+    }
+    const holder = nodeIn(kv);
+    if (holder === this.#options.nodes.self.id) return;
+    const isNewer = epoch === undefined || Number(kv.createRevision) > epoch;
+    if (isNewer && this.#options.cameras.isLive(camera)) this.#letGo(camera, holder);
+    if (isNewer) this.#held.delete(camera);
+  }
+
+  /** Another node has a publisher for a camera that is claimed here. */
+  #wanted(camera: string, by: string): void {
+    const { cameras, client, nodes, log } = this.#options;
+    if (by === nodes.self.id || !this.#held.has(camera)) return;
+    const wanted = this.#key('wanted', camera);
+    if (!cameras.isLive(camera) || cameras.isSilent(camera)) {
+      log.info('a silent camera gives way to its publisher at another node', { camera, node: by });
+      if (cameras.isLive(camera)) this.#letGo(camera, by);
+      this.release(camera);
+    }
+    void client
+      .txn({ compare: [], success: [{ requestDeleteRange: { key: wanted } }], failure: [] }, callMs)
+      .catch((error: unknown) =>
+        log.debug('a question of another node cannot be answered', { camera, error: messageOf(error) }),
+      );
+  }
+
+  #answer(camera: string, word: 'free' | 'refused'): void {
+    for (const waiter of [...this.#waiters]) if (waiter.camera === camera) waiter.wake(word);
+  }
+
+  #letGo(camera: string, holder: string): void {
+    this.#options.log.warn('the camera is live at another node now; it ends here', { camera, node: holder });
+    this.#options.cameras.letGo(
+      camera,
+      new CodedError('PUBLISH_ALREADY_LIVE', `camera ${camera} is live at node ${holder} now`),
+    );
+  }
+
+  /** After a new lease: the keys under the one before are gone, or will be. */
+  async #claimAnew(): Promise<void> {
+    this.#held.clear();
+    for (const camera of [...this.#options.cameras.live()]) await this.#claimOrLetGo(camera);
+  }
+
+  async #claimOrLetGo(camera: string): Promise<void> {
+    try {
+      const holder = await this.#tryClaim(camera);
+      if (holder !== undefined && this.#options.cameras.isLive(camera)) this.#letGo(camera, holder);
+    } catch (error) {
+      this.#options.log.debug('a live camera cannot be claimed now', { camera, error: messageOf(error) });
+    }
+  }
+
+  #giveBackUnused(): void {
+    const { cameras } = this.#options;
+    for (const camera of [...this.#held.keys()]) {
+      if (!cameras.isLive(camera) && !this.#asking.has(camera)) this.release(camera);
+    }
+  }
+}
+
+function nodeIn({ value }: KeyValue): string {
+  try {
+    const parsed: unknown = JSON.parse(value.toString());
+    if (typeof parsed === 'object' && parsed !== null && 'node' in parsed) return String(parsed.node).slice(0, 64);
+  } catch {
+    // Written by hand: nobody's.
+  }
+  return '';
+}
+
+function alreadyLive(camera: string, holder: string): CodedError {
+  const message = `camera ${camera} is live at node ${holder}; a publisher is let in here when that one has been silent for a while`;
+  return new CodedError('PUBLISH_ALREADY_LIVE', message);
+}

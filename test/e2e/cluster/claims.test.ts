@@ -1,0 +1,86 @@
+import { describe, expect } from 'vitest';
+import { startNode } from '../../support/cluster.js';
+import { TestEtcd } from '../../support/etcd.js';
+import { makeClip, publish } from '../../support/ffmpeg.js';
+import { testWith } from '../../support/peers.js';
+import { startRtmpSink } from '../../support/rtmp-sink.js';
+import { testScope } from '../../support/scope.js';
+import { waitFor } from '../../support/wait.js';
+
+describe('a camera that may publish to any node', () => {
+  const test = testWith('etcd', 'ffmpeg');
+  const takeover = { flags: ['--publish-takeover', '1s'] };
+
+  test.concurrent('a second publisher elsewhere is refused while the first sends, and takes over when it is silent', async (context) => {
+    const scope = testScope(context);
+    const [etcd, clip, sink] = await Promise.all([
+      TestEtcd.start(scope),
+      makeClip({ seconds: 60, keyFrameSeconds: 1 }),
+      startRtmpSink(scope),
+    ]);
+    const [a, b] = await Promise.all([startNode(scope, etcd, 'a', takeover), startNode(scope, etcd, 'b', takeover)]);
+    await a.addCamera('gate');
+    await a.addPush('gate', sink.url('gate'), 'out');
+    await waitFor(async () => (await b.api('GET', '/v1/cameras/gate')).status === 200, {
+      what: 'b to know the camera',
+    });
+
+    const first = publish(scope, clip, a.url('gate'));
+    await a.waitForLive('gate');
+    await a.waitForPush('gate', 'out', 'active');
+    const early = publish(scope, clip, b.url('gate'));
+    await early.exited;
+    expect((await b.camera('gate')).live).toBe(false);
+    expect(JSON.stringify(b.logLines())).toContain('camera gate is live at node a');
+    expect((await a.camera('gate')).live).toBe(true);
+
+    first.signal('SIGSTOP');
+    const second = await waitFor(
+      async () => {
+        const publisher = publish(scope, clip, b.url('gate'));
+        await Promise.race([publisher.exited, b.waitForLive('gate')]).catch(() => undefined);
+        return publisher.exit === undefined && publisher;
+      },
+      { what: 'the second publisher to be let in', timeoutMs: 30_000 },
+    );
+    await a.waitForLive('gate', false);
+    await b.waitForPush('gate', 'out', 'active');
+    // The one that wakes up disturbs nobody: its connection is gone.
+    first.signal('SIGCONT');
+    await first.exited;
+    expect((await b.camera('gate')).live).toBe(true);
+
+    // Without etcd what is live goes on, and a camera may come in.
+    await etcd.kill();
+    second.signal('SIGINT');
+    await b.waitForLive('gate', false);
+    const third = publish(scope, clip, b.url('gate'));
+    await b.waitForLive('gate');
+    expect(third.exit).toBeUndefined();
+  });
+
+  test.concurrent('a node that died loses its camera when its lease is over, and one that wakes up lets go', async (context) => {
+    const scope = testScope(context);
+    const [etcd, clip] = await Promise.all([TestEtcd.start(scope), makeClip({ seconds: 60, keyFrameSeconds: 1 })]);
+    const [a, b] = await Promise.all([startNode(scope, etcd, 'a', takeover), startNode(scope, etcd, 'b', takeover)]);
+    await a.addCamera('gate');
+    await waitFor(async () => (await b.api('GET', '/v1/cameras/gate')).status === 200, {
+      what: 'b to know the camera',
+    });
+    publish(scope, clip, a.url('gate'));
+    await a.waitForLive('gate');
+
+    a.process.signal('SIGSTOP');
+    await waitFor(
+      async () => {
+        const publisher = publish(scope, clip, b.url('gate'));
+        await Promise.race([publisher.exited, b.waitForLive('gate')]).catch(() => undefined);
+        return publisher.exit === undefined;
+      },
+      { what: 'the camera to be let in at b', timeoutMs: 30_000 },
+    );
+    a.process.signal('SIGCONT');
+    await a.waitForLive('gate', false);
+    expect((await b.camera('gate')).live).toBe(true);
+  });
+});

@@ -1,0 +1,22 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Aggregator, startAggregator } from './aggregator.js';
+import type { TestEtcd } from './etcd.js';
+import type { Scope } from './scope.js';
+
+/** A node of the cluster in this etcd, with a lease of 3 s. */
+export function startNode(
+  scope: Scope,
+  etcd: TestEtcd,
+  id: string,
+  { location = 'berlin', flags = [] }: { readonly location?: string; readonly flags?: readonly string[] } = {},
+): Promise<Aggregator> {
+  const file = join(scope.temporaryFolder(), 'cluster-secret');
+  writeFileSync(file, `${'5ec2e7'.padEnd(64, '0')}\n`, { mode: 0o600 });
+  return startAggregator(scope, {
+    flags: [
+      ...['--cluster', `etcd://${etcd.endpoints.join(',')}`, '--cluster-secret-file', file],
+      ...['--node-id', id, '--location', location, '--node-lease', '3s', ...flags],
+    ],
+  });
+}
