@@ -78,18 +78,22 @@ export interface KeptKeyOptions {
   readonly manifest?: Manifest;
   /** What another key brings about. Undefined: nothing that matters, so that a missing one is made anew. */
   readonly otherKey?: string;
+  /** What says that there was a key, where the manifest may be lost as well. Undefined: nothing does. */
+  readonly evidence?: string | undefined;
 }
 
 /**
  * A random key of 256 bits that is kept in a file, and made at the first start.
  * @throws ConfigError ACCESS_UNREADABLE, also for one that is missing or damaged although it matters
  */
-export async function keptKey(path: string, { log, manifest, otherKey }: KeptKeyOptions): Promise<Buffer> {
+export async function keptKey(path: string, { log, manifest, otherKey, evidence }: KeptKeyOptions): Promise<Buffer> {
   const before = await readPrivate(path);
   const anew = `or put another one there on purpose ("openssl rand -hex 32 > ${path}")`;
-  const isLost = manifest?.judge(path, before?.note) === 'missing';
+  const isNoted = manifest?.judge(path, before?.note) === 'missing';
+  const isLost = isNoted || (before === undefined && evidence !== undefined);
   if (isLost && otherKey !== undefined) {
-    const message = `${path} is missing, and there was one: with another key ${otherKey}. Bring it back from a backup, ${anew}`;
+    const why = isNoted ? '' : ` (${evidence})`;
+    const message = `${path} is missing, and there was one${why}: with another key ${otherKey}. Bring it back from a backup, ${anew}`;
     throw new ConfigError('ACCESS_UNREADABLE', message);
   }
   if ((await createPrivate(path, `${randomBytes(32).toString('hex')}\n`)) && isLost)

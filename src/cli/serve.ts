@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +13,6 @@ import type { SettingSources, Settings } from '../config/index.js';
 import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
 import { inStretches } from '../fairness/stretch.js';
-import { isDiskTrouble } from '../files/errno.js';
 import { processIdentity } from '../files/process-identity.js';
 import type { LogHealth } from '../log/destination.js';
 import type { LogLevels } from '../log/levels.js';
@@ -25,6 +23,7 @@ import { Webhooks } from '../webhooks/webhooks.js';
 import { claimCameras, clusterView, joinNodes } from './cluster.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
+import { openNodeKeys } from './node-keys.js';
 import { findPortHolder } from './port-holder.js';
 import { RtmpTestPatterns } from './rtmp-test-patterns.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
@@ -98,17 +97,16 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const accessLog = log.child({ part: 'access' });
     const manifest = await Manifest.open(settings.dataDir, accessLog);
     const { cluster } = data;
-    // A tag that one node gave out holds at every node, and so do publish keys and play tokens.
-    const tagKey = cluster?.keyFor('etag') ?? (await openTagKey(settings.dataDir, accessLog, manifest));
+    const folder = settings.dataDir;
+    const { tagKey, streamSecret } = await openNodeKeys({
+      folder,
+      cluster,
+      state: store.state,
+      log: accessLog,
+      manifest,
+    });
 
     const { host, rtmpPort, media } = settings;
-    const streamSecret =
-      cluster?.keyFor('stream-secret') ??
-      (await keptKey(join(settings.dataDir, 'stream-secret'), {
-        log: accessLog,
-        manifest,
-        otherKey: 'all generated publish keys are others, and all play tokens are invalid',
-      }));
     const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }), logLevels);
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
@@ -249,17 +247,6 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
   } catch (error) {
     await closeAll(closers, log);
     throw error;
-  }
-}
-
-/** Entity tags need not outlive this process: a full disk, on which none can be kept, is no reason not to start. */
-async function openTagKey(dataDir: string, log: Logger, manifest: Manifest): Promise<Buffer> {
-  try {
-    return await keptKey(join(dataDir, 'etag-key'), { log, manifest });
-  } catch (error) {
-    if (!(error instanceof Error) || !isDiskTrouble(error.cause)) throw error;
-    log.warn('the key of the entity tags cannot be kept; they hold until the next start', { error: messageOf(error) });
-    return randomBytes(32);
   }
 }
 

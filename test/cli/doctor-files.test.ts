@@ -1,7 +1,9 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkFiles } from '../../src/cli/doctor/files.js';
+import { checkFiles, checkStandardError } from '../../src/cli/doctor/files.js';
 import { checkOpenFiles } from '../../src/cli/doctor/system.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { makeCertificate } from '../support/certificates.js';
@@ -62,6 +64,36 @@ test('the log: a file that is there or not, a folder that is not, a pipe without
   expect(await check('pipe')).toMatchObject({ status: 'warn', message: expect.stringContaining('nobody reads') });
   expect(await check('/dev/null')).toMatchObject({ status: 'ok' });
   expect(readdirSync(folder).sort()).toEqual(['folder', 'pipe', 'there']);
+});
+
+const onLinux = process.platform === 'linux';
+test.runIf(onLinux)('standard error: the disk behind a file, a full one, and what is no file', async (context) => {
+  const folder = testScope(context).temporaryFolder();
+  const looked = async (stderr: number | 'pipe') => {
+    const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', stderr] });
+    await once(child, 'spawn');
+    try {
+      return await checkStandardError(child.pid);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  };
+  const file = openSync(join(folder, 'log'), 'a');
+  const full = openSync('/dev/full', 'a');
+  try {
+    const onDisk = await looked(file);
+    expect(onDisk.status).not.toBe('fail');
+    expect(onDisk.message).toMatch(/\/log of the running aggregator \(pid \d+\) can be written; .* free there/);
+    expect(await looked(full)).toMatchObject({ status: 'ok', message: expect.stringContaining('/dev/full') });
+    expect(await looked('pipe')).toMatchObject({ status: 'ok', message: expect.stringMatching(/no file|a socket/) });
+    // It was rotated away, and the process has it still.
+    rmSync(join(folder, 'log'));
+    expect(await looked(file)).toMatchObject({ message: expect.stringContaining('(deleted)') });
+  } finally {
+    closeSync(file);
+    closeSync(full);
+  }
+  expect((await checkStandardError(undefined)).name).toBe('standard error');
 });
 
 test('a limit of descriptors is told in cameras and pushes, and fails where fewer fit than are registered', () => {

@@ -6,7 +6,7 @@ import { cleanText } from '../../log/pino.js';
 import { noDataDir } from '../data-path.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
 import { checkDisk, checkState, countRegistered } from '../doctor/disk.js';
-import { checkFiles } from '../doctor/files.js';
+import { checkFiles, checkStandardError } from '../doctor/files.js';
 import { checkMemory } from '../doctor/memory.js';
 import { checkAdvertisedHost, checkFamilies, checkPorts } from '../doctor/network.js';
 import { checkSockets } from '../doctor/sockets.js';
@@ -84,6 +84,7 @@ async function runChecks(flags: Record<string, string | undefined>, io: CliIo): 
   checks.push(await checkAdvertisedHost(settings));
   if (settings.dataDir !== noDataDir) checks.push(...(await checkDisk(dataDir)), await checkState(dataDir));
   checks.push(...(await checkFiles(settings, io.cwd)));
+  if (settings.logFile === undefined) checks.push(await checkStandardError(findRuntime(dataDir)?.pid));
   checks.push(
     checkClock(dataDir),
     checkOpenFiles(settings, undefined, await countRegistered(dataDir)),

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, open, stat, statfs } from 'node:fs/promises';
+import { access, open, readlink, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Settings } from '../../config/index.js';
 import { messageOf } from '../../errors.js';
@@ -57,18 +57,52 @@ function checkTrusted(file: string): Check {
   }
 }
 
-/** Whether lines can be appended. Makes no file. */
-async function checkLog(file: string): Promise<Check> {
-  const name = 'log';
+/**
+ * The disk behind the log where it goes to standard error: that of the running aggregator, else the one that this command
+ * has, since `serve` would have the same here. Behind a pipe or a socket nobody can look but into the journal of systemd.
+ * @param pid of the aggregator that runs on this data folder
+ */
+export async function checkStandardError(pid: number | undefined): Promise<Check> {
+  const name = 'standard error';
+  const whose = pid === undefined ? '' : ` of the running aggregator (pid ${pid})`;
+  const link = `/proc/${pid ?? 'self'}/fd/2`;
   try {
-    const found = await stat(file).catch((error: unknown) => {
+    const path = await readlink(link);
+    const found = await stat(link);
+    if (found.isFile()) return await checkLog(`${path}${whose}`, name, link);
+    if (!found.isSocket()) return ok(name, `that${whose} is ${path}, and no file of a disk`);
+    return await checkJournal(name, whose);
+  } catch (error) {
+    return ok(name, `that${whose} cannot be looked at: ${messageOf(error)}`);
+  }
+}
+
+/** Where systemd's journal keeps lines: on disk, or in memory where there is no such folder. */
+async function checkJournal(name: string, whose: string): Promise<Check> {
+  const folder = '/var/log/journal';
+  const space = await statfs(folder).catch(() => undefined);
+  if (space === undefined) return ok(name, `that${whose} is a socket; what is behind it cannot be seen`);
+  const free = formatBytes(space.bavail * space.bsize);
+  const message = `that${whose} is a socket, as of the journal; ${free} are free at ${folder}`;
+  if (space.bavail * space.bsize >= freeWarnBytes) return ok(name, message);
+  return warn(
+    name,
+    message,
+    'Make room ("journalctl --vacuum-size=500M"): without it lines are lost, and media goes on.',
+  );
+}
+
+/** Whether lines can be appended. Makes no file. @param file as it is shown @param opened how it is opened */
+async function checkLog(file: string, name = 'log', opened = file): Promise<Check> {
+  try {
+    const found = await stat(opened).catch((error: unknown) => {
       if (isErrno(error, 'ENOENT')) return undefined;
       throw error;
     });
     if (found === undefined) await access(dirname(file), constants.W_OK | constants.X_OK);
-    else await checkAppend(file);
+    else await checkAppend(opened);
     if (found !== undefined && !found.isFile()) return ok(name, `${file} is no file of a disk, and can be written`);
-    const { bavail, bsize } = await statfs(dirname(file));
+    const { bavail, bsize } = await statfs(found === undefined ? dirname(file) : opened);
     const message = `${file} can be written; ${formatBytes(bavail * bsize)} are free there`;
     if (bavail * bsize >= freeWarnBytes) return ok(name, message);
     return warn(name, message, 'Make room, or rotate the log: on a full disk its lines are lost, and media goes on.');
