@@ -14,7 +14,15 @@ export type {
   PushState,
   TargetTest,
 } from './observed.js';
-export { ingestStates, pushStates, unseenCamera, unseenIngest, unseenPush } from './observed.js';
+export {
+  ingestStates,
+  pushStates,
+  unknownCamera,
+  unknownPush,
+  unseenCamera,
+  unseenIngest,
+  unseenPush,
+} from './observed.js';
 
 /** What a media backend is asked to do for one push. URLs are resolved: templates are the control's affair. */
 export interface DesiredPush {

@@ -2,12 +2,13 @@ import Type, { type TSchema } from 'typebox';
 import type { ErrorCode } from '../errors.js';
 
 /**
- * What is seen of cameras and pushes. The schemas here are the only place that says what there is to see: types, the
- * answers of the API, its description, the client and what the workers tell all follow. A new figure is one line here,
- * and the line that measures it.
+ * What is seen of cameras and pushes. The schemas here are the only place that says what there is to see. Types, the answers
+ * of the API, its description, the client, and what the workers report all follow from them. A new figure is one entry here,
+ * and the line that measures it: in `push/` (`Push.status`, `PushLife.figures`) for a push, in `ingest/`
+ * (`SourceIngest.figures`) for a camera. A backend that does not measure it says null.
  */
 
-/** A schema, and what there is to say as long as nothing was seen. */
+/** A schema, and the value as long as nothing was seen. */
 interface Figure<T extends TSchema> {
   readonly schema: T;
   readonly unseen: Type.Static<T>;
@@ -26,6 +27,10 @@ function schemasOf<F extends Readonly<Record<string, Figure<TSchema>>>>(figures:
 
 function unseenOf<F extends Readonly<Record<string, Figure<TSchema>>>>(figures: F): UnseenOf<F> {
   return Object.fromEntries(Object.entries(figures).map(([key, { unseen }]) => [key, unseen])) as UnseenOf<F>;
+}
+
+function nullsOf<F>(figures: F): { readonly [K in keyof F]: null } {
+  return Object.fromEntries(Object.keys(figures as object).map((key) => [key, null])) as { [K in keyof F]: null };
 }
 
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -291,13 +296,22 @@ export type TargetTest = Frozen<Type.Static<typeof TargetTestSchema>>;
 /** Something that is wrong until somebody mends it. */
 export type BackendProblem = Frozen<Type.Static<typeof Condition>>;
 
-/** What there is to say of a push that a backend has not seen yet. */
-export const unseenPush: Omit<PushSnapshot, 'id' | 'url' | 'state' | 'since'> = unseenOf(pushFigures);
+type PushFigures = Omit<PushSnapshot, 'id' | 'url' | 'state' | 'since'>;
+type CameraFigures = Omit<CameraSnapshot, 'name' | 'pushes'>;
 
-/** What there is to say of a camera that a backend has not seen yet. */
-export const unseenCamera: Omit<CameraSnapshot, 'name' | 'pushes'> = unseenOf(cameraFigures);
+/** The figures of a push that a backend has not seen yet. */
+export const unseenPush: PushFigures = unseenOf(pushFigures);
 
-/** What there is to say of an ingest that nobody publishes. */
+/** The figures of a camera that a backend has not seen yet. */
+export const unseenCamera: CameraFigures = unseenOf(cameraFigures);
+
+/** The figures of a push about which a backend can tell nothing. */
+export const unknownPush: PushFigures = nullsOf(pushFigures);
+
+/** The figures of a camera about which a backend can tell nothing. */
+export const unknownCamera: CameraFigures = { ...nullsOf(cameraFigures), live: false, tracks: [] };
+
+/** The figures of an ingest that nobody publishes. */
 export const unseenIngest: Omit<IngestSnapshot, 'name'> = {
   live: false,
   state: 'offline',

@@ -1,3 +1,4 @@
+import { isoTimeOf } from '../process/wall-clock.js';
 import { MessageType } from '../wire/message.js';
 
 /** A larger step of timestamps is a jump. */
@@ -32,6 +33,15 @@ export class IngestMeter {
   /** The last timestamp of each kind; -1 before the first. */
   lastAudioTimestamp = -1;
   lastVideoTimestamp = -1;
+
+  /** By the names of `backend/observed.ts`. @param nowMs a monotonic clock */
+  figures(nowMs: number) {
+    return {
+      timestampJumps: this.timestampJumps,
+      jitterMs: Math.round(this.jitterMs * 10) / 10,
+      lastFrameAt: this.lastFrameMs === 0 ? null : isoTimeOf(this.lastFrameMs, nowMs),
+    };
+  }
 
   /** Notes a frame of a default track. The timestamp is the publisher's. */
   note(type: number, timestampMs: number, isKeyFrame: boolean, nowMs: number): void {

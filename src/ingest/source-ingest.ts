@@ -1,3 +1,4 @@
+import { isoTime } from '../process/wall-clock.js';
 import { readableData } from '../relay/data-message.js';
 import { type Header, mayNotRepeat, metadataValues } from '../relay/headers.js';
 import type { LiveStream } from '../relay/live-stream.js';
@@ -15,6 +16,7 @@ import type { WithoutKeyFrames } from './key-frame-watch.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
 import { type Ingest, mainIngest, type Source } from './source.js';
 import { StreamHeaders } from './stream-headers.js';
+import { trackFigures } from './track-figures.js';
 import { TrackTable } from './track-table.js';
 import { VideoTrack } from './video-track.js';
 
@@ -160,6 +162,28 @@ export class SourceIngest implements Ingest, StreamFeed {
   /** Messages that are not passed on, since targets close for them. */
   get unreadable(): Readonly<Record<MessageKind, number>> {
     return this.#unreadable;
+  }
+
+  /** What is measured of it, by the names of `backend/observed.ts`. @param nowMs a monotonic clock */
+  figures(nowMs: number) {
+    const facts = this.#facts;
+    const { remote, encoder, ignoredMessages } = this.source;
+    return {
+      liveSince: isoTime(this.sinceMs),
+      publisher: remote,
+      encoder: facts.encoder ?? (encoder || null),
+      videoCodec: this.videoCodec,
+      audioCodec: this.audioCodec,
+      tracks: trackFigures(this.videoTracks, this.audioTracks),
+      width: this.pictureSize?.width ?? facts.width,
+      height: this.pictureSize?.height ?? facts.height,
+      bytesIn: this.#bytesIn,
+      bitrateInBps: this.bitsPerSecond,
+      frameRate: Math.round(this.framesPerSecond * 10) / 10,
+      keyFrameIntervalMs: this.keyFrameIntervalMs || null,
+      ignoredMessages,
+      ...this.meter.figures(nowMs),
+    };
   }
 
   /**

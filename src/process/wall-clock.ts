@@ -63,3 +63,13 @@ export function elapsedMs(wallMs: number): number {
   }
   return Math.max(0, nowMs - (wallMs - settings[0]!.offsetMs));
 }
+
+/** ISO 8601, UTC. @param ms milliseconds since 1970 */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The wall time of a moment as ISO 8601, UTC. @param atMs of it, on a monotonic clock @param nowMs now, on the same clock */
+export function isoTimeOf(atMs: number, nowMs: number): string {
+  return isoTime(Math.round(Date.now() - (nowMs - atMs)));
+}

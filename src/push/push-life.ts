@@ -1,11 +1,11 @@
 import type { TargetError } from '../errors.js';
 import type { FlightRecorder } from '../events/flight-recorder.js';
 import type { Dialer } from '../net/dialer.js';
+import { isoTimeOf } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { Outlet, type OutletLimits } from '../relay/outlet.js';
 import { OutgoingConnection } from '../rtmp/outgoing-connection.js';
 import type { NetSettings } from '../rtmp/settings.js';
-import type { PushStatus } from './push-status.js';
 import type { PushTotals } from './push-totals.js';
 
 /** Time limit for sending the rest of a stream after its camera has stopped. */
@@ -149,16 +149,10 @@ export class PushLife {
     this.#recorder.note('drop', `over the budget of ${outlet.dropReason}; frames left out so far: ${frames}`);
   }
 
-  /** What is shown of it. */
-  figures(
-    nowMs: number,
-  ): Pick<
-    PushStatus,
-    'bytesAcknowledged' | 'roundTripMs' | 'queueBytes' | 'queueAgeMs' | 'lastKeyFrameAtMs' | 'keyFrameAwaitedSinceMs'
-  > {
+  /** What is measured of this connection, by the names of `backend/observed.ts`. @param nowMs a monotonic clock */
+  figures(nowMs: number) {
     const { acknowledgements } = this.#connection;
     const keyFrameMs = this.#outlet?.lastKeyFrameMs ?? 0;
-    const waitingMs = this.#outlet?.waitingSinceMs ?? null;
     const measured = acknowledgements.roundTripMs;
     // A byte that is in flight for longer than the last measured time shows that the measurement is outdated.
     const round = measured === null ? null : Math.max(measured, this.#connection.flightAgeMs(nowMs));
@@ -167,9 +161,17 @@ export class PushLife {
       roundTripMs: round === null ? null : Math.round(round * 10) / 10,
       queueBytes: this.#outlet?.queueBytes ?? 0,
       queueAgeMs: Math.round(this.#outlet?.queueAgeMs(nowMs) ?? 0),
-      lastKeyFrameAtMs: keyFrameMs === 0 ? null : Math.round(Date.now() - (nowMs - keyFrameMs)),
-      keyFrameAwaitedSinceMs: waitingMs === null ? null : Math.round(Date.now() - (nowMs - waitingMs)),
+      lastKeyFrameAt: keyFrameMs === 0 ? null : isoTimeOf(keyFrameMs, nowMs),
     };
+  }
+
+  /**
+   * Since when it could send, but the camera has sent no key frame to start at: milliseconds since 1970; null when it does
+   * not wait for one. @param nowMs a monotonic clock
+   */
+  keyFrameAwaitedSinceMs(nowMs: number): number | null {
+    const waitingMs = this.#outlet?.waitingSinceMs ?? null;
+    return waitingMs === null ? null : Math.round(Date.now() - (nowMs - waitingMs));
   }
 
   /** Takes it from the stream, and adds to `totals` what it sent. */
@@ -198,13 +200,3 @@ export class PushLife {
     });
   }
 }
-
-/** What is shown where there is no connection. */
-export const noFigures: ReturnType<PushLife['figures']> = {
-  bytesAcknowledged: null,
-  roundTripMs: null,
-  queueBytes: 0,
-  queueAgeMs: 0,
-  lastKeyFrameAtMs: null,
-  keyFrameAwaitedSinceMs: null,
-};

@@ -24,13 +24,12 @@ export class PushTotals {
     this.#dropped.total += total;
   }
 
-  /** Frames dropped, including those of an outlet in use. */
-  droppedWith(outlet: Outlet | null): Record<DropReason, number> {
+  /** Frames dropped, including those of an outlet in use: all of them, and by the budget that was exceeded. */
+  droppedWith(outlet: Outlet | null): { droppedFrames: number; droppedBy: Record<DropReason, number> } {
     const now = outlet?.droppedFrames;
-    return {
-      bytes: this.#dropped.bytes + (now?.bytes ?? 0),
-      age: this.#dropped.age + (now?.age ?? 0),
-      total: this.#dropped.total + (now?.total ?? 0),
-    };
+    const bytes = this.#dropped.bytes + (now?.bytes ?? 0);
+    const age = this.#dropped.age + (now?.age ?? 0);
+    const total = this.#dropped.total + (now?.total ?? 0);
+    return { droppedFrames: bytes + age + total, droppedBy: { bytes, age, total } };
   }
 }

@@ -2,19 +2,21 @@ import { messageOf, TargetError } from '../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js';
 import type { Logger } from '../log/log.js';
 import type { Dialer } from '../net/dialer.js';
+import { isoTime } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import { FailureLog } from './failure-log.js';
 import { LifeDoubt } from './life-doubt.js';
-import { Outage } from './outage.js';
+import { causeOf, Outage } from './outage.js';
 import type { PushFailure } from './push-failure.js';
-import { noFigures, PushLife } from './push-life.js';
-import type { PushPhase, PushStatus } from './push-status.js';
+import { PushLife } from './push-life.js';
 import { PushTotals } from './push-totals.js';
 import { type Haste, RetryClock } from './retry-clock.js';
 import type { TargetWatch } from './target-watch.js';
+
+export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled';
 
 /** A target that takes or acknowledges nothing for this long is called stalled. */
 const stalledAfterMs = 3000;
@@ -213,23 +215,36 @@ export class Push {
     }
   }
 
-  status(nowMs: number): PushStatus {
+  /**
+   * What is seen of it, by the names of `backend/observed.ts`. The type follows from what is returned here, and the snapshot
+   * of the backend checks it against the schema there. @param nowMs a monotonic clock
+   */
+  status(nowMs: number) {
     const life = this.#life;
-    const flowing = this.#phase === 'active' || this.#phase === 'stalled';
+    const outage = this.#live ? this.#outage : null;
+    const cause = outage === null ? undefined : causeOf(outage);
+    const isFlowing = this.#phase === 'active' || this.#phase === 'stalled';
     return {
-      phase: this.#phase,
-      sinceMs: this.#phaseSinceMs,
+      state: this.#phase,
+      since: isoTime(this.#phaseSinceMs),
+      ...(cause === undefined ? {} : { reason: cause }),
       attempt: this.#clock.failures,
-      lastFailure: this.#lastFailure,
-      outage: this.#live ? this.#outage : null,
-      nextRetryAtMs: this.#phase === 'waiting' ? this.#clock.nextTryAtMs : null,
+      lastError: failureView(this.#lastFailure),
+      downSince: outage === null || outage.sinceMs === null ? null : isoTime(outage.sinceMs),
+      firstError: failureView(outage?.first ?? null),
+      nextRetryAt: this.#phase === 'waiting' ? isoTime(this.#clock.nextTryAtMs) : null,
       connects: this.#connects,
       bytesOut: this.bytesOut,
       framesOut: this.#past.framesOut + (life?.outlet?.framesOut ?? 0),
-      bitrateBps: flowing ? this.#meter.bitsPerSecond : 0,
-      droppedFrames: this.#past.droppedWith(life?.outlet ?? null),
-      ...(life?.figures(nowMs) ?? noFigures),
+      bitrateBps: isFlowing ? this.#meter.bitsPerSecond : 0,
+      ...this.#past.droppedWith(life?.outlet ?? null),
+      ...life?.figures(nowMs),
     };
+  }
+
+  /** As of its connection; null when there is none. */
+  keyFrameAwaitedSinceMs(nowMs: number): number | null {
+    return this.#life?.keyFrameAwaitedSinceMs(nowMs) ?? null;
   }
 
   #connect(): void {
@@ -362,4 +377,8 @@ export class Push {
     if (phase !== 'active' && phase !== 'stalled') this.#meter.reset();
     this.#onPhase?.();
   }
+}
+
+function failureView(failure: PushFailure | null) {
+  return failure === null ? null : { code: failure.code, message: failure.message, at: isoTime(failure.atMs) };
 }

@@ -23,8 +23,8 @@ async function freeze(options: Options, freezeAfterMs = 4000): Promise<number> {
       return 0;
     },
   });
-  await until(() => status().lastFailure !== null, 60_000, 'given up');
-  expect(status().lastFailure?.code).toBe('TARGET_STALLED');
+  await until(() => status().lastError !== null, 60_000, 'given up');
+  expect(status().lastError?.code).toBe('TARGET_STALLED');
   return performance.now() - frozenMs;
 }
 
@@ -63,7 +63,7 @@ describe.concurrent('a target that lives is not taken for a frozen one', { timeo
       onTestFinished,
     });
     await pause(15_000);
-    expect(status().lastFailure).toBeNull();
+    expect(status().lastError).toBeNull();
     expect(target.connectedMs.length).toBe(1);
   });
 
@@ -79,7 +79,7 @@ describe.concurrent('a target that lives is not taken for a frozen one', { timeo
       onTestFinished,
     });
     // It is given up once, since that is what a frozen one looks like; and is then found to live.
-    await until(() => target.connectedMs.length === 2 && status().phase === 'active', 40_000, 'connected again');
+    await until(() => target.connectedMs.length === 2 && status().state === 'active', 40_000, 'connected again');
     await pause(6000);
     expect(target.connectedMs.length).toBe(2);
   });

@@ -14,7 +14,7 @@ describe.concurrent('a target that keeps up', () => {
     });
     await pause(12_000);
     expect(target.connectedMs.length).toBe(1);
-    expect(status()).toMatchObject({ phase: 'active', droppedFrames: { bytes: 0, age: 0, total: 0 } });
+    expect(status()).toMatchObject({ state: 'active', droppedBy: { bytes: 0, age: 0, total: 0 } });
     expect(arrivals.length).toBeGreaterThan(sent() - 30);
   });
 
@@ -28,7 +28,7 @@ describe.concurrent('a target that keeps up', () => {
     });
     await pause(12_000);
     expect(target.connectedMs.length).toBe(1);
-    expect(status()).toMatchObject({ droppedFrames: { bytes: 0, age: 0, total: 0 } });
+    expect(status()).toMatchObject({ droppedBy: { bytes: 0, age: 0, total: 0 } });
     expect(arrivals.length).toBeGreaterThan(sent() - 100);
   });
 
@@ -43,7 +43,7 @@ describe.concurrent('a target that keeps up', () => {
     });
     await pause(12_000);
     expect(target.connectedMs.length).toBe(1);
-    expect(status()).toMatchObject({ droppedFrames: { bytes: 0, age: 0, total: 0 } });
+    expect(status()).toMatchObject({ droppedBy: { bytes: 0, age: 0, total: 0 } });
     expect(arrivals.length).toBeGreaterThan(sent() - 60);
   });
 
@@ -51,7 +51,7 @@ describe.concurrent('a target that keeps up', () => {
     const beganMs = performance.now();
     const rate = () => (performance.now() - beganMs > 3000 ? 0 : 50_000_000);
     const { status } = await startPaced({ cameraBytesPerSecond: 5_000_000, rate, onTestFinished });
-    for (let second = 0; second < 50 && status().lastFailure === null; second++) await pause(500);
-    expect(status().lastFailure?.code).toBe('TARGET_STALLED');
+    for (let second = 0; second < 50 && status().lastError === null; second++) await pause(500);
+    expect(status().lastError?.code).toBe('TARGET_STALLED');
   });
 });

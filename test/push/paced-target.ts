@@ -149,5 +149,11 @@ export async function startPaced(options: {
     await push.close();
   });
   push.begin(stream);
-  return { target, push, arrivals, status: () => push.status(performance.now()), sent: () => sentMs.length };
+  return {
+    target,
+    push,
+    arrivals,
+    status: () => push.status(performance.now()) as Required<ReturnType<Push['status']>>,
+    sent: () => sentMs.length,
+  };
 }

@@ -25,7 +25,7 @@ describe.concurrent('a target that reads more slowly than its camera sends', () 
       seen.push(status());
     }
     expect(target.connectedMs.length).toBe(1);
-    expect(new Set(seen.map(({ phase }) => phase))).toEqual(new Set(['active']));
+    expect(new Set(seen.map(({ state }) => state))).toEqual(new Set(['active']));
     expect(brokenJumps(arrivals)).toEqual([]);
     // 66 kB/s are ten frames a second: nearly all of them carry frames that arrive.
     expect(arrivals.length).toBeGreaterThan(105);

@@ -25,22 +25,16 @@ export function ingestSnapshots(selector: IngestSelector, nowMs: number): Ingest
 function ingestSnapshot(name: string, selector: IngestSelector, nowMs: number): IngestSnapshot {
   const ingest = selector.connected.get(name);
   if (ingest === undefined) return { name, ...unseenIngest };
-  const { source, meter, facts, pictureSize } = ingest;
+  // Written out, since an ingest shows fewer figures than a camera.
+  const { liveSince, publisher, encoder, videoCodec, audioCodec, width, height, ...figures } = ingest.figures(nowMs);
+  const { bitrateInBps, frameRate, keyFrameIntervalMs, lastFrameAt } = figures;
   return {
     name,
     live: selector.live === ingest,
     state: selector.failover.healthOf(ingest, nowMs),
-    connectedSince: new Date(ingest.sinceMs).toISOString(),
-    publisher: source.remote,
-    encoder: facts.encoder ?? (source.encoder || null),
-    videoCodec: ingest.videoCodec,
-    audioCodec: ingest.audioCodec,
-    width: pictureSize?.width ?? facts.width,
-    height: pictureSize?.height ?? facts.height,
-    bitrateInBps: ingest.bitsPerSecond,
-    frameRate: Math.round(ingest.framesPerSecond * 10) / 10,
-    keyFrameIntervalMs: ingest.keyFrameIntervalMs === 0 ? null : ingest.keyFrameIntervalMs,
-    lastFrameAt: meter.lastFrameMs === 0 ? null : new Date(Date.now() - (nowMs - meter.lastFrameMs)).toISOString(),
+    connectedSince: liveSince,
+    ...{ publisher, encoder, videoCodec, audioCodec, width, height },
+    ...{ bitrateInBps, frameRate, keyFrameIntervalMs, lastFrameAt },
     keptBytes: selector.keptOf(ingest)?.keptBytes ?? 0,
   };
 }

@@ -1,5 +1,5 @@
-import type { PushStatus } from '../../push/push-status.js';
-import type { BackendProblem } from '../backend.js';
+import { isoTime } from '../../process/wall-clock.js';
+import type { BackendProblem, PushState } from '../backend.js';
 
 /** A wait up to this long is none that anybody has to do something about. */
 const usualMs = 10_000;
@@ -12,18 +12,19 @@ const intervals = 2;
  * @param intervalMs between the last two key frames of the camera; 0: not known
  */
 export function keyFrameWait(
-  { phase, keyFrameAwaitedSinceMs: sinceMs }: Pick<PushStatus, 'phase' | 'keyFrameAwaitedSinceMs'>,
+  { state, awaitedSinceMs }: { readonly state: PushState; readonly awaitedSinceMs: number | null },
   intervalMs: number,
   nowMs = Date.now(),
 ): { readonly reason: string; readonly condition?: BackendProblem } | undefined {
-  if (sinceMs === null || (phase !== 'connecting' && phase !== 'active' && phase !== 'stalled')) return undefined;
-  const since = new Date(sinceMs).toISOString();
+  if (awaitedSinceMs === null || (state !== 'connecting' && state !== 'active' && state !== 'stalled'))
+    return undefined;
+  const since = isoTime(awaitedSinceMs);
   const interval =
     intervalMs === 0
       ? 'how often the camera sends one is not known yet'
       : `the camera sends one every ${Math.round(intervalMs / 100) / 10} s`;
   const reason = `waiting for a key frame since ${since}; ${interval}`;
-  if (nowMs - sinceMs <= Math.max(usualMs, intervals * intervalMs)) return { reason };
+  if (nowMs - awaitedSinceMs <= Math.max(usualMs, intervals * intervalMs)) return { reason };
   const condition: BackendProblem = {
     code: 'PUSH_KEY_FRAME_AWAITED',
     message: `the push is connected, and waits for a key frame to start at; ${interval}`,

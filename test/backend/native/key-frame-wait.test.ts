@@ -86,9 +86,9 @@ it('a camera without track 0 is live, named, and pushed', async () => {
 });
 
 it('the wait becomes a condition after 10 s, or two intervals', () => {
-  const status = { phase: 'connecting', keyFrameAwaitedSinceMs: 1_000_000 } as const;
-  expect(keyFrameWait({ ...status, keyFrameAwaitedSinceMs: null }, 0, 2e6)).toBeUndefined();
-  expect(keyFrameWait({ ...status, phase: 'idle' }, 0, 2e6)).toBeUndefined();
+  const status = { state: 'connecting', awaitedSinceMs: 1_000_000 } as const;
+  expect(keyFrameWait({ ...status, awaitedSinceMs: null }, 0, 2e6)).toBeUndefined();
+  expect(keyFrameWait({ ...status, state: 'idle' }, 0, 2e6)).toBeUndefined();
   expect(keyFrameWait(status, 0, 1_009_000)).toEqual({
     reason: 'waiting for a key frame since 1970-01-01T00:16:40.000Z; how often the camera sends one is not known yet',
   });
