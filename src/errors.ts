@@ -44,6 +44,7 @@ export const errorCodes = {
   STATE_WRITE_FAILED: 'A change could not be written to disk, so it was not made.',
   LOG_UNWRITABLE: 'The log cannot be written; lines that do not fit in memory are lost.',
   OPEN_FILES_LIMIT: 'Few file descriptors are left; they are kept for the API and for files.',
+  BACKUP_SEALED: 'The backup is sealed, and its passphrase is missing or wrong, or the file was changed.',
   STATE_LOCKED: 'Another aggregator uses this data folder.',
   CLUSTER_UNAVAILABLE: 'The etcd of the cluster does not answer; changes are refused until it does.',
   CLUSTER_UNCERTAIN:

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadSettings } from '../../config/index.js';
@@ -6,37 +7,69 @@ import { writeWhole } from '../../files/write.js';
 import { cleanText } from '../../log/pino.js';
 import { checkChangeSteps } from '../../model/state-rules.js';
 import { backupState, restoreState } from '../../store/file/backup.js';
+import { readVersion } from '../../store/file/disk.js';
+import { camerasWithOtherKeys } from '../backup/changed-keys.js';
+import { isSealed, minPassphraseChars, seal, unseal } from '../backup/sealed.js';
+import {
+  differingSecrets,
+  joinSecrets,
+  readSecrets,
+  type Secrets,
+  secretFiles,
+  splitSecrets,
+  writeSecrets,
+} from '../backup/secrets.js';
 import { type FindOptions, findApi } from '../find-api.js';
-import type { CliIo } from '../io.js';
+import { type CliIo, painter } from '../io.js';
 import { targetRuleOf, withoutStandby } from '../target-rule.js';
 
 /** Who has not answered by then is stopped, or as good as that. */
 const answerLimitMs = 5000;
 
+/** The variable that holds the passphrase of backups, where no file does. */
+const passphraseVariable = 'MEDIA_AGGREGATOR_PASSPHRASE';
+
 interface FolderOptions {
   readonly dataDir?: string;
+  readonly passphraseFile?: string;
 }
 
 export function addBackupCommands(program: Command, io: CliIo): void {
+  addBackup(program, io);
+  addRestore(program, io);
+}
+
+function addBackup(program: Command, io: CliIo): void {
   program
     .command('backup')
     .argument('<file>', 'file to write, mode 0600; - for standard output')
-    .description('Write cameras, pushes and engines to a file; safe while an aggregator is running')
+    .description('Write all that is needed to be this node elsewhere to a file; safe while an aggregator is running')
     .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
+    .option('--passphrase-file <file>', `seal it with the passphrase in this file (or ${passphraseVariable})`)
+    .option('--without-secrets', 'write the state only: cameras, pushes, engines')
     .addHelpText(
       'after',
       `
-The file is a state.json with everything that was acknowledged, its journal included. It may hold stream keys. Tokens
-and certificates are no part of it.
+The file is a state.json with everything that was acknowledged, its journal included, and the secrets of the data folder:
+what publish keys are made from, the hashes of the tokens, the admin token, the keys of webhooks. Keep it as safe as the
+data folder, or seal it with a passphrase. Settings and certificates are no part of it.
 
 Examples:
   $ media-aggregator backup /var/backups/media-aggregator.json
+  $ media-aggregator backup node.sealed --passphrase-file /root/backup-passphrase
   $ media-aggregator backup - --data-dir /var/lib/media-aggregator | gzip > state.json.gz
 `,
     )
-    .action(async (file: string, options: FolderOptions) => {
-      const { text, cameras, engines } = await backupState(folderOf(options, io));
+    .action(async (file: string, options: FolderOptions & { withoutSecrets?: boolean }) => {
+      const passphrase = passphraseOf(options, io);
+      const folder = folderOf(options, io);
+      const { text: stateText, cameras, engines } = await backupState(folder);
+      const secrets = options.withoutSecrets === true ? {} : await readSecrets(folder);
+      const plain = Object.keys(secrets).length === 0 ? stateText : joinSecrets(stateText, secrets);
+      const text = passphrase === undefined ? plain : await seal(plain, passphrase);
+      const notes = backupNotes(secrets, { isSealed: passphrase !== undefined, io });
       if (file === '-') {
+        io.err.write(notes);
         io.out.write(text);
         const lost = await io.out.written?.();
         if (lost === undefined) return;
@@ -52,42 +85,155 @@ Examples:
           cause: error,
         });
       });
-      io.out.write(`${cleanText(file)} holds ${cameras} cameras and ${engines} engines\n`);
+      io.out.write(`${cleanText(file)} holds ${cameras} cameras and ${engines} engines\n${notes}`);
     });
+}
 
+/** What the backup holds of secrets, and loudly what it does not. */
+function backupNotes(secrets: Secrets, { isSealed, io }: { isSealed: boolean; io: CliIo }): string {
+  const paint = painter(io.out, io.env);
+  const names = Object.keys(secrets);
+  const missing = Object.entries(secretFiles)
+    .filter(([name]) => !names.includes(name) && name !== 'etag-key' && name !== 'webhook-key')
+    .map(([name, { what }]) => `${name} (${what})`);
+  const warning = paint('red', 'WARNING');
+  return [
+    names.length === 0 ? [] : [`with the secrets of the node: ${names.join(', ')}`],
+    missing.length === 0
+      ? []
+      : [`${warning}: it does not hold ${missing.join(', ')}; restored elsewhere, it is not the same node`],
+    names.length === 0 || isSealed
+      ? []
+      : ['it is not sealed: keep it as safe as the data folder, or use --passphrase-file'],
+    isSealed ? ['it is sealed; without the passphrase nobody can open it'] : [],
+    ['not in it: the settings (media-aggregator.yaml, variables, flags) and certificates'],
+  ]
+    .flat()
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function addRestore(program: Command, io: CliIo): void {
   program
     .command('restore')
     .argument('<file>', 'a file written by "backup" of this or an older version')
-    .description('Restore a backup into a data folder; the previous files are kept beside it')
+    .description('Restore a backup into a data folder, made if it is not there; the previous files are kept beside it')
     .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
+    .option('--passphrase-file <file>', `the passphrase of a sealed backup (or ${passphraseVariable})`)
+    .option('--without-secrets', 'leave the secrets of the data folder as they are')
     .option('--token <token>', 'token for the API of the running aggregator; prefer --token-file')
     .option('--token-file <file>', 'file with the token (or MEDIA_AGGREGATOR_TOKEN with the token itself)')
     .option('--while-running', 'also while an aggregator is running there, which applies it live')
     .addHelpText(
       'after',
       `
-With --while-running it ends well only when the running aggregator goes by the file; else what was there is put back. The
-rules of the settings (max-cameras, push-deny ...) hold: give those of the aggregator as it gets them, by variables or its file.
+With --while-running it ends well only when the running aggregator goes by the file; else what was there is put back. Its
+secrets stay then. The rules of the settings (max-cameras, push-deny ...) hold: give those of the aggregator as it gets
+them, by variables or its file. Cameras whose publish keys are others afterwards are named.
 
 Examples:
   $ media-aggregator restore /var/backups/media-aggregator.json
+  $ media-aggregator restore node.sealed --passphrase-file /root/backup-passphrase --data-dir /var/lib/new
   $ media-aggregator restore state.json --data-dir /var/lib/media-aggregator --while-running
 `,
     )
-    .action(async (file: string, options: FolderOptions & FindOptions & { whileRunning?: boolean }) => {
-      const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
-      const refusesTarget = await targetRuleOf(settings);
-      const { cameras, engines, kept, isLive } = await restoreState({
-        folder: folderOf(options, io),
-        file: resolve(io.cwd, file),
-        whileRunning: options.whileRunning === true,
-        check: (before, after) =>
-          checkChangeSteps(before, after, { ...settings, refusesTarget, withoutStandby: withoutStandby(settings) }),
-        problems: () => findApi(options, io, answerLimitMs).problems(),
-      });
-      const what = `restored ${cameras} cameras and ${engines} engines${isLive ? '; the running aggregator took them over' : ''}\n`;
-      io.out.write(what + kept.map((path) => `what was there before is kept as ${cleanText(path)}\n`).join(''));
+    .action(async (file: string, options: RestoreCommandOptions) => {
+      io.out.write(await restore(file, options, io));
     });
+}
+
+interface RestoreCommandOptions extends FolderOptions, FindOptions {
+  readonly whileRunning?: boolean;
+  readonly withoutSecrets?: boolean;
+}
+
+async function restore(file: string, options: RestoreCommandOptions, io: CliIo): Promise<string> {
+  const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
+  const refusesTarget = await targetRuleOf(settings);
+  const folder = folderOf(options, io);
+  const path = resolve(io.cwd, file);
+  const opened = await openBackup(path, options, io);
+  const present = await readSecrets(folder);
+  const wanted = options.withoutSecrets === true ? {} : (opened?.secrets ?? {});
+  const differing = differingSecrets(wanted, present);
+  const { cameras, engines, kept, isLive, before, after } = await restoreState({
+    folder,
+    file: path,
+    ...(opened === undefined ? {} : { text: opened.stateText }),
+    whileRunning: options.whileRunning === true,
+    check: (then, now) =>
+      checkChangeSteps(then, now, { ...settings, refusesTarget, withoutStandby: withoutStandby(settings) }),
+    problems: () => findApi(options, io, answerLimitMs).problems(),
+    alongside: () => writeSecrets(folder, differing, wanted),
+  });
+  const paint = painter(io.out, io.env);
+  const warning = paint('red', 'WARNING');
+  const lines = [
+    `restored ${cameras} cameras and ${engines} engines${isLive ? '; the running aggregator took them over' : ''}`,
+    ...kept.map((each) => `what was there before is kept as ${cleanText(each)}`),
+  ];
+  if (differing.length > 0 && isLive) {
+    lines.push(
+      `${warning}: the running aggregator keeps its own ${differing.join(', ')}; to be the same node, stop it and restore again`,
+    );
+  } else if (differing.length > 0) lines.push(`restored the secrets of the node: ${differing.join(', ')}`);
+  const secret = isLive ? present['stream-secret'] : (wanted['stream-secret'] ?? present['stream-secret']);
+  const keyed = { state: after, secret };
+  // A new folder had nothing: what counts is what let publishers in where the backup was made.
+  const hadNothing = present['stream-secret'] === undefined;
+  const others = camerasWithOtherKeys(
+    hadNothing
+      ? { state: after, secret: wanted['stream-secret'] ?? '' }
+      : { state: before, secret: present['stream-secret'] },
+    keyed,
+  );
+  const usesKeys =
+    settings.media.publishAuth === 'key' || [...after.cameras.values()].some(({ keys }) => keys !== undefined);
+  if (others.length > 0 && usesKeys) lines.push(`${warning}: ${wordsForKeys(others, hadNothing)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Cameras that are named; of more, the first ones are. */
+const maxNamed = 200;
+
+function wordsForKeys(names: readonly string[], hadNothing: boolean): string {
+  const more = names.length > maxNamed ? ` and ${names.length - maxNamed} more` : '';
+  const why = hadNothing
+    ? 'the backup holds no stream-secret, so a new one is made'
+    : 'the keys that let their publishers in until now do not any more';
+  return `the publish keys of ${names.length} cameras are others than before ("camera show NAME" shows the new ones), since ${why}: ${names.slice(0, maxNamed).join(', ')}${more}`;
+}
+
+/** The state and the secrets of a backup; undefined: it is a plain state.json, or cannot be read, which is told later. */
+async function openBackup(
+  path: string,
+  options: FolderOptions,
+  io: CliIo,
+): Promise<{ stateText: string; secrets: Secrets | undefined } | undefined> {
+  const found = await readVersion(path).catch(() => undefined);
+  if (found === undefined || found.broken !== undefined) return undefined;
+  const passphrase = passphraseOf(options, io);
+  if (!isSealed(found.text)) return splitSecrets(found.text);
+  if (passphrase === undefined) {
+    const message = `${path} is sealed; give its passphrase with --passphrase-file FILE or ${passphraseVariable}`;
+    throw new StateError('BACKUP_SEALED', message);
+  }
+  return splitSecrets(await unseal(found.text, passphrase));
+}
+
+/** @throws CodedError USAGE */
+function passphraseOf({ passphraseFile }: FolderOptions, io: CliIo): string | undefined {
+  let text = io.env[passphraseVariable];
+  if (passphraseFile !== undefined) {
+    try {
+      text = readFileSync(resolve(io.cwd, passphraseFile), 'utf8').replace(/\r?\n$/, '');
+    } catch (error) {
+      throw new CodedError('USAGE', `--passphrase-file cannot be read: ${messageOf(error)}`, { cause: error });
+    }
+  }
+  if (text === undefined || (text === '' && passphraseFile === undefined)) return undefined;
+  if (text.length >= minPassphraseChars) return text;
+  throw new CodedError('USAGE', `the passphrase must have at least ${minPassphraseChars} characters`);
 }
 
 function folderOf(options: FolderOptions, io: CliIo): string {

@@ -1,4 +1,4 @@
-import { readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, messageOf, StateError } from '../../errors.js';
@@ -44,10 +44,14 @@ export async function backupState(folder: string): Promise<BackupSummary & { rea
 }
 
 export interface RestoreOptions {
-  /** The data folder; made by `serve`. */
+  /** The data folder; it is made where it is not there. */
   readonly folder: string;
   /** The backup: a state.json of this or an older version. */
   readonly file: string;
+  /** What the file says, where it was taken from an envelope; undefined: the file itself is the state. */
+  readonly text?: string;
+  /** Called while nothing else writes the folder, before the state is put in place; not where an aggregator runs. */
+  readonly alongside?: () => Promise<readonly string[]>;
   /** Restores also while an aggregator runs there: it takes the state over live, as an edit by hand. */
   readonly whileRunning: boolean;
   /** The rules that hold for every state that somebody writes. */
@@ -69,25 +73,36 @@ const askEveryMs = 1000;
  * @throws StateError STATE_INVALID or STATE_UNREADABLE for the backup; STATE_LOCKED while an aggregator runs there; what
  *   `check` throws; STATE_WRITE_FAILED; CodedError API_UNREACHABLE when a running aggregator did not take it over in time
  */
-export async function restoreState(
-  options: RestoreOptions,
-): Promise<BackupSummary & { readonly kept: readonly string[]; readonly isLive: boolean }> {
+export async function restoreState(options: RestoreOptions): Promise<
+  BackupSummary & {
+    readonly kept: readonly string[];
+    readonly isLive: boolean;
+    readonly before: DesiredState;
+    readonly after: DesiredState;
+  }
+> {
   const folder = resolve(options.folder);
   const present = await readFolder(folder).catch((error: unknown) => {
     // What cannot be read is what a backup is for: it lets nothing pass.
     if (error instanceof StateError) return undefined;
     throw notRestored(folder, error);
   });
-  const state = await readBackup(options.file, present?.state ?? emptyState, options.check);
+  const before = present?.state ?? emptyState;
+  const state = await readBackup(options, before);
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw notRestored(folder, error);
+  });
   const lock = await FolderLock.acquire(folder).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT')) throw unreadable(folder, error);
     if (error instanceof StateError && options.whileRunning) return undefined;
     throw error instanceof StateError ? error : notRestored(folder, error);
   });
-  const summary = { cameras: state.cameras.size, engines: state.engines.size, isLive: lock === undefined };
+  const counts = { cameras: state.cameras.size, engines: state.engines.size };
+  const summary = { ...counts, isLive: lock === undefined, before, after: state };
   try {
-    const kept = lock === undefined ? await replaceLive(folder, state, options) : await replaceAtRest(folder, state);
-    return { ...summary, kept };
+    if (lock === undefined) return { ...summary, kept: await replaceLive(folder, state, options) };
+    const secrets = (await options.alongside?.()) ?? [];
+    return { ...summary, kept: [...(await replaceAtRest(folder, state)), ...secrets] };
   } catch (error) {
     throw error instanceof CodedError ? error : notRestored(folder, error);
   } finally {
@@ -99,10 +114,11 @@ export async function restoreState(
  * @param present what is there now: what of it breaks a rule may be restored
  * @throws StateError which names the file
  */
-async function readBackup(path: string, present: DesiredState, check: StateCheck | undefined): Promise<DesiredState> {
-  const backup = await readVersion(path).catch((error: unknown) => {
+async function readBackup({ file: path, text, check }: RestoreOptions, present: DesiredState): Promise<DesiredState> {
+  const found = await readVersion(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
+  const backup = found === undefined || text === undefined ? found : { ...found, text };
   if (backup === undefined) throw new StateError('STATE_UNREADABLE', `there is no file ${path}`);
   try {
     const state = decodeVersion(backup, emptyState);
