@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +59,8 @@ export interface RunningAggregator {
   /** Of the listener with TLS, where there is one. */
   readonly rtmpsPort?: number;
   readonly apiPort: number;
+  /** Whether the dashboard is served at `/` of the API: a build without it has none. */
+  readonly hasDashboard: boolean;
   /** Reads again what can be while it runs: certificates to trust. */
   readAgain(): void;
   /** Ends it in order: not ready any more, then (after `drainDelayMs`) no more requests, publishers and targets told, state on disk. Never rejects; runs once. */
@@ -243,7 +246,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     };
     const readAgain = () => backend.readAgain?.();
     const ports = { rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), apiPort: api.port };
-    return { ...ports, readAgain, stop };
+    const hasDashboard = existsSync(join(webFolder, 'index.html'));
+    return { ...ports, hasDashboard, readAgain, stop };
   } catch (error) {
     await closeAll(closers, log);
     throw error;

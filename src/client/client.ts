@@ -82,19 +82,21 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #base: string;
 
+  /** @throws TypeError for a base that is no address of http or https */
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#base = options.base.replace(/\/+$/, '');
+    this.#base = checkedBase(options.base);
   }
 
   /**
    * Makes one call: `await client.call('getCamera', { path: { name: 'gate-1' } })`.
-   * @throws ApiProblem what the API refused; NoAnswer
+   * @throws ApiProblem what the API refused; NoAnswer; TypeError for an operation that there is none of, or that lacks a
+   *   part of its path
    */
   async call<K extends OperationId>(id: K, ...[input, options]: Arguments<K>): Promise<Reply<Answer<K>>> {
-    const [method, template] = routes[id];
+    const [method, template] = routeOf(id);
     const { path, query, body } = (input ?? {}) as { path?: object; query?: object; body?: unknown };
-    const url = this.#base + fillPath(template, path ?? {}) + queryOf(query ?? {});
+    const url = this.#base + fillPath(id, template, path ?? {}) + queryOf(query ?? {});
     const retries = this.#options.retries ?? defaultRetries;
     for (let tries = 0; ; tries += 1) {
       const response = await this.#fetch(url, method, body, options ?? {});
@@ -155,8 +157,55 @@ function either(first: AbortSignal, second: AbortSignal): AbortSignal {
   return controller.signal;
 }
 
-function fillPath(template: string, values: object): string {
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(Reflect.get(values, name))));
+/** An empty text, or a path, is meant in pages: it is completed by the address of the page. */
+function checkedBase(base: string): string {
+  if (typeof base !== 'string') throw new TypeError('base: must be a text such as "http://HOST:5000"');
+  if (base !== '' && !base.startsWith('/')) {
+    // Before URL reads it: it takes "localhost:" for a scheme.
+    if (!/^https?:\/\//i.test(base)) {
+      const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(base)?.[1];
+      const wrong = scheme === undefined ? 'has no scheme' : `has the scheme "${scheme}"`;
+      const right = `http://${base.slice(scheme === undefined ? 0 : scheme.length + 3)}`;
+      throw new TypeError(`base: "${base}" ${wrong}; write "${right}" or https`);
+    }
+    if (!URL.canParse(base)) throw new TypeError(`base: "${base}" is no URL; write it like "http://HOST:5000"`);
+    const { search, hash } = new URL(base);
+    if (search !== '' || hash !== '') throw new TypeError(`base: "${base}" must end with its path`);
+  }
+  return base.replace(/\/+$/, '');
+}
+
+function routeOf(id: string): readonly [method: string, path: string] {
+  if (Object.hasOwn(routes, id)) return routes[id as OperationId];
+  const [near] = Object.keys(routes)
+    .map((known) => ({ known, steps: distance(known.toLowerCase(), String(id).toLowerCase()) }))
+    .filter(({ steps }) => steps <= 3)
+    .sort((left, right) => left.steps - right.steps);
+  const advice = near === undefined ? 'the type OperationId names all' : `did you mean "${near.known}"?`;
+  throw new TypeError(`"${String(id)}" is no operation of this API; ${advice}`);
+}
+
+/** How many letters must be added, removed or changed (Levenshtein); of long texts, how much longer one is. */
+function distance(one: string, other: string): number {
+  if (Math.abs(one.length - other.length) > 3) return Math.abs(one.length - other.length);
+  let before = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= one.length; row += 1) {
+    const now = [row];
+    for (let column = 1; column <= other.length; column += 1) {
+      const change = (before[column - 1] ?? 0) + (one[row - 1] === other[column - 1] ? 0 : 1);
+      now.push(Math.min((now[column - 1] ?? 0) + 1, (before[column] ?? 0) + 1, change));
+    }
+    before = now;
+  }
+  return before[other.length] ?? 0;
+}
+
+function fillPath(id: string, template: string, values: object): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value: unknown = Object.hasOwn(values, name) ? Reflect.get(values, name) : undefined;
+    if (typeof value !== 'string') throw new TypeError(`${id}: path.${name} is missing`);
+    return encodeURIComponent(value);
+  });
 }
 
 function queryOf(query: object): string {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { CodedError } from '../errors.js';
 import {
   addCamera,
@@ -249,7 +250,7 @@ function compared(before: object | undefined, after: object | undefined): Change
   if (before === after || after === undefined) return { outcome: 'unchanged' };
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
   keys.delete('pushes');
-  const fields = [...keys].filter((key) => Reflect.get(before, key) !== Reflect.get(after, key));
+  const fields = [...keys].filter((key) => !isDeepStrictEqual(Reflect.get(before, key), Reflect.get(after, key)));
   return fields.length === 0 ? { outcome: 'unchanged' } : { outcome: 'changed', fields };
 }
 

@@ -3,7 +3,7 @@ import { ConflictError, InputError, messageOf } from '../errors.js';
 import { getEngine } from './find-engine.js';
 import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from './model.js';
 import { withEntry, withoutEntry } from './persistent-map.js';
-import { checkName, checkRoom, checkUnmasked, type Limit } from './rules.js';
+import { checkLocation, checkName, checkRoom, checkUnmasked, type Limit } from './rules.js';
 import { newlyShared } from './targets.js';
 import { checkTemplates, resolvePushUrl } from './template.js';
 
@@ -67,12 +67,13 @@ export function declareEngine(state: DesiredState, input: EngineInput, now: stri
  * @throws InputError INVALID_ADDRESS
  */
 export function engineOf(input: EngineInput, createdAt: string): StreamingEngine {
+  const location = checkLocation(input.location);
   const engine: StreamingEngine = {
     name: input.name,
     host: normaliseHost(input.host, 'host'),
     pushUrl: input.pushUrl ?? defaultPushUrl,
     playbackUrl: input.playbackUrl ?? defaultPlaybackUrl,
-    ...(input.location === undefined ? {} : { location: input.location }),
+    ...(location === undefined ? {} : { location }),
     createdAt,
   };
   checkTemplates(engine);

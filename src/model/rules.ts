@@ -46,6 +46,16 @@ export function checkType(type: string | undefined): string | undefined {
   throw new InputError('INVALID_REQUEST', message, { field: 'type' });
 }
 
+/**
+ * The location of an engine or a viewer, when it is text: half of a surrogate pair cannot be written as UTF-8.
+ * @throws InputError INVALID_REQUEST
+ */
+export function checkLocation(location: string | undefined): string | undefined {
+  if (location === undefined || !/[\ud800-\udfff]/u.test(location)) return location;
+  const message = 'location: holds half of a character (a lone surrogate), which is no text';
+  throw new InputError('INVALID_REQUEST', message, { field: 'location' });
+}
+
 /** Something that a setting limits. */
 export interface Limit {
   /** Of what: `cameras`. */

@@ -31,8 +31,9 @@ export const HostSchema = Type.String({
 
 export const TemplateSchema = Type.String({ minLength: 1, maxLength: maxUrlChars });
 
+/** `checkLocation` says the rest: patterns with surrogates mean nothing, or an error, to most other languages. */
 export const LocationSchema = Type.String({
-  pattern: '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,128}$',
+  pattern: '^[^\\x00-\\x1f\\x7f]{1,128}$',
   description: 'Where it is, in the words of the operator; at most 128 characters.',
 });
 

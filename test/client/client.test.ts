@@ -27,6 +27,34 @@ describe('the client', () => {
     expect([gone.status, gone.body]).toEqual([204, undefined]);
   });
 
+  it.each([
+    ['localhost:5000', 'write "http://localhost:5000" or https'],
+    ['10.0.0.5', 'has no scheme; write "http://10.0.0.5"'],
+    ['ftp://host/x', 'has the scheme "ftp"; write "http://host/x"'],
+    ['rtmp://host', 'has the scheme "rtmp"'],
+    ['http://', 'is no URL'],
+    ['http://host:99999', 'is no URL'],
+    ['http://host/?a=b', 'must end with its path'],
+  ])('takes no base like %s', (base, hint) => {
+    expect(() => new Client({ base })).toThrow(hint);
+    expect(() => new Client({ base })).toThrow(TypeError);
+  });
+
+  it('says which operation or part of a path is wrong', async () => {
+    const call = (...args: unknown[]): Promise<unknown> => Reflect.apply(client.call, client, args);
+    await expect(call('listCamera')).rejects.toThrow(
+      '"listCamera" is no operation of this API; did you mean "listCameras"?',
+    );
+    await expect(call('toString')).rejects.toThrow('is no operation');
+    await expect(call('makeCoffee')).rejects.toThrow('the type OperationId names all');
+    await expect(call('getCamera')).rejects.toThrow('getCamera: path.name is missing');
+    await expect(call('getPush', { path: { name: 'a' } })).rejects.toThrow('getPush: path.id is missing');
+    await expect(call('getCamera', { path: { name: 7 } })).rejects.toThrow(TypeError);
+    for (const base of ['', '/aggregator/', 'HTTP://host', 'https://host:5000/below/']) {
+      expect(() => new Client({ base })).not.toThrow();
+    }
+  });
+
   it('goes through all pages', async () => {
     for (const name of ['p1', 'p2', 'p3', 'q1']) await client.call('addCamera', { body: { name } });
     const names: string[] = [];

@@ -23,7 +23,7 @@ describe('serve', () => {
     const server = startProcess(scope, process.execPath, serveArgs(scope));
     await waitFor(() => server.stdout.includes('\n'), { what: 'the line' });
     const line =
-      /^media-aggregator [\d.]+ serves: RTMP (rtmp:\/\/127\.0\.0\.1:\d+), API (http:\/\/127\.0\.0\.1:\d+), data (\S+)\n$/;
+      /^media-aggregator [\d.]+ serves: RTMP (rtmp:\/\/127\.0\.0\.1:\d+), API (http:\/\/127\.0\.0\.1:\d+), data (\S+), dashboard http:\/\/127\.0\.0\.1:\d+\/\n$/;
     const [, , api, dataDir] = line.exec(server.stdout) ?? [];
     expect(api, server.stdout).toBeDefined();
     expect((await fetch(`${api}/healthz`)).status).toBe(200);

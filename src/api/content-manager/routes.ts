@@ -2,6 +2,7 @@ import Type from 'typebox';
 import type { Control } from '../../control/control.js';
 import type { StreamRequest } from '../../control/redirector.js';
 import { InputError } from '../../errors.js';
+import { checkLocation } from '../../model/rules.js';
 import { CameraTypeSchema, LocationSchema, NameSchema } from '../../model/schema.js';
 import type { App } from '../app.js';
 import { legacyResponses, PushViewSchema } from '../schemas.js';
@@ -130,7 +131,7 @@ function streamRequest(body: StreamFields | string | undefined, query: StreamFie
     const message = 'name: is missing; send {"name": "NAME_OF_THE_CAMERA"} as body, or ?name=NAME_OF_THE_CAMERA';
     throw new InputError('INVALID_REQUEST', message, { field: 'name' });
   }
-  return { name: fields.name, engineAddress: fields.se_ip, location: fields.location };
+  return { name: fields.name, engineAddress: fields.se_ip, location: checkLocation(fields.location) };
 }
 
 function decimal(bitsPerSecond: number): string {

@@ -1,5 +1,6 @@
 import { StreamKeys } from '../../admission/stream-keys.js';
 import { keyRules } from '../../control/camera-keys.js';
+import { ingestNames } from '../../model/ingests.js';
 import type { DesiredState } from '../../model/model.js';
 import { compareNames } from '../many/names.js';
 
@@ -24,8 +25,8 @@ function tagsOf({ state, secret }: KeyedState, name: string): string {
   const camera = state.cameras.get(name);
   if (camera === undefined || secret === undefined) return 'none';
   const keys = new StreamKeys(Buffer.from(secret.trim(), 'hex'));
-  return keyRules(camera, keys)
-    .map(({ tag }) => tag)
+  return ingestNames(camera)
+    .flatMap((ingest) => keyRules(camera, keys, ingest).map(({ tag }) => tag))
     .sort()
     .join(' ');
 }

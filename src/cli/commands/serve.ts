@@ -148,14 +148,20 @@ function printLine(io: CliIo, line: string): void {
 
 function readyLine(
   settings: Settings,
-  { rtmpPort, rtmpsPort, apiPort }: Pick<RunningAggregator, 'rtmpPort' | 'rtmpsPort' | 'apiPort'>,
+  {
+    rtmpPort,
+    rtmpsPort,
+    apiPort,
+    hasDashboard,
+  }: Pick<RunningAggregator, 'rtmpPort' | 'rtmpsPort' | 'apiPort' | 'hasDashboard'>,
 ): string {
   const host = settings.host === '0.0.0.0' || settings.host === '::' ? 'localhost' : settings.host;
   const rtmpHost = urlHost(settings.advertiseHost ?? host);
   const rtmps = rtmpsPort === undefined ? '' : `, rtmps://${rtmpHost}:${rtmpsPort}`;
   const rtmp = `rtmp://${rtmpHost}:${rtmpPort}${rtmps}`;
   const api = `${settings.apiTlsCert === undefined ? 'http' : 'https'}://${urlHost(host)}:${apiPort}`;
-  return `media-aggregator ${version} serves: RTMP ${rtmp}, API ${api}, data ${settings.dataDir}`;
+  const dashboard = hasDashboard ? `, dashboard ${api}/` : '';
+  return `media-aggregator ${version} serves: RTMP ${rtmp}, API ${api}, data ${settings.dataDir}${dashboard}`;
 }
 
 /** After an exception that nobody expected nothing can be trusted; whoever started the process starts it again. */
