@@ -30,7 +30,7 @@ export interface NameRule {
 export const targetRuleWords =
   'a network (10.0.0.0/8, fd00::/8), an address, a host name, *.DOMAIN or *, each with :PORT or without';
 
-const namePattern =
+const hostNamePattern =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 
 /** Parses a rule. @throws Error whose message completes the sentence "the rule ..." */
@@ -43,7 +43,7 @@ export function parseTargetRule(text: string): TargetRule {
   const below = subject.startsWith('*.');
   const name = (below ? subject.slice(2) : subject).toLowerCase().replace(/\.$/, '');
   // A name that ends in a number is a malformed address: 10.0.0, 0x7f.1.
-  if (!namePattern.test(name) || /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/.test(name)) {
+  if (!hostNamePattern.test(name) || /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/.test(name)) {
     throw new Error(`must be ${targetRuleWords}`);
   }
   return { text, port, what: { kind: 'name', name, below } };

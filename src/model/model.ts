@@ -93,8 +93,5 @@ export const maxIngests = 8;
 /** Most keys of one camera, or of one ingest; of more, those that end first are dropped. */
 export const maxKeys = 8;
 
-/** The rule for names of cameras, and of engines and pushes too. */
-export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
 export const defaultPushUrl = 'rtmp://{host}:1935/live/{name}';
 export const defaultPlaybackUrl = 'http://{host}:80/hls/{name}.m3u8';

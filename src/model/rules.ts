@@ -1,11 +1,13 @@
 import { quoted } from '../address/host.js';
 import { type CodedError, ConflictError, type ErrorCode, InputError } from '../errors.js';
-import { namePattern } from './model.js';
 
 /*
  * The rules for single values, each of which stands here once. Every door goes by them: the API and with it the command
  * line and imports, an edit of state.json by hand, a restored backup. `field` is what the door calls the value.
  */
+
+/** The rule for the names of cameras, engines and pushes. */
+export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** True for what may be the name of a camera, an engine or a push. */
 export function isName(text: string): boolean {

@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { maxUrlChars } from '../address/rtmp-url.js';
-import { maxIngests, maxKeys, namePattern } from './model.js';
+import { maxIngests, maxKeys } from './model.js';
+import { namePattern } from './rules.js';
 
 /*
  * The shapes that the state file and the API share. What a schema cannot say (that a URL is one, that an engine
