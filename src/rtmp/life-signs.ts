@@ -1,5 +1,5 @@
 import { heardMs } from '../process/standstill.js';
-import type { Acknowledgements } from './acknowledgements.js';
+import type { TargetAcknowledgements } from './target-acknowledgements.js';
 
 /** So many pings at the beginning find out whether the target answers pings at all. */
 const learningPings = 3;
@@ -7,7 +7,7 @@ const learningPings = 3;
 /** As many answers make a habit. */
 const habit = 3;
 
-/** Acknowledgements of one that answers no pings must have come so often before their absence says something. */
+/** TargetAcknowledgements of one that answers no pings must have come so often before their absence says something. */
 const acknowledgingHabit = 5;
 
 /** While a target says nothing for this long, it is asked. */
@@ -106,7 +106,7 @@ export class LifeSigns {
   }
 
   /** Behind this position in what is written the next ping is to go out, without waiting for a look. */
-  nextPingAt({ acknowledgedBytes, progressMs }: Acknowledgements, nowMs: number): number {
+  nextPingAt({ acknowledgedBytes, progressMs }: TargetAcknowledgements, nowMs: number): number {
     if (!this.answersPings || this.#pings.length >= maxPings) return Number.POSITIVE_INFINITY;
     const knownBytes = Math.max(acknowledgedBytes ?? 0, this.#readBytes, this.#lastPingAt);
     return knownBytes + (nowMs - progressMs < quietMs ? pingBytes.usually : pingBytes.closely);
@@ -124,7 +124,7 @@ export class LifeSigns {
   missingMs(
     limitMs: number,
     nowMs: number,
-    acknowledgements: Acknowledgements,
+    acknowledgements: TargetAcknowledgements,
     handed: number,
     askedEveryBytes: number,
   ): number {

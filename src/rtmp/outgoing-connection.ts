@@ -3,12 +3,12 @@ import { TargetError } from '../errors.js';
 import { Dialer } from '../net/dialer.js';
 import { setHeardTimeout } from '../process/standstill.js';
 import type { OutletSink } from '../relay/outlet.js';
-import type { Acknowledgements } from './acknowledgements.js';
 import { AdobeAuthentication } from './adobe-auth.js';
 import type { PublishTarget } from './client-session.js';
 import type { FlightBudget } from './flight.js';
 import { OutgoingAttempt, type OutgoingSettings, type OutgoingStep } from './outgoing-attempt.js';
 import { Redirects } from './redirect.js';
+import type { TargetAcknowledgements } from './target-acknowledgements.js';
 import { targetErrorOf } from './target-error.js';
 import { provesReader } from './unanswered-publish.js';
 
@@ -151,7 +151,7 @@ export class OutgoingConnection implements OutletSink {
   }
 
   /** What the far side proves to have got. */
-  get acknowledgements(): Acknowledgements {
+  get acknowledgements(): TargetAcknowledgements {
     return this.#attempt.flow.acknowledgements;
   }
 

@@ -1,9 +1,9 @@
 import { type ConnectionEnds, type KernelQueues, kernelQueues, type QueueAsker } from '../net/kernel-queues.js';
 import type { MediaSocket } from '../net/media-socket.js';
 import { ProgressWatch } from '../net/progress-watch.js';
-import { Acknowledgements } from './acknowledgements.js';
 import { Flight, type FlightBudget } from './flight.js';
 import { SendTimes } from './send-times.js';
+import { TargetAcknowledgements } from './target-acknowledgements.js';
 
 /** Who tells of what arrives in larger steps than this says too little; then the kernel is asked. */
 const largestStepBytes = 1 << 20;
@@ -30,7 +30,7 @@ const doubtfulBytes = 256 * 1024;
  * nothing but a comparison a write.
  */
 export class OutgoingFlow implements QueueAsker {
-  readonly acknowledgements: Acknowledgements;
+  readonly acknowledgements: TargetAcknowledgements;
   readonly #socket: MediaSocket;
   readonly #kernel: KernelQueues;
   readonly #times = new SendTimes();
@@ -40,7 +40,7 @@ export class OutgoingFlow implements QueueAsker {
   #budget: FlightBudget;
   /** Whose news count. Null before there are any. */
   #source: 'acknowledgements' | 'kernel' | null = null;
-  /** Acknowledgements that must come before they are believed. */
+  /** TargetAcknowledgements that must come before they are believed. */
   #toProve = 1;
   /** More was written than may be under way: nothing is, until there is room. */
   #held = false;
@@ -64,7 +64,7 @@ export class OutgoingFlow implements QueueAsker {
     this.#kernel = kernel;
     this.#budget = budget;
     this.#onRoom = onRoom;
-    this.acknowledgements = new Acknowledgements(this.#times);
+    this.acknowledgements = new TargetAcknowledgements(this.#times);
     this.#flight = new Flight(this.#times, budget);
     this.#progress = new ProgressWatch(this);
   }

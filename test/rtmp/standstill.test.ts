@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { heardMs } from '../../src/process/standstill.js';
-import { Acknowledgements } from '../../src/rtmp/acknowledgements.js';
 import { Flight } from '../../src/rtmp/flight.js';
 import { SendTimes } from '../../src/rtmp/send-times.js';
+import { TargetAcknowledgements } from '../../src/rtmp/target-acknowledgements.js';
 
 /** Nothing turns meanwhile: as a stopped process. */
 function standStill(ms: number): void {
@@ -11,7 +11,7 @@ function standStill(ms: number): void {
 
 test('a standstill of this process is no slowness of a target: neither overdue, nor old, nor a round trip, nor a rate', () => {
   const times = new SendTimes();
-  const acknowledgements = new Acknowledgements(times);
+  const acknowledgements = new TargetAcknowledgements(times);
   const flight = new Flight(times, { queueMaxBytes: 8 << 20, queueMaxAgeMs: 2000 });
   let written = 0;
   const write = (bytes: number): void => {

@@ -18,7 +18,7 @@ const fading = 0.9;
  * and how long a byte takes there and back. Servers acknowledge as they like, whatever window they were told: what is
  * late is measured by each one's own habit. Time in which this process stood still is none of theirs.
  */
-export class Acknowledgements {
+export class TargetAcknowledgements {
   readonly #times: SendTimes;
   #count = 0;
   #acknowledgedBytes: number | null = null;
