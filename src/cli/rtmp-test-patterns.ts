@@ -4,7 +4,7 @@ import { sendPaced } from '../ingest/pacer.js';
 import type { TagSource } from '../ingest/tag-source.js';
 import { openTestPattern, testPatternEncoder } from '../ingest/test-pattern.js';
 import type { Logger } from '../log/log.js';
-import { RtmpPublisher } from '../rtmp/publisher.js';
+import { PublishClient } from '../rtmp/publish-client.js';
 import { reachableHost, urlHost } from './format.js';
 
 const connectTimeoutMs = 5000;
@@ -35,7 +35,7 @@ export class RtmpTestPatterns implements TestPatternFeeding {
     const { host, rtmpPort, endpointOf } = this.#options;
     // By the way that leads to this process, whatever name it is advertised under.
     const url = endpointOf(camera).replace(/^rtmps?:\/\/[^/]+/, `rtmp://${urlHost(reachableHost(host))}:${rtmpPort}`);
-    const publisher = new RtmpPublisher({ url, connectTimeoutMs, flashVer: testPatternEncoder });
+    const publisher = new PublishClient({ url, connectTimeoutMs, flashVer: testPatternEncoder });
     await publisher.connect().catch((error: unknown) => {
       const text = `the test pattern is refused: ${messageOf(error)}`;
       throw new CodedError('TARGET_PUBLISH_REJECTED', text, { cause: error });
@@ -57,7 +57,7 @@ export class RtmpTestPatterns implements TestPatternFeeding {
 
   async #send(
     camera: string,
-    publisher: RtmpPublisher,
+    publisher: PublishClient,
     clip: TagSource,
     durationMs: number,
     signal: AbortSignal,

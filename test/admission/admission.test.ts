@@ -7,7 +7,7 @@ import { NativeBackend } from '../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { TargetError } from '../../src/errors.js';
 import type { LogFields, Logger } from '../../src/log/log.js';
-import { RtmpPublisher } from '../../src/rtmp/publisher.js';
+import { PublishClient } from '../../src/rtmp/publish-client.js';
 import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType } from '../../src/wire/message.js';
 import { RawClient } from '../backend/native/raw-client.js';
@@ -58,7 +58,7 @@ async function node(changes: object = {}, host = '127.0.0.1') {
 }
 
 const attempt = async (url: string): Promise<string> => {
-  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 5000 });
+  const publisher = new PublishClient({ url, connectTimeoutMs: 5000 });
   try {
     await publisher.connect();
     await publisher.close();
@@ -116,7 +116,7 @@ describe('with publish keys', () => {
 
   it('a key that ended, or was taken away, is refused from then on; who publishes with it goes on', async () => {
     const { backend, url } = await node({ publishAuth: 'key' });
-    const publisher = new RtmpPublisher({ url: url(`?key=${goodKey}`), connectTimeoutMs: 5000 });
+    const publisher = new PublishClient({ url: url(`?key=${goodKey}`), connectTimeoutMs: 5000 });
     await publisher.connect();
     cleanups.push(() => publisher.close());
     const next = keys.generated('gate', 'two');
@@ -288,7 +288,7 @@ it('IPv6: publish, play and push on ::1', async () => {
   const { backend, declare, port, url } = await node({}, '::');
   const far = await node({}, '::');
   declare(far.url());
-  const publisher = new RtmpPublisher({ url: url(), connectTimeoutMs: 5000 });
+  const publisher = new PublishClient({ url: url(), connectTimeoutMs: 5000 });
   await publisher.connect();
   cleanups.push(() => publisher.close());
   publisher.write(MessageType.Video, 0, videoHeader());

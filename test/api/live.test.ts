@@ -14,7 +14,7 @@ import { defaultSettings } from '../../src/config/index.js';
 import { Control } from '../../src/control/control.js';
 import { CodedError } from '../../src/errors.js';
 import { silentLogger } from '../../src/log/log.js';
-import { RtmpPublisher } from '../../src/rtmp/publisher.js';
+import { PublishClient } from '../../src/rtmp/publish-client.js';
 import { openFileStore } from '../../src/store/file/file-store.js';
 import { FlvTagReader } from '../../src/wire/flv-reader.js';
 import { MessageType } from '../../src/wire/message.js';
@@ -79,7 +79,7 @@ async function node(media: object = {}, api: object = {}, mayPlay?: (camera: str
 
 /** A camera that sends a frame every 20 ms, each with its number, a key frame every 25. */
 async function camera(url: string, { bytes = 200, everyMs = 20 } = {}) {
-  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 5000 });
+  const publisher = new PublishClient({ url, connectTimeoutMs: 5000 });
   await publisher.connect();
   let number = 0;
   publisher.write(MessageType.DataAmf0, 0, metadata(640));

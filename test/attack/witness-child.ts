@@ -4,7 +4,7 @@
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { defaultSettings } from '../../src/config/index.js';
-import { RtmpPublisher } from '../../src/rtmp/publisher.js';
+import { PublishClient } from '../../src/rtmp/publish-client.js';
 import { ServerSession } from '../../src/rtmp/server-session.js';
 import { sessionLimits } from '../../src/rtmp/settings.js';
 import { isVideoFrame } from '../../src/wire/flv.js';
@@ -52,7 +52,7 @@ function serve(socket: Socket): void {
 
 /** Publishes for ever. @param frame the frame of a number */
 async function publish(url: string, everyMs: number, frame: (number: number) => Buffer): Promise<never> {
-  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 10_000 });
+  const publisher = new PublishClient({ url, connectTimeoutMs: 10_000 });
   await publisher.connect();
   const ended = (error: unknown): void => {
     console.error(`attack: ${url} was ended: ${error instanceof Error ? error.message : 'by itself'}`);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CameraView } from '../../src/control/views.js';
 import { testPatternEncoder } from '../../src/ingest/test-pattern.js';
-import { RtmpPublisher } from '../../src/rtmp/publisher.js';
+import { PublishClient } from '../../src/rtmp/publish-client.js';
 import { testScope } from '../support/scope.js';
 import { waitFor } from '../support/wait.js';
 import { startTestAggregator } from './support.js';
@@ -64,7 +64,7 @@ test('gives way to the camera itself, which gives way to none', async (context) 
 
   const publisher = (flashVer?: string) => {
     const url = String(endpoint).replace(/^rtmp:\/\/[^:]+/, 'rtmp://127.0.0.1');
-    const made = new RtmpPublisher({ url, connectTimeoutMs: 5000, ...(flashVer === undefined ? {} : { flashVer }) });
+    const made = new PublishClient({ url, connectTimeoutMs: 5000, ...(flashVer === undefined ? {} : { flashVer }) });
     scope.defer(() => made.close());
     return made;
   };
@@ -85,7 +85,7 @@ test('who calls himself a test pattern is none: he does not give way', async (co
   const { endpoint } = (await call(apiUrl, 'POST', '/v1/cameras', { name: 'cam' })).body;
   const connect = async (flashVer: string) => {
     const url = String(endpoint).replace(/^rtmp:\/\/[^:]+/, 'rtmp://127.0.0.1');
-    const made = new RtmpPublisher({ url, connectTimeoutMs: 5000, flashVer });
+    const made = new PublishClient({ url, connectTimeoutMs: 5000, flashVer });
     scope.defer(() => made.close());
     await made.connect();
   };

@@ -12,7 +12,7 @@ import { silentLogger } from '../../src/log/log.js';
 import { Dialer } from '../../src/net/dialer.js';
 import { SharedLookups } from '../../src/net/lookup.js';
 import { testTarget } from '../../src/push/target-test.js';
-import { RtmpPublisher } from '../../src/rtmp/publisher.js';
+import { PublishClient } from '../../src/rtmp/publish-client.js';
 import { readTrust } from '../../src/tls/trust.js';
 import { TrustedFile } from '../../src/tls/trusted-file.js';
 import { MessageType } from '../../src/wire/message.js';
@@ -77,7 +77,7 @@ function backendFor(changes: object = {}, rtmps?: { port: number; certFile: stri
 }
 
 async function camera(url: string, dialer?: Dialer) {
-  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 5000, ...(dialer ? { dialer } : {}) });
+  const publisher = new PublishClient({ url, connectTimeoutMs: 5000, ...(dialer ? { dialer } : {}) });
   await publisher.connect();
   publisher.write(MessageType.Video, 0, videoHeader());
   let number = 0;

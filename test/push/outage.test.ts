@@ -3,7 +3,7 @@ import { NativeBackend } from '../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { silentLogger } from '../../src/log/log.js';
 import { causeOf, Outage } from '../../src/push/outage.js';
-import { RtmpPublisher } from '../../src/rtmp/publisher.js';
+import { PublishClient } from '../../src/rtmp/publish-client.js';
 import type { ServerSession } from '../../src/rtmp/server-session.js';
 import { MessageType } from '../../src/wire/message.js';
 import { audioFrame, frame, metadata, videoHeader } from '../relay/fixtures.js';
@@ -27,7 +27,7 @@ async function pushTo(behave: Behaviour, changes: object = {}) {
   const { port } = await backend.start();
   cleanups.push(() => backend.stop(1000));
   backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: target.url, enabled: true }] });
-  const publisher = new RtmpPublisher({ url: `rtmp://127.0.0.1:${port}/gate/gate`, connectTimeoutMs: 5000 });
+  const publisher = new PublishClient({ url: `rtmp://127.0.0.1:${port}/gate/gate`, connectTimeoutMs: 5000 });
   await publisher.connect();
   publisher.write(MessageType.DataAmf0, 0, metadata(640));
   publisher.write(MessageType.Video, 0, videoHeader());

@@ -1,5 +1,5 @@
 /** All cameras of a soak, in a process of their own: each publishes for as long as it is told to, again after failures. */
-import { RtmpPublisher } from '../../src/rtmp/publisher.js';
+import { PublishClient } from '../../src/rtmp/publish-client.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { type FromCameras, makeFrame, type ToCameras } from './frames.js';
 
@@ -43,7 +43,7 @@ class Camera {
   }
 
   async #live(): Promise<void> {
-    const publisher = new RtmpPublisher({ url: this.#url, connectTimeoutMs: 5000 });
+    const publisher = new PublishClient({ url: this.#url, connectTimeoutMs: 5000 });
     await publisher.connect();
     let isOpen = true;
     const closed = publisher.closed.then(() => {

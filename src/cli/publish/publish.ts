@@ -2,7 +2,7 @@ import { maskUrl } from '../../address/rtmp-url.js';
 import { codeOf, messageOf } from '../../errors.js';
 import { sendPaced } from '../../ingest/pacer.js';
 import { type LeftOut, openTagSource, type TagSource } from '../../ingest/tag-source.js';
-import { RtmpPublisher } from '../../rtmp/publisher.js';
+import { PublishClient } from '../../rtmp/publish-client.js';
 
 export interface PublishOptions {
   readonly file: string;
@@ -74,7 +74,7 @@ export class Publishing {
 class PublishingCopy {
   readonly #url: string;
   readonly #options: PublishOptions;
-  readonly #publisher: RtmpPublisher;
+  readonly #publisher: PublishClient;
   connected = false;
   messages = 0;
   #frames = 0;
@@ -83,7 +83,7 @@ class PublishingCopy {
   constructor(url: string, options: PublishOptions) {
     this.#url = url;
     this.#options = options;
-    this.#publisher = new RtmpPublisher({ url, connectTimeoutMs: options.connectTimeoutMs });
+    this.#publisher = new PublishClient({ url, connectTimeoutMs: options.connectTimeoutMs });
   }
 
   get bytes(): number {

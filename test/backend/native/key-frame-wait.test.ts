@@ -3,7 +3,7 @@ import { keyFrameWait } from '../../../src/backend/native/key-frame-wait.js';
 import { NativeBackend } from '../../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../../src/config/index.js';
 import { silentLogger } from '../../../src/log/log.js';
-import { RtmpPublisher } from '../../../src/rtmp/publisher.js';
+import { PublishClient } from '../../../src/rtmp/publish-client.js';
 import { MessageType } from '../../../src/wire/message.js';
 import { healthy, startTarget, until } from '../../push/targets.js';
 import { frame, videoHeader } from '../../relay/fixtures.js';
@@ -24,7 +24,7 @@ async function start(changes: object = {}) {
   const target = await startTarget(healthy);
   cleanups.push(() => target.close());
   backend.setCamera({ name: 'gate', pushes: [] });
-  const publisher = new RtmpPublisher({ url: `rtmp://127.0.0.1:${port}/gate/gate`, connectTimeoutMs: 2000 });
+  const publisher = new PublishClient({ url: `rtmp://127.0.0.1:${port}/gate/gate`, connectTimeoutMs: 2000 });
   await publisher.connect();
   cleanups.push(() => publisher.close());
   const add = () => backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: target.url, enabled: true }] });

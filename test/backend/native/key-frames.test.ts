@@ -4,7 +4,7 @@ import { defaultSettings } from '../../../src/config/index.js';
 import { BackendWatch } from '../../../src/control/backend-watch.js';
 import { EventFeed } from '../../../src/events/event-feed.js';
 import { type Logger, silentLogger } from '../../../src/log/log.js';
-import { RtmpPublisher } from '../../../src/rtmp/publisher.js';
+import { PublishClient } from '../../../src/rtmp/publish-client.js';
 import { MessageType } from '../../../src/wire/message.js';
 import { healthy, startTarget, until } from '../../push/targets.js';
 import { audioFrame, frame, metadata, videoHeader } from '../../relay/fixtures.js';
@@ -32,7 +32,7 @@ it.each(['pass', 'drop'] as const)(
     const target = await startTarget(healthy);
     cleanups.push(() => target.close());
     backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: target.url, enabled: true }] });
-    const publisher = new RtmpPublisher({ url: `rtmp://127.0.0.1:${port}/gate/gate`, connectTimeoutMs: 2000 });
+    const publisher = new PublishClient({ url: `rtmp://127.0.0.1:${port}/gate/gate`, connectTimeoutMs: 2000 });
     await publisher.connect();
     let number = 0;
     let keyAt = -1;

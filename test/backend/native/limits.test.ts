@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { NativeBackend } from '../../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../../src/config/index.js';
 import type { LogFields, Logger } from '../../../src/log/log.js';
-import { RtmpPublisher } from '../../../src/rtmp/publisher.js';
+import { PublishClient } from '../../../src/rtmp/publish-client.js';
 import { encodeAmf0 } from '../../../src/wire/amf0.js';
 import { encodeMessage } from '../../../src/wire/chunk-writer.js';
 import { ClientHandshake } from '../../../src/wire/handshake.js';
@@ -75,8 +75,8 @@ async function handshaken(port: number, localAddress = '127.0.0.1'): Promise<Ret
   return dialled;
 }
 
-async function publisher(url: string): Promise<RtmpPublisher> {
-  const made = new RtmpPublisher({ url, connectTimeoutMs: 2000 });
+async function publisher(url: string): Promise<PublishClient> {
+  const made = new PublishClient({ url, connectTimeoutMs: 2000 });
   await made.connect();
   cleanups.push(() => made.close());
   return made;

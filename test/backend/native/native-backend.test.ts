@@ -4,7 +4,7 @@ import { defaultSettings } from '../../../src/config/index.js';
 import { codeOf, TargetError } from '../../../src/errors.js';
 import type { LogFields, Logger } from '../../../src/log/log.js';
 import { OutgoingConnection } from '../../../src/rtmp/outgoing-connection.js';
-import { RtmpPublisher } from '../../../src/rtmp/publisher.js';
+import { PublishClient } from '../../../src/rtmp/publish-client.js';
 import { MessageType } from '../../../src/wire/message.js';
 import { healthy, startTarget, until } from '../../push/targets.js';
 import { audioFrame, frame, metadata, videoHeader } from '../../relay/fixtures.js';
@@ -43,7 +43,7 @@ async function node(changes: object = {}) {
 }
 
 async function camera(url: string) {
-  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 2000 });
+  const publisher = new PublishClient({ url, connectTimeoutMs: 2000 });
   await publisher.connect();
   let number = 0;
   publisher.write(MessageType.DataAmf0, 0, metadata(640));
@@ -62,7 +62,7 @@ async function camera(url: string) {
 }
 
 const rejection = async (url: string): Promise<string> => {
-  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 2000 });
+  const publisher = new PublishClient({ url, connectTimeoutMs: 2000 });
   try {
     await publisher.connect();
     await publisher.close();
@@ -229,7 +229,7 @@ describe('a ring of pushes', () => {
     await camera(url('x'));
     await until(() => sink.media.some(({ type }) => type === MessageType.DataAmf0), 3000, 'metadata');
     const passedOn = sink.media.find(({ type }) => type === MessageType.DataAmf0)?.payload ?? Buffer.alloc(0);
-    const relay = new RtmpPublisher({ url: url('z'), connectTimeoutMs: 1000 });
+    const relay = new PublishClient({ url: url('z'), connectTimeoutMs: 1000 });
     await relay.connect();
     relay.write(MessageType.DataAmf0, 0, passedOn);
     expect(codeOf(await relay.closed)).toBe('TARGET_CLOSED');

@@ -5,7 +5,7 @@ import type { DesiredCamera, IngestChange } from '../../../src/backend/backend.j
 import { NativeBackend } from '../../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../../src/config/index.js';
 import { silentLogger } from '../../../src/log/log.js';
-import { RtmpPublisher } from '../../../src/rtmp/publisher.js';
+import { PublishClient } from '../../../src/rtmp/publish-client.js';
 import { MessageType } from '../../../src/wire/message.js';
 import { healthy, startTarget, until } from '../../push/targets.js';
 import { audioFrame, audioHeader, frame, videoHeader } from '../../relay/fixtures.js';
@@ -53,7 +53,7 @@ async function node(changes: object = {}, desired: Partial<DesiredCamera> = {}) 
 
 /** An encoder at real speed. */
 async function encoder(url: string, mark: number, gopFrames = 25) {
-  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 2000 });
+  const publisher = new PublishClient({ url, connectTimeoutMs: 2000 });
   await publisher.connect();
   publisher.write(MessageType.Video, 0, videoHeader(mark));
   publisher.write(MessageType.Audio, 0, audioHeader());
@@ -78,7 +78,7 @@ async function encoder(url: string, mark: number, gopFrames = 25) {
 }
 
 const refusal = async (url: string): Promise<string> => {
-  const publisher = new RtmpPublisher({ url, connectTimeoutMs: 2000 });
+  const publisher = new PublishClient({ url, connectTimeoutMs: 2000 });
   try {
     await publisher.connect();
     await publisher.close();

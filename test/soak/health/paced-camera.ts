@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RtmpPublisher } from '../../../src/rtmp/publisher.js';
+import { PublishClient } from '../../../src/rtmp/publish-client.js';
 import { CameraPlan, type CameraShape } from '../../support/camera-plan.js';
 
 const stepMs = 20;
@@ -8,7 +8,7 @@ const stepMs = 20;
 export class PacedCamera {
   readonly #url: string;
   #plan: CameraPlan | null = null;
-  #publisher: RtmpPublisher | null = null;
+  #publisher: PublishClient | null = null;
   #timer: NodeJS.Timeout | null = null;
   readonly #given: Partial<CameraShape>;
 
@@ -25,7 +25,7 @@ export class PacedCamera {
 
   /** @throws TargetError when it is refused */
   async start(shape: Partial<CameraShape> = this.#given): Promise<void> {
-    const publisher = new RtmpPublisher({ url: this.#url, connectTimeoutMs: 5000 });
+    const publisher = new PublishClient({ url: this.#url, connectTimeoutMs: 5000 });
     await publisher.connect();
     const plan = new CameraPlan(shape, performance.now(), (type, timestampMs, payload) => {
       publisher.write(type, timestampMs, payload);

@@ -7,7 +7,7 @@ import { OutgoingConnection } from './outgoing-connection.js';
 const defaultChunkBytes = 65_536;
 
 /** Publishes one stream to an RTMP server: for the command line, for tests and for benches. */
-export class RtmpPublisher {
+export class PublishClient {
   readonly #url: string;
   readonly #connectTimeoutMs: number;
   readonly #options: { readonly dialer?: Dialer; readonly flashVer?: string };
