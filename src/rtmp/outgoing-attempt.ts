@@ -270,7 +270,7 @@ export class OutgoingAttempt implements MediaSocketListener {
     if (this.#isOver) return;
     const { channel } = this.#session;
     this.#life?.heard(performance.now());
-    if (!this.#turn.begin()) channel.hold();
+    if (!this.#turn.begin(performance.now())) channel.hold();
     if (this.#take(data)) this.#turn.end(!channel.isHeld, data.length);
   }
 

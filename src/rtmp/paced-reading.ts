@@ -69,8 +69,8 @@ export class PacedReading {
       return;
     }
     const { channel } = this.#session;
-    if (!this.#turn.begin()) channel.hold();
     this.#turnMs = performance.now();
+    if (!this.#turn.begin(this.#turnMs)) channel.hold();
     try {
       this.#session.receive(data);
       this.#taken();

@@ -23,6 +23,9 @@ const emptyAudioBytes = 2;
 /** So many bytes of a read are a unit: the kernel copies them, and we do, where a message does not come in one piece. */
 const readUnitShift = 12;
 
+/** Work of a read, whatever its size: of TLS there may be thousands of a byte each in one packet. */
+const readUnits = 4;
+
 /** Work of a large message, beyond which its size does not count: its bytes are copied fast, and reads are shared out. */
 const maxMediaUnits = 16;
 
@@ -68,7 +71,7 @@ export class PeerMeter {
 
   /** Weighs a read by its size: what it has of messages that are not whole is weighed nowhere else. */
   read(bytes: number): void {
-    this.#units -= bytes >>> readUnitShift;
+    this.#units -= readUnits + (bytes >>> readUnitShift);
   }
 
   /** Counts what is of no use to anybody. @throws WireError RTMP_FLOOD */

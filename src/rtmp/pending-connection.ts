@@ -1,10 +1,12 @@
 import { cameraIn, cameraInApplication } from '../address/stream-place.js';
 import { WireError } from '../errors.js';
+import { ReadShare } from '../fairness/read-share.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
 import { describeSocketError } from '../net/socket-error.js';
 import { heardMs } from '../process/standstill.js';
 import { ChunkReader } from '../wire/chunk-reader.js';
 import { ServerHandshake } from '../wire/handshake.js';
+import { HeldBytes } from '../wire/held-bytes.js';
 import { MessageType } from '../wire/message.js';
 import type { Beginning } from './beginning.js';
 import { parseCommand } from './command.js';
@@ -19,6 +21,9 @@ const maxMessages = 64;
 
 /** Work of one read (see `PeerMeter`), where a session answers: several times what a client says until it names its camera. */
 const unitsPerRead = 512;
+
+/** What is read in a turn of the event loop. */
+const shareBytes = 32 * 1024;
 
 /** Told to nobody: who serves it reads the same again, a share in each turn. */
 function tooMuch(): WireError {
@@ -50,8 +55,8 @@ export class PendingConnection implements MediaSocketListener {
   /** Null once it is complete. */
   #handshake: ServerHandshake | null = new ServerHandshake();
   readonly #reader: ChunkReader;
-  readonly #kept: Buffer[] = [];
-  #keptBytes = 0;
+  /** All that came after the handshake; `onData` limits it. */
+  readonly #kept = new HeldBytes(Number.POSITIVE_INFINITY);
   /** The camera that it has named; empty: a name that cannot be a camera; null: none yet. */
   #camera: string | null = null;
   /** Answers its commands if its application names no camera. */
@@ -59,6 +64,7 @@ export class PendingConnection implements MediaSocketListener {
   #isNameless = false;
   #messages = 0;
   readonly #meter = new PeerMeter();
+  readonly #share: ReadShare;
   #isOver = false;
   #ended: string | undefined;
 
@@ -87,6 +93,7 @@ export class PendingConnection implements MediaSocketListener {
       maxMessageBytes: limits.maxCommandBytes,
       maxPartialBytes: 2 * limits.maxCommandBytes,
     });
+    this.#share = new ReadShare(socket, shareBytes);
     socket.listen(this);
   }
 
@@ -107,7 +114,7 @@ export class PendingConnection implements MediaSocketListener {
 
   /** Hands it to the connection that serves it in this process. That takes over the socket, which may be paused. */
   stay(): Beginning {
-    const bytes = Buffer.concat(this.#kept);
+    const bytes = this.#kept.all();
     const ended = this.#ended === undefined ? {} : { ended: this.#ended };
     const { isAnswered } = this;
     return { handshake: this.#handshake, bytes, ageMs: this.ageMs, bytesBefore: 0, isAnswered, ...ended };
@@ -118,7 +125,7 @@ export class PendingConnection implements MediaSocketListener {
    * after `onNamed` and before `onOver`. Returns all bytes received after the handshake.
    */
   leave(): Buffer {
-    return Buffer.concat([...this.#kept, this.socket.abandon()]);
+    return Buffer.concat([this.#kept.all(), this.socket.abandon()]);
   }
 
   onData(data: Buffer): void {
@@ -131,10 +138,13 @@ export class PendingConnection implements MediaSocketListener {
       return;
     }
     if (this.#camera !== null) {
+      this.#share.over();
       this.socket.pause();
       this.#onNamed(this.#camera);
-    } else if (this.#keptBytes > 2 * this.#limits.maxCommandBytes) {
+    } else if (this.#kept.bytes > 2 * this.#limits.maxCommandBytes) {
       this.#over();
+    } else {
+      this.#share.took(data.length);
     }
   }
 
@@ -176,7 +186,7 @@ export class PendingConnection implements MediaSocketListener {
     this.#reader.feed(rest);
     if (!this.#isNameless) return;
     this.#session = this.#converse();
-    this.#receive(this.#session, Buffer.concat(this.#kept));
+    this.#receive(this.#session, this.#kept.all());
   }
 
   /** Who says more at a time than a client's beginning has is left to who shares out turns. @throws WireError */
@@ -214,8 +224,7 @@ export class PendingConnection implements MediaSocketListener {
   }
 
   #keep(data: Buffer): void {
-    this.#kept.push(Buffer.from(data)); // a copy, since the next read uses the same memory
-    this.#keptBytes += data.length;
+    this.#kept.keep(data, false);
   }
 
   #message(type: number, payload: Buffer): void {
@@ -234,6 +243,7 @@ export class PendingConnection implements MediaSocketListener {
   #over(ended?: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#share.over();
     this.#ended = ended;
     this.#onOver();
   }

@@ -2,6 +2,7 @@ import { cameraIn, cameraInApplication, type StreamPlace } from '../../src/addre
 import { type CameraContext, NativeCamera } from '../../src/backend/native/camera.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { CodedError } from '../../src/errors.js';
+import { turnLine } from '../../src/fairness/turn-line.js';
 import type { Logger } from '../../src/log/log.js';
 import { Dialer } from '../../src/net/dialer.js';
 import { TargetWatch } from '../../src/push/target-watch.js';
@@ -12,7 +13,6 @@ import { SlabPool } from '../../src/relay/slab-pool.js';
 import { ServerConnection } from '../../src/rtmp/server-connection.js';
 import type { StreamRequest } from '../../src/rtmp/server-session.js';
 import type { PlayGrant, PublishGrant, StreamHost } from '../../src/rtmp/stream-host.js';
-import { turnLine } from '../../src/rtmp/turn-share.js';
 import { isVideoFrame, isVideoKeyFrame } from '../../src/wire/flv.js';
 import { mutateBytes, splitIntoSteps } from './byte-mutation.js';
 import { ChunkCheck } from './chunk-check.js';

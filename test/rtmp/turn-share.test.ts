@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { defaultSettings } from '../../src/config/index.js';
+import { turnLine } from '../../src/fairness/turn-line.js';
 import { type LogFields, type Logger, silentLogger } from '../../src/log/log.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { floods } from '../../src/rtmp/flood-count.js';
 import { ServerConnection } from '../../src/rtmp/server-connection.js';
 import type { StreamHost } from '../../src/rtmp/stream-host.js';
-import { turnLine } from '../../src/rtmp/turn-share.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType } from '../../src/wire/message.js';
@@ -259,6 +259,18 @@ describe('turns are shared', () => {
     expect(times_).toHaveLength(3000);
     // Each turn takes a few milliseconds; a clock that stands still would show the whole 200.
     expect(Math.min(...times_.slice(early))).toBeLessThan(100);
+  });
+
+  it.each(['stranger', 'publisher'] as const)('so are reads of a byte, as of TLS, of a %s', async (who) => {
+    const { socket } = open(who);
+    const read = control(MessageType.Acknowledgement, word);
+    let reads = 0;
+    for (; !socket.isPaused && reads < 20_000; reads++) {
+      socket.receive(read.subarray(reads % read.length, (reads % read.length) + 1));
+    }
+    // What is over is not read before its turn comes.
+    expect(reads).toBeLessThan(20_000);
+    await until(() => !socket.isPaused, 20_000, 'its turn');
   });
 
   it('tiny chunks are work too', () => {
