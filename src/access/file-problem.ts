@@ -3,7 +3,7 @@ import { openRegular } from '../files/read.js';
 
 /** What is wrong with a file of the access to the API, as `/v1/config` shows it. */
 export interface AccessProblem {
-  readonly code: 'ACCESS_UNREADABLE';
+  readonly code: 'ACCESS_UNREADABLE' | 'STATE_WRITE_FAILED';
   readonly message: string;
   /** ISO 8601, UTC. */
   readonly since: string;
@@ -22,10 +22,10 @@ export class FileProblem {
     return this.#problem;
   }
 
-  set(message: string): void {
+  set(message: string, code: AccessProblem['code'] = 'ACCESS_UNREADABLE'): void {
     if (this.#problem?.message === message) return;
     const since = this.#problem?.since ?? new Date().toISOString();
-    this.#problem = { code: 'ACCESS_UNREADABLE', message, since };
+    this.#problem = { code, message, since };
   }
 
   clear(): void {

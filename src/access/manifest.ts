@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, join, resolve } from 'node:path';
 import { messageOf } from '../errors.js';
 import { readRegular } from '../files/read.js';
+import { answered, SilentDisk } from '../files/silent-disk.js';
 import { writeWhole } from '../files/write.js';
 import type { Logger } from '../log/log.js';
 
@@ -31,24 +32,32 @@ export class Manifest {
   readonly #notes: Map<string, FileNote>;
   #writing: Promise<void> = Promise.resolve();
   #isFailing = false;
+  /** A write that the disk has not answered; what is noted meanwhile is written behind it. */
+  #isSilent = false;
 
-  private constructor(path: string, log: Logger, notes: Map<string, FileNote>) {
+  readonly #limitMs: number | undefined;
+
+  private constructor(path: string, log: Logger, notes: Map<string, FileNote>, limitMs: number | undefined) {
     this.#path = path;
+    this.#limitMs = limitMs;
     this.#log = log;
     this.#notes = notes;
   }
 
-  /** Reads it; one that cannot be used is warned of, and is written anew. */
-  static async open(folder: string, log: Logger): Promise<Manifest> {
+  /**
+   * Reads it; one that cannot be used is warned of, and is written anew.
+   * @param limitMs how long a write may take; undefined: 10 s
+   */
+  static async open(folder: string, log: Logger, limitMs?: number): Promise<Manifest> {
     const path = join(resolve(folder), manifestFileName);
     try {
-      const file = await readRegular(path, maxBytes);
-      return new Manifest(path, log, file === undefined ? new Map() : decode(file.bytes.toString()));
+      const file = await answered(readRegular(path, maxBytes), path, limitMs);
+      return new Manifest(path, log, file === undefined ? new Map() : decode(file.bytes.toString()), limitMs);
     } catch (error) {
       const message =
         'the manifest of the files of secrets cannot be used: whether one of them is missing or damaged is not seen at this start';
       log.warn(message, { file: path, reason: messageOf(error) });
-      return new Manifest(path, log, new Map());
+      return new Manifest(path, log, new Map(), limitMs);
     }
   }
 
@@ -71,7 +80,7 @@ export class Manifest {
     if (!this.#isOurs(path)) return Promise.resolve();
     if (noted?.sha256 === sha256 && noted.bytes === bytes && noted.modified === modified) return this.#writing;
     this.#notes.set(name, { sha256, bytes, modified });
-    this.#writing = this.#writing.then(() => this.#write());
+    if (!this.#isSilent) this.#writing = this.#writing.then(() => this.#write());
     return this.#writing;
   }
 
@@ -80,10 +89,18 @@ export class Manifest {
   }
 
   async #write(): Promise<void> {
+    if (this.#isSilent) return;
     try {
-      await writeWhole(this.#path, encode(this.#notes));
+      await answered(writeWhole(this.#path, encode(this.#notes)), this.#path, this.#limitMs);
       this.#isFailing = false;
     } catch (error) {
+      if (error instanceof SilentDisk) {
+        this.#isSilent = true;
+        void error.settled.then(() => {
+          this.#isSilent = false;
+          this.#writing = this.#write();
+        });
+      }
       if (!this.#isFailing) {
         const message = 'the manifest of the files of secrets cannot be written; a later loss of one may not be seen';
         this.#log.warn(message, { file: this.#path, reason: messageOf(error) });

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConfigError, messageOf } from '../errors.js';
 import { markOf as fileMarkOf, readRegular } from '../files/read.js';
+import { answered } from '../files/silent-disk.js';
 import { createFile, prepareWrite, removeLeftovers, syncFolder, writeWhole } from '../files/write.js';
 import type { Logger } from '../log/log.js';
 import { damagedFile, type FileNote, type Manifest } from './manifest.js';
@@ -22,7 +23,7 @@ export interface PrivateFile {
 /** The file; undefined when there is none. @throws ConfigError ACCESS_UNREADABLE */
 export async function readPrivate(path: string): Promise<PrivateFile | undefined> {
   try {
-    const file = await readRegular(path, maxBytes);
+    const file = await answered(readRegular(path, maxBytes), path);
     if (file === undefined) return undefined;
     const text = new TextDecoder('utf-8', { fatal: true }).decode(file.bytes);
     const note = {
@@ -46,9 +47,9 @@ export async function markOf(path: string): Promise<string> {
   }
 }
 
-/** Puts the text in place of the file, mode 0600 where it is new; on disk when this resolves. @throws what the system throws */
-export async function writePrivate(path: string, text: string): Promise<void> {
-  await writeWhole(path, text, { maxBytes });
+/** Puts the text in place of the file, mode 0600 where it is new; on disk when this resolves. @throws SilentDisk; what the system throws */
+export async function writePrivate(path: string, text: string, limitMs?: number): Promise<void> {
+  await answered(writeWhole(path, text, { maxBytes }), path, limitMs);
 }
 
 /**
@@ -58,18 +59,22 @@ export async function writePrivate(path: string, text: string): Promise<void> {
  */
 export async function createPrivate(path: string, text: string): Promise<boolean> {
   try {
-    // The folder of a file that is there need not be writable: a secret that an orchestrator mounted.
-    if ((await fileMarkOf(path)) !== undefined) return false;
-    await mkdir(dirname(path), { recursive: true });
-    await removeLeftovers(path);
-    // Unlike replacing, making does not take the place of a file that another process made in between.
-    const content = await prepareWrite(path, text);
-    if (!(await createFile(content))) return false;
-    await syncFolder(dirname(path));
-    return true;
+    return await answered(createWhole(path, text), path);
   } catch (error) {
     throw new ConfigError('ACCESS_UNREADABLE', `${path} cannot be made: ${messageOf(error)}`, { cause: error });
   }
+}
+
+async function createWhole(path: string, text: string): Promise<boolean> {
+  // The folder of a file that is there need not be writable: a secret that an orchestrator mounted.
+  if ((await fileMarkOf(path)) !== undefined) return false;
+  await mkdir(dirname(path), { recursive: true });
+  await removeLeftovers(path);
+  // Unlike replacing, making does not take the place of a file that another process made in between.
+  const content = await prepareWrite(path, text);
+  if (!(await createFile(content))) return false;
+  await syncFolder(dirname(path));
+  return true;
 }
 
 export interface KeptKeyOptions {

@@ -1,4 +1,5 @@
 import { ConfigError, ConflictError, InputError, messageOf, NotFoundError, StateError } from '../errors.js';
+import { SilentDisk } from '../files/silent-disk.js';
 import { removeLeftovers } from '../files/write.js';
 import type { Logger } from '../log/log.js';
 import { type AccessProblem, FileProblem } from './file-problem.js';
@@ -43,9 +44,13 @@ export class TokenStore {
   #broken: Error | undefined;
   readonly #problem: FileProblem;
   #writing: Promise<unknown> = Promise.resolve();
+  /** A write that the disk has not answered yet: another one would race with it. */
+  #silence: SilentDisk | undefined;
+  readonly #limitMs: number | undefined;
   readonly #lastUsed = new Map<string, string>();
 
-  private constructor(path: string, log: Logger, manifest: Manifest | undefined) {
+  private constructor(path: string, log: Logger, manifest: Manifest | undefined, limitMs: number | undefined) {
+    this.#limitMs = limitMs;
     this.#path = path;
     this.#problem = new FileProblem(path);
     this.#log = log;
@@ -54,10 +59,11 @@ export class TokenStore {
 
   /**
    * @param manifest knows whether there were tokens before
+   * @param limitMs how long a write may take; undefined: 10 s
    * @throws ConfigError ACCESS_UNREADABLE, also when there were and the file is gone
    */
-  static async open(path: string, log: Logger, manifest?: Manifest): Promise<TokenStore> {
-    const store = new TokenStore(path, log, manifest);
+  static async open(path: string, log: Logger, manifest?: Manifest, limitMs?: number): Promise<TokenStore> {
+    const store = new TokenStore(path, log, manifest, limitMs);
     await removeLeftovers(path);
     await store.#read();
     return store;
@@ -145,6 +151,7 @@ export class TokenStore {
   /** Takes the file anew when somebody changed it. One that cannot be used leaves the tokens as they were. */
   async refresh(): Promise<void> {
     await this.#writing;
+    if (this.#silence !== undefined) return;
     const mark = await markOf(this.#path);
     if (mark === this.#mark && this.#broken === undefined) {
       await this.#problem.checkReadable();
@@ -213,17 +220,34 @@ export class TokenStore {
     for (const id of this.#lastUsed.keys()) if (!this.#byId.has(id)) this.#lastUsed.delete(id);
   }
 
+  /** What the disk does with the write when it answers is found as an edit by hand is. */
+  #fallSilent(silence: SilentDisk): void {
+    this.#silence = silence;
+    const message = `${silence.message}: tokens in force stay so, none is made or revoked until it answers`;
+    this.#problem.set(message, 'STATE_WRITE_FAILED');
+    this.#log.error(message, { code: 'STATE_WRITE_FAILED' });
+    void silence.settled.then(() => {
+      this.#silence = undefined;
+      this.#problem.clear();
+      this.#log.info('the disk of the tokens answers again', { file: this.#path });
+    });
+  }
+
   /** One change after the other, each on disk before it counts. An edit by hand that came in between is taken along. */
   #change(change: (tokens: ReadonlyMap<string, StoredToken>) => ReadonlyMap<string, StoredToken>): Promise<void> {
     const done = this.#writing.then(async () => {
+      if (this.#silence !== undefined) throw notWritten(`${this.#silence.message}; nothing was changed`, this.#silence);
       if ((await markOf(this.#path)) !== this.#mark) await this.#read();
       if (this.#broken !== undefined) throw this.#broken;
       const next = change(this.#tokens);
       try {
-        await writePrivate(this.#path, encodeTokens(next));
+        await writePrivate(this.#path, encodeTokens(next), this.#limitMs);
       } catch (error) {
-        const message = `the tokens could not be written: ${messageOf(error)}; nothing was changed`;
-        throw new StateError('STATE_WRITE_FAILED', message, { cause: error });
+        if (error instanceof SilentDisk) this.#fallSilent(error);
+        // What failed may have been the last step alone, behind which the new file is in place: a later look takes it.
+        const isUnsure = error instanceof SilentDisk || (await markOf(this.#path)) !== this.#mark;
+        const outcome = isUnsure ? 'the change may still be made: look before you ask again' : 'nothing was changed';
+        throw notWritten(`${messageOf(error)}; ${outcome}`, error);
       }
       this.#take(next, await markOf(this.#path));
       await this.#noteWritten();
@@ -231,6 +255,10 @@ export class TokenStore {
     this.#writing = done.catch(() => undefined);
     return done;
   }
+}
+
+function notWritten(reason: string, cause: unknown): StateError {
+  return new StateError('STATE_WRITE_FAILED', `the tokens could not be written: ${reason}`, { cause });
 }
 
 function hasEnded({ expiresAt }: StoredToken): boolean {

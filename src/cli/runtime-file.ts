@@ -2,6 +2,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRunning, namespaceOf, processIdentity } from '../files/process-identity.js';
 import { readRegular, readRegularSync } from '../files/read.js';
+import { answered } from '../files/silent-disk.js';
 
 const maxRuntimeBytes = 64 * 1024;
 
@@ -37,6 +38,10 @@ function runtimePath(dataDir: string): string {
 
 /** Whoever reads it sees a whole file or none. It need not outlive a power cut, so nothing is synced. */
 export async function writeRuntime(dataDir: string, runtime: Runtime): Promise<void> {
+  await answered(placeRuntime(dataDir, runtime), runtimePath(dataDir));
+}
+
+async function placeRuntime(dataDir: string, runtime: Runtime): Promise<void> {
   await mkdir(dataDir, { recursive: true });
   const temporary = `${runtimePath(dataDir)}.${runtime.pid}.tmp`;
   try {

@@ -3,9 +3,9 @@ export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }
 
-/** True when the disk takes nothing now and may do so later: full, over a quota, read-only, or failing. */
+/** True when the disk takes nothing now and may do so later: full, over a quota, read-only, failing, or silent. */
 export function isDiskTrouble(error: unknown): boolean {
-  return isErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'ENOLCK', 'ESTALE');
+  return isErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'ENOLCK', 'ESTALE', 'ETIMEDOUT');
 }
 
 /** True when a second name cannot be given here: the file system has none, or a policy of the system refuses it. */

@@ -36,7 +36,9 @@ export interface BackupSummary {
  * @throws StateError STATE_UNREADABLE when there is no state, else as `readFolder`
  */
 export async function backupState(folder: string): Promise<BackupSummary & { readonly text: string }> {
-  const { state, file, journal } = await readFolder(resolve(folder));
+  const { state, file, journal } = await readFolder(resolve(folder)).catch((error: unknown) => {
+    throw error instanceof CodedError ? error : unreadable(folder, error);
+  });
   if (file === undefined && journal === undefined) {
     throw new StateError('STATE_UNREADABLE', `there is no state in ${folder}: nothing to back up`);
   }
