@@ -1,4 +1,8 @@
 import { join } from 'node:path';
+import { EtcdClient } from '../../src/etcd/client.js';
+import { prefixEnd } from '../../src/etcd/protocol.js';
+import { PrefixWatch } from '../../src/etcd/watch.js';
+import { silentLogger } from '../../src/log/log.js';
 import { freeServerPort } from './ports.js';
 import { type RunningProcess, runOk, startProcess } from './process.js';
 import type { Scope } from './scope.js';
@@ -75,5 +79,47 @@ export class TestEtcd {
     const flags = [`--endpoints=${this.endpoints.join(',')}`, '--command-timeout=3s'];
     const { stdout } = await runOk('etcdctl', [...flags, ...args], { env: { ETCDCTL_API: '3' } });
     return stdout;
+  }
+
+  /** Every value that the keys of a prefix ever had, in order, as long as nothing was compacted. */
+  async watchAll(
+    prefix: string,
+  ): Promise<{ readonly key: string; readonly value: string; readonly revision: number }[]> {
+    const client = new EtcdClient({ endpoints: this.endpoints });
+    try {
+      const { header } = await client.range({ key: Buffer.from(prefix), rangeEnd: prefixEnd(prefix), limit: 1 }, 5000);
+      const last = `${prefix}zzz-last`;
+      await client.txn(
+        { compare: [], success: [{ requestPut: { key: Buffer.from(last), value: Buffer.from('{}') } }], failure: [] },
+        5000,
+      );
+      const found: { key: string; value: string; revision: number }[] = [];
+      await new Promise<void>((resolve, reject) => {
+        const watch = new PrefixWatch(
+          client,
+          prefix,
+          1,
+          {
+            events: (events) => {
+              for (const { type, kv } of events) {
+                const key = kv.key.toString();
+                if (key === last && Number(kv.modRevision) > Number(header.revision)) {
+                  watch.close();
+                  resolve();
+                } else if (type === 'PUT')
+                  found.push({ key, value: kv.value.toString(), revision: Number(kv.modRevision) });
+              }
+            },
+            alive: () => undefined,
+            lost: () => undefined,
+            compacted: () => reject(new Error('etcd has compacted its history')),
+          },
+          silentLogger,
+        );
+      });
+      return found;
+    } finally {
+      client.close();
+    }
   }
 }
