@@ -106,15 +106,13 @@ describe('changes of many clients through many nodes', () => {
     const revisionOf = (call: Call): number | undefined => {
       const own = written(call);
       if (own !== undefined || call.outcome !== 'made') return own;
-      const over = calls.find(
-        (other) =>
-          other.node === call.node &&
-          other.camera === call.camera &&
-          written(other) !== undefined &&
-          other.beganMs < call.endedMs &&
-          call.beganMs < other.endedMs,
-      );
-      return over && written(over);
+      const over = calls
+        .filter(({ node, camera }) => node === call.node && camera === call.camera)
+        .filter(({ beganMs, endedMs }) => beganMs < call.endedMs && call.beganMs < endedMs)
+        .map((other) => written(other) ?? 0);
+      // Over several: the last of them is the one that can have been written instead.
+      const last = Math.max(0, ...over);
+      return last === 0 ? undefined : last;
     };
     const made = calls.filter(({ outcome }) => outcome === 'made');
     // What was acknowledged was made, and what was refused was not.
