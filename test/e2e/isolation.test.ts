@@ -91,7 +91,10 @@ describe('one camera with ten targets, seven of them sick', () => {
       { what: 'the stopped target to be given up', timeoutMs: 15_000 },
     );
     expect(givenUp.lastError?.code).toBe('TARGET_STALLED');
-    const states = await statesOf(aggregator, 'stopped');
+    // What is on its way when the target stops may make it look well for a moment.
+    const states = (await statesOf(aggregator, 'stopped')).filter(
+      (state, at, all) => state !== 'stalled -> active' && all[at - 1] !== 'stalled -> active',
+    );
     expect(states.slice(0, 4)).toEqual([
       'idle -> connecting',
       'connecting -> active',

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { describe, expect } from 'vitest';
 import { makeClip, publish } from '../support/ffmpeg.js';
@@ -20,6 +20,12 @@ async function problem(aggregator: NginxAggregator): Promise<{ code: string; mes
 
 async function mended(aggregator: NginxAggregator): Promise<void> {
   await waitFor(async () => (await aggregator.problems()).length === 0, { what: 'the problem to be gone' });
+}
+
+/** As most editors do: nobody sees a file that is half written, or empty for a moment. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
 }
 
 describe('nginx.conf edited by hand', () => {
@@ -53,7 +59,7 @@ describe('nginx.conf edited by hand', () => {
       [good.replace(/# end of cameras.*/, ''), '# end of cameras'],
     ] as const) {
       const before = await aggregator.facts();
-      writeFileSync(aggregator.confFile, broken);
+      replaceFile(aggregator.confFile, broken);
       expect(await problem(aggregator)).toMatchObject({
         code: 'NGINX_CONFIG_REFUSED',
         message: expect.stringContaining(hint),
@@ -62,7 +68,7 @@ describe('nginx.conf edited by hand', () => {
       expect(aggregator.conf).toBe(broken);
       expect((await aggregator.facts()).nginxReloads).toBe(before.nginxReloads);
       expect(await aggregator.status()).toBe('ok');
-      writeFileSync(aggregator.confFile, good);
+      replaceFile(aggregator.confFile, good);
       await mended(aggregator);
     }
     expect(aggregator.logLines().some(({ level, code }) => level === 'error' && code === 'NGINX_CONFIG_REFUSED')).toBe(
