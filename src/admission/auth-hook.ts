@@ -1,7 +1,7 @@
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
+import { Agent } from 'node:http';
+import { Agent as SecureAgent } from 'node:https';
 import { messageOf } from '../errors.js';
-import { setHeardTimeout } from '../process/standstill.js';
+import { post } from '../net/post.js';
 import type { HookQuestion } from './hook-question.js';
 import { maxAsked } from './hook-queue.js';
 
@@ -10,9 +10,6 @@ export type HookVerdict =
   | { readonly kind: 'allowed' }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
-
-/** Maximum size of the body of an answer; above it the connection is closed. */
-const maxBodyBytes = 64 << 10;
 
 /**
  * An HTTP auth hook, called like `on_publish` and `on_play` of nginx-rtmp: a POST of form fields or JSON. 2xx allows and 4xx
@@ -35,32 +32,13 @@ export class AuthHook {
   }
 
   /** Never rejects. */
-  ask({ contentType, body }: Pick<HookQuestion, 'contentType' | 'body'>): Promise<HookVerdict> {
-    return new Promise((resolve) => {
-      const send = this.url.protocol === 'https:' ? httpsRequest : httpRequest;
-      const sent = send(this.url, {
-        method: 'POST',
-        agent: this.#agent,
-        headers: {
-          'content-type': contentType,
-          'content-length': Buffer.byteLength(body),
-        },
-      });
-      const timer = setHeardTimeout(() => {
-        sent.destroy(new Error(`no answer within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
-      sent.once('response', (response) => {
-        clearTimeout(timer);
-        discard(response, this.#timeoutMs);
-        resolve(verdictOf(response.statusCode ?? 0));
-      });
-      // This listener stays, since an error after the answer would otherwise be uncaught.
-      sent.on('error', (error) => {
-        clearTimeout(timer);
-        resolve({ kind: 'failed', reason: messageOf(error) });
-      });
-      sent.end(body);
-    });
+  async ask({ contentType, body }: Pick<HookQuestion, 'contentType' | 'body'>): Promise<HookVerdict> {
+    const options = { contentType, body, timeoutMs: this.#timeoutMs, agent: this.#agent };
+    try {
+      return verdictOf(await post(this.url, options));
+    } catch (error) {
+      return { kind: 'failed', reason: messageOf(error) };
+    }
   }
 
   /** Ends the calls in progress. */
@@ -74,16 +52,4 @@ function verdictOf(status: number): HookVerdict {
   if (status >= 500) return { kind: 'failed', reason: `it answered ${status}` };
   const hint = status >= 300 && status <= 399 ? '; streams are neither renamed nor relayed here' : '';
   return { kind: 'refused', reason: `it answered ${status}${hint}` };
-}
-
-function discard(response: IncomingMessage, timeoutMs: number): void {
-  let bytes = 0;
-  const timer = setHeardTimeout(() => response.destroy(), timeoutMs);
-  timer.unref();
-  response.on('data', (data: Buffer) => {
-    bytes += data.length;
-    if (bytes > maxBodyBytes) response.destroy();
-  });
-  response.on('error', () => {});
-  response.once('close', () => clearTimeout(timer));
 }

@@ -9,7 +9,7 @@ export interface PublishKeyRule {
 }
 
 /** Maximum length of a key or token that is checked. */
-export const maxKeyChars = 256;
+const maxKeyChars = 256;
 
 /** 192 bits in base64url, which nobody can guess. */
 const keyChars = 32;

@@ -1,8 +1,6 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { CodedError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
-import { setHeardTimeout } from '../process/standstill.js';
+import { post } from '../net/post.js';
 
 /** How the content manager took the announcement, for /v1/config. */
 export interface AnnouncementView {
@@ -43,7 +41,7 @@ export interface AnnouncerTiming {
   readonly checkIntervalMs: number;
 }
 
-export const defaultAnnouncerTiming: AnnouncerTiming = {
+const defaultAnnouncerTiming: AnnouncerTiming = {
   timeoutMs: 5_000,
   retryMinMs: 1_000,
   retryMaxMs: 60_000,
@@ -132,7 +130,7 @@ export class Announcer {
     this.#setState('announcing');
     const { name, location = defaultLocation } = this.#options;
     const body = { Aggregators: [{ name, location, ip: this.#address }], StreamingEngines: [] };
-    post(this.#url, JSON.stringify(body), abort.signal, this.#timing.timeoutMs).then(
+    send(this.#url, JSON.stringify(body), abort.signal, this.#timing.timeoutMs).then(
       () => {
         if (!abort.signal.aborted) this.#accepted();
       },
@@ -176,53 +174,14 @@ export class Announcer {
   }
 }
 
-/** What is read of an answer before its connection is cut: enough that an ordinary one ends in order. */
-const maxBodyBytes = 64 << 10;
-
-/**
- * One POST on a connection of its own. Only the status line counts: redirects are not followed, the body is waited for
- * by nobody and thrown away.
- * @throws CodedError CONTENT_MANAGER_UNREACHABLE or CONTENT_MANAGER_REFUSED
- */
-async function post(url: URL, body: string, signal: AbortSignal, timeoutMs: number): Promise<void> {
-  const response = await send(url, body, signal, timeoutMs);
-  const { statusCode: status = 0 } = response;
-  discard(response, timeoutMs);
+/** @throws CodedError CONTENT_MANAGER_UNREACHABLE or CONTENT_MANAGER_REFUSED */
+async function send(url: URL, body: string, signal: AbortSignal, timeoutMs: number): Promise<void> {
+  const options = { contentType: 'application/json', body, timeoutMs, agent: false as const, signal };
+  const status = await post(url, options).catch((error: unknown) => {
+    const message = `${url.href} cannot be reached: ${messageOf(error)}.`;
+    throw new CodedError('CONTENT_MANAGER_UNREACHABLE', message, { cause: error });
+  });
   if (status >= 200 && status <= 299) return;
   const hint = status >= 300 && status <= 399 ? '; redirects are not followed' : '';
   throw new CodedError('CONTENT_MANAGER_REFUSED', `${url.href} answers ${status}, not 200${hint}.`);
-}
-
-function discard(response: IncomingMessage, timeoutMs: number): void {
-  let bytes = 0;
-  const timer = setHeardTimeout(() => response.destroy(), timeoutMs);
-  timer.unref();
-  response.on('data', (data: Buffer) => {
-    bytes += data.length;
-    if (bytes > maxBodyBytes) response.destroy();
-  });
-  response.on('error', () => {});
-  response.once('close', () => clearTimeout(timer));
-}
-
-function send(url: URL, body: string, signal: AbortSignal, timeoutMs: number): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const sent = request(url, { method: 'POST', agent: false, headers, signal });
-    const timer = setHeardTimeout(() => {
-      sent.destroy(new Error(`no answer within ${timeoutMs} ms`));
-    }, timeoutMs);
-    sent.once('response', (response) => {
-      clearTimeout(timer);
-      resolve(response);
-    });
-    // Stays: what fails after the answer must not be nobody's.
-    sent.on('error', (error) => {
-      clearTimeout(timer);
-      const message = `${url.href} cannot be reached: ${messageOf(error)}.`;
-      reject(new CodedError('CONTENT_MANAGER_UNREACHABLE', message, { cause: error }));
-    });
-    sent.end(body);
-  });
 }
