@@ -2,6 +2,7 @@ import { pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { LogDestination, type LogHealth } from './destination.js';
 import { LineFilter, type LogLevel } from './levels.js';
+import { LineLogger } from './line-logger.js';
 import type { LogFields, Logger } from './log.js';
 import { LogSummary } from './summary.js';
 
@@ -91,7 +92,7 @@ function loggerTo(target: LogTarget, options: LoggerOptions): ProcessLogger {
   );
   const filter = typeof options.level === 'string' ? new LineFilter(options.level) : options.level;
   const summary = new LogSummary((level, message, fields) => root[level](cleanFields(fields), message));
-  return new PinoLogger({ pino: root, fields: {} }, { filter, target, summary });
+  return new PinoLogger({ pino: root, target, filter, summary, fields: {} });
 }
 
 /** Formats in this thread, line by line: pino-pretty's own stream may lose its last lines at an abrupt exit. */
@@ -116,64 +117,44 @@ interface PinoLike {
   child(fields: LogFields): PinoLike;
 }
 
-/** What all loggers of a process share. */
-interface Shared {
-  readonly filter: LineFilter;
-  readonly target: LogTarget;
-  readonly summary: LogSummary;
-}
-
-class PinoLogger implements ProcessLogger {
+class PinoLogger extends LineLogger implements ProcessLogger {
   readonly #pino: PinoLike;
-  /** Of all its lines. */
-  readonly #fields: LogFields;
-  readonly #shared: Shared;
+  readonly #target: LogTarget;
 
-  constructor({ pino: logger, fields }: { pino: PinoLike; fields: LogFields }, shared: Shared) {
-    this.#pino = logger;
-    this.#fields = fields;
-    this.#shared = shared;
+  constructor(options: {
+    pino: PinoLike;
+    target: LogTarget;
+    filter: LineFilter;
+    summary: LogSummary;
+    fields: LogFields;
+  }) {
+    super(options);
+    this.#pino = options.pino;
+    this.#target = options.target;
   }
 
   get health(): LogHealth {
-    return this.#shared.target.health ?? { linesLost: 0, problem: null };
+    return this.#target.health ?? { linesLost: 0, problem: null };
   }
 
   async flush(deadlineMs: number): Promise<void> {
-    this.#shared.summary.flush();
-    await this.#shared.target.flush?.(deadlineMs);
+    this.summary.flush();
+    await this.#target.flush?.(deadlineMs);
   }
 
   reopen(): void {
-    this.#shared.target.reopen?.();
-  }
-
-  debug(message: string, fields?: LogFields): void {
-    this.#line('debug', message, fields);
-  }
-
-  info(message: string, fields?: LogFields): void {
-    this.#line('info', message, fields);
-  }
-
-  warn(message: string, fields?: LogFields): void {
-    this.#line('warn', message, fields);
-  }
-
-  error(message: string, fields?: LogFields): void {
-    this.#line('error', message, fields);
+    this.#target.reopen?.();
   }
 
   child(fields: LogFields): Logger {
-    const own = { pino: this.#pino.child(cleanFields(fields)), fields: { ...this.#fields, ...fields } };
-    return new PinoLogger(own, this.#shared);
+    const { filter, summary } = this;
+    const all = { ...this.fields, ...fields };
+    const child = this.#pino.child(cleanFields(fields));
+    return new PinoLogger({ pino: child, target: this.#target, filter, summary, fields: all });
   }
 
-  #line(level: LogLevel, message: string, fields: LogFields | undefined): void {
-    const { filter, summary } = this.#shared;
-    if (!filter.allows(level, fields?.camera ?? this.#fields.camera)) return;
-    if (!summary.admit(level, message, fields === undefined ? this.#fields : { ...this.#fields, ...fields })) return;
-    this.#pino[level](cleanFields(fields), cleanText(message));
+  protected write(level: LogLevel, message: string, own: LogFields | undefined): void {
+    this.#pino[level](cleanFields(own), cleanText(message));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { LineFilter } from '../../log/levels.js';
+import { LineLogger } from '../../log/line-logger.js';
 import type { LogFields, Logger } from '../../log/log.js';
 import { LogSummary } from '../../log/summary.js';
 import type { Report } from './protocol.js';
@@ -6,53 +7,29 @@ import type { Report } from './protocol.js';
 type Line = Extract<Report, { type: 'log' }>;
 
 /** The log of a worker: its lines go to the supervisor, whose log is the only one. */
-export class ChannelLogger implements Logger {
+export class ChannelLogger extends LineLogger {
   readonly #send: (line: Line) => void;
-  readonly #filter: LineFilter;
-  readonly #fields: LogFields;
-  /** Before the channel: floods must not fill it. */
-  readonly #summary: LogSummary;
 
   constructor(options: { send: (line: Line) => void; filter: LineFilter; fields?: LogFields; summary?: LogSummary }) {
     const { send, filter, fields = {} } = options;
-    this.#send = send;
-    this.#filter = filter;
-    this.#fields = fields;
-    this.#summary =
+    const summary =
       options.summary ??
       new LogSummary((level, message, told) => send({ type: 'log', level, message, fields: plain(told) }));
+    super({ filter, summary, fields });
+    this.#send = send;
   }
 
-  /** Tells what was summed up until now. */
+  /** Writes what was summed up until now. */
   flush(): void {
-    this.#summary.flush();
-  }
-
-  debug(message: string, fields?: LogFields): void {
-    this.#line('debug', message, fields);
-  }
-
-  info(message: string, fields?: LogFields): void {
-    this.#line('info', message, fields);
-  }
-
-  warn(message: string, fields?: LogFields): void {
-    this.#line('warn', message, fields);
-  }
-
-  error(message: string, fields?: LogFields): void {
-    this.#line('error', message, fields);
+    this.summary.flush();
   }
 
   child(fields: LogFields): Logger {
-    const all = { ...this.#fields, ...fields };
-    return new ChannelLogger({ send: this.#send, filter: this.#filter, fields: all, summary: this.#summary });
+    const all = { ...this.fields, ...fields };
+    return new ChannelLogger({ send: this.#send, filter: this.filter, fields: all, summary: this.summary });
   }
 
-  #line(level: Line['level'], message: string, fields: LogFields = {}): void {
-    if (!this.#filter.allows(level, fields.camera ?? this.#fields.camera)) return;
-    const all = { ...this.#fields, ...fields };
-    if (!this.#summary.admit(level, message, all)) return;
+  protected write(level: Line['level'], message: string, _own: LogFields | undefined, all: LogFields): void {
     this.#send({ type: 'log', level, message, fields: plain(all) });
   }
 }
