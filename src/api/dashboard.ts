@@ -7,7 +7,7 @@ import type { App } from './app.js';
  * What the pages may do: run, show and fetch what comes from here, and nothing else. `blob:` is for the player (Media
  * Source Extensions) and for stills, `data:` for the pictures of the style sheet.
  */
-export const contentSecurityPolicy = [
+const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",

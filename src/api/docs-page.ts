@@ -54,7 +54,7 @@ nav a{margin-right:1rem}
 `;
 
 /** The page runs no script and loads nothing: it is text, with the style above. */
-export const docsPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+const docsPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 /** `GET /docs`: the OpenAPI document for people. It needs nothing from elsewhere, and no script. */
 export function addDocsPage(app: App, document: () => object): void {

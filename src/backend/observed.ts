@@ -289,7 +289,6 @@ type Frozen<T> = T extends (infer Item)[]
 
 export type Failure = Frozen<Type.Static<typeof Failure>>;
 export type PushSnapshot = Frozen<Type.Static<typeof PushSnapshotSchema>>;
-export type TrackSnapshot = Frozen<Type.Static<typeof Track>>;
 export type CameraSnapshot = Frozen<Type.Static<typeof CameraSnapshotSchema>>;
 export type IngestSnapshot = Frozen<Type.Static<typeof IngestSnapshotSchema>>;
 export type TargetTest = Frozen<Type.Static<typeof TargetTestSchema>>;

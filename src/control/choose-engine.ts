@@ -45,7 +45,7 @@ export function pickEngine(
  * to already (so that asking again changes nothing); the least loaded; the first by name. An engine to which
  * the camera's push was disabled by hand comes after all others.
  */
-export function chooseEngine(
+function chooseEngine(
   engines: Iterable<StreamingEngine>,
   choice: Choice,
   facts: EngineFacts,

@@ -17,7 +17,7 @@ export interface Page<T> {
 }
 
 const defaultLimit = 100;
-export const maxLimit = 1000;
+const maxLimit = 1000;
 /** How many are looked at for one page: a filter that hardly any keeps must not hold up the node. */
 const maxLooks = 2000;
 

@@ -5,7 +5,7 @@ import { type Ingest, type Source, sourcePriorities } from './source.js';
 import { openTagSource, type TagSource } from './tag-source.js';
 
 /** The clip that every test pattern shows. */
-export const testPatternFile: string = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
+const testPatternFile: string = fileURLToPath(new URL('../../samples/clip.flv', import.meta.url));
 
 /** What is shown as the encoder of a test pattern. Anybody may call itself so: no rule asks for it. */
 export const testPatternEncoder = 'FMLE/3.0 (compatible; media-aggregator test pattern)';

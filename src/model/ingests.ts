@@ -90,7 +90,7 @@ export function checkStandby({ ingests = [], slate, slateSeconds }: StandbyFacts
 }
 
 /** True for a camera that only a backend that can switch is able to serve. */
-export function needsStandby({ ingests = [], slate }: StandbyFacts): boolean {
+function needsStandby({ ingests = [], slate }: StandbyFacts): boolean {
   return ingests.length > 1 || slate !== undefined || (ingests[0]?.name ?? mainIngest) !== mainIngest;
 }
 

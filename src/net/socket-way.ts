@@ -73,7 +73,7 @@ export function tellWay(mode: SocketMode, log: Logger): void {
 }
 
 /** In words. */
-export const wayTexts: Readonly<Record<SocketWay['mode'], string>> = {
+const wayTexts: Readonly<Record<SocketWay['mode'], string>> = {
   uring: 'io_uring',
   direct: 'past the streams of Node.js',
   plain: 'the streams of Node.js',

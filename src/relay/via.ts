@@ -6,7 +6,7 @@ import { dataPayload, isMetadata, metadataValues } from './headers.js';
  * The aggregators that a stream came through, as ids joined by commas. It travels in the command object of `connect`, and
  * in the metadata too, for servers in between that pass on only that. Whoever finds itself in it has a loop before it.
  */
-export const viaKey = 'mediaAggregatorPath';
+const viaKey = 'mediaAggregatorPath';
 
 const maxViaLength = 1024;
 const viaPattern = /^[0-9a-f]+(,[0-9a-f]+)*$/;

@@ -7,7 +7,7 @@ const learningPings = 3;
 /** As many answers make a habit. */
 const habit = 3;
 
-/** TargetAcknowledgements of one that answers no pings must have come so often before their absence says something. */
+/** Acknowledgements of one that answers no pings must have come so often before their absence says something. */
 const acknowledgingHabit = 5;
 
 /** While a target says nothing for this long, it is asked. */

@@ -40,7 +40,7 @@ export class OutgoingFlow implements QueueAsker {
   #budget: FlightBudget;
   /** Whose news count. Null before there are any. */
   #source: 'acknowledgements' | 'kernel' | null = null;
-  /** TargetAcknowledgements that must come before they are believed. */
+  /** Acknowledgements that must come before they are believed. */
   #toProve = 1;
   /** More was written than may be under way: nothing is, until there is room. */
   #held = false;

@@ -8,10 +8,10 @@ import { countTracks } from '../wire/tracks.js';
  * at their begin and end below a hundred at once; what comes close is an encoder that repeats its headers with every
  * frame and sends a recording at ten times its speed (a header costs a quarter).
  */
-export const uselessPoints = { perSecond: 200, atOnce: 2000 } as const;
+const uselessPoints = { perSecond: 200, atOnce: 2000 } as const;
 
 /** Plays and publishes that a connection may ask for: one a second for ever, and so many after a rest. */
-export const maxRequestsAtOnce = 32;
+const maxRequestsAtOnce = 32;
 
 /** Work of one of them: somebody is told, and the beginning of a GOP goes out. */
 const requestUnits = 100;

@@ -3,7 +3,7 @@ import type { MediaSocket } from '../net/media-socket.js';
 import type { PeerMeter } from './peer-meter.js';
 
 /** Units of work (see `PeerMeter`) of one connection in one turn. */
-export const shareUnits = {
+const shareUnits = {
   /** Who neither publishes nor plays yet, viewers, and targets: they have little to say. */
   others: 128,
   /** A publisher: more than comes in one read of a live stream, whatever its frames are. */

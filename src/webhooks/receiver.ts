@@ -20,7 +20,7 @@ export interface WebhookTiming {
   readonly atOnce: number;
 }
 
-export const defaultWebhookTiming: WebhookTiming = {
+const defaultWebhookTiming: WebhookTiming = {
   timeoutMs: 10_000,
   retryMinMs: 1_000,
   retryMaxMs: 60_000,

@@ -6,7 +6,7 @@ export interface FlvLimits {
   maxTagBytes: number;
 }
 
-export const defaultFlvLimits: Readonly<FlvLimits> = { maxTagBytes: 0xffffff };
+const defaultFlvLimits: Readonly<FlvLimits> = { maxTagBytes: 0xffffff };
 
 /** What a file had that is no tag of audio, video or script data. */
 export interface FlvLeftOut {

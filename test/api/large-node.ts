@@ -20,7 +20,7 @@ export function largeState(count: number, host = 'engine.example.org'): string {
 }
 
 /** What a backend sees of such a camera while it is live. */
-export function liveSnapshot(name: string): CameraSnapshot {
+function liveSnapshot(name: string): CameraSnapshot {
   return cameraSnapshot({ name, live: true, pushes: pushIds.map((id) => pushSnapshot({ id })) });
 }
 

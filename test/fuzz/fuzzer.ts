@@ -97,7 +97,7 @@ export function examine(target: FuzzTarget, input: Input): Outcome {
 }
 
 /** The input of this number: the same for the same seed. */
-export function inputAt(targets: readonly FuzzTarget[], seed: number, index: number): [FuzzTarget, Input] {
+function inputAt(targets: readonly FuzzTarget[], seed: number, index: number): [FuzzTarget, Input] {
   const random = new Random(seed, index);
   let ticket = random.int(targets.reduce((sum, { weight }) => sum + weight, 0));
   const target = targets.find(({ weight }) => {

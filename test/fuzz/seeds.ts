@@ -50,7 +50,7 @@ function seedOf(name: string, capture: Buffer): Seed {
   return { name, handshake: capture.subarray(0, handshakeBytes), messages, opening: openingOf(messages) };
 }
 
-export function openingOf(messages: readonly Message[]): number {
+function openingOf(messages: readonly Message[]): number {
   const first = messages.findIndex(({ type }) => type === 8 || type === 9 || type === 18);
   return first < 0 ? messages.length : first;
 }

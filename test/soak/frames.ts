@@ -44,7 +44,6 @@ export interface StreamReport {
   ends: Record<number, number>;
 }
 
-export type ToTarget = 'report';
 export type FromTarget =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'report'; readonly streams: Readonly<Record<string, StreamReport>> };

@@ -25,7 +25,7 @@ export interface CameraShape {
   audioTag: number;
 }
 
-export const usualShape: CameraShape = {
+const usualShape: CameraShape = {
   fps: 25,
   gopSeconds: 2,
   audioFps: 43,

@@ -224,7 +224,7 @@ function strictData(payload: Buffer): void {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Reads one AMF0 value; returns where it ends. */
-export function strictAmf0(data: Buffer, from: number, depth: number): number {
+function strictAmf0(data: Buffer, from: number, depth: number): number {
   let at = from;
   if (depth > 64) refuse('nested too deep');
   const take = (count: number): Buffer => {

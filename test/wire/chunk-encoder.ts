@@ -14,7 +14,7 @@ export interface EncodedHeader {
   streamId: number;
 }
 
-export function basicHeader(format: number, csid: number): Buffer {
+function basicHeader(format: number, csid: number): Buffer {
   const top = format << 6;
   if (csid < 64) {
     return Buffer.from([top | csid]);

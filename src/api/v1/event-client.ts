@@ -164,7 +164,7 @@ export function eventText({ id, type, json }: FeedEvent): string {
 }
 
 /** Figures in the form of the wire; without a number, since there is nothing to resume. */
-export function figuresText(figures: Figures): string {
+function figuresText(figures: Figures): string {
   return `event: stats\ndata: ${JSON.stringify(figures)}\n\n`;
 }
 

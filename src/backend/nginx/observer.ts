@@ -222,4 +222,4 @@ export function viewersOf(clients: readonly { publishing: boolean; encoder: stri
 }
 
 /** What the module calls itself in its own pushes and pulls. */
-export const relayEncoder = 'ngx-local-relay';
+const relayEncoder = 'ngx-local-relay';

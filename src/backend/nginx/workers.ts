@@ -158,7 +158,7 @@ export function socketKey(socket: WorkerSocket): string {
   return `${socket.pid} ${socket.peerHost}:${socket.peerPort} ${socket.localPort}`;
 }
 
-export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {
     const key = keyOf(item);

@@ -25,7 +25,7 @@ export const secretFiles: Readonly<Record<string, { readonly what: string; reado
 export type Secrets = Readonly<Record<string, string>>;
 
 /** The name under which they stand in a backup, beside `cameras` and `engines`. */
-export const secretsKey = 'secrets';
+const secretsKey = 'secrets';
 
 /** The secrets that there are in a data folder. @throws ConfigError ACCESS_UNREADABLE */
 export async function readSecrets(folder: string): Promise<Secrets> {

@@ -37,7 +37,7 @@ export function withIngestOptions(command: Command): Command {
 }
 
 /** The options as the API takes them: null for what there is not to be. @throws CodedError USAGE */
-export function ingestChange(options: IngestOptions): Omit<Input<'changeCamera'>['body'], 'type'> {
+function ingestChange(options: IngestOptions): Omit<Input<'changeCamera'>['body'], 'type'> {
   const { ingests, switchBack, slate, slateFor } = options;
   return {
     ...(ingests === undefined ? {} : { ingests: ingests === none ? null : namesOf(ingests) }),

@@ -19,7 +19,7 @@ export function withClientOptions(command: Command): Command {
 }
 
 /** How a list is printed: as a table, one with more columns, JSON, or names alone, for other programs. */
-export const outputForms = ['table', 'wide', 'json', 'name'] as const;
+const outputForms = ['table', 'wide', 'json', 'name'] as const;
 export type OutputForm = (typeof outputForms)[number];
 
 export interface ListOptions extends ClientOptions {

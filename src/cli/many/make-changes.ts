@@ -70,7 +70,7 @@ const outcomeWords = {
 } as const;
 
 /** The words for what became of a change. */
-export function usualWords({ about }: NamedChange, { outcome, fields }: ChangeResultView): string | undefined {
+function usualWords({ about }: NamedChange, { outcome, fields }: ChangeResultView): string | undefined {
   if (outcome === 'failed') return undefined;
   return `${capital(about)} ${outcomeWords[outcome][0]}${fields === undefined ? '' : ` (${fields.join(', ')})`}`;
 }

@@ -60,7 +60,7 @@ export function encodeState(state: DesiredState): string {
 }
 
 /** The file in pieces, one for each entry, so that whoever writes it may take a rest in between. */
-export function* encodePieces(state: DesiredState): Generator<string, undefined> {
+function* encodePieces(state: DesiredState): Generator<string, undefined> {
   yield '{\n  "version": 1,\n  "cameras": ';
   yield* sectionPieces(state.cameras, cameraText);
   yield ',\n  "engines": ';

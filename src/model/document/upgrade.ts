@@ -10,7 +10,7 @@ export type Upgrade = (document: Record<string, unknown>) => Record<string, unkn
  * By the version that they begin with, the ways from older files to the next version. A file is brought up step by step,
  * so that each step is written once and never again. None yet: version 1 is the first.
  */
-export const stateUpgrades: ReadonlyMap<number, Upgrade> = new Map();
+const stateUpgrades: ReadonlyMap<number, Upgrade> = new Map();
 
 /**
  * The document in the present version.

@@ -19,7 +19,7 @@ export function* decodeVersionSteps(file: FileVersion, previous: DesiredState): 
 }
 
 /** What was read from disk, with all keys and types as they must be. @throws StateError STATE_INVALID */
-export function parseVersion(file: FileVersion, upgrades?: ReadonlyMap<number, Upgrade>): StateFile {
+function parseVersion(file: FileVersion, upgrades?: ReadonlyMap<number, Upgrade>): StateFile {
   return parseAny(file, upgrades).document;
 }
 

@@ -44,7 +44,7 @@ export class DiskTrouble extends Error {
   }
 }
 
-export function statePaths(dataDir: string): StatePaths {
+function statePaths(dataDir: string): StatePaths {
   const folder = resolve(dataDir);
   return { file: join(folder, stateFileName), journal: join(folder, journalFileName) };
 }
