@@ -293,11 +293,13 @@ export const rules: readonly Rule[] = [
     raiseMs: 0,
     clearMs: 0,
     outlivesSource: true,
-    judge: ({ memory: { refusals }, nowMs }) => {
+    judge: ({ seen, memory: { refusals }, nowMs }) => {
       const last = refusals.at(-1);
       if (last === undefined) return 'well';
-      // An encoder that comes back before its old connection is known to be dead is refused once or twice.
-      if (refusals.every(({ code }) => code === 'PUBLISH_ALREADY_LIVE') && refusals.length < 3) return 'open';
+      // Somebody who strays in beside a camera that is live does it no harm, and an encoder that comes back before its old
+      // connection is known to be dead is refused once or twice.
+      const isStray = seen !== null || refusals.every(({ code }) => code === 'PUBLISH_ALREADY_LIVE');
+      if (isStray && refusals.length < 3) return 'open';
       const forMs = nowMs - (refusals[0]?.atMs ?? nowMs);
       return { message: `a publisher is refused: ${last.code}: ${last.message}`, forMs };
     },

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import { ApiProblem, Client, NoAnswer } from '../../../src/client/index.js';
+import { noteServerDate } from '../state/clock.js';
 
 const tokenKey = 'media-aggregator.token';
 
@@ -28,7 +29,7 @@ export function apiUrl(path: string): string {
 export const api = new Client({
   base: apiUrl('/'),
   token: () => token.value ?? undefined,
-  fetch: async (input, init) => noteRefusal(await fetch(input, init)),
+  fetch: async (input, init) => noteRefusal(await timed(input, init)),
 });
 
 /**
@@ -42,13 +43,21 @@ export async function get(
 ): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(apiUrl(path), { headers: { ...authHeaders(), ...headers }, signal });
+    response = await timed(apiUrl(path), { headers: { ...authHeaders(), ...headers }, signal });
   } catch (cause) {
     throw new NoAnswer('the aggregator does not answer', { cause });
   }
   if (response.ok || response.status === 304) return response;
   await noteRefusal(response);
   throw (await problemOf(response)) ?? new NoAnswer(`the server answers ${response.status}`);
+}
+
+/** As `fetch`; the answer says what time it is at the server. */
+async function timed(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+  const askedMs = Date.now();
+  const response = await fetch(input, init);
+  noteServerDate(response.headers.get('date'), askedMs, Date.now());
+  return response;
 }
 
 /** A call that is refused for want of a token has the page ask for one. */

@@ -8,6 +8,7 @@ export type {
   Node as NodeView,
   Push as PushView,
   RecordedEvent,
+  RefusedPublisher as RefusedPublisherView,
   Session,
   TargetTest,
 } from '../../../src/client/index.js';

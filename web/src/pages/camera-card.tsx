@@ -1,5 +1,5 @@
 import { cameraLink } from '../router.js';
-import { cameraHealth, cameraLooks, pushLook, pushSummary } from '../state/health.js';
+import { cameraHealth, cameraLook, pushLook, pushSummary } from '../state/health.js';
 import type { CameraEntry } from '../state/store.js';
 import { bitrate, codec } from '../ui/format.js';
 import { Badge, Mark } from '../ui/mark.js';
@@ -13,13 +13,13 @@ const maxDots = 12;
 export function CameraCard({ entry }: { entry: CameraEntry }) {
   const camera = entry.view.value;
   const health = cameraHealth(camera);
-  const look = cameraLooks[health];
+  const look = cameraLook(camera);
   const summary = pushSummary(camera.pushes);
   return (
     <a class={`card health-${health}`} href={cameraLink(camera.name)}>
       <Still name={camera.name} live={camera.live} hasVideo={camera.videoCodec !== null} />
       <span class="card-badge">
-        <Badge look={look} text={health === 'trouble' ? 'live' : health === 'returning' ? 'lost' : look.label} />
+        <Badge look={look} text={health === 'returning' ? 'lost' : look.label} />
         {camera.liveSince !== null && (
           <span class="badge plain">
             <Since iso={camera.liveSince} />
@@ -39,11 +39,11 @@ export function CameraCard({ entry }: { entry: CameraEntry }) {
             </>
           ) : (
             <span>
-              {camera.lastFrameAt === null ? (
+              {camera.lastLive === null ? (
                 'never seen'
               ) : (
                 <>
-                  last seen <Since iso={camera.lastFrameAt} /> ago
+                  last live <Since iso={camera.lastLive.until ?? camera.lastLive.since} /> ago
                 </>
               )}
             </span>

@@ -3,9 +3,9 @@ import { api } from '../api/http.js';
 import type { CameraView } from '../api/types.js';
 import { go, link } from '../router.js';
 import { observe, useAction } from '../state/action.js';
-import { cameraHealth, cameraLooks } from '../state/health.js';
+import { cameraLook } from '../state/health.js';
 import { entryOf, mayOperate } from '../state/store.js';
-import { bitrate, bytes, codec, count, dateTime, milliseconds } from '../ui/format.js';
+import { bitrate, bytes, clock, codec, count, dateTime, milliseconds } from '../ui/format.js';
 import { BackIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
 import { ActionButton, Dialog, Empty, ErrorNote, Fact, Since, Until } from '../ui/parts.js';
@@ -14,6 +14,8 @@ import { FlightRecorder } from './flight-recorder.js';
 import { Plots } from './plots.js';
 import { PublishPanel } from './publish-panel.js';
 import { Pushes } from './pushes.js';
+
+type Condition = NonNullable<CameraView['conditions']>[number];
 
 export function CameraPage({ name }: { name: string }) {
   const entry = entryOf(name);
@@ -37,12 +39,10 @@ export function CameraPage({ name }: { name: string }) {
           <span>{camera.notice}</span>
         </p>
       )}
-      {camera.conditions?.map(({ code, message }) => (
-        <p key={code} class="note warn">
-          <WarnIcon />
-          <span>{`${code}: ${message}`}</span>
-        </p>
+      {camera.conditions?.map((condition) => (
+        <ConditionNote key={condition.code} condition={condition} />
       ))}
+      {!camera.live && <LastLive camera={camera} />}
       <div class="camera-columns">
         <div class="column">
           <Player camera={camera} />
@@ -61,7 +61,7 @@ export function CameraPage({ name }: { name: string }) {
 
 function Head({ camera }: { camera: CameraView }) {
   const removing = useSignal(false);
-  const look = cameraLooks[cameraHealth(camera)];
+  const look = cameraLook(camera);
   return (
     <div class="page-head">
       <a class="button icon-only" href={link()} aria-label="Back to all cameras">
@@ -101,6 +101,36 @@ function Head({ camera }: { camera: CameraView }) {
         />
       )}
     </div>
+  );
+}
+
+function ConditionNote({ condition }: { condition: Condition }) {
+  const { code, message, since, label, advice } = condition;
+  return (
+    <div class="note bad">
+      <WarnIcon />
+      <div>
+        <p>
+          <strong>{label ?? code}</strong> for <Since iso={since} />: {message} <code class="code">{code}</code>
+        </p>
+        {advice !== undefined && <p class="small">{advice}</p>}
+      </div>
+    </div>
+  );
+}
+
+/** When it was last live, and why it is not any more. */
+function LastLive({ camera: { lastLive, lastFrameAt } }: { camera: CameraView }) {
+  if (lastLive === null) return <p class="muted last-live">It was never live here.</p>;
+  const { until, reason, publisher, encoder } = lastLive;
+  return (
+    <p class="muted last-live">
+      Last live <Since iso={until ?? lastLive.since} /> ago{until !== null && ` (until ${dateTime(until)})`}
+      {publisher !== null && ` from ${publisher}`}
+      {encoder !== null && ` (${encoder})`}
+      {reason !== null && `; it stopped: ${reason}`}
+      {lastFrameAt !== null && `; its last frame came at ${clock(lastFrameAt)}`}.
+    </p>
   );
 }
 

@@ -9,6 +9,7 @@ import { CheckIcon } from '../ui/icons.js';
 import { ActionButton, ErrorNote } from '../ui/parts.js';
 import { Player } from '../ui/player.js';
 import { PublishLines } from './publish-lines.js';
+import { RefusedPublishers } from './refused-publishers.js';
 import { RegisterForm, registerCamera } from './register-dialog.js';
 
 /** The camera that the test pattern publishes as, when there is no other. */
@@ -24,6 +25,7 @@ export function FirstSteps() {
     <div class="first-steps">
       <h1>First steps</h1>
       <p class="lead">{cameras.value.size === 0 && 'No camera is registered yet. '}Three steps to a live picture:</p>
+      <RefusedPublishers />
       <ol class="steps">
         <Step
           number={1}

@@ -1,5 +1,6 @@
 import { useComputed } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import type { CameraView } from '../api/types.js';
 import { go, route, setQuery } from '../router.js';
 import { type CameraHealth, cameraHealth } from '../state/health.js';
 import { type CameraEntry, cameras, mayOperate, node, views } from '../state/store.js';
@@ -9,6 +10,7 @@ import { Empty } from '../ui/parts.js';
 import { VirtualGrid } from '../ui/virtual-grid.js';
 import { CameraCard } from './camera-card.js';
 import { FirstSteps } from './first-steps.js';
+import { RefusedPublishers } from './refused-publishers.js';
 import { RegisterDialog } from './register-dialog.js';
 
 /** Pixels: what stands below the picture, which is as high as one of 16:9. */
@@ -74,11 +76,18 @@ export function Overview() {
           </button>
         )}
       </div>
+      <RefusedPublishers />
       <Toolbar />
       <Grid />
-      {query.has('register') && <RegisterDialog onClose={() => setQuery('register', null)} />}
+      {query.has('register') && <Register />}
     </>
   );
+}
+
+/** With the name of who was refused under it, where that is what it is about. */
+function Register() {
+  const asked = route.value.query.get('register') ?? '';
+  return <RegisterDialog name={asked === '1' ? '' : asked} onClose={() => setQuery('register', null)} />;
 }
 
 function Totals() {
@@ -188,7 +197,7 @@ function Grid() {
     const filter = query.get('show') ?? 'all';
     const { compare } = orders[query.get('sort') ?? 'name'] ?? { compare: byName };
     return [...cameras.value.values()]
-      .filter((entry) => filter === 'all' || isShown(cameraHealth(entry.view.value), filter))
+      .filter((entry) => filter === 'all' || isShown(entry.view.value, filter))
       .filter((entry) => matches(entry, words))
       .sort(compare);
   });
@@ -221,11 +230,12 @@ function Grid() {
   );
 }
 
-/** A camera in trouble is live, too. */
-function isShown(health: CameraHealth, filter: string): boolean {
-  if (filter === 'live') return health === 'live' || health === 'trouble';
+/** A camera in trouble may be live or not. */
+function isShown(camera: CameraView, filter: string): boolean {
+  const health = cameraHealth(camera);
+  if (filter === 'live') return camera.live;
   if (filter === 'trouble') return health === 'trouble' || health === 'returning';
-  return health === filter || (filter === 'offline' && health === 'returning');
+  return health === filter || (filter === 'offline' && !camera.live);
 }
 
 const scrollKey = 'media-aggregator.scroll';

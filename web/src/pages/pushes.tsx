@@ -88,7 +88,13 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
           <Badge look={pushLook(push)} />
         </span>
         <span class="muted small">
-          <Since iso={push.since} />
+          {push.downSince === null ? (
+            <Since iso={push.since} />
+          ) : (
+            <>
+              {push.state === 'active' ? 'recovering; down since' : 'down for'} <Since iso={push.downSince} />
+            </>
+          )}
         </span>
         <span class="push-rate">{push.state === 'active' ? bitrate(push.bitrateBps) : ''}</span>
       </div>
@@ -151,8 +157,8 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
 
 /** What is wrong, since when, and what happens next. */
 function Reason({ push }: { push: PushView }) {
-  const { state, reason, lastError, nextRetryAt, attempt } = push;
-  const past = state === 'active' && lastError !== null;
+  const { state, reason, lastError, firstError, downSince, nextRetryAt, attempt } = push;
+  const past = state === 'active' && lastError !== null && downSince === null;
   if (reason === undefined && lastError === null) return null;
   if (past) {
     return (
@@ -161,16 +167,25 @@ function Reason({ push }: { push: PushView }) {
       </p>
     );
   }
-  if (!isInTrouble(push)) return reason === undefined ? null : <p class="muted small">{reason}</p>;
+  if (!isInTrouble(push) && downSince === null)
+    return reason === undefined ? null : <p class="muted small">{reason}</p>;
   return (
     <div class="note bad">
       <WarnIcon />
       <div>
         <p>
-          {lastError?.message ?? reason}
-          {lastError !== null && <code class="code">{lastError.code}</code>}
+          {(firstError ?? lastError)?.message ?? reason}
+          {(firstError ?? lastError) !== null && <code class="code">{(firstError ?? lastError)?.code}</code>}
         </p>
-        {lastError !== null && reason !== undefined && reason !== lastError.message && <p>{reason}</p>}
+        {firstError !== null && lastError !== null && lastError.code !== firstError.code && (
+          <p class="small">
+            It began with that, at {clock(firstError.at)}. The last try: {lastError.message}{' '}
+            <code class="code">{lastError.code}</code>, which may be a consequence.
+          </p>
+        )}
+        {firstError === null && lastError !== null && reason !== undefined && reason !== lastError.message && (
+          <p>{reason}</p>
+        )}
         {nextRetryAt !== null && (
           <p class="small">
             {attempt !== null && attempt > 0 && `${attempt === 1 ? '1 try' : `${attempt} tries`} failed; `}next try{' '}

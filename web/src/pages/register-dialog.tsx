@@ -14,8 +14,8 @@ export async function registerCamera(name: string): Promise<CameraView> {
 }
 
 /** The field for a new camera's name, and the button: for the dialog and for the first steps. */
-export function RegisterForm({ onDone }: { onDone: (name: string) => void }) {
-  const name = useSignal('');
+export function RegisterForm({ onDone, wanted: given = '' }: { onDone: (name: string) => void; wanted?: string }) {
+  const name = useSignal(given);
   const action = useAction();
   const submit = async () => {
     const wanted = name.value.trim();
@@ -50,10 +50,12 @@ export function RegisterForm({ onDone }: { onDone: (name: string) => void }) {
   );
 }
 
-export function RegisterDialog({ onClose }: { onClose: () => void }) {
+/** @param props.name what the field holds at first */
+export function RegisterDialog({ name: given = '', onClose }: { name?: string; onClose: () => void }) {
   return (
     <Dialog title="Register a camera" onClose={onClose}>
       <RegisterForm
+        wanted={given}
         onDone={(name) => {
           onClose();
           go(cameraLink(name));

@@ -2,6 +2,7 @@ import { batch, effect } from '@preact/signals';
 import { followEvents, type ServerEvent } from '../api/event-stream.js';
 import { signInReason } from '../api/http.js';
 import { type Figures, takeFigures } from './figures.js';
+import { refreshRefused } from './refused.js';
 import { dropCamera, link, loadAll, refreshCamera, refreshEngines, refreshProblems } from './store.js';
 
 /** What is waited before the stream is opened anew. */
@@ -57,12 +58,15 @@ function takeEvent({ type, id, data }: ServerEvent): void {
     batch(() => takeFigures(event));
     return;
   }
+  // One that is registered now is no stranger any more.
+  if (type === 'camera.registered') void refreshRefused().catch(() => undefined);
   if (type === 'reset') everythingChanged = true;
   else if (type === 'camera.removed' && event.camera !== undefined) {
     changedCameras.delete(event.camera);
     dropCamera(event.camera);
   } else if (type.startsWith('engine.')) void refreshEngines().catch(() => undefined);
-  else if (type.startsWith('problem.')) void refreshProblems().catch(() => undefined);
+  else if (type.startsWith('problem.') && event.camera === undefined) void refreshProblems().catch(() => undefined);
+  else if (type === 'publisher.refused') void refreshRefused().catch(() => undefined);
   else if (event.camera !== undefined) changedCameras.add(event.camera);
   if (looking) return;
   looking = true;

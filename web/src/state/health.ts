@@ -20,20 +20,45 @@ const pushLooks: Readonly<Record<PushState, Look>> = {
   disabled: { tone: 'off', label: 'disabled', shape: 'bar' },
 };
 
-export function pushLook(push: Pick<PushView, 'state'>): Look {
+/** In the midst of an outage, a try is no better than the pause before it. */
+const retrying: Look = { tone: 'bad', label: 'retrying', shape: 'triangle' };
+
+export function pushLook(push: Pick<PushView, 'state' | 'downSince'>): Look {
+  if (push.state === 'connecting' && push.downSince !== null) return retrying;
   return pushLooks[push.state] ?? { tone: 'warn', label: push.state, shape: 'diamond' };
 }
 
 export type CameraHealth = 'live' | 'trouble' | 'returning' | 'offline';
 
 export function cameraHealth(camera: CameraView): CameraHealth {
+  if ((camera.conditions?.length ?? 0) > 0) return 'trouble';
   if (!camera.live) return camera.graceUntil === null ? 'offline' : 'returning';
   return camera.pushes.some(isInTrouble) ? 'trouble' : 'live';
 }
 
+/** How a camera is, with what is wrong in words: `no picture`, `1 push down`. */
+export function cameraLook(camera: CameraView): Look {
+  const health = cameraHealth(camera);
+  const look = cameraLooks[health];
+  return health === 'trouble' ? { ...look, label: troubleOf(camera) } : look;
+}
+
+/** What is wrong with a camera or its pushes, in a few words; the gravest first. */
+function troubleOf({ conditions = [], pushes }: CameraView): string {
+  const [gravest] = conditions;
+  if (gravest !== undefined) return gravest.label ?? gravest.code;
+  const down = pushes.filter((push) => pushLook(push).tone === 'bad').length;
+  if (down > 0) return down === 1 ? '1 push down' : `${down} pushes down`;
+  const troubled = pushes.filter(isInTrouble);
+  const [first] = troubled;
+  return troubled.length === 1 && first !== undefined
+    ? `1 push ${pushLook(first).label}`
+    : `${troubled.length} pushes in trouble`;
+}
+
 export const cameraLooks: Readonly<Record<CameraHealth, Look>> = {
   live: { tone: 'ok', label: 'live', shape: 'disc' },
-  trouble: { tone: 'bad', label: 'live, with a push in trouble', shape: 'triangle' },
+  trouble: { tone: 'bad', label: 'in trouble', shape: 'triangle' },
   returning: { tone: 'warn', label: 'lost; its targets are kept for its return', shape: 'diamond' },
   offline: { tone: 'off', label: 'not live', shape: 'ring' },
 };

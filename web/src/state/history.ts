@@ -1,6 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { Answer } from '../../../src/client/index.js';
 import { api } from '../api/http.js';
+import { serverNow } from './clock.js';
 
 type Told = Answer<'getHistory'>;
 type Values = readonly (number | null)[];
@@ -68,7 +69,7 @@ function toHistory({ from, stepSeconds, camera, pushes }: Told): CameraHistory {
 function joined(before: CameraHistory, tail: CameraHistory): CameraHistory {
   const startS = tail.timesS[0];
   if (startS === undefined) return before;
-  const first = before.timesS.findIndex((timeS) => timeS > Date.now() / 1000 - hourSeconds);
+  const first = before.timesS.findIndex((timeS) => timeS > serverNow() / 1000 - hourSeconds);
   const end = before.timesS.findIndex((timeS) => timeS >= startS - 1);
   const from = Math.max(0, first);
   const to = end === -1 ? before.timesS.length : end;

@@ -2,6 +2,8 @@ import { batch, computed, type Signal, signal } from '@preact/signals';
 import { ApiProblem } from '../../../src/client/index.js';
 import { api } from '../api/http.js';
 import type { CameraView, ConfigView, EngineView, NodeView, Session } from '../api/types.js';
+import { serverNow } from './clock.js';
+import { refreshRefused } from './refused.js';
 
 /** One camera as it was seen last. Each has a signal of its own, so that a change draws one card, not a thousand. */
 export interface CameraEntry {
@@ -27,11 +29,11 @@ export const mayOperate = computed(() => session.value !== null && session.value
 export const problems = signal<ConfigView['problems']>([]);
 /** Whether what is shown is what is: `lost` says that it grows old. */
 export const link = signal<'connecting' | 'up' | 'lost'>('connecting');
-/** Ticks once a second while the page is visible: for "since 3 min". */
-export const nowMs = signal(Date.now());
+/** Ticks once a second while the page is visible, by the server's clock: for "since 3 min". */
+export const nowMs = signal(serverNow());
 
 setInterval(() => {
-  if (!document.hidden) nowMs.value = Date.now();
+  if (!document.hidden) nowMs.value = serverNow();
 }, 1000);
 
 export const views = computed<readonly CameraView[]>(() => [...cameras.value.values()].map(({ view }) => view.value));
@@ -75,6 +77,7 @@ export async function loadAll(): Promise<void> {
     getSelf(),
     allOf(api.each('listEngines', { query: { limit: 1000 } })),
     api.call('getConfig'),
+    refreshRefused(),
   ]);
   batch(() => {
     session.value = who.body;
@@ -83,6 +86,7 @@ export async function loadAll(): Promise<void> {
     engines.value = engineList;
     problems.value = config.body.problems;
     loaded.value = true;
+    nowMs.value = serverNow();
   });
 }
 

@@ -14,7 +14,9 @@ export function Player({ camera }: { camera: CameraView }) {
   const video = useRef<HTMLVideoElement>(null);
   const state = useSignal<State>('loading');
   const reason = useSignal('');
-  const { name, live, videoCodec, audioCodec } = camera;
+  const { name, live, videoCodec, audioCodec, conditions = [] } = camera;
+  // Nothing will ever be loaded of a camera that sends no picture.
+  const without = conditions.find(({ code }) => code === 'CAMERA_NO_VIDEO' || code === 'CAMERA_SILENT');
   // Before the headers came nobody can say which tracks to wait for.
   const playable = live && (videoCodec !== null || audioCodec !== null);
 
@@ -75,8 +77,12 @@ export function Player({ camera }: { camera: CameraView }) {
       )}
       {playable && state.value !== 'playing' && (
         <div class="player-cover" role="status">
-          {state.value === 'loading' ? <span class="spinner" aria-hidden="true" /> : <NoPictureIcon />}
-          <p>{state.value === 'loading' ? 'Loading …' : reason.value}</p>
+          {state.value === 'loading' && without === undefined ? (
+            <span class="spinner" aria-hidden="true" />
+          ) : (
+            <NoPictureIcon />
+          )}
+          <p>{without === undefined ? (state.value === 'loading' ? 'Loading …' : reason.value) : without.message}</p>
         </div>
       )}
     </div>

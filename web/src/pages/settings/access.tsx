@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { api } from '../../api/http.js';
 import type { Scope, TokenView } from '../../api/types.js';
 import { observe, type ShownError, shown, useAction } from '../../state/action.js';
+import { serverNow } from '../../state/clock.js';
 import { session } from '../../state/store.js';
 import { dateTime } from '../../ui/format.js';
 import { PlusIcon } from '../../ui/icons.js';
@@ -148,7 +149,7 @@ function TokenDialog({ load, onClose }: { onClose: () => void } & Loading) {
   const action = useAction();
   const make = () =>
     action.run(async () => {
-      const end = days.value === 0 ? {} : { expiresAt: new Date(Date.now() + days.value * 86_400_000).toISOString() };
+      const end = days.value === 0 ? {} : { expiresAt: new Date(serverNow() + days.value * 86_400_000).toISOString() };
       const body = { name: name.value.trim(), scope: scope.value, ...end };
       const { body: added } = await api.call('createToken', { body });
       made.value = added.token;
