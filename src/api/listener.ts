@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Logger } from '../log/log.js';
+import { watchAccepts } from '../process/accept-errors.js';
 import type { CertificateProblem } from '../tls/certificate.js';
 import { type WatchedCertificate, watchCertificate } from '../tls/watch-certificate.js';
 import { ConnectionShares } from './connection-shares.js';
@@ -82,6 +83,8 @@ export class Listener {
     server.maxHeadersCount = 0;
     // Viewers must not keep the operator out.
     server.maxConnections = maxConnections + this.#maxViewers;
+    // Without it Node would end the process at the first connection that it cannot accept.
+    watchAccepts(server, 'the listener of the API', this.#log);
     server.on('connection', this.#shares.admit);
     server.on('connection', this.#idle.admit);
     server.prependListener('request', this.#idle.busy);

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net';
 import { CodedError } from '../errors.js';
 import type { Logger } from '../log/log.js';
+import { watchAccepts } from '../process/accept-errors.js';
 
 /** Opens a listener; later failures are logged. @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS */
 export function listenOn(
@@ -14,7 +15,7 @@ export function listenOn(
     server.once('error', onError);
     server.listen({ host, port, backlog: 511 }, () => {
       server.off('error', onError);
-      server.on('error', (error) => log.error('the RTMP listener failed', { reason: error.message }));
+      watchAccepts(server, 'the RTMP listener', log);
       const address = server.address();
       resolve({ host, port: typeof address === 'object' && address !== null ? address.port : port });
     });

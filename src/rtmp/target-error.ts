@@ -117,6 +117,8 @@ function describe(code: ErrorCode, error: unknown, endpoint: string): string {
     case 'OPEN_FILES_LIMIT':
       return `no descriptor is left for ${endpoint} (${systemCode(error)}): the limit of this process or machine is reached`;
     default:
+      if (['ENOMEM', 'ENOBUFS'].includes(systemCode(error)))
+        return `this machine has no memory for a connection to ${endpoint} now (${systemCode(error)})`;
       return `${endpoint} cannot be reached (${systemCode(error) || messageOf(error)})`;
   }
 }
