@@ -1,4 +1,4 @@
-import { ApiProblem, Client, type ClientOptions, type Input, NoAnswer } from '../client/index.js';
+import { ApiProblem, Client, type ClientOptions, type Config, type Input, NoAnswer } from '../client/index.js';
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
 import type {
   BatchResultView,
@@ -168,6 +168,11 @@ export class ApiClient {
 
   nodes(): Promise<NodeView[]> {
     return said(async () => [...(await this.#client.call('listNodes')).body.items]);
+  }
+
+  /** The settings, with where each comes from. */
+  async config(): Promise<Config> {
+    return (await said(() => this.#client.call('getConfig'))).body;
   }
 
   async problems(): Promise<readonly ProblemView[]> {

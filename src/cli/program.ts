@@ -1,7 +1,9 @@
 import { Command } from 'commander';
+import { addApplyCommand } from './commands/apply.js';
 import { addBackupCommands } from './commands/backup.js';
 import { addCameraCommands } from './commands/camera.js';
 import { addClusterCommands } from './commands/cluster.js';
+import { addConfigCommand } from './commands/config.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEngineCommands } from './commands/engine.js';
 import { addImportCommand } from './commands/import.js';
@@ -50,10 +52,12 @@ Examples:
   addClusterCommands(program, io);
   addTokenCommands(program, io);
   addStatusCommand(program, io, setExitCode);
+  addConfigCommand(program, io);
   addTopCommand(program, io);
   addLogCommand(program, io);
   addPublishCommand(program, io, setExitCode);
   addImportCommand(program, io, setExitCode);
+  addApplyCommand(program, io, setExitCode);
   addDoctorCommand(program, io, setExitCode);
   addBackupCommands(program, io);
   addShellCommands(program, io);

@@ -17,7 +17,8 @@ describe('help', () => {
 
   test('the commands are those that are promised', () => {
     expect(all.map((path) => path.join(' '))).toEqual([
-      ...['', 'serve', 'camera', 'camera add', 'camera show', 'camera rotate-key', 'camera play-token'],
+      ...['', 'serve', 'camera', 'camera add', 'camera show', 'camera set', 'camera switch'],
+      ...['camera rotate-key', 'camera play-token'],
       ...['camera debug'],
       ...['camera list', 'camera refused', 'camera remove'],
       ...[
@@ -36,9 +37,26 @@ describe('help', () => {
         'engine set',
         'engine list',
         'engine remove',
+        'node',
+        'node list',
+        'cluster',
+        'cluster accept',
       ],
       ...['token', 'token create', 'token list', 'token revoke'],
-      ...['status', 'top', 'log-level', 'publish', 'import', 'doctor', 'backup', 'restore', 'completion', 'man'],
+      ...[
+        'status',
+        'config',
+        'top',
+        'log-level',
+        'publish',
+        'import',
+        'apply',
+        'doctor',
+        'backup',
+        'restore',
+        'completion',
+        'man',
+      ],
     ]);
   });
 

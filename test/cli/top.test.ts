@@ -14,7 +14,7 @@ test('without a terminal prints the table once', async (context) => {
   const lines = out.split('\n');
   expect(lines[0]).toMatch(/RTMP ok {2}0 of 1 live {2}in 0 bit\/s/);
   expect(lines[1]).toMatch(/^CAMERA \/ PUSH +STATE +IN\/OUT/);
-  expect(lines.slice(2)).toEqual([expect.stringMatching(/^gate +idle/), expect.stringMatching(/^ {2}p +idle/), '']);
+  expect(lines.slice(2)).toEqual([expect.stringMatching(/^gate +idle/), expect.stringMatching(/^gate \/ p +idle/), '']);
 });
 
 test('in a terminal of 80 columns sorts, filters, scrolls, and gives the terminal back', async (context) => {

@@ -27,17 +27,18 @@ Examples:
     .action(async (options: ClientOptions) => {
       const client = findApi(options, io);
       const load = async (): Promise<TopData> => {
-        const [[node], cameras] = await Promise.all([client.nodes(), client.cameras()]);
+        const [[node], cameras, problems] = await Promise.all([client.nodes(), client.cameras(), client.problems()]);
         const traffic =
           node === undefined
             ? ''
             : `${node.name}  RTMP ${node.status}  ${node.liveCameras} of ${node.cameras} live  in ${formatBitrate(node.bitrateInBps)}  out ${formatBitrate(node.bitrateOutBps)}`;
-        return { summary: traffic, cameras };
+        return { summary: traffic, cameras, problems: problems.map(({ code, message }) => `${code}: ${message}`) };
       };
       if (options.json === true) io.out.write(json(await client.cameras()));
       else if (io.terminal === undefined) {
-        const { summary, cameras } = await load();
-        io.out.write(`${cleanText(summary)}\n${renderPlain(topRows(cameras, { sort: 'name', filter: '' }))}`);
+        const { summary, cameras, problems } = await load();
+        const wrong = problems.map((problem) => `problem: ${cleanText(problem)}\n`).join('');
+        io.out.write(`${cleanText(summary)}\n${wrong}${renderPlain(topRows(cameras, { sort: 'name', filter: '' }))}`);
       } else {
         // What is wrong with the way to the API is said before the screen is taken.
         await client.nodes();

@@ -7,6 +7,8 @@ import { renderScreen, visibleRows } from './screen.js';
 export interface TopData {
   readonly summary: string;
   readonly cameras: readonly CameraView[];
+  /** What is wrong with the node: `STATE_WRITE_FAILED: ...`. */
+  readonly problems: readonly string[];
 }
 
 const enterScreen = '\u001b[?1049h\u001b[?25l';
@@ -16,6 +18,14 @@ const clearToLineEnd = '\u001b[K';
 const styles = { good: '32', bad: '31', idle: '2', head: '1' } as const;
 const filterMaxLength = 64;
 
+/** The line above the table: what is wrong with the node goes before its totals. */
+function summaryOf({ summary, problems }: TopData): string {
+  const [first] = problems;
+  if (first === undefined) return summary;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  return `PROBLEM ${first}${more}  ${summary}`;
+}
+
 /** Shows the table in the terminal until `q`; looks again every `everyMs`. */
 export async function runLiveTable(options: {
   terminal: Terminal;
@@ -24,7 +34,7 @@ export async function runLiveTable(options: {
   hasColors: boolean;
 }): Promise<void> {
   const { terminal, load, everyMs, hasColors } = options;
-  let data: TopData = { summary: 'loading ...', cameras: [] };
+  let data: TopData = { summary: 'loading ...', cameras: [], problems: [] };
   let sort = 0;
   let filter = '';
   let isTyping = false;
@@ -34,7 +44,7 @@ export async function runLiveTable(options: {
     const size = { width: terminal.columns(), height: terminal.rows() };
     const rows = topRows(data.cameras, { sort: sortKeys[sort] ?? 'name', filter });
     offset = Math.max(0, Math.min(offset, rows.length - visibleRows(size.height)));
-    const state = { summary: data.summary, rows, offset, sort: sortKeys[sort] ?? 'name', filter, isTyping };
+    const state = { summary: summaryOf(data), rows, offset, sort: sortKeys[sort] ?? 'name', filter, isTyping };
     const lines = renderScreen(state, size, (mood, text) =>
       hasColors ? `\u001b[${styles[mood]}m${text}\u001b[0m` : text,
     );

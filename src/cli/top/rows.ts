@@ -1,4 +1,5 @@
 import { formatAge, formatBitrate, formatBytes } from '../format.js';
+import { compareNames } from '../many/names.js';
 import { isDown } from '../troubles.js';
 import type { CameraView } from '../views.js';
 
@@ -8,6 +9,8 @@ export type SortKey = (typeof sortKeys)[number];
 /** One line of the table: a camera, or one of its pushes. */
 export interface TopRow {
   readonly cells: readonly string[];
+  /** In place of the first cell where each line stands for itself: `gate-1 / p-1a2b3c4d`. */
+  readonly fullName: string;
   /** How it fares, for the colour. */
   readonly mood: 'good' | 'bad' | 'idle';
 }
@@ -20,7 +23,7 @@ export function topRows(cameras: readonly CameraView[], options: { sort: SortKey
   return cameras
     .filter((camera) => wanted === '' || textOf(camera).includes(wanted))
     .map((camera) => ({ camera, rank: rankOf(camera, options.sort) }))
-    .sort((left, right) => right.rank - left.rank || (left.camera.name < right.camera.name ? -1 : 1))
+    .sort((left, right) => right.rank - left.rank || compareNames(left.camera.name, right.camera.name))
     .flatMap(({ camera }) => rowsOf(camera));
 }
 
@@ -55,6 +58,7 @@ function rowsOf(camera: CameraView): TopRow[] {
   const why = conditions.map(({ code }) => code).join(' ');
   const first: TopRow = {
     cells: [name, state, live ? bitrate(bitrateInBps) : '', number(frameRate), '', '', why],
+    fullName: name,
     mood: gravest !== undefined ? 'bad' : live ? 'good' : 'idle',
   };
   return [
@@ -70,6 +74,7 @@ function rowsOf(camera: CameraView): TopRow[] {
           droppedFrames === null || droppedFrames === 0 ? '' : String(droppedFrames),
           isDown({ state, downSince }) ? `${down(downSince)}${(firstError ?? lastError)?.code ?? ''}` : '',
         ],
+        fullName: `${name} / ${id}`,
         mood: isDown({ state, downSince }) ? 'bad' : state === 'active' ? 'good' : 'idle',
       }),
     ),

@@ -55,9 +55,9 @@ export function renderScreen(state: ScreenState, size: { width: number; height: 
   return lines.slice(0, height);
 }
 
-/** The table alone, as wide as it needs to be: for what is no terminal. */
+/** The table alone, as wide as it needs to be: for what is no terminal. Each line names its camera, for who filters them. */
 export function renderPlain(rows: readonly TopRow[]): string {
-  const all = [topHeadings, ...rows.map(({ cells }) => cells)];
+  const all = [topHeadings, ...rows.map(({ cells, fullName }) => [fullName, ...cells.slice(1)])];
   const columns = topHeadings.map((_, column) =>
     Math.max(...all.map((cells) => cleanText(cells[column] ?? '').length)),
   );
