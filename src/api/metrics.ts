@@ -2,12 +2,23 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import Type from 'typebox';
 import { pushStates } from '../backend/backend.js';
 import type { Control } from '../control/control.js';
+import { isPushDown } from '../control/engine-pushes.js';
+import type { PushView } from '../control/views.js';
 import { inStretches } from '../fairness/turns.js';
 import type { WebhookView } from '../webhooks/receiver.js';
 import type { App } from './app.js';
 import { type CostlyCalls, thingsPerUnit } from './costly-calls.js';
 import { SeriesGroup } from './metrics/series.js';
-import { cameraSeries, ingestSeries, nodeSeries, pushSeries, webhookSeries, workerSeries } from './metrics/tables.js';
+import {
+  cameraSeries,
+  type EngineFacts,
+  engineSeries,
+  ingestSeries,
+  nodeSeries,
+  pushSeries,
+  webhookSeries,
+  workerSeries,
+} from './metrics/tables.js';
 import { v1Responses } from './schemas.js';
 
 /** Series of cameras and pushes when nobody says how many. */
@@ -70,6 +81,7 @@ class Metrics {
   readonly #cameras = new SeriesGroup(cameraSeries);
   readonly #ingests = new SeriesGroup(ingestSeries);
   readonly #pushes = new SeriesGroup(pushSeries);
+  readonly #engines = new SeriesGroup(engineSeries);
   readonly #webhooks = new SeriesGroup(webhookSeries);
   readonly #workers = new SeriesGroup(workerSeries);
 
@@ -93,7 +105,15 @@ class Metrics {
 
   async #collect(): Promise<Rendering> {
     const { control, version, webhooks, costly } = this.#options;
-    const groups = [this.#node, this.#cameras, this.#ingests, this.#pushes, this.#webhooks, this.#workers];
+    const groups = [
+      this.#node,
+      this.#cameras,
+      this.#ingests,
+      this.#pushes,
+      this.#engines,
+      this.#webhooks,
+      this.#workers,
+    ];
     for (const group of groups) group.clear();
     const isUp = await control.node.isUp();
     const job = costly.turns.begin(owner);
@@ -134,6 +154,7 @@ class Metrics {
     const { control, maxSeries = defaultMaxSeries } = this.#options;
     const states = new Map<string, number>(pushStates.map((state) => [state, 0]));
     const leftOut = { cameras: 0, pushes: 0 };
+    const engines = new Map<string, EngineFacts>();
     let room = maxSeries;
     for (const camera of control.cameras.all()) {
       room -= this.#cameras.perThing;
@@ -145,15 +166,27 @@ class Metrics {
       }
       for (const push of camera.pushes) {
         states.set(push.state, (states.get(push.state) ?? 0) + 1);
+        if (push.engine !== undefined) countPush(engines, push.engine, push);
         room -= this.#pushes.perThing;
-        if (room >= 0) this.#pushes.add(push, { camera: camera.name, push: push.id });
+        const { engine } = push;
+        const labels = { camera: camera.name, push: push.id, ...(engine === undefined ? {} : { engine }) };
+        if (room >= 0) this.#pushes.add(push, labels);
         else leftOut.pushes++;
       }
       // Ten thousand cameras are no reason to hold up a frame.
       yield;
     }
+    for (const [engine, facts] of engines) this.#engines.add(facts, { engine });
     return { pushStates: states, leftOut };
   }
+}
+
+/** Counts a push for its engine; there are no more of these than `max-engines`. */
+function countPush(engines: Map<string, EngineFacts>, engine: string, push: PushView): void {
+  const facts = engines.get(engine) ?? { states: new Map(pushStates.map((state) => [state, 0])), down: 0 };
+  engines.set(engine, facts);
+  facts.states.set(push.state, (facts.states.get(push.state) ?? 0) + 1);
+  if (isPushDown(push)) facts.down += 1;
 }
 
 /** The texts of groups, encoded; a step is a piece. */

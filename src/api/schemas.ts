@@ -199,6 +199,16 @@ export const EngineViewSchema = Type.Object(
     playbackUrl: Type.String({ description: 'The same.' }),
     location: Type.Optional(Type.String()),
     createdAt: TimeSchema,
+    pushes: Type.Optional(
+      Type.Object(
+        {
+          total: Type.Integer({ minimum: 0 }),
+          active: Type.Integer({ minimum: 0, description: 'Those whose target takes media.' }),
+          down: Type.Integer({ minimum: 0, description: 'Those whose target takes none although it should.' }),
+        },
+        { title: 'EnginePushes', description: 'How the pushes to it fare; in answers to GET.' },
+      ),
+    ),
   },
   { title: 'Engine', description: 'A streaming engine: where viewers play what is pushed to it.' },
 );

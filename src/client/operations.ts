@@ -396,6 +396,7 @@ export interface Engine {
   readonly location?: string | undefined;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+  readonly pushes?: EnginePushes | undefined;
 }
 
 export interface EngineFacts {
@@ -407,6 +408,15 @@ export interface EngineFacts {
   readonly playbackUrl?: string | undefined;
   /** Where it is, in the words of the operator; at most 128 characters. */
   readonly location?: string | undefined;
+}
+
+/** How the pushes to it fare; in answers to GET. */
+export interface EnginePushes {
+  readonly total: number;
+  /** Those whose target takes media. */
+  readonly active: number;
+  /** Those whose target takes none although it should. */
+  readonly down: number;
 }
 
 /** Stable; see docs/errors.md. */

@@ -8,11 +8,13 @@ import {
 } from '../model/engines.js';
 import { getEngine } from '../model/find-engine.js';
 import type { DesiredState, StreamingEngine } from '../model/model.js';
+import { allOf } from '../model/steps.js';
 import { exampleCamera, resolvePushUrl } from '../model/template.js';
 import type { Added, ControlContext } from './context.js';
+import { enginePushesSteps } from './engine-pushes.js';
 import type { Precondition } from './entity-tags.js';
 import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
-import { engineView } from './views.js';
+import { type EngineView, engineView } from './views.js';
 
 /**
  * The streaming engines. What changes one of them takes a precondition: ConflictError PRECONDITION_FAILED when it does
@@ -69,18 +71,37 @@ export class EngineControl {
   }
 
   /** @throws NotFoundError ENGINE_NOT_FOUND */
-  get(name: string): StreamingEngine {
-    return this.#view(getEngine(this.#context.store.state, name));
+  get(name: string): EngineView {
+    const engine = getEngine(this.#context.store.state, name);
+    return this.#context.tags.note(
+      { ...engineView(engine), pushes: allOf(enginePushesSteps(name, this.#context)) },
+      engine,
+    );
+  }
+
+  /** How many pushes go to an engine, which is what `get` costs. */
+  pushCount(name: string): number {
+    return this.#context.reconciler.loadOf(name);
   }
 
   /** @throws InputError INVALID_REQUEST */
-  list(request: PageRequest): Page<StreamingEngine> {
+  list(request: PageRequest): Page<EngineView> {
     return collectPage(this.listSteps(request));
   }
 
   /** `list` in steps. @throws InputError INVALID_REQUEST at the first one */
-  listSteps(request: PageRequest): PageSteps<StreamingEngine> {
-    return pageSteps(this.#context.store.state.engines, request, (engine) => this.#view(engine));
+  *listSteps(request: PageRequest): PageSteps<EngineView> {
+    const steps = pageSteps(this.#context.store.state.engines, request, (engine) => engine);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      const engine = step.value;
+      if (engine === null) yield null;
+      else {
+        const pushes = yield* enginePushesSteps(engine.name, this.#context);
+        yield this.#context.tags.note({ ...engineView(engine), pushes }, engine);
+      }
+    }
   }
 
   #supported(before: DesiredState, after: DesiredState, name: string): DesiredState {

@@ -12,6 +12,7 @@ import {
 import { standbyOf } from '../model/ingests.js';
 import type { Camera, Push, StreamingEngine } from '../model/model.js';
 import { maskTemplate } from '../model/template.js';
+import type { EnginePushes } from './engine-pushes.js';
 import type { LastLive } from './last-live.js';
 
 /** A push as it is desired and as it is observed. */
@@ -154,6 +155,11 @@ export function cameraView(
 
 function ingestView(name: string, endpoints: Endpoints, seen: readonly IngestSnapshot[] | undefined): IngestView {
   return { ...unseenIngest, ...seen?.find((ingest) => ingest.name === name), name, ...endpoints };
+}
+
+/** An engine as it is desired, with how the pushes to it fare. */
+export interface EngineView extends StreamingEngine {
+  readonly pushes: EnginePushes;
 }
 
 /** An engine as it may be shown: its templates without their secrets. */

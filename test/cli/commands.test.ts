@@ -88,7 +88,7 @@ describe('cameras, pushes and engines', () => {
 
     expect((await say('engine', 'add', 'paris', '--host', '10.0.0.7', '--location', 'fr')).code).toBe(0);
     expect(await ask('engine', 'list')).toMatchObject([{ name: 'paris', host: '10.0.0.7', location: 'fr' }]);
-    expect((await say('engine', 'list')).out).toMatch(/^paris +10\.0\.0\.7 +fr +rtmp:/m);
+    expect((await say('engine', 'list')).out).toMatch(/^paris +10\.0\.0\.7 +fr +0 +rtmp:/m);
     const second = await ask('push', 'add', 'gate', '--engine', 'paris', '--id', 'to-paris');
     expect(second).toMatchObject({ id: 'to-paris', engine: 'paris', url: expect.stringContaining('10.0.0.7') });
     expect(await say('engine', 'remove', 'paris')).toMatchObject({

@@ -355,6 +355,28 @@ export const pushSeries: readonly Series<PushView>[] = [
   },
 ];
 
+/** How the pushes to an engine fare. */
+export interface EngineFacts {
+  readonly states: Map<string, number>;
+  down: number;
+}
+
+export const engineSeries: readonly Series<EngineFacts>[] = [
+  {
+    name: 'engine_pushes',
+    type: 'gauge',
+    labels: ['state'],
+    help: 'Pushes to the streaming engine, by state.',
+    read: ({ states }) => [...states].map(([state, value]) => ({ value, labels: { state } })),
+  },
+  {
+    name: 'engine_pushes_down',
+    type: 'gauge',
+    help: 'Pushes to the streaming engine whose target takes no media although it should.',
+    read: ({ down }) => down,
+  },
+];
+
 export const webhookSeries: readonly Series<WebhookView>[] = [
   {
     name: 'webhook_waiting_events',
@@ -424,6 +446,7 @@ export const metricTables: readonly { readonly of: readonly string[]; readonly t
   { of: ['camera'], table: cameraSeries },
   { of: ['camera'], table: ingestSeries },
   { of: ['camera', 'push'], table: pushSeries },
+  { of: ['engine'], table: engineSeries },
   { of: ['receiver'], table: webhookSeries },
   { of: ['worker'], table: workerSeries },
 ];

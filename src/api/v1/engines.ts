@@ -55,7 +55,11 @@ export function addEngineRoutes(app: App, control: Control, costly: CostlyCalls)
         response: v1Responses({ 200: EngineViewSchema }, 400, 404),
       },
     },
-    async (request) => control.engines.get(request.params.name),
+    async (request) => {
+      const { name } = request.params;
+      await costly.turnFor(request, control.engines.pushCount(name));
+      return control.engines.get(name);
+    },
   );
 
   app.put(

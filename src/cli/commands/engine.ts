@@ -128,14 +128,24 @@ function addList(engine: Command, io: CliIo): void {
     });
 }
 
+/** `40 of 200 down`, or how many there are. */
+export function pushesText({ pushes }: EngineView): string | null {
+  if (pushes === undefined) return null;
+  return pushes.down === 0 ? String(pushes.total) : `${pushes.down} of ${pushes.total} down`;
+}
+
 function engineTable(engines: readonly EngineView[], isWide: boolean): string {
   const rows = engines.map((each) => [
     each.name,
     each.host,
     each.location ?? null,
+    pushesText(each),
     each.pushUrl,
     each.playbackUrl,
     ...(isWide ? [each.createdAt] : []),
   ]);
-  return table(['NAME', 'HOST', 'LOCATION', 'PUSH URL', 'PLAYBACK URL', ...(isWide ? ['CREATED'] : [])], rows);
+  return table(
+    ['NAME', 'HOST', 'LOCATION', 'PUSHES', 'PUSH URL', 'PLAYBACK URL', ...(isWide ? ['CREATED'] : [])],
+    rows,
+  );
 }

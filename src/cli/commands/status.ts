@@ -6,7 +6,8 @@ import { formatAge, formatBitrate, json, table, urlHost } from '../format.js';
 import { headed } from '../headed.js';
 import { type CliIo, painter } from '../io.js';
 import { isDown, troublesOf } from '../troubles.js';
-import type { NodeView, ProblemView } from '../views.js';
+import type { EngineView, NodeView, ProblemView } from '../views.js';
+import { pushesText } from './engine.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addStatusCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
@@ -24,12 +25,14 @@ Examples:
     )
     .action(async (options: ClientOptions) => {
       const client = findApi(options, io);
-      const [nodes, problems, troubled] = await Promise.all([
+      const [nodes, problems, troubled, engines] = await Promise.all([
         client.nodes(),
         client.problems(),
         client.troubledCameras(),
+        client.engines(),
       ]);
-      const troubles = troublesOf(troubled);
+      // Engines first: one of them is often what two hundred cameras have in common.
+      const troubles = [...engineTroubles(engines), ...troublesOf(troubled)];
       if (options.json) {
         const cameras = troubled.map(({ name, conditions = [], pushes }) => ({
           ...{ name, conditions, pushes: pushes.filter(isDown) },
@@ -39,6 +42,13 @@ Examples:
       const healthy = problems.length + troubles.length === 0 && nodes.every((node) => node.status === 'ok');
       setExitCode(healthy ? exitCodes.ok : exitCodes.failed);
     });
+}
+
+/** One line for each engine that takes not all of its pushes. */
+function engineTroubles(engines: readonly EngineView[]): string[] {
+  return engines
+    .filter(({ pushes }) => (pushes?.down ?? 0) > 0)
+    .map((engine) => cleanText(`engine ${engine.name}: ${pushesText(engine)}`));
 }
 
 /** More lines than these are counted. */

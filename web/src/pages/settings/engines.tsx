@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { api } from '../../api/http.js';
 import type { EngineView } from '../../api/types.js';
 import { observe, useAction } from '../../state/action.js';
+import { isInTrouble } from '../../state/health.js';
 import { engines, mayOperate, refreshEngines, views } from '../../state/store.js';
 import { plural } from '../../ui/format.js';
 import { PlusIcon } from '../../ui/icons.js';
@@ -52,10 +53,8 @@ export function Engines() {
 function Engine({ engine }: { engine: EngineView }) {
   const changing = useSignal(false);
   const action = useAction();
-  const used = views.value.reduce(
-    (sum, { pushes }) => sum + pushes.filter((push) => push.engine === engine.name).length,
-    0,
-  );
+  const pushes = views.value.flatMap((view) => view.pushes.filter((push) => push.engine === engine.name));
+  const down = pushes.filter(isInTrouble).length;
   const remove = () =>
     action.run(async () => {
       await api.call('removeEngine', { path: { name: engine.name } });
@@ -69,7 +68,8 @@ function Engine({ engine }: { engine: EngineView }) {
         <h3 class="mono">{engine.name}</h3>
         <p class="muted small">
           {engine.host}
-          {engine.location !== undefined && ` · ${engine.location}`} · {plural(used, 'push', 'pushes')}
+          {engine.location !== undefined && ` · ${engine.location}`} · {plural(pushes.length, 'push', 'pushes')}
+          {down > 0 && <strong class="bad"> · {`${down} of ${pushes.length} down`}</strong>}
         </p>
         <dl class="templates">
           <dt>Push</dt>
