@@ -16,7 +16,7 @@ export async function readInput(io: CliIo, maxBytes: number): Promise<string> {
 }
 
 /** @throws CodedError IMPORT_INVALID for what is no UTF-8 */
-function decodeText(bytes: Buffer, what: string): string {
+export function decodeText(bytes: Buffer, what: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
