@@ -87,7 +87,7 @@ describe('the states of a push, by what its target does', () => {
     stopCamera();
     push.end();
     await push.drained();
-    await until(() => sink.ended.length === 1, 2000, 'a goodbye');
+    await until(() => sink.ended.length === 1, 10_000, 'a goodbye');
     expect(states()).toEqual(['idle -> connecting', 'connecting -> active', 'active -> idle']);
     const video = sink.media.filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
     expect(video.map(({ payload }) => payload.readUInt32BE(5))).toEqual(Array.from({ length: sent() }, (_, i) => i));
@@ -134,7 +134,7 @@ describe('the states of a push, by what its target does', () => {
   it.each(failing)('%s: connecting, waiting, and again', async (_what, behave, code) => {
     const sink = await target(behave);
     const { status, states } = start(sink.url);
-    await until(() => status().state === 'waiting', 3000, 'waiting');
+    await until(() => status().state === 'waiting', 10_000, 'waiting');
     const { lastError, attempt, nextRetryAt, connects } = status();
     expect(lastError?.code).toBe(code);
     expect(lastError?.message).toContain(`127.0.0.1:${sink.port}`);
@@ -148,11 +148,11 @@ describe('the states of a push, by what its target does', () => {
     const closed = await startTarget(healthy);
     await closed.close();
     const { status } = start(closed.url, { pushRetryMinMs: 60_000, pushRetryMaxMs: 60_000 });
-    await until(() => status().state === 'waiting', 3000, 'waiting');
+    await until(() => status().state === 'waiting', 10_000, 'waiting');
     expect(status().lastError?.code).toBe('TARGET_REFUSED');
     const sink = await target(healthy, closed.port);
-    await until(() => status().state === 'active', 3000, 'active again');
-    await until(() => sink.media.some(({ type }) => type === MessageType.Video), 3000, 'video');
+    await until(() => status().state === 'active', 10_000, 'active again');
+    await until(() => sink.media.some(({ type }) => type === MessageType.Video), 10_000, 'video');
     const first = sink.media.find(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
     expect(first?.payload[0]).toBe(0x17);
   });
@@ -232,7 +232,7 @@ describe('what a review found', () => {
       }),
     );
     const { push, status } = start(`${sink.url}?key=s3cret-key`);
-    await until(() => status().state === 'waiting', 3000, 'waiting');
+    await until(() => status().state === 'waiting', 10_000, 'waiting');
     expect(JSON.stringify([status(), push.events])).not.toContain('s3cret');
     expect(status().lastError?.message).toContain('key *** of p%th is wrong');
   });
@@ -263,25 +263,25 @@ describe('retries', () => {
       }),
     );
     const { push, status } = start(sink.url);
-    await until(() => status().state === 'waiting', 3000, 'waiting');
+    await until(() => status().state === 'waiting', 10_000, 'waiting');
     expect(Date.parse(status().nextRetryAt ?? '') - Date.now()).toBeGreaterThan(1000);
     refuse = false;
     expect(push.retry()).toBe(true);
-    await until(() => status().state === 'active', 3000, 'active');
+    await until(() => status().state === 'active', 10_000, 'active');
     expect(push.retry()).toBe(false);
   });
 
   it('end when the push is disabled, or closed, and nothing is left behind', async () => {
     const sink = await target((socket) => socket.end());
     const { push, status } = start(sink.url);
-    await until(() => sink.connectedMs.length >= 2, 3000, 'tries');
+    await until(() => sink.connectedMs.length >= 2, 10_000, 'tries');
     push.setEnabled(false);
     expect(status().state).toBe('disabled');
     const tries = sink.connectedMs.length;
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(sink.connectedMs.length).toBe(tries);
     push.setEnabled(true);
-    await until(() => sink.connectedMs.length > tries, 3000, 'tries again');
+    await until(() => sink.connectedMs.length > tries, 10_000, 'tries again');
   });
 });
 
@@ -303,10 +303,10 @@ describe('a camera that leaves and returns', () => {
     stream.publish(MessageType.Video, 0, frame(999, false), nowMs);
     stream.publish(MessageType.Audio, 0, audioFrame(1), nowMs);
     stream.publish(MessageType.Video, 10, frame(1000, true), nowMs);
-    await until(() => sink.media.length >= before + 4, 3000, 'media again');
+    await until(() => sink.media.length >= before + 4, 10_000, 'media again');
     expect(sink.connectedMs.length).toBe(1);
     expect(status().connects).toBe(1);
-    await until(() => status().state === 'active', 3000, 'active again');
+    await until(() => status().state === 'active', 10_000, 'active again');
     expect(states().slice(-2)).toEqual(['idle -> connecting', 'connecting -> active']);
     const again = sink.media.slice(before);
     expect(again.map(({ type }) => type)).toEqual([18, 9, 8, 9]);
@@ -324,12 +324,12 @@ describe('a camera that leaves and returns', () => {
     stopCamera();
     stream.publish(MessageType.Video, 0, frame(7, true), performance.now());
     push.pause();
-    await until(() => sink.media.length === 3, 3000, 'metadata, header and the frame');
+    await until(() => sink.media.length === 3, 10_000, 'metadata, header and the frame');
     expect(sink.media.at(-1)?.payload).toEqual(frame(7, true));
     stream.restart();
     push.begin(stream);
     stream.publish(MessageType.Video, 0, frame(8, true), performance.now());
-    await until(() => sink.media.length === 4 && status().state === 'active', 3000, 'the camera again');
+    await until(() => sink.media.length === 4 && status().state === 'active', 10_000, 'the camera again');
     expect(sink.connectedMs.length).toBe(1);
   });
 
@@ -339,7 +339,7 @@ describe('a camera that leaves and returns', () => {
     push.pause();
     stream.restart();
     push.begin(stream);
-    await until(() => sink.media.length > 5 && status().state === 'active', 3000, 'media');
+    await until(() => sink.media.length > 5 && status().state === 'active', 10_000, 'media');
     expect(sink.connectedMs.length).toBe(1);
   });
 });

@@ -105,10 +105,11 @@ export class NativeCamera implements SelectorListener {
     return this.#selector.live !== null;
   }
 
-  /** True when what feeds it has sent nothing for `publish-takeover`, or is away. */
+  /** True when what feeds it has sent nothing for `publish-takeover`, is away, or is a test pattern. */
   get isSilent(): boolean {
     const { live } = this.#selector;
-    return live === null || heardMs(live.source.lastMediaMs) > this.#context.settings.publishTakeoverMs;
+    if (live === null || live.source.kind === 'test-pattern') return true;
+    return heardMs(live.source.lastMediaMs) > this.#context.settings.publishTakeoverMs;
   }
 
   /** Ends what feeds it; targets and viewers are told, and viewers stay. */

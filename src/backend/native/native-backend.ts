@@ -129,9 +129,10 @@ export class NativeBackend implements MediaBackend {
     const { streamSecret, media: settings } = options.settings;
     const secret = streamSecret === undefined ? randomBytes(32) : Buffer.from(streamSecret, 'hex');
     this.#admission = new Admission({ settings, keys: new StreamKeys(secret), log: options.log });
-    this.testPatterns = new NativeTestPatterns((camera, source) => {
+    this.testPatterns = new NativeTestPatterns(async (camera, source) => {
       const found = this.#cameras.get(camera);
       if (found === undefined) throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as "${camera}"`);
+      await this.yielding.claim(camera);
       return found.open(source);
     }, options.log);
     const host = new CameraHost(this.#cameras, this.#admission, {

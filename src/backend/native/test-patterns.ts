@@ -6,13 +6,13 @@ import type { TestPatternFeeding } from '../backend.js';
 
 /** Feeds cameras of this process with the test pattern, as a source among others. */
 export class NativeTestPatterns implements TestPatternFeeding {
-  readonly #open: (camera: string, source: Source) => Ingest;
+  readonly #open: (camera: string, source: Source) => Ingest | Promise<Ingest>;
   readonly #log: Logger;
   readonly #running = new Map<string, { readonly pattern: TestPattern; readonly over: Promise<void> }>();
   #isClosed = false;
 
-  /** @param open has a source feed a camera; throws what hinders it */
-  constructor(open: (camera: string, source: Source) => Ingest, log: Logger) {
+  /** @param open has a source feed a camera, at once or when it may; throws, or rejects with, what hinders it */
+  constructor(open: (camera: string, source: Source) => Ingest | Promise<Ingest>, log: Logger) {
     this.#open = open;
     this.#log = log;
   }
@@ -21,7 +21,7 @@ export class NativeTestPatterns implements TestPatternFeeding {
     const clip = await openTestPattern();
     if (this.#isClosed) throw new CodedError('PUBLISH_FORBIDDEN', 'the aggregator is shutting down');
     const pattern = new TestPattern();
-    const ingest = this.#open(camera, pattern);
+    const ingest = await this.#open(camera, pattern);
     const running = {
       pattern,
       over: pattern

@@ -103,7 +103,7 @@ describe('who may publish', () => {
     const times = sink.media.filter(({ type }) => type === MessageType.Video).map(({ timestampMs }) => timestampMs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     // That the target takes the newcomer's frames is looked at once a second.
-    await until(() => backend.camera('gate')?.pushes[0]?.state === 'active', 3000, 'active again');
+    await until(() => backend.camera('gate')?.pushes[0]?.state === 'active', 10_000, 'active again');
     expect(backend.camera('gate')).toMatchObject({ live: true, pushes: [{ state: 'active', connects: 1 }] });
   });
 });
@@ -123,7 +123,7 @@ describe('what a review found', () => {
       clearInterval(timer);
       dripping.destroy();
     });
-    await until(() => backend.camera('gate')?.live === true, 3000, 'live');
+    await until(() => backend.camera('gate')?.live === true, 10_000, 'live');
     await new Promise((resolve) => setTimeout(resolve, 900));
     expect(await rejection(url('gate'))).toBe('accepted');
   });
@@ -152,12 +152,12 @@ describe('what a review found', () => {
     const { backend, url } = await node({ publishTakeoverMs: 300, publishGraceMs: 0 });
     backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
     const first = await camera(url('gate'));
-    await until(() => sink.media.length > 10, 3000, 'media');
+    await until(() => sink.media.length > 10, 10_000, 'media');
     first.freeze();
     await new Promise((resolve) => setTimeout(resolve, 500));
     await camera(url('gate'));
     const before = sink.media.length;
-    await until(() => sink.media.length > before + 10, 3000, 'media of the newcomer');
+    await until(() => sink.media.length > before + 10, 10_000, 'media of the newcomer');
     expect([sink.connectedMs.length, sink.ended.length]).toEqual([1, 0]);
   });
 });
@@ -171,7 +171,7 @@ describe('a camera that leaves', () => {
     const first = await camera(url('gate'));
     await until(() => sink.media.length > 10, 5000, 'media');
     await first.stop();
-    await until(() => backend.camera('gate')?.live === false, 2000, 'not live');
+    await until(() => backend.camera('gate')?.live === false, 10_000, 'not live');
     expect(backend.camera('gate')).toMatchObject({ graceUntil: expect.any(String), pushes: [{ state: 'idle' }] });
     const second = await camera(url('gate'));
     const before = sink.media.length;
@@ -179,7 +179,7 @@ describe('a camera that leaves', () => {
     expect(sink.connectedMs.length).toBe(1);
     expect(sink.ended).toEqual([]);
     await second.stop();
-    await until(() => sink.ended.length === 1, 3000, 'a goodbye after the grace');
+    await until(() => sink.ended.length === 1, 10_000, 'a goodbye after the grace');
     expect(backend.camera('gate')).toMatchObject({ live: false, graceUntil: null });
   });
 
@@ -193,10 +193,10 @@ describe('a camera that leaves', () => {
     const gate = await camera(url('gate'));
     const yard = await camera(url('yard'));
     const state = (name: string) => backend.camera(name)?.pushes[0]?.state;
-    await until(() => state('gate') === 'active' && state('yard') === 'active', 3000, 'both pushes active');
+    await until(() => state('gate') === 'active' && state('yard') === 'active', 10_000, 'both pushes active');
     backend.removeCamera('gate');
     expect(codeOf(await gate.publisher.closed)).toBe('TARGET_CLOSED');
-    await until(() => sink.ended.length === 1, 3000, 'a goodbye');
+    await until(() => sink.ended.length === 1, 10_000, 'a goodbye');
     expect(backend.camera('gate')).toBeUndefined();
     expect(backend.camera('yard')).toMatchObject({ live: true, pushes: [{ state: 'active', connects: 1 }] });
     await yard.stop();
@@ -227,7 +227,7 @@ describe('a ring of pushes', () => {
     backend.setCamera({ name: 'x', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
     backend.setCamera({ name: 'z', pushes: [] });
     await camera(url('x'));
-    await until(() => sink.media.some(({ type }) => type === MessageType.DataAmf0), 3000, 'metadata');
+    await until(() => sink.media.some(({ type }) => type === MessageType.DataAmf0), 10_000, 'metadata');
     const passedOn = sink.media.find(({ type }) => type === MessageType.DataAmf0)?.payload ?? Buffer.alloc(0);
     const relay = new PublishClient({ url: url('z'), connectTimeoutMs: 1000 });
     await relay.connect();
@@ -276,6 +276,6 @@ describe('stopping', () => {
     await backend.stop(10_000);
     expect(performance.now() - startMs).toBeLessThan(9000);
     expect((await publisher.closed)?.message).toContain('NetStream.Unpublish.Success');
-    await until(() => sink.ended.length === 1, 1000, 'a goodbye');
+    await until(() => sink.ended.length === 1, 10_000, 'a goodbye');
   });
 });
