@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { healthyCameras } from '../../support/camera-plan.js';
 import { PacedCamera } from './paced-camera.js';
 import { Program } from './program.js';
+import { record } from './record.js';
 import { type Trouble, troubles } from './troubles.js';
 
 const help = `npm run soak -- --health [options]
@@ -14,6 +15,8 @@ none of them may ever be in trouble.
   --minutes M     how long the healthy ones send at least (default: as long as the troubles take)
   --no-troubles   the healthy ones only
   --workers N     with media workers
+  --record FILE   records series of /metrics in each trouble, and writes a test of the alert rules with them (5 min):
+                  deploy/prometheus/alerts.recorded.test.yml
 
 Exit code 1 when a condition came too late or not at all, or when a healthy camera had one.`;
 
@@ -23,6 +26,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '0' },
     'no-troubles': { type: 'boolean', default: false },
     workers: { type: 'string', default: '0' },
+    record: { type: 'string' },
     help: { type: 'boolean' },
   },
 });
@@ -39,6 +43,10 @@ interface Row {
 }
 
 async function main(): Promise<number> {
+  if (values.record !== undefined) {
+    await record(values.record);
+    return 0;
+  }
   const program = new Program([
     ...['--workers', values.workers, '--max-bitrate-kbps', String(maxKbps), '--publish-grace', '0s'],
   ]);
