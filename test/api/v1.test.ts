@@ -280,6 +280,8 @@ describe('the node', () => {
       '/v1/cameras/{name}/pushes:test',
       '/v1/cameras/{name}/switch',
       '/v1/cameras:batch',
+      '/v1/cluster',
+      '/v1/cluster/accept',
       '/v1/config',
       '/v1/engines',
       '/v1/engines/{name}',
