@@ -15,8 +15,9 @@ mkdirSync(out, { recursive: true });
 writeFileSync(`${out}/package.json`, '{ "type": "module" }\n');
 step('npm', ['run', 'build', '--silent']);
 step('node_modules/.bin/tsc', ['-p', 'test/soak/tsconfig.json']);
-// What is soaked: targets and memory, or the health of cameras.
-const program = `${out}/test/soak/${process.argv.includes('--health') ? 'health/' : ''}main.js`;
+// What is soaked: targets and memory, the health of cameras, or the switches between their ingests.
+const part = ['health', 'standby'].find((each) => process.argv.includes(`--${each}`));
+const program = `${out}/test/soak/${part === undefined ? '' : `${part}/`}main.js`;
 process.exit(run(process.execPath, ['--enable-source-maps', '--expose-gc', program, ...process.argv.slice(2)]));
 
 function step(command, args) {

@@ -266,7 +266,8 @@ async function createBackend(
     return new NginxBackend({ settings, log });
   }
   const streamSecret = secret.toString('hex');
-  const { host, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, media } = settings;
+  const { host, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey } = settings;
+  const media = { ...settings.media, slateDir: settings.media.slateDir ?? join(settings.dataDir, 'slates') };
   const rtmps =
     rtmpsPort === undefined || rtmpsCert === undefined || rtmpsKey === undefined
       ? {}

@@ -19,6 +19,8 @@ export interface DesiredIngests {
   readonly names: readonly string[];
   /** For how long an ingest that is preferred has to be well until it is live again; null: it never is by itself. */
   readonly switchBackMs: number | null;
+  /** What is shown when no ingest is left, and for how long at most; null: nothing. */
+  readonly slate: { readonly file: string; readonly durationMs: number } | null;
 }
 
 /** The sources of a camera, for whoever decides between them. */
@@ -31,6 +33,10 @@ export interface FailoverHost {
   now(): number;
   /** Goes on with this ingest, now. */
   switchTo(to: SourceIngest, reason: SwitchReason): void;
+  /** Goes on with the slate, now. @returns false where there is none to be shown */
+  showSlate(reason: string): boolean;
+  /** An ingest is live and ready. */
+  noteReady(): void;
 }
 
 /** A switch that waits for a key frame. */
@@ -84,18 +90,22 @@ export class Failover {
     if (live === null) return;
     const isPublisher = live.source.kind === 'publisher';
     const health = this.healthOf(live, nowMs);
+    if (isPublisher && health === 'ready') this.#host.noteReady();
     if (!isPublisher || health === 'stalled' || health === 'no-picture') this.#replace(live, health, nowMs);
     else this.#lookWithoutNeed(live, nowMs);
   }
 
   /**
-   * The live ingest ended: the best there is follows it, ready or not. It is not among those that are connected any more.
+   * The live ingest ended: the best there is follows it, else the slate, else one that is not ready. It is not among those
+   * that are connected any more.
    * @param why in words @returns false when there is none
    */
   replaceEnded(ended: SourceIngest, why: string): boolean {
-    const best = this.#best(ended, false, this.#host.now()) ?? this.#preferred().next().value ?? null;
-    if (best === null) return false;
     const reason = { cause: 'failure', text: `"${ended.name}" ended: ${why}` } as const;
+    const ready = this.#best(ended, false, this.#host.now());
+    if (ready === null && this.#host.showSlate(reason.text)) return true;
+    const best = ready ?? this.#preferred().next().value ?? null;
+    if (best === null) return false;
     const planned = this.#planned;
     if (planned !== null && planned.to === best) this.#carryOut({ ...planned, reason });
     else this.#carryOut({ to: best, reason, untilMs: 0, settle: () => {} });
@@ -150,9 +160,15 @@ export class Failover {
   /** The live one fails. */
   #replace(live: SourceIngest, health: IngestHealth, nowMs: number): void {
     const best = this.#best(live, health === 'no-picture', nowMs);
-    if (best === null) return;
+    if (best === null) {
+      // One that is slow to send its first key frame is waited for: of it nothing was seen yet that could be missed.
+      const isMissed = health === 'stalled' || (health === 'no-picture' && live.hasBegun);
+      if (isMissed) this.#host.showSlate(`"${live.name}" ${failures[health]}`);
+      return;
+    }
     this.#isChosen = false;
-    const text = health === 'ready' ? `"${best.name}" is there` : `"${live.name}" ${failures[health]}`;
+    const isShown = live.source.kind === 'publisher' && health !== 'ready';
+    const text = isShown ? `"${live.name}" ${failures[health]}` : `"${best.name}" is there`;
     this.#plan(best, { cause: 'failure', text }, nowMs);
   }
 

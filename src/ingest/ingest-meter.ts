@@ -85,5 +85,7 @@ export class IngestMeter {
 /** A jump says nothing of the usual step. */
 function smoothed(usualMs: number, stepMs: number): number {
   if (stepMs < 0 || stepMs > jumpMs) return usualMs;
-  return usualMs === 0 ? stepMs : usualMs + (stepMs - usualMs) * stepGain;
+  if (usualMs === 0) return stepMs;
+  // One long gap is no other rate; many are.
+  return usualMs + (Math.min(stepMs, 2 * usualMs) - usualMs) * stepGain;
 }

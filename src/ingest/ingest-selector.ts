@@ -1,64 +1,17 @@
 import { CodedError } from '../errors.js';
-import type { Logger } from '../log/log.js';
 import { heardMs, setHeardTimeout } from '../process/standstill.js';
 import { wallMsAt } from '../process/wall-clock.js';
 import { KeptGop } from '../relay/kept-gop.js';
 import type { LiveStream } from '../relay/live-stream.js';
-import type { SlabPool } from '../relay/slab-pool.js';
 import { parseVia, viaOfMetadata } from '../relay/via.js';
 import { type DesiredIngests, Failover, type FailoverHost, type SwitchReason } from './failover.js';
-import type { WithoutKeyFrames } from './key-frame-watch.js';
-import { type Looks, looks } from './looks.js';
+import { looks } from './looks.js';
+import type { SelectorOptions } from './selector-options.js';
+import { Slate, slateIngest } from './slate.js';
 import { type Ingest, mainIngest, type Source } from './source.js';
 import { type IngestListener, type MessageKind, SourceIngest } from './source-ingest.js';
 
-/** What the camera of a selector is told. Called in the middle of the work: it is quick and throws nothing. */
-export interface SelectorListener {
-  /** A source feeds the stream. @param returned the stream goes on: within the grace, or by taking over */
-  onLive(ingest: SourceIngest, stream: LiveStream, returned: boolean): void;
-  /** The source is gone. @param graceMs how long the stream waits for another one; 0: it is over */
-  onStopped(ingest: SourceIngest, reason: string, graceMs: number): void;
-  /** The stream is over. */
-  onOver(): void;
-  onUnreadable(ingest: SourceIngest, kind: MessageKind, payloadBytes: number): void;
-  /** Key frames have been missed for too long, or are not missed any more. */
-  onKeyFrames(missing: boolean): void;
-  /** A source came in by one of the camera's ingests, or is gone. @param reason why it is gone; null: it came */
-  onIngest(ingest: SourceIngest, reason: string | null): void;
-  /** The stream goes on with another one, which stood by. */
-  onSwitched(from: SourceIngest, to: SourceIngest, reason: string): void;
-}
-
-export interface SelectorSettings {
-  /** A source that was silent for longer gives way to any other. */
-  readonly publishTakeoverMs: number;
-  /** How long a stream waits for a source when the last one is gone. */
-  readonly publishGraceMs: number;
-  /** How long frames or pictures of the live ingest may be missed before another one takes its place. */
-  readonly standbyAfterMs: number;
-  readonly withoutKeyFrames: WithoutKeyFrames;
-  readonly maxBitrateKbps: number;
-  /** Most bytes of a GOP that are kept of an ingest that stands by. */
-  readonly gopMaxBytes: number;
-}
-
-export interface SelectorOptions {
-  readonly camera: string;
-  /** This aggregator among those that a stream came through. */
-  readonly nodeId: string;
-  readonly settings: SelectorSettings;
-  readonly log: Logger;
-  /** Makes the stream that is fed until it is over. */
-  readonly newStream: () => LiveStream;
-  readonly listener: SelectorListener;
-  readonly pool: SlabPool;
-  /** Has it looked at often; default: those of this process. */
-  readonly looks?: Pick<Looks, 'want'>;
-  /** A monotonic clock, milliseconds; default: that of this process. */
-  readonly now?: () => number;
-}
-
-const oneIngest: DesiredIngests = { names: [mainIngest], switchBackMs: null };
+const oneIngest: DesiredIngests = { names: [mainIngest], switchBackMs: null, slate: null };
 
 /**
  * The sources of one camera, and the decision which of them feeds its stream. A camera may have several ingests, each with
@@ -80,6 +33,8 @@ export class IngestSelector implements IngestListener, FailoverHost {
   /** The source that feeds the stream, or in the grace the last one that did. */
   #ingest: SourceIngest | null = null;
   #isLive = false;
+  /** A slate was shown since an ingest was ready last: there is not another one. */
+  #isSlateSpent = false;
   #stream: LiveStream | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
   /** When the grace ends, on the monotonic clock. */
@@ -213,6 +168,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
 
   /** Ends all sources, those that stand by first. */
   close(reason: CodedError): void {
+    this.#isSlateSpent = true;
     const { live } = this;
     for (const ingest of [...this.#all()]) if (ingest !== live) ingest.source.close(reason);
     live?.source.close(reason);
@@ -222,7 +178,11 @@ export class IngestSelector implements IngestListener, FailoverHost {
   finish(): void {
     this.#stopWaiting();
     this.failover.stop();
-    for (const ingest of [...this.#all()]) this.#retire(ingest);
+    const over = new CodedError('PUBLISH_NOT_REGISTERED', 'the stream of the camera is over');
+    for (const ingest of [...this.#all()]) {
+      this.#retire(ingest);
+      if (ingest.source.kind === 'slate') ingest.source.close(over);
+    }
     this.#lookWhileNeeded();
     if (this.#stream === null) return;
     this.#stream = null;
@@ -236,8 +196,8 @@ export class IngestSelector implements IngestListener, FailoverHost {
     const stream = this.#stream;
     if (from === null || stream === null || from === to) return;
     const kept = this.#keep(to);
-    stream.switchTo(to, kept, this.now());
-    to.feed(stream, (track) => kept.keeps(track));
+    const isBegun = stream.switchTo(to, kept, this.now());
+    to.feed(stream, (track) => isBegun && kept.keeps(track));
     kept.forgetGop();
     this.#ingest = to;
     const { listener, log } = this.#options;
@@ -249,6 +209,42 @@ export class IngestSelector implements IngestListener, FailoverHost {
     // It was there for want of a publisher.
     this.#retire(from);
     from.source.close(new CodedError('PUBLISH_ALREADY_LIVE', `${to.source.remote} takes over`));
+  }
+
+  /** Goes on with the slate, where there is one to be shown. @returns false where there is none */
+  showSlate(reason: string): boolean {
+    const { slate } = this.#desired;
+    const from = this.live;
+    const stream = this.#stream;
+    // It has pictures, and is in place of some.
+    if (slate === null || this.#isSlateSpent || from === null || stream === null || from.videoCodec === null)
+      return false;
+    if (from.source.kind !== 'publisher') return false;
+    this.#isSlateSpent = true;
+    const { openSlate, listener, log, settings, nodeId } = this.#options;
+    const source = new Slate({
+      open: () => openSlate(slate.file),
+      durationMs: slate.durationMs,
+      before: from,
+      onFailed: (why) => listener.onSlateFailed(why),
+    });
+    const { withoutKeyFrames } = settings;
+    const ingest = new SourceIngest({ source, name: slateIngest, via: [nodeId], withoutKeyFrames, listener: this });
+    stream.follow(ingest);
+    ingest.feed(stream);
+    this.#ingest = ingest;
+    if (this.#connected.get(from.name) === from) from.standBy(this.#keep(from));
+    if (from.missesKeyFrames) listener.onKeyFrames(false);
+    log.info('the stream goes on with the slate', { from: from.name, slate: slate.file, reason });
+    listener.onSwitched(from, ingest, reason);
+    this.#lookWhileNeeded();
+    void source.play(ingest);
+    return true;
+  }
+
+  /** An ingest is live and ready: should all of them fail again, there may be a slate again. */
+  noteReady(): void {
+    this.#isSlateSpent = false;
   }
 
   now(): number {
@@ -284,7 +280,8 @@ export class IngestSelector implements IngestListener, FailoverHost {
     if (isPublisher) listener.onIngest(ingest, reason);
     this.#lookWhileNeeded();
     if (!isLive || isReplaced) return;
-    const { publishGraceMs } = settings;
+    // Behind a slate nobody is waited for any more.
+    const publishGraceMs = ingest.source.kind === 'slate' ? 0 : settings.publishGraceMs;
     listener.onStopped(ingest, reason, publishGraceMs);
     if (publishGraceMs === 0) {
       this.finish();
@@ -335,7 +332,10 @@ export class IngestSelector implements IngestListener, FailoverHost {
   }
 
   #lookWhileNeeded(): void {
-    (this.#options.looks ?? looks).want(this, [...this.#all()].length > 1);
+    const { live } = this;
+    const isNeeded =
+      live !== null && (this.#connected.size > 1 || live.source.kind === 'slate' || this.#desired.slate !== null);
+    (this.#options.looks ?? looks).want(this, isNeeded);
   }
 
   #stopWaiting(): void {
@@ -362,13 +362,13 @@ export class IngestSelector implements IngestListener, FailoverHost {
       );
     }
     const seconds = Math.round(silentMs / 100) / 10;
-    const what = source.kind === 'publisher' ? 'a silent publisher' : 'a test pattern';
+    const what = source.kind === 'publisher' ? 'a silent publisher' : `a ${source.kind.replace('-', ' ')}`;
     log.info(`${what} gives way`, { remote: source.remote, to: newcomer.remote, seconds });
     const missedKeyFrames = this.live === known && known.missesKeyFrames;
     // Before it is closed: the stream goes on, its end is nobody's concern.
     this.#retire(known);
     if (missedKeyFrames) listener.onKeyFrames(false);
-    const why = isOutranked ? 'a test pattern' : `silent for ${seconds} s`;
+    const why = isOutranked ? what : `silent for ${seconds} s`;
     source.close(new CodedError('PUBLISH_ALREADY_LIVE', `${why}, so ${newcomer.remote} takes over`));
   }
 

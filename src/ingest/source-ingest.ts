@@ -144,6 +144,12 @@ export class SourceIngest implements Ingest, StreamFeed {
     return this.#missesKeyFrames;
   }
 
+  /** True once its pictures go to what it feeds, or where it has none. */
+  get hasBegun(): boolean {
+    const { leading } = this.#video;
+    return leading === null || leading.isBegun;
+  }
+
   /** Payload bytes of audio, video and data received. */
   get bytesIn(): number {
     return this.#bytesIn;

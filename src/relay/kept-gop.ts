@@ -13,6 +13,9 @@ const keptFormat = { chunkBytes: 0xffffff, streamId: 1, publishing: true };
 /** As many messages as streams keep of a GOP: giving out tiny ones takes long. */
 const maxMessages = 16_384;
 
+/** From picture to picture, where nothing is known of it. */
+const usualStepMs = 40;
+
 /** Nobody reads it but `replay`, at once. */
 const noReaders = { readingFrom: () => Number.POSITIVE_INFINITY, sendingFrom: () => Number.POSITIVE_INFINITY };
 
@@ -47,7 +50,9 @@ export class KeptGop {
   #newestMs = 0;
   #newestAtMs = 0;
   #compositionMs = 0;
-  #isReordered = false;
+  /** Pictures since the key frame that begins it, that one included, and the time from it to the last. */
+  #pictures = 0;
+  #spanMs = 0;
 
   constructor(options: KeptGopOptions, nowMs: number) {
     this.#options = options;
@@ -79,9 +84,14 @@ export class KeptGop {
     return this.#newestAtMs;
   }
 
-  /** True if pictures are not sent in the order in which they are shown. */
-  get isReordered(): boolean {
-    return this.#isReordered;
+  /** From picture to picture, milliseconds, on average. */
+  get stepMs(): number {
+    return this.#pictures < 2 ? usualStepMs : Math.max(1, Math.round(this.#spanMs / (this.#pictures - 1)));
+  }
+
+  /** How much later than it is decoded the key frame that begins it is shown, milliseconds. */
+  get compositionMs(): number {
+    return this.#compositionMs;
   }
 
   /** Takes one message, as a stream does. What comes before the first key frame is not kept. */
@@ -98,7 +108,7 @@ export class KeptGop {
         this.#newestMs = timestampMs;
         this.#newestAtMs = nowMs;
       }
-      if (type === MessageType.Video && compositionTimeMs(payload) !== this.#compositionMs) this.#isReordered = true;
+      if (type === MessageType.Video) this.#notePicture(timestampMs);
     }
     const { maxBytes } = this.#options;
     log.trimMarks((mark) => log.position - mark.position > maxBytes || log.messages - mark.messages > maxMessages);
@@ -146,7 +156,12 @@ export class KeptGop {
 
   #begin(timestampMs: number, payload: Buffer): void {
     this.#compositionMs = compositionTimeMs(payload);
-    this.#isReordered = false;
     this.#newestMs = timestampMs;
+    this.#pictures = 0;
+  }
+
+  #notePicture(timestampMs: number): void {
+    this.#pictures++;
+    this.#spanMs = (timestampMs - (this.oldest?.timestampMs ?? timestampMs)) | 0;
   }
 }

@@ -9,6 +9,7 @@ import { type KeyFrame, readKeyFrame } from './key-frame.js';
 import { LogCopy } from './log-copy.js';
 import { audioTrack, type Mark, type MediaLog } from './media-log.js';
 import type { Outlet } from './outlet.js';
+import { shownUntil } from './shown-until.js';
 import { SlabPool } from './slab-pool.js';
 import { type MessageRole, noFeed, type StreamFeed } from './stream-feed.js';
 import { isSameFormat, type StreamFormat } from './stream-format.js';
@@ -41,6 +42,12 @@ const emptyLogKeptMs = 10_000;
  * stands still, there is nothing to ride with. Cameras of one frame a second are few.
  */
 const videoIsFreshMs = 1000;
+
+/**
+ * GOPs that go out at once, at switches between sources that fail, may bring the stream so far ahead of the clock. Beyond, a
+ * switch waits for a key frame, which nobody misses who has that much in store.
+ */
+const maxAheadMs = 60_000;
 
 /** Newcomers start at most so long ago, where they start at no key frame. */
 const markEveryMs = 2000;
@@ -142,24 +149,33 @@ export class LiveStream {
   /**
    * As `follow`, for a source that stood by: what is kept of it goes out at once, behind those of its headers that outlets
    * do not have. So the picture goes on without waiting for a key frame. Where nothing is kept it goes on with the next one.
+   * @returns whether what is kept went out
    */
-  switchTo(feed: StreamFeed, kept: KeptGop, nowMs: number): void {
-    const { oldest, newestMs, newestAtMs, isReordered } = kept;
+  switchTo(feed: StreamFeed, kept: KeptGop, nowMs: number): boolean {
+    const { oldest, newestMs, newestAtMs, stepMs, compositionMs } = kept;
     const before = this.#feed;
+    const shownMs = shownUntil(this.#primary.log);
     this.follow(feed);
-    for (const { type, payload } of changedHeaders(before, feed, oldest?.headers ?? feed.headers)) {
+    const isAhead = this.#timeline.aheadMs > maxAheadMs;
+    const headers = isAhead ? feed.headers : (oldest?.headers ?? feed.headers);
+    for (const { type, payload } of changedHeaders(before, feed, headers)) {
       this.#put(type, this.#timeline.lastMs, payload, 'header', nowMs);
     }
     this.#options.scheduler.schedule(this, nowMs);
-    if (oldest === null) return;
-    this.#timeline.goOnFrom({ keyMs: oldest.timestampMs, newestMs, newestAtMs, isReordered });
+    // Pictures of the other one may be shown later than the last is decoded; the key frame is shown behind them.
+    const behindMs = shownMs === null ? 0 : Math.max(0, (shownMs - this.#timeline.lastMs) | 0);
+    if (oldest === null || isAhead) {
+      this.#timeline.restart(stepMs + behindMs);
+      return false;
+    }
+    const laterMs = Math.max(0, behindMs - compositionMs);
+    this.#timeline.goOnFrom({ keyMs: oldest.timestampMs, newestMs, newestAtMs, minStepMs: stepMs + laterMs });
     kept.replay((type, timestampMs, payload, role, track, headers) => {
       const isFrame = role !== 'header' && role !== 'data';
-      const out = isFrame
-        ? this.#timeline.mapKept(timestampMs, type === MessageType.Video, newestAtMs)
-        : this.#timeline.lastMs;
+      const out = isFrame ? this.#timeline.mapKept(timestampMs, newestAtMs) : this.#timeline.lastMs;
       if (out !== null) this.#put(type, out, payload, role, nowMs, track, headers);
     });
+    return true;
   }
 
   /** @param out its time in the stream @param headers what a decoder needs before it, where it is a key frame */

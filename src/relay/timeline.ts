@@ -8,8 +8,8 @@ export interface KeptTimes {
   readonly newestMs: number;
   /** When the newest came, on the monotonic clock. */
   readonly newestAtMs: number;
-  /** True if pictures are not sent in the order in which they are shown. */
-  readonly isReordered: boolean;
+  /** How far behind the last that went out the key frame has to be at least. */
+  readonly minStepMs: number;
 }
 
 /**
@@ -24,18 +24,24 @@ export class Timeline {
   /** The timestamp that nothing may come before, after a change of publishers. */
   #floor: number | null = null;
   #awaitingFrame = false;
-  /** Frames that would come before the floor go out a millisecond apart, until they have caught up with it. */
-  #isHurrying = false;
+  #aheadMs = 0;
+  #minStepMs = 1;
 
   /** The last timestamp that was given out; 0 before the first. */
   get lastMs(): number {
     return this.#lastOut ?? 0;
   }
 
-  /** A new publisher begins. */
-  restart(): void {
+  /** How far the stream is ahead of the clock, since kept frames went out faster than they came; milliseconds. */
+  get aheadMs(): number {
+    return this.#aheadMs;
+  }
+
+  /** A new publisher begins. @param minStepMs how far behind the last that went out its first frame has to be at least */
+  restart(minStepMs = 1): void {
     if (this.#lastOut === null) return;
     this.#awaitingFrame = true;
+    this.#minStepMs = minStepMs;
   }
 
   /**
@@ -50,8 +56,7 @@ export class Timeline {
     if (this.#awaitingFrame || isLost) this.#goOnWith(timestampMs, nowMs);
     let out = this.#moved(timestampMs);
     if (this.#floor !== null) {
-      if (this.#isHurrying && isFrame) out = this.#hurry(out);
-      else if (isBefore(out, this.#floor)) out = this.#floor;
+      if (isBefore(out, this.#floor)) out = this.#floor;
       // Two minutes on, nothing can come that is older than the change.
       else if (isFrame && ((out - this.#floor) | 0) > 120_000) this.#floor = null;
     }
@@ -66,46 +71,33 @@ export class Timeline {
   }
 
   /**
-   * Another publisher goes on whose last frames are kept: its times belong to the moments at which they came. Give each of
-   * those to `mapKept` then. Frames from before the change are needed to decode what follows: they go out a millisecond
-   * apart, so that the stream is not late by them. Where pictures are not sent in the order in which they are shown, that
-   * would show them in disorder: then all begins behind the last frame, and the stream is late by what was kept.
+   * Another publisher goes on whose last frames are kept; give each of them to `mapKept` then. The newest belongs to the
+   * moment at which it came. Where the key frame that begins them would then come before the last that went out, all of
+   * them are moved behind it: the stream is ahead of the clock by so much, until a break makes up for it.
    */
-  goOnFrom(kept: KeptTimes): void {
+  goOnFrom({ keyMs, newestMs, newestAtMs, minStepMs }: KeptTimes): void {
     this.#awaitingFrame = false;
-    this.#isHurrying = false;
     if (this.#lastOut === null) return;
-    const { keyMs, newestMs, newestAtMs, isReordered } = kept;
-    const behindLast = (this.#lastOut + 1) >>> 0;
-    const newestOut = this.#lastOut + Math.round(newestAtMs - this.#lastAtMs);
-    this.#offset = (newestOut - newestMs) >>> 0;
+    const newestOut = this.#lastOut + Math.round(newestAtMs - this.#lastAtMs) - this.#aheadMs;
+    const first = this.#lastOut + minStepMs;
+    const keyOut = newestOut - ((newestMs - keyMs) | 0);
+    this.#aheadMs = Math.max(0, first - keyOut);
+    this.#offset = (Math.max(keyOut, first) - keyMs) >>> 0;
     this.#floor = this.#lastOut;
-    if (isReordered && isBefore(this.#moved(keyMs), behindLast)) this.#offset = (behindLast - keyMs) >>> 0;
-    else this.#isHurrying = true;
   }
 
   /**
-   * The timestamp to send for a frame that was kept; null: it came before the change, and nothing needs it.
+   * The timestamp to send for a frame that was kept; null: it came before the key frame, and nothing needs it.
    * @param cameMs when the newest that is kept came, on the monotonic clock
    */
-  mapKept(timestampMs: number, isVideo: boolean, cameMs: number): number | null {
-    let out = this.#moved(timestampMs);
-    if (this.#floor !== null && !isBefore(this.#floor, out)) {
-      if (!isVideo) return null;
-      out = this.#isHurrying ? this.#hurry(out) : this.#floor;
-    }
+  mapKept(timestampMs: number, cameMs: number): number | null {
+    const out = this.#moved(timestampMs);
+    if (this.#floor !== null && isBefore(out, this.#floor)) return null;
     if (this.#lastOut === null || !isBefore(out, this.#lastOut)) {
       this.#lastOut = out;
       this.#lastAtMs = cameMs;
     }
     return out;
-  }
-
-  /** A time behind the floor, which it raises where it has to. */
-  #hurry(out: number): number {
-    if (this.#floor === null || isBefore(this.#floor, out)) return out;
-    this.#floor = (this.#floor + 1) >>> 0;
-    return this.#floor;
   }
 
   #moved(timestampMs: number): number {
@@ -114,7 +106,10 @@ export class Timeline {
 
   /** Moves this frame, and all after it, to where the stream is by now. */
   #goOnWith(timestampMs: number, nowMs: number): void {
-    const next = (this.lastMs + Math.max(1, Math.round(nowMs - this.#lastAtMs))) >>> 0;
+    const passedMs = Math.round(nowMs - this.#lastAtMs) - this.#aheadMs;
+    this.#aheadMs = Math.max(0, this.#minStepMs - passedMs);
+    const next = (this.lastMs + Math.max(this.#minStepMs, passedMs)) >>> 0;
+    this.#minStepMs = 1;
     this.#offset = (next - timestampMs) >>> 0;
     this.#floor = next;
     this.#awaitingFrame = false;

@@ -158,7 +158,7 @@ describe('where values come from', () => {
     });
     const cluster = { cluster: 'etcds://a:1', 'cluster-secret-file': '/secret' };
     const jwt = { 'jwt-jwks-url': 'https://idp.example/keys', 'jwt-issuer': 'i', 'jwt-audience': 'a' };
-    Object.assign(other, { 'rtmps-port': '1', 'rtmps-cert': '/c', 'rtmps-key': '/k' });
+    Object.assign(other, { 'slate-dir': '/slates', 'rtmps-port': '1', 'rtmps-cert': '/c', 'rtmps-key': '/k' });
     const rtmps = { 'rtmps-port': '1', 'rtmps-cert': '/c', 'rtmps-key': '/k' };
     /** What some need beside them. */
     const companions: Record<string, Record<string, string>> = {

@@ -3,6 +3,7 @@ import { type CameraContext, NativeCamera } from '../../src/backend/native/camer
 import { defaultSettings } from '../../src/config/index.js';
 import { CodedError } from '../../src/errors.js';
 import { turnLine } from '../../src/fairness/turn-line.js';
+import { SlateClips } from '../../src/ingest/slate-clips.js';
 import type { Logger } from '../../src/log/log.js';
 import { Dialer } from '../../src/net/dialer.js';
 import { TargetWatch } from '../../src/push/target-watch.js';
@@ -96,6 +97,7 @@ class MemoryAggregator implements StreamHost {
         settings: { ...settings, publishTakeoverMs: index === 0 ? 0 : 60_000 },
         ...{ log: this.log, scheduler: this.scheduler, watch: new TargetWatch(), pool: new SlabPool(), nodeId: '00ff' },
         dialer: new Dialer(),
+        slates: new SlateClips('none'),
         mayKeep: () => true,
       };
       this.cameras.set(name, new NativeCamera(name, context));

@@ -21,6 +21,9 @@ function makeSelector(settings: { publishGraceMs?: number; maxBitrateKbps?: numb
   const told: string[] = [];
   const selector = new IngestSelector({
     ...{ camera: 'cam', nodeId, log: silentLogger, pool: new SlabPool() },
+    openSlate: async () => {
+      throw new Error('there is none');
+    },
     settings: {
       ...{ publishTakeoverMs: 3000, publishGraceMs: hourMs, withoutKeyFrames: 'pass', maxBitrateKbps: 1e6 },
       ...{ standbyAfterMs: 500, gopMaxBytes: 1e6 },
@@ -34,6 +37,7 @@ function makeSelector(settings: { publishGraceMs?: number; maxBitrateKbps?: numb
       onUnreadable: (_ingest, kind) => told.push(`unreadable ${kind}`),
       onKeyFrames: (missing) => told.push(missing ? 'no key frames' : 'key frames'),
       onIngest() {},
+      onSlateFailed() {},
       onSwitched: (from, to) => told.push(`switched from ${from.source.remote} to ${to.source.remote}`),
     },
   });

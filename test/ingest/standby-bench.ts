@@ -1,4 +1,5 @@
-import { IngestSelector, type SelectorSettings } from '../../src/ingest/ingest-selector.js';
+import { IngestSelector } from '../../src/ingest/ingest-selector.js';
+import type { SelectorSettings } from '../../src/ingest/selector-options.js';
 import { type Ingest, type Source, sourcePriorities } from '../../src/ingest/source.js';
 import { silentLogger } from '../../src/log/log.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
@@ -43,12 +44,16 @@ export function makeBench(settings: Partial<SelectorSettings> = {}, names: reado
       onUnreadable: () => {},
       onKeyFrames: (missing) => told.push(missing ? 'no key frames' : 'key frames'),
       onIngest: ({ name }, reason) => told.push(reason === null ? `${name} came` : `${name} left: ${reason}`),
+      onSlateFailed: (reason) => told.push(reason),
       onSwitched: (from, to, reason) => told.push(`${from.name} -> ${to.name}: ${reason}`),
+    },
+    openSlate: async () => {
+      throw new Error('there is none');
     },
     looks: { want() {} },
     now: () => nowMs,
   });
-  selector.declare({ names, switchBackMs: null });
+  selector.declare({ names, switchBackMs: null, slate: null });
   return {
     selector,
     told,

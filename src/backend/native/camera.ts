@@ -2,9 +2,11 @@ import type { PublishKeyRule } from '../../admission/stream-keys.js';
 import { CodedError } from '../../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../../events/flight-recorder.js';
 import type { CameraEvidence } from '../../health/evidence.js';
-import { IngestSelector, type SelectorListener, type SelectorSettings } from '../../ingest/ingest-selector.js';
+import { IngestSelector } from '../../ingest/ingest-selector.js';
 import { noFacts } from '../../ingest/metadata.js';
 import { PublisherSource } from '../../ingest/publisher-source.js';
+import type { SelectorListener, SelectorSettings } from '../../ingest/selector-options.js';
+import type { SlateClips } from '../../ingest/slate-clips.js';
 import { type Ingest, mainIngest, type Source } from '../../ingest/source.js';
 import type { MessageKind, SourceIngest } from '../../ingest/source-ingest.js';
 import type { Logger } from '../../log/log.js';
@@ -54,6 +56,7 @@ export interface CameraContext {
   readonly watch: TargetWatch;
   readonly dialer: Dialer;
   readonly pool: SlabPool;
+  readonly slates: SlateClips;
   /** Whether all streams together may keep so many bytes more; asked before a GOP is copied. */
   readonly mayKeep: (bytes: number) => boolean;
   /** This aggregator among those that a stream came through: hexadecimal digits, of this process's life. */
@@ -93,6 +96,7 @@ export class NativeCamera implements SelectorListener {
     this.#selector = new IngestSelector({
       ...{ camera: name, nodeId, settings, log: this.#log, listener: this, pool },
       newStream: () => this.#newStream(),
+      openSlate: (file) => context.slates.open(file),
     });
     this.#pushes = new CameraPushes({
       ...{ camera: name, settings, watch, dialer, log: this.#log, recorder: this.#recorder },
@@ -192,6 +196,7 @@ export class NativeCamera implements SelectorListener {
     this.#selector.declare({
       names: desired.ingests?.map(({ name }) => name) ?? [mainIngest],
       switchBackMs: desired.switchBackMs ?? null,
+      slate: desired.slate ?? null,
     });
     this.#pushes.declare(desired.pushes);
   }
@@ -253,6 +258,11 @@ export class NativeCamera implements SelectorListener {
     this.#switches.note({ from: from.name, to: to.name, reason });
     this.#recorder.note('switch', `from ${from.name} to ${to.name}: ${reason}`);
     this.#tellIngest({ type: 'switched', from: from.name, to: to.name, reason });
+  }
+
+  onSlateFailed(reason: string): void {
+    this.#recorder.note('slate', reason);
+    this.#log.warn('the slate cannot be shown', { code: 'FLV_INVALID', reason });
   }
 
   #tellIngest(change: IngestChange): void {
@@ -357,7 +367,8 @@ export class NativeCamera implements SelectorListener {
   /** What its health is judged by; null while nothing feeds it. */
   evidence(nowMs: number): CameraEvidence | null {
     const { live } = this.#selector;
-    return live === null ? null : evidenceOf(live, nowMs);
+    // A slate says nothing of the camera.
+    return live === null || live.source.kind === 'slate' ? null : evidenceOf(live, nowMs);
   }
 
   /** Undefined also for one of a camera that was never live. */

@@ -6,6 +6,7 @@ import { Admission, type AdmissionSettings } from '../../admission/admission.js'
 import { StreamKeys } from '../../admission/stream-keys.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
 import type { CameraEvidence } from '../../health/evidence.js';
+import { SlateClips } from '../../ingest/slate-clips.js';
 import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
@@ -48,6 +49,8 @@ import { NativeYielding } from './yielding.js';
 export interface NativeMediaSettings extends CameraSettings, PushRules, AdmissionSettings {
   /** A file of certificates (PEM) that are trusted at rtmps:// targets. */
   readonly pushTlsCa?: string;
+  /** The folder with the clips of slates; default: `slates` in the present one. */
+  readonly slateDir?: string;
 }
 
 export interface RtmpsSettings {
@@ -122,6 +125,7 @@ export class NativeBackend implements MediaBackend {
       watch: new TargetWatch(undefined, dialer),
       dialer,
       pool: new SlabPool(),
+      slates: new SlateClips(options.settings.media.slateDir ?? 'slates'),
       mayKeep: (bytes) => this.keptBytes + bytes <= this.#mediaMaxBytes,
       nodeId: options.settings.nodeId ?? newNodeId(),
       observer: () => this.#observer,

@@ -1,6 +1,6 @@
 import { hookUrlType } from '../lists.js';
 import { table } from '../setting.js';
-import { choiceType, durationType } from '../values.js';
+import { choiceType, durationType, textType } from '../values.js';
 
 /** Who may publish and play, and for how long silence is borne. */
 export const publishTable = table({
@@ -39,6 +39,14 @@ export const publishTable = table({
     default: 500,
     description:
       'Cameras with several ingests: how long the live one may send nothing, or no picture, before the next one takes its place',
+  },
+  /** Undefined: `slates` in the data folder. */
+  slateDir: {
+    key: 'slate-dir',
+    type: textType(4096, '<folder>'),
+    default: undefined,
+    description:
+      'Folder with the FLV files that cameras may show as a slate when no ingest is left; without it, slates in data-dir',
   },
   /** Who may publish: `name`: anybody who knows the name of the camera; `key`: only with its publish key. */
   publishAuth: {

@@ -191,3 +191,68 @@ describe('a second encoder by ?ingest=backup', () => {
     await until(() => last() === 2, 5000, 'the picture of the second');
   });
 });
+
+describe('a slate', () => {
+  const slate = (file: string, durationMs: number) => ({ slate: { file, durationMs } });
+  /** Which of what the target got came from a clip: encoders here number their pictures, and x264 does not. */
+  const fromClip = (payload: Buffer) => payload.length > 100;
+  const silent = audioFrame(0).subarray(0, 2);
+
+  it('is shown when no ingest is left, with silence, until one is back', async () => {
+    const { target, told, lives, url, last } = await node({}, slate('built-in', 60_000));
+    const main = await encoder(url(), 1);
+    await until(() => last() === 1, 5000, 'the first');
+    await main.stop();
+    const clipPictures = () =>
+      target.media.filter(({ type, payload }) => type === MessageType.Video && fromClip(payload));
+    await until(() => clipPictures().length > 20, 5000, 'pictures of the slate');
+    const sound = target.media
+      .filter(({ type, payload }) => type === MessageType.Audio && payload.length < 12)
+      .slice(-5);
+    expect(sound.every(({ payload }) => payload.subarray(0, 2).equals(silent))).toBe(true);
+    await encoder(url('?ingest=backup'), 2);
+    await until(() => last() === 2, 5000, 'the second');
+    const media = target.media.filter(({ payload }) => payload[1] === 1);
+    for (const kind of [MessageType.Video, MessageType.Audio]) {
+      const times = media.filter(({ type }) => type === kind).map(({ timestampMs }) => timestampMs);
+      expect(times).toEqual([...times].sort((a, b) => a - b));
+    }
+    expect(target.connectedMs).toHaveLength(1);
+    expect(lives).toEqual(['live']);
+    const switches = told.flatMap((change) => (change.type === 'switched' ? [`${change.from} ${change.to}`] : []));
+    expect(switches).toEqual(['main slate', 'slate backup']);
+  });
+
+  it('ends after its time, and the stream with it', async () => {
+    const { backend, lives, url, last } = await node({}, slate('built-in', 1000));
+    const main = await encoder(url(), 1);
+    await until(() => last() === 1, 5000, 'the first');
+    await main.stop();
+    await until(() => backend.camera('gate')?.publisher === 'slate', 5000, 'the slate');
+    await until(() => lives.includes('stopped'), 10_000, 'its end');
+    expect(backend.camera('gate')).toMatchObject({ live: false, graceUntil: null });
+  });
+
+  it('is shown for one that stalls, and gives way when that goes on', async () => {
+    const { backend, url, last } = await node({}, slate('built-in', 60_000));
+    const main = await encoder(url(), 1);
+    await until(() => last() === 1, 5000, 'the first');
+    Object.assign(main.does, { video: false, audio: false });
+    await until(() => backend.camera('gate')?.publisher === 'slate', 5000, 'the slate');
+    Object.assign(main.does, { video: true, audio: true });
+    await until(() => backend.camera('gate')?.publisher !== 'slate', 5000, 'its end');
+    expect(backend.camera('gate')?.live).toBe(true);
+  });
+
+  it.each(['missing.flv', '../secret.flv'])(
+    'that cannot be shown (%s) is told of, and the stream ends',
+    async (file) => {
+      const { backend, lives, url, last } = await node({}, slate(file, 60_000));
+      const main = await encoder(url(), 1);
+      await until(() => last() === 1, 5000, 'the first');
+      await main.stop();
+      await until(() => lives.includes('stopped'), 5000, 'the end');
+      expect(backend.events('gate')?.some(({ kind }) => kind === 'slate')).toBe(true);
+    },
+  );
+});

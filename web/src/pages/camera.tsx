@@ -11,6 +11,7 @@ import { Badge } from '../ui/mark.js';
 import { ActionButton, Dialog, Empty, ErrorNote, Fact, Since, Until } from '../ui/parts.js';
 import { Player } from '../ui/player.js';
 import { FlightRecorder } from './flight-recorder.js';
+import { Ingests } from './ingests.js';
 import { Plots } from './plots.js';
 import { PublishPanel } from './publish-panel.js';
 import { Pushes } from './pushes.js';
@@ -49,6 +50,7 @@ export function CameraPage({ name }: { name: string }) {
           <Facts camera={camera} />
         </div>
         <div class="column">
+          <Ingests camera={camera} />
           <Pushes camera={camera} />
           <PublishPanel camera={camera} />
         </div>
