@@ -4,6 +4,7 @@ import { RateLimitedError } from '../access/access.js';
 import { BatchRefused } from '../control/batch-control.js';
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
+import { cleanText } from '../log/pino.js';
 
 /** What an answer says of a failure, in either style. */
 export interface Refusal {
@@ -68,7 +69,7 @@ export function refusalOf(error: unknown, limitBytes = bodyLimitBytes): Refusal 
     const errors = error.failed.map(({ index, error: { code, message, field } }) => ({
       index,
       code,
-      detail: message,
+      detail: cleanText(message),
       ...(field === undefined ? {} : { field }),
     }));
     const { code, message, field, count } = error;
@@ -100,7 +101,9 @@ export function usesProblems(url: string): boolean {
 
 /** The body of a failure: a problem document (RFC 9457), or the content manager's `{error, code}`. */
 export function failureBody(url: string, refusal: Refusal): { type: string; text: string } {
-  const { status, code, message, field, failed } = refusal;
+  const { status, code, field, failed } = refusal;
+  // It quotes what was given, and is read on terminals: nothing in it turns text or moves a cursor.
+  const message = cleanText(refusal.message);
   if (!usesProblems(url))
     return { type: 'application/json; charset=utf-8', text: JSON.stringify({ error: message, code }) };
   const problem = {
