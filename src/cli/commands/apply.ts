@@ -25,9 +25,9 @@ interface ApplyOptions extends ClientOptions {
 
 export function addApplyCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   withClientOptions(program.command('apply'))
-    .description('Make cameras, pushes and engines what a file says, after showing what would change')
+    .description('Change cameras, pushes and engines to match a file, after showing what would change')
     .requiredOption('-f, --file <file>', 'the fleet file, YAML or JSON; - for standard input')
-    .option('--prune', 'also remove what the file does not have: cameras, pushes of its cameras, engines')
+    .option('--prune', 'also remove what is not in the file: cameras, pushes of its cameras, engines')
     .option('--dry-run', 'only show what would change')
     .option('-y, --yes', 'do not ask on a terminal')
     .addHelpText(

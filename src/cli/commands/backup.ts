@@ -43,7 +43,9 @@ function addBackup(program: Command, io: CliIo): void {
   program
     .command('backup')
     .argument('<file>', 'file to write, mode 0600; - for standard output')
-    .description('Write all that is needed to be this node elsewhere to a file; safe while an aggregator is running')
+    .description(
+      'Write everything that is needed to run this node elsewhere to a file; safe while an aggregator is running',
+    )
     .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
     .option('--passphrase-file <file>', `seal it with the passphrase in this file (or ${passphraseVariable})`)
     .option('--without-secrets', 'write the state only: cameras, pushes, engines')
@@ -117,13 +119,15 @@ function addRestore(program: Command, io: CliIo): void {
   program
     .command('restore')
     .argument('<file>', 'a file written by "backup" of this or an older version')
-    .description('Restore a backup into a data folder, made if it is not there; the previous files are kept beside it')
+    .description(
+      'Restore a backup into a data folder, which is created if missing; the previous files are kept beside it',
+    )
     .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
     .option('--passphrase-file <file>', `the passphrase of a sealed backup (or ${passphraseVariable})`)
     .option('--without-secrets', 'leave the secrets of the data folder as they are')
     .option('--token <token>', 'token for the API of the running aggregator; prefer --token-file')
     .option('--token-file <file>', 'file with the token (or MEDIA_AGGREGATOR_TOKEN with the token itself)')
-    .option('--while-running', 'also while an aggregator is running there, which applies it live')
+    .option('--while-running', 'restore even while an aggregator is running there; it applies the backup live')
     .addHelpText(
       'after',
       `

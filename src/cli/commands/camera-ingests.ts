@@ -24,7 +24,7 @@ const none = 'none';
 /** The options of `camera add` and `camera set` that are about ingests. */
 export function withIngestOptions(command: Command): Command {
   return command
-    .option('--ingests <names>', 'what its stream may come from, in the order of preference: main,backup ...')
+    .option('--ingests <names>', 'names of its ingests, in the order of preference: main,backup ...')
     .option(
       '--switch-back <when>',
       'how long a preferred ingest must be well until it is live again: 30s ..., or never',
@@ -82,7 +82,7 @@ Examples:
     });
 
   withClientOptions(camera.command('switch <name>'))
-    .description('Have the stream of a camera go on with another of its ingests, at a key frame')
+    .description('Switch a camera to another of its ingests, at a key frame')
     .option('--to <ingest>', 'the ingest (default: the one that would follow if the live one failed)')
     .addHelpText(
       'after',

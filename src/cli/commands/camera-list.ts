@@ -27,7 +27,7 @@ interface CameraListOptions extends ListOptions {
 
 export function addCameraListCommand(camera: Command, io: CliIo): void {
   withOutput(withClientOptions(camera.command('list [names...]')).alias('ls'))
-    .description('List the cameras with their state, all or those of the names and patterns')
+    .description('List cameras with their state: all, or those that match the names and patterns')
     .addOption(
       new Option('--state <state>', 'only cameras that are live or off, or that have a push in this state').choices(
         cameraStates,

@@ -9,7 +9,7 @@ import { type ClientOptions, withClientOptions } from './shared.js';
 /** `camera refused`: for whoever looks why a camera does not come. */
 export function addCameraRefusedCommand(camera: Command, io: CliIo): void {
   withClientOptions(camera.command('refused'))
-    .description('List who was refused as a publisher: unknown names, wrong keys, cameras that are live already')
+    .description('List refused publishers: unknown names, wrong keys, cameras that are already live')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator camera refused\n')
     .action(async (options: ClientOptions) => {
       const refused = await findApi(options, io).refusedPublishers();

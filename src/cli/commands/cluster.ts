@@ -26,7 +26,7 @@ export function addClusterCommands(program: Command, io: CliIo): void {
 
   const cluster = program
     .command('cluster')
-    .description('Look after the etcd that the nodes share')
+    .description('Maintain the etcd that the nodes share')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator cluster accept\n');
 
   withClientOptions(cluster.command('accept'))

@@ -93,9 +93,9 @@ function addSet(engine: Command, io: CliIo): void {
   withClientOptions(engine.command('set <name>'))
     .description('Change a streaming engine; the pushes to it follow')
     .option('--host <host>', 'host name or IP address, without a port')
-    .option('--push-url <template>', 'URL that a camera is pushed to; an empty text gives it its default')
-    .option('--playback-url <template>', 'URL that viewers play it at; an empty text gives it its default')
-    .option('--location <location>', 'location of the engine; an empty text takes it away')
+    .option('--push-url <template>', 'URL that a camera is pushed to; an empty text restores the default')
+    .option('--playback-url <template>', 'URL that viewers play it at; an empty text restores the default')
+    .option('--location <location>', 'location of the engine; an empty text removes it')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator engine set paris --host 10.0.0.8\n')
     .action(async (name: string, { host, pushUrl, playbackUrl, location, ...options }: SetOptions) => {
       const change = {

@@ -32,7 +32,7 @@ import {
 export function addPushCommands(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
   const push = program
     .command('push')
-    .description('Redirect a camera to targets')
+    .description('Redirect cameras to targets')
     .addHelpText(
       'after',
       `
@@ -111,7 +111,7 @@ async function addMany(pattern: string, url: string | undefined, options: AddOpt
 
 function addList(push: Command, io: CliIo): void {
   withPushFilter(withOutput(withClientOptions(push.command('list [camera]')).alias('ls')))
-    .description('List the pushes of one camera, of those that a pattern means, or of all, with their state')
+    .description('List pushes with their state: of one camera, of the cameras that match a pattern, or of all')
     .addHelpText(
       'after',
       `

@@ -12,7 +12,7 @@ const everyMs = 2000;
 
 export function addTopCommand(program: Command, io: CliIo): void {
   withClientOptions(program.command('top'))
-    .description('Watch cameras and pushes in the terminal; if the output is no terminal, print the table once')
+    .description('Watch cameras and pushes in the terminal; if the output is not a terminal, print the table once')
     .addHelpText(
       'after',
       `
