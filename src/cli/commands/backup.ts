@@ -66,10 +66,11 @@ Examples:
       const passphrase = passphraseOf(options, io);
       const folder = folderOf(options, io);
       const { text: stateText, cameras, engines } = await backupState(folder);
-      const secrets = options.withoutSecrets === true ? {} : await readSecrets(folder);
+      const present = await readSecrets(folder);
+      const secrets = options.withoutSecrets === true ? {} : present;
       const plain = Object.keys(secrets).length === 0 ? stateText : joinSecrets(stateText, secrets);
       const text = passphrase === undefined ? plain : await seal(plain, passphrase);
-      const notes = backupNotes(secrets, { isSealed: passphrase !== undefined, io });
+      const notes = backupNotes(secrets, present, { isSealed: passphrase !== undefined, io });
       if (file === '-') {
         io.err.write(notes);
         io.out.write(text);
@@ -91,12 +92,15 @@ Examples:
     });
 }
 
-/** What the backup holds of secrets, and loudly what it does not. */
-function backupNotes(secrets: Secrets, { isSealed, io }: { isSealed: boolean; io: CliIo }): string {
+/**
+ * What the backup holds of secrets, and loudly what it does not.
+ * @param present those that there are; a folder in which an aggregator ran has the stream-secret at least
+ */
+function backupNotes(secrets: Secrets, present: Secrets, { isSealed, io }: { isSealed: boolean; io: CliIo }): string {
   const paint = painter(io.out, io.env);
   const names = Object.keys(secrets);
   const missing = Object.entries(secretFiles)
-    .filter(([name]) => !names.includes(name) && name !== 'etag-key' && name !== 'webhook-key')
+    .filter(([name]) => !names.includes(name) && (name in present || name === 'stream-secret') && name !== 'etag-key')
     .map(([name, { what }]) => `${name} (${what})`);
   const warning = paint('red', 'WARNING');
   return [
