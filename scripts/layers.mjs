@@ -46,6 +46,7 @@ export const layers = {
       'admission',
       'backend',
       'events',
+      'fairness',
       'health',
       'ingest',
       'net',

@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import { maskTarget } from '../../address/rtmp-url.js';
 import type { FlightRecorder } from '../../events/flight-recorder.js';
+import { turnLine } from '../../fairness/turn-line.js';
 import type { Logger } from '../../log/log.js';
 import type { Dialer } from '../../net/dialer.js';
 import { Push } from '../../push/push.js';
@@ -20,16 +22,30 @@ export interface CameraPushesOptions {
   readonly onPhase: (id: string, push: Push) => void;
 }
 
+/** Pushes that are made, removed or told something in one turn of the event loop; each takes a few microseconds. */
+const stepsPerTurn = 250;
+
+/** Pushes that are only looked at, for one step. */
+const looksPerStep = 16;
+
+/** What feeds the pushes: a stream, one that may go on, or none. */
+type StreamState = LiveStream | 'paused' | 'over';
+
 /** The pushes of one camera: made when its stream first begins, told of what becomes of it, and of what is declared. */
 export class CameraPushes {
   readonly #options: CameraPushesOptions;
-  /** What was declared, while the camera was never live: ten thousand idle cameras shall cost little. */
-  #asleep: readonly DesiredPush[] | null = [];
+  /** The camera was never live, and no push is made: ten thousand idle cameras shall cost little. */
+  #isAsleep = true;
+  #declared: readonly DesiredPush[] = [];
+  /** What feeds them, and what each was told. */
+  #state: StreamState = 'over';
+  readonly #told = new WeakMap<Push, StreamState>();
+  /** What is left to do to bring them there; null: nothing. */
+  #steps: Generator<void, void> | null = null;
+  #isInLine = false;
   readonly #pushes = new Map<string, Push>();
   /** Pushes that were removed and say goodbye. */
   readonly #leaving = new Map<Push, Promise<void>>();
-  /** Null while nothing feeds it. */
-  #stream: LiveStream | null = null;
   /** Of those that are gone. */
   #pastBytes = 0;
 
@@ -39,7 +55,7 @@ export class CameraPushes {
 
   /** True while the camera was never live. */
   get isAsleep(): boolean {
-    return this.#asleep !== null;
+    return this.#isAsleep;
   }
 
   /** By id; none of a camera that was never live: there is nothing to be seen of them. */
@@ -57,44 +73,92 @@ export class CameraPushes {
 
   /** Converges to the declared pushes. One that is declared as it was is left alone. */
   declare(declared: readonly DesiredPush[]): void {
-    if (this.#asleep !== null) {
-      this.#asleep = declared;
-      return;
-    }
-    const wanted = new Map(declared.map((push) => [push.id, push]));
-    for (const [id, push] of this.#pushes) {
-      if (wanted.get(id)?.url !== push.url) this.#remove(id, push);
-    }
-    for (const each of declared) {
-      const existing = this.#pushes.get(each.id);
-      if (existing === undefined) {
-        this.#add(each);
-        continue;
-      }
-      existing.setLimits(this.#limitsOf(each));
-      existing.setEnabled(each.enabled);
-    }
+    this.#declared = declared;
+    if (!this.#isAsleep) this.#converge();
   }
 
   /** The camera is live with this stream, anew or again. */
   begin(stream: LiveStream): void {
-    const declared = this.#asleep ?? [];
-    this.#asleep = null;
-    for (const push of declared) this.#add(push);
-    this.#stream = stream;
-    for (const push of this.#pushes.values()) push.begin(stream);
+    this.#isAsleep = false;
+    this.#state = stream;
+    this.#converge();
   }
 
   /** Nothing feeds the stream, which may go on. */
   pause(): void {
-    this.#stream = null;
-    for (const push of this.#pushes.values()) push.pause();
+    this.#state = 'paused';
+    if (!this.#isAsleep) this.#converge();
   }
 
   /** The stream is over. */
   end(): void {
-    this.#stream = null;
-    for (const push of this.#pushes.values()) push.end();
+    this.#state = 'over';
+    if (!this.#isAsleep) this.#converge();
+  }
+
+  /**
+   * Brings all pushes to what is declared and to what the stream is. Those of most cameras at once; of thousands, some in
+   * each turn of the event loop, in their order. What changes meanwhile is taken up from the beginning, where those that are
+   * as they should be cost next to nothing.
+   */
+  #converge(): void {
+    this.#steps = this.#allSteps();
+    this.#work();
+  }
+
+  #work(): void {
+    const steps = this.#steps;
+    for (let left = stepsPerTurn; steps !== null && left > 0; left--) {
+      if (steps.next().done === true) this.#steps = null;
+      if (this.#steps !== steps) break; // done, or changed by what was told
+    }
+    if (this.#steps === null || this.#isInLine) return;
+    this.#isInLine = true;
+    turnLine.join(this);
+  }
+
+  /** Called by the line. */
+  goOn(): void {
+    this.#isInLine = false;
+    this.#work();
+  }
+
+  *#allSteps(): Generator<void, void> {
+    const declared = this.#declared;
+    const wanted = new Map(declared.map((push) => [push.id, push]));
+    let looks = 0;
+    for (const [id, push] of this.#pushes) {
+      if (wanted.get(id)?.url !== push.url) {
+        this.#remove(id, push);
+        yield;
+      } else if (++looks % looksPerStep === 0) yield;
+    }
+    for (const each of declared) {
+      const existing = this.#pushes.get(each.id);
+      if (existing === undefined) this.#add(each);
+      else {
+        existing.setLimits(this.#limitsOf(each));
+        existing.setEnabled(each.enabled);
+        if (++looks % looksPerStep !== 0) continue;
+      }
+      yield;
+    }
+    for (const push of this.#pushes.values()) {
+      if (this.#tell(push) || ++looks % looksPerStep === 0) yield;
+    }
+  }
+
+  /** Tells a push what became of the stream. False: it knows. */
+  #tell(push: Push): boolean {
+    const state = this.#state;
+    const told = this.#told.get(push) ?? 'over';
+    // Nothing goes to who did not hear of the stream before it paused.
+    if (told === state || (told === 'over' && state === 'paused')) return false;
+    this.#told.set(push, state);
+    if (state === 'paused') push.pause();
+    else if (state === 'over') push.end();
+    else push.begin(state);
+    return true;
   }
 
   tick(nowMs: number): void {
@@ -108,7 +172,8 @@ export class CameraPushes {
 
   /** Removes all. Resolves when their targets were told. */
   async close(): Promise<void> {
-    for (const [id, push] of this.#pushes) this.#remove(id, push);
+    this.declare([]);
+    while (this.#steps !== null) await setImmediate();
     await Promise.all(this.#leaving.values());
   }
 
@@ -127,7 +192,7 @@ export class CameraPushes {
     });
     this.#pushes.set(id, push);
     recorder.note('push', `${id} added`);
-    if (this.#stream !== null) push.begin(this.#stream);
+    if (this.#state !== 'paused') this.#tell(push);
   }
 
   #remove(id: string, push: Push): void {

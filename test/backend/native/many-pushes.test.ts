@@ -1,0 +1,107 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { DesiredPush } from '../../../src/backend/backend.js';
+import { CameraPushes } from '../../../src/backend/native/camera-pushes.js';
+import { defaultSettings } from '../../../src/config/index.js';
+import { FlightRecorder } from '../../../src/events/flight-recorder.js';
+import { silentLogger } from '../../../src/log/log.js';
+import { Dialer } from '../../../src/net/dialer.js';
+import { TargetWatch } from '../../../src/push/target-watch.js';
+import { until } from '../../push/targets.js';
+import { makeStream } from '../../relay/fixtures.js';
+import { longestHoldMs } from '../../support/loop-holds.js';
+
+const count = 3000;
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  while (cleanups.length > 0) await cleanups.pop()?.();
+});
+
+function pushesOfOneCamera(): CameraPushes {
+  const pushes = new CameraPushes({
+    camera: 'gate',
+    settings: { ...defaultSettings().media, pushRetryMinMs: 60_000, pushRetryMaxMs: 60_000 },
+    watch: new TargetWatch(50),
+    dialer: new Dialer(),
+    log: silentLogger,
+    recorder: new FlightRecorder({ log: silentLogger }),
+    onPhase() {},
+  });
+  cleanups.push(() => pushes.close());
+  return pushes;
+}
+
+/** Port 1 of this machine, where nobody listens; a few are connected, the others are switched off. */
+function declared(from = 0, to = count, path = 'a'): DesiredPush[] {
+  return Array.from({ length: to - from }, (_, index) => {
+    const id = `p${from + index}`;
+    return { id, url: `rtmp://127.0.0.1:1/${path}/${id}`, enabled: index % 20 === 0 };
+  });
+}
+
+const phaseOf = (pushes: CameraPushes, id: string): string =>
+  pushes.all.get(id)?.status(performance.now()).state ?? 'none';
+const phases = (pushes: CameraPushes): Set<string> => new Set([...pushes.all.keys()].map((id) => phaseOf(pushes, id)));
+
+describe('a camera of thousands of pushes', () => {
+  it('makes, changes and ends them in slices, in order, and others have their turns between', async () => {
+    const pushes = pushesOfOneCamera();
+    const stream = makeStream();
+    pushes.declare(declared());
+    expect(pushes.all.size).toBe(0);
+    pushes.begin(stream);
+    expect(pushes.all.size).toBeGreaterThan(0);
+    expect(pushes.all.size).toBeLessThan(count / 2);
+    await until(() => pushes.all.size === count, 20_000, 'all of them');
+    expect([...pushes.all.keys()]).toEqual(declared().map(({ id }) => id));
+    // Half of them go, half of what stays changes its address, and new ones come.
+    const next = [...declared(0, 750), ...declared(750, 1500, 'b'), ...declared(count, count + 500)];
+    pushes.declare(next);
+    expect(pushes.all.size).toBeGreaterThan(next.length);
+    await until(() => pushes.all.size === next.length, 20_000, 'those that are declared');
+    await until(() => next.every(({ id, url }) => pushes.all.get(id)?.url === url), 20_000, 'their addresses');
+    pushes.end();
+    await until(() => !phases(pushes).has('connecting') && !phases(pushes).has('waiting'), 20_000, 'the end of all');
+    expect(phases(pushes)).toEqual(new Set(['idle', 'disabled']));
+  });
+
+  it('ends as what came last says, whatever comes in the middle of a slice', async () => {
+    const pushes = pushesOfOneCamera();
+    const [one, other] = [makeStream(), makeStream()];
+    pushes.declare(declared());
+    pushes.begin(one);
+    await turn();
+    pushes.pause();
+    pushes.begin(one);
+    await turn();
+    pushes.end();
+    pushes.declare(declared(0, 1000));
+    await turn();
+    pushes.begin(other);
+    pushes.declare(declared(0, 1200));
+    await until(() => pushes.all.size === 1200, 20_000, 'those that are declared');
+    const enabled = (): string[] =>
+      declared(0, 1200).flatMap(({ id, enabled: is }) => (is ? [phaseOf(pushes, id)] : []));
+    await until(() => enabled().every((phase) => phase === 'waiting'), 20_000, 'every target to be tried');
+    pushes.pause();
+    pushes.end();
+    await until(() => enabled().every((phase) => phase === 'idle'), 20_000, 'the end of all');
+    await pushes.close();
+    expect(pushes.all.size).toBe(0);
+  });
+
+  it('holds nobody up for long', async () => {
+    const hold = await longestHoldMs(async () => {
+      const pushes = pushesOfOneCamera();
+      pushes.declare(declared());
+      pushes.begin(makeStream());
+      await until(() => pushes.all.size === count, 20_000, 'all of them');
+      pushes.declare(declared(0, count, 'b'));
+      await until(() => pushes.all.get(`p${count - 1}`)?.url.includes('/b/') === true, 20_000, 'the change');
+      pushes.end();
+      await pushes.close();
+    }, 3);
+    // A single step of all of them takes several times as long.
+    expect(hold).toBeLessThan(100);
+  });
+});
