@@ -106,11 +106,17 @@ export function isSameValue(left: Change['is'], right: Change['is']): boolean {
   return isDeepStrictEqual(one, other);
 }
 
-/** A state as a document that changes can be made to, and that `decodeDocument` reads. */
-export function documentOf(state: DesiredState): StateFile {
+/** A state as a document that changes can be made to, and that `decodeDocument` reads; an entry in each step. */
+export function* documentOfSteps(state: DesiredState): Generator<undefined, StateFile> {
   const document = emptyDocument();
-  for (const [name, camera] of state.cameras) document.cameras[name] = fileCamera(camera);
-  for (const [name, engine] of state.engines) document.engines[name] = fileEngine(engine);
+  for (const [name, camera] of state.cameras) {
+    document.cameras[name] = fileCamera(camera);
+    yield;
+  }
+  for (const [name, engine] of state.engines) {
+    document.engines[name] = fileEngine(engine);
+    yield;
+  }
   return document;
 }
 
@@ -119,13 +125,21 @@ export function documentOf(state: DesiredState): StateFile {
  * @throws StateError STATE_CONFLICT when a push has no camera, or a camera that goes keeps a push
  */
 export function changeDocument(document: StateFile, changes: Iterable<Change>): StateFile {
+  return allOf(changeDocumentSteps(document, changes));
+}
+
+/** `changeDocument`, a change in each step. @throws StateError STATE_CONFLICT as that */
+export function* changeDocumentSteps(document: StateFile, changes: Iterable<Change>): Generator<undefined, StateFile> {
   const next = emptyDocument();
   Object.assign(next.cameras, document.cameras);
   Object.assign(next.engines, document.engines);
+  /** Pushes that are copies already: of one camera, thousands may be changed. */
+  const copies = new Set<object>();
   for (const change of changes) {
     if ('engine' in change) put(next.engines, change.engine, change.is);
-    else if ('push' in change) putPush(next.cameras, change);
+    else if ('push' in change) putPush(next.cameras, change, copies);
     else putCamera(next.cameras, change);
+    yield;
   }
   return next;
 }
@@ -142,13 +156,18 @@ function putCamera(cameras: Cameras, { camera: name, is }: CameraChange): void {
   put(cameras, name, is === null ? null : { ...is, ...(pushes === undefined ? {} : { pushes }) });
 }
 
-function putPush(cameras: Cameras, change: Extract<Change, { push: string }>): void {
+function putPush(cameras: Cameras, change: Extract<Change, { push: string }>, copies: Set<object>): void {
   const camera = cameras[change.camera];
   if (camera === undefined) {
     if (change.is === null) return;
     throw conflict(keyOf(change), 'its camera was removed meanwhile');
   }
+  if (camera.pushes !== undefined && copies.has(camera.pushes)) {
+    put(camera.pushes, change.push, change.is);
+    return;
+  }
   const pushes: Record<string, PushFile> = Object.assign(Object.create(null), camera.pushes);
+  copies.add(pushes);
   put(pushes, change.push, change.is);
   cameras[change.camera] = { ...camera, pushes };
 }

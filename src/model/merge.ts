@@ -1,9 +1,10 @@
 import {
   type Change,
-  changeDocument,
-  changesBetween,
+  changeDocumentSteps,
+  changesBetweenSteps,
   conflict,
-  documentOf,
+  differingIn,
+  documentOfSteps,
   isSameValue,
   keyOf,
   valueIn,
@@ -17,7 +18,7 @@ import type { DesiredState } from './model.js';
  */
 
 /**
- * The running state with an edit by hand.
+ * The running state with an edit by hand, a thing in each step.
  * @param base what state.json said before the edit
  * @param edited what it says now
  * @param now ISO 8601, UTC: the default for `createdAt`
@@ -29,16 +30,21 @@ export function* mergeEditSteps(
   edited: DesiredState,
   now: string,
 ): Generator<undefined, DesiredState> {
-  const changes = changesBetween(base, edited).filter((change) => {
-    const current = valueIn(running, change);
-    if (isSameValue(current, change.is)) return false;
-    if (isSameValue(current, change.was)) return true;
-    throw conflict(keyOf(change), 'the change through the API stays; edit the file again as it is written then');
-  });
-  yield;
-  const document = changeDocument(documentOf(running), changes);
-  yield;
+  const changes: Change[] = [];
+  for (const change of yield* changesBetweenSteps(base, edited, differingIn(base, edited))) {
+    if (isToBeMade(change, running)) changes.push(change);
+    yield;
+  }
+  const document = yield* changeDocumentSteps(yield* documentOfSteps(running), changes);
   return yield* decodeDocumentSteps(document, running, now);
+}
+
+/** False for a change that the running state has already. @throws StateError STATE_CONFLICT */
+function isToBeMade(change: Change, running: DesiredState): boolean {
+  const current = valueIn(running, change);
+  if (isSameValue(current, change.is)) return false;
+  if (isSameValue(current, change.was)) return true;
+  throw conflict(keyOf(change), 'the change through the API stays; edit the file again as it is written then');
 }
 
 /**
