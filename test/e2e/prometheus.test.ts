@@ -48,7 +48,9 @@ describe('Prometheus and Grafana', () => {
       startRtmpSink(scope),
     ]);
     const endpoint = await aggregator.addCamera('cam');
-    await aggregator.addPush('cam', sink.url('cam'), 'good');
+    const pushUrl = sink.url('cam').replace(/cam$/, '{name}');
+    await aggregator.apiOk('POST', '/v1/engines', { name: 'paris', host: '127.0.0.1', pushUrl });
+    await aggregator.apiOk('POST', '/v1/cameras/cam/pushes', { id: 'good', engine: 'paris' });
     await aggregator.addPush('cam', `rtmp://127.0.0.1:${await freePort()}/live/x`, 'dead');
     publish(scope, clip, endpoint);
     await aggregator.waitForLive('cam');
