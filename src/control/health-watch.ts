@@ -3,6 +3,7 @@ import { type CameraCondition, CameraHealth } from '../health/camera-health.js';
 import type { CameraEvidence } from '../health/evidence.js';
 import { defaultHealthLimits, type HealthLimits } from '../health/evidence.js';
 import type { Logger } from '../log/log.js';
+import { wallMsAt } from '../process/wall-clock.js';
 import { reasonCode } from './reason-code.js';
 import type { ControlSettings } from './settings.js';
 
@@ -124,7 +125,7 @@ export class HealthWatch {
     if (isLive && seen === null) return;
     if (seen !== null && this.#onFrame !== undefined) {
       const ageMs = Math.min(seen.videoAgeMs ?? Infinity, seen.audioAgeMs ?? Infinity);
-      if (Number.isFinite(ageMs)) this.#onFrame(name, Date.now() - ageMs);
+      if (Number.isFinite(ageMs)) this.#onFrame(name, Math.round(wallMsAt(performance.now() - ageMs)));
     }
     health.look(seen, this.#limits, nowMs);
     if (isLive || health.isAtRest) this.#restless.delete(name);

@@ -1,6 +1,7 @@
 import type { PublisherRefusal } from '../backend/backend.js';
 import type { ErrorCode } from '../errors.js';
 import type { NewEvent } from '../events/event.js';
+import { steadyMs, wallMsOfSteady } from '../process/wall-clock.js';
 
 /** Entries that are kept; of one address, so many. */
 const maxEntries = 200;
@@ -58,13 +59,13 @@ export class RefusedPublishers {
     return [...this.#entries.values()].reverse().map(({ toldMs: _, ...entry }) => entry);
   }
 
-  /** @param isRegistered whether the camera that it meant is one */
-  note(refusal: PublisherRefusal, isRegistered: boolean, nowMs = Date.now()): void {
+  /** @param isRegistered whether the camera that it meant is one @param nowMs a steady time (process/wall-clock.ts) */
+  note(refusal: PublisherRefusal, isRegistered: boolean, nowMs = steadyMs()): void {
     const { address, asked, code } = refusal;
     this.#totals.set(code, (this.#totals.get(code) ?? 0) + 1);
     const name = shown(refusal.name, 80);
     const key = `${address} ${code} ${name}`;
-    const at = new Date(nowMs).toISOString();
+    const at = new Date(wallMsOfSteady(nowMs)).toISOString();
     const known = this.#entries.get(key);
     this.#entries.delete(key);
     const entry: Entry = {
