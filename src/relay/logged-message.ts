@@ -1,4 +1,5 @@
 import { encodedLength } from '../wire/chunk-writer.js';
+import { MessageType } from '../wire/message.js';
 
 /** A log of chunks writes every message so: a basic header of one byte, and a message header of format 0 (5.3.1). */
 const timestampAt = 1;
@@ -96,6 +97,52 @@ export function writeRenumbered(
     if (end - at > copiedBytes) {
       flush(at + headerBytes);
       more = write(data.subarray(at + headerBytes, end));
+      from = end;
+    }
+    at = end;
+  }
+  flush(data.length);
+  return more;
+}
+
+/** The timestamp of the first tag of sound or picture in a stretch of whole tags; undefined where there is none. */
+export function firstTimestamp(data: Buffer): number | undefined {
+  for (let at = 0; at < data.length; ) {
+    const { type, timestampMs, end } = readLoggedTag(data, at);
+    if (type !== MessageType.DataAmf0) return timestampMs;
+    at = end;
+  }
+  return undefined;
+}
+
+/**
+ * Writes a stretch of whole FLV tags with timestamps that begin at `baseMs`; those before it become 0. Of large tags only the
+ * header is copied.
+ * @returns what the last `write` said
+ */
+export function writeShiftedTags(data: Buffer, baseMs: number, write: (data: Buffer) => boolean): boolean {
+  let more = true;
+  let from = 0;
+  const flush = (to: number): void => {
+    if (to === from) return;
+    const copy = Buffer.from(data.subarray(from, to));
+    for (let at = 0; at < copy.length; ) {
+      const start = from + at;
+      const { type, timestampMs, end } = readLoggedTag(data, start);
+      // On the circle of 32 bits. Metadata at 0 stays there.
+      const isMetadata = type === MessageType.DataAmf0 && timestampMs === 0;
+      const shifted = isMetadata ? 0 : Math.max(0, (timestampMs - baseMs) | 0);
+      copy.writeUIntBE(shifted & 0xffffff, at + 4, 3);
+      copy[at + 7] = shifted >>> 24;
+      at = end - from;
+    }
+    more = write(copy);
+  };
+  for (let at = 0; at < data.length; ) {
+    const { end } = readLoggedTag(data, at);
+    if (end - at > copiedBytes) {
+      flush(at + flvTagHeaderBytes);
+      more = write(data.subarray(at + flvTagHeaderBytes, end));
       from = end;
     }
     at = end;

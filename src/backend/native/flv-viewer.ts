@@ -1,11 +1,18 @@
 import { CodedError } from '../../errors.js';
 import { ProgressWatch } from '../../net/progress-watch.js';
 import type { LiveStream } from '../../relay/live-stream.js';
+import { firstTimestamp, writeShiftedTags } from '../../relay/logged-message.js';
 import { Outlet, type OutletLimits, type OutletSink } from '../../relay/outlet.js';
 import { flvFormat } from '../../relay/stream-format.js';
 import type { Playback, Viewer } from '../../rtmp/stream-host.js';
 import { flvFileHeader } from '../../wire/flv-file.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';
+
+/**
+ * A stream that has come further than this begins at 0 for who joins it: players in browsers stop at 2^31 ms, and cameras
+ * exist that count from the time of day.
+ */
+const nearMs = 60_000;
 
 /** A viewer that gets FLV: an outlet like any other, whose sink is somebody else's. */
 export class FlvViewer implements Viewer, OutletSink, FlvPlayback {
@@ -17,6 +24,8 @@ export class FlvViewer implements Viewer, OutletSink, FlvPlayback {
   #progress: ProgressWatch | null = null;
   #stream: LiveStream | null = null;
   #headed = false;
+  /** The timestamp at which its stream begins; null before its first frame. */
+  #baseMs: number | null = null;
   /** The camera stopped, and what it sent before is still on its way. */
   #ending = false;
   #over = false;
@@ -59,7 +68,9 @@ export class FlvViewer implements Viewer, OutletSink, FlvPlayback {
       // Players wait for what the header announces, so it says what there is.
       sink.write(flvFileHeader(this.#stream?.audioCodec !== null, this.#stream?.videoCodec !== null));
     }
-    return sink.write(data);
+    this.#baseMs ??= firstTimestamp(data) ?? null;
+    if (this.#baseMs === null || this.#baseMs < nearMs) return sink.write(data);
+    return writeShiftedTags(data, this.#baseMs, (part) => sink.write(part));
   }
 
   /** A stream that begins when the last one has ended is another one: its timestamps do not go on. */

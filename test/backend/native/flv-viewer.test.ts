@@ -1,0 +1,64 @@
+import { expect, it } from 'vitest';
+import { FlvViewer } from '../../../src/backend/native/flv-viewer.js';
+import { FlvTagReader } from '../../../src/wire/flv-reader.js';
+import { MessageType } from '../../../src/wire/message.js';
+import { until } from '../../push/targets.js';
+import { audioFrame, frame, makeStream, metadata, videoHeader } from '../../relay/fixtures.js';
+
+const { Audio, Video, DataAmf0 } = MessageType;
+
+/** What a viewer gets of a stream that has come to `startMs`. */
+async function watch(startMs: number, bytes: number) {
+  const stream = makeStream(64e6);
+  const at = (ms: number): number => (startMs + ms) >>> 0;
+  stream.publish(DataAmf0, 0, metadata(640), 0);
+  stream.publish(Video, at(0), videoHeader(), 0);
+  for (let i = 0; i < 5; i++) stream.publish(Video, at(i * 40), frame(i, i === 0, bytes), i * 40);
+  const viewer = new FlvViewer({
+    remote: 'test',
+    limits: { queueMaxBytes: 64e6, queueMaxAgeMs: 5000 },
+    stallTimeoutMs: 5000,
+  });
+  viewer.playback = { stream, end() {} };
+  const tags: { type: number; timestampMs: number; payload: Buffer }[] = [];
+  const reader = new FlvTagReader((type, timestampMs, payload) =>
+    tags.push({ type, timestampMs, payload: Buffer.from(payload) }),
+  );
+  viewer.begin({
+    ...{ pendingBytes: 0, bytesWritten: 0 },
+    write: (data: Buffer) => {
+      // Whoever writes into what others read is found out.
+      reader.feed(Buffer.from(data));
+      return true;
+    },
+    end() {},
+  } as never);
+  await until(() => tags.length >= 7, 10_000, 'the copy');
+  for (let i = 5; i < 10; i++) {
+    stream.publish(Video, at(i * 40), frame(i, false, bytes), i * 40);
+    stream.publish(Audio, at(i * 40 + 1), audioFrame(i), i * 40);
+    stream.flush(i * 40);
+  }
+  await until(() => tags.length === 17, 10_000, 'the rest');
+  viewer.leave();
+  return tags;
+}
+
+it.each([
+  [0, 0],
+  [59_000, 59_000],
+  [0x7fff_ff80, 0],
+  [0x8000_0000, 0],
+  [0xffff_ff90, 0],
+])('a stream that has come to %i ms begins at %i for a viewer', async (startMs, firstMs) => {
+  for (const bytes of [64, 20_000, 300_000]) {
+    const tags = await watch(startMs, bytes);
+    expect(tags.map(({ type }) => type).slice(0, 2)).toEqual([DataAmf0, Video]);
+    expect(tags[0]?.timestampMs).toBe(0);
+    const video = tags.filter(({ type, payload }) => type === Video && payload[1] === 1);
+    expect(video.map(({ timestampMs }) => timestampMs)).toEqual(Array.from({ length: 10 }, (_, i) => firstMs + i * 40));
+    expect(video.every(({ payload }, i) => payload.equals(frame(i, i === 0, bytes)))).toBe(true);
+    const audio = tags.filter(({ type }) => type === Audio);
+    expect(audio.map(({ timestampMs }) => timestampMs)).toEqual([5, 6, 7, 8, 9].map((i) => firstMs + i * 40 + 1));
+  }
+});
