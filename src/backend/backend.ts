@@ -119,14 +119,21 @@ export interface TargetTrial {
   testTarget(url: string): Promise<TargetTest>;
 }
 
+/**
+ * What a viewer gets of a camera of several tracks: one of each kind, by its id or the default one, without any wrapping; or
+ * all, as they came.
+ */
+export type ViewedTracks = { readonly video: number | 'default'; readonly audio: number | 'default' } | 'all';
+
 /** Shows cameras to viewers that do not speak RTMP. */
 export interface CameraViewing {
   /**
    * Lets in a viewer who gets FLV. A promise, since the stream may have to be fetched from where it is.
    * @param remote `host:port` of the viewer
+   * @param tracks what it gets of a camera of several
    * @throws CodedError PLAY_NOT_FOUND, CAMERA_NOT_LIVE, LIMIT_REACHED
    */
-  openFlv(camera: string, remote: string): Promise<FlvPlayback>;
+  openFlv(camera: string, remote: string, tracks: ViewedTracks): Promise<FlvPlayback>;
   /**
    * The newest key frame; null when there is none that can be shown.
    * @param knownTag the tag of the picture that the caller has

@@ -1,4 +1,4 @@
-import type { FlvPlayback, RecordedEvent, StillPicture } from '../backend/backend.js';
+import type { FlvPlayback, RecordedEvent, StillPicture, ViewedTracks } from '../backend/backend.js';
 import { CodedError, NotFoundError } from '../errors.js';
 import { getCamera } from '../model/cameras.js';
 import { getPush } from '../model/pushes.js';
@@ -24,11 +24,11 @@ export class Viewing {
    * Lets in a viewer who gets FLV. @param remote `host:port` of the viewer
    * @throws NotFoundError CAMERA_NOT_FOUND, CodedError CAMERA_NOT_LIVE, LIMIT_REACHED or VIEW_UNSUPPORTED
    */
-  async openFlv(name: string, remote: string): Promise<FlvPlayback> {
+  async openFlv(name: string, remote: string, tracks: ViewedTracks): Promise<FlvPlayback> {
     const { store, backend } = this.#context;
     getCamera(store.state, name);
     if (backend.viewing === null) throw this.#showsNothing();
-    return backend.viewing.openFlv(name, remote);
+    return backend.viewing.openFlv(name, remote, tracks);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { describeAudio } from '../wire/audio-facts.js';
-import { audioCodecName } from '../wire/flv-codecs.js';
+import { audioCodecName, fourCcOf } from '../wire/flv-codecs.js';
 
 /** One audio track of a source, and what is known of it. */
 export class AudioTrack {
@@ -7,6 +7,8 @@ export class AudioTrack {
   readonly id: number;
   /** By its header, or where a codec has none, by its first frame; null: not known. */
   codec: string | null = null;
+  /** By which it is sent; null: by a number of FLV. */
+  fourCc: string | null = null;
   channels: number | null = null;
   profile: string | null = null;
 
@@ -21,11 +23,15 @@ export class AudioTrack {
     this.channels = facts.channels ?? (codec === this.codec ? this.channels : null);
     this.profile = facts.profile ?? (codec === this.codec ? this.profile : null);
     this.codec = codec;
+    this.fourCc = fourCcOf(false, payload);
   }
 
   /** A frame came. */
   noteFrame(payload: Buffer): void {
-    if (this.codec === null) this.codec = audioCodecName(payload);
+    if (this.codec === null) {
+      this.codec = audioCodecName(payload);
+      this.fourCc = fourCcOf(false, payload);
+    }
     if (this.channels === null) this.channels = describeAudio(payload).channels;
   }
 }

@@ -3,7 +3,7 @@ import { readableData } from '../relay/data-message.js';
 import { type Header, mayNotRepeat, metadataValues } from '../relay/headers.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { RateMeter } from '../relay/rate-meter.js';
-import type { MessageRole, StreamFeed } from '../relay/stream-feed.js';
+import type { MessageRole, StreamFeed, StreamNeeds } from '../relay/stream-feed.js';
 import type { PictureSize } from '../wire/avc.js';
 import { isAudioFrame, isVideoEnd, isVideoFrame, isVideoKeyFrame, trackOf, videoHeaderKey } from '../wire/flv.js';
 import { needsVideoHeader } from '../wire/flv-codecs.js';
@@ -101,6 +101,26 @@ export class SourceIngest implements Ingest, StreamFeed {
 
   get startsAtVideo(): boolean {
     return this.#startsAtVideo;
+  }
+
+  get defaultVideo(): number | null {
+    return this.#video.leading?.id ?? null;
+  }
+
+  get defaultAudio(): number | null {
+    return this.#audio.leading?.id ?? null;
+  }
+
+  get needs(): StreamNeeds {
+    const codecsOf = (tracks: readonly { fourCc: string | null }[]): string[] => [
+      ...new Set(tracks.map(({ fourCc }) => fourCc).filter((fourCc) => fourCc !== null)),
+    ];
+    const [video, audio] = [this.#video.all, this.#audio.all];
+    return {
+      videoCodecs: codecsOf(video),
+      audioCodecs: codecsOf(audio),
+      hasMultitrack: [...video, ...audio].some(({ id }) => id > 0),
+    };
   }
 
   get videoCodec(): string | null {

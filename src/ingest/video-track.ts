@@ -1,6 +1,6 @@
 import { RateMeter } from '../relay/rate-meter.js';
 import type { PictureSize } from '../wire/avc.js';
-import { videoCodecName } from '../wire/flv-codecs.js';
+import { fourCcOf, videoCodecName } from '../wire/flv-codecs.js';
 import { describeVideoHeader, type Hdr, keyFrameSize } from '../wire/video-facts.js';
 import { hdrOfColours } from './colours.js';
 import { KeyFrameWatch, type WithoutKeyFrames } from './key-frame-watch.js';
@@ -30,6 +30,8 @@ export class VideoTrack {
   hasHeader = false;
   /** By its header, or where a codec has none, by its first frame; null: not known. */
   codec: string | null = null;
+  /** By which it is sent; null: by a number of FLV. */
+  fourCc: string | null = null;
   /** From its header, or its key frames; null: not known. */
   size: PictureSize | null = null;
   profile: string | null = null;
@@ -73,6 +75,7 @@ export class VideoTrack {
     this.profile = facts?.profile ?? null;
     this.#hdr = facts?.hdr ?? null;
     this.codec = codec;
+    this.fourCc = fourCcOf(true, payload);
   }
 
   /** Its colours were said. */
@@ -84,7 +87,10 @@ export class VideoTrack {
   /** A frame is passed on. */
   noteFrame(payload: Buffer, isKeyFrame: boolean): void {
     this.#frames++;
-    if (this.codec === null) this.codec = videoCodecName(payload);
+    if (this.codec === null) {
+      this.codec = videoCodecName(payload);
+      this.fourCc = fourCcOf(true, payload);
+    }
     if (isKeyFrame) this.size = keyFrameSize(payload) ?? this.size;
   }
 

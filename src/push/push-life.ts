@@ -4,6 +4,8 @@ import type { Dialer } from '../net/dialer.js';
 import { isoTimeOf } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { Outlet, type OutletLimits } from '../relay/outlet.js';
+import { defaultTracks } from '../relay/track-choice.js';
+import { shortfallOf } from '../rtmp/abilities.js';
 import { OutgoingConnection } from '../rtmp/outgoing-connection.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import type { PushTotals } from './push-totals.js';
@@ -16,6 +18,8 @@ export interface PushLifeHandler {
   onPublished(): void;
   /** The socket took all that it was given. */
   onDrain(): void;
+  /** The target asks to be connected to anew. @param tcUrl where, as it says it; undefined: at the same place */
+  onReconnectRequest(tcUrl: string | undefined): void;
   /** It is over, exactly once; null when we closed it. */
   onClosed(error: TargetError | null): void;
 }
@@ -52,6 +56,8 @@ export class PushLife {
     recorder: FlightRecorder;
     /** False: the target closes when it is pinged. */
     mayPing: boolean;
+    /** Where the target asked to be connected to anew, as it said it. */
+    elsewhere?: string | undefined;
     handler: PushLifeHandler;
   }) {
     const { stream, limits, settings, recorder, handler } = options;
@@ -71,6 +77,7 @@ export class PushLife {
         this.#outlet?.resume(performance.now());
         handler.onDrain();
       },
+      onReconnectRequest: (tcUrl: string | undefined) => handler.onReconnectRequest(tcUrl),
       onClosed: (error: TargetError | null) => handler.onClosed(error),
     };
     this.#connection = new OutgoingConnection(options.url, settings, onConnection, {
@@ -79,6 +86,8 @@ export class PushLife {
       dialer: options.dialer,
       budget: limits,
       mayGoUnanswered: true,
+      needs: stream.needs,
+      elsewhere: options.elsewhere,
       mayPing: options.mayPing,
     });
   }
@@ -101,10 +110,12 @@ export class PushLife {
 
   #published(streamId: number): void {
     const connection = this.#connection;
+    const { hasMultitrack } = connection.abilities;
     this.#outlet = new Outlet({
       sink: connection,
       format: { chunkBytes: this.#settings.outChunkBytes, streamId, publishing: true },
       limits: this.#limits,
+      tracks: hasMultitrack === false ? defaultTracks : undefined,
     });
     this.#publishedMs = performance.now();
     this.#recorder.note('publish', `accepted by ${connection.remoteAddress ?? connection.endpoint}`);
@@ -116,11 +127,17 @@ export class PushLife {
     if (this.#outlet !== null) this.#framesBefore = this.#outlet.framesOut;
   }
 
+  /** What of the stream the target does not take, by its own word; null: nothing, or it says nothing. */
+  get shortfall(): string | null {
+    return this.#outlet === null ? null : shortfallOf(this.#stream.needs, this.#connection.abilities);
+  }
+
   /** True when media was sent since then, and the target shows that it takes some, or at least the socket's queue empties. */
   get isProven(): boolean {
     const connection = this.#connection;
     // Its acknowledgements, or bytes that it takes, are the only word of a target that did not answer.
     if (this.#outlet === null || this.#outlet.framesOut <= this.#framesBefore || connection.isUnanswered) return false;
+    if (this.shortfall !== null) return false;
     return connection.pendingBytes === 0 || connection.acknowledgements.acknowledgedBytes !== null;
   }
 

@@ -21,6 +21,9 @@ export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting'
 /** A target that takes or acknowledges nothing for this long is called stalled. */
 const stalledAfterMs = 3000;
 
+/** A target that asks for another connection more often is not followed. */
+const reconnectEveryMs = 10_000;
+
 /** Number of recent events that are logged when an active push fails. */
 const dumpedEvents = 20;
 
@@ -50,6 +53,9 @@ export class Push {
   #stream: LiveStream | null = null;
   #live = false;
   #life: PushLife | null = null;
+  /** Connects since the target asked for another connection; takes over once it may send. */
+  #successor: PushLife | null = null;
+  #reconnectedMs = Number.NEGATIVE_INFINITY;
   readonly #doubt = new LifeDoubt();
   #lastFailure: PushFailure | null = null;
   #connects = 0;
@@ -242,6 +248,11 @@ export class Push {
     };
   }
 
+  /** What of the stream the target does not take, by its own word; null: nothing, or it says nothing. */
+  get shortfall(): string | null {
+    return this.#life?.shortfall ?? null;
+  }
+
   /** As of its connection; null when there is none. */
   keyFrameAwaitedSinceMs(nowMs: number): number | null {
     return this.#life?.keyFrameAwaitedSinceMs(nowMs) ?? null;
@@ -253,28 +264,76 @@ export class Push {
     this.#doubt.began(performance.now());
     this.#setPhase('connecting');
     try {
-      const life: PushLife = new PushLife({
-        url: this.url,
-        shownUrl: this.shownUrl,
-        stream: this.#stream,
-        limits: this.#limits,
-        settings: this.#settings,
-        dialer: this.#dialer,
-        recorder: this.#recorder,
-        mayPing: this.#doubt.mayPing,
-        handler: {
-          onPublished: () => this.#published(life),
-          onDrain: () => {
-            if (life === this.#life && this.#phase === 'connecting') this.#proveActive(life);
-          },
-          onClosed: (closedBy) => this.#closed(life, closedBy),
-        },
-      });
-      this.#life = life;
+      this.#life = this.#newLife(this.#stream, undefined);
     } catch (error) {
       const failure = new TargetError('TARGET_UNREACHABLE', messageOf(error), { cause: error });
       this.#wait(error instanceof TargetError ? error : failure);
     }
+  }
+
+  /** @param elsewhere where the target asked to be connected to anew */
+  #newLife(stream: LiveStream, elsewhere: string | undefined): PushLife {
+    const life: PushLife = new PushLife({
+      url: this.url,
+      shownUrl: this.shownUrl,
+      stream,
+      limits: this.#limits,
+      settings: this.#settings,
+      dialer: this.#dialer,
+      recorder: this.#recorder,
+      mayPing: this.#doubt.mayPing,
+      elsewhere,
+      handler: {
+        onPublished: () => {
+          if (life === this.#successor) this.#succeed(life);
+          else this.#published(life);
+        },
+        onDrain: () => {
+          if (life === this.#life && this.#phase === 'connecting') this.#proveActive(life);
+        },
+        onReconnectRequest: (tcUrl) => this.#askedToReconnect(life, tcUrl),
+        onClosed: (closedBy) => {
+          if (life === this.#successor) this.#failedToSucceed(life, closedBy);
+          else this.#closed(life, closedBy);
+        },
+      },
+    });
+    return life;
+  }
+
+  /**
+   * The target asks for another connection (Enhanced RTMP v2, "Reconnect Request"). It is made beside the one of now, which
+   * goes on until the other has begun at a key frame; should that fail, it just goes on.
+   */
+  #askedToReconnect(life: PushLife, tcUrl: string | undefined): void {
+    const nowMs = performance.now();
+    if (life !== this.#life || this.#stream === null || this.#successor !== null) return;
+    if (nowMs - this.#reconnectedMs < reconnectEveryMs) return;
+    this.#reconnectedMs = nowMs;
+    this.#recorder.note(
+      'reconnect',
+      tcUrl === undefined ? 'asked for by the target' : 'asked for by the target, elsewhere',
+    );
+    try {
+      this.#successor = this.#newLife(this.#stream, tcUrl);
+    } catch (error) {
+      this.#recorder.note('reconnect', `not followed: ${messageOf(error)}`);
+    }
+  }
+
+  #succeed(life: PushLife): void {
+    const old = this.#life;
+    this.#successor = null;
+    this.#life = life;
+    this.#recorder.note('reconnect', 'the new connection takes over');
+    if (old !== null) this.#sayGoodbye(old, 'drained');
+    this.#published(life);
+  }
+
+  #failedToSucceed(life: PushLife, error: TargetError | null): void {
+    this.#successor = null;
+    life.bury(this.#past);
+    this.#recorder.note('reconnect', `failed: ${error?.message ?? 'it was closed'}`);
   }
 
   #published(life: PushLife): void {
@@ -303,6 +362,14 @@ export class Push {
   #closed(life: PushLife, error: TargetError | null): void {
     if (life !== this.#life) return; // hung up on by us; its draining notices
     this.#life = null;
+    if (this.#successor !== null && this.#live) {
+      // It ended before the one that it asked for was there.
+      life.bury(this.#past);
+      this.#life = this.#successor;
+      this.#successor = null;
+      this.#setPhase('connecting');
+      return;
+    }
     this.#doubt.ended(life.connection.diedOfPing, life.outlet !== null);
     const flowedMs = life.flowedMs(this.#phase === 'active');
     life.bury(this.#past);
@@ -349,11 +416,17 @@ export class Push {
   /** Ends the connection with a goodbye, after the rest of the stream, or (`now`) after the bytes in the socket. */
   #hangUp(when: 'drained' | 'now'): void {
     this.#clock.stop();
-    const life = this.#life;
+    const [life, successor] = [this.#life, this.#successor];
     this.#life = null;
+    this.#successor = null;
+    if (successor !== null) this.#sayGoodbye(successor, 'now');
     if (life === null) return;
+    if (life.outlet === null) this.#clock.abandoned();
+    this.#sayGoodbye(life, when);
+  }
+
+  #sayGoodbye(life: PushLife, when: 'drained' | 'now'): void {
     const { connection, outlet } = life;
-    if (outlet === null) this.#clock.abandoned();
     const goodbye = (async (): Promise<void> => {
       if (outlet !== null && when === 'drained') {
         this.#draining.add(life);

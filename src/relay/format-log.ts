@@ -4,6 +4,7 @@ import { type LogReaders, type Mark, MediaLog } from './media-log.js';
 import type { Outlet, OutletSource } from './outlet.js';
 import type { SlabPool } from './slab-pool.js';
 import type { StreamFormat } from './stream-format.js';
+import type { ChosenTracks } from './track-choice.js';
 
 /** What a log needs from its stream. */
 export interface FormatLogOwner {
@@ -11,7 +12,14 @@ export interface FormatLogOwner {
   readonly startsAtVideo: boolean;
   /** Video tracks whose frames are in the log. A list is never changed; another one comes for it. */
   readonly tracks: readonly number[];
-  encodeHeaders(format: StreamFormat, headers?: readonly Header[], timestampMs?: number): Buffer;
+  readonly defaultVideo: number | null;
+  readonly defaultAudio: number | null;
+  encodeHeaders(
+    format: StreamFormat,
+    headers?: readonly Header[],
+    timestampMs?: number,
+    chosen?: ChosenTracks | null,
+  ): Buffer;
 }
 
 /** A stream's log in one format, and the outlets that read it. */
@@ -59,11 +67,19 @@ export class FormatLog implements OutletSource, LogReaders {
     return this.#owner.tracks;
   }
 
-  headersNow(): Buffer {
-    return this.#owner.encodeHeaders(this.log.format);
+  get defaultVideo(): number | null {
+    return this.#owner.defaultVideo;
   }
 
-  headersOf(mark: Mark): Buffer {
-    return this.#owner.encodeHeaders(this.log.format, mark.headers, mark.timestampMs);
+  get defaultAudio(): number | null {
+    return this.#owner.defaultAudio;
+  }
+
+  headersNow(chosen: ChosenTracks | null): Buffer {
+    return this.#owner.encodeHeaders(this.log.format, undefined, undefined, chosen);
+  }
+
+  headersOf(mark: Mark, chosen: ChosenTracks | null): Buffer {
+    return this.#owner.encodeHeaders(this.log.format, mark.headers, mark.timestampMs, chosen);
   }
 }

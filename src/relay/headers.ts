@@ -3,6 +3,7 @@ import { isExtended } from '../wire/flv-header.js';
 import { MessageType } from '../wire/message.js';
 import { onMetaData, setDataFrame, startsWith } from './data-message.js';
 import { encodeIn, type StreamFormat } from './stream-format.js';
+import type { ChosenTracks } from './track-choice.js';
 
 /** A header as the publisher sent it. */
 export interface Header {
@@ -31,6 +32,14 @@ export function encodeHeaders(
     parts.push(encodeIn(format, type, timeMs, data));
   }
   return Buffer.concat(parts);
+}
+
+/** Those of the chosen tracks, as these get them. */
+export function chooseHeaders(headers: readonly Header[], chosen: ChosenTracks): Header[] {
+  return headers.flatMap((header) => {
+    const payload = chosen.select(header.type, header.payload);
+    return payload === null ? [] : [{ ...header, payload }];
+  });
 }
 
 /**

@@ -3,7 +3,7 @@ import { changedHeaders } from './changed-headers.js';
 import { isClearing } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { FormatLog } from './format-log.js';
-import { dataPayload, encodeHeaders, type Header, headerKey } from './headers.js';
+import { chooseHeaders, dataPayload, encodeHeaders, type Header, headerKey } from './headers.js';
 import type { KeptGop } from './kept-gop.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
 import { LogCopy } from './log-copy.js';
@@ -11,9 +11,10 @@ import { audioTrack, type Mark, type MediaLog } from './media-log.js';
 import type { Outlet } from './outlet.js';
 import { shownUntil } from './shown-until.js';
 import { SlabPool } from './slab-pool.js';
-import { type MessageRole, noFeed, type StreamFeed } from './stream-feed.js';
+import { type MessageRole, noFeed, type StreamFeed, type StreamNeeds } from './stream-feed.js';
 import { isSameFormat, type StreamFormat } from './stream-format.js';
 import { Timeline } from './timeline.js';
+import type { ChosenTracks } from './track-choice.js';
 import { withVia } from './via.js';
 
 /** The length field of a message (RTMP 1.0, section 5.3.1.2.1). */
@@ -97,12 +98,25 @@ export class LiveStream {
     return this.#tracks;
   }
 
+  get defaultVideo(): number | null {
+    return this.#feed.defaultVideo;
+  }
+
+  get defaultAudio(): number | null {
+    return this.#feed.defaultAudio;
+  }
+
   get videoCodec(): string | null {
     return this.#feed.videoCodec;
   }
 
   get audioCodec(): string | null {
     return this.#feed.audioCodec;
+  }
+
+  /** What it has, by now, that not everybody takes. */
+  get needs(): StreamNeeds {
+    return this.#feed.needs;
   }
 
   /** The aggregators that it came through, this one included; what targets are told. */
@@ -289,8 +303,11 @@ export class LiveStream {
     format: StreamFormat,
     headers: readonly Header[] = this.#feed.headers,
     timestampMs: number = this.#timeline.lastMs,
+    chosen: ChosenTracks | null = null,
   ): Buffer {
-    return encodeHeaders(headers, format, timestampMs, (payload) => this.#dataFor(format, payload));
+    return encodeHeaders(chosen === null ? headers : chooseHeaders(headers, chosen), format, timestampMs, (payload) =>
+      this.#dataFor(format, payload),
+    );
   }
 
   #dataFor(format: StreamFormat, payload: Buffer): Buffer {

@@ -1,6 +1,7 @@
 import { encodedLength, writeMessage } from '../wire/chunk-writer.js';
 import { flvTagLength, writeFlvTag } from '../wire/flv-file.js';
-import { ChunkStreamId } from '../wire/message.js';
+import { ChunkStreamId, MessageType } from '../wire/message.js';
+import { isPlain } from '../wire/tracks.js';
 import type { Header } from './headers.js';
 import type { SlabPool } from './slab-pool.js';
 import { chunkStreamOf, type StreamFormat } from './stream-format.js';
@@ -130,6 +131,7 @@ export class MediaLog {
   /** Of them, that of the lowest track. */
   #mark: Mark | null = null;
   #headersPosition = 0;
+  #isPlain = true;
   #messages = 0;
   /** The start of the GOP before the current one; the average message size is measured from there. */
   #recentFrom = { position: 0, messages: 0 };
@@ -142,6 +144,11 @@ export class MediaLog {
     this.#readers = readers;
     this.#head = new Slab(pool.take(minSlabBytes), 0, 0, nowMs);
     this.#tail = this.#head;
+  }
+
+  /** True while nothing in it is wrapped for several tracks, or has prefixes or configurations of Enhanced RTMP v2. */
+  get isPlain(): boolean {
+    return this.#isPlain;
   }
 
   /** The slab that is being filled. */
@@ -191,7 +198,10 @@ export class MediaLog {
     const bytes = isFlv ? flvTagLength(payload.length) : encodedLength(payload.length, timestampMs, csid, chunkBytes);
     const slab = this.#room(bytes, nowMs);
     slab.stamp(nowMs);
-    if (csid !== ChunkStreamId.Data) slab.frames++;
+    if (csid !== ChunkStreamId.Data) {
+      slab.frames++;
+      if (this.#isPlain && !isPlain(type === MessageType.Video, payload)) this.#isPlain = false;
+    }
     this.#messages++;
     if (isFlv) slab.end = writeFlvTag(slab.data, slab.end, type, timestampMs, payload);
     else slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, streamId, payload, chunkBytes);

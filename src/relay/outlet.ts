@@ -1,8 +1,9 @@
 import { MessageType } from '../wire/message.js';
 import { type Behind, catchUpLine } from './catch-up.js';
-import { writeRenumbered } from './logged-message.js';
+import { type LoggedMessage, writeRenumbered } from './logged-message.js';
 import type { Mark, MediaLog, Slab } from './media-log.js';
-import type { StreamFormat } from './stream-format.js';
+import { encodeIn, type StreamFormat } from './stream-format.js';
+import { ChosenTracks, type DefaultTracks, type TrackChoice } from './track-choice.js';
 import { messageAt, TrackStart } from './track-start.js';
 
 /** The destination of an outlet's bytes: a socket. */
@@ -37,16 +38,16 @@ export interface OutletLimits {
 }
 
 /** What an outlet reads: the log in its format, and the headers for a start without a key frame. */
-export interface OutletSource {
+export interface OutletSource extends DefaultTracks {
   readonly log: MediaLog;
   /** True once a video frame was appended: from then on a decoder can start at key frames only. */
   readonly hasVideo: boolean;
   /** Video tracks whose frames are in the log. */
   readonly tracks: readonly number[];
-  /** Encoded headers for a start at the log's end. */
-  headersNow(): Buffer;
+  /** Encoded headers for a start at the log's end. @param chosen null: those of all tracks */
+  headersNow(chosen: ChosenTracks | null): Buffer;
   /** Encoded headers for a start at a mark. */
-  headersOf(mark: Mark): Buffer;
+  headersOf(mark: Mark, chosen: ChosenTracks | null): Buffer;
 }
 
 /** The budget whose excess caused a drop. */
@@ -80,6 +81,8 @@ export class Outlet implements Behind {
   #isResumed = false;
   /** What it leaves out until all its tracks have started; null: nothing. */
   #start: TrackStart | null = null;
+  /** The tracks that it gets; null: all. */
+  readonly #chosen: ChosenTracks | null;
   #resumedMs = 0;
   /** Since when it waits for a place to start at, on the monotonic clock. */
   #waitingMs = 0;
@@ -96,7 +99,14 @@ export class Outlet implements Behind {
   #drops = 0;
   #lastKeyFrameMs = 0;
 
-  constructor(options: { sink: OutletSink; format: StreamFormat; limits: OutletLimits }) {
+  /** @param options.tracks what it gets of a stream of several; without it everything as it came */
+  constructor(options: {
+    sink: OutletSink;
+    format: StreamFormat;
+    limits: OutletLimits;
+    tracks?: TrackChoice | undefined;
+  }) {
+    this.#chosen = options.tracks === undefined ? null : new ChosenTracks(options.tracks);
     this.#sink = options.sink;
     this.format = options.format;
     this.#limits = options.limits;
@@ -264,8 +274,8 @@ export class Outlet implements Behind {
     }
     if (this.#blocked || this.#isInLine) return;
     if (this.#slab === null && !this.#begin(source, nowMs)) return;
-    if (this.#start === null) this.#follow(source.log);
-    else this.#followInPart(source.log, this.#start);
+    if (this.#start === null && this.#getsAll(source.log)) this.#follow(source.log);
+    else this.#followInPart(source.log);
   }
 
   #follow(log: MediaLog): void {
@@ -295,8 +305,13 @@ export class Outlet implements Behind {
     }
   }
 
-  /** As `#follow`, message by message: some are left out. */
-  #followInPart(log: MediaLog, start: TrackStart): void {
+  /** True when there is nothing in the log that it does not get as it is. */
+  #getsAll(log: MediaLog): boolean {
+    return this.#chosen === null || (log.isPlain && this.#chosen.isDefault);
+  }
+
+  /** As `#follow`, message by message: some are left out, or go out without their wrapping. */
+  #followInPart(log: MediaLog): void {
     const until = this.#position + stepBytes;
     for (let slab = this.#slab; slab !== null; ) {
       if (this.#offset >= slab.end) {
@@ -306,8 +321,8 @@ export class Outlet implements Behind {
         this.#offset = 0;
         continue;
       }
-      if (start.isOver(this.#position, this.#source?.tracks ?? [])) {
-        this.#start = null;
+      if (this.#start?.isOver(this.#position, this.#wanted())) this.#start = null;
+      if (this.#start === null && this.#getsAll(log)) {
         this.#follow(log);
         return;
       }
@@ -316,34 +331,51 @@ export class Outlet implements Behind {
         return;
       }
       const message = messageAt(log, slab, this.#offset);
-      const isTaken = start.takes(log, message, this.#position);
-      const view = slab.data.subarray(this.#offset, message.end);
-      if (isTaken && this.#sink.pendingBytes === 0) this.#sendingFrom = this.#position;
+      const isStarted = this.#start?.takes(log, message, this.#position) ?? true;
+      const out = isStarted ? this.#partOf(log, slab, message) : null;
+      if (out !== null && this.#sink.pendingBytes === 0) this.#sendingFrom = this.#position;
       this.#offset = message.end;
       this.#position = slab.base + message.end;
       if (message.type === MessageType.Audio || message.type === MessageType.Video) {
         this.#frames++;
-        if (isTaken) this.#framesOut++;
-        else if (this.#isResumed) this.#dropped[this.#dropReason]++;
+        if (out !== null) this.#framesOut++;
+        else if (!isStarted && this.#isResumed) this.#dropped[this.#dropReason]++;
       }
-      if (!isTaken) continue;
+      if (out === null) continue;
       if (log.mark?.isKeyFrame && log.mark.position < this.#position) this.#lastKeyFrameMs = log.mark.atMs;
-      if (!this.#write(view)) return;
+      if (!this.#write(out)) return;
     }
+  }
+
+  /** The message as it goes out; null: it is of another track. */
+  #partOf(log: MediaLog, slab: Slab, message: LoggedMessage): Buffer | null {
+    const payload = this.#chosen === null ? message.payload : this.#chosen.select(message.type, message.payload);
+    if (payload === null) return null;
+    if (payload === message.payload) return slab.data.subarray(this.#offset, message.end);
+    return encodeIn(log.format, message.type, message.timestampMs, payload);
+  }
+
+  /** The video tracks that it waits for. */
+  #wanted(): readonly number[] {
+    const tracks = this.#source?.tracks ?? [];
+    const video = this.#chosen?.video;
+    return video == null ? tracks : tracks.filter((track) => track === video);
   }
 
   #begin(source: OutletSource, nowMs: number): boolean {
     const { log } = source;
     const oldest = Math.max(this.#position, log.position - this.#limits.queueMaxBytes);
+    this.#chosen?.settle(source);
+    const wanted = this.#chosen === null ? source.tracks : this.#wanted();
     for (const mark of log.marks) {
-      if (mark.position < oldest) continue;
-      this.#start = TrackStart.at(log, mark.position, oldest, source.tracks);
+      if (mark.position < oldest || (wanted.length > 0 && mark.track >= 0 && !wanted.includes(mark.track))) continue;
+      this.#start = TrackStart.at(log, mark.position, oldest, wanted);
       return this.#startAt(mark.slab, mark.offset, mark.frames, this.#headersFor(mark), nowMs);
     }
     // Audio alone, or nothing yet: every place is a good one.
     if (log.mark === null && !source.hasVideo) {
-      const headers = this.#fresh || log.headersPosition > this.#position ? source.headersNow() : null;
-      this.#start = TrackStart.at(log, log.position, log.position, source.tracks);
+      const headers = this.#fresh || log.headersPosition > this.#position ? source.headersNow(this.#chosen) : null;
+      this.#start = TrackStart.at(log, log.position, log.position, wanted);
       return this.#startAt(log.head, log.head.end, log.head.frames, headers, nowMs);
     }
     return false;
@@ -363,7 +395,9 @@ export class Outlet implements Behind {
 
   /** Headers are sent at the beginning, and again where some were among what was left out. */
   #headersFor(mark: Mark): Buffer | null {
-    return this.#fresh || mark.headersPosition > this.#position ? (this.#source?.headersOf(mark) ?? null) : null;
+    return this.#fresh || mark.headersPosition > this.#position
+      ? (this.#source?.headersOf(mark, this.#chosen) ?? null)
+      : null;
   }
 
   #exceeded(log: MediaLog, nowMs: number): DropReason | null {

@@ -7,18 +7,42 @@ import type { Header } from './headers.js';
  */
 export type MessageRole = 'header' | 'key-frame' | 'start' | 'frame' | 'data';
 
+/** What a stream has that not everybody takes (Enhanced RTMP). */
+export interface StreamNeeds {
+  /** FourCCs of the codecs that are sent by such. */
+  readonly videoCodecs: readonly string[];
+  readonly audioCodecs: readonly string[];
+  /** More than one track of a kind. */
+  readonly hasMultitrack: boolean;
+}
+
+export const noNeeds: StreamNeeds = { videoCodecs: [], audioCodecs: [], hasMultitrack: false };
+
 /** What a stream asks of the source that feeds it. */
 export interface StreamFeed {
   /** What a decoder needs before the first frame, metadata first. A list is never changed; another one comes for it. */
   readonly headers: readonly Header[];
   /** True when who joins begins with video; false where it is audio that is sent on. */
   readonly startsAtVideo: boolean;
-  /** Null: there is none, or nothing is known of it. */
+  /** The ids of the default tracks; null: there is none. */
+  readonly defaultVideo: number | null;
+  readonly defaultAudio: number | null;
+  /** Of the default tracks. Null: there is none, or nothing is known of it. */
   readonly videoCodec: string | null;
   readonly audioCodec: string | null;
+  readonly needs: StreamNeeds;
   /** The aggregators that it came through, this one included; what targets are told. */
   readonly via: readonly string[];
 }
 
 /** Of a stream that no source has fed yet. */
-export const noFeed: StreamFeed = { headers: [], startsAtVideo: false, videoCodec: null, audioCodec: null, via: [] };
+export const noFeed: StreamFeed = {
+  headers: [],
+  startsAtVideo: false,
+  defaultVideo: null,
+  defaultAudio: null,
+  videoCodec: null,
+  audioCodec: null,
+  needs: noNeeds,
+  via: [],
+};

@@ -1,7 +1,8 @@
 import { type ErrorCode, TargetError } from '../errors.js';
-import type { AmfValue } from '../wire/amf0.js';
+import { type AmfObject, type AmfValue, propertiesOf } from '../wire/amf0.js';
 import { ClientHandshake } from '../wire/handshake.js';
 import { ChunkStreamId, MessageType, UserControlEvent } from '../wire/message.js';
+import { abilitiesOf, noAbilities, type PeerAbilities } from './abilities.js';
 import { MessageChannel } from './channel.js';
 import { type Command, encodeCommand, parseCommand, stringOf } from './command.js';
 import { type IgnoredKind, IgnoredMessages } from './ignored.js';
@@ -35,6 +36,8 @@ export interface ClientSessionHandler {
    * @param redirect where the target wants to be published to instead, as it says it; undefined: nowhere
    */
   onRefused(error: TargetError, said: string, redirect: string | undefined): void;
+  /** The target asks to be connected to anew, soon. @param tcUrl where, as it says it; undefined: at the same place */
+  onReconnectRequest?(tcUrl: string | undefined): void;
 }
 
 export interface PublishTarget {
@@ -45,6 +48,8 @@ export interface PublishTarget {
   readonly flashVer?: string | undefined;
   /** The aggregators that the stream came through, for those that look for loops; undefined says nothing. */
   readonly via?: string | undefined;
+  /** What is said of Enhanced RTMP; undefined: nothing. */
+  readonly announcement?: AmfObject | undefined;
   /** Words that must not appear in what is reported: keys, which servers like to repeat. */
   readonly secrets?: readonly string[] | undefined;
 }
@@ -64,6 +69,7 @@ export class ClientSession {
   readonly #ignored = new IgnoredMessages();
   #step: ClientStep = 'handshake';
   #streamId = 0;
+  #abilities: PeerAbilities = noAbilities;
   #acknowledgedEvery = 0;
   /** The target said that the publish begins before it was asked. */
   #startedEarly = false;
@@ -109,6 +115,11 @@ export class ClientSession {
     return this.#step;
   }
 
+  /** What the target said of Enhanced RTMP when it accepted the application. */
+  get abilities(): PeerAbilities {
+    return this.#abilities;
+  }
+
   /** True while media is sent and the target has not said that it takes it. */
   get isUnanswered(): boolean {
     return this.#isUnanswered;
@@ -145,6 +156,7 @@ export class ClientSession {
       flashVer: this.#target.flashVer ?? 'FMLE/3.0 (compatible; media-aggregator)',
       tcUrl: this.#target.tcUrl,
       ...(this.#target.via === undefined ? {} : { mediaAggregatorPath: this.#target.via }),
+      ...this.#target.announcement,
     });
     if (rest.length > 0) this.#channel.receive(rest);
   }
@@ -226,7 +238,7 @@ export class ClientSession {
     if (this.#step === 'connect' && (transactionId === transaction.connect || isConnected(args))) {
       if (meaningOf(infoOf(args)) === 'refused') {
         this.#refuse('TARGET_CONNECT_REJECTED', `the application ${this.#quotedApp()}`, args);
-      } else this.#createStream();
+      } else this.#accepted(args);
     } else if (this.#step === 'createStream' && transactionId === transaction.createStream) {
       const streamId = streamIdOf(args);
       if (streamId === undefined) {
@@ -239,6 +251,15 @@ export class ClientSession {
       const streamId = streamIdOf(args);
       if (streamId !== undefined) this.#publish(streamId);
     }
+  }
+
+  #accepted(args: readonly AmfValue[]): void {
+    // In the first object; where the objects are in one, in that.
+    for (const value of args) {
+      const said = abilitiesOf(propertiesOf(value) ?? {});
+      if (said.isSaid) this.#abilities = said;
+    }
+    this.#createStream();
   }
 
   #createStream(): void {
@@ -290,7 +311,13 @@ export class ClientSession {
 
   #onStatus(args: readonly AmfValue[]): void {
     if (this.#step === 'connect' && isConnected(args)) {
-      this.#createStream();
+      this.#accepted(args);
+      return;
+    }
+    const info = infoOf(args);
+    if (stringOf(info.code) === 'NetConnection.Connect.ReconnectRequest') {
+      const tcUrl = stringOf(info.tcUrl);
+      if (this.#step === 'published') this.#handler.onReconnectRequest?.(tcUrl === '' ? undefined : tcUrl);
       return;
     }
     switch (meaningOf(infoOf(args))) {

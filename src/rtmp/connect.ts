@@ -1,4 +1,5 @@
 import type { AmfObject, AmfValue } from '../wire/amf0.js';
+import { abilitiesOf, ownAbilities, type PeerAbilities } from './abilities.js';
 import { objectArgument, stringOf, textOf } from './command.js';
 
 export const maxNameLength = 1024;
@@ -13,14 +14,17 @@ export interface ConnectInfo {
   readonly pageUrl: string;
   /** The aggregators that what it publishes came through, in the publisher's words; empty when it says none. */
   readonly via: string;
+  /** What it said of Enhanced RTMP; undefined: nothing. */
+  readonly abilities?: PeerAbilities;
 }
 
 /** What is known of a client that has not said it. */
 export const noConnectInfo: ConnectInfo = { app: '', tcUrl: '', flashVer: '', swfUrl: '', pageUrl: '', via: '' };
 
 /** What is kept for as long as the client stays: of each text a copy, at most 1,024 characters. */
-export function keptConnectInfo({ app, tcUrl, flashVer, swfUrl, pageUrl, via }: ConnectInfo): ConnectInfo {
+export function keptConnectInfo({ app, tcUrl, flashVer, swfUrl, pageUrl, via, abilities }: ConnectInfo): ConnectInfo {
   return {
+    ...(abilities === undefined ? {} : { abilities }),
     app: ownText(app),
     tcUrl: ownText(tcUrl),
     flashVer: ownText(flashVer),
@@ -43,7 +47,9 @@ export function connectArguments(args: readonly AmfValue[]): AmfObject {
 
 /** What it says. The application is not shortened: too long a one is to be refused. */
 export function connectInfoOf(asked: AmfObject): ConnectInfo {
+  const abilities = abilitiesOf(asked);
   return {
+    ...(abilities.isSaid ? { abilities } : {}),
     app: textOf(asked.app),
     tcUrl: stringOf(asked.tcUrl).slice(0, maxNameLength),
     flashVer: stringOf(asked.flashVer).slice(0, 128),
@@ -54,19 +60,17 @@ export function connectInfoOf(asked: AmfObject): ConnectInfo {
 }
 
 /** The two objects of the answer that accepts `connect`. */
-export function connectResult(asked: Readonly<Record<string, AmfValue>>): [AmfObject, AmfObject] {
-  // Enhanced RTMP v2: whatever codec comes is passed on (bit 4: "can forward"); said only to those who asked.
-  const enhanced =
-    asked.fourCcList === undefined && asked.capsEx === undefined
-      ? {}
-      : { capsEx: 0, videoFourCcInfoMap: { '*': 4 }, audioFourCcInfoMap: { '*': 4 } };
+export function connectResult(asked: AmfObject): [AmfObject, AmfObject] {
+  // Enhanced RTMP is spoken of only to those who did.
+  const enhanced = abilitiesOf(asked).isSaid ? ownAbilities() : {};
   return [
     { fmsVer: 'FMS/3,0,1,123', capabilities: 31, ...enhanced },
     {
       level: 'status',
       code: 'NetConnection.Connect.Success',
       description: 'Connection succeeded.',
-      objectEncoding: asked.objectEncoding === 3 ? 3 : 0,
+      // What is spoken here, whatever was asked for. AMF3 is read all the same.
+      objectEncoding: 0,
     },
   ];
 }

@@ -3,6 +3,7 @@ import type { RtmpUrl } from '../address/rtmp-url.js';
 import { TargetError } from '../errors.js';
 import type { Dialer } from '../net/dialer.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
+import type { PeerAbilities } from './abilities.js';
 import { AnswerBudget } from './answer-budget.js';
 import type { MessageChannel } from './channel.js';
 import { acknowledgeEveryBytes, ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
@@ -34,6 +35,8 @@ export interface AttemptHandler {
   onDrain(): void;
   /** As `ClientSessionHandler.onRefused`: the owner connects anew, or fails. */
   onRefused(error: TargetError, said: string, redirect: string | undefined): void;
+  /** As `ClientSessionHandler.onReconnectRequest`. */
+  onReconnectRequest(tcUrl: string | undefined): void;
   /** It cannot go on, or the far side ended it. */
   onFailed(error: TargetError): void;
 }
@@ -43,7 +46,7 @@ export interface AttemptOptions {
   /** What the application and the URL have behind them; targets that repeat it must not tell it to others. */
   readonly query: string;
   /** What the target is told besides the URL. */
-  readonly introduction: Pick<PublishTarget, 'via' | 'flashVer'>;
+  readonly introduction: Pick<PublishTarget, 'via' | 'flashVer' | 'announcement'>;
   /** The URL as it may be shown; what it hides is hidden in what the target says, too. */
   readonly shownUrl: string;
   readonly settings: OutgoingSettings;
@@ -125,6 +128,9 @@ export class OutgoingAttempt implements MediaSocketListener {
           // By something that came before, in the same read.
           if (!this.#isOver) this.#handler.onRefused(error, said, redirect);
         },
+        onReconnectRequest: (tcUrl) => {
+          if (!this.#isOver) this.#handler.onReconnectRequest(tcUrl);
+        },
       },
     });
   }
@@ -144,6 +150,11 @@ export class OutgoingAttempt implements MediaSocketListener {
   /** What is written, what of it arrives, and when. */
   get flow(): OutgoingFlow {
     return this.#flow;
+  }
+
+  /** What the target said of Enhanced RTMP. */
+  get abilities(): PeerAbilities {
+    return this.#session.abilities;
   }
 
   /** Media is sent, and the target has not said that it takes it. */

@@ -3,11 +3,13 @@ import { TargetError } from '../errors.js';
 import { Dialer } from '../net/dialer.js';
 import { setHeardTimeout } from '../process/standstill.js';
 import type { OutletSink } from '../relay/outlet.js';
+import { noNeeds, type StreamNeeds } from '../relay/stream-feed.js';
+import { announcementOf, type PeerAbilities } from './abilities.js';
 import { AdobeAuthentication } from './adobe-auth.js';
 import type { PublishTarget } from './client-session.js';
 import type { FlightBudget } from './flight.js';
 import { OutgoingAttempt, type OutgoingSettings, type OutgoingStep } from './outgoing-attempt.js';
-import { Redirects } from './redirect.js';
+import { Redirects, reconnectUrl } from './redirect.js';
 import type { TargetAcknowledgements } from './target-acknowledgements.js';
 import { targetErrorOf } from './target-error.js';
 import { provesReader } from './unanswered-publish.js';
@@ -29,6 +31,10 @@ export interface OutgoingOptions {
   readonly budget?: FlightBudget;
   /** Media may be sent to a target that does not answer `publish`. */
   readonly mayGoUnanswered?: boolean;
+  /** What its stream has that not everybody takes: the target is told, and asked. Undefined: nothing. */
+  readonly needs?: StreamNeeds | undefined;
+  /** Where the target asked to be connected to anew, as it said it. */
+  readonly elsewhere?: string | undefined;
   /** False: this target is known to close when it is pinged. */
   readonly mayPing?: boolean;
 }
@@ -42,6 +48,8 @@ export interface OutgoingHandler {
   onPublished(streamId: number): void;
   /** The socket takes bytes again after `write` said false. */
   onDrain(): void;
+  /** The target asks to be connected to anew, soon. @param tcUrl where, as it says it; undefined: at the same place */
+  onReconnectRequest?(tcUrl: string | undefined): void;
   /** It is over, exactly once; null when we closed it. */
   onClosed(error: TargetError | null): void;
 }
@@ -63,7 +71,7 @@ export class OutgoingConnection implements OutletSink {
   readonly #dialer: Dialer;
   readonly #shownUrl: string;
   /** What the target is told besides the URL. */
-  readonly #introduction: Pick<PublishTarget, 'via' | 'flashVer'>;
+  #introduction: Pick<PublishTarget, 'via' | 'flashVer' | 'announcement'>;
   readonly #mayGoUnanswered: boolean;
   readonly #mayPing: boolean;
   #authentication: AdobeAuthentication;
@@ -86,7 +94,8 @@ export class OutgoingConnection implements OutletSink {
   constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, options: OutgoingOptions = {}) {
     const { via, flashVer, shownUrl = url, dialer = new Dialer(), mayGoUnanswered = false, mayPing = true } = options;
     this.#budget = options.budget ?? unlimited;
-    this.#url = parseRtmpUrl(url);
+    this.#url =
+      options.elsewhere === undefined ? parseRtmpUrl(url) : reconnectUrl(parseRtmpUrl(url), options.elsewhere);
     const refusal = dialer.refuses(this.#url);
     if (refusal !== undefined) throw refusal;
     this.closed = new Promise((resolve) => {
@@ -96,7 +105,8 @@ export class OutgoingConnection implements OutletSink {
     this.#handler = handler;
     this.#dialer = dialer;
     this.#shownUrl = shownUrl;
-    this.#introduction = { via, flashVer };
+    const announcement = announcementOf(options.needs ?? noNeeds);
+    this.#introduction = { via, flashVer, ...(Object.keys(announcement).length === 0 ? {} : { announcement }) };
     this.#mayGoUnanswered = mayGoUnanswered;
     this.#mayPing = mayPing;
     this.#authentication = new AdobeAuthentication(this.#url);
@@ -126,7 +136,10 @@ export class OutgoingConnection implements OutletSink {
         },
         onDrain: () => this.#handler.onDrain(),
         onRefused: (error, said, redirect) => this.#onRefused(error, said, redirect),
-        onFailed: (error) => this.#close(error),
+        onReconnectRequest: (tcUrl) => this.#handler.onReconnectRequest?.(tcUrl),
+        onFailed: (error) => {
+          if (error.code !== 'TARGET_CLOSED' || this.step !== 'connect' || !this.#sayLess()) this.#close(error);
+        },
       },
     });
   }
@@ -144,6 +157,11 @@ export class OutgoingConnection implements OutletSink {
   get isUnanswered(): boolean {
     if (!this.#attempt.isUnanswered || this.acknowledgements.acknowledgedBytes !== null) return false;
     return !provesReader(this.bytesSent - this.flightBytes);
+  }
+
+  /** What the target said of Enhanced RTMP. */
+  get abilities(): PeerAbilities {
+    return this.#attempt.abilities;
   }
 
   get isClosed(): boolean {
@@ -269,8 +287,22 @@ export class OutgoingConnection implements OutletSink {
       } catch (failure) {
         refusal = targetErrorOf(failure, this.endpoint);
       }
+      if (this.#sayLess()) return;
     }
     this.#close(new TargetError(refusal.code, `${this.endpoint}: ${refusal.message}`));
+  }
+
+  /**
+   * Connects once again without a word of Enhanced RTMP: services exist that refuse a connect with fields that they do not
+   * know. False: nothing was said of it.
+   */
+  #sayLess(): boolean {
+    const { announcement, ...less } = this.#introduction;
+    if (announcement === undefined) return false;
+    this.#introduction = less;
+    this.#handler.onCommand?.('connect was refused; once again without Enhanced RTMP');
+    this.#connectAgain('');
+    return true;
   }
 
   /** Goes where the target sends its publishers, by the rules of where pushes may go: as to any other URL. */

@@ -73,6 +73,26 @@ export class Redirects {
   }
 }
 
+/**
+ * Where a target wants to be connected to anew (`NetConnection.Connect.ReconnectRequest`, Enhanced RTMP v2): a `tcUrl`, whole
+ * or relative to the one of now. The same place is as good as another.
+ * @throws TargetError TARGET_REDIRECT
+ */
+export function reconnectUrl(from: RtmpUrl, tcUrl: string | undefined): RtmpUrl {
+  if (tcUrl === undefined) return from;
+  const { scheme, host, port } = from;
+  const origin = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const whole = tcUrl.startsWith('//')
+    ? `${scheme}:${tcUrl}`
+    : tcUrl.startsWith('/')
+      ? origin + tcUrl
+      : /^[a-z]+:\/\//i.test(tcUrl)
+        ? tcUrl
+        : `${origin}/${tcUrl}`;
+  // Nothing was visited before.
+  return new Redirects({ ...from, streamName: '\0' }).follow(from, whole);
+}
+
 function keyOf({ scheme, host, port, app, streamName }: RtmpUrl): string {
   return `${scheme}://${host}:${port}/${app}/${streamName}`;
 }

@@ -80,6 +80,18 @@ export class RtmpServer {
     this.#serve(socket, onClosed, beginning);
   }
 
+  /**
+   * Asks all who know of it to connect anew, since this aggregator is about to end (Enhanced RTMP v2, "Reconnect Request").
+   * Resolves when they are gone, or after `patienceMs`; at once where there are none.
+   */
+  async askToReconnect(patienceMs: number): Promise<void> {
+    const asked = [...this.#connections].filter((connection) => connection.askToReconnect());
+    const untilMs = performance.now() + patienceMs;
+    while (asked.some((connection) => this.#connections.has(connection)) && performance.now() < untilMs) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   /** Accepts no new connections, and closes the open ones in order. Resolves when all are gone. */
   async close(): Promise<void> {
     clearInterval(this.#ticker);

@@ -6,6 +6,7 @@ import type { Logger } from '../log/log.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
 import { ProgressWatch } from '../net/progress-watch.js';
 import { describeSocketError } from '../net/socket-error.js';
+import { defaultTracks } from '../relay/track-choice.js';
 import { MessageType } from '../wire/message.js';
 import { AnswerBudget } from './answer-budget.js';
 import type { Beginning } from './beginning.js';
@@ -148,6 +149,14 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#finish(`${reason.code}: ${reason.message}`, 'warn');
   }
 
+  /** Asks a client that knows how to connect anew, before this aggregator ends. False: it does not. */
+  askToReconnect(): boolean {
+    if (this.#ending || this.#connect.abilities?.hasReconnect !== true) return false;
+    const text = 'The aggregator is about to end; connect anew.';
+    this.#session.status(0, 'status', 'NetConnection.Connect.ReconnectRequest', text);
+    return true;
+  }
+
   /** Ends it as part of an orderly shutdown. */
   shutDown(): void {
     if (this.#ending) return;
@@ -263,6 +272,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       share: addressKey(this.#socket.remoteAddress ?? ''),
       format: { chunkBytes: outChunkBytes, streamId, publishing: false },
       limits: { queueMaxBytes, queueMaxAgeMs },
+      tracks: takesTracks(this.#connect) ? undefined : defaultTracks,
       close: (reason) => this.close(reason),
       onEnd: () => this.#session.playUnpublished(streamId),
       onReturn: () => this.#session.playPublished(streamId),
@@ -403,4 +413,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     clearTimeout(this.#endTimer);
     this.#onClosed();
   }
+}
+
+/** Several tracks go to viewers that speak Enhanced RTMP, unless they say that they take one. */
+function takesTracks({ abilities }: ConnectInfo): boolean {
+  return abilities !== undefined && abilities.hasMultitrack !== false;
 }

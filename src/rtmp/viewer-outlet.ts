@@ -3,6 +3,7 @@ import type { MediaSocket } from '../net/media-socket.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { Outlet, type OutletLimits, type OutletSink } from '../relay/outlet.js';
 import type { StreamFormat } from '../relay/stream-format.js';
+import type { TrackChoice } from '../relay/track-choice.js';
 import type { Playback, Viewer } from './stream-host.js';
 
 /** A play on a connection: follows the camera through its comings and goings, and through the viewer's pauses. */
@@ -27,6 +28,8 @@ export class ViewerOutlet implements Viewer, OutletSink {
     share: string;
     format: StreamFormat;
     limits: OutletLimits;
+    /** What it gets of a stream of several tracks; undefined: all. */
+    tracks?: TrackChoice | undefined;
     close: (reason: CodedError) => void;
     /** The camera stopped. */
     onEnd: () => void;
@@ -39,7 +42,12 @@ export class ViewerOutlet implements Viewer, OutletSink {
     this.#close = options.close;
     this.#onEnd = options.onEnd;
     this.#onReturn = options.onReturn;
-    this.#outlet = new Outlet({ sink: this, format: options.format, limits: options.limits });
+    this.#outlet = new Outlet({
+      sink: this,
+      format: options.format,
+      limits: options.limits,
+      tracks: options.tracks,
+    });
   }
 
   get bytesOut(): number {

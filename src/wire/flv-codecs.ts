@@ -137,3 +137,11 @@ export function everyTrack(payload: Buffer, look: LookAtTrack): boolean {
   }
   return true;
 }
+
+/** The FourCC by which a payload names its codec; null where it does so by the number of FLV, or it cannot be read. */
+export function fourCcOf(isVideo: boolean, payload: Buffer): string | null {
+  if (isVideo ? !isExVideo(payload) : !isExAudio(payload)) return null;
+  if (!readExHeader(payload, isVideo ? VideoPacketType.Multitrack : AudioPacketType.Multitrack)) return null;
+  const at = exHeader.fourCcAt;
+  return readFourCc(payload, at) < 0 ? null : payload.toString('latin1', at, at + fourCcBytes);
+}

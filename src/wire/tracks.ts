@@ -49,6 +49,13 @@ export function splitTracks(isVideo: boolean, payload: Buffer): Buffer[] | undef
   return isWhole && parts.length > 0 ? parts : undefined;
 }
 
+/** Whether a payload is as those take it who know no tracks, no prefixes (ModEx) and no channel configurations. */
+export function isPlain(isVideo: boolean, payload: Buffer): boolean {
+  if (!isExtended(isVideo, payload)) return true;
+  if (!readHeader(isVideo, payload) || exHeader.fourCcAt !== 1) return false;
+  return isVideo || exHeader.packetType !== AudioPacketType.MultichannelConfig;
+}
+
 /**
  * A payload of one track as those who know no multitrack and no ModEx take it: with the plain extended header. What has
  * neither is returned as it is.

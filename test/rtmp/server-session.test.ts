@@ -142,7 +142,7 @@ describe('a publisher', () => {
     client.raw(MessageType.CommandAmf3, 1, amf3('publish', 3, null, 'cam'));
     client.raw(MessageType.DataAmf3, 1, amf3('onMetaData', { width: 2 }), 7);
     expect(client.events).toEqual(['connect cam', 'publish cam cam', `media ${MessageType.DataAmf0} 7`]);
-    expect(propertiesOf(client.commands()[0]?.[3])?.objectEncoding).toBe(3);
+    expect(propertiesOf(client.commands()[0]?.[3])?.objectEncoding).toBe(0);
     expect(decodeAmf0(client.media[0] ?? Buffer.alloc(0))[0]).toBe('onMetaData');
   });
 
@@ -247,6 +247,29 @@ describe('the protocol by reflex', () => {
     client.command(0, 'connect', 1, { app: 'cam', fourCcList: ['hvc1', 'av01'] });
     const properties = propertiesOf(client.commands()[0]?.[2]);
     expect(propertiesOf(properties?.videoFourCcInfoMap)).toMatchObject({ '*': 4 });
+  });
+
+  it.each([
+    { fourCcList: ['*'] },
+    { videoFourCcInfoMap: { hvc1: 1 } },
+    { audioFourCcInfoMap: { Opus: 1 } },
+    { capsEx: 0 },
+    { capsEx: 'x', fourCcList: 7, videoFourCcInfoMap: null },
+  ])('answers all that it can to whoever says any of it: %j', (said) => {
+    const client = new Client();
+    client.command(0, 'connect', 1, { app: 'cam', ...said });
+    const properties = propertiesOf(client.commands()[0]?.[2]) ?? {};
+    expect(properties.capsEx).toBe(15);
+    expect(properties.fourCcList).toEqual(['*']);
+    for (const map of [properties.videoFourCcInfoMap, properties.audioFourCcInfoMap]) {
+      expect({ ...propertiesOf(map) }).toEqual({ '*': 4 });
+    }
+  });
+
+  it('says nothing of it to others', () => {
+    const client = new Client();
+    client.command(0, 'connect', 1, { app: 'cam' });
+    expect(Object.keys(propertiesOf(client.commands()[0]?.[2]) ?? {})).toEqual(['fmsVer', 'capabilities']);
   });
 });
 

@@ -76,7 +76,9 @@ export class OddSender {
   }
 
   #infos(): { code?: Amf; description?: Amf }[] {
-    return this.answers.flatMap(([, , , info]) => (typeof info === 'object' && info !== null ? [info] : []));
+    return this.answers.flatMap(([, , , info]) =>
+      typeof info === 'object' && info !== null && !Array.isArray(info) ? [info] : [],
+    );
   }
 
   #read(data: Buffer): void {

@@ -3,7 +3,7 @@
  * code under test, so that a mistake there cannot cancel itself out here.
  */
 
-export type Amf = string | number | boolean | null | { [key: string]: Amf };
+export type Amf = string | number | boolean | null | Amf[] | { [key: string]: Amf };
 
 /** AMF0 of a command: strings, numbers, booleans, null and objects of those. */
 export function encodeAmf(...values: Amf[]): Buffer {
@@ -11,6 +11,10 @@ export function encodeAmf(...values: Amf[]): Buffer {
 }
 
 function encodeValue(value: Amf): Buffer {
+  if (Array.isArray(value)) {
+    const head = Buffer.from([10, 0, 0, 0, value.length]);
+    return Buffer.concat([head, ...value.map(encodeValue)]);
+  }
   if (typeof value === 'number') {
     const bytes = Buffer.alloc(9);
     bytes.writeDoubleBE(value, 1);
@@ -50,6 +54,16 @@ function decodeValue(data: Buffer, at: number): [Amf, number] {
     return [data.toString('utf8', at + 3, end), end];
   }
   if (type === 5 || type === 6) return [null, at + 1];
+  if (type === 10) {
+    const list: Amf[] = [];
+    let place = at + 5;
+    for (let left = data.readUInt32BE(at + 1); left > 0; left--) {
+      const [value, end] = decodeValue(data, place);
+      list.push(value);
+      place = end;
+    }
+    return [list, place];
+  }
   if (type !== 3 && type !== 8) throw new Error(`AMF0 type ${type} at ${at} is not known to the tests`);
   const object: { [key: string]: Amf } = {};
   let next = at + (type === 8 ? 5 : 1);

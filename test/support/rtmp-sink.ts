@@ -9,6 +9,10 @@ export interface SinkConnection {
   readonly messages: RawMessage[];
   /** The publisher ended the connection; in order (`end`) or by a reset (`error`). */
   ended: 'end' | 'error' | undefined;
+  /** The command object of `connect`. */
+  said: Record<string, unknown>;
+  /** Says something of its own accord, on message stream 0. */
+  tell(info: Record<string, string>): void;
 }
 
 export interface RtmpSink {
@@ -20,14 +24,19 @@ export interface RtmpSink {
 export interface RtmpSinkOptions {
   /** True: accepts the publishing, then never reads again, as a target whose network is gone. */
   stalls?: boolean;
+  /** What it does with a connect: more properties for its answer, or no. Default: accepts, and says nothing more. */
+  onConnect?: (said: Record<string, unknown>) => Record<string, Amf> | 'refuse' | 'close';
 }
 
 /** A target that writes down what its publishers say. */
-export async function startRtmpSink(scope: Scope, { stalls = false }: RtmpSinkOptions = {}): Promise<RtmpSink> {
+export async function startRtmpSink(
+  scope: Scope,
+  { stalls = false, onConnect }: RtmpSinkOptions = {},
+): Promise<RtmpSink> {
   const connections: SinkConnection[] = [];
   const server = createServer((socket) => {
     scope.defer(() => socket.destroy());
-    connections.push(serve(socket, stalls));
+    connections.push(serve(socket, stalls, onConnect));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   scope.defer(() => server.close());
@@ -37,8 +46,13 @@ export async function startRtmpSink(scope: Scope, { stalls = false }: RtmpSinkOp
   return { port, url: (name) => `rtmp://127.0.0.1:${port}/live/${name}`, connections };
 }
 
-function serve(socket: Socket, stalls: boolean): SinkConnection {
-  const connection: SinkConnection = { commands: [], messages: [], ended: undefined };
+function serve(socket: Socket, stalls: boolean, onConnect: RtmpSinkOptions['onConnect']): SinkConnection {
+  const connection: SinkConnection = {
+    ...{ commands: [], messages: [], ended: undefined, said: {} },
+    tell: (info) => {
+      socket.write(encodeCommand(0, 'onStatus', 0, null, info));
+    },
+  };
   const parser = new ChunkParser();
   let received: Buffer = Buffer.alloc(0);
   /** 0: waits for C0 and C1. 1: waits for C2. 2: chunks. */
@@ -70,12 +84,23 @@ function serve(socket: Socket, stalls: boolean): SinkConnection {
     received = Buffer.alloc(0);
   });
 
-  function answer([name, transaction]: Amf[]): void {
+  function answer([name, transaction, said]: Amf[]): void {
     connection.commands.push(String(name));
     const id = Number(transaction);
     if (name === 'connect') {
+      connection.said = { ...(said as Record<string, unknown>) };
+      const more = onConnect?.(connection.said) ?? {};
+      if (more === 'close') {
+        socket.end();
+        return;
+      }
+      if (more === 'refuse') {
+        const no = { level: 'error', code: 'NetConnection.Connect.Rejected', description: 'no' };
+        socket.write(encodeCommand(0, '_error', id, null, no));
+        return;
+      }
       const info = { level: 'status', code: 'NetConnection.Connect.Success', description: 'ok', objectEncoding: 0 };
-      socket.write(encodeCommand(0, '_result', id, { fmsVer: 'FMS/3,0,1,123', capabilities: 31 }, info));
+      socket.write(encodeCommand(0, '_result', id, { fmsVer: 'FMS/3,0,1,123', capabilities: 31, ...more }, info));
     } else if (name === 'createStream') {
       socket.write(encodeCommand(0, '_result', id, null, 1));
     } else if (name === 'publish') {

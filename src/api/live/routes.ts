@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import type { WebSocket } from 'ws';
 import { endpointText } from '../../address/plain-address.js';
-import type { FlvPlayback } from '../../backend/backend.js';
+import type { FlvPlayback, ViewedTracks } from '../../backend/backend.js';
 import type { Control } from '../../control/control.js';
 import { ConflictError } from '../../errors.js';
 import { Shares } from '../../fairness/shares.js';
@@ -36,6 +36,27 @@ declare module 'fastify' {
     /** Of a WebSocket: the viewer that was let in before the upgrade. */
     flvPlayback: FlvPlayback | null;
   }
+}
+
+const trackPattern = '^(default|all|[0-9]{1,2}|1[0-9]{2}|2[0-4][0-9]|25[0-5])$';
+
+const TracksQuery = Type.Object({
+  video: Type.Optional(
+    Type.String({
+      pattern: trackPattern,
+      description:
+        'Of a camera of several video tracks: the id of one, `default` (which is what comes without it), or `all`, as they came. With `all` for a kind, all of both kinds come.',
+    }),
+  ),
+  audio: Type.Optional(Type.String({ pattern: trackPattern, description: 'The same of its audio tracks.' })),
+});
+
+/** What a viewer asks for; checked by the schema. */
+function tracksOf(query: unknown): ViewedTracks {
+  const { video = 'default', audio = 'default' } = query as Static<typeof TracksQuery>;
+  if (video === 'all' || audio === 'all') return 'all';
+  const one = (text: string): number | 'default' => (text === 'default' ? text : Number(text));
+  return { video: one(video), audio: one(audio) };
 }
 
 export interface LiveRouteOptions {
@@ -73,7 +94,7 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       throw new ConflictError('LIMIT_REACHED', message);
     }
     try {
-      return counted(await control.viewing.openFlv(camera, remoteOf(request)), giveBack);
+      return counted(await control.viewing.openFlv(camera, remoteOf(request), tracksOf(request.query)), giveBack);
     } catch (error) {
       giveBack();
       throw error;
@@ -138,6 +159,7 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
           'A live camera as FLV: over HTTP without an end, or (with an upgrade) as binary messages of a WebSocket',
         tags: ['viewing'],
         params: NameParams,
+        querystring: TracksQuery,
         response: v1Responses({ 200: { content: { 'video/x-flv': { schema: FlvSchema } } } }, 400, 404, 409, 501),
       },
       // Who may not see it, and what is not there, is refused before the upgrade, with a status like any other.

@@ -28,6 +28,7 @@ import type {
   IngestChange,
   PushSnapshot,
   StillPicture,
+  ViewedTracks,
 } from '../backend.js';
 import { CameraPushes } from './camera-pushes.js';
 import { CameraConditions, describeMissing, withoutKeyFrameWords } from './conditions.js';
@@ -320,10 +321,10 @@ export class NativeCamera implements SelectorListener {
   }
 
   /** Lets in a viewer who gets FLV, while there is a stream. @throws CodedError CAMERA_NOT_LIVE, LIMIT_REACHED */
-  openFlv(remote: string): FlvPlayback {
+  openFlv(remote: string, tracks: ViewedTracks): FlvPlayback {
     if (this.stream === null) throw new CodedError('CAMERA_NOT_LIVE', `camera ${this.name} is not live`);
     const { queueMaxBytes, queueMaxAgeMs, stallTimeoutMs } = this.#context.settings;
-    const viewer = new FlvViewer({ remote, limits: { queueMaxBytes, queueMaxAgeMs }, stallTimeoutMs });
+    const viewer = new FlvViewer({ remote, limits: { queueMaxBytes, queueMaxAgeMs }, stallTimeoutMs, tracks });
     viewer.playback = this.play(viewer);
     return viewer;
   }

@@ -6,7 +6,7 @@ import { Outlet, type OutletLimits, type OutletSink } from '../../relay/outlet.j
 import { flvFormat } from '../../relay/stream-format.js';
 import type { Playback, Viewer } from '../../rtmp/stream-host.js';
 import { flvFileHeader } from '../../wire/flv-file.js';
-import type { FlvPlayback, FlvSink } from '../backend.js';
+import type { FlvPlayback, FlvSink, ViewedTracks } from '../backend.js';
 
 /**
  * A stream that has come further than this begins at 0 for who joins it: players in browsers stop at 2^31 ms, and cameras
@@ -30,10 +30,11 @@ export class FlvViewer implements Viewer, OutletSink, FlvPlayback {
   #ending = false;
   #over = false;
 
-  constructor(options: { remote: string; limits: OutletLimits; stallTimeoutMs: number }) {
+  constructor(options: { remote: string; limits: OutletLimits; stallTimeoutMs: number; tracks: ViewedTracks }) {
     this.remote = options.remote;
     this.#stallTimeoutMs = options.stallTimeoutMs;
-    this.#outlet = new Outlet({ sink: this, format: flvFormat, limits: options.limits });
+    const tracks = options.tracks === 'all' ? undefined : options.tracks;
+    this.#outlet = new Outlet({ sink: this, format: flvFormat, limits: options.limits, tracks });
   }
 
   get bytesOut(): number {

@@ -38,6 +38,7 @@ import type {
   RecordedEvent,
   StillPicture,
   TargetTest,
+  ViewedTracks,
   WorkerFacts,
 } from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
@@ -73,6 +74,9 @@ export interface NativeBackendSettings {
   /** What this aggregator is called among those that a stream came through: hexadecimal digits. Default: made up, for this life. */
   readonly nodeId?: string;
 }
+
+/** How long clients that were asked to connect anew before the end may take. */
+const reconnectMs = 2000;
 
 /** The media backend of our own: cameras, pushes and viewers on Node's sockets, changed while they run. */
 export class NativeBackend implements MediaBackend {
@@ -316,10 +320,10 @@ export class NativeBackend implements MediaBackend {
     await this.#cameras.get(name)?.switchIngest(ingest);
   }
 
-  async openFlv(name: string, remote: string): Promise<FlvPlayback> {
+  async openFlv(name: string, remote: string, tracks: ViewedTracks): Promise<FlvPlayback> {
     const camera = this.#cameras.get(name);
     if (camera === undefined) throw new CodedError('PLAY_NOT_FOUND', `no camera is registered as "${name}"`);
-    return camera.openFlv(remote);
+    return camera.openFlv(remote, tracks);
   }
 
   async picture(name: string, knownTag: string | undefined): Promise<StillPicture | null> {
@@ -358,6 +362,7 @@ export class NativeBackend implements MediaBackend {
     this.#admission.close();
     const reason = new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down');
     const work = async (): Promise<void> => {
+      await this.#server.askToReconnect(Math.min(reconnectMs, deadlineMs / 4));
       // Publishers and viewers first: what the cameras' targets still have to get is then all there is.
       const listener = this.#server.close();
       await this.testPatterns.close();

@@ -60,7 +60,8 @@ export function pushSnapshot(
   const snapshot: PushSnapshot = Object.assign({ ...emptyPush }, measured, { id, url: push.shownUrl });
   const { state } = snapshot;
   const wait = keyFrameWait({ state, awaitedSinceMs: push.keyFrameAwaitedSinceMs(nowMs) }, keyFrameIntervalMs);
-  if (wait !== undefined && snapshot.reason === undefined) Object.assign(snapshot, { reason: wait.reason });
+  const why = wait?.reason ?? push.shortfall;
+  if (why != null && snapshot.reason === undefined) Object.assign(snapshot, { reason: why });
   const all = wait?.condition === undefined ? conditions : [...conditions, wait.condition];
   const isSending = state === 'active' || state === 'stalled' || state === 'connecting';
   return isSending && all.length > 0 ? Object.assign(snapshot, { conditions: all }) : snapshot;

@@ -6,13 +6,14 @@ import type { MediaSocket } from '../../net/media-socket.js';
 import { type FarEnd, handedOnSocket } from '../../net/node-socket.js';
 import { setHeardTimeout } from '../../process/standstill.js';
 import type { Beginning } from '../../rtmp/beginning.js';
-import type { FlvPlayback, FlvSink } from '../backend.js';
+import type { FlvPlayback, FlvSink, ViewedTracks } from '../backend.js';
 
 /** Who asks, and for what: one line of JSON, the first thing on a connection. Answered by one line of JSON; then comes FLV. */
 export interface ViewingRequest {
   readonly secret: string;
   readonly camera: string;
   readonly remote: string;
+  readonly tracks: ViewedTracks;
 }
 
 /** A worker that holds a connection with TLS of one of our cameras. What comes behind the line is RTMP, both ways. */
@@ -39,7 +40,7 @@ const maxStrangers = 256;
 
 /** What the port is open for. */
 export interface ViewingHost {
-  openFlv(camera: string, remote: string): Promise<FlvPlayback>;
+  openFlv(camera: string, remote: string, tracks: ViewedTracks): Promise<FlvPlayback>;
   /** Serves a connection that another worker holds. */
   adopt(socket: MediaSocket, beginning: Beginning): void;
 }
@@ -121,7 +122,7 @@ export class ViewingServer {
       return;
     }
     try {
-      const playback = await this.#host.openFlv(request.camera, request.remote);
+      const playback = await this.#host.openFlv(request.camera, request.remote, request.tracks);
       socket.once('close', () => playback.leave());
       socket.on('drain', () => playback.resume());
       if (socket.destroyed) playback.leave();
@@ -138,11 +139,11 @@ export class ViewingServer {
   #parse(line: string): ViewingRequest | HandingOnRequest | undefined {
     try {
       const asked = JSON.parse(line) as Partial<ViewingRequest & HandingOnRequest>;
-      const { secret, camera, remote, far, ageMs, isAnswered } = asked;
+      const { secret, camera, remote, tracks = 'all', far, ageMs, isAnswered } = asked;
       const given = Buffer.from(String(secret));
       if (given.length !== this.#secret.length || !timingSafeEqual(given, this.#secret)) return undefined;
       if (far !== undefined) return { secret: '', far, ageMs: Number(ageMs), isAnswered: isAnswered === true };
-      return { secret: '', camera: String(camera), remote: String(remote) };
+      return { secret: '', camera: String(camera), remote: String(remote), tracks };
     } catch {
       return undefined;
     }

@@ -1,5 +1,5 @@
 import { CodedError } from '../../errors.js';
-import type { CameraViewing, FlvPlayback, StillPicture } from '../backend.js';
+import type { CameraViewing, FlvPlayback, StillPicture, ViewedTracks } from '../backend.js';
 import type { Calls } from './calls.js';
 import type { Homes } from './homes.js';
 import type { SentPicture } from './protocol.js';
@@ -21,13 +21,13 @@ export class WorkerViewing implements CameraViewing {
     this.#calls = options.calls;
   }
 
-  async openFlv(camera: string, remote: string): Promise<FlvPlayback> {
+  async openFlv(camera: string, remote: string, tracks: ViewedTracks): Promise<FlvPlayback> {
     if (!this.#homes.has(camera)) throw new CodedError('PLAY_NOT_FOUND', `no camera is registered as "${camera}"`);
     const worker = this.#homes.find(camera);
     // A camera without a home has never published.
     if (worker === undefined) throw new CodedError('CAMERA_NOT_LIVE', `camera ${camera} is not live`);
     if (!worker.isUp) throw new CodedError('WORKER_DOWN', `media worker ${worker.number} does not run; try again`);
-    const request = { secret: this.#secret, camera, remote };
+    const request = { secret: this.#secret, camera, remote, tracks };
     const onOver = (over: RemotePlayback): void => void this.#playbacks.delete(over);
     const options = { stallTimeoutMs: this.#stallTimeoutMs, onOver };
     const playback = await RemotePlayback.open(worker.viewPort, request, options);

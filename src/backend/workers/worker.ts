@@ -48,7 +48,7 @@ export class Worker {
     this.#reporter = new Reporter(this.#backend, send, () => this.#certificate?.problem ?? null);
     this.#ticker = setInterval(() => setImmediate(() => this.#tick()), 1000);
     this.#viewing = new ViewingServer(settings.viewSecret, {
-      openFlv: (camera, remote) => this.#backend.openFlv(camera, remote),
+      openFlv: (camera, remote, tracks) => this.#backend.openFlv(camera, remote, tracks),
       // It is counted where it was accepted.
       adopt: (socket, beginning) => this.#backend.adopt(socket, beginning, () => {}),
     });

@@ -18,6 +18,7 @@ async function watch(startMs: number, bytes: number) {
     remote: 'test',
     limits: { queueMaxBytes: 64e6, queueMaxAgeMs: 5000 },
     stallTimeoutMs: 5000,
+    tracks: { video: 'default', audio: 'default' },
   });
   viewer.playback = { stream, end() {} };
   const tags: { type: number; timestampMs: number; payload: Buffer }[] = [];

@@ -1,0 +1,63 @@
+import { audioHeaderKey, trackOf } from '../wire/flv.js';
+import { MessageType } from '../wire/message.js';
+import { unwrapTrack } from '../wire/tracks.js';
+
+/** One track of each kind, by its id, or the default one: 0, else the lowest (Enhanced RTMP v2, on trackId). */
+export interface TrackChoice {
+  readonly video: number | 'default';
+  readonly audio: number | 'default';
+}
+
+/** What those get who do not say that they know several tracks. */
+export const defaultTracks: TrackChoice = { video: 'default', audio: 'default' };
+
+/** The tracks of a stream by name; null: there is none, or it is not known yet. */
+export interface DefaultTracks {
+  readonly defaultVideo: number | null;
+  readonly defaultAudio: number | null;
+}
+
+/**
+ * The plain profile of a stream: one track of each kind, without the wrapping of tracks, without prefixes (ModEx) and channel
+ * configurations, as players take it that know none of them. The bytes of the codecs stay as they are.
+ */
+export class ChosenTracks {
+  readonly #choice: TrackChoice;
+  #video: number | null = null;
+  #audio: number | null = null;
+
+  constructor(choice: TrackChoice) {
+    this.#choice = choice;
+  }
+
+  /** True when a stream that has nothing but plain messages is passed on as it is. */
+  get isDefault(): boolean {
+    return this.#choice.video === 'default' && this.#choice.audio === 'default';
+  }
+
+  /** The chosen video track; null while it is not known. */
+  get video(): number | null {
+    return this.#video;
+  }
+
+  /** A start: the default tracks of now are those that are followed. */
+  settle({ defaultVideo, defaultAudio }: DefaultTracks): void {
+    const { video, audio } = this.#choice;
+    this.#video = video === 'default' ? defaultVideo : video;
+    this.#audio = audio === 'default' ? defaultAudio : audio;
+  }
+
+  /** The payload as it goes out; null: it is left out. */
+  select(type: number, payload: Buffer): Buffer | null {
+    if (type === MessageType.Video) {
+      const track = trackOf(true, payload);
+      this.#video ??= track;
+      return track === this.#video ? unwrapTrack(true, payload) : null;
+    }
+    if (type !== MessageType.Audio) return payload;
+    const track = trackOf(false, payload);
+    this.#audio ??= track;
+    if (track !== this.#audio || audioHeaderKey(payload)?.startsWith('audio:channels')) return null;
+    return unwrapTrack(false, payload);
+  }
+}

@@ -1,0 +1,109 @@
+import type { StreamNeeds } from '../relay/stream-feed.js';
+import { type AmfObject, type AmfValue, propertiesOf } from '../wire/amf0.js';
+
+/** Bits of `capsEx` (Enhanced RTMP v2, "Enhancing NetConnection connect Command"). */
+export const CapsEx = { Reconnect: 1, Multitrack: 2, ModEx: 4, NanosecondOffset: 8 } as const;
+
+/** "Can forward", of the masks in the maps of codecs. */
+const canForward = 4;
+
+/** More codecs than there are; what a peer lists beyond is not looked at. */
+const maxCodecs = 64;
+
+/** What a peer said in `connect`, or in its answer, about Enhanced RTMP. */
+export interface PeerAbilities {
+  /** It said anything at all. */
+  readonly isSaid: boolean;
+  /** FourCCs that it takes; `*` for all; empty: it names none. */
+  readonly videoCodecs: ReadonlySet<string>;
+  readonly audioCodecs: ReadonlySet<string>;
+  /** Null: it says nothing of tracks, as those of Enhanced RTMP v1, of which some take them all the same. */
+  readonly hasMultitrack: boolean | null;
+  readonly hasReconnect: boolean;
+}
+
+export const noAbilities: PeerAbilities = {
+  isSaid: false,
+  videoCodecs: new Set(),
+  audioCodecs: new Set(),
+  hasMultitrack: null,
+  hasReconnect: false,
+};
+
+/** Reads the four properties: `fourCcList` (v1), both maps and `capsEx` (v2). What is malformed counts as unsaid. */
+export function abilitiesOf({ fourCcList, videoFourCcInfoMap, audioFourCcInfoMap, capsEx }: AmfObject): PeerAbilities {
+  if ([fourCcList, videoFourCcInfoMap, audioFourCcInfoMap, capsEx].every((value) => value === undefined)) {
+    return noAbilities;
+  }
+  const listed = namesIn(fourCcList);
+  const caps = typeof capsEx === 'number' && Number.isInteger(capsEx) ? capsEx : null;
+  return {
+    isSaid: true,
+    videoCodecs: new Set([...listed, ...keysOf(videoFourCcInfoMap)]),
+    audioCodecs: new Set([...listed, ...keysOf(audioFourCcInfoMap)]),
+    hasMultitrack: caps === null ? null : (caps & CapsEx.Multitrack) !== 0,
+    hasReconnect: ((caps ?? 0) & CapsEx.Reconnect) !== 0,
+  };
+}
+
+/** Any codec is passed on, on any track, with its prefixes; and publishers are asked to connect anew before a restart. */
+export function ownAbilities(): AmfObject {
+  return {
+    fourCcList: ['*'],
+    videoFourCcInfoMap: { '*': canForward },
+    audioFourCcInfoMap: { '*': canForward },
+    capsEx: CapsEx.Reconnect | CapsEx.Multitrack | CapsEx.ModEx | CapsEx.NanosecondOffset,
+  };
+}
+
+/** What is said to a target of a stream: nothing where it needs nothing. Some services refuse what they do not know. */
+export function announcementOf({ videoCodecs, audioCodecs, hasMultitrack }: StreamNeeds): AmfObject {
+  if (videoCodecs.length + audioCodecs.length === 0 && !hasMultitrack) return {};
+  const mapOf = (names: readonly string[]): AmfObject => Object.fromEntries(names.map((name) => [name, canForward]));
+  return {
+    fourCcList: [...videoCodecs, ...audioCodecs],
+    ...(videoCodecs.length === 0 ? {} : { videoFourCcInfoMap: mapOf(videoCodecs) }),
+    ...(audioCodecs.length === 0 ? {} : { audioFourCcInfoMap: mapOf(audioCodecs) }),
+    capsEx: CapsEx.Reconnect | (hasMultitrack ? CapsEx.Multitrack : 0),
+  };
+}
+
+/**
+ * What of a stream a target does not take, by its own word; null: it takes all, or says nothing of it. Most targets say
+ * nothing, and take what they take.
+ */
+export function shortfallOf(needs: StreamNeeds, abilities: PeerAbilities): string | null {
+  if (!abilities.isSaid) return null;
+  const missing = [
+    ...unnamed(needs.videoCodecs, abilities.videoCodecs),
+    ...unnamed(needs.audioCodecs, abilities.audioCodecs),
+  ];
+  if (missing.length > 0) {
+    const named = [...new Set([...abilities.videoCodecs, ...abilities.audioCodecs])].join(', ');
+    return `the target does not name ${missing.join(', ')} among the codecs that it takes: ${named}`;
+  }
+  if (needs.hasMultitrack && abilities.hasMultitrack === false) {
+    return 'the target does not say that it takes several tracks: only the default ones are sent';
+  }
+  return null;
+}
+
+/** A target that names none says nothing of codecs. */
+function unnamed(needed: readonly string[], named: ReadonlySet<string>): readonly string[] {
+  return named.size === 0 || named.has('*') ? [] : needed.filter((codec) => !named.has(codec));
+}
+
+function namesIn(value: AmfValue): string[] {
+  const values = Array.isArray(value) ? value : Object.values(propertiesOf(value) ?? {});
+  return values.slice(0, maxCodecs).filter((each): each is string => typeof each === 'string' && isName(each));
+}
+
+function keysOf(value: AmfValue): string[] {
+  return Object.keys(propertiesOf(value) ?? {})
+    .slice(0, maxCodecs)
+    .filter(isName);
+}
+
+function isName(text: string): boolean {
+  return text === '*' || text.length === 4;
+}

@@ -1,0 +1,257 @@
+import { describe, expect, it, type TestContext } from 'vitest';
+import { defaultSettings } from '../../src/config/index.js';
+import { silentLogger } from '../../src/log/log.js';
+import { Dialer } from '../../src/net/dialer.js';
+import { Push } from '../../src/push/push.js';
+import { TargetWatch } from '../../src/push/target-watch.js';
+import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
+import { MessageType } from '../../src/wire/message.js';
+import { exMessage, readEx } from '../support/enhanced.js';
+import { FedStream } from '../support/fed-stream.js';
+import { type RtmpSink, type RtmpSinkOptions, startRtmpSink } from '../support/rtmp-sink.js';
+import { testScope } from '../support/scope.js';
+import { until } from './targets.js';
+
+const { Video } = MessageType;
+
+const settings = { ...defaultSettings().media, connectTimeoutMs: 10_000, pushRetryMinMs: 50 };
+
+type Kind = 'h264' | 'av1' | 'two tracks';
+
+const number = (value: number): Buffer => {
+  const body = Buffer.alloc(40, value & 0xff);
+  body.writeUInt32BE(value);
+  return body;
+};
+
+function header(kind: Kind, track?: number): Buffer {
+  if (kind === 'h264')
+    return Buffer.from('17000000000142c00dffe100166742c00dda0507ec0440000003004000000c83c50aa801000468ce0fc8', 'hex');
+  return exMessage({
+    kind: 'video',
+    packet: 0,
+    codec: 'av01',
+    body: Buffer.from([0x81, 1, 0, 0]),
+    ...(track === undefined ? {} : { track }),
+  });
+}
+
+function picture(kind: Kind, value: number, track?: number): Buffer {
+  const isKey = value % 25 === 0;
+  if (kind === 'h264') return Buffer.concat([Buffer.from([isKey ? 0x17 : 0x27, 1, 0, 0, 0]), number(value)]);
+  return exMessage({
+    kind: 'video',
+    packet: 1,
+    codec: 'av01',
+    isKey,
+    body: number(value),
+    ...(track === undefined ? {} : { track }),
+  });
+}
+
+/** A camera that has been live for a while, and a push of it. */
+async function start(context: TestContext, kind: Kind, options: RtmpSinkOptions = {}, sinks = 1) {
+  const scope = testScope(context);
+  const [sink, ...others] = (await Promise.all(Array.from({ length: sinks }, () => startRtmpSink(scope, options)))) as [
+    RtmpSink,
+    ...RtmpSink[],
+  ];
+  const stream = new FedStream(
+    {
+      format: { chunkBytes: settings.outChunkBytes, streamId: 1, publishing: true },
+      gopMaxBytes: 1e6,
+      scheduler: new FlushScheduler(),
+    },
+    performance.now(),
+  );
+  let sent = 0;
+  const write = (payload: Buffer): void => {
+    stream.publish(Video, sent * 20, payload, performance.now());
+  };
+  write(header(kind));
+  if (kind === 'two tracks') write(header(kind, 1));
+  const camera = setInterval(() => {
+    write(picture(kind, sent));
+    if (kind === 'two tracks') write(picture(kind, sent, 1));
+    sent++;
+  }, 20);
+  write(picture(kind, sent));
+  if (kind === 'two tracks') write(picture(kind, sent, 1));
+  sent++;
+  const push = new Push({
+    ...{ url: sink.url('cam'), shownUrl: sink.url('cam'), enabled: true, settings, log: silentLogger },
+    limits: { queueMaxBytes: 8e6, queueMaxAgeMs: 5000 },
+    watch: new TargetWatch(50),
+    dialer: new Dialer(),
+  });
+  const ticker = setInterval(() => push.tick(performance.now()), 50);
+  scope.defer(async () => {
+    clearInterval(camera);
+    clearInterval(ticker);
+    await push.close();
+  });
+  push.begin(stream);
+  const videoOf = (at: number) =>
+    (sink.connections[at]?.messages ?? []).filter(({ type }) => type === Video).map(({ payload }) => payload);
+  return {
+    sink,
+    others,
+    push,
+    stream,
+    videoOf,
+    status: () => push.status(performance.now()),
+    sent: () => sent,
+    stop: () => clearInterval(camera),
+  };
+}
+
+const frames = (payloads: readonly Buffer[]): number[] =>
+  payloads
+    .filter((payload) => (payload[0]! < 0x80 ? payload[1] === 1 : readEx(payload).packet === 1))
+    .map((payload) => (payload[0]! < 0x80 ? payload.readUInt32BE(5) : readEx(payload).body.readUInt32BE(0)));
+
+const enhancedWords = ['fourCcList', 'videoFourCcInfoMap', 'audioFourCcInfoMap', 'capsEx'];
+
+describe('what a target is told of Enhanced RTMP', () => {
+  it('is nothing where the stream needs nothing', async (context) => {
+    const { sink, status } = await start(context, 'h264');
+    await until(() => status().state === 'active', 10_000, 'the push');
+    for (const word of enhancedWords) expect(sink.connections[0]?.said).not.toHaveProperty(word);
+  });
+
+  it('is what the stream needs, and no more', async (context) => {
+    const one = await start(context, 'av1');
+    await until(() => one.status().state === 'active', 10_000, 'the push');
+    expect(one.sink.connections[0]?.said).toMatchObject({
+      fourCcList: ['av01'],
+      videoFourCcInfoMap: { av01: 4 },
+      capsEx: 1,
+    });
+    expect(one.sink.connections[0]?.said).not.toHaveProperty('audioFourCcInfoMap');
+    const two = await start(context, 'two tracks');
+    await until(() => two.status().state === 'active', 10_000, 'the push');
+    expect(two.sink.connections[0]?.said.capsEx).toBe(3);
+  });
+
+  it.for(['refuse', 'close'] as const)(
+    'is left out the second time, where a front end will not have it: %s',
+    async (no, context) => {
+      const { sink, status, push } = await start(context, 'av1', { onConnect: (said) => ('capsEx' in said ? no : {}) });
+      await until(() => status().state === 'active', 10_000, 'the push');
+      expect(sink.connections).toHaveLength(2);
+      expect([status().attempt, status().lastError]).toEqual([0, null]);
+      for (const word of enhancedWords) expect(sink.connections[1]?.said).not.toHaveProperty(word);
+      expect(push.events.filter(({ text }) => text.includes('without Enhanced RTMP'))).toHaveLength(1);
+    },
+  );
+
+  it('a refusal that has other reasons is one', async (context) => {
+    const { sink, status } = await start(context, 'av1', { onConnect: () => 'refuse' });
+    await until(() => status().lastError !== null, 10_000, 'the refusal');
+    expect(status().lastError?.code).toBe('TARGET_CONNECT_REJECTED');
+    expect(sink.connections.length).toBeGreaterThanOrEqual(2);
+  });
+});
+
+describe('what a target says of itself', () => {
+  it('nothing: it gets everything, as ever', async (context) => {
+    const { push, status, videoOf } = await start(context, 'two tracks');
+    await until(() => status().state === 'active', 10_000, 'the push');
+    await until(() => new Set(videoOf(0).map((payload) => readEx(payload).track)).size === 2, 10_000, 'both tracks');
+    expect(push.shortfall).toBeNull();
+  });
+
+  it.for([
+    { fourCcList: ['*'], capsEx: 2 },
+    { videoFourCcInfoMap: { '*': 4 }, capsEx: 15 },
+    { videoFourCcInfoMap: { hvc1: 1, av01: 1 }, capsEx: 2 },
+    { capsEx: 2 },
+  ])('that it takes it all: %j', async (answer, context) => {
+    const { status, videoOf } = await start(context, 'two tracks', { onConnect: () => answer as never });
+    await until(() => status().state === 'active', 10_000, 'the push');
+    await until(() => new Set(videoOf(0).map((payload) => readEx(payload).track)).size === 2, 10_000, 'both tracks');
+  });
+
+  it('other codecs: the push is not active, and says why', async (context) => {
+    const { push, status, videoOf } = await start(context, 'av1', {
+      onConnect: () => ({ fourCcList: ['hvc1', 'vp09'] }),
+    });
+    await until(() => videoOf(0).length > 30, 10_000, 'frames');
+    expect(status().state).toBe('connecting');
+    expect(push.shortfall).toBe('the target does not name av01 among the codecs that it takes: hvc1, vp09');
+  });
+
+  it('codecs, and no tracks: it gets the default ones, unwrapped, and the push says so', async (context) => {
+    const { push, status, videoOf } = await start(context, 'two tracks', {
+      onConnect: () => ({ fourCcList: ['av01'], capsEx: 1 }),
+    });
+    await until(() => videoOf(0).length > 60, 10_000, 'frames');
+    expect(status().state).toBe('connecting');
+    expect(push.shortfall).toContain('several tracks');
+    const numbers = frames(videoOf(0));
+    expect(numbers).toEqual(Array.from(numbers, (_, i) => i + (numbers[0] ?? 0)));
+    for (const payload of videoOf(0)) expect((payload[0] ?? 0) & 15).not.toBe(6);
+  });
+});
+
+describe('a target that asks to be connected to anew', () => {
+  const reconnect = { level: 'status', code: 'NetConnection.Connect.ReconnectRequest', description: 'maintenance' };
+
+  it.for<[string, ((port: number) => string) | undefined]>([
+    ['at the same place', undefined],
+    ['by a whole tcUrl', (port: number) => `rtmp://127.0.0.1:${port}/live`],
+    ['by a host alone', (port: number) => `//127.0.0.1:${port}/live`],
+    ['by a path', () => '/other'],
+  ])('is followed, %s: no frame is lost', async ([, tcUrl], context) => {
+    const { sink, others, status, sent, stop, push } = await start(context, 'h264', {}, 2);
+    await until(() => status().state === 'active' && sent() > 30, 10_000, 'the push');
+    const [elsewhere] = others;
+    const isElsewhere = tcUrl !== undefined && tcUrl(1) !== '/other';
+    const port = elsewhere?.port ?? 0;
+    sink.connections[0]?.tell(tcUrl === undefined ? reconnect : { ...reconnect, tcUrl: tcUrl(port) });
+    const next = () => (isElsewhere ? elsewhere?.connections[0] : sink.connections[1]);
+    await until(
+      () => (next()?.messages.length ?? 0) > 5 && sink.connections[0]?.ended !== undefined,
+      15_000,
+      'the new connection',
+    );
+    if (tcUrl !== undefined && !isElsewhere) expect(next()?.said.app).toBe('other');
+    await until(() => sent() > 60, 10_000, 'more frames');
+    stop();
+    const last = sent() - 1;
+    const of = (connection: { messages: readonly { type: number; payload: Buffer }[] } | undefined): number[] =>
+      frames((connection?.messages ?? []).filter(({ type }) => type === Video).map(({ payload }) => payload));
+    await until(() => of(next()).at(-1) === last, 10_000, 'the last frame');
+    const [before, after] = [of(sink.connections[0]), of(next())];
+    // Each without a gap, the new one from a key frame on, and together all.
+    for (const numbers of [before, after])
+      expect(numbers).toEqual(Array.from(numbers, (_, i) => i + (numbers[0] ?? 0)));
+    expect((after[0] ?? -1) % 25).toBe(0);
+    expect(after[0]).toBeLessThanOrEqual((before.at(-1) ?? 0) + 1);
+    expect(sink.connections[0]?.commands.slice(-2)).toEqual(['FCUnpublish', 'deleteStream']);
+    expect([status().lastError, status().connects]).toEqual([null, 2]);
+    expect(push.events.filter(({ kind }) => kind === 'reconnect')).toHaveLength(2);
+  });
+
+  it('is not left when there is nothing elsewhere, or what is no place', async (context) => {
+    for (const tcUrl of ['rtmp://127.0.0.1:1/live', 'http://127.0.0.1/live', 'rtmp://']) {
+      const { sink, status, videoOf } = await start(context, 'h264');
+      await until(() => status().state === 'active', 10_000, 'the push');
+      sink.connections[0]?.tell({ ...reconnect, tcUrl });
+      const before = videoOf(0).length;
+      await until(() => videoOf(0).length > before + 30, 10_000, 'frames go on');
+      expect([sink.connections.length, sink.connections[0]?.ended, status().state]).toEqual([1, undefined, 'active']);
+    }
+  });
+
+  it('again and again is followed once in a while only', async (context) => {
+    const { sink, status, videoOf } = await start(context, 'h264');
+    await until(() => status().state === 'active', 10_000, 'the push');
+    sink.connections[0]?.tell(reconnect);
+    await until(() => sink.connections.length === 2 && videoOf(1).length > 5, 10_000, 'the new connection');
+    for (let i = 0; i < 20; i++) sink.connections[1]?.tell(reconnect);
+    const before = videoOf(1).length;
+    await until(() => videoOf(1).length > before + 20, 10_000, 'frames go on');
+    expect(sink.connections).toHaveLength(2);
+  });
+});
