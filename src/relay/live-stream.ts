@@ -3,6 +3,7 @@ import { changedHeaders } from './changed-headers.js';
 import { isClearing } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 import { FormatLog } from './format-log.js';
+import { farewells } from './gone-tracks.js';
 import { chooseHeaders, dataPayload, encodeHeaders, type Header, headerKey } from './headers.js';
 import type { KeptGop } from './kept-gop.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
@@ -50,6 +51,9 @@ const videoIsFreshMs = 1000;
  */
 const maxAheadMs = 60_000;
 
+/** A source sends its headers, and the first frames of all its tracks, within this time. */
+const tracksBeginWithinMs = 3000;
+
 /** Newcomers start at most so long ago, where they start at no key frame. */
 const markEveryMs = 2000;
 
@@ -77,6 +81,10 @@ export class LiveStream {
   readonly #primary: FormatLog;
   readonly #logs: FormatLog[];
   readonly #timeline = new Timeline();
+  /** The headers of the source before, until it is told what of them does not count any more. */
+  #before: readonly Header[] | null = null;
+  /** When the first frame of the source came; NaN before that. */
+  #followedAtMs = Number.NaN;
   /** When the last video message came, on the monotonic clock. */
   #videoAtMs = Number.NEGATIVE_INFINITY;
   /** Video tracks whose frames are in the logs. Made anew at each change. */
@@ -134,6 +142,8 @@ export class LiveStream {
    * and with new headers and a key frame before anything else of its video.
    */
   follow(feed: StreamFeed): void {
+    this.#before = this.#feed.headers.length === 0 ? null : this.#feed.headers;
+    this.#followedAtMs = Number.NaN;
     this.#feed = feed;
     this.#timeline.restart();
     this.#tracks = [];
@@ -150,6 +160,7 @@ export class LiveStream {
    */
   append(type: number, timestampMs: number, payload: Buffer, role: MessageRole, nowMs: number, track = 0): void {
     const isFrame = role !== 'header' && role !== 'data';
+    if (isFrame && this.#before !== null) this.#sayFarewell(this.#before, nowMs);
     this.#put(type, this.#timeline.map(timestampMs, isFrame, nowMs), payload, role, nowMs, track);
     const { scheduler } = this.#options;
     if (type === MessageType.Audio && role === 'frame' && nowMs - this.#videoAtMs < videoIsFreshMs) {
@@ -190,6 +201,16 @@ export class LiveStream {
       if (out !== null) this.#put(type, out, payload, role, nowMs, track, headers);
     });
     return true;
+  }
+
+  /** Once the new source has had time to begin its tracks, targets hear of those that are gone. */
+  #sayFarewell(before: readonly Header[], nowMs: number): void {
+    if (Number.isNaN(this.#followedAtMs)) this.#followedAtMs = nowMs;
+    if (nowMs - this.#followedAtMs < tracksBeginWithinMs) return;
+    this.#before = null;
+    for (const { type, payload, track } of farewells(before, this.#feed, this.#tracks)) {
+      this.#put(type, this.#timeline.lastMs, payload, 'data', nowMs, track);
+    }
   }
 
   /** @param out its time in the stream @param headers what a decoder needs before it, where it is a key frame */

@@ -1,5 +1,14 @@
+import { encodeAmf0 } from './amf0-writer.js';
 import { everyTrack, fourCcBytes } from './flv-codecs.js';
-import { AudioPacketType, exHeader, isExtended, MultitrackType, readExHeader, VideoPacketType } from './flv-header.js';
+import {
+  AudioPacketType,
+  exHeader,
+  isExtended,
+  MultitrackType,
+  PacketType,
+  readExHeader,
+  VideoPacketType,
+} from './flv-header.js';
 
 /**
  * Payloads of several tracks (Enhanced RTMP v2, "Multitrack"), taken apart. The bytes of the codecs stay as they are; only
@@ -70,4 +79,30 @@ export function unwrapTrack(isVideo: boolean, payload: Buffer): Buffer {
   payload.copy(plain, 1, fourCcAt, fourCcAt + fourCcBytes);
   payload.copy(plain, 1 + fourCcBytes, bodyAt);
   return plain;
+}
+
+/** What ends the track of a sequence header; null where its codec has no word for it (classic audio). */
+export function endOfTrack(isVideo: boolean, header: Buffer): Buffer | null {
+  if (!isExtended(isVideo, header)) {
+    return isVideo ? Buffer.from([header[0] ?? 0, PacketType.SequenceEnd, 0, 0, 0]) : null;
+  }
+  return trackMessage(isVideo, header, PacketType.SequenceEnd, Buffer.alloc(0));
+}
+
+/** A metadata message that takes back what was said of the colours of a track, for which there is this sequence header. */
+export function withoutColours(header: Buffer): Buffer | null {
+  if (!isExtended(true, header)) return null;
+  return trackMessage(true, header, VideoPacketType.Metadata, encodeAmf0('colorInfo', {}));
+}
+
+/** A message of the same track and codec as `like`. */
+function trackMessage(isVideo: boolean, like: Buffer, packetType: number, body: Buffer): Buffer | null {
+  if (!readHeader(isVideo, like)) return null;
+  const { fourCcAt, trackId } = exHeader;
+  const high = (like[0] ?? 0) & 0xf0;
+  const fourCc = like.subarray(fourCcAt, fourCcAt + fourCcBytes);
+  if (trackId < 0) return Buffer.concat([Buffer.from([high | packetType]), fourCc, body]);
+  const multitrack = isVideo ? VideoPacketType.Multitrack : AudioPacketType.Multitrack;
+  const kind = (MultitrackType.OneTrack << 4) | packetType;
+  return Buffer.concat([Buffer.from([high | multitrack, kind]), fourCc, Buffer.from([trackId]), body]);
 }

@@ -476,3 +476,70 @@ describe('what is measured', () => {
     expect(camera.stream.ingest.keyFrameIntervalMs).toBe(1000);
   });
 });
+
+describe('another source in the same stream', () => {
+  it('ends the tracks that it does not have, and the colours of which it says nothing', () => {
+    const stream = makeStream();
+    const colours = exMessage({
+      ...{ kind: 'video', packet: 4, codec: 'av01' },
+      body: encodeAmf0('colorInfo', { colorConfig: { transferCharacteristics: 16 } }),
+    });
+    stream.publish(
+      Video,
+      0,
+      exMessage({ kind: 'video', packet: 0, codec: 'av01', body: Buffer.from([0x81, 1, 0, 0]) }),
+      0,
+    );
+    stream.publish(Video, 0, colours, 0);
+    stream.publish(Video, 0, trackHeader(1), 0);
+    stream.publish(
+      Audio,
+      0,
+      exMessage({ kind: 'audio', packet: 0, codec: 'Opus', track: 2, body: Buffer.alloc(19) }),
+      0,
+    );
+    for (const track of [0, 1]) stream.publish(Video, 0, trackFrame(track, 0, true, 40, 'av01'), 0);
+    const { outlet, sink } = makeOutlet();
+    stream.attach(outlet, 0);
+    const before = sink.messages.length;
+    stream.restart();
+    stream.publish(
+      Video,
+      0,
+      exMessage({ kind: 'video', packet: 0, codec: 'av01', body: Buffer.from([0x81, 1, 0, 0]) }),
+      5000,
+    );
+    for (let i = 0; i < 100; i++) {
+      stream.publish(Video, i * 40, trackFrame(0, i, i % 25 === 0, 40, 'av01'), 5000 + i * 40);
+      stream.flush(5000 + i * 40);
+    }
+    const said = sink.messages.slice(before).filter(({ payload }) => ![0, 1].includes(readEx(payload).packet));
+    expect(said.map(({ type, payload }) => [type, readEx(payload)])).toMatchObject([
+      [Video, { track: 0, packet: 4, codec: 'av01', body: encodeAmf0('colorInfo', {}) }],
+      [Video, { track: 1, packet: 2, codec: 'av01' }],
+      [Audio, { track: 2, packet: 2, codec: 'Opus' }],
+    ]);
+    // Once, and not for those who come now.
+    const late = makeOutlet();
+    stream.attach(late.outlet, 9000);
+    expect(late.sink.messages.map(shown)).not.toContain('end1');
+  });
+
+  it('that sends the same ends nothing', () => {
+    const stream = makeStream();
+    const { outlet, sink } = makeOutlet();
+    stream.attach(outlet, 0);
+    for (const at of [0, 10_000]) {
+      if (at > 0) stream.restart();
+      stream.publish(Audio, 0, audioHeader(), at);
+      stream.publish(Video, 0, videoHeader(), at);
+      for (let i = 0; i < 100; i++) {
+        stream.publish(Video, i * 40, frame(i, i % 25 === 0), at + i * 40);
+        stream.publish(Audio, i * 40, audioFrame(i), at + i * 40);
+        stream.flush(at + i * 40);
+      }
+    }
+    expect(sink.messages.map(shown)).not.toContain('end');
+    expect(sink.messages.length).toBeLessThanOrEqual(404);
+  });
+});
