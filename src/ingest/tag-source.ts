@@ -85,18 +85,22 @@ async function* readTags(path: string, onEnd: (leftOut: LeftOut) => void): Async
   let tags = 0;
   let frames = 0;
   let unreadableTags = 0;
-  const reader: FlvTagReader = new FlvTagReader((type, timestampMs, payload) => {
-    tags++;
-    const readable = readablePayload(type, payload);
-    if (readable === null) {
-      unreadableTags++;
-      return;
-    }
-    const tag = { type, timestampMs, payload: readable };
-    if (!isHeader(tag)) frames++;
-    const part = reader.leftOut.joins;
-    batch.push(part === 0 ? tag : { ...tag, part });
-  });
+  const reader: FlvTagReader = new FlvTagReader(
+    (type, timestampMs, payload) => {
+      tags++;
+      const readable = readablePayload(type, payload);
+      if (readable === null) {
+        unreadableTags++;
+        return;
+      }
+      const tag = { type, timestampMs, payload: readable };
+      if (!isHeader(tag)) frames++;
+      const part = reader.leftOut.joins;
+      batch.push(part === 0 ? tag : { ...tag, part });
+    },
+    undefined,
+    true,
+  );
   const take = (): Tag[] => {
     const taken = batch;
     batch = [];

@@ -1,5 +1,6 @@
 /** Tag types (E.4.1): those of RTMP messages. */
-export const FlvTagType = { Audio: 8, Video: 9, Script: 18 } as const;
+/** `ScriptAmf3` is RTMP's type 15, which recorders write that keep messages as they came. */
+export const FlvTagType = { Audio: 8, Video: 9, ScriptAmf3: 15, Script: 18 } as const;
 
 /** Bytes of a file header, and of the header of a tag; the size of the tag before takes four more. */
 export const fileHeaderBytes = 9;

@@ -49,6 +49,7 @@ export class FlvTagReader {
   readonly #leftOut: FlvLeftOut = { junkBytes: 0, unknownTags: 0, encryptedTags: 0, cutBytes: 0, joins: 0 };
   readonly #onTag: (type: number, timestampMs: number, payload: Buffer) => void;
   readonly #limits: Readonly<FlvLimits>;
+  readonly #takesAmf3: boolean;
   #pieces: Buffer[] = [];
   #bytes = 0;
   #neededBytes = 0;
@@ -59,11 +60,14 @@ export class FlvTagReader {
   /**
    * @param onTag `timestampMs` is an unsigned 32-bit number. `payload` is a view into the fed data, or into a copy: it
    *   stays valid as long as the fed data does.
+   * @param takesAmf3 data of type 15 comes as type 18, without the byte in front, as in RTMP
    */
   constructor(
     onTag: (type: number, timestampMs: number, payload: Buffer) => void,
     limits: Readonly<FlvLimits> = defaultFlvLimits,
+    takesAmf3 = false,
   ) {
+    this.#takesAmf3 = takesAmf3;
     this.#onTag = onTag;
     this.#limits = limits;
     this.leftOut = this.#leftOut;
@@ -174,6 +178,7 @@ export class FlvTagReader {
       if (next < data.length && !isPlausible(data, next)) return -1;
     }
     if (isKnown) this.#emit(data, at, end);
+    else if (type === FlvTagType.ScriptAmf3 && this.#takesAmf3) this.#emit(data, at, end);
     else if ((type & encrypted) !== 0 && isKnownType(type & ~encrypted)) this.#leftOut.encryptedTags++;
     else this.#leftOut.unknownTags++;
     return next;
@@ -182,7 +187,9 @@ export class FlvTagReader {
   #emit(data: Buffer, at: number, end: number): void {
     // The fourth byte holds bits 24 to 31 (E.4.1).
     const timestampMs = (data.readUIntBE(at + 4, 3) | (data[at + 7]! << 24)) >>> 0;
-    this.#onTag(data[at]!, timestampMs, data.subarray(at + tagHeaderBytes, end));
+    const start = at + tagHeaderBytes;
+    if (data[at] !== FlvTagType.ScriptAmf3) this.#onTag(data[at]!, timestampMs, data.subarray(start, end));
+    else this.#onTag(FlvTagType.Script, timestampMs, data.subarray(Math.min(start + 1, end), end));
   }
 }
 

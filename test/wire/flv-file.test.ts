@@ -221,3 +221,24 @@ describe('refused', () => {
     expect(() => reader.feed(flvFileHeader(true, true))).toThrow(/failed before/);
   });
 });
+
+test('data of type 15 is data of type 18 without the byte in front', () => {
+  const tags: [number, string][] = [];
+  const reader = new FlvTagReader(
+    (type, _timestampMs, payload) => tags.push([type, payload.toString('latin1')]),
+    undefined,
+    true,
+  );
+  reader.feed(flvFileHeader(true, true));
+  for (const text of ['\0onMetaData', '\u0003x', '\0', ''])
+    reader.feed(encodeFlvTag(15, 0, Buffer.from(text, 'latin1')));
+  reader.feed(encodeFlvTag(18, 0, Buffer.from('y')));
+  expect(tags).toEqual([
+    [18, 'onMetaData'],
+    [18, 'x'],
+    [18, ''],
+    [18, ''],
+    [18, 'y'],
+  ]);
+  expect(reader.leftOut.unknownTags).toBe(0);
+});
