@@ -147,7 +147,7 @@ export class RingReceiver implements ReadingHost {
   await(reading: Reading): void {
     this.#isQuiet = true;
     for (let looks = 0; reading.isArmed && looks < maxLooks; looks++) {
-      if (looks > 0) this.#queue.wait();
+      if (looks > 0) this.#queue.poke();
       this.#queue.takeCompletions(this.#onCompletion);
     }
     this.#isQuiet = false;

@@ -39,6 +39,8 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
   #pendingInRing = 0;
   #needsDrain = false;
   #isEnded = false;
+  /** What a write failed with, while there is something to read. */
+  #writeError: number | null = null;
   /** It is to be ended when the ring has nothing of it any more. */
   #endsLater = false;
   #reading: Reading | null = null;
@@ -117,7 +119,7 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
     for (const { length } of rest) bytes += length;
     this.#pendingInRing = 0;
     this.#bytesByRing -= bytes;
-    if (isFatal.has(result)) this.#fail('write', result);
+    if (isFatal.has(result)) this.#failToWrite(result);
     else for (const each of rest) super.write(each);
     this.#settle();
   }
@@ -167,9 +169,20 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
 
   onReadOver(result: number): void {
     this.#reading = null;
-    if (result !== 0 && result !== -ECANCELED && result !== -EAGAIN) this.#fail('read', result);
+    if (this.#writeError !== null) this.#fail('write', this.#writeError);
+    else if (result !== 0 && result !== -ECANCELED && result !== -EAGAIN) this.#fail('read', result);
     // The end is Node's to find: it knows what else belongs to it.
     else if (!this.#isPaused) super.resume();
+  }
+
+  /** A peer that is gone may have sent its last words before: they are read first, up to its end. */
+  #failToWrite(error: number): void {
+    if (this.#reading === null) {
+      this.#fail('write', error);
+      return;
+    }
+    this.#isEnded = true;
+    this.#writeError ??= error;
   }
 
   #fail(what: string, error: number): void {

@@ -48,8 +48,8 @@ export interface OperationQueue {
   withdraw(): number;
   /** Tells of every completion there is. Returns how many. */
   takeCompletions(onCompletion: OnCompletion): number;
-  /** Waits for a completion. */
-  wait(): void;
+  /** Has the kernel do what it has put off, without waiting for anything. */
+  poke(): void;
 }
 
 /** A refusal of the kernel to make a ring, or to do with it what is needed. */
@@ -205,8 +205,8 @@ export class Ring implements OperationQueue {
     }
   }
 
-  wait(): void {
-    if (!this.#closed) this.#calls.enter(this.fd, 0, 1, enterGetEvents);
+  poke(): void {
+    if (!this.#closed) this.#calls.enter(this.fd, 0, 0, enterGetEvents);
   }
 
   /** Has the kernel drop it with all that is under way. Buffers that it may still write to must outlive this. */

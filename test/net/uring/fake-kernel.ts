@@ -156,7 +156,7 @@ export class FakeKernel implements OperationQueue {
     return count;
   }
 
-  wait(): void {
+  poke(): void {
     this.work();
   }
 

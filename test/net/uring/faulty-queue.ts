@@ -94,7 +94,7 @@ export class FaultyQueue implements OperationQueue {
     return count;
   }
 
-  wait(): void {}
+  poke(): void {}
 
   #carryOut({ fd, address, bytes, id }: Send): void {
     this.carriedOut++;

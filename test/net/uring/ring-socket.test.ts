@@ -36,8 +36,10 @@ class Events implements MediaSocketListener {
   isClosed = false;
   readonly read: Buffer[] = [];
   ended = false;
+  onRead = (): void => {};
   onData(data: Buffer): void {
     this.read.push(Buffer.from(data));
+    this.onRead();
   }
   onDrain(): void {
     this.drains++;
@@ -328,6 +330,22 @@ describe('what is received by a ring', () => {
     peer.resetAndDestroy();
     await until(() => events.isClosed, 5000, 'the end');
     expect(events.errors).toEqual(['ECONNRESET']);
+    expect(receiver().open).toBe(0);
+  });
+
+  it('lost the last words of a peer that resets, where something was written to it meanwhile', async () => {
+    for (let i = 0; i < 20; i++) {
+      const { socket, events, peer } = await connection(publisher);
+      const lastWords = Buffer.alloc(300_000, i);
+      // What it has not read makes a reset of its close.
+      peer.pause();
+      socket.write(Buffer.alloc(1000));
+      events.onRead = () => socket.write(Buffer.alloc(100));
+      await new Promise<void>((resolve) => peer.write(lastWords, () => resolve()));
+      peer.destroy();
+      await until(() => events.isClosed, 5000, 'the end');
+      expect(events.read.reduce((sum, { length }) => sum + length, 0)).toBe(lastWords.length);
+    }
     expect(receiver().open).toBe(0);
   });
 
