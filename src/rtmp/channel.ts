@@ -122,8 +122,10 @@ export class MessageChannel {
   receive(data: Buffer): void {
     this.#bytesIn += data.length;
     this.#reader.feed(data);
-    if (this.#bytesIn - this.#bytesInAcknowledged >= this.#ackEveryBytes) {
-      this.#bytesInAcknowledged = this.#bytesIn;
+    const due = Math.floor((this.#bytesIn - this.#bytesInAcknowledged) / this.#ackEveryBytes);
+    if (due > 0) {
+      // At the same places of a stream, however large the reads are.
+      this.#bytesInAcknowledged += due * this.#ackEveryBytes;
       this.#sendControl(MessageType.Acknowledgement, uint32(this.#bytesIn));
     }
   }

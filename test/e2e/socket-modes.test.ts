@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { type Aggregator, startAggregator } from '../support/aggregator.js';
+import { runOk } from '../support/process.js';
+import { RtmpClient } from '../support/rtmp-client.js';
+import { startRtmpSink } from '../support/rtmp-sink.js';
+import { type Scope, testScope } from '../support/scope.js';
+import { waitFor } from '../support/wait.js';
+
+const forbidding = fileURLToPath(new URL('../support/without-io-uring.mjs', import.meta.url));
+
+/** A camera whose frames and audio arrive at a target, unchanged and in order. */
+async function expectMediaFlows(scope: Scope, aggregator: Aggregator): Promise<void> {
+  const sink = await startRtmpSink(scope);
+  await aggregator.addCamera('cam');
+  await aggregator.addPush('cam', sink.url('cam'), 'target');
+  const camera = new RtmpClient(scope, aggregator.rtmpPort);
+  await camera.publish('cam', 'cam');
+  const sent: (readonly [number, Buffer])[] = [];
+  const send = (type: number, first: number): void => {
+    const payload = Buffer.concat([Buffer.from([first, 1, 0, 0, 0]), randomBytes(type === 9 ? 40_000 : 200)]);
+    sent.push([type, payload]);
+    camera.media(type, sent.length * 10, payload);
+  };
+  send(9, 0x17);
+  const got = () =>
+    (sink.connections[0]?.messages ?? []).flatMap(({ type, payload }) =>
+      type === 8 || type === 9 ? [[type, payload] as const] : [],
+    );
+  await waitFor(() => got().length > 0, { what: 'the first frame' });
+  for (let i = 0; i < 60; i++) {
+    send(8, 0xaf);
+    send(9, 0x27);
+  }
+  await waitFor(() => got().length === sent.length, { what: 'all of it', timeoutMs: 20_000 });
+  expect(got()).toEqual(sent);
+}
+
+const told = (aggregator: Aggregator) => aggregator.logLines().filter(({ message }) => message.startsWith('sockets: '));
+
+async function seen(aggregator: Aggregator): Promise<{ node: string; metrics: string }> {
+  const nodes = await (await fetch(`${aggregator.apiUrl}/v1/nodes`)).text();
+  return { node: nodes, metrics: await (await fetch(`${aggregator.apiUrl}/metrics`)).text() };
+}
+
+for (const flags of [[], ['--workers', '1']]) {
+  test.concurrent(`where io_uring is refused it says so, and works: ${flags.join(' ')}`, async (context) => {
+    const scope = testScope(context);
+    const aggregator = await startAggregator(scope, {
+      flags: ['--socket-mode', 'uring', ...flags],
+      through: [process.execPath, forbidding],
+    });
+    await expectMediaFlows(scope, aggregator);
+    const why = 'io_uring is refused by the seccomp profile';
+    expect(told(aggregator)).toMatchObject([{ level: 'warn', message: 'sockets: past the streams of Node.js', why }]);
+    await waitFor(async () => (await seen(aggregator)).node.includes(why), { what: 'the reason in the API' });
+    expect((await seen(aggregator)).metrics).toContain('media_aggregator_socket_mode{mode="direct"} 1');
+  });
+
+  test.concurrent(`where it is allowed it is used: ${flags.join(' ')}`, async (context) => {
+    const scope = testScope(context);
+    const aggregator = await startAggregator(scope, { flags: ['--socket-mode', 'uring', ...flags] });
+    await expectMediaFlows(scope, aggregator);
+    const lines = told(aggregator);
+    // On a machine that forbids it, there is nothing to see.
+    if (lines[0]?.why !== undefined) return;
+    expect(lines).toMatchObject([{ level: 'info', message: 'sockets: io_uring' }]);
+    await waitFor(async () => (await seen(aggregator)).metrics.includes('socket_mode{mode="uring"} 1'), {
+      what: 'the mode in the metrics',
+    });
+  });
+}
+
+test.concurrent('status names the way of sockets', async (context) => {
+  const aggregator = await startAggregator(testScope(context), { flags: ['--socket-mode', 'plain'] });
+  const { stdout } = await runOk(process.execPath, [...['dist/cli/bin.cjs', 'status', '--api', aggregator.apiUrl]]);
+  expect(stdout).toContain('sockets: plain');
+});
