@@ -60,6 +60,12 @@ export function ringCounts(): Readonly<Record<string, number>> | null {
   };
 }
 
+/** Does work that writes to many connections: what goes by io_uring goes in one call behind it. */
+export function gatherWrites(work: () => void): void {
+  if (rings === null) work();
+  else rings.sender.gather(work);
+}
+
 /** Has `onTold` called when all that came at once was told of; it may send what that caused. */
 export function onReadsTold(onTold: () => void): void {
   if (rings !== null) rings.receiver.onTold = onTold;

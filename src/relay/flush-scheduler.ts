@@ -8,6 +8,8 @@ export interface FlushWindows {
   readonly windowMs?: number;
   /** How long audio may wait for the next video message of its stream, milliseconds; 0 has none wait. */
   readonly audioWindowMs?: number;
+  /** Does the work of a round, which writes to many. */
+  readonly gather?: (work: () => void) => void;
 }
 
 /**
@@ -22,6 +24,7 @@ export interface FlushWindows {
 export class FlushScheduler {
   readonly #windowMs: number;
   readonly #audioWindowMs: number;
+  readonly #gather: (work: () => void) => void;
   #dirty = new Set<Flushable>();
   #spare = new Set<Flushable>();
   #scheduled = false;
@@ -32,7 +35,8 @@ export class FlushScheduler {
   readonly #riding = new Map<Flushable, number>();
   #rideTimer: NodeJS.Timeout | null = null;
 
-  constructor({ windowMs = 0, audioWindowMs = 0 }: FlushWindows = {}) {
+  constructor({ windowMs = 0, audioWindowMs = 0, gather = (work) => work() }: FlushWindows = {}) {
+    this.#gather = gather;
     this.#windowMs = windowMs;
     this.#audioWindowMs = audioWindowMs;
   }
@@ -82,7 +86,9 @@ export class FlushScheduler {
     }
   };
 
-  readonly #round = (): void => {
+  readonly #round = (): void => this.#gather(this.#flushAll);
+
+  readonly #flushAll = (): void => {
     const items = this.#dirty;
     this.#dirty = this.#spare;
     this.#spare = items;

@@ -11,7 +11,15 @@ import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
 import type { MediaSocket } from '../../net/media-socket.js';
-import { onReadsTold, prepareSockets, ringCounts, type SocketWay, socketWay, tellWay } from '../../net/socket-way.js';
+import {
+  gatherWrites,
+  onReadsTold,
+  prepareSockets,
+  ringCounts,
+  type SocketWay,
+  socketWay,
+  tellWay,
+} from '../../net/socket-way.js';
 import { testTarget } from '../../push/target-test.js';
 import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -125,7 +133,7 @@ export class NativeBackend implements MediaBackend {
       onOver: (camera) => this.yielding.release(camera),
       settings: options.settings.media,
       log: options.log,
-      scheduler: new FlushScheduler({ windowMs, audioWindowMs }),
+      scheduler: new FlushScheduler({ windowMs, audioWindowMs, gather: gatherWrites }),
       watch: new TargetWatch(undefined, dialer),
       dialer,
       pool: new SlabPool(),

@@ -24,6 +24,8 @@ export class RingReceiver implements ReadingHost {
   readonly counts = { wakes: 0, reads: 0, starved: 0 };
   /** Called when all that came was told of: what it caused can be sent. */
   onTold: () => void = () => {};
+  /** Does the telling; what it has written is to go out together. */
+  gather: (work: () => void) => void = (work) => work();
   readonly #queue: OperationQueue;
   readonly #buffers: BufferSource;
   readonly #onNeeded: (isNeeded: boolean) => void;
@@ -66,6 +68,10 @@ export class RingReceiver implements ReadingHost {
 
   /** Tells of what came. Called when the ring's completions are announced. */
   readonly look = (): void => {
+    this.gather(this.#lookNow);
+  };
+
+  readonly #lookNow = (): void => {
     this.#wake++;
     const told = this.#queue.takeCompletions(this.#onCompletion);
     this.#buffers.announce();
@@ -164,6 +170,10 @@ export class RingReceiver implements ReadingHost {
   }
 
   readonly #tell = (): void => {
+    this.gather(this.#tellNow);
+  };
+
+  readonly #tellNow = (): void => {
     this.#isTelling = false;
     this.#wake++;
     const readings = [...this.#toTell];

@@ -48,6 +48,7 @@ export class Rings {
       this.receiver = new RingReceiver(receiving, this.#buffers, (isNeeded) => {
         this.#waker.isNeeded = isNeeded;
       });
+      this.receiver.gather = (work) => this.sender.gather(work);
     } catch (error) {
       for (const close of closers) close();
       throw error;

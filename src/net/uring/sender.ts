@@ -42,7 +42,9 @@ export class RingSender {
   readonly #added: number[] = [];
   /** Operations that the kernel has. */
   #underWay = 0;
-  #isScheduled = false;
+  /** Work that may write to many is going on. */
+  #gathering = 0;
+  #isSubmitting = false;
   #lookTimer: NodeJS.Timeout | null = null;
   readonly #addresses = new WeakMap<ArrayBufferLike, number>();
   #lastMemory: ArrayBufferLike | null = null;
@@ -60,7 +62,7 @@ export class RingSender {
   }
 
   /**
-   * Queues bytes for the end of this turn, or for `submit`. They must not change until the owner hears of them.
+   * Sends bytes: now, or at the end of what `gather` does. They must not change until the owner hears of them.
    * @param fd of the owner. @param data not empty
    */
   queue(owner: SendOwner, fd: number, data: Buffer): void {
@@ -69,18 +71,25 @@ export class RingSender {
     this.#fds[id] = fd;
     this.#data[id] = data;
     this.#queued.push(id);
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(this.#onTurnEnd);
+    if (this.#gathering === 0) this.submit();
   }
 
-  readonly #onTurnEnd = (): void => {
-    this.#isScheduled = false;
-    this.submit();
-  };
+  /** Does work that writes to many, and sends all of that in one call behind it. */
+  gather(work: () => void): void {
+    this.#gathering++;
+    try {
+      work();
+    } finally {
+      this.#gathering--;
+      if (this.#gathering === 0) this.submit();
+    }
+  }
 
   /** Sends what is queued, and tells the owners. */
   submit(): void {
+    // An owner that hears of one send may queue the next: the call that is being made goes on with it.
+    if (this.#isSubmitting) return;
+    this.#isSubmitting = true;
     while (this.#queued.length > 0) {
       const ids = this.#queued;
       this.#queued = this.#spare;
@@ -90,6 +99,7 @@ export class RingSender {
       ids.length = 0;
       this.#spare = ids;
     }
+    this.#isSubmitting = false;
   }
 
   /** As many as fit at once. @returns where to go on */

@@ -105,15 +105,18 @@ describe('what is sent by a ring', () => {
   it('is whole where the kernel takes any number of bytes of it, for each number', async () => {
     const bytes = 150;
     let cut = 0;
-    const { make } = faulty({ ...noFaults, next: () => ({ kind: 'short', bytes: cut }) });
+    const { make, sender } = faulty({ ...noFaults, next: () => ({ kind: 'short', bytes: cut }) });
     const { socket, read } = await connection(make);
     const sent: Buffer[] = [];
     for (cut = 0; cut <= bytes; cut++) {
       // Two at once: the second must not overtake what is left of the first.
-      for (const data of [pattern(bytes, cut), pattern(40, cut + 1)]) {
-        expect(socket.write(data)).toBe(true);
-        sent.push(data);
-      }
+      sender.gather(() => {
+        for (const data of [pattern(bytes, cut), pattern(40, cut + 1)]) {
+          expect(socket.write(data)).toBe(true);
+          sent.push(data);
+        }
+        expect(socket.pendingBytes).toBeGreaterThanOrEqual(bytes + 40);
+      });
       await new Promise(setImmediate);
     }
     const all = Buffer.concat(sent);
@@ -131,8 +134,10 @@ describe('what is sent by a ring', () => {
       next: () => (isFaulty ? { kind: 'error', error } : { kind: 'none' }),
     });
     const { socket, read, events } = await connection(make);
-    socket.write(Buffer.from('one '));
-    socket.write(Buffer.from('two '));
+    sender.gather(() => {
+      socket.write(Buffer.from('one '));
+      socket.write(Buffer.from('two '));
+    });
     await until(() => Buffer.concat(read).toString() === 'one two ', 5000, 'the bytes');
     expect(sender.counts).toEqual({ sends: 1, calls: 1, short: 1 });
     isFaulty = false;
@@ -178,7 +183,8 @@ describe('what is sent by a ring', () => {
             const data = pattern(bytes + 1, i);
             expected[i % 2]!.push(Buffer.from(data));
             written.push({ data, socket, from: socket.bytesWritten });
-            socket.write(data);
+            if (i % 5 === 0) socket.write(data);
+            else sender.gather(() => socket.write(data));
             expect(socket.progress).toBeLessThanOrEqual(socket.bytesWritten);
             if (i % 4 === 1) peer.pause();
             if (i % 4 === 3) peer.resume();
@@ -207,6 +213,19 @@ describe('what is sent by a ring', () => {
     );
   }, 120_000);
 
+  it('is with the kernel when a write returns, unless many are gathered: who looks at once sees it', async () => {
+    const { make, sender } = faulty(noFaults);
+    const { socket } = await connection(make);
+    socket.write(Buffer.from('a ping'));
+    expect(socket.pendingBytes).toBe(0);
+    sender.gather(() => {
+      socket.write(Buffer.from('one'));
+      expect(socket.pendingBytes).toBe(3);
+    });
+    expect(socket.pendingBytes).toBe(0);
+    expect(sender.counts.calls).toBe(2);
+  });
+
   it('says that there is room again, also where the ring was late', async () => {
     const { make } = faulty({ ...noFaults, delay: () => 3 });
     const { socket, events, read } = await connection(make);
@@ -219,10 +238,12 @@ describe('what is sent by a ring', () => {
 
   it('is sent before an end, and before a destruction, in the same turn', async () => {
     for (const way of ['end', 'destroy'] as const) {
-      const { make } = faulty(noFaults);
+      const { make, sender } = faulty(noFaults);
       const { socket, read, peer } = await connection(make);
-      socket.write(Buffer.from('last words'));
-      socket[way]();
+      sender.gather(() => {
+        socket.write(Buffer.from('last words'));
+        socket[way]();
+      });
       await once(peer, 'close');
       expect(Buffer.concat(read).toString()).toBe('last words');
     }
@@ -240,14 +261,17 @@ describe('what is sent by a ring', () => {
   });
 
   it('never goes to who has got the descriptor of a closed connection', async () => {
-    const { make } = faulty(noFaults);
+    const { make, sender } = faulty(noFaults);
     const first = await connection(make);
     const nodes = Reflect.get(first.socket, 'socket') as Socket;
     const fd = descriptorOf(nodes);
-    first.socket.write(Buffer.from('for the first'));
-    // Node closes it, not we, in the middle of a turn; the next one has its number.
-    nodes.destroy();
-    const pair = calls.socketPair();
+    let pair: readonly number[] = [];
+    sender.gather(() => {
+      first.socket.write(Buffer.from('for the first'));
+      // Node closes it, not we, in the middle of a round; the next one has its number.
+      nodes.destroy();
+      pair = calls.socketPair();
+    });
     expect(pair).toContain(fd);
     await until(() => first.events.isClosed, 5000, 'its end');
     expect(first.socket.pendingBytes).toBe(0);

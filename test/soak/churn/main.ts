@@ -1,0 +1,110 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Cameras, Target } from '../children.js';
+import { ProcessSubject } from '../subject.js';
+
+const help = `npm run soak -- --churn [options]
+
+  --connections N  connections that are made and reset, one way or another (default 50000)
+  --at-once N      of them at the same time (default 100)
+
+Beside a camera with a healthy target. Exit code 1 when the target missed something, or when descriptors or memory are not
+given back. MEDIA_AGGREGATOR_SOCKET_MODE=uring has it done by io_uring.`;
+
+const { values } = parseArgs({
+  options: {
+    churn: { type: 'boolean' },
+    connections: { type: 'string', default: '50000' },
+    'at-once': { type: 'string', default: '100' },
+    help: { type: 'boolean' },
+  },
+});
+
+/** Memory may grow by so much, for pools that were not full before. */
+const slackBytes = 48 * 2 ** 20;
+
+/** Says nothing, half a handshake, a whole one, or more than that, and is reset, closed, or left by half. */
+function stranger(port: number, number: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket: Socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.once('close', () => resolve());
+    socket.setTimeout(20_000, () => socket.destroy());
+    const leave = (): void => {
+      if (number % 3 === 0) socket.resetAndDestroy();
+      else if (number % 3 === 1) socket.destroy();
+      else socket.end(() => socket.destroy());
+    };
+    socket.once('connect', () => {
+      const bytes = [0, 700, 1537, 3073 + (number % 500)][number % 4] ?? 0;
+      if (bytes === 0) {
+        leave();
+        return;
+      }
+      const data = Buffer.alloc(bytes, number);
+      data[0] = 3;
+      if (number % 5 === 0) socket.pause();
+      socket.write(data, () => setTimeout(leave, number % 7));
+    });
+    socket.on('data', () => {});
+  });
+}
+
+async function main(): Promise<number> {
+  const connections = Number(values.connections);
+  const atOnce = Number(values['at-once']);
+  if (!(connections > 0) || !(atOnce > 0)) {
+    console.error(help);
+    return 2;
+  }
+  const subject = new ProcessSubject();
+  await subject.start();
+  const target = new Target();
+  await target.start();
+  const cameras = new Cameras();
+  await subject.addCamera('healthy');
+  await subject.addPush('healthy', 'target', target.url('healthy'));
+  await cameras.start('healthy', subject.url('healthy'));
+  const port = Number(new URL(subject.url('healthy').replace('rtmp:', 'http:')).port);
+  // Pools are filled, and the compiler is done.
+  let made = 0;
+  const churn = async (until: number): Promise<void> => {
+    const line = async (): Promise<void> => {
+      while (made < until) await stranger(port, made++);
+    };
+    await Promise.all(Array.from({ length: atOnce }, line));
+  };
+  await churn(Math.min(2000, connections / 5));
+  await sleep(3000);
+  const before = subject.resources();
+  const beganMs = performance.now();
+  await churn(connections);
+  const seconds = (performance.now() - beganMs) / 1000;
+  await sleep(3000);
+  const after = subject.resources();
+  const { healthy } = await target.report();
+  await subject.stop();
+  console.log(`${connections} connections in ${seconds.toFixed(1)} s; before`, before, 'after', after);
+  console.log('at the healthy target', healthy);
+  const failures: string[] = [];
+  if (healthy === undefined || healthy.frames === 0) failures.push('the healthy target got nothing');
+  else {
+    const { connections: times, altered, missing, backwards, badStarts } = healthy;
+    if (times !== 1 || altered + missing + backwards + badStarts > 0)
+      failures.push('the healthy target missed something');
+  }
+  if ((after['open files'] ?? 0) > (before['open files'] ?? 0)) failures.push('descriptors were not given back');
+  if ((after['resident bytes'] ?? 0) > (before['resident bytes'] ?? 0) + slackBytes) failures.push('memory grew');
+  for (const failure of failures) console.error(`FAILED: ${failure}`);
+  return failures.length > 0 ? 1 : 0;
+}
+
+if (values.help === true) console.log(help);
+else {
+  const code = await main().catch((error: unknown) => {
+    console.error(error);
+    return 1;
+  });
+  process.exit(code);
+}
