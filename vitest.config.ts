@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `unit` needs nothing but this repository; `e2e` needs the real peers (see scripts/test.mjs) and the built program.
- * The end-to-end files run after the unit tests and two at a time: they mostly wait for streams that are paced by the
+ * The end-to-end files run after the unit tests and three at a time: they mostly wait for streams that are paced by the
  * clock, and what they measure should not be the machine's load.
  */
 export default defineConfig({
@@ -31,7 +31,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 90_000,
           hookTimeout: 90_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

@@ -51,7 +51,7 @@ test('a machine as it should be: exit code 0, and nothing is left behind', async
       'data folder',
     ],
     ...['hard links', 'owners'],
-    ...['state file', 'clock', 'open files', 'memory', 'sockets', 'ffmpeg', 'nginx'],
+    ...['state file', 'standard error', 'clock', 'open files', 'memory', 'sockets', 'ffmpeg', 'nginx'],
   ]);
   expect(checks['data folder']?.message).toMatch(/syncing takes [\d.]+ ms/);
   expect(readdirSync(dataDir)).toEqual([]);
