@@ -112,7 +112,13 @@ export class OutgoingConnection implements OutletSink {
     this.#authentication = new AdobeAuthentication(this.#url);
     this.#redirects = new Redirects(this.#url);
     this.#stepTimer = setHeardTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
-    this.#attempt = this.#newAttempt('');
+    try {
+      this.#attempt = this.#newAttempt('');
+    } catch (error) {
+      // What cannot even begin leaves nothing behind.
+      clearTimeout(this.#stepTimer);
+      throw error;
+    }
   }
 
   /** @param query what the target wants to know, behind the application */
@@ -328,7 +334,12 @@ export class OutgoingConnection implements OutletSink {
     this.#isAgain = true;
     this.#attempt.destroy();
     this.#stepTimer.refresh();
-    this.#attempt = this.#newAttempt(query);
+    try {
+      this.#attempt = this.#newAttempt(query);
+    } catch (error) {
+      const { code, message } = targetErrorOf(error, this.endpoint);
+      this.#close(new TargetError(code, `${this.endpoint}: ${message}`, { cause: error }));
+    }
   }
 
   #stepTimedOut(): void {
