@@ -147,6 +147,8 @@ export class EtcdStore implements Store {
     let asking = batch;
     try {
       for (let attempt = 1; asking.length > 0; attempt += 1) {
+        const late = performance.now() - asking[0]!.sinceMs > changeLimitMs;
+        if (attempt > 1 && (late || attempt > maxAttempts)) throw contended(attempt - 1);
         const base = this.#replica.state;
         const made = await run(asking, base);
         asking = made.asking;
@@ -156,13 +158,13 @@ export class EtcdStore implements Store {
         }
         this.#replica.refuseUnlessWell();
         if (await this.#replica.othersAreWriting()) continue;
+        // A change in steps takes several turns. What came meanwhile is in the head that is compared, and not in its base.
+        if (this.#replica.state !== base) continue;
         if (await this.#write(base, made.state)) {
           const { state } = this.#replica;
           for (const { waiting, result } of made.done) waiting.resolve({ state, result });
           return;
         }
-        const late = performance.now() - asking[0]!.sinceMs > changeLimitMs;
-        if (late || attempt >= maxAttempts) throw contended(attempt);
       }
     } catch (error) {
       for (const waiting of asking) waiting.reject(error);
