@@ -118,6 +118,7 @@ export class Push {
   setLimits(limits: OutletLimits): void {
     this.#limits = limits;
     this.#life?.setLimits(limits);
+    this.#successor?.setLimits(limits);
   }
 
   setEnabled(enabled: boolean): void {
@@ -259,7 +260,7 @@ export class Push {
   }
 
   #connect(): void {
-    if (this.#stream === null || !this.#live) return;
+    if (this.#stream === null || !this.#live || this.#life !== null) return;
     this.#clock.began();
     this.#doubt.began(performance.now());
     this.#setPhase('connecting');
@@ -362,12 +363,12 @@ export class Push {
   #closed(life: PushLife, error: TargetError | null): void {
     if (life !== this.#life) return; // hung up on by us; its draining notices
     this.#life = null;
-    if (this.#successor !== null && this.#live) {
+    if (this.#successor !== null) {
       // It ended before the one that it asked for was there.
       life.bury(this.#past);
       this.#life = this.#successor;
       this.#successor = null;
-      this.#setPhase('connecting');
+      if (this.#live) this.#setPhase('connecting');
       return;
     }
     this.#doubt.ended(life.connection.diedOfPing, life.outlet !== null);

@@ -21,6 +21,8 @@ const pingBytes = { usually: 256 * 1024, closely: 64 * 1024 } as const;
 
 /** Without an answer no more than so many pings are under way. */
 const maxPings = 16;
+/** How long after a ping the target may be heard, and the answer still come, milliseconds. */
+const lostAfterMs = 30_000;
 
 /** Longer than this many times its usual time, an answer is overdue. */
 const patience = 3;
@@ -93,8 +95,14 @@ export class LifeSigns {
 
   /** Whether it is to be asked now. Call about once a second. @param isDoubtful it seems to be slow */
   wantsPing(isDoubtful: boolean, nowMs: number): boolean {
+    this.#forgetLost();
     if (this.#pings.length >= maxPings) return false;
     return this.#asked < learningPings || nowMs - this.#heardMs >= quietMs || (isDoubtful && this.answersPings);
+  }
+
+  /** A ping that was not answered although the target was heard long after it never will be: it keeps no room from others. */
+  #forgetLost(): void {
+    while (this.#pings.length > 0 && this.#heardMs - this.#pings[0]!.sentMs > lostAfterMs) this.#pings.shift();
   }
 
   /** A ping was sent. @param position bytes that had been written before it */

@@ -82,7 +82,9 @@ export class OutgoingConnection implements OutletSink {
   #goodbyeTimer: NodeJS.Timeout | undefined;
   /** It was connected already, and is once more since the target wanted that. */
   #isAgain = false;
-  #isRedirected = false;
+  #isRedirected: boolean;
+  /** Media may be under way: nothing is tried on another connection any more. */
+  #wasPublished = false;
   #closing = false;
   #closed = false;
   #settleClosed: () => void = () => {};
@@ -109,6 +111,7 @@ export class OutgoingConnection implements OutletSink {
     this.#introduction = { via, flashVer, ...(Object.keys(announcement).length === 0 ? {} : { announcement }) };
     this.#mayGoUnanswered = mayGoUnanswered;
     this.#mayPing = mayPing;
+    this.#isRedirected = options.elsewhere !== undefined;
     this.#authentication = new AdobeAuthentication(this.#url);
     this.#redirects = new Redirects(this.#url);
     this.#stepTimer = setHeardTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
@@ -138,6 +141,7 @@ export class OutgoingConnection implements OutletSink {
         onCommand: (text) => this.#handler.onCommand?.(text),
         onPublished: (streamId) => {
           clearTimeout(this.#stepTimer);
+          this.#wasPublished = true;
           this.#handler.onPublished(streamId);
         },
         onDrain: () => this.#handler.onDrain(),
@@ -279,6 +283,10 @@ export class OutgoingConnection implements OutletSink {
 
   #onRefused(error: TargetError, said: string, redirect: string | undefined): void {
     let refusal = error;
+    if (this.#wasPublished) {
+      this.#close(new TargetError(refusal.code, `${this.endpoint}: ${refusal.message}`));
+      return;
+    }
     if (redirect !== undefined) {
       this.#redirect(redirect);
       return;
