@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.js';
 import { Stretch } from '../fairness/stretch.js';
 import { type CameraCondition, CameraHealth } from '../health/camera-health.js';
 import type { CameraEvidence } from '../health/evidence.js';
@@ -110,11 +111,20 @@ export class HealthWatch {
       for (const name of new Set([...this.#live, ...this.#restless])) {
         // A camera that was live before this process watched it is known from now on.
         const health = this.#live.has(name) ? this.#of(name) : this.#cameras.get(name);
-        if (health !== undefined) this.#judge(name, health, performance.now());
+        if (health !== undefined) this.#judgeSafely(name, health);
         if (stretch.isOver) await stretch.rest();
       }
     } finally {
       this.#isLooking = false;
+    }
+  }
+
+  /** One camera that cannot be judged keeps no other from it, and ends no process. */
+  #judgeSafely(name: string, health: CameraHealth): void {
+    try {
+      this.#judge(name, health, performance.now());
+    } catch (error) {
+      this.#log.error('the health of a camera cannot be judged', { camera: name, error: messageOf(error) });
     }
   }
 

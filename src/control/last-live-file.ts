@@ -71,9 +71,10 @@ export class LastLiveFile {
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    await this.#writing;
     const late = new Promise<void>((resolve) => setTimeout(resolve, lastWriteMs).unref());
-    await Promise.race([this.write(), late]);
+    // A disk that does not answer holds up nobody's goodbye.
+    const written = (this.#writing ?? Promise.resolve()).then(() => this.write());
+    await Promise.race([written, late]);
   }
 
   /** Writes it now. Never rejects. */

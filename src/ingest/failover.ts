@@ -175,7 +175,7 @@ export class Failover {
   #lookWithoutNeed(live: SourceIngest, nowMs: number): void {
     const planned = this.#planned;
     if (planned !== null) {
-      if (planned.reason.cause === 'failure') this.#planned = null;
+      if (planned.reason.cause === 'failure') this.#drop('the live one is well again');
       else if (this.healthOf(planned.to, nowMs) !== 'ready')
         this.#drop(`ingest "${planned.to.name}" is not ready any more`);
       else if (nowMs >= planned.untilMs && this.#canStart(planned.to)) this.#carryOut(planned);
@@ -198,7 +198,7 @@ export class Failover {
     else if (!this.#readySince.has(ingest)) this.#readySince.set(ingest, nowMs);
   }
 
-  #plan(to: SourceIngest, reason: SwitchReason, nowMs: number, settle: Planned['settle'] = () => {}): void {
+  #plan(to: SourceIngest, reason: SwitchReason, nowMs: number, settle?: Planned['settle']): void {
     const known = this.#planned;
     if (known !== null && known.to !== to) this.#drop(`another switch came before it, to "${to.name}"`);
     const before = known?.to === to ? known : null;
@@ -207,10 +207,14 @@ export class Failover {
       // What there is no need for waits for a key frame; a failure in the meantime does not.
       reason: before === null || reason.cause === 'failure' ? reason : before.reason,
       untilMs: before?.untilMs ?? nowMs + patienceMs,
-      settle: (error) => {
-        before?.settle(error);
-        settle(error);
-      },
+      // Looked at again and again while it waits: only who asks anew is one more to be told.
+      settle:
+        settle === undefined
+          ? (before?.settle ?? (() => {}))
+          : (error) => {
+              before?.settle(error);
+              settle(error);
+            },
     };
     this.#planned = planned;
     if (!this.#canStart(to)) return;

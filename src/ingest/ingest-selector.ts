@@ -307,6 +307,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
 
   /** Nothing of it is taken any more. */
   #retire(ingest: SourceIngest): void {
+    if (ingest.isReleased) return;
     if (this.live === ingest) this.#isLive = false;
     if (this.#connected.get(ingest.name) === ingest) this.#connected.delete(ingest.name);
     this.#kept.get(ingest)?.forgetGop();

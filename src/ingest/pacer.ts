@@ -36,6 +36,7 @@ export async function sendPaced(source: TagSource, options: PaceOptions): Promis
   const done = (): Paced => ({ frames, jumps: clock.jumps });
   for (let pass = 0; pass === 0 || options.loop; pass++) {
     clock.restart();
+    const framesBefore = frames;
     for await (const batch of source.pass()) {
       for (const tag of batch) {
         const timeMs = clock.timeOf(tag);
@@ -67,6 +68,8 @@ export async function sendPaced(source: TagSource, options: PaceOptions): Promis
         }
       }
     }
+    // A pass of headers alone takes no time: another one would be at once, and for ever.
+    if (frames === framesBefore) return done();
   }
   return done();
 }

@@ -192,7 +192,7 @@ export class SourceIngest implements Ingest, StreamFeed {
 
   /** What is measured of it, by the names of `backend/observed.ts`. @param nowMs a monotonic clock */
   figures(nowMs: number) {
-    const facts = this.#facts;
+    const { facts } = this;
     const { remote, encoder, ignoredMessages } = this.source;
     return {
       liveSince: isoTime(this.sinceMs),
@@ -233,6 +233,10 @@ export class SourceIngest implements Ingest, StreamFeed {
   }
 
   /** Another one feeds the stream, or the source is gone: nothing is taken any more. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
   release(): void {
     this.#isReleased = true;
     this.#stream = null;

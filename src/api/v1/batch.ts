@@ -5,6 +5,7 @@ import type { Control } from '../../control/control.js';
 import { CodedError, InputError } from '../../errors.js';
 import { FairGate, GateError } from '../../fairness/fair-gate.js';
 import { Stretch } from '../../fairness/stretch.js';
+import { cleanText } from '../../log/pino.js';
 import type { BatchChange } from '../../model/batch.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
@@ -166,7 +167,10 @@ function nameOf(item: BatchItem): object {
 
 function failureOf(error: CodedError): object {
   const { status, code, message, field } = refusalOf(error);
-  return { outcome: 'failed', error: { status, code, detail: message, ...(field === undefined ? {} : { field }) } };
+  return {
+    outcome: 'failed',
+    error: { status, code, detail: cleanText(message), ...(field === undefined ? {} : { field }) },
+  };
 }
 
 /** @throws RateLimitedError for who was turned away */

@@ -51,7 +51,7 @@ export async function unseal(text: string, passphrase: string): Promise<string> 
   const header = text.slice(0, end < 0 ? text.length : end).trimEnd();
   if (end < 0 || header.length > maxHeaderChars) throw refused('its first line is no header of a sealed backup');
   const { n, salt, nonce } = parseHeader(header);
-  const body = text.slice(end + 1).replace(/\s+$/, '');
+  const body = text.slice(end + 1).trimEnd();
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(body)) throw refused('its second line is no base64: the file is damaged');
   const sealed = Buffer.from(body, 'base64');
   if (sealed.length < tagBytes) throw refused('it is cut off');

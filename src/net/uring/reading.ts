@@ -10,6 +10,8 @@ const maxKeptBytes = 64 * 1024;
 
 /** Who reads. */
 export interface ReadOwner {
+  /** False: its descriptor is closed, and may be another's. */
+  readonly isOpen: boolean;
   /** Bytes, valid until the call returns. */
   onRead(data: Buffer): void;
   /**
@@ -68,6 +70,7 @@ export class Reading {
   }
 
   get mayArm(): boolean {
+    if (!this.#owner.isOpen) return false;
     return !this.isArmed && !this.#isPaused && !this.#isStopping && !this.#isDropped && this.#result === null;
   }
 

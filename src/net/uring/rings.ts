@@ -57,6 +57,7 @@ export class Rings {
 
   /** Only when no socket uses them any more. */
   close(): void {
+    this.sender.close();
     this.#waker.close();
     for (const ring of this.#rings) ring.close();
     this.#buffers.close();

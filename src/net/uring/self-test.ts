@@ -53,7 +53,7 @@ export async function testRings({ sender, receiver }: TestedRings, calls: Kernel
     const onReadOver = (result: number): void => {
       over = result;
     };
-    reading = receiver.begin({ onRead, onReadOver }, far, false);
+    reading = receiver.begin({ isOpen: true, onRead, onReadOver }, far, false);
     if (!(await until(() => got >= short || over !== null)))
       return 'a receive did not get what was there, or woke nobody';
     if (over !== null) return `a receive ended with ${over}`;

@@ -45,6 +45,7 @@ export class RingSender {
   /** Work that may write to many is going on. */
   #gathering = 0;
   #isSubmitting = false;
+  #isClosed = false;
   #lookTimer: NodeJS.Timeout | null = null;
   readonly #addresses = new WeakMap<ArrayBufferLike, number>();
   #lastMemory: ArrayBufferLike | null = null;
@@ -90,16 +91,25 @@ export class RingSender {
     // An owner that hears of one send may queue the next: the call that is being made goes on with it.
     if (this.#isSubmitting) return;
     this.#isSubmitting = true;
-    while (this.#queued.length > 0) {
-      const ids = this.#queued;
-      this.#queued = this.#spare;
-      this.#spare = [];
-      let from = 0;
-      while (from < ids.length) from = this.#submitFrom(ids, from);
-      ids.length = 0;
-      this.#spare = ids;
+    try {
+      while (this.#queued.length > 0) {
+        const ids = this.#queued;
+        this.#queued = this.#spare;
+        this.#spare = [];
+        let from = 0;
+        while (from < ids.length) from = this.#submitFrom(ids, from);
+        ids.length = 0;
+        this.#spare = ids;
+      }
+    } finally {
+      this.#isSubmitting = false;
     }
-    this.#isSubmitting = false;
+  }
+
+  /** Looks for nothing any more. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#lookTimer !== null) clearTimeout(this.#lookTimer);
   }
 
   /** As many as fit at once. @returns where to go on */
@@ -163,7 +173,7 @@ export class RingSender {
   readonly #look = (): void => {
     this.#lookTimer = null;
     this.#queue.takeCompletions(this.#onCompletion);
-    if (this.#underWay > 0) this.#lookTimer = setTimeout(this.#look, lookAgainMs);
+    if (this.#underWay > 0 && !this.#isClosed) this.#lookTimer = setTimeout(this.#look, lookAgainMs);
   };
 
   /** Memory never moves, and what is asked for most is the same again: a round's outlets write from the same slab. */

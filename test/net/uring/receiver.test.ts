@@ -10,6 +10,7 @@ const { EAGAIN, ECANCELED } = constants.errno;
 
 /** A connection that is read by the ring, and by Node.js when the ring is through with it. */
 class Reader implements ReadOwner {
+  isOpen = true;
   readonly sent: Buffer[] = [];
   readonly got: Buffer[] = [];
   result: number | null = null;
