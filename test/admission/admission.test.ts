@@ -132,7 +132,7 @@ describe('with publish keys', () => {
     expect(await attempt(url(`?key=${goodKey}`))).toContain('the key is not');
     expect(backend.camera('gate')?.live).toBe(true);
     await publisher.close();
-    await until(() => backend.camera('gate')?.live === false, 10_000, 'gone');
+    await until(() => backend.camera('gate')?.live === false, 20_000, 'gone');
     expect(await attempt(url(`?key=${next}`))).toBe('accepted');
   });
 });
@@ -262,12 +262,12 @@ describe('hooks', () => {
     const client = await RawClient.open(port, 'gate');
     cleanups.push(async () => client.close());
     client.send(Buffer.concat([client.publishCommand('gate'), client.createStream(), client.playCommand(2, 'gate')]));
-    await until(() => answers.length === 1, 10_000, 'the first question');
+    await until(() => answers.length === 1, 20_000, 'the first question');
     answers[0]?.();
-    await until(() => answers.length === 2, 10_000, 'the second question');
+    await until(() => answers.length === 2, 20_000, 'the second question');
     expect(backend.camera('gate')).toMatchObject({ live: true, viewers: 0 });
     answers[1]?.();
-    await until(() => backend.camera('gate')?.viewers === 1, 10_000, 'the viewer');
+    await until(() => backend.camera('gate')?.viewers === 1, 20_000, 'the viewer');
   });
 
   it('whose answer comes when the peer is gone, or its time is over, let nobody in', async () => {
@@ -276,8 +276,8 @@ describe('hooks', () => {
     const { backend, port } = await node({ onPublish, hookTimeoutMs: 10_000, handshakeTimeoutMs: 1000 });
     const client = await RawClient.open(port, 'gate');
     client.send(client.publishCommand('gate'));
-    await until(() => answers.length === 1, 10_000, 'the question');
-    await until(() => client.isClosed, 10_000, 'the deadline of the connection');
+    await until(() => answers.length === 1, 20_000, 'the question');
+    await until(() => client.isClosed, 20_000, 'the deadline of the connection');
     answers[0]?.();
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(backend.camera('gate')?.live).toBe(false);

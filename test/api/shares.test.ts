@@ -51,7 +51,7 @@ describe('readers of events', () => {
     ]);
     // Whoever goes makes room.
     sockets[0]?.destroy();
-    await expect.poll(async () => (await follow(api, '127.0.0.1')).status).toBe(200);
+    await expect.poll(async () => (await follow(api, '127.0.0.1')).status, { timeout: 20_000 }).toBe(200);
   });
 
   it('with tokens of their own are told apart at one address, and tickets count as their token', async () => {
@@ -105,7 +105,7 @@ it('tests of targets are made a few at a time, and too many of one caller are re
       body: JSON.stringify({ url: 'rtmp://engine.example.org/live/gate' }),
     });
   const answers = Array.from({ length: 25 }, test);
-  await expect.poll(() => finish.length).toBe(4);
+  await expect.poll(() => finish.length, { timeout: 20_000 }).toBe(4);
   const timer = setInterval(() => {
     for (const end of finish.splice(0)) end();
   }, 10);

@@ -197,7 +197,7 @@ describe('a publisher and a sink', () => {
     for (const [i, template] of traffic.video.entries()) if (i !== leftOut) socket.write(stamp(template, i));
     for (const [i, template] of traffic.audio.entries()) socket.write(stamp(template, i));
     socket.end();
-    await expect.poll(() => target.audio.next, { timeout: 10_000 }).toBe(traffic.audio.length);
+    await expect.poll(() => target.audio.next, { timeout: 30_000 }).toBe(traffic.audio.length);
     expect(target.video.lost(traffic.video.length) + target.audio.lost(traffic.audio.length)).toBe(lost);
     expect(target.latenciesUs).toHaveLength(traffic.video.length + traffic.audio.length - lost);
     expect(target.firstPictureUs).toBeGreaterThan(0);

@@ -15,7 +15,7 @@ const engines = (names: readonly string[]) => {
 };
 const documentOf = (parts: { cameras: object; engines?: object }) => JSON.stringify({ version: 1, ...parts });
 
-const until = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 30 });
+const until = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 30 });
 
 interface Problem {
   readonly code: string;

@@ -60,7 +60,7 @@ describe('reconciling', () => {
       join(folder, 'state.json'),
       '{"version":1,"cameras":{"hand":{"pushes":{"p":{"url":"rtmp://h/live/x"}}}}}',
     );
-    await vi.waitFor(() => expect([...backend.cameras.keys()]).toEqual(['hand']), { timeout: 8000 });
+    await vi.waitFor(() => expect([...backend.cameras.keys()]).toEqual(['hand']), { timeout: 20_000 });
   });
 
   it('declares everything that the store holds when it starts, and nothing after it is closed', async () => {
@@ -222,7 +222,7 @@ describe('pushes', () => {
     const cameras = { a: { pushes: { p: { url } } } };
     await stateFileSettled(folder);
     await writeFile(join(folder, 'state.json'), JSON.stringify({ version: 1, cameras, engines: { e: entry } }));
-    await vi.waitFor(() => expect(backend.cameras.get('a')?.pushes[0]?.url).toBe(url), { timeout: 8000 });
+    await vi.waitFor(() => expect(backend.cameras.get('a')?.pushes[0]?.url).toBe(url), { timeout: 20_000 });
     await expect(control.pushes.add('a', { id: 'q', url: 'rtmps://g/live/a' })).rejects.toMatchObject(refused('url'));
     expect(await control.pushes.add('a', { id: 'p', url })).toMatchObject({ created: false });
   });
@@ -359,7 +359,7 @@ describe('two pushes of one camera to one target', () => {
     const pushes = { p: { engine: 'e' }, q: { engine: 'e' } };
     const state = { version: 1, cameras: { a: { pushes } }, engines: { e: { host: 'h' } } };
     await writeFile(join(folder, 'state.json'), JSON.stringify(state));
-    await vi.waitFor(() => expect(backend.cameras.has('a')).toBe(true), { timeout: 8000 });
+    await vi.waitFor(() => expect(backend.cameras.has('a')).toBe(true), { timeout: 20_000 });
     await control.engines.declare({ name: 'e', host: 'other' });
   });
 });

@@ -126,7 +126,7 @@ describe('strangers', () => {
     for (let index = 0; index < 200; index++) running.push(await attack(scope, aggregator, index));
     await waitFor(() => Promise.all(running.map(({ closed }) => closed)), {
       what: 'all strangers to be shown the door',
-      timeoutMs: 10_000,
+      timeoutMs: 30_000,
     });
     // The lines are written a moment later than the sockets close.
     await sleep(500);

@@ -55,8 +55,8 @@ describe('viewers over HTTP', () => {
       expect((await probe(still)).streams).toMatchObject([{ codec_name: 'h264', width: 320, height: 240 }]);
 
       expect((await camera.exited).code).toBe(0);
-      expect((await within(curl.exited, 10_000, 'curl to see the end of the stream')).code).toBe(0);
-      await within(player.exited, 10_000, 'ffmpeg to see the end of the stream');
+      expect((await within(curl.exited, 30_000, 'curl to see the end of the stream')).code).toBe(0);
+      await within(player.exited, 30_000, 'ffmpeg to see the end of the stream');
       const source = await packetsOf(clip);
       const keyFrames = await keyFrameHashes(clip);
       const last = source.filter(({ kind }) => kind === 'video').length;

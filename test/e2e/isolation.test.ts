@@ -80,7 +80,7 @@ describe('one camera with ten targets, seven of them sick', () => {
     stopped.process.signal('SIGSTOP');
     scope.defer(() => stopped.process.signal('SIGCONT'));
 
-    await aggregator.waitForPush('cam', 'stopped', 'stalled', 15_000);
+    await aggregator.waitForPush('cam', 'stopped', 'stalled', 30_000);
     const givenUp = await waitFor(
       async () => {
         const { pushes } = await aggregator.camera('cam');
@@ -88,7 +88,7 @@ describe('one camera with ten targets, seven of them sick', () => {
         const push = pushes.find(({ id }) => id === 'stopped');
         return push?.state !== 'active' && push?.state !== 'stalled' && push;
       },
-      { what: 'the stopped target to be given up', timeoutMs: 15_000 },
+      { what: 'the stopped target to be given up', timeoutMs: 30_000 },
     );
     expect(givenUp.lastError?.code).toBe('TARGET_STALLED');
     // What is on its way when the target stops may make it look well for a moment.

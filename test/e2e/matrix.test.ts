@@ -61,8 +61,8 @@ describe('every publisher reaches every kind of target', () => {
       const camera = publisher(scope, clip, endpoint);
       await far.waitForLive('cam');
       expect(await within(camera.exited, 20_000, 'the camera to end')).toMatchObject({ code: 0 });
-      await within(player.exited, 10_000, 'the player to end');
-      await within(server.exited, 10_000, 'ffmpeg as a server to end');
+      await within(player.exited, 30_000, 'the player to end');
+      await within(server.exited, 30_000, 'ffmpeg as a server to end');
       const recording = await nginx.recording('cam');
       await settled(recording);
 

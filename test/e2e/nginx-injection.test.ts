@@ -184,7 +184,7 @@ describe('injection into nginx.conf', () => {
       }),
     );
     await aggregator.apiOk('POST', '/v1/cameras', { name: 'last' });
-    await expect.poll(() => aggregator.conf, { timeout: 15_000 }).toContain('application last {');
+    await expect.poll(() => aggregator.conf, { timeout: 30_000 }).toContain('application last {');
     expect(await aggregator.problems()).toEqual([]);
     expect(aggregator.conf).not.toMatch(/^\s*(exec|include)/m);
   });

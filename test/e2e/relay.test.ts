@@ -49,8 +49,8 @@ describe('a camera is redirected to an engine and to another aggregator', () => 
     expect((await camera.exited).code).toBe(0);
 
     // The viewers are told that it is over.
-    expect((await within(player.exited, 10_000, 'the player to end')).code).toBe(0);
-    expect(await within(decoder.exited, 10_000, 'the decoder to end')).toMatchObject({ code: 0 });
+    expect((await within(player.exited, 30_000, 'the player to end')).code).toBe(0);
+    expect(await within(decoder.exited, 30_000, 'the decoder to end')).toMatchObject({ code: 0 });
     expect(decoder.stderr).toBe('');
     const recording = await nginx.recording('cam');
     await settled(recording);

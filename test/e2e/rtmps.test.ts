@@ -59,7 +59,7 @@ describe('RTMPS', () => {
         expect(took()).toBe(true);
       }
       expect((await camera.exited).code).toBe(0);
-      expect((await within(player.exited, 10_000, 'the player to end')).code).toBe(0);
+      expect((await within(player.exited, 30_000, 'the player to end')).code).toBe(0);
       const runs = expectUnbroken(await packetsOf(clip), parseFrameMd5(readFileSync(played, 'utf8')), {
         keyFrames: await keyFrameHashes(clip),
       });

@@ -38,7 +38,7 @@ describe('timestamps and metadata', () => {
       outputOptions: ['-output_ts_offset', String(offsetSeconds), '-metadata', 'title=hall 4'],
     });
     expect((await camera.exited).code).toBe(0);
-    await within(player.exited, 10_000, 'the player to end');
+    await within(player.exited, 30_000, 'the player to end');
     const recording = await nginx.recording('cam');
     await settled(recording);
 

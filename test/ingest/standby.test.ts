@@ -495,7 +495,7 @@ describe('whatever the encoders of a camera do', () => {
           bench.selector.finish();
         },
       ),
-      { numRuns: Number(process.env['MEDIA_AGGREGATOR_STANDBY_RUNS'] ?? 120) },
+      { numRuns: Number(process.env.MEDIA_AGGREGATOR_STANDBY_RUNS ?? 120) },
     );
     expect(switches).toBeGreaterThan(40);
   });

@@ -78,7 +78,7 @@ async function pair(
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const near = watch(connectSocket({ host: '127.0.0.1', port }, undefined, mode));
-  await until(() => accepted.length === 1 && near.events.includes('connected'), 5000, 'a connection');
+  await until(() => accepted.length === 1 && near.events.includes('connected'), 20_000, 'a connection');
   const [far] = accepted;
   if (far === undefined) throw new Error('nothing was accepted');
   ends.push(near, far);
@@ -92,7 +92,7 @@ describe('sockets', () => {
     const { near, far } = await pair();
     near.socket.write(Buffer.from('to the far side'));
     far.socket.write(Buffer.from('to the near side'));
-    await until(() => near.read.length > 0 && far.read.length > 0, 5000, 'bytes in both directions');
+    await until(() => near.read.length > 0 && far.read.length > 0, 20_000, 'bytes in both directions');
     expect(Buffer.concat(far.read).toString()).toBe('to the far side');
     expect(Buffer.concat(near.read).toString()).toBe('to the near side');
     expect(far.memory[0]).toBe(near.memory[0]);
@@ -110,7 +110,7 @@ describe('sockets', () => {
     });
     const { near, far } = await pair();
     near.socket.write(Buffer.from('short'));
-    await until(() => far.read.length > 0, 5000, 'bytes');
+    await until(() => far.read.length > 0, 20_000, 'bytes');
     expect(far.read[0]?.toString()).toBe('short');
     expect(kept[0]).toEqual(Buffer.alloc(5));
   });
@@ -129,8 +129,8 @@ describe('sockets', () => {
     expect(far.socket.bytesWritten).toBe(10_000_000);
     expect(far.socket.pendingBytes).toBeGreaterThan(0);
     expect(far.events).not.toContain('drain');
-    await until(() => bytesOf(near) === 10_000_000, 10_000, 'all of it');
-    await until(() => far.events.includes('drain'), 5000, 'the drain');
+    await until(() => bytesOf(near) === 10_000_000, 20_000, 'all of it');
+    await until(() => far.events.includes('drain'), 20_000, 'the drain');
     expect(far.socket.pendingBytes).toBe(0);
     expect(far.events).toEqual(['drain']);
     expect(Buffer.concat(near.read).equals(Buffer.concat(blocks))).toBe(true);
@@ -144,7 +144,7 @@ describe('sockets', () => {
     const { near, far } = await pair(plainly, 'plain');
     near.socket.write(Buffer.alloc(70_000, 1));
     far.socket.write(Buffer.alloc(70_000, 2));
-    await until(() => bytesOf(near) === 70_000 && bytesOf(far) === 70_000, 5000, 'bytes in both directions');
+    await until(() => bytesOf(near) === 70_000 && bytesOf(far) === 70_000, 20_000, 'bytes in both directions');
     expect(shared).toBe(0);
     for (const { socket } of [near, far]) expect(readerOf(socket)).toBe('onStreamRead');
     expect(new Set([...near.memory, ...far.memory]).size).toBeGreaterThan(1);
@@ -155,7 +155,7 @@ describe('sockets', () => {
     const { near, far } = await pair(plainly, 'plain');
     far.socket.pause();
     near.socket.write(Buffer.from('read by the next'));
-    await until(() => far.socket.bytesRead === 16, 5000, 'bytes behind the pause');
+    await until(() => far.socket.bytesRead === 16, 20_000, 'bytes behind the pause');
     expect(far.read).toEqual([]);
     expect(far.socket.abandon().toString()).toBe('read by the next');
     expect(far.read).toEqual([]);
@@ -174,7 +174,7 @@ describe('sockets', () => {
     await new Promise(setImmediate);
     expect(far.socket.write(Buffer.alloc(1))).toBe(false);
     near.socket.resume();
-    await until(() => near.events.includes('close') && far.events.includes('close'), 10_000, 'the end');
+    await until(() => near.events.includes('close') && far.events.includes('close'), 20_000, 'the end');
     expect(bytesOf(near)).toBe(20_000_000);
     expect(far.events.filter((event) => event.startsWith('error'))).toEqual([]);
   });
@@ -188,7 +188,7 @@ describe('sockets', () => {
     far.socket.write(Buffer.alloc(5_000_000, 7));
     far.socket.end();
     expect(far.socket.write(Buffer.alloc(1))).toBe(false); // comes too late, and hurts nothing
-    await until(() => near.events.includes('close') && far.events.includes('close'), 10_000, 'the end');
+    await until(() => near.events.includes('close') && far.events.includes('close'), 20_000, 'the end');
     expect(bytesOf(near)).toBe(5_000_000);
     expect(near.events).toEqual(['connected', 'end', 'close']);
     expect(far.events.at(-1)).toBe('close');
@@ -203,7 +203,7 @@ describe('sockets', () => {
     const { near, far } = await connected();
     far.socket.write(Buffer.alloc(5_000_000)); // unread: the close becomes a reset
     near.socket.destroy();
-    await until(() => far.events.includes('close'), 5000, 'the reset');
+    await until(() => far.events.includes('close'), 20_000, 'the reset');
     expect(far.events.some((event) => /^error (ECONNRESET|EPIPE)$/.test(event) || event === 'end')).toBe(true);
     expect(far.events.filter((event) => event === 'close')).toHaveLength(1);
   });
@@ -215,7 +215,7 @@ describe('sockets', () => {
     await new Promise((resolve) => holder.close(resolve));
     const end = watch(connectSocket({ host: '127.0.0.1', port }, undefined, 'uring'));
     expect(end.socket.constructor.name).toBe('RingSocket');
-    await until(() => end.events.includes('close'), 5000, 'the refusal');
+    await until(() => end.events.includes('close'), 20_000, 'the refusal');
     expect(end.events).toEqual(['error ECONNREFUSED', 'close']);
   });
 
@@ -223,7 +223,7 @@ describe('sockets', () => {
     const { near, far } = await pair();
     await new Promise((resolve) => server?.close(resolve));
     near.socket.write(Buffer.from('still there'));
-    await until(() => far.read.length > 0, 5000, 'bytes of a connection that outlives its listener');
+    await until(() => far.read.length > 0, 20_000, 'bytes of a connection that outlives its listener');
   });
 
   it.each<SocketMode>(['direct', 'uring'])(

@@ -109,7 +109,7 @@ describe('rtmps targets', () => {
     expect(target.seen).toEqual([{ servername: 'engine.invalid', protocol: 'TLSv1.3' }]);
     await stop();
     backend.removeCamera('gate');
-    await until(() => target.ended.length === 1, 10_000, 'a goodbye');
+    await until(() => target.ended.length === 1, 20_000, 'a goodbye');
     const frames = target.media.filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
     expect(frames.map(({ payload }) => payload.readUInt32BE(5))).toEqual(Array.from({ length: sent() }, (_, i) => i));
   });
@@ -336,7 +336,7 @@ describe('the listener with TLS', () => {
     await until(() => sent() > atChange + 50, 20_000, 'a second more');
     await stop();
     backend.removeCamera('gate');
-    await until(() => target.ended.length === 1, 10_000, 'a goodbye');
+    await until(() => target.ended.length === 1, 20_000, 'a goodbye');
     const frames = target.media.filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
     expect(frames.map(({ payload }) => payload.readUInt32BE(5))).toEqual(Array.from({ length: sent() }, (_, i) => i));
     expect(target.connectedMs.length).toBe(1);

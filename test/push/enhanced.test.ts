@@ -115,13 +115,13 @@ const enhancedWords = ['fourCcList', 'videoFourCcInfoMap', 'audioFourCcInfoMap',
 describe('what a target is told of Enhanced RTMP', () => {
   it('is nothing where the stream needs nothing', async (context) => {
     const { sink, status } = await start(context, 'h264');
-    await until(() => status().state === 'active', 10_000, 'the push');
+    await until(() => status().state === 'active', 20_000, 'the push');
     for (const word of enhancedWords) expect(sink.connections[0]?.said).not.toHaveProperty(word);
   });
 
   it('is what the stream needs, and no more', async (context) => {
     const one = await start(context, 'av1');
-    await until(() => one.status().state === 'active', 10_000, 'the push');
+    await until(() => one.status().state === 'active', 20_000, 'the push');
     expect(one.sink.connections[0]?.said).toMatchObject({
       fourCcList: ['av01'],
       videoFourCcInfoMap: { av01: 4 },
@@ -129,7 +129,7 @@ describe('what a target is told of Enhanced RTMP', () => {
     });
     expect(one.sink.connections[0]?.said).not.toHaveProperty('audioFourCcInfoMap');
     const two = await start(context, 'two tracks');
-    await until(() => two.status().state === 'active', 10_000, 'the push');
+    await until(() => two.status().state === 'active', 20_000, 'the push');
     expect(two.sink.connections[0]?.said.capsEx).toBe(3);
   });
 
@@ -137,7 +137,7 @@ describe('what a target is told of Enhanced RTMP', () => {
     'is left out the second time, where a front end will not have it: %s',
     async (no, context) => {
       const { sink, status, push } = await start(context, 'av1', { onConnect: (said) => ('capsEx' in said ? no : {}) });
-      await until(() => status().state === 'active', 10_000, 'the push');
+      await until(() => status().state === 'active', 20_000, 'the push');
       expect(sink.connections).toHaveLength(2);
       expect([status().attempt, status().lastError]).toEqual([0, null]);
       for (const word of enhancedWords) expect(sink.connections[1]?.said).not.toHaveProperty(word);
@@ -147,7 +147,7 @@ describe('what a target is told of Enhanced RTMP', () => {
 
   it('a refusal that has other reasons is one', async (context) => {
     const { sink, status } = await start(context, 'av1', { onConnect: () => 'refuse' });
-    await until(() => status().lastError !== null, 10_000, 'the refusal');
+    await until(() => status().lastError !== null, 20_000, 'the refusal');
     expect(status().lastError?.code).toBe('TARGET_CONNECT_REJECTED');
     expect(sink.connections.length).toBeGreaterThanOrEqual(2);
   });
@@ -156,8 +156,8 @@ describe('what a target is told of Enhanced RTMP', () => {
 describe('what a target says of itself', () => {
   it('nothing: it gets everything, as ever', async (context) => {
     const { push, status, videoOf } = await start(context, 'two tracks');
-    await until(() => status().state === 'active', 10_000, 'the push');
-    await until(() => new Set(videoOf(0).map((payload) => readEx(payload).track)).size === 2, 10_000, 'both tracks');
+    await until(() => status().state === 'active', 20_000, 'the push');
+    await until(() => new Set(videoOf(0).map((payload) => readEx(payload).track)).size === 2, 20_000, 'both tracks');
     expect(push.shortfall).toBeNull();
   });
 
@@ -168,15 +168,15 @@ describe('what a target says of itself', () => {
     { capsEx: 2 },
   ])('that it takes it all: %j', async (answer, context) => {
     const { status, videoOf } = await start(context, 'two tracks', { onConnect: () => answer as never });
-    await until(() => status().state === 'active', 10_000, 'the push');
-    await until(() => new Set(videoOf(0).map((payload) => readEx(payload).track)).size === 2, 10_000, 'both tracks');
+    await until(() => status().state === 'active', 20_000, 'the push');
+    await until(() => new Set(videoOf(0).map((payload) => readEx(payload).track)).size === 2, 20_000, 'both tracks');
   });
 
   it('other codecs: the push is not active, and says why', async (context) => {
     const { push, status, videoOf } = await start(context, 'av1', {
       onConnect: () => ({ fourCcList: ['hvc1', 'vp09'] }),
     });
-    await until(() => videoOf(0).length > 30, 10_000, 'frames');
+    await until(() => videoOf(0).length > 30, 20_000, 'frames');
     expect(status().state).toBe('connecting');
     expect(push.shortfall).toBe('the target does not name av01 among the codecs that it takes: hvc1, vp09');
   });
@@ -185,7 +185,7 @@ describe('what a target says of itself', () => {
     const { push, status, videoOf } = await start(context, 'two tracks', {
       onConnect: () => ({ fourCcList: ['av01'], capsEx: 1 }),
     });
-    await until(() => videoOf(0).length > 60, 10_000, 'frames');
+    await until(() => videoOf(0).length > 60, 20_000, 'frames');
     expect(status().state).toBe('connecting');
     expect(push.shortfall).toContain('several tracks');
     const numbers = frames(videoOf(0));
@@ -204,7 +204,7 @@ describe('a target that asks to be connected to anew', () => {
     ['by a path', () => '/other'],
   ])('is followed, %s: no frame is lost', async ([, tcUrl], context) => {
     const { sink, others, status, sent, stop, push } = await start(context, 'h264', {}, 2);
-    await until(() => status().state === 'active' && sent() > 30, 10_000, 'the push');
+    await until(() => status().state === 'active' && sent() > 30, 20_000, 'the push');
     const [elsewhere] = others;
     const isElsewhere = tcUrl !== undefined && tcUrl(1) !== '/other';
     const port = elsewhere?.port ?? 0;
@@ -216,12 +216,12 @@ describe('a target that asks to be connected to anew', () => {
       'the new connection',
     );
     if (tcUrl !== undefined && !isElsewhere) expect(next()?.said.app).toBe('other');
-    await until(() => sent() > 60, 10_000, 'more frames');
+    await until(() => sent() > 60, 20_000, 'more frames');
     stop();
     const last = sent() - 1;
     const of = (connection: { messages: readonly { type: number; payload: Buffer }[] } | undefined): number[] =>
       frames((connection?.messages ?? []).filter(({ type }) => type === Video).map(({ payload }) => payload));
-    await until(() => of(next()).at(-1) === last, 10_000, 'the last frame');
+    await until(() => of(next()).at(-1) === last, 20_000, 'the last frame');
     const [before, after] = [of(sink.connections[0]), of(next())];
     // Each without a gap, the new one from a key frame on, and together all.
     for (const numbers of [before, after])
@@ -236,22 +236,22 @@ describe('a target that asks to be connected to anew', () => {
   it('is not left when there is nothing elsewhere, or what is no place', async (context) => {
     for (const tcUrl of ['rtmp://127.0.0.1:1/live', 'http://127.0.0.1/live', 'rtmp://']) {
       const { sink, status, videoOf } = await start(context, 'h264');
-      await until(() => status().state === 'active', 10_000, 'the push');
+      await until(() => status().state === 'active', 20_000, 'the push');
       sink.connections[0]?.tell({ ...reconnect, tcUrl });
       const before = videoOf(0).length;
-      await until(() => videoOf(0).length > before + 30, 10_000, 'frames go on');
+      await until(() => videoOf(0).length > before + 30, 20_000, 'frames go on');
       expect([sink.connections.length, sink.connections[0]?.ended, status().state]).toEqual([1, undefined, 'active']);
     }
   });
 
   it('again and again is followed once in a while only', async (context) => {
     const { sink, status, videoOf } = await start(context, 'h264');
-    await until(() => status().state === 'active', 10_000, 'the push');
+    await until(() => status().state === 'active', 20_000, 'the push');
     sink.connections[0]?.tell(reconnect);
-    await until(() => sink.connections.length === 2 && videoOf(1).length > 5, 10_000, 'the new connection');
+    await until(() => sink.connections.length === 2 && videoOf(1).length > 5, 20_000, 'the new connection');
     for (let i = 0; i < 20; i++) sink.connections[1]?.tell(reconnect);
     const before = videoOf(1).length;
-    await until(() => videoOf(1).length > before + 20, 10_000, 'frames go on');
+    await until(() => videoOf(1).length > before + 20, 20_000, 'frames go on');
     expect(sink.connections).toHaveLength(2);
   });
 });

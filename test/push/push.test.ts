@@ -80,14 +80,14 @@ describe('the states of a push, by what its target does', () => {
   it('healthy: connecting, active, and everything arrives, to the last frame', async () => {
     const sink = await target(healthy);
     const { push, status, states, stopCamera, sent } = start(sink.url);
-    await until(() => status().state === 'active' && sink.media.length > 40, 5000, 'active');
+    await until(() => status().state === 'active' && sink.media.length > 40, 20_000, 'active');
     // Each figure of the schema is measured here, under the name that it has there.
     const { id: _id, url: _url, reason: _reason, conditions: _conditions, ...figures } = PushSnapshotSchema.properties;
     expect(Object.keys(status()).sort()).toEqual(Object.keys(figures).sort());
     stopCamera();
     push.end();
     await push.drained();
-    await until(() => sink.ended.length === 1, 10_000, 'a goodbye');
+    await until(() => sink.ended.length === 1, 20_000, 'a goodbye');
     expect(states()).toEqual(['idle -> connecting', 'connecting -> active', 'active -> idle']);
     const video = sink.media.filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
     expect(video.map(({ payload }) => payload.readUInt32BE(5))).toEqual(Array.from({ length: sent() }, (_, i) => i));
@@ -134,7 +134,7 @@ describe('the states of a push, by what its target does', () => {
   it.each(failing)('%s: connecting, waiting, and again', async (_what, behave, code) => {
     const sink = await target(behave);
     const { status, states } = start(sink.url);
-    await until(() => status().state === 'waiting', 10_000, 'waiting');
+    await until(() => status().state === 'waiting', 20_000, 'waiting');
     const { lastError, attempt, nextRetryAt, connects } = status();
     expect(lastError?.code).toBe(code);
     expect(lastError?.message).toContain(`127.0.0.1:${sink.port}`);
@@ -148,18 +148,18 @@ describe('the states of a push, by what its target does', () => {
     const closed = await startTarget(healthy);
     await closed.close();
     const { status } = start(closed.url, { pushRetryMinMs: 60_000, pushRetryMaxMs: 60_000 });
-    await until(() => status().state === 'waiting', 10_000, 'waiting');
+    await until(() => status().state === 'waiting', 20_000, 'waiting');
     expect(status().lastError?.code).toBe('TARGET_REFUSED');
     const sink = await target(healthy, closed.port);
-    await until(() => status().state === 'active', 10_000, 'active again');
-    await until(() => sink.media.some(({ type }) => type === MessageType.Video), 10_000, 'video');
+    await until(() => status().state === 'active', 20_000, 'active again');
+    await until(() => sink.media.some(({ type }) => type === MessageType.Video), 20_000, 'video');
     const first = sink.media.find(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
     expect(first?.payload[0]).toBe(0x17);
   });
 
   it('does not resolve: waits with the reason', async () => {
     const { status } = start('rtmp://does-not-exist.invalid/live/cam', { connectTimeoutMs: 5000 });
-    await until(() => status().state === 'waiting', 10_000, 'waiting');
+    await until(() => status().state === 'waiting', 20_000, 'waiting');
     expect(status().lastError?.code).toBe('TARGET_DNS');
   });
 
@@ -176,7 +176,7 @@ describe('the states of a push, by what its target does', () => {
     expect(status().queueBytes ?? 0).toBe(0);
     reading = true;
     const before = sink.media.length;
-    await until(() => status().state === 'active' && sink.media.length > before + 10, 10_000, 'active again');
+    await until(() => status().state === 'active' && sink.media.length > before + 10, 20_000, 'active again');
     const first = sink.media.slice(before).find(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
     expect(first?.payload[0]).toBe(0x17);
     expect(states().slice(0, 4)).toEqual([
@@ -213,7 +213,7 @@ describe('what a review found', () => {
       });
     });
     const { status } = start(sink.url.replace('rtmp:', 'rtmps:'), { connectTimeoutMs: 5000 });
-    await until(() => status().state === 'waiting', 10_000, 'waiting');
+    await until(() => status().state === 'waiting', 20_000, 'waiting');
     expect(status().lastError).toMatchObject({ code: 'TARGET_TLS' });
     // A TLS record of a handshake, and nothing behind the first flight.
     expect(bytes[0]?.subarray(0, 2)).toEqual(Buffer.from([0x16, 0x03]));
@@ -232,7 +232,7 @@ describe('what a review found', () => {
       }),
     );
     const { push, status } = start(`${sink.url}?key=s3cret-key`);
-    await until(() => status().state === 'waiting', 10_000, 'waiting');
+    await until(() => status().state === 'waiting', 20_000, 'waiting');
     expect(JSON.stringify([status(), push.events])).not.toContain('s3cret');
     expect(status().lastError?.message).toContain('key *** of p%th is wrong');
   });
@@ -242,7 +242,7 @@ describe('retries', () => {
   it('double up to the maximum, each at least three quarters of its length', async () => {
     const sink = await target((socket) => socket.end());
     start(sink.url, { pushRetryMinMs: 40, pushRetryMaxMs: 320 });
-    await until(() => sink.connectedMs.length >= 7, 10_000, 'seven tries');
+    await until(() => sink.connectedMs.length >= 7, 20_000, 'seven tries');
     const pauses = sink.connectedMs.slice(1).map((at, i) => at - (sink.connectedMs[i] ?? 0));
     const nominal = [40, 80, 160, 320, 320, 320];
     for (const [i, pause] of pauses.slice(0, 6).entries()) expect(pause).toBeGreaterThan((nominal[i] ?? 0) * 0.75 - 5);
@@ -263,25 +263,25 @@ describe('retries', () => {
       }),
     );
     const { push, status } = start(sink.url);
-    await until(() => status().state === 'waiting', 10_000, 'waiting');
+    await until(() => status().state === 'waiting', 20_000, 'waiting');
     expect(Date.parse(status().nextRetryAt ?? '') - Date.now()).toBeGreaterThan(1000);
     refuse = false;
     expect(push.retry()).toBe(true);
-    await until(() => status().state === 'active', 10_000, 'active');
+    await until(() => status().state === 'active', 20_000, 'active');
     expect(push.retry()).toBe(false);
   });
 
   it('end when the push is disabled, or closed, and nothing is left behind', async () => {
     const sink = await target((socket) => socket.end());
     const { push, status } = start(sink.url);
-    await until(() => sink.connectedMs.length >= 2, 10_000, 'tries');
+    await until(() => sink.connectedMs.length >= 2, 20_000, 'tries');
     push.setEnabled(false);
     expect(status().state).toBe('disabled');
     const tries = sink.connectedMs.length;
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(sink.connectedMs.length).toBe(tries);
     push.setEnabled(true);
-    await until(() => sink.connectedMs.length > tries, 10_000, 'tries again');
+    await until(() => sink.connectedMs.length > tries, 20_000, 'tries again');
   });
 });
 
@@ -289,7 +289,7 @@ describe('a camera that leaves and returns', () => {
   it('keeps its connection through the pause, and timestamps keep going up', async () => {
     const sink = await target(healthy);
     const { push, stream, status, states, stopCamera } = start(sink.url);
-    await until(() => sink.media.length > 20, 5000, 'media');
+    await until(() => sink.media.length > 20, 20_000, 'media');
     stopCamera();
     push.pause();
     expect(status().state).toBe('idle');
@@ -303,10 +303,10 @@ describe('a camera that leaves and returns', () => {
     stream.publish(MessageType.Video, 0, frame(999, false), nowMs);
     stream.publish(MessageType.Audio, 0, audioFrame(1), nowMs);
     stream.publish(MessageType.Video, 10, frame(1000, true), nowMs);
-    await until(() => sink.media.length >= before + 4, 10_000, 'media again');
+    await until(() => sink.media.length >= before + 4, 20_000, 'media again');
     expect(sink.connectedMs.length).toBe(1);
     expect(status().connects).toBe(1);
-    await until(() => status().state === 'active', 10_000, 'active again');
+    await until(() => status().state === 'active', 20_000, 'active again');
     expect(states().slice(-2)).toEqual(['idle -> connecting', 'connecting -> active']);
     const again = sink.media.slice(before);
     expect(again.map(({ type }) => type)).toEqual([18, 9, 8, 9]);
@@ -324,12 +324,12 @@ describe('a camera that leaves and returns', () => {
     stopCamera();
     stream.publish(MessageType.Video, 0, frame(7, true), performance.now());
     push.pause();
-    await until(() => sink.media.length === 3, 10_000, 'metadata, header and the frame');
+    await until(() => sink.media.length === 3, 20_000, 'metadata, header and the frame');
     expect(sink.media.at(-1)?.payload).toEqual(frame(7, true));
     stream.restart();
     push.begin(stream);
     stream.publish(MessageType.Video, 0, frame(8, true), performance.now());
-    await until(() => sink.media.length === 4 && status().state === 'active', 10_000, 'the camera again');
+    await until(() => sink.media.length === 4 && status().state === 'active', 20_000, 'the camera again');
     expect(sink.connectedMs.length).toBe(1);
   });
 
@@ -339,7 +339,7 @@ describe('a camera that leaves and returns', () => {
     push.pause();
     stream.restart();
     push.begin(stream);
-    await until(() => sink.media.length > 5 && status().state === 'active', 10_000, 'media');
+    await until(() => sink.media.length > 5 && status().state === 'active', 20_000, 'media');
     expect(sink.connectedMs.length).toBe(1);
   });
 });

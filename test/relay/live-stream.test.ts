@@ -252,7 +252,7 @@ describe('a live stream', () => {
     stream.attach(early.outlet, 16_000);
     // It is copied into the format of players in slices.
     expect(early.sink.messages.length).toBeLessThan(1000);
-    await until(() => early.sink.messages.length === 16_001, 10_000, 'the whole GOP');
+    await until(() => early.sink.messages.length === 16_001, 20_000, 'the whole GOP');
     for (let i = 16_000; i < 17_000; i++) stream.publish(Video, i, frame(i, false, 9), i);
     const late = makeOutlet({ ...viewerFormat, streamId: 2 });
     stream.attach(late.outlet, 17_000);

@@ -46,7 +46,7 @@ describe('formats of a stream', () => {
     stream.publish(Audio, 4400, audioFrame(1), 4400);
     stream.flush(4400);
     const frames = Array.from({ length: 110 }, (_, i) => frame(i, i === 0, i < 100 ? 3000 : 9000));
-    await until(() => outlets.every(({ sink }) => sink.messages.length === 112), 10_000, 'the copy to catch up');
+    await until(() => outlets.every(({ sink }) => sink.messages.length === 112), 20_000, 'the copy to catch up');
     // Compared as a whole: matchers look at each byte.
     const expected = Buffer.concat([videoHeader(), ...frames, audioFrame(1)]);
     for (const [i, { sink }] of outlets.entries()) {
@@ -154,13 +154,13 @@ describe('a GOP that is copied in slices', () => {
     }
     const late = makeOutlet(viewerFormat, { queueMaxBytes: 64e6, queueMaxAgeMs: 1e9 });
     stream.attach(late.outlet, 124_000);
-    await until(() => sink.messages.length === 3101, 10_000, 'all of it');
+    await until(() => sink.messages.length === 3101, 20_000, 'all of it');
     expect(sink.messages.slice(1).map(({ payload }) => payload.readUInt32BE(5))).toEqual(
       Array.from({ length: 3100 }, (_, i) => i),
     );
-    await until(() => steady.sink.messages.length === 3101, 10_000, 'all of it at who needs no copy');
+    await until(() => steady.sink.messages.length === 3101, 20_000, 'all of it at who needs no copy');
     const newest = () => late.sink.messages.at(-1)?.payload.equals(frame(3099, false, 2000)) === true;
-    await until(newest, 10_000, 'the newest frame at the newcomer');
+    await until(newest, 20_000, 'the newest frame at the newcomer');
     const later = makeOutlet(viewerFormat);
     stream.attach(later.outlet, 124_000);
     expect(later.sink.messages[1]?.payload).toEqual(frame(3050, true, 2000));

@@ -88,7 +88,7 @@ describe('one track of each kind', () => {
       const early = join(stream, choice, 0, format);
       publish(stream, 0, 47);
       const late = join(stream, choice, 47 * 40, format);
-      await until(() => late.messages.length > 5, 10_000, 'the copy');
+      await until(() => late.messages.length > 5, 20_000, 'the copy');
       publish(stream, 47, 60);
       for (const [sink, first] of [
         [early, video === 1 ? 0 : 10],

@@ -154,7 +154,7 @@ describe('tracks with key frames of their own', () => {
     const parts: Buffer[] = [flvFileHeader(true, true)];
     const sink: OutletSink = { pendingBytes: 0, write: (data) => parts.push(Buffer.from(data)) > 0 };
     camera.stream.attach(new Outlet({ sink, format: flvFormat, limits: roomyLimits }), camera.nowMs);
-    return until(() => parts.length > 1, 10_000, 'the copy').then(() => {
+    return until(() => parts.length > 1, 20_000, 'the copy').then(() => {
       camera.run(100);
       const tags: Message[] = [];
       const reader = new FlvTagReader((type, timestampMs, payload) =>

@@ -72,7 +72,7 @@ describe('a connection', () => {
     const long = Buffer.concat([command(0, 'FCPublish', 5, null, echo), command(0, 'FCPublish', 6, null, echo)]);
     for (let i = 0; i < 100 && !socket.destroyed; i++) {
       socket.receive(long);
-      await until(() => !socket.isPaused, 5000, 'its turn');
+      await until(() => !socket.isPaused, 20_000, 'its turn');
     }
     expect(socket.destroyed).toBe(true);
     expect(socket.pendingBytes).toBeLessThan(300 * 1024);

@@ -83,7 +83,7 @@ function open(what: 'stranger' | 'connected' | 'publisher' = 'connected') {
 async function flood(socket: FakeSocket, bytes: Buffer, rounds: number): Promise<void> {
   for (let i = 0; i < rounds && !socket.destroyed; i++) {
     socket.receive(bytes);
-    await until(() => !socket.isPaused || socket.destroyed, 10_000, 'its turn');
+    await until(() => !socket.isPaused || socket.destroyed, 20_000, 'its turn');
   }
 }
 
@@ -191,9 +191,9 @@ describe('turns are shared', () => {
     expect(seen.length).toBeGreaterThan(0);
     expect(seen.length).toBeLessThan(count / 2);
     expect(socket.isPaused).toBe(true);
-    await until(() => seen.length === count, 10_000, 'all of them');
+    await until(() => seen.length === count, 20_000, 'all of them');
     expect(seen).toEqual(Array.from({ length: count }, (_, i) => i));
-    await until(() => !socket.isPaused, 5000, 'reading on');
+    await until(() => !socket.isPaused, 20_000, 'reading on');
   });
 
   it('one costly message is paid off in later turns', async () => {
@@ -202,7 +202,7 @@ describe('turns are shared', () => {
     const before = answers();
     socket.receive(Buffer.concat([costly, costly, costly]));
     expect(answers()).toBe(before + 1);
-    await until(() => answers() === before + 3, 10_000, 'the others');
+    await until(() => answers() === before + 3, 20_000, 'the others');
   });
 
   it('a hundred strangers at once do not hold up a camera', async () => {

@@ -136,7 +136,7 @@ export class Aggregator {
         this.#apiPort = Number(runtime.apiPort);
         return (await fetch(`${this.apiUrl}/readyz`)).ok;
       },
-      { what: 'the aggregator to serve', timeoutMs: 15_000 },
+      { what: 'the aggregator to serve', timeoutMs: 30_000 },
     );
     if (started.exit !== undefined) {
       throw new Error(`the aggregator ended with ${JSON.stringify(started.exit)}:\n${started.stderr}`);
@@ -217,12 +217,13 @@ export class Aggregator {
     );
   }
 
-  waitForPush(camera: string, id: string, state: string, timeoutMs = 10_000): Promise<PushView> {
+  waitForPush(camera: string, id: string, state: string, timeoutMs = 30_000): Promise<PushView> {
     const what = `push ${id} of ${camera} to be ${state}`;
     return waitFor(
       async () => {
         const push = await this.push(camera, id);
-        return push.state === state && push;
+        if (push.state === state) return push;
+        throw new Error(`it is ${push.state}, last error: ${JSON.stringify(push.lastError)}`);
       },
       { what, timeoutMs },
     );

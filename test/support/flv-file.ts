@@ -34,7 +34,7 @@ export function isVideoFrame({ type, payload }: FlvTag): boolean {
 }
 
 /** Waits until the file holds its first whole picture; resolves to that tag. */
-export function firstVideoFrame(file: string, timeoutMs = 10_000): Promise<FlvTag> {
+export function firstVideoFrame(file: string, timeoutMs = 30_000): Promise<FlvTag> {
   return waitFor(() => existsSync(file) && readFlvTags(file).find(isVideoFrame), {
     what: `the first picture in ${file}`,
     timeoutMs,
@@ -43,7 +43,7 @@ export function firstVideoFrame(file: string, timeoutMs = 10_000): Promise<FlvTa
 }
 
 /** Waits until the file has not grown for a while. */
-export async function settled(file: string, quietMs = 600, timeoutMs = 10_000): Promise<void> {
+export async function settled(file: string, quietMs = 600, timeoutMs = 30_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   let size = -1;
   for (;;) {

@@ -69,7 +69,7 @@ export async function startNginxRtmp(scope: Scope, options: NginxRtmpOptions = {
     port,
     url: (name) => `rtmp://127.0.0.1:${port}/live/${name}`,
     recordings,
-    recording: (name, index = 0, timeoutMs = 10_000) =>
+    recording: (name, index = 0, timeoutMs = 30_000) =>
       waitFor(() => recordings(name)[index], { what: `recording ${index} of ${name}`, timeoutMs, intervalMs: 5 }),
     log: () => earlierLogs.join('') + (running?.stderr ?? ''),
     get process() {

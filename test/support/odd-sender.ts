@@ -33,7 +33,7 @@ export class OddSender {
     const at = { port, host: '127.0.0.1' };
     const sender = new OddSender(tls ? connectTls({ ...at, rejectUnauthorized: false }) : connect(at));
     sender.#socket.write(Buffer.concat([Buffer.from([3]), Buffer.alloc(8), Buffer.alloc(1528, 0x33)]));
-    await until(() => sender.#handshake === null || sender.isClosed, 'the handshake', 10_000);
+    await until(() => sender.#handshake === null || sender.isClosed, 'the handshake', 30_000);
     return sender;
   }
 
@@ -72,7 +72,7 @@ export class OddSender {
   }
 
   async hears(isIt: (name: Amf | undefined, id: Amf | undefined) => boolean, what: string): Promise<void> {
-    await until(() => this.answers.some(([name, id]) => isIt(name, id)) || this.isClosed, what, 10_000);
+    await until(() => this.answers.some(([name, id]) => isIt(name, id)) || this.isClosed, what, 30_000);
   }
 
   #infos(): { code?: Amf; description?: Amf }[] {

@@ -9,6 +9,6 @@ export async function stateFileSettled(folder: string): Promise<void> {
       const lines = journal?.entries.length ?? 0;
       if (lines > 0) throw new Error(`${lines} lines wait in the journal`);
     },
-    { timeout: 10_000, interval: 20 },
+    { timeout: 30_000, interval: 20 },
   );
 }

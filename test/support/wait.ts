@@ -7,6 +7,7 @@ export function sleep(ms: number): Promise<void> {
 export interface WaitOptions {
   /** What is waited for, in words, for the error. */
   what: string;
+  /** A wait that ends in time costs nothing, so it is for a machine that is busy with other tests. */
   timeoutMs?: number;
   intervalMs?: number;
 }
@@ -14,7 +15,7 @@ export interface WaitOptions {
 /** Polls until `probe` gives something other than undefined or false. An error that it throws counts as "not yet". */
 export async function waitFor<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
-  { what, timeoutMs = 10_000, intervalMs = 20 }: WaitOptions,
+  { what, timeoutMs = 30_000, intervalMs = 20 }: WaitOptions,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let lastError: unknown;

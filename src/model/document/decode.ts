@@ -98,7 +98,7 @@ function* checkDocumentSteps(value: unknown): Generator<undefined, StateFile> {
     const names = Object.keys(entries);
     for (let at = 0; at < names.length; at += entriesPerStep) {
       const some = names.slice(at, at + entriesPerStep).map((name) => [name, entries[name]]);
-      checkDocument({ version: value['version'], [section]: Object.fromEntries(some) });
+      checkDocument({ version: value.version, [section]: Object.fromEntries(some) });
       yield;
     }
   }

@@ -34,13 +34,13 @@ async function watch(startMs: number, bytes: number) {
     },
     end() {},
   } as never);
-  await until(() => tags.length >= 7, 10_000, 'the copy');
+  await until(() => tags.length >= 7, 20_000, 'the copy');
   for (let i = 5; i < 10; i++) {
     stream.publish(Video, at(i * 40), frame(i, false, bytes), i * 40);
     stream.publish(Audio, at(i * 40 + 1), audioFrame(i), i * 40);
     stream.flush(i * 40);
   }
-  await until(() => tags.length === 17, 10_000, 'the rest');
+  await until(() => tags.length === 17, 20_000, 'the rest');
   viewer.leave();
   return tags;
 }

@@ -39,10 +39,10 @@ it('a push says that it waits for a key frame, since when, and how often one com
   publisher.write(Video, 4000, frame(100, true));
   // The group of pictures is too large to be kept.
   for (let i = 101; i < 150; i++) publisher.write(Video, i * 40, frame(i, false, 1000));
-  await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 49_000, 10_000, 'the frames');
+  await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 49_000, 20_000, 'the frames');
   const before = Date.now();
   add();
-  await until(() => push()?.reason !== undefined, 10_000, 'the reason');
+  await until(() => push()?.reason !== undefined, 20_000, 'the reason');
   const { state, reason, since, conditions } = push() ?? {};
   expect([state, conditions]).toEqual(['connecting', undefined]);
   expect(reason).toMatch(/^waiting for a key frame since \d{4}-.*Z; the camera sends one every 4 s$/);
@@ -50,7 +50,7 @@ it('a push says that it waits for a key frame, since when, and how often one com
   expect(at).toBeGreaterThanOrEqual(before - 1);
   expect(Date.parse(since ?? '')).toBeLessThanOrEqual(at + 1000);
   publisher.write(Video, 8000, frame(200, true));
-  await until(() => push()?.state === 'active', 10_000, 'the start');
+  await until(() => push()?.state === 'active', 20_000, 'the start');
   expect(push()?.reason).toBeUndefined();
   expect(target.media.map(({ payload }) => payload)).toContainEqual(frame(200, true));
 });
@@ -77,8 +77,8 @@ it('a camera without track 0 is live, named, and pushed', async () => {
       exMessage({ kind: 'video', packet: 1, codec: 'av01', track: 3, isKey: i === 0, body }),
     );
   }
-  await until(() => push()?.state === 'active', 10_000, 'the push');
-  await until(() => target.media.length === 6, 10_000, 'its frames');
+  await until(() => push()?.state === 'active', 20_000, 'the push');
+  await until(() => target.media.length === 6, 20_000, 'its frames');
   expect(backend.camera('gate')).toMatchObject({
     ...{ live: true, videoCodec: 'av1', width: 322, height: 182 },
     tracks: [{ kind: 'video', id: 3, isDefault: true, codec: 'av1', profile: 'Main', width: 322, height: 182 }],

@@ -52,14 +52,14 @@ it.each(['pass', 'drop'] as const)(
       return [seen, ...(seen?.pushes ?? [])].map((each) => each?.conditions?.map(({ code }) => code) ?? []);
     };
     const pictures = () => target.media.filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1);
-    await until(() => number > 25, 5000, 'frames');
+    await until(() => number > 25, 20_000, 'frames');
     expect(conditions()).toEqual([[], []]);
-    await until(() => conditions().every((codes) => codes.includes('NO_KEY_FRAME')), 15_000, 'the condition');
-    await until(() => target.media.filter(({ type }) => type === MessageType.Audio).length > 10, 5000, 'audio');
+    await until(() => conditions().every((codes) => codes.includes('NO_KEY_FRAME')), 20_000, 'the condition');
+    await until(() => target.media.filter(({ type }) => type === MessageType.Audio).length > 10, 20_000, 'audio');
     expect(pictures().length > 0).toBe(mode === 'pass');
     keyAt = number + 5;
-    await until(() => conditions().every((codes) => codes.length === 0), 10_000, 'the end of the condition');
-    await until(() => pictures().some(({ payload }) => payload[0] === 0x17), 5000, 'the key frame');
+    await until(() => conditions().every((codes) => codes.length === 0), 20_000, 'the end of the condition');
+    await until(() => pictures().some(({ payload }) => payload[0] === 0x17), 20_000, 'the key frame');
     expect(warnings.filter((text) => text.includes('key frames'))).toHaveLength(1);
     const told = events.filter(({ type }) => type.startsWith('problem'));
     expect(told).toMatchObject([

@@ -87,13 +87,13 @@ describe('limits', () => {
     for (const limit of [{ maxConnections: 3 }, { maxConnectionsPerAddress: 3 }]) {
       const { backend, log, port } = await node(limit);
       const dialled = Array.from({ length: 8 }, () => dial(port));
-      await until(() => dialled.filter(({ closed }) => closed()).length === 5, 10_000, 'five closed');
+      await until(() => dialled.filter(({ closed }) => closed()).length === 5, 20_000, 'five closed');
       expect(backend.totals().connections).toBe(3);
       expect(new Set(log.others)).toEqual(new Set(['RTMP_LIMIT: connections refused']));
       dialled.find(({ closed }) => !closed())?.socket.destroy();
-      await until(() => backend.totals().connections === 2, 10_000, 'room again');
+      await until(() => backend.totals().connections === 2, 20_000, 'room again');
       dial(port);
-      await until(() => backend.totals().connections === 3, 10_000, 'let in');
+      await until(() => backend.totals().connections === 3, 20_000, 'let in');
     }
   });
 
@@ -101,7 +101,7 @@ describe('limits', () => {
     const { log, port } = await node({ handshakeTimeoutMs: 300 });
     const mute = dial(port);
     const idle = await handshaken(port);
-    await until(() => mute.closed() && idle.closed(), 10_000, 'both closed');
+    await until(() => mute.closed() && idle.closed(), 20_000, 'both closed');
     expect(log.reasons).toEqual([
       expect.stringContaining('RTMP_TIMEOUT: neither publish nor play within 0.3 s (handshake)'),
       expect.stringContaining('RTMP_TIMEOUT: neither publish nor play within 0.3 s (fresh)'),
@@ -120,7 +120,7 @@ describe('limits', () => {
     const { log, port, url } = await node({ maxCommandBytes: 4096, maxMessageBytes: 200_000 });
     const stranger = await handshaken(port);
     stranger.socket.write(encodeMessage(3, MessageType.CommandAmf0, 0, 0, Buffer.alloc(5000), 128));
-    await until(stranger.closed, 10_000, 'the stranger closed');
+    await until(stranger.closed, 20_000, 'the stranger closed');
     expect(log.reasons.at(-1)).toMatch(/^RTMP_CHUNK: .*5000.*4096/);
     const made = await publisher(url);
     made.write(MessageType.Video, 0, frame(0, true, 199_000));
@@ -137,13 +137,13 @@ describe('limits', () => {
     for (let csid = 10; csid < 20; csid++) {
       many.socket.write(encodeMessage(csid, MessageType.DataAmf0, 0, 0, Buffer.from('x'), 128));
     }
-    await until(many.closed, 10_000, 'closed for chunk streams');
+    await until(many.closed, 20_000, 'closed for chunk streams');
     expect(log.reasons.at(-1)).toMatch(/^RTMP_CHUNK: .*limit of 8/);
     const deep = await handshaken(port);
     // What stands before the depth counts; the rest is not looked into.
     const nested = { app: 'nobody', a: { b: { c: { d: { e: {} } } } } };
     deep.socket.write(encodeMessage(3, MessageType.CommandAmf0, 0, 0, encodeAmf0('connect', 1, nested), 128));
-    await until(deep.closed, 10_000, 'closed, since there is no such camera');
+    await until(deep.closed, 20_000, 'closed, since there is no such camera');
     expect(log.reasons.at(-1)).toContain('PUBLISH_NOT_REGISTERED');
   });
 
@@ -168,9 +168,9 @@ describe('limits', () => {
       return viewer;
     };
     const first = await play();
-    await until(() => backend.totals().viewers === 1, 10_000, 'the first plays');
+    await until(() => backend.totals().viewers === 1, 20_000, 'the first plays');
     const second = await play();
-    await until(second.closed, 10_000, 'the second closed');
+    await until(second.closed, 20_000, 'the second closed');
     expect(first.closed()).toBe(false);
     expect(log.reasons).toEqual([expect.stringContaining('LIMIT_REACHED: camera gate has 1 viewers; the limit is 1')]);
   });
@@ -188,17 +188,17 @@ describe('limits', () => {
     };
     const first = await play('127.0.0.1');
     await play('127.0.0.1');
-    await until(() => backend.totals().viewers === 2, 10_000, 'two of one address play');
+    await until(() => backend.totals().viewers === 2, 20_000, 'two of one address play');
     const third = await play('127.0.0.1');
-    await until(third.closed, 10_000, 'the third of it is closed');
+    await until(third.closed, 20_000, 'the third of it is closed');
     await play('127.0.0.2');
-    await until(() => backend.totals().viewers === 3, 10_000, 'another address plays');
+    await until(() => backend.totals().viewers === 3, 20_000, 'another address plays');
     expect(log.reasons).toEqual([expect.stringContaining('max-viewers-per-address')]);
     // Who leaves makes room.
     first.socket.destroy();
-    await until(() => backend.totals().viewers === 2, 10_000, 'one left');
+    await until(() => backend.totals().viewers === 2, 20_000, 'one left');
     await play('127.0.0.1');
-    await until(() => backend.totals().viewers === 3, 10_000, 'there is room again');
+    await until(() => backend.totals().viewers === 3, 20_000, 'there is room again');
   });
 
   it('of what all streams keep: queues of stopped targets are given back, the push says so', async () => {

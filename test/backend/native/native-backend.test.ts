@@ -91,19 +91,19 @@ describe('who may publish', () => {
     const { backend, url } = await node({ publishTakeoverMs: 400 });
     backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
     const first = await camera(url('gate'));
-    await until(() => sink.media.length > 30, 5000, 'media');
+    await until(() => sink.media.length > 30, 20_000, 'media');
     expect(await rejection(url('gate'))).toContain('NetStream.Publish.BadName');
     first.freeze();
     await new Promise((resolve) => setTimeout(resolve, 600));
     const before = sink.media.length;
     await camera(url('gate'));
-    await until(() => sink.media.length > before + 30, 5000, 'media of the newcomer');
+    await until(() => sink.media.length > before + 30, 20_000, 'media of the newcomer');
     expect(codeOf(await first.publisher.closed)).toBe('TARGET_CLOSED');
     expect(sink.connectedMs.length).toBe(1);
     const times = sink.media.filter(({ type }) => type === MessageType.Video).map(({ timestampMs }) => timestampMs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     // That the target takes the newcomer's frames is looked at once a second.
-    await until(() => backend.camera('gate')?.pushes[0]?.state === 'active', 10_000, 'active again');
+    await until(() => backend.camera('gate')?.pushes[0]?.state === 'active', 20_000, 'active again');
     expect(backend.camera('gate')).toMatchObject({ live: true, pushes: [{ state: 'active', connects: 1 }] });
   });
 });
@@ -123,7 +123,7 @@ describe('what a review found', () => {
       clearInterval(timer);
       dripping.destroy();
     });
-    await until(() => backend.camera('gate')?.live === true, 10_000, 'live');
+    await until(() => backend.camera('gate')?.live === true, 20_000, 'live');
     await new Promise((resolve) => setTimeout(resolve, 900));
     expect(await rejection(url('gate'))).toBe('accepted');
   });
@@ -137,7 +137,7 @@ describe('what a review found', () => {
     const { backend, url } = await node();
     backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
     await camera(url('gate'));
-    await until(() => backend.totals().bitrateOutBps > 0, 8000, 'a rate');
+    await until(() => backend.totals().bitrateOutBps > 0, 20_000, 'a rate');
     backend.removeCamera('gate');
     for (let i = 0; i < 25; i++) {
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -152,12 +152,12 @@ describe('what a review found', () => {
     const { backend, url } = await node({ publishTakeoverMs: 300, publishGraceMs: 0 });
     backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
     const first = await camera(url('gate'));
-    await until(() => sink.media.length > 10, 10_000, 'media');
+    await until(() => sink.media.length > 10, 20_000, 'media');
     first.freeze();
     await new Promise((resolve) => setTimeout(resolve, 500));
     await camera(url('gate'));
     const before = sink.media.length;
-    await until(() => sink.media.length > before + 10, 10_000, 'media of the newcomer');
+    await until(() => sink.media.length > before + 10, 20_000, 'media of the newcomer');
     expect([sink.connectedMs.length, sink.ended.length]).toEqual([1, 0]);
   });
 });
@@ -169,17 +169,17 @@ describe('a camera that leaves', () => {
     const { backend, url } = await node({ publishGraceMs: 700 });
     backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
     const first = await camera(url('gate'));
-    await until(() => sink.media.length > 10, 5000, 'media');
+    await until(() => sink.media.length > 10, 20_000, 'media');
     await first.stop();
-    await until(() => backend.camera('gate')?.live === false, 10_000, 'not live');
+    await until(() => backend.camera('gate')?.live === false, 20_000, 'not live');
     expect(backend.camera('gate')).toMatchObject({ graceUntil: expect.any(String), pushes: [{ state: 'idle' }] });
     const second = await camera(url('gate'));
     const before = sink.media.length;
-    await until(() => sink.media.length > before + 10, 5000, 'media again');
+    await until(() => sink.media.length > before + 10, 20_000, 'media again');
     expect(sink.connectedMs.length).toBe(1);
     expect(sink.ended).toEqual([]);
     await second.stop();
-    await until(() => sink.ended.length === 1, 10_000, 'a goodbye after the grace');
+    await until(() => sink.ended.length === 1, 20_000, 'a goodbye after the grace');
     expect(backend.camera('gate')).toMatchObject({ live: false, graceUntil: null });
   });
 
@@ -193,10 +193,10 @@ describe('a camera that leaves', () => {
     const gate = await camera(url('gate'));
     const yard = await camera(url('yard'));
     const state = (name: string) => backend.camera(name)?.pushes[0]?.state;
-    await until(() => state('gate') === 'active' && state('yard') === 'active', 10_000, 'both pushes active');
+    await until(() => state('gate') === 'active' && state('yard') === 'active', 20_000, 'both pushes active');
     backend.removeCamera('gate');
     expect(codeOf(await gate.publisher.closed)).toBe('TARGET_CLOSED');
-    await until(() => sink.ended.length === 1, 10_000, 'a goodbye');
+    await until(() => sink.ended.length === 1, 20_000, 'a goodbye');
     expect(backend.camera('gate')).toBeUndefined();
     expect(backend.camera('yard')).toMatchObject({ live: true, pushes: [{ state: 'active', connects: 1 }] });
     await yard.stop();
@@ -211,7 +211,7 @@ describe('a ring of pushes', () => {
     c.backend.setCamera({ name: 'y', pushes: [{ id: 'p', url: a.url('z'), enabled: true }] });
     a.backend.setCamera({ name: 'z', pushes: [] });
     await camera(a.url('x'));
-    await until(() => c.backend.camera('y')?.pushes[0]?.state === 'waiting', 5000, 'the last push refused');
+    await until(() => c.backend.camera('y')?.pushes[0]?.state === 'waiting', 20_000, 'the last push refused');
     expect(c.backend.camera('y')?.pushes[0]?.lastError).toMatchObject({
       code: 'TARGET_PUBLISH_REJECTED',
       message: expect.stringContaining('a ring of pushes'),
@@ -227,7 +227,7 @@ describe('a ring of pushes', () => {
     backend.setCamera({ name: 'x', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
     backend.setCamera({ name: 'z', pushes: [] });
     await camera(url('x'));
-    await until(() => sink.media.some(({ type }) => type === MessageType.DataAmf0), 10_000, 'metadata');
+    await until(() => sink.media.some(({ type }) => type === MessageType.DataAmf0), 20_000, 'metadata');
     const passedOn = sink.media.find(({ type }) => type === MessageType.DataAmf0)?.payload ?? Buffer.alloc(0);
     const relay = new PublishClient({ url: url('z'), connectTimeoutMs: 1000 });
     await relay.connect();
@@ -250,13 +250,13 @@ describe('an observer', () => {
     });
     backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
     const first = await camera(url('gate'));
-    await until(() => told.includes('gate p active'), 5000, 'the push is active');
+    await until(() => told.includes('gate p active'), 20_000, 'the push is active');
     await sink.close();
-    await until(() => told.some((line) => line.startsWith('gate p waiting')), 5000, 'the push to wait');
+    await until(() => told.some((line) => line.startsWith('gate p waiting')), 20_000, 'the push to wait');
     await first.stop();
-    await until(() => told.some((line) => line.startsWith('gate stopped')), 5000, 'the camera to stop');
+    await until(() => told.some((line) => line.startsWith('gate stopped')), 20_000, 'the camera to stop');
     await camera(url('gate'));
-    await until(() => told.filter((line) => line.startsWith('gate live')).length === 2, 5000, 'the return');
+    await until(() => told.filter((line) => line.startsWith('gate live')).length === 2, 20_000, 'the return');
     expect(told.slice(0, 3)).toEqual(['gate live', 'gate p connecting', 'gate p active']);
     expect(told.find((line) => line.startsWith('gate p waiting'))).toMatch(/ TARGET_(CLOSED|REFUSED) true$/);
     expect(told.find((line) => line.startsWith('gate stopped'))).toMatch(/: .+/);
@@ -270,12 +270,12 @@ describe('stopping', () => {
     const { backend, url } = await node();
     backend.setCamera({ name: 'gate', pushes: [{ id: 'p', url: sink.url, enabled: true }] });
     const { publisher, freeze } = await camera(url('gate'));
-    await until(() => sink.media.length > 20, 5000, 'media');
+    await until(() => sink.media.length > 20, 20_000, 'media');
     freeze();
     const startMs = performance.now();
     await backend.stop(10_000);
     expect(performance.now() - startMs).toBeLessThan(9000);
     expect((await publisher.closed)?.message).toContain('NetStream.Unpublish.Success');
-    await until(() => sink.ended.length === 1, 10_000, 'a goodbye');
+    await until(() => sink.ended.length === 1, 20_000, 'a goodbye');
   });
 });

@@ -107,7 +107,7 @@ describe('where the name stands', () => {
     await none.connect({ app: '' });
     expect(await none.publish('s3cret/s3cret')).toBe('NetStream.Publish.BadName');
     expect(none.descriptions().join()).toMatch(/Server is rtmp/);
-    await until(() => warnings.length >= 3, 10_000, 'the lines');
+    await until(() => warnings.length >= 3, 20_000, 'the lines');
     expect(warnings.map(({ reason }) => reason)).toEqual([
       expect.stringContaining('PUBLISH_NOT_REGISTERED'),
       expect.stringContaining('Key is gate'),
@@ -122,10 +122,10 @@ describe('where the name stands', () => {
     await sender.connect({ app: '' });
     expect(await sender.publish('gate/gate')).toBe(start);
     sender.send(publishOn(5, 'yard/yard'));
-    await until(() => sender.codes().includes('NetStream.Publish.BadName'), 10_000, 'the refusal');
+    await until(() => sender.codes().includes('NetStream.Publish.BadName'), 20_000, 'the refusal');
     expect(backend.camera('yard')?.live).toBe(false);
     sender.send(videoMessage(1, 0, picture.header));
-    await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 0, 10_000, 'media');
+    await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 0, 20_000, 'media');
   });
 });
 
@@ -141,7 +141,7 @@ describe('what flows', () => {
         oddCommand(9, amf.string('play'), amf.number(0), amf.null(), amf.string('x')),
       );
     sender.send(videoMessage(1, 0, picture.header));
-    await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 0, 10_000, 'media');
+    await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 0, 20_000, 'media');
     expect(sender.isClosed).toBe(false);
     // Said once, though it came ten times.
     expect(warnings.map(({ kind }) => kind)).toEqual(['order']);
@@ -154,13 +154,13 @@ describe('what flows', () => {
     await sender.connect({ app: 'gate' });
     await sender.publish('gate');
     sender.send(publishOn(2, 'gate?again=1'));
-    await until(() => sender.codes().filter((code) => code === start).length === 2, 10_000, 'the second answer');
+    await until(() => sender.codes().filter((code) => code === start).length === 2, 20_000, 'the second answer');
     sender.send(oddCommand(0, amf.string('deleteStream'), amf.number(0), amf.null(), amf.number(1)));
     sender.send(videoMessage(0, 0, picture.header));
-    await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 0, 10_000, 'media of the other');
+    await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 0, 20_000, 'media of the other');
     expect(backend.camera('gate')?.live).toBe(true);
     sender.send(oddCommand(0, amf.string('deleteStream'), amf.number(0), amf.null(), amf.number(2)));
-    await until(() => backend.camera('gate')?.live === false, 10_000, 'the end');
+    await until(() => backend.camera('gate')?.live === false, 20_000, 'the end');
   });
 });
 
@@ -190,7 +190,7 @@ describe('a sign of life', () => {
 
   it('is nothing that nobody can use: it ends with a reason that says what that was', async () => {
     const { sender, warnings } = await useless({ idleTimeoutMs: 1000 });
-    await until(() => sender.isClosed, 8000, 'the end');
+    await until(() => sender.isClosed, 20_000, 'the end');
     const { reason, ignored } = warnings.at(-1) ?? {};
     expect(reason).toMatch(
       /RTMP_TIMEOUT: the publisher sent nothing of use for 1 s; ignored was \d+ x audio, video or data of a stream/,
@@ -200,7 +200,7 @@ describe('a sign of life', () => {
 
   it('is nothing that nobody can use: another publisher takes over', async () => {
     const { backend, open } = await useless({ publishTakeoverMs: 500, idleTimeoutMs: 60_000 });
-    await until(() => (backend.camera('gate')?.ignoredMessages ?? 0) > 60, 8000, 'a second of it');
+    await until(() => (backend.camera('gate')?.ignoredMessages ?? 0) > 60, 20_000, 'a second of it');
     const other = await open();
     await other.connect({ app: 'gate' });
     expect(await other.publish('gate')).toBe(start);
@@ -217,6 +217,6 @@ describe('a sign of life', () => {
       await new Promise((resolve) => setTimeout(resolve, 130));
     }
     expect(sender.isClosed).toBe(false);
-    await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 600_000, 10_000, 'the frame');
+    await until(() => (backend.camera('gate')?.bytesIn ?? 0) > 600_000, 20_000, 'the frame');
   }, 15_000);
 });

@@ -35,11 +35,11 @@ export class RawClient {
       isDone = done;
       client.#pieces.push(rest.toString('latin1'));
     });
-    await until(() => isDone || client.isClosed, 10_000, 'the handshake');
+    await until(() => isDone || client.isClosed, 20_000, 'the handshake');
     const shown = host.includes(':') ? `[${host}]` : host;
     client.#command(0, 'connect', 1, { app, tcUrl: `rtmp://${shown}:${port}/${app}`, flashVer: 'RAW/1' });
     client.#command(0, 'createStream', 2, null);
-    await until(() => client.#heard.includes('_result') || client.isClosed, 10_000, 'the answer to connect');
+    await until(() => client.#heard.includes('_result') || client.isClosed, 20_000, 'the answer to connect');
     return client;
   }
 
@@ -47,7 +47,7 @@ export class RawClient {
   static async play(port: number, app: string, name: string, host?: string): Promise<string> {
     const client = await RawClient.open(port, app, host);
     client.#command(1, 'play', 3, null, name);
-    await until(() => client.#heard.includes('NetStream.Play.') || client.isClosed, 10_000, 'the answer to play');
+    await until(() => client.#heard.includes('NetStream.Play.') || client.isClosed, 20_000, 'the answer to play');
     client.close();
     return client.#heard;
   }

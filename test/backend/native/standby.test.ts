@@ -99,11 +99,11 @@ describe('a second encoder by ?ingest=backup', () => {
     const { target, lives, url, pictures, last, backend } = await node();
     const main = await encoder(url(), 1);
     await encoder(url('?ingest=backup'), 2);
-    await until(() => last() === 1 && backend.camera('gate')?.ingests?.[1]?.state === 'ready', 5000, 'both encoders');
+    await until(() => last() === 1 && backend.camera('gate')?.ingests?.[1]?.state === 'ready', 20_000, 'both encoders');
     await fail(main);
-    await until(() => last() === 2, 5000, 'the picture of the second');
+    await until(() => last() === 2, 20_000, 'the picture of the second');
     const count = pictures().length;
-    await until(() => pictures().length > count + 30, 5000, 'more of it');
+    await until(() => pictures().length > count + 30, 20_000, 'more of it');
     const times = target.media
       .filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1)
       .map(({ timestampMs }) => timestampMs);
@@ -117,20 +117,20 @@ describe('a second encoder by ?ingest=backup', () => {
     await encoder(url('?ingest=main'), 1);
     const backup = await encoder(url('?ingest=backup'), 2);
     const seen = () => backend.camera('gate');
-    await until(() => seen()?.ingests?.every(({ state }) => state === 'ready') === true, 5000, 'both');
+    await until(() => seen()?.ingests?.every(({ state }) => state === 'ready') === true, 20_000, 'both');
     expect(seen()?.ingests).toMatchObject([
       { name: 'main', live: true, videoCodec: 'h264', audioCodec: 'aac' },
       { name: 'backup', live: false, videoCodec: 'h264' },
     ]);
     expect(seen()?.ingests?.[1]?.keptBytes).toBeGreaterThan(0);
     await backend.switchIngest('gate', 'backup');
-    await until(() => last() === 2, 5000, 'the picture of the second');
+    await until(() => last() === 2, 20_000, 'the picture of the second');
     expect(seen()).toMatchObject({ switches: 1, lastSwitch: { from: 'main', to: 'backup' } });
     await backend.switchIngest('gate', undefined);
-    await until(() => last() === 1, 5000, 'the picture of the first');
+    await until(() => last() === 1, 20_000, 'the picture of the first');
     await expect(backend.switchIngest('gate', 'third')).rejects.toMatchObject({ code: 'INGEST_NOT_FOUND' });
     await backup.stop();
-    await until(() => seen()?.ingests?.[1]?.state === 'offline', 5000, 'its end');
+    await until(() => seen()?.ingests?.[1]?.state === 'offline', 20_000, 'its end');
     await expect(backend.switchIngest('gate', 'backup')).rejects.toMatchObject({ code: 'INGEST_NOT_READY' });
     expect(told.map((change) => (change.type === 'switched' ? change.to : `${change.ingest} ${change.type}`))).toEqual([
       'main connected',
@@ -185,10 +185,10 @@ describe('a second encoder by ?ingest=backup', () => {
     const { backend, url, last } = await node({ mediaMaxBytes: 1 });
     const main = await encoder(url(), 1);
     await encoder(url('?ingest=backup'), 2, 50);
-    await until(() => backend.camera('gate')?.ingests?.[1]?.state === 'ready', 5000, 'the second');
-    await until(() => backend.camera('gate')?.ingests?.[1]?.keptBytes === 0, 5000, 'that nothing is kept');
+    await until(() => backend.camera('gate')?.ingests?.[1]?.state === 'ready', 20_000, 'the second');
+    await until(() => backend.camera('gate')?.ingests?.[1]?.keptBytes === 0, 20_000, 'that nothing is kept');
     await main.stop();
-    await until(() => last() === 2, 5000, 'the picture of the second');
+    await until(() => last() === 2, 20_000, 'the picture of the second');
   });
 });
 
@@ -201,17 +201,17 @@ describe('a slate', () => {
   it('is shown when no ingest is left, with silence, until one is back', async () => {
     const { target, told, lives, url, last } = await node({}, slate('built-in', 60_000));
     const main = await encoder(url(), 1);
-    await until(() => last() === 1, 5000, 'the first');
+    await until(() => last() === 1, 20_000, 'the first');
     await main.stop();
     const clipPictures = () =>
       target.media.filter(({ type, payload }) => type === MessageType.Video && fromClip(payload));
-    await until(() => clipPictures().length > 20, 5000, 'pictures of the slate');
+    await until(() => clipPictures().length > 20, 20_000, 'pictures of the slate');
     const sound = target.media
       .filter(({ type, payload }) => type === MessageType.Audio && payload.length < 12)
       .slice(-5);
     expect(sound.every(({ payload }) => payload.subarray(0, 2).equals(silent))).toBe(true);
     await encoder(url('?ingest=backup'), 2);
-    await until(() => last() === 2, 5000, 'the second');
+    await until(() => last() === 2, 20_000, 'the second');
     const media = target.media.filter(({ payload }) => payload[1] === 1);
     for (const kind of [MessageType.Video, MessageType.Audio]) {
       const times = media.filter(({ type }) => type === kind).map(({ timestampMs }) => timestampMs);
@@ -226,21 +226,21 @@ describe('a slate', () => {
   it('ends after its time, and the stream with it', async () => {
     const { backend, lives, url, last } = await node({}, slate('built-in', 1000));
     const main = await encoder(url(), 1);
-    await until(() => last() === 1, 5000, 'the first');
+    await until(() => last() === 1, 20_000, 'the first');
     await main.stop();
-    await until(() => backend.camera('gate')?.publisher === 'slate', 5000, 'the slate');
-    await until(() => lives.includes('stopped'), 10_000, 'its end');
+    await until(() => backend.camera('gate')?.publisher === 'slate', 20_000, 'the slate');
+    await until(() => lives.includes('stopped'), 20_000, 'its end');
     expect(backend.camera('gate')).toMatchObject({ live: false, graceUntil: null });
   });
 
   it('is shown for one that stalls, and gives way when that goes on', async () => {
     const { backend, url, last } = await node({}, slate('built-in', 60_000));
     const main = await encoder(url(), 1);
-    await until(() => last() === 1, 5000, 'the first');
+    await until(() => last() === 1, 20_000, 'the first');
     Object.assign(main.does, { video: false, audio: false });
-    await until(() => backend.camera('gate')?.publisher === 'slate', 5000, 'the slate');
+    await until(() => backend.camera('gate')?.publisher === 'slate', 20_000, 'the slate');
     Object.assign(main.does, { video: true, audio: true });
-    await until(() => backend.camera('gate')?.publisher !== 'slate', 5000, 'its end');
+    await until(() => backend.camera('gate')?.publisher !== 'slate', 20_000, 'its end');
     expect(backend.camera('gate')?.live).toBe(true);
   });
 
@@ -249,9 +249,9 @@ describe('a slate', () => {
     async (file) => {
       const { backend, lives, url, last } = await node({}, slate(file, 60_000));
       const main = await encoder(url(), 1);
-      await until(() => last() === 1, 5000, 'the first');
+      await until(() => last() === 1, 20_000, 'the first');
       await main.stop();
-      await until(() => lives.includes('stopped'), 5000, 'the end');
+      await until(() => lives.includes('stopped'), 20_000, 'the end');
       expect(backend.events('gate')?.some(({ kind }) => kind === 'slate')).toBe(true);
     },
   );

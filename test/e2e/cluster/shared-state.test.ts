@@ -73,7 +73,7 @@ describe('nodes that share their state in etcd', () => {
     await b.kill9();
     await waitFor(async () => (await nodesOf(a)).join() === 'a', {
       what: 'the dead node to leave the list',
-      timeoutMs: 15_000,
+      timeoutMs: 30_000,
     });
 
     await etcd.kill();

@@ -71,7 +71,7 @@ async function connection<T extends MediaSocket>(
   const peer = connect((server.address() as AddressInfo).port, '127.0.0.1');
   const read: Buffer[] = [];
   peer.on('data', (data) => read.push(data)).on('error', () => {});
-  await until(() => socket !== undefined, 5000, 'a connection');
+  await until(() => socket !== undefined, 20_000, 'a connection');
   closers.push(() => {
     socket?.destroy();
     peer.destroy();
@@ -120,7 +120,7 @@ describe('what is sent by a ring', () => {
       await new Promise(setImmediate);
     }
     const all = Buffer.concat(sent);
-    await until(() => Buffer.concat(read).length >= all.length, 10_000, 'all bytes');
+    await until(() => Buffer.concat(read).length >= all.length, 20_000, 'all bytes');
     expect(Buffer.concat(read).equals(all)).toBe(true);
     expect(socket.bytesWritten).toBe(all.length);
     expect(socket.progress).toBe(all.length);
@@ -138,11 +138,11 @@ describe('what is sent by a ring', () => {
       socket.write(Buffer.from('one '));
       socket.write(Buffer.from('two '));
     });
-    await until(() => Buffer.concat(read).toString() === 'one two ', 5000, 'the bytes');
+    await until(() => Buffer.concat(read).toString() === 'one two ', 20_000, 'the bytes');
     expect(sender.counts).toEqual({ sends: 1, calls: 1, short: 1 });
     isFaulty = false;
     socket.write(Buffer.from('three'));
-    await until(() => Buffer.concat(read).toString() === 'one two three', 5000, 'the bytes');
+    await until(() => Buffer.concat(read).toString() === 'one two three', 20_000, 'the bytes');
     expect(sender.counts.short).toBe(1);
     expect(events.errors).toEqual([]);
   });
@@ -196,13 +196,13 @@ describe('what is sent by a ring', () => {
             peer.resume();
             const all = Buffer.concat(expected[i]!);
             const got = (): number => read.reduce((sum, { length }) => sum + length, 0);
-            await until(() => got() >= all.length && socket.pendingBytes === 0, 10_000, 'all bytes');
+            await until(() => got() >= all.length && socket.pendingBytes === 0, 20_000, 'all bytes');
             expect(Buffer.concat(read).equals(all)).toBe(true);
             expect(socket.bytesWritten).toBe(all.length);
             expect(socket.progress).toBe(all.length);
             expect(events.errors).toEqual([]);
             socket.end();
-            await until(() => events.isClosed, 10_000, 'the end');
+            await until(() => events.isClosed, 20_000, 'the end');
           }
           expect(sender.waiting).toBe(0);
           expect(queue.late).toBe(0);
@@ -231,9 +231,9 @@ describe('what is sent by a ring', () => {
     const { socket, events, read } = await connection(make);
     expect(socket.write(Buffer.alloc(100_000, 1))).toBe(false);
     expect(events.drains).toBe(0);
-    await until(() => events.drains === 1, 5000, 'the drain');
+    await until(() => events.drains === 1, 20_000, 'the drain');
     expect(socket.write(Buffer.alloc(10, 2))).toBe(true);
-    await until(() => Buffer.concat(read).length === 100_010, 5000, 'all bytes');
+    await until(() => Buffer.concat(read).length === 100_010, 20_000, 'all bytes');
   });
 
   it('is sent before an end, and before a destruction, in the same turn', async () => {
@@ -273,7 +273,7 @@ describe('what is sent by a ring', () => {
       pair = calls.socketPair();
     });
     expect(pair).toContain(fd);
-    await until(() => first.events.isClosed, 5000, 'its end');
+    await until(() => first.events.isClosed, 20_000, 'its end');
     expect(first.socket.pendingBytes).toBe(0);
     for (const end of pair) expect(() => readSync(end, Buffer.alloc(100))).toThrow('EAGAIN');
     for (const end of pair) closeSync(end);
@@ -289,7 +289,7 @@ describe('what is sent by a ring', () => {
     const { socket, events } = await connection(make);
     socket.write(Buffer.from('x'));
     socket.write(Buffer.from('y'));
-    await until(() => events.isClosed, 5000, 'the end');
+    await until(() => events.isClosed, 20_000, 'the end');
     expect(events.errors).toEqual([code]);
     expect(socket.pendingBytes).toBe(0);
     expect(socket.write(Buffer.from('z'))).toBe(false);
@@ -310,15 +310,15 @@ describe('what is received by a ring', () => {
     const before = receiver().counts.reads;
     const { socket, events, peer } = await connection((accepted) => acceptedSocket(accepted, 'uring'));
     peer.write('one ');
-    await until(() => events.read.length > 0, 5000, 'bytes');
+    await until(() => events.read.length > 0, 20_000, 'bytes');
     expect(receiver().counts.reads).toBe(before);
     socket.readLargely?.();
     peer.write('two');
-    await until(() => Buffer.concat(events.read).toString() === 'one two', 5000, 'bytes');
+    await until(() => Buffer.concat(events.read).toString() === 'one two', 20_000, 'bytes');
     expect(receiver().counts.reads).toBe(before + 1);
     expect(socket.bytesRead).toBe(7);
     peer.end();
-    await until(() => events.isClosed, 5000, 'the end');
+    await until(() => events.isClosed, 20_000, 'the end');
     expect(events.ended).toBe(true);
     expect(events.errors).toEqual([]);
     expect(receiver().open).toBe(0);
@@ -352,7 +352,7 @@ describe('what is received by a ring', () => {
   it('of a peer that resets: an error, and nothing is left', async () => {
     const { events, peer } = await connection(publisher);
     peer.resetAndDestroy();
-    await until(() => events.isClosed, 5000, 'the end');
+    await until(() => events.isClosed, 20_000, 'the end');
     expect(events.errors).toEqual(['ECONNRESET']);
     expect(receiver().open).toBe(0);
   });
@@ -367,7 +367,7 @@ describe('what is received by a ring', () => {
       events.onRead = () => socket.write(Buffer.alloc(100));
       await new Promise<void>((resolve) => peer.write(lastWords, () => resolve()));
       peer.destroy();
-      await until(() => events.isClosed, 5000, 'the end');
+      await until(() => events.isClosed, 20_000, 'the end');
       expect(events.read.reduce((sum, { length }) => sum + length, 0)).toBe(lastWords.length);
     }
     expect(receiver().open).toBe(0);
@@ -381,19 +381,19 @@ describe('what is received by a ring', () => {
       const { socket, events, peer } = await connection(publisher);
       destroy(socket);
       await once(peer, 'close');
-      await until(() => events.isClosed, 5000, 'the end');
-      await until(() => receiver().open === 0, 5000, 'the end of its operation');
+      await until(() => events.isClosed, 20_000, 'the end');
+      await until(() => receiver().open === 0, 20_000, 'the end of its operation');
     }
   });
 
   it('is given over with the connection: nothing is lost and nothing stays', async () => {
     const { socket, events, peer } = await connection(publisher);
     peer.write('a');
-    await until(() => events.read.length > 0, 5000, 'bytes');
+    await until(() => events.read.length > 0, 20_000, 'bytes');
     socket.pause();
     const { reads } = receiver().counts;
     peer.write('for the next');
-    await until(() => receiver().counts.reads > reads, 5000, 'bytes behind the pause');
+    await until(() => receiver().counts.reads > reads, 20_000, 'bytes behind the pause');
     const rest = socket.abandon();
     expect('for the next'.startsWith(rest.toString())).toBe(true);
     expect(rest.length).toBe(12);

@@ -20,7 +20,7 @@ it('takes what is named before what names it, whatever the order of the events',
   const entries = new ClusterEntries();
   entries.apply([put('cameras', 'gate', cameraText, 5), put('engines', 'paris', engineText, 5)], now);
   expect(entries.refused).toEqual([]);
-  expect(entries.state.cameras.get('gate')?.pushes['p']?.engine).toBe('paris');
+  expect(entries.state.cameras.get('gate')?.pushes.p?.engine).toBe('paris');
   const change = entries.apply([gone('engines', 'paris', 6), gone('cameras', 'gate', 6)], now);
   expect([entries.state.cameras.size, entries.state.engines.size, entries.refused.length]).toEqual([0, 0, 0]);
   expect([[...change.cameras], [...change.engines]]).toEqual([['gate'], ['paris']]);

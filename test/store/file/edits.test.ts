@@ -47,7 +47,7 @@ const adding = (name: string) => (state: DesiredState) => ({
 const namesInFile = async () => Object.keys(JSON.parse(await readFile(path, 'utf8')).cameras);
 const names = () => [...store.state.cameras.keys()];
 const rejected = async () => (await readdir(folder)).filter((name) => name.includes('.rejected-')).sort();
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 8000, interval: 20 });
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
 
 /** As an editor that writes a new file and renames it. */
 async function save(text: string): Promise<void> {

@@ -37,7 +37,7 @@ const adding = (name: string) => (state: DesiredState) => ({
   cameras: new Map(state.cameras).set(name, { name, createdAt: at, pushes: emptyPushes }),
 });
 const namesOnDisk = async (dataDir = folder) => [...(await readFolder(dataDir)).state.cameras.keys()].sort();
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 8000, interval: 20 });
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
 
 /** The methods of file handles, to count or to break what the store really calls. */
 async function handlePrototype(): Promise<{ sync(): Promise<void>; datasync(): Promise<void> }> {
@@ -297,15 +297,15 @@ describe('commits', () => {
     const lock = join(folder, 'state.lock');
     const own = await readFile(lock, 'utf8');
     await unlink(lock);
-    await vi.waitFor(async () => expect(await readFile(lock, 'utf8')).toBe(own), { timeout: 8000 });
+    await vi.waitFor(async () => expect(await readFile(lock, 'utf8')).toBe(own), { timeout: 20_000 });
     await changeState(store, adding('a'));
     expect(store.problems[0]).toBeUndefined();
 
     await writeFile(lock, JSON.stringify({ ...JSON.parse(own), token: 'other' }));
-    await vi.waitFor(() => expect(store.problems[0]?.code).toBe('STATE_LOCKED'), { timeout: 8000 });
+    await vi.waitFor(() => expect(store.problems[0]?.code).toBe('STATE_LOCKED'), { timeout: 20_000 });
     await expect(changeState(store, adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
     await unlink(lock);
-    await vi.waitFor(() => expect(store.problems[0]).toBeUndefined(), { timeout: 8000 });
+    await vi.waitFor(() => expect(store.problems[0]).toBeUndefined(), { timeout: 20_000 });
     await changeState(store, adding('c'));
     expect(await namesOnDisk()).toEqual(['a', 'c']);
   });

@@ -52,7 +52,7 @@ const adding = (name: string) => (state: DesiredState) => ({
   cameras: new Map(state.cameras).set(name, { name, createdAt: at, pushes: emptyPushes }),
 });
 const namesOf = (state: DesiredState) => [...state.cameras.keys()].sort();
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
 
 async function openStore(dataDir: string): Promise<Store> {
   const store = await openFileStore({ dataDir, log });

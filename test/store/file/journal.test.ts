@@ -56,7 +56,7 @@ async function copied(from = folder): Promise<string> {
 }
 
 const at = '2026-01-01T00:00:00.000Z';
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 8000, interval: 20 });
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
 const namesOf = (state: DesiredState) => [...state.cameras.keys()].sort();
 const adding = (name: string, type?: string) => (state: DesiredState) => {
   const camera = { name, createdAt: at, pushes: emptyPushes, ...(type === undefined ? {} : { type }) };

@@ -80,7 +80,7 @@ const adding = (name: string) => (state: DesiredState) => ({
   cameras: new Map(state.cameras).set(name, { name, createdAt: at, pushes: emptyPushes }),
 });
 const names = () => [...store.state.cameras.keys()].sort();
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 8000, interval: 20 });
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
 const text = '{"version":1,"cameras":{"a":{},"by-root":{}}}';
 
 /** What comes in place of state.json while the aggregator runs, and how it is put right. */
