@@ -36,7 +36,7 @@ export const layers = {
   model: { may: ['address', 'json'], pure: true },
   etcd: { may: [] },
   store: { may: ['address', 'etcd', 'fairness', 'files', 'json', 'model', 'process'] },
-  cluster: { may: ['etcd'] },
+  cluster: { may: ['etcd', 'files'] },
   'nginx-conf': { may: [] },
   import: { may: ['address', 'json', 'model', 'nginx-conf'] },
   backend: { may: ['admission', 'events', 'health'] },

@@ -16,6 +16,8 @@ const allowed: readonly (readonly [file: string, words: string, reason: string])
   ['src/cli/doctor/system.ts', 'nowMs: number = Date.now()', 'judges the wall clock itself'],
   ['src/cli/format.ts', 'nowMs = Date.now()', 'shows the age of what another machine may have noted'],
   ['src/cli/test-patterns.ts', 'const startedMs = Date.now();', 'shows begin and end'],
+  ['src/cluster/secret.ts', 'nowMs = Date.now()', 'absolute times of signatures of other nodes'],
+  ['src/cluster/node-token.ts', 'nowMs = Date.now()', 'absolute ends of tokens of other nodes'],
   ['src/files/lock.ts', 'mtimeMs', 'compares with the times of files'],
   ['src/log/destination.ts', 'const nowMs = Date.now();', 'notes when lines were lost'],
   ['src/tls/watch-certificate.ts', 'validTo', 'absolute ends of certificates'],

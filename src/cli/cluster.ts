@@ -1,8 +1,8 @@
-import { createHmac } from 'node:crypto';
 import type { ClusterView } from '../api/v1/cluster.js';
 import type { MediaBackend } from '../backend/backend.js';
 import { CameraClaims } from '../cluster/claims.js';
 import { ClusterNodes } from '../cluster/nodes.js';
+import { type ClusterSecret, readClusterSecret } from '../cluster/secret.js';
 import type { Settings } from '../config/index.js';
 import { ConfigError, messageOf } from '../errors.js';
 import { EtcdClient } from '../etcd/client.js';
@@ -15,8 +15,8 @@ import type { StateCheck } from '../store/file/edit.js';
 export interface ClusterAccess {
   readonly client: EtcdClient;
   readonly store: EtcdStore;
-  /** A key for one purpose, the same at every node: 32 bytes. */
-  keyFor(purpose: string): Buffer;
+  /** What all nodes derive their keys from, and sign by. */
+  readonly secret: ClusterSecret;
   close(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export async function openCluster(
   check: StateCheck,
 ): Promise<ClusterAccess> {
   const { cluster = '', clusterPrefix, clusterSecretFile = '', clusterUserFile, nodeId } = settings;
-  const secret = await secretIn(clusterSecretFile);
+  const secret = await readClusterSecret(clusterSecretFile);
   const [scheme, list = ''] = cluster.split('://');
   const user = clusterUserFile === undefined ? {} : { user: await userIn(clusterUserFile) };
   const tls = scheme === 'etcds' ? { tls: await certificates(settings) } : {};
@@ -42,7 +42,7 @@ export async function openCluster(
     return {
       client,
       store,
-      keyFor: (purpose) => createHmac('sha256', secret).update(purpose).digest(),
+      secret,
       close: async () => {
         await store.close();
         client.close();
@@ -115,15 +115,6 @@ export function clusterView({ client, store }: ClusterAccess, nodes: ClusterNode
     })),
     accept: () => store.acceptReplaced(),
   };
-}
-
-async function secretIn(path: string): Promise<Buffer> {
-  const text = (await textOf('cluster-secret-file', path)).trim();
-  if (!/^[0-9a-f]{64,128}$/i.test(text)) {
-    const message = `cluster-secret-file ${path} holds no secret: it must be 64 hexadecimal digits or more; make it with "openssl rand -hex 32".`;
-    throw new ConfigError('CONFIG_INVALID_VALUE', message, { field: 'cluster-secret-file' });
-  }
-  return Buffer.from(text.toLowerCase(), 'hex');
 }
 
 async function userIn(path: string): Promise<{ readonly name: string; readonly password: string }> {

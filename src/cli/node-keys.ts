@@ -30,10 +30,10 @@ export async function openNodeKeys(options: {
   const secretPath = join(folder, 'stream-secret');
   const isNew = cluster === undefined && (await markOf(secretPath).catch(() => null)) === undefined;
   // A tag that one node gave out holds at every node, and so do publish keys and play tokens.
-  const tagKey = cluster?.keyFor('etag') ?? (await openTagKey(folder, log, manifest));
+  const tagKey = cluster?.secret.keyFor('etag') ?? (await openTagKey(folder, log, manifest));
   const otherKey = 'all generated publish keys are others, and all play tokens are invalid';
   const kept = { log, manifest, otherKey, evidence };
-  const streamSecret = cluster?.keyFor('stream-secret') ?? (await keptKey(secretPath, kept));
+  const streamSecret = cluster?.secret.keyFor('stream-secret') ?? (await keptKey(secretPath, kept));
   if (isNew && state.cameras.size > 0) {
     const message =
       'the state has cameras and there was no stream-secret, as after a restore into a new folder: one is made. Where this folder had one, generated publish keys and play tokens are others now; bring it back from a backup';

@@ -17,7 +17,7 @@ export const clusterTable = table({
     default: '/media-aggregator',
     description: 'Beginning of all keys in etcd; clusters with different ones do not see each other',
   },
-  /** 64 hexadecimal digits, the same at every node. */
+  /** 64 hexadecimal digits, the same at every node; former ones may follow, one a line. */
   clusterSecretFile: {
     key: 'cluster-secret-file',
     type: textType(1024, '<file>'),
