@@ -1,6 +1,7 @@
-import { parseDocument } from 'yaml';
-import { CodedError } from '../errors.js';
+import type { Document } from 'yaml';
+import { CodedError, messageOf } from '../errors.js';
 import { nearest } from '../json/nearest.js';
+import { parseYaml } from '../json/yaml.js';
 import { isRecord } from './backup/record.js';
 
 /** The desired state of a node, as `apply` reads it; the values are checked by the API. */
@@ -24,7 +25,12 @@ export const maxFleetBytes = 32 << 20;
  */
 export function readFleet(file: string, text: string): Fleet {
   const wrong = (what: string): CodedError => new CodedError('IMPORT_INVALID', `${file}: ${what}`);
-  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true });
+  let document: Document.Parsed;
+  try {
+    document = parseYaml(text, { uniqueKeys: true, prettyErrors: true });
+  } catch (cause) {
+    throw wrong(messageOf(cause));
+  }
   const [error] = document.errors;
   if (error !== undefined) throw wrong(error.message.split('\n', 1)[0] ?? 'it is not YAML');
   let value: unknown;
@@ -32,7 +38,7 @@ export function readFleet(file: string, text: string): Fleet {
     // An alias of an alias of an alias makes gigabytes of a few lines.
     value = document.toJS({ maxAliasCount: 100 });
   } catch (cause) {
-    throw wrong(cause instanceof Error ? cause.message : 'it cannot be read');
+    throw wrong(messageOf(cause));
   }
   const known = ['cameras', 'engines'];
   if (!isRecord(value)) throw wrong('it must have "cameras" and "engines"');

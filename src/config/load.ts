@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter } from 'yaml';
 import { ConfigError, messageOf } from '../errors.js';
 import { nearest } from '../json/nearest.js';
+import { parseYaml } from '../json/yaml.js';
 import type { Setting, SettingsOf, Table } from './setting.js';
 import type { LoadedSettings, SettingSources, Settings } from './settings.js';
 import { environmentNames, mediaTable, nodeTable, ownEnvironmentName, settingRows } from './table.js';
@@ -187,7 +188,7 @@ function readSettingsFile(options: LoadOptions): Layers['file'] {
     return nothing;
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const document = toValues(() => parseYaml(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true }), path);
   const problem = document.errors[0];
   if (problem !== undefined) {
     const { line, col } = lines.linePos(problem.pos[0]);
@@ -208,7 +209,7 @@ function readSettingsFile(options: LoadOptions): Layers['file'] {
   return { path, values: content };
 }
 
-function toValues(convert: () => unknown, path: string): unknown {
+function toValues<T>(convert: () => T, path: string): T {
   try {
     return convert();
   } catch (error) {

@@ -5,6 +5,7 @@ import { readPrivate } from '../../access/private-file.js';
 import { decodeTokens } from '../../access/token-file.js';
 import { tokensFileName } from '../../access/token-store.js';
 import { messageOf, StateError } from '../../errors.js';
+import type { Replaced } from '../../files/put-back.js';
 import { keepCopy, writeWhole } from '../../files/write.js';
 import { parseJson } from '../../json/strict-json.js';
 import { isRecord } from './record.js';
@@ -83,19 +84,20 @@ export function differingSecrets(wanted: Secrets, present: Secrets): string[] {
   return Object.keys(wanted).filter((name) => wanted[name]?.trim() !== present[name]?.trim());
 }
 
-/**
- * Puts secrets into a data folder; what was there before is kept beside it.
- * @returns where that is kept
- */
-export async function writeSecrets(folder: string, names: readonly string[], secrets: Secrets): Promise<string[]> {
-  const kept: string[] = [];
+/** Puts secrets into a data folder; what was there before is kept beside it. @param replaced gets each before it is replaced */
+export async function writeSecrets(
+  folder: string,
+  names: readonly string[],
+  secrets: Secrets,
+  replaced: Replaced[],
+): Promise<void> {
   for (const name of names) {
     const path = join(folder, name);
-    if ((await readPrivate(path)) !== undefined) kept.push(await keepCopy(path, 'before-restore'));
+    const isThere = (await readPrivate(path)) !== undefined;
+    replaced.push({ path, kept: isThere ? await keepCopy(path, 'before-restore') : undefined });
     await writeWhole(path, secrets[name] ?? '');
     await chmod(path, 0o600);
   }
-  return kept;
 }
 
 function checkKey(text: string): void {

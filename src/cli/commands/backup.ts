@@ -172,7 +172,7 @@ async function restore(file: string, options: RestoreCommandOptions, io: CliIo):
     check: (then, now) =>
       checkChangeSteps(then, now, { ...settings, refusesTarget, withoutStandby: withoutStandby(settings) }),
     problems: () => findApi(options, io, answerLimitMs).problems(),
-    alongside: () => writeSecrets(folder, differing, wanted),
+    alongside: (replaced) => writeSecrets(folder, differing, wanted, replaced),
   });
   const paint = painter(io.out, io.env);
   const warning = paint('red', 'WARNING');

@@ -246,14 +246,16 @@ async function retryAll(
   const results: { camera: string; push: string; state?: string; error?: { code: string; message: string } }[] = [];
   const waiting = pushes[Symbol.iterator]();
   const progress = new Progress(io, pushes.length);
+  let unreachable: unknown;
   const work = async (): Promise<void> => {
     for (const { camera, push } of { [Symbol.iterator]: () => waiting }) {
+      if (unreachable !== undefined) return;
       const about = { camera: camera.name, push: push.id };
       try {
         const state = dryRun === true ? push.state : (await client.retryPush(camera.name, push.id)).state;
         results.push({ ...about, state });
       } catch (error) {
-        if (codeOf(error) === 'API_UNREACHABLE') throw error;
+        if (codeOf(error) === 'API_UNREACHABLE') unreachable = error;
         const code = error instanceof ApiError ? error.apiCode : codeOf(error);
         results.push({ ...about, error: { code, message: messageOf(error) } });
       }
@@ -273,6 +275,12 @@ async function retryAll(
         `${paint('red', 'failed')}: ${cleanText(`push ${push} of ${camera}: ${error?.code}: ${error?.message}`)}\n`,
       );
     }
+  }
+  if (unreachable !== undefined) {
+    const left = pushes.length - results.length;
+    if (left > 0 && asJson !== true)
+      io.err.write(`${painter(io.err, io.env)('red', 'failed')}: ${left} were not asked for\n`);
+    throw unreachable;
   }
   return failed.length > 0 ? exitCodes.failed : exitCodes.ok;
 }

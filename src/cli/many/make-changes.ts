@@ -1,7 +1,7 @@
 import type { Input } from '../../client/index.js';
-import { CodedError } from '../../errors.js';
+import { CodedError, codeOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
-import type { ApiClient } from '../client.js';
+import { type ApiClient, ApiError } from '../client.js';
 import { exitCodes } from '../exit-codes.js';
 import { json } from '../format.js';
 import { type CliIo, painter } from '../io.js';
@@ -34,9 +34,10 @@ const changesPerCall = 500;
 
 /**
  * Makes changes and says what became of each. Those that cannot be made do not keep the others from being made, unless
- * `allOrNothing` says so.
+ * `allOrNothing` says so. When a call fails, what became of the earlier ones is said before the error is thrown on.
  * @param words what is said of a change that was made, by its outcome; undefined: nothing
  * @returns the exit code
+ * @throws CodedError, ApiError of the call that failed
  */
 export async function makeChanges(
   client: ApiClient,
@@ -47,17 +48,63 @@ export async function makeChanges(
   const step = allOrNothing ? changes.length : changesPerCall;
   const results: ChangeResultView[] = [];
   const progress = new Progress(io, changes.length);
-  for (let at = 0; at < changes.length; at += step) {
+  let broken: { readonly error: unknown; readonly rest: Rest } | undefined;
+  for (let at = 0; at < changes.length && broken === undefined; at += step) {
     const some = changes.slice(at, at + step).map(({ change }) => change);
-    const answer = await client.batch({ mode: allOrNothing ? 'all' : 'each', dryRun, changes: some });
-    results.push(...answer.results);
+    try {
+      const answer = await client.batch({ mode: allOrNothing ? 'all' : 'each', dryRun, changes: some });
+      results.push(...answer.results);
+    } catch (error) {
+      const rest = restOf(changes, { from: at, to: at + some.length, error, dryRun });
+      // The error alone says it all: nothing is made.
+      if (allOrNothing && rest.unknown.length === 0) throw error;
+      broken = { error, rest };
+    }
     progress.show(results.length);
   }
   progress.end();
   const failed = results.filter(({ outcome }) => outcome === 'failed').length;
-  if (options.json) io.out.write(json({ dryRun, failed, results }));
-  else report(changes, results, { io, words, dryRun });
+  if (options.json) io.out.write(json({ dryRun, failed, results, ...broken?.rest }));
+  else if (results.length > 0 || broken === undefined) report(changes, results, { io, words, dryRun });
+  if (broken !== undefined) {
+    if (options.json !== true && changes.length > 1) io.err.write(restWords(broken.rest, io));
+    throw broken.error;
+  }
   return failed > 0 ? exitCodes.failed : exitCodes.ok;
+}
+
+/** What a call that failed leaves open: what the changes are about, in the order in which they were asked for. */
+interface Rest {
+  /** They may be made, or not: nobody answered for them. */
+  readonly unknown: readonly string[];
+  readonly notMade: readonly string[];
+}
+
+/** After these failures of a call, its changes may be made. Any other one refuses the call, and nothing of it is made. */
+const openFailures = /^(API_UNREACHABLE|INTERNAL|STATE_\w+)$/;
+
+function restOf(
+  changes: readonly NamedChange[],
+  { from, to, error, dryRun }: { from: number; to: number; error: unknown; dryRun: boolean },
+): Rest {
+  const code = error instanceof ApiError ? error.apiCode : codeOf(error);
+  const isRefused = dryRun || !openFailures.test(code);
+  const named = changes.slice(from).map(({ about, place }) => (place === undefined ? about : `${place}: ${about}`));
+  const open = isRefused ? 0 : to - from;
+  return { unknown: named.slice(0, open), notMade: named.slice(open) };
+}
+
+function restWords({ unknown, notMade }: Rest, io: CliIo): string {
+  const paint = painter(io.err, io.env);
+  const line = (named: readonly string[], what: string): string => {
+    if (named.length === 0) return '';
+    const [first = '', last = ''] = [named[0], named.at(-1)];
+    const which = named.length === 1 ? first : `${first} to ${last} (${named.length} changes)`;
+    return `${paint('red', 'failed')}: ${cleanText(`${which}: ${what}`)}\n`;
+  };
+  return (
+    line(unknown, 'not known whether made; the same command again makes what is missing') + line(notMade, 'not made')
+  );
 }
 
 export type WordsOf = (named: NamedChange, result: ChangeResultView) => string | undefined;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, messageOf, StateError } from '../../errors.js';
 import { isErrno } from '../../files/errno.js';
 import { FolderLock } from '../../files/lock.js';
+import { putBackFiles, type Replaced } from '../../files/put-back.js';
 import { readRegular } from '../../files/read.js';
 import {
   discard,
@@ -52,8 +53,11 @@ export interface RestoreOptions {
   readonly file: string;
   /** What the file says, where it was taken from an envelope; undefined: the file itself is the state. */
   readonly text?: string;
-  /** Called while nothing else writes the folder, before the state is put in place; not where an aggregator runs. */
-  readonly alongside?: () => Promise<readonly string[]>;
+  /**
+   * Replaces further files, while nothing else writes the folder and before the state is put in place; not where an
+   * aggregator runs. Each stands in the list before it is replaced: when something fails, all of them are put back.
+   */
+  readonly alongside?: (replaced: Replaced[]) => Promise<void>;
   /** Restores also while an aggregator runs there: it takes the state over live, as an edit by hand. */
   readonly whileRunning: boolean;
   /** The rules that hold for every state that somebody writes. */
@@ -70,7 +74,8 @@ const askEveryMs = 1000;
 
 /**
  * Makes a backup the state of a data folder. What was there before is kept beside it, as it is. It was seen done when this
- * resolves: the files are on disk, and a running aggregator has noted in its journal that it goes by them.
+ * resolves: the files are on disk, and a running aggregator has noted in its journal that it goes by them. When it rejects,
+ * all files are as they were; where the disk does not let that happen either, the message says so.
  * @returns where that is kept, and whether a running aggregator took it over
  * @throws StateError STATE_INVALID or STATE_UNREADABLE for the backup; STATE_LOCKED while an aggregator runs there; what
  *   `check` throws; STATE_WRITE_FAILED; CodedError API_UNREACHABLE when a running aggregator did not take it over in time
@@ -103,8 +108,7 @@ export async function restoreState(options: RestoreOptions): Promise<
   const summary = { ...counts, isLive: lock === undefined, before, after: state };
   try {
     if (lock === undefined) return { ...summary, kept: await replaceLive(folder, state, options) };
-    const secrets = (await options.alongside?.()) ?? [];
-    return { ...summary, kept: [...(await replaceAtRest(folder, state)), ...secrets] };
+    return { ...summary, kept: await replaceAtRest(folder, state, options) };
   } catch (error) {
     throw error instanceof CodedError ? error : notRestored(folder, error);
   } finally {
@@ -133,15 +137,24 @@ async function readBackup({ file: path, text, check }: RestoreOptions, present: 
   }
 }
 
-async function replaceAtRest(folder: string, state: DesiredState): Promise<string[]> {
+async function replaceAtRest(folder: string, state: DesiredState, { alongside }: RestoreOptions): Promise<string[]> {
   const content = await prepareState(join(folder, stateFileName), encodeBlocks(state));
+  const replaced: Replaced[] = [];
   try {
-    const kept = await keepFiles(folder, [stateFileName, journalFileName]);
+    await keepFiles(folder, [stateFileName, journalFileName], replaced);
+    await alongside?.(replaced);
     const seq = await endJournal(folder, content);
     await replaceFile(content);
     await syncFolder(dirname(content.path));
     await (await Journal.create(join(folder, journalFileName), content, seq)).close();
-    return kept;
+    return replaced.flatMap(({ kept }) => kept ?? []);
+  } catch (error) {
+    const left = await putBackFiles(replaced);
+    if (left.length === 0) throw error;
+    const [failure, files] = [notRestored(folder, error), left.join(', ')];
+    throw new StateError(failure.code, `${failure.message}; what was there before could not be put back: ${files}`, {
+      cause: error,
+    });
   } finally {
     await discard(content); // where it is not in place
   }
@@ -184,7 +197,9 @@ async function replaceLive(folder: string, state: DesiredState, { problems }: Re
       throw new StateError('STATE_LOCKED', `${path} does not come to rest; stop the aggregator`);
     await sleep(lookEveryMs);
   }
-  const kept = await keepFiles(folder, [stateFileName]);
+  const replaced: Replaced[] = [];
+  await keepFiles(folder, [stateFileName], replaced);
+  const kept = replaced.flatMap((each) => each.kept ?? []);
   const rejected = await countRejected(folder);
   const content = await writeWhole(path, encodeState(state));
   try {
@@ -255,16 +270,15 @@ async function countRejected(folder: string): Promise<number> {
   return (await readdir(folder)).filter((name) => name.includes('.rejected-')).length;
 }
 
-/** Gives each file that is there a second name, `...before-restore-N`, with one number for all. Returns their paths. */
-async function keepFiles(folder: string, names: readonly string[]): Promise<string[]> {
+/** Gives each file that is there a second name, `...before-restore-N`, with one number for all. */
+async function keepFiles(folder: string, names: readonly string[], replaced: Replaced[]): Promise<void> {
   const present = await readdir(folder);
   const numbers = await Promise.all(names.map((name) => nextNumber(folder, name, 'before-restore')));
-  const kept: string[] = [];
   for (const name of names) {
-    if (!present.includes(name)) continue;
-    kept.push(await keepAside(join(folder, name), 'before-restore', Math.max(...numbers)));
+    const path = join(folder, name);
+    const kept = present.includes(name) ? await keepAside(path, 'before-restore', Math.max(...numbers)) : undefined;
+    replaced.push({ path, kept });
   }
-  return kept;
 }
 
 function notRestored(folder: string, error: unknown): StateError {

@@ -1,4 +1,6 @@
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Scope, testScope } from '../../support/scope.js';
@@ -206,4 +208,42 @@ describe('import', () => {
     put('nginx.conf', 'rtmp {\n server {\n  listen 1935\n }\n}\n');
     expect(await run('import nginx.conf')).toMatchObject({ code: 1, err: expect.stringContaining('nginx.conf:') });
   });
+});
+
+test('a call that fails in the middle: what was made is told, and what was not', async (context) => {
+  const scope = testScope(context);
+  // An aggregator that answers the first call, and is gone at the second.
+  let calls = 0;
+  const server = createServer((request, response) => {
+    calls += 1;
+    if (calls > 1) return void request.socket.destroy();
+    let body = '';
+    request.on('data', (block) => {
+      body += String(block);
+    });
+    request.on('end', () => {
+      const { changes } = JSON.parse(body) as { changes: { camera: string }[] };
+      const results = changes.map(({ camera }) => ({ operation: 'addCamera', camera, outcome: 'created' }));
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ dryRun: false, results }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  scope.defer(() => void server.close());
+  const env = { MEDIA_AGGREGATOR_API: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  const input = ['name', ...Array.from({ length: 1300 }, (_, at) => `cam-${at + 1}`)].join('\n');
+  const { code, out, err } = await cli(['camera', 'add', '-'], { env, input });
+  expect(code).toBe(3);
+  expect(out).toMatch(/^Camera cam-1 is registered/);
+  expect(out).toMatch(/Camera cam-500 is registered.*\n500 added\.\n$/);
+  expect(err.split('\n')).toEqual([
+    'failed: line 502: camera cam-501 to line 1001: camera cam-1000 (500 changes): not known whether made; the same command again makes what is missing',
+    'failed: line 1002: camera cam-1001 to line 1301: camera cam-1300 (300 changes): not made',
+    expect.stringMatching(/^error: API_UNREACHABLE: /),
+    '',
+  ]);
+  calls = 0;
+  const asJson = await cli(['camera', 'add', '-', '--json'], { env, input });
+  const answer = JSON.parse(asJson.out);
+  expect([answer.results.length, answer.unknown.length, answer.notMade.length]).toEqual([500, 500, 300]);
 });

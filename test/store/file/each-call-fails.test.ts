@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Manifest } from '../../../src/access/manifest.js';
 import { keptKey } from '../../../src/access/private-file.js';
 import { TokenStore } from '../../../src/access/token-store.js';
+import { writeSecrets } from '../../../src/cli/backup/secrets.js';
 import { CodedError } from '../../../src/errors.js';
 import { silentLogger } from '../../../src/log/log.js';
 import { type DesiredState, emptyPushes } from '../../../src/model/model.js';
@@ -275,8 +276,19 @@ describe('a data folder whose disk fails at any call', { timeout: 300_000 }, () 
   });
 });
 
+const [oldKey, newKey] = ['0'.repeat(64), '1'.repeat(64)];
+const secretNames = ['stream-secret', 'webhook-key'];
+
+function contentOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
 describe('restoring a backup on a disk that fails at any call', { timeout: 300_000 }, () => {
-  it('leaves the state that was there, or the one of the backup, and says which', async () => {
+  it('leaves all that was there, state and secrets, or puts all of the backup in place', async () => {
     const backup = join(root, 'backup.json');
     const prepare = async (): Promise<{ folder: string; faults: Faults }> => {
       made += 1;
@@ -284,11 +296,19 @@ describe('restoring a backup on a disk that fails at any call', { timeout: 300_0
       const store = await openFileStore({ dataDir: folder, log: silentLogger });
       await changeState(store, adding('old'));
       await store.close();
+      writeFileSync(join(folder, 'stream-secret'), oldKey);
       const faults: Faults = { calls: 0, at: 0, kind: 'once', code: '', release() {}, released: Promise.resolve() };
       disks.byFolder.set(folder, faults);
       return { folder, faults };
     };
-    const restore = (folder: string) => restoreState({ folder, file: backup, whileRunning: false });
+    const restore = (folder: string) =>
+      restoreState({
+        folder,
+        file: backup,
+        whileRunning: false,
+        alongside: (replaced) =>
+          writeSecrets(folder, secretNames, { 'stream-secret': newKey, 'webhook-key': newKey }, replaced),
+      });
     const first = await prepare();
     writeFileSync(backup, readFileSync(join(first.folder, 'state.json'), 'utf8').replaceAll('"old"', '"new"'));
     await restore(first.folder);
@@ -314,8 +334,21 @@ describe('restoring a backup on a disk that fails at any call', { timeout: 300_0
         const store = await openFileStore({ dataDir: folder, log: silentLogger });
         const names = [...store.state.cameras.keys()];
         await store.close();
-        if (error === undefined) expect(names, what).toEqual(['new']);
-        else expect([['old'], ['new']], what).toContainEqual(names);
+        const keys = secretNames.map((name) => contentOf(join(folder, name)));
+        const isNew = { names: ['new'], keys: [newKey, newKey] };
+        const isOld = { names: ['old'], keys: [oldKey, undefined] };
+        if (error === undefined) {
+          expect({ names, keys }, what).toEqual(isNew);
+        } else if (!/could not be put back/.test(String(error))) {
+          // The lock is released at the very end, when all is done.
+          expect(/state\.lock|injected, unlink/.test(String(error)) ? [isOld, isNew] : [isOld], what).toContainEqual({
+            names,
+            keys,
+          });
+        } else {
+          expect(kind, what).toBe('lasting');
+          expect([['old'], ['new']], what).toContainEqual(names);
+        }
         // And then it can be done.
         await restore(folder);
         disks.byFolder.delete(folder);
