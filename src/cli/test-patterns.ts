@@ -41,9 +41,12 @@ export class PatternList implements TestPatterns {
   }
 
   async stop(camera: string): Promise<boolean> {
-    await this.#starting.get(camera)?.catch(() => undefined);
-    if (!this.#running.has(camera)) return false;
+    const starting = this.#starting.get(camera);
+    if (starting === undefined && !this.#running.has(camera)) return false;
     await this.#feeding.stop(camera);
+    await starting?.catch(() => undefined);
+    // It may have begun in between.
+    if (this.#running.has(camera)) await this.#feeding.stop(camera);
     return true;
   }
 

@@ -1,3 +1,4 @@
+import type { RtmpUrl } from '../address/rtmp-url.js';
 import type { TargetError } from '../errors.js';
 import type { FlightRecorder } from '../events/flight-recorder.js';
 import type { Dialer } from '../net/dialer.js';
@@ -56,8 +57,8 @@ export class PushLife {
     recorder: FlightRecorder;
     /** False: the target closes when it is pinged. */
     mayPing: boolean;
-    /** Where the target asked to be connected to anew, as it said it. */
-    elsewhere?: string | undefined;
+    /** Where the target asked to be connected to anew; undefined: at the URL. */
+    elsewhere?: RtmpUrl | undefined;
     handler: PushLifeHandler;
   }) {
     const { stream, limits, settings, recorder, handler } = options;

@@ -1,3 +1,4 @@
+import type { RtmpUrl } from '../address/rtmp-url.js';
 import { messageOf, TargetError } from '../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js';
 import type { Logger } from '../log/log.js';
@@ -195,6 +196,7 @@ export class Push {
   /** Call once a second. @param nowMs a monotonic clock */
   tick(nowMs: number): void {
     this.#meter.look(this.bytesOut, nowMs);
+    if (this.#successor !== null) this.#lookAtSuccessor(this.#successor, nowMs);
     const life = this.#life;
     if (life === null || life.outlet === null) return;
     const { connection } = life;
@@ -273,7 +275,7 @@ export class Push {
   }
 
   /** @param elsewhere where the target asked to be connected to anew */
-  #newLife(stream: LiveStream, elsewhere: string | undefined): PushLife {
+  #newLife(stream: LiveStream, elsewhere: RtmpUrl | undefined): PushLife {
     const life: PushLife = new PushLife({
       url: this.url,
       shownUrl: this.shownUrl,
@@ -286,8 +288,8 @@ export class Push {
       elsewhere,
       handler: {
         onPublished: () => {
-          if (life === this.#successor) this.#succeed(life);
-          else this.#published(life);
+          if (life !== this.#successor) this.#published(life);
+          else if (!life.connection.isUnanswered) this.#succeed(life);
         },
         onDrain: () => {
           if (life === this.#life && this.#phase === 'connecting') this.#proveActive(life);
@@ -316,10 +318,18 @@ export class Push {
       tcUrl === undefined ? 'asked for by the target' : 'asked for by the target, elsewhere',
     );
     try {
-      this.#successor = this.#newLife(this.#stream, tcUrl);
+      this.#successor = this.#newLife(this.#stream, life.connection.placeOf(tcUrl));
     } catch (error) {
       this.#recorder.note('reconnect', `not followed: ${messageOf(error)}`);
     }
+  }
+
+  /** One that nobody answered takes over once it is proven: the one of now is known to be well. */
+  #lookAtSuccessor(life: PushLife, nowMs: number): void {
+    if (life.outlet === null) return;
+    life.look(nowMs);
+    if (life.isProven) this.#succeed(life);
+    else if (life.connection.silentMs(nowMs) > this.#settings.stallTimeoutMs) life.connection.destroy();
   }
 
   #succeed(life: PushLife): void {
@@ -328,6 +338,8 @@ export class Push {
     this.#life = life;
     this.#recorder.note('reconnect', 'the new connection takes over');
     if (old !== null) this.#sayGoodbye(old, 'drained');
+    // That the old one was well proves nothing of this one.
+    if (this.#live) this.#setPhase('connecting');
     this.#published(life);
   }
 
@@ -366,9 +378,11 @@ export class Push {
     if (this.#successor !== null) {
       // It ended before the one that it asked for was there.
       life.bury(this.#past);
-      this.#life = this.#successor;
+      const next = this.#successor;
+      this.#life = next;
       this.#successor = null;
       if (this.#live) this.#setPhase('connecting');
+      if (next.outlet !== null) this.#published(next);
       return;
     }
     this.#doubt.ended(life.connection.diedOfPing, life.outlet !== null);

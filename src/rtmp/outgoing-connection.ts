@@ -33,8 +33,8 @@ export interface OutgoingOptions {
   readonly mayGoUnanswered?: boolean;
   /** What its stream has that not everybody takes: the target is told, and asked. Undefined: nothing. */
   readonly needs?: StreamNeeds | undefined;
-  /** Where the target asked to be connected to anew, as it said it. */
-  readonly elsewhere?: string | undefined;
+  /** Where the target asked to be connected to anew, by `placeOf` of the connection that was asked. */
+  readonly elsewhere?: RtmpUrl | undefined;
   /** False: this target is known to close when it is pinged. */
   readonly mayPing?: boolean;
 }
@@ -96,8 +96,8 @@ export class OutgoingConnection implements OutletSink {
   constructor(url: string, settings: OutgoingSettings, handler: OutgoingHandler, options: OutgoingOptions = {}) {
     const { via, flashVer, shownUrl = url, dialer = new Dialer(), mayGoUnanswered = false, mayPing = true } = options;
     this.#budget = options.budget ?? unlimited;
-    this.#url =
-      options.elsewhere === undefined ? parseRtmpUrl(url) : reconnectUrl(parseRtmpUrl(url), options.elsewhere);
+    const given = parseRtmpUrl(url);
+    this.#url = options.elsewhere ?? given;
     const refusal = dialer.refuses(this.#url);
     if (refusal !== undefined) throw refusal;
     this.closed = new Promise((resolve) => {
@@ -111,7 +111,7 @@ export class OutgoingConnection implements OutletSink {
     this.#introduction = { via, flashVer, ...(Object.keys(announcement).length === 0 ? {} : { announcement }) };
     this.#mayGoUnanswered = mayGoUnanswered;
     this.#mayPing = mayPing;
-    this.#isRedirected = options.elsewhere !== undefined;
+    this.#isRedirected = this.#url.host !== given.host || this.#url.port !== given.port;
     this.#authentication = new AdobeAuthentication(this.#url);
     this.#redirects = new Redirects(this.#url);
     this.#stepTimer = setHeardTimeout(() => this.#stepTimedOut(), settings.connectTimeoutMs);
@@ -157,6 +157,15 @@ export class OutgoingConnection implements OutletSink {
   /** `host:port` of the target, or of where it sends its publishers. */
   get endpoint(): string {
     return this.#attempt.endpoint;
+  }
+
+  /**
+   * Where a target that asks for another connection means: what it says is relative to where this one leads by now.
+   * @param tcUrl as it says it; undefined: the same place
+   * @throws TargetError TARGET_REDIRECT
+   */
+  placeOf(tcUrl: string | undefined): RtmpUrl {
+    return reconnectUrl(this.#url, tcUrl);
   }
 
   get step(): OutgoingStep {

@@ -50,12 +50,19 @@ function picture(kind: Kind, value: number, track?: number): Buffer {
 }
 
 /** A camera that has been live for a while, and a push of it. */
-async function start(context: TestContext, kind: Kind, options: RtmpSinkOptions = {}, sinks = 1) {
+async function start(
+  context: TestContext,
+  kind: Kind,
+  options: RtmpSinkOptions = {},
+  sinks = 1,
+  onPorts?: (ports: number[]) => void,
+) {
   const scope = testScope(context);
   const [sink, ...others] = (await Promise.all(Array.from({ length: sinks }, () => startRtmpSink(scope, options)))) as [
     RtmpSink,
     ...RtmpSink[],
   ];
+  onPorts?.([sink, ...others].map(({ port }) => port));
   const stream = new FedStream(
     {
       format: { chunkBytes: settings.outChunkBytes, streamId: 1, publishing: true },
@@ -253,5 +260,45 @@ describe('a target that asks to be connected to anew', () => {
     const before = videoOf(1).length;
     await until(() => videoOf(1).length > before + 20, 20_000, 'frames go on');
     expect(sink.connections).toHaveLength(2);
+  });
+
+  it('relative to where it leads by now is meant of that place, and not of the one that redirected there', async (context) => {
+    let elsewhere = 0;
+    const { sink, others, status } = await start(
+      context,
+      'h264',
+      {
+        redirects: ({ tcUrl }) =>
+          String(tcUrl).includes(`:${elsewhere}/`) ? undefined : `rtmp://127.0.0.1:${elsewhere}/live`,
+      },
+      2,
+      (ports) => {
+        elsewhere = ports[1] ?? 0;
+      },
+    );
+    const [second] = others;
+    await until(() => status().state === 'active', 20_000, 'the push');
+    second?.connections[0]?.tell({ ...reconnect, tcUrl: '/other' });
+    await until(() => (second?.connections[1]?.messages.length ?? 0) > 5, 20_000, 'the new connection');
+    expect(second?.connections[1]?.said.app).toBe('other');
+    expect(sink.connections).toHaveLength(1);
+    await until(() => status().state === 'active', 20_000, 'the push again');
+  });
+
+  it('and then does not answer there: the connection of before goes on', async (context) => {
+    let answers = true;
+    const { sink, status, videoOf, push } = await start(context, 'h264', { answersPublish: () => answers });
+    await until(() => status().state === 'active', 20_000, 'the push');
+    answers = false;
+    sink.connections[0]?.tell(reconnect);
+    await until(() => videoOf(1).length > 5, 20_000, 'media on the new connection');
+    const before = videoOf(0).length;
+    await until(() => videoOf(0).length > before + 20, 20_000, 'frames on the one of before');
+    expect([sink.connections[0]?.ended, status().state, status().connects]).toEqual([undefined, 'active', 1]);
+    // Should the one of before end now, the other is all there is, and nothing proves that it is read.
+    expect(push.events.filter(({ kind }) => kind === 'reconnect')).toHaveLength(1);
+    sink.connections[0]?.cut();
+    await until(() => status().connects === 2, 20_000, 'the new connection');
+    expect(status().state).toBe('connecting');
   });
 });

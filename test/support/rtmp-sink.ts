@@ -13,6 +13,8 @@ export interface SinkConnection {
   said: Record<string, unknown>;
   /** Says something of its own accord, on message stream 0. */
   tell(info: Record<string, string>): void;
+  /** Ends the connection at once. */
+  cut(): void;
 }
 
 export interface RtmpSink {
@@ -26,17 +28,18 @@ export interface RtmpSinkOptions {
   stalls?: boolean;
   /** What it does with a connect: more properties for its answer, or no. Default: accepts, and says nothing more. */
   onConnect?: (said: Record<string, unknown>) => Record<string, Amf> | 'refuse' | 'close';
+  /** Where it sends the publisher of a connect instead, as a tcUrl; undefined: it takes it itself. */
+  redirects?: (said: Record<string, unknown>) => string | undefined;
+  /** False: it takes what comes, and does not answer `publish`. */
+  answersPublish?: () => boolean;
 }
 
 /** A target that writes down what its publishers say. */
-export async function startRtmpSink(
-  scope: Scope,
-  { stalls = false, onConnect }: RtmpSinkOptions = {},
-): Promise<RtmpSink> {
+export async function startRtmpSink(scope: Scope, options: RtmpSinkOptions = {}): Promise<RtmpSink> {
   const connections: SinkConnection[] = [];
   const server = createServer((socket) => {
     scope.defer(() => socket.destroy());
-    connections.push(serve(socket, stalls, onConnect));
+    connections.push(serve(socket, options));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   scope.defer(() => server.close());
@@ -46,9 +49,13 @@ export async function startRtmpSink(
   return { port, url: (name) => `rtmp://127.0.0.1:${port}/live/${name}`, connections };
 }
 
-function serve(socket: Socket, stalls: boolean, onConnect: RtmpSinkOptions['onConnect']): SinkConnection {
+function serve(
+  socket: Socket,
+  { stalls = false, onConnect, redirects, answersPublish }: RtmpSinkOptions,
+): SinkConnection {
   const connection: SinkConnection = {
     ...{ commands: [], messages: [], ended: undefined, said: {} },
+    cut: () => socket.destroy(),
     tell: (info) => {
       socket.write(encodeCommand(0, 'onStatus', 0, null, info));
     },
@@ -89,6 +96,13 @@ function serve(socket: Socket, stalls: boolean, onConnect: RtmpSinkOptions['onCo
     const id = Number(transaction);
     if (name === 'connect') {
       connection.said = { ...(said as Record<string, unknown>) };
+      const redirect = redirects?.(connection.said);
+      if (redirect !== undefined) {
+        const ex = { code: 302, redirect };
+        const info = { level: 'error', code: 'NetConnection.Connect.Rejected', description: 'elsewhere', ex };
+        socket.write(encodeCommand(0, '_error', id, null, info));
+        return;
+      }
       const more = onConnect?.(connection.said) ?? {};
       if (more === 'close') {
         socket.end();
@@ -103,7 +117,7 @@ function serve(socket: Socket, stalls: boolean, onConnect: RtmpSinkOptions['onCo
       socket.write(encodeCommand(0, '_result', id, { fmsVer: 'FMS/3,0,1,123', capabilities: 31, ...more }, info));
     } else if (name === 'createStream') {
       socket.write(encodeCommand(0, '_result', id, null, 1));
-    } else if (name === 'publish') {
+    } else if (name === 'publish' && answersPublish?.() !== false) {
       const info = { level: 'status', code: 'NetStream.Publish.Start', description: 'ok' };
       socket.write(encodeCommand(1, 'onStatus', 0, null, info));
       if (stalls) socket.pause();

@@ -146,10 +146,15 @@ export class NativeBackend implements MediaBackend {
     const secret = streamSecret === undefined ? randomBytes(32) : Buffer.from(streamSecret, 'hex');
     this.#admission = new Admission({ settings, keys: new StreamKeys(secret), log: options.log });
     this.testPatterns = new NativeTestPatterns(async (camera, source) => {
-      const found = this.#cameras.get(camera);
-      if (found === undefined) throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as "${camera}"`);
+      const find = (): NativeCamera => {
+        const found = this.#cameras.get(camera);
+        if (found !== undefined) return found;
+        throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as "${camera}"`);
+      };
+      find();
       await this.yielding.claim(camera);
-      return found.open(source);
+      // It may have been removed meanwhile, and added anew.
+      return find().open(source);
     }, options.log);
     const host = new CameraHost(this.#cameras, this.#admission, {
       claim: (camera) => this.yielding.claim(camera),

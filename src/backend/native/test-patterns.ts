@@ -1,5 +1,6 @@
 import { CodedError, messageOf } from '../../errors.js';
 import type { Ingest, Source } from '../../ingest/source.js';
+import type { TagSource } from '../../ingest/tag-source.js';
 import { openTestPattern, TestPattern } from '../../ingest/test-pattern.js';
 import type { Logger } from '../../log/log.js';
 import type { TestPatternFeeding } from '../backend.js';
@@ -9,6 +10,8 @@ export class NativeTestPatterns implements TestPatternFeeding {
   readonly #open: (camera: string, source: Source) => Ingest | Promise<Ingest>;
   readonly #log: Logger;
   readonly #running = new Map<string, { readonly pattern: TestPattern; readonly over: Promise<void> }>();
+  /** They wait for the clip, or until their camera may be fed. */
+  readonly #starting = new Set<{ readonly camera: string; isStopped: boolean }>();
   #isClosed = false;
 
   /** @param open has a source feed a camera, at once or when it may; throws, or rejects with, what hinders it */
@@ -18,10 +21,21 @@ export class NativeTestPatterns implements TestPatternFeeding {
   }
 
   async start(camera: string, durationMs: number, onEnded: () => void): Promise<void> {
-    const clip = await openTestPattern();
-    if (this.#isClosed) throw new CodedError('PUBLISH_FORBIDDEN', 'the aggregator is shutting down');
+    const starting = { camera, isStopped: this.#isClosed };
+    this.#starting.add(starting);
     const pattern = new TestPattern();
-    const ingest = await this.#open(camera, pattern);
+    let clip: TagSource;
+    let ingest: Ingest;
+    try {
+      clip = await openTestPattern();
+      refuseStopped(starting);
+      ingest = await this.#open(camera, pattern);
+      // It may feed the camera by now, and says goodbye before its first frame.
+      if (starting.isStopped) ingest.end('the test pattern was stopped');
+      refuseStopped(starting);
+    } finally {
+      this.#starting.delete(starting);
+    }
     const running = {
       pattern,
       over: pattern
@@ -36,7 +50,9 @@ export class NativeTestPatterns implements TestPatternFeeding {
     this.#running.set(camera, running);
   }
 
+  /** Ends it, also while it starts: then `start` rejects. */
   async stop(camera: string): Promise<void> {
+    for (const starting of this.#starting) if (starting.camera === camera) starting.isStopped = true;
     const running = this.#running.get(camera);
     running?.pattern.stop();
     await running?.over;
@@ -45,6 +61,11 @@ export class NativeTestPatterns implements TestPatternFeeding {
   /** Ends all, and begins no other. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    for (const starting of this.#starting) starting.isStopped = true;
     await Promise.all([...this.#running.keys()].map((camera) => this.stop(camera)));
   }
+}
+
+function refuseStopped({ isStopped }: { readonly isStopped: boolean }): void {
+  if (isStopped) throw new CodedError('PUBLISH_FORBIDDEN', 'it was stopped before it began');
 }
