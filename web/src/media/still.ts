@@ -1,5 +1,6 @@
 import { ApiProblem, NoAnswer } from '../../../src/client/index.js';
 import { get } from '../api/http.js';
+import { whyNoPicture } from './playable.js';
 
 interface KeptStill {
   readonly etag: string | null;
@@ -13,6 +14,8 @@ const maxWidth = 640;
 /** Pictures that are fetched and decoded at once. */
 const maxAtOnce = 3;
 const decodeTimeoutMs = 5000;
+/** Those of which the server makes pictures. */
+const stillCodecs = new Set(['h264', 'hevc', 'av1', 'vp9']);
 const maxAttempts = 8;
 const attemptEveryMs = 50;
 
@@ -27,8 +30,10 @@ export function keptStill(name: string): ImageBitmap | undefined {
   return kept.get(name)?.picture;
 }
 
-/** The newest key frame of a live camera, decoded here; undefined when there is none to show. */
-export async function loadStill(name: string, signal: AbortSignal): Promise<ImageBitmap | undefined> {
+/** The newest key frame of a live camera, decoded here; undefined when there is none to show. @param codec of its video */
+export async function loadStill(name: string, codec: string, signal: AbortSignal): Promise<ImageBitmap | undefined> {
+  // What the browser does not know is not asked for, again and again.
+  if (!stillCodecs.has(codec) || whyNoPicture(codec) !== null) return undefined;
   await takeTurn();
   try {
     if (signal.aborted || unsupported) return undefined;

@@ -17,7 +17,7 @@ export function CameraCard({ entry }: { entry: CameraEntry }) {
   const summary = pushSummary(camera.pushes);
   return (
     <a class={`card health-${health}`} href={cameraLink(camera.name)}>
-      <Still name={camera.name} live={camera.live} hasVideo={camera.videoCodec !== null} />
+      <Still name={camera.name} live={camera.live} videoCodec={camera.videoCodec} />
       <span class="card-badge">
         <Badge look={look} text={health === 'returning' ? 'lost' : look.label} />
         {camera.liveSince !== null && (

@@ -8,7 +8,7 @@ const refreshMs = 10_000;
 const settleMs = 200;
 
 /** The last key frame of a camera; of one that is not live, the last that was seen here, paled. */
-export function Still({ name, live, hasVideo }: { name: string; live: boolean; hasVideo: boolean }) {
+export function Still({ name, live, videoCodec }: { name: string; live: boolean; videoCodec: string | null }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const shown = useSignal(keptStill(name) !== undefined);
 
@@ -23,10 +23,10 @@ export function Still({ name, live, hasVideo }: { name: string; live: boolean; h
 
   useEffect(() => {
     draw(keptStill(name));
-    if (!live || !hasVideo) return;
+    if (!live || videoCodec === null) return;
     const ended = new AbortController();
     const load = async () => {
-      if (!document.hidden) draw(await loadStill(name, ended.signal));
+      if (!document.hidden) draw(await loadStill(name, videoCodec, ended.signal));
       if (!ended.signal.aborted) timer = setTimeout(() => void load(), shown.peek() ? refreshMs : refreshMs / 5);
     };
     let timer = setTimeout(() => void load(), settleMs);
@@ -34,7 +34,7 @@ export function Still({ name, live, hasVideo }: { name: string; live: boolean; h
       clearTimeout(timer);
       ended.abort();
     };
-  }, [name, live, hasVideo]);
+  }, [name, live, videoCodec]);
 
   return (
     <span class={`still${live ? '' : ' old'}`} aria-hidden="true">

@@ -1,0 +1,124 @@
+import { describe, expect } from 'vitest';
+import { Publishing } from '../../../src/cli/publish/publish.js';
+import { startAggregator } from '../../support/aggregator.js';
+import { openBrowser, openPage } from '../../support/browser.js';
+import { type EnhancedClip, makeEnhancedClip } from '../../support/enhanced-clip.js';
+import { testWith } from '../../support/peers.js';
+import { testScope } from '../../support/scope.js';
+import { waitFor } from '../../support/wait.js';
+
+const h264 = ['libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'];
+const vp9 = ['libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', '300k'];
+const av1 = ['libsvtav1', '-preset', '12', '-b:v', '300k'];
+
+/** How long a camera that cannot be played is looked at. `npm run soak:player` looks for an hour. */
+const watchMs = Number(process.env.WATCH_SECONDS ?? 4) * 1000;
+
+interface Row {
+  readonly name: string;
+  readonly clip: Omit<EnhancedClip, 'seconds'>;
+  /** What is said of the sound. */
+  readonly silence?: RegExp;
+}
+
+/** What Debian's Chromium plays. */
+const played: readonly Row[] = [
+  {
+    name: 'avc1-ac3',
+    clip: { video: { id: 'avc1', encoder: h264 }, audio: { id: 'ac-3', encoder: ['ac3'] } },
+    silence: /AC-3/,
+  },
+  {
+    name: 'h264-g711',
+    clip: { video: { id: 7, encoder: h264 }, audio: { id: 7, encoder: ['pcm_alaw', '-ar', '8000'] } },
+    silence: /G\.711/,
+  },
+  { name: 'av1-opus', clip: { video: { id: 'av01', encoder: av1 }, audio: { id: 'Opus', encoder: ['libopus'] } } },
+  { name: 'vp9-flac', clip: { video: { id: 'vp09', encoder: vp9 }, audio: { id: 'fLaC', encoder: ['flac'] } } },
+  { name: 'h264-mp3', clip: { video: { id: 7, encoder: h264 }, audio: { id: 2, encoder: ['libmp3lame'] } } },
+];
+/** What it does not. */
+const refused: readonly Row[] = [
+  {
+    name: 'hevc-aac',
+    clip: {
+      video: {
+        id: 'hvc1',
+        encoder: ['libx265', '-preset', 'ultrafast', '-tag:v', 'hvc1', '-x265-params', 'log-level=error'],
+      },
+      audio: { id: 10, encoder: ['aac'] },
+    },
+  },
+];
+
+describe('the player of the dashboard', () => {
+  const test = testWith('chromium', 'ffmpeg');
+
+  test('plays each codec that the browser knows, and says of others why not, without a request', async (context) => {
+    const scope = testScope(context);
+    const [aggregator, browser] = await Promise.all([startAggregator(scope), openBrowser(scope)]);
+    const damaged: Row = { name: 'damaged', clip: { video: { id: 'vp09', encoder: h264 } } };
+    const viewersOf = async (name: string): Promise<number> => (await aggregator.camera(name)).viewers;
+    const over = new AbortController();
+    scope.defer(() => over.abort());
+    await Promise.all(
+      [...played, ...refused, damaged].map(async ({ name, clip }) => {
+        const file = await makeEnhancedClip({ ...clip, seconds: 2, size: '160x120' });
+        await aggregator.api('POST', '/v1/cameras', { name });
+        const sent = {
+          file,
+          urls: [aggregator.url(name)],
+          loop: true,
+          durationMs: undefined,
+          connectTimeoutMs: 20_000,
+        };
+        new Publishing({ ...sent, signal: over.signal }).run().catch(() => undefined);
+      }),
+    );
+    const { page, misdeeds } = await openPage(browser, scope, aggregator.apiUrl);
+    let requests = 0;
+    page.on('request', (request) => {
+      if (request.url().includes('/live/')) requests++;
+    });
+    const open = async (name: string): Promise<void> => {
+      await waitFor(async () => (await aggregator.camera(name)).live, { what: `${name} live`, timeoutMs: 30_000 });
+      requests = 0;
+      await page.goto(`${aggregator.apiUrl}/#/cameras/${name}`);
+      await page.getByRole('heading', { name, exact: true }).waitFor();
+    };
+    for (const { name, silence } of played) {
+      await open(name);
+      const time = () => page.evaluate(() => document.querySelector('video')?.currentTime ?? 0);
+      const first = await waitFor(async () => (await time()) || undefined, {
+        what: `${name} plays`,
+        timeoutMs: 20_000,
+      });
+      await waitFor(async () => (await time()) > first + 0.5, { what: `${name} goes on`, timeoutMs: 20_000 });
+      if (silence !== undefined) await page.getByText(silence).first().waitFor();
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
+      expect([name, requests]).toEqual([name, 1]);
+    }
+    for (const { name } of refused) {
+      await open(name);
+      await page.getByText(/This browser does not play/).waitFor();
+      await page.getByRole('textbox', { name: 'ffplay line' }).waitFor();
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
+      expect([name, requests]).toEqual([name, 0]);
+    }
+    // The header promises VP9, and what follows is none: it is tried once, and not again.
+    await open('damaged');
+    await page.getByText(/browser cannot/).waitFor();
+    await page.getByRole('button', { name: 'Try again' }).waitFor();
+    // Nothing is asked for meanwhile, and nobody counts as a viewer.
+    const before = requests;
+    await page.waitForTimeout(watchMs);
+    expect(requests).toBe(before);
+    expect(before).toBe(1);
+    await waitFor(
+      async () =>
+        (await Promise.all([...refused.map(({ name }) => name), 'damaged'].map(viewersOf))).every((n) => n === 0),
+      { what: 'no phantom viewers' },
+    );
+    expect(misdeeds).toEqual({ errors: [], strangers: [] });
+  });
+});

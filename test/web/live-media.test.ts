@@ -1,0 +1,105 @@
+import { expect, it } from 'vitest';
+import { audioFormat, formatOfFrame } from '../../web/src/media/audio-codecs.js';
+import { readAudio, readVideo } from '../../web/src/media/flv-packet.js';
+import { FlvReader, type FlvTag } from '../../web/src/media/flv-reader.js';
+import { MediaTimes } from '../../web/src/media/media-times.js';
+import { TrackRemuxer } from '../../web/src/media/remuxer.js';
+import { formatWithoutHeader, videoFormat } from '../../web/src/media/video-codecs.js';
+import { exMessage } from '../support/enhanced.js';
+
+const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
+const avc = '0142c01effe100196742c01eda0290bf8893011000000300100000030320f162ea01000468ce0fc8';
+const hvc =
+  '0101600000009000000000003cf000fcfdf8f800000f03a00001001840010c01ffff01600000030090000003000003003c959809a10001002a42010101600000030090000003000003003ca00a480b9c9596566924caf0168080000003008000000504a2000100074401c172b46240';
+
+it('reads FLV in pieces of any size', () => {
+  const file = hex(
+    '464c5601050000000900000000' +
+      // two bytes of sound at 0x81000001 ms, then a picture of three at 0x2a
+      `08000002000001810000 00af01 0000000d 09000003 00002a00 000000 170100 0000000e`.replaceAll(' ', ''),
+  );
+  const whole = new FlvReader().feed(file);
+  expect(whole.map(({ type, timestampMs, payload }) => [type, timestampMs, payload.length])).toEqual([
+    [8, 0x8100_0001, 2],
+    [9, 0x2a, 3],
+  ]);
+  const bytewise = new FlvReader();
+  const tags: FlvTag[] = [];
+  for (const byte of file) tags.push(...bytewise.feed(Uint8Array.of(byte)));
+  expect(tags).toEqual(whole);
+  expect(() => new FlvReader().feed(hex('3c68746d6c3e3c68746d6c3e3c'))).toThrow('no FLV');
+});
+
+it('counts time on past the end of the circle, and past clocks that are set', () => {
+  const times = new MediaTimes();
+  const raw = [0xffff_fff0, 0xffff_fffa, 4, 30, 20, 900_000, 900_040, 100];
+  expect(raw.map((at) => times.of(at))).toEqual([0, 10, 20, 46, 36, 76, 116, 156]);
+});
+
+it('names codecs to browsers by what their headers say', () => {
+  expect(videoFormat('h264', hex(avc))?.mime).toBe('avc1.42C01E');
+  expect(videoFormat('hevc', hex(hvc))?.mime).toBe('hvc1.1.6.L60.90');
+  expect(videoFormat('av1', hex('81000c000a0b000000043d06d4daf90040'))?.mime).toBe('av01.0.00M.08');
+  expect(videoFormat('vp9', hex('010000000228a1090909 0000'.replaceAll(' ', '')))?.mime).toBe('vp09.02.40.10');
+  expect(formatWithoutHeader('vp9', hex('8249834200'))?.mime).toBe('vp09.00.41.08');
+  expect(videoFormat('vvc', hex(avc))).toBeNull();
+  expect(videoFormat('h264', hex('0142'))).toBeNull();
+  expect(audioFormat('aac', hex('1210'))).toMatchObject({ mime: 'mp4a.40.2', channels: 2, sampleRate: 44_100 });
+  expect(audioFormat('opus', hex('4f707573486561640102380180bb0000000000'))).toMatchObject({
+    mime: 'opus',
+    channels: 2,
+  });
+  expect(formatOfFrame('mp3', hex('fffb90c4'))).toMatchObject({ channels: 1, sampleRate: 44_100 });
+  expect(audioFormat('ac3', hex('0b77'))).toBeNull();
+});
+
+it('reads the packets of both ways to write them', () => {
+  expect(readVideo(hex('2701ffffd8aabb'))).toMatchObject({
+    codec: 'h264',
+    role: 'frame',
+    isKey: false,
+    compositionMs: -40,
+  });
+  const packet = exMessage({
+    kind: 'video',
+    packet: 1,
+    codec: 'hvc1',
+    isKey: true,
+    body: Buffer.from('000028aa', 'hex'),
+  });
+  expect(readVideo(packet)).toMatchObject({ codec: 'hevc', role: 'frame', isKey: true, compositionMs: 40 });
+  const colours = exMessage({ kind: 'video', packet: 4, codec: 'hvc1' });
+  expect(readVideo(colours)).toBeNull();
+  expect(readAudio(hex('72aabb'))).toMatchObject({ codec: 'g711a', role: 'frame' });
+  for (const cut of ['', '90', '9066', '17', 'af']) {
+    expect(readVideo(hex(cut))).toBeNull();
+    expect(readAudio(hex(cut))).toBeNull();
+  }
+});
+
+it('ends what was before a new header, and goes on with its next key frame', () => {
+  const track = new TrackRemuxer('video', () => ({ width: 320, height: 240 }));
+  const add = (role: 'header' | 'frame', at: number, data: string, isKey = false): void =>
+    track.add({ codec: 'h264', role, data: hex(data), isKey, compositionMs: 0 }, at);
+  const boxes = (): string[] =>
+    track.take().map((part) => {
+      const names = Buffer.from(part)
+        .toString('latin1')
+        .match(/ftyp|moof|mdat/g);
+      const media = part.subarray(part.length - 2);
+      return `${names?.join('+')} ${Buffer.from(media).toString('hex')}`;
+    });
+  add('frame', 0, 'a0a0', true); // of no use without a header
+  add('header', 0, avc);
+  add('frame', 40, 'a1a1'); // nor without a key frame
+  add('frame', 80, 'a2a2', true);
+  add('frame', 120, 'a3a3');
+  // The last is held until its successor says how long it lasts.
+  expect(boxes().map((text) => text.slice(0, 9))).toEqual(['ftyp 0000', 'moof+mdat']);
+  add('header', 120, avc); // says nothing new
+  add('header', 120, avc.replace('42c01e', '42c01f'));
+  add('frame', 160, 'b1b1');
+  add('frame', 200, 'b2b2', true);
+  add('frame', 240, 'b3b3');
+  expect(boxes()).toEqual(['moof+mdat a3a3', expect.stringMatching(/^ftyp/), 'moof+mdat b2b2']);
+});

@@ -1,0 +1,81 @@
+/** What is kept behind the place that is shown, seconds. */
+const keptBehindS = 10;
+/** How much more may be there before it is taken away. */
+const slackS = 20;
+
+/** The buffer of one track in a media source: what is appended waits for what was appended before. */
+export class MediaBuffer {
+  readonly #source: MediaSource;
+  readonly #buffer: SourceBuffer;
+  readonly #onIdle: () => void;
+  #mime: string;
+  #queue: Uint8Array[] = [];
+  /** The place that is shown, seconds. */
+  #atS = 0;
+  /** There was no room, and what was shown is taken away. */
+  #isTight = false;
+
+  /** @param onIdle called when more could be appended @throws DOMException NotSupportedError for what cannot be played */
+  constructor(source: MediaSource, mime: string, onIdle: () => void) {
+    this.#source = source;
+    this.#mime = mime;
+    this.#onIdle = onIdle;
+    this.#buffer = source.addSourceBuffer(mime);
+    this.#buffer.addEventListener('updateend', this.#onUpdateEnd);
+  }
+
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && !this.#buffer.updating;
+  }
+
+  get buffered(): TimeRanges | null {
+    return this.#source.readyState === 'open' ? this.#buffer.buffered : null;
+  }
+
+  /** Another profile or codec comes from here on. @throws DOMException for what cannot be played */
+  changeTo(mime: string): void {
+    if (mime === this.#mime) return;
+    this.#buffer.changeType(mime);
+    this.#mime = mime;
+  }
+
+  /** @param atS the place that is shown, seconds @throws DOMException where the browser has no room, or has given up */
+  append(parts: readonly Uint8Array[], atS: number): void {
+    this.#queue.push(...parts);
+    this.#atS = atS;
+    this.#next();
+  }
+
+  /** Takes away what was shown. @param atS the place that is shown, seconds */
+  forget(atS: number): void {
+    const { buffered } = this;
+    if (buffered === null || buffered.length === 0 || this.#buffer.updating) return;
+    if (atS - buffered.start(0) > keptBehindS + slackS) this.#buffer.remove(0, atS - keptBehindS);
+  }
+
+  close(): void {
+    this.#queue = [];
+    this.#buffer.removeEventListener('updateend', this.#onUpdateEnd);
+  }
+
+  readonly #onUpdateEnd = (): void => {
+    if (this.#queue.length === 0) this.#onIdle();
+    else this.#next();
+  };
+
+  #next(): void {
+    const [part] = this.#queue;
+    if (part === undefined || this.#buffer.updating || this.#source.readyState !== 'open') return;
+    try {
+      this.#buffer.appendBuffer(part as Uint8Array<ArrayBuffer>);
+      this.#queue.shift();
+      this.#isTight = false;
+    } catch (error) {
+      // No room: what was shown makes some, once, and the part is tried again behind that.
+      const isFull = error instanceof DOMException && error.name === 'QuotaExceededError';
+      if (!isFull || this.#isTight || this.#atS < 2) throw error;
+      this.#isTight = true;
+      this.#buffer.remove(0, this.#atS - 1);
+    }
+  }
+}
