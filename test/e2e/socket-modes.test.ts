@@ -35,11 +35,12 @@ async function expectMediaFlows(scope: Scope, aggregator: Aggregator): Promise<v
       type === 8 || type === 9 ? [[type, payload] as const] : [],
     );
   await waitFor(() => got().length > 0, { what: 'the first frame', timeoutMs });
-  for (let i = 0; i < 60; i++) {
+  // A few at a time: what a busy machine leaves in the queue for longer than its greatest age is dropped.
+  for (let i = 1; i <= 60; i++) {
     send(8, 0xaf);
     send(9, 0x27);
+    if (i % 10 === 0) await waitFor(() => got().length === sent.length, { what: `frame ${i}`, timeoutMs });
   }
-  await waitFor(() => got().length === sent.length, { what: 'all of it', timeoutMs });
   expect(got().map(hashed)).toEqual(sent.map(hashed));
 }
 
