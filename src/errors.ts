@@ -50,6 +50,9 @@ export const errorCodes = {
   CLUSTER_UNCERTAIN:
     'The etcd of the cluster stopped answering in the middle of a change, which may have been made or not.',
   CLUSTER_CONTENDED: 'Other nodes changed the state again and again while a change was tried; it was not made.',
+  CLUSTER_NODE_REFUSED:
+    'An entry of the list of nodes in etcd was not written by a node of this cluster; it is not used.',
+  NODE_UNAVAILABLE: 'The node that has the camera does not answer.',
   NODE_ID_TAKEN: 'Another node of the cluster has this id.',
   CLUSTER_REPLACED:
     'The etcd of the cluster is another one, or an older one, than this node knew; its state waits for a person.',

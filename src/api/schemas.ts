@@ -179,6 +179,21 @@ export const CameraViewSchema = Type.Object(
     createdAt: TimeSchema,
     endpoint: Type.String({ description: 'Where the camera publishes to, and viewers play it.' }),
     rtmpsEndpoint: Type.Optional(Type.String({ description: 'The same with TLS, where there is a listener for it.' })),
+    endpoints: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'In a cluster: where the camera may publish to, the best first, which is `endpoint`.',
+      }),
+    ),
+    node: Type.Optional(
+      Type.Union([Type.String(), Type.Null()], {
+        description: 'In a cluster: the node that has it, whose figures these are; null: it is live at none.',
+      }),
+    ),
+    unknown: Type.Optional(
+      Type.String({
+        description: 'In a cluster: why what is observed of it is not known; what was declared is right all the same.',
+      }),
+    ),
     ingests: Type.Optional(
       Type.Array(IngestViewSchema, { description: 'In the order in which they are preferred; missing: one, `main`.' }),
     ),

@@ -1,9 +1,11 @@
 import type { ClusterView } from '../api/v1/cluster.js';
 import type { MediaBackend } from '../backend/backend.js';
 import { CameraClaims } from '../cluster/claims.js';
+import type { LiveCameras } from '../cluster/live-cameras.js';
 import { ClusterNodes } from '../cluster/nodes.js';
 import { type ClusterSecret, readClusterSecret } from '../cluster/secret.js';
 import type { Settings } from '../config/index.js';
+import type { Neighbours } from '../control/neighbours.js';
 import { ConfigError, messageOf } from '../errors.js';
 import { EtcdClient } from '../etcd/client.js';
 import { readRegular } from '../files/read.js';
@@ -56,7 +58,7 @@ export async function openCluster(
 
 /** Joins the other nodes. @param ports where this node really listens */
 export async function joinNodes(
-  { client, store }: ClusterAccess,
+  { client, store, secret }: ClusterAccess,
   settings: Settings,
   self: { readonly host: string; readonly rtmpPort: number; readonly rtmpsPort?: number; readonly version: string },
   log: Logger,
@@ -66,6 +68,7 @@ export async function joinNodes(
   const nodes = new ClusterNodes({
     client,
     prefix: store.prefix,
+    secret,
     leaseMs: nodeLeaseMs,
     log,
     self: {
@@ -93,6 +96,17 @@ export function claimCameras(
   const claims = new CameraClaims({ client, prefix: store.prefix, nodes, cameras: yielding, log });
   yielding.askBeforePublish(claims);
   return claims;
+}
+
+/** What control asks of the other nodes. */
+export function neighboursOf(nodes: ClusterNodes, live: LiveCameras): Neighbours {
+  return {
+    selfId: nodes.self.id,
+    get peers() {
+      return nodes.all;
+    },
+    holderOf: (camera) => live.holderOf(camera),
+  };
 }
 
 /** What the API shows of the cluster. */

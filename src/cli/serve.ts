@@ -9,6 +9,7 @@ import { StreamKeys } from '../admission/stream-keys.js';
 import { Announcer } from '../announce/announcer.js';
 import { startApi } from '../api/server.js';
 import type { MediaBackend } from '../backend/backend.js';
+import { LiveCameras } from '../cluster/live-cameras.js';
 import type { ClusterNodes } from '../cluster/nodes.js';
 import type { SettingSources, Settings } from '../config/index.js';
 import { Control } from '../control/control.js';
@@ -21,7 +22,7 @@ import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-rules.js';
 import { Webhooks } from '../webhooks/webhooks.js';
-import { claimCameras, clusterView, joinNodes } from './cluster.js';
+import { claimCameras, clusterView, joinNodes, neighboursOf } from './cluster.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { openNodeKeys } from './node-keys.js';
@@ -143,7 +144,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const overRtmp = () =>
       new RtmpTestPatterns({
         ...{ host, rtmpPort: rtmp.port, log: patternLog },
-        endpointOf: (camera) => control.cameras.get(camera, undefined, true).endpoint,
+        endpointOf: (camera) => control.cameras.ownEndpoint(camera),
       });
     const testPatterns = new PatternList(backend.testPatterns ?? overRtmp(), patternLog);
     closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
@@ -195,6 +196,9 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       };
       nodes = await joinNodes(cluster, { ...actual, apiPort: api.port }, own, log.child({ part: 'cluster' }));
       closers.unshift({ part: 'cluster', close: async () => nodes?.close(clusterCloseLimitMs) });
+      const live = new LiveCameras({ client: cluster.client, prefix: cluster.store.prefix, log });
+      closers.unshift({ part: 'live cameras', close: async () => live.close() });
+      control.places.join(neighboursOf(nodes, live));
       const claims = claimCameras(cluster, nodes, backend, log.child({ part: 'cluster' }));
       closers.unshift({ part: 'claims', close: async () => claims?.close() });
     }

@@ -3,6 +3,7 @@ import type { EtcdClient } from '../etcd/client.js';
 import { type KeyValue, prefixEnd, type WatchEvent } from '../etcd/protocol.js';
 import { PrefixWatch } from '../etcd/watch.js';
 import type { Logger } from '../log/log.js';
+import { holderIn } from './live-cameras.js';
 import type { ClusterNodes } from './nodes.js';
 
 const callMs = 2000;
@@ -146,7 +147,7 @@ export class CameraClaims {
     if (first.succeeded) return this.#hold(camera, Number(first.header.revision));
     const found = first.responses[0]?.responseRange?.kvs[0];
     if (found === undefined) return this.#tryClaim(camera);
-    const holder = nodeIn(found);
+    const holder = holderIn(found);
     const isGone = !nodes.all.some(({ id }) => id === holder);
     if (holder !== nodes.self.id && !isGone) return holder;
     // Of this node's life before, or of a node that is not there any more: a new key, so that the epoch is newer.
@@ -229,7 +230,7 @@ export class CameraClaims {
       const slash = path.indexOf('/');
       const [kind, camera] = [path.slice(0, slash), path.slice(slash + 1)];
       if (kind === 'live') this.#liveChanged(camera, type === 'PUT' ? kv : undefined);
-      else if (kind === 'wanted' && type === 'PUT') this.#wanted(camera, nodeIn(kv));
+      else if (kind === 'wanted' && type === 'PUT') this.#wanted(camera, holderIn(kv));
       else if (kind === 'wanted') this.#answer(camera, 'refused');
     }
   }
@@ -245,7 +246,7 @@ export class CameraClaims {
       }
       return;
     }
-    const holder = nodeIn(kv);
+    const holder = holderIn(kv);
     if (holder === this.#options.nodes.self.id) return;
     const isNewer = epoch === undefined || Number(kv.createRevision) > epoch;
     if (isNewer && this.#options.cameras.isLive(camera)) this.#letGo(camera, holder);
@@ -302,16 +303,6 @@ export class CameraClaims {
       if (!cameras.isLive(camera) && !this.#asking.has(camera)) this.release(camera);
     }
   }
-}
-
-function nodeIn({ value }: KeyValue): string {
-  try {
-    const parsed: unknown = JSON.parse(value.toString());
-    if (typeof parsed === 'object' && parsed !== null && 'node' in parsed) return String(parsed.node).slice(0, 64);
-  } catch {
-    // Written by hand: nobody's.
-  }
-  return '';
 }
 
 function alreadyLive(camera: string, holder: string): CodedError {

@@ -1,3 +1,4 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { StateError } from '../errors.js';
@@ -7,26 +8,38 @@ import { Lease } from '../etcd/lease.js';
 import { prefixEnd, type WatchEvent } from '../etcd/protocol.js';
 import { PrefixWatch } from '../etcd/watch.js';
 import type { Logger } from '../log/log.js';
+import type { ClusterSecret } from './secret.js';
 
 const callMs = 3000;
 /** Of more nodes than that something is wrong with the prefix. */
 const maxNodes = 5000;
+
+const addressSchema = (scheme: string) =>
+  Type.String({ maxLength: 300, pattern: `^${scheme}://(?:[A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}$` });
 
 /** What a node tells the others of itself. Nodes of other versions may tell more. */
 export const NodeSchema = Type.Object({
   id: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }),
   location: Type.Optional(Type.String({ maxLength: 128 })),
   /** `rtmp://HOST:PORT`, without a path. */
-  rtmp: Type.String({ maxLength: 300 }),
-  rtmps: Type.Optional(Type.String({ maxLength: 300 })),
+  rtmp: addressSchema('rtmp'),
+  rtmps: Type.Optional(addressSchema('rtmps')),
   /** `http://HOST:PORT`. */
-  api: Type.String({ maxLength: 300 }),
+  api: addressSchema('https?'),
   version: Type.String({ maxLength: 64 }),
   startedAt: Type.String({ maxLength: 40 }),
   /** Takes no new cameras. */
   isDraining: Type.Optional(Type.Boolean()),
   /** Cameras that publish there; told seldom. */
   liveCameras: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** What it may carry, where that is limited: cameras, and kbit/s to targets and viewers. */
+  maxCameras: Type.Optional(Type.Integer({ minimum: 0 })),
+  maxOutKbps: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Above 80% of that, or at it. */
+  isBusy: Type.Optional(Type.Boolean()),
+  isFull: Type.Optional(Type.Boolean()),
+  /** Shows that a node of this cluster wrote the id and the addresses: `ID.MAC`, by the cluster's secret. */
+  proof: Type.Optional(Type.String({ maxLength: 100 })),
 });
 const validator = Compile(NodeSchema);
 
@@ -36,7 +49,9 @@ export interface NodesOptions {
   readonly client: EtcdClient;
   /** Ends with "/". */
   readonly prefix: string;
-  readonly self: ClusterNode;
+  readonly self: Omit<ClusterNode, 'proof'>;
+  /** By which nodes prove that they belong to the cluster. */
+  readonly secret: ClusterSecret;
   /** Milliseconds without a sign of life after which a node is gone. */
   readonly leaseMs: number;
   readonly log: Logger;
@@ -53,6 +68,8 @@ export class ClusterNodes {
   readonly #listeners = new Set<() => void>();
   readonly #leaseListeners = new Set<() => void>();
   #self: ClusterNode;
+  /** `all`, until the next change. */
+  #sorted: readonly ClusterNode[] | undefined;
   #lease: Lease | undefined;
   #watch: PrefixWatch | undefined;
   #isClosed = false;
@@ -61,8 +78,8 @@ export class ClusterNodes {
   constructor(options: NodesOptions) {
     this.#options = options;
     this.#prefix = `${options.prefix}nodes/`;
-    this.#self = options.self;
-    this.#nodes.set(options.self.id, options.self);
+    this.#self = { ...options.self, proof: this.#proofOf(options.self) };
+    this.#nodes.set(options.self.id, this.#self);
   }
 
   /**
@@ -88,7 +105,8 @@ export class ClusterNodes {
 
   /** All that live, this one among them, by id. */
   get all(): readonly ClusterNode[] {
-    return [...this.#nodes.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+    this.#sorted ??= [...this.#nodes.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+    return this.#sorted;
   }
 
   /** The lease of this node, under which it may claim things; undefined while there is none. */
@@ -109,9 +127,11 @@ export class ClusterNodes {
   /** Tells the others what changed of this node. */
   async tell(change: Partial<Omit<ClusterNode, 'id'>>): Promise<void> {
     const next = { ...this.#self, ...change };
+    next.proof = this.#proofOf(next);
     if (JSON.stringify(next) === JSON.stringify(this.#self)) return;
     this.#self = next;
     this.#nodes.set(next.id, next);
+    this.#sorted = undefined;
     const id = this.#lease?.id;
     if (id !== undefined) await this.#write(id);
   }
@@ -129,7 +149,7 @@ export class ClusterNodes {
 
   async #refuseTaken(): Promise<void> {
     const { kvs } = await this.#options.client.range({ key: this.#key }, callMs);
-    const other = kvs[0] === undefined ? undefined : nodeIn(kvs[0].value);
+    const other = kvs[0] === undefined ? undefined : this.#nodeIn(this.#self.id, kvs[0].value);
     const { self } = this.#options;
     // The key of this node's life before is there until its lease is over.
     if (other === undefined || (other.rtmp === self.rtmp && other.api === self.api)) return;
@@ -169,7 +189,7 @@ export class ClusterNodes {
     const before = [...this.#nodes.keys()];
     this.#nodes.clear();
     this.#nodes.set(this.#self.id, this.#self);
-    for (const { value } of answer.kvs) this.#put(value);
+    for (const { key, value } of answer.kvs) this.#put(key.toString().slice(this.#prefix.length), value);
     this.#report(before);
     this.#watchFrom(Number(answer.header.revision) + 1);
   }
@@ -210,19 +230,58 @@ export class ClusterNodes {
     const before = [...this.#nodes.keys()];
     for (const { type, kv } of events) {
       const id = kv.key.toString().slice(this.#prefix.length);
-      if (type === 'PUT') this.#put(kv.value);
+      if (type === 'PUT') this.#put(id, kv.value);
       else if (id !== this.#self.id) this.#nodes.delete(id);
     }
     this.#report(before);
   }
 
-  #put(value: Buffer): void {
+  #put(id: string, value: Buffer): void {
+    if (id === this.#self.id) return;
+    const node = this.#nodeIn(id, value);
+    if (node === undefined) this.#nodes.delete(id);
+    else if (this.#nodes.has(id) || this.#nodes.size < maxNodes) this.#nodes.set(id, node);
+  }
+
+  /** What a key says; undefined for what no node of this cluster wrote, which is logged. */
+  #nodeIn(id: string, value: Buffer): ClusterNode | undefined {
     const node = nodeIn(value);
-    if (node === undefined || node.id === this.#self.id) return;
-    if (this.#nodes.has(node.id) || this.#nodes.size < maxNodes) this.#nodes.set(node.id, node);
+    const why =
+      node === undefined
+        ? 'it is no description of a node'
+        : node.id !== id
+          ? `it is the description of another node, ${node.id}`
+          : this.#isProven(node)
+            ? undefined
+            : 'it is not signed with the secret of this cluster';
+    if (why === undefined) return node;
+    this.#options.log.error('an entry of the list of nodes in etcd is refused', {
+      node: id.slice(0, 64),
+      code: 'CLUSTER_NODE_REFUSED',
+      reason: why,
+    });
+    return undefined;
+  }
+
+  /** Of what other nodes send tokens and streams to. Without it, who may write to etcd would be sent them. */
+  #proofOf(node: Omit<ClusterNode, 'proof'>, secretId?: string): string {
+    const { secret, prefix } = this.#options;
+    const { id, api, rtmp, rtmps = '' } = node;
+    const keyId = secretId ?? secret.id;
+    const key = secret.keyFor('node', keyId);
+    if (key === undefined) return '';
+    const mac = createHmac('sha256', key).update(JSON.stringify([prefix, id, api, rtmp, rtmps]));
+    return `${keyId}.${mac.digest('base64url')}`;
+  }
+
+  #isProven(node: ClusterNode): boolean {
+    const given = Buffer.from(node.proof ?? '');
+    const right = Buffer.from(this.#proofOf(node, node.proof?.split('.', 1)[0] ?? ''));
+    return right.length > 0 && given.length === right.length && timingSafeEqual(given, right);
   }
 
   #report(before: readonly string[]): void {
+    this.#sorted = undefined;
     const { log } = this.#options;
     for (const [id, { location, api }] of this.#nodes) {
       if (!before.includes(id)) log.info('a node is there', { node: id, location, api });

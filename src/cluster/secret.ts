@@ -3,7 +3,7 @@ import { ConfigError, messageOf } from '../errors.js';
 import { readRegular } from '../files/read.js';
 
 /** What a key of the cluster is for. A key of one purpose tells nothing of the others (RFC 5869). */
-export type SecretPurpose = 'rtmp' | 'api' | 'seal' | 'etag' | 'stream-secret';
+export type SecretPurpose = 'rtmp' | 'api' | 'node' | 'seal' | 'etag' | 'stream-secret';
 
 /** How far the clocks of two nodes may be apart, and how long a signature may be on its way. */
 export const signatureWindowMs = 30_000;

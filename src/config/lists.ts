@@ -1,3 +1,4 @@
+import { type LocatedNetwork, locatedNetworkWords, parseLocatedNetwork } from '../address/location-table.js';
 import { parseTargetRule, targetRuleWords } from '../address/target-rule.js';
 import { messageOf } from '../errors.js';
 import { show, ValueProblem, type ValueType } from './values.js';
@@ -21,6 +22,26 @@ export function targetRulesType(): ValueType<readonly string[]> {
           throw new ValueProblem(`has ${show(item)}, which ${messageOf(error)}`);
         }
         return text;
+      });
+    },
+  };
+}
+
+/** Which networks are where: a list in the file, commas between them elsewhere. */
+export function locatedNetworksType(): ValueType<readonly LocatedNetwork[]> {
+  return {
+    placeholder: '<list>',
+    rule: `entries with commas between them, or a list in the file; each is ${locatedNetworkWords}`,
+    format: (value) => value.map(({ network, location }) => `${location}=${network}`).join(','),
+    parse(raw) {
+      const items: unknown[] = Array.isArray(raw) ? raw : typeof raw === 'string' ? raw.split(',') : [raw];
+      if (items.length > maxRules) throw new ValueProblem(`has ${items.length} entries; at most ${maxRules} are read`);
+      return items.map((item) => {
+        try {
+          return parseLocatedNetwork(typeof item === 'string' ? item.trim() : '');
+        } catch (error) {
+          throw new ValueProblem(`has ${show(item)}, which ${messageOf(error)}`);
+        }
       });
     },
   };

@@ -18,10 +18,18 @@ import { sortedNames } from '../model/persistent-map.js';
 import { pushUrlOf } from '../model/targets.js';
 import { advertisedHost } from './advertise.js';
 import { currentKey, type KeyRotation, keyChange, newKeyId } from './camera-keys.js';
+import type { ClusterPeer } from './choose-node.js';
 import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
 import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
-import { type CameraView, cameraView, type Endpoints, endpointsOf, type PlayTokenView } from './views.js';
+import {
+  type CameraView,
+  cameraView,
+  type Endpoints,
+  endpointsOf,
+  type InCluster,
+  type PlayTokenView,
+} from './views.js';
 
 /** States of a push that want help. */
 const isBad: ReadonlySet<string> = new Set(['waiting', 'stalled']);
@@ -55,15 +63,18 @@ export class CameraControl {
     return advertisedHost({ advertiseHost, listenHost, requestHost });
   }
 
-  /** @throws InputError INVALID_NAME, ConflictError CAMERA_CONFLICT or LIMIT_REACHED */
-  async add(input: CameraInput, requestHost: string | undefined): Promise<Added<CameraView>> {
+  /**
+   * @param location where the camera is, if that is known: it says which node of a cluster suits best
+   * @throws InputError INVALID_NAME, ConflictError CAMERA_CONFLICT or LIMIT_REACHED
+   */
+  async add(input: CameraInput, requestHost: string | undefined, location?: string): Promise<Added<CameraView>> {
     const { settings, log } = this.#context;
     const keyId = newKeyId();
     const { state, created } = await this.#context.add('cameras', input.name, (before, now) =>
       this.keyed(before, addCamera(before, input, now, settings.maxCameras), input.name, keyId),
     );
     if (created) log.info('registered a camera', { camera: input.name });
-    return { created, view: this.#view(state, getCamera(state, input.name), requestHost, true) };
+    return { created, view: this.#view(state, getCamera(state, input.name), requestHost, true, location) };
   }
 
   /** @throws InputError INVALID_NAME, ConflictError LIMIT_REACHED */
@@ -202,6 +213,12 @@ export class CameraControl {
     return this.#view(state, getCamera(state, name), requestHost, showsKey);
   }
 
+  /** Where a camera publishes to at this very node. @throws NotFoundError CAMERA_NOT_FOUND */
+  ownEndpoint(name: string): string {
+    const camera = getCamera(this.#context.store.state, name);
+    return this.#endpointsAt(undefined, this.advertisedHost(undefined), name, this.#query(camera, true)).endpoint;
+  }
+
   /** How many pushes a camera has, which is what its view costs. @throws NotFoundError CAMERA_NOT_FOUND */
   pushCount(name: string): number {
     return Object.keys(getCamera(this.#context.store.state, name).pushes).length;
@@ -262,35 +279,61 @@ export class CameraControl {
 
   /** Where a camera publishes to, with its key. @param host as `advertisedHost` gives it */
   endpointsOf(camera: Camera, host: string): Endpoints {
-    return this.#endpoints(camera, host, true);
+    const [node] = this.#context.places.nodesFor(camera.name, undefined);
+    return this.#endpointsAt(node, host, camera.name, this.#query(camera, true));
   }
 
-  /** @param ingest which one it is published by; default: the first, which who names none means */
-  #endpoints(camera: Camera, host: string, showsKey: boolean, ingest?: string): Endpoints {
-    const { rtmpPort, rtmpsPort } = this.#context.settings;
+  /** @param ingest which one it is published by; undefined: the first, which who names none means */
+  #query(camera: Camera, showsKey: boolean, ingest?: string): string {
     const [first = mainIngest] = ingestNames(camera);
     const key = this.#needsKeys ? currentKey(camera, this.#streamKeys, ingest ?? first) : undefined;
     const parameters = [
       ...(ingest === undefined || ingest === first ? [] : [`ingest=${ingest}`]),
       ...(key === undefined ? [] : [`key=${showsKey ? key : '***'}`]),
     ];
-    const query = parameters.length === 0 ? '' : `?${parameters.join('&')}`;
-    return endpointsOf(host, rtmpPort, rtmpsPort, camera.name, query);
+    return parameters.length === 0 ? '' : `?${parameters.join('&')}`;
   }
 
-  #view(state: DesiredState, camera: Camera, requestHost: string | undefined, showsKey = false): CameraView {
-    return this.#viewAt(state, camera, this.advertisedHost(requestHost), showsKey);
+  /** @param node undefined: this one */
+  #endpointsAt(node: ClusterPeer | undefined, host: string, name: string, query: string): Endpoints {
+    const { rtmpPort, rtmpsPort } = this.#context.settings;
+    if (node === undefined) return endpointsOf(host, rtmpPort, rtmpsPort, name, query);
+    const path = `/${name}/${name}${query}`;
+    const rtmps = node.rtmps === undefined ? {} : { rtmpsEndpoint: `${node.rtmps}${path}` };
+    return { endpoint: `${node.rtmp}${path}`, ...rtmps };
   }
 
-  #viewAt(state: DesiredState, camera: Camera, host: string, showsKey: boolean): CameraView {
-    const { backend, tags, health, lastLives } = this.#context;
+  #view(
+    state: DesiredState,
+    camera: Camera,
+    requestHost: string | undefined,
+    showsKey = false,
+    location?: string,
+  ): CameraView {
+    return this.#viewAt(state, camera, this.advertisedHost(requestHost), showsKey, location);
+  }
+
+  #viewAt(state: DesiredState, camera: Camera, host: string, showsKey: boolean, location?: string): CameraView {
+    const { backend, tags, health, lastLives, places } = this.#context;
     const seen = backend.camera(camera.name);
-    const endpointsFor = (ingest?: string) => this.#endpoints(camera, host, showsKey, ingest);
+    const nodes = places.nodesFor(camera.name, location);
+    const endpointsFor = (ingest?: string) =>
+      this.#endpointsAt(nodes[0], host, camera.name, this.#query(camera, showsKey, ingest));
     const conditions = health.conditionsOf(camera.name);
     const view = cameraView(camera, endpointsFor, seen, (push) => pushUrlOf(state.engines, camera, push), {
       conditions,
       lastLive: lastLives.of(camera.name),
+      ...this.#inCluster(camera, nodes, host, showsKey),
     });
     return tags.note(view, camera);
+  }
+
+  /** What there is to say of a camera where there are several nodes. */
+  #inCluster(camera: Camera, nodes: readonly (ClusterPeer | undefined)[], host: string, showsKey: boolean): InCluster {
+    const { neighbours } = this.#context.places;
+    if (neighbours === undefined) return {};
+    const query = this.#query(camera, showsKey);
+    const endpoints = nodes.map((node) => this.#endpointsAt(node, host, camera.name, query).endpoint);
+    return { endpoints, node: neighbours.holderOf(camera.name) ?? null };
   }
 }

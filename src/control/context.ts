@@ -6,6 +6,7 @@ import type { Store } from '../store/store.js';
 import type { EntityTags } from './entity-tags.js';
 import type { HealthWatch } from './health-watch.js';
 import type { LastLives } from './last-live.js';
+import type { Places } from './neighbours.js';
 import type { Reconciler } from './reconcile.js';
 import type { ControlSettings } from './settings.js';
 
@@ -25,6 +26,7 @@ export class ControlContext {
   readonly reconciler: Reconciler;
   readonly health: HealthWatch;
   readonly lastLives: LastLives;
+  readonly places: Places;
 
   constructor(options: {
     store: Store;
@@ -35,6 +37,7 @@ export class ControlContext {
     reconciler: Reconciler;
     health: HealthWatch;
     lastLives: LastLives;
+    places: Places;
   }) {
     this.store = options.store;
     this.backend = options.backend;
@@ -44,6 +47,7 @@ export class ControlContext {
     this.reconciler = options.reconciler;
     this.health = options.health;
     this.lastLives = options.lastLives;
+    this.places = options.places;
   }
 
   /** Commits what makes a camera or an engine, and says whether it was made by that. @throws what `change` throws */

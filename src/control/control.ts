@@ -14,6 +14,7 @@ import { EntityTags } from './entity-tags.js';
 import { healthLimits } from './health-watch.js';
 import { LastLiveFile } from './last-live-file.js';
 import type { LiveStats } from './live-stats.js';
+import { Places } from './neighbours.js';
 import { NodeStatus } from './node-status.js';
 import { Observation } from './observation.js';
 import { PushControl } from './push-control.js';
@@ -47,6 +48,8 @@ export class Control {
   readonly refused: RefusedPublishers;
   /** The entity tags of what is answered. */
   readonly tags: EntityTags;
+  /** Which nodes there are, and where callers are. */
+  readonly places: Places;
   readonly #store: Store;
   readonly #reconciler: Reconciler;
   readonly #observation: Observation;
@@ -89,7 +92,9 @@ export class Control {
     this.tags = new EntityTags(options.tagKey);
     this.node = node;
     const { health: judged, lastLives } = observation;
-    const seen = { store, backend, settings, log, tags: this.tags, reconciler, health: judged, lastLives };
+    this.places = new Places(settings);
+    const { places } = this;
+    const seen = { places, store, backend, settings, log, tags: this.tags, reconciler, health: judged, lastLives };
     this.refused = observation.refused;
     const { lastLiveFile } = options;
     this.#lastLiveFile = lastLiveFile === undefined ? null : new LastLiveFile(lastLiveFile, lastLives, log);
@@ -101,7 +106,7 @@ export class Control {
     this.viewing = new Viewing(context, observation.history);
     this.redirector = new Redirector({
       pushes: this.pushes,
-      nodeLocation: settings.location,
+      places,
       facts: { loadOf: (name) => reconciler.loadOf(name), isHealthy: (name) => health.isHealthy(name) },
     });
   }

@@ -3,6 +3,7 @@ import { defaultPlaybackUrl, defaultPushUrl } from '../model/model.js';
 import { checkName } from '../model/rules.js';
 import { resolvePlaybackUrl, resolvePushUrl } from '../model/template.js';
 import { type EngineFacts, pickEngine } from './choose-engine.js';
+import type { Places } from './neighbours.js';
 import type { PushControl } from './push-control.js';
 import type { PushView } from './views.js';
 
@@ -13,6 +14,8 @@ export interface StreamRequest {
   readonly engineAddress?: string | undefined;
   /** Where the viewer is, in the operator's words. */
   readonly location?: string | undefined;
+  /** Addresses by which it is found out where the viewer is, the best first. */
+  readonly addresses?: readonly (string | undefined)[] | undefined;
 }
 
 export interface StreamAnswer {
@@ -25,17 +28,16 @@ export interface StreamAnswer {
 /** Sends cameras to the engines that correspond to who wants to see them. */
 export class Redirector {
   readonly #pushes: PushControl;
-  readonly #nodeLocation: string | undefined;
+  readonly #places: Places;
   readonly #facts: EngineFacts;
 
   constructor(options: {
     pushes: PushControl;
-    /** Where this node is, in the operator's words. */
-    nodeLocation: string | undefined;
+    places: Places;
     facts: EngineFacts;
   }) {
     this.#pushes = options.pushes;
-    this.#nodeLocation = options.nodeLocation;
+    this.#places = options.places;
     this.#facts = options.facts;
   }
 
@@ -47,12 +49,13 @@ export class Redirector {
     const name = checkName('name', request.name);
     const address = request.engineAddress;
     const host = address === undefined ? undefined : splitHostPort(address, 'se_ip').host;
+    const viewerLocation = this.#places.locationOf(request.location, ...(request.addresses ?? []));
     const { view, chosen: url } = await this.#pushes.addChosen(name, (before, camera) => {
       const picked = pickEngine(before, {
         camera,
         host,
-        viewerLocation: request.location,
-        nodeLocation: this.#nodeLocation,
+        viewerLocation,
+        nodeLocation: this.#places.locationOfCamera(name),
         facts: this.#facts,
       });
       if (picked.kind === 'registered') {

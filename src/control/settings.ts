@@ -1,3 +1,5 @@
+import type { LocatedNetwork } from '../address/location-table.js';
+
 /** The settings that control needs; the program's `Settings` has them all. */
 export interface ControlSettings {
   /** The address that listeners are bound to. */
@@ -9,6 +11,8 @@ export interface ControlSettings {
   /** Host name or address under which cameras reach this node; undefined: found out, see `advertisedHost`. */
   readonly advertiseHost?: string | undefined;
   readonly location?: string | undefined;
+  /** Which networks are where; undefined: nobody said it. */
+  readonly locationNetworks?: readonly LocatedNetwork[] | undefined;
   readonly resourceId: string;
   readonly maxCameras: number;
   readonly maxPushesPerCamera: number;

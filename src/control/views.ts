@@ -25,7 +25,17 @@ export interface PushView extends PushSnapshot {
   readonly createdAt: string;
 }
 
-interface Known {
+/** What there is to say of a camera where there are several nodes; empty of a node that is alone. */
+export interface InCluster {
+  /** Where the camera may publish to, the best first, which is `endpoint`. */
+  readonly endpoints?: readonly string[];
+  /** The node that has it; null: it is live at none. */
+  readonly node?: string | null;
+  /** Why what is observed of it is not known. */
+  readonly unknown?: string;
+}
+
+interface Known extends InCluster {
   readonly conditions?: readonly BackendProblem[];
   readonly lastLive?: LastLive | undefined;
 }
@@ -34,7 +44,7 @@ interface Known {
 export interface IngestView extends IngestSnapshot, Endpoints {}
 
 /** A camera as it is desired and as it is observed. */
-export interface CameraView extends Omit<CameraSnapshot, 'pushes' | 'ingests'> {
+export interface CameraView extends Omit<CameraSnapshot, 'pushes' | 'ingests'>, InCluster {
   /** Null: it was never live, as far as is known. */
   readonly lastLive: LastLive | null;
   /** In the order in which they are preferred; undefined: one, `main`. */
@@ -122,7 +132,7 @@ export function cameraView(
   endpointsOf: (ingest?: string) => Endpoints,
   seen: CameraSnapshot | undefined,
   urlOf: (push: Push) => string,
-  { conditions = [], lastLive }: Known = {},
+  { conditions = [], lastLive, ...inCluster }: Known = {},
 ): CameraView {
   const seenPushes = new Map(seen?.pushes.map((push) => [push.id, push]));
   // By id, as the state file has them, whatever the order in which they were added.
@@ -141,6 +151,7 @@ export function cameraView(
     ...(camera.type === undefined ? {} : { type: camera.type }),
     createdAt: camera.createdAt,
     ...endpointsOf(),
+    ...inCluster,
     ...facts,
     ...(conditions.length === 0 ? {} : { conditions: [...conditions, ...(facts.conditions ?? [])] }),
     lastFrameAt: facts.lastFrameAt ?? lastLive?.lastFrameAt ?? null,

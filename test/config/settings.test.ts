@@ -155,6 +155,7 @@ describe('where values come from', () => {
       'cluster-cert': '/cert',
       'cluster-key': '/key',
       'node-id': 'n1',
+      'location-networks': 'berlin=10.1.0.0/16,paris=2001:db8::/32',
     });
     const cluster = { cluster: 'etcds://a:1', 'cluster-secret-file': '/secret' };
     const jwt = { 'jwt-jwks-url': 'https://idp.example/keys', 'jwt-issuer': 'i', 'jwt-audience': 'a' };

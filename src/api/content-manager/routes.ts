@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import Type from 'typebox';
 import type { Control } from '../../control/control.js';
 import type { StreamRequest } from '../../control/redirector.js';
@@ -11,7 +12,14 @@ import { optionalBody } from '../validation.js';
 const closed = { additionalProperties: false };
 const tags = ['content manager'];
 
-const RegisterBody = Type.Object({ name: NameSchema, type: Type.Optional(CameraTypeSchema) }, closed);
+const RegisterBody = Type.Object(
+  {
+    name: NameSchema,
+    type: Type.Optional(CameraTypeSchema),
+    location: Type.Optional({ ...LocationSchema, description: 'Where the camera is: says which node suits best.' }),
+  },
+  closed,
+);
 
 const streamFacts = {
   se_ip: Type.Optional(
@@ -22,6 +30,13 @@ const streamFacts = {
     }),
   ),
   location: Type.Optional(LocationSchema),
+  viewer_ip: Type.Optional(
+    Type.String({
+      minLength: 2,
+      maxLength: 64,
+      description: 'Address of the viewer: says where it is (location-networks), where `location` is not given.',
+    }),
+  ),
 };
 const StreamObject = Type.Object({ name: NameSchema, ...streamFacts }, closed);
 const StreamBody = Type.Union([StreamObject, NameSchema]);
@@ -32,6 +47,9 @@ const EndpointAnswer = Type.Object({
   endpoint: Type.String({ description: 'rtmp://HOST:1935/NAME/NAME' }),
   name: NameSchema,
   type: Type.Optional(Type.String()),
+  endpoints: Type.Optional(
+    Type.Array(Type.String(), { description: 'In a cluster: all that would do, the best first, which is `endpoint`.' }),
+  ),
 });
 const StreamAnswer = Type.Object({
   url: Type.String({ description: 'Where the viewer plays it.' }),
@@ -63,8 +81,16 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
         },
       },
       async (request) => {
-        const { view } = await control.cameras.add(request.body, request.headers.host);
-        return { endpoint: view.endpoint, name: view.name, ...(view.type === undefined ? {} : { type: view.type }) };
+        const { location: said, ...camera } = request.body;
+        const location = control.places.locationOf(checkLocation(said), request.socket.remoteAddress);
+        const { view } = await control.cameras.add(camera, request.headers.host, location);
+        const { endpoint, endpoints, name, type } = view;
+        return {
+          endpoint,
+          name,
+          ...(type === undefined ? {} : { type }),
+          ...(endpoints === undefined ? {} : { endpoints }),
+        };
       },
     );
   }
@@ -85,7 +111,8 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
         body: optionalBody(StreamBody),
         response: legacyResponses({ 200: StreamAnswer }, 400, 404, 409, 413, 415, 503),
       },
-      handler: async (request) => control.redirector.getStream(streamRequest(request.body, request.query)),
+      handler: async (request) =>
+        control.redirector.getStream(streamRequest(request.body, request.query, request.socket.remoteAddress)),
     });
   }
 
@@ -125,13 +152,23 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
 
 type StreamFields = Type.Static<typeof StreamQuery>;
 
-function streamRequest(body: StreamFields | string | undefined, query: StreamFields): StreamRequest {
+function streamRequest(
+  body: StreamFields | string | undefined,
+  query: StreamFields,
+  caller: string | undefined,
+): StreamRequest {
   const fields = typeof body === 'string' ? { name: body } : (body ?? query);
   if (fields.name === undefined) {
     const message = 'name: is missing; send {"name": "NAME_OF_THE_CAMERA"} as body, or ?name=NAME_OF_THE_CAMERA';
     throw new InputError('INVALID_REQUEST', message, { field: 'name' });
   }
-  return { name: fields.name, engineAddress: fields.se_ip, location: checkLocation(fields.location) };
+  const { name, se_ip: engineAddress, location, viewer_ip: viewer } = fields;
+  if (viewer !== undefined && isIP(viewer) === 0) {
+    const message = `viewer_ip: is ${JSON.stringify(viewer)}, but must be an IPv4 or IPv6 address`;
+    throw new InputError('INVALID_REQUEST', message, { field: 'viewer_ip' });
+  }
+  // A content manager asks for others: its own address counts only where it names no viewer.
+  return { name, engineAddress, location: checkLocation(location), addresses: [viewer ?? caller] };
 }
 
 function decimal(bitsPerSecond: number): string {

@@ -1,4 +1,5 @@
 import { everyAddress } from '../../address/every-address.js';
+import { locatedNetworksType } from '../lists.js';
 import { table } from '../setting.js';
 import { hostType, httpUrlType, portType, textType } from '../values.js';
 
@@ -68,6 +69,14 @@ export const addressTable = table({
     default: undefined,
     seedEnvironment: ['event'],
     description: 'Where this aggregator is; engines at the same location are chosen first',
+  },
+  /** Which networks are where; undefined: nobody said it. */
+  locationNetworks: {
+    key: 'location-networks',
+    type: locatedNetworksType(),
+    default: undefined,
+    description:
+      'Networks and where they are (LOCATION=NETWORK,...): engines and nodes near the address of who asks are chosen where no location is said',
   },
   /** The content manager's URL, without a slash at its end: `http://HOST:50000`; undefined: there is none to tell. */
   contentManager: {

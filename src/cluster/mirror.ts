@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EtcdClient } from '../etcd/client.js';
+import { type KeyValue, prefixEnd, type WatchEvent } from '../etcd/protocol.js';
+import { PrefixWatch } from '../etcd/watch.js';
+import type { Logger } from '../log/log.js';
+
+const callMs = 3000;
+const pageSize = 5000;
+/** Of more keys than that something is wrong with the prefix. */
+const maxKeys = 200_000;
+const retryMs = 500;
+
+export interface MirrorOptions {
+  readonly client: EtcdClient;
+  /** Ends with "/". */
+  readonly prefix: string;
+  /** Told of each key below the prefix as it becomes, in etcd's order; `kv` undefined: it is gone. */
+  readonly take: (path: string, kv: KeyValue | undefined) => void;
+  /** Told after each lot of such changes. */
+  readonly changed?: () => void;
+  readonly log: Logger;
+}
+
+/**
+ * Follows all keys below a prefix: read once, then watched from there. What was missed because of a compaction is read anew.
+ * Without etcd nothing changes.
+ */
+export class Mirror {
+  readonly #options: MirrorOptions;
+  readonly #known = new Set<string>();
+  /** Resolves when all was read for the first time, or after `close`. */
+  readonly ready: Promise<void>;
+  #watch: PrefixWatch | undefined;
+  #isClosed = false;
+
+  constructor(options: MirrorOptions) {
+    this.#options = options;
+    this.ready = this.#readAndWatch();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#watch?.close();
+  }
+
+  async #readAndWatch(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        const revision = await this.#read();
+        if (!this.#isClosed) this.#watchFrom(revision + 1);
+        return;
+      } catch {
+        await sleep(retryMs, undefined, { ref: false });
+      }
+    }
+  }
+
+  /** @returns the revision at which all of it was read */
+  async #read(): Promise<number> {
+    const { client, prefix } = this.#options;
+    const found: KeyValue[] = [];
+    let revision: number | undefined;
+    let key = Buffer.from(prefix);
+    for (;;) {
+      const at = revision === undefined ? {} : { revision };
+      const page = await client.range({ key, rangeEnd: prefixEnd(prefix), limit: pageSize, ...at }, callMs);
+      revision ??= Number(page.header.revision);
+      found.push(...page.kvs);
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined || found.length >= maxKeys) break;
+      key = Buffer.concat([last.key, Buffer.from([0])]);
+    }
+    const names = new Set(found.map((kv) => this.#pathOf(kv)));
+    for (const path of [...this.#known]) if (!names.has(path)) this.#take(path, undefined);
+    for (const kv of found) this.#take(this.#pathOf(kv), kv);
+    this.#options.changed?.();
+    return revision;
+  }
+
+  #watchFrom(revision: number): void {
+    if (this.#watch !== undefined) {
+      this.#watch.resumeFrom(revision);
+      return;
+    }
+    const { client, prefix, log } = this.#options;
+    const events = (all: readonly WatchEvent[]): void => {
+      for (const { type, kv } of all) this.#take(this.#pathOf(kv), type === 'PUT' ? kv : undefined);
+      this.#options.changed?.();
+    };
+    const handlers = { events, alive: () => undefined, lost: () => undefined };
+    this.#watch = new PrefixWatch(
+      client,
+      prefix,
+      revision,
+      { ...handlers, compacted: () => void this.#readAndWatch() },
+      log,
+    );
+  }
+
+  #pathOf({ key }: KeyValue): string {
+    return key.toString().slice(this.#options.prefix.length);
+  }
+
+  #take(path: string, kv: KeyValue | undefined): void {
+    if (kv === undefined) this.#known.delete(path);
+    else if (this.#known.has(path) || this.#known.size < maxKeys) this.#known.add(path);
+    else return;
+    this.#options.take(path, kv);
+  }
+}

@@ -1,0 +1,80 @@
+/** A node of the cluster, as it matters for cameras and viewers. */
+export interface ClusterPeer {
+  readonly id: string;
+  readonly location?: string | undefined;
+  /** `rtmp://HOST:PORT`. */
+  readonly rtmp: string;
+  readonly rtmps?: string | undefined;
+  /** Takes no new cameras, since it stops, or is full. */
+  readonly isDraining?: boolean | undefined;
+  readonly isFull?: boolean | undefined;
+  /** Above 80% of what it can do. */
+  readonly isBusy?: boolean | undefined;
+  /** Its share of the cameras among the nodes of its place: above 0; 1 if not known. */
+  readonly weight?: number | undefined;
+}
+
+export interface NodeWish {
+  readonly camera: string;
+  /** Where the camera is, if that was said. */
+  readonly location?: string | undefined;
+  /** The node that has it now. */
+  readonly holder?: string | undefined;
+  /** The location of the node that is asked: where the camera probably is, when nobody said it. */
+  readonly nodeLocation?: string | undefined;
+}
+
+/**
+ * The nodes that a camera may publish to, the one that suits best first. In this order: those that are neither stopping nor
+ * full, unless none else is left; those in the camera's location; the one that has it; those that are not busy; and then by
+ * weighted rendezvous hashing, so that the same camera gets the same node as long as that is there, and a node that comes or
+ * goes moves only the cameras that it gets or had. Where nobody said the location, the node that has it comes before those
+ * near the node that is asked.
+ */
+export function rankNodes<N extends ClusterPeer>(nodes: readonly N[], wish: NodeWish): N[] {
+  const { camera, location, holder, nodeLocation } = wish;
+  const isIn = (node: N, place: string | undefined) =>
+    place !== undefined && node.location?.toLowerCase() === place.toLowerCase();
+  const cameraHash = hashOf(camera);
+  const ranked = nodes
+    .filter((node) => node.id === holder || (node.isDraining !== true && node.isFull !== true))
+    .map((node) => {
+      const far = isIn(node, location ?? nodeLocation) ? 0 : 1;
+      const moves = node.id === holder ? 0 : 1;
+      const order = location === undefined ? [moves, far] : [far, moves];
+      const closing = node.isDraining === true ? 1 : 0;
+      const score = scoreOf(cameraHash, hashOf(node.id), node.weight ?? 1);
+      return { node, rank: [closing, ...order, node.isBusy === true ? 1 : 0, -score] };
+    })
+    .sort((left, right) => compareRanks(left.rank, right.rank) || (left.node.id < right.node.id ? -1 : 1));
+  return ranked.map(({ node }) => node);
+}
+
+function compareRanks(left: readonly number[], right: readonly number[]): number {
+  for (const [index, value] of left.entries()) {
+    const difference = value - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function scoreOf(camera: number, node: number, weight: number): number {
+  // Above 0 and below 1.
+  const share = (mixed(camera, node) + 0.5) / 2 ** 32;
+  return -weight / Math.log(share);
+}
+
+/** FNV-1a over the characters: the same at every node and in every version. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}
+
+/** Two hashes into one whose bits all depend on all bits of both (the finalizer of MurmurHash3). */
+function mixed(left: number, right: number): number {
+  let hash = Math.imul(left, 0x9e3779b1) ^ right;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

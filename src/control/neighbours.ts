@@ -1,0 +1,78 @@
+import { LocationTable } from '../address/location-table.js';
+import { type ClusterPeer, rankNodes } from './choose-node.js';
+import type { ControlSettings } from './settings.js';
+
+/** What control asks of the cluster that this node belongs to. */
+export interface Neighbours {
+  /** The id of this node. */
+  readonly selfId: string;
+  /** The nodes that live, this one among them. */
+  readonly peers: readonly ClusterPeer[];
+  /** The node that has a live camera, as far as is known. */
+  holderOf(camera: string): string | undefined;
+}
+
+/** So many endpoints are named: the first is meant, the others are for when it is gone. */
+const maxPlaces = 8;
+
+/** Knows where callers and cameras are, and which nodes suit them. A node that is alone is its own only place. */
+export class Places {
+  readonly #table: LocationTable;
+  readonly #settings: ControlSettings;
+  #neighbours: Neighbours | undefined;
+
+  constructor(settings: ControlSettings) {
+    this.#settings = settings;
+    this.#table = new LocationTable(settings.locationNetworks ?? []);
+  }
+
+  /** This node belongs to a cluster from now on. */
+  join(neighbours: Neighbours): void {
+    this.#neighbours = neighbours;
+  }
+
+  /** Undefined: this node is alone. */
+  get neighbours(): Neighbours | undefined {
+    return this.#neighbours;
+  }
+
+  /**
+   * Where somebody is: what was said, else by the first address that is in a configured network.
+   * @param addresses of who is meant, the best one first
+   */
+  locationOf(said: string | undefined, ...addresses: readonly (string | undefined)[]): string | undefined {
+    if (said !== undefined) return said;
+    for (const address of addresses) {
+      const location = address === undefined ? undefined : this.#table.locationOf(address);
+      if (location !== undefined) return location;
+    }
+    return undefined;
+  }
+
+  /** The node that has a camera, where that is another one than this. */
+  elsewhere(camera: string): string | undefined {
+    const holder = this.#neighbours?.holderOf(camera);
+    return holder === this.#neighbours?.selfId ? undefined : holder;
+  }
+
+  /** Where the node is that has the camera; of one that is not live, where this node is. */
+  locationOfCamera(camera: string): string | undefined {
+    const holder = this.elsewhere(camera);
+    const peer = holder === undefined ? undefined : this.#neighbours?.peers.find(({ id }) => id === holder);
+    return peer === undefined ? this.#settings.location : peer.location;
+  }
+
+  /**
+   * The nodes that a camera may publish to, the best first; `undefined` in the list stands for this node. Never empty.
+   * @param location where the camera is, if that is known
+   */
+  nodesFor(camera: string, location: string | undefined): readonly (ClusterPeer | undefined)[] {
+    const neighbours = this.#neighbours;
+    if (neighbours === undefined) return [undefined];
+    const { location: nodeLocation } = this.#settings;
+    const holder = neighbours.holderOf(camera);
+    const ranked = rankNodes(neighbours.peers, { camera, location, holder, nodeLocation });
+    const nodes = ranked.slice(0, maxPlaces).map((node) => (node.id === neighbours.selfId ? undefined : node));
+    return nodes.length === 0 ? [undefined] : nodes;
+  }
+}
