@@ -47,6 +47,8 @@ describe('help', () => {
         'status',
         'config',
         'top',
+        'events',
+        'logs',
         'log-level',
         'publish',
         'import',
