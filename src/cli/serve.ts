@@ -29,6 +29,7 @@ import { openNodeKeys } from './node-keys.js';
 import { findPortHolder } from './port-holder.js';
 import { RtmpTestPatterns } from './rtmp-test-patterns.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
+import { StartWatch } from './start-watch.js';
 import { targetRuleOf, withoutStandby } from './target-rule.js';
 import { PatternList } from './test-patterns.js';
 
@@ -85,10 +86,14 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         withoutStandby: withoutStandby(options.settings),
       });
     const stateLog = log.child({ part: 'state' });
-    const data =
+    const watch = startWatchOf(options.settings, log);
+    const data = await watch.during(
+      'the state',
+      options.settings.dataDir,
       options.settings.cluster === undefined
-        ? await openDataFolder(options.settings.dataDir, stateLog, check)
-        : await openClusterFolder(options.settings, stateLog, check);
+        ? openDataFolder(options.settings.dataDir, stateLog, check)
+        : openClusterFolder(options.settings, stateLog, check),
+    );
     closers.unshift({ part: 'state', close: () => data.close() });
     const { store } = data;
     const settings: Settings = { ...options.settings, dataDir: data.path };
@@ -115,7 +120,11 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
     refusesTarget = (url) => backend.refuses(url);
-    const rtmp = await listening(rtmpPort, '--rtmp-port', () => backend.start());
+    const rtmp = await watch.during(
+      `the files of the media backend ${backend.kind}`,
+      settings.dataDir,
+      listening(rtmpPort, '--rtmp-port', () => backend.start()),
+    );
 
     // What control and API say of themselves is where it really listens, also when the port was 0. Between the backend's
     // start and that of control the event loop does not turn: no camera that comes at once finds itself unknown.
@@ -164,6 +173,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       webhooks.start();
     }
 
+    await watch.portIsFree();
     let nodes: ClusterNodes | undefined;
     let announcer: Announcer | undefined;
     const api = await listening(settings.apiPort, '--api-port', () =>
@@ -183,7 +193,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         socketFolder: settings.dataDir,
       }),
     );
-    control.node.watchFiles(() => [...access.problems, ...api.problems()]);
+    control.node.watchFiles(() => [...control.lastLiveProblems, ...access.problems, ...api.problems()]);
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
     backend.addOwnListener({ host, port: api.port });
 
@@ -256,6 +266,11 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     await closeAll(closers, log);
     throw error;
   }
+}
+
+/** Callers of an API with TLS, or on a port that the system chooses, find nobody while the start waits. */
+function startWatchOf({ host, apiPort: port, apiTlsCert }: Settings, log: Logger): StartWatch {
+  return new StartWatch(log, port === 0 || apiTlsCert !== undefined ? null : { host, port });
 }
 
 /** Each backend is loaded only where it is used. */

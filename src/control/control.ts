@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { StreamKeys } from '../admission/stream-keys.js';
-import type { MediaBackend } from '../backend/backend.js';
+import type { BackendProblem, MediaBackend } from '../backend/backend.js';
 import type { EventFeed } from '../events/event-feed.js';
 import type { Logger } from '../log/log.js';
 import { isName } from '../model/rules.js';
@@ -124,10 +124,17 @@ export class Control {
     });
   }
 
-  /** Learns from the file of an earlier run when cameras were last live, and keeps it from now on. Never rejects. */
+  /**
+   * Learns from the file of an earlier run when cameras were last live, and keeps it from now on. Never rejects, and waits
+   * for a slow disk only a moment.
+   */
   async rememberLives(): Promise<void> {
-    await this.#lastLiveFile?.load((name) => this.#store.state.cameras.has(name));
-    this.#lastLiveFile?.start();
+    await this.#lastLiveFile?.open((name) => this.#store.state.cameras.has(name));
+  }
+
+  /** The file of when cameras were last live cannot be had. */
+  get lastLiveProblems(): readonly BackendProblem[] {
+    return this.#lastLiveFile?.problems ?? [];
   }
 
   /** Writes down when cameras were last live. Never rejects; waits for a slow disk only a moment. */

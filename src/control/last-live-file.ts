@@ -1,8 +1,11 @@
+import type { BackendProblem } from '../backend/backend.js';
 import { messageOf } from '../errors.js';
 import { Stretch } from '../fairness/stretch.js';
 import { readRegular } from '../files/read.js';
+import { answered } from '../files/silent-disk.js';
 import { discard, prepareWrite, removeLeftovers, replaceFile } from '../files/write.js';
 import type { Logger } from '../log/log.js';
+import { isoTime } from '../process/wall-clock.js';
 import type { LastLive, LastLives } from './last-live.js';
 import { reasonCode } from './reason-code.js';
 
@@ -14,6 +17,8 @@ const writeAfterMs = 20_000;
 const writeAgainMs = 300_000;
 /** Entries in one piece of the text. */
 const entriesPerPiece = 100;
+/** How long the start waits for it. */
+const readLimitMs = 5_000;
 /** How long the end of the program waits for the last write. */
 const lastWriteMs = 1_000;
 
@@ -32,6 +37,9 @@ export class LastLiveFile {
   #writtenMs = performance.now();
   #writing: Promise<void> | null = null;
   #hasFailed = false;
+  #isClosed = false;
+  /** It could not be read in time, and is waited for. */
+  #waitsSinceMs: number | null = null;
 
   constructor(path: string, lives: LastLives, log: Logger) {
     this.#path = path;
@@ -39,8 +47,30 @@ export class LastLiveFile {
     this.#log = log;
   }
 
-  /** Reads what an earlier run left. Never rejects. @param isRegistered others are not remembered */
-  async load(isRegistered: (name: string) => boolean): Promise<void> {
+  /**
+   * Reads what an earlier run left, and writes changes from then on. Never rejects. A disk that does not answer is waited for
+   * a moment; what the file says is taken when it does, and written only then.
+   * @param isRegistered others are not remembered
+   */
+  async open(isRegistered: (name: string) => boolean, limitMs = readLimitMs): Promise<void> {
+    const opened = this.#load(isRegistered).then(() => {
+      this.#waitsSinceMs = null;
+      if (!this.#isClosed) this.#start();
+    });
+    await answered(opened, this.#path, limitMs).catch((error: unknown) => {
+      this.#waitsSinceMs = Date.now();
+      this.#log.warn('when cameras were last live is not known yet', { reason: messageOf(error) });
+    });
+  }
+
+  /** What is wrong, while the disk does not answer. */
+  get problems(): readonly BackendProblem[] {
+    if (this.#waitsSinceMs === null) return [];
+    const message = `The disk does not answer for ${this.#path}: when cameras were last live before this start is known when it does.`;
+    return [{ code: 'START_WAITING', message, since: isoTime(this.#waitsSinceMs) }];
+  }
+
+  async #load(isRegistered: (name: string) => boolean): Promise<void> {
     try {
       await removeLeftovers(this.#path);
       const found = await readRegular(this.#path, maxBytes);
@@ -63,7 +93,7 @@ export class LastLiveFile {
   }
 
   /** Writes changes from now on. */
-  start(): void {
+  #start(): void {
     this.#timer ??= setInterval(() => this.#look(), writeAfterMs).unref();
   }
 
@@ -71,6 +101,9 @@ export class LastLiveFile {
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
+    this.#isClosed = true;
+    // What could not be read is not written over.
+    if (this.#waitsSinceMs !== null) return;
     const late = new Promise<void>((resolve) => setTimeout(resolve, lastWriteMs).unref());
     // A disk that does not answer holds up nobody's goodbye.
     const written = (this.#writing ?? Promise.resolve()).then(() => this.write());

@@ -20,7 +20,7 @@ async function loaded(isRegistered = (_name: string) => true): Promise<{ lives: 
   const lives = new LastLives();
   const warned: string[] = [];
   const log: Logger = { ...silentLogger, warn: (message) => warned.push(message), child: () => log };
-  await new LastLiveFile(path, lives, log).load(isRegistered);
+  await new LastLiveFile(path, lives, log).open(isRegistered);
   return { lives, warned };
 }
 
@@ -60,7 +60,7 @@ describe('when cameras were last live', () => {
     await writeFile(path, JSON.stringify({ cameras: { gate: { since: '2020-01-01T00:00:00Z', until: null } } }));
     const lives = new LastLives();
     lives.cameraLive('gate', who);
-    await new LastLiveFile(path, lives, silentLogger).load(() => true);
+    await new LastLiveFile(path, lives, silentLogger).open(() => true);
     expect(lives.of('gate')?.until).toBeNull();
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { runOk } from './process.js';
 import type { Scope } from './scope.js';
 
-/** As what writes to one file of a disk that fails, or answers no more, while the file $TROUBLE says so. */
+/** As what writes to one file, or reads it, of a disk that fails, or answers no more, while the file $TROUBLE says so. */
 const troubleSource = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -35,6 +35,9 @@ ssize_t write(int fd, const void *data, size_t bytes) { REAL(write); return trou
 ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t at) { REAL(pwrite64); return troubled(fd) ? -1 : real(fd, data, bytes, at); }
 int fsync(int fd) { REAL(fsync); return troubled(fd) ? -1 : real(fd); }
 int fdatasync(int fd) { REAL(fdatasync); return troubled(fd) ? -1 : real(fd); }
+ssize_t read(int fd, void *data, size_t bytes) { REAL(read); return troubled(fd) ? -1 : real(fd, data, bytes); }
+ssize_t pread64(int fd, void *data, size_t bytes, off64_t at) { REAL(pread64); return troubled(fd) ? -1 : real(fd, data, bytes, at); }
+ssize_t pread(int fd, void *data, size_t bytes, off_t at) { REAL(pread); return troubled(fd) ? -1 : real(fd, data, bytes, at); }
 ssize_t writev(int fd, const struct iovec *parts, int count) { REAL(writev); return troubled(fd) ? -1 : real(fd, parts, count); }
 `;
 
@@ -44,7 +47,7 @@ export const hasCompiler = spawnSync('cc', ['--version'], { stdio: 'ignore' }).s
 export interface TroubledFile {
   /** For the program whose writes are troubled. */
   readonly env: Readonly<Record<string, string>>;
-  /** From now on its writes fail with EIO, never return, or go to the disk. */
+  /** From now on its writes and reads fail with EIO, never return, or go to the disk. */
   set(state: 'fail' | 'hang' | 'well'): void;
 }
 

@@ -1,4 +1,4 @@
-import { copyFile, open, readdir, readFile, stat, truncate, unlink } from 'node:fs/promises';
+import { copyFile, open, readdir, stat, truncate, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isErrno } from '../../files/errno.js';
 import { type FileMark, markOf as fileMarkOf, readRegular } from '../../files/read.js';
@@ -77,10 +77,13 @@ export async function removeLeftovers(path: string): Promise<void> {
   }
 }
 
+const maxRecordBytes = 1 << 20;
+
 /** A small JSON file of our own; undefined when there is none, or it is damaged. */
 export async function readRecord(path: string): Promise<Readonly<Record<string, unknown>> | undefined> {
   try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const found = await readRegular(path, maxRecordBytes);
+    const value: unknown = found === undefined ? undefined : JSON.parse(found.bytes.toString());
     return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : undefined;
   } catch {
     return undefined;

@@ -1,7 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { PushPolicy, PushRules } from '../../address/push-policy.js';
 import { CodedError, messageOf } from '../../errors.js';
+import { readRegular } from '../../files/read.js';
 import type { Logger } from '../../log/log.js';
 import type { OutgoingSettings } from '../../rtmp/outgoing-attempt.js';
 import { findNginx, type NginxBinary } from './binary.js';
@@ -30,6 +31,7 @@ export interface NginxBackendSettings {
   readonly media: OutgoingSettings & PushRules;
 }
 
+const maxTemplateBytes = 1 << 20;
 const statPath = '/stat';
 const statTimeoutMs = 3_000;
 
@@ -123,7 +125,9 @@ export async function setUp(options: {
 async function readTemplate(file: string | undefined): Promise<string> {
   if (file === undefined) return defaultTemplate;
   try {
-    return await readFile(file, 'utf8');
+    const found = await readRegular(file, maxTemplateBytes);
+    if (found === undefined) throw new Error('there is no such file');
+    return found.bytes.toString();
   } catch (error) {
     const message = `The template ${file} cannot be read: ${messageOf(error)}.`;
     throw new CodedError('NGINX_TEMPLATE', message, { cause: error, field: '--nginx-template' });
