@@ -16,7 +16,7 @@ import type { WithoutKeyFrames } from './key-frame-watch.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
 import { type Ingest, mainIngest, type Source } from './source.js';
 import { StreamHeaders } from './stream-headers.js';
-import { trackFigures } from './track-figures.js';
+import { needsOf, trackFigures } from './track-figures.js';
 import { TrackTable } from './track-table.js';
 import { VideoTrack } from './video-track.js';
 
@@ -112,15 +112,7 @@ export class SourceIngest implements Ingest, StreamFeed {
   }
 
   get needs(): StreamNeeds {
-    const codecsOf = (tracks: readonly { fourCc: string | null }[]): string[] => [
-      ...new Set(tracks.map(({ fourCc }) => fourCc).filter((fourCc) => fourCc !== null)),
-    ];
-    const [video, audio] = [this.#video.all, this.#audio.all];
-    return {
-      videoCodecs: codecsOf(video),
-      audioCodecs: codecsOf(audio),
-      hasMultitrack: [...video, ...audio].some(({ id }) => id > 0),
-    };
+    return needsOf(this.#video.all, this.#audio.all);
   }
 
   get videoCodec(): string | null {

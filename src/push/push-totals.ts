@@ -1,4 +1,5 @@
-import type { DropReason, Outlet } from '../relay/outlet.js';
+import type { DropReason } from '../relay/drop-tally.js';
+import type { Outlet } from '../relay/outlet.js';
 
 /** Frames sent and dropped by the ended connections of a push. */
 export class PushTotals {

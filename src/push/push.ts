@@ -9,21 +9,18 @@ import type { OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import { FailureLog } from './failure-log.js';
+import { Goodbyes } from './goodbyes.js';
 import { LifeDoubt } from './life-doubt.js';
 import { causeOf, Outage } from './outage.js';
-import type { PushFailure } from './push-failure.js';
+import { failureView, type PushFailure } from './push-failure.js';
 import { PushLife } from './push-life.js';
 import { PushTotals } from './push-totals.js';
 import { type Haste, RetryClock } from './retry-clock.js';
+import { judgeStall } from './stall-watch.js';
+import { Succession } from './succession.js';
 import type { TargetWatch } from './target-watch.js';
 
 export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled';
-
-/** A target that takes or acknowledges nothing for this long is called stalled. */
-const stalledAfterMs = 3000;
-
-/** A target that asks for another connection more often is not followed. */
-const reconnectEveryMs = 10_000;
 
 /** Number of recent events that are logged when an active push fails. */
 const dumpedEvents = 20;
@@ -54,18 +51,13 @@ export class Push {
   #stream: LiveStream | null = null;
   #live = false;
   #life: PushLife | null = null;
-  /** Connects since the target asked for another connection; takes over once it may send. */
-  #successor: PushLife | null = null;
-  #reconnectedMs = Number.NEGATIVE_INFINITY;
+  readonly #succession: Succession;
   readonly #doubt = new LifeDoubt();
   #lastFailure: PushFailure | null = null;
   #connects = 0;
-  /** Connections that only send the rest of their stream. */
-  readonly #draining = new Set<PushLife>();
-  /** One for each connection that is being closed in order. */
-  readonly #goodbyes = new Set<Promise<void>>();
   /** Counts of ended connections. */
   readonly #past = new PushTotals();
+  readonly #goodbyes = new Goodbyes(this.#past);
   readonly #onPhase: (() => void) | undefined;
   #phase: PushPhase;
   #phaseSinceMs = Date.now();
@@ -92,6 +84,7 @@ export class Push {
     this.#dialer = options.dialer;
     this.#log = options.log.child({ target: options.shownUrl });
     this.#recorder = new FlightRecorder({ log: this.#log });
+    this.#succession = new Succession(this.#recorder);
     this.#failureLog = new FailureLog(this.#log);
     this.#clock = new RetryClock({
       minMs: options.settings.pushRetryMinMs,
@@ -105,9 +98,7 @@ export class Push {
 
   /** Bytes handed to the network, in total. */
   get bytesOut(): number {
-    let bytes = this.#past.bytesOut + (this.#life?.outlet?.bytesOut ?? 0);
-    for (const life of this.#draining) bytes += life.outlet?.bytesOut ?? 0;
-    return bytes;
+    return this.#past.bytesOut + (this.#life?.outlet?.bytesOut ?? 0) + this.#goodbyes.bytesOut;
   }
 
   /** The last few hundred events, oldest first. */
@@ -119,7 +110,7 @@ export class Push {
   setLimits(limits: OutletLimits): void {
     this.#limits = limits;
     this.#life?.setLimits(limits);
-    this.#successor?.setLimits(limits);
+    this.#succession.successor?.setLimits(limits);
   }
 
   setEnabled(enabled: boolean): void {
@@ -181,7 +172,7 @@ export class Push {
 
   /** Resolves when every connection that is being closed is closed. */
   async drained(): Promise<void> {
-    await Promise.all(this.#goodbyes);
+    await this.#goodbyes.done();
   }
 
   /** Ends the push. Resolves when the goodbye was sent, or the deadline is over. */
@@ -196,31 +187,19 @@ export class Push {
   /** Call once a second. @param nowMs a monotonic clock */
   tick(nowMs: number): void {
     this.#meter.look(this.bytesOut, nowMs);
-    if (this.#successor !== null) this.#lookAtSuccessor(this.#successor, nowMs);
+    const { successor } = this.#succession;
+    if (successor !== null && this.#succession.look(nowMs, this.#settings.stallTimeoutMs)) this.#succeed(successor);
     const life = this.#life;
     if (life === null || life.outlet === null) return;
-    const { connection } = life;
     life.look(nowMs);
-    // A target that takes no bytes is given up, and one whose program shows no sign of life though it always did. Missing
-    // acknowledgements alone are not sufficient evidence.
-    const silentMs = connection.silentMs(nowMs);
-    const { stallTimeoutMs } = this.#settings;
-    const lifelessMs = connection.lifelessMs(stallTimeoutMs * this.#doubt.patience, nowMs);
-    const stalledMs = Math.max(silentMs, connection.overdueMs(nowMs), connection.lifelessMs(stalledAfterMs, nowMs));
-    if (silentMs > stallTimeoutMs) {
-      const text = `${connection.endpoint} took no data for ${Math.round(silentMs / 1000)} s`;
-      connection.destroy(new TargetError('TARGET_STALLED', text));
-    } else if (lifelessMs > 0) {
-      this.#doubt.gaveUp();
-      const text = `${connection.endpoint} has neither acknowledged nor answered anything for ${Math.round(lifelessMs / 1000)} s, though it did before`;
-      connection.destroy(new TargetError('TARGET_STALLED', text));
-    } else if (stalledMs > stalledAfterMs) {
-      if (this.#live && this.#phase === 'active') {
-        this.#outage.stalled(Date.now() - Math.round(stalledMs));
-        this.#setPhase('stalled');
-      }
-    } else if (this.#live) {
+    const verdict = judgeStall(life.connection, this.#doubt, this.#settings.stallTimeoutMs, nowMs);
+    if (verdict.kind === 'given-up') {
+      life.connection.destroy(verdict.error);
+    } else if (this.#live && verdict.kind === 'flowing') {
       this.#proveActive(life);
+    } else if (this.#live && verdict.kind === 'stalled' && this.#phase === 'active') {
+      this.#outage.stalled(Date.now() - Math.round(verdict.stalledMs));
+      this.#setPhase('stalled');
     }
   }
 
@@ -288,7 +267,7 @@ export class Push {
       elsewhere,
       handler: {
         onPublished: () => {
-          if (life !== this.#successor) this.#published(life);
+          if (life !== this.#succession.successor) this.#published(life);
           else if (!life.connection.isUnanswered) this.#succeed(life);
         },
         onDrain: () => {
@@ -296,7 +275,7 @@ export class Push {
         },
         onReconnectRequest: (tcUrl) => this.#askedToReconnect(life, tcUrl),
         onClosed: (closedBy) => {
-          if (life === this.#successor) this.#failedToSucceed(life, closedBy);
+          if (life === this.#succession.successor) this.#failedToSucceed(life, closedBy);
           else this.#closed(life, closedBy);
         },
       },
@@ -304,49 +283,27 @@ export class Push {
     return life;
   }
 
-  /**
-   * The target asks for another connection (Enhanced RTMP v2, "Reconnect Request"). It is made beside the one of now, which
-   * goes on until the other has begun at a key frame; should that fail, it just goes on.
-   */
+  /** @param tcUrl where, as the target says it; undefined: at the same place */
   #askedToReconnect(life: PushLife, tcUrl: string | undefined): void {
-    const nowMs = performance.now();
-    if (life !== this.#life || this.#stream === null || this.#successor !== null) return;
-    if (nowMs - this.#reconnectedMs < reconnectEveryMs) return;
-    this.#reconnectedMs = nowMs;
-    this.#recorder.note(
-      'reconnect',
-      tcUrl === undefined ? 'asked for by the target' : 'asked for by the target, elsewhere',
-    );
-    try {
-      this.#successor = this.#newLife(this.#stream, life.connection.placeOf(tcUrl));
-    } catch (error) {
-      this.#recorder.note('reconnect', `not followed: ${messageOf(error)}`);
-    }
-  }
-
-  /** One that nobody answered takes over once it is proven: the one of now is known to be well. */
-  #lookAtSuccessor(life: PushLife, nowMs: number): void {
-    if (life.outlet === null) return;
-    life.look(nowMs);
-    if (life.isProven) this.#succeed(life);
-    else if (life.connection.silentMs(nowMs) > this.#settings.stallTimeoutMs) life.connection.destroy();
+    const stream = this.#stream;
+    if (life !== this.#life || stream === null) return;
+    const connect = () => this.#newLife(stream, life.connection.placeOf(tcUrl));
+    this.#succession.follow(tcUrl !== undefined, connect, performance.now());
   }
 
   #succeed(life: PushLife): void {
     const old = this.#life;
-    this.#successor = null;
     this.#life = life;
-    this.#recorder.note('reconnect', 'the new connection takes over');
-    if (old !== null) this.#sayGoodbye(old, 'drained');
+    this.#succession.takesOver();
+    if (old !== null) this.#goodbyes.say(old, 'drained');
     // That the old one was well proves nothing of this one.
     if (this.#live) this.#setPhase('connecting');
     this.#published(life);
   }
 
   #failedToSucceed(life: PushLife, error: TargetError | null): void {
-    this.#successor = null;
     life.bury(this.#past);
-    this.#recorder.note('reconnect', `failed: ${error?.message ?? 'it was closed'}`);
+    this.#succession.failed(error);
   }
 
   #published(life: PushLife): void {
@@ -374,13 +331,11 @@ export class Push {
 
   #closed(life: PushLife, error: TargetError | null): void {
     if (life !== this.#life) return; // hung up on by us; its draining notices
-    this.#life = null;
-    if (this.#successor !== null) {
+    const next = this.#succession.release();
+    this.#life = next;
+    if (next !== null) {
       // It ended before the one that it asked for was there.
       life.bury(this.#past);
-      const next = this.#successor;
-      this.#life = next;
-      this.#successor = null;
       if (this.#live) this.#setPhase('connecting');
       if (next.outlet !== null) this.#published(next);
       return;
@@ -431,30 +386,13 @@ export class Push {
   /** Ends the connection with a goodbye, after the rest of the stream, or (`now`) after the bytes in the socket. */
   #hangUp(when: 'drained' | 'now'): void {
     this.#clock.stop();
-    const [life, successor] = [this.#life, this.#successor];
+    const life = this.#life;
     this.#life = null;
-    this.#successor = null;
-    if (successor !== null) this.#sayGoodbye(successor, 'now');
+    const successor = this.#succession.release();
+    if (successor !== null) this.#goodbyes.say(successor, 'now');
     if (life === null) return;
     if (life.outlet === null) this.#clock.abandoned();
-    this.#sayGoodbye(life, when);
-  }
-
-  #sayGoodbye(life: PushLife, when: 'drained' | 'now'): void {
-    const { connection, outlet } = life;
-    const goodbye = (async (): Promise<void> => {
-      if (outlet !== null && when === 'drained') {
-        this.#draining.add(life);
-        await life.drain();
-        this.#draining.delete(life);
-      } else {
-        outlet?.flush(performance.now()); // audio that still waits for its frame
-      }
-      life.bury(this.#past);
-      connection.close();
-      await connection.closed;
-    })().finally(() => this.#goodbyes.delete(goodbye));
-    this.#goodbyes.add(goodbye);
+    this.#goodbyes.say(life, when);
   }
 
   #setPhase(phase: PushPhase): void {
@@ -465,8 +403,4 @@ export class Push {
     if (phase !== 'active' && phase !== 'stalled') this.#meter.reset();
     this.#onPhase?.();
   }
-}
-
-function failureView(failure: PushFailure | null) {
-  return failure === null ? null : { code: failure.code, message: failure.message, at: isoTime(failure.atMs) };
 }

@@ -1,7 +1,8 @@
 import type { Header } from './headers.js';
 import type { LogCopy } from './log-copy.js';
 import { type LogReaders, type Mark, MediaLog } from './media-log.js';
-import type { Outlet, OutletSource } from './outlet.js';
+import type { Outlet } from './outlet.js';
+import type { OutletSource } from './outlet-source.js';
 import type { SlabPool } from './slab-pool.js';
 import type { StreamFormat } from './stream-format.js';
 import type { ChosenTracks } from './track-choice.js';

@@ -2,42 +2,23 @@ import { MessageType } from '../wire/message.js';
 import { changedHeaders } from './changed-headers.js';
 import { isClearing } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
-import { FormatLog } from './format-log.js';
+import { FormatLogs, type FormatLogsOwner } from './format-logs.js';
 import { farewells } from './gone-tracks.js';
-import { chooseHeaders, dataPayload, encodeHeaders, type Header, headerKey } from './headers.js';
+import { chooseHeaders, dataPayload, encodeHeaders, type Header } from './headers.js';
 import type { KeptGop } from './kept-gop.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
-import { LogCopy } from './log-copy.js';
-import { audioTrack, type Mark, type MediaLog } from './media-log.js';
+import { audioTrack } from './media-log.js';
 import type { Outlet } from './outlet.js';
 import { shownUntil } from './shown-until.js';
 import { SlabPool } from './slab-pool.js';
 import { type MessageRole, noFeed, type StreamFeed, type StreamNeeds } from './stream-feed.js';
-import { isSameFormat, type StreamFormat } from './stream-format.js';
+import type { StreamFormat } from './stream-format.js';
 import { Timeline } from './timeline.js';
 import type { ChosenTracks } from './track-choice.js';
 import { withVia } from './via.js';
 
 /** The length field of a message (RTMP 1.0, section 5.3.1.2.1). */
 const maxMessageBytes = 0xffffff;
-
-/**
- * Messages of a GOP that are kept for those who join: two minutes of 60 frames a second with audio. A GOP of the same
- * bytes in tiny messages would take long to copy into another format.
- */
-const maxGopMessages = 16_384;
-
-/**
- * Formats of one stream: chunks for targets, chunks for players, FLV. Peers choose none of what tells them apart; the limit
- * says so, should that change.
- */
-const maxFormats = 4;
-
-/**
- * Minimum time that a log without outlets is kept, so that a viewer that keeps playing and stopping does not cause new
- * copies.
- */
-const emptyLogKeptMs = 10_000;
 
 /**
  * Audio waits for the next video message (`FlushScheduler.ride`) while the last one is no older than this: where video
@@ -74,12 +55,10 @@ export interface LiveStreamOptions {
  * format in use, and lets the outlets read. Nothing is ever decoded or altered; only timestamps are moved, as a whole,
  * when another source begins. What is remembered of a source, and judged of its messages, is the source's (`StreamFeed`).
  */
-export class LiveStream {
+export class LiveStream implements FormatLogsOwner {
   readonly #options: LiveStreamOptions;
-  readonly #pool: SlabPool;
   #feed: StreamFeed = noFeed;
-  readonly #primary: FormatLog;
-  readonly #logs: FormatLog[];
+  readonly #logs: FormatLogs;
   readonly #timeline = new Timeline();
   /** The headers of the source before, until it is told what of them does not count any more. */
   #before: readonly Header[] | null = null;
@@ -92,9 +71,8 @@ export class LiveStream {
 
   constructor(options: LiveStreamOptions, nowMs: number) {
     this.#options = options;
-    this.#pool = options.pool ?? new SlabPool();
-    this.#primary = new FormatLog(this, options.format, this.#pool, nowMs);
-    this.#logs = [this.#primary];
+    const { format, gopMaxBytes, mayKeep, pool = new SlabPool() } = options;
+    this.#logs = new FormatLogs({ owner: this, format, gopMaxBytes, mayKeep, pool }, nowMs);
   }
 
   /** True if newcomers begin with video; false if only audio is forwarded. */
@@ -134,7 +112,7 @@ export class LiveStream {
 
   /** True while those who join can start at a frame of this video track that is kept. */
   keeps(track: number): boolean {
-    return this.#primary.log.markOf(track) !== null;
+    return this.#logs.primary.log.markOf(track) !== null;
   }
 
   /**
@@ -147,10 +125,7 @@ export class LiveStream {
     this.#feed = feed;
     this.#timeline.restart();
     this.#tracks = [];
-    for (const entry of this.#logs) {
-      this.#copyOn(entry, performance.now(), true);
-      entry.log.clearMark();
-    }
+    this.#logs.restart(performance.now());
   }
 
   /**
@@ -179,7 +154,7 @@ export class LiveStream {
   switchTo(feed: StreamFeed, kept: KeptGop, nowMs: number): boolean {
     const { oldest, newestMs, newestAtMs, stepMs, compositionMs } = kept;
     const before = this.#feed;
-    const shownMs = shownUntil(this.#primary.log);
+    const shownMs = shownUntil(this.#logs.primary.log);
     this.follow(feed);
     const isAhead = this.#timeline.aheadMs > maxAheadMs;
     const headers = isAhead ? feed.headers : (oldest?.headers ?? feed.headers);
@@ -226,19 +201,19 @@ export class LiveStream {
     if (role === 'key-frame') this.#beginGop(track, out, nowMs, headers);
     else if (role === 'start') this.#beginWithoutKeyFrame(type === MessageType.Video ? track : audioTrack, out, nowMs);
     const isForServers = type === MessageType.DataAmf0 && isClearing(payload);
-    for (const { log, copy } of this.#logs) {
+    for (const { log, copy } of this.#logs.all) {
       if (copy !== null) continue; // which will come to it
       if (isForServers && !log.format.publishing) continue;
-      const data = type === MessageType.DataAmf0 ? this.#dataFor(log.format, payload) : payload;
+      const data = type === MessageType.DataAmf0 ? this.dataFor(log.format, payload) : payload;
       log.append(type, out, data, nowMs);
       if (role === 'header') log.noteHeader();
-      if (log.mark !== null) this.#trim(log);
+      if (log.mark !== null) this.#logs.trim(log);
     }
   }
 
   /** Whoever joins waits for what comes next to start at. */
   forgetGop(): void {
-    for (const { log } of this.#logs) log.clearMark();
+    for (const { log } of this.#logs.all) log.clearMark();
   }
 
   /**
@@ -246,7 +221,7 @@ export class LiveStream {
    * @param isOver it ended, so that there is nothing to wait for
    */
   forgetTrack(track: number, isOver: boolean): void {
-    for (const { log } of this.#logs) {
+    for (const { log } of this.#logs.all) {
       log.clearTrack(track);
       log.clearTrack(audioTrack);
     }
@@ -255,50 +230,27 @@ export class LiveStream {
 
   /** Lets an outlet follow from the current GOP on, or from the next key frame where there is none. */
   attach(outlet: Outlet, nowMs: number): void {
-    const entry = this.#logFor(outlet.format, nowMs);
-    entry.outlets.add(outlet);
-    entry.emptySinceMs = null;
-    outlet.begin(entry, nowMs);
+    this.#logs.attach(outlet, nowMs);
   }
 
   detach(outlet: Outlet): void {
-    outlet.finish();
-    for (const entry of this.#logs) {
-      if (!entry.outlets.delete(outlet)) continue;
-      if (outlet.isSending) entry.log.lose();
-      if (entry.outlets.size === 0) entry.emptySinceMs = performance.now();
-      return;
-    }
-  }
-
-  /** Drops logs that have had no outlet for a while. */
-  #dropEmpty(afterMs: number): void {
-    if (this.#logs.length === 1) return;
-    const beforeMs = performance.now() - afterMs;
-    for (let i = this.#logs.length - 1; i > 0; i--) {
-      const entry = this.#logs[i]!;
-      if (entry.emptySinceMs === null || entry.emptySinceMs > beforeMs) continue;
-      if (entry.copy !== null) this.#primary.copies.delete(entry.copy);
-      this.#logs.splice(i, 1);
-    }
+    this.#logs.detach(outlet);
   }
 
   /** When the newest key frame came, on the monotonic clock; null when there is none, or it is not kept. */
   get keyFrameAtMs(): number | null {
-    const { mark } = this.#primary.log;
+    const { mark } = this.#logs.primary.log;
     return mark?.isKeyFrame ? mark.atMs : null;
   }
 
   /** A copy of the newest key frame; null as `keyFrameAtMs`, and where no header says how to decode it. */
   keyFrame(): KeyFrame | null {
-    return this.keyFrameAtMs === null ? null : readKeyFrame(this.#primary.log);
+    return this.keyFrameAtMs === null ? null : readKeyFrame(this.#logs.primary.log);
   }
 
   /** Bytes that are kept for newcomers and for outlets that are behind. */
   get keptBytes(): number {
-    let bytes = 0;
-    for (const entry of this.#logs) bytes += entry.keptBytes;
-    return bytes;
+    return this.#logs.keptBytes;
   }
 
   /**
@@ -307,14 +259,14 @@ export class LiveStream {
    */
   shed(): void {
     let shed = false;
-    this.#dropEmpty(0);
-    for (const { outlets } of this.#logs) for (const outlet of outlets) shed = outlet.shed() || shed;
+    this.#logs.dropEmpty(0);
+    for (const { outlets } of this.#logs.all) for (const outlet of outlets) shed = outlet.shed() || shed;
     if (!shed) this.forgetGop();
   }
 
   /** Writes what is new to all outlets. */
   flush(nowMs: number): void {
-    for (const { log, outlets } of this.#logs) {
+    for (const { log, outlets } of this.#logs.all) {
       for (const outlet of outlets) outlet.flush(nowMs);
       log.reclaim();
     }
@@ -327,19 +279,20 @@ export class LiveStream {
     chosen: ChosenTracks | null = null,
   ): Buffer {
     return encodeHeaders(chosen === null ? headers : chooseHeaders(headers, chosen), format, timestampMs, (payload) =>
-      this.#dataFor(format, payload),
+      this.dataFor(format, payload),
     );
   }
 
-  #dataFor(format: StreamFormat, payload: Buffer): Buffer {
+  /** The payload of a data message as those of a format get it. */
+  dataFor(format: StreamFormat, payload: Buffer): Buffer {
     const data = format.publishing ? withVia(payload, this.via) : dataPayload(payload, false);
     return data.length > maxMessageBytes ? payload : data;
   }
 
   #beginGop(track: number, timestampMs: number, nowMs: number, headers: readonly Header[]): void {
-    this.#dropEmpty(emptyLogKeptMs);
+    this.#logs.dropEmpty();
     this.#noteTrack(track);
-    for (const { log, copy } of this.#logs) {
+    for (const { log, copy } of this.#logs.all) {
       if (copy === null) log.setMark(track, headers, timestampMs, nowMs);
     }
   }
@@ -350,7 +303,7 @@ export class LiveStream {
    */
   #beginWithoutKeyFrame(track: number, timestampMs: number, nowMs: number): void {
     if (track !== audioTrack) this.#noteTrack(track);
-    for (const { log, copy } of this.#logs) {
+    for (const { log, copy } of this.#logs.all) {
       if (copy !== null) continue;
       const mark = log.markOf(track);
       if (mark !== null && nowMs - mark.atMs < markEveryMs) continue;
@@ -361,62 +314,4 @@ export class LiveStream {
   #noteTrack(track: number): void {
     if (!this.#tracks.includes(track)) this.#tracks = [...this.#tracks, track];
   }
-
-  /** Forgets marks that are too far behind; most have none to forget. */
-  #trim(log: MediaLog): void {
-    const { gopMaxBytes } = this.#options;
-    const oldest = log.marks[0];
-    if (oldest === undefined || !isTooLong(log, oldest, gopMaxBytes)) return;
-    log.trimMarks((mark) => isTooLong(log, mark, gopMaxBytes));
-  }
-
-  #logFor(format: StreamFormat, nowMs: number): FormatLog {
-    for (const entry of this.#logs) {
-      if (isSameFormat(entry.log.format, format)) return entry;
-    }
-    if (this.#logs.length >= maxFormats) throw new RangeError(`a stream has more than ${maxFormats} formats`);
-    // With the message stream id of the primary log. Outlets with another id share this log.
-    const entry = new FormatLog(this, { ...format, streamId: this.#primary.log.format.streamId }, this.#pool, nowMs);
-    this.#logs.push(entry);
-    this.#beginCopy(entry, nowMs);
-    return entry;
-  }
-
-  /** Has the current GOP of the primary log copied into a new one, where there is room; else that begins at the next one. */
-  #beginCopy(entry: FormatLog, nowMs: number): void {
-    const { log } = this.#primary;
-    const oldest = log.marks[0];
-    if (oldest === undefined) return;
-    if (!(this.#options.mayKeep?.(log.position - oldest.position) ?? true)) return;
-    const append = (type: number, timestampMs: number, payload: Buffer, atMs: number): void => {
-      if (type === MessageType.DataAmf0 && isClearing(payload) && !entry.log.format.publishing) return;
-      const data = type === MessageType.DataAmf0 ? this.#dataFor(entry.log.format, payload) : payload;
-      entry.log.append(type, timestampMs, data, atMs);
-      if (headerKey(type, payload) !== null) entry.log.noteHeader();
-    };
-    const onMark = ({ track, headers, timestampMs, atMs, isKeyFrame }: Mark): void => {
-      entry.log.setMark(track, headers, timestampMs, atMs, isKeyFrame);
-    };
-    entry.copy = new LogCopy(log, append, onMark);
-    this.#primary.copies.add(entry.copy);
-    this.#copyOn(entry, nowMs);
-  }
-
-  /** One step of a copy, and the next in a later turn. @param isLast all of it at once */
-  #copyOn(entry: FormatLog, nowMs: number, isLast = false): void {
-    const { copy, log } = entry;
-    if (copy === null || !this.#logs.includes(entry)) return;
-    const isDone = copy.step(nowMs, isLast);
-    this.#trim(log);
-    if (isDone) {
-      entry.copy = null;
-      this.#primary.copies.delete(copy);
-    }
-    for (const outlet of entry.outlets) outlet.flush(nowMs);
-    if (!isDone) setImmediate(() => this.#copyOn(entry, performance.now()));
-  }
-}
-
-function isTooLong(log: MediaLog, mark: Mark, gopMaxBytes: number): boolean {
-  return log.position - mark.position > gopMaxBytes || log.messages - mark.messages > maxGopMessages;
 }

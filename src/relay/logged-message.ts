@@ -1,5 +1,7 @@
 import { encodedLength } from '../wire/chunk-writer.js';
 import { MessageType } from '../wire/message.js';
+import type { OutletSink } from './outlet-sink.js';
+import type { StreamFormat } from './stream-format.js';
 
 /** A log of chunks writes every message so: a basic header of one byte, and a message header of format 0 (5.3.1). */
 const timestampAt = 1;
@@ -77,9 +79,8 @@ const copiedBytes = 4096;
  */
 export function writeRenumbered(
   data: Buffer,
-  chunkBytes: number,
-  streamId: number,
-  write: (data: Buffer) => boolean,
+  { chunkBytes, streamId }: StreamFormat,
+  sink: Pick<OutletSink, 'write'>,
 ): boolean {
   let more = true;
   /** Where the messages begin that go out as one copy. */
@@ -90,13 +91,13 @@ export function writeRenumbered(
     for (let at = 0; at < copy.length; at = endOf(data, from + at, chunkBytes) - from) {
       copy.writeUInt32LE(streamId >>> 0, at + streamIdAt); // a target may have named any number
     }
-    more = write(copy);
+    more = sink.write(copy);
   };
   for (let at = 0; at < data.length; ) {
     const end = endOf(data, at, chunkBytes);
     if (end - at > copiedBytes) {
       flush(at + headerBytes);
-      more = write(data.subarray(at + headerBytes, end));
+      more = sink.write(data.subarray(at + headerBytes, end));
       from = end;
     }
     at = end;

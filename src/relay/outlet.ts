@@ -1,29 +1,13 @@
 import { MessageType } from '../wire/message.js';
 import { type Behind, catchUpLine } from './catch-up.js';
+import { type DropReason, DropTally } from './drop-tally.js';
 import { type LoggedMessage, writeRenumbered } from './logged-message.js';
 import type { Mark, MediaLog, Slab } from './media-log.js';
+import type { OutletSink } from './outlet-sink.js';
+import type { OutletSource } from './outlet-source.js';
 import { encodeIn, type StreamFormat } from './stream-format.js';
-import { ChosenTracks, type DefaultTracks, type TrackChoice } from './track-choice.js';
+import { ChosenTracks, type TrackChoice } from './track-choice.js';
 import { messageAt, TrackStart } from './track-start.js';
-
-/** The destination of an outlet's bytes: a socket. */
-export interface OutletSink {
-  /**
-   * Takes bytes, which are never modified afterwards. False: they are taken, but no more for now; call the outlet's
-   * `resume` when there is room again.
-   */
-  write(data: Buffer): boolean;
-  /** Bytes that were taken and are not in the kernel yet. */
-  readonly pendingBytes: number;
-  /** Bytes that were taken and have not arrived, if that is known. */
-  readonly flightBytes?: number;
-  /** Milliseconds that they will need; 0 while the far side keeps up. */
-  readonly flightDelayMs?: number;
-  /** Milliseconds since the oldest of them was taken. */
-  flightAgeMs?(nowMs: number): number;
-  /** The outlet was far behind and has caught up, in a later turn. */
-  caughtUp?(): void;
-}
 
 /**
  * An outlet that is further behind than this writes the rest step by step in later turns. Frames are seldom as large.
@@ -36,22 +20,6 @@ export interface OutletLimits {
   /** Maximum age of the oldest waiting byte, milliseconds. */
   readonly queueMaxAgeMs: number;
 }
-
-/** What an outlet reads: the log in its format, and the headers for a start without a key frame. */
-export interface OutletSource extends DefaultTracks {
-  readonly log: MediaLog;
-  /** True once a video frame was appended: from then on a decoder can start at key frames only. */
-  readonly hasVideo: boolean;
-  /** Video tracks whose frames are in the log. */
-  readonly tracks: readonly number[];
-  /** Encoded headers for a start at the log's end. @param chosen null: those of all tracks */
-  headersNow(chosen: ChosenTracks | null): Buffer;
-  /** Encoded headers for a start at a mark. */
-  headersOf(mark: Mark, chosen: ChosenTracks | null): Buffer;
-}
-
-/** The budget whose excess caused a drop. */
-export type DropReason = 'bytes' | 'age' | 'total';
 
 /**
  * One reader of a live stream: a place in the shared log. It begins at a key frame and writes as much as the sink
@@ -94,9 +62,7 @@ export class Outlet implements Behind {
   #isRenumbered = false;
   #bytesOut = 0;
   #framesOut = 0;
-  readonly #dropped: Record<DropReason, number> = { bytes: 0, age: 0, total: 0 };
-  #dropReason: DropReason = 'bytes';
-  #drops = 0;
+  readonly #dropped = new DropTally();
   #lastKeyFrameMs = 0;
 
   /** @param options.tracks what it gets of a stream of several; without it everything as it came */
@@ -136,7 +102,7 @@ export class Outlet implements Behind {
   hold(): void {
     this.#held = true;
     const log = this.#source?.log;
-    if (log !== undefined && this.#slab !== null) this.#leaveOut(log, this.#dropReason);
+    if (log !== undefined && this.#slab !== null) this.#leaveOut(log, this.#dropped.reason);
   }
 
   /** Continues at the next key frame. Nothing is made up for, and nothing is repeated. */
@@ -150,7 +116,7 @@ export class Outlet implements Behind {
 
   /** Leaves the stream. Bytes in the sink are still sent. */
   finish(): void {
-    this.#dropped[this.#dropReason] += this.#beingLeftOut();
+    this.#dropped.add(this.#beingLeftOut());
     this.#source = null;
     this.#slab = null;
   }
@@ -166,19 +132,17 @@ export class Outlet implements Behind {
 
   /** Audio and video messages dropped, by the exceeded budget. */
   get droppedFrames(): Readonly<Record<DropReason, number>> {
-    const dropped = { ...this.#dropped };
-    dropped[this.#dropReason] += this.#beingLeftOut();
-    return dropped;
+    return this.#dropped.framesWith(this.#beingLeftOut());
   }
 
   /** How often it exceeded its budget. */
   get drops(): number {
-    return this.#drops;
+    return this.#dropped.times;
   }
 
   /** Why it last dropped messages. */
   get dropReason(): DropReason {
-    return this.#dropReason;
+    return this.#dropped.reason;
   }
 
   /** When the newest key frame that it sent had arrived, on the monotonic clock; 0 before the first one. */
@@ -339,7 +303,7 @@ export class Outlet implements Behind {
       if (message.type === MessageType.Audio || message.type === MessageType.Video) {
         this.#frames++;
         if (out !== null) this.#framesOut++;
-        else if (!isStarted && this.#isResumed) this.#dropped[this.#dropReason]++;
+        else if (!isStarted && this.#isResumed) this.#dropped.add(1);
       }
       if (out === null) continue;
       if (log.mark?.isKeyFrame && log.mark.position < this.#position) this.#lastKeyFrameMs = log.mark.atMs;
@@ -358,8 +322,7 @@ export class Outlet implements Behind {
   /** The video tracks that it waits for. */
   #wanted(): readonly number[] {
     const tracks = this.#source?.tracks ?? [];
-    const video = this.#chosen?.video;
-    return video == null ? tracks : tracks.filter((track) => track === video);
+    return this.#chosen?.wanted(tracks) ?? tracks;
   }
 
   #begin(source: OutletSource, nowMs: number): boolean {
@@ -386,7 +349,7 @@ export class Outlet implements Behind {
     this.#offset = offset;
     this.#position = slab.base + offset;
     this.#isResumed = !this.#fresh;
-    if (this.#isResumed) this.#dropped[this.#dropReason] += frames - this.#frames;
+    if (this.#isResumed) this.#dropped.add(frames - this.#frames);
     this.#frames = frames;
     this.#fresh = false;
     this.#resumedMs = nowMs;
@@ -411,8 +374,7 @@ export class Outlet implements Behind {
 
   /** Leaves out everything up to the newest key frame, or up to the next one where that is behind already. */
   #leaveOut(log: MediaLog, reason: DropReason): void {
-    this.#drops++;
-    this.#dropReason = reason;
+    this.#dropped.exceeded(reason);
     this.#slab = null;
     this.#start = null;
     this.#waitingMs = performance.now();
@@ -427,14 +389,9 @@ export class Outlet implements Behind {
     return log === undefined || this.#slab !== null || this.#fresh ? 0 : log.head.frames - this.#frames;
   }
 
-  #writeRenumbered(data: Buffer): boolean {
-    const { chunkBytes, streamId } = this.format;
-    return writeRenumbered(data, chunkBytes, streamId, (part) => this.#sink.write(part));
-  }
-
   #write(data: Buffer): boolean {
     this.#bytesOut += data.length;
-    if (this.#isRenumbered ? this.#writeRenumbered(data) : this.#sink.write(data)) return true;
+    if (this.#isRenumbered ? writeRenumbered(data, this.format, this.#sink) : this.#sink.write(data)) return true;
     this.#blocked = true;
     return false;
   }

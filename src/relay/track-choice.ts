@@ -47,6 +47,12 @@ export class ChosenTracks {
     this.#audio = audio === 'default' ? defaultAudio : audio;
   }
 
+  /** Which of these video tracks it waits for at a start: all, until one is chosen. */
+  wanted(tracks: readonly number[]): readonly number[] {
+    const video = this.#video;
+    return video === null ? tracks : tracks.filter((track) => track === video);
+  }
+
   /** The payload as it goes out; null: it is left out. */
   select(type: number, payload: Buffer): Buffer | null {
     if (type === MessageType.Video) {

@@ -88,6 +88,14 @@ export function shortfallOf(needs: StreamNeeds, abilities: PeerAbilities): strin
   return null;
 }
 
+/**
+ * Whether a viewer gets all tracks: it does when it speaks Enhanced RTMP, and does not say that it takes one only.
+ * @param abilities undefined: it said nothing of Enhanced RTMP
+ */
+export function takesTracks(abilities: PeerAbilities | undefined): boolean {
+  return abilities !== undefined && abilities.hasMultitrack !== false;
+}
+
 /** A target that names none says nothing of codecs. */
 function unnamed(needed: readonly string[], named: ReadonlySet<string>): readonly string[] {
   return named.size === 0 || named.has('*') ? [] : needed.filter((codec) => !named.has(codec));

@@ -1,3 +1,4 @@
+import { CodedError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { Beginning } from './beginning.js';
 import { type IgnoredKind, IgnoredMessages, ignoredKinds } from './ignored.js';
@@ -25,6 +26,19 @@ export class ConnectionRecord {
     this.#log = log;
     this.openedMs = performance.now() - (beginning?.ageMs ?? 0);
     this.#bytesBefore = beginning?.bytesBefore ?? 0;
+  }
+
+  /**
+   * A request on it is about this camera. A connection is about one camera: with media workers it is where that is at home.
+   * @param camera undefined: none is named
+   * @throws CodedError PUBLISH_NOT_REGISTERED for another camera than before
+   */
+  isAbout(camera: string | undefined): void {
+    if (this.camera !== undefined && camera !== undefined && camera !== this.camera) {
+      const text = `this connection is that of camera ${this.camera}; another camera takes another connection`;
+      throw new CodedError('PUBLISH_NOT_REGISTERED', text);
+    }
+    this.camera ??= camera;
   }
 
   /** Number of ignored messages. */

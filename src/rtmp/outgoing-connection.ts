@@ -2,7 +2,7 @@ import { parseRtmpUrl, type RtmpUrl } from '../address/rtmp-url.js';
 import { TargetError } from '../errors.js';
 import { Dialer } from '../net/dialer.js';
 import { setHeardTimeout } from '../process/standstill.js';
-import type { OutletSink } from '../relay/outlet.js';
+import type { OutletSink } from '../relay/outlet-sink.js';
 import { noNeeds, type StreamNeeds } from '../relay/stream-feed.js';
 import { announcementOf, type PeerAbilities } from './abilities.js';
 import { AdobeAuthentication } from './adobe-auth.js';

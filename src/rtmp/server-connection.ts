@@ -1,6 +1,5 @@
 import { addressKey, endpointText, plainAddress } from '../address/plain-address.js';
 import { maskUrl } from '../address/rtmp-url.js';
-import { cameraInApplication } from '../address/stream-place.js';
 import { CodedError, codeOf, messageOf, WireError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
@@ -8,6 +7,7 @@ import { ProgressWatch } from '../net/progress-watch.js';
 import { describeSocketError } from '../net/socket-error.js';
 import { defaultTracks } from '../relay/track-choice.js';
 import { MessageType } from '../wire/message.js';
+import { takesTracks } from './abilities.js';
 import { AnswerBudget } from './answer-budget.js';
 import type { Beginning } from './beginning.js';
 import { keptConnectInfo, noConnectInfo } from './connect.js';
@@ -17,6 +17,7 @@ import { floods } from './flood-count.js';
 import type { IgnoredKind } from './ignored.js';
 import { PacedReading } from './paced-reading.js';
 import { PeerMeter } from './peer-meter.js';
+import { refusalOf } from './refusal.js';
 import { type ConnectInfo, ServerSession, type ServerSessionHandler, type StreamRequest } from './server-session.js';
 import { type NetSettings, sessionLimits } from './settings.js';
 import { SignOfLife } from './sign-of-life.js';
@@ -206,7 +207,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#isMuted = false;
     let decision: Decision<Grant>;
     try {
-      this.#settle(request);
+      this.#record.isAbout(this.#host.cameraOf?.(request));
       decision = ask();
     } catch (error) {
       this.#refuse(what, request.streamId, error);
@@ -221,17 +222,6 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       (grant) => this.#reading.decided(() => use(grant)),
       (error: unknown) => this.#reading.decided(() => this.#refuse(what, request.streamId, error)),
     );
-  }
-
-  /** A connection is about one camera: with media workers it is where that is at home. @throws CodedError */
-  #settle(request: StreamRequest): void {
-    const camera = this.#host.cameraOf?.(request);
-    const { camera: own } = this.#record;
-    if (own !== undefined && camera !== undefined && camera !== own) {
-      const text = `this connection is that of camera ${own}; another camera takes another connection`;
-      throw new CodedError('PUBLISH_NOT_REGISTERED', text);
-    }
-    this.#record.camera ??= camera;
   }
 
   #peer(): Peer {
@@ -272,7 +262,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       share: addressKey(this.#socket.remoteAddress ?? ''),
       format: { chunkBytes: outChunkBytes, streamId, publishing: false },
       limits: { queueMaxBytes, queueMaxAgeMs },
-      tracks: takesTracks(this.#connect) ? undefined : defaultTracks,
+      tracks: takesTracks(this.#connect.abilities) ? undefined : defaultTracks,
       close: (reason) => this.close(reason),
       onEnd: () => this.#session.playUnpublished(streamId),
       onReturn: () => this.#session.playPublished(streamId),
@@ -372,24 +362,17 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   /** A refusal was sent; the connection is of no further use to either side, unless something flows on it already. */
-  #refused(error: unknown, what: string): void {
+  #refused(error: unknown, what: 'connect' | 'publish' | 'play'): void {
     if (!(error instanceof CodedError)) {
       this.#record.fault('a request failed inside the aggregator', error, { what });
-    } else if (what !== 'play') this.#tellRefused(error, what === 'connect' ? 'connect' : 'publish');
+    } else if (what !== 'play') {
+      this.#host.refused?.(refusalOf(error, what, this.#peer()));
+    }
     if (this.#ingests.size > 0 || this.#viewers.size > 0) {
       this.onIgnored('order', `${what} refused: ${codeOf(error)}: ${messageOf(error)}`);
       return;
     }
     this.#finish(`${what} refused: ${codeOf(error)}: ${messageOf(error)}`, 'warn');
-  }
-
-  #tellRefused({ code, message }: CodedError, asked: 'connect' | 'publish'): void {
-    const { app, flashVer } = this.#connect;
-    // Behind the name of the application there may be a key.
-    const name = app.split(/[?&]/, 1)[0] ?? '';
-    const camera = cameraInApplication(app) || null;
-    const { address } = this.#peer();
-    this.#host.refused?.({ address, name, camera, asked, code, message, encoder: flashVer });
   }
 
   /** Everything ends here, once, with one line. */
@@ -413,9 +396,4 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     clearTimeout(this.#endTimer);
     this.#onClosed();
   }
-}
-
-/** Several tracks go to viewers that speak Enhanced RTMP, unless they say that they take one. */
-function takesTracks({ abilities }: ConnectInfo): boolean {
-  return abilities !== undefined && abilities.hasMultitrack !== false;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { Outlet, type OutletSink } from '../../src/relay/outlet.js';
+import { Outlet } from '../../src/relay/outlet.js';
+import type { OutletSink } from '../../src/relay/outlet-sink.js';
 import { flvFormat } from '../../src/relay/stream-format.js';
 import { defaultTracks } from '../../src/relay/track-choice.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';

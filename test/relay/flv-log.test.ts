@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { Outlet, type OutletSink } from '../../src/relay/outlet.js';
+import { Outlet } from '../../src/relay/outlet.js';
+import type { OutletSink } from '../../src/relay/outlet-sink.js';
 import { flvFormat } from '../../src/relay/stream-format.js';
 import { decodeAmf0 } from '../../src/wire/amf0.js';
 import { flvFileHeader } from '../../src/wire/flv-file.js';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
-import { Outlet, type OutletSink } from '../../src/relay/outlet.js';
+import { Outlet } from '../../src/relay/outlet.js';
+import type { OutletSink } from '../../src/relay/outlet-sink.js';
 import { flvFormat, type StreamFormat } from '../../src/relay/stream-format.js';
 import {
   AmfDate,

@@ -31,6 +31,7 @@ import type {
   ViewedTracks,
 } from '../backend.js';
 import { CameraPushes } from './camera-pushes.js';
+import { CameraViewers, type ViewerLimits } from './camera-viewers.js';
 import { CameraConditions, describeMissing, withoutKeyFrameWords } from './conditions.js';
 import { evidenceOf } from './evidence.js';
 import { FlvViewer } from './flv-viewer.js';
@@ -40,12 +41,10 @@ import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 /** The message stream id that nearly every server gives to the first stream; the shared log is made for it. */
 const usualStreamId = 1;
 
-export interface CameraSettings extends NetSettings, SelectorSettings {
+export interface CameraSettings extends NetSettings, SelectorSettings, ViewerLimits {
   readonly gopMaxBytes: number;
   readonly flushWindowMs: number;
   readonly audioWindowMs: number;
-  readonly maxViewersPerCamera: number;
-  readonly maxViewersPerAddress: number;
   readonly mediaMaxBytes: number;
 }
 
@@ -78,10 +77,8 @@ export class NativeCamera implements SelectorListener {
   readonly #recorder: FlightRecorder;
   readonly #selector: IngestSelector;
   readonly #pushes: CameraPushes;
-  readonly #viewers = new Set<Viewer>();
+  readonly #viewers: CameraViewers;
   #declared: DesiredCamera;
-  /** Bytes handed to viewers that are gone. */
-  #pastBytesOut = 0;
   readonly #switches = new SwitchRecord();
   readonly #conditions = new CameraConditions((condition, isRaised) => {
     this.#recorder.note('condition', `${condition.code} ${isRaised ? 'raised' : 'cleared'}`);
@@ -93,6 +90,7 @@ export class NativeCamera implements SelectorListener {
     this.#log = context.log.child({ camera: name });
     this.#recorder = new FlightRecorder({ log: this.#log });
     const { settings, watch, dialer, nodeId, pool } = context;
+    this.#viewers = new CameraViewers(name, settings);
     this.#declared = { name, pushes: [] };
     this.#selector = new IngestSelector({
       ...{ camera: name, nodeId, settings, log: this.#log, listener: this, pool },
@@ -129,24 +127,22 @@ export class NativeCamera implements SelectorListener {
   }
 
   get viewers(): number {
-    return this.#viewers.size;
+    return this.#viewers.count;
   }
 
   /** True while there is nothing to count or to look after: it was never live, and nobody waits for it. */
   get isUntouched(): boolean {
-    return this.#pushes.isAsleep && this.#viewers.size === 0 && this.#pastBytesOut === 0;
+    return this.#pushes.isAsleep && this.#viewers.isUntouched;
   }
 
   /** True while anything of it may change by itself: it is live, may return, or is watched. */
   get isActive(): boolean {
-    return this.stream !== null || this.#viewers.size > 0;
+    return this.stream !== null || this.#viewers.count > 0;
   }
 
   /** Bytes handed to targets and viewers, ever. */
   get bytesOut(): number {
-    let bytes = this.#pastBytesOut + this.#pushes.bytesOut;
-    for (const viewer of this.#viewers) bytes += viewer.bytesOut;
-    return bytes;
+    return this.#pushes.bytesOut + this.#viewers.bytesOut;
   }
 
   /** Media bytes of all its sources, ever. */
@@ -226,7 +222,7 @@ export class NativeCamera implements SelectorListener {
     this.#recorder.note('publish', `${remote} ${encoder}${returned ? ', goes on' : ''}`);
     this.#context.observer?.()?.cameraLive(this.name, { publisher: remote, encoder: encoder || null, returned });
     this.#pushes.begin(stream);
-    if (!returned) for (const viewer of this.#viewers) viewer.setStream(stream);
+    if (!returned) this.#viewers.setStream(stream);
   }
 
   onStopped({ bytesIn }: SourceIngest, reason: string, graceMs: number): void {
@@ -240,7 +236,7 @@ export class NativeCamera implements SelectorListener {
   /** Targets and viewers are told. */
   onOver(): void {
     this.#pushes.end();
-    for (const viewer of this.#viewers) viewer.setStream(null);
+    this.#viewers.setStream(null);
     this.#context.onOver?.(this.name);
   }
 
@@ -286,38 +282,17 @@ export class NativeCamera implements SelectorListener {
 
   /** Lets a viewer in, whether the camera is live or not. @throws CodedError LIMIT_REACHED */
   play(viewer: Viewer): Playback {
-    const { maxViewersPerCamera, maxViewersPerAddress } = this.#context.settings;
-    if (this.#viewers.size >= maxViewersPerCamera) {
-      throw new CodedError(
-        'LIMIT_REACHED',
-        `camera ${this.name} has ${this.#viewers.size} viewers; the limit is ${maxViewersPerCamera}`,
-      );
-    }
-    if (viewer.share !== undefined && this.#viewersOf(viewer.share) >= maxViewersPerAddress) {
-      throw new CodedError(
-        'LIMIT_REACHED',
-        `camera ${this.name} has ${maxViewersPerAddress} viewers from this address, which is its share (max-viewers-per-address)`,
-      );
-    }
     this.#viewers.add(viewer);
     this.#recorder.note('play', viewer.remote);
     this.#context.observer?.()?.viewersChanged?.(this.name);
     return {
       stream: this.stream,
       end: () => {
-        if (!this.#viewers.delete(viewer)) return;
-        this.#pastBytesOut += viewer.bytesOut;
+        if (!this.#viewers.remove(viewer)) return;
         this.#recorder.note('stop', viewer.remote);
         this.#context.observer?.()?.viewersChanged?.(this.name);
       },
     };
-  }
-
-  /** Counted when somebody comes, which is seldom; one more number for each address would have to be kept right. */
-  #viewersOf(share: string): number {
-    let count = 0;
-    for (const viewer of this.#viewers) if (viewer.share === share) count++;
-    return count;
   }
 
   /** Lets in a viewer who gets FLV, while there is a stream. @throws CodedError CAMERA_NOT_LIVE, LIMIT_REACHED */
@@ -348,7 +323,7 @@ export class NativeCamera implements SelectorListener {
   tick(nowMs: number): void {
     this.#selector.tick(nowMs);
     this.#pushes.tick(nowMs);
-    for (const viewer of this.#viewers) viewer.tick?.(nowMs);
+    this.#viewers.tick(nowMs);
   }
 
   /** Ends the grace, if there is one. Resolves when the pushes sent what the stream still had for them. */
@@ -361,7 +336,7 @@ export class NativeCamera implements SelectorListener {
   async close(reason: CodedError): Promise<void> {
     this.#selector.close(reason);
     this.#selector.finish();
-    for (const viewer of [...this.#viewers]) viewer.close(reason);
+    this.#viewers.close(reason);
     await this.#pushes.close();
   }
 
@@ -384,7 +359,7 @@ export class NativeCamera implements SelectorListener {
       name: this.name,
       live: this.#selector.live,
       graceUntilMs: this.#selector.graceUntilMs,
-      viewers: this.#viewers.size,
+      viewers: this.#viewers.count,
       pushes: this.#pushes.all,
       conditions: this.#conditions.list,
       ...(this.#declared.ingests === undefined ? {} : { ingests: ingestSnapshots(this.#selector, nowMs) }),

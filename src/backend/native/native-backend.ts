@@ -23,7 +23,6 @@ import {
 import { testTarget } from '../../push/target-test.js';
 import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
-import { RateMeter } from '../../relay/rate-meter.js';
 import { SlabPool } from '../../relay/slab-pool.js';
 import type { Beginning } from '../../rtmp/beginning.js';
 import { floods } from '../../rtmp/flood-count.js';
@@ -51,7 +50,9 @@ import type {
 } from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { CameraHost } from './camera-host.js';
+import { MediaBudget } from './media-budget.js';
 import { NativeTestPatterns } from './test-patterns.js';
+import { Traffic } from './traffic.js';
 import { NativeYielding } from './yielding.js';
 
 /** How media and pushes are treated. */
@@ -100,20 +101,15 @@ export class NativeBackend implements MediaBackend {
   readonly #server: RtmpServer;
   readonly #admission: Admission;
   readonly #cameras = new Map<string, NativeCamera>();
-  readonly #meterIn = new RateMeter();
-  readonly #meterOut = new RateMeter();
+  readonly #traffic = new Traffic(this.#cameras);
+  readonly #budget: MediaBudget;
   /** Cameras that were removed and whose targets are being told. */
-  readonly #leaving = new Map<NativeCamera, Promise<void>>();
+  readonly #leaving = new Set<Promise<void>>();
   readonly #trust: TrustedFile | undefined;
   #ticker: NodeJS.Timeout | null = null;
   #certificate: WatchedCertificate | null = null;
   #address: BackendAddress | null = null;
   #observer: BackendObserver | null = null;
-  /** What GOPs and queues may take in all, bytes. */
-  #mediaMaxBytes: number;
-  /** Counts of cameras that were removed. */
-  #pastBytesIn = 0;
-  #pastBytesOut = 0;
 
   /**
    * @param options.lookups name look-ups; without it, those of the system
@@ -121,7 +117,7 @@ export class NativeBackend implements MediaBackend {
    */
   constructor(options: { settings: NativeBackendSettings; log: Logger; lookups?: SharedLookups }) {
     this.#settings = options.settings;
-    this.#mediaMaxBytes = options.settings.media.mediaMaxBytes;
+    this.#budget = new MediaBudget(this.#cameras, options.settings.media.mediaMaxBytes, options.log);
     const policy = new PushPolicy(options.settings.media);
     const { pushTlsCa, socketMode, flushWindowMs: windowMs, audioWindowMs } = options.settings.media;
     const trust = pushTlsCa === undefined ? undefined : new TrustedFile(pushTlsCa, '--push-tls-ca', options.log);
@@ -138,7 +134,7 @@ export class NativeBackend implements MediaBackend {
       dialer,
       pool: new SlabPool(),
       slates: new SlateClips(options.settings.media.slateDir ?? 'slates'),
-      mayKeep: (bytes) => this.keptBytes + bytes <= this.#mediaMaxBytes,
+      mayKeep: (bytes) => this.#budget.mayKeep(bytes),
       nodeId: options.settings.nodeId ?? newNodeId(),
       observer: () => this.#observer,
     };
@@ -225,14 +221,12 @@ export class NativeBackend implements MediaBackend {
 
   /** Bytes that all streams keep for newcomers and slow outlets. */
   get keptBytes(): number {
-    let bytes = 0;
-    for (const camera of this.#cameras.values()) bytes += camera.keptBytes;
-    return bytes;
+    return this.#budget.keptBytes;
   }
 
   /** Changes what all streams may keep; obeyed within a second. */
   set mediaMaxBytes(bytes: number) {
-    this.#mediaMaxBytes = bytes;
+    this.#budget.maxBytes = bytes;
   }
 
   problems(): readonly BackendProblem[] {
@@ -259,7 +253,7 @@ export class NativeBackend implements MediaBackend {
       socketModeWhy: why,
       ...ringCounts(),
       mediaKeptBytes: this.keptBytes,
-      mediaMaxBytes: this.#mediaMaxBytes,
+      mediaMaxBytes: this.#budget.maxBytes,
       unfinishedBytes: this.unfinishedBytes,
       floodsEnded: this.floodsEnded,
     };
@@ -288,12 +282,12 @@ export class NativeBackend implements MediaBackend {
     const camera = this.#cameras.get(name);
     if (camera === undefined) return;
     this.#cameras.delete(name);
+    this.#traffic.leaves(camera);
     const leaving = camera.close(new CodedError('PUBLISH_NOT_REGISTERED', `camera ${name} was removed`)).finally(() => {
-      this.#pastBytesIn += camera.bytesIn;
-      this.#pastBytesOut += camera.bytesOut;
-      this.#leaving.delete(camera);
+      this.#traffic.gone(camera);
+      this.#leaving.delete(leaving);
     });
-    this.#leaving.set(camera, leaving);
+    this.#leaving.add(leaving);
   }
 
   observe(observer: BackendObserver): void {
@@ -348,20 +342,7 @@ export class NativeBackend implements MediaBackend {
   }
 
   totals(): BackendTotals {
-    let liveCameras = 0;
-    let viewers = 0;
-    for (const camera of this.#cameras.values()) {
-      if (camera.isUntouched) continue;
-      if (camera.live) liveCameras++;
-      viewers += camera.viewers;
-    }
-    return {
-      bitrateInBps: this.#meterIn.bitsPerSecond,
-      bitrateOutBps: this.#meterOut.bitsPerSecond,
-      liveCameras,
-      viewers,
-      connections: this.#server.connections,
-    };
+    return { ...this.#traffic.totals, connections: this.#server.connections };
   }
 
   async probe(deadlineMs: number): Promise<boolean> {
@@ -381,7 +362,7 @@ export class NativeBackend implements MediaBackend {
       await this.testPatterns.close();
       await Promise.all([...this.#cameras.values()].map((camera) => camera.drain()));
       await Promise.all([...this.#cameras.values()].map((camera) => camera.close(reason)));
-      await Promise.all(this.#leaving.values());
+      await Promise.all(this.#leaving);
       await listener;
     };
     let timer: NodeJS.Timeout | undefined;
@@ -392,45 +373,12 @@ export class NativeBackend implements MediaBackend {
     clearTimeout(timer);
   }
 
-  /** What all streams keep stays below its limit: those that keep most give it back first. */
-  #keepBudget(): void {
-    const mediaMaxBytes = this.#mediaMaxBytes;
-    let kept = this.keptBytes;
-    if (kept <= mediaMaxBytes) return;
-    const before = kept;
-    const largest = [...this.#cameras.values()].sort((a, b) => b.keptBytes - a.keptBytes);
-    for (const camera of largest) {
-      kept -= camera.keptBytes;
-      camera.shed();
-      kept += camera.keptBytes;
-      if (kept <= mediaMaxBytes) break;
-    }
-    this.#context.log.warn('LIMIT_REACHED: media-max-bytes exceeded; gave back', {
-      summed: true,
-      before,
-      after: kept,
-      mediaMaxBytes,
-    });
-  }
-
   #tick(): void {
     const nowMs = performance.now();
-    let bytesIn = this.#pastBytesIn;
-    let bytesOut = this.#pastBytesOut;
-    for (const camera of this.#cameras.values()) {
-      if (camera.isUntouched) continue;
-      camera.tick(nowMs);
-      bytesIn += camera.bytesIn;
-      bytesOut += camera.bytesOut;
-    }
-    for (const camera of this.#leaving.keys()) {
-      bytesIn += camera.bytesIn;
-      bytesOut += camera.bytesOut;
-    }
+    for (const camera of this.#cameras.values()) if (!camera.isUntouched) camera.tick(nowMs);
     this.#trust?.lookNowAndThen();
-    this.#keepBudget();
-    this.#meterIn.look(bytesIn, nowMs);
-    this.#meterOut.look(bytesOut, nowMs);
+    this.#budget.enforce();
+    this.#traffic.look(nowMs);
   }
 }
 

@@ -11,7 +11,7 @@ import { Listeners } from '../listeners.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
 import type { EntryEvent } from './entries.js';
 import { ClusterReplica } from './replica.js';
-import { comparing, type Step, stepsBetween, writing } from './transactions.js';
+import { comparing, isUntouched, type Step, stepsBetween, writing } from './transactions.js';
 
 /** How long a change may take in all, milliseconds. */
 const changeLimitMs = 8000;
@@ -190,8 +190,9 @@ export class EtcdStore implements Store {
           }
           if (index === 0) return false;
           // A change that is too large for one transaction goes on, unless others changed what it is about.
-          const isUntouched = this.#replica.isUntouched(step, base) && this.#replica.state.engines === base.engines;
-          if (!isUntouched || attempt >= maxAttempts) throw partly(index, steps.length);
+          const { state } = this.#replica;
+          const isRepeatable = isUntouched(step, state, base) && state.engines === base.engines;
+          if (!isRepeatable || attempt >= maxAttempts) throw partly(index, steps.length);
         }
       }
     } finally {

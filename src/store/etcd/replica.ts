@@ -8,19 +8,17 @@ import type { DesiredState } from '../../model/model.js';
 import { allOf } from '../../model/steps.js';
 import { type StateChange, StateProblem } from '../store.js';
 import { Arrivals } from './arrivals.js';
+import { EtcdContact } from './contact.js';
 import { ClusterEntries, type EntryEvent } from './entries.js';
 import { ClusterKeys } from './keys.js';
 import { readCluster, type WholeState } from './read.js';
-import { awaitDecision, describeReplaced, type EtcdPlace, isReplaced, writeAcceptance } from './replaced.js';
+import { awaitDecision, type EtcdPlace, isReplaced, writeAcceptance } from './replaced.js';
 import { type Snapshot, SnapshotFile, SnapshotKeeper } from './snapshot.js';
-import type { Step } from './transactions.js';
 
 /** How long a reading may take. */
 const startLimitMs = 5000;
 /** And the first one, before a node starts with what it knew. */
 const knownStartLimitMs = 2000;
-/** A watch that moves to another member is nothing to tell. */
-const lostAfterMs = 1500;
 /** How long a change waits for that of another node, which is in several transactions. */
 const othersLimitMs = 6000;
 
@@ -31,13 +29,6 @@ export interface ReplicaOptions {
   readonly log: Logger;
   readonly check?: (before: DesiredState, after: DesiredState) => Generator<undefined, void>;
   readonly notify: (change: StateChange) => void;
-}
-
-/** Since when something is so: for people, and to measure by. */
-interface Since {
-  readonly at: string;
-  readonly ms: number;
-  readonly reason: string;
 }
 
 /**
@@ -57,11 +48,9 @@ export class ClusterReplica {
   /** Everything up to this revision is known. */
   #revision: number;
   #head: number;
-  #lost: Since | undefined;
-  #replaced: (EtcdPlace & { readonly at: string }) | undefined;
+  readonly #contact: EtcdContact;
   #isVerifying = false;
   #isClosed = false;
-  #wellAt: string;
 
   private constructor(options: ReplicaOptions, file: SnapshotFile, known: Omit<Snapshot, 'prefix'>) {
     this.#options = options;
@@ -71,7 +60,7 @@ export class ClusterReplica {
     this.#clusterId = known.clusterId;
     this.#revision = known.revision;
     this.#head = known.head;
-    this.#wellAt = known.savedAt;
+    this.#contact = new EtcdContact(known.savedAt, options.log);
     this.entries.replaceAll(known.entries, known.revision, now());
     this.#tellRefused(0);
   }
@@ -89,29 +78,22 @@ export class ClusterReplica {
     } catch (error) {
       failure = error instanceof Error ? error : new Error(messageOf(error));
     }
-    if (snapshot === undefined) {
-      if (whole === undefined) {
-        const message = `${messageOf(failure)}; no earlier state of this cluster is known here, so there is nothing to start with`;
-        throw new StateError('CLUSTER_UNAVAILABLE', message, { cause: failure });
-      }
+    if (whole !== undefined && (snapshot === undefined || !isReplaced(snapshot, whole))) {
       const replica = new ClusterReplica(options, file, { ...whole, savedAt: now() });
       replica.#watchFrom(whole.revision + 1);
       replica.#keeper.soon();
       return replica;
     }
-    const isOther = whole !== undefined && isReplaced(snapshot, whole);
-    if (whole !== undefined && !isOther) {
-      const replica = new ClusterReplica(options, file, { ...whole, savedAt: now() });
-      replica.#watchFrom(whole.revision + 1);
-      replica.#keeper.soon();
-      return replica;
+    if (snapshot === undefined) {
+      const message = `${messageOf(failure)}; no earlier state of this cluster is known here, so there is nothing to start with`;
+      throw new StateError('CLUSTER_UNAVAILABLE', message, { cause: failure });
     }
     const replica = new ClusterReplica(options, file, snapshot);
     if (whole !== undefined) {
       replica.#foundReplaced(whole);
       return replica;
     }
-    replica.#isLost(messageOf(failure));
+    replica.#contact.lost(messageOf(failure));
     options.log.warn('etcd does not answer; the start is with the last state that was known', {
       since: snapshot.savedAt,
       revision: snapshot.revision,
@@ -132,7 +114,7 @@ export class ClusterReplica {
 
   get problems(): readonly StateProblem[] {
     const problems: StateProblem[] = [];
-    const away = this.#awayProblem();
+    const away = this.#contact.problem;
     if (away !== undefined) problems.push(away);
     for (const { reason, since } of this.entries.refused) {
       problems.push(new StateProblem('STATE_INVALID', `in etcd, ${reason}; the last good value stays in force`, since));
@@ -142,7 +124,7 @@ export class ClusterReplica {
 
   /** @throws StateError CLUSTER_UNAVAILABLE, CLUSTER_REPLACED: no change can be made now */
   refuseUnlessWell(): void {
-    const problem = this.#awayProblem();
+    const { problem } = this.#contact;
     if (problem !== undefined) throw new StateError(problem.code, problem.message, { cause: problem });
   }
 
@@ -156,16 +138,6 @@ export class ClusterReplica {
     if (!this.#arrivals.isInTheMiddle) return false;
     while (this.#arrivals.isInTheMiddle && !this.#isClosed) await this.#nextEvent(othersLimitMs);
     return true;
-  }
-
-  /** True when the entries of a step are here what they are in a state. */
-  isUntouched({ entries }: Step, base: DesiredState): boolean {
-    const { cameras, engines } = this.state;
-    return entries.every(({ section, name }) =>
-      section === 'cameras'
-        ? cameras.get(name) === base.cameras.get(name)
-        : engines.get(name) === base.engines.get(name),
-    );
   }
 
   /** This node wrote the head at this revision. */
@@ -205,7 +177,7 @@ export class ClusterReplica {
 
   /** Takes what etcd has, where it was replaced, and tells all other nodes to do so. @throws StateError CLUSTER_UNAVAILABLE */
   async acceptReplaced(): Promise<void> {
-    if (this.#replaced === undefined) return;
+    if (!this.#contact.isReplaced) return;
     await writeAcceptance(this.#options.client, this.keys, this.#place);
     await this.#takeReplaced();
   }
@@ -218,15 +190,6 @@ export class ClusterReplica {
     await this.#keeper.close();
   }
 
-  #awayProblem(): StateProblem | undefined {
-    if (this.#replaced !== undefined) {
-      return new StateProblem('CLUSTER_REPLACED', describeReplaced(this.#place, this.#replaced), this.#replaced.at);
-    }
-    if (this.#lost === undefined || performance.now() - this.#lost.ms < lostAfterMs) return undefined;
-    const message = `${this.#lost.reason}; the state is that of ${this.#wellAt} and stays in force, changes are refused until etcd answers`;
-    return new StateProblem('CLUSTER_UNAVAILABLE', message, this.#lost.at);
-  }
-
   #watchFrom(revision: number): void {
     const { client, log } = this.#options;
     this.#watch = new PrefixWatch(
@@ -236,7 +199,7 @@ export class ClusterReplica {
       {
         events: (events, last) => this.#take(events, last),
         alive: (clusterId, at) => this.#alive(clusterId, at),
-        lost: (reason) => this.#isLost(reason),
+        lost: (reason) => this.#contact.lost(reason),
         compacted: (at) => {
           log.warn('etcd has forgotten changes that this node has not seen; the state is read anew', { revision: at });
           void this.#readAnew();
@@ -248,7 +211,7 @@ export class ClusterReplica {
 
   #take(events: readonly WatchEvent[], last: number): void {
     // Between the restored etcd and the person who accepts it nothing is mixed.
-    if (this.#replaced !== undefined) return;
+    if (this.#contact.isReplaced) return;
     this.#arrivals.take(events);
     this.#revision = Math.max(this.#revision, last);
     this.#keeper.soon();
@@ -303,23 +266,14 @@ export class ClusterReplica {
   }
 
   #alive(clusterId: string, revision: number): void {
-    if (this.#replaced !== undefined) return;
+    if (this.#contact.isReplaced) return;
     if (clusterId !== this.#clusterId) {
       this.#foundReplaced({ clusterId, revision });
       return;
     }
     // A member that lags behind is no older etcd: a majority is asked.
     if (revision < this.#revision) void this.#verify();
-    if (this.#lost !== undefined && performance.now() - this.#lost.ms >= lostAfterMs) {
-      this.#options.log.info('etcd answers again', { since: this.#lost.at });
-    }
-    this.#lost = undefined;
-    this.#wellAt = now();
-  }
-
-  #isLost(reason: string): void {
-    if (this.#lost === undefined) this.#options.log.warn('etcd does not answer; another member is tried', { reason });
-    this.#lost = { at: this.#lost?.at ?? now(), ms: this.#lost?.ms ?? performance.now(), reason };
+    this.#contact.answers();
   }
 
   async #verify(): Promise<void> {
@@ -348,7 +302,7 @@ export class ClusterReplica {
         this.#watch?.resumeFrom(whole.revision + 1);
         return;
       } catch (error) {
-        this.#isLost(messageOf(error));
+        this.#contact.lost(messageOf(error));
         await sleep(500);
       }
     }
@@ -367,19 +321,18 @@ export class ClusterReplica {
   }
 
   #foundReplaced({ clusterId, revision }: EtcdPlace): void {
-    if (this.#replaced !== undefined || this.#isClosed) return;
-    this.#replaced = { at: now(), clusterId, revision };
+    if (this.#contact.isReplaced || this.#isClosed) return;
+    const found = { clusterId, revision };
+    this.#contact.foundReplaced(this.#place, found);
     this.#watch?.close();
     this.#watch = undefined;
     this.#arrivals.drop();
-    const message = describeReplaced(this.#place, this.#replaced);
-    this.#options.log.error(message, { code: 'CLUSTER_REPLACED' });
-    void this.#awaitDecision(this.#replaced);
+    void this.#awaitDecision(found);
   }
 
   async #awaitDecision(found: EtcdPlace): Promise<void> {
     const { client, log } = this.#options;
-    const isOver = () => this.#isClosed || this.#replaced === undefined;
+    const isOver = () => this.#isClosed || !this.#contact.isReplaced;
     for (;;) {
       const decision = await awaitDecision(client, this.keys, this.#place, found, isOver);
       if (decision === 'over') return;
@@ -387,7 +340,7 @@ export class ClusterReplica {
         if (decision === 'accepted') await this.#takeReplaced();
         else {
           log.info('the etcd that this node knew is back');
-          this.#replaced = undefined;
+          this.#contact.isBack();
           this.#watchFrom(this.#revision + 1);
         }
         return;
@@ -399,13 +352,12 @@ export class ClusterReplica {
 
   async #takeReplaced(): Promise<void> {
     const whole = await readCluster(this.#options.client, this.keys, startLimitMs);
-    if (this.#isClosed || this.#replaced === undefined) return;
+    if (this.#isClosed || !this.#contact.isReplaced) return;
     this.#options.log.warn('the state of the replaced etcd is taken', {
       cluster: whole.clusterId,
       revision: whole.revision,
     });
-    this.#replaced = undefined;
-    this.#lost = undefined;
+    this.#contact.accepted();
     this.#adopt(whole);
     this.#watchFrom(whole.revision + 1);
   }
@@ -429,7 +381,7 @@ export class ClusterReplica {
       ...this.#place,
       prefix: this.keys.prefix,
       head: this.#head,
-      savedAt: this.#wellAt,
+      savedAt: this.#contact.wellAt,
       entries: [...this.entries.all()],
     };
   }

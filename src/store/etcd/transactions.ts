@@ -15,6 +15,15 @@ export interface Step {
   readonly entries: readonly Omit<EntryEvent, 'revision'>[];
 }
 
+/** True when the entries of a step are in both states the same. */
+export function isUntouched({ entries }: Step, now: DesiredState, before: DesiredState): boolean {
+  return entries.every(({ section, name }) =>
+    section === 'cameras'
+      ? now.cameras.get(name) === before.cameras.get(name)
+      : now.engines.get(name) === before.engines.get(name),
+  );
+}
+
 /**
  * What turns one state into another, in as few transactions as etcd takes: most often one. Where there are several, the
  * state is a valid one after each.

@@ -83,8 +83,6 @@ class FileStore implements Store {
   /** State.json was edited and is not yet known to the journal as what it continues. */
   #isEditUnnoted = false;
   #mustLook = false;
-  /** Why the files could not be looked after last time; empty when they could. */
-  #lookFailure = '';
   #work: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -193,10 +191,8 @@ class FileStore implements Store {
       } else {
         this.#mustLook = false;
         await this.#lookAtFiles().then(
-          () => {
-            this.#lookFailure = '';
-          },
-          (error: unknown) => this.#noteLookFailure(messageOf(error)),
+          () => this.#health.lookedAt(),
+          (error: unknown) => this.#health.lookFailed(this.#paths.file, messageOf(error)),
         );
       }
       this.#updates.answered();
@@ -223,16 +219,6 @@ class FileStore implements Store {
       const failure = writeFailed(`${reason}; nothing was changed`, error);
       for (const one of batch) one.reject(failure);
     }
-  }
-
-  /** Once for each reason: it is tried again every second. */
-  #noteLookFailure(reason: string): void {
-    if (reason === this.#lookFailure) return;
-    this.#lookFailure = reason;
-    this.#log.warn('the files of the state cannot be looked after now; it is tried again', {
-      file: this.#paths.file,
-      error: reason,
-    });
   }
 
   async #write(before: DesiredState, state: DesiredState, isSound: boolean): Promise<void> {

@@ -14,6 +14,8 @@ export class WriteHealth {
   readonly #log: Logger;
   #problem: StateProblem | undefined;
   #probedAtMs = 0;
+  /** Why the files could not be looked at last time; empty when they could. */
+  #lookFailure = '';
 
   constructor(options: { journal: string; log: Logger }) {
     this.#journal = options.journal;
@@ -37,6 +39,18 @@ export class WriteHealth {
     if (this.#problem === undefined) return;
     this.#problem = undefined;
     this.#log.info('changes can be written again', { file: this.#journal });
+  }
+
+  /** The files of the state were looked at. */
+  lookedAt(): void {
+    this.#lookFailure = '';
+  }
+
+  /** They could not be. Logged once for each reason: it is tried again every second. */
+  lookFailed(file: string, error: string): void {
+    if (error === this.#lookFailure) return;
+    this.#lookFailure = error;
+    this.#log.warn('the files of the state cannot be looked at now; it is tried again', { file, error });
   }
 
   /** Where changes could not be written, looks now and then whether the folder takes a file again. */

@@ -1,0 +1,46 @@
+import type { PushLife } from './push-life.js';
+import type { PushTotals } from './push-totals.js';
+
+/** Closes connections of a push in order: each still sends what it has, and says goodbye. */
+export class Goodbyes {
+  readonly #totals: PushTotals;
+  /** Connections that only send the rest of their stream. */
+  readonly #draining = new Set<PushLife>();
+  /** One for each connection that is being closed. */
+  readonly #closing = new Set<Promise<void>>();
+
+  /** @param totals get the counts of each connection at its end */
+  constructor(totals: PushTotals) {
+    this.#totals = totals;
+  }
+
+  /** Bytes handed to the network by connections that are not in the totals yet. */
+  get bytesOut(): number {
+    let bytes = 0;
+    for (const life of this.#draining) bytes += life.outlet?.bytesOut ?? 0;
+    return bytes;
+  }
+
+  /** Ends a connection after the rest of the stream, or (`now`) after the bytes in the socket. */
+  say(life: PushLife, when: 'drained' | 'now'): void {
+    const { connection, outlet } = life;
+    const goodbye = (async (): Promise<void> => {
+      if (outlet !== null && when === 'drained') {
+        this.#draining.add(life);
+        await life.drain();
+        this.#draining.delete(life);
+      } else {
+        outlet?.flush(performance.now()); // audio that still waits for its frame
+      }
+      life.bury(this.#totals);
+      connection.close();
+      await connection.closed;
+    })().finally(() => this.#closing.delete(goodbye));
+    this.#closing.add(goodbye);
+  }
+
+  /** Resolves when every connection that is being closed is closed. */
+  async done(): Promise<void> {
+    await Promise.all(this.#closing);
+  }
+}

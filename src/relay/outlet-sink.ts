@@ -1,0 +1,18 @@
+/** The destination of an outlet's bytes: a socket. */
+export interface OutletSink {
+  /**
+   * Takes bytes, which are never modified afterwards. False: they are taken, but no more for now; call the outlet's
+   * `resume` when there is room again.
+   */
+  write(data: Buffer): boolean;
+  /** Bytes that were taken and are not in the kernel yet. */
+  readonly pendingBytes: number;
+  /** Bytes that were taken and have not arrived, if that is known. */
+  readonly flightBytes?: number;
+  /** Milliseconds that they will need; 0 while the far side keeps up. */
+  readonly flightDelayMs?: number;
+  /** Milliseconds since the oldest of them was taken. */
+  flightAgeMs?(nowMs: number): number;
+  /** The outlet was far behind and has caught up, in a later turn. */
+  caughtUp?(): void;
+}
