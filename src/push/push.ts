@@ -275,7 +275,7 @@ export class Push {
         },
         onReconnectRequest: (tcUrl) => this.#askedToReconnect(life, tcUrl),
         onClosed: (closedBy) => {
-          if (life === this.#succession.successor) this.#failedToSucceed(life, closedBy);
+          if (life === this.#succession.successor) this.#succession.failed(closedBy, this.#past);
           else this.#closed(life, closedBy);
         },
       },
@@ -287,8 +287,7 @@ export class Push {
   #askedToReconnect(life: PushLife, tcUrl: string | undefined): void {
     const stream = this.#stream;
     if (life !== this.#life || stream === null) return;
-    const connect = () => this.#newLife(stream, life.connection.placeOf(tcUrl));
-    this.#succession.follow(tcUrl !== undefined, connect, performance.now());
+    this.#succession.follow(tcUrl !== undefined, () => this.#newLife(stream, life.connection.placeOf(tcUrl)));
   }
 
   #succeed(life: PushLife): void {
@@ -299,11 +298,6 @@ export class Push {
     // That the old one was well proves nothing of this one.
     if (this.#live) this.#setPhase('connecting');
     this.#published(life);
-  }
-
-  #failedToSucceed(life: PushLife, error: TargetError | null): void {
-    life.bury(this.#past);
-    this.#succession.failed(error);
   }
 
   #published(life: PushLife): void {

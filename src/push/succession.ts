@@ -1,6 +1,7 @@
 import { messageOf, type TargetError } from '../errors.js';
 import type { FlightRecorder } from '../events/flight-recorder.js';
 import type { PushLife } from './push-life.js';
+import type { PushTotals } from './push-totals.js';
 
 /** A target that asks for another connection more often is not followed. */
 const reconnectEveryMs = 10_000;
@@ -23,8 +24,9 @@ export class Succession {
     return this.#successor;
   }
 
-  /** The target asks for another connection. @param connect begins to make it @param nowMs a monotonic clock */
-  follow(isElsewhere: boolean, connect: () => PushLife, nowMs: number): void {
+  /** The target asks for another connection. @param connect begins to make it */
+  follow(isElsewhere: boolean, connect: () => PushLife): void {
+    const nowMs = performance.now();
     if (this.#successor !== null || nowMs - this.#followedMs < reconnectEveryMs) return;
     this.#followedMs = nowMs;
     this.#recorder.note('reconnect', isElsewhere ? 'asked for by the target, elsewhere' : 'asked for by the target');
@@ -56,8 +58,9 @@ export class Succession {
     this.#recorder.note('reconnect', 'the new connection takes over');
   }
 
-  /** @param error null when it was closed by us */
-  failed(error: TargetError | null): void {
+  /** The successor ended before it took over. @param error null when it was closed by us @param totals get its counts */
+  failed(error: TargetError | null, totals: PushTotals): void {
+    this.#successor?.bury(totals);
     this.#successor = null;
     this.#recorder.note('reconnect', `failed: ${error?.message ?? 'it was closed'}`);
   }
