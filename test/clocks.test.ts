@@ -28,7 +28,7 @@ const now = String.raw`Date\.now\(\)`;
 const suspicious = new RegExp(
   [
     // A time that was noted is subtracted from it, or it from one that is to come.
-    String.raw`${now}(?: / 1000)? - (?!\(nowMs - |\(performance\.now\(\) - |Math\.round\(stalledMs\))`,
+    String.raw`${now}(?: / 1000)? - (?!\(nowMs - |\(performance\.now\(\) - |Math\.round\((?:verdict\.)?stalledMs\))`,
     `- ${now}`,
     `[<>]=? ${now}`,
     `${now}[^;,)]* [<>]=? `,
