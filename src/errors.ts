@@ -55,6 +55,7 @@ export const errorCodes = {
     'An entry of the list of nodes in etcd was not written by a node of this cluster; it is not used.',
   NODE_UNAVAILABLE: 'The node that has the camera does not answer.',
   NODE_ID_TAKEN: 'Another node of the cluster has this id.',
+  NOT_IN_CLUSTER: 'The node is alone: it was started without a cluster, so there is nothing to accept.',
   CLUSTER_REPLACED:
     'The etcd of the cluster is another one, or an older one, than this node knew; its state waits for a person.',
   CAMERA_NOT_APPLIED: 'The media backend could not apply the settings of a camera; it is retried.',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { testScope } from '../support/scope.js';
 
-import { startTestAggregator } from './support.js';
+import { cli, startTestAggregator } from './support.js';
 
 const cameras = (names: readonly string[], pushes = 0) => {
   const all = Array.from({ length: pushes }, (_, index) => [`p${index}`, { url: `rtmp://127.0.0.9/live/${index}` }]);
@@ -96,4 +96,12 @@ test('all that is wrong with the state is told at once', async (context) => {
   mkdirSync(file);
   await until(async () => expect(await codes()).toEqual(['STATE_UNREADABLE', 'STATE_INVALID', 'LIMIT_REACHED']));
   expect(readFileSync(`${file}.edit`, 'utf8')).toContain('typo');
+});
+
+test('cluster accept at a node that is alone says that it is', async (context) => {
+  const { apiUrl } = await startTestAggregator(testScope(context));
+  const answer = await fetch(`${apiUrl}/v1/cluster/accept`, { method: 'POST' });
+  expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([409, 'NOT_IN_CLUSTER']);
+  const { code, err } = await cli(['cluster', 'accept', '--api', apiUrl]);
+  expect([code, err]).toEqual([1, expect.stringMatching(/^error: NOT_IN_CLUSTER: this node is alone.*--cluster/)]);
 });

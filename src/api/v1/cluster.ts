@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { ConflictError } from '../../errors.js';
 import type { App } from '../app.js';
 import { v1Responses } from '../schemas.js';
 
@@ -71,11 +72,16 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
         summary:
           'Take the state of an etcd that was replaced or restored from a backup (CLUSTER_REPLACED), on all nodes',
         tags: ['nodes'],
-        response: v1Responses({ 200: ClusterSchema }, 503),
+        response: v1Responses({ 200: ClusterSchema }, 409, 503),
       },
     },
     async () => {
-      await cluster()?.accept();
+      const found = cluster();
+      if (found === undefined) {
+        const message = 'this node is alone, since it was started without --cluster: there is nothing to accept';
+        throw new ConflictError('NOT_IN_CLUSTER', message);
+      }
+      await found.accept();
       return view();
     },
   );

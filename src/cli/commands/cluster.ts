@@ -44,7 +44,6 @@ Examples:
     .action(async (options: ClientOptions) => {
       const cluster = await findApi(options, io).acceptCluster();
       if (options.json) io.out.write(json(cluster));
-      else if (cluster.id === null) io.out.write('This node is alone: there is nothing to accept.\n');
       else io.out.write('The state in etcd is in force.\n');
     });
 }
