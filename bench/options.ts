@@ -7,8 +7,8 @@ export const usage = `npm run bench -- [OPTIONS]
                           or any CAMERASxTARGETS[@MBITS]
   --system SPEC           what to measure, may be repeated; by default ours and nginx-rtmp. SPEC is
                             ours[@REVISION][%RUNTIME][:FLAGS]
-                              the aggregator, as built in dist/ or as of a revision of git, run by RUNTIME ("node" with
-                              flags of its own), with further flags of serve
+                              the aggregator, as built in dist/, as of a revision of git, or as built in another tree
+                              (/its/path), run by RUNTIME ("node" with flags of its own), with further flags of serve
                             nginx-rtmp, node-media-server
                             direct                   no server at all: the latency of the generators
   --compare REVISION      the same as --system ours --system ours@REVISION

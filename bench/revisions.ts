@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { root } from './paths.js';
 
 function execute(folder: string, command: string, ...args: string[]): string {
@@ -28,8 +28,12 @@ export function workingRevision(): string {
 export class Revisions {
   readonly #folders = new Map<string, string>();
 
-  /** Builds the revision, once, and returns its `dist`. @throws Error when that fails */
+  /**
+   * Builds the revision, once, and returns its `dist`. A path is that of a tree that was built before, and taken as it is.
+   * @throws Error when that fails
+   */
   build(revision: string): string {
+    if (isAbsolute(revision)) return join(revision, 'dist');
     const hash = resolveRevision(revision);
     let folder = this.#folders.get(hash);
     if (folder === undefined) {

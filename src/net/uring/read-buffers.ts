@@ -29,7 +29,13 @@ export class ReadBuffers {
     this.#bytes = bytes;
     this.#mask = count - 1;
     const ring = calls.map(16 * count, -1, 0);
-    const memory = calls.map(count * bytes, -1, 0);
+    let memory: Mapping;
+    try {
+      memory = calls.map(count * bytes, -1, 0);
+    } catch (error) {
+      ring.unmap();
+      throw error;
+    }
     this.#mappings = [ring, memory];
     this.#ring = new Uint32Array(ring.memory);
     this.#numbers = new Uint16Array(ring.memory);

@@ -25,8 +25,8 @@ export interface ReadOwner {
 export interface ReadingHost {
   /** Has it receive, at the end of this turn. */
   arm(reading: Reading): void;
-  /** Has the kernel end its operation. False: it could not be told. */
-  cancel(reading: Reading): boolean;
+  /** Has the kernel end its operation, now or as soon as it takes the wish. */
+  cancel(reading: Reading): void;
   /** Waits until a cancelled operation is over. */
   await(reading: Reading): void;
   /** Calls `tellKept` in a later turn. */
@@ -174,8 +174,9 @@ export class Reading {
   }
 
   #cancel(): void {
-    // Where the kernel could not be told, it is tried again with what comes next.
-    if (!this.#isCancelling) this.#isCancelling = this.#host.cancel(this);
+    if (this.#isCancelling) return;
+    this.#isCancelling = true;
+    this.#host.cancel(this);
   }
 
   #over(result: number): void {

@@ -12,6 +12,9 @@ const cancelId = 0xffffffff;
 /** Looks for the end of a cancelled receive, before it counts as never ending. The first is nearly always enough. */
 const maxLooks = 1000;
 
+/** After so long a cancel that the kernel did not take is handed to it again. */
+const cancelAgainMs = 5;
+
 /** The buffers as the receiver uses them. */
 export type BufferSource = Pick<ReadBuffers, 'group' | 'view' | 'give' | 'announce'>;
 
@@ -40,6 +43,9 @@ export class RingReceiver implements ReadingHost {
   readonly #toTell = new Set<Reading>();
   #isTelling = false;
   #isQuiet = false;
+  /** Readings whose cancel the kernel did not take. */
+  readonly #toCancel = new Set<Reading>();
+  #cancelTimer: NodeJS.Timeout | null = null;
   #wake = 0;
 
   /** @param onNeeded whether wake-ups are needed */
@@ -73,9 +79,16 @@ export class RingReceiver implements ReadingHost {
 
   readonly #lookNow = (): void => {
     this.#wake++;
-    const told = this.#queue.takeCompletions(this.#onCompletion);
-    this.#buffers.announce();
-    if (this.#toArm.size > 0) this.#armAll();
+    let told = -1;
+    try {
+      told = this.#queue.takeCompletions(this.#onCompletion);
+    } finally {
+      this.#buffers.announce();
+      if (this.#toCancel.size > 0) this.#cancelAgain();
+      if (this.#toArm.size > 0) this.#armAll();
+      // A reader threw: nobody will wake the process for what else came at once.
+      if (told < 0) setImmediate(this.look);
+    }
     if (told === 0) return;
     this.counts.wakes++;
     this.onTold();
@@ -87,19 +100,30 @@ export class RingReceiver implements ReadingHost {
     const isOurs = reading != null && reading.generation === generation;
     if ((flags & completionHasBuffer) !== 0) {
       const number = flags >>> 16;
-      if (isOurs && result > 0) {
-        const view = this.#buffers.view(number, result);
-        this.counts.reads++;
-        reading.take(view, this.#wake, this.#isQuiet);
-        afterRead(view);
+      // Whoever is told may ask for its end, and need not wait for it.
+      if (isOurs && (flags & completionHasMore) === 0) reading.isArmed = false;
+      try {
+        if (isOurs && result > 0) {
+          const view = this.#buffers.view(number, result);
+          this.counts.reads++;
+          reading.take(view, this.#wake, this.#isQuiet);
+          afterRead(view);
+        }
+      } finally {
+        // Also where the reader throws: a buffer and an operation that nobody knows of would be lost for good.
+        this.#buffers.give(number);
+        if (isOurs && (flags & completionHasMore) === 0) this.#ended(reading, result);
       }
-      this.#buffers.give(number);
+      return;
     }
-    if (isOurs && (flags & completionHasMore) === 0) {
-      if (result === -ENOBUFS) this.counts.starved++;
-      reading.operationEnded(result);
-    }
+    if (isOurs && (flags & completionHasMore) === 0) this.#ended(reading, result);
   };
+
+  #ended(reading: Reading, result: number): void {
+    if (result === -ENOBUFS) this.counts.starved++;
+    this.#toCancel.delete(reading);
+    reading.operationEnded(result);
+  }
 
   /** Has it receive, at the end of this turn. */
   arm(reading: Reading): void {
@@ -142,23 +166,46 @@ export class RingReceiver implements ReadingHost {
     return false;
   }
 
-  /** As `ReadingHost`, at once: when this returns, the kernel has heard of it. */
-  cancel(reading: Reading): boolean {
+  /** As `ReadingHost`: at once where the kernel takes it, else again and again until it does. */
+  cancel(reading: Reading): void {
+    if (this.#tryCancel(reading)) return;
+    this.#toCancel.add(reading);
+    this.#cancelTimer ??= setTimeout(this.#onCancelTime, cancelAgainMs);
+  }
+
+  #tryCancel(reading: Reading): boolean {
     if (this.#queue.room === 0) return false;
     this.#queue.cancel(reading.id, reading.generation, cancelId);
     return this.#queue.submit() === 0 || this.#queue.withdraw() === 0;
   }
 
+  readonly #onCancelTime = (): void => {
+    this.#cancelTimer = null;
+    this.#cancelAgain();
+    if (this.#toCancel.size > 0) this.#cancelTimer ??= setTimeout(this.#onCancelTime, cancelAgainMs);
+  };
+
+  #cancelAgain(): void {
+    for (const reading of this.#toCancel) {
+      if (!this.#tryCancel(reading)) return;
+      this.#toCancel.delete(reading);
+    }
+  }
+
   /** Waits until a cancelled operation is over. What comes for others meanwhile is told of in a later turn. */
   await(reading: Reading): void {
     this.#isQuiet = true;
-    for (let looks = 0; reading.isArmed && looks < maxLooks; looks++) {
-      if (looks > 0) this.#queue.poke();
-      this.#queue.takeCompletions(this.#onCompletion);
+    try {
+      for (let looks = 0; reading.isArmed && looks < maxLooks; looks++) {
+        if (this.#toCancel.size > 0) this.#cancelAgain();
+        if (looks > 0) this.#queue.poke();
+        this.#queue.takeCompletions(this.#onCompletion);
+      }
+    } finally {
+      this.#isQuiet = false;
+      this.#buffers.announce();
+      if (this.#toArm.size > 0) this.#armSoon();
     }
-    this.#isQuiet = false;
-    this.#buffers.announce();
-    if (this.#toArm.size > 0) this.#armSoon();
   }
 
   /** Has it tell of what it kept, in a later turn. */
@@ -177,8 +224,16 @@ export class RingReceiver implements ReadingHost {
     this.#isTelling = false;
     this.#wake++;
     const readings = [...this.#toTell];
-    this.#toTell.clear();
-    for (const reading of readings) reading.tellKept(this.#wake);
+    for (const reading of readings) {
+      this.#toTell.delete(reading);
+      try {
+        reading.tellKept(this.#wake);
+      } catch (error) {
+        // The others are told all the same, in a later turn.
+        for (const rest of this.#toTell) this.tellSoon(rest);
+        throw error;
+      }
+    }
     this.onTold();
   };
 
@@ -189,6 +244,7 @@ export class RingReceiver implements ReadingHost {
     this.#free.push(reading.id);
     this.#toArm.delete(reading);
     this.#toTell.delete(reading);
+    this.#toCancel.delete(reading);
     if (--this.#open === 0) this.#onNeeded(false);
   }
 }

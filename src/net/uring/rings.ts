@@ -37,12 +37,15 @@ export class Rings {
   /** @throws RingError, Error when the kernel refuses any of it */
   constructor(calls: KernelCalls) {
     const sending = new Ring(calls, sendEntries, 2 * sendEntries);
+    // What was made before the kernel refused the rest: the rings first, which may still write to the buffers.
     const closers = [() => sending.close()];
     try {
       const receiving = new Ring(calls, receiveEntries, receiveCompletions);
       closers.push(() => receiving.close());
       this.#rings = [sending, receiving];
-      this.#buffers = new ReadBuffers(calls, receiving.fd, bufferCount, bufferBytes);
+      const buffers = new ReadBuffers(calls, receiving.fd, bufferCount, bufferBytes);
+      closers.push(() => buffers.close());
+      this.#buffers = buffers;
       this.#waker = new Waker(calls, receiving.fd, () => this.receiver.look());
       this.sender = new RingSender(sending, calls.addressOf);
       this.receiver = new RingReceiver(receiving, this.#buffers, (isNeeded) => {

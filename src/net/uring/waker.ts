@@ -20,26 +20,17 @@ export class Waker {
   constructor(calls: KernelCalls, ringFd: number, onWake: () => void) {
     const counter = calls.eventFd();
     if (counter < 0) throw new RingError('eventfd', counter);
-    const [reading, writing] = calls.pipe();
-    const callback = (): boolean => {
-      onWake();
-      return true;
-    };
-    this.#socket = new Socket({
-      fd: reading,
-      ...{ readable: true, writable: false, onread: { buffer: Buffer.alloc(64), callback } },
-    });
-    this.#socket.on('error', () => {});
-    calls.close(writing);
-    // Before the event loop begins to watch it, which it does at the end of this turn.
-    const duplicated = calls.duplicate(counter, reading);
-    const descriptor = Buffer.alloc(4);
-    descriptor.writeInt32LE(counter);
-    const registered = duplicated < 0 ? duplicated : calls.register(ringFd, registerEventFd, descriptor, 1);
-    calls.close(counter);
-    if (registered < 0) {
-      this.close();
-      throw new RingError('IORING_REGISTER_EVENTFD', registered);
+    try {
+      this.#socket = watched(calls, counter, onWake);
+      const descriptor = Buffer.alloc(4);
+      descriptor.writeInt32LE(counter);
+      const registered = calls.register(ringFd, registerEventFd, descriptor, 1);
+      if (registered < 0) {
+        this.close();
+        throw new RingError('IORING_REGISTER_EVENTFD', registered);
+      }
+    } finally {
+      calls.close(counter);
     }
     this.#socket.unref();
   }
@@ -53,4 +44,31 @@ export class Waker {
   close(): void {
     this.#socket.destroy();
   }
+}
+
+/** A socket of Node's that reads an eventfd. @throws RingError, Error */
+function watched(calls: KernelCalls, counter: number, onWake: () => void): Socket {
+  const [reading, writing] = calls.pipe();
+  const callback = (): boolean => {
+    onWake();
+    return true;
+  };
+  let socket: Socket;
+  try {
+    socket = new Socket({
+      fd: reading,
+      ...{ readable: true, writable: false, onread: { buffer: Buffer.alloc(64), callback } },
+    });
+  } catch (error) {
+    calls.close(reading);
+    throw error;
+  } finally {
+    calls.close(writing);
+  }
+  socket.on('error', () => {});
+  // Before the event loop begins to watch it, which it does at the end of this turn.
+  const duplicated = calls.duplicate(counter, reading);
+  if (duplicated >= 0) return socket;
+  socket.destroy();
+  throw new RingError('dup3', duplicated);
 }

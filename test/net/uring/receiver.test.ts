@@ -154,3 +154,62 @@ it('one that sends without end has its share of a turn, and no more', async () =
   expect(most).toBeGreaterThan(200 * 1024);
   expect(most).toBeLessThanOrEqual(256 * 1024 + 64);
 });
+
+/** A kernel that does what it is asked, but for the next refusals of what is handed to it. */
+function obedient(): { kernel: FakeKernel; receiver: RingReceiver; refuse: (times: number) => void } {
+  let refusals = 0;
+  const kernel = new FakeKernel((count) => (count === 12 && refusals-- > 0 ? 0 : count - 1), 4);
+  const receiver = new RingReceiver(kernel, kernel.buffers, () => {});
+  return {
+    kernel,
+    receiver,
+    refuse: (times) => {
+      refusals = times;
+    },
+  };
+}
+
+it.each(['drop', 'stop', 'stopNow'] as const)(
+  'a cancel that the kernel refuses is handed to it again, though nothing more comes: %s',
+  async (what) => {
+    const { kernel, receiver, refuse } = obedient();
+    kernel.connections.set(0, { waiting: Buffer.alloc(0), end: null });
+    const reader = new Reader(0);
+    const reading = receiver.begin(reader, 0, false);
+    await nextTurn();
+    expect(kernel.armed).toBe(1);
+    refuse(what === 'stopNow' ? 10 : 3);
+    reading[what]();
+    // As long as the kernel has it, its peer does not hear that the connection is closed.
+    if (what !== 'stopNow') expect(kernel.armed).toBe(1);
+    for (let tries = 0; receiver.open > 0 && tries < 500; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      receiver.look();
+    }
+    expect(kernel.armed).toBe(0);
+    expect(receiver.open).toBe(0);
+  },
+);
+
+it('a reader that throws loses no buffer and no end, and the others are told what came at once', async () => {
+  const { kernel, receiver } = obedient();
+  const readers = [0, 1, 2].map((fd) => new Reader(fd));
+  const told = (reader: Reader): string => Buffer.concat(reader.got).toString();
+  let isThrowing = true;
+  readers[1]!.onRead = () => {
+    if (isThrowing) throw new Error('a fault in what reads');
+  };
+  for (const reader of readers) {
+    kernel.connections.set(reader.fd, { waiting: Buffer.from('abc'), end: 0 });
+    receiver.begin(reader, reader.fd, false);
+  }
+  await nextTurn();
+  expect(() => {
+    for (let looks = 0; looks < 20; looks++) receiver.look();
+  }).toThrow('a fault in what reads');
+  isThrowing = false;
+  for (let turns = 0; receiver.open > 0 && turns < 500; turns++) await nextTurn();
+  expect([readers[0]!, readers[2]!].map(told)).toEqual(['abc', 'abc']);
+  expect(readers.map(({ result }) => result)).toEqual([0, 0, 0]);
+  expect(kernel.buffers.inUse).toBe(0);
+});

@@ -40,6 +40,29 @@ it.each<[string, Fault, RegExp]>([
     }),
     /mmap failed/,
   ],
+  [
+    'memory cannot be shared any more',
+    (calls) => {
+      let maps = 0;
+      return {
+        map: (...args) => {
+          if (maps++ === 5) throw new Error('mmap failed: error 12');
+          return calls.map(...args);
+        },
+      };
+    },
+    /mmap failed/,
+  ],
+  [
+    'there is no pipe',
+    () => ({
+      pipe: () => {
+        throw new Error('no two descriptors: error -24');
+      },
+    }),
+    /no two descriptors/,
+  ],
+  ['a descriptor cannot be duplicated', () => ({ duplicate: () => -EMFILE }), /dup3: error -24/],
   ['nothing can be submitted', () => ({ enter: () => -EPERM }), /^io_uring does not work as it should here: a send/],
   [
     'submitting does nothing',
@@ -48,8 +71,22 @@ it.each<[string, Fault, RegExp]>([
   ],
 ])('says why it goes without, and leaves nothing open: %s', async (_what, fault, reason) => {
   const before = openDescriptors();
-  const found = await openRings((calls) => ({ ...calls, ...fault(calls) }));
+  let mapped = 0;
+  const found = await openRings((calls) => {
+    const faulty = { ...calls, ...fault(calls) };
+    const map: KernelCalls['map'] = (...args) => {
+      const mapping = faulty.map(...args);
+      mapped++;
+      const unmap = (): void => {
+        mapped--;
+        mapping.unmap();
+      };
+      return { ...mapping, unmap };
+    };
+    return { ...faulty, map };
+  });
   expect(found).toMatch(reason);
+  expect(mapped).toBe(0);
   // What Node.js closes is closed a turn later.
   await new Promise((resolve) => setTimeout(resolve, 10));
   expect(openDescriptors()).toBeLessThanOrEqual(before);
