@@ -9,7 +9,8 @@ export const usage = `npm run bench -- [OPTIONS]
                             ours[@REVISION][%RUNTIME][:FLAGS]
                               the aggregator, as built in dist/, as of a revision of git, or as built in another tree
                               (/its/path), run by RUNTIME ("node" with flags of its own), with further flags of serve
-                            nginx-rtmp, node-media-server
+                            nginx-rtmp, node-media-server; with +nodelay behind the name, TCP_NODELAY is forced upon
+                              all its connections (needs a C compiler), to compare costs at like latency
                             direct                   no server at all: the latency of the generators
   --compare REVISION      the same as --system ours --system ours@REVISION
   --rounds N              rounds of all systems in turn (default 2)

@@ -1,6 +1,8 @@
 import { cpus, release, totalmem } from 'node:os';
 import { median } from './measure/stats.js';
-import { disturbance, type RunResult } from './run.js';
+import { disturbance, type Latency, type RunResult } from './run.js';
+
+type RowLatency = Omit<Latency, 'samples'>;
 
 /** The rounds of one system under one scenario, put together by their medians. */
 export interface Row {
@@ -25,7 +27,10 @@ export interface Row {
   readonly rssMb: number;
   /** Resident memory that came with the load, kilobytes a camera. */
   readonly rssPerCameraKb: number;
-  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** Of all messages; of video and of audio by themselves. */
+  readonly latencyMs: RowLatency;
+  readonly videoLatencyMs: RowLatency;
+  readonly audioLatencyMs: RowLatency;
   readonly firstPictureMs: { readonly median: number; readonly max: number };
   readonly lost: number;
   readonly generatorCpuPercent: number;
@@ -93,6 +98,11 @@ function createRow(all: readonly RunResult[], reference: readonly RunResult[], c
     const both = other !== undefined && run.void === null && other.void === null;
     return both ? [costPerGbOut(run) / costPerGbOut(other)] : [];
   });
+  const latencyOf = (of: (run: RunResult) => Latency): RowLatency => ({
+    p50: middle((run) => of(run).p50),
+    p99: middle((run) => of(run).p99),
+    max: Math.max(...good.map((run) => of(run).max)),
+  });
   const firstPictures = good.flatMap((run) => run.firstPictureMs);
   return {
     system: all[0]?.system ?? '',
@@ -111,11 +121,9 @@ function createRow(all: readonly RunResult[], reference: readonly RunResult[], c
     writesPerMessageOut: middle((run) => run.writes / run.messagesOut),
     rssMb: middle((run) => run.rssBytes / 2 ** 20),
     rssPerCameraKb: middle((run) => (run.rssBytes - run.rssIdleBytes) / 1024 / cameras),
-    latencyMs: {
-      p50: middle((run) => run.latencyMs.p50),
-      p99: middle((run) => run.latencyMs.p99),
-      max: Math.max(...good.map((run) => run.latencyMs.max)),
-    },
+    latencyMs: latencyOf((run) => run.latencyMs),
+    videoLatencyMs: latencyOf((run) => run.videoLatencyMs),
+    audioLatencyMs: latencyOf((run) => run.audioLatencyMs),
     firstPictureMs: { median: median(firstPictures), max: Math.max(...firstPictures) },
     lost: all.reduce((sum, run) => sum + run.lost, 0),
     generatorCpuPercent: middle((run) => (100 * (run.generators.publisherCpu + run.generators.sinkCpu)) / run.seconds),
@@ -137,16 +145,18 @@ const columns: readonly (readonly [string, (row: Row) => string])[] = [
   ['Mbit/s out', (row) => digits(row.mbitOut, 0)],
   ['RSS MB', (row) => digits(row.rssMb, 0)],
   ['KB/camera', (row) => digits(row.rssPerCameraKb, 0)],
-  [
-    'latency p50/p99/max ms',
-    ({ latencyMs: { p50, p99, max } }) => [p50, p99, max].map((ms) => digits(ms, 1)).join(' / '),
-  ],
+  ['video p50/p99/max ms', (row) => formatLatency(row.videoLatencyMs)],
+  ['audio p50/p99/max ms', (row) => formatLatency(row.audioLatencyMs)],
   ['first picture ms', ({ firstPictureMs }) => digits(firstPictureMs.median, 0)],
   ['lost', (row) => String(row.lost)],
   ['generators %', (row) => digits(row.generatorCpuPercent, 0)],
   ['irq %', (row) => digits(row.interruptPercent, 0)],
   ['others %', (row) => digits(row.otherCpuPercent, 0)],
 ];
+
+function formatLatency({ p50, p99, max }: RowLatency): string {
+  return [p50, p99, max].map((ms) => digits(ms, 1)).join(' / ');
+}
 
 function digits(value: number, count: number): string {
   return Number.isFinite(value) ? value.toFixed(count) : '-';

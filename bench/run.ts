@@ -5,15 +5,7 @@ import type { Adapter, CameraPlan, RunningServer } from './adapters/adapter.js';
 import { sleep, until } from './child.js';
 import { monotonicUs } from './load/clock.js';
 import { LoadProcess } from './load/load-process.js';
-import type {
-  FromPublisher,
-  FromSink,
-  SinkReport,
-  SinkTotals,
-  TargetSpec,
-  ToPublisher,
-  ToSink,
-} from './load/protocol.js';
+import type { FromPublisher, FromSink, SinkTotals, TargetSpec, ToPublisher, ToSink } from './load/protocol.js';
 import { cpuOf, ioCalls, machineCpu, mainThreadCpu, processTree, residentBytes } from './measure/proc.js';
 import { percentile } from './measure/stats.js';
 import type { Scenario } from './scenarios.js';
@@ -26,6 +18,14 @@ export interface RunOptions {
   readonly measureMs: number;
   /** Processes of sinks, besides the one that measures latency. */
   readonly sinkProcesses: number;
+}
+
+/** From the publisher's write to the arrival of the whole message. */
+export interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly samples: number;
 }
 
 /** What one run of one system under one scenario showed. */
@@ -52,7 +52,10 @@ export interface RunResult {
   readonly rssBytes: number;
   /** Before anything was published. */
   readonly rssIdleBytes: number;
-  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number; readonly samples: number };
+  /** Of all messages. */
+  readonly latencyMs: Latency;
+  readonly videoLatencyMs: Latency;
+  readonly audioLatencyMs: Latency;
   /** From the request for one more push of a live camera to its first key frame at the sink; empty where impossible. */
   readonly firstPictureMs: readonly number[];
   readonly lost: number;
@@ -235,7 +238,9 @@ async function measure(
     writes: after.io.writes - before.io.writes,
     rssBytes,
     rssIdleBytes,
-    latencyMs: latencyOf(reports),
+    latencyMs: latencyOf(reports.flatMap((each) => [each.videoLatenciesUs, each.audioLatenciesUs])),
+    videoLatencyMs: latencyOf(reports.map(({ videoLatenciesUs }) => videoLatenciesUs)),
+    audioLatencyMs: latencyOf(reports.map(({ audioLatenciesUs }) => audioLatenciesUs)),
     firstPictureMs,
     lost: totals.lost,
     repeated: totals.repeated,
@@ -251,8 +256,8 @@ async function measure(
   };
 }
 
-function latencyOf(reports: readonly SinkReport[]): RunResult['latencyMs'] {
-  const sorted = Float64Array.from(reports.flatMap(({ latenciesUs }) => [...latenciesUs])).sort();
+function latencyOf(latenciesUs: readonly Float64Array[]): Latency {
+  const sorted = Float64Array.from(latenciesUs.flatMap((each) => [...each])).sort();
   const at = (p: number): number => percentile(sorted, p) / 1000;
   return { p50: at(0.5), p99: at(0.99), max: at(1), samples: sorted.length };
 }
@@ -310,6 +315,8 @@ function sumOf<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((sum, item) => sum + of(item), 0);
 }
 
+const noLatency: Latency = { p50: Number.NaN, p99: Number.NaN, max: Number.NaN, samples: 0 };
+
 function voidResult(system: string, scenario: string, reason: string): RunResult {
   const none = Number.NaN;
   return {
@@ -325,7 +332,7 @@ function voidResult(system: string, scenario: string, reason: string): RunResult
       messagesOut: 0,
     },
     ...{ cpuUser: none, cpuSystem: none, cpuHelpers: none, reads: 0, writes: 0, rssBytes: none, rssIdleBytes: none },
-    latencyMs: { p50: none, p99: none, max: none, samples: 0 },
+    ...{ latencyMs: noLatency, videoLatencyMs: noLatency, audioLatencyMs: noLatency },
     ...{ firstPictureMs: [], lost: 0, repeated: 0, otherCpu: none, interruptCpu: none, stolenCpu: none },
     generators: { publisherCpu: none, sinkCpu: none, lateP99Ms: none, mostQueuedBytes: 0 },
   };

@@ -27,6 +27,11 @@ export interface Adapter {
   /**
    * Starts it on free ports of 127.0.0.1, redirecting every camera of the plan as soon as it publishes.
    * @param folder empty, removed afterwards
+   * @param variables of its environment, besides those of the benchmark
    */
-  start(folder: string, cameras: readonly CameraPlan[]): Promise<RunningServer>;
+  start(
+    folder: string,
+    cameras: readonly CameraPlan[],
+    variables?: Readonly<Record<string, string>>,
+  ): Promise<RunningServer>;
 }

@@ -5,9 +5,16 @@ import type { Adapter } from './adapter.js';
 import { direct } from './direct.js';
 import { nginxRtmp } from './nginx-rtmp.js';
 import { nodeMediaServer } from './node-media-server.js';
+import { withNoDelay } from './nodelay.js';
 import { ours } from './ours.js';
 
-const others: readonly Adapter[] = [nginxRtmp, nodeMediaServer, direct];
+const others: readonly Adapter[] = [
+  nginxRtmp,
+  withNoDelay(nginxRtmp),
+  nodeMediaServer,
+  withNoDelay(nodeMediaServer),
+  direct,
+];
 
 /**
  * The adapter for a system as the command line names it.

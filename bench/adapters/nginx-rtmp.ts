@@ -49,14 +49,14 @@ export const nginxRtmp: Adapter = {
     (await findPeers()).nginxRtmpModule() === undefined
       ? 'not installed (Debian, Ubuntu: nginx, libnginx-mod-rtmp)'
       : undefined,
-  start: async (folder, cameras) => {
+  start: async (folder, cameras, variables = {}) => {
     const { nginxRtmpModule, searchPath } = await findPeers();
     const port = await freePort();
     chmodSync(folder, 0o755);
     const file = join(folder, 'nginx.conf');
     writeFileSync(file, nginxConfiguration(nginxRtmpModule() ?? '', folder, port, cameras));
     const child = new Child('nginx', ['-p', folder, '-e', 'stderr', '-c', file], {
-      env: { ...process.env, PATH: searchPath },
+      env: { ...process.env, PATH: searchPath, ...variables },
     });
     await until('nginx to listen', () => child.hasEnded || accepts(port), 10_000);
     if (child.hasEnded) throw new Error(`nginx ended: ${child.output}`);

@@ -40,7 +40,7 @@ function install(): string | undefined {
 export const nodeMediaServer: Adapter = {
   name: 'node-media-server',
   unavailable: install,
-  start: async (folder, cameras) => {
+  start: async (folder, cameras, variables = {}) => {
     const [port, httpPort] = [await freePort(), await freePort()];
     const targets = Object.fromEntries(cameras.map((camera) => [`/${camera.name}/${camera.name}`, camera.targets]));
     const config = {
@@ -56,7 +56,10 @@ export const nodeMediaServer: Adapter = {
     writeFileSync(file, JSON.stringify({ config, targets }));
     // Beside its packages, so that it finds them.
     writeFileSync(join(home, 'runner.cjs'), runner);
-    const child = new Child(process.execPath, [join(home, 'runner.cjs'), file], { cwd: folder });
+    const child = new Child(process.execPath, [join(home, 'runner.cjs'), file], {
+      cwd: folder,
+      env: { ...process.env, ...variables },
+    });
     await until('Node-Media-Server to listen', () => child.hasEnded || accepts(port), 15_000);
     if (child.hasEnded) throw new Error(`Node-Media-Server ended: ${child.output}`);
     return {

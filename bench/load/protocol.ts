@@ -48,8 +48,9 @@ export interface SinkReport {
   /** Since the last mark. */
   readonly bytes: number;
   readonly messages: number;
-  /** Microseconds from sending to arrival of every message, at the sinks that measure. */
-  readonly latenciesUs: Float64Array;
+  /** Microseconds from sending to arrival of every message of the kind, at the sinks that measure. */
+  readonly videoLatenciesUs: Float64Array;
+  readonly audioLatenciesUs: Float64Array;
   readonly cpuSeconds: number;
 }
 

@@ -70,7 +70,8 @@ export class SinkConnection implements SinkReaderHandler {
     target.payloadBytes += bytes;
     if (!target.measures) return;
     if (target.firstPictureUs === 0 && isVideo && head[at] === 0x17) target.firstPictureUs = this.#nowUs;
-    target.latenciesUs.push(this.#nowUs - head.readDoubleBE(stamp + 4));
+    const latencies = isVideo ? target.videoLatenciesUs : target.audioLatenciesUs;
+    latencies.push(this.#nowUs - head.readDoubleBE(stamp + 4));
   }
 
   onControl(type: number, payload: Buffer): void {

@@ -30,13 +30,19 @@ function sum(of: (target: TargetCounts) => number): number {
   return total;
 }
 
+function forgetLatencies(target: TargetCounts): void {
+  target.videoLatenciesUs = [];
+  target.audioLatenciesUs = [];
+}
+
 function report(): SinkReport {
   const { user, system } = process.cpuUsage(markedCpu);
-  const all = [...targets.values()].filter(({ camera }) => camera >= 0).flatMap(({ latenciesUs }) => latenciesUs);
+  const announced = [...targets.values()].filter(({ camera }) => camera >= 0);
   return {
     bytes: sum(({ bytes }) => bytes) - markedBytes,
     messages: sum(({ messages }) => messages) - markedMessages,
-    latenciesUs: Float64Array.from(all),
+    videoLatenciesUs: Float64Array.from(announced.flatMap(({ videoLatenciesUs }) => videoLatenciesUs)),
+    audioLatenciesUs: Float64Array.from(announced.flatMap(({ audioLatenciesUs }) => audioLatenciesUs)),
     cpuSeconds: (user + system) / 1e6,
   };
 }
@@ -82,7 +88,7 @@ process.on('message', (message: ToSink) => {
       markedCpu = process.cpuUsage();
       markedBytes = sum(({ bytes }) => bytes);
       markedMessages = sum(({ messages }) => messages);
-      for (const target of targets.values()) target.latenciesUs = [];
+      for (const target of targets.values()) forgetLatencies(target);
       tell({ tell: 'marked' });
       break;
     case 'report':

@@ -42,7 +42,8 @@ export class TargetCounts {
   payloadBytes = 0;
   /** When the first key frame was there to its end; 0 before. */
   firstPictureUs = 0;
-  latenciesUs: number[] = [];
+  videoLatenciesUs: number[] = [];
+  audioLatenciesUs: number[] = [];
 
   constructor(app: string, camera: number, measures: boolean) {
     this.app = app;

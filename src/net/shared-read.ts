@@ -32,6 +32,27 @@ const buffer = Buffer.allocUnsafeSlow(largeBytes);
 /** Its beginning. */
 const smallBuffer = buffer.subarray(0, smallBytes);
 
+/** Who hears before and after all that came at once is told of. */
+export interface ReadHooks {
+  begin(): void;
+  /** Called also where a reader threw. */
+  end(): void;
+}
+
+const noHooks: ReadHooks = { begin() {}, end() {} };
+
+let hooks = noHooks;
+
+/** The hooks of this process. */
+export function readHooks(): ReadHooks {
+  return hooks;
+}
+
+/** Has these called from now on, instead of those before; null: none. */
+export function setReadHooks(next: ReadHooks | null): void {
+  hooks = next ?? noHooks;
+}
+
 let lookAfterRead: (data: Buffer) => void = () => {};
 
 /** Calls this with the bytes of each read after they were handled. Tests use it to find code that keeps them. */
@@ -93,8 +114,13 @@ export function readPast(socket: Socket, onData: (data: Buffer) => void, size: R
     if (bytes <= 0) return ofNode.call(handle, data);
     before = bytesRead;
     const view = buffer.subarray(0, bytes);
-    onData(view);
-    afterRead(view);
+    hooks.begin();
+    try {
+      onData(view);
+      afterRead(view);
+    } finally {
+      hooks.end();
+    }
     if (size.isLarge === wasLarge) return undefined;
     wasLarge = size.isLarge;
     return size.isLarge ? buffer : smallBuffer;

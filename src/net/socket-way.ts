@@ -66,11 +66,6 @@ export function gatherWrites(work: () => void): void {
   else rings.sender.gather(work);
 }
 
-/** Has `onTold` called when all that came at once was told of; it may send what that caused. */
-export function onReadsTold(onTold: () => void): void {
-  if (rings !== null) rings.receiver.onTold = onTold;
-}
-
 /** Says how connections are read and written, and why not in a better way. */
 export function tellWay(mode: SocketMode, log: Logger): void {
   const way = socketWay(mode);

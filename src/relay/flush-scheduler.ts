@@ -17,7 +17,7 @@ export interface FlushWindows {
  * of the event loop. Under load, when rounds would follow each other within the window, it collects those since the
  * last round. A relay would otherwise spend its time on system calls for small writes.
  *
- *   quiet:  append -> end of this turn                  (no added delay)
+ *   quiet:  append -> end of the read, or of this turn   (no added delay)
  *   load:   append ... append ... -> last round + window (at most the window)
  *   ride:   append ... schedule -> with that             (at most the audio window, then by itself)
  */
@@ -28,8 +28,12 @@ export class FlushScheduler {
   #dirty = new Set<Flushable>();
   #spare = new Set<Flushable>();
   #scheduled = false;
-  /** What makes the round, where it is the end of this turn. */
+  /** The round is to be made in this turn. */
+  #isDue = false;
+  /** What makes it at the end of the turn. */
   #immediate: NodeJS.Immediate | null = null;
+  /** Somebody hands on what came, and calls `flushDue` behind that. */
+  #isReading = false;
   #lastRoundMs = Number.NEGATIVE_INFINITY;
   /** What waits for something to ride with, and since when; the oldest first. */
   readonly #riding = new Map<Flushable, number>();
@@ -50,8 +54,12 @@ export class FlushScheduler {
     // All streams wait for one round: whatever the caller takes for now, it waits for no more than the window.
     const waitMs = Math.min(this.#windowMs, this.#lastRoundMs + this.#windowMs - nowMs);
     // Timers are often a millisecond late.
-    if (waitMs >= 1) setTimeout(this.#round, waitMs - 0.5);
-    else this.#immediate = setImmediate(this.#round);
+    if (waitMs >= 1) {
+      setTimeout(this.#round, waitMs - 0.5);
+      return;
+    }
+    this.#isDue = true;
+    if (!this.#isReading) this.#immediate = setImmediate(this.#round);
   }
 
   /** As `schedule`, for what may wait for the next `schedule` of the same item, the audio window at most. */
@@ -66,10 +74,16 @@ export class FlushScheduler {
     this.#rideTimer ??= setTimeout(this.#onRideOver, this.#audioWindowMs - 1);
   }
 
-  /** All that came at once is appended: what is due at the end of this turn is flushed now. */
+  /** Something is read. What it has to be flushed need not wait for the end of the turn: `flushDue` follows. */
+  beginReading(): void {
+    this.#isReading = true;
+  }
+
+  /** All that came at once is appended: what is due in this turn is flushed now. */
   flushDue(): void {
-    if (!this.#scheduled || this.#immediate === null) return;
-    clearImmediate(this.#immediate);
+    this.#isReading = false;
+    if (!this.#isDue) return;
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
     this.#round();
   }
 
@@ -77,13 +91,16 @@ export class FlushScheduler {
     this.#rideTimer = null;
     const nowMs = performance.now();
     const before = nowMs - this.#audioWindowMs + 1;
+    this.beginReading();
     for (const [item, sinceMs] of this.#riding) {
       if (sinceMs > before) {
-        this.#rideTimer = setTimeout(this.#onRideOver, Math.max(1, sinceMs - before));
-        return;
+        // In whole milliseconds: Node.js has a list of its own for each length of time.
+        this.#rideTimer = setTimeout(this.#onRideOver, Math.ceil(Math.max(1, sinceMs - before)));
+        break;
       }
       this.schedule(item, nowMs);
     }
+    this.flushDue();
   };
 
   readonly #round = (): void => this.#gather(this.#flushAll);
@@ -92,7 +109,7 @@ export class FlushScheduler {
     const items = this.#dirty;
     this.#dirty = this.#spare;
     this.#spare = items;
-    this.#scheduled = false;
+    this.#scheduled = this.#isDue = false;
     this.#immediate = null;
     const nowMs = performance.now();
     this.#lastRoundMs = nowMs;

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { findAdapter } from '../../bench/adapters/index.js';
 import { findRegressions } from '../../bench/baseline.js';
 import { monotonicUs } from '../../bench/load/clock.js';
 import { openPublisher } from '../../bench/load/rtmp-publisher.js';
@@ -12,6 +13,7 @@ import { median, percentile } from '../../bench/measure/stats.js';
 import { parseOptions } from '../../bench/options.js';
 import { selfTimes } from '../../bench/profile.js';
 import { createReport, formatTable } from '../../bench/report.js';
+import { Revisions } from '../../bench/revisions.js';
 import type { RunResult } from '../../bench/run.js';
 import { findScenario } from '../../bench/scenarios.js';
 import { barChart, niceCeiling } from '../../bench/svg.js';
@@ -199,7 +201,8 @@ describe('a publisher and a sink', () => {
     socket.end();
     await expect.poll(() => target.audio.next, { timeout: 30_000 }).toBe(traffic.audio.length);
     expect(target.video.lost(traffic.video.length) + target.audio.lost(traffic.audio.length)).toBe(lost);
-    expect(target.latenciesUs).toHaveLength(traffic.video.length + traffic.audio.length - lost);
+    const { videoLatenciesUs, audioLatenciesUs } = target;
+    expect(videoLatenciesUs.length + audioLatenciesUs.length).toBe(traffic.video.length + traffic.audio.length - lost);
     expect(target.firstPictureUs).toBeGreaterThan(0);
   });
 });
@@ -240,6 +243,8 @@ function result(system: string, cpu: number, extra: Partial<RunResult> = {}): Ru
     },
     ...{ rssBytes: 90 << 20, rssIdleBytes: 70 << 20, lost: 0, repeated: 0, otherCpu: 0, interruptCpu: 0, stolenCpu: 0 },
     latencyMs: { p50: 1, p99: 2, max: 3, samples: 10 },
+    videoLatencyMs: { p50: 1, p99: 2, max: 3, samples: 4 },
+    audioLatencyMs: { p50: 11, p99: 12, max: 13, samples: 6 },
     firstPictureMs: [],
     generators: { publisherCpu: 1, sinkCpu: 2, lateP99Ms: 1, mostQueuedBytes: 0 },
     ...extra,
@@ -289,6 +294,13 @@ describe('the command line', () => {
     expect(findScenario('100x8')).toMatchObject({ cameras: 100, targetsPerCamera: 8, bitrateBps: 2_500_000 });
     expect(findScenario('3x2@0.5')).toMatchObject({ cameras: 3, targetsPerCamera: 2, bitrateBps: 500_000 });
     expect(() => findScenario('many')).toThrow(RangeError);
+  });
+
+  test('names a peer as it comes, and with TCP_NODELAY forced upon it', () => {
+    const nobody = new Revisions();
+    expect(findAdapter('nginx-rtmp', nobody).name).toBe('nginx-rtmp');
+    expect(findAdapter('nginx-rtmp+nodelay', nobody).name).toBe('nginx-rtmp+nodelay');
+    expect(() => findAdapter('nginx-rtmp+nodlay', nobody)).toThrow('system nginx-rtmp+nodlay is unknown');
   });
 
   test('compares with a revision', () => {

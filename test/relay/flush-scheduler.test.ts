@@ -73,3 +73,37 @@ it('keeps nobody waiting where there is no load', async () => {
   waitsMs.sort((a, b) => a - b);
   expect(waitsMs[5]).toBeLessThan(5); // 10 and more, with the window each time
 });
+
+it('flushes what a read has appended at the end of the read, once, and nothing more at the end of the turn', async () => {
+  const scheduler = new FlushScheduler();
+  const [before, read] = [new Stream(), new Stream()];
+  scheduler.schedule(before, performance.now());
+  scheduler.beginReading();
+  scheduler.schedule(read, performance.now());
+  scheduler.schedule(read, performance.now());
+  expect([before.rounds, read.rounds]).toEqual([0, 0]);
+  scheduler.flushDue();
+  expect([before.rounds, read.rounds]).toEqual([1, 1]);
+  scheduler.beginReading();
+  scheduler.flushDue();
+  // Behind the read, turns count again.
+  scheduler.schedule(before, performance.now());
+  expect(before.rounds).toBe(1);
+  await nextTurn();
+  await nextTurn();
+  expect([before.rounds, read.rounds]).toEqual([2, 1]);
+});
+
+it('has the end of a read wait for a window that is open', async () => {
+  const scheduler = new FlushScheduler({ windowMs: 20 });
+  const stream = new Stream();
+  scheduler.beginReading();
+  scheduler.schedule(stream, performance.now());
+  scheduler.flushDue();
+  expect(stream.rounds).toBe(1);
+  scheduler.beginReading();
+  scheduler.schedule(stream, performance.now());
+  scheduler.flushDue();
+  expect(stream.rounds).toBe(1);
+  await until(() => stream.rounds === 2, 20_000, 'the end of the window');
+});

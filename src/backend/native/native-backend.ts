@@ -11,15 +11,8 @@ import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
 import type { MediaSocket } from '../../net/media-socket.js';
-import {
-  gatherWrites,
-  onReadsTold,
-  prepareSockets,
-  ringCounts,
-  type SocketWay,
-  socketWay,
-  tellWay,
-} from '../../net/socket-way.js';
+import { setReadHooks } from '../../net/shared-read.js';
+import { gatherWrites, prepareSockets, ringCounts, type SocketWay, socketWay, tellWay } from '../../net/socket-way.js';
 import { testTarget } from '../../push/target-test.js';
 import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -192,7 +185,8 @@ export class NativeBackend implements MediaBackend {
   async prepare(log: Logger): Promise<void> {
     const { socketMode } = this.#settings.media;
     await prepareSockets(socketMode);
-    onReadsTold(() => this.#context.scheduler.flushDue());
+    const { scheduler } = this.#context;
+    setReadHooks({ begin: () => scheduler.beginReading(), end: () => scheduler.flushDue() });
     tellWay(socketMode, log);
   }
 

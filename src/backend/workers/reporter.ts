@@ -11,8 +11,11 @@ const partsOfRound = 5;
 /** Refused publishers that are told of. */
 const maxRefusedPerSecond = 50;
 
-/** How often it is looked how late the event loop is. What is measured counts from one look to the next. */
-const delayGrainMs = 20;
+/**
+ * How often it is looked how late the event loop is; each look wakes the process. What is measured counts from one look to
+ * the next.
+ */
+const delayGrainMs = 50;
 
 /**
  * Tells the supervisor what is seen: changes as they happen, figures about once a second, and of idle cameras nothing.

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { afterRead } from '../shared-read.js';
+import { afterRead, readHooks } from '../shared-read.js';
 import type { ReadBuffers } from './read-buffers.js';
 import { Reading, type ReadingHost, type ReadOwner } from './reading.js';
 import { completionHasBuffer, completionHasMore, type OperationQueue } from './ring.js';
@@ -25,8 +25,6 @@ export type BufferSource = Pick<ReadBuffers, 'group' | 'view' | 'give' | 'announ
 export class RingReceiver implements ReadingHost {
   /** Wake-ups with something to read, reads, and receives that had to begin again for want of buffers. */
   readonly counts = { wakes: 0, reads: 0, starved: 0 };
-  /** Called when all that came was told of: what it caused can be sent. */
-  onTold: () => void = () => {};
   /** Does the telling; what it has written is to go out together. */
   gather: (work: () => void) => void = (work) => work();
   readonly #queue: OperationQueue;
@@ -79,6 +77,8 @@ export class RingReceiver implements ReadingHost {
 
   readonly #lookNow = (): void => {
     this.#wake++;
+    const hooks = readHooks();
+    hooks.begin();
     let told = -1;
     try {
       told = this.#queue.takeCompletions(this.#onCompletion);
@@ -88,10 +88,9 @@ export class RingReceiver implements ReadingHost {
       if (this.#toArm.size > 0) this.#armAll();
       // A reader threw: nobody will wake the process for what else came at once.
       if (told < 0) setImmediate(this.look);
+      if (told !== 0) this.counts.wakes++;
+      hooks.end();
     }
-    if (told === 0) return;
-    this.counts.wakes++;
-    this.onTold();
   };
 
   readonly #onCompletion = (id: number, generation: number, result: number, flags: number): void => {
@@ -224,17 +223,18 @@ export class RingReceiver implements ReadingHost {
     this.#isTelling = false;
     this.#wake++;
     const readings = [...this.#toTell];
-    for (const reading of readings) {
-      this.#toTell.delete(reading);
-      try {
+    const hooks = readHooks();
+    hooks.begin();
+    try {
+      for (const reading of readings) {
+        this.#toTell.delete(reading);
         reading.tellKept(this.#wake);
-      } catch (error) {
-        // The others are told all the same, in a later turn.
-        for (const rest of this.#toTell) this.tellSoon(rest);
-        throw error;
       }
+    } finally {
+      // Where one threw, the others are told in a later turn.
+      for (const rest of this.#toTell) this.tellSoon(rest);
+      hooks.end();
     }
-    this.onTold();
   };
 
   /** Its operation is over and nobody waits for anything of it. */
