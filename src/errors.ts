@@ -53,6 +53,8 @@ export const errorCodes = {
   CLUSTER_CONTENDED: 'Other nodes changed the state again and again while a change was tried; it was not made.',
   CLUSTER_NODE_REFUSED:
     'An entry of the list of nodes in etcd was not written by a node of this cluster; it is not used.',
+  NODE_NOT_FOUND: 'There is no node of this id in the cluster.',
+  NODE_DRAINING: 'The node is drained, or stops: it takes no new cameras.',
   NODE_UNAVAILABLE: 'The node that has the camera does not answer.',
   NODE_ID_TAKEN: 'Another node of the cluster has this id.',
   NOT_IN_CLUSTER: 'The node is alone: it was started without a cluster, so there is nothing to accept.',

@@ -56,7 +56,7 @@ export interface CallFacts extends BrowserFacts {
 
 /** Who makes a call, and what it may. */
 export interface Caller {
-  readonly kind: 'local' | 'allowed' | 'open' | 'admin-token' | 'token' | 'jwt' | 'ticket' | 'play-token';
+  readonly kind: 'local' | 'allowed' | 'open' | 'admin-token' | 'token' | 'jwt' | 'ticket' | 'play-token' | 'node';
   readonly name: string | null;
   readonly scope: Scope;
   /** Milliseconds since 1970; undefined: it does not end by itself. */
@@ -71,6 +71,13 @@ export interface IssuedTicket {
   readonly token: string;
   readonly scope: Scope;
   readonly expiresMs: number;
+}
+
+/** The short-lived tokens by which the nodes of a cluster ask each other. */
+export interface PeerTokens {
+  /** True for what looks like one, so that it is tried as nothing else. */
+  isOne(token: string): boolean;
+  verify(token: string): { from: string; scope: Scope; expiresMs: number } | { readonly refusal: string };
 }
 
 /** Wrong tokens: so many at once from one address, and then one for every few seconds. */
@@ -88,6 +95,7 @@ export class Access {
   readonly #log: Logger;
   readonly #admin: AdminToken | undefined;
   readonly #jwt: JwtVerifier | undefined;
+  readonly #peers: PeerTokens | undefined;
   readonly #rules: BrowserRules;
   readonly #allowed: Networks;
   readonly #tickets = new Tickets();
@@ -99,13 +107,19 @@ export class Access {
   private constructor(
     settings: AccessSettings,
     log: Logger,
-    parts: { tokens: TokenStore; admin: AdminToken | undefined; jwt: JwtVerifier | undefined },
+    parts: {
+      tokens: TokenStore;
+      admin: AdminToken | undefined;
+      jwt: JwtVerifier | undefined;
+      peers: PeerTokens | undefined;
+    },
   ) {
     this.#settings = settings;
     this.#log = log;
     this.tokens = parts.tokens;
     this.#admin = parts.admin;
     this.#jwt = parts.jwt;
+    this.#peers = parts.peers;
     const { advertiseHost, apiNames = [], apiCorsOrigin = [], apiAllow = [] } = settings;
     this.#rules = {
       ownNames: ownNamesOf(advertiseHost, ...apiNames),
@@ -118,9 +132,10 @@ export class Access {
   /**
    * Reads tokens and keys; makes the admin token at the first start.
    * @param manifest knows which files there were before
+   * @param peers how other nodes of the cluster show who they are
    * @throws ConfigError ACCESS_UNREADABLE or IDENTITY_PROVIDER
    */
-  static async open(settings: AccessSettings, log: Logger, manifest?: Manifest): Promise<Access> {
+  static async open(settings: AccessSettings, log: Logger, manifest?: Manifest, peers?: PeerTokens): Promise<Access> {
     const { apiAuth, dataDir, adminTokenFile = resolve(dataDir, adminTokenFileName) } = settings;
     const admin = apiAuth === 'off' ? undefined : await AdminToken.open(resolve(adminTokenFile), log, manifest);
     const tokens = await TokenStore.open(resolve(dataDir, tokensFileName), log, manifest);
@@ -128,7 +143,7 @@ export class Access {
     const jwt = jwtSettings === undefined ? undefined : await JwtVerifier.open(jwtSettings);
     if (apiAuth === 'off')
       log.warn('the API asks nobody for a token: whoever reaches it may do everything (api-auth off)');
-    return new Access(settings, log, { tokens, admin, jwt });
+    return new Access(settings, log, { tokens, admin, jwt, peers });
   }
 
   close(): void {
@@ -220,7 +235,8 @@ export class Access {
     if (caller === undefined || 'refusal' in caller) {
       this.#failures.take(key);
       if (this.#hints.take(`wrong ${key}`) === 0) {
-        this.#log.warn('a call has a token that is not valid', { address: call.address });
+        const why = caller === undefined ? {} : { reason: caller.refusal };
+        this.#log.warn('a call has a token that is not valid', { address: call.address, ...why });
       }
       const why = caller?.refusal ?? 'it is unknown, was revoked, or has expired';
       throw new CodedError('UNAUTHENTICATED', `the token is not valid: ${why}`);
@@ -231,6 +247,7 @@ export class Access {
 
   async #holderOf(token: string, hash: Buffer): Promise<Caller | JwtRefusal | undefined> {
     if (isTicket(token)) return this.#byTicket(token);
+    if (this.#peers?.isOne(token) === true) return this.#byPeer(token, this.#peers);
     if (this.#admin?.matches(hash) === true) {
       const parent = `admin ${this.#admin.fingerprint}`;
       return { kind: 'admin-token', name: 'admin-token', scope: 'admin', parent };
@@ -244,6 +261,13 @@ export class Access {
     if (this.#jwt === undefined || token.split('.').length !== 3) return undefined;
     const jwt = await this.#jwt.verify(token);
     return 'refusal' in jwt ? jwt : { kind: 'jwt', ...jwt, parent: 'jwt' };
+  }
+
+  #byPeer(token: string, peers: PeerTokens): Caller | JwtRefusal {
+    const found = peers.verify(token);
+    if ('refusal' in found) return found;
+    const { from, scope, expiresMs } = found;
+    return { kind: 'node', name: from, scope, expiresMs, parent: 'node' };
   }
 
   #byTicket(token: string): Caller | undefined {

@@ -246,7 +246,12 @@ export const PlayTokenSchema = Type.Object(
 export const NodeViewSchema = Type.Object(
   {
     name: Type.String(),
-    self: Type.Boolean(),
+    id: orNull(Type.String({ description: 'Its id in the cluster; null: it is alone.' })),
+    self: Type.Boolean({ description: 'True for the node that answers.' }),
+    isDraining: Type.Boolean({ description: 'It takes no new cameras.' }),
+    problems: Type.Array(Type.Object({ code: Type.String(), message: Type.String(), since: Type.String() }), {
+      description: 'What is wrong with it; as in /v1/config.',
+    }),
     version: Type.String(),
     location: orNull(Type.String()),
     backend: Type.String(),
@@ -329,5 +334,16 @@ export function pageSchema(item: TSchema): TSchema {
   return Type.Object({
     items: Type.Array(item),
     next: Type.Union([Type.String(), Type.Null()], { description: 'Give it as `after` for the next page.' }),
+  });
+}
+
+/** A page with parts of all nodes of a cluster. */
+export function clusterPageSchema(item: TSchema): TSchema {
+  return Type.Object({
+    items: Type.Array(item),
+    next: Type.Union([Type.String(), Type.Null()], { description: 'Give it as `after` for the next page.' }),
+    unknown: Type.Optional(
+      Type.Array(Type.String(), { description: 'In a cluster: nodes that did not answer; their parts are not known.' }),
+    ),
   });
 }

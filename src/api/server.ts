@@ -41,6 +41,7 @@ import { addEventStreamRoute } from './v1/event-stream.js';
 import { addHistoryRoute } from './v1/history.js';
 import { addLogRoutes } from './v1/log.js';
 import { addNodeRoutes } from './v1/node.js';
+import { addOtherNodes } from './v1/other-nodes.js';
 import { addPushRoutes } from './v1/pushes.js';
 import { addRefusedPublishersRoute } from './v1/refused-publishers.js';
 import { addTestPatternRoutes } from './v1/test-pattern.js';
@@ -207,12 +208,14 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   });
   addDocsPage(app, described);
   addHealthRoutes(app, control);
-  const { webhooks = () => [] } = options;
+  const { webhooks = () => [], cluster = () => undefined } = options;
+  const others = () => cluster()?.others;
+  addOtherNodes(app, control, others);
   const costly = new CostlyCalls();
   app.addHook('preClose', async () => costly.close());
   addMetricsRoute(app, { control, version, webhooks, costly, maxSeries: settings.metricsMaxSeries });
   addContentManagerRoutes(app, control, settings.resourceId);
-  addCameraRoutes(app, control, costly);
+  addCameraRoutes(app, control, costly, others);
   addBatchRoute(app, control, costly);
   addPushRoutes(app, control, costly);
   addRefusedPublishersRoute(app, control);
@@ -229,8 +232,8 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   });
   const { settingSources: sources = {}, announcement = () => null } = options;
   addAccessRoutes(app, access);
-  addNodeRoutes(app, { control, settings, sources, version, announcement, webhooks });
-  addClusterRoutes(app, options.cluster ?? (() => undefined));
+  addNodeRoutes(app, { control, settings, sources, version, announcement, webhooks, cluster });
+  addClusterRoutes(app, cluster);
   if (options.testPatterns !== undefined) addTestPatternRoutes(app, control, options.testPatterns);
   if (options.logLevels !== undefined) {
     addLogRoutes(app, { control, log, levels: options.logLevels, configured: options.logLevels.level });

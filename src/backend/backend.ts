@@ -183,6 +183,8 @@ export interface CameraYielding {
   isLive(camera: string): boolean;
   /** True when what feeds it has sent nothing for `publish-takeover`. */
   isSilent(camera: string): boolean;
+  /** Asks what feeds it to connect anew (Enhanced RTMP v2). False: it does not know how. */
+  askToReconnect(camera: string): boolean;
   /** Ends what feeds it; those who get it are told. */
   letGo(camera: string, reason: CodedError): void;
   /** The cameras that are live. */

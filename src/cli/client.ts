@@ -1,4 +1,12 @@
-import { ApiProblem, Client, type ClientOptions, type Config, type Input, NoAnswer } from '../client/index.js';
+import {
+  type Answer,
+  ApiProblem,
+  Client,
+  type ClientOptions,
+  type Config,
+  type Input,
+  NoAnswer,
+} from '../client/index.js';
 import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
 import type {
   BatchResultView,
@@ -89,9 +97,10 @@ export class ApiClient {
     return (await said(() => this.#client.call('listRefusedPublishers'))).body.items;
   }
 
-  /** Those that are in trouble themselves, or that have a push that is down. */
-  troubledCameras(): Promise<CameraView[]> {
-    return said(() => all(this.#client.each('listCameras', { query: { trouble: true, limit: 1000 } })));
+  /** Those that are in trouble themselves, or that have a push that is down. @param node of one node alone */
+  troubledCameras(node?: 'self'): Promise<CameraView[]> {
+    const own = node === undefined ? {} : { node };
+    return said(() => all(this.#client.each('listCameras', { query: { trouble: true, limit: 1000, ...own } })));
   }
 
   pushes(camera: string): Promise<PushView[]> {
@@ -177,8 +186,20 @@ export class ApiClient {
     await said(() => this.#client.call('endCameraDebug', { path: { name } }));
   }
 
+  /** The aggregator, the one that is asked. */
   nodes(): Promise<NodeView[]> {
-    return said(async () => [...(await this.#client.call('listNodes')).body.items]);
+    return said(async () => [...(await this.#client.call('listNodes', { query: { node: 'self' } })).body.items]);
+  }
+
+  /** The aggregators of the cluster, the one that is asked first, and the ids of those that do not answer. */
+  async allNodes(): Promise<{ readonly nodes: readonly NodeView[]; readonly unknown: readonly string[] }> {
+    const { items, unknown = [] } = (await said(() => this.#client.call('listNodes'))).body;
+    return { nodes: items, unknown };
+  }
+
+  /** Has a node take no new cameras, and its own go elsewhere; or ends that. */
+  async drainNode(id: string, body: Input<'drainNode'>['body']): Promise<Answer<'drainNode'>> {
+    return (await said(() => this.#client.call('drainNode', { path: { id }, body }))).body;
   }
 
   /** The settings, with where each comes from. */

@@ -1,8 +1,13 @@
+import type { PeerTokens } from '../access/access.js';
 import type { ClusterView } from '../api/v1/cluster.js';
+import type { OtherNodes } from '../api/v1/other-nodes.js';
 import type { MediaBackend } from '../backend/backend.js';
 import { CameraClaims } from '../cluster/claims.js';
+import type { Drain } from '../cluster/drain.js';
 import type { LiveCameras } from '../cluster/live-cameras.js';
+import { isNodeToken, NodeTokens } from '../cluster/node-token.js';
 import { ClusterNodes } from '../cluster/nodes.js';
+import { Peers } from '../cluster/peers.js';
 import { type ClusterSecret, readClusterSecret } from '../cluster/secret.js';
 import type { Settings } from '../config/index.js';
 import type { Neighbours } from '../control/neighbours.js';
@@ -109,9 +114,40 @@ export function neighboursOf(nodes: ClusterNodes, live: LiveCameras): Neighbours
   };
 }
 
+/** What runs of the cluster at this node. */
+export interface ClusterParts {
+  readonly nodes: ClusterNodes;
+  readonly live: LiveCameras;
+  readonly drain: Drain;
+  readonly others: OtherNodes;
+}
+
+/** The APIs of the other nodes. */
+export function othersOf({ secret, store }: ClusterAccess, nodes: ClusterNodes): OtherNodes {
+  const { id: self } = nodes.self;
+  const peers = new Peers(nodes, new NodeTokens(secret, store.prefix, self));
+  return {
+    get ids() {
+      return nodes.all.flatMap(({ id }) => (id === self ? [] : [id]));
+    },
+    ask: (node, request) => peers.ask(node, request),
+  };
+}
+
+/** How the nodes of the cluster show themselves to the API of this one. */
+export function peerTokens({ secret, store }: ClusterAccess, nodeId: string): PeerTokens {
+  const tokens = new NodeTokens(secret, store.prefix, nodeId);
+  return { isOne: isNodeToken, verify: (token) => tokens.verify(token) };
+}
+
 /** What the API shows of the cluster. */
-export function clusterView({ client, store }: ClusterAccess, nodes: ClusterNodes): ClusterView {
+export function clusterView(
+  { client, store }: ClusterAccess,
+  { nodes, live, drain, others }: ClusterParts,
+): ClusterView {
   const { id } = nodes.self;
+  const counts = new Map<string, number>();
+  for (const { node } of live.all.values()) counts.set(node, (counts.get(node) ?? 0) + 1);
   return {
     id,
     etcd: client.endpoints,
@@ -126,7 +162,10 @@ export function clusterView({ client, store }: ClusterAccess, nodes: ClusterNode
       version: node.version,
       startedAt: node.startedAt,
       isDraining: node.isDraining === true,
+      liveCameras: counts.get(node.id) ?? 0,
     })),
+    others,
+    drain,
     accept: () => store.acceptReplaced(),
   };
 }

@@ -9,8 +9,8 @@ import { StreamKeys } from '../admission/stream-keys.js';
 import { Announcer } from '../announce/announcer.js';
 import { startApi } from '../api/server.js';
 import type { MediaBackend } from '../backend/backend.js';
+import { Drain } from '../cluster/drain.js';
 import { LiveCameras } from '../cluster/live-cameras.js';
-import type { ClusterNodes } from '../cluster/nodes.js';
 import type { SettingSources, Settings } from '../config/index.js';
 import { Control } from '../control/control.js';
 import { CodedError, messageOf } from '../errors.js';
@@ -22,7 +22,15 @@ import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-rules.js';
 import { Webhooks } from '../webhooks/webhooks.js';
-import { claimCameras, clusterView, joinNodes, neighboursOf } from './cluster.js';
+import {
+  type ClusterParts,
+  claimCameras,
+  clusterView,
+  joinNodes,
+  neighboursOf,
+  othersOf,
+  peerTokens,
+} from './cluster.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { openNodeKeys } from './node-keys.js';
@@ -157,7 +165,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       });
     const testPatterns = new PatternList(backend.testPatterns ?? overRtmp(), patternLog);
     closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
-    const access = await Access.open(actual, accessLog, manifest);
+    const peers = cluster === undefined ? undefined : peerTokens(cluster, settings.nodeId);
+    const access = await Access.open(actual, accessLog, manifest, peers);
     closers.unshift({ part: 'access', close: async () => access.close() });
 
     const { webhookUrl: urls, webhookTypes: types } = settings;
@@ -174,7 +183,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     }
 
     await watch.portIsFree();
-    let nodes: ClusterNodes | undefined;
+    let parts: ClusterParts | undefined;
     let announcer: Announcer | undefined;
     const api = await listening(settings.apiPort, '--api-port', () =>
       startApi({
@@ -186,7 +195,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         version,
         announcement: () => announcer?.view ?? null,
         webhooks: () => webhooks?.views ?? [],
-        cluster: () => (cluster && nodes ? clusterView(cluster, nodes) : undefined),
+        cluster: () => (cluster && parts ? clusterView(cluster, parts) : undefined),
         webFolder,
         testPatterns,
         logLevels,
@@ -204,13 +213,16 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         host: urlHost(control.cameras.advertisedHost(undefined)),
         ...{ rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), version },
       };
-      nodes = await joinNodes(cluster, { ...actual, apiPort: api.port }, own, log.child({ part: 'cluster' }));
-      closers.unshift({ part: 'cluster', close: async () => nodes?.close(clusterCloseLimitMs) });
+      const nodes = await joinNodes(cluster, { ...actual, apiPort: api.port }, own, log.child({ part: 'cluster' }));
+      closers.unshift({ part: 'cluster', close: () => nodes.close(clusterCloseLimitMs) });
       const live = new LiveCameras({ client: cluster.client, prefix: cluster.store.prefix, log });
       closers.unshift({ part: 'live cameras', close: async () => live.close() });
       control.places.join(neighboursOf(nodes, live));
       const claims = claimCameras(cluster, nodes, backend, log.child({ part: 'cluster' }));
       closers.unshift({ part: 'claims', close: async () => claims?.close() });
+      const drain = new Drain({ nodes, claims, cameras: backend.yielding, log: log.child({ part: 'drain' }) });
+      closers.unshift({ part: 'drain', close: async () => drain.close() });
+      parts = { nodes, live, drain, others: othersOf(cluster, nodes) };
     }
 
     const startedAt = new Date().toISOString();
@@ -253,6 +265,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const stop = () => {
       stopped ??= (async () => {
         control.node.drain();
+        // The rest of the delay is for those that come back to a list of nodes that is not new.
+        if (settings.drainDelayMs > 0) parts?.drain.start((settings.drainDelayMs / 1000) * 0.7);
         await sleep(settings.drainDelayMs);
         await closeAll(closers, log);
       })();

@@ -274,8 +274,10 @@ export interface ClusterNode {
   readonly api: string;
   readonly version: string;
   readonly startedAt: string;
-  /** True while it stops: it takes no new cameras. */
+  /** It stops, or is drained: it takes no new cameras. */
   readonly isDraining: boolean;
+  /** Cameras that are live there, as all nodes know it. */
+  readonly liveCameras: number;
 }
 
 /** Something that is wrong with what a camera sends. */
@@ -390,6 +392,13 @@ export interface DeclaredPush {
   readonly queueMaxAgeMs?: number | undefined;
 }
 
+export interface DrainRequest {
+  /** false: it takes cameras again; true. */
+  readonly on?: boolean | undefined;
+  /** Over how long its cameras are asked to go; 30. */
+  readonly seconds?: number | undefined;
+}
+
 /** A streaming engine: where viewers play what is pushed to it. */
 export interface Engine {
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
@@ -426,7 +435,7 @@ export interface EnginePushes {
 }
 
 /** Stable; see docs/errors.md. */
-export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_NODE_REFUSED' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
@@ -624,7 +633,17 @@ export interface NewToken {
 
 export interface Node {
   readonly name: string;
+  readonly id: string | null;
+  /** True for the node that answers. */
   readonly self: boolean;
+  /** It takes no new cameras. */
+  readonly isDraining: boolean;
+  /** What is wrong with it; as in /v1/config. */
+  readonly problems: readonly {
+    readonly code: string;
+    readonly message: string;
+    readonly since: string;
+  }[];
   readonly version: string;
   readonly location: string | null;
   readonly backend: string;
@@ -659,6 +678,13 @@ export interface Node {
     readonly residentBytes: number | null;
     readonly loopDelayMs: number | null;
   }[];
+}
+
+export interface NodeDrain {
+  readonly id: string;
+  readonly isDraining: boolean;
+  /** Cameras that are live there still; 0: it is empty. */
+  readonly camerasLeft: number;
 }
 
 export interface PlayToken {
@@ -815,7 +841,7 @@ export type Scope = 'read' | 'operate' | 'admin';
 
 export interface Session {
   /** What the caller is known by; `open`: the API asks nobody (api-auth off). */
-  readonly caller: 'local' | 'allowed' | 'open' | 'admin-token' | 'token' | 'jwt' | 'ticket';
+  readonly caller: 'local' | 'allowed' | 'open' | 'admin-token' | 'token' | 'jwt' | 'ticket' | 'node';
   readonly name: string | null;
   readonly scope: Scope;
   readonly expiresAt: string | null;
@@ -1043,6 +1069,14 @@ export interface Operations {
     readonly body: DeclaredPush;
     readonly answer: Push;
   };
+  /** Have a node take no new cameras, and those that it has go elsewhere; or end that */
+  readonly drainNode: {
+    readonly path: {
+      readonly id: string;
+    };
+    readonly body: DrainRequest;
+    readonly answer: NodeDrain;
+  };
   /** Log of a camera what is logged of all; of one that is not debugged nothing changes */
   readonly endCameraDebug: {
     readonly path: {
@@ -1173,17 +1207,23 @@ export interface Operations {
       readonly after?: string | undefined;
       /** Only those whose name begins with it. */
       readonly prefix?: string | undefined;
+      /** `self`: in a cluster, what the node that is asked has itself; without it, what all nodes have. */
+      readonly node?: 'self' | undefined;
       /** Only those that publish now, or only those that do not. */
       readonly live?: boolean | undefined;
       /** Only those with a push in this state. */
       readonly pushState?: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | undefined;
       /** Only those that have conditions or a push that is down (true), or neither (false). */
       readonly trouble?: boolean | undefined;
+      /** In a cluster, with `node=self`: only those that are live at the node that is asked. */
+      readonly held?: boolean | undefined;
     };
     readonly answer: {
       readonly items: readonly Camera[];
       /** Give it as `after` for the next page. */
       readonly next: string | null;
+      /** In a cluster: nodes that did not answer; their parts are not known. */
+      readonly unknown?: readonly string[] | undefined;
     };
   };
   /** The registered streaming engines, by name */
@@ -1216,12 +1256,18 @@ export interface Operations {
     };
     readonly answer: LogLines;
   };
-  /** The aggregators: this one */
+  /** The aggregators: this one first, then the others of its cluster */
   readonly listNodes: {
+    readonly query?: {
+      /** `self`: in a cluster, what the node that is asked has itself; without it, what all nodes have. */
+      readonly node?: 'self' | undefined;
+    };
     readonly answer: {
       readonly items: readonly Node[];
       /** Give it as `after` for the next page. */
       readonly next: string | null;
+      /** In a cluster: nodes that did not answer; their parts are not known. */
+      readonly unknown?: readonly string[] | undefined;
     };
   };
   /** What the push did lately: states, errors, RTMP commands, drops; in memory, oldest first */
@@ -1389,6 +1435,7 @@ export const routes = {
   declareCamera: ['PUT', '/v1/cameras/{name}'],
   declareEngine: ['PUT', '/v1/engines/{name}'],
   declarePush: ['PUT', '/v1/cameras/{name}/pushes/{id}'],
+  drainNode: ['POST', '/v1/nodes/{id}/drain'],
   endCameraDebug: ['DELETE', '/v1/cameras/{name}/debug'],
   followEvents: ['GET', '/v1/events'],
   getCamera: ['GET', '/v1/cameras/{name}'],

@@ -55,6 +55,7 @@ export class CameraClaims {
   readonly #asking = new Map<string, Promise<void>>();
   readonly #waiters = new Set<Waiter>();
   readonly #sweep: NodeJS.Timeout;
+  #refuses: ((camera: string) => CodedError | undefined) | undefined;
   #watch: PrefixWatch | undefined;
   #isClosed = false;
 
@@ -69,15 +70,22 @@ export class CameraClaims {
   /**
    * Has this node be the one that has the camera.
    * @returns undefined: it is; else a promise that resolves when it is
-   * @throws (rejects) CodedError PUBLISH_ALREADY_LIVE: another node has it, and its publisher sends
+   * @throws (rejects) CodedError PUBLISH_ALREADY_LIVE: another node has it, and its publisher sends; what `refuseBy` says
    */
   claim(camera: string): Promise<void> | undefined {
+    const refusal = this.#refuses?.(camera);
+    if (refusal !== undefined) return Promise.reject(refusal);
     if (this.#held.has(camera)) return undefined;
     const asked = this.#asking.get(camera);
     if (asked !== undefined) return asked;
     const asking = this.#ask(camera).finally(() => this.#asking.delete(camera));
     this.#asking.set(camera, asking);
     return asking;
+  }
+
+  /** Has publishers refused from now on, for which there is a reason. */
+  refuseBy(reasonOf: (camera: string) => CodedError | undefined): void {
+    this.#refuses = reasonOf;
   }
 
   /** The camera is not live here any more. */

@@ -41,6 +41,16 @@ export interface CameraPageRequest extends PageRequest {
   readonly pushState?: string | undefined;
   /** In trouble itself, or with a push that is down; false: neither. */
   readonly trouble?: boolean | undefined;
+  /** In a cluster: live at this node. */
+  readonly held?: boolean | undefined;
+}
+
+/** What other nodes say of their cameras. */
+export interface CamerasElsewhere {
+  /** By name, as the node that has them shows them. */
+  readonly views: ReadonlyMap<string, CameraView>;
+  /** By node: why it did not answer. */
+  readonly unknown: ReadonlyMap<string, string>;
 }
 
 /**
@@ -207,10 +217,17 @@ export class CameraControl {
     log.info('removed a camera', { camera: name });
   }
 
-  /** @param showsKey whether its endpoint has the publish key, or `***` @throws NotFoundError CAMERA_NOT_FOUND */
-  get(name: string, requestHost: string | undefined, showsKey = false): CameraView {
-    const { state } = this.#context.store;
-    return this.#view(state, getCamera(state, name), requestHost, showsKey);
+  /**
+   * @param showsKey whether its endpoint has the publish key, or `***`
+   * @param unknown why what is observed of it is not known, as when the node that has it does not answer
+   * @throws NotFoundError CAMERA_NOT_FOUND
+   */
+  get(name: string, requestHost: string | undefined, showsKey = false, unknown?: string | null): CameraView {
+    const { store, tags } = this.#context;
+    const { state } = store;
+    const camera = getCamera(state, name);
+    const view = this.#view(state, camera, requestHost, showsKey);
+    return unknown == null ? view : tags.note({ ...view, unknown }, camera);
   }
 
   /** Where a camera publishes to at this very node. @throws NotFoundError CAMERA_NOT_FOUND */
@@ -232,18 +249,52 @@ export class CameraControl {
   /** `list` in steps. @throws InputError INVALID_REQUEST at the first one */
   listSteps(request: CameraPageRequest, requestHost: string | undefined): PageSteps<CameraView> {
     const { state } = this.#context.store;
-    const { live, pushState, trouble } = request;
     // Found once: it may be a look at all interfaces of the machine.
     const host = this.advertisedHost(requestHost);
     const view = (camera: Camera) => this.#viewAt(state, camera, host, false);
-    const all = live === undefined && pushState === undefined && trouble === undefined;
-    if (all) return pageSteps(state.cameras, request, view);
+    return pageSteps(state.cameras, request, view, this.#filterOf(request, view));
+  }
+
+  /** `listSteps` of all nodes: the cameras that other nodes have are shown as they show them. @throws as `listSteps` */
+  clusterSteps(
+    request: CameraPageRequest,
+    requestHost: string | undefined,
+    { views, unknown }: CamerasElsewhere,
+  ): PageSteps<CameraView> {
+    const { store, places } = this.#context;
+    const { state } = store;
+    const host = this.advertisedHost(requestHost);
+    const view = (camera: Camera): CameraView => {
+      const node = places.elsewhere(camera.name);
+      const own = this.#viewAt(state, camera, host, false);
+      if (node === undefined) return own;
+      const theirs = views.get(camera.name);
+      const { endpoint, endpoints = [] } = own;
+      if (theirs !== undefined) return { ...theirs, endpoint, endpoints, node };
+      const why = unknown.get(node);
+      return why === undefined ? own : { ...own, unknown: why };
+    };
+    const keep = this.#filterOf(request, view);
     return pageSteps(state.cameras, request, view, (camera) => {
-      const seen = this.#context.backend.camera(camera.name);
+      if (keep === undefined) return true;
+      return places.elsewhere(camera.name) === undefined ? keep(camera) : views.has(camera.name);
+    });
+  }
+
+  /** Undefined: all are wanted. */
+  #filterOf(
+    { live, pushState, trouble, held }: CameraPageRequest,
+    view: (camera: Camera) => CameraView,
+  ): ((camera: Camera) => boolean) | undefined {
+    const { backend, places } = this.#context;
+    if (live === undefined && pushState === undefined && trouble === undefined && held === undefined) return undefined;
+    return (camera) => {
+      if (held === true && !places.isHeld(camera.name)) return false;
+      const seen = backend.camera(camera.name);
       if (live !== undefined && (seen?.live ?? false) !== live) return false;
       if (trouble !== undefined && this.#isInTrouble(camera.name, seen) !== trouble) return false;
       return pushState === undefined || view(camera).pushes.some((push) => push.state === pushState);
-    });
+    };
   }
 
   #isInTrouble(name: string, seen: CameraSnapshot | undefined): boolean {

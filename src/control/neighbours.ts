@@ -49,10 +49,17 @@ export class Places {
     return undefined;
   }
 
-  /** The node that has a camera, where that is another one than this. */
+  /** The node that has a camera, where that is another one than this, and lives. */
   elsewhere(camera: string): string | undefined {
-    const holder = this.#neighbours?.holderOf(camera);
-    return holder === this.#neighbours?.selfId ? undefined : holder;
+    const neighbours = this.#neighbours;
+    const holder = neighbours?.holderOf(camera);
+    if (neighbours === undefined || holder === undefined || holder === neighbours.selfId) return undefined;
+    return neighbours.peers.some(({ id }) => id === holder) ? holder : undefined;
+  }
+
+  /** True when this node has the camera, as all nodes know it. */
+  isHeld(camera: string): boolean {
+    return this.#neighbours !== undefined && this.#neighbours.holderOf(camera) === this.#neighbours.selfId;
   }
 
   /** Where the node is that has the camera; of one that is not live, where this node is. */

@@ -34,6 +34,10 @@ export class PublisherSource implements Source {
     return this.#publisher.ignoredMessages;
   }
 
+  askToReconnect(): boolean {
+    return this.#publisher.askToReconnect?.() ?? false;
+  }
+
   close(reason: CodedError): void {
     this.#publisher.close(reason);
   }

@@ -25,6 +25,8 @@ export interface Source {
   readonly lastMediaMs: number;
   /** Messages that it sent in vain. */
   readonly ignoredMessages: number;
+  /** Asks who sends it to connect anew, where that is possible. False: it is not. */
+  askToReconnect?(): boolean;
   /** Ends it, in order; it ends its ingest then, if it has not yet. */
   close(reason: CodedError): void;
 }

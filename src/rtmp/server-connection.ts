@@ -150,7 +150,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#finish(`${reason.code}: ${reason.message}`, 'warn');
   }
 
-  /** Asks a client that knows how to connect anew, before this aggregator ends. False: it does not. */
+  /** Asks a client that knows how to connect anew, before this aggregator ends or is drained. False: it does not. */
   askToReconnect(): boolean {
     if (this.#ending || this.#connect.abilities?.hasReconnect !== true) return false;
     const text = 'The aggregator is about to end; connect anew.';

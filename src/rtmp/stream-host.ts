@@ -17,6 +17,8 @@ export interface Publisher {
   readonly lastMediaMs: number;
   /** Messages that it sent in vain: nobody's media, and what cannot be read or followed. */
   readonly ignoredMessages: number;
+  /** Asks it to connect anew, where it said that it can. False: it did not. */
+  askToReconnect?(): boolean;
   /** Ends it; the reason is logged once and told to the publisher. */
   close(reason: CodedError): void;
 }

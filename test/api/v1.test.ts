@@ -289,6 +289,7 @@ describe('the node', () => {
       '/v1/log',
       '/v1/log/lines',
       '/v1/nodes',
+      '/v1/nodes/{id}/drain',
       '/v1/refused-publishers',
       '/v1/session',
       '/v1/targets:test',

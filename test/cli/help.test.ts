@@ -39,6 +39,8 @@ describe('help', () => {
         'engine remove',
         'node',
         'node list',
+        'node show',
+        'node drain',
         'cluster',
         'cluster accept',
       ],

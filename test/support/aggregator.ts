@@ -198,12 +198,13 @@ export class Aggregator {
     await this.apiOk('DELETE', `/v1/cameras/${camera}/pushes/${id}`);
   }
 
+  /** The camera as this very node sees it, in a cluster too. */
   async camera(name: string): Promise<CameraView> {
-    return (await this.apiOk('GET', `/v1/cameras/${name}`)) as CameraView;
+    return (await this.apiOk('GET', `/v1/cameras/${name}?node=self`)) as CameraView;
   }
 
   async push(camera: string, id: string): Promise<PushView> {
-    return (await this.apiOk('GET', `/v1/cameras/${camera}/pushes/${id}`)) as PushView;
+    return (await this.apiOk('GET', `/v1/cameras/${camera}/pushes/${id}?node=self`)) as PushView;
   }
 
   waitForLive(name: string, live = true): Promise<CameraView> {

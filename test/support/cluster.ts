@@ -4,6 +4,9 @@ import { type Aggregator, startAggregator } from './aggregator.js';
 import type { TestEtcd } from './etcd.js';
 import type { Scope } from './scope.js';
 
+/** Of all nodes that `startNode` starts. */
+export const clusterSecret = '5ec2e7'.padEnd(64, '0');
+
 /** A node of the cluster in this etcd, with a lease of 3 s. */
 export function startNode(
   scope: Scope,
@@ -12,7 +15,7 @@ export function startNode(
   { location = 'berlin', flags = [] }: { readonly location?: string; readonly flags?: readonly string[] } = {},
 ): Promise<Aggregator> {
   const file = join(scope.temporaryFolder(), 'cluster-secret');
-  writeFileSync(file, `${'5ec2e7'.padEnd(64, '0')}\n`, { mode: 0o600 });
+  writeFileSync(file, `${clusterSecret}\n`, { mode: 0o600 });
   return startAggregator(scope, {
     flags: [
       ...['--cluster', `etcd://${etcd.endpoints.join(',')}`, '--cluster-secret-file', file],

@@ -43,7 +43,7 @@ const NewToken = Type.Object(
 const SessionSchema = Type.Object(
   {
     caller: Type.String({
-      enum: ['local', 'allowed', 'open', 'admin-token', 'token', 'jwt', 'ticket'],
+      enum: ['local', 'allowed', 'open', 'admin-token', 'token', 'jwt', 'ticket', 'node'],
       description: 'What the caller is known by; `open`: the API asks nobody (api-auth off).',
     }),
     name: Type.Union([Type.String(), Type.Null()]),

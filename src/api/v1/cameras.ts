@@ -8,13 +8,15 @@ import type { CostlyCalls } from '../costly-calls.js';
 import { preconditionOf } from '../preconditions.js';
 import {
   CameraViewSchema,
+  clusterPageSchema,
   EventsSchema,
   NoContentSchema,
   PlayTokenSchema,
-  pageSchema,
   v1Responses,
 } from '../schemas.js';
 import { optionalBody } from '../validation.js';
+import { camerasOfOthers, clusterPagePieces } from './cluster-cameras.js';
+import { type OtherNodes, scopeOf } from './other-nodes.js';
 import {
   CameraQuery,
   ChangedCamera,
@@ -28,21 +30,32 @@ import {
 
 const tags = ['cameras'];
 
-export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls): void {
+export function addCameraRoutes(
+  app: App,
+  control: Control,
+  costly: CostlyCalls,
+  others: () => OtherNodes | undefined = () => undefined,
+): void {
   app.get(
     '/v1/cameras',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', ofAllNodes: true },
       schema: {
         operationId: 'listCameras',
         summary: 'The registered cameras, by name',
         tags,
         querystring: CameraQuery,
-        response: v1Responses({ 200: pageSchema(CameraViewSchema) }, 400),
+        response: v1Responses({ 200: clusterPageSchema(CameraViewSchema) }, 400),
       },
     },
-    async (request, reply) =>
-      costly.sendPage(request, reply, control.cameras.listSteps(request.query, request.headers.host)),
+    async (request, reply) => {
+      const { query, headers } = request;
+      const nodes = request.isForSelf ? undefined : others();
+      if (nodes === undefined) return costly.sendPage(request, reply, control.cameras.listSteps(query, headers.host));
+      const elsewhere = await camerasOfOthers(nodes, nodes.ids, query, scopeOf(request.caller));
+      const pieces = clusterPagePieces(control, query, headers.host, elsewhere);
+      return costly.send(request, reply, 'application/json; charset=utf-8', pieces);
+    },
   );
 
   app.post(
@@ -67,7 +80,7 @@ export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls)
   app.get(
     '/v1/cameras/:name',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', atHolder: 'or-self' },
       schema: {
         operationId: 'getCamera',
         summary: 'One camera',
@@ -79,14 +92,14 @@ export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls)
     async (request) => {
       const { name } = request.params;
       await costly.turnFor(request, control.cameras.pushCount(name));
-      return control.cameras.get(name, request.headers.host, mayPublish(request.caller));
+      return control.cameras.get(name, request.headers.host, mayPublish(request.caller), request.unknownBecause);
     },
   );
 
   app.get(
     '/v1/cameras/:name/events',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', atHolder: 'only' },
       schema: {
         operationId: 'listCameraEvents',
         summary: 'What the camera did lately: publishers, viewers, pushes; in memory, oldest first',
@@ -159,7 +172,7 @@ export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls)
   app.post(
     '/v1/cameras/:name/switch',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', atHolder: 'only' },
       schema: {
         operationId: 'switchIngest',
         summary: 'Have the stream of a camera go on with another of its ingests, at a key frame; answered when it does',

@@ -1,7 +1,9 @@
 import Type from 'typebox';
-import { ConflictError } from '../../errors.js';
+import { ConflictError, NotFoundError } from '../../errors.js';
 import type { App } from '../app.js';
 import { v1Responses } from '../schemas.js';
+import { optionalBody } from '../validation.js';
+import { type OtherNodes, passOn } from './other-nodes.js';
 
 const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
@@ -15,7 +17,8 @@ const MemberSchema = Type.Object(
     api: Type.String({ description: 'Where its API is, without a path.' }),
     version: Type.String(),
     startedAt: Type.String(),
-    isDraining: Type.Boolean({ description: 'True while it stops: it takes no new cameras.' }),
+    isDraining: Type.Boolean({ description: 'It stops, or is drained: it takes no new cameras.' }),
+    liveCameras: Type.Integer({ minimum: 0, description: 'Cameras that are live there, as all nodes know it.' }),
   },
   { title: 'ClusterNode' },
 );
@@ -30,6 +33,28 @@ const ClusterSchema = Type.Object(
   { title: 'Cluster', description: 'The nodes that share one state.' },
 );
 
+const NodeParams = Type.Object(
+  { id: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }) },
+  { additionalProperties: false },
+);
+const DrainRequest = Type.Object(
+  {
+    on: Type.Optional(Type.Boolean({ description: 'false: it takes cameras again; true.' })),
+    seconds: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 3600, description: 'Over how long its cameras are asked to go; 30.' }),
+    ),
+  },
+  { additionalProperties: false, title: 'DrainRequest' },
+);
+const DrainSchema = Type.Object(
+  {
+    id: Type.String(),
+    isDraining: Type.Boolean(),
+    camerasLeft: Type.Integer({ minimum: 0, description: 'Cameras that are live there still; 0: it is empty.' }),
+  },
+  { title: 'NodeDrain' },
+);
+
 export type ClusterMember = Type.Static<typeof MemberSchema>;
 
 /** What the API asks of the cluster that this node belongs to. */
@@ -38,8 +63,23 @@ export interface ClusterView {
   readonly etcd: readonly string[];
   readonly prefix: string;
   readonly nodes: readonly ClusterMember[];
+  /** The APIs of the other nodes. */
+  readonly others: OtherNodes;
+  /** Moves the cameras of this node elsewhere. */
+  readonly drain: NodeDrain;
   /** Takes the state of an etcd that was replaced. @throws StateError CLUSTER_UNAVAILABLE */
   accept(): Promise<void>;
+}
+
+/** Has a node take no new cameras, and those that it has go elsewhere. */
+export interface NodeDrain {
+  readonly isOn: boolean;
+  /** Cameras that are live here still. */
+  readonly camerasLeft: number;
+  /** @param seconds over which the cameras are asked to go */
+  start(seconds: number): void;
+  /** It takes cameras again. */
+  end(): void;
 }
 
 /** The cluster; one of a node that is alone is empty. */
@@ -83,6 +123,35 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
       }
       await found.accept();
       return view();
+    },
+  );
+
+  app.post(
+    '/v1/nodes/:id/drain',
+    {
+      config: { scope: 'admin', ofAllNodes: true },
+      schema: {
+        operationId: 'drainNode',
+        summary: 'Have a node take no new cameras, and those that it has go elsewhere; or end that',
+        description:
+          'Cameras whose encoders can are asked to reconnect; the connections of the others are closed, spread over the seconds given. The same call again tells how many are left.',
+        tags: ['nodes'],
+        params: NodeParams,
+        body: optionalBody(DrainRequest),
+        response: v1Responses({ 200: DrainSchema }, 400, 404, 413, 415, 503),
+      },
+    },
+    async (request, reply) => {
+      const known = cluster();
+      const { id } = request.params;
+      if (known === undefined || !known.nodes.some((node) => node.id === id)) {
+        throw new NotFoundError('NODE_NOT_FOUND', `there is no node ${JSON.stringify(id)}; see GET /v1/cluster`);
+      }
+      if (id !== known.id && !request.isForSelf) return passOn(request, reply, known.others, id);
+      const { on = true, seconds = 30 } = request.body ?? {};
+      if (!on) known.drain.end();
+      else if (!known.drain.isOn) known.drain.start(seconds);
+      return { id, isDraining: known.drain.isOn, camerasLeft: known.drain.camerasLeft };
     },
   );
 }

@@ -53,7 +53,7 @@ export function addHistoryRoute(app: App, control: Control, costly: CostlyCalls)
   app.get(
     '/v1/cameras/:name/history',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', atHolder: 'only' },
       schema: {
         operationId: 'getHistory',
         summary: 'What was seen of a camera in the last hour, every five seconds, for plots',

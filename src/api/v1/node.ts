@@ -1,9 +1,14 @@
+import Type, { type Static } from 'typebox';
+import type { Scope } from '../../access/scopes.js';
 import type { AnnouncementView } from '../../announce/announcer.js';
 import type { Control } from '../../control/control.js';
 import type { WebhookView } from '../../webhooks/receiver.js';
 import type { App } from '../app.js';
-import { ConfigViewSchema, NodeViewSchema, pageSchema, v1Responses } from '../schemas.js';
+import { ConfigViewSchema, clusterPageSchema, NodeViewSchema, v1Responses } from '../schemas.js';
 import type { ApiSettings, SettingSources } from '../settings.js';
+import type { ClusterView } from './cluster.js';
+import { type OtherNodes, scopeOf } from './other-nodes.js';
+import { nodeFields } from './requests.js';
 
 export interface NodeRouteOptions {
   readonly control: Control;
@@ -12,41 +17,58 @@ export interface NodeRouteOptions {
   readonly version: string;
   readonly announcement: () => AnnouncementView | null;
   readonly webhooks: () => readonly WebhookView[];
+  /** The cluster that this node belongs to; undefined: it is alone. */
+  readonly cluster: () => ClusterView | undefined;
 }
 
 /** What this node is and how it is set up. */
 export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
-  const { control, settings, sources, version, announcement, webhooks } = options;
+  const { control, settings, sources, version, announcement, webhooks, cluster } = options;
+
+  const self = async (requestHost: string | undefined) => {
+    const host = control.cameras.advertisedHost(requestHost);
+    return {
+      name: settings.resourceId,
+      id: cluster()?.id ?? null,
+      self: true,
+      isDraining: control.node.isDraining || (cluster()?.drain.isOn ?? false),
+      problems: [...control.node.problems],
+      version,
+      location: settings.location ?? null,
+      backend: control.node.backendKind,
+      startedAt: control.node.startedAt,
+      status: (await control.node.isUp()) ? 'ok' : 'down',
+      rtmp: { host, port: settings.rtmpPort },
+      rtmps: settings.rtmpsPort === undefined ? null : { host, port: settings.rtmpsPort },
+      cameras: control.node.cameraCount,
+      ...control.node.totals(),
+      backendFacts: control.node.backendFacts,
+      workers: control.node.workers,
+    };
+  };
 
   app.get(
     '/v1/nodes',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', ofAllNodes: true },
       schema: {
         operationId: 'listNodes',
-        summary: 'The aggregators: this one',
+        summary: 'The aggregators: this one first, then the others of its cluster',
         tags: ['nodes'],
-        response: v1Responses({ 200: pageSchema(NodeViewSchema) }),
+        querystring: Type.Object(nodeFields, { additionalProperties: false }),
+        response: v1Responses({ 200: clusterPageSchema(NodeViewSchema) }, 400),
       },
     },
     async (request) => {
-      const host = control.cameras.advertisedHost(request.headers.host);
-      const node = {
-        name: settings.resourceId,
-        self: true,
-        version,
-        location: settings.location ?? null,
-        backend: control.node.backendKind,
-        startedAt: control.node.startedAt,
-        status: (await control.node.isUp()) ? 'ok' : 'down',
-        rtmp: { host, port: settings.rtmpPort },
-        rtmps: settings.rtmpsPort === undefined ? null : { host, port: settings.rtmpsPort },
-        cameras: control.node.cameraCount,
-        ...control.node.totals(),
-        backendFacts: control.node.backendFacts,
-        workers: control.node.workers,
-      };
-      return { items: [node], next: null };
+      const own = await self(request.headers.host);
+      const others = request.isForSelf ? undefined : cluster()?.others;
+      if (others === undefined) return { items: [own], next: null };
+      const scope = scopeOf(request.caller);
+      const asked = others.ids.map(async (id) => ({ id, view: await nodeAt(others, id, scope) }));
+      const found = await Promise.all(asked);
+      const unknown = found.flatMap(({ id, view }) => (view === undefined ? [id] : []));
+      const items = [own, ...found.flatMap(({ view }) => (view === undefined ? [] : [{ ...view, self: false }]))];
+      return { items, next: null, ...(unknown.length === 0 ? {} : { unknown }) };
     },
   );
 
@@ -87,4 +109,20 @@ function flatten(settings: object, prefix = ''): [string, unknown][] {
 /** Hides the query of URLs: auth hooks may have a password there, and a token with the scope `read` must not see it. */
 function shown(value: unknown): unknown {
   return typeof value === 'string' ? value.replace(/^(https?:\/\/[^?#]*)[?#].*$/i, '$1?***') : value;
+}
+
+/** How another node fares; undefined: it does not say. */
+async function nodeAt(
+  others: OtherNodes,
+  id: string,
+  scope: Scope,
+): Promise<Static<typeof NodeViewSchema> | undefined> {
+  try {
+    const { status, bytes } = await others.ask(id, { method: 'GET', path: '/v1/nodes?node=self', scope });
+    if (status !== 200) return undefined;
+    const { items } = JSON.parse(bytes.toString()) as { items: Static<typeof NodeViewSchema>[] };
+    return items[0];
+  } catch {
+    return undefined;
+  }
 }

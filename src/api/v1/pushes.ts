@@ -35,7 +35,7 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
   app.get(
     '/v1/cameras/:name/pushes',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', atHolder: 'or-self' },
       schema: {
         operationId: 'listPushes',
         summary: 'The pushes of a camera, by id',
@@ -74,7 +74,7 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
   app.get(
     '/v1/cameras/:name/pushes/:id',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', atHolder: 'or-self' },
       schema: {
         operationId: 'getPush',
         summary: 'One push',
@@ -128,7 +128,7 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
   app.get(
     '/v1/cameras/:name/pushes/:id/events',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', atHolder: 'only' },
       schema: {
         operationId: 'listPushEvents',
         summary: 'What the push did lately: states, errors, RTMP commands, drops; in memory, oldest first',
@@ -143,7 +143,7 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
   app.post(
     '/v1/cameras/:name/pushes/:id/retry',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', atHolder: 'only' },
       schema: {
         operationId: 'retryPush',
         summary: 'Try a waiting push at once; any other is left as it is',

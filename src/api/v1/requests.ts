@@ -27,15 +27,31 @@ const pageFields = {
 };
 const PushStateSchema = Type.String({ enum: [...pushStates], description: 'Only those in this state.' });
 
+/** Described here, and taken by `addOtherNodes` before schemas look. */
+export const nodeFields = {
+  node: Type.Optional(
+    Type.String({
+      enum: ['self'],
+      description: '`self`: in a cluster, what the node that is asked has itself; without it, what all nodes have.',
+    }),
+  ),
+};
+
 export const PageQuery = Type.Object(pageFields, closed);
 export const CameraQuery = Type.Object(
   {
     ...pageFields,
+    ...nodeFields,
     live: Type.Optional(Type.Boolean({ description: 'Only those that publish now, or only those that do not.' })),
     pushState: Type.Optional(Type.String({ ...PushStateSchema, description: 'Only those with a push in this state.' })),
     trouble: Type.Optional(
       Type.Boolean({
         description: 'Only those that have conditions or a push that is down (true), or neither (false).',
+      }),
+    ),
+    held: Type.Optional(
+      Type.Boolean({
+        description: 'In a cluster, with `node=self`: only those that are live at the node that is asked.',
       }),
     ),
   },

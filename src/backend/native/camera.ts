@@ -115,6 +115,11 @@ export class NativeCamera implements SelectorListener {
     return heardMs(live.source.lastMediaMs) > this.#context.settings.publishTakeoverMs;
   }
 
+  /** Asks what feeds it to connect anew. False: it cannot. */
+  askToReconnect(): boolean {
+    return this.#selector.live?.source.askToReconnect?.() ?? false;
+  }
+
   /** Ends what feeds it; targets and viewers are told, and viewers stay. */
   letGo(reason: CodedError): void {
     this.#selector.close(reason);

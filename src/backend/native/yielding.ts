@@ -32,6 +32,10 @@ export class NativeYielding implements CameraYielding {
     return this.#cameras.get(camera)?.isSilent ?? true;
   }
 
+  askToReconnect(camera: string): boolean {
+    return this.#cameras.get(camera)?.askToReconnect() ?? false;
+  }
+
   letGo(camera: string, reason: CodedError): void {
     this.#cameras.get(camera)?.letGo(reason);
   }

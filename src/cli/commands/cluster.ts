@@ -1,17 +1,22 @@
-import type { Command } from 'commander';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { CodedError } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
-import { json, table } from '../format.js';
+import { formatBitrate, json, table, urlHost } from '../format.js';
 import { headed } from '../headed.js';
 import type { CliIo } from '../io.js';
-import type { ClusterView } from '../views.js';
+import type { ClusterView, NodeView } from '../views.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addClusterCommands(program: Command, io: CliIo): void {
   const node = program
     .command('node')
-    .description('List the nodes that share one state')
-    .addHelpText('after', '\nExamples:\n  $ media-aggregator node list\n');
+    .description('List the nodes that share one state, and drain them')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ media-aggregator node list\n  $ media-aggregator node drain berlin-1 --over 60\n',
+    );
 
   withClientOptions(node.command('list'))
     .description('List the nodes that are alive, with their addresses')
@@ -22,6 +27,60 @@ export function addClusterCommands(program: Command, io: CliIo): void {
       else if (cluster.id === null) {
         io.out.write('This node is alone. Nodes share their state with "serve --cluster etcd://HOST:PORT".\n');
       } else io.out.write(headed(nodesTable(cluster), io));
+    });
+
+  withClientOptions(node.command('show').argument('<id>', 'the node, as "node list" names it'))
+    .description('Show how one node fares')
+    .addHelpText('after', '\nExamples:\n  $ media-aggregator node show berlin-1\n')
+    .action(async (id: string, options: ClientOptions) => {
+      const { nodes, unknown } = await findApi(options, io).allNodes();
+      const found = nodes.find((each) => each.id === id);
+      if (found === undefined) {
+        if (unknown.includes(id)) throw new CodedError('NODE_UNAVAILABLE', `node ${id} does not answer`);
+        throw new CodedError(
+          'NODE_NOT_FOUND',
+          `there is no node "${cleanText(id)}"; "node list" names those that live`,
+        );
+      }
+      io.out.write(options.json ? json(found) : describeNode(found));
+    });
+
+  withClientOptions(
+    node
+      .command('drain')
+      .argument('<id>', 'the node, as "node list" names it')
+      .option('--over <seconds>', 'over how long its cameras are asked to go; 30', wholeSeconds)
+      .option('--no-wait', 'do not wait until it is empty')
+      .option('--off', 'end it: the node takes cameras again'),
+  )
+    .description('Have a node take no new cameras, and those that it has go elsewhere; waits until it is empty')
+    .addHelpText(
+      'after',
+      `
+Cameras whose encoders can are asked to reconnect; the connections of the others are closed, and they come back where their
+address leads them: to another node when they have several addresses, or a name or load balancer in front.
+
+Examples:
+  $ media-aggregator node drain berlin-1
+  $ media-aggregator node drain berlin-1 --over 300 --no-wait
+  $ media-aggregator node drain berlin-1 --off
+`,
+    )
+    .action(async (id: string, options: DrainOptions) => {
+      const client = findApi(options, io);
+      const { over: seconds } = options;
+      const body = { on: options.off !== true, ...(seconds === undefined ? {} : { seconds }) };
+      let state = await client.drainNode(id, body);
+      // Each camera is waited for some seconds longer than it has.
+      const patience = ((seconds ?? 30) + 20) * 2;
+      for (let looks = 0; options.wait && state.isDraining && state.camerasLeft > 0 && looks < patience; looks += 1) {
+        await sleep(500);
+        state = await client.drainNode(id, body);
+      }
+      if (options.json) io.out.write(json(state));
+      else if (!state.isDraining) io.out.write(`${cleanText(id)} takes cameras.\n`);
+      else if (state.camerasLeft === 0) io.out.write(`${cleanText(id)} is drained, and empty.\n`);
+      else io.out.write(`${cleanText(id)} is drained; ${state.camerasLeft} cameras are left.\n`);
     });
 
   const cluster = program
@@ -57,7 +116,36 @@ function nodesTable({ nodes }: ClusterView): string {
     cleanText(each.api),
     cleanText(each.version),
     each.isDraining ? 'draining' : 'up',
+    each.liveCameras,
     cleanText(each.startedAt),
   ]);
-  return table(['NODE', 'LOCATION', 'RTMP', 'API', 'VERSION', 'STATE', 'SINCE'], rows);
+  return table(['NODE', 'LOCATION', 'RTMP', 'API', 'VERSION', 'STATE', 'LIVE', 'SINCE'], rows);
+}
+
+interface DrainOptions extends ClientOptions {
+  readonly over?: number;
+  readonly off?: true;
+  readonly wait: boolean;
+}
+
+function wholeSeconds(text: string): number {
+  if (/^\d{1,4}$/.test(text) && Number(text) <= 3600) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number from 0 to 3600.');
+}
+
+function describeNode(node: NodeView): string {
+  const lines = [
+    ['node', node.id ?? node.name],
+    ['location', node.location ?? '-'],
+    ['state', node.isDraining ? `${node.status}, draining` : node.status],
+    ['version', node.version],
+    ['started', node.startedAt],
+    ['rtmp', `${urlHost(node.rtmp.host)}:${node.rtmp.port}`],
+    ['live cameras', String(node.liveCameras)],
+    ['in', formatBitrate(node.bitrateInBps)],
+    ['out', formatBitrate(node.bitrateOutBps)],
+    ['viewers', String(node.viewers)],
+    ...node.problems.map(({ code, message }) => ['problem', `${code}: ${message}`]),
+  ];
+  return lines.map(([key = '', value = '']) => `${`${key}:`.padEnd(14)}${cleanText(value)}\n`).join('');
 }

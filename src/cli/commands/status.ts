@@ -11,7 +11,7 @@ import { pushesText } from './engine.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addStatusCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
-  withClientOptions(program.command('status'))
+  withClientOptions(program.command('status').option('--all', 'of all nodes of the cluster, not of one alone'))
     .description(
       'Show the state of a running aggregator, with cameras and pushes in trouble; exit code 1 if anything is',
     )
@@ -21,16 +21,17 @@ export function addStatusCommand(program: Command, io: CliIo, setExitCode: (code
 Examples:
   $ media-aggregator status
   $ media-aggregator status --json --api http://10.0.0.5:5000
+  $ media-aggregator status --all
 `,
     )
-    .action(async (options: ClientOptions) => {
+    .action(async (options: ClientOptions & { readonly all?: true }) => {
       const client = findApi(options, io);
-      const [nodes, problems, troubled, engines] = await Promise.all([
-        client.nodes(),
-        client.problems(),
-        client.troubledCameras(),
+      const [{ nodes, unknown }, troubled, engines] = await Promise.all([
+        options.all === true ? client.allNodes() : client.nodes().then((own) => ({ nodes: own, unknown: [] })),
+        client.troubledCameras(options.all === true ? undefined : 'self'),
         client.engines(),
       ]);
+      const problems = options.all === true ? problemsOf(nodes, unknown) : (nodes[0]?.problems ?? []);
       // Engines first: one of them is often what two hundred cameras have in common.
       const troubles = [...engineTroubles(engines), ...troublesOf(troubled)];
       if (options.json) {
@@ -42,6 +43,19 @@ Examples:
       const healthy = problems.length + troubles.length === 0 && nodes.every((node) => node.status === 'ok');
       setExitCode(healthy ? exitCodes.ok : exitCodes.failed);
     });
+}
+
+/** What is wrong with the nodes of a cluster: what is wrong with etcd is said by all. */
+function problemsOf(nodes: readonly NodeView[], unknown: readonly string[]): ProblemView[] {
+  const silent = unknown.map((id) => ({
+    code: 'NODE_UNAVAILABLE',
+    message: `node ${id} does not answer: its part is unknown`,
+    since: new Date().toISOString(),
+  }));
+  const told = nodes.flatMap(({ id, problems }) =>
+    problems.map((problem) => ({ ...problem, message: `node ${id}: ${problem.message}` })),
+  );
+  return [...silent, ...told];
 }
 
 /** One line for each engine that takes not all of its pushes. */
@@ -62,8 +76,8 @@ function describeStatus(
 ): string {
   const paint = painter(io.out, io.env);
   const rows = nodes.map((node) => [
-    node.name,
-    node.status,
+    cleanText(nodes.length === 1 || node.id === null ? node.name : node.id),
+    node.isDraining ? `${node.status}, draining` : node.status,
     node.version,
     formatAge(node.startedAt),
     `${urlHost(node.rtmp.host)}:${node.rtmp.port}`,

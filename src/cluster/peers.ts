@@ -1,0 +1,86 @@
+import { CodedError, messageOf } from '../errors.js';
+import type { NodeScope, NodeTokens } from './node-token.js';
+import type { ClusterNodes } from './nodes.js';
+
+/** How long another node may take to answer: a call of a person waits for it. */
+const answerMs = 2500;
+const maxAnswerBytes = 64 * 1024 * 1024;
+
+export interface PeerRequest {
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  /** What the one may do for whom this node asks. */
+  readonly scope: NodeScope;
+  /** JSON. */
+  readonly body?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How long the answer may take; undefined: 2.5 s. */
+  readonly limitMs?: number | undefined;
+}
+
+export interface PeerAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly etag: string | undefined;
+  readonly bytes: Buffer;
+}
+
+/** Asks the APIs of other nodes, each time with a short-lived token for that node. */
+export class Peers {
+  readonly #nodes: ClusterNodes;
+  readonly #tokens: NodeTokens;
+
+  constructor(nodes: ClusterNodes, tokens: NodeTokens) {
+    this.#nodes = nodes;
+    this.#tokens = tokens;
+  }
+
+  /** @throws CodedError NODE_UNAVAILABLE */
+  async ask(id: string, { method, path, scope, body, headers, limitMs = answerMs }: PeerRequest): Promise<PeerAnswer> {
+    const node = this.#nodes.all.find((each) => each.id === id);
+    if (node === undefined) throw unavailable(id, 'it is not in the list of nodes');
+    try {
+      const response = await fetch(`${node.api}${path}`, {
+        method,
+        headers: {
+          ...headers,
+          authorization: `Bearer ${this.#tokens.issue(id, scope)}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body }),
+        // A node answers itself: whoever sends the token elsewhere is none.
+        redirect: 'error',
+        signal: AbortSignal.timeout(limitMs),
+      });
+      return {
+        status: response.status,
+        contentType: response.headers.get('content-type') ?? 'application/json',
+        etag: response.headers.get('etag') ?? undefined,
+        bytes: await limited(response),
+      };
+    } catch (error) {
+      throw unavailable(id, reasonOf(error, limitMs), error);
+    }
+  }
+}
+
+async function limited(response: Response): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of response.body ?? []) {
+    bytes += part.length;
+    if (bytes > maxAnswerBytes) throw new Error(`its answer has more than ${maxAnswerBytes} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function reasonOf(error: unknown, limitMs: number): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${limitMs} ms`;
+  return error instanceof Error && error.cause instanceof Error ? messageOf(error.cause) : messageOf(error);
+}
+
+function unavailable(id: string, why: string, cause?: unknown): CodedError {
+  return new CodedError('NODE_UNAVAILABLE', `node ${id} does not answer: ${why}`, { cause });
+}
