@@ -3,6 +3,7 @@ export type PeerName =
   | 'nginx-rtmp'
   | 'rtmpdump'
   | 'gstreamer'
+  | 'rtsp-server'
   | 'chromium'
   | 'openssl'
   | 'curl'

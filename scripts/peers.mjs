@@ -39,6 +39,14 @@ export const peers = [
       ['rtmp2sink', 'flvmux', 'h264parse', 'aacparse'].every((element) => succeeds('gst-inspect-1.0', element)),
   },
   {
+    // An RTSP server of GStreamer, driven from Python (test/support/rtsp-server.py).
+    name: 'rtsp-server',
+    packages: ['python3-gi', 'gir1.2-gst-rtsp-server-1.0', 'gstreamer1.0-plugins-good', 'gstreamer1.0-plugins-bad'],
+    isThere: () =>
+      succeeds('/usr/bin/python3', '-c', 'import gi; gi.require_version("GstRtspServer", "1.0")') &&
+      ['openh264enc', 'alawenc', 'rtph264pay'].every((element) => succeeds('gst-inspect-1.0', element)),
+  },
+  {
     name: 'chromium',
     packages: ['chromium'],
     isThere: () => succeeds('chromium', '--version'),

@@ -129,6 +129,23 @@ export const errorCodes = {
   TARGET_FORBIDDEN: 'Pushes may not go to this address.',
   TARGET_UNSUPPORTED: 'The media backend cannot make this kind of push.',
 
+  // A source that is pulled.
+  SOURCE_DNS: 'The host of the source does not resolve.',
+  SOURCE_REFUSED: 'The source refuses TCP connections.',
+  SOURCE_UNREACHABLE: 'There is no route to the source, or it does not answer.',
+  SOURCE_TIMEOUT: 'The source did not take the next step in time.',
+  SOURCE_CLOSED: 'The source closed the connection, or its stream ended.',
+  SOURCE_AUTH: 'The source wants a user name and password, or rejects those in the URL.',
+  SOURCE_NOT_FOUND: 'The source has no stream at this path.',
+  SOURCE_STALLED: 'The source is connected, and no media comes from it.',
+  SOURCE_PROTOCOL: 'What the source sends cannot be understood.',
+  SOURCE_TLS: 'The TLS handshake with the source failed, or its certificate is not trusted.',
+  SOURCE_FORBIDDEN: 'Sources may not be at this address.',
+  SOURCE_CODEC: 'The source sends a codec that RTMP cannot carry.',
+  SOURCE_PROGRAM: 'The program that fetches this kind of source is missing, or failed.',
+  SOURCE_UNSUPPORTED: 'The media backend cannot pull sources.',
+  SOURCE_DOWN: 'A source of the camera gives nothing; it is tried again.',
+
   // Media workers.
   WORKER_DOWN: 'A media worker has ended or hangs; its cameras wait until it is back.',
 
@@ -191,6 +208,9 @@ export class StateError extends CodedError {}
 
 /** Why a push has no connection to its target. */
 export class TargetError extends CodedError {}
+
+/** Why nothing comes from a source that is pulled. */
+export class SourceError extends CodedError {}
 
 /** The code of any thrown value; INTERNAL if it is not a coded error. */
 export function codeOf(error: unknown): ErrorCode {

@@ -45,6 +45,22 @@ export interface PushRules {
   readonly pushDeny?: readonly string[];
 }
 
+/** How a policy speaks of what it judges, and of the settings that its rules stand in. */
+export interface PolicyWords {
+  /** Begins a refusal: `pushes may not go to HOST, port PORT: ...`. */
+  readonly refusal: string;
+  readonly allow: string;
+  readonly deny: string;
+}
+
+const pushWords: PolicyWords = { refusal: 'pushes may not go to', allow: 'push-allow', deny: 'push-deny' };
+
+const sourceWords: PolicyWords = {
+  refusal: 'sources may not be at',
+  allow: 'source-allow',
+  deny: 'source-deny',
+};
+
 /** A listener of this aggregator. */
 export interface OwnListener {
   /** The address that it listens on; `0.0.0.0` and `::` mean all addresses of the machine. */
@@ -63,13 +79,15 @@ export interface OwnListener {
 export class PushPolicy {
   readonly #allow: readonly TargetRule[];
   readonly #deny: readonly TargetRule[];
+  readonly #words: PolicyWords;
   readonly #listeners: OwnListener[] = [];
   #interfaces: readonly NetworkInterfaceInfo[] = [];
   /** Those of `#interfaces`, in their shortest form. */
   #addresses: ReadonlySet<string> = new Set();
 
   /** @throws Error for an invalid rule; settings are checked earlier */
-  constructor(rules: PushRules = {}) {
+  constructor(rules: PushRules = {}, words: PolicyWords = pushWords) {
+    this.#words = words;
     this.#allow = (rules.pushAllow ?? []).map(parseTargetRule);
     this.#deny = (rules.pushDeny ?? []).map(parseTargetRule);
   }
@@ -88,11 +106,11 @@ export class PushPolicy {
     if (address !== undefined) return this.refuses(host, host, port);
     const name = plainName(host);
     const denied = this.#deny.find((rule) => isFor(rule, port) && namesHost(rule, name));
-    if (denied !== undefined) return refusal(host, port, `push-deny has ${denied.text}`);
+    if (denied !== undefined) return this.#refusal(host, port, `${this.#words.deny} has ${denied.text}`);
     const couldBeAllowed = (rule: TargetRule): boolean =>
       isFor(rule, port) && (rule.what.kind === 'network' || namesHost(rule, name));
     if (this.#allow.length === 0 || this.#allow.some(couldBeAllowed)) return undefined;
-    return refusal(host, port, 'push-allow does not have it');
+    return this.#refusal(host, port, `${this.#words.allow} does not have it`);
   }
 
   /**
@@ -102,22 +120,26 @@ export class PushPolicy {
     const shown = host === address ? host : `${host} (${address})`;
     const parsed = parseAddress(address);
     // This should not happen: only addresses are dialled.
-    if (parsed === undefined) return refusal(shown, port, 'it is no IP address');
+    if (parsed === undefined) return this.#refusal(shown, port, 'it is no IP address');
     const name = plainName(host);
     const addresses = [parsed, ...embeddedIpv4(parsed)];
     for (const rule of this.#deny) {
       if (!isFor(rule, port)) continue;
       if (namesHost(rule, name) || addresses.some((each) => isIn(rule, each))) {
-        return refusal(shown, port, `push-deny has ${rule.text}`);
+        return this.#refusal(shown, port, `${this.#words.deny} has ${rule.text}`);
       }
     }
     for (const each of addresses) {
       const own = this.#refusesOwn(each, port);
-      if (own !== undefined) return refusal(shown, port, own);
+      if (own !== undefined) return this.#refusal(shown, port, own);
     }
     const isAllowed = (rule: TargetRule): boolean => isFor(rule, port) && (namesHost(rule, name) || isIn(rule, parsed));
     if (this.#allow.length === 0 || this.#allow.some(isAllowed)) return undefined;
-    return refusal(shown, port, 'push-allow does not have it');
+    return this.#refusal(shown, port, `${this.#words.allow} does not have it`);
+  }
+
+  #refusal(shown: string, port: number, rule: string): TargetError {
+    return new TargetError('TARGET_FORBIDDEN', `${this.#words.refusal} ${shown}, port ${port}: ${rule}`);
   }
 
   #refusesOwn(address: Address, port: number): string | undefined {
@@ -160,6 +182,18 @@ export class PushPolicy {
   }
 }
 
+/** Where sources may be that are pulled: the same rules, in settings of their own. @throws Error for an invalid rule */
+export function sourcePolicy(rules: {
+  readonly sourceAllow?: readonly string[];
+  readonly sourceDeny?: readonly string[];
+}): PushPolicy {
+  const { sourceAllow: pushAllow, sourceDeny: pushDeny } = rules;
+  return new PushPolicy(
+    { ...(pushAllow === undefined ? {} : { pushAllow }), ...(pushDeny === undefined ? {} : { pushDeny }) },
+    sourceWords,
+  );
+}
+
 function isUnspecified({ text }: Address): boolean {
   return text === '0.0.0.0' || text === '::';
 }
@@ -178,8 +212,4 @@ function namesHost({ what }: TargetRule, name: string): boolean {
 
 function plainName(host: string): string {
   return host.toLowerCase().replace(/\.$/, '');
-}
-
-function refusal(shown: string, port: number, rule: string): TargetError {
-  return new TargetError('TARGET_FORBIDDEN', `pushes may not go to ${shown}, port ${port}: ${rule}`);
 }

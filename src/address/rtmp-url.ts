@@ -27,7 +27,7 @@ export const maxUrlChars = 4096;
 const maxShownChars = 1024;
 const example = 'rtmp://HOST:1935/APPLICATION/STREAM';
 /** Control characters of ASCII and Latin-1, and every kind of white space but the plain one. */
-const unprintable = /[\p{Cc}\p{Zl}\p{Zp}]|[^\S ]/u;
+export const unprintable = /[\p{Cc}\p{Zl}\p{Zp}]|[^\S ]/u;
 const defaultPorts = { rtmp: 1935, rtmps: 443 } as const;
 
 /**
@@ -88,9 +88,10 @@ export function parseRtmpUrl(text: string, mask: (text: string) => string = mask
   };
 }
 
-type Refuse = (problem: string) => InputError;
+export type Refuse = (problem: string) => InputError;
 
-function parseUserInfo(text: string, refuse: Refuse): { username: string; password?: string } {
+/** What stands before the `@`, percent-decoded. @throws InputError what `refuse` makes */
+export function parseUserInfo(text: string, refuse: Refuse): { username: string; password?: string } {
   const colon = text.indexOf(':');
   const username = decodePart(colon < 0 ? text : text.slice(0, colon), refuse);
   return colon < 0 ? { username } : { username, password: decodePart(text.slice(colon + 1), refuse) };
@@ -109,7 +110,8 @@ function decodePart(text: string, refuse: Refuse): string {
   return decoded;
 }
 
-function parseHostAndPort(text: string, refuse: Refuse): { host: string; port: number | null } {
+/** @throws InputError what `refuse` makes */
+export function parseHostAndPort(text: string, refuse: Refuse): { host: string; port: number | null } {
   const match = /^(\[[^\]]*\]|[^:]*)(?::([^:]*))?$/.exec(text);
   if (match === null) {
     throw refuse('has several colons in its host (an IPv6 address stands in square brackets)');

@@ -1,5 +1,10 @@
 import Type, { type TSchema } from 'typebox';
-import { CameraSnapshotSchema, IngestSnapshotSchema, PushSnapshotSchema } from '../backend/observed.js';
+import {
+  CameraSnapshotSchema,
+  IngestSnapshotSchema,
+  PushSnapshotSchema,
+  SourceSnapshotSchema,
+} from '../backend/observed.js';
 import { errorCodes } from '../errors.js';
 import { NameSchema, SlateSchema, SlateSecondsSchema, SwitchBackSchema, TimeSchema } from '../model/schema.js';
 
@@ -128,10 +133,22 @@ export const EventsSchema = Type.Object({
   ),
 });
 
+const SourceViewSchema = Type.Object(
+  {
+    ...SourceSnapshotSchema.properties,
+    mode: Type.Unsafe<'always' | 'on-demand'>(Type.String({ enum: ['always', 'on-demand'] })),
+    transport: Type.Optional(
+      Type.Unsafe<'tcp' | 'udp'>(Type.String({ enum: ['tcp', 'udp'], description: 'Of RTSP.' })),
+    ),
+  },
+  { title: 'Source', description: 'Where a stream is fetched from, as desired and as observed.' },
+);
+
 const IngestViewSchema = Type.Object(
   {
     ...IngestSnapshotSchema.properties,
     name: NameSchema,
+    source: Type.Optional(SourceViewSchema),
     endpoint: Type.String({ description: 'Where it is published to.' }),
     rtmpsEndpoint: Type.Optional(Type.String({ description: 'The same with TLS, where there is a listener for it.' })),
   },
@@ -197,6 +214,7 @@ export const CameraViewSchema = Type.Object(
     ingests: Type.Optional(
       Type.Array(IngestViewSchema, { description: 'In the order in which they are preferred; missing: one, `main`.' }),
     ),
+    source: Type.Optional(SourceViewSchema),
     switchBackSeconds: Type.Optional(SwitchBackSchema),
     slate: Type.Optional(SlateSchema),
     slateSeconds: Type.Optional(SlateSecondsSchema),

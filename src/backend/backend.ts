@@ -12,6 +12,7 @@ export type {
   IngestSnapshot,
   PushSnapshot,
   PushState,
+  SourceSnapshot,
   TargetTest,
 } from './observed.js';
 export {
@@ -22,6 +23,7 @@ export {
   unseenCamera,
   unseenIngest,
   unseenPush,
+  unseenSource,
 } from './observed.js';
 
 /** What a media backend is asked to do for one push. URLs are resolved: templates are the control's affair. */
@@ -44,15 +46,28 @@ export interface DesiredCamera {
   readonly ingests?: readonly DesiredIngest[];
   /** For how long a preferred ingest has to be well until the stream goes back to it; undefined: it never does by itself. */
   readonly switchBackMs?: number;
+  /** Where the stream of the ingest `main` is fetched from, of a camera without a list of ingests; undefined: it publishes. */
+  readonly source?: DesiredSource;
   /** What is shown when no ingest is left; undefined: nothing. */
   readonly slate?: DesiredSlate;
 }
 
-/** Something that a camera's stream may come from: a publisher. */
+/** Where a stream is fetched from, and when. */
+export interface DesiredSource {
+  readonly url: string;
+  /** Undefined: always. */
+  readonly mode?: 'on-demand';
+  /** How the media of RTSP comes; undefined: in its connection (TCP). */
+  readonly transport?: 'udp';
+}
+
+/** Something that a camera's stream may come from: a publisher, or what is fetched from its source. */
 export interface DesiredIngest {
   readonly name: string;
   /** The keys that its publishers may show, where they need one. */
   readonly publishKeys?: readonly PublishKeyRule[];
+  /** Undefined: it is published. */
+  readonly source?: DesiredSource;
 }
 
 export interface DesiredSlate {
@@ -77,6 +92,8 @@ export interface CameraApplier {
   readonly answerWaitMs: number;
   /** Why this backend could never send to this URL; undefined when it can. */
   refuses(url: string): CodedError | undefined;
+  /** Why this backend could never fetch from this URL; undefined when it can. */
+  refusesSource(url: string): CodedError | undefined;
   /** Another listener of this aggregator, besides the backend's own: pushes must not lead there. */
   addOwnListener(listener: BackendAddress): void;
 }

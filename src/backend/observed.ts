@@ -160,6 +160,30 @@ export const PushSnapshotSchema = Type.Object({
   ...schemasOf(pushFigures),
 });
 
+/** `off`: nobody wants it now. `queued`: it waits for its turn to be dialled. `waiting`: it failed, and is tried again. */
+export const sourceStates = ['off', 'queued', 'connecting', 'live', 'waiting'] as const;
+export type SourceState = (typeof sourceStates)[number];
+
+/** What is seen of a source that is pulled. */
+export const SourceSnapshotSchema = Type.Object(
+  {
+    url: Type.String({ description: 'With user info and query values masked.' }),
+    state: Type.Unsafe<SourceState>(
+      Type.String({
+        enum: [...sourceStates],
+        description:
+          '`off` (on demand, and nobody wants it), `queued` (its turn to be dialled comes), `connecting`, `live`, `waiting` (it failed, and is tried again).',
+      }),
+    ),
+    since: Type.String({ description: 'Since when it is in this state.' }),
+    attempt: Type.Integer({ minimum: 0, description: 'How many tries in a row failed.' }),
+    connects: Type.Integer({ minimum: 0, description: 'How often media came of it, ever.' }),
+    lastError: orNull(Failure),
+    nextRetryAt: orNull(Type.String({ description: 'Null unless waiting.' })),
+  },
+  { description: 'Where a stream is fetched from, as it is observed.' },
+);
+
 /** How an ingest does. `offline`: nobody publishes it. */
 export const ingestStates = ['offline', 'starting', 'ready', 'stalled', 'no-picture'] as const;
 export type IngestState = (typeof ingestStates)[number];
@@ -188,6 +212,7 @@ export const IngestSnapshotSchema = Type.Object(
     keyFrameIntervalMs: orNull(Type.Number({ minimum: 0 })),
     lastFrameAt: orNull(Time),
     keptBytes: Type.Integer({ minimum: 0, description: 'What is kept of it while it stands by.' }),
+    source: Type.Optional(SourceSnapshotSchema),
   },
   { description: 'One of the things that a camera has its stream from, as it is observed.' },
 );
@@ -253,6 +278,7 @@ export const CameraSnapshotSchema = Type.Object({
       description: 'In the order in which they are preferred; missing: one, `main`.',
     }),
   ),
+  source: Type.Optional(SourceSnapshotSchema),
   switches: Type.Optional(
     Type.Integer({ minimum: 0, description: 'How often the stream went on with another ingest, ever.' }),
   ),
@@ -291,6 +317,7 @@ export type Failure = Frozen<Type.Static<typeof Failure>>;
 export type PushSnapshot = Frozen<Type.Static<typeof PushSnapshotSchema>>;
 export type CameraSnapshot = Frozen<Type.Static<typeof CameraSnapshotSchema>>;
 export type IngestSnapshot = Frozen<Type.Static<typeof IngestSnapshotSchema>>;
+export type SourceSnapshot = Frozen<Type.Static<typeof SourceSnapshotSchema>>;
 export type TargetTest = Frozen<Type.Static<typeof TargetTestSchema>>;
 /** Something that is wrong until somebody mends it. */
 export type BackendProblem = Frozen<Type.Static<typeof Condition>>;
@@ -326,4 +353,13 @@ export const unseenIngest: Omit<IngestSnapshot, 'name'> = {
   keyFrameIntervalMs: null,
   lastFrameAt: null,
   keptBytes: 0,
+};
+
+/** The figures of a source of which nothing is known yet. */
+export const unseenSource: Omit<SourceSnapshot, 'url' | 'since'> = {
+  state: 'off',
+  attempt: 0,
+  connects: 0,
+  lastError: null,
+  nextRetryAt: null,
 };

@@ -37,8 +37,10 @@ export interface AddPushChange {
 export interface AddedCamera {
   /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
   readonly type?: string | undefined;
-  /** What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`. Without it: one publisher, `main`. */
+  /** What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`, or is fetched from its `source`. Without it: one, `main`. */
   readonly ingests?: readonly (string | NewIngest)[] | undefined;
+  /** Where its stream is fetched from, as a URL, or with how and when. Without it, the camera publishes. */
+  readonly source?: string | CameraSource | undefined;
   /** Go back to an ingest that stands earlier in the list when it has been well for so many seconds; without it, never. */
   readonly switchBackSeconds?: number | undefined;
   /** What is shown when no ingest is left: `built-in`, or a file of the folder `slate-dir`. Without it, nothing. */
@@ -113,6 +115,7 @@ export interface Camera {
   readonly conditions?: readonly Condition[] | undefined;
   /** In the order in which they are preferred; missing: one, `main`. */
   readonly ingests?: readonly Ingest[] | undefined;
+  readonly source?: Source | undefined;
   /** How often the stream went on with another ingest, ever. */
   readonly switches?: number | undefined;
   readonly lastSwitch?: IngestSwitch | undefined;
@@ -157,6 +160,15 @@ export interface Camera {
   /** For how long the slate is shown at most; 60. */
   readonly slateSeconds?: number | undefined;
   readonly lastLive: LastLive | null;
+}
+
+export interface CameraSource {
+  /** rtmp[s]://, http[s]:// (FLV, HLS, MPEG-TS), rtsp[s]:// or srt://, with user name and password where they are needed. */
+  readonly url: string;
+  /** `on-demand`: only while an enabled push, or a viewer, wants it. Without it: always. */
+  readonly mode?: 'always' | 'on-demand' | undefined;
+  /** How the media of RTSP comes. Without it: tcp. */
+  readonly transport?: 'tcp' | 'udp' | undefined;
 }
 
 export interface ChangeCameraChange {
@@ -223,6 +235,7 @@ export interface ChangeResult {
 export interface ChangedCamera {
   readonly type?: string | null | undefined;
   readonly ingests?: readonly (string | NewIngest)[] | null | undefined;
+  readonly source?: string | CameraSource | null | undefined;
   readonly switchBackSeconds?: number | null | undefined;
   readonly slate?: string | null | undefined;
   readonly slateSeconds?: number | null | undefined;
@@ -354,8 +367,10 @@ export interface DeclaredCamera {
   readonly name?: string | undefined;
   /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
   readonly type?: string | undefined;
-  /** What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`. Without it: one publisher, `main`. */
+  /** What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`, or is fetched from its `source`. Without it: one, `main`. */
   readonly ingests?: readonly (string | NewIngest)[] | undefined;
+  /** Where its stream is fetched from, as a URL, or with how and when. Without it, the camera publishes. */
+  readonly source?: string | CameraSource | undefined;
   /** Go back to an ingest that stands earlier in the list when it has been well for so many seconds; without it, never. */
   readonly switchBackSeconds?: number | undefined;
   /** What is shown when no ingest is left: `built-in`, or a file of the folder `slate-dir`. Without it, nothing. */
@@ -436,6 +451,7 @@ export interface EnginePushes {
 
 /** Stable; see docs/errors.md. */
 export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_NODE_REFUSED' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'SOURCE_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
@@ -487,6 +503,7 @@ export interface Ingest {
   readonly lastFrameAt: string | null;
   /** What is kept of it while it stands by. */
   readonly keptBytes: number;
+  readonly source?: Source | undefined;
   /** Where it is published to. */
   readonly endpoint: string;
   /** The same with TLS, where there is a listener for it. */
@@ -565,8 +582,10 @@ export interface NewCamera {
   readonly name: string;
   /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
   readonly type?: string | undefined;
-  /** What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`. Without it: one publisher, `main`. */
+  /** What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`, or is fetched from its `source`. Without it: one, `main`. */
   readonly ingests?: readonly (string | NewIngest)[] | undefined;
+  /** Where its stream is fetched from, as a URL, or with how and when. Without it, the camera publishes. */
+  readonly source?: string | CameraSource | undefined;
   /** Go back to an ingest that stands earlier in the list when it has been well for so many seconds; without it, never. */
   readonly switchBackSeconds?: number | undefined;
   /** What is shown when no ingest is left: `built-in`, or a file of the folder `slate-dir`. Without it, nothing. */
@@ -596,6 +615,7 @@ export interface NewEngine {
 export interface NewIngest {
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
   readonly name: string;
+  readonly source?: string | CameraSource | null | undefined;
 }
 
 export interface NewPlayToken {
@@ -845,6 +865,29 @@ export interface Session {
   readonly name: string | null;
   readonly scope: Scope;
   readonly expiresAt: string | null;
+}
+
+/** Where a stream is fetched from, as desired and as observed. */
+export interface Source {
+  /** With user info and query values masked. */
+  readonly url: string;
+  /** `off` (on demand, and nobody wants it), `queued` (its turn to be dialled comes), `connecting`, `live`, `waiting` (it failed, and is tried again). */
+  readonly state: 'off' | 'queued' | 'connecting' | 'live' | 'waiting';
+  /** Since when it is in this state. */
+  readonly since: string;
+  /** How many tries in a row failed. */
+  readonly attempt: number;
+  /** How often media came of it, ever. */
+  readonly connects: number;
+  readonly lastError: {
+    readonly code: string;
+    readonly message: string;
+    readonly at: string;
+  } | null;
+  readonly nextRetryAt: string | null;
+  readonly mode: 'always' | 'on-demand';
+  /** Of RTSP. */
+  readonly transport?: 'tcp' | 'udp' | undefined;
 }
 
 export interface SwitchedIngest {

@@ -9,6 +9,7 @@ import { processTable } from './table/process.js';
 import { publishTable } from './table/publish.js';
 import { pushTable } from './table/push.js';
 import { rtmpLimitsTable } from './table/rtmp-limits.js';
+import { sourceTable } from './table/source.js';
 import { streamsTable } from './table/streams.js';
 
 /** All settings but those of the media backend, by their field of `Settings`, in the order of help. */
@@ -26,6 +27,7 @@ export const nodeTable = {
 export const mediaTable = {
   ...streamsTable,
   ...pushTable,
+  ...sourceTable,
   ...publishTable,
   ...rtmpLimitsTable,
 };

@@ -1,7 +1,7 @@
 import { hostInUrl } from '../address/host.js';
 import type { StreamKeys } from '../admission/stream-keys.js';
 import type { CameraSnapshot } from '../backend/backend.js';
-import { ConflictError } from '../errors.js';
+import { ConflictError, InputError } from '../errors.js';
 import {
   addCamera,
   type CameraChange,
@@ -11,7 +11,7 @@ import {
   getCamera,
   removeCamera,
 } from '../model/cameras.js';
-import { checkIngestOf, checkStandbySupported, ingestNames } from '../model/ingests.js';
+import { checkIngestOf, checkStandbySupported, ingestNames, sourcesOf } from '../model/ingests.js';
 import { rotateKeys, withNewKey } from '../model/keys.js';
 import { type Camera, type DesiredState, mainIngest } from '../model/model.js';
 import { sortedNames } from '../model/persistent-map.js';
@@ -117,7 +117,7 @@ export class CameraControl {
       return this.keyed(before, changeCamera(before, name, change), name, keyId);
     });
     await this.#context.reconciler.inForce(name);
-    log.info('changed a camera', { camera: name, ...change });
+    log.info('changed a camera', { camera: name, ...shownChange(change) });
     return this.#view(state, getCamera(state, name), requestHost, true);
   }
 
@@ -318,14 +318,28 @@ export class CameraControl {
 
   /**
    * Completes a camera that is new or changed. With keys in use, what is new of it gets one, from an id that nobody had.
-   * @throws ConflictError STANDBY_UNSUPPORTED where it is to have more than the backend can give it
+   * @throws ConflictError STANDBY_UNSUPPORTED, SOURCE_UNSUPPORTED, InputError SOURCE_FORBIDDEN where it is to have more than the backend can give it
    */
   keyed(before: DesiredState, after: DesiredState, name: string, keyId = newKeyId()): DesiredState {
     const { switching, kind } = this.#context.backend;
     const camera = after.cameras.get(name);
     const isChanged = camera !== undefined && camera !== before.cameras.get(name);
-    if (isChanged) checkStandbySupported(camera, switching === null ? kind : null);
+    if (isChanged) {
+      checkStandbySupported(camera, switching === null ? kind : null);
+      this.#checkSources(camera, before.cameras.get(name));
+    }
     return this.#needsKeys ? withNewKey(before, after, name, keyId) : after;
+  }
+
+  /** Of sources that are new. @throws CodedError SOURCE_FORBIDDEN */
+  #checkSources(camera: Camera, before: Camera | undefined): void {
+    const known = new Set(sourcesOf(before ?? {}).map(({ url }) => url));
+    for (const { field, url } of sourcesOf(camera)) {
+      if (known.has(url)) continue;
+      const refusal = this.#context.backend.refusesSource(url);
+      if (refusal === undefined) continue;
+      throw new InputError(refusal.code, `${field}: ${refusal.message}`, { field, cause: refusal });
+    }
   }
 
   /** Where a camera publishes to, with its key. @param host as `advertisedHost` gives it */
@@ -387,4 +401,15 @@ export class CameraControl {
     const endpoints = nodes.map((node) => this.#endpointsAt(node, host, camera.name, query).endpoint);
     return { endpoints, node: neighbours.holderOf(camera.name) ?? null };
   }
+}
+
+/** A change as the log may have it: sources have passwords, and stand there by the fact that they changed. */
+function shownChange({ source, ingests, ...change }: CameraChange): Record<string, unknown> {
+  return {
+    ...change,
+    ...(source === undefined ? {} : { source: source === null ? null : 'another' }),
+    ...(ingests == null
+      ? { ingests }
+      : { ingests: ingests.map((each) => (typeof each === 'string' ? each : each.name)) }),
+  };
 }

@@ -9,13 +9,21 @@ import { keyRules } from './camera-keys.js';
  * @param keys what publish keys are made from; undefined: publishers need none
  */
 export function desiredIngests(camera: Camera, keys: StreamKeys | undefined): Omit<DesiredCamera, 'name' | 'pushes'> {
-  const { ingests, switchBackSeconds, slate, slateSeconds = defaultSlateSeconds } = camera;
+  const { ingests, source, switchBackSeconds, slate, slateSeconds = defaultSlateSeconds } = camera;
   const keysOf = (ingest?: string) => (keys === undefined ? {} : { publishKeys: keyRules(camera, keys, ingest) });
   return {
     ...keysOf(),
     ...(ingests === undefined
       ? {}
-      : { ingests: ingests.map(({ name }): DesiredIngest => ({ name, ...keysOf(name) })) }),
+      : {
+          ingests: ingests.map(
+            ({ name, source: own }): DesiredIngest => ({
+              ...{ name, ...keysOf(name) },
+              ...(own === undefined ? {} : { source: own }),
+            }),
+          ),
+        }),
+    ...(source === undefined ? {} : { source }),
     ...(switchBackSeconds === undefined ? {} : { switchBackMs: switchBackSeconds * 1000 }),
     ...(slate === undefined ? {} : { slate: { file: slate, durationMs: slateSeconds * 1000 } }),
   };

@@ -5,12 +5,14 @@ import {
   type CameraSnapshot,
   type IngestSnapshot,
   type PushSnapshot,
+  type SourceSnapshot,
   unseenCamera,
   unseenIngest,
   unseenPush,
+  unseenSource,
 } from '../backend/backend.js';
 import { standbyOf } from '../model/ingests.js';
-import type { Camera, Push, StreamingEngine } from '../model/model.js';
+import type { Camera, CameraIngest, CameraSource, Push, StreamingEngine } from '../model/model.js';
 import { maskTemplate } from '../model/template.js';
 import type { EnginePushes } from './engine-pushes.js';
 import type { LastLive } from './last-live.js';
@@ -41,14 +43,26 @@ interface Known extends InCluster {
 }
 
 /** An ingest as it is desired and as it is observed. */
-export interface IngestView extends IngestSnapshot, Endpoints {}
+export interface IngestView extends Omit<IngestSnapshot, 'source'>, Endpoints {
+  /** Undefined: it is published. */
+  readonly source?: SourceView;
+}
+
+/** A source as it is desired and as it is observed. */
+export interface SourceView extends SourceSnapshot {
+  readonly mode: 'always' | 'on-demand';
+  /** Of RTSP. */
+  readonly transport?: 'tcp' | 'udp';
+}
 
 /** A camera as it is desired and as it is observed. */
-export interface CameraView extends Omit<CameraSnapshot, 'pushes' | 'ingests'>, InCluster {
+export interface CameraView extends Omit<CameraSnapshot, 'pushes' | 'ingests' | 'source'>, InCluster {
   /** Null: it was never live, as far as is known. */
   readonly lastLive: LastLive | null;
   /** In the order in which they are preferred; undefined: one, `main`. */
   readonly ingests?: readonly IngestView[];
+  /** Undefined: it publishes. */
+  readonly source?: SourceView;
   readonly switchBackSeconds?: number;
   readonly slate?: string;
   readonly slateSeconds?: number;
@@ -143,9 +157,10 @@ export function cameraView(
     name: _name,
     pushes: _pushes,
     ingests: seenIngests,
+    source: seenSource,
     ...facts
   } = seen ?? { ...unseenCamera, name: '', pushes: [] };
-  const { ingests, ...standby } = standbyOf(camera);
+  const { ingests, source, ...standby } = standbyOf(camera);
   return {
     name: camera.name,
     ...(camera.type === undefined ? {} : { type: camera.type }),
@@ -157,15 +172,35 @@ export function cameraView(
     lastFrameAt: facts.lastFrameAt ?? lastLive?.lastFrameAt ?? null,
     lastLive: lastLive ?? null,
     ...standby,
+    ...(source === undefined ? {} : { source: sourceView(source, seenSource) }),
     ...(ingests === undefined
       ? {}
-      : { ingests: ingests.map(({ name }) => ingestView(name, endpointsOf(name), seenIngests)) }),
+      : { ingests: ingests.map((ingest) => ingestView(ingest, endpointsOf(ingest.name), seenIngests)) }),
     pushes,
   };
 }
 
-function ingestView(name: string, endpoints: Endpoints, seen: readonly IngestSnapshot[] | undefined): IngestView {
-  return { ...unseenIngest, ...seen?.find((ingest) => ingest.name === name), name, ...endpoints };
+function ingestView(
+  { name, source }: CameraIngest,
+  endpoints: Endpoints,
+  seen: readonly IngestSnapshot[] | undefined,
+): IngestView {
+  const { source: seenSource, ...facts } = seen?.find((ingest) => ingest.name === name) ?? { ...unseenIngest, name };
+  return {
+    ...{ ...facts, ...endpoints },
+    ...(source === undefined ? {} : { source: sourceView(source, seenSource) }),
+  };
+}
+
+/** Of one that was just declared nothing is seen yet. */
+function sourceView({ url, mode, transport }: CameraSource, seen: SourceSnapshot | undefined): SourceView {
+  const isRtsp = /^rtsps?:/i.test(url);
+  return {
+    ...(seen ?? { ...unseenSource, since: new Date().toISOString() }),
+    url: maskUrl(url),
+    mode: mode ?? 'always',
+    ...(isRtsp ? { transport: transport ?? 'tcp' } : {}),
+  };
 }
 
 /** An engine as it is desired, with how the pushes to it fare. */

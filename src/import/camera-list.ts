@@ -16,6 +16,8 @@ export interface ListedPush {
 export interface ListedCamera {
   readonly name: string;
   readonly type?: string;
+  /** The URL that it is fetched from. */
+  readonly source?: string;
   readonly pushes: readonly ListedPush[];
   /** Where it stands first: `line 17`, `entry 3`. */
   readonly place: string;
@@ -37,7 +39,7 @@ export interface CameraList {
 export const maxListBytes = 32 << 20;
 
 /**
- * Reads a list of cameras: names, one a line; CSV with the columns name, type, engine and url, of which engine and url may
+ * Reads a list of cameras: names, one a line; CSV with the columns name, type, source, engine and url, of which engine and url may
  * stand several times; a JSON array of cameras; or JSON objects, one a line. A camera may have several rows, one for each
  * push. What cannot be used is a problem with its place, and the rest is read.
  */
@@ -95,7 +97,7 @@ function readJsonLines(text: string): CameraList {
   return { ...list, problems: [...problems, ...list.problems] };
 }
 
-const jsonKeys = ['name', 'type', 'engine', 'engines', 'url', 'urls', 'pushes'] as const;
+const jsonKeys = ['name', 'type', 'source', 'engine', 'engines', 'url', 'urls', 'pushes'] as const;
 const pushKeys = ['id', 'url', 'engine', 'enabled', 'queueMaxBytes', 'queueMaxAgeMs'] as const;
 
 function gather(format: CameraList['format'], items: readonly { place: string; value: unknown }[]): CameraList {
@@ -115,7 +117,7 @@ class ListError extends Error {}
 
 function cameraOf(value: unknown): Omit<ListedCamera, 'place'> {
   if (typeof value === 'string') return { name: value, pushes: [] };
-  const { name, type, engine, engines, url, urls, pushes } = checkedKeys(value, jsonKeys, 'a camera');
+  const { name, type, source, engine, engines, url, urls, pushes } = checkedKeys(value, jsonKeys, 'a camera');
   if (name === undefined) throw new ListError('it has no "name"');
   const texts = [
     ...textsOf('engine', engine).map((one) => ({ engine: one })),
@@ -128,6 +130,7 @@ function cameraOf(value: unknown): Omit<ListedCamera, 'place'> {
   return {
     name: textOf('name', name),
     ...(type == null ? {} : { type: textOf('type', type) }),
+    ...(source == null ? {} : { source: textOf('source', source) }),
     pushes: [...texts, ...listed],
   };
 }
@@ -161,12 +164,13 @@ function textOf(key: string, value: unknown): string {
   return value;
 }
 
-type Column = 'name' | 'type' | 'engine' | 'url' | 'target' | 'id';
+type Column = 'name' | 'type' | 'source' | 'engine' | 'url' | 'target' | 'id';
 
 /** What people call the columns, without digits, blanks and signs at their end. */
 const columnNames: Readonly<Record<string, Column>> = {
   ...{ name: 'name', camera: 'name', cameras: 'name', 'camera name': 'name' },
   ...{ type: 'type', kind: 'type' },
+  ...{ source: 'source', 'source url': 'source', rtsp: 'source', 'rtsp url': 'source' },
   ...{ engine: 'engine', engines: 'engine' },
   ...{ url: 'url', urls: 'url', 'push url': 'url' },
   ...{ push: 'target', pushes: 'target', target: 'target', targets: 'target', to: 'target' },
@@ -199,7 +203,7 @@ function readTable(text: string): CameraList {
   if (hasHeadings) {
     const unknown = first.cells.findIndex((cell) => cell !== '' && columnOf(cell) === undefined);
     if (unknown >= 0) {
-      const message = `unknown column "${first.cells[unknown]}"; known are name, type, engine, url and id`;
+      const message = `unknown column "${first.cells[unknown]}"; known are name, type, source, engine, url and id`;
       return { format: 'CSV', cameras: [], problems: [{ place: `line ${first.line}`, message }] };
     }
   }
@@ -219,6 +223,7 @@ function rowCamera(
 ): Omit<ListedCamera, 'place'> {
   let name = '';
   let type: string | undefined;
+  let source: string | undefined;
   let id: string | undefined;
   const pushes: ListedPush[] = [];
   for (const [index, cell] of cells.entries()) {
@@ -226,6 +231,7 @@ function rowCamera(
     const column = columns === undefined ? (index === 0 ? 'name' : index === 1 ? 'type' : 'target') : columns[index];
     if (column === 'name') name = cell;
     else if (column === 'type') type = cell;
+    else if (column === 'source') source = cell;
     else if (column === 'id') id = cell;
     else if (column === 'url') pushes.push({ url: cell });
     // Names of engines have neither: several may stand in one cell.
@@ -236,6 +242,7 @@ function rowCamera(
   return {
     name,
     ...(type === undefined ? {} : { type }),
+    ...(source === undefined ? {} : { source }),
     pushes: id !== undefined && pushes.length === 1 ? [{ ...only, id }] : pushes,
   };
 }
@@ -260,10 +267,17 @@ class Gathering {
       this.problems.push({ place: camera.place, message });
       return;
     }
+    if (camera.source !== undefined && known.source !== undefined && camera.source !== known.source) {
+      const message = `camera ${camera.name} has another source in ${known.place}`;
+      this.problems.push({ place: camera.place, message });
+      return;
+    }
     const type = known.type ?? camera.type;
+    const source = known.source ?? camera.source;
     this.#cameras.set(camera.name, {
       ...known,
       ...(type === undefined ? {} : { type }),
+      ...(source === undefined ? {} : { source }),
       pushes: [...known.pushes, ...camera.pushes],
     });
   }

@@ -1,6 +1,7 @@
 import { CodedError } from '../errors.js';
 import type { KeptGop } from '../relay/kept-gop.js';
 import { healthOf, type IngestHealth } from './ingest-health.js';
+import { isOfIngest } from './source.js';
 import type { SourceIngest } from './source-ingest.js';
 
 /** How long a switch without need waits for a key frame; after that it goes on with the GOP that is kept. */
@@ -88,7 +89,7 @@ export class Failover {
     for (const ingest of this.#host.connected.values()) this.#note(ingest, nowMs);
     const { live } = this.#host;
     if (live === null) return;
-    const isPublisher = live.source.kind === 'publisher';
+    const isPublisher = isOfIngest(live.source);
     const health = this.healthOf(live, nowMs);
     if (isPublisher && health === 'ready') this.#host.noteReady();
     if (!isPublisher || health === 'stalled' || health === 'no-picture') this.#replace(live, health, nowMs);
@@ -167,7 +168,7 @@ export class Failover {
       return;
     }
     this.#isChosen = false;
-    const isShown = live.source.kind === 'publisher' && health !== 'ready';
+    const isShown = isOfIngest(live.source) && health !== 'ready';
     const text = isShown ? `"${live.name}" ${failures[health]}` : `"${best.name}" is there`;
     this.#plan(best, { cause: 'failure', text }, nowMs);
   }

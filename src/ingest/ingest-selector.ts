@@ -8,7 +8,7 @@ import { type DesiredIngests, Failover, type FailoverHost, type SwitchReason } f
 import { looks } from './looks.js';
 import type { SelectorOptions } from './selector-options.js';
 import { Slate, slateIngest } from './slate.js';
-import { type Ingest, mainIngest, type Source } from './source.js';
+import { type Ingest, isOfIngest, mainIngest, type Source } from './source.js';
 import { type IngestListener, type MessageKind, SourceIngest } from './source-ingest.js';
 
 const oneIngest: DesiredIngests = { names: [mainIngest], switchBackMs: null, slate: null };
@@ -115,27 +115,27 @@ export class IngestSelector implements IngestListener, FailoverHost {
     const { nodeId, settings, camera } = this.#options;
     const via = parseVia(source.via);
     if (via.includes(nodeId)) throw this.#loopError(source);
-    const isPublisher = source.kind === 'publisher';
-    if (isPublisher && !this.#desired.names.includes(name)) {
+    const isOwn = isOfIngest(source);
+    if (isOwn && !this.#desired.names.includes(name)) {
       const names = this.#desired.names.join(', ');
       throw new CodedError('PUBLISH_NOT_REGISTERED', `camera ${camera} has no ingest "${name}"; it has: ${names}`);
     }
     const { live } = this;
-    const known = (isPublisher ? this.#connected.get(name) : undefined) ?? null;
+    const known = (isOwn ? this.#connected.get(name) : undefined) ?? null;
     if (known !== null && known.source.id === source.id) {
       known.use();
       return known;
     }
     if (known !== null) this.#makeRoom(known, source);
     // Of its own ingest there is nobody: who feeds the stream stays, unless it counts for less.
-    const standsBy = live !== null && live !== known && isPublisher && live.source.kind !== 'test-pattern';
+    const standsBy = live !== null && live !== known && isOwn && live.source.kind !== 'test-pattern';
     if (live !== null && live !== known && !standsBy) this.#makeRoom(live, source);
     const { withoutKeyFrames } = settings;
     const ingest = new SourceIngest({ source, name, via: [...via, nodeId], withoutKeyFrames, listener: this });
-    if (isPublisher) this.#connected.set(name, ingest);
+    if (isOwn) this.#connected.set(name, ingest);
     if (standsBy) ingest.standBy(this.#keep(ingest));
     else this.#begin(ingest);
-    if (isPublisher) this.#options.listener.onIngest(ingest, null);
+    if (isOwn) this.#options.listener.onIngest(ingest, null);
     this.#lookWhileNeeded();
     return ingest;
   }
@@ -205,7 +205,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
     if (from.missesKeyFrames !== to.missesKeyFrames) listener.onKeyFrames(to.missesKeyFrames);
     log.info('the stream goes on with another ingest', { from: from.name, to: to.name, reason: text });
     listener.onSwitched(from, to, text);
-    if (from.source.kind === 'publisher') return;
+    if (isOfIngest(from.source)) return;
     // It was there for want of a publisher.
     this.#retire(from);
     from.source.close(new CodedError('PUBLISH_ALREADY_LIVE', `${to.source.remote} takes over`));
@@ -219,7 +219,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
     // It has pictures, and is in place of some.
     if (slate === null || this.#isSlateSpent || from === null || stream === null || from.videoCodec === null)
       return false;
-    if (from.source.kind !== 'publisher') return false;
+    if (!isOfIngest(from.source)) return false;
     this.#isSlateSpent = true;
     const { openSlate, listener, log, settings, nodeId } = this.#options;
     const source = new Slate({
@@ -271,13 +271,13 @@ export class IngestSelector implements IngestListener, FailoverHost {
     // One that gave way is of no concern: the stream goes on.
     if (!isLive && this.#connected.get(ingest.name) !== ingest) return;
     const { listener, settings } = this.#options;
-    const isPublisher = this.#connected.get(ingest.name) === ingest;
+    const isOwn = this.#connected.get(ingest.name) === ingest;
     // Before it is retired: the switch is from it.
-    if (isPublisher) this.#connected.delete(ingest.name);
+    if (isOwn) this.#connected.delete(ingest.name);
     const isReplaced = isLive && this.failover.replaceEnded(ingest, reason);
     this.failover.forget(ingest, reason);
     this.#retire(ingest);
-    if (isPublisher) listener.onIngest(ingest, reason);
+    if (isOwn) listener.onIngest(ingest, reason);
     this.#lookWhileNeeded();
     if (!isLive || isReplaced) return;
     // Behind a slate nobody is waited for any more.

@@ -234,6 +234,10 @@ export class SourceIngest implements Ingest, StreamFeed {
     this.#stream = null;
   }
 
+  noteTimeReset(): void {
+    this.meter.timestampJumps++;
+  }
+
   end(reason: string): void {
     if (--this.#uses === 0) this.#listener.onEnded(this, reason);
   }

@@ -1,19 +1,24 @@
 import type { CodedError } from '../errors.js';
 
 /** What kinds of sources there are, and which goes before which: one of a higher priority never waits for a lower one. */
-export const sourcePriorities = { slate: 0, 'test-pattern': 1, publisher: 2 } as const;
+export const sourcePriorities = { slate: 0, 'test-pattern': 1, publisher: 2, pull: 2 } as const;
 
 /** The ingest of a camera that has but one, and of whoever names none. */
 export const mainIngest = 'main';
 
 export type SourceKind = keyof typeof sourcePriorities;
 
+/** True for what comes in by one of a camera's ingests, and not in place of all of them. */
+export function isOfIngest({ kind }: Pick<Source, 'kind'>): boolean {
+  return kind === 'publisher' || kind === 'pull';
+}
+
 /** What a camera's stream may come from, as the camera sees it. What it sends goes into the `Ingest` that it is given. */
 export interface Source {
   /** Tells it from all others of this process; the same source may ask for more than one ingest. */
   readonly id: string;
   readonly kind: SourceKind;
-  /** Where it is, for people: `host:port` of a publisher. */
+  /** Where it is, for people: `host:port` of a publisher, the URL of what is pulled. */
   readonly remote: string;
   /** What it calls itself; empty when it does not. */
   readonly encoder: string;

@@ -1,6 +1,7 @@
 import { ConflictError, InputError, NotFoundError } from '../errors.js';
 import { type Camera, type CameraIngest, mainIngest } from './model.js';
 import { checkName } from './rules.js';
+import { checkSource, type SourceInput, sourceOf } from './sources.js';
 
 /*
  * The ingests of a camera, and what happens when none is left. A list of one is the same as none, but for its name.
@@ -9,14 +10,18 @@ import { checkName } from './rules.js';
 /** What is said of the ingests of a camera. Undefined and null: nothing, there is none. */
 export interface StandbyInput {
   /** In the order in which they are preferred; a name stands for an ingest of this name. */
-  readonly ingests?: readonly (string | { readonly name: string })[] | null | undefined;
+  readonly ingests?:
+    | readonly (string | { readonly name: string; readonly source?: SourceInput | null | undefined })[]
+    | null
+    | undefined;
+  readonly source?: SourceInput | null | undefined;
   readonly switchBackSeconds?: number | null | undefined;
   readonly slate?: string | null | undefined;
   readonly slateSeconds?: number | null | undefined;
 }
 
 /** The facts of a camera about its ingests. */
-export type StandbyFacts = Pick<Camera, 'ingests' | 'switchBackSeconds' | 'slate' | 'slateSeconds'>;
+export type StandbyFacts = Pick<Camera, 'ingests' | 'source' | 'switchBackSeconds' | 'slate' | 'slateSeconds'>;
 
 /** The built-in slate; any other is the name of a file. */
 export const builtInSlate = 'built-in';
@@ -33,17 +38,21 @@ export function ingestNames(camera: Pick<Camera, 'ingests'>): readonly string[] 
 }
 
 /**
- * What is said, as facts of a camera. An ingest that the camera has keeps its keys.
+ * What is said, as facts of a camera. An ingest that the camera has keeps its keys, and its source where none is given.
  * @throws InputError INVALID_NAME, INVALID_REQUEST
  */
 export function standbyFacts(input: StandbyInput, known: Pick<Camera, 'ingests'> | undefined): StandbyFacts {
-  const { switchBackSeconds, slate, slateSeconds } = input;
+  const { source, switchBackSeconds, slate, slateSeconds } = input;
   const ingests = input.ingests?.map((each): CameraIngest => {
-    const name = typeof each === 'string' ? each : each.name;
-    return known?.ingests?.find((ingest) => ingest.name === name) ?? { name };
+    const { name, source } = typeof each === 'string' ? { name: each, source: undefined } : each;
+    const before = known?.ingests?.find((ingest) => ingest.name === name) ?? { name };
+    if (source === undefined) return before;
+    const { source: _, ...others } = before;
+    return source === null ? others : { ...others, source: sourceOf(source) };
   });
   const facts = {
     ...(ingests === undefined ? {} : { ingests }),
+    ...(source == null ? {} : { source: sourceOf(source) }),
     ...(switchBackSeconds == null ? {} : { switchBackSeconds }),
     ...(slate == null ? {} : { slate }),
     ...(slateSeconds == null ? {} : { slateSeconds }),
@@ -53,9 +62,10 @@ export function standbyFacts(input: StandbyInput, known: Pick<Camera, 'ingests'>
 }
 
 /** The facts of a camera alone. */
-export function standbyOf({ ingests, switchBackSeconds, slate, slateSeconds }: StandbyFacts): StandbyFacts {
+export function standbyOf({ ingests, source, switchBackSeconds, slate, slateSeconds }: StandbyFacts): StandbyFacts {
   return {
     ...(ingests === undefined ? {} : { ingests }),
+    ...(source === undefined ? {} : { source }),
     ...(switchBackSeconds === undefined ? {} : { switchBackSeconds }),
     ...(slate === undefined ? {} : { slate }),
     ...(slateSeconds === undefined ? {} : { slateSeconds }),
@@ -64,11 +74,18 @@ export function standbyOf({ ingests, switchBackSeconds, slate, slateSeconds }: S
 
 /**
  * The rules that a schema cannot say.
- * @throws InputError INVALID_NAME, INVALID_REQUEST
+ * @throws InputError INVALID_NAME, INVALID_REQUEST, INVALID_ADDRESS
  */
-export function checkStandby({ ingests = [], slate, slateSeconds }: StandbyFacts): void {
+export function checkStandby({ ingests = [], slate, slateSeconds, source }: StandbyFacts): void {
   const seen = new Map<string, number>();
-  for (const [index, { name }] of ingests.entries()) {
+  if (source !== undefined) {
+    checkSource('source', source);
+    if (ingests.length > 0) {
+      const rule = 'each of "ingests" has a source of its own; give it there';
+      throw new InputError('INVALID_REQUEST', `source: ${rule}`, { field: 'source' });
+    }
+  }
+  for (const [index, { name, source: own }] of ingests.entries()) {
     const field = `ingests.${index}`;
     checkName(field, name);
     if (reserved.has(name)) {
@@ -76,6 +93,7 @@ export function checkStandby({ ingests = [], slate, slateSeconds }: StandbyFacts
         field,
       });
     }
+    if (own !== undefined) checkSource(`${field}.source`, own);
     const other = seen.get(name);
     if (other !== undefined) {
       const rule = `"${name}" is the name of ingests.${other} too; each has a name of its own`;
@@ -89,6 +107,15 @@ export function checkStandby({ ingests = [], slate, slateSeconds }: StandbyFacts
   }
 }
 
+/** What is fetched for a camera, by the field that says so. */
+export function sourcesOf({ ingests = [], source }: StandbyFacts): { readonly field: string; readonly url: string }[] {
+  const own = source === undefined ? [] : [{ field: 'source', url: source.url }];
+  const others = ingests.flatMap(({ source: each }, index) =>
+    each === undefined ? [] : [{ field: `ingests.${index}.source`, url: each.url }],
+  );
+  return [...own, ...others];
+}
+
 /** True for a camera that only a backend that can switch is able to serve. */
 function needsStandby({ ingests = [], slate }: StandbyFacts): boolean {
   return ingests.length > 1 || slate !== undefined || (ingests[0]?.name ?? mainIngest) !== mainIngest;
@@ -96,10 +123,16 @@ function needsStandby({ ingests = [], slate }: StandbyFacts): boolean {
 
 /**
  * @param kind the name of a media backend that cannot switch between ingests; null: it can
- * @throws ConflictError STANDBY_UNSUPPORTED
+ * @throws ConflictError STANDBY_UNSUPPORTED, SOURCE_UNSUPPORTED
  */
 export function checkStandbySupported(facts: StandbyFacts, kind: string | null): void {
-  if (kind === null || !needsStandby(facts)) return;
+  if (kind === null) return;
+  const [pulled] = sourcesOf(facts);
+  if (pulled !== undefined) {
+    const rule = `the media backend ${kind} pulls no sources; use --backend native`;
+    throw new ConflictError('SOURCE_UNSUPPORTED', `${pulled.field}: ${rule}`, { field: pulled.field });
+  }
+  if (!needsStandby(facts)) return;
   const field = (facts.ingests?.length ?? 0) > 0 ? 'ingests' : 'slate';
   const rule = `the media backend ${kind} has one publisher for a camera and no slates; use --backend native`;
   throw new ConflictError('STANDBY_UNSUPPORTED', `${field}: ${rule}`, { field });

@@ -14,6 +14,8 @@ export interface Camera {
   readonly keys?: readonly CameraKey[];
   /** What its stream may come from, in the order in which it is preferred. Undefined: one publisher, `main`. */
   readonly ingests?: readonly CameraIngest[];
+  /** Where its stream is fetched from; undefined: it publishes. Of a camera with several ingests, each has its own. */
+  readonly source?: CameraSource;
   /** For how long a preferred ingest has to be well until the stream goes back to it; undefined: it never does by itself. */
   readonly switchBackSeconds?: number;
   /** What is shown when no ingest is left: `built-in`, or a file of the folder for slates. Undefined: nothing. */
@@ -24,11 +26,26 @@ export interface Camera {
   readonly pushes: Readonly<Record<string, Push>>;
 }
 
-/** One of the things that a camera's stream may come from. Its source is a publisher, who names it as `?ingest=NAME`. */
+/** Where a stream is fetched from, and when. */
+export interface CameraSource {
+  /** In the form of `parseSourceUrl`. */
+  readonly url: string;
+  /** Undefined: always. */
+  readonly mode?: 'on-demand';
+  /** How the media of RTSP comes; undefined: in the connection itself (TCP). */
+  readonly transport?: 'udp';
+}
+
+/**
+ * One of the things that a camera's stream may come from: a publisher, who names it as `?ingest=NAME`, or what is fetched
+ * from its source.
+ */
 export interface CameraIngest {
   readonly name: string;
   /** As those of a camera. The keys of the ingest `main` are the camera's own, and stand there. */
   readonly keys?: readonly CameraKey[];
+  /** Undefined: it is published. */
+  readonly source?: CameraSource;
 }
 
 /** A publish key. Neither the key nor what it could be guessed by stands here: see `StreamKeys`. */

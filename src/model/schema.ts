@@ -82,15 +82,51 @@ const CameraKeysSchema = Type.Array(
   { minItems: 1, maxItems: maxKeys },
 );
 
+const SourceUrlSchema = Type.String({
+  minLength: 1,
+  maxLength: maxUrlChars,
+  description:
+    'rtmp[s]://, http[s]:// (FLV, HLS, MPEG-TS), rtsp[s]:// or srt://, with user name and password where they are needed.',
+});
+const SourceObjectSchema = Type.Object(
+  {
+    url: SourceUrlSchema,
+    mode: Type.Optional(
+      Type.Unsafe<'always' | 'on-demand'>(
+        Type.String({
+          enum: ['always', 'on-demand'],
+          description: '`on-demand`: only while an enabled push, or a viewer, wants it. Without it: always.',
+        }),
+      ),
+    ),
+    transport: Type.Optional(
+      Type.Unsafe<'tcp' | 'udp'>(
+        Type.String({ enum: ['tcp', 'udp'], description: 'How the media of RTSP comes. Without it: tcp.' }),
+      ),
+    ),
+  },
+  { ...closed, title: 'CameraSource' },
+);
+/** As the API takes it. */
+export const SourceSchema = Type.Union([SourceUrlSchema, SourceObjectSchema], {
+  description: 'Where its stream is fetched from, as a URL, or with how and when. Without it, the camera publishes.',
+});
+
 const IngestListBounds = {
   minItems: 1,
   maxItems: maxIngests,
   description:
-    'What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`. Without it: one publisher, `main`.',
+    'What the stream may come from, in the order in which it is preferred: `["main", "backup"]`. Each is a publisher, who names it as `?ingest=NAME`, or is fetched from its `source`. Without it: one, `main`.',
 };
 /** As the API takes them. */
 export const IngestsSchema = Type.Array(
-  Type.Union([NameSchema, Type.Object({ name: NameSchema }, { ...closed, title: 'NewIngest' })]),
+  Type.Union([
+    NameSchema,
+    Type.Object(
+      { name: NameSchema, source: Type.Optional(Type.Union([SourceUrlSchema, SourceObjectSchema, Type.Null()])) },
+      { ...closed, title: 'NewIngest' },
+    ),
+  ]),
   IngestListBounds,
 );
 export const SwitchBackSchema = Type.Integer({
@@ -113,10 +149,17 @@ export const SlateSecondsSchema = Type.Integer({
 const standbyFile = {
   ingests: Type.Optional(
     Type.Array(
-      Type.Union([NameSchema, Type.Object({ name: NameSchema, keys: Type.Optional(CameraKeysSchema) }, closed)]),
+      Type.Union([
+        NameSchema,
+        Type.Object(
+          { name: NameSchema, keys: Type.Optional(CameraKeysSchema), source: Type.Optional(SourceSchema) },
+          closed,
+        ),
+      ]),
       IngestListBounds,
     ),
   ),
+  source: Type.Optional(SourceSchema),
   switchBackSeconds: Type.Optional(SwitchBackSchema),
   slate: Type.Optional(SlateSchema),
   slateSeconds: Type.Optional(SlateSecondsSchema),

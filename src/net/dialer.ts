@@ -1,5 +1,5 @@
 import { connect, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { type ConnectionOptions, createSecureContext, type SecureContext } from 'node:tls';
 import { PushPolicy } from '../address/push-policy.js';
 import type { RtmpUrl } from '../address/rtmp-url.js';
 import { TargetError } from '../errors.js';
@@ -63,11 +63,31 @@ export class Dialer {
   connect({ scheme, host, port }: RtmpUrl, attemptMs: number, progress: ConnectProgress): MediaSocket {
     const options = this.#options(host, port, attemptMs);
     if (scheme === 'rtmp') return connectSocket(options, progress, this.#socketMode);
+    return connectSecureSocket({ ...options, ...this.tlsOptions(host) }, progress);
+  }
+
+  /** How TLS is spoken with a host: which certificates are trusted, and for which name. */
+  tlsOptions(host: string): Pick<ConnectionOptions, 'servername' | 'secureContext' | 'rejectUnauthorized'> {
     // For an address no name is sent (RFC 6066, 3); the certificate must be for the address then.
     const servername = isIP(host) === 0 ? { servername: host.replace(/\.$/, '') } : {};
-    const secureContext = this.#contextNow();
     // Said, so that NODE_TLS_REJECT_UNAUTHORIZED does not take it away.
-    return connectSecureSocket({ ...options, ...servername, secureContext, rejectUnauthorized: true }, progress);
+    return { ...servername, secureContext: this.#contextNow(), rejectUnauthorized: true };
+  }
+
+  /**
+   * The addresses of a host that may be dialled, looked up and judged as those of `connect` are.
+   * @throws (rejects) TargetError TARGET_FORBIDDEN; Error of the look-up
+   */
+  async resolve(host: string, port: number): Promise<string[]> {
+    const refusal = this.policy.refusesHost(host, port);
+    if (refusal !== undefined) throw refusal;
+    if (isIP(host) !== 0) return [host];
+    return new Promise((resolve, reject) => {
+      this.#guardedLookup(port)(host, { all: true }, (error, addresses) => {
+        if (error !== null) reject(error);
+        else resolve(typeof addresses === 'string' ? [addresses] : addresses.map(({ address }) => address));
+      });
+    });
   }
 
   /** Made once for the same certificates: a context with all roots takes some milliseconds and half a megabyte. */

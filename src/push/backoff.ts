@@ -10,13 +10,19 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
   'TARGET_UNSUPPORTED',
   'TARGET_TLS',
   'TARGET_FLOOD',
+  'SOURCE_NOT_FOUND',
+  'SOURCE_PROTOCOL',
+  'SOURCE_PROGRAM',
 ]);
 
 /**
  * Failures that last until somebody changes a setting, a certificate, a password or a DNS record. They get no fast
  * retries, because some targets lock out a client that keeps sending a wrong password.
  */
-const slow: ReadonlySet<ErrorCode> = new Set(['TARGET_FORBIDDEN', 'TARGET_TLS_CERTIFICATE', 'TARGET_AUTH']);
+const slow: ReadonlySet<ErrorCode> = new Set([
+  ...(['TARGET_FORBIDDEN', 'TARGET_TLS_CERTIFICATE', 'TARGET_AUTH'] as const),
+  ...(['SOURCE_FORBIDDEN', 'SOURCE_TLS', 'SOURCE_AUTH', 'SOURCE_CODEC', 'SOURCE_UNSUPPORTED'] as const),
+]);
 
 /**
  * Pauses between attempts. They double from a minimum to a maximum, and each is up to 25 % longer or shorter at random,

@@ -46,6 +46,8 @@ export interface Ingest {
    * @returns false for what could not be used, or is not wanted any more
    */
   write(type: number, timestampMs: number, payload: Buffer, nowMs: number): boolean;
+  /** Its times were set back, or leapt, and are moved so that they go on; the camera is told. */
+  noteTimeReset?(): void;
   /** The source is gone; call once. @param reason in words, for the record */
   end(reason: string): void;
 }

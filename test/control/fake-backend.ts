@@ -30,6 +30,7 @@ export class FakeBackend implements MediaBackend {
   probes = 0;
   /** What a test puts in to have URLs refused. */
   refuses: (url: string) => CodedError | undefined = () => undefined;
+  refusesSource: (url: string) => CodedError | undefined = () => undefined;
   seenProblems: readonly BackendProblem[] = [];
   readonly viewing = null;
   readonly testPatterns = null;

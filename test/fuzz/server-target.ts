@@ -1,5 +1,6 @@
 import { cameraIn, cameraInApplication, type StreamPlace } from '../../src/address/stream-place.js';
 import { type CameraContext, NativeCamera } from '../../src/backend/native/camera.js';
+import { SourceTools } from '../../src/backend/native/source-tools.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { CodedError } from '../../src/errors.js';
 import { turnLine } from '../../src/fairness/turn-line.js';
@@ -93,12 +94,15 @@ class MemoryAggregator implements StreamHost {
     this.log = { debug() {}, info() {}, warn, error: failed, child: () => this.log };
     // One camera whose publisher gives way to every newcomer, and one that keeps its own.
     for (const [index, name] of cameras.entries()) {
+      const dialer = new Dialer();
       const context: CameraContext = {
         settings: { ...settings, publishTakeoverMs: index === 0 ? 0 : 60_000 },
         ...{ log: this.log, scheduler: this.scheduler, watch: new TargetWatch(), pool: new SlabPool(), nodeId: '00ff' },
-        dialer: new Dialer(),
+        dialer,
         slates: new SlateClips('none'),
         mayKeep: () => true,
+        pulls: new SourceTools(settings),
+        claim: () => undefined,
       };
       this.cameras.set(name, new NativeCamera(name, context));
     }

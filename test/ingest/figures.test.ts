@@ -14,6 +14,7 @@ const others = [
   'live',
   'graceUntil',
   'viewers',
+  'source',
   'pushes',
 ];
 

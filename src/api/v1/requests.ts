@@ -10,6 +10,7 @@ import {
   QueueBytesSchema,
   SlateSchema,
   SlateSecondsSchema,
+  SourceSchema,
   SwitchBackSchema,
   TemplateSchema,
   UrlSchema,
@@ -63,6 +64,7 @@ export const PushQuery = Type.Object({ ...pageFields, state: Type.Optional(PushS
 export const cameraFields = {
   type: Type.Optional(CameraTypeSchema),
   ingests: Type.Optional(IngestsSchema),
+  source: Type.Optional(SourceSchema),
   switchBackSeconds: Type.Optional(SwitchBackSchema),
   slate: Type.Optional(SlateSchema),
   slateSeconds: Type.Optional(SlateSecondsSchema),
@@ -79,6 +81,7 @@ export const ChangedCamera = Type.Object(
   {
     type: Type.Optional(Type.Union([CameraTypeSchema, Type.Null()])),
     ingests: Type.Optional(Type.Union([IngestsSchema, Type.Null()])),
+    source: Type.Optional(Type.Union([SourceSchema, Type.Null()])),
     switchBackSeconds: Type.Optional(Type.Union([SwitchBackSchema, Type.Null()])),
     slate: Type.Optional(Type.Union([SlateSchema, Type.Null()])),
     slateSeconds: Type.Optional(Type.Union([SlateSecondsSchema, Type.Null()])),

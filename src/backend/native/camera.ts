@@ -12,6 +12,7 @@ import type { MessageKind, SourceIngest } from '../../ingest/source-ingest.js';
 import type { Logger } from '../../log/log.js';
 import type { Dialer } from '../../net/dialer.js';
 import { heardMs } from '../../process/standstill.js';
+import type { PullSettings } from '../../pull/pull.js';
 import type { Push } from '../../push/push.js';
 import type { TargetWatch } from '../../push/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -22,6 +23,7 @@ import type { Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
 import { stillMp4 } from '../../wire/still-mp4.js';
 import type {
   BackendObserver,
+  BackendProblem,
   CameraSnapshot,
   DesiredCamera,
   FlvPlayback,
@@ -30,18 +32,19 @@ import type {
   StillPicture,
   ViewedTracks,
 } from '../backend.js';
+import { CameraPulls, type PullContext } from './camera-pulls.js';
 import { CameraPushes } from './camera-pushes.js';
 import { CameraViewers, type ViewerLimits } from './camera-viewers.js';
 import { CameraConditions, describeMissing, withoutKeyFrameWords } from './conditions.js';
 import { evidenceOf } from './evidence.js';
 import { FlvViewer } from './flv-viewer.js';
-import { ingestSnapshots, SwitchRecord } from './ingests.js';
+import { ingestSnapshots, publishKeysOf, SwitchRecord } from './ingests.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
 /** The message stream id that nearly every server gives to the first stream; the shared log is made for it. */
 const usualStreamId = 1;
 
-export interface CameraSettings extends NetSettings, SelectorSettings, ViewerLimits {
+export interface CameraSettings extends NetSettings, SelectorSettings, ViewerLimits, PullSettings {
   readonly gopMaxBytes: number;
   readonly flushWindowMs: number;
   readonly audioWindowMs: number;
@@ -57,6 +60,9 @@ export interface CameraContext {
   readonly dialer: Dialer;
   readonly pool: SlabPool;
   readonly slates: SlateClips;
+  readonly pulls: PullContext;
+  /** As `CameraClaimer`. */
+  readonly claim: (camera: string) => Promise<void> | undefined;
   /** Whether all streams together may keep so many bytes more; asked before a GOP is copied. */
   readonly mayKeep: (bytes: number) => boolean;
   /** This aggregator among those that a stream came through: hexadecimal digits, of this process's life. */
@@ -77,13 +83,16 @@ export class NativeCamera implements SelectorListener {
   readonly #recorder: FlightRecorder;
   readonly #selector: IngestSelector;
   readonly #pushes: CameraPushes;
+  readonly #pulls: CameraPulls;
   readonly #viewers: CameraViewers;
   #declared: DesiredCamera;
   readonly #switches = new SwitchRecord();
-  readonly #conditions = new CameraConditions((condition, isRaised) => {
+  readonly #onCondition = (condition: BackendProblem, isRaised: boolean): void => {
     this.#recorder.note('condition', `${condition.code} ${isRaised ? 'raised' : 'cleared'}`);
     this.#context.observer?.()?.cameraCondition?.(this.name, condition, isRaised);
-  });
+  };
+  readonly #conditions = new CameraConditions(this.#onCondition);
+
   constructor(name: string, context: CameraContext) {
     this.name = name;
     this.#context = context;
@@ -97,10 +106,23 @@ export class NativeCamera implements SelectorListener {
       newStream: () => this.#newStream(),
       openSlate: (file) => context.slates.open(file),
     });
+    this.#pulls = new CameraPulls({
+      ...{ context: context.pulls, log: this.#log, recorder: this.#recorder, onCondition: this.#onCondition },
+      open: (source, ingest) => this.#selector.open(source, ingest),
+      claim: () => context.claim(name),
+      release: () => {
+        if (this.stream === null) context.onOver?.(name);
+      },
+    });
     this.#pushes = new CameraPushes({
       ...{ camera: name, settings, watch, dialer, log: this.#log, recorder: this.#recorder },
       onPhase: (id, push) =>
-        context.observer?.()?.pushState(name, pushSnapshot(id, push, performance.now(), this.#conditions.list)),
+        context
+          .observer?.()
+          ?.pushState(
+            name,
+            pushSnapshot(id, push, performance.now(), this.#pulls.withConditions(this.#conditions.list)),
+          ),
     });
   }
 
@@ -142,7 +164,7 @@ export class NativeCamera implements SelectorListener {
 
   /** True while anything of it may change by itself: it is live, may return, or is watched. */
   get isActive(): boolean {
-    return this.stream !== null || this.#viewers.count > 0;
+    return this.stream !== null || this.#viewers.count > 0 || this.#pulls.isUsed;
   }
 
   /** Bytes handed to targets and viewers, ever. */
@@ -178,18 +200,12 @@ export class NativeCamera implements SelectorListener {
 
   /**
    * The keys that publishers of an ingest may show, where they need one. @param ingest undefined: the first
-   * @throws CodedError PUBLISH_NOT_REGISTERED
+   * @throws CodedError PUBLISH_NOT_REGISTERED; PUBLISH_FORBIDDEN for one that is pulled from its source
    */
   publishKeysOf(ingest: string | undefined): readonly PublishKeyRule[] {
-    const { ingests, publishKeys = [] } = this.#declared;
-    if (ingests === undefined) {
-      if (ingest === undefined || ingest === mainIngest) return publishKeys;
-    } else {
-      const found = ingest === undefined ? ingests[0] : ingests.find(({ name }) => name === ingest);
-      if (found !== undefined) return found.publishKeys ?? [];
-    }
-    const shown = JSON.stringify((ingest ?? '').slice(0, 64));
-    throw new CodedError('PUBLISH_NOT_REGISTERED', `camera ${this.name} has no ingest ${shown}`);
+    const first = this.#declared.ingests?.[0]?.name ?? mainIngest;
+    this.#pulls.checkPublished(ingest ?? first);
+    return publishKeysOf(this.#declared, ingest);
   }
 
   /** Converges to what is declared. A push that is declared as it was is left alone, and so is what feeds the stream. */
@@ -201,6 +217,8 @@ export class NativeCamera implements SelectorListener {
       slate: desired.slate ?? null,
     });
     this.#pushes.declare(desired.pushes);
+    this.#pulls.declare(desired);
+    this.#noteDemand();
   }
 
   /**
@@ -227,6 +245,7 @@ export class NativeCamera implements SelectorListener {
     this.#recorder.note('publish', `${remote} ${encoder}${returned ? ', goes on' : ''}`);
     this.#context.observer?.()?.cameraLive(this.name, { publisher: remote, encoder: encoder || null, returned });
     this.#pushes.begin(stream);
+    this.#pulls.onLive();
     if (!returned) this.#viewers.setStream(stream);
   }
 
@@ -288,16 +307,27 @@ export class NativeCamera implements SelectorListener {
   /** Lets a viewer in, whether the camera is live or not. @throws CodedError LIMIT_REACHED */
   play(viewer: Viewer): Playback {
     this.#viewers.add(viewer);
+    this.#noteDemand();
     this.#recorder.note('play', viewer.remote);
     this.#context.observer?.()?.viewersChanged?.(this.name);
     return {
       stream: this.stream,
       end: () => {
         if (!this.#viewers.remove(viewer)) return;
+        this.#noteDemand();
         this.#recorder.note('stop', viewer.remote);
         this.#context.observer?.()?.viewersChanged?.(this.name);
       },
     };
+  }
+
+  /** Has its sources on demand come. Resolves when it is live, or `ms` went by; at once where there is nothing to wait for. */
+  async wake(ms: number): Promise<void> {
+    if (this.stream === null) await this.#pulls.wake(ms);
+  }
+
+  #noteDemand(): void {
+    this.#pulls.demand(this.#viewers.count > 0 || this.#declared.pushes.some(({ enabled }) => enabled));
   }
 
   /** Lets in a viewer who gets FLV, while there is a stream. @throws CodedError CAMERA_NOT_LIVE, LIMIT_REACHED */
@@ -333,12 +363,14 @@ export class NativeCamera implements SelectorListener {
 
   /** Ends the grace, if there is one. Resolves when the pushes sent what the stream still had for them. */
   async drain(): Promise<void> {
+    this.#pulls.close('the aggregator is shutting down');
     this.#selector.finish();
     await this.#pushes.drained();
   }
 
   /** Ends everything of this camera. Resolves when its targets were told. */
   async close(reason: CodedError): Promise<void> {
+    this.#pulls.close(reason.message);
     this.#selector.close(reason);
     this.#selector.finish();
     this.#viewers.close(reason);
@@ -356,7 +388,13 @@ export class NativeCamera implements SelectorListener {
   pushSnapshot(id: string, nowMs: number): PushSnapshot | undefined {
     const push = this.push(id);
     if (push === undefined) return undefined;
-    return pushSnapshot(id, push, nowMs, this.#conditions.list, this.#selector.live?.keyFrameIntervalMs);
+    return pushSnapshot(
+      id,
+      push,
+      nowMs,
+      this.#pulls.withConditions(this.#conditions.list),
+      this.#selector.live?.keyFrameIntervalMs,
+    );
   }
 
   snapshot(nowMs: number): CameraSnapshot {
@@ -366,8 +404,11 @@ export class NativeCamera implements SelectorListener {
       graceUntilMs: this.#selector.graceUntilMs,
       viewers: this.#viewers.count,
       pushes: this.#pushes.all,
-      conditions: this.#conditions.list,
-      ...(this.#declared.ingests === undefined ? {} : { ingests: ingestSnapshots(this.#selector, nowMs) }),
+      conditions: this.#pulls.withConditions(this.#conditions.list),
+      source: this.#pulls.snapshot(mainIngest),
+      ...(this.#declared.ingests === undefined
+        ? {}
+        : { ingests: ingestSnapshots(this.#selector, nowMs, (ingest) => this.#pulls.snapshot(ingest)) }),
       ...this.#switches.facts,
       nowMs,
     });

@@ -1,5 +1,14 @@
+import type { PublishKeyRule } from '../../admission/stream-keys.js';
+import { CodedError } from '../../errors.js';
 import type { IngestSelector } from '../../ingest/ingest-selector.js';
-import { type CameraSnapshot, type IngestSnapshot, unseenIngest } from '../backend.js';
+import { mainIngest } from '../../ingest/source.js';
+import {
+  type CameraSnapshot,
+  type DesiredCamera,
+  type IngestSnapshot,
+  type SourceSnapshot,
+  unseenIngest,
+} from '../backend.js';
 
 /** The switches of a camera from one ingest to another. */
 export class SwitchRecord {
@@ -18,8 +27,15 @@ export class SwitchRecord {
 }
 
 /** What there is to see of a camera's ingests, as plain values, in the order in which they are preferred. */
-export function ingestSnapshots(selector: IngestSelector, nowMs: number): IngestSnapshot[] {
-  return selector.desired.names.map((name) => ingestSnapshot(name, selector, nowMs));
+export function ingestSnapshots(
+  selector: IngestSelector,
+  nowMs: number,
+  sourceOf: (ingest: string) => SourceSnapshot | undefined,
+): IngestSnapshot[] {
+  return selector.desired.names.map((name) => {
+    const source = sourceOf(name);
+    return { ...ingestSnapshot(name, selector, nowMs), ...(source === undefined ? {} : { source }) };
+  });
 }
 
 function ingestSnapshot(name: string, selector: IngestSelector, nowMs: number): IngestSnapshot {
@@ -37,4 +53,22 @@ function ingestSnapshot(name: string, selector: IngestSelector, nowMs: number): 
     ...{ bitrateInBps, frameRate, keyFrameIntervalMs, lastFrameAt },
     keptBytes: selector.keptOf(ingest)?.keptBytes ?? 0,
   };
+}
+
+/**
+ * The keys that publishers of an ingest may show, where they need one. @param ingest undefined: the first
+ * @throws CodedError PUBLISH_NOT_REGISTERED
+ */
+export function publishKeysOf(
+  { name: camera, ingests, publishKeys = [] }: DesiredCamera,
+  ingest: string | undefined,
+): readonly PublishKeyRule[] {
+  if (ingests === undefined) {
+    if (ingest === undefined || ingest === mainIngest) return publishKeys;
+  } else {
+    const found = ingest === undefined ? ingests[0] : ingests.find(({ name }) => name === ingest);
+    if (found !== undefined) return found.publishKeys ?? [];
+  }
+  const shown = JSON.stringify((ingest ?? '').slice(0, 64));
+  throw new CodedError('PUBLISH_NOT_REGISTERED', `camera ${camera} has no ingest ${shown}`);
 }

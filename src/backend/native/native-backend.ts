@@ -44,12 +44,13 @@ import type {
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { CameraHost } from './camera-host.js';
 import { MediaBudget } from './media-budget.js';
+import { type SourceToolSettings, SourceTools } from './source-tools.js';
 import { NativeTestPatterns } from './test-patterns.js';
 import { Traffic } from './traffic.js';
 import { NativeYielding } from './yielding.js';
 
 /** How media and pushes are treated. */
-export interface NativeMediaSettings extends CameraSettings, PushRules, AdmissionSettings {
+export interface NativeMediaSettings extends CameraSettings, SourceToolSettings, PushRules, AdmissionSettings {
   /** A file of certificates (PEM) that are trusted at rtmps:// targets. */
   readonly pushTlsCa?: string;
   /** The folder with the clips of slates; default: `slates` in the present one. */
@@ -77,6 +78,9 @@ export interface NativeBackendSettings {
   readonly nodeId?: string;
 }
 
+/** How long a viewer over HTTP waits for a source that is pulled on demand. */
+const wakeMs = 10_000;
+
 /** How long clients that were asked to connect anew before the end may take. */
 const reconnectMs = 2000;
 
@@ -98,6 +102,7 @@ export class NativeBackend implements MediaBackend {
   readonly #budget: MediaBudget;
   /** Cameras that were removed and whose targets are being told. */
   readonly #leaving = new Set<Promise<void>>();
+  readonly #sources: SourceTools;
   readonly #trust: TrustedFile | undefined;
   #ticker: NodeJS.Timeout | null = null;
   #certificate: WatchedCertificate | null = null;
@@ -118,6 +123,7 @@ export class NativeBackend implements MediaBackend {
     const lookups = options.lookups === undefined ? {} : { lookups: options.lookups };
     const dialer = new Dialer({ policy, trust, socketMode, ...lookups });
     this.yielding = new NativeYielding(this.#cameras);
+    this.#sources = new SourceTools(options.settings.media, { trust, socketMode, ...lookups });
     this.#context = {
       onOver: (camera) => this.yielding.release(camera),
       settings: options.settings.media,
@@ -126,6 +132,8 @@ export class NativeBackend implements MediaBackend {
       watch: new TargetWatch(undefined, dialer),
       dialer,
       pool: new SlabPool(),
+      pulls: this.#sources,
+      claim: (camera) => this.yielding.claim(camera),
       slates: new SlateClips(options.settings.media.slateDir ?? 'slates'),
       mayKeep: (bytes) => this.#budget.mayKeep(bytes),
       nodeId: options.settings.nodeId ?? newNodeId(),
@@ -302,10 +310,15 @@ export class NativeBackend implements MediaBackend {
 
   addOwnListener(listener: BackendAddress): void {
     this.#context.dialer.policy.addListener(listener);
+    this.#sources.addListener(listener);
   }
 
   refuses(url: string): CodedError | undefined {
     return this.#context.dialer.refuses(parseRtmpUrl(url));
+  }
+
+  refusesSource(url: string): CodedError | undefined {
+    return this.#sources.refuses(url);
   }
 
   events(name: string, pushId?: string): readonly RecordedEvent[] | undefined {
@@ -324,6 +337,7 @@ export class NativeBackend implements MediaBackend {
   async openFlv(name: string, remote: string, tracks: ViewedTracks): Promise<FlvPlayback> {
     const camera = this.#cameras.get(name);
     if (camera === undefined) throw new CodedError('PLAY_NOT_FOUND', `no camera is registered as "${name}"`);
+    await camera.wake(wakeMs);
     return camera.openFlv(remote, tracks);
   }
 
@@ -348,6 +362,7 @@ export class NativeBackend implements MediaBackend {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#certificate?.close();
     this.#admission.close();
+    this.#sources.close();
     const reason = new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down');
     const work = async (): Promise<void> => {
       await this.#server.askToReconnect(Math.min(reconnectMs, deadlineMs / 4));

@@ -26,11 +26,13 @@ export function cameraSnapshot(seen: {
   conditions: readonly BackendProblem[];
   /** Undefined: it has one. */
   ingests?: readonly IngestSnapshot[];
+  /** Undefined: it publishes, or has several ingests. */
+  source?: CameraSnapshot['source'];
   switches?: CameraSnapshot['switches'];
   lastSwitch?: CameraSnapshot['lastSwitch'];
   nowMs: number;
 }): CameraSnapshot {
-  const { name, live, graceUntilMs, viewers, conditions, nowMs, ingests, switches, lastSwitch } = seen;
+  const { name, live, graceUntilMs, viewers, conditions, nowMs, ingests, source, switches, lastSwitch } = seen;
   const measured: Partial<CameraSnapshot> = live?.figures(nowMs) ?? {};
   const snapshot: CameraSnapshot = Object.assign({ ...emptyCamera }, measured, {
     name,
@@ -43,6 +45,7 @@ export function cameraSnapshot(seen: {
   });
   if (conditions.length > 0) Object.assign(snapshot, { conditions });
   if (ingests !== undefined) Object.assign(snapshot, { ingests });
+  if (source !== undefined) Object.assign(snapshot, { source });
   if (switches !== undefined) Object.assign(snapshot, { switches });
   if (lastSwitch !== undefined) Object.assign(snapshot, { lastSwitch });
   return snapshot;

@@ -1,6 +1,6 @@
 import { loopbackOf } from '../../address/every-address.js';
 import { PushPolicy } from '../../address/push-policy.js';
-import { type CodedError, InputError, messageOf, TargetError } from '../../errors.js';
+import { CodedError, InputError, messageOf, TargetError } from '../../errors.js';
 import type { CameraEvidence } from '../../health/evidence.js';
 import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
@@ -130,6 +130,10 @@ export class NginxBackend implements MediaBackend {
     const push = this.#cameras.get(name)?.pushes.find((each) => each.id === id);
     const source = this.#source(name);
     return push && source && pushSnapshot(name, push, source);
+  }
+
+  refusesSource(): CodedError {
+    return new CodedError('SOURCE_UNSUPPORTED', 'the media backend nginx pulls no sources; use --backend native');
   }
 
   refuses(url: string): CodedError | undefined {

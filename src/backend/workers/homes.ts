@@ -27,7 +27,8 @@ export class Homes {
   set(desired: DesiredCamera): Promise<void> {
     this.#desired.set(desired.name, desired);
     this.#placement.reweigh(desired);
-    const worker = this.find(desired.name);
+    // What is pulled comes by itself, so that it needs a home at once.
+    const worker = isPulled(desired) ? this.choose(desired.name) : this.find(desired.name);
     // Without a home, no worker needs to know the camera.
     return worker === undefined ? Promise.resolve() : this.#declare(worker, desired);
   }
@@ -99,4 +100,8 @@ export class Homes {
     worker.send({ type: 'set', sequence, camera });
     return this.#declarations.expect(camera.name, sequence);
   }
+}
+
+function isPulled({ source, ingests = [] }: DesiredCamera): boolean {
+  return source !== undefined || ingests.some((ingest) => ingest.source !== undefined);
 }

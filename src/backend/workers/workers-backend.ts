@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { PushPolicy } from '../../address/push-policy.js';
+import { PushPolicy, sourcePolicy } from '../../address/push-policy.js';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
+import { parseSourceUrl } from '../../address/source-url.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
 import type { CameraEvidence } from '../../health/evidence.js';
 import type { LogLevels } from '../../log/levels.js';
@@ -66,6 +67,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   readonly #settings: WorkersBackendSettings;
   /** Judges targets; it dials none. */
   readonly #dialer: Dialer;
+  readonly #sourcePolicy: PushPolicy;
   readonly #ownListeners: BackendAddress[] = [];
   readonly #workers: readonly WorkerProcess[];
   readonly #homes: Homes;
@@ -88,6 +90,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     // The workers read it. An error must be known before they start.
     if (media.pushTlsCa !== undefined) readTrust(media.pushTlsCa, '--push-tls-ca');
     this.#dialer = new Dialer({ policy: new PushPolicy(media) });
+    this.#sourcePolicy = sourcePolicy(media);
     const viewSecret = randomBytes(24).toString('hex');
     const common = { ...commonSettings(settings), viewSecret, lines: levels.filter.wanted };
     this.#workers = Array.from(
@@ -158,9 +161,16 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     return this.#dialer.refuses(parseRtmpUrl(url));
   }
 
+  refusesSource(url: string): CodedError | undefined {
+    const { host, port } = parseSourceUrl(url);
+    const refusal = this.#sourcePolicy.refusesHost(host, port);
+    return refusal === undefined ? undefined : new CodedError('SOURCE_FORBIDDEN', refusal.message);
+  }
+
   addOwnListener(address: BackendAddress): void {
     this.#ownListeners.push(address);
     this.#dialer.policy.addListener(address);
+    this.#sourcePolicy.addListener(address);
     for (const worker of this.#workers) worker.send({ type: 'listener', address });
   }
 

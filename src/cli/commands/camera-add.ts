@@ -22,7 +22,9 @@ import {
   type WordsOf,
 } from '../many/make-changes.js';
 import { readInput } from '../many/read-input.js';
-import { type CameraFacts, type IngestOptions, newIngests, withIngestOptions } from './camera-ingests.js';
+import type { CameraView } from '../views.js';
+import { type CameraFacts, newIngests, withIngestOptions } from './camera-ingests.js';
+import type { IngestOptions } from './camera-sources.js';
 import { type ClientOptions, manyTimeoutMs, repeated, withClientOptions } from './shared.js';
 
 interface AddOptions extends ClientOptions, ManyOptions, IngestOptions {
@@ -42,7 +44,7 @@ export function addCameraAddCommand(camera: Command, io: CliIo, setExitCode: (co
     .addHelpText(
       'after',
       `
-"-" reads the cameras from standard input: names, one a line; CSV with the columns name, type, engine and url (engine and
+"-" reads the cameras from standard input: names, one a line; CSV with the columns name, type, source, engine and url (engine and
 url may stand several times, and a camera may have a row for each push); or JSON with the same keys, as a list or one
 object a line. Registering a camera that is there with the same settings changes nothing. Exit code 1 when some cannot be
 registered; each is told with its reason, and the others are registered.
@@ -51,6 +53,7 @@ Examples:
   $ media-aggregator camera add gate-1
   $ media-aggregator camera add gate-2 gate-3 --type 360 --engine paris
   $ media-aggregator camera add gate-4 --ingests main,backup --switch-back 30s
+  $ media-aggregator camera add gate-5 --source 'rtsp://USER:PASSWORD@192.0.2.7:554/stream1'
   $ media-aggregator camera add - --url 'rtmp://10.0.0.7/live/{name}' < names.txt
   $ media-aggregator camera add - < cameras.csv
 `,
@@ -102,7 +105,12 @@ export async function addListed(
 export function addChange(camera: ListedCamera, facts: CameraFacts = {}): NamedChange {
   const type = camera.type ?? facts.type;
   const pushes = filledPushes(type === undefined ? camera : { ...camera, type });
-  const body = { ...facts, ...(type === undefined ? {} : { type }), ...(pushes.length === 0 ? {} : { pushes }) };
+  const body = {
+    ...facts,
+    ...(type === undefined ? {} : { type }),
+    ...(camera.source === undefined ? {} : { source: camera.source }),
+    ...(pushes.length === 0 ? {} : { pushes }),
+  };
   return {
     change: { operation: 'addCamera', camera: camera.name, body },
     about: `camera ${camera.name}`,
@@ -124,5 +132,10 @@ async function addOne(name: string, options: AddOptions, io: CliIo): Promise<voi
     return;
   }
   const done = result.created ? 'is registered' : 'was registered already';
-  io.out.write(`${cleanText(`Camera ${result.camera.name} ${done}. It publishes to ${result.camera.endpoint}`)}\n`);
+  io.out.write(`${cleanText(`Camera ${result.camera.name} ${done}. ${comesFrom(result.camera)}`)}\n`);
+}
+
+/** What an operator does next, or need not do. */
+function comesFrom({ endpoint, source }: CameraView): string {
+  return source === undefined ? `It publishes to ${endpoint}` : `It is fetched from ${source.url}`;
 }

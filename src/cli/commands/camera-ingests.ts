@@ -8,23 +8,20 @@ import { json } from '../format.js';
 import type { CliIo } from '../io.js';
 import type { CameraView } from '../views.js';
 import { endpointsOf } from './camera-keys.js';
-import { type ClientOptions, withClientOptions } from './shared.js';
-
-/** What is said of the ingests of a camera on the command line. */
-export interface IngestOptions {
-  readonly ingests?: string;
-  readonly switchBack?: string;
-  readonly slate?: string;
-  readonly slateFor?: string;
-}
-
-/** The word for what there is not to be. */
-const none = 'none';
+import { type IngestOptions, none, sourceChange, sourceLine } from './camera-sources.js';
+import { type ClientOptions, repeated, withClientOptions } from './shared.js';
 
 /** The options of `camera add` and `camera set` that are about ingests. */
 export function withIngestOptions(command: Command): Command {
   return command
     .option('--ingests <names>', 'names of its ingests, in the order of preference: main,backup ...')
+    .option(
+      '--source <url>',
+      'where it is fetched from: rtsp://USER:PASSWORD@HOST/PATH ..., or none; INGEST=URL for one of its ingests (may be repeated)',
+      repeated,
+    )
+    .option('--on-demand', 'fetch it only while a push or a viewer wants it')
+    .option('--source-transport <transport>', 'how the media of RTSP comes: tcp or udp')
     .option(
       '--switch-back <when>',
       'how long a preferred ingest must be well until it is live again: 30s ..., or never',
@@ -38,9 +35,9 @@ export function withIngestOptions(command: Command): Command {
 
 /** The options as the API takes them: null for what there is not to be. @throws CodedError USAGE */
 function ingestChange(options: IngestOptions): Omit<Input<'changeCamera'>['body'], 'type'> {
-  const { ingests, switchBack, slate, slateFor } = options;
+  const { switchBack, slate, slateFor } = options;
   return {
-    ...(ingests === undefined ? {} : { ingests: ingests === none ? null : namesOf(ingests) }),
+    ...sourceChange(options),
     ...(switchBack === undefined
       ? {}
       : { switchBackSeconds: switchBack === 'never' ? null : secondsOf('--switch-back', switchBack) }),
@@ -72,6 +69,8 @@ Examples:
   $ media-aggregator camera set gate-1 --ingests main,backup --switch-back 30s
   $ media-aggregator camera set gate-1 --slate built-in --slate-for 5m
   $ media-aggregator camera set gate-1 --ingests none
+  $ media-aggregator camera set gate-1 --source 'rtsp://USER:PASSWORD@192.0.2.7/stream1' --on-demand
+  $ media-aggregator camera set gate-1 --source none
 `,
     )
     .action(async (name: string, options: ClientOptions & IngestOptions & { type?: string }) => {
@@ -102,19 +101,13 @@ Examples:
 
 /** The ingests of a camera with what they do and where they are published to, a line for each. */
 export function ingestLines(view: CameraView): string {
-  const { ingests } = view;
-  if (ingests === undefined) return endpointsOf(view);
-  const lines = ingests.map(({ name, live, state, endpoint }) => {
+  const { ingests, source } = view;
+  if (ingests === undefined) return source === undefined ? endpointsOf(view) : cleanText(sourceLine(source));
+  const lines = ingests.map(({ name, live, state, endpoint, source: own }) => {
     const doing = live ? `live, ${state}` : state === 'offline' ? state : `stands by, ${state}`;
-    return cleanText(`${name} (${doing}): ${endpoint}`);
+    return cleanText(`${name} (${doing}): ${own === undefined ? endpoint : sourceLine(own)}`);
   });
   return lines.join('\n');
-}
-
-function namesOf(text: string): string[] {
-  const names = text.split(',').map((name) => name.trim());
-  if (names.every((name) => name !== '')) return names;
-  throw new CodedError('USAGE', '--ingests needs names that are separated by commas: main,backup');
 }
 
 function secondsOf(flag: string, text: string): number {

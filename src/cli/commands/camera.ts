@@ -4,7 +4,7 @@ import { json } from '../format.js';
 import type { CliIo } from '../io.js';
 import { addCameraAddCommand } from './camera-add.js';
 import { addIngestCommands, ingestLines } from './camera-ingests.js';
-import { addKeyCommands, endpointsOf } from './camera-keys.js';
+import { addKeyCommands } from './camera-keys.js';
 import { addCameraListCommand, addCameraRemoveCommand } from './camera-list.js';
 import { addCameraRefusedCommand } from './camera-refused.js';
 import { addCameraDebugCommand } from './log.js';
@@ -26,9 +26,7 @@ export function addCameraCommands(program: Command, io: CliIo, setExitCode: (cod
     .addHelpText('after', '\nExamples:\n  $ media-aggregator camera show gate-1\n')
     .action(async (name: string, options: ClientOptions) => {
       const view = await findApi(options, io).camera(name);
-      io.out.write(
-        options.json ? json(view) : `${view.ingests === undefined ? endpointsOf(view) : ingestLines(view)}\n`,
-      );
+      io.out.write(options.json ? json(view) : `${ingestLines(view)}\n`);
     });
 
   addIngestCommands(camera, io);

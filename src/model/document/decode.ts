@@ -10,6 +10,7 @@ import { checkStandby, type StandbyFacts, standbyOf } from '../ingests.js';
 import type { Camera, CameraIngest, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
 import { checkName, codeOfField } from '../rules.js';
 import { type CameraFile, type EngineFile, type PushFile, type StateFile, StateFileSchema } from '../schema.js';
+import { sourceOf } from '../sources.js';
 import { allOf } from '../steps.js';
 import { targetOf } from '../targets.js';
 import { at, DocumentError } from './document-error.js';
@@ -167,10 +168,18 @@ export function decodeCamera(
   const ingests = entry.ingests?.map((each, index): CameraIngest => {
     if (typeof each === 'string') return { name: each };
     const ownPath = [...path, 'ingests', String(index), 'keys'];
-    return { name: each.name, ...(each.keys === undefined ? {} : { keys: decodeKeys(ownPath, each.keys) }) };
+    return {
+      name: each.name,
+      ...(each.keys === undefined ? {} : { keys: decodeKeys(ownPath, each.keys) }),
+      ...(each.source === undefined ? {} : { source: sourceOf(each.source) }),
+    };
   });
-  const { ingests: _, ...others } = entry;
-  const standby: StandbyFacts = { ...standbyOf(others), ...(ingests === undefined ? {} : { ingests }) };
+  const { ingests: _, source, ...others } = entry;
+  const standby: StandbyFacts = {
+    ...standbyOf(others),
+    ...(ingests === undefined ? {} : { ingests }),
+    ...(source === undefined ? {} : { source: sourceOf(source) }),
+  };
   at(path, () => checkStandby(standby));
   return {
     name,

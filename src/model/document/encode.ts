@@ -1,5 +1,5 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import type { Camera, CameraIngest, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
+import type { Camera, CameraIngest, CameraKey, CameraSource, DesiredState, Push, StreamingEngine } from '../model.js';
 import { sortedNames } from '../persistent-map.js';
 import type { CameraFactsFile, CameraFile, EngineFile, PushFile } from '../schema.js';
 
@@ -24,19 +24,28 @@ function fileKey({ id, tag, until }: CameraKey): CameraKey {
   return { id, ...(tag === undefined ? {} : { tag }), ...(until === undefined ? {} : { until }) };
 }
 
-function fileIngest({ name, keys }: CameraIngest): { name: string; keys?: CameraKey[] } {
-  return { name, ...(keys === undefined ? {} : { keys: keys.map(fileKey) }) };
+function fileSource({ url, mode, transport }: CameraSource): CameraSource {
+  return { ...(mode === undefined ? {} : { mode }), ...(transport === undefined ? {} : { transport }), url };
+}
+
+function fileIngest({ name, keys, source }: CameraIngest): { name: string; keys?: CameraKey[]; source?: CameraSource } {
+  return {
+    name,
+    ...(keys === undefined ? {} : { keys: keys.map(fileKey) }),
+    ...(source === undefined ? {} : { source: fileSource(source) }),
+  };
 }
 
 /** A camera without its pushes. */
 export function fileCameraFacts(camera: Camera): CameraFactsFile {
-  const { createdAt, ingests, keys, slate, slateSeconds, switchBackSeconds, type } = camera;
+  const { createdAt, ingests, keys, slate, slateSeconds, source, switchBackSeconds, type } = camera;
   return {
     createdAt,
     ...(ingests === undefined ? {} : { ingests: ingests.map(fileIngest) }),
     ...(keys === undefined ? {} : { keys: keys.map(fileKey) }),
     ...(slate === undefined ? {} : { slate }),
     ...(slateSeconds === undefined ? {} : { slateSeconds }),
+    ...(source === undefined ? {} : { source: fileSource(source) }),
     ...(switchBackSeconds === undefined ? {} : { switchBackSeconds }),
     ...(type === undefined ? {} : { type }),
   };

@@ -1,0 +1,38 @@
+import { targetRulesType } from '../lists.js';
+import { table } from '../setting.js';
+import { durationType, integerType, textType } from '../values.js';
+
+/** How sources are pulled, and where they may be. Pauses and deadlines are those of pushes. */
+export const sourceTable = table({
+  /** As `pushAllow`; undefined: all but denied ones. */
+  sourceAllow: {
+    key: 'source-allow',
+    type: targetRulesType(),
+    default: undefined,
+    description: 'Networks and hosts that sources may be pulled from; if not set, all that are not denied',
+  },
+  sourceDeny: {
+    key: 'source-deny',
+    type: targetRulesType(),
+    default: undefined,
+    description: 'Networks and hosts that sources must not be pulled from, whatever source-allow says',
+  },
+  sourceDials: {
+    key: 'source-dials',
+    type: integerType(1, 1000),
+    default: 16,
+    description: 'Sources that are dialled at a time, in each process; the others wait for their turn',
+  },
+  sourceLingerMs: {
+    key: 'source-linger',
+    type: durationType('0s', '1h'),
+    default: 10_000,
+    description: 'How long a source on demand is pulled on when neither a push nor a viewer wants it',
+  },
+  ffmpeg: {
+    key: 'ffmpeg',
+    type: textType(1024, '<program>'),
+    default: 'ffmpeg',
+    description: 'The ffmpeg that fetches RTSP, SRT, HLS and MPEG-TS: a path, or a name in PATH',
+  },
+});

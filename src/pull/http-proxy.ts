@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { parseSourceUrl } from '../address/source-url.js';
+import { TargetError } from '../errors.js';
+import type { Dialer } from '../net/dialer.js';
+
+/** Headers that are about one connection and not about what is asked (RFC 9110, 7.6.1). */
+const ofConnection: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * An HTTP proxy on the loopback for the programs of this process alone. Playlists name segments and keys by any URL, and
+ * answers redirect: whatever a program asks for by HTTP goes through here, and each address is judged as it is dialled.
+ * A secret of this life keeps out others on the machine.
+ */
+export class HttpProxy {
+  readonly #dialer: Dialer;
+  readonly #connectTimeoutMs: number;
+  readonly #secret = randomBytes(16).toString('hex');
+  readonly #onRefused: (error: TargetError) => void;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | null = null;
+  #listening: Promise<string> | null = null;
+
+  /** @param onRefused told of each address that was not dialled, since what a program says of it is little */
+  constructor(dialer: Dialer, connectTimeoutMs: number, onRefused: (error: TargetError) => void = () => {}) {
+    this.#dialer = dialer;
+    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#onRefused = onRefused;
+  }
+
+  /** What stands in the environment of a program as `http_proxy`. Opens the listener at the first call. */
+  url(): Promise<string> {
+    this.#listening ??= this.#listen();
+    return this.#listening;
+  }
+
+  close(): void {
+    this.#server?.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #listen(): Promise<string> {
+    const server = createServer((request, response) => this.#forward(request, response));
+    this.#server = server;
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('connect', (request, socket, head) => this.#tunnel(request, socket, head));
+    server.unref();
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '127.0.0.1', () => {
+        const { port } = server.address() as AddressInfo;
+        resolve(`http://pull:${this.#secret}@127.0.0.1:${port}`);
+      });
+    });
+  }
+
+  #isOurs({ headers }: IncomingMessage): boolean {
+    const expected = `Basic ${Buffer.from(`pull:${this.#secret}`).toString('base64')}`;
+    return headers['proxy-authorization'] === expected;
+  }
+
+  #forward(request: IncomingMessage, response: ServerResponse): void {
+    response.on('error', () => {});
+    if (!this.#isOurs(request)) {
+      response.writeHead(407, { 'proxy-authenticate': 'Basic realm="pull"' }).end();
+      return;
+    }
+    try {
+      const { host, port, path } = parseSourceUrl(request.url ?? '');
+      const socket = this.#dialer.knock(host, port, this.#connectTimeoutMs);
+      const headers = Object.entries(request.headers).filter(([name]) => !ofConnection.has(name));
+      const asked = httpRequest({
+        ...{ method: request.method, path: path === '' ? '/' : path, setHost: false },
+        headers: Object.fromEntries(headers),
+        createConnection: () => socket,
+      });
+      asked.on('error', (error) => this.#failed(response, error));
+      asked.once('response', (answer) => {
+        response.writeHead(answer.statusCode ?? 502, withoutHops(answer.headers));
+        answer.on('error', () => response.destroy());
+        answer.pipe(response);
+      });
+      response.once('close', () => asked.destroy());
+      asked.end();
+    } catch (error) {
+      this.#failed(response, error);
+    }
+  }
+
+  #failed(response: ServerResponse, error: unknown): void {
+    if (error instanceof TargetError) this.#onRefused(error);
+    if (response.headersSent) response.destroy();
+    else response.writeHead(error instanceof TargetError ? 403 : 502).end();
+  }
+
+  #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => {});
+    const refuse = (status: string): void => {
+      socket.end(`HTTP/1.1 ${status}\r\nproxy-authenticate: Basic realm="pull"\r\ncontent-length: 0\r\n\r\n`);
+    };
+    if (!this.#isOurs(request)) {
+      refuse('407 Proxy Authentication Required');
+      return;
+    }
+    try {
+      const { host, port } = parseSourceUrl(`https://${request.url ?? ''}`);
+      const far = this.#dialer.knock(host, port, this.#connectTimeoutMs);
+      far.on('error', (error) => {
+        if (error instanceof TargetError) this.#onRefused(error);
+        if (far.bytesRead === 0 && far.connecting) refuse('502 Bad Gateway');
+        socket.destroy();
+      });
+      socket.once('close', () => far.destroy());
+      far.once('close', () => socket.destroy());
+      far.once('connect', () => {
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        if (head.length > 0) far.write(head);
+        socket.pipe(far).pipe(socket);
+      });
+    } catch (error) {
+      if (error instanceof TargetError) this.#onRefused(error);
+      refuse('403 Forbidden');
+    }
+  }
+}
+
+function withoutHops(headers: IncomingMessage['headers']): IncomingMessage['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ofConnection.has(name)));
+}
