@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { connect } from 'node:net';
 
 /** A program in a process group of its own, which is ended with the benchmark whatever happens. */
 export class Child {
@@ -70,16 +69,4 @@ export async function until(what: string, isTrue: () => Promise<boolean> | boole
     if (performance.now() > endMs) throw new Error(`waited ${deadlineMs / 1000} s in vain for ${what}`);
     await sleep(50);
   }
-}
-
-/** True when something takes connections on this port of 127.0.0.1. */
-export function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

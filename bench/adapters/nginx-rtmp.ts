@@ -1,17 +1,12 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { accepts, Child, until } from '../child.js';
+import { accepts, freePort } from '../../test/support/ports.js';
+import { Child, until } from '../child.js';
 import { root } from '../paths.js';
 import type { Adapter, CameraPlan } from './adapter.js';
-import { freePort } from './free-port.js';
 
 /** One application for each camera, with its pushes: what nginx-rtmp offers for redirecting cameras one by one. */
-export function nginxConfiguration(
-  module: string,
-  folder: string,
-  port: number,
-  cameras: readonly CameraPlan[],
-): string {
+function nginxConfiguration(module: string, folder: string, port: number, cameras: readonly CameraPlan[]): string {
   const applications = cameras.map(
     ({ name, targets }) =>
       `    application ${name} {\n      live on;\n${targets.map((url) => `      push ${url};\n`).join('')}    }\n`,

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accepts, Child, until } from '../child.js';
+import { accepts, freePort } from '../../test/support/ports.js';
+import { Child, until } from '../child.js';
 import type { Adapter } from './adapter.js';
-import { freePort } from './free-port.js';
 
 const version = '4.4.3';
 /** Kept between benchmarks: it is installed once. */

@@ -5,7 +5,7 @@ export interface StateSize {
   readonly engines: number;
 }
 
-export const createdAt = '2026-01-01T00:00:00.000Z';
+const createdAt = '2026-01-01T00:00:00.000Z';
 
 export function cameraName(index: number): string {
   return `camera-${String(index).padStart(5, '0')}`;

@@ -42,7 +42,7 @@ export const ProblemSchema = Type.Object(
   { title: 'Problem', description: 'A problem document (RFC 9457).' },
 );
 
-export const FailureSchema = Type.Object(
+const FailureSchema = Type.Object(
   {
     error: Type.String({ description: 'What was wrong, with which value, and what would be right.' }),
     code: ErrorCodeSchema,
@@ -305,7 +305,7 @@ export const NodeViewSchema = Type.Object(
   { title: 'Node' },
 );
 
-export const AnnouncementSchema = Type.Object(
+const AnnouncementSchema = Type.Object(
   {
     url: Type.String(),
     state: Type.String({ enum: ['announcing', 'accepted', 'waiting'] }),
@@ -318,7 +318,7 @@ export const AnnouncementSchema = Type.Object(
   { title: 'Announcement', description: 'How the content manager took the announcement of this aggregator.' },
 );
 
-export const WebhookSchema = Type.Object(
+const WebhookSchema = Type.Object(
   {
     url: Type.String(),
     state: Type.String({ enum: ['ready', 'waiting'] }),

@@ -16,7 +16,6 @@ export type {
   TargetTest,
 } from './observed.js';
 export {
-  ingestStates,
   pushStates,
   unknownCamera,
   unknownPush,

@@ -5,46 +5,42 @@ import { show, ValueProblem, type ValueType } from './values.js';
 
 const maxRules = 1000;
 
-/** Networks and hosts: a list in the file, commas between them elsewhere. */
-export function targetRulesType(): ValueType<readonly string[]> {
+/** Entries with a rule of their own: a list in the file, commas between them elsewhere. @param parse throws what is wrong */
+function rulesType<T>(
+  words: string,
+  parse: (text: string) => T,
+  format: (entry: T) => string,
+): ValueType<readonly T[]> {
   return {
     placeholder: '<list>',
-    rule: `entries with commas between them, or a list in the file; each is ${targetRuleWords}`,
-    format: (value) => value.join(','),
+    rule: `entries with commas between them, or a list in the file; each is ${words}`,
+    format: (value) => value.map(format).join(','),
     parse(raw) {
       const items: unknown[] = Array.isArray(raw) ? raw : typeof raw === 'string' ? raw.split(',') : [raw];
       if (items.length > maxRules) throw new ValueProblem(`has ${items.length} entries; at most ${maxRules} are read`);
       return items.map((item) => {
-        const text = typeof item === 'string' ? item.trim() : '';
         try {
-          parseTargetRule(text);
+          return parse(typeof item === 'string' ? item.trim() : '');
         } catch (error) {
           throw new ValueProblem(`has ${show(item)}, which ${messageOf(error)}`);
         }
-        return text;
       });
     },
   };
 }
 
-/** Which networks are where: a list in the file, commas between them elsewhere. */
-export function locatedNetworksType(): ValueType<readonly LocatedNetwork[]> {
-  return {
-    placeholder: '<list>',
-    rule: `entries with commas between them, or a list in the file; each is ${locatedNetworkWords}`,
-    format: (value) => value.map(({ network, location }) => `${location}=${network}`).join(','),
-    parse(raw) {
-      const items: unknown[] = Array.isArray(raw) ? raw : typeof raw === 'string' ? raw.split(',') : [raw];
-      if (items.length > maxRules) throw new ValueProblem(`has ${items.length} entries; at most ${maxRules} are read`);
-      return items.map((item) => {
-        try {
-          return parseLocatedNetwork(typeof item === 'string' ? item.trim() : '');
-        } catch (error) {
-          throw new ValueProblem(`has ${show(item)}, which ${messageOf(error)}`);
-        }
-      });
-    },
+/** Networks and hosts that are targets, or are none. */
+export function targetRulesType(): ValueType<readonly string[]> {
+  const checked = (text: string): string => {
+    parseTargetRule(text);
+    return text;
   };
+  return rulesType(targetRuleWords, checked, String);
+}
+
+/** Which networks are where. */
+export function locatedNetworksType(): ValueType<readonly LocatedNetwork[]> {
+  return rulesType(locatedNetworkWords, parseLocatedNetwork, ({ network, location }) => `${location}=${network}`);
 }
 
 /** The URL of an auth hook, with path and query. User info is refused, because settings are shown. */

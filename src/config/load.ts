@@ -10,9 +10,9 @@ import { environmentNames, mediaTable, nodeTable, ownEnvironmentName, settingRow
 import { formatDuration, show, ValueProblem } from './values.js';
 
 /** The file that is read from the working folder when `--config` names no other. */
-export const settingsFileName = 'media-aggregator.yaml';
+const settingsFileName = 'media-aggregator.yaml';
 /** Names the settings file, as `--config` does. */
-export const configVariable = 'MEDIA_AGGREGATOR_CONFIG';
+const configVariable = 'MEDIA_AGGREGATOR_CONFIG';
 /** Where the commands find a running aggregator's API, as `--api` does. */
 export const apiVariable = 'MEDIA_AGGREGATOR_API';
 /** The token of the commands, as `--token` gives it. */

@@ -12,18 +12,7 @@ const againMs = 300_000;
 const maxEventsPerMinute = 30;
 
 /** Publishers of one address that were refused under one name for one reason. */
-export interface RefusedPublisher {
-  readonly address: string;
-  /** What it wanted to publish as, as far as it may be shown. */
-  readonly name: string;
-  /** The registered camera that it meant; null: none. */
-  readonly camera: string | null;
-  /** `connect`: it was refused before it said whether it publishes or plays. */
-  readonly asked: 'connect' | 'publish';
-  readonly code: ErrorCode;
-  readonly message: string;
-  /** What it calls itself; empty when it does not. */
-  readonly encoder: string;
+export interface RefusedPublisher extends PublisherRefusal {
   readonly count: number;
   /** ISO 8601, UTC. */
   readonly firstAt: string;

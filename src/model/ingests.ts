@@ -23,9 +23,6 @@ export interface StandbyInput {
 /** The facts of a camera about its ingests. */
 export type StandbyFacts = Pick<Camera, 'ingests' | 'source' | 'switchBackSeconds' | 'slate' | 'slateSeconds'>;
 
-/** The built-in slate; any other is the name of a file. */
-export const builtInSlate = 'built-in';
-
 /** For how long a slate is shown where nobody says it, seconds. */
 export const defaultSlateSeconds = 60;
 

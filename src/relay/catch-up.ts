@@ -12,7 +12,7 @@ export interface Behind {
  * Hundreds of new outlets would hold up every frame until all had theirs. So each gets one step per turn, within a few
  * milliseconds for all of them.
  */
-export class CatchUpLine {
+class CatchUpLine {
   #line: Behind[] = [];
   #scheduled = false;
 

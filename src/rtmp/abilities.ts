@@ -2,7 +2,7 @@ import type { StreamNeeds } from '../relay/stream-feed.js';
 import { type AmfObject, type AmfValue, propertiesOf } from '../wire/amf0.js';
 
 /** Bits of `capsEx` (Enhanced RTMP v2, "Enhancing NetConnection connect Command"). */
-export const CapsEx = { Reconnect: 1, Multitrack: 2, ModEx: 4, NanosecondOffset: 8 } as const;
+const CapsEx = { Reconnect: 1, Multitrack: 2, ModEx: 4, NanosecondOffset: 8 } as const;
 
 /** "Can forward", of the masks in the maps of codecs. */
 const canForward = 4;

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { runMain } from './run-main.js';
 import { Soak } from './soak.js';
 import { InsideSubject, ProcessSubject } from './subject.js';
 
@@ -50,11 +51,4 @@ async function main(): Promise<number> {
   return failed ? 1 : 0;
 }
 
-if (values.help === true) console.log(help);
-else {
-  const code = await main().catch((error: unknown) => {
-    console.error(error);
-    return 1;
-  });
-  process.exit(code);
-}
+await runMain(values.help === true ? help : undefined, main);

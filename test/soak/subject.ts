@@ -1,14 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { DesiredPush } from '../../src/backend/backend.js';
 import { NativeBackend } from '../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { silentLogger } from '../../src/log/log.js';
+import { Program } from './program.js';
 
 /** What is soaked. */
 export interface Subject {
@@ -88,87 +83,43 @@ export class InsideSubject implements Subject {
 /** The whole program in a process of its own, driven through its API, measured from outside. */
 export class ProcessSubject implements Subject {
   readonly name = 'process';
-  readonly #dataDir = mkdtempSync(join(tmpdir(), 'media-aggregator-soak-'));
-  #child: ChildProcess | null = null;
-  #rtmpPort = 0;
-  #apiPort = 0;
+  readonly #program = new Program();
 
-  async start(): Promise<void> {
-    const args = ['dist/cli/bin.cjs', 'serve', '--host', '127.0.0.1', '--rtmp-port', '0', '--api-port', '0'];
-    const child = spawn(process.execPath, [...args, '--data-dir', this.#dataDir, '--log-level', 'error'], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    this.#child = child;
-    process.on('exit', () => child.kill('SIGKILL'));
-    for (const untilMs = performance.now() + 20_000; this.#apiPort === 0; await sleep(50)) {
-      if (performance.now() > untilMs || child.exitCode !== null) throw new Error('the aggregator does not serve');
-      try {
-        const runtime = JSON.parse(readFileSync(join(this.#dataDir, 'runtime.json'), 'utf8')) as Record<string, number>;
-        this.#rtmpPort = runtime.rtmpPort ?? 0;
-        this.#apiPort = runtime.apiPort ?? 0;
-      } catch {
-        // not written yet
-      }
-    }
+  start(): Promise<void> {
+    return this.#program.start();
   }
 
   url(camera: string): string {
-    return `rtmp://127.0.0.1:${this.#rtmpPort}/${camera}/${camera}`;
+    return this.#program.url(camera);
   }
 
-  addCamera(camera: string): Promise<void> {
-    return this.#call('POST', '/v1/cameras', { name: camera });
+  async addCamera(camera: string): Promise<void> {
+    await this.#program.addCamera(camera);
   }
 
-  removeCamera(camera: string): Promise<void> {
-    return this.#call('DELETE', `/v1/cameras/${camera}`);
+  async removeCamera(camera: string): Promise<void> {
+    await this.#program.call('DELETE', `/v1/cameras/${camera}`);
   }
 
-  addPush(camera: string, id: string, url: string): Promise<void> {
-    return this.#call('POST', `/v1/cameras/${camera}/pushes`, { id, url });
+  async addPush(camera: string, id: string, url: string): Promise<void> {
+    await this.#program.addPush(camera, id, url);
   }
 
-  removePush(camera: string, id: string): Promise<void> {
-    return this.#call('DELETE', `/v1/cameras/${camera}/pushes/${id}`);
+  async removePush(camera: string, id: string): Promise<void> {
+    await this.#program.call('DELETE', `/v1/cameras/${camera}/pushes/${id}`);
   }
 
   resources(): Readonly<Record<string, number>> {
-    const status = readFileSync(`/proc/${this.#child?.pid}/status`, 'utf8');
+    const { pid } = this.#program;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     return {
       'resident bytes': Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024,
-      'open files': readdirSync(`/proc/${this.#child?.pid}/fd`).length,
+      'open files': readdirSync(`/proc/${pid}/fd`).length,
       threads: Number(/^Threads:\s+(\d+)$/m.exec(status)?.[1]),
     };
   }
 
-  async stop(): Promise<void> {
-    const child = this.#child;
-    if (child === null || child.exitCode !== null)
-      throw new Error(`the aggregator ended by itself: ${child?.exitCode}`);
-    const exited = once(child, 'exit');
-    child.kill('SIGTERM');
-    const [code] = await exited;
-    rmSync(this.#dataDir, { recursive: true, force: true });
-    if (code !== 0) throw new Error(`the aggregator ended with ${code}`);
-  }
-
-  /** Without an agent: kept connections would count as handles of this process. */
-  #call(method: string, path: string, body?: unknown): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const text = body === undefined ? '' : JSON.stringify(body);
-      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-      const call = request(
-        { host: '127.0.0.1', port: this.#apiPort, method, path, headers, agent: false },
-        (response) => {
-          response.resume();
-          response.once('end', () => {
-            if ((response.statusCode ?? 500) < 400) resolve();
-            else reject(new Error(`${method} ${path}: ${response.statusCode}`));
-          });
-        },
-      );
-      call.once('error', reject);
-      call.end(text);
-    });
+  stop(): Promise<void> {
+    return this.#program.stop();
   }
 }

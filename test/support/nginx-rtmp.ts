@@ -1,8 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { nginxRtmpModule } from '../../scripts/peers.mjs';
-import { freePort } from './ports.js';
+import { accepts, freePort } from './ports.js';
 import { type ProcessExit, type RunningProcess, startProcess } from './process.js';
 import type { Scope } from './scope.js';
 import { waitFor } from './wait.js';
@@ -92,16 +91,4 @@ export async function startNginxRtmp(scope: Scope, options: NginxRtmpOptions = {
   };
   if (options.started !== false) await nginx.start();
   return nginx;
-}
-
-/** True when something takes connections on the port of 127.0.0.1. */
-export function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

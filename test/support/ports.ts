@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 /** A TCP port of 127.0.0.1 that is free now. Peers that cannot be asked to choose a port themselves get one of these. */
 export function freePort(): Promise<number> {
@@ -27,4 +27,16 @@ export async function freeServerPort(): Promise<number> {
     });
     if (isFree) return port;
   }
+}
+
+/** True when something takes connections on the port of 127.0.0.1. */
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }

@@ -329,6 +329,6 @@ async function make(
 }
 
 /** A push as people know it. Its URL has no secrets: it is what the API shows. */
-export function aboutOf({ camera, push }: PushOfCamera): string {
+function aboutOf({ camera, push }: PushOfCamera): string {
   return `push ${push.id} of ${camera.name} to ${push.engine ?? push.url}`;
 }

@@ -1,7 +1,7 @@
 import { StateError } from '../../errors.js';
 
 /** The version of state.json that this program writes. */
-export const stateVersion = 1;
+const stateVersion = 1;
 
 /** Makes a document of one version into one of the next. Pure; the document is of the shape of its version or refused. */
 export type Upgrade = (document: Record<string, unknown>) => Record<string, unknown>;

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Cameras, Target } from '../children.js';
+import { runMain } from '../run-main.js';
 import { ProcessSubject } from '../subject.js';
 
 const help = `npm run soak -- --churn [options]
@@ -110,11 +111,4 @@ async function main(): Promise<number> {
   return failures.length > 0 ? 1 : 0;
 }
 
-if (values.help === true) console.log(help);
-else {
-  const code = await main().catch((error: unknown) => {
-    console.error(error);
-    return 1;
-  });
-  process.exit(code);
-}
+await runMain(values.help === true ? help : undefined, main);

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { healthyCameras } from '../../support/camera-plan.js';
+import { Program } from '../program.js';
+import { runMain } from '../run-main.js';
 import { PacedCamera } from './paced-camera.js';
-import { Program } from './program.js';
 import { record } from './record.js';
 import { type Trouble, troubles } from './troubles.js';
 
@@ -131,11 +132,4 @@ function print(rows: readonly Row[], failures: string[]): void {
   console.log('');
 }
 
-if (values.help === true) console.log(help);
-else {
-  const code = await main().catch((error: unknown) => {
-    console.error(error);
-    return 1;
-  });
-  process.exit(code);
-}
+await runMain(values.help === true ? help : undefined, main);

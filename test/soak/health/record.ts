@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { healthyCameras } from '../../support/camera-plan.js';
+import { Program } from '../program.js';
 import { PacedCamera } from './paced-camera.js';
-import { Program } from './program.js';
 import { type Sickness, SickProxy } from './sick-proxy.js';
 
 /** Seconds between two samples, and how long is recorded: some health first, then trouble. */

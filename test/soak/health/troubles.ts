@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CameraShape, healthyCameras } from '../../support/camera-plan.js';
+import type { Program } from '../program.js';
 import { PacedCamera } from './paced-camera.js';
-import type { Program } from './program.js';
 
 /** What a trouble is tried with. */
 export interface Trying {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { openTagSource } from '../../../src/ingest/tag-source.js';
-import { Program } from '../health/program.js';
+import { Program } from '../program.js';
+import { runMain } from '../run-main.js';
 import { Encoder, type Trouble, troubles } from './encoder.js';
 import { WritingTarget } from './target.js';
 
@@ -200,11 +201,4 @@ async function main(): Promise<number> {
   }
 }
 
-if (values.help === true) console.log(help);
-else {
-  const code = await main().catch((error: unknown) => {
-    console.error(error);
-    return 1;
-  });
-  process.exit(code);
-}
+await runMain(values.help === true ? help : undefined, main);

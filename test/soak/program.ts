@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,7 +20,7 @@ export interface SeenCamera {
 
 /** The built program in a process of its own, on free ports, with a folder of its own. */
 export class Program {
-  readonly #dataDir = mkdtempSync(join(tmpdir(), 'media-aggregator-health-'));
+  readonly #dataDir = mkdtempSync(join(tmpdir(), 'media-aggregator-soak-'));
   readonly #flags: readonly string[];
   #child: ChildProcess | null = null;
   #rtmpPort = 0;
@@ -27,6 +28,10 @@ export class Program {
 
   constructor(flags: readonly string[] = []) {
     this.#flags = flags;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   get apiPort(): number {
@@ -74,23 +79,37 @@ export class Program {
     return fetch(`http://127.0.0.1:${this.#apiPort}/metrics`).then((answer) => answer.text());
   }
 
-  async call(method: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await fetch(`http://127.0.0.1:${this.#apiPort}${path}`, {
-      method,
-      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  /** Calls the API. Without an agent: kept connections would count as handles of this process. */
+  call(method: string, path: string, body?: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const text = body === undefined ? '' : JSON.stringify(body);
+      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+      const call = request(
+        { host: '127.0.0.1', port: this.#apiPort, method, path, headers, agent: false },
+        (response) => {
+          const parts: Buffer[] = [];
+          response.on('data', (part: Buffer) => parts.push(part));
+          response.once('end', () => {
+            const answer = Buffer.concat(parts).toString();
+            if ((response.statusCode ?? 500) < 400) resolve(answer === '' ? null : JSON.parse(answer));
+            else reject(new Error(`${method} ${path}: ${response.statusCode} ${answer}`));
+          });
+        },
+      );
+      call.once('error', reject);
+      call.end(text);
     });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return answer.status === 204 ? null : answer.json();
   }
 
+  /** @throws Error when it had ended by itself, or does not end with 0 */
   async stop(): Promise<void> {
     const child = this.#child;
-    if (child === null) return;
-    if (child.exitCode === null) {
-      const exited = once(child, 'exit');
-      child.kill('SIGTERM');
-      await exited;
-    }
+    if (child === null || child.exitCode !== null)
+      throw new Error(`the aggregator ended by itself: ${child?.exitCode}`);
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    const [code] = await exited;
     rmSync(this.#dataDir, { recursive: true, force: true });
+    if (code !== 0) throw new Error(`the aggregator ended with ${code}`);
   }
 }
