@@ -6,7 +6,16 @@ import {
   SourceSnapshotSchema,
 } from '../backend/observed.js';
 import { errorCodes } from '../errors.js';
-import { NameSchema, SlateSchema, SlateSecondsSchema, SwitchBackSchema, TimeSchema } from '../model/schema.js';
+import {
+  AudioTrackSchema,
+  EnhancedSchema,
+  NameSchema,
+  SlateSchema,
+  SlateSecondsSchema,
+  SwitchBackSchema,
+  TimeSchema,
+  VideoTrackSchema,
+} from '../model/schema.js';
 
 export const ErrorCodeSchema = Type.String({
   enum: Object.keys(errorCodes),
@@ -115,6 +124,9 @@ export const PushViewSchema = Type.Object(
     enabled: Type.Boolean(),
     queueMaxBytes: Type.Optional(Count),
     queueMaxAgeMs: Type.Optional(Count),
+    enhanced: Type.Optional(EnhancedSchema),
+    videoTrack: Type.Optional(VideoTrackSchema),
+    audioTrack: Type.Optional(AudioTrackSchema),
     createdAt: TimeSchema,
   },
   { title: 'Push', description: 'A push as it is desired and as it is observed.' },

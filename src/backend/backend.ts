@@ -34,6 +34,11 @@ export interface DesiredPush {
   readonly queueMaxBytes?: number | undefined;
   /** How old the oldest waiting byte may become, milliseconds; undefined: the backend's default. */
   readonly queueMaxAgeMs?: number | undefined;
+  /** `off`: the target is told nothing of Enhanced RTMP, and gets one track of each kind in the plain form. */
+  readonly enhanced?: 'off' | undefined;
+  /** The id of the only video track that it gets; undefined: all. */
+  readonly videoTrack?: number | undefined;
+  readonly audioTrack?: number | undefined;
 }
 
 export interface DesiredCamera {

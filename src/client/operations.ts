@@ -263,6 +263,12 @@ export interface ChangedPush {
   readonly enabled?: boolean | undefined;
   readonly queueMaxBytes?: number | null | undefined;
   readonly queueMaxAgeMs?: number | null | undefined;
+  /** `auto` (without it): the target is told which codecs and tracks the stream has. `off`: it is told nothing, and gets one track of each kind, without wrapping and prefixes. */
+  readonly enhanced?: 'auto' | 'off' | undefined;
+  /** The id of the only video track that the target gets; `all`, as without it: every one. */
+  readonly videoTrack?: number | 'all' | undefined;
+  /** The id of the only audio track that the target gets; `all`, as without it: every one. */
+  readonly audioTrack?: number | 'all' | undefined;
 }
 
 /** The nodes that share one state. */
@@ -405,6 +411,12 @@ export interface DeclaredPush {
   readonly queueMaxBytes?: number | undefined;
   /** Milliseconds that the oldest waiting byte may be old; without it, the setting `queue-max-age`. */
   readonly queueMaxAgeMs?: number | undefined;
+  /** `auto` (without it): the target is told which codecs and tracks the stream has. `off`: it is told nothing, and gets one track of each kind, without wrapping and prefixes. */
+  readonly enhanced?: 'auto' | 'off' | undefined;
+  /** The id of the only video track that the target gets; `all`, as without it: every one. */
+  readonly videoTrack?: number | 'all' | undefined;
+  /** The id of the only audio track that the target gets; `all`, as without it: every one. */
+  readonly audioTrack?: number | 'all' | undefined;
 }
 
 export interface DrainRequest {
@@ -635,6 +647,12 @@ export interface NewPush {
   readonly queueMaxBytes?: number | undefined;
   /** Milliseconds that the oldest waiting byte may be old; without it, the setting `queue-max-age`. */
   readonly queueMaxAgeMs?: number | undefined;
+  /** `auto` (without it): the target is told which codecs and tracks the stream has. `off`: it is told nothing, and gets one track of each kind, without wrapping and prefixes. */
+  readonly enhanced?: 'auto' | 'off' | undefined;
+  /** The id of the only video track that the target gets; `all`, as without it: every one. */
+  readonly videoTrack?: number | 'all' | undefined;
+  /** The id of the only audio track that the target gets; `all`, as without it: every one. */
+  readonly audioTrack?: number | 'all' | undefined;
 }
 
 export interface NewTestPattern {
@@ -781,6 +799,12 @@ export interface Push {
   readonly enabled: boolean;
   readonly queueMaxBytes?: number | undefined;
   readonly queueMaxAgeMs?: number | undefined;
+  /** `auto` (without it): the target is told which codecs and tracks the stream has. `off`: it is told nothing, and gets one track of each kind, without wrapping and prefixes. */
+  readonly enhanced?: 'auto' | 'off' | undefined;
+  /** The id of the only video track that the target gets; `all`, as without it: every one. */
+  readonly videoTrack?: number | 'all' | undefined;
+  /** The id of the only audio track that the target gets; `all`, as without it: every one. */
+  readonly audioTrack?: number | 'all' | undefined;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
 }

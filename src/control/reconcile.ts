@@ -3,6 +3,7 @@ import type { BackendProblem, DesiredCamera, DesiredPush, MediaBackend } from '.
 import { codeOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { type Camera, type DesiredState, emptyState, type StreamingEngine } from '../model/model.js';
+import { pushOptionsOf } from '../model/push-options.js';
 import { pushUrlOf } from '../model/targets.js';
 import type { StateChange } from '../store/store.js';
 import { Applying } from './applying.js';
@@ -117,8 +118,8 @@ export class Reconciler {
     const pushes: DesiredPush[] = [];
     for (const push of Object.values(camera.pushes)) {
       try {
-        const { id, enabled, queueMaxBytes, queueMaxAgeMs } = push;
-        pushes.push({ id, url: pushUrlOf(engines, camera, push), enabled, queueMaxBytes, queueMaxAgeMs });
+        const { id, enabled } = push;
+        pushes.push({ id, url: pushUrlOf(engines, camera, push), enabled, ...pushOptionsOf(push) });
       } catch (error) {
         // Not the message: it shows the template, whose path may hold a key.
         this.#log.error('a push has no URL', { camera: camera.name, push: push.id, code: codeOf(error) });

@@ -13,17 +13,15 @@ import {
 } from '../backend/backend.js';
 import { standbyOf } from '../model/ingests.js';
 import type { Camera, CameraIngest, CameraSource, Push, StreamingEngine } from '../model/model.js';
+import { type PushOptions, pushOptionsOf } from '../model/push-options.js';
 import { maskTemplate } from '../model/template.js';
 import type { EnginePushes } from './engine-pushes.js';
 import type { LastLive } from './last-live.js';
 
 /** A push as it is desired and as it is observed. */
-export interface PushView extends PushSnapshot {
+export interface PushView extends PushSnapshot, PushOptions {
   readonly engine?: string;
   readonly enabled: boolean;
-  /** Budgets of its own, where it has any. */
-  readonly queueMaxBytes?: number;
-  readonly queueMaxAgeMs?: number;
   readonly createdAt: string;
 }
 
@@ -126,8 +124,7 @@ export function pushView(camera: Camera, push: Push, url: string, seen: PushSnap
     seen ?? unseenPush,
   );
   if (push.engine !== undefined) view.engine = push.engine;
-  if (push.queueMaxBytes !== undefined) view.queueMaxBytes = push.queueMaxBytes;
-  if (push.queueMaxAgeMs !== undefined) view.queueMaxAgeMs = push.queueMaxAgeMs;
+  Object.assign(view, pushOptionsOf(push));
   return view;
 }
 

@@ -10,6 +10,9 @@ export interface ListedPush {
   readonly enabled?: boolean;
   readonly queueMaxBytes?: number;
   readonly queueMaxAgeMs?: number;
+  readonly enhanced?: 'auto' | 'off';
+  readonly videoTrack?: number | 'all';
+  readonly audioTrack?: number | 'all';
 }
 
 /** A camera of a list. Its values are as they stand there; the API checks them. */
@@ -98,7 +101,10 @@ function readJsonLines(text: string): CameraList {
 }
 
 const jsonKeys = ['name', 'type', 'source', 'engine', 'engines', 'url', 'urls', 'pushes'] as const;
-const pushKeys = ['id', 'url', 'engine', 'enabled', 'queueMaxBytes', 'queueMaxAgeMs'] as const;
+const pushKeys = [
+  ...(['id', 'url', 'engine', 'enabled', 'queueMaxBytes', 'queueMaxAgeMs'] as const),
+  ...(['enhanced', 'videoTrack', 'audioTrack'] as const),
+] as const;
 
 function gather(format: CameraList['format'], items: readonly { place: string; value: unknown }[]): CameraList {
   const gathering = new Gathering();

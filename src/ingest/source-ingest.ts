@@ -4,6 +4,7 @@ import { type Header, mayNotRepeat, metadataValues } from '../relay/headers.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { MessageRole, StreamFeed, StreamNeeds } from '../relay/stream-feed.js';
+import type { TrackChoice } from '../relay/track-choice.js';
 import type { PictureSize } from '../wire/avc.js';
 import { isAudioFrame, isVideoEnd, isVideoFrame, isVideoKeyFrame, trackOf, videoHeaderKey } from '../wire/flv.js';
 import { needsVideoHeader } from '../wire/flv-codecs.js';
@@ -16,7 +17,8 @@ import type { WithoutKeyFrames } from './key-frame-watch.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
 import { type Ingest, mainIngest, type Source } from './source.js';
 import { StreamHeaders } from './stream-headers.js';
-import { needsOf, trackFigures } from './track-figures.js';
+import { trackFigures } from './track-figures.js';
+import { trackNeeds } from './track-needs.js';
 import { TrackTable } from './track-table.js';
 import { VideoTrack } from './video-track.js';
 
@@ -111,8 +113,12 @@ export class SourceIngest implements Ingest, StreamFeed {
     return this.#audio.leading?.id ?? null;
   }
 
-  get needs(): StreamNeeds {
-    return needsOf(this.#video.all, this.#audio.all);
+  needsOf(choice: TrackChoice): StreamNeeds {
+    return trackNeeds({ tracks: this.#video, choice: choice.video }, { tracks: this.#audio, choice: choice.audio });
+  }
+
+  get trackIds(): StreamFeed['trackIds'] {
+    return { video: this.#video.all.map(({ id }) => id), audio: this.#audio.all.map(({ id }) => id) };
   }
 
   get videoCodec(): string | null {

@@ -1,4 +1,3 @@
-import type { StreamNeeds } from '../relay/stream-feed.js';
 import type { AudioTrack } from './audio-track.js';
 import type { VideoTrack } from './video-track.js';
 
@@ -37,17 +36,4 @@ function audioFigures(track: AudioTrack, index: number) {
     keyFrameIntervalMs: null,
     channels: track.channels,
   };
-}
-
-/** What these tracks have, by now, that not everybody takes. */
-export function needsOf(video: readonly VideoTrack[], audio: readonly AudioTrack[]): StreamNeeds {
-  return {
-    videoCodecs: codecsOf(video),
-    audioCodecs: codecsOf(audio),
-    hasMultitrack: [...video, ...audio].some(({ id }) => id > 0),
-  };
-}
-
-function codecsOf(tracks: readonly { readonly fourCc: string | null }[]): string[] {
-  return [...new Set(tracks.map(({ fourCc }) => fourCc).filter((fourCc) => fourCc !== null))];
 }

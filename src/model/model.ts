@@ -1,3 +1,5 @@
+import type { PushOptions } from './push-options.js';
+
 /**
  * The desired state: what should be, as people and programs declared it. Plain JSON values; what is observed (who is
  * live, how a push fares) is never stored here.
@@ -59,7 +61,7 @@ export interface CameraKey {
 }
 
 /** A camera's redirection to one target: exactly one of `url` and `engine` is set. */
-export interface Push {
+export interface Push extends PushOptions {
   readonly id: string;
   /** `rtmp://HOST[:PORT]/APP[/...]/STREAM`. */
   readonly url?: string;
@@ -67,10 +69,6 @@ export interface Push {
   readonly engine?: string;
   /** False: kept, but not connected. */
   readonly enabled: boolean;
-  /** Bytes that may wait for this target; undefined: the setting `queue-max-bytes`. */
-  readonly queueMaxBytes?: number;
-  /** How old the oldest waiting byte may become, milliseconds; undefined: the setting `queue-max-age`. */
-  readonly queueMaxAgeMs?: number;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
 }

@@ -2,24 +2,28 @@ import { createHash } from 'node:crypto';
 import { ConflictError, NotFoundError } from '../errors.js';
 import { getCamera, withCamera } from './cameras.js';
 import type { Camera, DesiredState, Push } from './model.js';
+import {
+  changedOptions,
+  hasSameOptions,
+  otherOption,
+  pushOptionsOf,
+  type SaidPushOptions,
+  withoutOptions,
+} from './push-options.js';
 import { checkName, checkRoom, checkUnmasked, type Limit } from './rules.js';
 import { keyOfPush, namesOtherUser, pushUrlOf, type Target, targetKey, targetOf } from './targets.js';
 
 /** What people and programs say of a push: exactly one of `url` and `engine`. */
-export interface PushInput {
+export interface PushInput extends SaidPushOptions {
   readonly id?: string | undefined;
   readonly url?: string | undefined;
   readonly engine?: string | undefined;
   readonly enabled?: boolean | undefined;
-  readonly queueMaxBytes?: number | undefined;
-  readonly queueMaxAgeMs?: number | undefined;
 }
 
-/** What changes of a push; what is undefined stays, and null gives a budget back to the settings. */
-export interface PushChange {
+/** What changes of a push; what is undefined stays, and null is the usual. */
+export interface PushChange extends SaidPushOptions {
   readonly enabled?: boolean | undefined;
-  readonly queueMaxBytes?: number | null | undefined;
-  readonly queueMaxAgeMs?: number | null | undefined;
 }
 
 export interface AddedPush {
@@ -54,11 +58,10 @@ export function addPush(
       const message = `push "${existing.id}" of camera "${camera.name}" is ${existing.enabled ? 'enabled' : 'disabled'}; change it with PATCH`;
       throw new ConflictError('PUSH_CONFLICT', message, { field: 'enabled' });
     }
-    for (const budget of ['queueMaxBytes', 'queueMaxAgeMs'] as const) {
-      if (input[budget] === undefined || input[budget] === existing[budget]) continue;
-      const own = existing[budget] === undefined ? 'that of the settings' : existing[budget];
-      const message = `push "${existing.id}" of camera "${camera.name}" has another ${budget} (${own}, not ${input[budget]}); change it with PATCH`;
-      throw new ConflictError('PUSH_CONFLICT', message, { field: budget });
+    const other = otherOption(existing, input);
+    if (other !== undefined) {
+      const message = `push "${existing.id}" of camera "${camera.name}" has another ${other.name} (${other.own}, not ${other.said}); change it with PATCH`;
+      throw new ConflictError('PUSH_CONFLICT', message, { field: other.name });
     }
     return { state, push: existing, created: false };
   }
@@ -68,8 +71,7 @@ export function addPush(
     id: wantedId ?? deriveId(camera, target.key),
     ...target.declared,
     enabled: input.enabled ?? true,
-    ...(input.queueMaxBytes === undefined ? {} : { queueMaxBytes: input.queueMaxBytes }),
-    ...(input.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: input.queueMaxAgeMs }),
+    ...pushOptionsOf(input),
     createdAt: now,
   };
   return { state: withPush(state, camera, push), push, created: true };
@@ -101,12 +103,12 @@ export function declarePush(
     id: known.id,
     ...target.declared,
     enabled: input.enabled ?? true,
-    ...(input.queueMaxBytes === undefined ? {} : { queueMaxBytes: input.queueMaxBytes }),
-    ...(input.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: input.queueMaxAgeMs }),
+    ...pushOptionsOf(input),
     createdAt: known.createdAt,
   };
-  const facts = ['url', 'engine', 'enabled', 'queueMaxBytes', 'queueMaxAgeMs'] as const;
-  if (facts.every((fact) => push[fact] === known[fact])) return { state, push: known, created: false };
+  const facts = ['url', 'engine', 'enabled'] as const;
+  if (facts.every((fact) => push[fact] === known[fact]) && hasSameOptions(push, known))
+    return { state, push: known, created: false };
   return { state: withPush(state, camera, push), push, created: false };
 }
 
@@ -131,17 +133,9 @@ export function declareTarget(
 export function changePush(state: DesiredState, cameraName: string, id: string, change: PushChange): DesiredState {
   const camera = getCamera(state, cameraName);
   const push = getPush(camera, id);
-  const { queueMaxBytes: oldBytes, queueMaxAgeMs: oldAge, ...rest } = push;
-  const bytes = change.queueMaxBytes === undefined ? oldBytes : change.queueMaxBytes;
-  const age = change.queueMaxAgeMs === undefined ? oldAge : change.queueMaxAgeMs;
-  const changed: Push = {
-    ...rest,
-    enabled: change.enabled ?? push.enabled,
-    ...(bytes == null ? {} : { queueMaxBytes: bytes }),
-    ...(age == null ? {} : { queueMaxAgeMs: age }),
-  };
-  const isSame =
-    changed.enabled === push.enabled && changed.queueMaxBytes === oldBytes && changed.queueMaxAgeMs === oldAge;
+  const enabled = change.enabled ?? push.enabled;
+  const changed: Push = { ...withoutOptions(push), enabled, ...changedOptions(push, change) };
+  const isSame = enabled === push.enabled && hasSameOptions(changed, push);
   return isSame ? state : withPush(state, camera, changed);
 }
 

@@ -55,6 +55,21 @@ export const QueueAgeSchema = Type.Integer({
   description: 'Milliseconds that the oldest waiting byte may be old; without it, the setting `queue-max-age`.',
 });
 
+/** Of one push: what its target is told of Enhanced RTMP, and which tracks it gets. */
+export const EnhancedSchema = Type.Unsafe<'auto' | 'off'>(
+  Type.String({
+    enum: ['auto', 'off'],
+    description:
+      '`auto` (without it): the target is told which codecs and tracks the stream has. `off`: it is told nothing, and gets one track of each kind, without wrapping and prefixes.',
+  }),
+);
+const trackOf = (kind: string) =>
+  Type.Union([Type.Integer({ minimum: 0, maximum: 255 }), Type.Literal('all')], {
+    description: `The id of the only ${kind} track that the target gets; \`all\`, as without it: every one.`,
+  });
+export const VideoTrackSchema = trackOf('video');
+export const AudioTrackSchema = trackOf('audio');
+
 const closed = { additionalProperties: false };
 
 export const PushFileSchema = Type.Object(
@@ -64,6 +79,9 @@ export const PushFileSchema = Type.Object(
     enabled: Type.Optional(Type.Boolean()),
     queueMaxBytes: Type.Optional(QueueBytesSchema),
     queueMaxAgeMs: Type.Optional(QueueAgeSchema),
+    enhanced: Type.Optional(EnhancedSchema),
+    videoTrack: Type.Optional(VideoTrackSchema),
+    audioTrack: Type.Optional(AudioTrackSchema),
     createdAt: Type.Optional(TimeSchema),
   },
   closed,

@@ -5,10 +5,9 @@ import type { Dialer } from '../net/dialer.js';
 import { isoTimeOf } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { Outlet, type OutletLimits } from '../relay/outlet.js';
-import { defaultTracks } from '../relay/track-choice.js';
-import { shortfallOf } from '../rtmp/abilities.js';
 import { OutgoingConnection } from '../rtmp/outgoing-connection.js';
 import type { NetSettings } from '../rtmp/settings.js';
+import { type PushProfile, sentTracks, shortfallIn, toldNeeds } from './push-profile.js';
 import type { PushTotals } from './push-totals.js';
 
 /** Time limit for sending the rest of a stream after its camera has stopped. */
@@ -31,6 +30,7 @@ export class PushLife {
   readonly #settings: NetSettings;
   readonly #recorder: FlightRecorder;
   readonly #connection: OutgoingConnection;
+  readonly #profile: PushProfile;
   #limits: OutletLimits;
   #outlet: Outlet | null = null;
   #isOver = false;
@@ -52,6 +52,7 @@ export class PushLife {
     shownUrl: string;
     stream: LiveStream;
     limits: OutletLimits;
+    profile: PushProfile;
     settings: NetSettings;
     dialer: Dialer;
     recorder: FlightRecorder;
@@ -66,6 +67,7 @@ export class PushLife {
     this.#settings = settings;
     this.#recorder = recorder;
     this.#limits = limits;
+    this.#profile = options.profile;
     const onConnection = {
       onCommand: (text: string) => recorder.note('command', text),
       onPublished: (streamId: number) => {
@@ -87,7 +89,7 @@ export class PushLife {
       dialer: options.dialer,
       budget: limits,
       mayGoUnanswered: true,
-      needs: stream.needs,
+      needs: toldNeeds(options.profile, stream),
       elsewhere: options.elsewhere,
       mayPing: options.mayPing,
     });
@@ -111,12 +113,11 @@ export class PushLife {
 
   #published(streamId: number): void {
     const connection = this.#connection;
-    const { hasMultitrack } = connection.abilities;
     this.#outlet = new Outlet({
       sink: connection,
       format: { chunkBytes: this.#settings.outChunkBytes, streamId, publishing: true },
       limits: this.#limits,
-      tracks: hasMultitrack === false ? defaultTracks : undefined,
+      tracks: sentTracks(this.#profile, connection.abilities),
     });
     this.#publishedMs = performance.now();
     this.#recorder.note('publish', `accepted by ${connection.remoteAddress ?? connection.endpoint}`);
@@ -130,7 +131,7 @@ export class PushLife {
 
   /** What of the stream the target does not take, by its own word; null: nothing, or it says nothing. */
   get shortfall(): string | null {
-    return this.#outlet === null ? null : shortfallOf(this.#stream.needs, this.#connection.abilities);
+    return this.#outlet === null ? null : shortfallIn(this.#profile, this.#stream, this.#connection.abilities);
   }
 
   /** True when media was sent since then, and the target shows that it takes some, or at least the socket's queue empties. */

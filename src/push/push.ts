@@ -10,10 +10,12 @@ import { RateMeter } from '../relay/rate-meter.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import { FailureLog } from './failure-log.js';
 import { Goodbyes } from './goodbyes.js';
+import { HeadersAwaited } from './headers-awaited.js';
 import { LifeDoubt } from './life-doubt.js';
 import { causeOf, Outage } from './outage.js';
 import { failureView, type PushFailure } from './push-failure.js';
 import { PushLife } from './push-life.js';
+import { fullProfile, type PushProfile } from './push-profile.js';
 import { PushTotals } from './push-totals.js';
 import { type Haste, RetryClock } from './retry-clock.js';
 import { judgeStall } from './stall-watch.js';
@@ -38,6 +40,7 @@ export class Push {
   readonly url: string;
   /** The URL without secrets, for display. */
   readonly shownUrl: string;
+  readonly profile: PushProfile;
   #limits: OutletLimits;
   readonly #settings: NetSettings;
   readonly #dialer: Dialer;
@@ -52,6 +55,7 @@ export class Push {
   #live = false;
   #life: PushLife | null = null;
   readonly #succession: Succession;
+  readonly #headers = new HeadersAwaited(() => this.#connect());
   readonly #doubt = new LifeDoubt();
   #lastFailure: PushFailure | null = null;
   #connects = 0;
@@ -68,6 +72,8 @@ export class Push {
     shownUrl: string;
     enabled: boolean;
     limits: OutletLimits;
+    /** Default: every track, and the target is told what the stream needs. */
+    profile?: PushProfile;
     settings: NetSettings;
     watch: TargetWatch;
     dialer: Dialer;
@@ -79,6 +85,7 @@ export class Push {
     this.url = options.url;
     this.shownUrl = options.shownUrl;
     this.#limits = options.limits;
+    this.profile = options.profile ?? fullProfile;
     this.#enabled = options.enabled;
     this.#settings = options.settings;
     this.#dialer = options.dialer;
@@ -150,6 +157,7 @@ export class Push {
   pause(): void {
     this.#live = false;
     this.#clock.stop();
+    this.#headers.stop();
     if (this.#enabled) this.#setPhase('idle');
   }
 
@@ -242,6 +250,10 @@ export class Push {
 
   #connect(): void {
     if (this.#stream === null || !this.#live || this.#life !== null) return;
+    if (this.profile.isEnhanced && this.#headers.isAwaited(this.#stream)) {
+      this.#setPhase('connecting');
+      return;
+    }
     this.#clock.began();
     this.#doubt.began(performance.now());
     this.#setPhase('connecting');
@@ -260,6 +272,7 @@ export class Push {
       shownUrl: this.shownUrl,
       stream,
       limits: this.#limits,
+      profile: this.profile,
       settings: this.#settings,
       dialer: this.#dialer,
       recorder: this.#recorder,
@@ -362,7 +375,7 @@ export class Push {
   /** Retries early: now, or as soon as that is allowed. */
   #hurry(why: Haste): void {
     this.#clock.hurry(why);
-    if (this.#life === null) this.#setPhase('waiting');
+    if (this.#life === null && !this.#headers.isWaiting) this.#setPhase('waiting');
   }
 
   /** It was well for a while: what failed before is over. */
@@ -380,6 +393,7 @@ export class Push {
   /** Ends the connection with a goodbye, after the rest of the stream, or (`now`) after the bytes in the socket. */
   #hangUp(when: 'drained' | 'now'): void {
     this.#clock.stop();
+    this.#headers.stop();
     const life = this.#life;
     this.#life = null;
     const successor = this.#succession.release();

@@ -14,7 +14,7 @@ import { SlabPool } from './slab-pool.js';
 import { type MessageRole, noFeed, type StreamFeed, type StreamNeeds } from './stream-feed.js';
 import type { StreamFormat } from './stream-format.js';
 import { Timeline } from './timeline.js';
-import type { ChosenTracks } from './track-choice.js';
+import type { ChosenTracks, TrackChoice } from './track-choice.js';
 import { withVia } from './via.js';
 
 /** The length field of a message (RTMP 1.0, section 5.3.1.2.1). */
@@ -101,8 +101,13 @@ export class LiveStream implements FormatLogsOwner {
   }
 
   /** What it has, by now, that not everybody takes. */
-  get needs(): StreamNeeds {
-    return this.#feed.needs;
+  needsOf(choice: TrackChoice): StreamNeeds {
+    return this.#feed.needsOf(choice);
+  }
+
+  /** The ids of its tracks, as far as they are known. */
+  get trackIds(): StreamFeed['trackIds'] {
+    return this.#feed.trackIds;
   }
 
   /** The aggregators that it came through, this one included; what targets are told. */

@@ -1,4 +1,5 @@
 import type { Header } from './headers.js';
+import type { TrackChoice } from './track-choice.js';
 
 /**
  * What a message is to those who get a stream:
@@ -30,7 +31,10 @@ export interface StreamFeed {
   /** Of the default tracks. Null: there is none, or nothing is known of it. */
   readonly videoCodec: string | null;
   readonly audioCodec: string | null;
-  readonly needs: StreamNeeds;
+  /** What is needed by those who get these tracks. */
+  needsOf(choice: TrackChoice): StreamNeeds;
+  /** The ids of all tracks, in their order. */
+  readonly trackIds: { readonly video: readonly number[]; readonly audio: readonly number[] };
   /** The aggregators that it came through, this one included; what targets are told. */
   readonly via: readonly string[];
 }
@@ -43,6 +47,7 @@ export const noFeed: StreamFeed = {
   defaultAudio: null,
   videoCodec: null,
   audioCodec: null,
-  needs: noNeeds,
+  needsOf: () => noNeeds,
+  trackIds: { video: [], audio: [] },
   via: [],
 };

@@ -2,14 +2,20 @@ import { audioHeaderKey, trackOf } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
 import { unwrapTrack } from '../wire/tracks.js';
 
-/** One track of each kind, by its id, or the default one: 0, else the lowest (Enhanced RTMP v2, on trackId). */
+/**
+ * Of each kind one track, by its id, or the default one: 0, else the lowest (Enhanced RTMP v2, on trackId); or all, as they
+ * came.
+ */
 export interface TrackChoice {
-  readonly video: number | 'default';
-  readonly audio: number | 'default';
+  readonly video: number | 'default' | 'all';
+  readonly audio: number | 'default' | 'all';
 }
 
 /** What those get who do not say that they know several tracks. */
 export const defaultTracks: TrackChoice = { video: 'default', audio: 'default' };
+
+/** Every track, as it came. */
+export const allTracks: TrackChoice = { video: 'all', audio: 'all' };
 
 /** The tracks of a stream by name; null: there is none, or it is not known yet. */
 export interface DefaultTracks {
@@ -18,7 +24,7 @@ export interface DefaultTracks {
 }
 
 /**
- * The plain profile of a stream: one track of each kind, without the wrapping of tracks, without prefixes (ModEx) and channel
+ * The plain profile of a stream: one track of each kind (but of one whose choice is `all`), without the wrapping of tracks, without prefixes (ModEx) and channel
  * configurations, as players take it that know none of them. The bytes of the codecs stay as they are.
  */
 export class ChosenTracks {
@@ -35,7 +41,7 @@ export class ChosenTracks {
     return this.#choice.video === 'default' && this.#choice.audio === 'default';
   }
 
-  /** The chosen video track; null while it is not known. */
+  /** The chosen video track; null while it is not known, and where all are chosen. */
   get video(): number | null {
     return this.#video;
   }
@@ -43,8 +49,8 @@ export class ChosenTracks {
   /** A start: the default tracks of now are those that are followed. */
   settle({ defaultVideo, defaultAudio }: DefaultTracks): void {
     const { video, audio } = this.#choice;
-    this.#video = video === 'default' ? defaultVideo : video;
-    this.#audio = audio === 'default' ? defaultAudio : audio;
+    this.#video = video === 'default' ? defaultVideo : video === 'all' ? null : video;
+    this.#audio = audio === 'default' ? defaultAudio : audio === 'all' ? null : audio;
   }
 
   /** Which of these video tracks it waits for at a start: all, until one is chosen. */
@@ -56,11 +62,12 @@ export class ChosenTracks {
   /** The payload as it goes out; null: it is left out. */
   select(type: number, payload: Buffer): Buffer | null {
     if (type === MessageType.Video) {
+      if (this.#choice.video === 'all') return payload;
       const track = trackOf(true, payload);
       this.#video ??= track;
       return track === this.#video ? unwrapTrack(true, payload) : null;
     }
-    if (type !== MessageType.Audio) return payload;
+    if (type !== MessageType.Audio || this.#choice.audio === 'all') return payload;
     const track = trackOf(false, payload);
     this.#audio ??= track;
     if (track !== this.#audio || audioHeaderKey(payload)?.startsWith('audio:channels')) return null;

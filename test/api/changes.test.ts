@@ -116,6 +116,24 @@ describe('PUT and PATCH', () => {
     expect((await call('PUT', `${camera}/pushes/q`, { id: 'r', engine: 'eng' })).json).toMatchObject({ field: 'id' });
   });
 
+  it('what a push is told and gets can be chosen, and goes back to the usual by its name', async () => {
+    const chosen = { enhanced: 'off', videoTrack: 1, audioTrack: 0 };
+    await call('PUT', `${camera}/pushes/q`, { engine: 'eng' });
+    expect((await call('PATCH', `${camera}/pushes/q`, chosen)).json).toMatchObject(chosen);
+    expect(test.backend.cameras.get('cam')?.pushes.find(({ id }) => id === 'q')).toMatchObject(chosen);
+    expect((await call('POST', `${camera}/pushes`, { engine: 'eng', videoTrack: 2 })).json).toMatchObject({
+      code: 'PUSH_CONFLICT',
+      field: 'videoTrack',
+    });
+    const usual = (
+      await call('PATCH', `${camera}/pushes/q`, { enhanced: 'auto', videoTrack: 'all', audioTrack: 'all' })
+    ).json;
+    for (const name of Object.keys(chosen)) expect(usual).not.toHaveProperty(name);
+    for (const wrong of [{ enhanced: 'on' }, { videoTrack: 256 }, { audioTrack: -1 }, { videoTrack: '1' }]) {
+      expect((await call('PATCH', `${camera}/pushes/q`, wrong)).status).toBe(400);
+    }
+  });
+
   it('what an answer masked is not taken for the secret', async () => {
     const { url } = (await call('GET', push)).json ?? {};
     expect(await call('PUT', push, { url })).toMatchObject({ status: 400, json: { field: 'url' } });

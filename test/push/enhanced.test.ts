@@ -3,6 +3,7 @@ import { defaultSettings } from '../../src/config/index.js';
 import { silentLogger } from '../../src/log/log.js';
 import { Dialer } from '../../src/net/dialer.js';
 import { Push } from '../../src/push/push.js';
+import { fullProfile, type PushProfile, profileOf } from '../../src/push/push-profile.js';
 import { TargetWatch } from '../../src/push/target-watch.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { MessageType } from '../../src/wire/message.js';
@@ -56,6 +57,8 @@ async function start(
   options: RtmpSinkOptions = {},
   sinks = 1,
   onPorts?: (ports: number[]) => void,
+  profile: PushProfile = fullProfile,
+  headersAfterMs = 0,
 ) {
   const scope = testScope(context);
   const [sink, ...others] = (await Promise.all(Array.from({ length: sinks }, () => startRtmpSink(scope, options)))) as [
@@ -75,19 +78,24 @@ async function start(
   const write = (payload: Buffer): void => {
     stream.publish(Video, sent * 20, payload, performance.now());
   };
-  write(header(kind));
-  if (kind === 'two tracks') write(header(kind, 1));
-  const camera = setInterval(() => {
+  const next = (): void => {
     write(picture(kind, sent));
     if (kind === 'two tracks') write(picture(kind, sent, 1));
     sent++;
-  }, 20);
-  write(picture(kind, sent));
-  if (kind === 'two tracks') write(picture(kind, sent, 1));
-  sent++;
+  };
+  let camera: NodeJS.Timeout | undefined;
+  const begin = (): void => {
+    write(header(kind));
+    if (kind === 'two tracks') write(header(kind, 1));
+    next();
+    camera = setInterval(next, 20);
+  };
+  if (headersAfterMs === 0) begin();
+  else setTimeout(begin, headersAfterMs);
   const push = new Push({
     ...{ url: sink.url('cam'), shownUrl: sink.url('cam'), enabled: true, settings, log: silentLogger },
     limits: { queueMaxBytes: 8e6, queueMaxAgeMs: 5000 },
+    profile,
     watch: new TargetWatch(50),
     dialer: new Dialer(),
   });
@@ -138,6 +146,39 @@ describe('what a target is told of Enhanced RTMP', () => {
     const two = await start(context, 'two tracks');
     await until(() => two.status().state === 'active', 20_000, 'the push');
     expect(two.sink.connections[0]?.said.capsEx).toBe(3);
+  });
+
+  it('is known before it is said, of a camera that has just begun', async (context) => {
+    const { sink, status } = await start(context, 'av1', {}, 1, undefined, fullProfile, 200);
+    expect(status().state).toBe('connecting');
+    await until(() => status().state === 'active', 20_000, 'the push');
+    expect(sink.connections.map(({ said }) => said.fourCcList)).toEqual([['av01']]);
+  });
+
+  it('is nothing for a push without Enhanced RTMP, which gets the default track', async (context) => {
+    const profile = profileOf({ enhanced: 'off' });
+    // What such a target says of itself does not count.
+    const { sink, status, push, videoOf } = await start(
+      ...([context, 'two tracks', { onConnect: () => ({ fourCcList: ['hvc1'], capsEx: 0 }) }, 1, undefined] as const),
+      profile,
+    );
+    await until(() => status().state === 'active' && videoOf(0).length > 60, 20_000, 'the push');
+    for (const word of enhancedWords) expect(sink.connections[0]?.said).not.toHaveProperty(word);
+    expect(push.shortfall).toBeNull();
+    const numbers = frames(videoOf(0));
+    expect(numbers).toEqual(Array.from(numbers, (_, i) => i + (numbers[0] ?? 0)));
+    for (const payload of videoOf(0)) expect((payload[0] ?? 0) & 15).not.toBe(6);
+  });
+
+  it('is one track for a push that has chosen it; one that is not there is a reason', async (context) => {
+    const one = await start(context, 'two tracks', {}, 1, undefined, profileOf({ videoTrack: 1 }));
+    await until(() => one.status().state === 'active' && one.videoOf(0).length > 30, 20_000, 'the push');
+    expect(one.sink.connections[0]?.said.capsEx).toBe(1);
+    for (const payload of one.videoOf(0)) expect((payload[0] ?? 0) & 15).not.toBe(6);
+    const other = await start(context, 'two tracks', {}, 1, undefined, profileOf({ videoTrack: 7 }));
+    await until(() => other.push.shortfall !== null, 20_000, 'the reason');
+    expect(other.push.shortfall).toBe('the camera has no video track 7, only 0, 1');
+    expect(other.status().state).toBe('connecting');
   });
 
   it.for(['refuse', 'close'] as const)(

@@ -1,7 +1,9 @@
 import Type from 'typebox';
 import { pushStates } from '../../backend/backend.js';
 import {
+  AudioTrackSchema,
   CameraTypeSchema,
+  EnhancedSchema,
   HostSchema,
   IngestsSchema,
   LocationSchema,
@@ -14,6 +16,7 @@ import {
   SwitchBackSchema,
   TemplateSchema,
   UrlSchema,
+  VideoTrackSchema,
 } from '../../model/schema.js';
 
 const closed = { additionalProperties: false };
@@ -132,6 +135,9 @@ const pushFields = {
   enabled: Type.Optional(Type.Boolean()),
   queueMaxBytes: Type.Optional(QueueBytesSchema),
   queueMaxAgeMs: Type.Optional(QueueAgeSchema),
+  enhanced: Type.Optional(EnhancedSchema),
+  videoTrack: Type.Optional(VideoTrackSchema),
+  audioTrack: Type.Optional(AudioTrackSchema),
 };
 /** The id stands in the path; it may be repeated. */
 export const DeclaredPush = Type.Object(pushFields, {
@@ -149,6 +155,9 @@ export const ChangedPush = Type.Object(
     enabled: Type.Optional(Type.Boolean()),
     queueMaxBytes: Type.Optional(Type.Union([QueueBytesSchema, Type.Null()])),
     queueMaxAgeMs: Type.Optional(Type.Union([QueueAgeSchema, Type.Null()])),
+    enhanced: Type.Optional(EnhancedSchema),
+    videoTrack: Type.Optional(VideoTrackSchema),
+    audioTrack: Type.Optional(AudioTrackSchema),
   },
   {
     ...closed,

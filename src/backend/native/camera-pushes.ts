@@ -5,6 +5,7 @@ import { turnLine } from '../../fairness/turn-line.js';
 import type { Logger } from '../../log/log.js';
 import type { Dialer } from '../../net/dialer.js';
 import { Push } from '../../push/push.js';
+import { isSameProfile, profileOf } from '../../push/push-profile.js';
 import type { TargetWatch } from '../../push/target-watch.js';
 import type { LiveStream } from '../../relay/live-stream.js';
 import type { NetSettings } from '../../rtmp/settings.js';
@@ -128,7 +129,9 @@ export class CameraPushes {
     const wanted = new Map(declared.map((push) => [push.id, push]));
     let looks = 0;
     for (const [id, push] of this.#pushes) {
-      if (wanted.get(id)?.url !== push.url) {
+      const declaredNow = wanted.get(id);
+      // What a target was told cannot be taken back: with another profile it is connected to anew.
+      if (declaredNow?.url !== push.url || !isSameProfile(profileOf(declaredNow), push.profile)) {
         this.#remove(id, push);
         yield;
       } else if (++looks % looksPerStep === 0) yield;
@@ -177,13 +180,14 @@ export class CameraPushes {
     await Promise.all(this.#leaving.values());
   }
 
-  #add({ id, url, enabled, ...budget }: DesiredPush): void {
+  #add({ id, url, enabled, ...others }: DesiredPush): void {
     const { camera, settings, watch, dialer, log, recorder, onPhase } = this.#options;
     const push = new Push({
       url,
       shownUrl: maskTarget(url, camera),
       enabled,
-      limits: this.#limitsOf(budget),
+      limits: this.#limitsOf(others),
+      profile: profileOf(others),
       settings,
       watch,
       dialer,

@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { durationType, sizeType, ValueProblem } from '../../config/values.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
 import type { ApiClient } from '../client.js';
@@ -19,6 +18,13 @@ import {
 } from '../many/make-changes.js';
 import { isPattern } from '../many/names.js';
 import { type PushFilter, type PushOfCamera, selectPushes, withPushFilter } from '../many/select-pushes.js';
+import {
+  type PushOptionFlags,
+  type PushOptionValues,
+  pushOptionFlags,
+  pushOptionsFrom,
+  withPushOptions,
+} from './push-options.js';
 import { type ClientOptions, manyTimeoutMs, withClientOptions } from './shared.js';
 
 interface ChangeOptions extends ClientOptions, ManyOptions, PushFilter {}
@@ -97,28 +103,24 @@ function addEnable(push: Command, enabled: boolean, io: CliIo, setExitCode: (cod
     });
 }
 
-interface SetOptions extends ClientOptions, ManyOptions {
+interface SetOptions extends ClientOptions, ManyOptions, PushOptionFlags {
   readonly state?: string;
   readonly fromEngine?: string;
   readonly engine?: string;
   readonly url?: string;
   readonly enabled?: 'yes' | 'no';
-  readonly queueMaxBytes?: string;
-  readonly queueMaxAge?: string;
 }
 
 function addSet(push: Command, io: CliIo, setExitCode: (code: number) => void): void {
-  withClientOptions(push.command('set'))
+  withPushOptions(withClientOptions(push.command('set')))
     .argument('<camera>', 'the camera, or a pattern with * and ?')
     .argument('[id]', 'the id of the push, or a pattern (default: all that the options let pass)')
-    .description('Change pushes: where they go, whether they are enabled, their budgets')
+    .description('Change pushes: where they go, whether they are enabled, their budgets, which tracks they get')
     .option('--state <state>', 'only pushes in this state')
     .option('--from-engine <engine>', 'only pushes that go to this streaming engine now')
     .option('--engine <engine>', 'push to this streaming engine from now on')
     .option('--url <template>', 'push to this URL from now on; {name} and {type} are replaced')
     .addOption(new Option('--enabled <yes|no>', 'connect or not').choices(['yes', 'no']))
-    .option('--queue-max-bytes <size>', 'bytes that may wait for the target, or "default"')
-    .option('--queue-max-age <duration>', 'how old the oldest waiting byte may be, or "default"')
     .option('--all-or-nothing', allOrNothingText)
     .option('--dry-run', dryRunText)
     .addHelpText(
@@ -126,18 +128,17 @@ function addSet(push: Command, io: CliIo, setExitCode: (code: number) => void): 
       `
 Examples:
   $ media-aggregator push set gate-1 p-1a2b3c4d --queue-max-bytes 16MB
+  $ media-aggregator push set gate-1 p-1a2b3c4d --enhanced off --video-track 1
   $ media-aggregator push set 'cam-*' --from-engine paris --engine rome --dry-run
 `,
     )
     .action(async (camera: string, id: string | undefined, options: SetOptions) => {
       const { state, fromEngine, url, engine } = options;
-      const change = budgetsOf(options);
+      const { enabled } = options;
+      const change = { ...(enabled === undefined ? {} : { enabled: enabled === 'yes' }), ...pushOptionsFrom(options) };
       if (url !== undefined && engine !== undefined) throw new CodedError('USAGE', 'Give --url or --engine, not both.');
       if (url === undefined && engine === undefined && Object.keys(change).length === 0) {
-        throw new CodedError(
-          'USAGE',
-          'Say what to change: --engine, --url, --enabled, --queue-max-bytes or --queue-max-age.',
-        );
+        throw new CodedError('USAGE', `Say what to change: --engine, --url, --enabled, ${pushOptionFlags}.`);
       }
       const filter = {
         ...(state === undefined ? {} : { state }),
@@ -155,10 +156,8 @@ function clientOf({ engine: _engine, ...rest }: SetOptions): ClientOptions {
   return rest;
 }
 
-interface PushSettings {
+interface PushSettings extends PushOptionValues {
   readonly enabled?: boolean;
-  readonly queueMaxBytes?: number | null;
-  readonly queueMaxAgeMs?: number | null;
 }
 
 function settingOf(
@@ -169,36 +168,17 @@ function settingOf(
     return { change: { operation: 'changePush', camera: camera.name, push: push.id, body: change } };
   }
   const { queueMaxBytes = push.queueMaxBytes, queueMaxAgeMs = push.queueMaxAgeMs, enabled = push.enabled } = change;
+  const { enhanced = push.enhanced, videoTrack = push.videoTrack, audioTrack = push.audioTrack } = change;
   const target = url === undefined ? { engine } : { url: filled(url, camera) };
   const body = {
     ...{ id: push.id, ...target, enabled },
     ...(queueMaxBytes == null ? {} : { queueMaxBytes }),
     ...(queueMaxAgeMs == null ? {} : { queueMaxAgeMs }),
+    ...(enhanced === undefined ? {} : { enhanced }),
+    ...(videoTrack === undefined ? {} : { videoTrack }),
+    ...(audioTrack === undefined ? {} : { audioTrack }),
   };
   return { change: { operation: 'declarePush', camera: camera.name, body } };
-}
-
-function budgetsOf({ enabled, queueMaxBytes, queueMaxAge }: SetOptions): PushSettings {
-  return {
-    ...(enabled === undefined ? {} : { enabled: enabled === 'yes' }),
-    ...(queueMaxBytes === undefined
-      ? {}
-      : { queueMaxBytes: parsed('--queue-max-bytes', queueMaxBytes, (text) => sizeType('64KB', '1GB').parse(text)) }),
-    ...(queueMaxAge === undefined
-      ? {}
-      : { queueMaxAgeMs: parsed('--queue-max-age', queueMaxAge, (text) => durationType('100ms', '600s').parse(text)) }),
-  };
-}
-
-/** @throws CodedError USAGE */
-function parsed(flag: string, text: string, parse: (text: string) => number): number | null {
-  if (text === 'default') return null;
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof ValueProblem)) throw error;
-    throw new CodedError('USAGE', `${flag} ${error.message}`);
-  }
 }
 
 /** A URL with the names of a camera in the places of a template. */

@@ -20,6 +20,7 @@ import { whyDown } from '../troubles.js';
 import type { CameraView, PushView } from '../views.js';
 import { addPushChangeCommands, filled, oneTarget } from './push-change.js';
 import { addPushHealthCommands } from './push-health.js';
+import { newPushOptions, type PushOptionFlags, withPushOptions } from './push-options.js';
 import {
   type ClientOptions,
   type ListOptions,
@@ -48,13 +49,13 @@ Examples:
   addPushHealthCommands(push, io, setExitCode);
 }
 
-interface AddOptions extends ClientOptions, ManyOptions {
+interface AddOptions extends ClientOptions, ManyOptions, PushOptionFlags {
   readonly engine?: string;
   readonly id?: string;
 }
 
 function addAdd(push: Command, io: CliIo, setExitCode: (code: number) => void): void {
-  withClientOptions(push.command('add'))
+  withPushOptions(withClientOptions(push.command('add')))
     .argument('<camera>', 'the camera, or a pattern with * and ?')
     .argument('[url]', 'where to: rtmp://HOST/APP/STREAM; {name} and {type} are replaced for a pattern')
     .description('Redirect cameras to an RTMP URL or a registered streaming engine, whether they are live or not')
@@ -86,7 +87,11 @@ Examples:
         return;
       }
       const target = { ...(url === undefined ? {} : { url }), ...(engine === undefined ? {} : { engine }) };
-      const result = await findApi(options, io).addPush(camera, { ...target, ...(id === undefined ? {} : { id }) });
+      const result = await findApi(options, io).addPush(camera, {
+        ...target,
+        ...(id === undefined ? {} : { id }),
+        ...newPushOptions(options),
+      });
       const done = result.created ? 'is added' : 'was there already';
       const text = `Push ${result.push.id} of ${camera} to ${result.push.url} ${done}; it is ${result.push.state}.`;
       io.out.write(options.json ? json(result.push) : `${cleanText(text)}\n`);
@@ -101,7 +106,11 @@ async function addMany(pattern: string, url: string | undefined, options: AddOpt
   const changes = cameras.map((camera): NamedChange => {
     const target = url === undefined ? { engine } : { url: filled(url, camera) };
     return {
-      change: { operation: 'addPush', camera: camera.name, body: { ...target, ...(id === undefined ? {} : { id }) } },
+      change: {
+        operation: 'addPush',
+        camera: camera.name,
+        body: { ...target, ...(id === undefined ? {} : { id }), ...newPushOptions(options) },
+      },
       about: `push of ${camera.name} to ${engine ?? maskTarget(filled(url ?? '', camera), camera.name)}`,
     };
   });

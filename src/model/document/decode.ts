@@ -8,6 +8,7 @@ import { JsonError, parseJsonSteps } from '../../json/strict-json.js';
 import { engineOf } from '../engines.js';
 import { checkStandby, type StandbyFacts, standbyOf } from '../ingests.js';
 import type { Camera, CameraIngest, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
+import { pushOptionsOf } from '../push-options.js';
 import { checkName, codeOfField } from '../rules.js';
 import { type CameraFile, type EngineFile, type PushFile, type StateFile, StateFileSchema } from '../schema.js';
 import { sourceOf } from '../sources.js';
@@ -159,8 +160,7 @@ export function decodeCamera(
       id,
       ...declared,
       enabled: push.enabled ?? true,
-      ...(push.queueMaxBytes === undefined ? {} : { queueMaxBytes: push.queueMaxBytes }),
-      ...(push.queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs: push.queueMaxAgeMs }),
+      ...pushOptionsOf(push),
       createdAt: checkedTime([...keys, 'createdAt'], push.createdAt) ?? known?.pushes[id]?.createdAt ?? now,
     };
   }

@@ -9,14 +9,17 @@ import type { CameraFactsFile, CameraFile, EngineFile, PushFile } from '../schem
  */
 
 export function filePush(push: Push): PushFile {
-  const { createdAt, enabled, engine, queueMaxAgeMs, queueMaxBytes, url } = push;
+  const { audioTrack, createdAt, enabled, engine, enhanced, queueMaxAgeMs, queueMaxBytes, url, videoTrack } = push;
   return {
+    ...(audioTrack === undefined ? {} : { audioTrack }),
     createdAt,
     enabled,
     ...(engine === undefined ? {} : { engine }),
+    ...(enhanced === undefined ? {} : { enhanced }),
     ...(queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs }),
     ...(queueMaxBytes === undefined ? {} : { queueMaxBytes }),
     ...(url === undefined ? {} : { url }),
+    ...(videoTrack === undefined ? {} : { videoTrack }),
   };
 }
 

@@ -3,10 +3,11 @@ import { api } from '../api/http.js';
 import type { TargetTest } from '../api/types.js';
 import { observe, useAction } from '../state/action.js';
 import { type Look, pushLook } from '../state/health.js';
-import { engines, refreshCamera } from '../state/store.js';
+import { engines, entryOf, refreshCamera } from '../state/store.js';
 import { milliseconds } from '../ui/format.js';
 import { Mark } from '../ui/mark.js';
 import { ActionButton, Dialog, ErrorNote, Field } from '../ui/parts.js';
+import { PushOptionFields, type PushOptionSignals, pushOptionsBody } from './push-options.js';
 
 const good: Look = { tone: 'ok', label: 'ok', shape: 'disc' };
 const failed: Look = { tone: 'bad', label: 'failed', shape: 'triangle' };
@@ -20,12 +21,17 @@ export function AddPushDialog({ camera, onClose }: { camera: string; onClose: ()
   const adding = useAction();
   const testing = useAction();
   const path = { name: camera };
+  const options: PushOptionSignals = {
+    enhanced: useSignal<'auto' | 'off'>('auto'),
+    videoTrack: useSignal(''),
+    audioTrack: useSignal(''),
+  };
   const target = () => (toEngine.value ? { engine: engine.value } : { url: url.value.trim() });
   const empty = toEngine.value ? engine.value === '' : url.value.trim() === '';
 
   const add = async () => {
     const done = await adding.run(async () => {
-      const { body: added } = await api.call('addPush', { path, body: target() });
+      const { body: added } = await api.call('addPush', { path, body: { ...target(), ...pushOptionsBody(options) } });
       await observe(`the push ${added.id}`, async () => {
         const seen = (await refreshCamera(camera))?.pushes.find(({ id }) => id === added.id);
         return seen !== undefined && pushLook(seen).label !== '';
@@ -93,6 +99,7 @@ export function AddPushDialog({ camera, onClose }: { camera: string; onClose: ()
             }}
           />
         )}
+        <PushOptionFields options={options} tracks={entryOf(camera)?.view.value.tracks ?? []} />
         <TestSteps test={tested.value} />
         <ErrorNote error={testing.error.value ?? adding.error.value} />
         <div class="form-end">

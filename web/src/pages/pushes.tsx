@@ -9,6 +9,7 @@ import { PlusIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
 import { ActionButton, Dialog, ErrorNote, Fact, Since, Until } from '../ui/parts.js';
 import { AddPushDialog } from './add-push-dialog.js';
+import { pushOptionsInWords } from './push-options.js';
 
 /** Where a camera goes, and how that goes. */
 export function Pushes({ camera }: { camera: CameraView }) {
@@ -102,6 +103,7 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
       <p class="muted small">
         {push.engine !== undefined && <>engine {push.engine} · </>}
         id <span class="mono">{id}</span>
+        {pushOptionsInWords(push) !== '' && <> · {pushOptionsInWords(push)}</>}
       </p>
       <Reason push={push} />
       {push.enabled && push.state !== 'idle' && (

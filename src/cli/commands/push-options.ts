@@ -1,0 +1,87 @@
+import { type Command, Option } from 'commander';
+import { durationType, sizeType, ValueProblem } from '../../config/values.js';
+import { CodedError } from '../../errors.js';
+
+/** As commander gives them. */
+export interface PushOptionFlags {
+  readonly queueMaxBytes?: string;
+  readonly queueMaxAge?: string;
+  readonly enhanced?: 'auto' | 'off';
+  readonly videoTrack?: string;
+  readonly audioTrack?: string;
+}
+
+/** As the API takes them. Null is for a change alone: what is usual. */
+export interface PushOptionValues {
+  readonly queueMaxBytes?: number | null;
+  readonly queueMaxAgeMs?: number | null;
+  readonly enhanced?: 'auto' | 'off';
+  readonly videoTrack?: number | 'all';
+  readonly audioTrack?: number | 'all';
+}
+
+const maxTrack = 255;
+
+/** What may be said of a push beside its target. */
+export function withPushOptions(command: Command): Command {
+  return command
+    .option('--queue-max-bytes <size>', 'bytes that may wait for the target, or "default"')
+    .option('--queue-max-age <duration>', 'how old the oldest waiting byte may be, or "default"')
+    .addOption(
+      new Option('--enhanced <auto|off>', 'tell the target of codecs and tracks (Enhanced RTMP), or not').choices([
+        'auto',
+        'off',
+      ]),
+    )
+    .option('--video-track <id>', 'the only video track that the target gets, or "all"')
+    .option('--audio-track <id>', 'the only audio track that the target gets, or "all"');
+}
+
+/** The names of these flags, in words. */
+export const pushOptionFlags = '--queue-max-bytes, --queue-max-age, --enhanced, --video-track or --audio-track';
+
+/** @throws CodedError USAGE */
+export function pushOptionsFrom(flags: PushOptionFlags): PushOptionValues {
+  const { queueMaxBytes, queueMaxAge, enhanced, videoTrack, audioTrack } = flags;
+  return {
+    ...(queueMaxBytes === undefined
+      ? {}
+      : { queueMaxBytes: parsed('--queue-max-bytes', queueMaxBytes, (text) => sizeType('64KB', '1GB').parse(text)) }),
+    ...(queueMaxAge === undefined
+      ? {}
+      : { queueMaxAgeMs: parsed('--queue-max-age', queueMaxAge, (text) => durationType('100ms', '600s').parse(text)) }),
+    ...(enhanced === undefined ? {} : { enhanced }),
+    ...(videoTrack === undefined ? {} : { videoTrack: trackOf('--video-track', videoTrack) }),
+    ...(audioTrack === undefined ? {} : { audioTrack: trackOf('--audio-track', audioTrack) }),
+  };
+}
+
+/** Without null: of a push that is new. */
+export function newPushOptions(flags: PushOptionFlags) {
+  const { queueMaxBytes, queueMaxAgeMs, ...others } = pushOptionsFrom(flags);
+  return {
+    ...others,
+    ...(queueMaxBytes == null ? {} : { queueMaxBytes }),
+    ...(queueMaxAgeMs == null ? {} : { queueMaxAgeMs }),
+  };
+}
+
+function trackOf(flag: string, text: string): number | 'all' {
+  if (text === 'all') return text;
+  const id = Number(text);
+  if (!/^\d{1,3}$/.test(text) || id > maxTrack) {
+    throw new CodedError('USAGE', `${flag} is the id of a track, 0 to ${maxTrack}, or "all", not "${text}".`);
+  }
+  return id;
+}
+
+/** @throws CodedError USAGE */
+function parsed(flag: string, text: string, parse: (text: string) => number): number | null {
+  if (text === 'default') return null;
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof ValueProblem)) throw error;
+    throw new CodedError('USAGE', `${flag} ${error.message}`);
+  }
+}

@@ -1,0 +1,76 @@
+import type { Signal } from '@preact/signals';
+import { useId } from 'preact/hooks';
+import type { CameraView, PushView } from '../api/types.js';
+import { Field } from '../ui/parts.js';
+
+/** What is said of a push beside its target. */
+export interface PushOptionSignals {
+  readonly enhanced: Signal<'auto' | 'off'>;
+  /** The id of a track; empty: all. */
+  readonly videoTrack: Signal<string>;
+  readonly audioTrack: Signal<string>;
+}
+
+/** As the API takes them; what is no id is sent as it is, so that the server says what is wrong with it. */
+export function pushOptionsBody({ enhanced, videoTrack, audioTrack }: PushOptionSignals) {
+  const idOf = (text: string): number | 'all' => (/^\d+$/.test(text.trim()) ? Number(text) : (text.trim() as 'all'));
+  return {
+    ...(enhanced.value === 'auto' ? {} : { enhanced: enhanced.value }),
+    ...(videoTrack.value.trim() === '' ? {} : { videoTrack: idOf(videoTrack.value) }),
+    ...(audioTrack.value.trim() === '' ? {} : { audioTrack: idOf(audioTrack.value) }),
+  };
+}
+
+/** For the few targets that need them: closed at first. */
+export function PushOptionFields({ options, tracks }: { options: PushOptionSignals; tracks: CameraView['tracks'] }) {
+  const id = useId();
+  const idsOf = (wanted: string): string[] =>
+    tracks.filter(({ kind }) => kind === wanted).map((track) => `${track.id}`);
+  return (
+    <details class="push-options">
+      <summary>Tracks and Enhanced RTMP</summary>
+      <div class="field">
+        <label for={id}>Enhanced RTMP</label>
+        <select
+          id={id}
+          value={options.enhanced.value}
+          onChange={(event) => {
+            options.enhanced.value = event.currentTarget.value === 'off' ? 'off' : 'auto';
+          }}
+        >
+          <option value="auto">Tell the target what the stream needs</option>
+          <option value="off">Say nothing of it, and send one track of each kind</option>
+        </select>
+      </div>
+      <Field
+        label="Video track"
+        value={options.videoTrack.value}
+        placeholder="all"
+        list={idsOf('video')}
+        onInput={(text) => {
+          options.videoTrack.value = text;
+        }}
+      />
+      <Field
+        label="Audio track"
+        value={options.audioTrack.value}
+        placeholder="all"
+        list={idsOf('audio')}
+        onInput={(text) => {
+          options.audioTrack.value = text;
+        }}
+      />
+    </details>
+  );
+}
+
+/** What is not as usual of a push, in words; empty where everything is. */
+export function pushOptionsInWords({ enhanced, videoTrack, audioTrack }: PushView): string {
+  return [
+    enhanced === 'off' ? 'without Enhanced RTMP' : '',
+    videoTrack === undefined ? '' : `video track ${videoTrack}`,
+    audioTrack === undefined ? '' : `audio track ${audioTrack}`,
+  ]
+    .filter((part) => part !== '')
+    .join(' · ');
+}
