@@ -227,6 +227,8 @@ export interface MediaBackend extends CameraApplier, BackendView, BackendWatchin
   start(): Promise<BackendAddress>;
   /** Reads again what it has read from files and can take while it runs: the certificates to trust. */
   readAgain?(): void;
+  /** It will be stopped soon: publishers and viewers who know how are asked to connect anew, and served on until they are gone. */
+  askToReconnect?(): void;
   /** Closes everything in order: publishers are told, pushes drained and unpublished, within the deadline. */
   stop(deadlineMs: number): Promise<void>;
 }

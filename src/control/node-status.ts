@@ -120,5 +120,6 @@ export class NodeStatus {
   /** The aggregator is about to stop: it is not ready any more, and goes on serving until it is closed. */
   drain(): void {
     this.#isDraining = true;
+    this.#backend.askToReconnect?.();
   }
 }

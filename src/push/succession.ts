@@ -5,6 +5,8 @@ import type { PushTotals } from './push-totals.js';
 
 /** A target that asks for another connection more often is not followed. */
 const reconnectEveryMs = 10_000;
+/** But after this, when the connection that it asked for was not made: it may ask again at the end of its drain. */
+const reconnectAgainMs = 1000;
 
 /**
  * The connection that a target asked for (Enhanced RTMP v2, "Reconnect Request"). It is made beside the present one, which
@@ -62,6 +64,7 @@ export class Succession {
   failed(error: TargetError | null, totals: PushTotals): void {
     this.#successor?.bury(totals);
     this.#successor = null;
+    this.#followedMs -= reconnectEveryMs - reconnectAgainMs;
     this.#recorder.note('reconnect', `failed: ${error?.message ?? 'it was closed'}`);
   }
 

@@ -24,6 +24,7 @@ export class RtmpServer {
   readonly #unfinished: UnfinishedBudget;
   readonly #connections = new Set<ServerConnection>();
   readonly #ticker: NodeJS.Timeout;
+  #notListening: Promise<unknown> | null = null;
   readonly #whenEmpty: (() => void)[] = [];
   #secure: TlsListener | null = null;
 
@@ -82,22 +83,40 @@ export class RtmpServer {
 
   /**
    * Asks all who know of it to connect anew, since this aggregator is about to end (Enhanced RTMP v2, "Reconnect Request").
-   * Resolves when they are gone, or after `patienceMs`; at once where there are none.
+   * They go on here until they have begun elsewhere. Returns those that were asked.
    */
-  async askToReconnect(patienceMs: number): Promise<void> {
-    const asked = [...this.#connections].filter((connection) => connection.askToReconnect());
+  askToReconnect(): readonly ServerConnection[] {
+    return [...this.#connections].filter((connection) => connection.askToReconnect());
+  }
+
+  /**
+   * Accepts no new connections, and asks for the last time: who connects anew now comes to whoever listens in this place next.
+   * Resolves when all who were asked are gone, or after `patienceMs`; at once where there are none.
+   */
+  async sendAway(patienceMs: number): Promise<void> {
+    void this.#stopListening();
+    const asked = this.askToReconnect();
     const untilMs = performance.now() + patienceMs;
     while (asked.some((connection) => this.#connections.has(connection)) && performance.now() < untilMs) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
+  /** Resolves when no listener is left; may be called again. */
+  #stopListening(): Promise<unknown> {
+    this.#notListening ??= Promise.all([
+      new Promise<void>((resolve) => this.#server.close(() => resolve())),
+      this.#secure?.close(),
+    ]);
+    return this.#notListening;
+  }
+
   /** Accepts no new connections, and closes the open ones in order. Resolves when all are gone. */
   async close(): Promise<void> {
     clearInterval(this.#ticker);
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const closed = this.#stopListening();
     for (const connection of this.#connections) connection.shutDown();
-    await Promise.all([closed, this.#secure?.close()]);
+    await closed;
     // The listener does not count connections whose sockets were taken over.
     if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
   }

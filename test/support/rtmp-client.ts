@@ -65,9 +65,9 @@ export class RtmpClient {
     this.socket.write(encodeChunks(type === 9 ? 6 : 4, { type, streamId: 1, timestampMs, payload }));
   }
 
-  /** Handshake, connect, createStream, publish; resolves when the publishing was accepted. */
-  async publish(app: string, name: string): Promise<void> {
-    await this.#open(app);
+  /** Handshake, connect, createStream, publish; resolves when the publishing was accepted. @param said more in `connect` */
+  async publish(app: string, name: string, said: Record<string, Amf> = {}): Promise<void> {
+    await this.#open(app, said);
     this.command(1, 'publish', 3, null, name, 'live');
     await waitFor(() => this.statusCodes().includes('NetStream.Publish.Start'), { what: 'publish' });
   }
@@ -79,11 +79,11 @@ export class RtmpClient {
     await waitFor(() => this.statusCodes().includes('NetStream.Play.Start'), { what: 'play' });
   }
 
-  async #open(app: string): Promise<void> {
+  async #open(app: string, said: Record<string, Amf> = {}): Promise<void> {
     const answered = (id: number): boolean =>
       this.commands().some(([command, transaction]) => command === '_result' && transaction === id);
     await this.handshake();
-    this.command(0, 'connect', 1, { app, flashVer: 'test', tcUrl: `rtmp://127.0.0.1/${app}` });
+    this.command(0, 'connect', 1, { app, flashVer: 'test', tcUrl: `rtmp://127.0.0.1/${app}`, ...said });
     await waitFor(() => answered(1), { what: 'connect', intervalMs: 5 });
     this.command(0, 'createStream', 2, null);
     await waitFor(() => answered(2), { what: 'createStream', intervalMs: 5 });

@@ -358,6 +358,10 @@ export class NativeBackend implements MediaBackend {
     return probeHandshake(loopbackOf(this.#address.host), this.#address.port, deadlineMs);
   }
 
+  askToReconnect(): void {
+    this.#server.askToReconnect();
+  }
+
   async stop(deadlineMs: number): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#certificate?.close();
@@ -365,7 +369,7 @@ export class NativeBackend implements MediaBackend {
     this.#sources.close();
     const reason = new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down');
     const work = async (): Promise<void> => {
-      await this.#server.askToReconnect(Math.min(reconnectMs, deadlineMs / 4));
+      await this.#server.sendAway(Math.min(reconnectMs, deadlineMs / 4));
       // Publishers and viewers first: what the cameras' targets still have to get is then all there is.
       const listener = this.#server.close();
       await this.testPatterns.close();

@@ -60,6 +60,8 @@ export type Order =
   /** To `where` of a connection with TLS, which only this process can read: hand it on to another worker, at this port. */
   | { readonly type: 'handOn'; readonly id: number; readonly viewPort: number }
   | { readonly type: 'call'; readonly id: number; readonly call: Call }
+  /** Peers who know how are asked to connect anew. */
+  | { readonly type: 'askToReconnect' }
   /** Ends everything in order. */
   | { readonly type: 'stop'; readonly deadlineMs: number };
 

@@ -101,6 +101,9 @@ export class Worker {
       case 'call':
         void this.#answer(order.id, order.call);
         return;
+      case 'askToReconnect':
+        this.#backend.askToReconnect();
+        return;
       case 'stop':
         void this.stop(order.deadlineMs);
     }

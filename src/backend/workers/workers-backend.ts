@@ -241,6 +241,10 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     return this.#arrivals.probe(deadlineMs);
   }
 
+  askToReconnect(): void {
+    for (const worker of this.#workers) worker.send({ type: 'askToReconnect' });
+  }
+
   async stop(deadlineMs: number): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#arrivals.close();
