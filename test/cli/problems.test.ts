@@ -99,9 +99,11 @@ test('all that is wrong with the state is told at once', async (context) => {
 });
 
 test('cluster accept at a node that is alone says that it is', async (context) => {
-  const { apiUrl } = await startTestAggregator(testScope(context));
-  const answer = await fetch(`${apiUrl}/v1/cluster/accept`, { method: 'POST' });
+  const { apiUrl, dataDir } = await startTestAggregator(testScope(context));
+  const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`${apiUrl}/v1/cluster/accept`, { method: 'POST', headers });
   expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([409, 'NOT_IN_CLUSTER']);
-  const { code, err } = await cli(['cluster', 'accept', '--api', apiUrl]);
+  const { code, err } = await cli(['cluster', 'accept', '--api', apiUrl, '--token', token]);
   expect([code, err]).toEqual([1, expect.stringMatching(/^error: NOT_IN_CLUSTER: this node is alone.*--cluster/)]);
 });
