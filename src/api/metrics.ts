@@ -16,6 +16,7 @@ import {
   ingestSeries,
   nodeSeries,
   pushSeries,
+  sourceSeries,
   webhookSeries,
   workerSeries,
 } from './metrics/tables.js';
@@ -86,6 +87,7 @@ class Metrics {
   readonly #node = new SeriesGroup(nodeSeries);
   readonly #cameras = new SeriesGroup(cameraSeries);
   readonly #ingests = new SeriesGroup(ingestSeries);
+  readonly #sources = new SeriesGroup(sourceSeries);
   readonly #pushes = new SeriesGroup(pushSeries);
   readonly #engines = new SeriesGroup(engineSeries);
   readonly #webhooks = new SeriesGroup(webhookSeries);
@@ -115,6 +117,7 @@ class Metrics {
       this.#node,
       this.#cameras,
       this.#ingests,
+      this.#sources,
       this.#pushes,
       this.#engines,
       this.#webhooks,
@@ -169,6 +172,10 @@ class Metrics {
       if (camera.ingests !== undefined) {
         room -= this.#ingests.perThing;
         if (room >= 0) this.#ingests.add(camera, { camera: camera.name });
+      }
+      if (camera.source !== undefined || camera.ingests?.some(({ source }) => source !== undefined) === true) {
+        room -= this.#sources.perThing;
+        if (room >= 0) this.#sources.add(camera, { camera: camera.name });
       }
       for (const push of camera.pushes) {
         states.set(push.state, (states.get(push.state) ?? 0) + 1);

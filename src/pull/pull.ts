@@ -5,6 +5,8 @@ import type { Logger } from '../log/log.js';
 import { heardMs } from '../process/standstill.js';
 import { isoTime, wallMsAt } from '../process/wall-clock.js';
 import { Backoff } from '../push/backoff.js';
+import { AvcSets } from '../wire/avc-sets.js';
+import { MessageType } from '../wire/message.js';
 import type { DialGate } from './dial-gate.js';
 import type { PullLife, StartPull } from './life.js';
 import { PulledSource } from './pulled-source.js';
@@ -67,6 +69,7 @@ export class Pull {
   #source: PulledSource | null = null;
   #ingest: Ingest | null = null;
   #times = new RisingTimes();
+  #sets = new AvcSets();
   #dialled: () => void = () => {};
   #leaveLine: () => void = () => {};
   /** When the life began, or the last media came, on the monotonic clock. */
@@ -170,20 +173,27 @@ export class Pull {
 
   #begin(): void {
     this.#times = new RisingTimes();
+    this.#sets = new AvcSets();
     this.#lastMediaMs = performance.now();
     try {
+      // What a life says when it is over is not heard.
+      const number = this.#number;
       const life = this.#options.start({
-        onMedia: (type, timestampMs, payload) => this.#take(type, timestampMs, payload),
-        onEnded: (error) => this.#failed(error),
+        onMedia: (type, timestampMs, payload) => {
+          if (number === this.#number) this.#take(type, timestampMs, payload);
+        },
+        onEnded: (error) => {
+          if (number === this.#number) this.#failed(error);
+        },
       });
       // It may have failed before it returned.
-      if (this.#state === 'connecting') this.#life = life;
+      if (number === this.#number) this.#life = life;
       else life.close();
     } catch (error) {
       this.#failed(sourceErrorOf(error, this.shownUrl));
       return;
     }
-    this.#watch ??= setInterval(() => this.#look(), lookEveryMs);
+    if (this.#life !== null) this.#watch ??= setInterval(() => this.#look(), lookEveryMs);
   }
 
   #take(type: number, timestampMs: number, payload: Buffer): void {
@@ -195,6 +205,13 @@ export class Pull {
     const out = this.#times.map(type, timestampMs, nowMs);
     if (repairs.resets !== resets) ingest.noteTimeReset?.();
     this.#lastMediaMs = nowMs;
+    const header = type === MessageType.Video ? this.#sets.headerBefore(payload) : null;
+    if (header !== null) {
+      const text = 'the picture of the source changed; its new header is sent';
+      this.#options.log.info(text, { summed: true, source: this.shownUrl });
+      this.#options.recorder.note('pull', 'other parameter sets within the stream');
+      ingest.write(type, out, header, nowMs);
+    }
     if (ingest.write(type, out, payload, nowMs) && this.#source !== null) this.#source.lastMediaMs = nowMs;
   }
 

@@ -1,5 +1,5 @@
 import { type BackendTotals, pushStates, type WorkerFacts } from '../../backend/backend.js';
-import type { CameraView, IngestView, PushView } from '../../control/views.js';
+import type { CameraView, IngestView, PushView, SourceView } from '../../control/views.js';
 import { maxIngests } from '../../model/model.js';
 import type { OpenFilesFigures } from '../../process/open-files.js';
 import { elapsedMs } from '../../process/wall-clock.js';
@@ -242,6 +242,37 @@ const ofIngests = (
 ): { value: number | null; labels: { ingest: string } }[] =>
   ingests.map((ingest) => ({ value: read(ingest), labels: { ingest: ingest.name } }));
 
+/** What is fetched of a camera: of each of its ingests, by its name; of a camera without a list, `main`. */
+const ofSources = (
+  { ingests, source }: CameraView,
+  read: (source: SourceView) => number,
+): { value: number; labels: { ingest: string } }[] => {
+  const all = ingests ?? [{ name: 'main', source }];
+  return all.flatMap(({ name, source: own }) =>
+    own === undefined ? [] : [{ value: read(own), labels: { ingest: name } }],
+  );
+};
+
+/** Of cameras that are fetched from where they are. */
+export const sourceSeries: readonly Series<CameraView>[] = [
+  {
+    name: 'source_up',
+    type: 'gauge',
+    labels: ['ingest'],
+    perThing: perIngest,
+    help: '1 while media comes from the source, or nobody wants it (on demand); else 0.',
+    read: (camera) => ofSources(camera, ({ state }) => (state === 'live' || state === 'off' ? 1 : 0)),
+  },
+  {
+    name: 'source_connects_total',
+    type: 'counter',
+    labels: ['ingest'],
+    perThing: perIngest,
+    help: 'How often media began to come from the source.',
+    read: (camera) => ofSources(camera, ({ connects }) => connects),
+  },
+];
+
 /** A camera without a list of ingests has one, which is what its other series are about. */
 export const ingestSeries: readonly Series<CameraView>[] = [
   {
@@ -445,6 +476,7 @@ export const metricTables: readonly { readonly of: readonly string[]; readonly t
   { of: [], table: nodeSeries },
   { of: ['camera'], table: cameraSeries },
   { of: ['camera'], table: ingestSeries },
+  { of: ['camera'], table: sourceSeries },
   { of: ['camera', 'push'], table: pushSeries },
   { of: ['engine'], table: engineSeries },
   { of: ['receiver'], table: webhookSeries },

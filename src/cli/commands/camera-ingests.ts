@@ -19,6 +19,7 @@ export function withIngestOptions(command: Command): Command {
       '--source <url>',
       'where it is fetched from: rtsp://USER:PASSWORD@HOST/PATH ..., or none; INGEST=URL for one of its ingests (may be repeated)',
       repeated,
+      [],
     )
     .option('--on-demand', 'fetch it only while a push or a viewer wants it')
     .option('--source-transport <transport>', 'how the media of RTSP comes: tcp or udp')

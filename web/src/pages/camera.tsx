@@ -15,6 +15,7 @@ import { Ingests } from './ingests.js';
 import { Plots } from './plots.js';
 import { PublishPanel } from './publish-panel.js';
 import { Pushes } from './pushes.js';
+import { Source } from './source.js';
 
 type Condition = NonNullable<CameraView['conditions']>[number];
 
@@ -51,8 +52,9 @@ export function CameraPage({ name }: { name: string }) {
         </div>
         <div class="column">
           <Ingests camera={camera} />
+          <Source camera={camera} />
           <Pushes camera={camera} />
-          <PublishPanel camera={camera} />
+          {camera.source === undefined && <PublishPanel camera={camera} />}
         </div>
       </div>
       <Plots camera={camera} />

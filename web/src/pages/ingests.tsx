@@ -7,6 +7,7 @@ import { mayOperate, refreshCamera } from '../state/store.js';
 import { bitrate, clock, codec } from '../ui/format.js';
 import { Badge } from '../ui/mark.js';
 import { ActionButton, Copyable, ErrorNote, Since } from '../ui/parts.js';
+import { SourceState } from './source.js';
 
 type IngestView = NonNullable<CameraView['ingests']>[number];
 
@@ -77,7 +78,8 @@ function Ingest({ camera, ingest }: { camera: string; ingest: IngestView }) {
           </ActionButton>
         )}
       </div>
-      {state === 'offline' ? (
+      {ingest.source !== undefined && <SourceState source={ingest.source} />}
+      {state === 'offline' && ingest.source !== undefined ? null : state === 'offline' ? (
         <Copyable text={ingest.endpoint} label={`address that ${name} publishes to`} />
       ) : (
         <p class="muted">

@@ -6,9 +6,10 @@ import { observe, useAction } from '../state/action.js';
 import { refreshCamera } from '../state/store.js';
 import { ActionButton, Dialog, ErrorNote, Field } from '../ui/parts.js';
 
-/** Registers a camera, and waits until the server has it. @throws ApiProblem */
-export async function registerCamera(name: string): Promise<CameraView> {
-  const { body: added } = await api.call('addCamera', { body: { name } });
+/** Registers a camera, and waits until the server has it. @param source where it is fetched from; empty: it publishes. @throws ApiProblem */
+export async function registerCamera(name: string, source = ''): Promise<CameraView> {
+  const body = { name, ...(source === '' ? {} : { source }) };
+  const { body: added } = await api.call('addCamera', { body });
   await observe(`the camera ${name}`, async () => (await refreshCamera(added.name)) !== undefined);
   return added;
 }
@@ -16,10 +17,11 @@ export async function registerCamera(name: string): Promise<CameraView> {
 /** The field for a new camera's name, and the button: for the dialog and for the first steps. */
 export function RegisterForm({ onDone, wanted: given = '' }: { onDone: (name: string) => void; wanted?: string }) {
   const name = useSignal(given);
+  const source = useSignal('');
   const action = useAction();
   const submit = async () => {
     const wanted = name.value.trim();
-    if (await action.run(() => registerCamera(wanted))) onDone(wanted);
+    if (await action.run(() => registerCamera(wanted, source.value.trim()))) onDone(wanted);
   };
   return (
     <form
@@ -38,6 +40,16 @@ export function RegisterForm({ onDone, wanted: given = '' }: { onDone: (name: st
         invalid={action.error.value?.field === 'name'}
         onInput={(text) => {
           name.value = text;
+        }}
+      />
+      <Field
+        label="Source, if it does not publish by itself"
+        value={source.value}
+        mono
+        placeholder="rtsp://USER:PASSWORD@HOST/PATH"
+        invalid={action.error.value?.field === 'source'}
+        onInput={(text) => {
+          source.value = text;
         }}
       />
       <ErrorNote error={action.error.value} />
