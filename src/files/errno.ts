@@ -13,7 +13,7 @@ export function hasNoHardLinks(error: unknown): boolean {
   return isErrno(error, 'EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EINVAL');
 }
 
-/** Something that stands where a file is wanted and is none: a directory, a FIFO, a device, a link to nowhere. */
+/** What is at a path is not a regular file: a directory, a FIFO, a device, a link to nowhere. */
 export class NotAFile extends Error {
   constructor(path: string, what: string) {
     super(`${path} ${what}`);

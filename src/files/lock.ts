@@ -66,8 +66,8 @@ export class FolderLock {
   static readonly beatMs = beatMs;
 
   /**
-   * Shows that the holder lives. False when the lock is another's by now (this process was frozen for long). A lock
-   * that somebody deleted or damaged is placed again, as is one that another let go of.
+   * Shows that the holder lives. False when another process holds the lock by now, because this process was frozen for
+   * long. A lock that was deleted, damaged or released by another process is placed again.
    */
   beat(): Promise<boolean> {
     this.#beating ??= this.#beat().finally(() => {
@@ -90,21 +90,21 @@ export class FolderLock {
       return true;
     } catch (error) {
       if (error instanceof StateError) return false;
-      // A folder that cannot be read now shows itself at the next commit.
+      // If the folder cannot be read, the next commit reports it.
       return true;
     }
   }
 
   async release(): Promise<void> {
     this.#isReleased = true;
-    // Else it would place again what is taken away here.
+    // Otherwise the beat would place the lock again.
     await this.#beating;
     const holder = await readHolder(this.#path).catch(() => undefined);
     if (holder?.token === this.#self.token) await unlink(this.#path).catch(() => undefined);
   }
 }
 
-/** Puts the lock there, and only when there is none. False when there is one. */
+/** Places the lock unless there is one already; false when there is. */
 async function place(path: string, self: Holder): Promise<boolean> {
   const own = `${path}-${self.token}`;
   const text = `${JSON.stringify(self)}\n`;
@@ -121,8 +121,8 @@ async function place(path: string, self: Holder): Promise<boolean> {
 }
 
 /**
- * Gives a lock its name, unless there is one. By a second name no reader ever sees half of it. File systems without hard
- * links (exFAT, some network mounts) still make a file for one only; who reads it there waits until it is whole.
+ * Gives a lock its name, unless there is one. A hard link never shows half of it. File systems without hard links
+ * (exFAT, some network mounts) let only one process create the file; readers there wait until it is complete.
  */
 async function giveName(own: string, path: string, text: string): Promise<boolean> {
   try {
@@ -151,8 +151,8 @@ async function giveName(own: string, path: string, text: string): Promise<boolea
 }
 
 /**
- * Two processes may find the same dead lock. Each moves away what it finds and looks whether that was the dead one;
- * afterwards it looks once more who holds it, so that at most one goes on.
+ * Two processes may find the same dead lock. Each moves away the lock that it finds, and checks that it was the dead
+ * one. Then it checks once more who holds the lock, so that only one goes on.
  */
 async function takeOver(folder: string, path: string, dead: Holder | undefined, self: Holder): Promise<void> {
   const aside = `${path}-${self.token}-dead`;
@@ -206,7 +206,7 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   }
 }
 
-/** The holder; one whose lock is being written right now is waited for. */
+/** The holder. Waits while a lock is being written. */
 async function readWritten(path: string): Promise<Holder | undefined> {
   for (let waitedMs = 0; ; waitedMs += 100) {
     const holder = await readHolder(path);

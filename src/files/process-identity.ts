@@ -15,7 +15,7 @@ export function processIdentity(pid: number | 'self'): string {
   }
 }
 
-/** The part of an identity within which pids mean something. */
+/** The boot and the namespace of an identity: pids can be compared only within them. */
 export function namespaceOf(identity: string): string {
   return identity.slice(0, Math.max(0, identity.lastIndexOf('/')));
 }

@@ -6,13 +6,13 @@ import { syncFolder } from './write.js';
 /** A file that is to be replaced, or was. */
 export interface Replaced {
   readonly path: string;
-  /** Where what it was is kept, beside it; undefined: there was no file. */
+  /** Where the previous content is kept, beside the file; undefined: there was no file. */
   readonly kept: string | undefined;
 }
 
 /**
- * Makes files what they were before, in their order; what was kept of them is then no more. Never rejects.
- * @returns those that could not be put back, each with the place where it is kept and the reason
+ * Restores the previous contents of files, in order, and removes the kept copies. Never rejects.
+ * @returns those that could not be restored, each with the place of its copy and the reason
  */
 export async function putBackFiles(replaced: readonly Replaced[]): Promise<string[]> {
   const left: string[] = [];
@@ -36,7 +36,7 @@ async function putBack(path: string, kept: string | undefined): Promise<void> {
       throw error;
     });
     await rename(kept, real);
-    // Two names of one file, which was not replaced yet, both stay.
+    // Renaming one of two hard links of the same file to the other does nothing: both names stay.
     await rm(kept, { force: true });
   }
   await syncFolder(dirname(path));

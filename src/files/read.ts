@@ -3,12 +3,12 @@ import { type FileHandle, lstat, open, readlink, stat } from 'node:fs/promises';
 import { isErrno, NotAFile } from './errno.js';
 
 /*
- * Files as they are found. Only regular files are read: opening a FIFO would wait for a writer for ever, a device may
- * give bytes without end. What a path is, is looked at before it is opened (some devices act when they are) and again
- * afterwards (it may have changed in between).
+ * Reads regular files only: opening a FIFO would wait for a writer for ever, and a device may give bytes without end.
+ * The kind of file is checked before it is opened, because some devices act when opened, and again afterwards, because
+ * it may have changed in between.
  */
 
-/** What tells one version of a file from another without reading it: any writer changes one of these. */
+/** Tells versions of a file apart without reading it: every writer changes one of these. */
 export interface FileMark {
   readonly inode: bigint;
   readonly bytes: bigint;
@@ -23,7 +23,7 @@ export interface FoundFile {
   readonly mode: number;
 }
 
-/** A file that has more bytes than are read. */
+/** A file is larger than the limit for reading it. */
 export class TooLargeFile extends Error {
   readonly mark: FileMark;
   readonly modifiedAt: Date;
@@ -58,7 +58,7 @@ export function markIn({ ino, size, mtimeNs }: BigIntStats): FileMark {
   return { inode: ino, bytes: size, modifiedNs: mtimeNs };
 }
 
-/** Nothing is there, not even a link to nowhere: that was something once. @throws NotAFile */
+/** Resolves when nothing is at the path. A dangling link is something: it led to a file once. @throws NotAFile */
 export async function refuseDangling(path: string): Promise<void> {
   const link = await lstat(path).catch(() => undefined);
   if (link?.isSymbolicLink() !== true) return;
@@ -136,7 +136,7 @@ export async function readRegular(path: string, maxBytes: number): Promise<Found
   }
 }
 
-/** As `readRegular`, for what is read before there is anything to wait for. @throws also ENOENT */
+/** As `readRegular`, synchronously: for the start, when nothing else runs yet. @throws also ENOENT */
 export function readRegularSync(path: string, maxBytes: number): Buffer {
   refuseOthers(path, statSync(path));
   const file = openSync(path, readFlags);

@@ -2,8 +2,8 @@
 const usualLimitMs = 10_000;
 
 /**
- * A disk (a network mount mostly) that has not answered in time. What was asked of it may still be done, whenever it answers:
- * nothing else may be written to the same file until then.
+ * A disk (a network mount mostly) that has not answered in time. It may still do what was asked once it answers. Until
+ * then nothing else may be written to the same file.
  */
 export class SilentDisk extends Error {
   readonly code = 'ETIMEDOUT';
@@ -18,7 +18,7 @@ export class SilentDisk extends Error {
 }
 
 /**
- * Waits for work on a file, but not for ever.
+ * Waits for work on a file, within a time limit.
  * @param path for the message
  * @throws SilentDisk; what the work throws
  */

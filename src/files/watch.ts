@@ -12,13 +12,16 @@ export interface WatchOptions {
   readonly onPoll: () => Promise<void>;
 }
 
-/** Events of one save come in a burst: look after it, but not later than this under a steady stream of them. */
+/**
+ * One save causes a burst of events. The file is looked at after the burst, and at the latest after this time if events
+ * keep coming.
+ */
 const quietMs = 50;
 const longestMs = 500;
 
 /**
- * Watches the folder (a file that is replaced by rename would be lost from sight itself). Keeps no process alive.
- * Returns the way to end it.
+ * Watches the folder of a file, since a watch of the file itself would end when it is replaced by a rename. Does not
+ * keep the process alive. Returns a function that ends it.
  */
 export function watchFolder(path: string, options: WatchOptions): () => void {
   const name = basename(path);

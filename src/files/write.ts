@@ -17,8 +17,8 @@ import { hasNoHardLinks, isErrno } from './errno.js';
 import { type FileMark, markIn, refuseDangling, refuseOthers } from './read.js';
 
 /*
- * Files as they are written: whole or not at all, on disk before anybody is told so. Who replaces a file keeps its owner
- * and mode, as far as the system lets him, and follows a link instead of replacing it.
+ * Writes files whole or not at all, and reports success only when they are on disk. Replacing a file keeps its owner
+ * and mode as far as the system allows, and follows a link instead of replacing it.
  */
 
 const temporarySuffix = '.tmp-';
@@ -26,7 +26,7 @@ const temporarySuffix = '.tmp-';
 /** A new content that is on disk under a temporary name. */
 export interface Prepared {
   readonly temporaryPath: string;
-  /** What it is to replace: where a link leads to. */
+  /** The file that it replaces: the end of a link. */
   readonly path: string;
   readonly mark: FileMark;
   /** SHA-256 of the bytes, hexadecimal. */
@@ -35,7 +35,7 @@ export interface Prepared {
 }
 
 export interface WriteOptions {
-  /** Of a file that is not there yet; that of one that is there stays. */
+  /** The mode of a new file. An existing file keeps its own. */
   readonly mode?: number;
   /** More is refused. */
   readonly maxBytes?: number;
@@ -65,7 +65,7 @@ export async function prepareWrite(
       if (bytes > maxBytes) throw tooLarge(bytes, maxBytes);
       digest.update(block);
       await writeAll(file, block);
-      // Little by little: whoever waits for another file's fsync would wait for all that is unwritten here as well.
+      // Synced little by little: otherwise an fsync of another file would wait for all the unwritten bytes of this one.
       if (!isWhole) await file.datasync();
     }
     await file.sync();
@@ -127,15 +127,15 @@ async function keepOwner(file: FileHandle, present: Stats): Promise<void> {
       (await tried(() => file.chown(present.uid, present.gid))) ||
       (await tried(() => file.chown(own.uid, present.gid))) ||
       own.gid === present.gid;
-    // What its group might do is nothing for the members of another one.
+    // The group is another one, whose members must not get the rights of the former group.
     if (!isKept) mode &= 0o707;
   }
-  // What its writer could not read again would keep the next start from happening.
+  // If its writer could not read it, the next start would fail.
   mode |= 0o600;
   if ((own.mode & 0o777) !== mode) await tried(() => file.chmod(mode));
 }
 
-/** A file that root makes in the folder of another user is for that user: else he could never read it. */
+/** A file that root makes in the folder of another user gets that owner, who could not read it otherwise. */
 async function adoptOwner(file: FileHandle, folder: string): Promise<void> {
   if (process.geteuid?.() !== 0) return;
   const { uid, gid } = await stat(folder);
@@ -166,7 +166,7 @@ export async function replaceFile(content: Prepared): Promise<void> {
   await rename(content.temporaryPath, content.path);
 }
 
-/** Puts prepared content in place only when there is no file by now; false when there is one. */
+/** Puts prepared content in place unless a file exists there; false when one does. */
 export async function createFile(content: Prepared): Promise<boolean> {
   try {
     await link(content.temporaryPath, content.path);
@@ -174,7 +174,7 @@ export async function createFile(content: Prepared): Promise<boolean> {
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
     if (!hasNoHardLinks(error)) throw error;
-    // Without second names there is no way to do both in one step; what is left is a moment between two calls.
+    // Without hard links this cannot be done in one step: another file may appear between the two calls.
     if ((await lstat(content.path).catch(() => undefined)) !== undefined) return false;
     await replaceFile(content);
     return true;
@@ -183,7 +183,7 @@ export async function createFile(content: Prepared): Promise<boolean> {
   }
 }
 
-/** Gives up what was prepared, where it is not in place. */
+/** Removes prepared content that was not put in place. */
 export async function discard(content: Prepared): Promise<void> {
   await unlink(content.temporaryPath).catch(() => undefined);
 }
@@ -213,7 +213,7 @@ async function inPlace(content: Prepared): Promise<Prepared> {
   return content;
 }
 
-/** Waits until the disk has the names in the folder, where the file system can be asked for that. */
+/** Waits until the names in the folder are on disk, if the file system supports that. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
@@ -226,9 +226,8 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Keeps what a file is under the first free name of the form `NAME.SUFFIX-N` beside it, so that no later write takes it
- * away. Where there are hard links, the same file has both names, so that an editor that is still writing writes there
- * too; elsewhere it is a copy.
+ * Keeps the content of a file under the first free name of the form `NAME.SUFFIX-N` beside it, safe from later writes.
+ * It is a hard link if possible, so that an editor that is still writing writes there too; otherwise a copy.
  * @param suffix `rejected`, `before-restore` ...
  * @param number undefined: one more than the highest
  * @returns its path
@@ -245,7 +244,7 @@ export async function keepAside(path: string, suffix: string, number?: number): 
   return aside;
 }
 
-/** As `keepAside`, and always a copy: what is written into the file later is not in it. */
+/** As `keepAside`, but always a copy: later writes to the file do not change it. */
 export async function keepCopy(path: string, suffix: string): Promise<string> {
   const aside = `${path}.${suffix}-${await nextNumber(dirname(path), basename(path), suffix)}`;
   await copyWhole(await realpath(path), aside);
@@ -275,7 +274,7 @@ export async function nextNumber(folder: string, name: string, suffix: string): 
   return Math.max(0, ...numbers) + 1;
 }
 
-/** Removes what killed processes left half written of a file. Only for whoever is alone in writing it. */
+/** Removes half-written versions of a file that killed processes left. Only for the sole writer of the file. */
 export async function removeLeftovers(path: string): Promise<void> {
   for (const each of new Set([path, await realpath(path).catch(() => path)])) {
     const prefix = `${basename(each)}${temporarySuffix}`;

@@ -33,11 +33,11 @@ import { pushUrlOf } from './targets.js';
 import { exampleCamera, resolvePushUrl } from './template.js';
 
 /*
- * Many changes at once. Each has the name of the operation of v1 that makes it alone, and does what that does; so the
- * rules are those of cameras.ts, pushes.ts and engines.ts.
+ * Many changes at once. Each has the name of the v1 operation that makes the same change alone. The rules are those of
+ * cameras.ts, pushes.ts and engines.ts.
  */
 
-/** A camera with pushes to it: they are added with it, or made what they say. */
+/** A camera with pushes, which are added or declared with it. */
 type WithPushes<T> = Omit<T, 'name'> & { readonly pushes?: readonly PushInput[] | undefined };
 
 /** What a change is about, and on what condition it is made. */
@@ -72,19 +72,19 @@ export type ChangeOutcome = 'created' | 'changed' | 'unchanged' | 'removed';
 /** What became of one thing. */
 export interface ChangedThing {
   readonly outcome: ChangeOutcome;
-  /** Names of what is not as it was, where it was changed. */
+  /** The names of the changed fields. */
   readonly fields?: readonly string[];
 }
 
 /** What became of one change. */
 export interface ChangeResult extends ChangedThing {
-  /** The id of the push that it was about. */
+  /** The id of the push that was changed. */
   readonly push?: string;
   /** The pushes that came with a camera. */
   readonly pushes?: readonly (ChangedThing & { readonly id: string })[];
 }
 
-/** What changes are made by, besides the state. */
+/** What the changes need besides the state. */
 export interface BatchRules {
   /** ISO 8601, UTC. */
   readonly now: string;
@@ -96,7 +96,7 @@ export interface BatchRules {
   /** @throws ConflictError PRECONDITION_FAILED */
   readonly checkCondition: (current: Camera | Push | StreamingEngine | undefined, change: About) => void;
   /**
-   * Completes a camera that is new or changed: gives what is new of it its key, where it needs one.
+   * Completes a new or changed camera: gives new ingests their keys, where keys are required.
    * @throws ConflictError STANDBY_UNSUPPORTED
    */
   readonly keyed: (before: DesiredState, after: DesiredState, name: string) => DesiredState;
@@ -244,7 +244,7 @@ function changeOneEngine(
   return { state, result: compared(known, state.engines.get(name)) };
 }
 
-/** What is not the same in two versions of a thing; what it is made of is plain. */
+/** The fields that differ in two versions of a plain object. */
 function compared(before: object | undefined, after: object | undefined): ChangedThing {
   if (before === undefined) return { outcome: 'created' };
   if (before === after || after === undefined) return { outcome: 'unchanged' };
@@ -254,7 +254,7 @@ function compared(before: object | undefined, after: object | undefined): Change
   return fields.length === 0 ? { outcome: 'unchanged' } : { outcome: 'changed', fields };
 }
 
-/** Says which one of several it was. */
+/** Adds the place of a list to the error of one of its items. */
 function inField<R>(place: string, act: () => R): R {
   try {
     return act();

@@ -26,7 +26,7 @@ export function addCamera(state: DesiredState, input: CameraInput, now: string, 
     const message = `camera "${known.name}" is registered ${described(known.type)}, not ${described(type)}; remove it first, or change it with PUT /v1/cameras/${known.name}`;
     throw new ConflictError('CAMERA_CONFLICT', message, { field: 'type' });
   }
-  // Of what it does not name it says nothing: a content manager knows names and types only.
+  // Fields that it does not name stay: a content manager knows names and types only.
   for (const [field, value] of Object.entries(standby)) {
     if (isDeepStrictEqual(Reflect.get(known, field), value)) continue;
     const message = `camera "${known.name}" is registered with another "${field}"; change it with PATCH /v1/cameras/${known.name}`;
@@ -67,7 +67,7 @@ export function declareCamera(state: DesiredState, input: CameraInput, now: stri
   return withCamera(state, camera);
 }
 
-/** What changes of a camera; what is undefined stays, and null takes it away. */
+/** A change of a camera. An undefined field stays as it is; null removes it. */
 export interface CameraChange extends StandbyInput {
   readonly type?: string | null | undefined;
 }
@@ -77,7 +77,7 @@ export function changeCamera(state: DesiredState, name: string, change: CameraCh
   const known = getCamera(state, name);
   const type = change.type === undefined ? known.type : (change.type ?? undefined);
   const given = Object.entries(change).filter(([field, value]) => value !== undefined && field !== 'type');
-  // Without its slate there is nothing to show for so long.
+  // Without a slate, its duration means nothing.
   const { slateSeconds: _, ...withoutSlate } = known;
   const before = change.slate === null ? withoutSlate : known;
   const input = { ...standbyOf(before), ...Object.fromEntries(given), name, type };

@@ -11,7 +11,7 @@ import { allOf } from './steps.js';
 const closed = { additionalProperties: false };
 const orNone = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
-/** One thing that became another: an engine, a camera without its pushes, or a push. Null: there is none. */
+/** One change of an engine, of a camera without its pushes, or of a push. Null: it does not exist before, or after. */
 export const ChangeSchema = Type.Union([
   Type.Object({ engine: Type.String(), is: orNone(EngineFileSchema), was: orNone(EngineFileSchema) }, closed),
   Type.Object({ camera: Type.String(), is: orNone(CameraFactsSchema), was: orNone(CameraFactsSchema) }, closed),
@@ -36,7 +36,7 @@ export function differingIn(before: DesiredState, after: DesiredState): Differin
   };
 }
 
-/** What turns one state into the other. A camera stands before its pushes when it is added, and behind when removed. */
+/** What turns one state into the other. An added camera comes before its pushes, a removed one after them. */
 export function changesBetween(
   before: DesiredState,
   after: DesiredState,
@@ -86,7 +86,7 @@ export function keyOf(change: Change): string {
   return 'push' in change ? `cameras.${change.camera}.pushes.${change.push}` : `cameras.${change.camera}`;
 }
 
-/** What the thing of a change is in a state, in the same form. */
+/** The object of a change as it is in a state, in the same form. */
 export function valueIn(state: DesiredState, change: Change): Change['is'] {
   if ('engine' in change) {
     const engine = state.engines.get(change.engine);
@@ -99,7 +99,7 @@ export function valueIn(state: DesiredState, change: Change): Change['is'] {
   return push === undefined ? null : filePush(push);
 }
 
-/** True for the same thing; when it was made is nothing that people change by hand. */
+/** True for equal objects. `createdAt` is not compared: nobody changes it by hand. */
 export function isSameValue(left: Change['is'], right: Change['is']): boolean {
   if (left === null || right === null) return left === right;
   const [{ createdAt: _left, ...one }, { createdAt: _right, ...other }] = [left, right];

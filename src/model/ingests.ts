@@ -23,10 +23,10 @@ export interface StandbyInput {
 /** The facts of a camera about its ingests. */
 export type StandbyFacts = Pick<Camera, 'ingests' | 'source' | 'switchBackSeconds' | 'slate' | 'slateSeconds'>;
 
-/** For how long a slate is shown where nobody says it, seconds. */
+/** For how long a slate is shown by default, seconds. */
 export const defaultSlateSeconds = 60;
 
-/** Names that events and metrics have for what is none of a camera's ingests. */
+/** Names that events and metrics use for sources that are not ingests of a camera. */
 const reserved: ReadonlySet<string> = new Set(['slate', 'test-pattern']);
 
 /** The names of a camera's ingests, in the order in which they are preferred. */

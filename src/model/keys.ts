@@ -24,7 +24,7 @@ export function keysOf(camera: Camera, ingest: string = mainIngest): readonly Ca
 export interface KeyChange {
   /** The key: a new id that it is made from, or the tag of one that somebody chose. */
   readonly key: { readonly id: string } | { readonly tag: string };
-  /** For how long the keys of before are taken too; undefined: not at all. */
+  /** For how long the previous keys are accepted too; undefined: not at all. */
   readonly overlapSeconds?: number | undefined;
   /** The ingest whose key it is; undefined: `main`. */
   readonly ingest?: string | undefined;
@@ -63,7 +63,7 @@ function withKeys(camera: Camera, ingest: string, keys: readonly CameraKey[]): C
 }
 
 /**
- * A camera that is new gets a key of its own, and each of its ingests that is: one that was removed had another.
+ * Gives a new camera a key of its own, and each new ingest: a removed one of the same name had another key.
  * @param id what they are made from: one that nobody had
  */
 export function withNewKey(before: DesiredState, after: DesiredState, name: string, id: string): DesiredState {

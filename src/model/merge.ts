@@ -73,7 +73,7 @@ export function changesForEdited(changes: readonly Change[], edited: DesiredStat
   return [...last.values()].sort((one, other) => rankOf(one) - rankOf(other));
 }
 
-/** A camera stands before its pushes when it is there, and behind them when it goes. */
+/** An added camera comes before its pushes, a removed one after them. */
 function rankOf(change: Change): number {
   if ('engine' in change) return 0;
   if ('push' in change) return 2;

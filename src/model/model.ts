@@ -12,7 +12,7 @@ export interface Camera {
   readonly type?: string;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
-  /** What its publishers may show, where they need a key; the first is the one in use. Undefined: the first of all. */
+  /** The publish keys, if keys are required; the first is the one in use. Undefined: `firstKey`. */
   readonly keys?: readonly CameraKey[];
   /** What its stream may come from, in the order in which it is preferred. Undefined: one publisher, `main`. */
   readonly ingests?: readonly CameraIngest[];
@@ -50,13 +50,13 @@ export interface CameraIngest {
   readonly source?: CameraSource;
 }
 
-/** A publish key. Neither the key nor what it could be guessed by stands here: see `StreamKeys`. */
+/** A publish key. It does not contain the key, nor anything from which the key could be guessed: see `StreamKeys`. */
 export interface CameraKey {
   /** What a generated key is made from; `given` for one that somebody else chose. */
   readonly id: string;
   /** Of a key that somebody else chose: what it is compared by. */
   readonly tag?: string;
-  /** ISO 8601, UTC: it is not taken any more then. Undefined: for good. */
+  /** ISO 8601, UTC: when it expires. Undefined: never. */
   readonly until?: string;
 }
 
@@ -105,7 +105,7 @@ export const mainIngest = 'main';
 /** Most ingests of one camera. */
 export const maxIngests = 8;
 
-/** Most keys of one camera, or of one ingest; of more, those that end first are dropped. */
+/** The maximum number of keys of one camera or ingest. Beyond it, those that expire first are dropped. */
 export const maxKeys = 8;
 
 export const defaultPushUrl = 'rtmp://{host}:1935/live/{name}';

@@ -2,8 +2,8 @@
 const shareCount = 256;
 
 /**
- * A map that is never mutated, and whose next version is made without copying all of it: versions have the shares in
- * common in which nothing changed. Of 10,000 entries a change copies 40. The order of its entries says nothing.
+ * An immutable map. A new version shares the unchanged parts with the previous one: a change of a map of 10,000 entries
+ * copies 40. The order of its entries has no meaning.
  */
 class PersistentMap<V> implements ReadonlyMap<string, V> {
   readonly shares: readonly (ReadonlyMap<string, V> | undefined)[];
@@ -133,7 +133,7 @@ function persistent<V>(map: ReadonlyMap<string, V>): PersistentMap<V> {
   return new PersistentMap<V>(shares, map.size);
 }
 
-/** FNV-1a, of which the lowest bits are taken. */
+/** The lowest bits of FNV-1a. */
 function shareOf(name: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);

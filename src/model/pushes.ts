@@ -93,7 +93,7 @@ export function declarePush(
   if (known === undefined) return addPush(state, cameraName, input, now, max);
   const target = toTarget(state, camera, input, known);
   const { [known.id]: _, ...others } = camera.pushes;
-  // Looked for without an id, among the others: what is found goes to the same target.
+  // Searched without an id among the other pushes, so that a match goes to the same target.
   const shared = findPush(state, { ...camera, pushes: others }, undefined, target);
   if (shared !== undefined) {
     const message = `push "${shared.id}" of camera "${camera.name}" goes to this target already`;
@@ -113,7 +113,7 @@ export function declarePush(
 }
 
 /**
- * As `declarePush`, where the id may be left out: the push that goes to the target is meant then, whatever its id.
+ * As `declarePush`, but the id may be left out: then it declares the push that goes to the target.
  * @throws as `declarePush`
  */
 export function declareTarget(
@@ -168,7 +168,7 @@ export function pushLimit(camera: string, max: number): Limit {
 }
 
 /**
- * A URL that is new is none that an answer masked. What was there already stays.
+ * A new URL must not be one that an answer masked. An existing one stays.
  * @throws InputError INVALID_ADDRESS
  */
 export function checkNewUrl(known: Push | undefined, url: string | undefined): void {

@@ -2,8 +2,8 @@ import { quoted } from '../address/host.js';
 import { type CodedError, ConflictError, type ErrorCode, InputError } from '../errors.js';
 
 /*
- * The rules for single values, each of which stands here once. Every door goes by them: the API and with it the command
- * line and imports, an edit of state.json by hand, a restored backup. `field` is what the door calls the value.
+ * The rules for single values, each written once. All ways to change the state use them: the API (and with it the
+ * command line and imports), an edit of state.json by hand, a restored backup. `field` is the name of the value there.
  */
 
 /** The rule for the names of cameras, engines and pushes. */
@@ -15,7 +15,7 @@ export function isName(text: string): boolean {
 }
 
 /**
- * The name, when it keeps the rule for names.
+ * Returns a valid name.
  * @throws InputError INVALID_NAME
  */
 export function checkName(field: string, name: string): string {
@@ -29,7 +29,7 @@ export function checkName(field: string, name: string): string {
 const mask = '***';
 
 /**
- * The URL or template, when it is none that an answer masked: stored, it would take the place of the secret.
+ * Refuses a URL or template that an answer masked: stored, it would replace the secret.
  * @throws InputError INVALID_ADDRESS
  */
 export function checkUnmasked(field: string, text: string): string {
@@ -39,7 +39,7 @@ export function checkUnmasked(field: string, text: string): string {
 }
 
 /**
- * The type of a camera, when it keeps the rule for names too.
+ * Returns a valid type of a camera; the rule is that for names.
  * @throws InputError INVALID_REQUEST
  */
 export function checkType(type: string | undefined): string | undefined {
@@ -68,7 +68,7 @@ export interface Limit {
 }
 
 /**
- * Refuses to get over a limit, or further over it. What is over it already may become less.
+ * Refuses a count that exceeds a limit, unless it was exceeded before and does not grow.
  * @throws ConflictError LIMIT_REACHED
  */
 export function checkRoom(before: number, after: number, { what, max, setting }: Limit): void {

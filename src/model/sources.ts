@@ -12,7 +12,7 @@ export type SourceInput =
       readonly transport?: 'tcp' | 'udp' | undefined;
     };
 
-/** What is said, without what goes without saying. */
+/** The input without fields that have their default. */
 export function sourceOf(input: SourceInput): CameraSource {
   if (typeof input === 'string') return { url: input };
   const { url, mode, transport } = input;

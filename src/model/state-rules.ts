@@ -22,7 +22,7 @@ export interface StateLimits {
 
 /** What the rules need to know beside the states. */
 export interface StateRules extends StateLimits {
-  /** Undefined: nobody knows where pushes may go. */
+  /** Undefined: it is not known where pushes may go. */
   readonly refusesTarget?: RefuseTarget | undefined;
   /** The media backend, where it cannot switch between ingests; null: it can. Undefined: nobody knows. */
   readonly withoutStandby?: string | null | undefined;
@@ -53,8 +53,8 @@ export function* checkChangeSteps(
 }
 
 /**
- * What of a state breaks rules other than limits, for people: older versions did not know all of them. `maxFound` at most.
- * In steps, each a fraction of a millisecond.
+ * Descriptions of the rules other than limits that a state breaks: older versions did not know all of them. `maxFound`
+ * at most. In steps, each a fraction of a millisecond.
  */
 export function* brokenRulesSteps(
   state: DesiredState,
@@ -71,7 +71,7 @@ export function* brokenRulesSteps(
   return found;
 }
 
-/** What of a state is over a limit, for people; empty when nothing is. */
+/** Descriptions of the limits that a state exceeds; empty when there are none. */
 export function overLimits(state: DesiredState, limits: StateLimits): readonly string[] {
   const over: string[] = [];
   const { cameras, engines } = state;
@@ -89,7 +89,7 @@ export function overLimits(state: DesiredState, limits: StateLimits): readonly s
 
 type Found = DocumentError | undefined;
 
-/** Every rule that a change breaks, and undefined in between, where others may have their turn. */
+/** Yields every rule that a change breaks, and undefined in between, where the event loop may run. */
 function* brokenBy(before: DesiredState, after: DesiredState, rules: StateRules): Generator<Found> {
   const differing = differingIn(before, after);
   yield room(['cameras'], before.cameras.size, after.cameras.size, cameraLimit(rules.maxCameras));
@@ -150,7 +150,7 @@ function* brokenByIngests(was: Camera | undefined, is: Camera, withoutStandby: s
   }
 }
 
-/** A template that changed may send two pushes of a camera to one target, also of one that did not change itself. */
+/** A changed template may send two pushes of a camera to one target, even if the camera did not change. */
 function* sharedTargets(before: DesiredState, after: DesiredState, differing: Differing): Generator<Found> {
   const cameras = differing.engines.size === 0 ? differing.cameras : after.cameras.keys();
   for (const name of cameras) {
@@ -168,7 +168,7 @@ function* sharedTargets(before: DesiredState, after: DesiredState, differing: Di
   }
 }
 
-/** What the API would call it: by what changed. */
+/** The code with which the API would refuse the same change. */
 function causeOf(
   ids: readonly string[],
   was: Camera | undefined,

@@ -1,4 +1,7 @@
-/** All steps of a generator at once, for those who need not let others have their turn. @throws what the steps throw */
+/**
+ * Runs all steps of a generator at once, for callers that need not yield to the event loop. @throws what the steps
+ * throw
+ */
 export function allOf<R>(steps: Iterator<unknown, R>): R {
   for (;;) {
     const step = steps.next();

@@ -24,7 +24,7 @@ export interface Target {
 }
 
 /**
- * What somebody says of where a push goes: exactly one of `url` and `engine`.
+ * Reads where a push is to go: exactly one of `url` and `engine`.
  * @throws InputError INVALID_REQUEST, INVALID_NAME or INVALID_ADDRESS; NotFoundError ENGINE_NOT_FOUND
  */
 export function targetOf(
@@ -44,7 +44,7 @@ export function targetOf(
   throw new InputError('INVALID_REQUEST', message, { field: 'url' });
 }
 
-/** Says which field of a push it is that cannot be used. */
+/** Names the field of the push that is invalid. */
 function inField<R>(field: string, rule: () => R): R {
   try {
     return rule();
@@ -54,14 +54,14 @@ function inField<R>(field: string, rule: () => R): R {
   }
 }
 
-/** Equal for all ways to write the same target, whoever logs in there. @throws InputError INVALID_ADDRESS */
+/** Equal for all spellings of the same target, whatever the user name. @throws InputError INVALID_ADDRESS */
 export function targetKey(url: string): string {
   const { scheme, host, port, app, streamName } = parseRtmpUrl(url);
   return JSON.stringify([scheme, host.toLowerCase(), port, app, streamName]);
 }
 
 interface KnownKey {
-  /** What the URL of the push came of, besides the push. */
+  /** What the URL of the push was made from, besides the push. */
   readonly engine: StreamingEngine | undefined;
   readonly type: string | undefined;
   readonly key: string;

@@ -17,9 +17,7 @@ import { targetOf } from '../targets.js';
 import { at, DocumentError } from './document-error.js';
 import { type Upgrade, upgradeDocument } from './upgrade.js';
 
-/*
- * What must hold for a state to be one, at a start too. What else holds for whoever changes it: see state-rules.ts.
- */
+/* The rules that every state must keep, also at the start. state-rules.ts has those that only changes must keep. */
 
 const fileValidator = Compile(StateFileSchema);
 
@@ -89,7 +87,7 @@ export function* decodeStateSteps(
 /** Entries that are checked in one step. */
 const entriesPerStep = 25;
 
-/** `checkDocument`, some entries at a time. Of several mistakes it may name another one. */
+/** `checkDocument`, some entries at a time. If there are several mistakes, it may report another one of them. */
 function* checkDocumentSteps(value: unknown): Generator<undefined, StateFile> {
   if (!isRecord(value)) return checkDocument(value);
   const frame: Record<string, unknown> = { ...value };
@@ -202,7 +200,7 @@ function decodeKeys(path: readonly string[], keys: NonNullable<CameraFile['keys'
   });
 }
 
-/** Beside the rule itself, it says which name was probably meant: a file has all of them. */
+/** The message also names the engine that was probably meant. */
 function checkEngineExists(
   keys: readonly string[],
   { url, engine }: PushFile,
@@ -219,6 +217,12 @@ function sortedEntries<T>(record: Record<string, T> | undefined): [string, T][] 
 }
 
 function checkedTime(keys: readonly string[], time: string | undefined): string | undefined {
-  if (time === undefined || !Number.isNaN(Date.parse(time))) return time;
+  if (time === undefined || isDate(time)) return time;
   throw new DocumentError(keys, `${quoted(time)} is no date and time`, 'INVALID_REQUEST');
+}
+
+/** `Date.parse` takes February 31 for a day in March. */
+function isDate(time: string): boolean {
+  const ms = Date.parse(time);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 10) === time.slice(0, 10);
 }

@@ -1,7 +1,7 @@
 import { quoted } from '../../address/host.js';
 import { CodedError, type ErrorCode, messageOf, StateError } from '../../errors.js';
 
-/** A key that shows as it is; others stand in quotes. */
+/** A key that is shown as it is; others are shown in quotes. */
 const plainKey = /^[^\p{C}"]{1,64}$/u;
 
 /**
@@ -24,7 +24,7 @@ export class DocumentError extends StateError {
   ) {
     const path = keys.map((key) => (plainKey.test(key) ? key : quoted(key))).join('.');
     const where = [...(place.line === undefined ? [] : [`line ${place.line}`]), path || 'the document'].join(': ');
-    // What breaks the shape of a document says so by itself.
+    // An error of shape names the rule in its message.
     const code = rule === 'INVALID_REQUEST' ? '' : ` (${rule})`;
     super(rule === 'LIMIT_REACHED' ? rule : 'STATE_INVALID', `${where}: ${reason}${code}`, {
       ...(path === '' ? {} : { field: path }),
@@ -45,7 +45,7 @@ export class DocumentError extends StateError {
 const ownFields: ReadonlySet<string> = new Set(['name', 'id']);
 
 /**
- * Looks at a rule for a place of a document.
+ * Applies a rule at a place of a document.
  * @param keys of the thing whose fields the rule names
  * @throws DocumentError in place of any CodedError of the rule
  */

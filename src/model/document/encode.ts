@@ -4,8 +4,8 @@ import { sortedNames } from '../persistent-map.js';
 import type { CameraFactsFile, CameraFile, EngineFile, PushFile } from '../schema.js';
 
 /*
- * How the desired state stands in files: in state.json, and in the lines of the journal. What is undefined is left out;
- * keys are sorted. A fact that is added to the model is added here, and both have it.
+ * How the desired state stands in files: in state.json, and in the lines of the journal. Undefined fields are left out;
+ * keys are sorted. A new field of the model is added here, for both.
  */
 
 export function filePush(push: Push): PushFile {
@@ -99,7 +99,7 @@ function* sectionPieces<T>(map: ReadonlyMap<string, T>, textOf: (value: T) => st
 export interface Pace {
   /** How long it works at a stretch, milliseconds. */
   readonly stretchMs: number;
-  /** How long it rests then, milliseconds; 0: others have their turn, and it goes on. */
+  /** How long it rests then, milliseconds; 0: it only lets the event loop run once. */
   restMs(): number;
 }
 
@@ -131,7 +131,7 @@ export async function* encodeBlocks(state: DesiredState, pace: Pace = brisk): As
   return undefined;
 }
 
-/** How many bytes an entry of state.json takes, with what stands around it. */
+/** The bytes of an entry in state.json, with its separators and indentation. */
 export function entryBytes(name: string, value: Camera | StreamingEngine | undefined): number {
   if (value === undefined) return 0;
   const text = 'pushes' in value ? cameraText(value) : engineText(value);
