@@ -32,7 +32,7 @@ export interface AccessSettings {
 }
 
 /**
- * The way of a call, as far as it is proved:
+ * How a call came in, as far as that is proved:
  * - `own-socket`: by the socket in the data folder, which only those can open who may read the folder's secrets;
  * - `own-user`: over loopback, from a program of the user that the aggregator runs as;
  * - `other-user`: over loopback, from a program of another user, or from one that the system does not show;
@@ -46,7 +46,7 @@ export interface CallFacts extends BrowserFacts {
   readonly way: CallWay;
   /** That of the connection; empty where it has none. */
   readonly address: string;
-  /** A header says that a proxy is in between, so that the address is not the caller's. */
+  /** A header shows that a proxy is in between: the address is not the caller's. */
   readonly isProxied: boolean;
   /** What stands behind `Bearer`, or in `?token=`. */
   readonly token: string | undefined;
@@ -85,10 +85,10 @@ const failureLimit: RateLimit = { perSecond: 0.2, burst: 20 };
 const local = { kind: 'local', name: null, parent: 'local' } as const;
 const ticketMs = 3_600_000;
 const refreshMs = 2000;
-/** Hashes of tokens that were right lately, so that their holders do not suffer from neighbours at the same address. */
+/** Hashes of recently accepted tokens, so that their holders are not limited because of others at the same address. */
 const maxGoodHashes = 1000;
 
-/** Knows who may call the API, and as what. */
+/** Decides who may call the API, and with which scope. */
 export class Access {
   readonly tokens: TokenStore;
   readonly #settings: AccessSettings;
@@ -166,7 +166,7 @@ export class Access {
   }
 
   /**
-   * Who makes the call. A token that is given must be right, also where none is needed: whoever sends one means it.
+   * Who makes the call. A token that is sent must be valid, even where none is required.
    * @throws CodedError UNAUTHENTICATED, CROSS_SITE or IDENTITY_PROVIDER; RateLimitedError
    */
   async identify(call: CallFacts): Promise<Caller> {
@@ -176,8 +176,8 @@ export class Access {
     if (!call.isProxied) {
       // Who may open the socket may read the admin token too, and needs none whatever api-auth says. No browser can.
       if (call.way === 'own-socket') return { ...local, scope: 'admin' };
-      // A proxy of the same user that says nothing of itself is not to be told from its user: who may do what is
-      // therefore never decided over TCP without a token.
+      // A silent proxy of the same user cannot be told from its user. Therefore who may do what is therefore never
+      // decided over TCP without a token.
       if (apiAuth === 'auto' && call.way === 'own-user') {
         return this.#unsuspected(call, { ...local, scope: 'operate' });
       }
@@ -218,7 +218,7 @@ export class Access {
   }
 
   #unsuspected(call: CallFacts, caller: Caller): Caller {
-    // With `off` and `api-allow` callers come from other machines; pages of other sites are not meant even so.
+    // With `off` and `api-allow`, callers come from other machines; pages of other sites are refused even so.
     const suspicion = suspicionOf(call, this.#rules, caller.kind === 'local' ? 'local' : 'network');
     if (suspicion === undefined) return caller;
     const wayOut = caller.kind === 'open' ? '' : '. With a token it is let in';
@@ -229,7 +229,7 @@ export class Access {
     const key = addressKey(call.address);
     const hash = hashOf(token);
     const waitMs = this.#failures.peek(key);
-    // Not even looked at, unless it was right lately: guessing must not go on behind the answer 429.
+    // Not even checked, unless it was accepted recently: guessing must not continue behind the answer 429.
     if (waitMs > 0 && !this.#good.has(hash.toString('hex'))) throw new RateLimitedError(waitMs);
     const caller = await this.#holderOf(token, hash);
     if (caller === undefined || 'refusal' in caller) {
@@ -292,7 +292,7 @@ export class Access {
     if (oldest !== undefined) this.#good.delete(oldest);
   }
 
-  /** Says once in a while for each address what would let it in; the caller itself is told less. */
+  /** Logs now and then for each address what would let it in. The caller itself is told less. */
   #hint({ address, way, isProxied, takesAllowed }: CallFacts): void {
     if (this.#hints.take(`none ${takesAllowed} ${addressKey(address)}`) > 0) return;
     const ofAnother = way === 'other-user' ? '; it came from a program of another user of this machine' : '';

@@ -31,7 +31,7 @@ export class AdminToken {
   }
 
   /**
-   * Reads the file, or makes it: who removed it wants another one, and who lost it finds that in the log.
+   * Reads the file, or makes it: whoever removed it wants a new one, and whoever lost it finds that in the log.
    * @throws ConfigError ACCESS_UNREADABLE
    */
   static async open(path: string, log: Logger, manifest?: Manifest): Promise<AdminToken> {
@@ -59,7 +59,7 @@ export class AdminToken {
     return this.#hash !== undefined && isSameHash(this.#hash, hash);
   }
 
-  /** Looks whether the file changed. One that is gone or cannot be used leaves no admin token: nobody knows who has it. */
+  /** Checks whether the file changed. Without a usable file there is no admin token: nobody knows who has it. */
   async refresh(): Promise<void> {
     if (this.#hash !== undefined && (await markOf(this.path)) === this.#mark) {
       await this.#problem.checkReadable();

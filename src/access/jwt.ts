@@ -45,7 +45,7 @@ const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 /** How far the clocks of the provider and this machine may differ. */
 const clockToleranceS = 30;
 const fetchTimeoutMs = 5000;
-/** After a failure the provider is left alone for so long, whatever tokens come. */
+/** After a failure the provider is not asked for this long, whatever tokens arrive. */
 const failurePauseMs = 5000;
 const maxJwksBytes = 1 << 20;
 const maxTokenLength = 8192;
@@ -136,7 +136,7 @@ const isTime = (value: unknown): boolean => typeof value === 'number' && value >
 const text = { is: isText, rule: 'a text' };
 const time = { is: isTime, rule: 'a time in seconds since 1970' };
 
-/** RFC 7519 section 4.1: what a claim is if it is there. Those of no other kind are looked at by nobody here. */
+/** RFC 7519 section 4.1: the types of registered claims. Other claims are not read here. */
 const claimRules: Readonly<Record<string, { is(value: unknown): boolean; rule: string }>> = {
   ...{ iss: text, sub: text, jti: text, preferred_username: text },
   ...{ exp: time, nbf: time, iat: time },
@@ -185,7 +185,7 @@ function fileKeys(path: string): () => Promise<JWTVerifyGetKey> {
   let keys: JWTVerifyGetKey | undefined;
   let checkedAtMs = Number.NEGATIVE_INFINITY;
   return async () => {
-    // A flood of tokens must not become a flood of reads.
+    // A flood of tokens must not cause a flood of reads.
     if (keys !== undefined && performance.now() - checkedAtMs < 2000) return keys;
     checkedAtMs = performance.now();
     try {

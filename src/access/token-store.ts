@@ -21,7 +21,7 @@ export interface TokenView {
   readonly scope: Scope;
   readonly createdAt: string;
   readonly expiresAt: string | null;
-  /** Since this aggregator runs; null: not yet. */
+  /** Since the start of this aggregator; null: not yet. */
   readonly lastUsedAt: string | null;
 }
 
@@ -40,7 +40,7 @@ export class TokenStore {
   #tokens: ReadonlyMap<string, StoredToken> = new Map();
   #byId: ReadonlyMap<string, StoredToken> = new Map();
   #mark = '';
-  /** Why the file cannot be used; no change is made then, because it would take the place of somebody's edit. */
+  /** Why the file cannot be used. No change is made then, because it would overwrite somebody's edit. */
   #broken: Error | undefined;
   readonly #problem: FileProblem;
   #writing: Promise<unknown> = Promise.resolve();
@@ -157,7 +157,7 @@ export class TokenStore {
       await this.#problem.checkReadable();
       return;
     }
-    // One that could not be used is tried each time: its owner may change, which no mark shows.
+    // An unusable file is tried each time: its owner may change, which no mark shows.
     const known = mark === this.#mark ? this.#broken?.message : undefined;
     try {
       await this.#read();
@@ -206,7 +206,7 @@ export class TokenStore {
   }
 
   async #noteWritten(): Promise<void> {
-    // Whatever is wrong with it by now comes out at the next look.
+    // The next look finds what is wrong with it now.
     const written = await readPrivate(this.#path).catch(() => undefined);
     if (written?.mark === this.#mark) await this.#manifest?.note(this.#path, written.note);
   }

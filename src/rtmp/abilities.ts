@@ -7,7 +7,7 @@ const CapsEx = { Reconnect: 1, Multitrack: 2, ModEx: 4, NanosecondOffset: 8 } as
 /** "Can forward", of the masks in the maps of codecs. */
 const canForward = 4;
 
-/** More codecs than there are; what a peer lists beyond is not looked at. */
+/** More codecs than exist; further ones in a peer's list are ignored. */
 const maxCodecs = 64;
 
 /** What a peer said in `connect`, or in its answer, about Enhanced RTMP. */
@@ -17,7 +17,9 @@ export interface PeerAbilities {
   /** FourCCs that it takes; `*` for all; empty: it names none. */
   readonly videoCodecs: ReadonlySet<string>;
   readonly audioCodecs: ReadonlySet<string>;
-  /** Null: it says nothing of tracks, as those of Enhanced RTMP v1, of which some take them all the same. */
+  /**
+   * Null: it says nothing about tracks. Peers of Enhanced RTMP v1 do not, and some of them accept tracks nevertheless.
+   */
   readonly hasMultitrack: boolean | null;
   readonly hasReconnect: boolean;
 }
@@ -56,7 +58,10 @@ export function ownAbilities(): AmfObject {
   };
 }
 
-/** What is said to a target of a stream: nothing where it needs nothing. Some services refuse what they do not know. */
+/**
+ * The fields of `connect` that announce a stream to a target. They are left out if the stream needs nothing, because
+ * some services refuse fields that they do not know.
+ */
 export function announcementOf({ videoCodecs, audioCodecs, hasMultitrack }: StreamNeeds): AmfObject {
   if (videoCodecs.length + audioCodecs.length === 0 && !hasMultitrack) return {};
   const mapOf = (names: readonly string[]): AmfObject => Object.fromEntries(names.map((name) => [name, canForward]));
@@ -69,8 +74,8 @@ export function announcementOf({ videoCodecs, audioCodecs, hasMultitrack }: Stre
 }
 
 /**
- * What of a stream a target does not take, by its own word; null: it takes all, or says nothing of it. Most targets say
- * nothing, and take what they take.
+ * Which part of a stream a target does not accept, according to its own announcement. Null: it accepts everything, or
+ * announces nothing, as most targets.
  */
 export function shortfallOf(needs: StreamNeeds, abilities: PeerAbilities): string | null {
   if (!abilities.isSaid) return null;
@@ -96,7 +101,7 @@ export function takesTracks(abilities: PeerAbilities | undefined): boolean {
   return abilities !== undefined && abilities.hasMultitrack !== false;
 }
 
-/** A target that names none says nothing of codecs. */
+/** A target that names no codecs announces nothing about them. */
 function unnamed(needed: readonly string[], named: ReadonlySet<string>): readonly string[] {
   return named.size === 0 || named.has('*') ? [] : needed.filter((codec) => !named.has(codec));
 }

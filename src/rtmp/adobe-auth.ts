@@ -20,7 +20,7 @@ export class AdobeAuthentication {
   readonly #password: string;
   #told: 'nothing' | 'name' | 'response' = 'nothing';
 
-  /** @param credentials as the URL of the target has them; without a user name, no target gets any */
+  /** @param credentials from the URL of the target; without a user name, no target gets any */
   constructor(credentials: { readonly username?: string | undefined; readonly password?: string | undefined }) {
     this.#username = credentials.username;
     this.#password = credentials.password ?? '';
@@ -37,7 +37,7 @@ export class AdobeAuthentication {
     const reason = /\?reason=([a-z]{1,32})/.exec(description)?.[1];
     const method = /authmod=([A-Za-z0-9]{1,32})/.exec(description)?.[1];
     const isAsked = reason !== undefined || /\bneed auth\b/.test(description);
-    // What was told is repeated by many, whatever they refuse.
+    // Many servers repeat the query, whatever they refuse.
     if (!isAsked && (method === undefined || this.#told !== 'nothing')) return undefined;
     if (method !== undefined && method !== 'adobe') {
       const known = 'the one that is known is "adobe"';

@@ -4,12 +4,12 @@ import type { MediaSocket } from '../net/media-socket.js';
 const maxUnreadBytes = 256 * 1024;
 
 /**
- * Bounds what answers may take that a peer asks for and does not read: without it, who asks on and on would fill the
- * memory with them, since media has budgets and answers go out at once.
+ * Limits the memory of answers that a peer causes and does not read. Media has budgets, but answers are written at
+ * once: without this limit a peer could fill the memory with requests.
  */
 export class AnswerBudget {
   readonly #socket: MediaSocket;
-  /** Bytes of answers since the peer last had taken all that was written to it. */
+  /** Bytes of answers since the socket was last empty. */
   #unreadBytes = 0;
 
   constructor(socket: MediaSocket) {

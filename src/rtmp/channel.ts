@@ -23,8 +23,8 @@ const unitsOfManyChunks = 16;
 export type MessageListener = (type: number, timestampMs: number, streamId: number, payload: Buffer) => void;
 
 /**
- * Messages over one RTMP connection after its handshake. Everything that the protocol answers by reflex is done here,
- * and nobody above has to know of it: acknowledgements (RTMP 1.0, section 5.4.3), pings (7.1.7), chunk sizes (5.4.1),
+ * Messages over one RTMP connection after its handshake. Everything that the protocol answers automatically is done
+ * here, hidden from the layers above: acknowledgements (RTMP 1.0, section 5.4.3), pings (7.1.7), chunk sizes (5.4.1),
  * aggregates taken apart (7.1.6).
  */
 export class MessageChannel {
@@ -48,7 +48,7 @@ export class MessageChannel {
     write: (data: Buffer) => void;
     limits: ChunkReaderLimits;
     onMessage: MessageListener;
-    /** Hears of messages that say nothing that can be acted upon. */
+    /** Called for messages that cannot be acted upon. */
     onIgnored?: OnIgnored;
     meter?: PeerMeter | undefined;
   }) {
@@ -225,7 +225,7 @@ export class MessageChannel {
       }
       const part = parts.next();
       if (part === null) break;
-      // Parts of nothing are of no use in any number.
+      // Empty parts of an aggregate are useless in any number.
       if (part.payload.length === 0) this.#meter?.waste(4);
       if (this.#meter !== undefined && !this.#meter.weigh(part.type, part.payload)) this.hold();
       this.#onMessage(part.type, part.timestampMs, part.streamId, part.payload);

@@ -92,7 +92,7 @@ export class ClientSession {
     this.#channel = new MessageChannel({
       write: options.write,
       meter: options.meter,
-      // A target answers commands; it has no reason to send anything large, and what it sends so is read past.
+      // A target only answers commands and has no reason to send anything large; large messages are skipped.
       limits: {
         maxChunkStreams: options.limits.maxChunkStreams,
         maxMessageBytes: options.limits.maxCommandBytes,
@@ -102,7 +102,8 @@ export class ClientSession {
       onMessage: (type, _timestampMs, _streamId, payload) => {
         if (type === MessageType.CommandAmf0 || type === MessageType.CommandAmf3) {
           const command = parseCommand(type, payload, options.limits);
-          // What a target says beside the point ends no push: it is noted, and what can be read of it counts.
+          // Irrelevant or malformed messages of a target do not end a push: they are noted, and their readable part
+          // counts.
           if (typeof command === 'string') this.#ignore('command', command);
           else this.#onCommand(command);
         }
@@ -201,7 +202,7 @@ export class ClientSession {
     const { name, transactionId, args, problem } = command;
     if (problem !== null) this.#ignore('command', problem);
     const code = stringOf(infoOf(args).code);
-    // Shortened behind that: a half of a secret would not be found.
+    // Shortened after secrets are removed: half of a secret would not be found.
     const [shownName, shownCode] = [this.#withoutSecrets(name).slice(0, 40), this.#withoutSecrets(code).slice(0, 80)];
     this.#handler.onCommand?.(`< ${shownName}${shownCode === '' ? '' : ` ${shownCode}`}`);
     if (this.#step === 'ended') return;
@@ -340,7 +341,7 @@ export class ClientSession {
     const words = this.#withoutSecrets(said);
     const verb = code.endsWith('REJECTED') ? 'the target refused ' : 'the target is done: ';
     const error = new TargetError(code, `${verb}${what}${words === '' ? '' : ` (${words.slice(0, 200)})`}`);
-    // What flows is not sent elsewhere: the next try finds the redirect where it begins.
+    // A stream that already flows is not redirected: the next attempt follows the redirect from its beginning.
     const redirect = code === 'TARGET_CLOSED' ? undefined : redirectOf(info);
     this.#handler.onRefused(error, description, redirect);
   }

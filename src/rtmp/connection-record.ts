@@ -29,7 +29,8 @@ export class ConnectionRecord {
   }
 
   /**
-   * A request on it is about this camera. A connection is about one camera: with media workers it is where that is at home.
+   * A request on it is about this camera. A connection is about one camera, because with media workers it is served
+   * where that camera has its home.
    * @param camera undefined: none is named
    * @throws CodedError PUBLISH_NOT_REGISTERED for another camera than before
    */
@@ -46,7 +47,7 @@ export class ConnectionRecord {
     return this.#ignored.total;
   }
 
-  /** Those by kind, in words; empty when there are none. */
+  /** The ignored messages by kind, in words; empty when there are none. */
   get ignoredText(): string {
     return this.#ignored.describe();
   }
@@ -58,7 +59,7 @@ export class ConnectionRecord {
     this.#log.debug(`< ${name.slice(0, 40)}`, { camera: this.camera, event: 'command' });
   }
 
-  /** A message was ignored, and nobody is to be told now. */
+  /** A message was ignored; it is only counted. */
   countIgnored(kind: IgnoredKind): void {
     this.#ignored.note(kind);
   }
@@ -76,7 +77,7 @@ export class ConnectionRecord {
     if (this.#did.length < maxNoted) this.#did.push(what);
   }
 
-  /** Something failed that is a mistake of ours. */
+  /** Logs a failure that is a mistake of this program. */
   fault(message: string, error: unknown, fields: Readonly<Record<string, string>> = {}): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#log.error(message, { ...fields, error: text });
@@ -85,7 +86,7 @@ export class ConnectionRecord {
   /** Writes the last line. @param isFresh whether it has said nothing */
   closed(reason: string, level: 'debug' | 'info' | 'warn', bytesRead: number, isFresh: boolean): void {
     const bytesIn = this.#bytesBefore + bytesRead;
-    // Who only looks whether the port is open (a load balancer, a probe) is not worth a line each time.
+    // A load balancer or probe that only checks whether the port is open does not get a line each time.
     const isProbe = level === 'info' && (bytesIn === 0 || isFresh);
     this.#log[isProbe ? 'debug' : level]('connection closed', {
       reason,

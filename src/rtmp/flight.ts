@@ -1,7 +1,7 @@
 import { heardMs } from '../process/standstill.js';
 import type { SendTimes } from './send-times.js';
 
-/** Of the rate at which bytes arrive, what is older than this counts little: links change. */
+/** Rates older than this count little: links change. */
 const memoryMs = 3000;
 
 /** What may be under way at least, behind what a target takes before it tells of it. */
@@ -13,10 +13,10 @@ const patienceMs = 3000;
 /** The first news of a byte that was written so long ago say how fast the target is; later ones say it better. */
 const oldMs = 200;
 
-/** A target for which nothing had to wait in so long keeps up. */
+/** A target for which nothing had to wait for this long keeps up. */
 const keptUpMs = 10_000;
 
-/** What of the budgets what is under way may have; the rest is for what waits in the stream's log. */
+/** The share of the budgets for bytes in flight; the rest is for bytes that wait in the stream's log. */
 const share = 0.5;
 
 export interface FlightBudget {
@@ -142,7 +142,7 @@ export class Flight {
     return true;
   }
 
-  /** The target is as fast as it has to be: nothing is held back for it. */
+  /** The target keeps up: nothing is held back for it. */
   keepsUp(): void {
     this.#busyBytes = this.#busyMs = 0;
     this.#reckon();

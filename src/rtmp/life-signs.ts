@@ -10,7 +10,7 @@ const habit = 3;
 /** Acknowledgements of one that answers no pings must have come so often before their absence says something. */
 const acknowledgingHabit = 5;
 
-/** While a target says nothing for this long, it is asked. */
+/** A target that is silent for this long is pinged. */
 const quietMs = 1000;
 
 /**
@@ -24,7 +24,7 @@ const maxPings = 16;
 /** How long after a ping the target may be heard, and the answer still come, milliseconds. */
 const lostAfterMs = 30_000;
 
-/** Longer than this many times its usual time, an answer is overdue. */
+/** An answer is overdue after this many times its usual time. */
 const patience = 3;
 
 /** A target that reads this slowly is of no use to anybody, bytes a second. One that reads faster is not called frozen. */
@@ -100,7 +100,7 @@ export class LifeSigns {
     return this.#asked < learningPings || nowMs - this.#heardMs >= quietMs || (isDoubtful && this.answersPings);
   }
 
-  /** A ping that was not answered although the target was heard long after it never will be: it keeps no room from others. */
+  /** A ping will never be answered if the target was heard long after it: it no longer counts as under way. */
   #forgetLost(): void {
     while (this.#pings.length > 0 && this.#heardMs - this.#pings[0]!.sentMs > lostAfterMs) this.#pings.shift();
   }
@@ -145,7 +145,7 @@ export class LifeSigns {
       const allowedMs = Math.max(patience * this.#longestWaitMs, timeToRead(oldest.position - readBytes));
       return waitedMs > allowedMs ? silentMs : 0;
     }
-    // It was asked and says nothing; whether it ever answers nobody knows.
+    // It was pinged and did not answer; it is unknown whether it ever answers.
     if (acknowledgements.count < acknowledgingHabit) return 0;
     const stepBytes = Math.max(acknowledgements.stepBytes, askedEveryBytes);
     const owedBytes = handed - (acknowledgements.acknowledgedBytes ?? 0);

@@ -23,7 +23,7 @@ export type OutgoingSettings = Pick<NetSettings, 'outChunkBytes' | 'connectTimeo
 /** Where a connection is on its way; `dns` only where the host is a name, `tls` only with rtmps. */
 export type OutgoingStep = 'dns' | 'tcp' | 'tls' | ClientStep;
 
-/** What an attempt tells; nothing once it is given up. */
+/** Told what happens in an attempt; nothing after it was given up. */
 export interface AttemptHandler {
   /** It goes on to this step: what came before succeeded. */
   onStep(step: OutgoingStep): void;
@@ -43,7 +43,7 @@ export interface AttemptHandler {
 
 export interface AttemptOptions {
   readonly url: RtmpUrl;
-  /** What the application and the URL have behind them; targets that repeat it must not tell it to others. */
+  /** Secrets behind the application and the stream name, which are hidden if targets repeat them. */
   readonly query: string;
   /** What the target is told besides the URL. */
   readonly introduction: Pick<PublishTarget, 'via' | 'flashVer' | 'announcement'>;
@@ -62,7 +62,7 @@ export interface AttemptOptions {
 /** For so many looks the target is asked for more acknowledgements than later. */
 const closeLooks = 5;
 
-/** Hears what a socket says that was given up. */
+/** Takes the events of a socket that was given up. */
 const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onError() {}, onClose() {} };
 
 /** One socket to a target with the conversation on it, from DNS to goodbye. */
@@ -75,7 +75,7 @@ export class OutgoingAttempt implements MediaSocketListener {
   readonly #answers: AnswerBudget;
   readonly #flow: OutgoingFlow;
   readonly #mayPing: boolean;
-  /** From the publish on; it is silent before, as all are. */
+  /** From the publish on; before that, every target is silent. */
   #life: LifeSigns | undefined;
   #pongs = 0;
   #isPinging = false;
@@ -297,14 +297,14 @@ export class OutgoingAttempt implements MediaSocketListener {
     this.#handler.onStep('tls');
   }
 
-  /** Goes on with what was kept, and then with reading. */
+  /** Continues with the kept bytes, then with reading. */
   #readOn(): void {
     if (this.#isOver || !this.#take(null)) return;
     this.#turn.end(!this.#session.channel.isHeld, 0);
     if (!this.#turn.isWaiting) this.#socket.resume();
   }
 
-  /** Takes a read, or (null) what was kept of earlier ones. False: this conversation is over. */
+  /** Handles a read, or (null) the kept bytes of earlier ones. False: this conversation is over. */
   #take(data: Buffer | null): boolean {
     const before = this.#session.step;
     try {

@@ -19,7 +19,7 @@ const goodbyeMs = 1000;
 
 /** How it is connected, and what is sent to the target besides its media. */
 export interface OutgoingOptions {
-  /** Without it, of where pushes may go only the rules of our own apply. */
+  /** Without it, only the built-in rules of where pushes may go apply. */
   readonly dialer?: Dialer;
   /** The aggregators that the stream came through, this one included. */
   readonly via?: string;
@@ -27,7 +27,7 @@ export interface OutgoingOptions {
   readonly flashVer?: string | undefined;
   /** The URL as it may be shown; what it hides is hidden in what the target says, too. */
   readonly shownUrl?: string;
-  /** What may wait for it; without it, whatever the socket takes. */
+  /** What may wait for the target; without it, whatever the socket accepts. */
   readonly budget?: FlightBudget;
   /** Media may be sent to a target that does not answer `publish`. */
   readonly mayGoUnanswered?: boolean;
@@ -118,7 +118,7 @@ export class OutgoingConnection implements OutletSink {
     try {
       this.#attempt = this.#newAttempt('');
     } catch (error) {
-      // What cannot even begin leaves nothing behind.
+      // A connection that cannot begin leaves nothing behind.
       clearTimeout(this.#stepTimer);
       throw error;
     }
@@ -187,7 +187,7 @@ export class OutgoingConnection implements OutletSink {
     return this.#closed;
   }
 
-  /** What the far side proves to have got. */
+  /** What the target has proved to have received. */
   get acknowledgements(): TargetAcknowledgements {
     return this.#attempt.flow.acknowledgements;
   }
@@ -250,7 +250,7 @@ export class OutgoingConnection implements OutletSink {
     this.#attempt.flow.setBudget(budget);
   }
 
-  /** What is left is to go out, whatever is under way. */
+  /** Sends the rest, however much is in flight. */
   letGo(): void {
     this.setBudget(unlimited);
   }

@@ -58,7 +58,7 @@ export function readAmf0(
   return { value, end: reader.at };
 }
 
-/** As much of a payload as can be read. */
+/** The readable beginning of a payload. */
 export interface ReadableAmf {
   readonly values: readonly AmfValue[];
   /** Where each value begins. */
@@ -91,7 +91,7 @@ export function readableAmf0(
   return { values, starts, problem: reader.problem };
 }
 
-/** A part of an object is worth something; a part of a number is not. */
+/** A part of an object is useful; a part of a number is not. */
 function isContainer(value: AmfValue): boolean {
   return typeof value === 'object' && value !== null;
 }
@@ -107,7 +107,7 @@ class Reader {
   readonly #end: number;
   readonly #isLenient: boolean;
   #values = 0;
-  /** Objects and arrays begun so far: what references count. */
+  /** The objects and arrays that have begun so far: references count them. */
   #complexValues = 0;
 
   constructor(data: Buffer, offset: number, limits: Amf0Limits, isLenient: boolean) {
@@ -262,7 +262,7 @@ class Reader {
     while (!(mayEndWithData && this.#onlyPartOfEndIsLeft())) {
       const key = this.#readShortText('a property name');
       if (key === undefined) break;
-      // An empty name may be a property's; with the marker behind it, it is the end.
+      // An empty name may be a property's. Followed by the end marker, it ends the object.
       if (key === '' && this.at < this.#end && this.#data[this.at] === Amf0Marker.ObjectEnd) {
         this.at += 1;
         break;

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { Amf0Marker } from './amf0-values.js';
 
-/** Deeper than this nobody nests, and readers that recurse run out of stack. */
+/** Nobody nests deeper, and recursive readers would run out of stack. */
 const maxDepth = 32;
 
-/** Of one object that is taken apart; a hundred times what any encoder sends. */
+/** The maximum number of properties of one object; a hundred times what any encoder sends. */
 const maxProperties = 4096;
 
 const shortText = 32;
@@ -137,7 +137,7 @@ function endOfProperties(data: Buffer, at: number, kinds: Amf0Kinds, depth: numb
 function endOfStrictArray(data: Buffer, at: number, kinds: Amf0Kinds, depth: number): number {
   let next = within(data, at + 4);
   if (next < 0 || depth >= maxDepth) return -1;
-  // Each value takes a byte at least, so a count that lies ends with the data.
+  // Each value takes at least a byte, so a false count ends with the data.
   for (let left = data.readUInt32BE(at); left > 0; left--) {
     next = endOfAmf0(data, next, kinds, depth + 1);
     if (next < 0) return -1;

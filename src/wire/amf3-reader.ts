@@ -203,7 +203,7 @@ class Reader {
 
   #readInto(properties: AmfObject, name: string, depth: number): void {
     const value = this.readValue(depth + 1);
-    // A part of an object is worth something; a part of a number is not.
+    // A part of an object is useful; a part of a number is not.
     if (this.problem === null || (typeof value === 'object' && value !== null)) properties[name] = value;
   }
 

@@ -58,7 +58,7 @@ export class AssemblyPool {
     return this.#take(pieceBytes);
   }
 
-  /** Takes back a buffer whose message is done with. */
+  /** Takes back the buffer of a message that was handled. */
   release(buffer: Buffer): void {
     const bytes = buffer.length;
     if (this.#keptBytes + bytes <= this.#maxKeptBytes) {

@@ -5,7 +5,10 @@ export interface ChunkReaderLimits {
   maxChunkStreams: number;
   /** Bytes received of unfinished messages, over all chunk streams. The buffers for small ones take up to twice as much. */
   maxPartialBytes: number;
-  /** Called with what is larger than `maxMessageBytes`, which then is read past; without it, that ends the connection. */
+  /**
+   * Called with each message larger than `maxMessageBytes`, which is then skipped. Without it, such a message ends the
+   * connection.
+   */
   onTooLarge?: (type: number, bytes: number) => void;
 }
 

@@ -29,7 +29,7 @@ const headerBytes = [11, 7, 3, 0] as const;
 const defaultChunkBytes = 128;
 const emptyPayload = Buffer.alloc(0);
 
-/** So many chunks that end no message are told of by `onManyChunks`. */
+/** After so many chunks that end no message, `onManyChunks` is called. */
 const manyChunks = 256;
 
 /**
@@ -83,7 +83,7 @@ export class ChunkParser {
   onManyChunks: (() => void) | null = null;
   #continued = 0;
 
-  /** Stops the parser at the end of the message that is being told of. */
+  /** Stops the parser after the message that is being delivered. */
   isStopped = false;
 
   constructor(onMessage: OnMessage, limits: ChunkReaderLimits, pool: AssemblyPool) {
@@ -103,7 +103,7 @@ export class ChunkParser {
     return this.#stream;
   }
 
-  /** Memory that messages take that are not whole yet. */
+  /** The memory of incomplete messages. */
   get partialBytes(): number {
     return this.#assembly.takenBytes;
   }
@@ -309,7 +309,7 @@ export class ChunkParser {
     if (at >= matched) {
       return at - matched;
     }
-    // They came with an earlier feed, but are known. Three at most; they are read once more, as payload and beyond.
+    // They came with an earlier feed, but their values are known. At most three bytes are read once more, as payload.
     const again = Buffer.alloc(4);
     again.writeUInt32BE(word);
     this.#readAgain(again.subarray(0, matched));
@@ -365,7 +365,7 @@ export class ChunkParser {
     return next;
   }
 
-  /** A message that is too large is counted out, and nothing of it is kept. */
+  /** A message that is too large is only counted to its end; nothing of it is kept. */
   #readPast(stream: ChunkStream, bytes: number): void {
     stream.received += bytes;
     this.#chunkLeft -= bytes;
@@ -379,7 +379,8 @@ export class ChunkParser {
   }
 
   #deliver(stream: ChunkStream, payload: Buffer): void {
-    // A size that cannot be meant changes nothing, as with nginx-rtmp: if it was meant, what comes next says so soon enough.
+    // An impossible size changes nothing, as with nginx-rtmp: if the sender uses it, the next chunks show it soon
+    // enough.
     if (stream.type === MessageType.SetChunkSize) this.#chunkSize = chunkSizeOf(payload) ?? this.#chunkSize;
     else if (stream.type === MessageType.Abort) this.#abort(payload);
     this.#onMessage(stream.type, stream.timestampMs, stream.streamId, payload);

@@ -14,7 +14,7 @@ export class ChunkReader {
   readonly #parser: ChunkParser;
   readonly #held = new HeldBytes();
   #isDead = false;
-  /** What is being fed was held before, in memory of the reader's own. */
+  /** The bytes being parsed were held before, in the reader's own memory. */
   #ownsFed = false;
 
   /** Called after every so many chunks that ended no message: tiny ones take time, and nobody would hear of it. */
@@ -46,12 +46,12 @@ export class ChunkReader {
     return this.#parser.lastStream.streamId;
   }
 
-  /** Memory that messages take that are not whole yet, and bytes that came while it is held. */
+  /** The memory of incomplete messages and of bytes that arrived while it is held. */
   get partialBytes(): number {
     return this.#parser.partialBytes + this.#held.bytes;
   }
 
-  /** Gives that memory back, for other readers. It is dead afterwards, and tells of no further message. */
+  /** Gives that memory back, for other readers. Afterwards it delivers no further message. */
   close(): void {
     this.#isDead = true;
     this.#parser.isStopped = true;
@@ -79,8 +79,8 @@ export class ChunkReader {
   }
 
   /**
-   * Reads no further, from the end of the message on that is being told of: until `release`, what comes is kept. Whoever
-   * holds it sees to it that no more than a few reads come meanwhile.
+   * Stops reading after the message that is being delivered. Until `release`, arriving bytes are kept. The caller must
+   * see to it that only a few reads arrive meanwhile.
    */
   hold(): void {
     this.#parser.isStopped = true;

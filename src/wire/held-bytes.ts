@@ -1,6 +1,6 @@
 import { WireError } from '../errors.js';
 
-/** What may come while a reader is held: a few reads of the network. */
+/** The most that may arrive while a reader is held: a few reads of the network. */
 const defaultMaxBytes = 2 << 20;
 
 /** Reads smaller than this are copied into one buffer: each by itself would take many times its size. */

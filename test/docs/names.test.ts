@@ -33,14 +33,12 @@ test('a file that is not there is found', () => {
 
 const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
 
-test.each([
-  ...pages.map((name) => `docs/${name}`),
-  'CONTRIBUTING.md',
-  'README.md',
-  'SECURITY.md',
-])('every file that %s names is there', (page) => {
-  expect(missingFiles(page)).toEqual([]);
-});
+test.each([...pages.map((name) => `docs/${name}`), 'CONTRIBUTING.md', 'README.md', 'SECURITY.md'])(
+  'every file that %s names is there',
+  (page) => {
+    expect(missingFiles(page)).toEqual([]);
+  },
+);
 
 describe('docs/lifecycle.md', () => {
   const rows = readFileSync(join(root, 'docs/lifecycle.md'), 'utf8')

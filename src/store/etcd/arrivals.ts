@@ -6,7 +6,7 @@ import type { ClusterKeys } from './keys.js';
 const heldLimitMs = 5000;
 
 export interface ArrivalHandlers {
-  /** All of a change by a node, of one transaction or several. */
+  /** A complete change by a node, of one or several transactions. */
   change(entries: readonly EntryEvent[]): void;
   /** What somebody wrote by hand. */
   edit(entries: readonly EntryEvent[]): void;
@@ -17,8 +17,8 @@ export interface ArrivalHandlers {
 }
 
 /**
- * Makes changes of what the watch brings. A change of several transactions is handed on when the last one is there, so
- * that nobody sees a part of it; unless its node died before it had written the rest.
+ * Turns the events of the watch into changes. A change of several transactions is passed on when the last one has
+ * arrived, so that nobody sees a part of it, unless its node died before it wrote the rest.
  */
 export class Arrivals {
   readonly #keys: ClusterKeys;
@@ -54,7 +54,7 @@ export class Arrivals {
     }
   }
 
-  /** What is held is not wanted any more. */
+  /** Drops the held part of a change. */
   drop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -110,7 +110,7 @@ function headIn(value: Buffer): HeadValue {
       return { id: String(parsed.id), more: 'more' in parsed && parsed.more === true };
     }
   } catch {
-    // Somebody wrote it by hand: it is a change all the same.
+    // An entry written by hand is a change too.
   }
   return { id: '', more: false };
 }

@@ -2,10 +2,10 @@ import type { Logger } from '../../log/log.js';
 import { StateProblem } from '../store.js';
 import { describeReplaced, type EtcdPlace } from './replaced.js';
 
-/** A watch that moves to another member is nothing to tell. */
+/** A shorter loss is not reported: the watch only moves to another member. */
 const lostAfterMs = 1500;
 
-/** Since when something is so: for people, and to measure by. */
+/** Since when something is so: `at` to be shown, `ms` to measure by. */
 interface Since {
   readonly at: string;
   readonly ms: number;

@@ -9,7 +9,7 @@ import { type Camera, type DesiredState, emptyState, type StreamingEngine } from
 import { withEntry, withoutEntry } from '../../model/persistent-map.js';
 import type { StateChange } from '../store.js';
 
-/** One entry as it became in the store: by a node's change, or by hand. */
+/** A new version of one entry in the store, written by a node or by hand. */
 export interface EntryEvent {
   readonly section: Section;
   readonly name: string;
@@ -19,7 +19,7 @@ export interface EntryEvent {
   readonly revision: number;
 }
 
-/** A value that is not taken, and why. */
+/** A refused value and the reason. */
 export interface RefusedEntry {
   readonly section: Section;
   readonly name: string;
@@ -37,12 +37,12 @@ interface KnownEntry {
   readonly taken: string | undefined;
 }
 
-/** Most values that are refused and remembered with their reason. */
+/** The maximum number of refused values that are remembered with their reason. */
 const maxRefused = 1000;
 
 /**
- * The state of the cluster, made of its entries as they come. A value that breaks a rule is refused, and the last good one
- * stays in force until a good one comes; so does an engine that was removed while pushes go to it.
+ * The state of the cluster, built from its entries as they arrive. A value that breaks a rule is refused, and the last
+ * good one stays in force until a valid one arrives. An engine that was removed while pushes go to it stays too.
  */
 export class ClusterEntries {
   readonly #known = new Map<string, KnownEntry>();
@@ -63,7 +63,7 @@ export class ClusterEntries {
     return known?.text === undefined ? 0 : known.revision;
   }
 
-  /** What an entry was when it was taken last, with fields that this version does not know. */
+  /** An entry as it was last accepted, with fields that this version does not know. */
   takenOf(section: Section, name: string): unknown {
     const taken = this.#known.get(`${section}/${name}`)?.taken;
     return taken === undefined ? undefined : parseJson(taken);
@@ -79,14 +79,14 @@ export class ClusterEntries {
   }
 
   /**
-   * Takes what became of entries. Events that are known already do nothing, so that they may come twice.
+   * Applies new versions of entries. Known events do nothing, so they may arrive twice.
    * @param onUnknown is told of fields that this version does not know
    */
   apply(events: readonly EntryEvent[], now: string, onUnknown: (path: string) => void = () => undefined): StateChange {
     const before = this.#state;
     const fresh = events.filter((event) => this.#isNews(event));
     const isGone = ({ text }: EntryEvent) => text === undefined;
-    // In an order in which what is named by others is there before, and goes after them.
+    // In an order in which an engine exists before the pushes that name it, and is removed after them.
     for (const event of fresh) if (event.section === 'cameras' && isGone(event)) this.#take(event, now, onUnknown);
     for (const event of fresh) if (event.section === 'engines' && !isGone(event)) this.#take(event, now, onUnknown);
     for (const event of fresh) if (event.section === 'cameras' && !isGone(event)) this.#take(event, now, onUnknown);
@@ -97,7 +97,7 @@ export class ClusterEntries {
   }
 
   /**
-   * As `apply`, of entries that somebody changed by hand: what breaks a rule that holds for changes is refused as a whole.
+   * As `apply`, for entries that were changed by hand: a change that breaks a rule is refused as a whole.
    * @param check throws a DocumentError for what may not become what
    */
   applyByHand(
@@ -129,14 +129,14 @@ export class ClusterEntries {
     }
   }
 
-  /** As `apply`, of all entries that there are: those that are not named are gone. */
+  /** As `apply`, for the complete set of entries: others are removed. */
   replaceAll(events: readonly EntryEvent[], revision: number, now: string): StateChange {
     const named = new Map(events.map((event) => [`${event.section}/${event.name}`, event]));
     const gone: EntryEvent[] = [];
     for (const [key, known] of this.#known) {
       const event = named.get(key);
       const isSame = event !== undefined && event.text === known.text && known.taken === known.text;
-      // Revisions that were known may be those of another etcd.
+      // The known revisions may be those of another etcd.
       this.#known.set(key, { ...known, revision: isSame ? event.revision : -1 });
       const slash = key.indexOf('/');
       const [section, name] = [key.slice(0, slash) as Section, key.slice(slash + 1)];
@@ -174,7 +174,7 @@ export class ClusterEntries {
       this.#refused.set(key, { section, name, reason, since });
   }
 
-  /** What was refused may be right by now, as when the engine came that a push names. */
+  /** A refused value may be valid by now, for example when the engine that a push names has arrived. */
   #takeRefused(now: string, onUnknown: (path: string) => void): void {
     for (const { section, name } of [...this.#refused.values()]) {
       const known = this.#known.get(`${section}/${name}`);

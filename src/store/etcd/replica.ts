@@ -32,9 +32,9 @@ export interface ReplicaOptions {
 }
 
 /**
- * What this node knows of the cluster's state: read once, then kept up to date by a watch. Without etcd it is what it was
- * last, and says so. An etcd that is another one, or an older one, than was known changes nothing here until a person
- * says that it may.
+ * What this node knows of the cluster's state: read once, then kept up to date by a watch. Without etcd the last known
+ * state stays in force, and this is a problem that is shown. An etcd that is another one than was known, or an older
+ * state of it, changes nothing here until a person accepts it.
  */
 export class ClusterReplica {
   readonly entries = new ClusterEntries();
@@ -145,7 +145,7 @@ export class ClusterReplica {
     this.#head = Math.max(this.#head, revision);
   }
 
-  /** What this node wrote; the watch will bring it too. */
+  /** Applies what this node wrote itself. The watch will report it too. */
   applyOwn(entries: readonly EntryEvent[]): void {
     this.#tell(this.entries.apply(entries, now()));
     this.#keeper.soon();
@@ -175,7 +175,9 @@ export class ClusterReplica {
     }
   }
 
-  /** Takes what etcd has, where it was replaced, and tells all other nodes to do so. @throws StateError CLUSTER_UNAVAILABLE */
+  /**
+   * Accepts the state of a replaced etcd, and tells all other nodes to do so. @throws StateError CLUSTER_UNAVAILABLE
+   */
   async acceptReplaced(): Promise<void> {
     if (!this.#contact.isReplaced) return;
     await writeAcceptance(this.#options.client, this.keys, this.#place);
@@ -210,7 +212,7 @@ export class ClusterReplica {
   }
 
   #take(events: readonly WatchEvent[], last: number): void {
-    // Between the restored etcd and the person who accepts it nothing is mixed.
+    // Until a person accepts the restored etcd, nothing of it is applied.
     if (this.#contact.isReplaced) return;
     this.#arrivals.take(events);
     this.#revision = Math.max(this.#revision, last);
@@ -271,7 +273,7 @@ export class ClusterReplica {
       this.#foundReplaced({ clusterId, revision });
       return;
     }
-    // A member that lags behind is no older etcd: a majority is asked.
+    // A member may lag behind without being an older etcd, so a majority is asked.
     if (revision < this.#revision) void this.#verify();
     this.#contact.answers();
   }
@@ -374,7 +376,7 @@ export class ClusterReplica {
     });
   }
 
-  /** What is kept on disk; undefined while what came in part is behind the revision, and not in the entries yet. */
+  /** What is kept on disk. Undefined while a part of a change is held: the revision covers it, the entries do not. */
   #snapshot(): Snapshot | undefined {
     if (this.#arrivals.isInTheMiddle) return undefined;
     return {

@@ -30,7 +30,7 @@ const EntrySchema = Type.Object({
 const headValidator = Compile(HeadSchema);
 const entryValidator = Compile(EntrySchema);
 
-/** The last state that a node knew of its cluster: it starts from it when etcd is away. */
+/** The last known state of the cluster. A node starts from it when etcd does not answer. */
 export interface Snapshot {
   /** Decimal, as etcd gives it. */
   readonly clusterId: string;
@@ -55,7 +55,7 @@ export class SnapshotFile {
     this.#log = log;
   }
 
-  /** Undefined when there is none that can be used; why, is logged. */
+  /** Undefined when there is no usable one; the reason is logged. */
   async read(): Promise<Snapshot | undefined> {
     try {
       const found = await readRegular(this.path, maxBytes);
@@ -69,7 +69,7 @@ export class SnapshotFile {
     }
   }
 
-  /** Never fails: what cannot be written is said once. */
+  /** Never fails: an error of writing is logged once. */
   async write(snapshot: Snapshot): Promise<void> {
     try {
       await writeWholeFrom(this.path, blocksOf(snapshot));

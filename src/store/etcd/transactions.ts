@@ -15,7 +15,7 @@ export interface Step {
   readonly entries: readonly Omit<EntryEvent, 'revision'>[];
 }
 
-/** True when the entries of a step are in both states the same. */
+/** True when the entries of a step are the same in both states. */
 export function isUntouched({ entries }: Step, now: DesiredState, before: DesiredState): boolean {
   return entries.every(({ section, name }) =>
     section === 'cameras'
@@ -25,8 +25,8 @@ export function isUntouched({ entries }: Step, now: DesiredState, before: Desire
 }
 
 /**
- * What turns one state into another, in as few transactions as etcd takes: most often one. Where there are several, the
- * state is a valid one after each.
+ * The changes from one state to another, in as few transactions as etcd allows: usually one. If there are several, the
+ * state is valid after each.
  */
 export function stepsBetween(before: DesiredState, after: DesiredState, entries: ClusterEntries): Step[] {
   const differing = differingIn(before, after);
@@ -82,7 +82,7 @@ export function comparing(step: Step, head: number, entries: ClusterEntries, key
   ];
 }
 
-/** The writing: the head, by which this transaction is known again, and the entries. */
+/** The writes: the head, by which this transaction is recognized later, and the entries. */
 export function writing(step: Step, head: string, keys: ClusterKeys): RequestOp[] {
   return [
     { requestPut: { key: Buffer.from(keys.head), value: Buffer.from(head) } },

@@ -33,7 +33,7 @@ export interface BackupSummary {
 }
 
 /**
- * All that was acknowledged, as the text of a state.json; consistent also while an aggregator runs on the folder.
+ * The whole acknowledged state as the text of a state.json, consistent even while an aggregator uses the folder.
  * @throws StateError STATE_UNREADABLE when there is no state, else as `readFolder`
  */
 export async function backupState(folder: string): Promise<BackupSummary & { readonly text: string }> {
@@ -51,7 +51,7 @@ export interface RestoreOptions {
   readonly folder: string;
   /** The backup: a state.json of this or an older version. */
   readonly file: string;
-  /** What the file says, where it was taken from an envelope; undefined: the file itself is the state. */
+  /** The content, if it was taken from an envelope; undefined: the file itself is the state. */
   readonly text?: string;
   /**
    * Replaces further files, while nothing else writes the folder and before the state is put in place; not where an
@@ -90,7 +90,7 @@ export async function restoreState(options: RestoreOptions): Promise<
 > {
   const folder = resolve(options.folder);
   const present = await readFolder(folder).catch((error: unknown) => {
-    // What cannot be read is what a backup is for: it lets nothing pass.
+    // A present state that cannot be read is no obstacle: that is what backups are for.
     if (error instanceof StateError) return undefined;
     throw notRestored(folder, error);
   });
@@ -172,7 +172,7 @@ async function endJournal(folder: string, content: Prepared): Promise<number> {
     recovered = await readFolder(folder);
   } catch (error) {
     if (!(error instanceof StateError)) throw error;
-    // No state can be made of what was there: there is nothing to keep whole.
+    // The previous files make no valid state, so there is nothing to keep consistent.
     await rm(path, { force: true });
     await syncFolder(folder);
     return 0;
@@ -189,7 +189,7 @@ async function endJournal(folder: string, content: Prepared): Promise<number> {
 /** With the journal empty, a new file replaces everything. */
 async function replaceLive(folder: string, state: DesiredState, { problems }: RestoreOptions): Promise<string[]> {
   const path = join(folder, stateFileName);
-  // Who does not answer now would not take it over either: then nothing is changed.
+  // An aggregator that does not answer would not apply the restored state either: then nothing is changed.
   await problems?.();
   const untilMs = performance.now() + restLimitMs;
   while ((await readFolder(folder)).pending > 0) {
@@ -249,7 +249,7 @@ async function takenOver(
   throw new CodedError('API_UNREACHABLE', message);
 }
 
-/** Problems of a state.json that is not taken over. */
+/** The codes of a state.json that is not applied. */
 const refusals: ReadonlySet<string> = new Set([
   'STATE_INVALID',
   'STATE_CONFLICT',
@@ -258,7 +258,7 @@ const refusals: ReadonlySet<string> = new Set([
   'LIMIT_REACHED',
 ]);
 
-/** What nobody took over does not stay, to come as a surprise later. */
+/** A state that was not applied is removed, so that no later start applies it by surprise. */
 async function putBack(path: string, content: Prepared, kept: string | undefined): Promise<void> {
   const present = await stat(content.path, { bigint: true }).catch(() => undefined);
   if (kept === undefined || present?.ino !== content.mark.inode) return;

@@ -4,9 +4,7 @@ import type { Differing } from '../../model/changes.js';
 import { entryBytes } from '../../model/document/encode.js';
 import type { DesiredState } from '../../model/model.js';
 
-/*
- * What a commit is made of: the updates that wait for it, what they make of the state, and how much that adds to the file.
- */
+/* The parts of a commit: the waiting updates, the state that they make, and by how much the file grows. */
 
 /** An update that waits for its commit. */
 export interface Waiting {

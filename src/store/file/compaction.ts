@@ -5,7 +5,7 @@ import type { DesiredState } from '../../model/model.js';
 import { StateProblem } from '../store.js';
 import type { JournalPlace } from './journal.js';
 
-/** What a new state.json is made of: the state, and how far in the journal that is. */
+/** What a new state.json is made from: a state, and its place in the journal. */
 export interface Capture {
   readonly state: DesiredState;
   readonly place: JournalPlace;
@@ -29,7 +29,7 @@ const retryMs = 5000;
 
 /**
  * When the journal is written back to state.json, and the slow part of it: the new file is made beside the commits,
- * piece by piece. Putting it in place is the business of its owner.
+ * piece by piece. Its owner puts the file in place.
  */
 export class Compaction {
   readonly #prepare: (state: DesiredState) => Promise<Prepared>;
@@ -97,7 +97,7 @@ export class Compaction {
     return prepared;
   }
 
-  /** The state changed by other ways than the journal: what is being prepared is not to be used. */
+  /** The state was changed by other means than the journal: the file in preparation must not be used. */
   outdate(): void {
     this.#epoch += 1;
   }
@@ -124,7 +124,7 @@ export class Compaction {
     this.#log.error(message, { code: 'STATE_WRITE_FAILED' });
   }
 
-  /** Ends it. What was being prepared is given up. */
+  /** Ends it, and drops the file in preparation. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);

@@ -38,7 +38,7 @@ export async function readVersion(path: string, maxBytes = maxStateFileBytes): P
   }
 }
 
-/** The bytes themselves are judged, since a text may well hold the character that stands for bytes that are wrong. */
+/** The bytes are checked, not the text: a valid text may contain the replacement character. */
 async function decode(bytes: Buffer): Promise<Pick<FileVersion, 'text' | 'broken' | 'digest'>> {
   const hash = createHash('sha256');
   const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -79,7 +79,7 @@ export function prepareState(
   return prepareWrite(path, content, { maxBytes, tooLarge: (bytes) => new TooLargeState(bytes, maxBytes) });
 }
 
-/** A state that would take more than is read again. */
+/** The state would be larger than what can be read again. */
 export class TooLargeState extends Error {
   constructor(bytes: number, maxBytes: number) {
     super(`the state would have ${bytes} bytes, and ${maxBytes} are allowed; remove what is not needed`);

@@ -4,9 +4,7 @@ import type { DesiredState } from '../../model/model.js';
 import type { FileVersion } from './disk.js';
 import { decodeVersionSteps, withLineSteps } from './file-version.js';
 
-/*
- * An edit of state.json by hand: what becomes of the running state by it.
- */
+/* Applies an edit of state.json by hand to the running state. */
 
 /** Looks at a change in steps, each a fraction of a millisecond. @throws StateError which names rule and place */
 export type StateCheck = (before: DesiredState, after: DesiredState) => Generator<undefined, void>;
@@ -15,12 +13,12 @@ export type StateCheck = (before: DesiredState, after: DesiredState) => Generato
 export interface EditContext {
   /** The running state. */
   readonly before: DesiredState;
-  /** What state.json said before the edit, where the journal has changes beside it, which count too; else null. */
+  /** The content of state.json before the edit, if the journal has further changes, which count too; otherwise null. */
   readonly base: DesiredState | null;
   readonly check: StateCheck | undefined;
 }
 
-/** What a file says, and what becomes of the running state by it, in steps. @throws StateError, with the line */
+/** Decodes a file and makes the new running state from it, in steps. @throws StateError, with the line */
 export function editSteps(
   file: FileVersion,
   context: EditContext,

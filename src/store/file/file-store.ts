@@ -29,8 +29,8 @@ export interface FileStoreOptions extends OpenOptions {
 }
 
 /**
- * Opens `DATA_DIR/state.json` and its journal. The folder and the journal are made when missing; state.json comes with the
- * first change. On a disk that takes nothing the state is what can be read, and changes are refused until it does.
+ * Opens `DATA_DIR/state.json` and its journal. The folder and the journal are made when missing; state.json comes with
+ * the first change. If the disk cannot be written, the state can be read, and changes are refused until it can.
  * @throws StateError as `openFolder`
  */
 export async function openFileStore(options: FileStoreOptions): Promise<Store> {
@@ -155,7 +155,7 @@ class FileStore implements Store {
       this.#stopWatching();
       while (this.#work !== undefined) await this.#work;
       await this.#compaction.stop();
-      // An edit may come in between, and then once more.
+      // An edit by hand may interrupt it more than once.
       for (let tries = 0; tries < 3 && this.#journal !== undefined && this.#journal.pending > 0; tries += 1) {
         if (this.#hold.problem !== undefined) break;
         await this.#rewrite().catch((error: unknown) => {
@@ -208,7 +208,7 @@ class FileStore implements Store {
       if (!isKnown) await this.#readEdit();
       const before = this.#state;
       const { state, accepted } = await this.#updates.compute(applyChanges(before, batch));
-      // Whoever was refused has been told so.
+      // Refused updates were rejected already.
       batch = accepted;
       if (state !== before) await this.#write(before, state, isSound && isKnown);
       for (const one of batch) one.resolve(state);
@@ -260,7 +260,7 @@ class FileStore implements Store {
     this.#journal = undefined;
   }
 
-  /** Writes state.json at once, and lets the journal begin anew. Nothing that waits in the journal is needed for it. */
+  /** Writes state.json at once and begins a new journal. It does not need the content of the old journal. */
   async #rewrite(): Promise<void> {
     if (!(await this.#file.isKnown())) await this.#readEdit();
     const state = this.#state;
@@ -283,10 +283,10 @@ class FileStore implements Store {
   #scheduleCompaction(soon = false): void {
     if (this.#journal === undefined || this.#journal.pending === 0) return;
     if (this.#closing !== undefined || this.#hold.problem !== undefined) return;
-    // What nobody has read is not written over; looking at the files comes back here.
+    // An unread edit is not overwritten. The next look at the files comes back here.
     if (this.#file.isUnread) return;
     this.#compaction.schedule(this.#fileBytes, soon, () => {
-      // Between two journals state.json is being written anyway.
+      // Between two journals, state.json is being written already.
       const journal = this.#journal;
       if (journal === undefined || journal.pending === 0) return undefined;
       return { state: this.#state, place: journal.place, fileBytes: this.#fileBytes };
@@ -325,7 +325,7 @@ class FileStore implements Store {
   async #lookAtFiles(): Promise<void> {
     try {
       await this.#readEdit();
-      // What was acknowledged must not live in memory only; and others see by the journal which edit was taken over.
+      // Acknowledged changes must not be in memory only, and the journal shows others which edit was applied.
       const journal = this.#journal;
       const isSound = (await journal?.isSound()) ?? true;
       if (!isSound || (journal !== undefined && this.#isEditUnnoted)) await this.#soundJournal(isSound);
@@ -344,7 +344,8 @@ class FileStore implements Store {
   /** Makes the file's content the running state, with what waits in the journal. @throws StateError when it cannot be */
   async #apply(file: FileVersion): Promise<void> {
     const before = this.#state;
-    // In stretches: ten thousand cameras would hold up every frame. Nothing else changes the state meanwhile.
+    // In stretches, because ten thousand cameras at once would delay every frame. Nothing else changes the state
+    // meanwhile.
     const isMerged = this.#journal !== undefined && this.#journal.pending > 0;
     const base = isMerged ? this.#fileState : null;
     const { edited, after } = await inStretches(editSteps(file, { before, base, check: this.#check }));

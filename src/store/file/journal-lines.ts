@@ -90,7 +90,7 @@ export interface JournalContent {
   readonly tornBytes: number;
   /** The last line is whole, and only what ends it is missing or damaged. */
   readonly lacksEnd: boolean;
-  /** Up to where there is something else than padding; `goodBytes` where there is nothing. */
+  /** Where the padding begins; `goodBytes` if it follows the last line directly. */
   readonly dirtyEnd: number;
   /** One byte of the padding is damaged, which loses nothing. */
   readonly hasStrayByte: boolean;
@@ -152,7 +152,7 @@ export function* encodeCommitSteps({ seq, at, changes }: JournalCommit): Generat
 /** Encoded and hashed at once. */
 const encodedBlockLength = 64 * 1024;
 
-/** Half of it stands there when the writer was killed; the odds that another text has the same are 1 in 2^64. */
+/** A part of the line is left when the writer was killed. The odds that another text has the same sum are 1 in 2^64. */
 function sumOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

@@ -23,7 +23,7 @@ import { makeRoom, writeBlanks, writePadded } from './journal-padding.js';
 export interface JournalPlace {
   readonly seq: number;
   readonly bytes: number;
-  /** Of which of the files that took each other's place. */
+  /** Which of the successive journal files it belongs to. */
   readonly generation: number;
 }
 
@@ -45,7 +45,7 @@ export class Journal {
   #pending: number;
   /** Where the last line begins when it is a note of a snapshot; else where the next line will begin. */
   #noteAt: number;
-  /** What could not be written may be there all the same, and could not be cut off. */
+  /** A failed write may be in the file nevertheless, and could not be cut off. */
   #isBroken = false;
 
   private constructor(
@@ -64,7 +64,7 @@ export class Journal {
     this.#pending = start.pending;
   }
 
-  /** Begins a journal in place of the one that there may be. @throws what the system throws */
+  /** Begins a new journal in place of an existing one. @throws what the system throws */
   static async create(path: string, base: TracedFile | null, seq: number): Promise<Journal> {
     const { file, inode, bytes, size } = await begin(path, headerOf(base, seq), undefined);
     return new Journal(path, file, inode, { bytes, size, seq, pending: 0 });
@@ -107,7 +107,7 @@ export class Journal {
     return { seq: this.#seq, bytes: this.#bytes, generation: this.#generation };
   }
 
-  /** False for a place of a journal that has begun anew since. */
+  /** False for a place in an earlier journal file. */
   has(place: JournalPlace): boolean {
     return place.generation === this.#generation;
   }
@@ -177,7 +177,7 @@ export class Journal {
     this.#bytes = end;
   }
 
-  /** What was reported as failed must not be there after a restart. */
+  /** A change that was reported as failed must not appear after a restart. */
   async #takeBack(end: number): Promise<void> {
     try {
       await writeBlanks(this.#file, this.#bytes, end);

@@ -29,11 +29,11 @@ export interface OpenFolder {
   readonly paths: StatePaths;
   readonly lock: FolderLock;
   readonly recovered: Recovered;
-  /** Undefined: none could be made yet, which the first change tries again. */
+  /** Undefined: it could not be created yet; the first change tries again. */
   readonly journal: Journal | undefined;
 }
 
-/** The disk takes nothing now: the state can be read, and not be changed. */
+/** The disk cannot be written: the state can be read, and not be changed. */
 export class DiskTrouble extends Error {
   readonly recovered: Recovered;
 
@@ -50,7 +50,7 @@ function statePaths(dataDir: string): StatePaths {
 }
 
 /**
- * Takes a data folder: locks it, puts its files together and says what may be missing in them.
+ * Opens a data folder: locks it, recovers the state from its files, and logs what may be missing in them.
  * @throws StateError STATE_INVALID or STATE_CONFLICT (with file, path and rule; all is left as it is), STATE_UNREADABLE,
  *   STATE_LOCKED; DiskTrouble
  */
@@ -101,7 +101,7 @@ async function openJournal(path: string, recovered: Recovered): Promise<Journal 
     try {
       return await Journal.create(path, file ?? null, journal?.seq ?? 0);
     } catch (error) {
-      // A full disk is no reason not to start.
+      // A full disk does not prevent the start.
       if (!isDiskTrouble(error)) throw error;
       if (journal === undefined) return undefined;
     }
@@ -109,7 +109,7 @@ async function openJournal(path: string, recovered: Recovered): Promise<Journal 
   return journal === undefined ? undefined : Journal.resume(path, journal, pending);
 }
 
-/** What a start makes that is no part of the state: where one of these is, an aggregator ran. */
+/** Files that a start creates besides the state: if one of them exists, an aggregator ran here. */
 const traces = /^(?:manifest\.json|etag-key|stream-secret|webhook-key|state\.lock|state\.(?:json|journal)\..*)$/;
 
 function warnOfLosses(paths: StatePaths, recovered: Recovered, before: readonly string[], log: Logger): void {

@@ -17,7 +17,7 @@ import { parseJournal } from './journal-parse.js';
 export const stateFileName = 'state.json';
 export const journalFileName = 'state.journal';
 
-/** What lies in a data folder, put together. */
+/** The state of a data folder, recovered from its files. */
 export interface Recovered {
   /** All that was acknowledged. */
   readonly state: DesiredState;
@@ -31,7 +31,7 @@ export interface Recovered {
   readonly pending: number;
   /** State.json was edited after the journal's last line, and both are in `state`. */
   readonly isMerged: boolean;
-  /** State.json is not what was last written or understood here: somebody edited it. */
+  /** State.json differs from what this program last wrote or applied: it was edited by hand. */
   readonly isEdited: boolean;
   /** The version of state.json, when it was of an older one. */
   readonly upgradedFrom: number | undefined;
@@ -86,7 +86,9 @@ export async function recover(
   return { ...known, state, pending: pending.length, isMerged: isEdited, isEdited };
 }
 
-/** Refuses two files that show by each other that one of them is not what it was. @throws StateError STATE_INVALID */
+/**
+ * Refuses two files that contradict each other: one of them was damaged or replaced. @throws StateError STATE_INVALID
+ */
 function checkPair(
   paths: { file: string; journal: string },
   file: FileVersion | undefined,
@@ -152,7 +154,7 @@ function advised<T>(work: () => T): T {
   }
 }
 
-/** Says in which file it is. @throws StateError; an error of the disk as its cause */
+/** Adds the name of the file to an error. @throws StateError; an error of the disk as its cause */
 async function within<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -164,7 +166,7 @@ async function within<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What is said of a file that is there and cannot be read. */
+/** The error for a file that exists and cannot be read. */
 export function unreadable(path: string, error: unknown): StateError {
   const reason = messageOf(error);
   const what = reason.startsWith(path) ? reason : `${path} cannot be read: ${reason}`;

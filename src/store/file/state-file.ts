@@ -8,21 +8,21 @@ import { StateProblem } from '../store.js';
 import { type FileVersion, readVersion } from './disk.js';
 import { unreadable } from './recover.js';
 
-/** A content of the file that was understood: how to recognise it. */
+/** A valid content of the file: how to recognize it. */
 interface SeenFile {
   readonly digest: string;
   readonly mark: FileMark;
 }
 
-/** An edit by hand that is not applied, and still is the file. */
+/** A refused edit by hand that is still in the file. */
 interface RefusedEdit extends SeenFile {
   readonly error: CodedError;
 }
 
-/** How long a file that makes no sense may be still before it counts: editors write in several steps. */
+/** How long an invalid file must be unchanged before it is refused: editors write in several steps. */
 const settleMs = 100;
 
-/** State.json as people and this program write it by turns: tells own contents from edits, and keeps refused ones. */
+/** State.json, which both people and this program write. Tells edits from own contents, and keeps refused edits. */
 export class StateFile {
   readonly #path: string;
   readonly #maxBytes: number;
@@ -53,7 +53,7 @@ export class StateFile {
     return this.#seen ?? null;
   }
 
-  /** True when what lies there is not known and cannot be read: it is not replaced then. */
+  /** True when the file holds an unknown content that cannot be read: then it is not replaced. */
   get isUnread(): boolean {
     return this.#isUnread;
   }
@@ -119,13 +119,13 @@ export class StateFile {
         }
         last = file;
       }
-      // Half a file of an editor that is still writing looks the same as a mistake: wait until it is still.
+      // A file that an editor is still writing looks like a mistake: wait until it is unchanged for a while.
       await sleep(settleMs);
     }
   }
 
   /**
-   * Puts content in place of the file, for good. A refused edit gets another name before.
+   * Replaces the file. A refused edit is kept under another name.
    * @throws what the system throws; the file is then as it was, or what `content` holds
    */
   async replace(content: Prepared): Promise<void> {

@@ -7,7 +7,7 @@ import { type Waiting, writeFailed } from './batch.js';
 /** A change waits no longer than this for a disk that does not answer. */
 const usualLimitMs = 10_000;
 
-/** The changes that wait for their commit, and for how long: a disk may never answer, but a caller must be answered. */
+/** The changes that wait for their commit, with a time limit: a disk may never answer, but a caller must be. */
 export class UpdateQueue {
   readonly #waiting: Waiting[] = [];
   readonly #silence: string;
@@ -74,7 +74,7 @@ export class UpdateQueue {
     });
   }
 
-  /** All that waits, in the order in which it came; it is the caller's now. */
+  /** Takes all waiting changes out of the queue, in their order. */
   take(): Waiting[] {
     return this.#waiting.splice(0);
   }
@@ -94,7 +94,7 @@ export class UpdateQueue {
     this.#isSilent = false;
   }
 
-  /** The disk does not answer. A change that is on its way there may still be made, and nobody can tell. */
+  /** The disk does not answer. It is unknown whether a change that was sent to it will still be made. */
   #late(waiting: Waiting): void {
     this.#isSilent = true;
     this.#onSilent(this.#silence);
