@@ -85,6 +85,8 @@ export const errorCodes = {
   // Publishing and playing here.
   PUBLISH_NOT_REGISTERED: 'The application or stream name is not the name of a registered camera.',
   PUBLISH_ALREADY_LIVE: 'The camera is live from another publisher.',
+  RELAY_REFUSED:
+    'A stream that claims to come from another node of the cluster is not taken: its signature is not good for it.',
   PUBLISH_LOOP: 'The published stream comes from this aggregator itself, through a loop of pushes.',
   PUBLISH_FORBIDDEN: 'The publisher does not have the right key, or the auth hook refuses it.',
   PLAY_FORBIDDEN: 'The viewer has no valid token, or the auth hook refuses it.',

@@ -17,6 +17,7 @@ const allowed: readonly (readonly [file: string, words: string, reason: string])
   ['src/cli/format.ts', 'nowMs = Date.now()', 'shows the age of what another machine may have noted'],
   ['src/cli/test-patterns.ts', 'const startedMs = Date.now();', 'shows begin and end'],
   ['src/cluster/secret.ts', 'nowMs = Date.now()', 'absolute times of signatures of other nodes'],
+  ['src/cluster/relay-tickets.ts', 'Ms = Date.now()', 'absolute times of signatures of other nodes'],
   ['src/cluster/node-token.ts', 'nowMs = Date.now()', 'absolute ends of tokens of other nodes'],
   ['src/files/lock.ts', 'mtimeMs', 'compares with the times of files'],
   ['src/log/destination.ts', 'const nowMs = Date.now();', 'notes when lines were lost'],

@@ -127,6 +127,7 @@ export const PushViewSchema = Type.Object(
     enhanced: Type.Optional(EnhancedSchema),
     videoTrack: Type.Optional(VideoTrackSchema),
     audioTrack: Type.Optional(AudioTrackSchema),
+    via: Type.Optional(Type.String({ description: 'The location that it goes through, or `direct`.' })),
     createdAt: TimeSchema,
   },
   { title: 'Push', description: 'A push as it is desired and as it is observed.' },

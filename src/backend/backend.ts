@@ -39,6 +39,19 @@ export interface DesiredPush {
   /** The id of the only video track that it gets; undefined: all. */
   readonly videoTrack?: number | undefined;
   readonly audioTrack?: number | undefined;
+  /**
+   * Which node runs it while another node has the camera's publisher, or that one gives it away: `here`, or the node's id.
+   * Undefined: the one that has the publisher.
+   */
+  readonly at?: 'here' | { readonly node: string } | undefined;
+}
+
+/** A copy of a camera's stream that another node is to get from this one. */
+export interface DesiredHop {
+  /** The id of the node. */
+  readonly to: string;
+  /** `rtmp://HOST:PORT` or `rtmps://HOST:PORT`. */
+  readonly url: string;
 }
 
 export interface DesiredCamera {
@@ -54,6 +67,8 @@ export interface DesiredCamera {
   readonly source?: DesiredSource;
   /** What is shown when no ingest is left; undefined: nothing. */
   readonly slate?: DesiredSlate;
+  /** The nodes that get its stream from this one; undefined: none. */
+  readonly hops?: readonly DesiredHop[];
 }
 
 /** Where a stream is fetched from, and when. */
@@ -212,6 +227,44 @@ export interface CameraYielding {
   live(): Iterable<string>;
 }
 
+/** Where a stream comes from that another node sends. */
+export interface RelayOrigin {
+  /** The node that sends it. */
+  readonly from: string;
+  /** The node that has the camera's publisher. */
+  readonly owner: string;
+  /** Of the owner's claim: what a later owner has is larger. */
+  readonly epoch: number;
+}
+
+/** How the copy for another node does. `refused`: that node does not want this camera. */
+export type HopState = 'idle' | 'connecting' | 'active' | 'stalled' | 'failed' | 'refused' | 'gone';
+
+/** What a backend needs to send cameras from node to node, and tells of it. It is quick, and throws only what it says. */
+export interface RelayPartner {
+  /** Whether what another node sends is to be taken. @throws CodedError RELAY_REFUSED */
+  admit(camera: string, ticket: string): RelayOrigin;
+  /** The ticket with which one connection to another node is let in there. */
+  ticketFor(camera: string, to: string): string;
+  /** True when another node is known to have the camera's stream. */
+  mayFetch(camera: string): boolean;
+  /** A source of this node's own feeds the camera now, or none does any more. */
+  ownChanged(camera: string, isOwn: boolean): void;
+  /** Another node's stream feeds the camera now, or (null) none does any more. */
+  relayChanged(camera: string, origin: RelayOrigin | null): void;
+  hopChanged(camera: string, to: string, state: HopState): void;
+  /** Somebody wants to see the camera here, or (after a while) nobody does any more. */
+  viewersChanged(camera: string, isWanted: boolean): void;
+}
+
+/** Takes cameras from other nodes, and sends them there. */
+export interface CameraRelaying {
+  /** Has streams go from node to node; without it none are taken. */
+  relayWith(partner: RelayPartner): void;
+  /** Ends what another node sends of a camera; what is this node's own stays. */
+  endRelay(camera: string, reason: CodedError): void;
+}
+
 /** What moves the bytes. It converges to the desired cameras and tells what it observes. */
 export interface MediaBackend extends CameraApplier, BackendView, BackendWatching, TargetTrial {
   readonly kind: 'native' | 'nginx';
@@ -223,6 +276,8 @@ export interface MediaBackend extends CameraApplier, BackendView, BackendWatchin
   readonly switching: IngestSwitching | null;
   /** Null: it keeps its cameras. */
   readonly yielding: CameraYielding | null;
+  /** Null: its cameras stay at this node. */
+  readonly relaying: CameraRelaying | null;
   /** Opens the RTMP listener. @throws CodedError ADDRESS_IN_USE */
   start(): Promise<BackendAddress>;
   /** Reads again what it has read from files and can take while it runs: the certificates to trust. */

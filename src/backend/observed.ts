@@ -87,7 +87,10 @@ const Track = Type.Object(
   { title: 'Track', description: 'One track of what a camera sends.' },
 );
 
-/** `waiting-for-publish`: the backend can begin it only when the camera publishes the next time. */
+/**
+ * `waiting-for-publish`: the backend can begin it only when the camera publishes the next time. `elsewhere`: another node of the
+ * cluster runs it.
+ */
 export const pushStates = [
   'idle',
   'connecting',
@@ -96,6 +99,7 @@ export const pushStates = [
   'waiting',
   'waiting-for-publish',
   'disabled',
+  'elsewhere',
 ] as const;
 export type PushState = (typeof pushStates)[number];
 
@@ -156,6 +160,7 @@ export const PushSnapshotSchema = Type.Object({
   state: Type.Unsafe<PushState>(Type.String({ enum: [...pushStates] })),
   since: Type.String({ description: 'Since when it is in this state.' }),
   reason: Type.Optional(Type.String({ description: 'Why, where the state alone does not say.' })),
+  node: Type.Optional(Type.String({ description: 'The node that runs it, in the state `elsewhere`.' })),
   conditions: Conditions,
   ...schemasOf(pushFigures),
 });
@@ -223,6 +228,21 @@ const SwitchSchema = Type.Object(
   { title: 'IngestSwitch' },
 );
 
+/** A copy of a camera's stream on its way to another node. */
+const HopSchema = Type.Object(
+  {
+    to: Type.String({ description: 'The node that gets it.' }),
+    state: Type.Unsafe<PushState>(Type.String({ enum: [...pushStates], description: 'As that of a push.' })),
+    since: Time,
+    roundTripMs: orNull(Type.Number({ minimum: 0, description: 'From sending to the acknowledgement.' })),
+    bitrateBps: Rate,
+    bytesOut: Type.Integer({ minimum: 0, description: 'Bytes handed to the network.' }),
+    droppedFrames: Count,
+    error: Type.Optional(Type.String({ description: 'Why it failed last.' })),
+  },
+  { title: 'Hop' },
+);
+
 const cameraFigures = {
   live: figure(Type.Boolean(), false),
   liveSince: figure(orNull(Time), null),
@@ -283,6 +303,16 @@ export const CameraSnapshotSchema = Type.Object({
     Type.Integer({ minimum: 0, description: 'How often the stream went on with another ingest, ever.' }),
   ),
   lastSwitch: Type.Optional(SwitchSchema),
+  relayedFrom: Type.Optional(
+    Type.Object(
+      { node: Type.String(), owner: Type.String() },
+      {
+        description:
+          'The node that sends its stream here, and the node that has its publisher; missing: it is this one.',
+      },
+    ),
+  ),
+  hops: Type.Optional(Type.Array(HopSchema, { description: 'The nodes that get its stream from this one.' })),
   ...schemasOf(cameraFigures),
   pushes: Type.Array(PushSnapshotSchema),
 });
@@ -316,6 +346,7 @@ type Frozen<T> = T extends (infer Item)[]
 export type Failure = Frozen<Type.Static<typeof Failure>>;
 export type PushSnapshot = Frozen<Type.Static<typeof PushSnapshotSchema>>;
 export type CameraSnapshot = Frozen<Type.Static<typeof CameraSnapshotSchema>>;
+export type HopSnapshot = Frozen<Type.Static<typeof HopSchema>>;
 export type IngestSnapshot = Frozen<Type.Static<typeof IngestSnapshotSchema>>;
 export type SourceSnapshot = Frozen<Type.Static<typeof SourceSnapshotSchema>>;
 export type TargetTest = Frozen<Type.Static<typeof TargetTestSchema>>;

@@ -8,8 +8,11 @@ import type { LiveCameras } from '../cluster/live-cameras.js';
 import { isNodeToken, NodeTokens } from '../cluster/node-token.js';
 import { ClusterNodes } from '../cluster/nodes.js';
 import { Peers } from '../cluster/peers.js';
+import { RelayTickets } from '../cluster/relay-tickets.js';
 import { type ClusterSecret, readClusterSecret } from '../cluster/secret.js';
+import { ViewerWants } from '../cluster/viewer-wants.js';
 import type { Settings } from '../config/index.js';
+import type { Control } from '../control/control.js';
 import type { Neighbours } from '../control/neighbours.js';
 import { ConfigError, messageOf } from '../errors.js';
 import { EtcdClient } from '../etcd/client.js';
@@ -17,6 +20,7 @@ import { readRegular } from '../files/read.js';
 import type { Logger } from '../log/log.js';
 import { EtcdStore } from '../store/etcd/etcd-store.js';
 import type { StateCheck } from '../store/file/edit.js';
+import { clusterFacts, relayVersion } from './cluster-facts.js';
 
 /** What of the cluster is there before this node listens: the shared state, and what all nodes derive from its secret. */
 export interface ClusterAccess {
@@ -65,11 +69,17 @@ export async function openCluster(
 export async function joinNodes(
   { client, store, secret }: ClusterAccess,
   settings: Settings,
-  self: { readonly host: string; readonly rtmpPort: number; readonly rtmpsPort?: number; readonly version: string },
+  self: {
+    readonly host: string;
+    readonly rtmpPort: number;
+    readonly rtmpsPort?: number;
+    readonly version: string;
+    readonly takesRelays: boolean;
+  },
   log: Logger,
 ): Promise<ClusterNodes> {
   const { location, nodeId, nodeLeaseMs, apiPort, apiTlsCert } = settings;
-  const { host, rtmpPort, rtmpsPort, version } = self;
+  const { host, rtmpPort, rtmpsPort, version, takesRelays } = self;
   const nodes = new ClusterNodes({
     client,
     prefix: store.prefix,
@@ -83,6 +93,7 @@ export async function joinNodes(
       ...(rtmpsPort === undefined ? {} : { rtmps: `rtmps://${host}:${rtmpsPort}` }),
       api: `${apiTlsCert === undefined ? 'http' : 'https'}://${host}:${apiPort}`,
       version,
+      ...(takesRelays ? { relays: relayVersion } : {}),
       startedAt: new Date().toISOString(),
     },
   });
@@ -138,6 +149,25 @@ export function othersOf({ secret, store }: ClusterAccess, nodes: ClusterNodes):
 export function peerTokens({ secret, store }: ClusterAccess, nodeId: string): PeerTokens {
   const tokens = new NodeTokens(secret, store.prefix, nodeId);
   return { isOne: isNodeToken, verify: (token) => tokens.verify(token) };
+}
+
+/** Has streams go from node to node, where the backend can. @returns what is to be closed before the nodes are left */
+export function relayBetween(
+  { client, store, secret }: ClusterAccess,
+  parts: {
+    readonly nodes: ClusterNodes;
+    readonly live: LiveCameras;
+    readonly claims: CameraClaims;
+    readonly control: Control;
+  },
+  { relayTls, relayReturnMs }: Settings,
+  log: Logger,
+): ViewerWants {
+  const { nodes } = parts;
+  const wants = new ViewerWants({ client, prefix: store.prefix, nodes, log });
+  const tickets = new RelayTickets(secret, store.prefix, nodes.self.id);
+  parts.control.placeIn(clusterFacts({ ...parts, wants, tickets, relayTls, log }), relayReturnMs, log);
+  return wants;
 }
 
 /** What the API shows of the cluster. */

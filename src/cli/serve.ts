@@ -30,6 +30,7 @@ import {
   neighboursOf,
   othersOf,
   peerTokens,
+  relayBetween,
 } from './cluster.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
@@ -212,6 +213,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       const own = {
         host: urlHost(control.cameras.advertisedHost(undefined)),
         ...{ rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), version },
+        takesRelays: backend.relaying !== null,
       };
       const nodes = await joinNodes(cluster, { ...actual, apiPort: api.port }, own, log.child({ part: 'cluster' }));
       closers.unshift({ part: 'cluster', close: () => nodes.close(clusterCloseLimitMs) });
@@ -223,6 +225,10 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       const drain = new Drain({ nodes, claims, cameras: backend.yielding, log: log.child({ part: 'drain' }) });
       closers.unshift({ part: 'drain', close: async () => drain.close() });
       parts = { nodes, live, drain, others: othersOf(cluster, nodes) };
+      if (claims !== undefined) {
+        const wants = relayBetween(cluster, { nodes, live, claims, control }, settings, log.child({ part: 'relays' }));
+        closers.unshift({ part: 'relays', close: async () => wants.close() });
+      }
     }
 
     const startedAt = new Date().toISOString();

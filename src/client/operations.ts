@@ -119,6 +119,13 @@ export interface Camera {
   /** How often the stream went on with another ingest, ever. */
   readonly switches?: number | undefined;
   readonly lastSwitch?: IngestSwitch | undefined;
+  /** The node that sends its stream here, and the node that has its publisher; missing: it is this one. */
+  readonly relayedFrom?: {
+    readonly node: string;
+    readonly owner: string;
+  } | undefined;
+  /** The nodes that get its stream from this one. */
+  readonly hops?: readonly Hop[] | undefined;
   readonly live: boolean;
   readonly liveSince: string | null;
   readonly publisher: string | null;
@@ -258,7 +265,7 @@ export interface ChangedLog {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
 }
 
-/** What is left out stays as it is; null gives a budget back to the settings. */
+/** What is left out stays as it is; null gives a budget back to the settings, and the way to the engine. */
 export interface ChangedPush {
   readonly enabled?: boolean | undefined;
   readonly queueMaxBytes?: number | null | undefined;
@@ -269,6 +276,7 @@ export interface ChangedPush {
   readonly videoTrack?: number | 'all' | undefined;
   /** The id of the only audio track that the target gets; `all`, as without it: every one. */
   readonly audioTrack?: number | 'all' | undefined;
+  readonly via?: string | null | undefined;
 }
 
 /** The nodes that share one state. */
@@ -417,6 +425,8 @@ export interface DeclaredPush {
   readonly videoTrack?: number | 'all' | undefined;
   /** The id of the only audio track that the target gets; `all`, as without it: every one. */
   readonly audioTrack?: number | 'all' | undefined;
+  /** In a cluster: the location that the stream goes through on its way to the target, or `direct`; without it, that of the engine. */
+  readonly via?: string | undefined;
 }
 
 export interface DrainRequest {
@@ -462,7 +472,7 @@ export interface EnginePushes {
 }
 
 /** Stable; see docs/errors.md. */
-export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'SOURCE_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'RELAY_REFUSED' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'SOURCE_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
@@ -490,6 +500,23 @@ export interface History {
     readonly roundTripMs: Points;
     readonly droppedFrames: Points;
   }>>;
+}
+
+export interface Hop {
+  /** The node that gets it. */
+  readonly to: string;
+  /** As that of a push. */
+  readonly state: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | 'elsewhere';
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  readonly roundTripMs: number | null;
+  /** Bits per second, averaged over about 10 s. */
+  readonly bitrateBps: number;
+  /** Bytes handed to the network. */
+  readonly bytesOut: number;
+  readonly droppedFrames: number;
+  /** Why it failed last. */
+  readonly error?: string | undefined;
 }
 
 /** One of the things that a camera has its stream from, as desired and as observed. */
@@ -550,26 +577,6 @@ export interface Log {
   /** The level of the settings, which holds after a restart. */
   readonly configured: 'debug' | 'info' | 'warn' | 'error';
   readonly cameras: readonly DebuggedCamera[];
-}
-
-export interface LogLine {
-  readonly id: number;
-  /** ISO 8601, UTC. */
-  readonly at: string;
-  /** The least important lines that are logged. */
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly message: string;
-  /** `camera`, `push` and what else it has. */
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-export interface LogLines {
-  /** Oldest first. */
-  readonly items: readonly LogLine[];
-  /** For `after`, to have the lines that follow. */
-  readonly next: number;
-  /** True if lines after `after` are not kept any more. */
-  readonly missed: boolean;
 }
 
 /** A token that was just made. */
@@ -653,6 +660,8 @@ export interface NewPush {
   readonly videoTrack?: number | 'all' | undefined;
   /** The id of the only audio track that the target gets; `all`, as without it: every one. */
   readonly audioTrack?: number | 'all' | undefined;
+  /** In a cluster: the location that the stream goes through on its way to the target, or `direct`; without it, that of the engine. */
+  readonly via?: string | undefined;
 }
 
 export interface NewTestPattern {
@@ -759,11 +768,13 @@ export interface Push {
   readonly id: string;
   /** With user info, query values and stream key masked. */
   readonly url: string;
-  readonly state: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled';
+  readonly state: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | 'elsewhere';
   /** Since when it is in this state. */
   readonly since: string;
   /** Why, where the state alone does not say. */
   readonly reason?: string | undefined;
+  /** The node that runs it, in the state `elsewhere`. */
+  readonly node?: string | undefined;
   /** What is wrong with the camera, such as CAMERA_NO_VIDEO, the gravest first; missing: nothing. */
   readonly conditions?: readonly Condition[] | undefined;
   readonly attempt: number | null;
@@ -805,6 +816,8 @@ export interface Push {
   readonly videoTrack?: number | 'all' | undefined;
   /** The id of the only audio track that the target gets; `all`, as without it: every one. */
   readonly audioTrack?: number | 'all' | undefined;
+  /** The location that it goes through, or `direct`. */
+  readonly via?: string | undefined;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
 }
@@ -1160,8 +1173,6 @@ export interface Operations {
       readonly types?: string | undefined;
       /** As the header Last-Event-ID, which goes before it. */
       readonly lastEventId?: string | undefined;
-      /** Begin with this many of the events before, if no last event is named; `reset` follows them. */
-      readonly recent?: string | undefined;
       /** 1: with figures of live cameras every two seconds, as `stats`. */
       readonly stats?: '0' | '1' | undefined;
     };
@@ -1278,7 +1289,7 @@ export interface Operations {
       /** Only those that publish now, or only those that do not. */
       readonly live?: boolean | undefined;
       /** Only those with a push in this state. */
-      readonly pushState?: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | undefined;
+      readonly pushState?: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | 'elsewhere' | undefined;
       /** Only those that have conditions or a push that is down (true), or neither (false). */
       readonly trouble?: boolean | undefined;
       /** In a cluster, with `node=self`: only those that are live at the node that is asked. */
@@ -1307,20 +1318,6 @@ export interface Operations {
       /** Give it as `after` for the next page. */
       readonly next: string | null;
     };
-  };
-  /** The newest lines of the log, as far as they are in memory: up to 2,000 lines or 1 MB */
-  readonly listLogLines: {
-    readonly query?: {
-      /** Names, separated by commas: only of these. */
-      readonly camera?: string | undefined;
-      /** Only lines that are at least as important. */
-      readonly level?: 'debug' | 'info' | 'warn' | 'error' | undefined;
-      /** Only lines after this one, the oldest first. */
-      readonly after?: string | undefined;
-      /** How many at most; 100. Without `after`, the newest. */
-      readonly limit?: string | undefined;
-    };
-    readonly answer: LogLines;
   };
   /** The aggregators: this one first, then the others of its cluster */
   readonly listNodes: {
@@ -1362,7 +1359,7 @@ export interface Operations {
       /** Only those whose name begins with it. */
       readonly prefix?: string | undefined;
       /** Only those in this state. */
-      readonly state?: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | undefined;
+      readonly state?: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | 'elsewhere' | undefined;
     };
     readonly answer: {
       readonly items: readonly Push[];
@@ -1519,7 +1516,6 @@ export const routes = {
   listCameraEvents: ['GET', '/v1/cameras/{name}/events'],
   listCameras: ['GET', '/v1/cameras'],
   listEngines: ['GET', '/v1/engines'],
-  listLogLines: ['GET', '/v1/log/lines'],
   listNodes: ['GET', '/v1/nodes'],
   listPushEvents: ['GET', '/v1/cameras/{name}/pushes/{id}/events'],
   listPushes: ['GET', '/v1/cameras/{name}/pushes'],

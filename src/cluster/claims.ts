@@ -88,6 +88,11 @@ export class CameraClaims {
     this.#refuses = reasonOf;
   }
 
+  /** The epoch of this node's claim; 0: it has none. */
+  epochOf(camera: string): number {
+    return this.#held.get(camera) ?? 0;
+  }
+
   /** The camera is not live here any more. */
   release(camera: string): void {
     const epoch = this.#held.get(camera);

@@ -30,6 +30,10 @@ export const NodeSchema = Type.Object({
   startedAt: Type.String({ maxLength: 40 }),
   /** Takes no new cameras. */
   isDraining: Type.Optional(Type.Boolean()),
+  /** By which rules it takes streams of other nodes; missing: it takes none. */
+  relays: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** Nodes that it cannot reach now. */
+  cannotReach: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 1000 })),
   /** Cameras that publish there; told seldom. */
   liveCameras: Type.Optional(Type.Integer({ minimum: 0 })),
   /** What it may carry, where that is limited: cameras, and kbit/s to targets and viewers. */

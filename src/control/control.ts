@@ -17,6 +17,7 @@ import type { LiveStats } from './live-stats.js';
 import { Places } from './neighbours.js';
 import { NodeStatus } from './node-status.js';
 import { Observation } from './observation.js';
+import { type ClusterFacts, Placing } from './placing.js';
 import { PushControl } from './push-control.js';
 import { Reconciler } from './reconcile.js';
 import { Redirector } from './redirector.js';
@@ -54,6 +55,8 @@ export class Control {
   readonly #reconciler: Reconciler;
   readonly #observation: Observation;
   readonly #lastLiveFile: LastLiveFile | null;
+  readonly #backend: MediaBackend;
+  #placing: Placing | undefined;
   #unsubscribe: (() => void) | undefined;
 
   /**
@@ -85,6 +88,7 @@ export class Control {
       log,
     });
     this.#store = store;
+    this.#backend = backend;
     this.#reconciler = reconciler;
     this.#observation = observation;
     this.feed = observation.feed;
@@ -155,9 +159,25 @@ export class Control {
     return this.#reconciler.allInForce();
   }
 
+  /**
+   * Has streams go from node to node, and pushes run where they are placed.
+   * @param facts what is known of the cluster @param returnMs how long a node has to be well until streams go through it again
+   */
+  placeIn(facts: ClusterFacts, returnMs: number, log: Logger): void {
+    const { relaying } = this.#backend;
+    if (relaying === null) return;
+    this.#placing = new Placing({
+      ...{ facts, relaying, returnMs, log },
+      state: () => this.#store.state,
+      redeclare: (camera) => this.#reconciler.redeclare(camera),
+    });
+    this.#reconciler.placeWith(this.#placing);
+  }
+
   /** Stops following the store; to be called before the backend is stopped. */
   close(): void {
     this.#observation.close();
+    this.#placing?.close();
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
     this.#reconciler.close();

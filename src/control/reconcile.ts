@@ -8,6 +8,7 @@ import { pushUrlOf } from '../model/targets.js';
 import type { StateChange } from '../store/store.js';
 import { Applying } from './applying.js';
 import { desiredIngests } from './desired-ingests.js';
+import type { Placing } from './placing.js';
 
 /** Cameras that are declared in one go; more are in stretches. */
 const atOnce = 50;
@@ -32,6 +33,8 @@ export class Reconciler {
   readonly #keys: StreamKeys | undefined;
   readonly #applying: Applying;
   #state: DesiredState = emptyState;
+  /** Says what of a camera runs at this node; undefined: all of it. */
+  #placing: Pick<Placing, 'whereaboutsOf'> | undefined;
   /** The cameras as they were last declared. */
   readonly #declared = new Map<string, Camera>();
   /** By engine: which cameras go there, and with how many enabled pushes. */
@@ -70,6 +73,16 @@ export class Reconciler {
   /** The same for all cameras. */
   allInForce(): Promise<void> {
     return this.#applying.settled(this.#applying.pending, this.#backend.answerWaitMs);
+  }
+
+  /** Has another part say from now on what of a camera runs at this node. */
+  placeWith(placing: Pick<Placing, 'whereaboutsOf'>): void {
+    this.#placing = placing;
+  }
+
+  /** Declares a camera again of which something else is to run at this node. */
+  redeclare(camera: string): void {
+    if (this.#state.cameras.has(camera)) this.#applying.run(camera);
   }
 
   /** Tries nothing again from now on. */
@@ -116,16 +129,18 @@ export class Reconciler {
 
   #desired(engines: ReadonlyMap<string, StreamingEngine>, camera: Camera): DesiredCamera {
     const pushes: DesiredPush[] = [];
+    const placed = this.#placing?.whereaboutsOf(camera);
     for (const push of Object.values(camera.pushes)) {
       try {
         const { id, enabled } = push;
-        pushes.push({ id, url: pushUrlOf(engines, camera, push), enabled, ...pushOptionsOf(push) });
+        pushes.push({ id, url: pushUrlOf(engines, camera, push), enabled, ...pushOptionsOf(push), at: placed?.at(id) });
       } catch (error) {
         // Not the message: it shows the template, whose path may hold a key.
         this.#log.error('a push has no URL', { camera: camera.name, push: push.id, code: codeOf(error) });
       }
     }
-    return { name: camera.name, pushes, ...desiredIngests(camera, this.#keys) };
+    const hops = placed === undefined || placed.hops.length === 0 ? {} : { hops: placed.hops };
+    return { name: camera.name, pushes, ...hops, ...desiredIngests(camera, this.#keys) };
   }
 
   /** Keeps in mind to which engines a camera goes that is declared now. */

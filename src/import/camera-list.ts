@@ -13,6 +13,7 @@ export interface ListedPush {
   readonly enhanced?: 'auto' | 'off';
   readonly videoTrack?: number | 'all';
   readonly audioTrack?: number | 'all';
+  readonly via?: string;
 }
 
 /** A camera of a list. Its values are as they stand there; the API checks them. */
@@ -103,7 +104,7 @@ function readJsonLines(text: string): CameraList {
 const jsonKeys = ['name', 'type', 'source', 'engine', 'engines', 'url', 'urls', 'pushes'] as const;
 const pushKeys = [
   ...(['id', 'url', 'engine', 'enabled', 'queueMaxBytes', 'queueMaxAgeMs'] as const),
-  ...(['enhanced', 'videoTrack', 'audioTrack'] as const),
+  ...(['enhanced', 'videoTrack', 'audioTrack', 'via'] as const),
 ] as const;
 
 function gather(format: CameraList['format'], items: readonly { place: string; value: unknown }[]): CameraList {

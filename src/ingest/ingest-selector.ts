@@ -128,7 +128,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
     }
     if (known !== null) this.#makeRoom(known, source);
     // Of its own ingest there is nobody: who feeds the stream stays, unless it counts for less.
-    const standsBy = live !== null && live !== known && isOwn && live.source.kind !== 'test-pattern';
+    const standsBy = live !== null && live !== known && isOwn && !isStopgap(live.source);
     if (live !== null && live !== known && !standsBy) this.#makeRoom(live, source);
     const { withoutKeyFrames } = settings;
     const ingest = new SourceIngest({ source, name, via: [...via, nodeId], withoutKeyFrames, listener: this });
@@ -280,8 +280,8 @@ export class IngestSelector implements IngestListener, FailoverHost {
     if (isOwn) listener.onIngest(ingest, reason);
     this.#lookWhileNeeded();
     if (!isLive || isReplaced) return;
-    // Behind a slate nobody is waited for any more.
-    const publishGraceMs = ingest.source.kind === 'slate' ? 0 : settings.publishGraceMs;
+    // Behind a slate nobody is waited for any more; and a relay ends when the stream is over at the node that has the camera.
+    const publishGraceMs = isWaitedFor(ingest.source) ? settings.publishGraceMs : 0;
     listener.onStopped(ingest, reason, publishGraceMs);
     if (publishGraceMs === 0) {
       this.finish();
@@ -353,7 +353,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
     const { camera, log, settings, listener } = this.#options;
     const { publishTakeoverMs } = settings;
     const silentMs = heardMs(source.lastMediaMs);
-    const isOutranked = source.priority < newcomer.priority;
+    const isOutranked = source.priority < newcomer.priority || newcomer.supersedes?.(source) === true;
     if (silentMs <= publishTakeoverMs && !isOutranked) {
       const which = this.#desired.names.length > 1 ? ` by its ingest "${known.name}"` : '';
       throw new CodedError(
@@ -379,4 +379,13 @@ export class IngestSelector implements IngestListener, FailoverHost {
       `what ${source.remote} publishes as camera ${this.#options.camera} came from this aggregator: a ring of pushes`,
     );
   }
+}
+
+/** What feeds a camera only as long as it has no publisher. */
+function isStopgap({ kind }: Source): boolean {
+  return kind === 'test-pattern' || kind === 'relay';
+}
+
+function isWaitedFor({ kind }: Source): boolean {
+  return kind !== 'slate' && kind !== 'relay';
 }

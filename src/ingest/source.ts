@@ -1,7 +1,7 @@
 import type { CodedError } from '../errors.js';
 
 /** What kinds of sources there are, and which goes before which: one of a higher priority never waits for a lower one. */
-export const sourcePriorities = { slate: 0, 'test-pattern': 1, publisher: 2, pull: 2 } as const;
+export const sourcePriorities = { slate: 0, 'test-pattern': 1, relay: 2, publisher: 3, pull: 3 } as const;
 
 /** The ingest of a camera that has but one, and of whoever names none. */
 export const mainIngest = 'main';
@@ -26,6 +26,8 @@ export interface Source {
   readonly via: string;
   /** By `sourcePriorities`. */
   readonly priority: number;
+  /** True when this one is to take the place of another one of its priority, which sends. Undefined: of none. */
+  supersedes?(known: Source): boolean;
   /** When media of it was last taken, on the monotonic clock. */
   readonly lastMediaMs: number;
   /** Messages that it sent in vain. */

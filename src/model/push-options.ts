@@ -1,3 +1,5 @@
+import { checkLocation } from './rules.js';
+
 /** What may be said of a push beside its target; what is left out is as usual. */
 export interface PushOptions {
   /** Bytes that may wait for this target; undefined: the setting `queue-max-bytes`. */
@@ -13,6 +15,8 @@ export interface PushOptions {
   readonly videoTrack?: number;
   /** The same of its audio tracks. */
   readonly audioTrack?: number;
+  /** In a cluster: the place that it goes through, or `direct`; undefined: the one that its engine is in. */
+  readonly via?: string;
 }
 
 /** As people and programs say them: by name also what is usual, and null to go back to that. */
@@ -22,6 +26,7 @@ export interface SaidPushOptions {
   readonly enhanced?: 'auto' | 'off' | null | undefined;
   readonly videoTrack?: number | 'all' | null | undefined;
   readonly audioTrack?: number | 'all' | null | undefined;
+  readonly via?: string | null | undefined;
 }
 
 type Name = keyof PushOptions;
@@ -33,15 +38,16 @@ const usual: Readonly<Record<Name, string>> = {
   enhanced: 'auto',
   videoTrack: 'all',
   audioTrack: 'all',
+  via: 'the location of its engine',
 };
 
 const names = Object.keys(usual) as Name[];
 
-/** What is not as usual. Nothing else of what is given. */
+/** What is not as usual. Nothing else of what is given. @throws InputError INVALID_REQUEST for a `via` that is no text */
 export function pushOptionsOf(said: SaidPushOptions): PushOptions {
-  return Object.fromEntries(
-    names.map((name) => [name, said[name]]).filter(([, value]) => value != null && value !== 'auto' && value !== 'all'),
-  );
+  checkLocation(said.via ?? undefined, 'via');
+  const isSaid = (name: Name): boolean => said[name] != null && (name === 'via' || said[name] !== usual[name]);
+  return Object.fromEntries(names.filter(isSaid).map((name) => [name, said[name]]));
 }
 
 /** What they are after a change, in which null is the usual, and what is undefined stays. */
@@ -68,6 +74,6 @@ export function hasSameOptions(one: PushOptions, other: PushOptions): boolean {
 
 /** Without what an object has beside them. */
 export function withoutOptions<T extends PushOptions>(push: T): Omit<T, Name> {
-  const { queueMaxBytes: _b, queueMaxAgeMs: _a, enhanced: _e, videoTrack: _v, audioTrack: _s, ...rest } = push;
+  const { queueMaxBytes: _b, queueMaxAgeMs: _a, enhanced: _e, videoTrack: _v, audioTrack: _s, via: _w, ...rest } = push;
   return rest;
 }

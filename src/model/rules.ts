@@ -52,10 +52,10 @@ export function checkType(type: string | undefined): string | undefined {
  * The location of an engine or a viewer, when it is text: half of a surrogate pair cannot be written as UTF-8.
  * @throws InputError INVALID_REQUEST
  */
-export function checkLocation(location: string | undefined): string | undefined {
+export function checkLocation(location: string | undefined, field = 'location'): string | undefined {
   if (location === undefined || !/[\ud800-\udfff]/u.test(location)) return location;
-  const message = 'location: holds half of a character (a lone surrogate), which is no text';
-  throw new InputError('INVALID_REQUEST', message, { field: 'location' });
+  const message = `${field}: holds half of a character (a lone surrogate), which is no text`;
+  throw new InputError('INVALID_REQUEST', message, { field });
 }
 
 /** Something that a setting limits. */

@@ -69,6 +69,12 @@ const trackOf = (kind: string) =>
   });
 export const VideoTrackSchema = trackOf('video');
 export const AudioTrackSchema = trackOf('audio');
+export const ViaSchema = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  description:
+    'In a cluster: the location that the stream goes through on its way to the target, or `direct`; without it, that of the engine.',
+});
 
 const closed = { additionalProperties: false };
 
@@ -82,6 +88,7 @@ export const PushFileSchema = Type.Object(
     enhanced: Type.Optional(EnhancedSchema),
     videoTrack: Type.Optional(VideoTrackSchema),
     audioTrack: Type.Optional(AudioTrackSchema),
+    via: Type.Optional(ViaSchema),
     createdAt: Type.Optional(TimeSchema),
   },
   closed,

@@ -22,7 +22,7 @@ import { judgeStall } from './stall-watch.js';
 import { Succession } from './succession.js';
 import type { TargetWatch } from './target-watch.js';
 
-export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled';
+export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled' | 'elsewhere';
 
 /** Number of recent events that are logged when an active push fails. */
 const dumpedEvents = 20;
@@ -38,6 +38,7 @@ const dumpedEvents = 20;
  */
 export class Push {
   readonly url: string;
+  readonly #urlNow: () => string;
   /** The URL without secrets, for display. */
   readonly shownUrl: string;
   readonly profile: PushProfile;
@@ -68,9 +69,12 @@ export class Push {
 
   constructor(options: {
     url: string;
+    /** The URL for one connection, where each has another one to the same place. */
+    urlNow?: () => string;
     /** The URL as it may be shown. */
     shownUrl: string;
-    enabled: boolean;
+    /** False: it has no connection; `elsewhere`: another node has it. */
+    enabled: boolean | 'elsewhere';
     limits: OutletLimits;
     /** Default: every track, and the target is told what the stream needs. */
     profile?: PushProfile;
@@ -83,10 +87,11 @@ export class Push {
   }) {
     this.#onPhase = options.onPhase;
     this.url = options.url;
+    this.#urlNow = options.urlNow ?? (() => options.url);
     this.shownUrl = options.shownUrl;
     this.#limits = options.limits;
     this.profile = options.profile ?? fullProfile;
-    this.#enabled = options.enabled;
+    this.#enabled = options.enabled === true;
     this.#settings = options.settings;
     this.#dialer = options.dialer;
     this.#log = options.log.child({ target: options.shownUrl });
@@ -100,7 +105,7 @@ export class Push {
       url: options.url,
       connect: () => this.#connect(),
     });
-    this.#phase = options.enabled ? 'idle' : 'disabled';
+    this.#phase = options.enabled === true ? 'idle' : phaseWithout(options.enabled);
   }
 
   /** Bytes handed to the network, in total. */
@@ -120,16 +125,21 @@ export class Push {
     this.#succession.successor?.setLimits(limits);
   }
 
-  setEnabled(enabled: boolean): void {
-    if (enabled === this.#enabled) return;
+  /** @param where false: it has no connection; `elsewhere`: another node has it */
+  setEnabled(where: boolean | 'elsewhere'): void {
+    const enabled = where === true;
+    if (enabled === this.#enabled) {
+      if (where !== true) this.#setPhase(phaseWithout(where));
+      return;
+    }
     this.#enabled = enabled;
-    if (enabled) {
+    if (where === true) {
       this.#setPhase('idle');
       if (this.#live) this.#hurry('asked for');
     } else {
       this.#hangUp('now');
       this.#outage.end();
-      this.#setPhase('disabled');
+      this.#setPhase(phaseWithout(where));
     }
   }
 
@@ -238,6 +248,15 @@ export class Push {
     };
   }
 
+  get phase(): PushPhase {
+    return this.#phase;
+  }
+
+  /** Why it failed last; undefined: it never did. */
+  get lastFailureCode(): TargetError['code'] | undefined {
+    return this.#lastFailure?.code;
+  }
+
   /** What of the stream the target does not take, by its own word; null: nothing, or it says nothing. */
   get shortfall(): string | null {
     return this.#life?.shortfall ?? null;
@@ -268,7 +287,7 @@ export class Push {
   /** @param elsewhere where the target asked to be connected to anew */
   #newLife(stream: LiveStream, elsewhere: RtmpUrl | undefined): PushLife {
     const life: PushLife = new PushLife({
-      url: this.url,
+      url: this.#urlNow(),
       shownUrl: this.shownUrl,
       stream,
       limits: this.#limits,
@@ -411,4 +430,8 @@ export class Push {
     if (phase !== 'active' && phase !== 'stalled') this.#meter.reset();
     this.#onPhase?.();
   }
+}
+
+function phaseWithout(where: false | 'elsewhere'): PushPhase {
+  return where === false ? 'disabled' : where;
 }

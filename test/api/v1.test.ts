@@ -287,7 +287,6 @@ describe('the node', () => {
       '/v1/engines/{name}',
       '/v1/events',
       '/v1/log',
-      '/v1/log/lines',
       '/v1/nodes',
       '/v1/nodes/{id}/drain',
       '/v1/refused-publishers',

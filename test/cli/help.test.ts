@@ -49,8 +49,6 @@ describe('help', () => {
         'status',
         'config',
         'top',
-        'events',
-        'logs',
         'log-level',
         'publish',
         'import',

@@ -106,8 +106,6 @@ const commands = [
   ['token', 'create', 'x'],
   ['token', 'revoke', hostile],
   ['log-level'],
-  ['events'],
-  ['logs'],
   [hostile],
   ['camera', hostile],
   ['status', `--${hostile}`],

@@ -50,11 +50,9 @@ export async function startTestAggregator(
   further: Readonly<Record<string, string>> = {},
   {
     log = silentLogger,
-    levels = new LogLevels('info'),
     prepare,
   }: {
     log?: Logger;
-    levels?: LogLevels;
     /** What is put into the data folder before. */
     prepare?: (folder: string) => void;
   } = {},
@@ -67,7 +65,7 @@ export async function startTestAggregator(
     settings,
     sources,
     log,
-    logLevels: levels,
+    logLevels: new LogLevels('info'),
     version: '0.0.0-test',
   });
   scope.defer(() => aggregator.stop());

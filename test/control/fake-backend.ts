@@ -36,6 +36,7 @@ export class FakeBackend implements MediaBackend {
   readonly testPatterns = null;
   readonly switching = null;
   readonly yielding = null;
+  readonly relaying = null;
   answerWaitMs = 0;
   readonly #changes = new ChangePoll((camera) => this.camera(camera));
   #observing: NodeJS.Timeout | undefined;

@@ -1,5 +1,6 @@
 import { cameraIn, cameraInApplication, type StreamPlace } from '../../src/address/stream-place.js';
 import { type CameraContext, NativeCamera } from '../../src/backend/native/camera.js';
+import { NativeRelaying } from '../../src/backend/native/relaying.js';
 import { SourceTools } from '../../src/backend/native/source-tools.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { CodedError } from '../../src/errors.js';
@@ -99,6 +100,8 @@ class MemoryAggregator implements StreamHost {
         settings: { ...settings, publishTakeoverMs: index === 0 ? 0 : 60_000 },
         ...{ log: this.log, scheduler: this.scheduler, watch: new TargetWatch(), pool: new SlabPool(), nodeId: '00ff' },
         dialer,
+        hops: { settings, watch: new TargetWatch(), dialer: new Dialer() },
+        relaying: new NativeRelaying(this.cameras),
         slates: new SlateClips('none'),
         mayKeep: () => true,
         pulls: new SourceTools(settings),

@@ -11,6 +11,8 @@ const others = [
   'ingests',
   'switches',
   'lastSwitch',
+  'relayedFrom',
+  'hops',
   'live',
   'graceUntil',
   'viewers',

@@ -35,12 +35,6 @@ const EventQuery = Type.Object(
     lastEventId: Type.Optional(
       Type.String({ pattern: '^[0-9]{1,16}$', description: 'As the header Last-Event-ID, which goes before it.' }),
     ),
-    recent: Type.Optional(
-      Type.String({
-        pattern: '^[0-9]{1,4}$',
-        description: 'Begin with this many of the events before, if no last event is named; `reset` follows them.',
-      }),
-    ),
     stats: Type.Optional(
       Type.String({ enum: ['0', '1'], description: '1: with figures of live cameras every two seconds, as `stats`.' }),
     ),
@@ -82,9 +76,9 @@ export function addEventStreamRoute(app: App, options: EventStreamOptions): void
       },
     },
     async (request, reply) => {
-      const { camera, types, stats, lastEventId, recent = '0' } = request.query;
+      const { camera, types, stats, lastEventId } = request.query;
       const filter = { cameras: namesOf(camera), types: typesOf(types) };
-      streams.open(request, reply, { filter, stats: stats === '1', lastEventId, recent: Number(recent) });
+      streams.open(request, reply, { filter, stats: stats === '1', lastEventId });
       return reply;
     },
   );
@@ -118,7 +112,7 @@ class EventStreams {
   open(
     request: FastifyRequest,
     reply: FastifyReply,
-    wants: { filter: EventFilter; stats: boolean; lastEventId: string | undefined; recent: number },
+    wants: { filter: EventFilter; stats: boolean; lastEventId: string | undefined },
   ): void {
     openFiles.requireRoomToStay();
     const share = shareOf(request);
@@ -140,8 +134,7 @@ class EventStreams {
       this.#follow();
     });
     const job = this.#costly.turns.begin(share);
-    const lastEventId = request.headers['last-event-id'] ?? wants.lastEventId;
-    this.#resume(client, { lastEventId, recent: wants.recent }, job, () => {
+    this.#resume(client, request.headers['last-event-id'] ?? wants.lastEventId, job, () => {
       this.#following.add(client);
       if (wants.stats) this.#withStats.set(client, job);
       this.#follow();
@@ -161,26 +154,11 @@ class EventStreams {
     return new ConflictError('LIMIT_REACHED', message);
   }
 
-  #resume(
-    client: EventClient,
-    { lastEventId, recent }: { lastEventId: string | string[] | undefined; recent: number },
-    job: Job,
-    onCaughtUp: () => void,
-  ): void {
+  #resume(client: EventClient, lastEventId: string | string[] | undefined, job: Job, onCaughtUp: () => void): void {
     const { feed } = this.#control;
     if (lastEventId === undefined || lastEventId === '') {
-      const begin = (): void => {
-        client.reset(feed.newestId, 'new');
-        onCaughtUp();
-      };
-      if (recent === 0) begin();
-      else
-        void client.catchUp(
-          feed,
-          feed.idBefore(recent, (event) => client.wants(event)),
-          job,
-          begin,
-        );
+      client.reset(feed.newestId, 'new');
+      onCaughtUp();
       return;
     }
     const id = /^[0-9]{1,16}$/.test(String(lastEventId)) ? Number(lastEventId) : Number.NaN;

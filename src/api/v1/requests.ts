@@ -16,6 +16,7 @@ import {
   SwitchBackSchema,
   TemplateSchema,
   UrlSchema,
+  ViaSchema,
   VideoTrackSchema,
 } from '../../model/schema.js';
 
@@ -138,6 +139,7 @@ const pushFields = {
   enhanced: Type.Optional(EnhancedSchema),
   videoTrack: Type.Optional(VideoTrackSchema),
   audioTrack: Type.Optional(AudioTrackSchema),
+  via: Type.Optional(ViaSchema),
 };
 /** The id stands in the path; it may be repeated. */
 export const DeclaredPush = Type.Object(pushFields, {
@@ -158,11 +160,13 @@ export const ChangedPush = Type.Object(
     enhanced: Type.Optional(EnhancedSchema),
     videoTrack: Type.Optional(VideoTrackSchema),
     audioTrack: Type.Optional(AudioTrackSchema),
+    via: Type.Optional(Type.Union([ViaSchema, Type.Null()])),
   },
   {
     ...closed,
     title: 'ChangedPush',
-    description: 'What is left out stays as it is; null gives a budget back to the settings.',
+    description:
+      'What is left out stays as it is; null gives a budget back to the settings, and the way to the engine.',
   },
 );
 export const TestedPush = Type.Object(

@@ -9,6 +9,7 @@ import type { Admission } from '../../admission/admission.js';
 import { CodedError } from '../../errors.js';
 import type { ConnectInfo, StreamRequest } from '../../rtmp/server-session.js';
 import type { Decision, Peer, PlayGrant, PublisherRefusal, PublishGrant, StreamHost } from '../../rtmp/stream-host.js';
+import type { RelayOrigin } from '../backend.js';
 import type { NativeCamera } from './camera.js';
 
 /** Finds the camera that a peer means, and asks those who decide whether it may publish or play it. */
@@ -19,9 +20,11 @@ export class CameraHost implements StreamHost {
   readonly refused: (refusal: PublisherRefusal) => void;
 
   readonly #claim: (camera: string) => Promise<void> | undefined;
+  readonly #admitRelay: (camera: string, ticket: string) => RelayOrigin;
 
   /**
    * @param ask.claim asks whether the camera may be had here, once its publisher is admitted
+   * @param ask.admitRelay judges what comes from another node; without it, none does
    * @param ask.refused told of publishers that were refused
    */
   constructor(
@@ -29,6 +32,7 @@ export class CameraHost implements StreamHost {
     admission: Admission,
     ask: {
       readonly claim?: (camera: string) => Promise<void> | undefined;
+      readonly admitRelay?: (camera: string, ticket: string) => RelayOrigin;
       readonly refused?: (refusal: PublisherRefusal) => void;
     } = {},
   ) {
@@ -36,6 +40,7 @@ export class CameraHost implements StreamHost {
     this.#cameras = cameras;
     this.#admission = admission;
     this.#claim = ask.claim ?? (() => undefined);
+    this.#admitRelay = ask.admitRelay ?? refuseRelay;
   }
 
   connect(info: ConnectInfo): void {
@@ -49,6 +54,12 @@ export class CameraHost implements StreamHost {
   }
 
   admitPublisher(request: StreamRequest, peer: Peer): Decision<PublishGrant> {
+    const ticket = parameterIn(request, 'relay');
+    if (ticket !== '') {
+      const { name } = this.#requireStream(request);
+      const origin = this.#admitRelay(name, ticket);
+      return (publisher) => this.#require(name, request.app).publishRelay(publisher, origin);
+    }
     const ingest = parameterIn({ ...request, tcUrl: peer.connect.tcUrl }, 'ingest') || undefined;
     const camera = this.#requireStream(request);
     const asked = { name: camera.name, publishKeys: camera.publishKeysOf(ingest) };
@@ -93,4 +104,8 @@ export class CameraHost implements StreamHost {
     const shown = JSON.stringify((app.split(/[?&]/)[0] ?? '').slice(0, 80));
     throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as ${shown}; ${howToPublish('NAME')}`);
   }
+}
+
+function refuseRelay(): never {
+  throw new CodedError('RELAY_REFUSED', 'this aggregator is in no cluster and takes no streams of other nodes');
 }

@@ -29,6 +29,8 @@ const stepsPerTurn = 250;
 /** Pushes that are only looked at, for one step. */
 const looksPerStep = 16;
 
+const noNodes: ReadonlyMap<string, string> = new Map();
+
 /** What feeds the pushes: a stream, one that may go on, or none. */
 type StreamState = LiveStream | 'paused' | 'over';
 
@@ -38,6 +40,10 @@ export class CameraPushes {
   /** The camera was never live, and no push is made: ten thousand idle cameras shall cost little. */
   #isAsleep = true;
   #declared: readonly DesiredPush[] = [];
+  /** By push that another node runs: which one. */
+  #nodes = noNodes;
+  /** What feeds the stream is this node's own, and not another node's. */
+  #isOwn = true;
   /** What feeds them, and what each was told. */
   #state: StreamState = 'over';
   readonly #told = new WeakMap<Push, StreamState>();
@@ -75,11 +81,13 @@ export class CameraPushes {
   /** Converges to the declared pushes. One that is declared as it was is left alone. */
   declare(declared: readonly DesiredPush[]): void {
     this.#declared = declared;
+    this.#nodes = declared.some(({ at }) => typeof at === 'object') ? nodesOf(declared) : noNodes;
     if (!this.#isAsleep) this.#converge();
   }
 
-  /** The camera is live with this stream, anew or again. */
-  begin(stream: LiveStream): void {
+  /** The camera is live with this stream, anew or again. @param isOwn false: another node sends it */
+  begin(stream: LiveStream, isOwn = true): void {
+    this.#isOwn = isOwn;
     this.#isAsleep = false;
     this.#state = stream;
     this.#converge();
@@ -141,7 +149,7 @@ export class CameraPushes {
       if (existing === undefined) this.#add(each);
       else {
         existing.setLimits(this.#limitsOf(each));
-        existing.setEnabled(each.enabled);
+        existing.setEnabled(this.#where(each));
         if (++looks % looksPerStep !== 0) continue;
       }
       yield;
@@ -180,12 +188,24 @@ export class CameraPushes {
     await Promise.all(this.#leaving.values());
   }
 
-  #add({ id, url, enabled, ...others }: DesiredPush): void {
+  /** Of a stream that another node sends, only those run that are to run here. */
+  #where({ enabled, at }: DesiredPush): boolean | 'elsewhere' {
+    if (!enabled) return false;
+    return at === 'here' || (at === undefined && this.#isOwn) ? true : 'elsewhere';
+  }
+
+  /** The node that runs a push, where it is known to be another one. */
+  nodeOf(id: string): string | undefined {
+    return this.#nodes.get(id);
+  }
+
+  #add(declared: DesiredPush): void {
+    const { id, url, enabled: _, at: __, ...others } = declared;
     const { camera, settings, watch, dialer, log, recorder, onPhase } = this.#options;
     const push = new Push({
       url,
       shownUrl: maskTarget(url, camera),
-      enabled,
+      enabled: this.#where(declared),
       limits: this.#limitsOf(others),
       profile: profileOf(others),
       settings,
@@ -219,4 +239,10 @@ export class CameraPushes {
       queueMaxAgeMs: budget.queueMaxAgeMs ?? settings.queueMaxAgeMs,
     };
   }
+}
+
+function nodesOf(pushes: readonly DesiredPush[]): ReadonlyMap<string, string> {
+  const nodes = new Map<string, string>();
+  for (const { id, at } of pushes) if (typeof at === 'object') nodes.set(id, at.node);
+  return nodes;
 }

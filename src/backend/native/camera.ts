@@ -5,6 +5,7 @@ import type { CameraEvidence } from '../../health/evidence.js';
 import { IngestSelector } from '../../ingest/ingest-selector.js';
 import { noFacts } from '../../ingest/metadata.js';
 import { PublisherSource } from '../../ingest/publisher-source.js';
+import { type RelayOrigin, RelaySource } from '../../ingest/relay-source.js';
 import type { SelectorListener, SelectorSettings } from '../../ingest/selector-options.js';
 import type { SlateClips } from '../../ingest/slate-clips.js';
 import { type Ingest, mainIngest, type Source } from '../../ingest/source.js';
@@ -32,6 +33,7 @@ import type {
   StillPicture,
   ViewedTracks,
 } from '../backend.js';
+import { CameraHops } from './camera-hops.js';
 import { CameraPulls, type PullContext } from './camera-pulls.js';
 import { CameraPushes } from './camera-pushes.js';
 import { CameraViewers, type ViewerLimits } from './camera-viewers.js';
@@ -39,6 +41,7 @@ import { CameraConditions, describeMissing, withoutKeyFrameWords } from './condi
 import { evidenceOf } from './evidence.js';
 import { FlvViewer } from './flv-viewer.js';
 import { ingestSnapshots, publishKeysOf, SwitchRecord } from './ingests.js';
+import type { NativeRelaying } from './relaying.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
 /** The message stream id that nearly every server gives to the first stream; the shared log is made for it. */
@@ -58,6 +61,9 @@ export interface CameraContext {
   readonly scheduler: FlushScheduler;
   readonly watch: TargetWatch;
   readonly dialer: Dialer;
+  /** How other nodes are connected to. */
+  readonly hops: { readonly settings: NetSettings; readonly watch: TargetWatch; readonly dialer: Dialer };
+  readonly relaying: NativeRelaying;
   readonly pool: SlabPool;
   readonly slates: SlateClips;
   readonly pulls: PullContext;
@@ -83,6 +89,7 @@ export class NativeCamera implements SelectorListener {
   readonly #recorder: FlightRecorder;
   readonly #selector: IngestSelector;
   readonly #pushes: CameraPushes;
+  readonly #hops: CameraHops;
   readonly #pulls: CameraPulls;
   readonly #viewers: CameraViewers;
   #declared: DesiredCamera;
@@ -121,8 +128,18 @@ export class NativeCamera implements SelectorListener {
           .observer?.()
           ?.pushState(
             name,
-            pushSnapshot(id, push, performance.now(), this.#pulls.withConditions(this.#conditions.list)),
+            pushSnapshot(
+              { id, push, node: this.#pushes.nodeOf(id) },
+              performance.now(),
+              this.#pulls.withConditions(this.#conditions.list),
+            ),
           ),
+    });
+    this.#hops = new CameraHops({
+      ...context.hops,
+      ...{ camera: name, log: this.#log, recorder: this.#recorder },
+      ticketFor: (to) => context.relaying.ticketFor(name, to),
+      onState: (to, state) => context.relaying.hopChanged(name, to, state),
     });
   }
 
@@ -140,6 +157,17 @@ export class NativeCamera implements SelectorListener {
   /** Asks what feeds it to connect anew. False: it cannot. */
   askToReconnect(): boolean {
     return this.#selector.live?.source.askToReconnect?.() ?? false;
+  }
+
+  /** True while a source of this node's own feeds it, or is waited for; not what another node sends. */
+  get isOwn(): boolean {
+    return this.stream !== null && this.#selector.latest?.source.kind !== 'relay';
+  }
+
+  /** Ends what another node sends. */
+  endRelay(reason: CodedError): void {
+    const source = this.#selector.live?.source;
+    if (source?.kind === 'relay') source.close(reason);
   }
 
   /** Ends what feeds it; targets and viewers are told, and viewers stay. */
@@ -169,7 +197,7 @@ export class NativeCamera implements SelectorListener {
 
   /** Bytes handed to targets and viewers, ever. */
   get bytesOut(): number {
-    return this.#pushes.bytesOut + this.#viewers.bytesOut;
+    return this.#pushes.bytesOut + this.#hops.bytesOut + this.#viewers.bytesOut;
   }
 
   /** Media bytes of all its sources, ever. */
@@ -217,6 +245,7 @@ export class NativeCamera implements SelectorListener {
       slate: desired.slate ?? null,
     });
     this.#pushes.declare(desired.pushes);
+    this.#hops.declare(desired.hops);
     this.#pulls.declare(desired);
     this.#noteDemand();
   }
@@ -227,6 +256,11 @@ export class NativeCamera implements SelectorListener {
    */
   publish(publisher: Publisher, ingest?: string): Ingest {
     return this.#selector.open(new PublisherSource(publisher), ingest);
+  }
+
+  /** Lets in what another node sends. @throws CodedError PUBLISH_ALREADY_LIVE, PUBLISH_LOOP */
+  publishRelay(publisher: Publisher, origin: RelayOrigin): Ingest {
+    return this.#selector.open(new RelaySource(publisher, origin));
   }
 
   /** Has the stream go on with another ingest. @throws (rejects) CodedError INGEST_NOT_FOUND, INGEST_NOT_READY */
@@ -244,7 +278,10 @@ export class NativeCamera implements SelectorListener {
     this.#log.info(returned ? 'camera is live again' : 'camera is live', { remote, encoder });
     this.#recorder.note('publish', `${remote} ${encoder}${returned ? ', goes on' : ''}`);
     this.#context.observer?.()?.cameraLive(this.name, { publisher: remote, encoder: encoder || null, returned });
-    this.#pushes.begin(stream);
+    // First: what of its pushes runs here depends on it.
+    this.#context.relaying.sourceChanged(this.name, source);
+    this.#pushes.begin(stream, source.kind !== 'relay');
+    this.#hops.begin(stream);
     this.#pulls.onLive();
     if (!returned) this.#viewers.setStream(stream);
   }
@@ -254,12 +291,16 @@ export class NativeCamera implements SelectorListener {
     this.#recorder.note('unpublish', reason);
     this.#context.observer?.()?.cameraStopped(this.name, reason);
     this.#log.info('camera is not live any more', { reason, bytesIn });
-    if (graceMs > 0) this.#pushes.pause();
+    if (graceMs === 0) return;
+    this.#pushes.pause();
+    this.#hops.pause();
   }
 
   /** Targets and viewers are told. */
   onOver(): void {
     this.#pushes.end();
+    this.#hops.end();
+    this.#context.relaying.sourceChanged(this.name, null);
     this.#viewers.setStream(null);
     this.#context.onOver?.(this.name);
   }
@@ -310,6 +351,7 @@ export class NativeCamera implements SelectorListener {
     this.#noteDemand();
     this.#recorder.note('play', viewer.remote);
     this.#context.observer?.()?.viewersChanged?.(this.name);
+    this.#context.relaying.viewersChanged(this.name, true);
     return {
       stream: this.stream,
       end: () => {
@@ -317,6 +359,7 @@ export class NativeCamera implements SelectorListener {
         this.#noteDemand();
         this.#recorder.note('stop', viewer.remote);
         this.#context.observer?.()?.viewersChanged?.(this.name);
+        if (this.#viewers.count === 0) this.#context.relaying.viewersChanged(this.name, false);
       },
     };
   }
@@ -358,6 +401,7 @@ export class NativeCamera implements SelectorListener {
   tick(nowMs: number): void {
     this.#selector.tick(nowMs);
     this.#pushes.tick(nowMs);
+    this.#hops.tick(nowMs);
     this.#viewers.tick(nowMs);
   }
 
@@ -365,7 +409,7 @@ export class NativeCamera implements SelectorListener {
   async drain(): Promise<void> {
     this.#pulls.close('the aggregator is shutting down');
     this.#selector.finish();
-    await this.#pushes.drained();
+    await Promise.all([this.#pushes.drained(), this.#hops.drained()]);
   }
 
   /** Ends everything of this camera. Resolves when its targets were told. */
@@ -374,7 +418,7 @@ export class NativeCamera implements SelectorListener {
     this.#selector.close(reason);
     this.#selector.finish();
     this.#viewers.close(reason);
-    await this.#pushes.close();
+    await Promise.all([this.#pushes.close(), this.#hops.close()]);
   }
 
   /** What its health is judged by; null while nothing feeds it. */
@@ -388,13 +432,9 @@ export class NativeCamera implements SelectorListener {
   pushSnapshot(id: string, nowMs: number): PushSnapshot | undefined {
     const push = this.push(id);
     if (push === undefined) return undefined;
-    return pushSnapshot(
-      id,
-      push,
-      nowMs,
-      this.#pulls.withConditions(this.#conditions.list),
-      this.#selector.live?.keyFrameIntervalMs,
-    );
+    const seen = { id, push, node: this.#pushes.nodeOf(id) };
+    const conditions = this.#pulls.withConditions(this.#conditions.list);
+    return pushSnapshot(seen, nowMs, conditions, this.#selector.live?.keyFrameIntervalMs);
   }
 
   snapshot(nowMs: number): CameraSnapshot {
@@ -404,6 +444,8 @@ export class NativeCamera implements SelectorListener {
       graceUntilMs: this.#selector.graceUntilMs,
       viewers: this.#viewers.count,
       pushes: this.#pushes.all,
+      nodeOf: (id) => this.#pushes.nodeOf(id),
+      hops: this.#hops.snapshots(nowMs),
       conditions: this.#pulls.withConditions(this.#conditions.list),
       source: this.#pulls.snapshot(mainIngest),
       ...(this.#declared.ingests === undefined

@@ -44,6 +44,7 @@ import type {
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { CameraHost } from './camera-host.js';
 import { MediaBudget } from './media-budget.js';
+import { NativeRelaying } from './relaying.js';
 import { type SourceToolSettings, SourceTools } from './source-tools.js';
 import { NativeTestPatterns } from './test-patterns.js';
 import { Traffic } from './traffic.js';
@@ -84,6 +85,10 @@ const wakeMs = 10_000;
 /** How long clients that were asked to connect anew before the end may take. */
 const reconnectMs = 2000;
 
+/** Another node that does not answer: when it is given up, and how often it is tried, at most. */
+const hopConnectMs = 4000;
+const hopRetryMaxMs = 4000;
+
 /** The media backend of our own: cameras, pushes and viewers on Node's sockets, changed while they run. */
 export class NativeBackend implements MediaBackend {
   readonly kind = 'native';
@@ -93,6 +98,7 @@ export class NativeBackend implements MediaBackend {
   readonly switching: IngestSwitching = this;
   readonly testPatterns: NativeTestPatterns;
   readonly yielding: NativeYielding;
+  readonly relaying: NativeRelaying;
   readonly #settings: NativeBackendSettings;
   readonly #context: CameraContext;
   readonly #server: RtmpServer;
@@ -124,7 +130,18 @@ export class NativeBackend implements MediaBackend {
     const dialer = new Dialer({ policy, trust, socketMode, ...lookups });
     this.yielding = new NativeYielding(this.#cameras);
     this.#sources = new SourceTools(options.settings.media, { trust, socketMode, ...lookups });
+    this.relaying = new NativeRelaying(this.#cameras);
+    // Where pushes may go is of no concern between nodes.
+    const hopDialer = new Dialer({ trust, socketMode, ...lookups });
+    const { pushRetryMaxMs, connectTimeoutMs } = options.settings.media;
+    const hopSettings = {
+      ...options.settings.media,
+      pushRetryMaxMs: Math.min(pushRetryMaxMs, hopRetryMaxMs),
+      connectTimeoutMs: Math.min(connectTimeoutMs, hopConnectMs),
+    };
     this.#context = {
+      relaying: this.relaying,
+      hops: { settings: hopSettings, watch: new TargetWatch(undefined, hopDialer), dialer: hopDialer },
       onOver: (camera) => this.yielding.release(camera),
       settings: options.settings.media,
       log: options.log,
@@ -155,6 +172,7 @@ export class NativeBackend implements MediaBackend {
     }, options.log);
     const host = new CameraHost(this.#cameras, this.#admission, {
       claim: (camera) => this.yielding.claim(camera),
+      admitRelay: (camera, ticket) => this.relaying.admit(camera, ticket),
       refused: (refusal) => this.#observer?.publisherRefused?.(refusal),
     });
     this.#server = new RtmpServer({ settings: options.settings.media, host, log: options.log });
@@ -337,12 +355,17 @@ export class NativeBackend implements MediaBackend {
   async openFlv(name: string, remote: string, tracks: ViewedTracks): Promise<FlvPlayback> {
     const camera = this.#cameras.get(name);
     if (camera === undefined) throw new CodedError('PLAY_NOT_FOUND', `no camera is registered as "${name}"`);
+    await this.relaying.fetched(camera);
     await camera.wake(wakeMs);
     return camera.openFlv(remote, tracks);
   }
 
   async picture(name: string, knownTag: string | undefined): Promise<StillPicture | null> {
-    return this.#cameras.get(name)?.picture(knownTag) ?? null;
+    const camera = this.#cameras.get(name);
+    if (camera === undefined) return null;
+    await this.relaying.fetched(camera);
+    if (camera.stream !== null && camera.viewers === 0) this.relaying.looked(camera.name);
+    return camera.picture(knownTag);
   }
 
   testTarget(url: string): Promise<TargetTest> {

@@ -1,3 +1,4 @@
+import { RelaySource } from '../../ingest/relay-source.js';
 import type { SourceIngest } from '../../ingest/source-ingest.js';
 import { isoTime } from '../../process/wall-clock.js';
 import type { Push } from '../../push/push.js';
@@ -23,6 +24,10 @@ export function cameraSnapshot(seen: {
   graceUntilMs: number | null;
   viewers: number;
   pushes: ReadonlyMap<string, Push>;
+  /** The node that runs a push, where it is another one. */
+  nodeOf: (id: string) => string | undefined;
+  /** Undefined: no other node gets its stream from this one. */
+  hops: CameraSnapshot['hops'] | undefined;
   conditions: readonly BackendProblem[];
   /** Undefined: it has one. */
   ingests?: readonly IngestSnapshot[];
@@ -40,7 +45,7 @@ export function cameraSnapshot(seen: {
     graceUntil: graceUntilMs === null ? null : isoTime(graceUntilMs),
     viewers,
     pushes: [...seen.pushes].map(([id, push]) =>
-      pushSnapshot(id, push, nowMs, conditions, live?.keyFrameIntervalMs ?? 0),
+      pushSnapshot({ id, push, node: seen.nodeOf(id) }, nowMs, conditions, live?.keyFrameIntervalMs ?? 0),
     ),
   });
   if (conditions.length > 0) Object.assign(snapshot, { conditions });
@@ -48,13 +53,18 @@ export function cameraSnapshot(seen: {
   if (source !== undefined) Object.assign(snapshot, { source });
   if (switches !== undefined) Object.assign(snapshot, { switches });
   if (lastSwitch !== undefined) Object.assign(snapshot, { lastSwitch });
+  if (seen.hops !== undefined) Object.assign(snapshot, { hops: seen.hops });
+  const feeding = live?.source;
+  if (feeding instanceof RelaySource) {
+    const { from, owner } = feeding.origin;
+    Object.assign(snapshot, { relayedFrom: { node: from, owner } });
+  }
   return snapshot;
 }
 
 /** What is seen of a push, as plain values. The figures come from the push. */
 export function pushSnapshot(
-  id: string,
-  push: Push,
+  { id, push, node }: { readonly id: string; readonly push: Push; readonly node: string | undefined },
   nowMs: number,
   conditions: readonly BackendProblem[] = [],
   keyFrameIntervalMs = 0,
@@ -62,6 +72,7 @@ export function pushSnapshot(
   const measured: Partial<PushSnapshot> = push.status(nowMs);
   const snapshot: PushSnapshot = Object.assign({ ...emptyPush }, measured, { id, url: push.shownUrl });
   const { state } = snapshot;
+  if (state === 'elsewhere' && node !== undefined) Object.assign(snapshot, { node, reason: `node ${node} runs it` });
   const wait = keyFrameWait({ state, awaitedSinceMs: push.keyFrameAwaitedSinceMs(nowMs) }, keyFrameIntervalMs);
   const why = wait?.reason ?? push.shortfall;
   if (why != null && snapshot.reason === undefined) Object.assign(snapshot, { reason: why });

@@ -25,7 +25,7 @@ export class NativeYielding implements CameraYielding {
   }
 
   isLive(camera: string): boolean {
-    return (this.#cameras.get(camera)?.stream ?? null) !== null;
+    return this.#cameras.get(camera)?.isOwn === true;
   }
 
   isSilent(camera: string): boolean {
@@ -41,6 +41,6 @@ export class NativeYielding implements CameraYielding {
   }
 
   *live(): Generator<string> {
-    for (const camera of this.#cameras.values()) if (camera.stream !== null) yield camera.name;
+    for (const camera of this.#cameras.values()) if (camera.isOwn) yield camera.name;
   }
 }

@@ -37,6 +37,7 @@ export class NginxBackend implements MediaBackend {
   readonly testPatterns = null;
   readonly switching = null;
   readonly yielding = null;
+  readonly relaying = null;
   readonly #settings: NginxBackendSettings;
   readonly #log: Logger;
   readonly #cameras = new Map<string, DesiredCamera>();

@@ -64,6 +64,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   readonly switching: IngestSwitching = this;
   readonly testPatterns: WorkerTestPatterns;
   readonly yielding = null;
+  readonly relaying = null;
   readonly #settings: WorkersBackendSettings;
   /** Judges targets; it dials none. */
   readonly #dialer: Dialer;

@@ -169,6 +169,7 @@ function settingOf(
   }
   const { queueMaxBytes = push.queueMaxBytes, queueMaxAgeMs = push.queueMaxAgeMs, enabled = push.enabled } = change;
   const { enhanced = push.enhanced, videoTrack = push.videoTrack, audioTrack = push.audioTrack } = change;
+  const { via = push.via } = change;
   const target = url === undefined ? { engine } : { url: filled(url, camera) };
   const body = {
     ...{ id: push.id, ...target, enabled },
@@ -177,6 +178,7 @@ function settingOf(
     ...(enhanced === undefined ? {} : { enhanced }),
     ...(videoTrack === undefined ? {} : { videoTrack }),
     ...(audioTrack === undefined ? {} : { audioTrack }),
+    ...(via == null ? {} : { via }),
   };
   return { change: { operation: 'declarePush', camera: camera.name, body } };
 }

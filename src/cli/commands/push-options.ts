@@ -9,6 +9,7 @@ export interface PushOptionFlags {
   readonly enhanced?: 'auto' | 'off';
   readonly videoTrack?: string;
   readonly audioTrack?: string;
+  readonly via?: string;
 }
 
 /** As the API takes them. Null is for a change alone: what is usual. */
@@ -18,6 +19,7 @@ export interface PushOptionValues {
   readonly enhanced?: 'auto' | 'off';
   readonly videoTrack?: number | 'all';
   readonly audioTrack?: number | 'all';
+  readonly via?: string | null;
 }
 
 const maxTrack = 255;
@@ -34,15 +36,19 @@ export function withPushOptions(command: Command): Command {
       ]),
     )
     .option('--video-track <id>', 'the only video track that the target gets, or "all"')
-    .option('--audio-track <id>', 'the only audio track that the target gets, or "all"');
+    .option('--audio-track <id>', 'the only audio track that the target gets, or "all"')
+    .option(
+      '--via <location>',
+      'in a cluster: the location that it goes through, "direct", or "default": that of its engine',
+    );
 }
 
 /** The names of these flags, in words. */
-export const pushOptionFlags = '--queue-max-bytes, --queue-max-age, --enhanced, --video-track or --audio-track';
+export const pushOptionFlags = '--queue-max-bytes, --queue-max-age, --enhanced, --video-track, --audio-track or --via';
 
 /** @throws CodedError USAGE */
 export function pushOptionsFrom(flags: PushOptionFlags): PushOptionValues {
-  const { queueMaxBytes, queueMaxAge, enhanced, videoTrack, audioTrack } = flags;
+  const { queueMaxBytes, queueMaxAge, enhanced, videoTrack, audioTrack, via } = flags;
   return {
     ...(queueMaxBytes === undefined
       ? {}
@@ -53,16 +59,18 @@ export function pushOptionsFrom(flags: PushOptionFlags): PushOptionValues {
     ...(enhanced === undefined ? {} : { enhanced }),
     ...(videoTrack === undefined ? {} : { videoTrack: trackOf('--video-track', videoTrack) }),
     ...(audioTrack === undefined ? {} : { audioTrack: trackOf('--audio-track', audioTrack) }),
+    ...(via === undefined ? {} : { via: via === 'default' ? null : via }),
   };
 }
 
 /** Without null: of a push that is new. */
 export function newPushOptions(flags: PushOptionFlags) {
-  const { queueMaxBytes, queueMaxAgeMs, ...others } = pushOptionsFrom(flags);
+  const { queueMaxBytes, queueMaxAgeMs, via, ...others } = pushOptionsFrom(flags);
   return {
     ...others,
     ...(queueMaxBytes == null ? {} : { queueMaxBytes }),
     ...(queueMaxAgeMs == null ? {} : { queueMaxAgeMs }),
+    ...(via == null ? {} : { via }),
   };
 }
 

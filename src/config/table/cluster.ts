@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { table } from '../setting.js';
-import { durationType, endpointsType, textType } from '../values.js';
+import { booleanType, durationType, endpointsType, textType } from '../values.js';
 
 /** The etcd that several nodes share. */
 export const clusterTable = table({
@@ -55,6 +55,20 @@ export const clusterTable = table({
     default: undefined,
     fallback: { words: 'the host name', value: () => hostname().slice(0, 64) },
     description: 'Name of this node, which no other node of the cluster may have',
+  },
+  /** How streams go from node to node. */
+  relayTls: {
+    key: 'relay-tls',
+    type: booleanType(),
+    default: false,
+    description:
+      'Send streams to other nodes by RTMPS, to those that listen for it; their certificates are checked as those of targets',
+  },
+  relayReturnMs: {
+    key: 'relay-return',
+    type: durationType('1s', '600s'),
+    default: 10_000,
+    description: 'How long a node that could not be reached has to be well until streams go through it again',
   },
   nodeLeaseMs: {
     key: 'node-lease',

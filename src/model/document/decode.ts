@@ -158,7 +158,7 @@ export function decodeCamera(
       id,
       ...declared,
       enabled: push.enabled ?? true,
-      ...pushOptionsOf(push),
+      ...at(keys, () => pushOptionsOf(push)),
       createdAt: checkedTime([...keys, 'createdAt'], push.createdAt) ?? known?.pushes[id]?.createdAt ?? now,
     };
   }

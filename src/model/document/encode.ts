@@ -9,7 +9,7 @@ import type { CameraFactsFile, CameraFile, EngineFile, PushFile } from '../schem
  */
 
 export function filePush(push: Push): PushFile {
-  const { audioTrack, createdAt, enabled, engine, enhanced, queueMaxAgeMs, queueMaxBytes, url, videoTrack } = push;
+  const { audioTrack, createdAt, enabled, engine, enhanced, queueMaxAgeMs, queueMaxBytes, url, via, videoTrack } = push;
   return {
     ...(audioTrack === undefined ? {} : { audioTrack }),
     createdAt,
@@ -19,6 +19,7 @@ export function filePush(push: Push): PushFile {
     ...(queueMaxAgeMs === undefined ? {} : { queueMaxAgeMs }),
     ...(queueMaxBytes === undefined ? {} : { queueMaxBytes }),
     ...(url === undefined ? {} : { url }),
+    ...(via === undefined ? {} : { via }),
     ...(videoTrack === undefined ? {} : { videoTrack }),
   };
 }

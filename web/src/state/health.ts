@@ -18,6 +18,7 @@ const pushLooks: Readonly<Record<PushState, Look>> = {
   'waiting-for-publish': { tone: 'warn', label: 'waits for the next publish', shape: 'diamond' },
   idle: { tone: 'off', label: 'idle', shape: 'ring' },
   disabled: { tone: 'off', label: 'disabled', shape: 'bar' },
+  elsewhere: { tone: 'off', label: 'at another node', shape: 'diamond' },
 };
 
 /** In the midst of an outage, a try is no better than the pause before it. */

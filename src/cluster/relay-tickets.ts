@@ -1,0 +1,74 @@
+import { CodedError } from '../errors.js';
+import type { ClusterSecret, SignatureRefusal } from './secret.js';
+
+/** Where a stream comes from that another node sends. */
+export interface TicketOrigin {
+  /** The node that sends it. */
+  readonly from: string;
+  /** The node that has the camera's publisher. */
+  readonly owner: string;
+  /** Of the owner's claim; 0: it could not claim, for want of etcd. */
+  readonly epoch: number;
+}
+
+const idPattern = '[A-Za-z0-9][A-Za-z0-9._-]{0,63}';
+const ticketPattern = new RegExp(`^(${idPattern})~(${idPattern})~([0-9]{1,16})~([0-9A-Za-z._-]{1,120})$`);
+
+const words: Readonly<Record<SignatureRefusal, string>> = {
+  malformed: 'it is no signature',
+  'other-secret': 'it is made with the secret of another cluster',
+  wrong: 'it is not signed with the secret of this cluster for this camera and this node',
+  'too-old': 'it was signed more than 30 s ago; if that lasts, compare the clocks of the nodes',
+  'too-new': 'it was signed in the future; compare the clocks of the nodes',
+  replayed: 'it was used before',
+};
+
+/**
+ * The tickets by which nodes let each other's streams in: `FROM~OWNER~EPOCH~SIGNATURE` in the query of the stream name. The
+ * signature is for one cluster, camera and receiving node, for 30 s, and good once.
+ */
+export class RelayTickets {
+  readonly #secret: ClusterSecret;
+  readonly #cluster: string;
+  readonly #self: string;
+  readonly #startedMs: number;
+
+  /** @param cluster what tells this cluster from others with the same secret: its prefix @param self the id of this node */
+  constructor(secret: ClusterSecret, cluster: string, self: string, startedMs = Date.now()) {
+    this.#secret = secret;
+    this.#cluster = cluster;
+    this.#self = self;
+    this.#startedMs = startedMs;
+  }
+
+  /** A ticket for one connection of this node to another one. */
+  issue(camera: string, to: string, { owner, epoch }: Omit<TicketOrigin, 'from'>, nowMs = Date.now()): string {
+    const from = this.#self;
+    const signature = this.#secret.sign('rtmp', this.#fields(camera, to, { from, owner, epoch }), nowMs);
+    return `${from}~${owner}~${epoch}~${signature}`;
+  }
+
+  /** What a ticket says that is good here. @throws CodedError RELAY_REFUSED */
+  check(camera: string, ticket: string, nowMs = Date.now()): TicketOrigin {
+    const [, from, owner, epochText, signature] = ticketPattern.exec(ticket) ?? [];
+    if (from === undefined || owner === undefined || epochText === undefined || signature === undefined) {
+      throw refused(camera, 'what it shows is no ticket of a node');
+    }
+    const origin = { from, owner, epoch: Number(epochText) };
+    const refusal = this.#secret.verify('rtmp', this.#fields(camera, this.#self, origin), signature, nowMs);
+    if (refusal !== undefined) throw refused(camera, words[refusal]);
+    // What was used in this node's life before is not known any more.
+    const signedMs = Number.parseInt(signature.split('.')[1] ?? '', 36);
+    if (!(signedMs >= this.#startedMs)) throw refused(camera, 'it was signed before this node started');
+    return origin;
+  }
+
+  #fields(camera: string, to: string, { from, owner, epoch }: TicketOrigin): string[] {
+    return ['relay', this.#cluster, camera, from, to, owner, String(epoch)];
+  }
+}
+
+/** @param why in words, without what a stranger sent */
+export function refused(camera: string, why: string): CodedError {
+  return new CodedError('RELAY_REFUSED', `a stream of another node is not taken for camera ${camera}: ${why}`);
+}

@@ -1,0 +1,78 @@
+/** A node as placement sees it. */
+export interface PlacedNode {
+  readonly id: string;
+  /** Where it is; undefined: a place of its own, and no streams go through it. */
+  readonly location?: string | undefined;
+  /** Streams may go through it: it lives, is not being drained, and can take them. */
+  readonly takesRelays: boolean;
+  /** Its share of the streams among the nodes of its place; 1 if not known. Above 0. */
+  readonly weight?: number | undefined;
+  /** Nodes that it could not reach lately. */
+  readonly cannotReach?: ReadonlySet<string> | undefined;
+}
+
+interface Candidate {
+  readonly id: string;
+  readonly hash: number;
+  readonly weight: number;
+}
+
+/** The nodes of a cluster, prepared for many questions. It never changes; another set of nodes is another one. */
+export class PlacedNodes {
+  readonly #byId = new Map<string, PlacedNode>();
+  readonly #byLocation = new Map<string, Candidate[]>();
+
+  constructor(nodes: Iterable<PlacedNode>) {
+    for (const node of nodes) {
+      this.#byId.set(node.id, node);
+      const { id, location, takesRelays, weight = 1 } = node;
+      if (location === undefined || !takesRelays) continue;
+      const found = this.#byLocation.get(location);
+      const candidate = { id, hash: hashOf(id), weight };
+      if (found === undefined) this.#byLocation.set(location, [candidate]);
+      else found.push(candidate);
+    }
+  }
+
+  get(id: string): PlacedNode | undefined {
+    return this.#byId.get(id);
+  }
+
+  /**
+   * The node of a place through which a camera's stream goes there: the one with the highest score (weighted rendezvous
+   * hashing), so that a node that comes or goes moves only the streams that it gets or had. Undefined: there is none.
+   */
+  gatewayOf(location: string, camera: string): string | undefined {
+    const candidates = this.#byLocation.get(location);
+    if (candidates === undefined) return undefined;
+    if (candidates.length === 1) return candidates[0]?.id;
+    const cameraHash = hashOf(camera);
+    let best: Candidate | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    for (const candidate of candidates) {
+      // Above 0 and below 1; the larger, the nearer its logarithm is to 0.
+      const share = (mixed(cameraHash, candidate.hash) + 0.5) / 2 ** 32;
+      const score = -candidate.weight / Math.log(share);
+      if (score > bestScore || (score === bestScore && best !== undefined && candidate.id < best.id)) {
+        best = candidate;
+        bestScore = score;
+      }
+    }
+    return best?.id;
+  }
+}
+
+/** FNV-1a over the characters: the same at every node and in every version. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}
+
+/** Two hashes into one whose bits all depend on all bits of both (the finalizer of MurmurHash3). */
+function mixed(left: number, right: number): number {
+  let hash = Math.imul(left, 0x9e3779b1) ^ right;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

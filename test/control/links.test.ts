@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { Links } from '../../src/control/links.js';
+
+function start() {
+  const told: string[] = [];
+  const links = new Links({
+    returnMs: 10_000,
+    onLink: (node, isDown) => told.push(`${node} ${isDown ? 'down' : 'up'}`),
+    onRefused: (camera, node) => told.push(`${camera} ${links.isRefused(camera, node) ? 'refused' : 'taken'}`),
+  });
+  return { links, told };
+}
+
+describe('whether another node can be reached', () => {
+  test('a stream that fails takes it out at once, and it is back when all have been well for a while', () => {
+    const { links, told } = start();
+    links.note('gate', 'b', 'active', 0);
+    links.note('yard', 'b', 'active', 0);
+    links.note('gate', 'b', 'failed', 1000);
+    expect(told).toEqual(['b down']);
+    links.note('gate', 'b', 'connecting', 2000);
+    links.tick(2500);
+    links.note('gate', 'b', 'active', 3000);
+    links.tick(3000);
+    links.tick(12_900);
+    expect(links.down).toEqual(['b']);
+    links.tick(13_000);
+    expect(told).toEqual(['b down', 'b up']);
+  });
+
+  test('one that is trouble again begins its time anew', () => {
+    const { links, told } = start();
+    links.note('gate', 'b', 'stalled', 0);
+    links.note('gate', 'b', 'active', 100);
+    links.tick(100);
+    links.note('gate', 'b', 'stalled', 9000);
+    links.note('gate', 'b', 'active', 9500);
+    links.tick(9500);
+    links.tick(12_000);
+    expect(told).toEqual(['b down']);
+    links.tick(19_500);
+    expect(told).toEqual(['b down', 'b up']);
+  });
+
+  test('one that never answers is out after a few seconds', () => {
+    const { links, told } = start();
+    links.note('gate', 'b', 'connecting', 0);
+    links.tick(3900);
+    expect(told).toEqual([]);
+    links.tick(4100);
+    expect(told).toEqual(['b down']);
+  });
+
+  test('one that refuses a camera takes the others', () => {
+    const { links, told } = start();
+    links.note('yard', 'b', 'active', 0);
+    links.note('gate', 'b', 'refused', 0);
+    links.note('gate', 'b', 'connecting', 500);
+    links.note('gate', 'b', 'refused', 600);
+    expect(told).toEqual(['gate refused']);
+    expect(links.down).toEqual([]);
+    links.note('gate', 'b', 'active', 1000);
+    expect(told).toEqual(['gate refused', 'gate taken']);
+  });
+
+  test('a camera that goes is of no concern any more', () => {
+    const { links, told } = start();
+    links.note('gate', 'b', 'failed', 0);
+    links.note('gate', 'b', 'gone', 100);
+    links.tick(100);
+    links.tick(10_200);
+    expect(told).toEqual(['b down', 'b up']);
+    expect(links.isFlowing('b')).toBe(false);
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect } from 'vitest';
+import type { Aggregator } from '../../support/aggregator.js';
+import { startNode } from '../../support/cluster.js';
+import { TestEtcd } from '../../support/etcd.js';
+import { makeClip, publish } from '../../support/ffmpeg.js';
+import { startNginxRtmp } from '../../support/nginx-rtmp.js';
+import { expectUnbroken, packetsOf } from '../../support/packets.js';
+import { testWith } from '../../support/peers.js';
+import { testScope } from '../../support/scope.js';
+import { waitFor } from '../../support/wait.js';
+
+interface Hop {
+  readonly to: string;
+  readonly state: string;
+  readonly bytesOut: number;
+  readonly roundTripMs: number | null;
+}
+interface PlacedPush {
+  readonly id: string;
+  readonly state: string;
+  readonly node?: string;
+  readonly engine?: string;
+  readonly bytesOut: number;
+}
+interface Placed {
+  readonly live: boolean;
+  readonly relayedFrom?: { readonly node: string; readonly owner: string };
+  readonly hops?: readonly Hop[];
+  readonly pushes: readonly PlacedPush[];
+}
+const look = async (node: Aggregator, camera: string): Promise<Placed> =>
+  (await node.apiOk('GET', `/v1/cameras/${camera}`)) as Placed;
+
+describe('streams between places', () => {
+  const test = testWith('etcd', 'ffmpeg', 'nginx-rtmp');
+
+  test('one copy of each camera crosses, every engine gets every packet, and changes disturb nobody', async (context) => {
+    const scope = testScope(context);
+    const [etcd, nginx, clip] = await Promise.all([
+      TestEtcd.start(scope),
+      startNginxRtmp(scope),
+      makeClip({ seconds: 12, keyFrameSeconds: 2 }),
+    ]);
+    const [a, b, c] = await Promise.all([
+      startNode(scope, etcd, 'a'),
+      startNode(scope, etcd, 'b', { location: 'paris' }),
+      startNode(scope, etcd, 'c', { location: 'paris' }),
+    ]);
+    const engines = { e1: 'paris', e2: 'paris', e3: 'paris', home: 'berlin' };
+    for (const [name, location] of Object.entries(engines)) {
+      const pushUrl = `rtmp://{host}:${nginx.port}/live/{name}-${name}`;
+      await a.apiOk('PUT', `/v1/engines/${name}`, { host: '127.0.0.1', pushUrl, location });
+    }
+    const cameras = ['gate-1', 'gate-2', 'gate-3', 'gate-4', 'gate-5', 'gate-6'];
+    for (const name of cameras) {
+      await a.addCamera(name);
+      for (const engine of Object.keys(engines)) {
+        await a.apiOk('POST', `/v1/cameras/${name}/pushes`, { id: engine, engine });
+      }
+    }
+    const publishers = cameras.map((name) => publish(scope, clip, a.url(name)));
+    const nodes = { b, c };
+    for (const name of cameras) {
+      await waitFor(
+        async () => {
+          const { hops = [], pushes } = await look(a, name);
+          const isPlaced = pushes.every(({ state, engine }) => state === (engine === 'home' ? 'active' : 'elsewhere'));
+          return hops.length === 1 && hops[0]?.state === 'active' && isPlaced;
+        },
+        { what: `${name} to be placed` },
+      );
+      const gateway = nodes[(await look(a, name)).hops?.[0]?.to as 'b' | 'c'];
+      const there = await waitFor(
+        async () => {
+          const seen = await look(gateway, name);
+          return (
+            seen.pushes.every(({ state, engine }) => state === (engine === 'home' ? 'elsewhere' : 'active')) && seen
+          );
+        },
+        { what: `the pushes of ${name} to run in its place` },
+      );
+      expect(there.relayedFrom).toEqual({ node: 'a', owner: 'a' });
+      expect(there.pushes.find(({ id }) => id === 'home')?.node).toBe('a');
+    }
+
+    // Other cameras, engines and pushes come and go meanwhile, at all nodes.
+    for (let turn = 0; turn < 25; turn += 1) {
+      const node = [a, b, c][turn % 3] ?? a;
+      await node.addCamera(`other-${turn}`);
+      await node.apiOk('POST', `/v1/cameras/gate-1/pushes`, {
+        id: `x-${turn}`,
+        url: nginx.url(`other-${turn}`),
+        via: turn % 2 === 0 ? 'paris' : 'direct',
+      });
+      await node.apiOk('DELETE', `/v1/cameras/gate-1/pushes/x-${turn}`);
+    }
+
+    const last = await look(a, 'gate-2');
+    const crossed = last.hops?.reduce((sum, { bytesOut }) => sum + bytesOut, 0) ?? 0;
+    const once = last.pushes.find(({ id }) => id === 'home')?.bytesOut ?? 0;
+    console.info(
+      `crossed: ${crossed} bytes for three engines; one engine at home: ${once} bytes; round trip ${last.hops?.[0]?.roundTripMs} ms`,
+    );
+    expect(crossed).toBeGreaterThan(once * 0.8);
+    expect(crossed).toBeLessThan(once * 1.2);
+
+    await Promise.all(publishers.map(({ exited }) => exited));
+    for (const name of cameras) await a.waitForLive(name, false);
+    for (const node of [b, c]) for (const name of cameras) await node.waitForLive(name, false);
+    const source = await packetsOf(clip);
+    for (const name of cameras) {
+      for (const engine of Object.keys(engines)) {
+        expect(nginx.recordings(`${name}-${engine}`).length, `${name} at ${engine}`).toBe(1);
+        const { video, audio } = expectUnbroken(source, await packetsOf(await nginx.recording(`${name}-${engine}`)));
+        expect(video?.from).toBe(0);
+        // Who joins starts at the key frame, which may be behind the first sound.
+        expect(audio?.from).toBeLessThan(4);
+      }
+    }
+  });
+});
