@@ -13,6 +13,8 @@ export interface PacedArrival {
   readonly number: number;
   readonly isKey: boolean;
   readonly latencyMs: number;
+  /** Milliseconds on the clock of `performance.now()`. */
+  readonly atMs: number;
   /** Of the publish that it came by, from 1. */
   readonly publish: number;
 }
@@ -127,6 +129,7 @@ class Conversation {
       number: head.readUInt32BE(stamp),
       isKey: head[at] === 0x17,
       latencyMs: (monotonicUs() - head.readDoubleBE(stamp + 4)) / 1000,
+      atMs: performance.now(),
       publish: this.#publish,
     });
   }

@@ -2,7 +2,9 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { checkDisk } from '../../src/cli/doctor/disk.js';
+import { checkAnswers, checkDisk, checkRules, kindCheck } from '../../src/cli/doctor/disk.js';
+import { checkExtraTrust } from '../../src/cli/doctor/files.js';
+import { defaultSettings } from '../../src/config/index.js';
 
 /** What the file system says to a second name; undefined: it gives one. */
 const fault = vi.hoisted(() => ({ code: undefined as string | undefined }));
@@ -12,7 +14,11 @@ vi.mock('node:fs/promises', async (importOriginal) => {
     if (fault.code === undefined) return real.link(from, to);
     throw Object.assign(new Error(`${fault.code}: link`), { code: fault.code });
   };
-  return { ...real, link };
+  const open: typeof real.open = async (path, ...rest) => {
+    if (String(path).endsWith('state.journal') && fault.code === 'hang') await new Promise(() => {});
+    return real.open(path, ...rest);
+  };
+  return { ...real, link, open };
 });
 const folders: string[] = [];
 afterEach(() => {
@@ -84,3 +90,40 @@ function unreadable(path: string): void {
   writeFileSync(path, '');
   chmodSync(path, 0o000);
 }
+
+describe('a disk', () => {
+  test('that does not answer is told of in time', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'state.journal'), '');
+    expect(await checkAnswers(folder, 5000)).toBeUndefined();
+    fault.code = 'hang';
+    expect(await checkAnswers(folder, 50)).toMatchObject({
+      status: 'fail',
+      message: expect.stringContaining('has not answered'),
+      advice: expect.stringContaining('START_WAITING'),
+    });
+  });
+
+  test('that is memory, or another machine, is warned of', () => {
+    expect(kindCheck('/run', 0x01021994)).toMatchObject({ status: 'warn', message: expect.stringContaining('tmpfs') });
+    // As statfs gives it on machines where the type is signed.
+    expect(kindCheck('/mnt', 0xff534d42 | 0).status).toBe('warn');
+    expect(kindCheck('/var', 0xef53).status).toBe('ok');
+  });
+});
+
+test('a state that breaks rules, exceeds limits, or pushes to where it may not is warned of', async () => {
+  const folder = temporaryFolder();
+  const pushes = { p: { url: 'rtmp://169.254.169.254/live/x' } };
+  writeFileSync(join(folder, 'state.json'), JSON.stringify({ version: 1, cameras: { a: { pushes }, b: {} } }));
+  const { message, status } = await checkRules(folder, { ...defaultSettings(), maxCameras: 1 });
+  expect(status).toBe('warn');
+  expect(message).toMatch(/2 cameras \(max-cameras: 1\).*push p of a: /);
+  expect((await checkRules(temporaryFolder(), defaultSettings())).status).toBe('ok');
+});
+
+test('authorities that Node.js would leave out are warned of', () => {
+  expect(checkExtraTrust({}, '/')).toEqual([]);
+  const [found] = checkExtraTrust({ NODE_EXTRA_CA_CERTS: 'missing.pem' }, temporaryFolder());
+  expect(found).toMatchObject({ name: 'NODE_EXTRA_CA_CERTS', status: 'warn' });
+});

@@ -48,10 +48,11 @@ test('a machine as it should be: exit code 0, and nothing is left behind', async
       'address families',
       'advertised address',
       'free space',
+      'file system',
       'data folder',
     ],
     ...['hard links', 'owners'],
-    ...['state file', 'standard error', 'clock', 'open files', 'memory', 'sockets', 'ffmpeg', 'nginx'],
+    ...['state file', 'state rules', 'standard error', 'clock', 'open files', 'memory', 'sockets', 'ffmpeg', 'nginx'],
   ]);
   expect(checks['data folder']?.message).toMatch(/syncing takes [\d.]+ ms/);
   expect(readdirSync(dataDir)).toEqual([]);
@@ -69,7 +70,7 @@ test('for people: a line each, and what to do below', async (context) => {
     '--host',
     '127.0.0.1',
   ]);
-  expect(out).toMatch(/^ok {3}Node\.js +\d/m);
+  expect(out).toMatch(/^(?:ok {3}|warn )Node\.js +\d/m);
   expect(out).toMatch(
     new RegExp(`^fail RTMP port +${port} is taken by .*\n +Stop it, or use another port with --rtmp-port`, 'm'),
   );
@@ -161,8 +162,13 @@ test('settings that cannot be used are the one thing that is said', async () => 
 describe('the system', () => {
   test('Node.js', () => {
     expect(checkNode('18.20.4').status).toBe('fail');
-    expect(checkNode('20.0.0').status).toBe('ok');
-    expect(checkNode('24.1.0').status).toBe('ok');
+    const nowMs = Date.parse('2026-06-01');
+    expect(checkNode('20.0.0', nowMs)).toMatchObject({
+      status: 'warn',
+      message: expect.stringContaining('2026-04-30'),
+    });
+    expect(checkNode('20.0.0', Date.parse('2026-01-01')).status).toBe('ok');
+    expect(checkNode('24.1.0', nowMs).status).toBe('ok');
   });
 
   test('a clock that went backwards', (context) => {

@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import { type LoadedSettings, loadSettings, settingRows } from '../../config/index.js';
 import { messageOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
+import { endProcess } from '../../process/end-process.js';
 import { noDataDir } from '../data-path.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
-import { checkDisk, checkState, countRegistered } from '../doctor/disk.js';
-import { checkFiles, checkStandardError } from '../doctor/files.js';
+import { checkAnswers, checkDisk, checkRules, checkState, countRegistered } from '../doctor/disk.js';
+import { checkExtraTrust, checkFiles, checkStandardError } from '../doctor/files.js';
 import { checkMemory } from '../doctor/memory.js';
 import { checkAdvertisedHost, checkFamilies, checkPorts } from '../doctor/network.js';
 import { checkSockets } from '../doctor/sockets.js';
@@ -29,6 +30,7 @@ const flagKeys = [
     'host',
     'data-dir',
   ],
+  ...['max-cameras', 'max-engines', 'max-pushes-per-camera', 'push-allow', 'push-deny'],
   ...['advertise-host', 'workers', 'max-connections', 'push-tls-ca', 'log-file', 'socket-mode'],
 ];
 
@@ -59,40 +61,55 @@ Examples:
   }
   command.action(async (options: Record<string, string | undefined> & { json?: string }) => {
     const flags = Object.fromEntries([...attributes].map(([attribute, key]) => [key, options[attribute]]));
-    const checks = await runChecks(flags, io);
+    const { checks, isSilent } = await runChecks(flags, io);
     io.out.write(options.json ? json({ ok: !checks.some(isFailed), checks }) : describeChecks(checks, io));
     setExitCode(checks.some(isFailed) ? exitCodes.failed : exitCodes.ok);
+    // What still waits for a disk that does not answer lets no process end.
+    if (isSilent) setTimeout(() => void endProcess(exitCodes.failed), endAfterMs).unref();
   });
 }
 
+/** The output has gone out by then. */
+const endAfterMs = 2000;
+
 const isFailed = (check: Check) => check.status === 'fail';
 
-async function runChecks(flags: Record<string, string | undefined>, io: CliIo): Promise<Check[]> {
+async function runChecks(
+  flags: Record<string, string | undefined>,
+  io: CliIo,
+): Promise<{ checks: Check[]; isSilent: boolean }> {
   const checks: Check[] = [checkNode()];
   let loaded: LoadedSettings;
   try {
     loaded = loadSettings({ flags, env: io.env, cwd: io.cwd });
   } catch (error) {
-    return [...checks, fail('settings', messageOf(error), 'Correct it; the other checks need the settings.')];
+    checks.push(fail('settings', messageOf(error), 'Correct it; the other checks need the settings.'));
+    return { checks, isSilent: false };
   }
   const { settings, sources } = loaded;
   const given = Object.values(sources).filter((source) => source !== 'default').length;
   checks.push(ok('settings', given === 0 ? 'the defaults' : `valid; ${given} differ from the defaults or repeat them`));
   const dataDir = resolve(io.cwd, settings.dataDir);
-  checks.push(...(await checkPorts(settings, findRuntime(dataDir))));
+  const silence = settings.dataDir === noDataDir ? undefined : await checkAnswers(dataDir);
+  // What reads the folder at once would stand still with its disk.
+  const runtime = silence === undefined ? findRuntime(dataDir) : undefined;
+  checks.push(...(await checkPorts(settings, runtime)));
   checks.push(checkFamilies(settings));
   checks.push(await checkAdvertisedHost(settings));
-  if (settings.dataDir !== noDataDir) checks.push(...(await checkDisk(dataDir)), await checkState(dataDir));
-  checks.push(...(await checkFiles(settings, io.cwd)));
-  if (settings.logFile === undefined) checks.push(await checkStandardError(findRuntime(dataDir)?.pid));
+  if (silence !== undefined) checks.push(silence);
+  else if (settings.dataDir !== noDataDir) {
+    checks.push(...(await checkDisk(dataDir)), await checkState(dataDir), await checkRules(dataDir, settings));
+  }
+  checks.push(...(await checkFiles(settings, io.cwd)), ...checkExtraTrust(io.env, io.cwd));
+  if (settings.logFile === undefined) checks.push(await checkStandardError(runtime?.pid));
   checks.push(
-    checkClock(dataDir),
-    checkOpenFiles(settings, undefined, await countRegistered(dataDir)),
+    checkClock(silence === undefined ? dataDir : undefined),
+    checkOpenFiles(settings, undefined, silence === undefined ? await countRegistered(dataDir) : undefined),
     checkMemory(settings),
     ...(await checkSockets(settings)),
     ...(await checkPrograms(io.env)),
   );
-  return checks;
+  return { checks, isSilent: silence !== undefined };
 }
 
 const styles: Readonly<Record<CheckStatus, 'green' | 'yellow' | 'red'>> = { ok: 'green', warn: 'yellow', fail: 'red' };

@@ -1,9 +1,16 @@
 import { link, lstat, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { Settings } from '../../config/index.js';
 import { codeOf, messageOf } from '../../errors.js';
+import { inStretches } from '../../fairness/stretch.js';
 import { hasNoHardLinks } from '../../files/errno.js';
+import { readRegular } from '../../files/read.js';
+import { answered } from '../../files/silent-disk.js';
+import { brokenRulesSteps, overLimits } from '../../model/state-rules.js';
+import { maxStateFileBytes } from '../../store/file/disk.js';
 import { readFolder } from '../../store/file/recover.js';
 import { formatBytes } from '../format.js';
+import { targetRuleOf, withoutStandby } from '../target-rule.js';
 import { type Check, fail, ok, warn } from './check.js';
 
 const freeWarnBytes = 1 << 30;
@@ -12,12 +19,63 @@ const freeFailBytes = 50 << 20;
 const syncWarnMs = 50;
 const syncTries = 5;
 
+/** A disk that answers takes less for what the checks ask of it. */
+const answerLimitMs = 8000;
+
+/**
+ * Whether the disk of the data folder answers at all: what else is asked of one that does not would wait for ever.
+ * @returns what is wrong; undefined: it answers
+ */
+export async function checkAnswers(dataDir: string, limitMs = answerLimitMs): Promise<Check | undefined> {
+  const names = ['runtime.json', 'state.json', 'state.journal', 'last-live.json'];
+  // What cannot be read for another reason, other checks tell of.
+  const looks = names.map((name) => readRegular(join(dataDir, name), maxStateFileBytes).catch(() => undefined));
+  try {
+    await answered(Promise.all([...looks, statfs(dataDir).catch(() => undefined)]), dataDir, limitMs);
+    return undefined;
+  } catch (error) {
+    const advice =
+      'Bring the mount back, or use another folder with --data-dir; a start waits for it (START_WAITING), and takes no media until then.';
+    return fail('data folder', messageOf(error), advice);
+  }
+}
+
+/** Kinds of file systems (statfs(2)) on which what is acknowledged may be gone, or out of reach. */
+const oddKinds: ReadonlyMap<number, string> = new Map([
+  [0x01021994, 'tmpfs, which is memory: all is gone when the machine restarts'],
+  [0x858458f6, 'ramfs, which is memory: all is gone when the machine restarts'],
+  [0x6969, 'NFS: while its server does not answer, no change is taken'],
+  [0xff534d42, 'CIFS: while its server does not answer, no change is taken'],
+  [0xfe534d42, 'SMB: while its server does not answer, no change is taken'],
+]);
+
+/** @param type as statfs(2) has it */
+export function kindCheck(folder: string, type: number): Check {
+  const name = 'file system';
+  const odd = oddKinds.get(type >>> 0);
+  if (odd === undefined) return ok(name, `that of ${folder} is one of a disk`);
+  return warn(
+    name,
+    `${folder} lies on ${odd}`,
+    'A disk of this machine is better: name a folder there with --data-dir.',
+  );
+}
+
+async function checkKind(folder: string): Promise<Check> {
+  try {
+    return kindCheck(folder, (await statfs(folder)).type);
+  } catch (error) {
+    return ok('file system', `cannot be found out: ${messageOf(error)}`);
+  }
+}
+
 /** Whether state can be kept in the data folder, and how fast. Leaves nothing behind. */
 export async function checkDisk(dataDir: string): Promise<Check[]> {
   // `serve` makes the folder; what it will lie in must be there and writable.
   const folder = await nearestFolder(resolve(dataDir));
   return [
     await checkFree(folder),
+    await checkKind(folder),
     await checkWrite(folder, dataDir),
     await checkLinks(folder),
     await checkOwners(folder),
@@ -46,7 +104,7 @@ async function checkLinks(folder: string): Promise<Check> {
 
 /** What an aggregator reads and writes anew in its folder. */
 const ownFiles =
-  /^(?:state\.(?:json|journal|lock)|(?:tokens|manifest)\.json|admin-token|(?:etag|webhook)-key|stream-secret)$/;
+  /^(?:state\.(?:json|journal|lock)|(?:tokens|manifest|last-live|runtime)\.json|admin-token|(?:etag|webhook)-key|stream-secret)$/;
 
 /** Whether the files of the data folder are files, of the user that the folder belongs to. */
 async function checkOwners(folder: string): Promise<Check> {
@@ -142,6 +200,32 @@ export async function checkState(dataDir: string): Promise<Check> {
   } catch (error) {
     const advice = `Do as it says; ${codeOf(error)} is explained in docs/errors.md, and docs/state.md says what a start makes of a folder.`;
     return fail(name, `${path} cannot be used: ${messageOf(error)}`, advice);
+  }
+}
+
+/** So many of each kind are named. */
+const maxNamed = 5;
+
+/** Rules that the state breaks and limits that it exceeds: all of it is in force, and changes of it are refused. */
+export async function checkRules(dataDir: string, settings: Settings): Promise<Check> {
+  const name = 'state rules';
+  try {
+    const { state } = await readFolder(dataDir);
+    const refusesTarget = await targetRuleOf(settings);
+    const refused: string[] = [];
+    for (const camera of state.cameras.values()) {
+      for (const { id, url } of Object.values(camera.pushes)) {
+        const why = url === undefined || refused.length >= maxNamed ? undefined : refusesTarget(url);
+        if (why !== undefined) refused.push(`push ${id} of ${camera.name}: ${why.message}`);
+      }
+    }
+    const broken = await inStretches(brokenRulesSteps(state, maxNamed, withoutStandby(settings)));
+    const found = [...overLimits(state, settings), ...broken, ...refused];
+    if (found.length === 0) return ok(name, 'cameras, pushes and engines keep to the settings');
+    const advice = 'All of it is in force; put it right, or change the settings.';
+    return warn(name, found.join('; '), advice);
+  } catch {
+    return ok(name, 'cannot be looked at, since the state cannot be read');
   }
 }
 

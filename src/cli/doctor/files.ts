@@ -47,6 +47,19 @@ function checkCertificate(name: string, files: CertificateFiles): Check {
   }
 }
 
+/** `NODE_EXTRA_CA_CERTS` is read by Node.js itself, which only warns where it cannot: targets are not trusted then. */
+export function checkExtraTrust(env: Readonly<Record<string, string | undefined>>, cwd: string): Check[] {
+  const file = env.NODE_EXTRA_CA_CERTS;
+  if (!file) return [];
+  const name = 'NODE_EXTRA_CA_CERTS';
+  try {
+    readTrust(resolve(cwd, file), name);
+    return [ok(name, `${file} can be used`)];
+  } catch (error) {
+    return [warn(name, messageOf(error), 'Node.js leaves it out: mend the file, or name another.')];
+  }
+}
+
 function checkTrusted(file: string): Check {
   const name = 'trusted certificates';
   try {

@@ -7,8 +7,21 @@ import { type Check, fail, ok, warn } from './check.js';
 
 const oldestNode = 20;
 
-export function checkNode(version: string = process.versions.node): Check {
+/** When the long-term lines of Node.js end (https://nodejs.org/en/about/previous-releases): no fixes come after that. */
+const lineEnds: ReadonlyMap<number, string> = new Map([
+  [20, '2026-04-30'],
+  [22, '2027-04-30'],
+  [24, '2028-04-30'],
+  [26, '2029-04-30'],
+]);
+
+export function checkNode(version: string = process.versions.node, nowMs: number = Date.now()): Check {
   const major = Number(version.split('.')[0]);
+  const end = lineEnds.get(major);
+  if (end !== undefined && nowMs > Date.parse(end)) {
+    const advice = 'It runs; install a newer long-term line from https://nodejs.org.';
+    return warn('Node.js', `${version}, whose line has had no fixes since ${end}`, advice);
+  }
   return major >= oldestNode
     ? ok('Node.js', version)
     : fail('Node.js', `${version} is too old`, `Install Node.js ${oldestNode} or later from https://nodejs.org.`);
@@ -16,10 +29,14 @@ export function checkNode(version: string = process.versions.node): Check {
 
 const clockSlackMs = 60_000;
 
-/** A clock that is wrong makes wrong times in answers and logs; a clock behind its own files went backwards. */
-export function checkClock(dataDir: string, nowMs: number = Date.now()): Check {
+/**
+ * A clock that is wrong makes wrong times in answers and logs; a clock behind its own files went backwards.
+ * @param dataDir undefined: its files cannot be looked at
+ */
+export function checkClock(dataDir: string | undefined, nowMs: number = Date.now()): Check {
   const name = 'clock';
-  const known = [new URL('../../../package.json', import.meta.url), join(dataDir, 'state.json')];
+  const program = new URL('../../../package.json', import.meta.url);
+  const known = dataDir === undefined ? [program] : [program, join(dataDir, 'state.json')];
   const newestMs = Math.max(...known.map((file) => (existsSync(file) ? statSync(file).mtimeMs : 0)));
   const now = new Date(nowMs).toISOString();
   const behindMs = newestMs - nowMs;
