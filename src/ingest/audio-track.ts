@@ -5,6 +5,8 @@ import { audioCodecName, fourCcOf } from '../wire/flv-codecs.js';
 export class AudioTrack {
   /** 0 to 255. */
   readonly id: number;
+  /** The source said that it ends, and nothing came since. */
+  isEnded = false;
   /** By its header, or where a codec has none, by its first frame; null: not known. */
   codec: string | null = null;
   /** By which it is sent; null: by a number of FLV. */

@@ -74,6 +74,23 @@ export class IngestMeter {
     this.lastKeyFrameAtMs = nowMs;
   }
 
+  /** Another video track is the default one from now on: nothing that was measured of the one before is of it. */
+  followVideo(nowMs: number): void {
+    this.lastVideoTimestamp = -1;
+    this.videoStepMs = 0;
+    this.lastKeyFrameAtMs = 0;
+    this.keyFrameGapMs = 0;
+    // Its frames are missed from now on.
+    this.lastVideoAtMs = nowMs;
+  }
+
+  /** As `followVideo`. */
+  followAudio(nowMs: number): void {
+    this.lastAudioTimestamp = -1;
+    this.audioStepMs = 0;
+    this.lastAudioAtMs = nowMs;
+  }
+
   /** @param passedMs by the clock: a camera of one frame in five seconds does not jump */
   #look(timestampMs: number, last: number, passedMs: number): number {
     const step = (timestampMs - last) | 0;

@@ -6,7 +6,15 @@ import { RateMeter } from '../relay/rate-meter.js';
 import type { MessageRole, StreamFeed, StreamNeeds } from '../relay/stream-feed.js';
 import type { TrackChoice } from '../relay/track-choice.js';
 import type { PictureSize } from '../wire/avc.js';
-import { isAudioFrame, isVideoEnd, isVideoFrame, isVideoKeyFrame, trackOf, videoHeaderKey } from '../wire/flv.js';
+import {
+  isAudioEnd,
+  isAudioFrame,
+  isVideoEnd,
+  isVideoFrame,
+  isVideoKeyFrame,
+  trackOf,
+  videoHeaderKey,
+} from '../wire/flv.js';
 import { needsVideoHeader } from '../wire/flv-codecs.js';
 import { isReadableAudio, isReadableVideo } from '../wire/flv-validity.js';
 import { MessageType } from '../wire/message.js';
@@ -198,7 +206,7 @@ export class SourceIngest implements Ingest, StreamFeed {
       encoder: facts.encoder ?? (encoder || null),
       videoCodec: this.videoCodec,
       audioCodec: this.audioCodec,
-      tracks: trackFigures(this.videoTracks, this.audioTracks),
+      tracks: trackFigures(this.#video, this.#audio),
       width: this.pictureSize?.width ?? facts.width,
       height: this.pictureSize?.height ?? facts.height,
       bytesIn: this.#bytesIn,
@@ -336,6 +344,7 @@ export class SourceIngest implements Ingest, StreamFeed {
     this.#stream?.append(MessageType.Video, timestampMs, payload, 'frame', nowMs, track.id);
     if (!isVideoEnd(payload) || track.isEnded) return true;
     track.end();
+    if (this.#video.judge()) this.meter.followVideo(nowMs);
     this.#headers.retire(track.id);
     this.#stream?.forgetTrack(track.id, true);
     this.#judgeVideo();
@@ -345,6 +354,7 @@ export class SourceIngest implements Ingest, StreamFeed {
   /** A track that ended goes on: who joined meanwhile gets the headers that were not sent anew. */
   #revive(track: VideoTrack, timestampMs: number, nowMs: number): void {
     track.isEnded = false;
+    if (this.#video.judge()) this.meter.followVideo(nowMs);
     for (const { payload } of this.#headers.revive(track.id)) {
       this.#stream?.append(MessageType.Video, timestampMs, payload, 'header', nowMs, track.id);
     }
@@ -361,14 +371,20 @@ export class SourceIngest implements Ingest, StreamFeed {
     if (isHeader) {
       track.noteHeader(payload);
     } else if (isAudioFrame(payload)) {
+      if (track.isEnded) this.#endAudio(track, false, nowMs);
       track.noteFrame(payload);
       if (track === this.#audio.leading) this.meter.note(MessageType.Audio, timestampMs, false, nowMs);
       else this.meter.lastFrameMs = nowMs;
-    }
+    } else if (isAudioEnd(payload)) this.#endAudio(track, true, nowMs);
     // Where there is no video, a decoder can start anywhere.
     const role = isHeader ? 'header' : this.#startsAtVideo ? 'frame' : 'start';
     this.#stream?.append(MessageType.Audio, timestampMs, payload, role, nowMs);
     return true;
+  }
+
+  #endAudio(track: AudioTrack, isEnded: boolean, nowMs: number): void {
+    track.isEnded = isEnded;
+    if (this.#audio.judge()) this.meter.followAudio(nowMs);
   }
 
   #takeData(timestampMs: number, payload: Buffer, nowMs: number): void {

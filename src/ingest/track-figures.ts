@@ -1,16 +1,20 @@
 import type { AudioTrack } from './audio-track.js';
+import type { TrackTable } from './track-table.js';
 import type { VideoTrack } from './video-track.js';
 
 /** What is known of each track, by the names of `backend/observed.ts`; those of video first. */
-export function trackFigures(video: readonly VideoTrack[], audio: readonly AudioTrack[]) {
-  return [...video.map(videoFigures), ...audio.map(audioFigures)];
+export function trackFigures(video: TrackTable<VideoTrack>, audio: TrackTable<AudioTrack>) {
+  return [
+    ...video.all.map((track) => videoFigures(track, track === video.leading)),
+    ...audio.all.map((track) => audioFigures(track, track === audio.leading)),
+  ];
 }
 
-function videoFigures(track: VideoTrack, index: number) {
+function videoFigures(track: VideoTrack, isDefault: boolean) {
   return {
     kind: 'video' as const,
     id: track.id,
-    isDefault: index === 0,
+    isDefault,
     codec: track.codec,
     profile: track.profile,
     width: track.size?.width ?? null,
@@ -22,11 +26,11 @@ function videoFigures(track: VideoTrack, index: number) {
   };
 }
 
-function audioFigures(track: AudioTrack, index: number) {
+function audioFigures(track: AudioTrack, isDefault: boolean) {
   return {
     kind: 'audio' as const,
     id: track.id,
-    isDefault: index === 0,
+    isDefault,
     codec: track.codec,
     profile: track.profile,
     width: null,

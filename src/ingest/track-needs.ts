@@ -4,6 +4,7 @@ import type { TrackTable } from './track-table.js';
 
 interface Track {
   readonly id: number;
+  readonly isEnded: boolean;
   readonly fourCc: string | null;
 }
 

@@ -1,17 +1,28 @@
 /** The tracks of one kind of a source, by their ids: seldom more than one. */
-export class TrackTable<Track extends { readonly id: number }> {
+export class TrackTable<Track extends { readonly id: number; readonly isEnded: boolean }> {
   readonly #make: (id: number) => Track;
   /** In the order of their ids. */
   readonly #tracks: Track[] = [];
   #last: Track | null = null;
+  #leading: Track | null = null;
 
   constructor(make: (id: number) => Track) {
     this.#make = make;
   }
 
-  /** The default track: 0, else the lowest that was seen (Enhanced RTMP v2, on trackId); null before any. */
+  /**
+   * The default track: 0, else the lowest that was seen (Enhanced RTMP v2, on trackId) and has not ended; where all have, the
+   * lowest; null before any.
+   */
   get leading(): Track | null {
-    return this.#tracks[0] ?? null;
+    return this.#leading;
+  }
+
+  /** Call when a track has ended, or goes on. True: another one is the default from now on. */
+  judge(): boolean {
+    const before = this.#leading;
+    this.#leading = this.#tracks.find(({ isEnded }) => !isEnded) ?? this.#tracks[0] ?? null;
+    return this.#leading !== before;
   }
 
   get all(): readonly Track[] {
@@ -28,6 +39,7 @@ export class TrackTable<Track extends { readonly id: number }> {
     if (track === undefined || track.id !== id) {
       track = this.#make(id);
       this.#tracks.splice(index, 0, track);
+      this.judge();
     }
     this.#last = track;
     return track;

@@ -55,6 +55,15 @@ export function isVideoEnd(payload: Buffer): boolean {
   return packetizedVideo.has(payload[0]! & 0x0f) && payload[1] === PacketType.SequenceEnd;
 }
 
+/** Whether an audio payload says that its track ends (end of sequence), for which classic audio has no word. */
+export function isAudioEnd(payload: Buffer): boolean {
+  return (
+    isExAudio(payload) &&
+    readExHeader(payload, AudioPacketType.Multitrack) &&
+    exHeader.packetType === PacketType.SequenceEnd
+  );
+}
+
 /** Whether an audio payload holds sound: neither sequence header, sequence end nor channel configuration. */
 export function isAudioFrame(payload: Buffer): boolean {
   if (payload.length < 2) return false;

@@ -1,18 +1,26 @@
 import type { PictureSize } from './avc.js';
 import { BitReader, withoutEmulationPrevention } from './bit-reader.js';
+import { readTransfer } from './hevc-vui.js';
 
 const sequenceParameterSet = 33;
 
 const maxPixels = 65_535;
 
-/** What stands before the size in a parameter set: some 250 bytes with all sub-layers. */
-const maxLookedAtBytes = 1024;
+/** What stands before the colours in a parameter set: some 250 bytes with all sub-layers, and scaling lists as long. */
+const maxLookedAtBytes = 2048;
+
+/** What a sequence parameter set says. */
+export interface HevcSequence {
+  readonly size: PictureSize;
+  /** ITU-T H.273, table 3; null: not said. */
+  readonly transfer: number | null;
+}
 
 /**
- * The picture size in an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) that begins at `at`; null where it
+ * What is said of the sequence in an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) that begins at `at`; null where it
  * holds no sequence parameter set, and for what is malformed.
  */
-export function hevcConfigSize(data: Buffer, at: number): PictureSize | null {
+export function readHevcConfig(data: Buffer, at: number): HevcSequence | null {
   if (data.length < at + 23) return null;
   let next = at + 23;
   for (let arrays = data[at + 22] ?? 0; arrays > 0; arrays--) {
@@ -24,15 +32,15 @@ export function hevcConfigSize(data: Buffer, at: number): PictureSize | null {
       if (next + 2 > data.length) return null;
       const end = next + 2 + data.readUInt16BE(next);
       if (end > data.length) return null;
-      if (type === sequenceParameterSet) return readPictureSize(data.subarray(next + 2, end));
+      if (type === sequenceParameterSet) return readSequence(data.subarray(next + 2, end));
       next = end;
     }
   }
   return null;
 }
 
-/** Reads `seq_parameter_set_rbsp` up to the conformance window (ITU-T H.265, 7.3.2.2.1). */
-function readPictureSize(set: Buffer): PictureSize | null {
+/** Reads `seq_parameter_set_rbsp` (ITU-T H.265, 7.3.2.2.1). */
+function readSequence(set: Buffer): HevcSequence | null {
   // Behind the two bytes of the NAL unit's header.
   const bits = new BitReader(withoutEmulationPrevention(set.subarray(2, maxLookedAtBytes)));
   bits.read(4); // video parameter set
@@ -52,7 +60,7 @@ function readPictureSize(set: Buffer): PictureSize | null {
   const width = codedWidth - (chromaUsed === 1 || chromaUsed === 2 ? 2 : 1) * (left + right);
   const height = codedHeight - (chromaUsed === 1 ? 2 : 1) * (top + bottom);
   const isValid = !bits.isExhausted && width > 0 && height > 0 && width <= maxPixels && height <= maxPixels;
-  return isValid ? { width, height } : null;
+  return isValid ? { size: { width, height }, transfer: readTransfer(bits, subLayers) } : null;
 }
 
 /** `profile_tier_level` (7.3.3), of which the record says what is wanted. */

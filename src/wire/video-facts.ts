@@ -2,7 +2,7 @@ import { readAv1Sequence } from './av1.js';
 import { avcConfigSize, type PictureSize } from './avc.js';
 import { fourCc, fourCcBytes, readFourCc } from './flv-codecs.js';
 import { exHeader, isExVideo, PacketType, readExHeader, VideoPacketType } from './flv-header.js';
-import { hevcConfigSize } from './hevc.js';
+import { readHevcConfig } from './hevc.js';
 import { vp8FrameSize, vp9FrameSize } from './vpx.js';
 
 /** How bright light is coded: for screens of high dynamic range by PQ (SMPTE ST 2084) or HLG (ARIB STD-B67). */
@@ -75,12 +75,12 @@ export function describeVideoHeader(payload: Buffer): VideoFacts | null {
       const profile = isConstrained ? 'Constrained Baseline' : (avcProfiles[payload[at + 1] ?? 0] ?? null);
       return { size: avcConfigSize(payload, at), profile, hdr: null };
     }
-    case hvc1:
-      return {
-        size: hevcConfigSize(payload, at),
-        profile: hevcProfiles[(payload[at + 1] ?? 0) & 0x1f] ?? null,
-        hdr: null,
-      };
+    case hvc1: {
+      const sequence = readHevcConfig(payload, at);
+      const profile = hevcProfiles[(payload[at + 1] ?? 0) & 0x1f] ?? null;
+      const hdr = sequence?.transfer == null ? null : hdrOf(sequence.transfer);
+      return { size: sequence?.size ?? null, profile, hdr };
+    }
     case av01: {
       const sequence = readAv1Sequence(payload, at + 4);
       const profile = av1Profiles[(payload[at + 1] ?? 0) >> 5] ?? null;

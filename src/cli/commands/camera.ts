@@ -7,6 +7,7 @@ import { addIngestCommands, ingestLines } from './camera-ingests.js';
 import { addKeyCommands } from './camera-keys.js';
 import { addCameraListCommand, addCameraRemoveCommand } from './camera-list.js';
 import { addCameraRefusedCommand } from './camera-refused.js';
+import { trackLines } from './camera-tracks.js';
 import { addCameraDebugCommand } from './log.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
@@ -22,11 +23,16 @@ export function addCameraCommands(program: Command, io: CliIo, setExitCode: (cod
   addCameraAddCommand(camera, io, setExitCode);
 
   withClientOptions(camera.command('show <name>'))
-    .description('Show the URL that a camera publishes to, with its key')
+    .description('Show the URL that a camera publishes to, with its key, and the tracks of one that is live')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator camera show gate-1\n')
     .action(async (name: string, options: ClientOptions) => {
       const view = await findApi(options, io).camera(name);
-      io.out.write(options.json ? json(view) : `${ingestLines(view)}\n`);
+      if (options.json) io.out.write(json(view));
+      else {
+        io.out.write(`${ingestLines(view)}\n`);
+        const tracks = trackLines(view);
+        if (tracks !== '') io.out.write(`\n${tracks}`);
+      }
     });
 
   addIngestCommands(camera, io);

@@ -98,6 +98,8 @@ describe('the player of the dashboard', () => {
       if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
       expect([name, requests]).toEqual([name, 1]);
     }
+    await open('av1-opus');
+    await page.getByText(/AV1 Main · 160 × 120/).waitFor();
     for (const { name } of refused) {
       await open(name);
       await page.getByText(/This browser does not play/).waitFor();

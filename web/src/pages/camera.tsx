@@ -16,6 +16,7 @@ import { Plots } from './plots.js';
 import { PublishPanel } from './publish-panel.js';
 import { Pushes } from './pushes.js';
 import { Source } from './source.js';
+import { Tracks } from './tracks.js';
 
 type Condition = NonNullable<CameraView['conditions']>[number];
 
@@ -49,6 +50,7 @@ export function CameraPage({ name }: { name: string }) {
         <div class="column">
           <Player camera={camera} />
           <Facts camera={camera} />
+          <Tracks tracks={camera.tracks} />
         </div>
         <div class="column">
           <Ingests camera={camera} />
