@@ -176,8 +176,8 @@ export class Access {
     if (!call.isProxied) {
       // Who may open the socket may read the admin token too, and needs none whatever api-auth says. No browser can.
       if (call.way === 'own-socket') return { ...local, scope: 'admin' };
-      // A silent proxy of the same user cannot be told from its user. Therefore who may do what is therefore never
-      // decided over TCP without a token.
+      // A silent proxy of the same user cannot be told from its user. So scopes above `operate` are never granted over
+      // TCP without a token.
       if (apiAuth === 'auto' && call.way === 'own-user') {
         return this.#unsuspected(call, { ...local, scope: 'operate' });
       }

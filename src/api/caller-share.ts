@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../access/access.js';
 import { addressKey } from '../address/plain-address.js';
 
-/** Callers who showed nothing that tells one from another. */
+/** Callers that cannot be told apart. */
 const nameless: ReadonlySet<Caller['kind']> = new Set(['local', 'allowed', 'open', 'play-token']);
 
 /**

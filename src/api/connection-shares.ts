@@ -8,7 +8,9 @@ export interface ConnectionLimits {
   readonly fromOne: number;
 }
 
-/** Sees to it that nobody takes all connections of the API: neither one address, nor all of them from this machine. */
+/**
+ * Limits connections of the API, so that neither one address takes all of them, nor other machines those for this one.
+ */
 export class ConnectionShares {
   readonly #limits: ConnectionLimits;
   readonly #open = new Map<string, number>();

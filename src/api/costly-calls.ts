@@ -6,9 +6,9 @@ import { FairGate, GateError } from '../fairness/fair-gate.js';
 import { type Job, Turns } from '../fairness/turns.js';
 import { shareOf } from './caller-share.js';
 
-/** An answer is made and sent in blocks of about this size; so much of it waits for who does not read. */
+/** An answer is made and sent in blocks of about this size. No more than this waits for a client that does not read. */
 const blockBytes = 64 * 1024;
-/** What one unit of cost stands for: a small call, so many things looked at, so many bytes made. */
+/** One unit of cost: a small call, so many things looked at, or so many bytes made. */
 export const thingsPerUnit = 100;
 export const bytesPerUnit = 256 * 1024;
 
@@ -55,7 +55,7 @@ export class CostlyCalls {
   ): Promise<FastifyReply> {
     const share = shareOf(request);
     const leave = await this.#enter(share);
-    // Who went away while it waited gets nothing made.
+    // Nothing is made for a client that went away while it waited.
     if (reply.raw.destroyed) {
       leave();
       reply.hijack();

@@ -2,7 +2,7 @@ import type { App } from './app.js';
 import { usesProblems } from './errors.js';
 import { accessResponses } from './schemas.js';
 
-/** How callers show who they are, for the OpenAPI document. */
+/** How callers authenticate, for the OpenAPI document. */
 export const securitySchemes = {
   bearer: {
     type: 'http',

@@ -69,7 +69,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   ACCESS_UNREADABLE: 503,
 };
 
-/** What to answer for anything that was thrown. Nothing of an unforeseen error goes out but its code. */
+/** The answer for anything that was thrown. Of an unexpected error, only the code is sent. */
 export function refusalOf(error: unknown, limitBytes = bodyLimitBytes): Refusal {
   if (error instanceof BatchRefused) {
     const errors = error.failed.map(({ index, error: { code, message, field } }) => ({
@@ -108,7 +108,7 @@ export function usesProblems(url: string): boolean {
 /** The body of a failure: a problem document (RFC 9457), or the content manager's `{error, code}`. */
 export function failureBody(url: string, refusal: Refusal): { type: string; text: string } {
   const { status, code, field, failed } = refusal;
-  // It quotes what was given, and is read on terminals: nothing in it turns text or moves a cursor.
+  // The message quotes input and is read on terminals: it must not contain control or bidirectional characters.
   const message = cleanText(refusal.message);
   if (!usesProblems(url))
     return { type: 'application/json; charset=utf-8', text: JSON.stringify({ error: message, code }) };

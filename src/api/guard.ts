@@ -9,11 +9,11 @@ import { callFacts, checkHead } from './request-head.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who makes the call; null for routes that ask nobody. */
+    /** The caller; null for public routes. */
     caller: Caller | null;
     /** False once the caller's token was revoked or has ended: for answers that have no end of their own. */
     mayGoOn(): boolean;
-    /** Takes units of the caller's rate for what a call turned out to cost; null: nobody counts. */
+    /** Charges the caller's rate for the cost of a call; null: the caller is not limited. */
     charge: ((units: number) => void) | null;
   }
 }
@@ -26,12 +26,15 @@ export interface GuardOptions {
   readonly isPlayToken: (camera: string, token: string) => boolean;
 }
 
-/** Who has a play token may watch its camera: it begins nothing after its end, and who watches then goes on. */
+/**
+ * A play token lets its holder watch its camera. An expired token cannot begin, but a viewer that already watches goes
+ * on.
+ */
 const viewer: Caller = { kind: 'play-token', name: null, scope: 'read', parent: 'play-token' };
 
 const burstSeconds = 10;
 
-/** Asks every call for what its route wants of callers, before anything of its body is read. */
+/** Checks for every call what its route requires of callers, before its body is read. */
 export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: GuardOptions): void {
   const limiter =
     callsPerSecond > 0
@@ -43,7 +46,7 @@ export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: Guar
     return this.caller === null || access.isStillValid(this.caller);
   });
   app.addHook('onRequest', async (request, reply) => {
-    // Nothing is decided by a head that is not whole, or that two readers may understand in two ways.
+    // An incomplete or ambiguous head is refused before anything else is decided.
     const refusal = checkHead(request.raw);
     if (refusal !== undefined) {
       reply.header('connection', 'close');
@@ -66,7 +69,7 @@ export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: Guar
       request.charge = (units) => limiter.charge(key, units);
     }
     if (allowOrigin(request, reply, access.origins) === 'answered') return reply;
-    // Which paths there are is no secret: /openapi.json tells it.
+    // The paths are no secret: /openapi.json lists them.
     if (isPublic || config.scope === 'public') return;
     if (token === undefined && playToken !== undefined) {
       if (!isPlayToken(nameInPath(request), playToken)) {

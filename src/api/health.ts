@@ -12,7 +12,7 @@ const ReadySchema = Type.Object({
   }),
 });
 
-/** For those who start and stop the process: is it alive, and is it of use. */
+/** For those who start and stop the process: is it alive, and is it ready. */
 export function addHealthRoutes(app: App, control: Control): void {
   app.get(
     '/healthz',

@@ -5,8 +5,8 @@ import type { Logger } from '../log/log.js';
 import { type OpenFiles, openFiles } from '../process/open-files.js';
 
 /**
- * Keeps the API within reach when descriptors run out: who connects then takes the place of the connection that has asked
- * nothing for longest, and is turned away only where all others are in the midst of a request.
+ * Keeps the API reachable when descriptors run out: a new connection then replaces the one that has been idle for
+ * longest, and is refused only if all others are in the middle of a request.
  */
 export class IdleConnections {
   readonly #log: Logger;

@@ -17,14 +17,14 @@ export interface ListenerSettings {
   readonly maxHttpViewers?: number | undefined;
 }
 
-/** A client that sends its request slower than this is cut off: it costs itself, and nobody else. */
+/** A client that sends its request more slowly than this is cut off. */
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 15_000;
 const tlsHandshakeTimeoutMs = 10_000;
 const keepAliveTimeoutMs = 65_000;
 /** Of all but viewers. */
 const maxConnections = 1000;
-/** Of these: kept for this machine, so that its operator gets in whatever comes from elsewhere; */
+/** Reserved for this machine, so that its operator gets in whatever comes from elsewhere; */
 const keptForLocal = 100;
 /** and so many less again for one address, so that it does not keep out the others. */
 const keptForOthers = 400;
@@ -81,7 +81,7 @@ export class Listener {
     const server = this.#certificate === undefined ? createServer(options, handler) : this.#secure(handler, options);
     // All of them are kept, within the 16 KB that a head may have; how many there may be is judged by `checkHead`.
     server.maxHeadersCount = 0;
-    // Viewers must not keep the operator out.
+    // Viewers must not take the operator's connections.
     server.maxConnections = maxConnections + this.#maxViewers;
     // Without it Node would end the process at the first connection that it cannot accept.
     watchAccepts(server, 'the listener of the API', this.#log);
@@ -92,7 +92,7 @@ export class Listener {
     return server;
   };
 
-  /** A viewer is looked after by the media backend. */
+  /** The media backend watches viewers itself. */
   leave(socket: Socket): void {
     this.slowReaders.leave(socket);
     this.#idle.leave(socket);

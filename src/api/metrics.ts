@@ -26,7 +26,7 @@ import { v1Responses } from './schemas.js';
 const defaultMaxSeries = 50_000;
 /** The text is kept in blocks of about this size. */
 const blockLength = 64 * 1024;
-/** Who a rendering is made for: all who wait for it. */
+/** The readers that wait for a rendering. */
 const owner = 'metrics';
 
 /** Gauges of the client library whose names end like those of counters; nobody misses them. */
@@ -59,7 +59,7 @@ export function addMetricsRoute(app: App, options: MetricsOptions): void {
     },
     async (request, reply) => {
       const { blocks, units } = await metrics.render();
-      // Who joined a rendering of somebody else is not charged for it.
+      // A reader that joined another one's rendering is not charged for it.
       request.charge?.(units());
       return options.costly.send(request, reply, metrics.contentType, blocks[Symbol.iterator]());
     },
@@ -75,7 +75,7 @@ const delayGrainMs = 50;
 /** A text that several readers get. */
 interface Rendering {
   readonly blocks: readonly Buffer[];
-  /** What it cost to make it; told once, to the reader that it was made for. */
+  /** The cost of the rendering; reported once, to the reader that caused it. */
   units(): number;
 }
 

@@ -15,7 +15,7 @@ export function takeReply(
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) response.setHeader(name, value);
   }
-  // Who goes away in the middle is no failure of ours.
+  // A client that goes away in the middle is no failure of this program.
   response.on('error', () => response.destroy());
   response.writeHead(status, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers });
   return response;

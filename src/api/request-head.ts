@@ -37,7 +37,7 @@ class HeadError extends Error {
   }
 }
 
-/** Why a request must not be looked at further; undefined when its head is whole and has one meaning. */
+/** Why a request must be refused; undefined when its head is complete and unambiguous. */
 export function checkHead({ rawHeaders, headers, url = '' }: IncomingMessage): Error | undefined {
   const count = rawHeaders.length / 2;
   if (count > maxHeaders)
@@ -58,7 +58,7 @@ export function checkHead({ rawHeaders, headers, url = '' }: IncomingMessage): E
   return undefined;
 }
 
-/** Names by which proxies, load balancers and tunnels say that they are in between, and for whom. */
+/** Headers by which proxies, load balancers and tunnels announce themselves and their clients. */
 const proxyHeader =
   /^(?:forwarded|via|x-forwarded|x-original|x-real|x-client|x-remote|x-cluster|x-proxy|x-envoy|x-amz|x-amzn|x-azure|x-arr|x-appengine|x-cloud|x-nf|x-vercel|x-scheme|x-host|x-varnish|x-https|x-url-scheme|true-client|client-ip|proxy|wl-proxy|cf|cdn|fastly|fly|ngrok|tailscale|front-end-https|max-forwards|incap|akamai|surrogate)(?:-|$)/;
 

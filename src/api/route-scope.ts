@@ -1,7 +1,7 @@
 import type { Scope } from '../access/scopes.js';
 import type { App } from './app.js';
 
-/** What a route asks of its callers: a scope, or nothing (`public`). */
+/** What a route requires of its callers: a scope, or nothing (`public`). */
 export type RouteScope = Scope | 'public';
 
 declare module 'fastify' {

@@ -1,6 +1,6 @@
 import type { App } from './app.js';
 
-/** For answers that are no page: they load nothing, are shown in no frame, and are not guessed to be something else. */
+/** For answers that are not pages: they load nothing, may not be framed, and browsers must not guess another type. */
 const defaults: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",

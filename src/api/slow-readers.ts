@@ -4,11 +4,11 @@ import { progressOf } from '../fairness/socket-progress.js';
 import type { Logger } from '../log/log.js';
 
 export interface SlowReaderLimits {
-  /** Who takes nothing of what waits for it for so long is ended, milliseconds. */
+  /** A client that takes no waiting bytes for this long is ended, milliseconds. */
   readonly longestPauseMs: number;
   /** How often it is looked, milliseconds. */
   readonly lookEveryMs: number;
-  /** Bytes that may wait for one address; beyond, those of its readers are ended that take nothing. */
+  /** Bytes that may wait for one address. Above that, its readers that take nothing are ended. */
   readonly bytesPerAddress: number;
 }
 
@@ -25,8 +25,8 @@ interface Seen {
 }
 
 /**
- * Ends who asks and does not read: answers, events, files alike. What a socket has not taken waits in memory, and holds a
- * place. Viewers are looked after by the media backend, by its own deadline.
+ * Ends clients that ask and do not read, whether answers, events or files: unread bytes wait in memory and hold a
+ * connection. The media backend watches viewers by its own deadline.
  */
 export class SlowReaders {
   readonly #limits: SlowReaderLimits;
@@ -48,7 +48,7 @@ export class SlowReaders {
     socket.once('close', () => this.#sockets.delete(socket));
   };
 
-  /** Leaves a connection alone from now on: somebody else looks after it. */
+  /** No longer watches a connection: somebody else does. */
   leave(socket: Socket): void {
     this.#sockets.delete(socket);
   }
@@ -59,7 +59,7 @@ export class SlowReaders {
 
   #look(nowMs: number): void {
     const waiting = new Map<string, number>();
-    // The kernel takes more only now and then, also of who reads steadily.
+    // The kernel takes more only now and then, even if the client reads steadily.
     const shortPauseMs = this.#limits.longestPauseMs / 6;
     for (const [socket, seen] of this.#sockets) {
       const progress = progressOf(socket);
@@ -70,7 +70,7 @@ export class SlowReaders {
       waiting.set(seen.share, (waiting.get(seen.share) ?? 0) + socket.writableLength);
       if (nowMs - seen.sinceMs >= this.#limits.longestPauseMs) this.#end(socket, seen, nowMs);
     }
-    // Who has taken nothing for longest goes first.
+    // Those that have taken nothing for longest are ended first.
     const paused = [...this.#sockets].filter(([, { sinceMs }]) => nowMs - sinceMs >= shortPauseMs);
     for (const [socket, seen] of paused.sort(([, left], [, right]) => left.sinceMs - right.sinceMs)) {
       const isTooMuch = (waiting.get(seen.share) ?? 0) > this.#limits.bytesPerAddress;

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { failureBody } from './errors.js';
 
-/** Whoever is silent, or asks much, is no reason to hold anything. */
+/** Silent or large requests are not kept. */
 const limits = { headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 1 };
 const maxConnections = 200;
 
@@ -27,7 +27,7 @@ export class StartingServer {
       response.end(text);
     });
     this.#server.maxConnections = maxConnections;
-    // The start itself says what is wrong with the port, once it comes so far.
+    // The start itself reports a problem with the port when it gets that far.
     this.#server.on('error', () => undefined);
     this.#server.listen({ host: options.host, port: options.port });
   }

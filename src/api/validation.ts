@@ -36,7 +36,10 @@ function checkedBefore(schema: TSchema): TSchema {
 /** Checks one part of a request: gives it back, or the error that names field and rule. */
 export type PartValidator = (value: unknown) => { value: unknown } | { error: Error };
 
-/** Compiles the schema of a part of a request. Values are taken as they are; only query parameters become numbers and booleans. */
+/**
+ * Compiles the schema of a part of a request. Values are not converted; only query parameters become numbers and
+ * booleans.
+ */
 export function compilePart(schema: TSchema, part: string): PartValidator {
   const branches = branchesOf(schema).map((branch) => {
     const checked = checkedBefore(branch);

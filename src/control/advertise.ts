@@ -36,7 +36,7 @@ function hostOfHeader(header: string | undefined): string | undefined {
   try {
     return splitHostPort(header, 'host').host;
   } catch {
-    // A Host header is any client's word; what is no host is not passed on.
+    // A client may send any Host header; an invalid one is not used.
     return undefined;
   }
 }

@@ -3,11 +3,11 @@ import { codeOf, type ErrorCode, messageOf } from '../errors.js';
 import { Stretch } from '../fairness/stretch.js';
 import type { Logger } from '../log/log.js';
 
-/** Pause before a camera that could not be applied is tried again; doubles with each failure. */
+/** The pause before a failed camera is tried again; it doubles with each failure. */
 const retryMinMs = 500;
 const retryMaxMs = 30_000;
 
-/** Problems that name one camera each; what is more is one problem together. */
+/** The maximum number of problems that name one camera; further ones are summed up in one problem. */
 const maxNamed = 10;
 
 /** A camera that is not in force. */
@@ -21,8 +21,8 @@ interface Failed {
 }
 
 /**
- * Sees to it that what is declared to the media backend comes into force. A camera on which the backend fails is tried
- * again with growing pauses, by itself, and is a problem until it is in force; no other camera waits for it.
+ * Declares cameras to the media backend until they are in force. A camera on which the backend fails is retried with
+ * growing pauses, and is a problem until it is in force. No other camera waits for it.
  */
 export class Applying {
   readonly #apply: (camera: string) => void | Promise<void>;
@@ -38,12 +38,12 @@ export class Applying {
     this.#log = log;
   }
 
-  /** How many cameras the backend failed on, and has not made since. */
+  /** The number of cameras on which the backend failed and which are not in force yet. */
   get failedCount(): number {
     return this.#failed.size;
   }
 
-  /** What is not in force, for people; oldest first. */
+  /** Problems of cameras that are not in force, oldest first. */
   get problems(): readonly BackendProblem[] {
     const problems: BackendProblem[] = [];
     for (const [camera, { since, message }] of this.#failed) {
@@ -108,7 +108,7 @@ export class Applying {
     for (const camera of cameras) {
       if (stretch.isOver) await stretch.rest();
       if (this.#isClosed) return;
-      // One that was declared meanwhile is as it is desired by now.
+      // A camera that was declared meanwhile is up to date already.
       if (this.#pending.get(camera) === work) this.run(camera);
     }
   }

@@ -16,7 +16,7 @@ export interface CameraFollower {
   publisherRefused?(camera: string, refusal: PublisherRefusal): void;
 }
 
-/** What was last told of a push. */
+/** What the last event said of a push. */
 interface Told {
   readonly state: string;
   readonly code: string | null;
@@ -29,8 +29,8 @@ interface WatchedCamera {
 }
 
 /**
- * Makes events of what the media backend sees. A target that stays away is told of once, not at every try: what follows
- * is in the push's `attempt` and `nextRetryAt`.
+ * Turns what the media backend observes into events. A target that stays away causes one event, not one for each
+ * attempt: the push's `attempt` and `nextRetryAt` show the rest.
  */
 export class BackendWatch implements BackendObserver {
   readonly #feed: EventFeed;
@@ -57,7 +57,7 @@ export class BackendWatch implements BackendObserver {
     return this.#live;
   }
 
-  /** A camera is registered: only those are told of. */
+  /** A camera is registered. Only registered ones cause events. */
   register(camera: string): void {
     if (this.#cameras.has(camera)) return;
     this.refused.forgetName(camera);
@@ -119,7 +119,7 @@ export class BackendWatch implements BackendObserver {
     if (pushes === undefined) return;
     const { id, state, since, attempt, nextRetryAt, downSince, firstError } = push;
     const told = pushes.get(id);
-    // One of many tries: it was not there at the one before, and is not yet now.
+    // One of many attempts: the target was away at the previous one, and still is.
     if (state === 'connecting' && told?.state === 'waiting' && attempt !== 0) return;
     const failed = state === 'waiting' ? push.lastError : null;
     const code = failed?.code ?? null;

@@ -6,10 +6,12 @@ import type { Changed } from '../store/store.js';
 import type { CameraControl } from './camera-control.js';
 import type { ControlContext } from './context.js';
 
-/** What becomes of the changes that can be made when others cannot: `all`: nothing is changed; `each`: they are made. */
+/**
+ * What happens to valid changes when others are refused. `all`: nothing is changed; `each`: the valid ones are made.
+ */
 export type BatchMode = 'all' | 'each';
 
-/** A change, or why what stands in its place is none. */
+/** A change, or the error of an invalid item in its place. */
 export type BatchItem = BatchChange | CodedError;
 
 /** A change that was not made, and why. */
@@ -18,12 +20,12 @@ export interface FailedChange {
   readonly error: CodedError;
 }
 
-/** What became of the change at this place: what it did, or why it was not made. */
+/** The outcome of the change at this place: what it did, or why it was not made. */
 export interface BatchResult {
   /** The result of each change that was made, by its place. */
   readonly results: ReadonlyMap<number, ChangeResult>;
   readonly failed: readonly FailedChange[];
-  /** The state after it; in a dry run, the one that there would be. */
+  /** The state after the batch; in a dry run, the state that it would make. */
   readonly state: DesiredState;
 }
 
@@ -46,7 +48,7 @@ export class BatchRefused extends CodedError {
   }
 }
 
-/** Of changes that were refused together, so many are told one by one. */
+/** The maximum number of refused changes that are reported one by one. */
 const maxTold = 100;
 
 /** Many changes of cameras, pushes and engines in one commit. They are made in steps, so that no frame waits for them. */

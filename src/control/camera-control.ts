@@ -31,7 +31,7 @@ import {
   type PlayTokenView,
 } from './views.js';
 
-/** States of a push that want help. */
+/** States of a push that need attention. */
 const isBad: ReadonlySet<string> = new Set(['waiting', 'stalled']);
 
 /** Which cameras are wanted. */
@@ -393,7 +393,7 @@ export class CameraControl {
     return tags.note(view, camera);
   }
 
-  /** What there is to say of a camera where there are several nodes. */
+  /** The facts of a camera that only a cluster has. */
   #inCluster(camera: Camera, nodes: readonly (ClusterPeer | undefined)[], host: string, showsKey: boolean): InCluster {
     const { neighbours } = this.#context.places;
     if (neighbours === undefined) return {};
@@ -403,7 +403,7 @@ export class CameraControl {
   }
 }
 
-/** A change as the log may have it: sources have passwords, and stand there by the fact that they changed. */
+/** A change as it may be logged. Sources have passwords, so only the fact that they changed is logged. */
 function shownChange({ source, ingests, ...change }: CameraChange): Record<string, unknown> {
   return {
     ...change,

@@ -4,14 +4,15 @@ import { firstKey, type KeyChange, keysOf } from '../model/keys.js';
 import { type Camera, mainIngest } from '../model/model.js';
 
 /*
- * Between the keys of the state, which say what a key is made from, and the keys themselves, which `StreamKeys` makes.
+ * Connects the keys in the state, which say what a key is made from, with the keys themselves, which `StreamKeys`
+ * makes.
  */
 
 /** What is asked for where a camera gets another key. */
 export interface KeyRotation {
   /** Undefined: one is made. */
   readonly key?: string | undefined;
-  /** For how long the keys of before are taken too; undefined: not at all. */
+  /** For how long the previous keys are accepted too; undefined: not at all. */
   readonly overlapSeconds?: number | undefined;
   /** The ingest whose key it is; undefined: `main`. */
   readonly ingest?: string | undefined;
@@ -22,7 +23,7 @@ export function newKeyId(): string {
   return randomBytes(8).toString('hex');
 }
 
-/** A rotation as the state has it. */
+/** A rotation in the form that the state keeps. */
 export function keyChange(camera: string, { key, overlapSeconds, ingest }: KeyRotation, keys: StreamKeys): KeyChange {
   return { key: key === undefined ? { id: newKeyId() } : { tag: keys.tag(camera, key) }, overlapSeconds, ingest };
 }

@@ -85,7 +85,7 @@ function compareRanks(left: readonly number[], right: readonly number[]): number
   return 0;
 }
 
-/** Failures that say something of the engine as a whole, and not of one application or stream name. */
+/** Failures that concern the engine as a whole, and not one application or stream name. */
 const connectionErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'TARGET_DNS',
   'TARGET_REFUSED',

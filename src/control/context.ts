@@ -16,7 +16,7 @@ export interface Added<T> {
   readonly view: T;
 }
 
-/** What all parts of control decide with, and what is the same for whatever they change. */
+/** What all parts of control share: the store, the backend, the settings, and the way to commit a change. */
 export class ControlContext {
   readonly store: Store;
   readonly backend: MediaBackend;
@@ -61,12 +61,13 @@ export class ControlContext {
       state: change(before, now),
       result: !before[kind].has(name),
     }));
-    // Who publishes as soon as the answer is there must not find what was before; a backend may take its moment.
+    // A publisher that connects right after the answer must not find the previous state, so the answer waits a moment
+    // for the backend.
     await (kind === 'cameras' ? this.reconciler.inForce(name) : this.reconciler.engineInForce(name));
     return { state, created };
   }
 
-  /** Commits a change of which nothing is to be known but the state after it. @throws what `change` throws */
+  /** Commits a change that has no result but the new state. @throws what `change` throws */
   async commit(change: (state: DesiredState) => DesiredState): Promise<DesiredState> {
     const { state } = await this.store.update((before) => ({ state: change(before), result: undefined }));
     return state;

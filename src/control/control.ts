@@ -29,8 +29,8 @@ import { Viewing } from './viewing.js';
 const defaultHistoryBytes = 64 * 1024 * 1024;
 
 /**
- * What the product does, by what it does it to. Every change is committed to the store first; the media backend then
- * follows the store. What is answered is desired and observed state together.
+ * The operations of the product, by the things that they act on. Every change is committed to the store first; then the
+ * media backend follows the store. Answers show the desired and the observed state together.
  */
 export class Control {
   readonly cameras: CameraControl;
@@ -70,7 +70,7 @@ export class Control {
     log: Logger;
     tagKey?: Buffer;
     streamKeys?: StreamKeys;
-    /** Where it is kept when cameras were last live; undefined: nowhere. */
+    /** Where the times at which cameras were last live are kept; undefined: nowhere. */
     lastLiveFile?: string;
   }) {
     const { store, backend, settings, log } = options;
@@ -136,7 +136,7 @@ export class Control {
     await this.#lastLiveFile?.open((name) => this.#store.state.cameras.has(name));
   }
 
-  /** The file of when cameras were last live cannot be had. */
+  /** The file of last live times cannot be used. */
   get lastLiveProblems(): readonly BackendProblem[] {
     return this.#lastLiveFile?.problems ?? [];
   }

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { ConflictError } from '../errors.js';
 
-/** What a request says of the thing that it changes: `If-Match` and `If-None-Match` (RFC 9110 section 13.1). */
+/** The precondition of a request: `If-Match` and `If-None-Match` (RFC 9110 section 13.1). */
 export interface Precondition {
   /** Entity tags with commas between, or `*`: any that exists. */
   readonly ifMatch?: string | undefined;
@@ -10,8 +10,8 @@ export interface Precondition {
 }
 
 /**
- * Entity tags of what was declared: equal while it is, whatever is observed of it. The digest has a key, so that a tag
- * tells nothing of the secrets in a URL to those who see them masked.
+ * Entity tags of declared things: they stay equal as long as the declaration does, whatever is observed. The digest is
+ * keyed, so that a tag reveals nothing about masked secrets in a URL.
  */
 export class EntityTags {
   readonly #key: Buffer;
@@ -61,7 +61,7 @@ export class EntityTags {
 
   #matches(header: string, current: object): boolean {
     if (header.trim() === '*') return true;
-    // Proxies that compress answers make tags weak ("W/"); what ours are of is the same all the same.
+    // Proxies that compress answers make tags weak ("W/"); weak and strong tags are compared alike.
     const tags = header.split(',').map((text) => text.trim().replace(/^W\//, ''));
     return tags.includes(this.of(current));
   }

@@ -30,7 +30,7 @@ export class HealthWatch {
   readonly #log: Logger;
   readonly #onFrame: ((camera: string, atMs: number) => void) | undefined;
   readonly #cameras = new Map<string, CameraHealth>();
-  /** Those that are not live and still have something to be judged. */
+  /** Cameras that are not live but still have conditions to judge. */
   readonly #restless = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
   #isLooking = false;
@@ -75,7 +75,7 @@ export class HealthWatch {
   cameraLive(name: string): void {
     const { memory } = this.#of(name);
     memory.published(performance.now());
-    // Whoever was refused before has found the way.
+    // A publisher that was refused before has succeeded.
     memory.forgetRefusals();
   }
 
@@ -87,7 +87,7 @@ export class HealthWatch {
     if (code !== null && reason !== null) {
       health.memory.ended = { atMs: performance.now(), code, message: reason.slice(code.length + 2) };
     }
-    // At once: what it is blamed for ended with it.
+    // At once: its conditions ended with it.
     this.#judge(name, health, performance.now());
   }
 
@@ -119,7 +119,7 @@ export class HealthWatch {
     }
   }
 
-  /** One camera that cannot be judged keeps no other from it, and ends no process. */
+  /** An error in judging one camera affects no other camera, and does not end the process. */
   #judgeSafely(name: string, health: CameraHealth): void {
     try {
       this.#judge(name, health, performance.now());
@@ -131,7 +131,7 @@ export class HealthWatch {
   #judge(name: string, health: CameraHealth, nowMs: number): void {
     const isLive = this.#live.has(name);
     const seen = isLive ? this.#backend.evidence(name) : null;
-    // Live, and nobody can tell how: what was known stays.
+    // It is live without evidence: its conditions stay as they are.
     if (isLive && seen === null) return;
     if (seen !== null && this.#onFrame !== undefined) {
       const ageMs = Math.min(seen.videoAgeMs ?? Infinity, seen.audioAgeMs ?? Infinity);

@@ -9,7 +9,7 @@ import { isoTime } from '../process/wall-clock.js';
 import type { LastLive, LastLives } from './last-live.js';
 import { reasonCode } from './reason-code.js';
 
-/** More is not read: ten thousand cameras take some 4 MB. */
+/** The maximum size to read: ten thousand cameras take some 4 MB. */
 const maxBytes = 64 * 1024 * 1024;
 /** A change is written after this, and no two writes come closer. */
 const writeAfterMs = 20_000;
@@ -25,8 +25,8 @@ const lastWriteMs = 1_000;
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
 /**
- * Keeps when cameras were last live in a file beside the state: rewritten seldom, whole or not at all, and of no use to
- * anything but people. A file that cannot be read is left out, and replaced by the next write.
+ * Keeps the times at which cameras were last live in a file beside the state. It is rewritten seldom, whole or not at
+ * all. Only people need it. A file that cannot be read is left out, and replaced by the next write.
  */
 export class LastLiveFile {
   readonly #path: string;
@@ -102,10 +102,10 @@ export class LastLiveFile {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     this.#isClosed = true;
-    // What could not be read is not written over.
+    // A file that could not be read yet is not overwritten.
     if (this.#waitsSinceMs !== null) return;
     const late = new Promise<void>((resolve) => setTimeout(resolve, lastWriteMs).unref());
-    // A disk that does not answer holds up nobody's goodbye.
+    // A disk that does not answer must not delay the end of the program.
     const written = (this.#writing ?? Promise.resolve()).then(() => this.write());
     await Promise.race([written, late]);
   }

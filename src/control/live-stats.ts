@@ -1,7 +1,7 @@
 import type { BackendTotals, CameraSnapshot, MediaBackend, PushSnapshot } from '../backend/backend.js';
 import { Stretch } from '../fairness/stretch.js';
 
-/** How often figures are told to those who want them. */
+/** How often figures are sent to subscribers. */
 const everyMs = 2000;
 
 const cameraFacts = [
@@ -52,7 +52,7 @@ interface KnownCamera {
   readonly pushes: Map<string, Facts>;
 }
 
-/** The figures of live cameras for people who look at them: gathered once for all, and only while somebody looks. */
+/** The figures of live cameras for subscribers: collected once for all of them, and only while there is one. */
 export class LiveStats {
   readonly #backend: Pick<MediaBackend, 'camera' | 'totals'>;
   readonly #live: ReadonlySet<string>;
@@ -87,7 +87,7 @@ export class LiveStats {
     return this.#known.keys();
   }
 
-  /** All figures of some cameras as they were last told: what a newcomer needs before the changes. */
+  /** All figures of some cameras as they were last sent: a new subscriber needs them before changes. */
   figuresOf(names: Iterable<string>): Figures {
     const cameras = noNames<CameraFigures | null>();
     for (const name of names) {

@@ -15,7 +15,7 @@ export interface Neighbours {
 /** So many endpoints are named: the first is meant, the others are for when it is gone. */
 const maxPlaces = 8;
 
-/** Knows where callers and cameras are, and which nodes suit them. A node that is alone is its own only place. */
+/** Knows where callers and cameras are, and which nodes suit them. Without a cluster this node is the only choice. */
 export class Places {
   readonly #table: LocationTable;
   readonly #settings: ControlSettings;

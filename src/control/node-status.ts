@@ -7,10 +7,10 @@ import type { Store } from '../store/store.js';
 import { BackendProbe } from './probe.js';
 import type { Reconciler } from './reconcile.js';
 
-/** A log that takes nothing for less than this may just be slow. */
+/** A log that is blocked for less than this may just be slow. */
 const logPatienceMs = 2000;
 
-/** How this node fares as a whole. */
+/** The health of this node as a whole. */
 export class NodeStatus {
   readonly startedAt = new Date().toISOString();
   readonly #store: Store;
@@ -59,12 +59,12 @@ export class NodeStatus {
     return openFiles.figures;
   }
 
-  /** Has problems and figures tell how the log of this process fares, too. */
+  /** Adds the log of this process to problems and figures. */
   watchLog(health: () => LogHealth): void {
     this.#log = health;
   }
 
-  /** Has problems tell of files that others look after: those of tokens. */
+  /** Adds the problems of files that others look after: those of tokens. */
   watchFiles(problems: () => readonly BackendProblem[]): void {
     this.#files = problems;
   }
@@ -76,7 +76,7 @@ export class NodeStatus {
     return [{ code: 'LOG_UNWRITABLE', message, since: new Date(problem.sinceMs).toISOString() }];
   }
 
-  /** A limit that was lowered below what there is: all of it stays in force. */
+  /** A limit was lowered below the present count: everything stays in force. */
   #limitProblems(): readonly BackendProblem[] {
     const { state } = this.#store;
     if (this.#over?.state !== state) {
@@ -89,7 +89,7 @@ export class NodeStatus {
     return [{ code: 'LIMIT_REACHED', message, since }];
   }
 
-  /** What there is to tell of this media backend only, by name. */
+  /** Facts that only this media backend has, by name. */
   get backendFacts(): Readonly<Record<string, string | number | boolean | null>> {
     return this.#backend.facts();
   }

@@ -16,10 +16,10 @@ import { stateEvents } from './state-events.js';
 
 const lookEveryMs = 1000;
 
-/** Changes that are told of in one go; of more it is told in stretches. */
+/** The maximum number of changes that become events at once; more become events in stretches. */
 const atOnce = 50;
 
-/** Makes one feed of events of what is decided (the store) and of what is seen (the media backend, problems). */
+/** Makes one feed of events from what is decided (the store) and what is observed (the media backend, problems). */
 export class Observation {
   readonly feed = new EventFeed();
   readonly stats: LiveStats;

@@ -117,9 +117,9 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       perMessageDeflate: false,
       server: webSocketUpgrades(app.server),
     },
-    // Who breaks off is no failure of ours.
+    // A client that breaks off is no failure of this program.
     errorHandler: (_error, socket) => socket.terminate(),
-    // Viewers never go by themselves: their connections would hold up the end.
+    // Viewers never leave by themselves: their connections would delay the shutdown.
     preClose: (done) => {
       for (const end of [...viewers.keys()]) end();
       done();

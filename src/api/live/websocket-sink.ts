@@ -30,7 +30,7 @@ export class WebSocketFlvSink implements FlvSink {
     return !this.#socket.writableNeedDrain;
   }
 
-  /** Who is ended for a reason may take no more, not even the goodbye. */
+  /** A client that is ended may take no more bytes, not even the close frame. */
   end(reason: CodedError | null): void {
     if (reason === null) this.#webSocket.close(CloseCode.Normal, 'the camera stopped');
     else this.#webSocket.terminate();

@@ -61,7 +61,7 @@ const TicketSchema = Type.Object(
   { title: 'Ticket' },
 );
 
-/** Who is asking, tickets for addresses, and the tokens. */
+/** Routes for the caller's own identity, tickets and tokens. */
 export function addAccessRoutes(app: App, access: Access): void {
   app.get(
     '/v1/session',

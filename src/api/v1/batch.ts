@@ -22,13 +22,13 @@ import {
   maxEngineChanges,
 } from './batch-schemas.js';
 
-/** Bodies of megabytes that are read and worked on at once: in all, and of one caller. */
+/** Large bodies that are handled at once: in all, and of one caller. */
 const limits = {
   ...{ atOnce: 4, atOncePerKey: 1 },
   ...{ waiting: 32, waitingPerKey: 8, longestWaitMs: 10_000 },
 };
 
-/** So many changes cost a caller as much as one call. */
+/** This many changes are charged as one call. */
 const changesPerUnit = 50;
 
 declare module 'fastify' {

@@ -227,7 +227,7 @@ export function addCameraRoutes(
   );
 }
 
-/** Who may only look is not shown what it could publish with. */
+/** A caller with the scope `read` does not see publish keys. */
 function mayPublish(caller: Caller | null): boolean {
   return caller !== null && includesScope(caller.scope, 'operate');
 }

@@ -6,7 +6,7 @@ import type { Job } from '../../fairness/turns.js';
 
 /** Bytes that may wait for one reader beside what it missed, which is sent only as fast as it reads. */
 const maxWaitingBytes = 4 * 1024 * 1024;
-/** With more than this unread, nothing is sent that can be sent later. */
+/** With more unread bytes than this, only urgent messages are sent. */
 const enoughWaitingBytes = 64 * 1024;
 /** What is sent in one go of what a reader missed. */
 const eventsAtOnce = 100;
@@ -39,7 +39,7 @@ export class EventClient {
     this.#mayGoOn = mayGoOn;
   }
 
-  /** False once it was ended, or went away. */
+  /** False once it was ended or disconnected. */
   get isOpen(): boolean {
     return !this.#response.writableEnded && !this.#response.destroyed;
   }
@@ -100,7 +100,7 @@ export class EventClient {
     }
   }
 
-  /** Keeps proxies in between from taking the connection for dead; ends it for who may not read any more. */
+  /** Keeps proxies from taking the connection for dead; ends it when the caller may not read any more. */
   beat(): void {
     if (!this.#mayGoOn()) this.end();
     else this.write(': still here\n\n');

@@ -55,7 +55,7 @@ export interface EventStreamOptions {
 /** `GET /v1/events`: what happens, as server-sent events. */
 export function addEventStreamRoute(app: App, options: EventStreamOptions): void {
   const streams = new EventStreams(options);
-  // A reader never goes by itself: its connection would hold up the end.
+  // A reader never leaves by itself: its connection would delay the shutdown.
   app.addHook('preClose', async () => streams.close());
   app.get(
     '/v1/events',
@@ -91,7 +91,7 @@ class EventStreams {
   readonly #shares: Shares;
   /** All that are open. */
   readonly #clients = new Set<EventClient>();
-  /** Those that have what they missed, and get what happens. */
+  /** Readers that are up to date and get new events. */
   readonly #following = new Set<EventClient>();
   /** Those that get figures too, with the job in whose turns they do. */
   readonly #withStats = new Map<EventClient, Job>();

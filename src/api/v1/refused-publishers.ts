@@ -3,7 +3,7 @@ import type { Control } from '../../control/control.js';
 import type { App } from '../app.js';
 import { RefusedPublisherSchema, v1Responses } from '../schemas.js';
 
-/** Who was refused as a publisher: for whoever looks why a camera does not come. */
+/** The refused publishers: for those who look for the reason why a camera is not live. */
 export function addRefusedPublishersRoute(app: App, control: Control): void {
   app.get(
     '/v1/refused-publishers',
