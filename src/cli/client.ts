@@ -14,6 +14,7 @@ import type {
   ClusterView,
   DebuggedCameraView,
   EngineView,
+  LogLinesView,
   LogView,
   MadeTokenView,
   NodeView,
@@ -160,6 +161,16 @@ export class ApiClient {
   /** What is logged. */
   async log(): Promise<LogView> {
     return (await said(() => this.#client.call('getLog'))).body;
+  }
+
+  /** The newest lines of the log, or those after one. */
+  async logLines(query: NonNullable<Input<'listLogLines'>['query']>): Promise<LogLinesView> {
+    return (await said(() => this.#client.call('listLogLines', { query }))).body;
+  }
+
+  /** Server-sent events, to be read as they come. */
+  followEvents(query: NonNullable<Input<'followEvents'>['query']>, signal: AbortSignal): Promise<Response> {
+    return said(() => this.#client.open('followEvents', { query }, { signal }));
   }
 
   async changeLog(change: Input<'changeLog'>['body']): Promise<LogView> {

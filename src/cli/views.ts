@@ -9,6 +9,8 @@ export type {
   DebuggedCamera as DebuggedCameraView,
   Engine as EngineView,
   Log as LogView,
+  LogLine as LogLineView,
+  LogLines as LogLinesView,
   MadeToken as MadeTokenView,
   Node as NodeView,
   PlayToken as PlayTokenView,

@@ -108,6 +108,31 @@ export class Client {
     }
   }
 
+  /**
+   * Begins a call whose answer has no end: `await client.open('followEvents', { query: { types: 'push' } })`. The body is
+   * for the caller to read; `options.signal` ends it. The timeout of the client holds for the beginning of the answer.
+   * @throws as `call`
+   */
+  async open<K extends OperationId>(id: K, ...[input, options]: Arguments<K>): Promise<Response> {
+    const [method, template] = routeOf(id);
+    const { path, query } = (input ?? {}) as { path?: object; query?: object };
+    const url = this.#base + fillPath(id, template, path ?? {}) + queryOf(query ?? {});
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new DOMException('nothing came in time', 'TimeoutError')),
+      this.#options.timeoutMs ?? defaultTimeoutMs,
+    );
+    try {
+      const signal = options?.signal === undefined ? late.signal : either(options.signal, late.signal);
+      const response = await this.#send(url, method, undefined, options ?? {}, signal);
+      // Throws what it says.
+      if (!response.ok) await readReply(response, `${this.#base} answers ${method} ${template}`);
+      return response;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** All items of all pages, one after the other. @throws as `call` */
   async *each<K extends PagedId>(id: K, input: Input<K>, options?: CallOptions): AsyncGenerator<Item<K>, undefined> {
     let after: string | null | undefined;
@@ -123,7 +148,19 @@ export class Client {
   }
 
   async #fetch(url: string, method: string, body: unknown, options: CallOptions): Promise<Response> {
-    const { token, fetch: ask = fetch, timeoutMs = defaultTimeoutMs } = this.#options;
+    const timeout = AbortSignal.timeout(this.#options.timeoutMs ?? defaultTimeoutMs);
+    const { signal } = options;
+    return this.#send(url, method, body, options, signal === undefined ? timeout : either(signal, timeout));
+  }
+
+  async #send(
+    url: string,
+    method: string,
+    body: unknown,
+    options: CallOptions,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const { token, fetch: ask = fetch } = this.#options;
     const bearer = typeof token === 'function' ? token() : token;
     const headers: Record<string, string> = {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -131,14 +168,11 @@ export class Client {
       ...(options.ifMatch === undefined ? {} : { 'if-match': options.ifMatch }),
       ...(options.ifNoneMatch === undefined ? {} : { 'if-none-match': options.ifNoneMatch }),
     };
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const { signal } = options;
-    const ended = signal === undefined ? timeout : either(signal, timeout);
     try {
       return await ask(url, {
         method,
         headers,
-        signal: ended,
+        signal,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch (error) {

@@ -579,6 +579,26 @@ export interface Log {
   readonly cameras: readonly DebuggedCamera[];
 }
 
+export interface LogLine {
+  readonly id: number;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** The least important lines that are logged. */
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  /** `camera`, `push` and what else it has. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface LogLines {
+  /** Oldest first. */
+  readonly items: readonly LogLine[];
+  /** For `after`, to have the lines that follow. */
+  readonly next: number;
+  /** True if lines after `after` are not kept any more. */
+  readonly missed: boolean;
+}
+
 /** A token that was just made. */
 export interface MadeToken {
   /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
@@ -1173,6 +1193,8 @@ export interface Operations {
       readonly types?: string | undefined;
       /** As the header Last-Event-ID, which goes before it. */
       readonly lastEventId?: string | undefined;
+      /** Begin with this many of the events before, if no last event is named; `reset` follows them. */
+      readonly recent?: string | undefined;
       /** 1: with figures of live cameras every two seconds, as `stats`. */
       readonly stats?: '0' | '1' | undefined;
     };
@@ -1318,6 +1340,20 @@ export interface Operations {
       /** Give it as `after` for the next page. */
       readonly next: string | null;
     };
+  };
+  /** The newest lines of the log, as far as they are in memory: up to 2,000 lines or 1 MB */
+  readonly listLogLines: {
+    readonly query?: {
+      /** Names, separated by commas: only of these. */
+      readonly camera?: string | undefined;
+      /** Only lines that are at least as important. */
+      readonly level?: 'debug' | 'info' | 'warn' | 'error' | undefined;
+      /** Only lines after this one, the oldest first. */
+      readonly after?: string | undefined;
+      /** How many at most; 100. Without `after`, the newest. */
+      readonly limit?: string | undefined;
+    };
+    readonly answer: LogLines;
   };
   /** The aggregators: this one first, then the others of its cluster */
   readonly listNodes: {
@@ -1516,6 +1552,7 @@ export const routes = {
   listCameraEvents: ['GET', '/v1/cameras/{name}/events'],
   listCameras: ['GET', '/v1/cameras'],
   listEngines: ['GET', '/v1/engines'],
+  listLogLines: ['GET', '/v1/log/lines'],
   listNodes: ['GET', '/v1/nodes'],
   listPushEvents: ['GET', '/v1/cameras/{name}/pushes/{id}/events'],
   listPushes: ['GET', '/v1/cameras/{name}/pushes'],

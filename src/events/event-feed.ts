@@ -63,6 +63,18 @@ export class EventFeed {
     return events;
   }
 
+  /** The id before the newest `count` of the kept events that are wanted; before the oldest, if there are fewer. */
+  idBefore(count: number, wants: (event: FeedEvent) => boolean): number {
+    let left = count;
+    let id = this.newestId;
+    const last = id - this.#events.length;
+    for (; id > last && left > 0; id -= 1) {
+      const event = this.#events[(id - this.#firstId) % this.#capacity];
+      if (event !== undefined && wants(event)) left -= 1;
+    }
+    return id;
+  }
+
   /** True if this run of the process has issued this id. */
   knew(id: number): boolean {
     return id >= this.#firstId - 1 && id < this.#nextId;

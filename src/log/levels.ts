@@ -1,4 +1,5 @@
 import { ConflictError } from '../errors.js';
+import { RecentLines } from './recent-lines.js';
 
 /** From the least important to the most. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -58,6 +59,8 @@ interface Debugged {
 export class LogLevels {
   /** For the loggers of this process. */
   readonly filter: LineFilter;
+  /** What was logged last, where the logger of the process keeps it here. */
+  readonly recent = new RecentLines();
   readonly #debugged = new Map<string, Debugged>();
   #onChange: (wanted: LinesWanted) => void = () => {};
 

@@ -4,6 +4,7 @@ import { LogDestination, type LogHealth } from './destination.js';
 import { LineFilter, type LogLevel } from './levels.js';
 import { LineLogger } from './line-logger.js';
 import type { LogFields, Logger } from './log.js';
+import type { RecentLines } from './recent-lines.js';
 import { LogSummary } from './summary.js';
 
 /** How lines are written; `auto`: for people on a terminal, else JSON. */
@@ -37,6 +38,8 @@ export interface LoggerOptions {
   readonly colors?: boolean;
   /** Default: standard error. Standard output is left to what a command prints as its result. */
   readonly target?: LogTarget;
+  /** Gets every line too, as JSON. */
+  readonly recent?: RecentLines;
 }
 
 const standardError = 2;
@@ -78,7 +81,11 @@ function encoder({ format, isTerminal, colors }: LoggerOptions): (line: string) 
 
 function loggerTo(target: LogTarget, options: LoggerOptions): ProcessLogger {
   const encode = encoder(options);
-  const write = (line: string): void => target.write(encode(line));
+  const { recent } = options;
+  const write = (line: string): void => {
+    recent?.add(line);
+    target.write(encode(line));
+  };
   const root = pino(
     {
       // The filter decides: levels of pino's own would not reach the children that are there already.

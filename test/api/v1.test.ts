@@ -287,6 +287,7 @@ describe('the node', () => {
       '/v1/engines/{name}',
       '/v1/events',
       '/v1/log',
+      '/v1/log/lines',
       '/v1/nodes',
       '/v1/nodes/{id}/drain',
       '/v1/refused-publishers',

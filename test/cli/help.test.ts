@@ -49,6 +49,8 @@ describe('help', () => {
         'status',
         'config',
         'top',
+        'events',
+        'logs',
         'log-level',
         'publish',
         'import',

@@ -106,6 +106,8 @@ const commands = [
   ['token', 'create', 'x'],
   ['token', 'revoke', hostile],
   ['log-level'],
+  ['events'],
+  ['logs'],
   [hostile],
   ['camera', hostile],
   ['status', `--${hostile}`],

@@ -50,9 +50,11 @@ export async function startTestAggregator(
   further: Readonly<Record<string, string>> = {},
   {
     log = silentLogger,
+    levels = new LogLevels('info'),
     prepare,
   }: {
     log?: Logger;
+    levels?: LogLevels;
     /** What is put into the data folder before. */
     prepare?: (folder: string) => void;
   } = {},
@@ -65,7 +67,7 @@ export async function startTestAggregator(
     settings,
     sources,
     log,
-    logLevels: new LogLevels('info'),
+    logLevels: levels,
     version: '0.0.0-test',
   });
   scope.defer(() => aggregator.stop());

@@ -46,7 +46,7 @@ export class EventClient {
 
   /** Writes the event, if the reader wants it. `text` is the event in the form of the wire. */
   send(event: FeedEvent, text: string = eventText(event)): void {
-    if (this.#wants(event)) this.write(text);
+    if (this.wants(event)) this.write(text);
   }
 
   /** The first word: everything that the reader knows of before `id` is to be fetched anew. */
@@ -64,7 +64,7 @@ export class EventClient {
       const missed = feed.since(at, eventsAtOnce);
       if (missed === undefined) this.reset(feed.newestId, feed.knew(at) ? 'expired' : 'unknown');
       else {
-        const wanted = missed.filter((event) => this.#wants(event));
+        const wanted = missed.filter((event) => this.wants(event));
         if (wanted.length > 0) this.write(wanted.map(eventText).join(''));
       }
       const last = missed?.at(-1)?.id ?? feed.newestId;
@@ -146,7 +146,8 @@ export class EventClient {
     }
   }
 
-  #wants({ camera, type }: FeedEvent): boolean {
+  /** True for an event that passes the filter. */
+  wants({ camera, type }: FeedEvent): boolean {
     const { cameras, types } = this.#filter;
     if (cameras !== undefined && (camera === undefined || !cameras.has(camera))) return false;
     return types === undefined || types.has(type) || types.has(type.split('.', 1)[0] ?? '');

@@ -35,6 +35,12 @@ const EventQuery = Type.Object(
     lastEventId: Type.Optional(
       Type.String({ pattern: '^[0-9]{1,16}$', description: 'As the header Last-Event-ID, which goes before it.' }),
     ),
+    recent: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{1,4}$',
+        description: 'Begin with this many of the events before, if no last event is named; `reset` follows them.',
+      }),
+    ),
     stats: Type.Optional(
       Type.String({ enum: ['0', '1'], description: '1: with figures of live cameras every two seconds, as `stats`.' }),
     ),
@@ -76,9 +82,9 @@ export function addEventStreamRoute(app: App, options: EventStreamOptions): void
       },
     },
     async (request, reply) => {
-      const { camera, types, stats, lastEventId } = request.query;
+      const { camera, types, stats, lastEventId, recent = '0' } = request.query;
       const filter = { cameras: namesOf(camera), types: typesOf(types) };
-      streams.open(request, reply, { filter, stats: stats === '1', lastEventId });
+      streams.open(request, reply, { filter, stats: stats === '1', lastEventId, recent: Number(recent) });
       return reply;
     },
   );
@@ -112,7 +118,7 @@ class EventStreams {
   open(
     request: FastifyRequest,
     reply: FastifyReply,
-    wants: { filter: EventFilter; stats: boolean; lastEventId: string | undefined },
+    wants: { filter: EventFilter; stats: boolean; lastEventId: string | undefined; recent: number },
   ): void {
     openFiles.requireRoomToStay();
     const share = shareOf(request);
@@ -134,7 +140,8 @@ class EventStreams {
       this.#follow();
     });
     const job = this.#costly.turns.begin(share);
-    this.#resume(client, request.headers['last-event-id'] ?? wants.lastEventId, job, () => {
+    const lastEventId = request.headers['last-event-id'] ?? wants.lastEventId;
+    this.#resume(client, { lastEventId, recent: wants.recent }, job, () => {
       this.#following.add(client);
       if (wants.stats) this.#withStats.set(client, job);
       this.#follow();
@@ -154,11 +161,26 @@ class EventStreams {
     return new ConflictError('LIMIT_REACHED', message);
   }
 
-  #resume(client: EventClient, lastEventId: string | string[] | undefined, job: Job, onCaughtUp: () => void): void {
+  #resume(
+    client: EventClient,
+    { lastEventId, recent }: { lastEventId: string | string[] | undefined; recent: number },
+    job: Job,
+    onCaughtUp: () => void,
+  ): void {
     const { feed } = this.#control;
     if (lastEventId === undefined || lastEventId === '') {
-      client.reset(feed.newestId, 'new');
-      onCaughtUp();
+      const begin = (): void => {
+        client.reset(feed.newestId, 'new');
+        onCaughtUp();
+      };
+      if (recent === 0) begin();
+      else
+        void client.catchUp(
+          feed,
+          feed.idBefore(recent, (event) => client.wants(event)),
+          job,
+          begin,
+        );
       return;
     }
     const id = /^[0-9]{1,16}$/.test(String(lastEventId)) ? Number(lastEventId) : Number.NaN;

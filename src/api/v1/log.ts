@@ -5,6 +5,7 @@ import type { Logger } from '../../log/log.js';
 import { NameSchema } from '../../model/schema.js';
 import type { App } from '../app.js';
 import { NoContentSchema, v1Responses } from '../schemas.js';
+import { readLines } from './log-lines.js';
 import { NameParams } from './requests.js';
 
 /** Long enough to see a camera come and go; a forgotten one ends by itself. */
@@ -48,6 +49,43 @@ const NewDebug = Type.Object(
   { title: 'NewDebug', additionalProperties: false },
 );
 
+const LineSchema = Type.Object(
+  {
+    id: Type.Integer(),
+    at: Type.String({ description: 'ISO 8601, UTC.' }),
+    level: LevelSchema,
+    message: Type.String(),
+    fields: Type.Record(Type.String(), Type.Unknown(), { description: '`camera`, `push` and what else it has.' }),
+  },
+  { title: 'LogLine' },
+);
+
+const LinesSchema = Type.Object(
+  {
+    items: Type.Array(LineSchema, { description: 'Oldest first.' }),
+    next: Type.Integer({ description: 'For `after`, to have the lines that follow.' }),
+    missed: Type.Boolean({ description: 'True if lines after `after` are not kept any more.' }),
+  },
+  { title: 'LogLines' },
+);
+
+const LinesQuery = Type.Object(
+  {
+    camera: Type.Optional(Type.String({ maxLength: 6500, description: 'Names, separated by commas: only of these.' })),
+    level: Type.Optional(
+      Type.String({ enum: [...logLevels], description: 'Only lines that are at least as important.' }),
+    ),
+    after: Type.Optional(
+      Type.String({ pattern: '^[0-9]{1,16}$', description: 'Only lines after this one, the oldest first.' }),
+    ),
+    limit: Type.Optional(
+      Type.String({ pattern: '^[0-9]{1,4}$', description: 'How many at most; 100. Without `after`, the newest.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const defaultLines = 100;
 const tags = ['log'];
 
 const nginxNotice =
@@ -83,6 +121,26 @@ export function addLogRoutes(app: App, { control, log, levels, configured }: Log
       },
     },
     async () => view(),
+  );
+
+  app.get(
+    '/v1/log/lines',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        operationId: 'listLogLines',
+        summary: 'The newest lines of the log, as far as they are in memory: up to 2,000 lines or 1 MB',
+        tags,
+        querystring: LinesQuery,
+        response: v1Responses({ 200: LinesSchema }, 400),
+      },
+    },
+    async (request) => {
+      const { camera, level, after, limit } = request.query;
+      const cameras = camera === undefined ? undefined : new Set(camera.split(','));
+      const asks = { cameras, level, after: after === undefined ? undefined : Number(after) };
+      return readLines(levels.recent, { ...asks, limit: limit === undefined ? defaultLines : Number(limit) });
+    },
   );
 
   app.patch(

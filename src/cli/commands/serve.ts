@@ -122,12 +122,18 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
 
 async function openLog(settings: Settings, logLevels: LogLevels, io: CliIo): Promise<ProcessLogger> {
   const { logFile, logFormat: format } = settings;
-  const level = logLevels.filter;
+  const { filter: level, recent } = logLevels;
   if (logFile === undefined) {
-    return createLogger({ level, format, isTerminal: io.err.isTTY, colors: wantsColors(io.err, io.env) });
+    return createLogger({ level, format, isTerminal: io.err.isTTY, colors: wantsColors(io.err, io.env), recent });
   }
   try {
-    return await createFileLogger(resolve(io.cwd, logFile), { level, format, isTerminal: false, colors: false });
+    return await createFileLogger(resolve(io.cwd, logFile), {
+      level,
+      format,
+      isTerminal: false,
+      colors: false,
+      recent,
+    });
   } catch (error) {
     const message = `log-file ${show(logFile)} cannot be opened: ${messageOf(error)}`;
     throw new ConfigError('CONFIG_INVALID_VALUE', message, { cause: error, field: '--log-file' });

@@ -1,0 +1,103 @@
+import { type Command, Option } from 'commander';
+import { CodedError } from '../../errors.js';
+import { isErrno } from '../../files/errno.js';
+import { findApi } from '../find-api.js';
+import { readEvents } from '../follow/event-reader.js';
+import { eventLine, type ShownEvent } from '../follow/event-text.js';
+import { keepFollowing } from '../follow/keep-following.js';
+import { type CliIo, painter } from '../io.js';
+import { isPattern, matcherOf } from '../many/names.js';
+import { countOf, type FollowOptions, withFollowOptions } from './follow-options.js';
+
+/** Three of the server's signs of life are missing. */
+const silenceMs = 45_000;
+
+interface EventsOptions extends FollowOptions {
+  readonly types?: string;
+}
+
+/** `events`: what happened, and what happens. */
+export function addEventsCommand(program: Command, io: CliIo): void {
+  withFollowOptions(program.command('events [cameras...]'), 'events')
+    .description('List recent events, or follow them: cameras that come and go, states of pushes, problems, changes')
+    .addOption(new Option('--types <types>', 'only these types or their first words: push,camera.live,problem ...'))
+    .addHelpText(
+      'after',
+      `
+Without names, events of all cameras, and those of no camera. Names may have * and ?. JSON is one event a line. A lost
+connection is made again, and what was missed is caught up on; standard error says so.
+
+Examples:
+  $ media-aggregator events
+  $ media-aggregator events --follow gate-1
+  $ media-aggregator events -f 'gate-*' --types push,problem -o json
+`,
+    )
+    .action((cameras: readonly string[], options: EventsOptions) => showEvents(cameras, options, io));
+}
+
+async function showEvents(cameras: readonly string[], options: EventsOptions, io: CliIo): Promise<void> {
+  const matchers = cameras.map(matcherOf);
+  const wants = ({ camera }: ShownEvent): boolean =>
+    matchers.length === 0 || (typeof camera === 'string' && matchers.some((matches) => matches(camera)));
+  const hasPatterns = cameras.some(isPattern);
+  const count = countOf(options.lines);
+  const query = {
+    ...(options.types === undefined ? {} : { types: options.types }),
+    // Patterns are matched here: of all that there are, the newest are shown.
+    ...(cameras.length === 0 || hasPatterns ? {} : { camera: cameras.join(',') }),
+    recent: String(hasPatterns ? 9999 : count),
+  };
+  const paint = painter(io.out, io.env);
+  const show = async (event: ShownEvent): Promise<boolean> => {
+    if (options.output === 'json' || options.json === true) io.out.write(`${JSON.stringify(event)}\n`);
+    else io.out.write(eventLine(event, paint));
+    return isErrno(await io.out.written?.(), 'EPIPE');
+  };
+  let lastEventId = '';
+  await keepFollowing(io, options.follow === true, async (onOpen) => {
+    const stop = new AbortController();
+    let isOpen = false;
+    let timer = setTimeout(() => {}, 0);
+    const alive = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => stop.abort(), silenceMs);
+    };
+    let before: ShownEvent[] | undefined = lastEventId === '' ? [] : undefined;
+    try {
+      const asked = lastEventId === '' ? query : { ...query, lastEventId };
+      const { body, headers } = await findApi(options, io).followEvents(asked, stop.signal);
+      if (body === null || headers.get('content-type')?.startsWith('text/event-stream') !== true) {
+        throw new CodedError('API_UNREACHABLE', 'the answer is no stream of events, as an aggregator would give');
+      }
+      onOpen();
+      isOpen = true;
+      alive();
+      for await (const { type, data, id } of readEvents(body, alive)) {
+        if (id !== '') lastEventId = id;
+        const event: ShownEvent = JSON.parse(data);
+        if (type !== 'reset') {
+          if (!wants(event)) continue;
+          if (before !== undefined) before.push(event);
+          else if (await show(event)) return true;
+          continue;
+        }
+        if (before === undefined)
+          io.err.write('events in between are lost: the aggregator does not have them any more\n');
+        for (const each of count === 0 ? [] : (before ?? []).slice(-count)) if (await show(each)) return true;
+        before = undefined;
+        if (options.follow !== true) return true;
+      }
+      if (before !== undefined) throw new CodedError('API_UNREACHABLE', 'the stream of events ended before it began');
+      return false;
+    } catch (error) {
+      // Whatever ends it once it is open is of the connection, which may be made again.
+      if (isOpen && !(error instanceof CodedError))
+        throw new CodedError('API_UNREACHABLE', 'the connection ended', { cause: error });
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      stop.abort();
+    }
+  });
+}

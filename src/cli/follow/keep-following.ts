@@ -1,0 +1,46 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { codeOf, messageOf } from '../../errors.js';
+import type { CliIo } from '../io.js';
+
+const firstPauseMs = 500;
+const longestPauseMs = 3000;
+
+/** Codes of failures that pass by themselves: nothing answers, or not yet. */
+const passing = new Set<string>(['API_UNREACHABLE', 'NOT_RUNNING', 'LIMIT_REACHED', 'RATE_LIMITED']);
+
+/**
+ * Runs `follow` again and again, through restarts of the aggregator and failures of the network. What is lost, and found
+ * again, is told on standard error, each once.
+ * @param isFollowing false: a failure is not tried again
+ * @param follow resolves when the connection ended; to true if there is nobody left to follow for. It calls `onOpen` when
+ *   it is connected
+ * @throws what does not pass by waiting, and whatever fails before the first connection
+ */
+export async function keepFollowing(
+  io: CliIo,
+  isFollowing: boolean,
+  follow: (onOpen: () => void) => Promise<boolean>,
+): Promise<void> {
+  let wasOpen = false;
+  let isLost = false;
+  let pauseMs = firstPauseMs;
+  for (;;) {
+    let reason = 'the connection ended';
+    try {
+      const isDone = await follow(() => {
+        if (isLost) io.err.write('connected again\n');
+        wasOpen = true;
+        isLost = false;
+        pauseMs = firstPauseMs;
+      });
+      if (isDone) return;
+    } catch (error) {
+      if (!isFollowing || !wasOpen || !passing.has(codeOf(error))) throw error;
+      reason = messageOf(error).replace(/\.$/, '');
+    }
+    if (!isLost) io.err.write(`connection lost (${reason}); reconnecting\n`);
+    isLost = true;
+    await wait(pauseMs);
+    pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+  }
+}
