@@ -61,6 +61,21 @@ function escaped(sign: string): string {
   return text;
 }
 
+/**
+ * The working folder, also where it was removed since the shell went there: what is named by a whole path is found then, and
+ * what is relative is looked for where the folder was.
+ */
+export function workingFolder(of: Pick<NodeJS.Process, 'cwd' | 'chdir' | 'env'> = process): string {
+  try {
+    return of.cwd();
+  } catch {
+    // Whatever asks again gets an answer.
+    of.chdir('/');
+    const { PWD } = of.env;
+    return PWD?.startsWith('/') === true ? PWD : '/';
+  }
+}
+
 /** The process's own. */
 export function processIo(): CliIo {
   const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true ? processTerminal() : undefined;
@@ -68,7 +83,7 @@ export function processIo(): CliIo {
     out: outputOf(process.stdout, 1),
     err: outputOf(process.stderr, 2),
     env: process.env,
-    cwd: process.cwd(),
+    cwd: workingFolder(),
     // Opened when it is read: a command that does not must not wait for it.
     get input() {
       return process.stdin;

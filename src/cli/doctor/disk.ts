@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Settings } from '../../config/index.js';
 import { codeOf, messageOf } from '../../errors.js';
 import { inStretches } from '../../fairness/stretch.js';
-import { hasNoHardLinks } from '../../files/errno.js';
+import { hasNoHardLinks, isErrno } from '../../files/errno.js';
 import { readRegular } from '../../files/read.js';
 import { answered } from '../../files/silent-disk.js';
 import { brokenRulesSteps, overLimits } from '../../model/state-rules.js';
@@ -165,7 +165,9 @@ async function checkWrite(folder: string, dataDir: string): Promise<Check> {
       ? ok(name, message)
       : warn(name, message, 'Every change waits for this; move the data folder to a faster disk with --data-dir.');
   } catch (error) {
-    const advice = 'Make it writable for this user, or use another folder with --data-dir.';
+    const advice = isErrno(error, 'ENOTDIR')
+      ? 'It, or what it would lie in, is no folder: name one with --data-dir.'
+      : 'Make it writable for this user, or use another folder with --data-dir.';
     return fail(name, `${dataDir} cannot be written: ${messageOf(error)}`, advice);
   } finally {
     if (temporary !== undefined) {

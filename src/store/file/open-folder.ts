@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { messageOf, StateError } from '../../errors.js';
-import { isDiskTrouble, NotAFile } from '../../files/errno.js';
+import { isDiskTrouble, isErrno, NotAFile } from '../../files/errno.js';
 import { FolderLock } from '../../files/lock.js';
 import { syncFolder } from '../../files/write.js';
 import type { Logger } from '../../log/log.js';
@@ -83,11 +83,18 @@ export async function openFolder(options: OpenOptions): Promise<OpenFolder> {
   } catch (error) {
     await lock?.release();
     if (error instanceof StateError || error instanceof DiskTrouble) throw error;
-    const advice =
-      error instanceof NotAFile ? 'take that away' : 'give it to the user that this runs as, or use another --data-dir';
+    const advice = adviceFor(error);
     const message = `the data folder ${folder} cannot be used: ${messageOf(error)}; ${advice}`;
     throw new StateError('STATE_UNREADABLE', message, { cause: error });
   }
+}
+
+function adviceFor(error: unknown): string {
+  if (error instanceof NotAFile) return 'take that away';
+  if (isErrno(error, 'EEXIST', 'ENOTDIR')) return 'it, or what it would lie in, is no folder; name one with --data-dir';
+  if (isErrno(error, 'ENOENT')) return 'it is a link that leads nowhere; name a folder with --data-dir';
+  if (isErrno(error, 'ENAMETOOLONG', 'ELOOP')) return 'name another folder with --data-dir';
+  return 'give it to the user that this runs as, or use another --data-dir';
 }
 
 /**
