@@ -261,6 +261,8 @@ export interface RelayPartner {
 export interface CameraRelaying {
   /** Has streams go from node to node; without it none are taken. */
   relayWith(partner: RelayPartner): void;
+  /** True when another node answers there within the deadline. @param url as that of a hop */
+  probeNode(url: string, deadlineMs: number): Promise<boolean>;
   /** Ends what another node sends of a camera; what is this node's own stays. */
   endRelay(camera: string, reason: CodedError): void;
 }

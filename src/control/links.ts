@@ -8,7 +8,12 @@ interface Hop {
   sinceMs: number;
 }
 
+/** A node that was asked so often in a row without an answer is not there. */
+const unansweredLimit = 2;
+
 interface Link {
+  /** How often in a row it did not answer. */
+  unanswered: number;
   readonly hops: Map<string, Hop>;
   /** Null: other nodes may count on it. */
   downSinceMs: number | null;
@@ -45,8 +50,26 @@ export class Links {
 
   /** True while a camera's stream is taken by a node: whatever is said of the node, it lives. */
   isFlowing(node: string): boolean {
-    for (const { state } of this.#links.get(node)?.hops.values() ?? []) if (state === 'active') return true;
+    const link = this.#links.get(node);
+    if (link === undefined || link.unanswered >= unansweredLimit) return false;
+    for (const { state } of link.hops.values()) if (state === 'active') return true;
     return false;
+  }
+
+  /** Nodes that get streams from this one. */
+  get nodes(): string[] {
+    return [...this.#links].filter(([, { hops }]) => hops.size > 0).map(([node]) => node);
+  }
+
+  /**
+   * Whether a node answered when it was asked, as it is about once a second: streams of few bytes show late that nobody reads
+   * them. @param nowMs a monotonic clock
+   */
+  noteAnswer(node: string, isAnswered: boolean, nowMs: number): void {
+    const link = this.#links.get(node);
+    if (link === undefined) return;
+    link.unanswered = isAnswered ? 0 : link.unanswered + 1;
+    if (link.unanswered >= unansweredLimit) this.#fail(node, link, 'does not answer', nowMs);
   }
 
   /** True while a node refuses this camera, and takes others. */
@@ -56,7 +79,9 @@ export class Links {
 
   /** @param nowMs a monotonic clock */
   note(camera: string, node: string, state: HopState, nowMs: number): void {
-    const link = this.#links.get(node) ?? { hops: new Map(), downSinceMs: null, wellSinceMs: null };
+    const link = this.#links.get(node) ?? {
+      ...{ unanswered: 0, hops: new Map<string, Hop>(), downSinceMs: null, wellSinceMs: null },
+    };
     this.#links.set(node, link);
     if (state === 'gone') link.hops.delete(camera);
     else {
@@ -84,7 +109,7 @@ export class Links {
       const isWell = [...link.hops.values()].every(
         ({ state }) => state === 'active' || state === 'idle' || state === 'refused',
       );
-      if (!isWell) link.wellSinceMs = null;
+      if (!isWell || link.unanswered > 0) link.wellSinceMs = null;
       else link.wellSinceMs ??= nowMs;
       if (link.wellSinceMs === null || nowMs - link.wellSinceMs < this.#options.returnMs) continue;
       link.downSinceMs = null;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   CameraRelaying,
   DesiredHop,
@@ -16,6 +17,8 @@ import { Links } from './links.js';
 
 /** How often it is looked at whether nodes that could not be reached are well again. */
 const lookMs = 500;
+/** How long a node that gets streams from this one may take to answer; it is asked again right after that. */
+const answerMs = 1500;
 
 /** A node that lives, as it tells of itself. */
 export interface PlaceableNode {
@@ -93,6 +96,8 @@ export class Placing implements RelayPartner {
   readonly #shown = new Map<string, string>();
   readonly #timer: NodeJS.Timeout;
   #round = 0;
+  /** Nodes that are being asked whether they are there. */
+  readonly #asked = new Set<string>();
 
   constructor(options: PlacingOptions) {
     this.#options = options;
@@ -307,7 +312,19 @@ export class Placing implements RelayPartner {
 
   #look(): void {
     this.#links.tick(performance.now());
+    for (const node of this.#links.nodes) void this.#ask(node);
     if (this.#hasLost) this.#nodesChanged();
+  }
+
+  async #ask(node: string): Promise<void> {
+    const url = this.#known.get(node)?.url;
+    if (url === undefined || this.#asked.has(node)) return;
+    this.#asked.add(node);
+    const isAnswered = await this.#options.relaying.probeNode(url, answerMs);
+    this.#links.noteAnswer(node, isAnswered, performance.now());
+    // Once a second is enough of one that answers.
+    if (isAnswered) await sleep(2 * lookMs, undefined, { ref: false });
+    this.#asked.delete(node);
   }
 
   #linkChanged(node: string, isDown: boolean, why: string): void {

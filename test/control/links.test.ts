@@ -63,6 +63,24 @@ describe('whether another node can be reached', () => {
     expect(told).toEqual(['gate refused', 'gate taken']);
   });
 
+  test('one that does not answer twice in a row is out, whatever its streams look like', () => {
+    const { links, told } = start();
+    links.note('gate', 'b', 'active', 0);
+    links.noteAnswer('b', false, 1000);
+    links.noteAnswer('b', true, 2000);
+    links.noteAnswer('b', false, 3000);
+    expect(told).toEqual([]);
+    links.noteAnswer('b', false, 4500);
+    expect(told).toEqual(['b down']);
+    expect(links.isFlowing('b')).toBe(false);
+    links.tick(20_000);
+    expect(told).toEqual(['b down']);
+    links.noteAnswer('b', true, 21_000);
+    links.tick(21_000);
+    links.tick(31_000);
+    expect(told).toEqual(['b down', 'b up']);
+  });
+
   test('a camera that goes is of no concern any more', () => {
     const { links, told } = start();
     links.note('gate', 'b', 'failed', 0);

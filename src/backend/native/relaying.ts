@@ -1,6 +1,8 @@
+import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError } from '../../errors.js';
 import { RelaySource } from '../../ingest/relay-source.js';
 import type { Source } from '../../ingest/source.js';
+import { probeHandshake } from '../../rtmp/probe.js';
 import type { CameraRelaying, HopState, RelayOrigin, RelayPartner } from '../backend.js';
 
 /** How long a stream is still fetched after its last viewer has left: they come back, and pages ask for pictures. */
@@ -33,6 +35,15 @@ export class NativeRelaying implements CameraRelaying {
 
   relayWith(partner: RelayPartner): void {
     this.#partner = partner;
+  }
+
+  async probeNode(url: string, deadlineMs: number): Promise<boolean> {
+    try {
+      const { host, port } = parseRtmpUrl(`${url}/probe/probe`);
+      return await probeHandshake(host, port, deadlineMs);
+    } catch {
+      return false; // an address that somebody wrote into etcd by hand
+    }
   }
 
   endRelay(camera: string, reason: CodedError): void {

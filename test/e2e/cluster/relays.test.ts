@@ -29,7 +29,7 @@ interface Placed {
   readonly pushes: readonly PlacedPush[];
 }
 const look = async (node: Aggregator, camera: string): Promise<Placed> =>
-  (await node.apiOk('GET', `/v1/cameras/${camera}`)) as Placed;
+  (await node.apiOk('GET', `/v1/cameras/${camera}?node=self`)) as Placed;
 
 describe('streams between places', () => {
   const test = testWith('etcd', 'ffmpeg', 'nginx-rtmp');
