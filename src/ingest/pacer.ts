@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { audioHeaderKey, videoHeaderKey } from '../wire/flv.js';
+import { audioHeaderKey, isAudioEnd, isVideoEnd, trackOf, videoHeaderKey } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
 import { MediaClock } from './media-clock.js';
 import type { Tag, TagSource } from './tag-source.js';
@@ -25,7 +25,8 @@ export interface Paced {
 /**
  * Sends a file's tags at the times that their timestamps say, from the first frame on: what comes before it (metadata of
  * time 0 in the recording of a stream in progress) is not waited behind. With `loop` the timestamps go on rising: each pass
- * starts one frame after the last one ended, and what receivers know already (metadata, sequence headers) is not sent again.
+ * starts one frame after the last one ended, and what receivers know already (metadata, sequence headers) is not sent again;
+ * but headers that changed within the file are, and those of a track that the file ends.
  */
 export async function sendPaced(source: TagSource, options: PaceOptions): Promise<Paced> {
   const pace = new PaceClock(options.signal);
@@ -46,6 +47,10 @@ export async function sendPaced(source: TagSource, options: PaceOptions): Promis
             continue;
           }
           known.set(kind, tag.payload);
+        } else if (endsTrack(tag)) {
+          // Behind the end of a sequence, a decoder begins anew, with a header.
+          const track = trackOf(tag.type === MessageType.Video, tag.payload);
+          known.delete(`${tag.type === MessageType.Video ? 'video' : 'audio'}${track === 0 ? '' : `:${track}`}`);
         }
         const { firstMs } = clock;
         const untilMs = firstMs === undefined ? 0 : timeMs - firstMs;
@@ -96,6 +101,10 @@ class PaceClock {
     }
     return !this.#signal.aborted;
   }
+}
+
+function endsTrack({ type, payload }: Tag): boolean {
+  return type === MessageType.Video ? isVideoEnd(payload) : type === MessageType.Audio && isAudioEnd(payload);
 }
 
 /** What a header is of; null for frames. */

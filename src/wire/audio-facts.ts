@@ -58,9 +58,7 @@ function describeBody(codec: number, isHeader: boolean, payload: Buffer, at: num
       // `OpusHead` (RFC 7845, section 5.1)
       return isHeader && payload.length > at + 9 ? { channels: payload[at + 9] || null, profile: null } : nothing;
     case flac:
-      // STREAMINFO (RFC 9639, section 8.2) behind the marker and the header of its block.
-      if (!isHeader || payload.length < at + 42) return nothing;
-      return { channels: ((payload[at + 20]! >> 1) & 7) + 1, profile: null };
+      return isHeader ? describeFlac(payload, at) : nothing;
     case mp3:
       // The mode of a frame's header (ISO/IEC 11172-3, 2.4.1.3): 3 is one channel.
       if (isHeader || payload.length < at + 4 || payload[at] !== 0xff) return nothing;
@@ -71,6 +69,13 @@ function describeBody(codec: number, isHeader: boolean, payload: Buffer, at: num
     default:
       return nothing;
   }
+}
+
+/** STREAMINFO (RFC 9639, section 8.2), behind the marker and the header of its block, or, as FFmpeg 8.1 sends it, alone. */
+function describeFlac(payload: Buffer, at: number): AudioFacts {
+  const start = payload.toString('latin1', at, at + 4) === 'fLaC' ? at + 8 : at;
+  if (payload.length < start + 34) return nothing;
+  return { channels: ((payload[start + 12]! >> 1) & 7) + 1, profile: null };
 }
 
 /** `AudioSpecificConfig` (ISO/IEC 14496-3, 1.6.2.1). */

@@ -68,6 +68,23 @@ describe('pacing', () => {
     ]);
   });
 
+  test('looping sends a header again that changed within the file, or whose track the file ends', async () => {
+    const [first, second] = [1, 2].map((version) => ({
+      ...header,
+      timestampMs: 0,
+      payload: Buffer.concat([header.payload, Buffer.from([version])]),
+    })) as [Tag, Tag];
+    const changing = await sent([first, frame(0, true), second, frame(20, true)], { loop: true, stopAfter: 8 });
+    expect(changing.map(({ payload }) => payload.at(-1))).toEqual([
+      ...[1, changing[1]?.payload.at(-1), 2, changing[3]?.payload.at(-1)],
+      ...[1, changing[5]?.payload.at(-1), 2, changing[7]?.payload.at(-1)],
+    ]);
+    const end = { ...header, timestampMs: 20, payload: Buffer.from([0x17, 2, 0, 0, 0]) };
+    const ending = await sent([first, frame(0, true), end], { loop: true, stopAfter: 6 });
+    const kinds = ending.map(({ payload }) => ['header', 'frame', 'end'][payload[1] ?? 0]);
+    expect(kinds).toEqual(['header', 'frame', 'end', 'header', 'frame', 'end']);
+  });
+
   test('timestamps wrap at 32 bits', async () => {
     const messages = await sent([frame(0xffffffec, true), frame(0xfffffffe)], { loop: true, stopAfter: 4 });
     expect(messages.map(({ timestampMs }) => timestampMs)).toEqual([0xffffffec, 0xfffffffe, 0x10, 0x22]);

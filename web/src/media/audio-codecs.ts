@@ -29,6 +29,8 @@ const mp3Rates: Readonly<Record<number, readonly number[]>> = {
   0: [11_025, 12_000, 8000],
 };
 
+const streamInfoBytes = 34;
+
 /** By its header; null where that is cut short, or of no codec that is known here. */
 export function audioFormat(codec: string, header: Uint8Array): AudioFormat | null {
   const at = (index: number): number => header[index] ?? 0;
@@ -51,8 +53,11 @@ export function audioFormat(codec: string, header: Uint8Array): AudioFormat | nu
       return { mime: 'opus', entry: 'Opus', configuration, channels: at(9) || 2, sampleRate: 48_000 };
     }
     case 'flac': {
-      // The marker, then the blocks of metadata, STREAMINFO first (RFC 9639, 8.2).
-      const blocks = at(0) === 0x66 ? header.subarray(4) : header;
+      // The marker, then the blocks of metadata, STREAMINFO first (RFC 9639, 8.2); FFmpeg 8.1 sends what is in that block alone.
+      const isBare = header.length === streamInfoBytes;
+      const blocks = isBare
+        ? new Uint8Array([0x80, 0, 0, streamInfoBytes, ...header])
+        : header.subarray(at(0) === 0x66 ? 4 : 0);
       if (blocks.length < 38) return null;
       const [high = 0, middle = 0, low = 0] = blocks.subarray(14, 17);
       const sampleRate = (high << 12) | (middle << 4) | (low >> 4);
