@@ -2,8 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { endianness } from 'node:os';
 
-/** Maximum share of the time for reading the table. */
+/** Maximum share of a core for reading the table. */
 const costShare = 0.02;
+
+/** The kernel takes about as long to write a table as we take to read it; ours alone can be measured. */
+const kernelFactor = 2;
 
 /** Between two looks lies so much at least. */
 const shortestPauseMs = 900;
@@ -51,7 +54,7 @@ export class KernelQueues {
     this.#absent = platform !== 'linux';
   }
 
-  /** What lies between two looks at the moment, milliseconds: the longer a look takes, the rarer they are. */
+  /** What lies between two looks at the moment, milliseconds: the more a look costs, the rarer they are. */
   get everyMs(): number {
     return this.#everyMs;
   }
@@ -71,9 +74,14 @@ export class KernelQueues {
       const wants6 = [...askers.keys()].some(({ ends }) => ends !== undefined && !isIPv4(ends.remoteAddress));
       const tables = [await readFile(`${this.#folder}/tcp`, 'latin1')];
       if (wants6) tables.push(await readFile(`${this.#folder}/tcp6`, 'latin1'));
-      this.#tell(askers, tables);
-      this.#everyMs = Math.max(shortestPauseMs, (performance.now() - nowMs) / costShare);
+      // What it costs is CPU time. How long it took says how busy the machine is, where targets must be looked at all the more.
+      const before = process.cpuUsage();
+      const queues = new Map<string, number>();
+      for (const table of tables) if (table.length <= maxTableBytes) readTable(table, queues);
+      const { user, system } = process.cpuUsage(before);
+      this.#everyMs = Math.max(shortestPauseMs, (kernelFactor * (user + system)) / 1000 / costShare);
       this.#nextLookMs = nowMs + this.#everyMs;
+      tell(askers, queues);
     } catch (error) {
       // Not mounted, or not to be read: as on other systems. Without a descriptor, or memory, it may be read later.
       const { code = '' } = error as NodeJS.ErrnoException;
@@ -83,16 +91,14 @@ export class KernelQueues {
       this.#looking = false;
     }
   }
+}
 
-  #tell(askers: ReadonlyMap<QueueAsker, number>, tables: readonly string[]): void {
-    const queues = new Map<string, number>();
-    for (const table of tables) if (table.length <= maxTableBytes) readTable(table, queues);
-    const toldMs = performance.now();
-    for (const [asker, handedBytes] of askers) {
-      const { ends } = asker;
-      const bytes = ends === undefined ? undefined : queues.get(keyOf(ends));
-      if (bytes !== undefined) asker.queued(bytes, handedBytes, toldMs);
-    }
+function tell(askers: ReadonlyMap<QueueAsker, number>, queues: ReadonlyMap<string, number>): void {
+  const toldMs = performance.now();
+  for (const [asker, handedBytes] of askers) {
+    const { ends } = asker;
+    const bytes = ends === undefined ? undefined : queues.get(keyOf(ends));
+    if (bytes !== undefined) asker.queued(bytes, handedBytes, toldMs);
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,4 +116,23 @@ it('the kernel is told of by what it had when the look began', async ({ onTestFi
   await waitFor(() => told.length > 0, { what: 'the answer' });
   expect(told).toEqual([[256, 1000]]);
   expect(kernel.everyMs).toBeGreaterThanOrEqual(900);
+});
+
+it('a look that took long since the machine is busy made the next ones rare, so that targets which kept up were held back', async ({
+  onTestFinished,
+}) => {
+  const folder = await mkdtemp(join(tmpdir(), 'aggregator-queues-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const table = join(folder, 'tcp');
+  execFileSync('mkfifo', [table]);
+  const kernel = new KernelQueues(folder, 'linux');
+  let told = 0;
+  const ends = { localPort: 0x1234, remoteAddress: '127.0.0.1', remotePort: 1935 };
+  kernel.ask({ ends, handedBytes: 1000, queued: () => told++ }, performance.now());
+  // Nobody gets to read it for so long.
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const row = '   0: 0100007F:1234 0100007F:078F 01 00000100:00000000 01:00000014 00000000     0        0 1 1';
+  await writeFile(table, `  sl  local_address rem_address   st tx_queue rx_queue\n${row}\n`);
+  await waitFor(() => told > 0, { what: 'the answer' });
+  expect(kernel.everyMs).toBeLessThan(10_000);
 });
