@@ -81,5 +81,5 @@ const wayTexts: Readonly<Record<SocketWay['mode'], string>> = {
 };
 
 function wantsRings(mode: SocketMode): boolean {
-  return mode === 'uring';
+  return mode === 'uring' || mode === 'auto';
 }

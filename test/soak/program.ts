@@ -26,8 +26,12 @@ export class Program {
   #rtmpPort = 0;
   #apiPort = 0;
 
-  constructor(flags: readonly string[] = []) {
+  readonly #nodeFlags: readonly string[];
+
+  /** @param flags of serve. @param nodeFlags of Node.js */
+  constructor(flags: readonly string[] = [], nodeFlags: readonly string[] = []) {
     this.#flags = flags;
+    this.#nodeFlags = nodeFlags;
   }
 
   get pid(): number | undefined {
@@ -39,7 +43,8 @@ export class Program {
   }
 
   async start(): Promise<void> {
-    const args = ['dist/cli/bin.cjs', 'serve', '--host', '127.0.0.1', '--rtmp-port', '0', '--api-port', '0'];
+    const serve = ['dist/cli/bin.cjs', 'serve', '--host', '127.0.0.1'];
+    const args = [...this.#nodeFlags, ...serve, '--rtmp-port', '0', '--api-port', '0'];
     const child = spawn(
       process.execPath,
       [...args, '--data-dir', this.#dataDir, '--log-level', 'error', ...this.#flags],

@@ -83,7 +83,12 @@ export class InsideSubject implements Subject {
 /** The whole program in a process of its own, driven through its API, measured from outside. */
 export class ProcessSubject implements Subject {
   readonly name = 'process';
-  readonly #program = new Program();
+  readonly #program: Program;
+
+  /** @param nodeFlags of Node.js, before the program */
+  constructor(nodeFlags: readonly string[] = []) {
+    this.#program = new Program([], nodeFlags);
+  }
 
   start(): Promise<void> {
     return this.#program.start();

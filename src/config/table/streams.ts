@@ -45,7 +45,7 @@ export const streamsTable = table({
     type: choiceType('auto', 'uring', 'direct', 'plain'),
     default: 'auto',
     description:
-      'RTMP without TLS: auto: direct, where this version of Node.js allows it; uring: by io_uring, which is still being proven (docs/performance.md); direct: bypasses the streams of Node.js; plain: uses its documented interface only',
+      'RTMP without TLS: auto: the best that works here, in this order, and the log says which and why; uring: by io_uring (docs/performance.md); direct: bypasses the streams of Node.js; plain: uses its documented interface only',
   },
   queueMaxBytes: {
     key: 'queue-max-bytes',
