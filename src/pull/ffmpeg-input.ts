@@ -4,7 +4,7 @@ import type { SourceUrl } from '../address/source-url.js';
 /** What a source needs of ffmpeg's protocols; nothing else may be reached, whatever a playlist names. */
 const protocols = {
   rtsp: 'pipe,rtsp,rtp,udp,tcp',
-  rtsps: 'pipe,rtsp,rtsps,srtp,rtp,udp,tcp,tls',
+  rtsps: 'pipe,rtsp,rtp,udp,tcp',
   srt: 'pipe,srt',
   // Playlists name segments and keys over either; ffmpeg reaches both through `http_proxy`.
   http: 'pipe,http,https,httpproxy,tcp,tls,crypto',
@@ -37,19 +37,25 @@ export function ffmpegArguments(scheme: ProgramScheme, withAudio: boolean): stri
 /**
  * What ffmpeg reads from its standard input: a list of one source (ffconcat), with the URL and what it is opened with. So
  * neither the command line nor the environment has a password in it.
- * @param address what is connected to; undefined: the host, through the proxy of this process
+ * @param address what is connected to, and `port`; undefined: those of the URL, through the proxy of this process
  * @param timeoutMs how long the source may say nothing
  */
 export function ffmpegInput(
   url: SourceUrl,
-  options: { readonly address?: string; readonly transport?: 'udp' | undefined; readonly timeoutMs: number },
+  options: {
+    readonly address?: string;
+    readonly port?: number;
+    readonly transport?: 'udp' | undefined;
+    readonly timeoutMs: number;
+  },
 ): string {
   const { scheme, host, port, path, username, password } = url;
   const user =
     username === undefined
       ? ''
       : `${encodeURIComponent(username)}${password === undefined ? '' : `:${encodeURIComponent(password)}`}@`;
-  const text = `${scheme}://${user}${hostInUrl(options.address ?? host)}:${port}${path}`;
+  // TLS is spoken by the relay.
+  const text = `${scheme === 'rtsps' ? 'rtsp' : scheme}://${user}${hostInUrl(options.address ?? host)}:${options.port ?? port}${path}`;
   const microseconds = options.timeoutMs * 1000;
   const isRtsp = scheme === 'rtsp' || scheme === 'rtsps';
   return [

@@ -1,9 +1,15 @@
 import { maskUrl } from '../address/rtmp-url.js';
 import { type ErrorCode, SourceError } from '../errors.js';
 import type { ProgramEnd } from '../process/supervised-program.js';
+import { forbiddenStatus } from './http-proxy.js';
 
 /** What ffmpeg says, by what it means to an operator; the first that fits counts. */
 const meanings: readonly { readonly pattern: RegExp; readonly code: ErrorCode; readonly words: string }[] = [
+  {
+    pattern: new RegExp(`HTTP error ${forbiddenStatus}\\b`),
+    code: 'SOURCE_FORBIDDEN',
+    words: 'names an address where sources may not be',
+  },
   {
     pattern: /\b401\b.*(?:Unauthorized|authorization)|\b403\b|Forbidden|authorization failed/i,
     code: 'SOURCE_AUTH',
@@ -53,11 +59,6 @@ export function isForSound(lines: readonly string[]): boolean {
   return lines.some((line) => /Audio codec \S+ not compatible with flv|FLV does not support sample rate/i.test(line));
 }
 
-/** True where an answer sends ffmpeg to another host: it goes there by itself, past the judgement of addresses. */
-export function isRedirect(line: string): boolean {
-  return /Redirecting to /i.test(line);
-}
-
 /**
  * Why a run of ffmpeg is over.
  * @param endpoint `host:port` of the source
@@ -79,7 +80,7 @@ export function endOfFfmpeg(
     return new SourceError('SOURCE_PROGRAM', `ffmpeg cannot be started: ${why}`);
   }
   const lines = end.lines.map((line) => cleanLine(line, secrets));
-  const errors = lines.filter((line) => /\[(?:error|fatal|panic)\]|SRT:/.test(line));
+  const errors = lines.filter((line) => /\[(?:error|fatal|panic)\]|SRT:|HTTP error/.test(line));
   for (const { pattern, code, words } of meanings) {
     const line = errors.find((each) => pattern.test(each));
     if (line !== undefined) return new SourceError(code, `${endpoint} ${words}: ${line}`);

@@ -24,6 +24,9 @@ const ofConnection: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** What a program is answered for an address where sources may not be; no server of media says it by itself. */
+export const forbiddenStatus = 451;
+
 /**
  * An HTTP proxy on the loopback for the programs of this process alone. Playlists name segments and keys by any URL, and
  * answers redirect: whatever a program asks for by HTTP goes through here, and each address is judged as it is dialled.
@@ -33,16 +36,13 @@ export class HttpProxy {
   readonly #dialer: Dialer;
   readonly #connectTimeoutMs: number;
   readonly #secret = randomBytes(16).toString('hex');
-  readonly #onRefused: (error: TargetError) => void;
   readonly #sockets = new Set<Socket>();
   #server: Server | null = null;
   #listening: Promise<string> | null = null;
 
-  /** @param onRefused told of each address that was not dialled, since what a program says of it is little */
-  constructor(dialer: Dialer, connectTimeoutMs: number, onRefused: (error: TargetError) => void = () => {}) {
+  constructor(dialer: Dialer, connectTimeoutMs: number) {
     this.#dialer = dialer;
     this.#connectTimeoutMs = connectTimeoutMs;
-    this.#onRefused = onRefused;
   }
 
   /** What stands in the environment of a program as `http_proxy`. Opens the listener at the first call. */
@@ -108,9 +108,8 @@ export class HttpProxy {
   }
 
   #failed(response: ServerResponse, error: unknown): void {
-    if (error instanceof TargetError) this.#onRefused(error);
     if (response.headersSent) response.destroy();
-    else response.writeHead(error instanceof TargetError ? 403 : 502).end();
+    else response.writeHead(error instanceof TargetError ? forbiddenStatus : 502).end();
   }
 
   #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -124,22 +123,24 @@ export class HttpProxy {
     }
     try {
       const { host, port } = parseSourceUrl(`https://${request.url ?? ''}`);
+      let isConnected = false;
       const far = this.#dialer.knock(host, port, this.#connectTimeoutMs);
       far.on('error', (error) => {
-        if (error instanceof TargetError) this.#onRefused(error);
-        if (far.bytesRead === 0 && far.connecting) refuse('502 Bad Gateway');
-        socket.destroy();
+        if (isConnected) socket.destroy();
+        else refuse(error instanceof TargetError ? `${forbiddenStatus} Forbidden Address` : '502 Bad Gateway');
       });
       socket.once('close', () => far.destroy());
-      far.once('close', () => socket.destroy());
+      far.once('close', () => {
+        if (isConnected) socket.destroy();
+      });
       far.once('connect', () => {
+        isConnected = true;
         socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
         if (head.length > 0) far.write(head);
         socket.pipe(far).pipe(socket);
       });
     } catch (error) {
-      if (error instanceof TargetError) this.#onRefused(error);
-      refuse('403 Forbidden');
+      refuse(error instanceof TargetError ? `${forbiddenStatus} Forbidden Address` : '502 Bad Gateway');
     }
   }
 }

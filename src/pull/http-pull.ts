@@ -83,7 +83,11 @@ class HttpPull implements PullLife {
     const { connectTimeoutMs } = this.#settings;
     const socket = this.#dialer.knock(host, port, connectTimeoutMs);
     const stream = isSecure ? connectTls({ socket, ...this.#dialer.tlsOptions(host) }) : socket;
-    const onError = (error: unknown): void => this.#fail(sourceErrorOf(error, this.#endpoint));
+    // One that was given up for a redirect says so, too.
+    let isLeft = false;
+    const onError = (error: unknown): void => {
+      if (!isLeft) this.#fail(sourceErrorOf(error, this.#endpoint));
+    };
     socket.on('error', onError);
     const isUsual = port === (isSecure ? 443 : 80);
     const request = httpRequest({
@@ -101,19 +105,21 @@ class HttpPull implements PullLife {
       },
     });
     this.#abort = () => {
+      isLeft = true;
       request.destroy();
       stream.destroy();
       socket.destroy();
     };
     request.on('error', onError);
-    request.once('response', (response) => this.#onResponse(response, url));
+    request.once('response', (response) => {
+      response.on('error', onError);
+      if (!isLeft) this.#onResponse(response, url);
+    });
     request.end();
   }
 
   #onResponse(response: IncomingMessage, url: SourceUrl): void {
-    if (this.#isOver) return;
     const { statusCode = 0, headers } = response;
-    response.on('error', (error) => this.#fail(sourceErrorOf(error, this.#endpoint)));
     if (statusCode >= 300 && statusCode < 400 && headers.location !== undefined) {
       this.#follow(url, headers.location);
       return;

@@ -6,14 +6,16 @@ import type { Dialer } from '../net/dialer.js';
 import { type ProgramEnd, SupervisedProgram } from '../process/supervised-program.js';
 import { FlvTagReader } from '../wire/flv-reader.js';
 import { ffmpegArguments, ffmpegInput, isProgramScheme, type ProgramScheme } from './ffmpeg-input.js';
-import { cleanLine, endOfFfmpeg, isForSound, isRedirect } from './ffmpeg-messages.js';
+import { cleanLine, endOfFfmpeg, isForSound } from './ffmpeg-messages.js';
 import type { HttpProxy } from './http-proxy.js';
 import type { PullLife, PullListener } from './life.js';
+import { RtspRelay } from './rtsp-relay.js';
 import { sourceErrorOf } from './source-error.js';
 
 export interface ProgramSettings {
   /** The program, as a path or a name that is looked for in PATH. */
   readonly ffmpeg: string;
+  readonly connectTimeoutMs: number;
   readonly stallTimeoutMs: number;
   readonly maxMessageBytes: number;
 }
@@ -21,6 +23,8 @@ export interface ProgramSettings {
 export interface ProgramPullOptions {
   readonly url: string;
   readonly transport?: 'udp' | undefined;
+  /** How many tries of this source there were. */
+  readonly tryNumber: number;
   readonly settings: ProgramSettings;
   readonly dialer: Dialer;
   readonly proxy: HttpProxy;
@@ -29,8 +33,8 @@ export interface ProgramPullOptions {
 
 /**
  * Fetches what ffmpeg can read and RTMP can carry: RTSP, SRT, HLS, MPEG-TS. One ffmpeg for one source copies it into FLV and
- * writes that into a pipe; nothing is encoded. The address is looked up and judged here, and ffmpeg is given that address
- * and not the name; what it fetches by HTTP goes through the proxy of this process.
+ * writes that into a pipe; nothing is encoded. Each address is judged here as it is dialled: ffmpeg reaches RTSP by a relay,
+ * HTTP by the proxy of this process, and is given the judged address of SRT in place of the name.
  */
 export function pullByProgram(options: ProgramPullOptions, listener: PullListener): PullLife {
   return new ProgramPull(options, listener);
@@ -43,6 +47,8 @@ class ProgramPull implements PullLife {
   readonly #scheme: ProgramScheme;
   readonly #secrets: readonly string[];
   #program: SupervisedProgram | null = null;
+  /** Of RTSP. */
+  #relay: RtspRelay | null = null;
   #reader: FlvTagReader;
   #withAudio = true;
   #isOver = false;
@@ -61,6 +67,7 @@ class ProgramPull implements PullLife {
 
   close(): void {
     this.#isOver = true;
+    this.#relay?.close();
     this.#program?.stop();
   }
 
@@ -70,14 +77,14 @@ class ProgramPull implements PullLife {
 
   async #start(): Promise<void> {
     try {
-      const { dialer, proxy, settings, transport } = this.#options;
-      const isHttp = this.#scheme === 'http' || this.#scheme === 'https';
-      const [address] = await dialer.resolve(this.#url.host, this.#url.port);
-      if (address === undefined) throw new SourceError('SOURCE_DNS', `${this.#endpoint} has no address`);
-      const httpProxy = isHttp ? await proxy.url() : undefined;
-      if (this.#isOver) return;
-      const pinned = isHttp ? {} : { address };
-      const input = ffmpegInput(this.#url, { ...pinned, transport, timeoutMs: settings.stallTimeoutMs });
+      const { settings, transport } = this.#options;
+      const way = await this.#wayThere();
+      if (this.#isOver) {
+        this.#relay?.close();
+        return;
+      }
+      const { httpProxy, ...reached } = way;
+      const input = ffmpegInput(this.#url, { ...reached, transport, timeoutMs: settings.stallTimeoutMs });
       this.#program = new SupervisedProgram({
         file: settings.ffmpeg,
         args: ffmpegArguments(this.#scheme, this.#withAudio),
@@ -88,12 +95,28 @@ class ProgramPull implements PullLife {
         },
         input,
         onOutput: (data) => this.#take(data),
-        onLine: (line) => this.#onLine(line),
         onEnd: (end) => this.#ended(end),
       });
     } catch (error) {
       this.#fail(sourceErrorOf(error, this.#endpoint));
     }
+  }
+
+  /** By what ffmpeg gets to the source: whatever it is, each address was judged here. */
+  async #wayThere(): Promise<{ readonly address?: string; readonly port?: number; readonly httpProxy?: string }> {
+    const { dialer, proxy, settings, tryNumber } = this.#options;
+    if (this.#scheme === 'http' || this.#scheme === 'https') return { httpProxy: await proxy.url() };
+    if (this.#scheme === 'rtsp' || this.#scheme === 'rtsps') {
+      this.#relay?.close();
+      const relay = await RtspRelay.open(this.#url, dialer, settings.connectTimeoutMs, () => this.#redirected());
+      this.#relay = relay;
+      return { address: '127.0.0.1', port: await relay.listen() };
+    }
+    const addresses = await dialer.resolve(this.#url.host, this.#url.port);
+    // A name with several: each try takes the next.
+    const address = addresses[tryNumber % addresses.length];
+    if (address === undefined) throw new SourceError('SOURCE_DNS', `${this.#endpoint} has no address`);
+    return { address };
   }
 
   #newReader(): FlvTagReader {
@@ -114,8 +137,7 @@ class ProgramPull implements PullLife {
     }
   }
 
-  #onLine(line: string): void {
-    if (!isRedirect(line) || this.#isOver) return;
+  #redirected(): void {
     const text = `${this.#endpoint} redirects elsewhere, which is not followed: give the URL that it redirects to`;
     this.#fail(new SourceError('SOURCE_PROTOCOL', text));
   }
@@ -138,6 +160,7 @@ class ProgramPull implements PullLife {
   #fail(error: SourceError | TargetError): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#relay?.close();
     this.#program?.stop();
     this.#listener.onEnded(error);
   }

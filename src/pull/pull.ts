@@ -166,7 +166,7 @@ export class Pull {
         if (isStill()) this.#begin();
       },
       (error: unknown) => {
-        if (isStill()) this.#failed(sourceErrorOf(error, this.shownUrl));
+        if (isStill()) this.#failed(sourceErrorOf(error, this.shownUrl), true);
       },
     );
   }
@@ -254,7 +254,8 @@ export class Pull {
     this.#failed(new SourceError('SOURCE_STALLED', text));
   }
 
-  #failed(error: SourceError): void {
+  /** @param isElsewhere another node has the camera: that is no trouble of the source */
+  #failed(error: SourceError, isElsewhere = false): void {
     const { log, onProblem, recorder } = this.#options;
     const livedMs = this.#state === 'live' ? performance.now() - this.#liveMs : 0;
     const isFirst = this.#failures === 0 || this.#lastError?.code !== error.code;
@@ -268,12 +269,13 @@ export class Pull {
     this.#lastError = { code, message, at: new Date().toISOString() };
     recorder.note('error', `${code}: ${message}`);
     const pauseMs = this.#backoff.pauseMs(code);
-    if (isFirst) log.warn('the source gives nothing', { source: this.shownUrl, code, reason: message, pauseMs });
+    if (isFirst && !isElsewhere)
+      log.warn('the source gives nothing', { source: this.shownUrl, code, reason: message, pauseMs });
     this.#retryAtMs = performance.now() + pauseMs;
     this.#retryTimer = setTimeout(() => this.#enqueue(), pauseMs);
     this.#setState('waiting');
     this.#options.release();
-    onProblem(error);
+    onProblem(isElsewhere ? null : error);
   }
 
   /** Ends what runs, whatever it is; what comes next is the caller's. */

@@ -4,6 +4,7 @@ import { targetErrorOf } from '../rtmp/target-error.js';
 /** What failures of any peer are called with a source. */
 const sourceCodes: Readonly<Partial<Record<ErrorCode, ErrorCode>>> = {
   FLV_INVALID: 'SOURCE_PROTOCOL',
+  INVALID_ADDRESS: 'SOURCE_PROTOCOL',
   OPEN_FILES_LIMIT: 'OPEN_FILES_LIMIT',
   TARGET_AUTH: 'SOURCE_AUTH',
   TARGET_CLOSED: 'SOURCE_CLOSED',

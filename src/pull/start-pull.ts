@@ -29,7 +29,9 @@ export function pullOf(
 ): StartPull {
   const { url, transport } = source;
   const { scheme, path } = parseSourceUrl(url);
-  const byProgram = (listener: PullListener): PullLife => pullByProgram({ ...tools, url, transport, log }, listener);
+  let tryNumber = 0;
+  const byProgram = (listener: PullListener): PullLife =>
+    pullByProgram({ ...tools, url, transport, log, tryNumber: tryNumber++ }, listener);
   if (scheme === 'rtmp' || scheme === 'rtmps') return (listener) => pullRtmp(url, tools, listener);
   if (scheme !== 'http' && scheme !== 'https') return byProgram;
   let isFlv = !/\.m3u8$/i.test(path.split('?', 1)[0] ?? '');

@@ -137,7 +137,9 @@ describe('a source that is pulled', () => {
     const claim = () => Promise.reject(new CodedError('PUBLISH_ALREADY_LIVE', 'node b has it'));
     const { pull, lives, problems } = makePull({}, { claim });
     pull.want(true);
-    await waitFor(() => problems.length > 1, { what: 'two tries' });
-    expect(lives).toHaveLength(0);
+    await waitFor(() => pull.figures().attempt > 1, { what: 'two tries' });
+    expect(pull.figures().lastError?.code).toBe('PUBLISH_ALREADY_LIVE');
+    // That is no trouble of the source.
+    expect([lives.length, new Set(problems)]).toEqual([0, new Set([null])]);
   });
 });

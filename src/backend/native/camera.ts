@@ -239,6 +239,8 @@ export class NativeCamera implements SelectorListener {
   /** Converges to what is declared. A push that is declared as it was is left alone, and so is what feeds the stream. */
   declare(desired: DesiredCamera): void {
     this.#declared = desired;
+    // Before: what is fetched for an ingest that is no more ends by itself.
+    this.#pulls.declare(desired);
     this.#selector.declare({
       names: desired.ingests?.map(({ name }) => name) ?? [mainIngest],
       switchBackMs: desired.switchBackMs ?? null,
@@ -246,7 +248,6 @@ export class NativeCamera implements SelectorListener {
     });
     this.#pushes.declare(desired.pushes);
     this.#hops.declare(desired.hops);
-    this.#pulls.declare(desired);
     this.#noteDemand();
   }
 

@@ -1,0 +1,122 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import type { SourceUrl } from '../address/source-url.js';
+import { SourceError } from '../errors.js';
+import type { Dialer } from '../net/dialer.js';
+import { setHeardTimeout } from '../process/standstill.js';
+
+/** A status line that sends a client elsewhere, read as tolerantly as ffmpeg reads it (`ff_rtsp_read_reply`). */
+const redirect = /RTSP\/\S{0,64}[ \t]+\+?0*3\d\d/;
+/** So many bytes of a read are looked at again with the next: a line may be cut anywhere. */
+const tailBytes = 160;
+/** What a client asks once it knows all about a stream; ffmpeg follows no redirect behind it. */
+const play = /(?:^|\n)PLAY /;
+
+/**
+ * The way of one ffmpeg to one RTSP server: it is connected from here, by the rules of where sources may be, and ffmpeg
+ * connects to this on the loopback. An answer that would send ffmpeg to another host, past those rules, ends it. TLS is spoken
+ * from here, too, without a look at the certificate, since cameras make their own.
+ */
+export class RtspRelay {
+  readonly #far: Duplex;
+  readonly #server: Server;
+  readonly #onRedirect: () => void;
+  #near: Socket | null = null;
+  #fromFar = '';
+  #fromNear = '';
+  #isPlaying = false;
+
+  private constructor(far: Duplex, onRedirect: () => void) {
+    this.#far = far;
+    this.#onRedirect = onRedirect;
+    this.#server = createServer((socket) => this.#accept(socket));
+    far.on('error', () => this.close());
+    far.on('close', () => this.#near?.end());
+  }
+
+  /**
+   * Connects to the server. @param onRedirect it sends its client elsewhere; the relay is closed
+   * @throws (rejects) SourceError SOURCE_UNREACHABLE, TargetError TARGET_FORBIDDEN, OPEN_FILES_LIMIT; errors of sockets
+   */
+  static async open(
+    { scheme, host, port }: SourceUrl,
+    dialer: Dialer,
+    timeoutMs: number,
+    onRedirect: () => void,
+  ): Promise<RtspRelay> {
+    const socket = dialer.knock(host, port, timeoutMs);
+    const isSecure = scheme === 'rtsps';
+    const far = isSecure ? connectTls({ socket, ...dialer.tlsOptions(host), rejectUnauthorized: false }) : socket;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setHeardTimeout(() => {
+        socket.destroy();
+        reject(new SourceError('SOURCE_UNREACHABLE', `${host}:${port} did not answer within ${timeoutMs / 1000} s`));
+      }, timeoutMs);
+      const failed = (error: Error): void => {
+        clearTimeout(timer);
+        socket.destroy();
+        reject(error);
+      };
+      socket.once('error', failed);
+      far.once('error', failed);
+      far.once(isSecure ? 'secureConnect' : 'connect', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    return new RtspRelay(far, onRedirect);
+  }
+
+  /** Where ffmpeg connects to, once. @throws (rejects) Error when there is no port */
+  listen(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(0, '127.0.0.1', 1, () => resolve((this.#server.address() as AddressInfo).port));
+    });
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#near?.destroy();
+    this.#far.destroy();
+  }
+
+  #accept(near: Socket): void {
+    if (this.#near !== null) {
+      near.destroy();
+      return;
+    }
+    this.#near = near;
+    this.#server.close();
+    near.on('error', () => this.close());
+    near.on('close', () => this.#far.destroy());
+    near.on('data', (data: Buffer) => {
+      this.#lookAtRequest(data);
+      if (!this.#far.write(data)) near.pause();
+    });
+    this.#far.on('drain', () => near.resume());
+    this.#far.on('data', (data: Buffer) => {
+      if (this.#redirects(data)) return;
+      if (!near.write(data)) this.#far.pause();
+    });
+    near.on('drain', () => this.#far.resume());
+  }
+
+  #lookAtRequest(data: Buffer): void {
+    if (this.#isPlaying) return;
+    const text = this.#fromNear + data.toString('latin1');
+    this.#isPlaying = play.test(text);
+    this.#fromNear = text.slice(-tailBytes);
+  }
+
+  #redirects(data: Buffer): boolean {
+    if (this.#isPlaying) return false;
+    const text = this.#fromFar + data.toString('latin1');
+    this.#fromFar = text.slice(-tailBytes);
+    if (!redirect.test(text)) return false;
+    this.close();
+    this.#onRedirect();
+    return true;
+  }
+}

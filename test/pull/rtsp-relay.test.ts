@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { sourcePolicy } from '../../src/address/push-policy.js';
+import { parseSourceUrl } from '../../src/address/source-url.js';
+import { Dialer } from '../../src/net/dialer.js';
+import { RtspRelay } from '../../src/pull/rtsp-relay.js';
+import { waitFor } from '../support/wait.js';
+
+/** A relay between a server and a client that a test speaks for. */
+async function makeRelay() {
+  const far = createServer();
+  await once(far.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void far.close());
+  const { port } = far.address() as AddressInfo;
+  let redirects = 0;
+  const arrived = once(far, 'connection') as Promise<[Socket]>;
+  const url = parseSourceUrl(`rtsp://127.0.0.1:${port}/x`);
+  const relay = await RtspRelay.open(url, new Dialer({ policy: sourcePolicy({}) }), 5000, () => redirects++);
+  onTestFinished(() => relay.close());
+  const [server] = await arrived;
+  const client = connect(await relay.listen(), '127.0.0.1');
+  onTestFinished(() => {
+    client.destroy();
+    server.destroy();
+  });
+  const got = { client: '', server: '', isClosed: false };
+  client.on('data', (data) => {
+    got.client += data.toString('latin1');
+  });
+  client.on('error', () => {});
+  client.on('close', () => {
+    got.isClosed = true;
+  });
+  server.on('data', (data) => {
+    got.server += data.toString('latin1');
+  });
+  server.on('error', () => {});
+  return { client, server, got, redirects: () => redirects };
+}
+
+test('what both sides say goes to and fro', async () => {
+  const { client, server, got, redirects } = await makeRelay();
+  client.write('OPTIONS rtsp://127.0.0.1/x RTSP/1.0\r\nCSeq: 1\r\n\r\n');
+  await waitFor(() => got.server.endsWith('\r\n\r\n'), { what: 'the question' });
+  server.write('RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n');
+  await waitFor(() => got.client.startsWith('RTSP/1.0 200 OK'), { what: 'the answer' });
+  expect(redirects()).toBe(0);
+});
+
+test.each([
+  ['RTSP/1.0 302 Found\r\n'],
+  ['RTSP/1.0 200 OK\r\n\r\nRTSP/1.0 301 Moved\r\n'],
+  ['RTSP/2.0\t  0305 Use Proxy\r\n'],
+])('%j in any pieces ends it before the client has all of the line', async (answer) => {
+  const { client, server, got, redirects } = await makeRelay();
+  client.write('DESCRIBE rtsp://127.0.0.1/x RTSP/1.0\r\n\r\n');
+  await waitFor(() => got.server !== '', { what: 'the question' });
+  for (const char of answer) {
+    if (server.destroyed) break;
+    server.write(char);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await waitFor(() => got.isClosed && redirects() === 1, { what: 'its end' });
+  expect(got.client).not.toMatch(/30\d [A-Z]/);
+});
+
+test('media that looks like an answer does no harm', async () => {
+  const { client, server, got, redirects } = await makeRelay();
+  client.write('PLAY rtsp://127.0.0.1/x RTSP/1.0\r\n\r\n');
+  await waitFor(() => got.server !== '', { what: 'the question' });
+  server.write('$..RTSP/1.0 302 Found\r\n');
+  await waitFor(() => got.client.includes('302'), { what: 'the media' });
+  expect(redirects()).toBe(0);
+});
