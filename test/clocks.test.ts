@@ -11,7 +11,7 @@ const allowed: readonly (readonly [file: string, words: string, reason: string])
   ['src/process/wall-clock.ts', 'Date.now()', 'the one place that compares the two clocks'],
   ['src/access/access.ts', 'expiresMs <= Date.now()', 'absolute ends of tokens and JWT'],
   ['src/access/access.ts', 'const nowMs = Date.now();', 'what is left until an absolute end'],
-  ['src/access/token-store.ts', 'Date.parse(expiresAt)', 'absolute ends of tokens'],
+  ['src/access/token-rules.ts', 'Date.parse(expiresAt)', 'absolute ends of tokens'],
   ['src/cli/doctor/files.ts', 'valid', 'absolute ends of certificates'],
   ['src/cli/doctor/system.ts', 'nowMs: number = Date.now()', 'judges the wall clock itself'],
   ['src/cli/format.ts', 'nowMs = Date.now()', 'shows the age of what another machine may have noted'],

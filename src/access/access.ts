@@ -11,8 +11,10 @@ import { Networks } from './networks.js';
 import { type RateLimit, RateLimiter } from './rate-limit.js';
 import { type Scope, weakerScope } from './scopes.js';
 import { hashOf } from './secret.js';
+import { SharedTokenStore, type SharedTokens } from './shared-token-store.js';
 import { isTicket, Tickets } from './tickets.js';
 import { TokenStore, tokensFileName } from './token-store.js';
+import type { Tokens } from './tokens.js';
 
 export interface AccessSettings {
   readonly dataDir: string;
@@ -73,6 +75,12 @@ export interface IssuedTicket {
   readonly expiresMs: number;
 }
 
+/** What the access to a node of a cluster has in common with the others. */
+export interface SharedAccess {
+  readonly peers: PeerTokens;
+  readonly tokens: SharedTokens;
+}
+
 /** The short-lived tokens by which the nodes of a cluster ask each other. */
 export interface PeerTokens {
   /** True for what looks like one, so that it is tried as nothing else. */
@@ -90,7 +98,7 @@ const maxGoodHashes = 1000;
 
 /** Decides who may call the API, and with which scope. */
 export class Access {
-  readonly tokens: TokenStore;
+  readonly tokens: Tokens;
   readonly #settings: AccessSettings;
   readonly #log: Logger;
   readonly #admin: AdminToken | undefined;
@@ -108,7 +116,7 @@ export class Access {
     settings: AccessSettings,
     log: Logger,
     parts: {
-      tokens: TokenStore;
+      tokens: Tokens;
       admin: AdminToken | undefined;
       jwt: JwtVerifier | undefined;
       peers: PeerTokens | undefined;
@@ -132,18 +140,26 @@ export class Access {
   /**
    * Reads tokens and keys; makes the admin token at the first start.
    * @param manifest knows which files there were before
-   * @param peers how other nodes of the cluster show who they are
+   * @param shared what the nodes of a cluster have in common: its tokens, and how they show who they are
    * @throws ConfigError ACCESS_UNREADABLE or IDENTITY_PROVIDER
    */
-  static async open(settings: AccessSettings, log: Logger, manifest?: Manifest, peers?: PeerTokens): Promise<Access> {
+  static async open(
+    settings: AccessSettings,
+    log: Logger,
+    manifest?: Manifest,
+    shared?: SharedAccess,
+  ): Promise<Access> {
     const { apiAuth, dataDir, adminTokenFile = resolve(dataDir, adminTokenFileName) } = settings;
     const admin = apiAuth === 'off' ? undefined : await AdminToken.open(resolve(adminTokenFile), log, manifest);
-    const tokens = await TokenStore.open(resolve(dataDir, tokensFileName), log, manifest);
+    const tokens =
+      shared === undefined
+        ? await TokenStore.open(resolve(dataDir, tokensFileName), log, manifest)
+        : new SharedTokenStore(shared.tokens, log);
     const jwtSettings = jwtSettingsOf(settings);
     const jwt = jwtSettings === undefined ? undefined : await JwtVerifier.open(jwtSettings);
     if (apiAuth === 'off')
       log.warn('the API asks nobody for a token: whoever reaches it may do everything (api-auth off)');
-    return new Access(settings, log, { tokens, admin, jwt, peers });
+    return new Access(settings, log, { tokens, admin, jwt, peers: shared?.peers });
   }
 
   close(): void {

@@ -1,39 +1,20 @@
-import { ConfigError, ConflictError, InputError, messageOf, NotFoundError, StateError } from '../errors.js';
+import { ConfigError, messageOf, StateError } from '../errors.js';
 import { SilentDisk } from '../files/silent-disk.js';
 import { removeLeftovers } from '../files/write.js';
 import type { Logger } from '../log/log.js';
 import { type AccessProblem, FileProblem } from './file-problem.js';
 import { damagedFile, type Manifest } from './manifest.js';
 import { markOf, readPrivate, writePrivate } from './private-file.js';
-import type { Scope } from './scopes.js';
-import { hashOf, idOf, isSameHash, newSecret } from './secret.js';
-import { decodeTokens, encodeTokens, type StoredToken, tokenNamePattern } from './token-file.js';
+import { idOf, isSameHash } from './secret.js';
+import { decodeTokens, encodeTokens, type StoredToken } from './token-file.js';
+import { hasEnded, newToken, tokenConflict, tokenNotFound, tooManyTokens, viewOfToken } from './token-rules.js';
+import type { TokenInput, Tokens, TokenView } from './tokens.js';
 
 /** The name of the file in the data folder. */
 export const tokensFileName = 'tokens.json';
 
-const maxTokens = 1000;
-
-/** A token as it is shown. */
-export interface TokenView {
-  readonly name: string;
-  readonly id: string;
-  readonly scope: Scope;
-  readonly createdAt: string;
-  readonly expiresAt: string | null;
-  /** Since the start of this aggregator; null: not yet. */
-  readonly lastUsedAt: string | null;
-}
-
-export interface TokenInput {
-  readonly name: string;
-  readonly scope: Scope;
-  /** ISO 8601, UTC, in the future; undefined: it does not end by itself. */
-  readonly expiresAt?: string | undefined;
-}
-
 /** The tokens that people made: by name, hashed, in a file of their own. An edit of the file applies within seconds. */
-export class TokenStore {
+export class TokenStore implements Tokens {
   readonly #path: string;
   readonly #log: Logger;
   readonly #manifest: Manifest | undefined;
@@ -89,33 +70,11 @@ export class TokenStore {
    * @throws InputError INVALID_NAME or INVALID_REQUEST; ConflictError TOKEN_CONFLICT or LIMIT_REACHED; StateError
    */
   async create(input: TokenInput): Promise<{ view: TokenView; token: string }> {
-    const { name, scope, expiresAt } = input;
-    if (!tokenNamePattern.test(name)) {
-      const rule = 'a name begins with a letter or digit and has at most 64 letters, digits, ".", "_" and "-"';
-      throw new InputError('INVALID_NAME', `name: ${rule}`, { field: 'name' });
-    }
-    if (expiresAt !== undefined && !(Date.parse(expiresAt) > Date.now())) {
-      throw new InputError('INVALID_REQUEST', `expiresAt: ${expiresAt} is no time in the future`, {
-        field: 'expiresAt',
-      });
-    }
-    const { id, token } = newSecret();
-    const stored: StoredToken = {
-      name,
-      id,
-      scope,
-      hash: hashOf(token),
-      createdAt: new Date().toISOString(),
-      expiresAt,
-    };
+    const { stored, token } = newToken(input);
+    const { name, scope, expiresAt } = stored;
     await this.#change((tokens) => {
-      if (tokens.has(name)) {
-        const message = `there is a token "${name}"; its secret was shown once: revoke it, or take another name`;
-        throw new ConflictError('TOKEN_CONFLICT', message, { field: 'name' });
-      }
-      if (tokens.size >= maxTokens) {
-        throw new ConflictError('LIMIT_REACHED', `there are ${maxTokens} tokens, which is the limit; revoke some`);
-      }
+      if (tokens.has(name)) throw tokenConflict(name);
+      tooManyTokens(tokens.size);
       return new Map(tokens).set(name, stored);
     });
     this.#log.info('made a token', { token: name, scope, expiresAt: expiresAt ?? null });
@@ -173,22 +132,11 @@ export class TokenStore {
     }
   }
 
-  readonly #view = ({ name, id, scope, createdAt, expiresAt }: StoredToken): TokenView => ({
-    name,
-    id,
-    scope,
-    createdAt,
-    expiresAt: expiresAt ?? null,
-    lastUsedAt: this.#lastUsed.get(id) ?? null,
-  });
+  readonly #view = (stored: StoredToken): TokenView => viewOfToken(stored, this.#lastUsed.get(stored.id));
 
   #find(name: string, tokens = this.#tokens): StoredToken {
     const stored = tokens.get(name);
-    if (stored === undefined) {
-      throw new NotFoundError('TOKEN_NOT_FOUND', `there is no token ${JSON.stringify(name.slice(0, 80))}`, {
-        field: 'name',
-      });
-    }
+    if (stored === undefined) throw tokenNotFound(name);
     return stored;
   }
 
@@ -259,8 +207,4 @@ export class TokenStore {
 
 function notWritten(reason: string, cause: unknown): StateError {
   return new StateError('STATE_WRITE_FAILED', `the tokens could not be written: ${reason}`, { cause });
-}
-
-function hasEnded({ expiresAt }: StoredToken): boolean {
-  return expiresAt !== undefined && Date.parse(expiresAt) <= Date.now();
 }

@@ -154,6 +154,11 @@ export class ApiClient {
     return (await said(() => this.#client.call('acceptCluster'))).body;
   }
 
+  /** Seals anew what stands in etcd. */
+  async sealCluster(): Promise<Answer<'sealCluster'>> {
+    return (await said(() => this.#client.call('sealCluster'))).body;
+  }
+
   async removeEngine(name: string): Promise<void> {
     await said(() => this.#client.call('removeEngine', { path: { name } }));
   }

@@ -1,4 +1,5 @@
-import type { PeerTokens } from '../access/access.js';
+import { join } from 'node:path';
+import type { SharedAccess } from '../access/access.js';
 import type { ClusterView } from '../api/v1/cluster.js';
 import type { OtherNodes } from '../api/v1/other-nodes.js';
 import type { MediaBackend } from '../backend/backend.js';
@@ -9,7 +10,9 @@ import { isNodeToken, NodeTokens } from '../cluster/node-token.js';
 import { ClusterNodes } from '../cluster/nodes.js';
 import { Peers } from '../cluster/peers.js';
 import { RelayTickets } from '../cluster/relay-tickets.js';
+import { Sealer } from '../cluster/sealer.js';
 import { type ClusterSecret, readClusterSecret } from '../cluster/secret.js';
+import { SharedTexts } from '../cluster/shared-texts.js';
 import { ViewerWants } from '../cluster/viewer-wants.js';
 import type { Settings } from '../config/index.js';
 import type { Control } from '../control/control.js';
@@ -28,6 +31,12 @@ export interface ClusterAccess {
   readonly store: EtcdStore;
   /** What all nodes derive their keys from, and sign by. */
   readonly secret: ClusterSecret;
+  /** The tokens for the API. */
+  readonly tokens: SharedTexts;
+  /** What publish keys and play tokens are made from: 32 bytes. */
+  readonly streamSecret: Buffer;
+  /** Seals anew what is not sealed with the first secret of the file. @returns how many keys were written */
+  sealAnew(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -49,12 +58,26 @@ export async function openCluster(
   const tls = scheme === 'etcds' ? { tls: await certificates(settings) } : {};
   const client = new EtcdClient({ endpoints: list.split(','), ...tls, ...user });
   try {
-    const store = await EtcdStore.open({ client, prefix: clusterPrefix, dataDir, nodeId, log, check });
+    const sealing = new Sealer(secret);
+    const store = await EtcdStore.open({ client, prefix: clusterPrefix, dataDir, nodeId, log, check, sealing });
+    const shared = (name: string, file: string): Promise<SharedTexts> =>
+      SharedTexts.open({
+        ...{ client, sealer: sealing, log },
+        prefix: `${store.prefix}${name}/`,
+        file: join(dataDir, file),
+      });
+    const tokens = await shared('tokens', 'cluster-tokens.json');
+    const secrets = await shared('secrets', 'cluster-secrets.json');
     return {
       client,
       store,
       secret,
+      tokens,
+      streamSecret: await streamSecretIn(secrets, secret),
+      sealAnew: async () => (await store.sealAnew()) + (await tokens.sealAnew()) + (await secrets.sealAnew()),
       close: async () => {
+        tokens.close();
+        secrets.close();
         await store.close();
         client.close();
       },
@@ -63,6 +86,17 @@ export async function openCluster(
     client.close();
     throw error;
   }
+}
+
+/** Made by the first node, and the same since, also when the cluster's secret is changed. */
+async function streamSecretIn(secrets: SharedTexts, secret: ClusterSecret): Promise<Buffer> {
+  const name = 'stream';
+  if (!secrets.all.has(name)) await secrets.create(name, secret.keyFor('stream-secret').toString('hex'));
+  const text = secrets.all.get(name) ?? '';
+  if (/^[0-9a-f]{64}$/.test(text)) return Buffer.from(text, 'hex');
+  const message =
+    'the key of publish keys and play tokens in etcd (secrets/stream) cannot be opened with the secrets of cluster-secret-file: give this node the file that the others have';
+  throw new ConfigError('ACCESS_UNREADABLE', message);
 }
 
 /** Joins the other nodes. @param ports where this node really listens */
@@ -145,10 +179,10 @@ export function othersOf({ secret, store }: ClusterAccess, nodes: ClusterNodes):
   };
 }
 
-/** How the nodes of the cluster show themselves to the API of this one. */
-export function peerTokens({ secret, store }: ClusterAccess, nodeId: string): PeerTokens {
-  const tokens = new NodeTokens(secret, store.prefix, nodeId);
-  return { isOne: isNodeToken, verify: (token) => tokens.verify(token) };
+/** What the access to this node's API has in common with that to the others. */
+export function sharedAccess({ secret, store, tokens }: ClusterAccess, nodeId: string): SharedAccess {
+  const ofNodes = new NodeTokens(secret, store.prefix, nodeId);
+  return { peers: { isOne: isNodeToken, verify: (token) => ofNodes.verify(token) }, tokens };
 }
 
 /** Has streams go from node to node, where the backend can. @returns what is to be closed before the nodes are left */
@@ -172,7 +206,7 @@ export function relayBetween(
 
 /** What the API shows of the cluster. */
 export function clusterView(
-  { client, store }: ClusterAccess,
+  { client, store, secret, sealAnew }: ClusterAccess,
   { nodes, live, drain, others }: ClusterParts,
 ): ClusterView {
   const { id } = nodes.self;
@@ -197,6 +231,8 @@ export function clusterView(
     others,
     drain,
     accept: () => store.acceptReplaced(),
+    secretId: secret.id,
+    sealAnew,
   };
 }
 

@@ -33,7 +33,7 @@ export async function openNodeKeys(options: {
   const tagKey = cluster?.secret.keyFor('etag') ?? (await openTagKey(folder, log, manifest));
   const otherKey = 'all generated publish keys are others, and all play tokens are invalid';
   const kept = { log, manifest, otherKey, evidence };
-  const streamSecret = cluster?.secret.keyFor('stream-secret') ?? (await keptKey(secretPath, kept));
+  const streamSecret = cluster?.streamSecret ?? (await keptKey(secretPath, kept));
   if (isNew && state.cameras.size > 0) {
     const message =
       'the state has cameras and there was no stream-secret, as after a restore into a new folder: one is made. Where this folder had one, generated publish keys and play tokens are others now; bring it back from a backup';

@@ -29,8 +29,8 @@ import {
   joinNodes,
   neighboursOf,
   othersOf,
-  peerTokens,
   relayBetween,
+  sharedAccess,
 } from './cluster.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
@@ -166,8 +166,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       });
     const testPatterns = new PatternList(backend.testPatterns ?? overRtmp(), patternLog);
     closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
-    const peers = cluster === undefined ? undefined : peerTokens(cluster, settings.nodeId);
-    const access = await Access.open(actual, accessLog, manifest, peers);
+    const shared = cluster === undefined ? undefined : sharedAccess(cluster, settings.nodeId);
+    const access = await Access.open(actual, accessLog, manifest, shared);
     closers.unshift({ part: 'access', close: async () => access.close() });
 
     const { webhookUrl: urls, webhookTypes: types } = settings;

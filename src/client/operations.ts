@@ -915,6 +915,13 @@ export interface RotatedKeys {
 /** `read` sees, `operate` changes cameras, pushes and engines as well, `admin` everything. */
 export type Scope = 'read' | 'operate' | 'admin';
 
+export interface Sealed {
+  /** Says which secret it is, and nothing of it. */
+  readonly secretId: string;
+  /** Keys that were sealed with another one, or not at all. */
+  readonly written: number;
+}
+
 export interface Session {
   /** What the caller is known by; `open`: the API asks nobody (api-auth off). */
   readonly caller: 'local' | 'allowed' | 'open' | 'admin-token' | 'token' | 'jwt' | 'ticket' | 'node';
@@ -1479,6 +1486,10 @@ export interface Operations {
     readonly body: RotatedKeys;
     readonly answer: Camera;
   };
+  /** Seal anew what stands in etcd, with the first secret of this node's cluster-secret-file */
+  readonly sealCluster: {
+    readonly answer: Sealed;
+  };
   /** Publish the sample clip as a registered camera that is not live; the same again changes nothing */
   readonly startTestPattern: {
     readonly body: NewTestPattern;
@@ -1566,6 +1577,7 @@ export const routes = {
   retryPush: ['POST', '/v1/cameras/{name}/pushes/{id}/retry'],
   revokeToken: ['DELETE', '/v1/tokens/{name}'],
   rotateKeys: ['POST', '/v1/cameras/{name}/keys:rotate'],
+  sealCluster: ['POST', '/v1/cluster/seal'],
   startTestPattern: ['POST', '/v1/test-pattern'],
   stopTestPattern: ['DELETE', '/v1/test-pattern/{name}'],
   switchIngest: ['POST', '/v1/cameras/{name}/switch'],

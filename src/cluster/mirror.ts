@@ -19,6 +19,8 @@ export interface MirrorOptions {
   /** Told after each lot of such changes. */
   readonly changed?: () => void;
   readonly log: Logger;
+  /** What its owner knows of an earlier time: it is told of those that are gone by now. */
+  readonly known?: Iterable<string>;
 }
 
 /**
@@ -27,14 +29,19 @@ export interface MirrorOptions {
  */
 export class Mirror {
   readonly #options: MirrorOptions;
-  readonly #known = new Set<string>();
+  readonly #known: Set<string>;
   /** Resolves when all was read for the first time, or after `close`. */
   readonly ready: Promise<void>;
   #watch: PrefixWatch | undefined;
+  /** As far as all is known. */
+  #clusterId = '';
+  #revision = 0;
+  #isReading = false;
   #isClosed = false;
 
   constructor(options: MirrorOptions) {
     this.#options = options;
+    this.#known = new Set(options.known);
     this.ready = this.#readAndWatch();
   }
 
@@ -44,15 +51,23 @@ export class Mirror {
   }
 
   async #readAndWatch(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
     while (!this.#isClosed) {
       try {
-        const revision = await this.#read();
-        if (!this.#isClosed) this.#watchFrom(revision + 1);
-        return;
+        this.#revision = await this.#read();
+        if (!this.#isClosed) this.#watchFrom(this.#revision + 1);
+        break;
       } catch {
         await sleep(retryMs, undefined, { ref: false });
       }
     }
+    this.#isReading = false;
+  }
+
+  /** A restored etcd begins at an older revision, and would be silent until it has come to the one that is waited for. */
+  #alive(clusterId: string, revision: number): void {
+    if (clusterId !== this.#clusterId || revision < this.#revision) void this.#readAndWatch();
   }
 
   /** @returns the revision at which all of it was read */
@@ -65,6 +80,7 @@ export class Mirror {
       const at = revision === undefined ? {} : { revision };
       const page = await client.range({ key, rangeEnd: prefixEnd(prefix), limit: pageSize, ...at }, callMs);
       revision ??= Number(page.header.revision);
+      this.#clusterId = page.header.clusterId;
       found.push(...page.kvs);
       const last = page.kvs.at(-1);
       if (!page.more || last === undefined || found.length >= maxKeys) break;
@@ -83,11 +99,13 @@ export class Mirror {
       return;
     }
     const { client, prefix, log } = this.#options;
-    const events = (all: readonly WatchEvent[]): void => {
+    const events = (all: readonly WatchEvent[], last: number): void => {
+      this.#revision = Math.max(this.#revision, last);
       for (const { type, kv } of all) this.#take(this.#pathOf(kv), type === 'PUT' ? kv : undefined);
       this.#options.changed?.();
     };
-    const handlers = { events, alive: () => undefined, lost: () => undefined };
+    const alive = (clusterId: string, at: number): void => this.#alive(clusterId, at);
+    const handlers = { events, alive, lost: () => undefined };
     this.#watch = new PrefixWatch(
       client,
       prefix,

@@ -76,6 +76,9 @@ export class ClusterNodes {
   #sorted: readonly ClusterNode[] | undefined;
   #lease: Lease | undefined;
   #watch: PrefixWatch | undefined;
+  #clusterId = '';
+  #revision = 0;
+  #isReading = false;
   #isClosed = false;
   #isWritten = false;
 
@@ -195,7 +198,15 @@ export class ClusterNodes {
     this.#nodes.set(this.#self.id, this.#self);
     for (const { key, value } of answer.kvs) this.#put(key.toString().slice(this.#prefix.length), value);
     this.#report(before);
-    this.#watchFrom(Number(answer.header.revision) + 1);
+    this.#clusterId = answer.header.clusterId;
+    this.#revision = Number(answer.header.revision);
+    this.#watchFrom(this.#revision + 1);
+  }
+
+  /** A restored etcd begins at an older revision, and would be silent until it has come to the one that is waited for. */
+  #alive(clusterId: string, revision: number): void {
+    if (this.#isReading || (clusterId === this.#clusterId && revision >= this.#revision)) return;
+    void this.#readAgain();
   }
 
   #watchFrom(revision: number): void {
@@ -211,7 +222,7 @@ export class ClusterNodes {
       revision,
       {
         events: (events) => this.#take(events),
-        alive: () => undefined,
+        alive: (clusterId, at) => this.#alive(clusterId, at),
         lost: () => undefined,
         compacted: () => void this.#readAgain(),
       },
@@ -220,9 +231,11 @@ export class ClusterNodes {
   }
 
   async #readAgain(): Promise<void> {
+    this.#isReading = true;
     while (!this.#isClosed) {
       try {
         await this.#read();
+        this.#isReading = false;
         return;
       } catch {
         await new Promise((resolve) => setTimeout(resolve, 500).unref());

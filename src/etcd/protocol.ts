@@ -208,6 +208,7 @@ export interface Compare {
   readonly rangeEnd?: Buffer;
   readonly createRevision?: number;
   readonly modRevision?: number;
+  readonly value?: Buffer;
   readonly lease?: Int64;
 }
 export interface TxnRequest {

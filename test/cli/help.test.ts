@@ -42,6 +42,7 @@ describe('help', () => {
         'node show',
         'node drain',
         'cluster',
+        'cluster rotate-secret',
         'cluster accept',
       ],
       ...['token', 'token create', 'token list', 'token revoke'],

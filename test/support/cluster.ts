@@ -12,10 +12,14 @@ export function startNode(
   scope: Scope,
   etcd: TestEtcd,
   id: string,
-  { location = 'berlin', flags = [] }: { readonly location?: string; readonly flags?: readonly string[] } = {},
+  {
+    location = 'berlin',
+    flags = [],
+    secret = clusterSecret,
+  }: { readonly location?: string; readonly flags?: readonly string[]; readonly secret?: string } = {},
 ): Promise<Aggregator> {
   const file = join(scope.temporaryFolder(), 'cluster-secret');
-  writeFileSync(file, `${clusterSecret}\n`, { mode: 0o600 });
+  writeFileSync(file, `${secret}\n`, { mode: 0o600 });
   return startAggregator(scope, {
     flags: [
       ...['--cluster', `etcd://${etcd.endpoints.join(',')}`, '--cluster-secret-file', file],

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EtcdClient } from '../../src/etcd/client.js';
 import { prefixEnd } from '../../src/etcd/protocol.js';
@@ -59,6 +60,30 @@ export class TestEtcd {
   /** SIGKILL, and gone when this resolves. */
   async kill(index = 0): Promise<void> {
     await this.#processes[index]!.stop('SIGKILL');
+  }
+
+  /** Saves all that is in it. @returns the file */
+  async save(): Promise<string> {
+    const file = join(this.#scope.temporaryFolder('media-aggregator-etcd-'), 'snapshot');
+    await runOk('etcdctl', [`--endpoints=${this.endpoints[0]}`, 'snapshot', 'save', file], {
+      env: { ETCDCTL_API: '3' },
+    });
+    return file;
+  }
+
+  /** Has an etcd of one member be what was saved, as after a disaster: another cluster id, an older revision. */
+  async restore(file: string): Promise<void> {
+    await this.kill();
+    const flags = this.#members[0]!;
+    const folder = flags[flags.indexOf('--data-dir') + 1]!;
+    rmSync(folder, { recursive: true });
+    const names = ['--name', '--initial-cluster', '--initial-cluster-token', '--initial-advertise-peer-urls'];
+    const kept = names.flatMap((name) => [name, flags[flags.indexOf(name) + 1]!]);
+    // Another token is another cluster.
+    kept[kept.indexOf('--initial-cluster-token') + 1] += '-restored';
+    await runOk('etcdctl', ['snapshot', 'restore', file, '--data-dir', folder, ...kept], { env: { ETCDCTL_API: '3' } });
+    this.run();
+    await this.answers();
   }
 
   signal(signal: NodeJS.Signals, index = 0): void {

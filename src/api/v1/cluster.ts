@@ -46,6 +46,13 @@ const DrainRequest = Type.Object(
   },
   { additionalProperties: false, title: 'DrainRequest' },
 );
+const SealedSchema = Type.Object(
+  {
+    secretId: Type.String({ description: 'Says which secret it is, and nothing of it.' }),
+    written: Type.Integer({ minimum: 0, description: 'Keys that were sealed with another one, or not at all.' }),
+  },
+  { title: 'Sealed' },
+);
 const DrainSchema = Type.Object(
   {
     id: Type.String(),
@@ -67,6 +74,10 @@ export interface ClusterView {
   readonly others: OtherNodes;
   /** Moves the cameras of this node elsewhere. */
   readonly drain: NodeDrain;
+  /** Which secret signs and seals: the first one of the file. */
+  readonly secretId: string;
+  /** Seals anew what is not sealed with it. @returns how many keys were written @throws StateError */
+  sealAnew(): Promise<number>;
   /** Takes the state of an etcd that was replaced. @throws StateError CLUSTER_UNAVAILABLE */
   accept(): Promise<void>;
 }
@@ -123,6 +134,25 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
       }
       await found.accept();
       return view();
+    },
+  );
+
+  app.post(
+    '/v1/cluster/seal',
+    {
+      config: { scope: 'admin' },
+      schema: {
+        operationId: 'sealCluster',
+        summary: "Seal anew what stands in etcd, with the first secret of this node's cluster-secret-file",
+        tags: ['nodes'],
+        response: v1Responses({ 200: SealedSchema }, 409, 503),
+      },
+    },
+    async () => {
+      const known = cluster();
+      if (known === undefined)
+        throw new ConflictError('NOT_IN_CLUSTER', 'this node is alone: nothing of it is in etcd');
+      return { secretId: known.secretId, written: await known.sealAnew() };
     },
   );
 

@@ -88,6 +88,8 @@ Examples:
     .description('Maintain the etcd that the nodes share')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator cluster accept\n');
 
+  addSealCommand(cluster, io);
+
   withClientOptions(cluster.command('accept'))
     .description('Take the state of an etcd that was replaced or restored from a backup, on all nodes')
     .addHelpText(
@@ -104,6 +106,30 @@ Examples:
       const cluster = await findApi(options, io).acceptCluster();
       if (options.json) io.out.write(json(cluster));
       else io.out.write('The state in etcd is in force.\n');
+    });
+}
+
+function addSealCommand(cluster: Command, io: CliIo): void {
+  withClientOptions(cluster.command('rotate-secret'))
+    .description('Seal what stands in etcd with the first secret of the cluster-secret-file; the last step of a change')
+    .addHelpText(
+      'after',
+      `
+To change the secret, without a moment in which nodes do not understand each other:
+  1. add the new secret as the second line of the file of every node, and restart one node after the other;
+  2. make it the first line everywhere, and restart one node after the other;
+  3. run this command at one node;
+  4. remove the second line everywhere, and restart one node after the other: until then the old secret is taken too.
+
+Examples:
+  $ media-aggregator cluster rotate-secret
+`,
+    )
+    .action(async (options: ClientOptions) => {
+      const sealed = await findApi(options, io).sealCluster();
+      if (options.json) io.out.write(json(sealed));
+      else
+        io.out.write(`${sealed.written} keys were sealed anew; all are sealed with secret ${sealed.secretId} now.\n`);
     });
 }
 

@@ -8,6 +8,7 @@ import { decodeCameraEntry, decodeEngineEntry, type Section } from '../../model/
 import { type Camera, type DesiredState, emptyState, type StreamingEngine } from '../../model/model.js';
 import { withEntry, withoutEntry } from '../../model/persistent-map.js';
 import type { StateChange } from '../store.js';
+import { isStaleEntry, openEntry, type Sealing, sealEntry, unsealed } from './sealing.js';
 
 /** A new version of one entry in the store, written by a node or by hand. */
 export interface EntryEvent {
@@ -47,7 +48,17 @@ const maxRefused = 1000;
 export class ClusterEntries {
   readonly #known = new Map<string, KnownEntry>();
   readonly #refused = new Map<string, RefusedEntry>();
+  readonly #sealing: Sealing;
   #state: DesiredState = emptyState;
+
+  constructor(sealing: Sealing = unsealed) {
+    this.#sealing = sealing;
+  }
+
+  /** How the URLs of entries are sealed. */
+  get sealing(): Sealing {
+    return this.#sealing;
+  }
 
   get state(): DesiredState {
     return this.#state;
@@ -67,6 +78,17 @@ export class ClusterEntries {
   takenOf(section: Section, name: string): unknown {
     const taken = this.#known.get(`${section}/${name}`)?.taken;
     return taken === undefined ? undefined : parseJson(taken);
+  }
+
+  /** The entries with URLs that are not sealed as they should be now, as they should stand. */
+  *stale(): Generator<Omit<EntryEvent, 'revision'>> {
+    for (const { section, name, text } of this.all()) {
+      const value = this.#known.get(`${section}/${name}`)?.taken === text ? parseJson(text ?? '') : undefined;
+      // What is refused is left to the person who wrote it.
+      if (value === undefined || !isStaleEntry(section, name, value, this.#sealing)) continue;
+      const opened = openEntry(section, name, value, this.#sealing);
+      yield { section, name, text: JSON.stringify(sealEntry(section, name, opened, this.#sealing)) };
+    }
   }
 
   /** All keys with their values and revisions, for a copy on disk. */
@@ -154,7 +176,7 @@ export class ClusterEntries {
     const { section, name, text, revision } = event;
     const key = `${section}/${name}`;
     try {
-      const value = text === undefined ? undefined : parseJson(text);
+      const value = text === undefined ? undefined : openEntry(section, name, parseJson(text), this.#sealing);
       const unknown: string[] = [];
       if (section === 'cameras') this.#takeCamera(name, value, now, unknown);
       else this.#takeEngine(name, value, now, unknown);

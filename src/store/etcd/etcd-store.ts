@@ -11,6 +11,7 @@ import { Listeners } from '../listeners.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
 import type { EntryEvent } from './entries.js';
 import { ClusterReplica } from './replica.js';
+import type { Sealing } from './sealing.js';
 import { comparing, isUntouched, type Step, stepsBetween, writing } from './transactions.js';
 
 /** How long a change may take in all, milliseconds. */
@@ -19,6 +20,8 @@ const changeLimitMs = 8000;
 const transactionMs = 3000;
 /** How often a change is tried anew, on newer states, before whoever called is told. */
 const maxAttempts = 50;
+/** Entries that are sealed anew in one transaction. */
+const sealedAtOnce = 50;
 
 export interface EtcdStoreOptions {
   /** Closed by whoever made it. */
@@ -32,6 +35,8 @@ export interface EtcdStoreOptions {
   readonly log: Logger;
   /** The rules for what somebody writes by hand; see `checkChangeSteps`. */
   readonly check?: (before: DesiredState, after: DesiredState) => Generator<undefined, void>;
+  /** How URLs are sealed; undefined: not at all. */
+  readonly sealing?: Sealing;
 }
 
 interface Waiting {
@@ -121,6 +126,27 @@ export class EtcdStore implements Store {
   /** Takes the state of an etcd that was replaced, on all nodes. @throws StateError CLUSTER_UNAVAILABLE */
   async acceptReplaced(): Promise<void> {
     await this.#replica.acceptReplaced();
+  }
+
+  /**
+   * Seals anew what is not sealed with the secret in force: after it was changed, or where somebody wrote by hand.
+   * @returns how many entries were written
+   * @throws StateError CLUSTER_UNAVAILABLE, CLUSTER_UNCERTAIN, CLUSTER_CONTENDED
+   */
+  async sealAnew(): Promise<number> {
+    let written = 0;
+    for (let attempt = 1; ; ) {
+      this.#replica.refuseUnlessWell();
+      if (await this.#replica.othersAreWriting()) continue;
+      const entries = [...this.#replica.entries.stale()].slice(0, sealedAtOnce);
+      if (entries.length === 0) return written;
+      const revision = await this.#writeStep({ entries }, false);
+      if (revision !== undefined) {
+        this.#replica.applyOwn(entries.map((entry) => ({ ...entry, revision })));
+        written += entries.length;
+        attempt = 1;
+      } else if (++attempt > maxAttempts) throw contended(attempt);
+    }
   }
 
   close(): Promise<void> {

@@ -13,6 +13,7 @@ import { ClusterEntries, type EntryEvent } from './entries.js';
 import { ClusterKeys } from './keys.js';
 import { readCluster, type WholeState } from './read.js';
 import { awaitDecision, type EtcdPlace, isReplaced, writeAcceptance } from './replaced.js';
+import type { Sealing } from './sealing.js';
 import { type Snapshot, SnapshotFile, SnapshotKeeper } from './snapshot.js';
 
 /** How long a reading may take. */
@@ -29,6 +30,8 @@ export interface ReplicaOptions {
   readonly log: Logger;
   readonly check?: (before: DesiredState, after: DesiredState) => Generator<undefined, void>;
   readonly notify: (change: StateChange) => void;
+  /** How URLs are sealed; undefined: not at all. */
+  readonly sealing?: Sealing | undefined;
 }
 
 /**
@@ -37,7 +40,7 @@ export interface ReplicaOptions {
  * state of it, changes nothing here until a person accepts it.
  */
 export class ClusterReplica {
-  readonly entries = new ClusterEntries();
+  readonly entries: ClusterEntries;
   readonly keys: ClusterKeys;
   readonly #options: ReplicaOptions;
   readonly #keeper: SnapshotKeeper;
@@ -55,6 +58,7 @@ export class ClusterReplica {
   private constructor(options: ReplicaOptions, file: SnapshotFile, known: Omit<Snapshot, 'prefix'>) {
     this.#options = options;
     this.keys = new ClusterKeys(options.prefix);
+    this.entries = new ClusterEntries(options.sealing);
     this.#keeper = new SnapshotKeeper(file, () => this.#snapshot());
     this.#arrivals = this.#newArrivals();
     this.#clusterId = known.clusterId;

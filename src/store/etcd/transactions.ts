@@ -4,6 +4,7 @@ import { encodeCameraEntry, encodeEngineEntry, type Section } from '../../model/
 import type { DesiredState } from '../../model/model.js';
 import type { ClusterEntries, EntryEvent } from './entries.js';
 import type { ClusterKeys } from './keys.js';
+import { sealEntry } from './sealing.js';
 
 /** etcd takes 128 operations in one transaction by default; one is for the head. */
 const maxOperations = 120;
@@ -38,7 +39,7 @@ export function stepsBetween(before: DesiredState, after: DesiredState, entries:
       section === 'cameras'
         ? encoded(after.cameras.get(name), taken, encodeCameraEntry)
         : encoded(after.engines.get(name), taken, encodeEngineEntry);
-    return value === undefined ? undefined : JSON.stringify(value);
+    return value === undefined ? undefined : JSON.stringify(sealEntry(section, name, value, entries.sealing));
   };
   // Engines come before the cameras whose pushes name them, and go after them.
   const ordered: Omit<EntryEvent, 'revision'>[] = [
