@@ -1,5 +1,5 @@
 import { CodedError } from '../errors.js';
-import type { KeptGop } from '../relay/kept-gop.js';
+import type { StandbyGop } from '../relay/standby-gop.js';
 import { healthOf, type IngestHealth } from './ingest-health.js';
 import { isOfIngest } from './source.js';
 import type { SourceIngest } from './source-ingest.js';
@@ -29,7 +29,7 @@ export interface FailoverHost {
   readonly live: SourceIngest | null;
   readonly desired: DesiredIngests;
   readonly connected: ReadonlyMap<string, SourceIngest>;
-  keptOf(ingest: SourceIngest): KeptGop | undefined;
+  keptOf(ingest: SourceIngest): StandbyGop | undefined;
   /** A monotonic clock, milliseconds. */
   now(): number;
   /** Goes on with this ingest, now. */

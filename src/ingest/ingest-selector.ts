@@ -1,8 +1,8 @@
 import { CodedError } from '../errors.js';
 import { heardMs, setHeardTimeout } from '../process/standstill.js';
 import { wallMsAt } from '../process/wall-clock.js';
-import { KeptGop } from '../relay/kept-gop.js';
 import type { LiveStream } from '../relay/live-stream.js';
+import { StandbyGop } from '../relay/standby-gop.js';
 import { parseVia, viaOfMetadata } from '../relay/via.js';
 import { type DesiredIngests, Failover, type FailoverHost, type SwitchReason } from './failover.js';
 import { looks } from './looks.js';
@@ -15,7 +15,7 @@ const oneIngest: DesiredIngests = { names: [mainIngest], switchBackMs: null, sla
 
 /**
  * The sources of one camera, and the decision which of them feeds its stream. A camera may have several ingests, each with
- * one source: one feeds the stream, the others stand by with their own headers and GOP (`KeptGop`). When to go over to
+ * one source: one feeds the stream, the others stand by with their own headers and GOP (`StandbyGop`). When to go over to
  * another one is `Failover`'s to say.
  *
  *   gone --open--> live --last source ends--> grace --open--> live (the same stream goes on)
@@ -29,7 +29,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
   #desired = oneIngest;
   /** Those that are connected, by the name of their ingest. What feeds the stream may be none of them: a test pattern. */
   readonly #connected = new Map<string, SourceIngest>();
-  readonly #kept = new Map<SourceIngest, KeptGop>();
+  readonly #kept = new Map<SourceIngest, StandbyGop>();
   /** The source that feeds the stream, or in the grace the last one that did. */
   #ingest: SourceIngest | null = null;
   #isLive = false;
@@ -90,7 +90,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
   }
 
   /** What is kept of an ingest that stands by; undefined: it never did. */
-  keptOf(ingest: SourceIngest): KeptGop | undefined {
+  keptOf(ingest: SourceIngest): StandbyGop | undefined {
     return this.#kept.get(ingest);
   }
 
@@ -322,12 +322,12 @@ export class IngestSelector implements IngestListener, FailoverHost {
     if (live !== null && this.#connected.get(live.name) !== live) yield live;
   }
 
-  #keep(ingest: SourceIngest): KeptGop {
+  #keep(ingest: SourceIngest): StandbyGop {
     const known = this.#kept.get(ingest);
     if (known !== undefined) return known;
     const { pool, settings } = this.#options;
     const onKeyFrame = (): void => this.failover.onKeyFrame(ingest);
-    const made = new KeptGop({ feed: ingest, pool, maxBytes: settings.gopMaxBytes, onKeyFrame }, this.now());
+    const made = new StandbyGop({ feed: ingest, pool, maxBytes: settings.gopMaxBytes, onKeyFrame }, this.now());
     this.#kept.set(ingest, made);
     return made;
   }

@@ -64,7 +64,7 @@ export interface SourceIngestOptions {
  * the stream while it feeds one. All that is known of a source is here and not in the stream, so that another source can
  * be ready beside the one that feeds it.
  *
- *   feeding <--feed--> standing by (it feeds a `KeptGop`);  any --release--> released: nothing is taken any more
+ *   feeding <--feed--> standing by (it feeds a `StandbyGop`);  any --release--> released: nothing is taken any more
  */
 export class SourceIngest implements Ingest, StreamFeed {
   readonly source: Source;

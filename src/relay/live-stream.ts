@@ -5,12 +5,12 @@ import type { FlushScheduler } from './flush-scheduler.js';
 import { FormatLogs, type FormatLogsOwner } from './format-logs.js';
 import { farewells } from './gone-tracks.js';
 import { chooseHeaders, dataPayload, encodeHeaders, type Header } from './headers.js';
-import type { KeptGop } from './kept-gop.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
 import { audioTrack } from './media-log.js';
 import type { Outlet } from './outlet.js';
 import { shownUntil } from './shown-until.js';
 import { SlabPool } from './slab-pool.js';
+import type { StandbyGop } from './standby-gop.js';
 import { type MessageRole, noFeed, type StreamFeed, type StreamNeeds } from './stream-feed.js';
 import type { StreamFormat } from './stream-format.js';
 import { Timeline } from './timeline.js';
@@ -156,7 +156,7 @@ export class LiveStream implements FormatLogsOwner {
    * do not have. So the picture goes on without waiting for a key frame. Where nothing is kept it goes on with the next one.
    * @returns whether what is kept went out
    */
-  switchTo(feed: StreamFeed, kept: KeptGop, nowMs: number): boolean {
+  switchTo(feed: StreamFeed, kept: StandbyGop, nowMs: number): boolean {
     const { oldest, newestMs, newestAtMs, stepMs, compositionMs } = kept;
     const before = this.#feed;
     const shownMs = shownUntil(this.#logs.primary.log);

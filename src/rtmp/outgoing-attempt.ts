@@ -9,11 +9,11 @@ import type { MessageChannel } from './channel.js';
 import { acknowledgeEveryBytes, ClientSession, type ClientStep, type PublishTarget } from './client-session.js';
 import type { FlightBudget } from './flight.js';
 import { floods } from './flood-count.js';
-import { LifeSigns } from './life-signs.js';
 import { OutgoingFlow } from './outgoing-flow.js';
 import { PeerMeter } from './peer-meter.js';
 import { type LimitSettings, type NetSettings, sessionLimits } from './settings.js';
 import { likelyCause, targetErrorOf } from './target-error.js';
+import { TargetLife } from './target-life.js';
 import { secretsOf } from './target-secrets.js';
 import { TurnShare } from './turn-share.js';
 import { UnansweredPublish } from './unanswered-publish.js';
@@ -76,7 +76,7 @@ export class OutgoingAttempt implements MediaSocketListener {
   readonly #flow: OutgoingFlow;
   readonly #mayPing: boolean;
   /** From the publish on; before that, every target is silent. */
-  #life: LifeSigns | undefined;
+  #life: TargetLife | undefined;
   #pongs = 0;
   #isPinging = false;
   /** Behind this position the target is pinged between two looks too. */
@@ -211,7 +211,7 @@ export class OutgoingAttempt implements MediaSocketListener {
     const isClose = this.#flow.isSlow || this.#looks <= closeLooks;
     this.#askedEveryBytes = isClose ? acknowledgeEveryBytes.closely : acknowledgeEveryBytes.usually;
     this.#session.acknowledgeEvery(this.#askedEveryBytes);
-    this.#life ??= new LifeSigns(nowMs);
+    this.#life ??= new TargetLife(nowMs);
     // One that did not answer publish either is not asked.
     if (this.#mayPing && !this.isUnanswered && this.#life.wantsPing(this.#flow.isSlow, nowMs)) this.#ping(nowMs);
     else this.#planPing(this.#life, nowMs);
@@ -227,7 +227,7 @@ export class OutgoingAttempt implements MediaSocketListener {
     this.#isPinging = false;
   }
 
-  #planPing(life: LifeSigns, nowMs: number): void {
+  #planPing(life: TargetLife, nowMs: number): void {
     this.#pingAt = this.#mayPing ? life.nextPingAt(this.#flow.acknowledgements, nowMs) : Number.POSITIVE_INFINITY;
   }
 

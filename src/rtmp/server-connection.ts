@@ -17,10 +17,10 @@ import { floods } from './flood-count.js';
 import type { IgnoredKind } from './ignored.js';
 import { PacedReading } from './paced-reading.js';
 import { PeerMeter } from './peer-meter.js';
+import { PublisherLife } from './publisher-life.js';
 import { refusalOf } from './refusal.js';
 import { type ConnectInfo, ServerSession, type ServerSessionHandler, type StreamRequest } from './server-session.js';
 import { type NetSettings, sessionLimits } from './settings.js';
-import { SignOfLife } from './sign-of-life.js';
 import type { Decision, Ingest, Peer, PlayGrant, Publisher, PublishGrant, StreamHost } from './stream-host.js';
 import type { UnfinishedBudget } from './unfinished-budget.js';
 import { ViewerOutlet } from './viewer-outlet.js';
@@ -52,7 +52,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   #connect = noConnectInfo;
   /** Its messages were answered before. */
   #isMuted: boolean;
-  readonly #life = new SignOfLife(performance.now());
+  readonly #life = new PublisherLife(performance.now());
   /** Since when it has neither published nor played. */
   #idleSinceMs: number;
   #ending = false;

@@ -19,7 +19,7 @@ const usualStepMs = 40;
 /** Nobody reads it but `replay`, at once. */
 const noReaders = { readingFrom: () => Number.POSITIVE_INFINITY, sendingFrom: () => Number.POSITIVE_INFINITY };
 
-export interface KeptGopOptions {
+export interface StandbyGopOptions {
   /** Of whom the messages are. */
   readonly feed: StreamFeed;
   readonly pool: SlabPool;
@@ -44,8 +44,8 @@ export type TakeKept = (
  * messages as a stream does, copies each once into memory of the shared pool, and writes them nowhere. Of a source with
  * several video tracks it keeps the GOP of each.
  */
-export class KeptGop {
-  readonly #options: KeptGopOptions;
+export class StandbyGop {
+  readonly #options: StandbyGopOptions;
   readonly #log: MediaLog;
   #newestMs = 0;
   #newestAtMs = 0;
@@ -54,7 +54,7 @@ export class KeptGop {
   #pictures = 0;
   #spanMs = 0;
 
-  constructor(options: KeptGopOptions, nowMs: number) {
+  constructor(options: StandbyGopOptions, nowMs: number) {
     this.#options = options;
     this.#log = new MediaLog(keptFormat, options.pool, noReaders, nowMs);
   }

@@ -5,7 +5,7 @@ const countedBytes = 16 * 1024;
  * When a publisher last proved to be alive: by a frame that was taken, or a good part of one. Who drips single bytes is
  * silent, and so is who sends what nobody can use, pings, and acknowledgements.
  */
-export class SignOfLife {
+export class PublisherLife {
   lastMs: number;
   /** Bytes of the unfinished frame that were counted. */
   #countedBytes = 0;

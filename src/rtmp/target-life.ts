@@ -46,7 +46,7 @@ interface Ping {
  * never acknowledges, or never answers pings, owes nothing. A ping is read behind the media that was sent before it, so a
  * slow target gets the time that it needs to come there.
  */
-export class LifeSigns {
+export class TargetLife {
   readonly #pings: Ping[] = [];
   #asked = 0;
   #answers = 0;
