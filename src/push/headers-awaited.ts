@@ -21,7 +21,7 @@ export class HeadersAwaited {
     this.#onReady = onReady;
   }
 
-  /** True: it is to be waited, and `onReady` will be called. Once for each stream. */
+  /** True: it is to be waited, and `onReady` will be called. */
   isAwaited(stream: LiveStream): boolean {
     if (stream !== this.#stream) {
       this.#stream = stream;
@@ -34,6 +34,11 @@ export class HeadersAwaited {
       this.#onReady();
     }, lookMs);
     return true;
+  }
+
+  /** A source begins: what it sends is not known yet, though the stream be the one of before. */
+  begin(): void {
+    this.#stream = null;
   }
 
   get isWaiting(): boolean {

@@ -148,6 +148,7 @@ export class Push {
     if (stream !== this.#stream) this.#hangUp('drained');
     this.#stream = stream;
     this.#live = true;
+    this.#headers.begin();
     if (!this.#enabled) return;
     if (this.#life?.outlet != null) {
       // The connection was kept for the camera's return. Whether the target still takes media is not known yet.

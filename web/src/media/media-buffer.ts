@@ -8,6 +8,7 @@ export class MediaBuffer {
   readonly #source: MediaSource;
   readonly #buffer: SourceBuffer;
   readonly #onIdle: () => void;
+  readonly #onFailed: (error: unknown) => void;
   #mime: string;
   #queue: Uint8Array[] = [];
   /** The place that is shown, seconds. */
@@ -15,11 +16,16 @@ export class MediaBuffer {
   /** There was no room, and what was shown is taken away. */
   #isTight = false;
 
-  /** @param onIdle called when more could be appended @throws DOMException NotSupportedError for what cannot be played */
-  constructor(source: MediaSource, mime: string, onIdle: () => void) {
+  /**
+   * @param on.idle called when more could be appended
+   * @param on.failed called when what waited could not be appended
+   * @throws DOMException NotSupportedError for what cannot be played
+   */
+  constructor(source: MediaSource, mime: string, on: { idle: () => void; failed: (error: unknown) => void }) {
     this.#source = source;
     this.#mime = mime;
-    this.#onIdle = onIdle;
+    this.#onIdle = on.idle;
+    this.#onFailed = on.failed;
     this.#buffer = source.addSourceBuffer(mime);
     this.#buffer.addEventListener('updateend', this.#onUpdateEnd);
   }
@@ -59,8 +65,15 @@ export class MediaBuffer {
   }
 
   readonly #onUpdateEnd = (): void => {
-    if (this.#queue.length === 0) this.#onIdle();
-    else this.#next();
+    if (this.#queue.length === 0) {
+      this.#onIdle();
+      return;
+    }
+    try {
+      this.#next();
+    } catch (error) {
+      this.#onFailed(error);
+    }
   };
 
   #next(): void {

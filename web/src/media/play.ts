@@ -189,7 +189,8 @@ class Life {
     }
     if (tracks.length === 0) return false;
     for (const track of tracks) {
-      this.#buffers.set(track, new MediaBuffer(this.#source, track.mime ?? '', this.#pump));
+      const on = { idle: this.#pump, failed: (error: unknown) => this.#fail(error) };
+      this.#buffers.set(track, new MediaBuffer(this.#source, track.mime ?? '', on));
     }
     // Refused only by settings of the browser; the controls are there then.
     this.#element.play().catch(() => undefined);

@@ -12,6 +12,8 @@ type State = 'loading' | 'playing' | 'failed';
 /** How long to wait before a stream that broke off is asked for again; doubled each time, up to the most. */
 const retryMs = 3000;
 const maxRetryMs = 60_000;
+/** From then on it is said what is waited for. */
+const slowAfterMs = 2500;
 
 /** What was seen to be of no use: by camera, what it sent then. It is not tried again while it sends the same. */
 const useless = new Map<string, { readonly what: string; readonly reason: string }>();
@@ -21,6 +23,7 @@ export function Player({ camera }: { camera: CameraView }) {
   const video = useRef<HTMLVideoElement>(null);
   const state = useSignal<State>('loading');
   const reason = useSignal('');
+  const isSlow = useSignal(false);
   /** Counts what was learned of it, and the wish to try again. */
   const round = useSignal(0);
   const newest = useRef(camera);
@@ -61,8 +64,13 @@ export function Player({ camera }: { camera: CameraView }) {
       });
     };
     state.value = 'loading';
+    isSlow.value = false;
+    const slow = setTimeout(() => {
+      isSlow.value = true;
+    }, slowAfterMs);
     start();
     return () => {
+      clearTimeout(slow);
       clearTimeout(timer);
       stop();
     };
@@ -98,7 +106,15 @@ export function Player({ camera }: { camera: CameraView }) {
           ) : (
             <NoPictureIcon />
           )}
-          <p>{without === undefined ? (state.value === 'loading' ? 'Loading …' : reason.value) : without.message}</p>
+          <p>
+            {without === undefined
+              ? state.value === 'failed'
+                ? reason.value
+                : isSlow.value
+                  ? 'Waiting for a key frame …'
+                  : 'Loading …'
+              : without.message}
+          </p>
         </div>
       )}
     </div>
