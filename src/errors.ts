@@ -42,7 +42,7 @@ export const errorCodes = {
   STATE_INVALID: 'The state file is not valid; the running state stays.',
   STATE_CONFLICT: 'The state file was edited by hand in a place that the API has changed too; the edit is not applied.',
   STATE_WRITE_FAILED: 'A change could not be written to disk, so it was not made.',
-  START_WAITING: 'The start waits for a disk that does not answer; it goes on when that does.',
+  START_WAITING: 'The start waits for a disk, etcd or nginx, which does not answer; it goes on when that does.',
   LOG_UNWRITABLE: 'The log cannot be written; lines that do not fit in memory are lost.',
   OPEN_FILES_LIMIT: 'Few file descriptors are left; they are kept for the API and for files.',
   BACKUP_SEALED: 'The backup is sealed, and its passphrase is missing or wrong, or the file was changed.',

@@ -97,7 +97,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const stateLog = log.child({ part: 'state' });
     const watch = startWatchOf(options.settings, log);
     const data = await watch.during(
-      'the state',
+      options.settings.cluster === undefined ? 'the disk of the state' : 'etcd, or the disk of the data folder',
       options.settings.dataDir,
       options.settings.cluster === undefined
         ? openDataFolder(options.settings.dataDir, stateLog, check)
@@ -130,7 +130,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
     refusesTarget = (url) => backend.refuses(url);
     const rtmp = await watch.during(
-      `the files of the media backend ${backend.kind}`,
+      `the media backend (${backend.kind}), or the disk of its files`,
       settings.dataDir,
       listening(rtmpPort, '--rtmp-port', () => backend.start()),
     );

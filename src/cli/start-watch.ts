@@ -7,7 +7,7 @@ const patienceMs = 5000;
 const againMs = 60_000;
 
 /**
- * Watches over the steps of the start that wait for a disk. A network mount that is gone answers nothing, and nobody can give
+ * Watches over the steps of the start that wait for a disk, or for etcd or nginx. A network mount that is gone answers nothing, and nobody can give
  * up for it: without its state the aggregator is of no use. So it waits as long as it takes, says in its log what for, and
  * answers callers of the API that it is not ready; when the disk answers, the start goes on.
  */
@@ -38,12 +38,12 @@ export class StartWatch {
     const startedMs = performance.now();
     const seconds = (): number => Math.round((performance.now() - startedMs) / 1000);
     const why = (): string =>
-      `the start has waited for ${seconds()} s for the disk, which does not answer: for ${what}; it goes on when the disk answers`;
+      `the start has waited for ${seconds()} s for ${what}, without an answer; it goes on when that answers`;
     let isLate = false;
     let server: StartingServer | undefined;
     const say = (): void => {
       isLate = true;
-      this.#log.warn('the start waits for a disk that does not answer; it goes on when that does', {
+      this.#log.warn('the start waits for what does not answer; it goes on when that does', {
         code: 'START_WAITING',
         ...{ what, folder, seconds: seconds() },
       });
@@ -58,7 +58,7 @@ export class StartWatch {
       // Not waited for here: what follows a step follows at once.
       if (server !== undefined) this.#closing = server.close();
       if (isLate) {
-        this.#log.info('the disk has answered; the start goes on', { what, seconds: seconds() });
+        this.#log.info('what was waited for has answered; the start goes on', { what, seconds: seconds() });
       }
     }
   }

@@ -21,11 +21,11 @@ describe.skipIf(!hasCompiler)('a start whose disk does not answer', () => {
     const started = aggregator.launch();
     const alive = async () => (await aggregator.api('GET', '/healthz').catch(() => null))?.status === 200;
     await waitFor(alive, { what: 'an answer while it waits', timeoutMs });
-    const refused = { code: 'START_WAITING', detail: expect.stringContaining('for the state') };
+    const refused = { code: 'START_WAITING', detail: expect.stringContaining('for the disk of the state') };
     expect(await aggregator.api('GET', '/readyz')).toMatchObject({ status: 503, body: refused });
     // Nobody is told that there are no cameras.
     expect(await aggregator.api('GET', '/v1/cameras')).toMatchObject({ status: 503, body: refused });
-    expect(started.stderr).toContain('the start waits for a disk that does not answer');
+    expect(started.stderr).toContain('the start waits for what does not answer');
     expect(started.stderr).toContain(dataDir);
 
     disk.set('well');

@@ -1,5 +1,5 @@
 import type { Input } from '../../client/index.js';
-import { CodedError, codeOf } from '../../errors.js';
+import { CodedError, codeOf, messageOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
 import { type ApiClient, ApiError } from '../client.js';
 import { exitCodes } from '../exit-codes.js';
@@ -57,7 +57,7 @@ export async function makeChanges(
     } catch (error) {
       const rest = restOf(changes, { from: at, to: at + some.length, error, dryRun });
       // The error alone says it all: nothing is made.
-      if (allOrNothing && rest.unknown.length === 0) throw error;
+      if ((allOrNothing || at === 0) && rest.unknown.length === 0) throw error;
       broken = { error, rest };
     }
     progress.show(results.length);
@@ -83,12 +83,16 @@ interface Rest {
 /** After these failures of a call, its changes may be made. Any other one refuses the call, and nothing of it is made. */
 const openFailures = /^(API_UNREACHABLE|INTERNAL|STATE_\w+)$/;
 
+/** The words of `ApiClient` for an aggregator that was never reached. */
+const neverAsked =
+  /does not answer: (?:the connection was refused|bad port|ENOTFOUND|EAI_AGAIN|its certificate is not trusted)/;
+
 function restOf(
   changes: readonly NamedChange[],
   { from, to, error, dryRun }: { from: number; to: number; error: unknown; dryRun: boolean },
 ): Rest {
   const code = error instanceof ApiError ? error.apiCode : codeOf(error);
-  const isRefused = dryRun || !openFailures.test(code);
+  const isRefused = dryRun || !openFailures.test(code) || neverAsked.test(messageOf(error));
   const named = changes.slice(from).map(({ about, place }) => (place === undefined ? about : `${place}: ${about}`));
   const open = isRefused ? 0 : to - from;
   return { unknown: named.slice(0, open), notMade: named.slice(open) };

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { freePort } from '../../support/ports.js';
 import { type Scope, testScope } from '../../support/scope.js';
 import { figure } from '../../support/wait.js';
 import { type CliOptions, cli, startTestAggregator } from '../support.js';
@@ -246,4 +247,11 @@ test('a call that fails in the middle: what was made is told, and what was not',
   const asJson = await cli(['camera', 'add', '-', '--json'], { env, input });
   const answer = JSON.parse(asJson.out);
   expect([answer.results.length, answer.unknown.length, answer.notMade.length]).toEqual([500, 500, 300]);
+});
+
+test('an aggregator that is not there: that alone is said', async () => {
+  const env = { MEDIA_AGGREGATOR_API: `http://127.0.0.1:${await freePort()}` };
+  const { code, out, err } = await cli(['camera', 'add', 'a', 'b', 'c'], { env });
+  expect([code, out]).toEqual([3, '']);
+  expect(err).toMatch(/^error: API_UNREACHABLE: .*the connection was refused\.\n$/);
 });
