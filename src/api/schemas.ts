@@ -349,9 +349,17 @@ const WebhookSchema = Type.Object(
   { title: 'Webhook', description: 'A receiver of events, and how it takes them.' },
 );
 
+const SettingValueSchema = Type.Object({
+  value: Type.Unknown(),
+  source: Type.String(),
+  names: Type.Optional(
+    Type.Array(Type.String(), { description: 'What else it is called: its key in files and flags, its variables.' }),
+  ),
+});
+
 export const ConfigViewSchema = Type.Object(
   {
-    settings: Type.Record(Type.String(), Type.Object({ value: Type.Unknown(), source: Type.String() }), {
+    settings: Type.Record(Type.String(), SettingValueSchema, {
       description: 'By key (`rtmpPort`, `media.queueMaxBytes`): the value, and where it comes from.',
     }),
     problems: Type.Array(Type.Object({ code: Type.String(), message: Type.String(), since: Type.String() })),

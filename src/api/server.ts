@@ -56,6 +56,8 @@ export interface ApiOptions {
   readonly version: string;
   /** Where each setting comes from, for /v1/config; what is not named is a default. */
   readonly settingSources?: SettingSources;
+  /** What each setting is called in flags, files and the environment, for /v1/config. */
+  readonly settingNames?: Readonly<Record<string, readonly string[]>>;
   /** How the content manager took the announcement, for /v1/config; null: there is none to tell. */
   readonly announcement?: () => AnnouncementView | null;
   /** How the receivers of events take them, for /v1/config and /metrics; undefined: there are none. */
@@ -230,9 +232,9 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
     mayPlay: options.mayPlay ?? (() => {}),
     onViewer: (socket) => listener.leave(socket),
   });
-  const { settingSources: sources = {}, announcement = () => null } = options;
+  const { settingSources: sources = {}, settingNames: names = {}, announcement = () => null } = options;
   addAccessRoutes(app, access);
-  addNodeRoutes(app, { control, settings, sources, version, announcement, webhooks, cluster });
+  addNodeRoutes(app, { control, settings, sources, names, version, announcement, webhooks, cluster });
   addClusterRoutes(app, cluster);
   if (options.testPatterns !== undefined) addTestPatternRoutes(app, control, options.testPatterns);
   if (options.logLevels !== undefined) {

@@ -34,6 +34,7 @@ import {
 } from './cluster.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
+import { settingNames } from './named-settings.js';
 import { openNodeKeys } from './node-keys.js';
 import { findPortHolder } from './port-holder.js';
 import { RtmpTestPatterns } from './rtmp-test-patterns.js';
@@ -192,6 +193,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         control,
         settings: actual,
         settingSources: options.sources,
+        settingNames,
         log: log.child({ part: 'api' }),
         version,
         announcement: () => announcer?.view ?? null,

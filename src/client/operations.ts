@@ -323,6 +323,8 @@ export interface Config {
   readonly settings: Readonly<Record<string, {
     readonly value: unknown;
     readonly source: string;
+    /** What else it is called: its key in files and flags, its variables. */
+    readonly names?: readonly string[] | undefined;
   }>>;
   readonly problems: readonly {
     readonly code: string;
@@ -1247,13 +1249,17 @@ export interface Operations {
   readonly getLog: {
     readonly answer: Log;
   };
-  /** The newest key frame of a live camera, as an MP4 file of one picture that browsers show */
+  /** The newest key frame of a camera, as an MP4 file of one picture that browsers show */
   readonly getPicture: {
     readonly path: {
       /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
       readonly name: string;
     };
-    readonly answer: string;
+    readonly query?: {
+      /** true: where there is no picture, the answer is 204 and not 404. */
+      readonly optional?: 'true' | 'false' | undefined;
+    };
+    readonly answer: string | undefined;
   };
   /** One push */
   readonly getPush: {

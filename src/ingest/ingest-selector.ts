@@ -184,10 +184,11 @@ export class IngestSelector implements IngestListener, FailoverHost {
       if (ingest.source.kind === 'slate') ingest.source.close(over);
     }
     this.#lookWhileNeeded();
-    if (this.#stream === null) return;
+    const stream = this.#stream;
+    if (stream === null) return;
     this.#stream = null;
     this.#ingest = null;
-    this.#options.listener.onOver();
+    this.#options.listener.onOver(stream);
   }
 
   /** Goes on with an ingest that stands by: at once with what is kept of it, else with its next key frame. */

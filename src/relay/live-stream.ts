@@ -68,6 +68,8 @@ export class LiveStream implements FormatLogsOwner {
   #videoAtMs = Number.NEGATIVE_INFINITY;
   /** Video tracks whose frames are in the logs. Made anew at each change. */
   #tracks: readonly number[] = [];
+  /** The last key frame before the encoder ended its video. */
+  #ended: (KeyFrame & { readonly atMs: number }) | null = null;
 
   constructor(options: LiveStreamOptions, nowMs: number) {
     this.#options = options;
@@ -226,6 +228,9 @@ export class LiveStream implements FormatLogsOwner {
    * @param isOver it ended, so that there is nothing to wait for
    */
   forgetTrack(track: number, isOver: boolean): void {
+    const atMs = this.keyFrameAtMs;
+    const last = isOver && track === 0 ? this.keyFrame() : null;
+    if (last !== null && atMs !== null) this.#ended = { ...last, atMs };
     for (const { log } of this.#logs.all) {
       log.clearTrack(track);
       log.clearTrack(audioTrack);
@@ -251,6 +256,13 @@ export class LiveStream implements FormatLogsOwner {
   /** A copy of the newest key frame; null as `keyFrameAtMs`, and where no header says how to decode it. */
   keyFrame(): KeyFrame | null {
     return this.keyFrameAtMs === null ? null : readKeyFrame(this.#logs.primary.log);
+  }
+
+  /** The newest key frame, or that of a video that was ended by its encoder: for the last picture of a camera. */
+  lastKeyFrame(): (KeyFrame & { readonly atMs: number }) | null {
+    const atMs = this.keyFrameAtMs;
+    const keyFrame = this.keyFrame();
+    return keyFrame === null || atMs === null ? this.#ended : { ...keyFrame, atMs };
   }
 
   /** Bytes that are kept for newcomers and for outlets that are behind. */

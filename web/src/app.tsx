@@ -1,4 +1,4 @@
-import { useSignalEffect } from '@preact/signals';
+import { computed, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { setToken, signInReason, token } from './api/http.js';
 import { CameraPage } from './pages/camera.js';
@@ -7,8 +7,9 @@ import { Overview } from './pages/overview.js';
 import { Settings } from './pages/settings.js';
 import { SignIn } from './pages/sign-in.js';
 import { link, place, route } from './router.js';
-import { link as connection, loaded, mayOperate, node, problems } from './state/store.js';
+import { link as connection, heardMs, loaded, mayOperate, node, problems } from './state/store.js';
 import { type Theme, theme } from './state/theme.js';
+import { clock } from './ui/format.js';
 import { AutoIcon, CameraIcon, MapIcon, MoonIcon, SettingsIcon, SunIcon, WarnIcon } from './ui/icons.js';
 import { Empty } from './ui/parts.js';
 
@@ -19,11 +20,32 @@ export function App() {
         Skip to the content
       </button>
       <Header />
-      <main id="main" tabIndex={-1}>
+      <NoData />
+      <main id="main" tabIndex={-1} class={isStale.value ? 'stale' : undefined}>
         {signInReason.value === null && <Problems />}
         {signInReason.value !== null ? <SignIn /> : loaded.value ? <Page /> : <Loading />}
       </main>
     </>
+  );
+}
+
+/** What is shown is not what is any more. */
+const isStale = computed(() => connection.value === 'lost' && loaded.value && signInReason.value === null);
+
+/** Says so, on every page. */
+function NoData() {
+  return (
+    <div class="no-data-slot" role="alert">
+      {isStale.value && (
+        <p class="no-data">
+          <WarnIcon />
+          <span>
+            <strong>No data since {clock(new Date(heardMs.value).toISOString())}.</strong> The aggregator does not
+            answer; trying again … Everything below is as it was then.
+          </span>
+        </p>
+      )}
+    </div>
   );
 }
 
@@ -48,7 +70,7 @@ function Loading() {
   const lost = connection.value === 'lost';
   return (
     <div class="empty" role="status">
-      {lost ? 'The aggregator does not answer. It is tried again …' : 'Loading …'}
+      {lost ? 'The aggregator does not answer; trying again …' : 'Loading …'}
     </div>
   );
 }
@@ -106,7 +128,6 @@ function Header() {
         </a>
       </nav>
       <div class="top-end">
-        <Connection />
         {loaded.value && !mayOperate.value && <span class="badge plain">read only</span>}
         <ThemeSwitch />
         {token.value !== null && signInReason.value === null && (
@@ -129,18 +150,8 @@ function Logo() {
   );
 }
 
-/** Says when what is shown grows old. */
-function Connection() {
-  const state = connection.value;
-  return (
-    <span class={`connection ${state}`} role="status">
-      {state === 'lost' ? 'No connection; trying again …' : ''}
-    </span>
-  );
-}
-
 const nextTheme: Readonly<Record<Theme, Theme>> = { auto: 'light', light: 'dark', dark: 'auto' };
-const themeNames: Readonly<Record<Theme, string>> = { auto: 'as the system', light: 'light', dark: 'dark' };
+const themeNames: Readonly<Record<Theme, string>> = { auto: 'same as the system', light: 'light', dark: 'dark' };
 
 function ThemeSwitch() {
   const current = theme.value;

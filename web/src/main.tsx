@@ -9,4 +9,6 @@ import './styles/pages.css';
 followTheme();
 follow();
 const root = document.getElementById('app');
+// What stands there until now is for a browser that cannot load this.
+root?.replaceChildren();
 if (root !== null) render(<App />, root);

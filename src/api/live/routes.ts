@@ -6,14 +6,14 @@ import type { WebSocket } from 'ws';
 import { endpointText } from '../../address/plain-address.js';
 import type { FlvPlayback, ViewedTracks } from '../../backend/backend.js';
 import type { Control } from '../../control/control.js';
-import { ConflictError } from '../../errors.js';
+import { ConflictError, codeOf } from '../../errors.js';
 import { Shares } from '../../fairness/shares.js';
 import { openFiles } from '../../process/open-files.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
 import { bytesPerUnit } from '../costly-calls.js';
 import { takeReply } from '../raw-reply.js';
-import { v1Responses } from '../schemas.js';
+import { NoContentSchema, v1Responses } from '../schemas.js';
 import { NameParams } from '../v1/requests.js';
 import { HttpFlvSink } from './http-sink.js';
 import { isWebSocketUpgrade, webSocketUpgrades } from './upgrades.js';
@@ -29,6 +29,17 @@ const checkEveryMs = 3_000;
 const maxMessageBytes = 1024;
 
 const FlvSchema = Type.String({ description: 'video/x-flv: FLV without an end, from the current key frame on.' });
+const PictureQuery = Type.Object(
+  {
+    optional: Type.Optional(
+      Type.String({
+        enum: ['true', 'false'],
+        description: 'true: where there is no picture, the answer is 204 and not 404.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
 const PictureSchema = Type.String({ description: 'video/mp4: the newest key frame, as a file of one picture.' });
 
 declare module 'fastify' {
@@ -191,12 +202,14 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       config: { scope: 'read' },
       schema: {
         operationId: 'getPicture',
-        summary: 'The newest key frame of a live camera, as an MP4 file of one picture that browsers show',
+        summary: 'The newest key frame of a camera, as an MP4 file of one picture that browsers show',
         tags: ['viewing'],
         params: NameParams,
+        querystring: PictureQuery,
         response: v1Responses(
           {
             200: { content: { 'video/mp4': { schema: PictureSchema } } },
+            204: NoContentSchema,
             304: Type.Null({ description: 'It is the one you have.' }),
           },
           400,
@@ -209,7 +222,13 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       const { name } = request.params;
       await mayPlay(name, request);
       const known = /^"([0-9.]{1,40})"$/.exec(request.headers['if-none-match'] ?? '')?.[1];
-      const { tag, at, mp4 } = await control.viewing.picture(name, known);
+      const picture = await control.viewing.picture(name, known).catch((error: unknown) => {
+        const isNone = ['CAMERA_NOT_LIVE', 'NO_PICTURE'].includes(codeOf(error));
+        if (isNone && request.query.optional === 'true') return undefined;
+        throw error;
+      });
+      if (picture === undefined) return reply.code(204).send();
+      const { tag, at, mp4 } = picture;
       request.charge?.((mp4?.length ?? 0) / bytesPerUnit);
       reply.headers({
         etag: `"${tag}"`,

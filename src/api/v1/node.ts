@@ -14,6 +14,8 @@ export interface NodeRouteOptions {
   readonly control: Control;
   readonly settings: ApiSettings;
   readonly sources: SettingSources;
+  /** What each setting is called elsewhere. */
+  readonly names: Readonly<Record<string, readonly string[]>>;
   readonly version: string;
   readonly announcement: () => AnnouncementView | null;
   readonly webhooks: () => readonly WebhookView[];
@@ -23,7 +25,7 @@ export interface NodeRouteOptions {
 
 /** What this node is and how it is set up. */
 export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
-  const { control, settings, sources, version, announcement, webhooks, cluster } = options;
+  const { control, settings, sources, names, version, announcement, webhooks, cluster } = options;
 
   const self = async (requestHost: string | undefined) => {
     const host = control.cameras.advertisedHost(requestHost);
@@ -87,7 +89,14 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
     async () => {
       return {
         settings: Object.fromEntries(
-          flatten(settings).map(([key, value]) => [key, { value: shown(value), source: sources[key] ?? 'default' }]),
+          flatten(settings).map(([key, value]) => [
+            key,
+            {
+              value: shown(value),
+              source: sources[key] ?? 'default',
+              ...(names[key] === undefined ? {} : { names: names[key] }),
+            },
+          ]),
         ),
         problems: control.node.problems,
         contentManager: announcement(),

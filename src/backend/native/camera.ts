@@ -41,6 +41,7 @@ import { CameraConditions, describeMissing, withoutKeyFrameWords } from './condi
 import { evidenceOf } from './evidence.js';
 import { FlvViewer } from './flv-viewer.js';
 import { ingestSnapshots, publishKeysOf, SwitchRecord } from './ingests.js';
+import type { LastPictures } from './last-pictures.js';
 import type { NativeRelaying } from './relaying.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
@@ -73,6 +74,8 @@ export interface CameraContext {
   readonly mayKeep: (bytes: number) => boolean;
   /** This aggregator among those that a stream came through: hexadecimal digits, of this process's life. */
   readonly nodeId: string;
+  /** Keeps the last picture of a stream that is over. */
+  readonly lastPictures?: LastPictures;
   /** Told when a camera's stream is over. */
   readonly onOver?: (camera: string) => void;
   /** Whoever wants to be told of what happens. */
@@ -298,7 +301,11 @@ export class NativeCamera implements SelectorListener {
   }
 
   /** Targets and viewers are told. */
-  onOver(): void {
+  onOver(stream: LiveStream): void {
+    const picture = this.#pictureOf(stream);
+    if (picture !== null && picture.mp4 !== null) {
+      this.#context.lastPictures?.keep(this.name, { ...picture, mp4: picture.mp4 });
+    }
     this.#pushes.end();
     this.#hops.end();
     this.#context.relaying.sourceChanged(this.name, null);
@@ -383,19 +390,26 @@ export class NativeCamera implements SelectorListener {
     return viewer;
   }
 
-  /** The newest key frame; null when there is none that can be shown. */
+  /** The newest key frame, or the last one if the stream is over; null when there is none that can be shown. */
   picture(knownTag: string | undefined): StillPicture | null {
-    const { stream, latest } = this.#selector;
-    const atMs = stream?.keyFrameAtMs ?? null;
-    if (stream === null || atMs === null) return null;
-    const tag = atMs.toFixed(3);
-    const at = new Date(Date.now() - (performance.now() - atMs)).toISOString();
-    if (tag === knownTag) return { tag, at, mp4: null };
-    const keyFrame = stream.keyFrame();
+    const { stream } = this.#selector;
+    // Until its first key frame, a stream has no picture of its own.
+    const own = stream === null ? null : this.#pictureOf(stream, knownTag);
+    if (own !== null) return own;
+    const last = this.#context.lastPictures?.of(this.name);
+    if (last === undefined) return null;
+    return last.tag === knownTag ? { ...last, mp4: null } : last;
+  }
+
+  #pictureOf(stream: LiveStream, knownTag?: string): StillPicture | null {
+    const { keyFrameAtMs } = stream;
+    if (keyFrameAtMs !== null && keyFrameAtMs.toFixed(3) === knownTag) return pictureAt(keyFrameAtMs, null);
+    const keyFrame = stream.lastKeyFrame();
     if (keyFrame === null) return null;
+    const { latest } = this.#selector;
     const { width, height } = latest?.pictureSize ?? latest?.facts ?? noFacts;
     const mp4 = stillMp4(keyFrame.header, keyFrame.frame, { width: width ?? 0, height: height ?? 0 });
-    return mp4 === null ? null : { tag, at, mp4 };
+    return mp4 === null ? null : pictureAt(keyFrame.atMs, mp4);
   }
 
   /** Call about once a second. */
@@ -462,4 +476,10 @@ export class NativeCamera implements SelectorListener {
     const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
     return new LiveStream({ format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, mayKeep }, performance.now());
   }
+}
+
+/** @param atMs when its frame came, by the monotonic clock @param mp4 null: it is known already */
+function pictureAt(atMs: number, mp4: Buffer | null): StillPicture {
+  const at = new Date(Date.now() - (performance.now() - atMs)).toISOString();
+  return { tag: atMs.toFixed(3), at, mp4 };
 }

@@ -43,6 +43,7 @@ import type {
 } from '../backend.js';
 import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
 import { CameraHost } from './camera-host.js';
+import { LastPictures } from './last-pictures.js';
 import { MediaBudget } from './media-budget.js';
 import { NativeRelaying } from './relaying.js';
 import { type SourceToolSettings, SourceTools } from './source-tools.js';
@@ -106,6 +107,7 @@ export class NativeBackend implements MediaBackend {
   readonly #cameras = new Map<string, NativeCamera>();
   readonly #traffic = new Traffic(this.#cameras);
   readonly #budget: MediaBudget;
+  readonly #lastPictures = new LastPictures();
   /** Cameras that were removed and whose targets are being told. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #sources: SourceTools;
@@ -143,6 +145,7 @@ export class NativeBackend implements MediaBackend {
       relaying: this.relaying,
       hops: { settings: hopSettings, watch: new TargetWatch(undefined, hopDialer), dialer: hopDialer },
       onOver: (camera) => this.yielding.release(camera),
+      lastPictures: this.#lastPictures,
       settings: options.settings.media,
       log: options.log,
       scheduler: new FlushScheduler({ windowMs, audioWindowMs, gather: gatherWrites }),
@@ -304,6 +307,7 @@ export class NativeBackend implements MediaBackend {
     this.#cameras.delete(name);
     this.#traffic.leaves(camera);
     const leaving = camera.close(new CodedError('PUBLISH_NOT_REGISTERED', `camera ${name} was removed`)).finally(() => {
+      if (!this.#cameras.has(name)) this.#lastPictures.forget(name);
       this.#traffic.gone(camera);
       this.#leaving.delete(leaving);
     });

@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { type SettingRow, settingRows } from '../../config/index.js';
-import { environmentNames, mediaTable, nodeTable } from '../../config/table.js';
 import { CodedError } from '../../errors.js';
 import { nearest } from '../../json/nearest.js';
 import { findApi } from '../find-api.js';
@@ -8,24 +6,8 @@ import { json, table } from '../format.js';
 import { headed } from '../headed.js';
 import type { CliIo } from '../io.js';
 import { isPattern, matcherOf } from '../many/names.js';
+import { type NamedSetting, namedSettings } from '../named-settings.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
-
-/** A setting with all that people call it. */
-interface NamedSetting {
-  readonly row: SettingRow;
-  /** As /v1/config has it: `rtmpPort`, `media.queueMaxBytes`. */
-  readonly field: string;
-  /** Variables that give its value. */
-  readonly variables: readonly string[];
-}
-
-const namedSettings: readonly NamedSetting[] = settingRows.map((row) => {
-  const own = row.group === 'media' ? mediaTable : nodeTable;
-  const entry = Object.entries(own).find(([, setting]) => setting.key === row.key);
-  if (entry === undefined) throw new Error(`setting ${row.key} is in no table`);
-  const [field, setting] = entry;
-  return { row, field: row.group === 'media' ? `media.${field}` : field, variables: environmentNames(setting) };
-});
 
 /** Settings that a name means: key, flag, variable, or field of /v1/config; or a part of one, or a pattern. */
 export function settingsNamed(text: string): readonly NamedSetting[] {

@@ -97,6 +97,7 @@ describe('the dashboard', () => {
     await page.getByRole('list').getByText('active -> waiting').first().waitFor();
 
     // Its push and itself are removed; both are gone for the server too.
+    await push.getByLabel(/^More actions/).click();
     await push.getByRole('button', { name: /^Remove/ }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Remove the push' }).click();
     await push.waitFor({ state: 'detached' });
@@ -105,14 +106,15 @@ describe('the dashboard', () => {
     // The aggregator itself is killed: the page says that what it shows grows old, and goes on by itself.
     expect(misdeeds.errors).toEqual([]);
     await aggregator.kill9();
-    await page.getByText('No connection').waitFor();
+    await page.getByText('No data since').waitFor();
     await aggregator.start();
     await page.getByText('not live', { exact: true }).waitFor();
-    await page.getByText('No connection').waitFor({ state: 'detached' });
+    await page.getByText('No data since').waitFor({ state: 'detached' });
     // What the browser itself tells of a server that is gone, and of a player that asks before the camera is back.
     const isExpected = (error: string) => /ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY|\b404\b.*\/live\//.test(error);
 
-    await page.getByRole('button', { name: 'Remove', exact: true }).click();
+    await page.getByLabel('More actions', { exact: true }).click();
+    await page.getByRole('button', { name: 'Remove the camera' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Remove gate-1' }).click();
     await page.getByRole('heading', { name: 'First steps' }).waitFor();
     expect((await aggregator.api('GET', '/v1/cameras/gate-1')).status).toBe(404);

@@ -14,12 +14,14 @@ const maxLineLength = 16 << 20;
 
 /**
  * Follows server-sent events. Read by `fetch` and not by `EventSource`, which cannot say who asks.
+ * @param onHeard called when anything comes, signs of life too
  * @throws ApiProblem when it is refused; NoAnswer, or what `fetch` throws, when it breaks off
  */
 export async function followEvents(
   path: string,
   lastEventId: string | undefined,
   onEvent: (event: ServerEvent) => void,
+  onHeard: () => void,
 ): Promise<void> {
   const ended = new AbortController();
   let silence = setTimeout(() => ended.abort(), silenceMs);
@@ -34,6 +36,7 @@ export async function followEvents(
       if (done) return;
       clearTimeout(silence);
       silence = setTimeout(() => ended.abort(), silenceMs);
+      onHeard();
       parse(value);
     }
   } finally {

@@ -30,10 +30,17 @@ export function keptStill(name: string): ImageBitmap | undefined {
   return kept.get(name)?.picture;
 }
 
-/** The newest key frame of a live camera, decoded here; undefined when there is none to show. @param codec of its video */
-export async function loadStill(name: string, codec: string, signal: AbortSignal): Promise<ImageBitmap | undefined> {
+/**
+ * The newest key frame of a camera, or its last, decoded here; undefined when there is none to show.
+ * @param codec of its video; null: it is not known any more
+ */
+export async function loadStill(
+  name: string,
+  codec: string | null,
+  signal: AbortSignal,
+): Promise<ImageBitmap | undefined> {
   // What the browser does not know is not asked for, again and again.
-  if (!stillCodecs.has(codec) || whyNoPicture(codec) !== null) return undefined;
+  if (codec !== null && (!stillCodecs.has(codec) || whyNoPicture(codec) !== null)) return undefined;
   await takeTurn();
   try {
     if (signal.aborted || unsupported) return undefined;
@@ -41,8 +48,9 @@ export async function loadStill(name: string, codec: string, signal: AbortSignal
   } catch (error) {
     unsupported ||= error instanceof ApiProblem && error.code === 'VIEW_UNSUPPORTED';
     // Not live any more, no picture of it, or no such thing with this backend: a card without a picture says so.
-    if (error instanceof ApiProblem || error instanceof NoAnswer || signal.aborted || error instanceof DecodeError)
-      return undefined;
+    // A TypeError is what `fetch` says of an answer that broke off.
+    const kinds = [ApiProblem, NoAnswer, DecodeError, TypeError];
+    if (signal.aborted || kinds.some((kind) => error instanceof kind)) return undefined;
     throw error;
   } finally {
     atWork--;
@@ -55,10 +63,11 @@ async function takeTurn(): Promise<void> {
   atWork++;
 }
 
-async function fetchStill(name: string, signal: AbortSignal): Promise<ImageBitmap> {
+async function fetchStill(name: string, signal: AbortSignal): Promise<ImageBitmap | undefined> {
   const before = kept.get(name);
   const known = before?.etag == null ? {} : { 'if-none-match': before.etag };
-  const response = await get(`/v1/cameras/${encodeURIComponent(name)}/picture`, signal, known);
+  const response = await get(`/v1/cameras/${encodeURIComponent(name)}/picture?optional=true`, signal, known);
+  if (response.status === 204) return undefined;
   if (response.status === 304 && before !== undefined) return before.picture;
   const picture = await decode(await response.blob());
   keep(name, { etag: response.headers.get('etag'), picture });

@@ -1,6 +1,8 @@
+import { useEffect } from 'preact/hooks';
 import { cameraLink } from '../router.js';
 import { cameraHealth, cameraLook, pushLook, pushSummary } from '../state/health.js';
 import type { CameraEntry } from '../state/store.js';
+import { loadTrend } from '../state/trend.js';
 import { bitrate, codec } from '../ui/format.js';
 import { Badge, Mark } from '../ui/mark.js';
 import { Since } from '../ui/parts.js';
@@ -12,22 +14,28 @@ const maxDots = 12;
 
 export function CameraCard({ entry }: { entry: CameraEntry }) {
   const camera = entry.view.value;
+  useEffect(() => loadTrend(entry), [entry]);
   const health = cameraHealth(camera);
   const look = cameraLook(camera);
   const summary = pushSummary(camera.pushes);
   return (
     <a class={`card health-${health}`} href={cameraLink(camera.name)}>
-      <Still name={camera.name} live={camera.live} videoCodec={camera.videoCodec} />
-      <span class="card-badge">
-        <Badge look={look} text={health === 'returning' ? 'lost' : look.label} />
-        {camera.liveSince !== null && (
-          <span class="badge plain">
-            <Since iso={camera.liveSince} />
-          </span>
-        )}
-      </span>
+      <Still
+        name={camera.name}
+        live={camera.live}
+        wasLive={camera.lastLive !== null}
+        videoCodec={camera.live ? camera.videoCodec : null}
+      />
       <span class="card-body">
         <span class="card-name">{camera.name}</span>
+        <span class="card-badge">
+          <Badge look={look} text={health === 'returning' ? 'lost' : look.label} />
+          {camera.liveSince !== null && (
+            <span class="muted">
+              <Since iso={camera.liveSince} />
+            </span>
+          )}
+        </span>
         <span class="card-facts">
           {camera.live ? (
             <>

@@ -8,6 +8,7 @@ import { entryOf, mayOperate } from '../state/store.js';
 import { bitrate, bytes, clock, codec, count, dateTime, milliseconds } from '../ui/format.js';
 import { BackIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
+import { Menu } from '../ui/menu.js';
 import { ActionButton, Dialog, Empty, ErrorNote, Fact, Since, Until } from '../ui/parts.js';
 import { Player } from '../ui/player.js';
 import { FlightRecorder } from './flight-recorder.js';
@@ -36,17 +37,19 @@ export function CameraPage({ name }: { name: string }) {
   return (
     <>
       <Head camera={camera} />
-      {camera.notice !== undefined && (
-        <p class="note warn">
-          <WarnIcon />
-          <span>{camera.notice}</span>
-        </p>
-      )}
-      {camera.conditions?.map((condition) => (
-        <ConditionNote key={condition.code} condition={condition} />
-      ))}
-      {!camera.live && <LastLive camera={camera} />}
       <div class="camera-columns">
+        <div class="camera-notes">
+          {camera.notice !== undefined && (
+            <p class="note warn">
+              <WarnIcon />
+              <span>{camera.notice}</span>
+            </p>
+          )}
+          {camera.conditions?.map((condition) => (
+            <ConditionNote key={condition.code} condition={condition} />
+          ))}
+          {!camera.live && <LastLive camera={camera} />}
+        </div>
         <div class="column">
           <Player camera={camera} />
           <Facts camera={camera} />
@@ -83,20 +86,22 @@ function Head({ camera }: { camera: CameraView }) {
         )}
         {camera.graceUntil !== null && (
           <span class="badge plain">
-            targets are let go <Until iso={camera.graceUntil} />
+            targets are disconnected <Until iso={camera.graceUntil} />
           </span>
         )}
       </span>
       {mayOperate.value && (
-        <button
-          type="button"
-          class="button danger"
-          onClick={() => {
-            removing.value = true;
-          }}
-        >
-          Remove
-        </button>
+        <Menu label="More actions">
+          <button
+            type="button"
+            class="button danger"
+            onClick={() => {
+              removing.value = true;
+            }}
+          >
+            Remove the camera …
+          </button>
+        </Menu>
       )}
       {removing.value && (
         <RemoveDialog
@@ -127,7 +132,7 @@ function ConditionNote({ condition }: { condition: Condition }) {
 
 /** When it was last live, and why it is not any more. */
 function LastLive({ camera: { lastLive, lastFrameAt } }: { camera: CameraView }) {
-  if (lastLive === null) return <p class="muted last-live">It was never live here.</p>;
+  if (lastLive === null) return <p class="muted last-live">It has never been live here.</p>;
   const { until, reason, publisher, encoder } = lastLive;
   return (
     <p class="muted last-live">
@@ -153,9 +158,15 @@ function RemoveDialog({ camera, onClose }: { camera: CameraView; onClose: () => 
   return (
     <Dialog title={`Remove ${camera.name}?`} onClose={onClose}>
       <p>
-        {camera.live ? 'It is live: its publisher and its viewers are closed, ' : 'It may not publish here any more, '}
-        {camera.pushes.length === 0 ? 'and nothing else changes.' : `and its pushes (${camera.pushes.length}) end.`}{' '}
-        Other cameras notice nothing.
+        {camera.live
+          ? 'It is live: its publisher and its viewers are disconnected, '
+          : 'It can no longer publish here, '}
+        {camera.pushes.length === 0
+          ? 'and nothing else changes.'
+          : camera.pushes.length === 1
+            ? 'and its push is removed.'
+            : `and its ${camera.pushes.length} pushes are removed.`}{' '}
+        Other cameras are not affected.
       </p>
       <ErrorNote error={action.error.value} />
       <div class="form-end">

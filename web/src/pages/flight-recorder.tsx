@@ -1,16 +1,12 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { api } from '../api/http.js';
-import type { CameraView, RecordedEvent } from '../api/types.js';
+import type { CameraView } from '../api/types.js';
 import { type ShownError, shown } from '../state/action.js';
 import type { Tone } from '../state/health.js';
-import { clock } from '../ui/format.js';
+import { foldOutages, isOutage, type RecorderLine as Line, type Outage, type RecorderEntry } from '../state/outages.js';
+import { clock, duration } from '../ui/format.js';
 import { ErrorNote } from '../ui/parts.js';
-
-interface Line extends RecordedEvent {
-  /** The push that it is of; undefined: the camera itself. */
-  readonly push: string | undefined;
-}
 
 /** Lines that are shown at first. */
 const shortLength = 40;
@@ -27,7 +23,7 @@ function toneOf({ kind, text }: Line): Tone {
 
 /** What a camera and its pushes did lately, newest first. */
 export function FlightRecorder({ camera }: { camera: CameraView }) {
-  const lines = useSignal<readonly Line[]>([]);
+  const lines = useSignal<readonly RecorderEntry[]>([]);
   const error = useSignal<ShownError | null>(null);
   const of = useSignal('');
   const all = useSignal(false);
@@ -88,18 +84,13 @@ export function FlightRecorder({ camera }: { camera: CameraView }) {
         <p class="muted">Nothing happened yet.</p>
       ) : (
         <ol class="timeline" reversed>
-          {visible.map((line, index) => (
-            <li key={`${line.at}${line.push}${index}`} class={`tone-${toneOf(line)}`}>
-              <time dateTime={line.at} title={line.at}>
-                {clock(line.at)}
-              </time>
-              <span class="kind">{line.kind}</span>
-              <span class="text">
-                {line.push !== undefined && <span class="mono muted">{line.push} </span>}
-                {line.text}
-              </span>
-            </li>
-          ))}
+          {visible.map((entry, index) =>
+            isOutage(entry) ? (
+              <OutageEntry key={`${entry.from}${entry.push}`} outage={entry} />
+            ) : (
+              <LineEntry key={`${entry.at}${entry.push}${index}`} line={entry} />
+            ),
+          )}
         </ol>
       )}
       {matching.value.length > visible.length && (
@@ -117,10 +108,55 @@ export function FlightRecorder({ camera }: { camera: CameraView }) {
   );
 }
 
-async function readLines(name: string, pushes: readonly string[]): Promise<Line[]> {
-  const ofPush = async (id: string): Promise<Line[]> => {
+function LineEntry({ line }: { line: Line }) {
+  return (
+    <li class={`tone-${toneOf(line)}`}>
+      <time dateTime={line.at} title={line.at}>
+        {clock(line.at)}
+      </time>
+      <span class="kind">{line.kind}</span>
+      <span class="text">
+        {line.push !== undefined && <span class="mono muted">{line.push} </span>}
+        {line.text}
+      </span>
+    </li>
+  );
+}
+
+/** The retries of an outage: one entry, which can be opened. */
+function OutageEntry({ outage: { push, from, at, failures, first, last, lines } }: { outage: Outage }) {
+  return (
+    <li class="tone-bad">
+      <time dateTime={from} title={from}>
+        {clock(from)}
+      </time>
+      <span class="kind">outage</span>
+      <div class="text">
+        <p>
+          <span class="mono muted">{push} </span>
+          {failures} failures within {duration(Date.parse(at) - Date.parse(from))}. First: {first}
+          {last !== first && <> Last: {last}</>}
+        </p>
+        <details>
+          <summary>Show all {lines.length} lines</summary>
+          <ol class="timeline">
+            {lines.map((line, index) => (
+              <LineEntry key={`${line.at}${index}`} line={line} />
+            ))}
+          </ol>
+        </details>
+      </div>
+    </li>
+  );
+}
+
+async function readLines(name: string, pushes: readonly string[]): Promise<RecorderEntry[]> {
+  const ofPush = async (id: string): Promise<RecorderEntry[]> => {
     const { body } = await api.call('listPushEvents', { path: { name, id } });
-    return body.items.map((event) => ({ ...event, push: id }));
+    return foldOutages(
+      id,
+      body.items.map((event) => ({ ...event, push: id })),
+    );
   };
   const ofCamera = async (): Promise<Line[]> => {
     const { body } = await api.call('listCameraEvents', { path: { name } });

@@ -1,4 +1,4 @@
-import { useComputed } from '@preact/signals';
+import { computed, signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { CameraView } from '../api/types.js';
 import { go, route, setQuery } from '../router.js';
@@ -10,11 +10,13 @@ import { Empty } from '../ui/parts.js';
 import { VirtualGrid } from '../ui/virtual-grid.js';
 import { CameraCard } from './camera-card.js';
 import { FirstSteps } from './first-steps.js';
+import { CameraTable } from './overview/camera-table.js';
+import { cardOrders, orderOf } from './overview/orders.js';
 import { RefusedPublishers } from './refused-publishers.js';
 import { RegisterDialog } from './register-dialog.js';
 
 /** Pixels: what stands below the picture, which is as high as one of 16:9. */
-const cardTextHeight = 117;
+const cardTextHeight = 148;
 const cardWidth = 264;
 
 type Filter = 'all' | CameraHealth;
@@ -24,43 +26,6 @@ const filters: readonly { readonly value: Filter; readonly label: string }[] = [
   { value: 'trouble', label: 'In trouble' },
   { value: 'offline', label: 'Not live' },
 ];
-
-const orders: Readonly<Record<string, { label: string; compare: (left: CameraEntry, right: CameraEntry) => number }>> =
-  {
-    name: { label: 'Name', compare: byName },
-    trouble: {
-      label: 'Trouble first',
-      compare: (left, right) => rank(left) - rank(right) || byName(left, right),
-    },
-    bitrate: {
-      label: 'Bitrate',
-      compare: (left, right) => rate(right) - rate(left) || byName(left, right),
-    },
-    newest: {
-      label: 'Live since',
-      compare: (left, right) => since(right).localeCompare(since(left)) || byName(left, right),
-    },
-  };
-
-/** cam-2 before cam-10. */
-const collator = new Intl.Collator('en', { numeric: true });
-
-function byName(left: CameraEntry, right: CameraEntry): number {
-  return collator.compare(left.name, right.name);
-}
-
-function rank({ view }: CameraEntry): number {
-  const order: readonly CameraHealth[] = ['trouble', 'returning', 'live', 'offline'];
-  return order.indexOf(cameraHealth(view.value));
-}
-
-function rate({ view }: CameraEntry): number {
-  return view.value.bitrateInBps ?? 0;
-}
-
-function since({ view }: CameraEntry): string {
-  return view.value.liveSince ?? '';
-}
 
 export function Overview() {
   const { query } = route.value;
@@ -122,9 +87,22 @@ function Totals() {
   );
 }
 
+const layoutKey = 'media-aggregator.layout';
+const keptLayout = signal(localStorage.getItem(layoutKey));
+/** What the address says, else what was chosen here before. */
+const isTable = computed(() => (route.value.query.get('view') ?? keptLayout.value) === 'table');
+
+function chooseLayout(layout: 'cards' | 'table'): void {
+  localStorage.setItem(layoutKey, layout);
+  keptLayout.value = layout;
+  setQuery('view', layout);
+}
+
 function Toolbar() {
   const { query } = route.value;
   const search = useRef<HTMLInputElement>(null);
+  /** On a phone, the pictures come first. */
+  const unfolded = useSignal(false);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const typing = event.target instanceof HTMLElement && event.target.matches('input, select, textarea, dialog *');
@@ -149,7 +127,17 @@ function Toolbar() {
           onInput={(event) => setQuery('q', event.currentTarget.value)}
         />
       </label>
-      <fieldset class="segmented">
+      <button
+        type="button"
+        class="button fold-button"
+        aria-expanded={unfolded.value}
+        onClick={() => {
+          unfolded.value = !unfolded.value;
+        }}
+      >
+        Filter and sort
+      </button>
+      <fieldset class={`segmented foldable${unfolded.value ? ' unfolded' : ''}`}>
         <legend class="sr-only">Show</legend>
         {filters.map(({ value, label }) => (
           <label key={value}>
@@ -163,7 +151,18 @@ function Toolbar() {
           </label>
         ))}
       </fieldset>
-      <label class="order">
+      <fieldset class={`segmented foldable${unfolded.value ? ' unfolded' : ''}`}>
+        <legend class="sr-only">Layout</legend>
+        <label>
+          <input type="radio" name="layout" checked={!isTable.value} onChange={() => chooseLayout('cards')} />
+          <span>Cards</span>
+        </label>
+        <label>
+          <input type="radio" name="layout" checked={isTable.value} onChange={() => chooseLayout('table')} />
+          <span>Table</span>
+        </label>
+      </fieldset>
+      <label class={`order foldable${unfolded.value ? ' unfolded' : ''}${isTable.value ? ' by-heading' : ''}`}>
         <span>Sort by</span>
         <select
           value={query.get('sort') ?? 'name'}
@@ -171,7 +170,7 @@ function Toolbar() {
             setQuery('sort', event.currentTarget.value === 'name' ? null : event.currentTarget.value)
           }
         >
-          {Object.entries(orders).map(([key, { label }]) => (
+          {cardOrders.map(({ key, label }) => (
             <option key={key} value={key}>
               {label}
             </option>
@@ -195,11 +194,10 @@ function Grid() {
     const { query } = route.value;
     const words = (query.get('q') ?? '').toLowerCase().split(/\s+/).filter(Boolean);
     const filter = query.get('show') ?? 'all';
-    const { compare } = orders[query.get('sort') ?? 'name'] ?? { compare: byName };
     return [...cameras.value.values()]
       .filter((entry) => filter === 'all' || isShown(entry.view.value, filter))
       .filter((entry) => matches(entry, words))
-      .sort(compare);
+      .sort(orderOf(query.get('sort')));
   });
   useScrollMemory();
   const list = shown.value;
@@ -209,11 +207,13 @@ function Grid() {
         {list.length} of {cameras.value.size} cameras are shown
       </p>
       {list.length === 0 ? (
-        <Empty title="No camera is like that">
+        <Empty title="No camera matches">
           <button type="button" class="button" onClick={() => go('#/')}>
             Show all
           </button>
         </Empty>
+      ) : isTable.value ? (
+        <CameraTable entries={list} />
       ) : (
         <VirtualGrid
           items={list}

@@ -1,5 +1,5 @@
 import { useEffect, useMemo } from 'preact/hooks';
-import type { CameraView } from '../api/types.js';
+import type { CameraView, PushView } from '../api/types.js';
 import { type CameraHistory, historyOf } from '../state/history.js';
 import { bitrate, bytes, milliseconds } from '../ui/format.js';
 import { Plot, type PlotSeries } from '../ui/plot.js';
@@ -12,7 +12,11 @@ export function Plots({ camera }: { camera: CameraView }) {
   const none = timesS.map(() => null);
   // Those of pushes that are gone are not shown any more.
   const ofPushes = (column: string): PlotSeries[] =>
-    camera.pushes.map(({ id }) => ({ label: id, values: pushes[id]?.[column] ?? none }));
+    camera.pushes.map((push, index) => ({
+      label: targetName(push),
+      color: index + 1,
+      values: pushes[push.id]?.[column] ?? none,
+    }));
   return (
     <section class="panel" aria-labelledby="plots-title">
       <h2 id="plots-title">The last hour</h2>
@@ -20,7 +24,7 @@ export function Plots({ camera }: { camera: CameraView }) {
         <Plot
           title="Bitrate"
           timesS={timesS}
-          series={[{ label: 'in', values: own.bitrateInBps ?? none }, ...ofPushes('bitrateBps')]}
+          series={[{ label: 'in', color: 0, values: own.bitrateInBps ?? none }, ...ofPushes('bitrateBps')]}
           format={bitrate}
           least={10_000}
           summary={`Now ${bitrate(camera.bitrateInBps)} come in.`}
@@ -28,7 +32,7 @@ export function Plots({ camera }: { camera: CameraView }) {
         <Plot
           title="Frame rate"
           timesS={timesS}
-          series={[{ label: 'fps', values: own.frameRate ?? none }]}
+          series={[{ label: 'in', color: 0, values: own.frameRate ?? none }]}
           format={(value) => `${Math.round(value)} fps`}
           least={5}
           summary={`Now ${camera.frameRate ?? 0} frames per second.`}
@@ -41,7 +45,7 @@ export function Plots({ camera }: { camera: CameraView }) {
               series={ofPushes('queueBytes')}
               format={bytes}
               least={10_240}
-              summary={camera.pushes.map(({ id, queueBytes }) => `${id}: ${bytes(queueBytes)}`).join(', ')}
+              summary={camera.pushes.map((push) => `${targetName(push)}: ${bytes(push.queueBytes)}`).join(', ')}
             />
             <Plot
               title="Round trip to each target"
@@ -49,13 +53,19 @@ export function Plots({ camera }: { camera: CameraView }) {
               series={ofPushes('roundTripMs')}
               format={milliseconds}
               least={10}
-              summary={camera.pushes.map(({ id, roundTripMs }) => `${id}: ${milliseconds(roundTripMs)}`).join(', ')}
+              summary={camera.pushes.map((push) => `${targetName(push)}: ${milliseconds(push.roundTripMs)}`).join(', ')}
             />
           </>
         )}
       </div>
     </section>
   );
+}
+
+/** The engine, else the host of the target, with the id: two pushes may go to one host. */
+function targetName({ id, engine, url }: PushView): string {
+  const host = engine ?? /^\w+:\/\/(?:[^/@]*@)?([^/?]+)/.exec(url)?.[1] ?? url;
+  return host === id ? host : `${host} (${id})`;
 }
 
 /** Without the time before anything was seen: a camera that came a minute ago would be a dot at the end. */

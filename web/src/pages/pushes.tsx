@@ -7,8 +7,10 @@ import { mayOperate, node, refreshCamera } from '../state/store.js';
 import { bitrate, bytes, clock, count, milliseconds } from '../ui/format.js';
 import { PlusIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
+import { Menu } from '../ui/menu.js';
 import { ActionButton, Dialog, ErrorNote, Fact, Since, Until } from '../ui/parts.js';
 import { AddPushDialog } from './add-push-dialog.js';
+import { BudgetDialog } from './budget-dialog.js';
 import { pushOptionsInWords } from './push-options.js';
 
 /** Where a camera goes, and how that goes. */
@@ -32,7 +34,7 @@ export function Pushes({ camera }: { camera: CameraView }) {
       </div>
       {camera.pushes.length === 0 ? (
         <p class="muted">
-          It is redirected nowhere yet.
+          It is not redirected anywhere yet.
           {node.value?.backend !== 'nginx' && ' A push starts with a picture at once, while the camera is live.'}
         </p>
       ) : (
@@ -62,6 +64,7 @@ async function lookAt(camera: string, id: string): Promise<PushView | undefined>
 
 function Push({ camera, push }: { camera: string; push: PushView }) {
   const removing = useSignal(false);
+  const budgeting = useSignal(false);
   const action = useAction();
   const { id } = push;
   const title = push.engine ?? push.url;
@@ -77,7 +80,7 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
     action.run(async () => {
       const before = push.nextRetryAt;
       await api.call('retryPush', { path: { name: camera, id } });
-      await observe('the new try', async () => {
+      await observe('the new attempt', async () => {
         const seen = await lookAt(camera, id);
         return seen === undefined || seen.state !== 'waiting' || seen.nextRetryAt !== before;
       });
@@ -114,6 +117,16 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
           </Fact>
           <Fact name="Round trip">{milliseconds(push.roundTripMs)}</Fact>
           <Fact name="Dropped">{count(push.droppedFrames)}</Fact>
+          {(push.queueMaxBytes !== undefined || push.queueMaxAgeMs !== undefined) && (
+            <Fact name="Budget">
+              {[
+                push.queueMaxBytes === undefined ? [] : bytes(push.queueMaxBytes),
+                push.queueMaxAgeMs === undefined ? [] : milliseconds(push.queueMaxAgeMs),
+              ]
+                .flat()
+                .join(' · ')}
+            </Fact>
+          )}
           <Fact name="Connected">{push.connects === null ? '–' : `${count(push.connects)}×`}</Fact>
         </dl>
       )}
@@ -132,17 +145,38 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
           >
             {push.enabled ? 'Disable' : 'Enable'}
           </ActionButton>
-          <button
-            type="button"
-            class="button danger"
-            aria-label={`Remove ${id}`}
-            onClick={() => {
-              removing.value = true;
-            }}
-          >
-            Remove
-          </button>
+          <Menu label={`More actions for ${id}`}>
+            <button
+              type="button"
+              class="button"
+              aria-label={`Budget of ${id}`}
+              onClick={() => {
+                budgeting.value = true;
+              }}
+            >
+              Budget …
+            </button>
+            <button
+              type="button"
+              class="button danger"
+              aria-label={`Remove ${id}`}
+              onClick={() => {
+                removing.value = true;
+              }}
+            >
+              Remove the push …
+            </button>
+          </Menu>
         </div>
+      )}
+      {budgeting.value && (
+        <BudgetDialog
+          camera={camera}
+          push={push}
+          onClose={() => {
+            budgeting.value = false;
+          }}
+        />
       )}
       {removing.value && (
         <RemovePushDialog
@@ -181,7 +215,7 @@ function Reason({ push }: { push: PushView }) {
         </p>
         {firstError !== null && lastError !== null && lastError.code !== firstError.code && (
           <p class="small">
-            It began with that, at {clock(firstError.at)}. The last try: {lastError.message}{' '}
+            It began with that, at {clock(firstError.at)}. The last attempt: {lastError.message}{' '}
             <code class="code">{lastError.code}</code>, which may be a consequence.
           </p>
         )}
@@ -190,8 +224,8 @@ function Reason({ push }: { push: PushView }) {
         )}
         {nextRetryAt !== null && (
           <p class="small">
-            {attempt !== null && attempt > 0 && `${attempt === 1 ? '1 try' : `${attempt} tries`} failed; `}next try{' '}
-            <Until iso={nextRetryAt} />
+            {attempt !== null && attempt > 0 && `${attempt === 1 ? '1 attempt' : `${attempt} attempts`} failed; `}next
+            attempt <Until iso={nextRetryAt} />
           </p>
         )}
       </div>
@@ -211,7 +245,7 @@ function RemovePushDialog({ camera, push, onClose }: { camera: string; push: Pus
   return (
     <Dialog title="Remove this push?" onClose={onClose}>
       <p class="mono">{push.url}</p>
-      <p>The target gets no more of {camera}. The camera and its other pushes notice nothing.</p>
+      <p>The target no longer gets {camera}. The camera and its other pushes are not affected.</p>
       <ErrorNote error={action.error.value} />
       <div class="form-end">
         <button type="button" class="button" onClick={onClose}>

@@ -3,7 +3,7 @@ import { followEvents, type ServerEvent } from '../api/event-stream.js';
 import { signInReason } from '../api/http.js';
 import { type Figures, takeFigures } from './figures.js';
 import { refreshRefused } from './refused.js';
-import { dropCamera, link, loadAll, refreshCamera, refreshEngines, refreshProblems } from './store.js';
+import { dropCamera, link, loadAll, noteHeard, refreshCamera, refreshEngines, refreshProblems } from './store.js';
 
 /** What is waited before the stream is opened anew. */
 const retryMs = 2000;
@@ -12,6 +12,9 @@ const gatherMs = 120;
 /** From so many changed cameras on, one look at all of them costs less. */
 const manyCameras = 20;
 
+/** The server says something every 15 s at least. */
+const staleAfterMs = 20_000;
+let silence: ReturnType<typeof setTimeout> | undefined;
 let lastEventId: string | undefined;
 const changedCameras = new Set<string>();
 let everythingChanged = false;
@@ -27,7 +30,7 @@ async function run(): Promise<void> {
   for (;;) {
     await untilSignedIn();
     try {
-      await followEvents('/v1/events?stats=1', lastEventId, takeEvent);
+      await followEvents('/v1/events?stats=1', lastEventId, takeEvent, hear);
     } catch {
       // Refused, broken off or silent: what it was is seen by the next look.
     }
@@ -48,6 +51,16 @@ function untilSignedIn(): Promise<void> {
       });
     });
   });
+}
+
+/** What is shown is as new as this. The connection may be dead long before that is known: silence counts. */
+function hear(): void {
+  noteHeard();
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    link.value = 'lost';
+  }, staleAfterMs);
+  if (link.peek() === 'lost') link.value = 'up';
 }
 
 function takeEvent({ type, id, data }: ServerEvent): void {

@@ -32,8 +32,16 @@ export const link = signal<'connecting' | 'up' | 'lost'>('connecting');
 /** Ticks once a second while the page is visible, by the server's clock: for "since 3 min". */
 export const nowMs = signal(serverNow());
 
+/** When the server was last heard, by its clock. */
+export const heardMs = signal(serverNow());
+
+export function noteHeard(): void {
+  heardMs.value = serverNow();
+}
+
 setInterval(() => {
-  if (!document.hidden) nowMs.value = serverNow();
+  // Durations stand still with what they are of.
+  if (!document.hidden && link.peek() !== 'lost') nowMs.value = serverNow();
 }, 1000);
 
 export const views = computed<readonly CameraView[]>(() => [...cameras.value.values()].map(({ view }) => view.value));
@@ -87,6 +95,7 @@ export async function loadAll(): Promise<void> {
     problems.value = config.body.problems;
     loaded.value = true;
     nowMs.value = serverNow();
+    noteHeard();
   });
 }
 

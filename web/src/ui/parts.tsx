@@ -166,7 +166,7 @@ export function Field(props: {
     <div class="field">
       <label for={id}>
         {props.label}
-        {props.required === true && <span class="muted"> (needed)</span>}
+        {props.required === true && <span class="muted"> (required)</span>}
       </label>
       <input
         id={id}

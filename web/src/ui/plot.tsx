@@ -3,9 +3,12 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { shownTheme } from '../state/theme.js';
+import { clock } from './format.js';
 
 export interface PlotSeries {
   readonly label: string;
+  /** Which colour and dash it has: the same thing has the same in every plot. */
+  readonly color: number;
   readonly values: readonly (number | null)[];
 }
 
@@ -32,13 +35,23 @@ const timeLabels: uPlot.Axis.Values = [
   [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1],
 ];
 
+/** The last value; that of the newest step may not be there yet. */
+function newest(values: ArrayLike<number | null | undefined>): number | null | undefined {
+  const last = values.length - 1;
+  return values[last] ?? values[last - 1];
+}
+
+function timeOf(seconds: number): string {
+  return clock(new Date(seconds * 1000).toISOString());
+}
+
 /** A plot over time. */
 export function Plot({ title, timesS, series, format, least, summary }: PlotProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const data = useSignal<uPlot.AlignedData>([[]]);
   data.value = [timesS as number[], ...series.map(({ values }) => values as (number | null)[])];
-  const shape = series.map(({ label }) => label).join('\n');
+  const shape = series.map(({ label, color }) => `${color} ${label}`).join('\n');
   const theme = shownTheme.value;
 
   useEffect(() => {
@@ -60,15 +73,19 @@ export function Plot({ title, timesS, series, format, least, summary }: PlotProp
           { ...axis, size: 72, space: 34, values: (_, splits) => splits.map(format) },
         ],
         series: [
-          { label: 'Time', value: '{HH}:{mm}:{ss}' },
-          ...series.map(({ label }, index) => ({
+          { label: 'Time', value: (_: uPlot, value: number | null) => (value === null ? 'now' : timeOf(value)) },
+          ...series.map(({ label, color: own }) => ({
             label,
-            stroke: color(strokes[index % strokes.length] ?? '--accent'),
+            stroke: color(strokes[own % strokes.length] ?? '--accent'),
             width: 1.6,
-            dash: dashes[index % dashes.length] ?? [],
+            dash: dashes[own % dashes.length] ?? [],
             points: { show: false },
             spanGaps: false,
-            value: (_: uPlot, value: number | null) => (value === null ? '–' : format(value)),
+            // Without the pointer in the plot there is no index: then it is the last value.
+            value: (plot: uPlot, value: number | null, seriesIndex: number, index: number | null) => {
+              const shown = index === null ? newest(plot.data[seriesIndex] ?? []) : value;
+              return shown == null ? '–' : format(shown);
+            },
           })),
         ],
       },

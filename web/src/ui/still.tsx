@@ -7,8 +7,9 @@ const refreshMs = 10_000;
 /** Whoever scrolls past is not worth a picture. */
 const settleMs = 200;
 
-/** The last key frame of a camera; of one that is not live, the last that was seen here, paled. */
-export function Still({ name, live, videoCodec }: { name: string; live: boolean; videoCodec: string | null }) {
+/** The last key frame of a camera; of one that is not live, the last that there was, paled. */
+export function Still(props: { name: string; live: boolean; wasLive: boolean; videoCodec: string | null }) {
+  const { name, live, wasLive, videoCodec } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
   const shown = useSignal(keptStill(name) !== undefined);
 
@@ -23,18 +24,20 @@ export function Still({ name, live, videoCodec }: { name: string; live: boolean;
 
   useEffect(() => {
     draw(keptStill(name));
-    if (!live || videoCodec === null) return;
+    // What is not live has one picture at most, and what never was has none.
+    if (live ? videoCodec === null : !wasLive || shown.peek()) return;
     const ended = new AbortController();
     const load = async () => {
       if (!document.hidden) draw(await loadStill(name, videoCodec, ended.signal));
-      if (!ended.signal.aborted) timer = setTimeout(() => void load(), shown.peek() ? refreshMs : refreshMs / 5);
+      if (live && !ended.signal.aborted)
+        timer = setTimeout(() => void load(), shown.peek() ? refreshMs : refreshMs / 5);
     };
     let timer = setTimeout(() => void load(), settleMs);
     return () => {
       clearTimeout(timer);
       ended.abort();
     };
-  }, [name, live, videoCodec]);
+  }, [name, live, wasLive, videoCodec]);
 
   return (
     <span class={`still${live ? '' : ' old'}`} aria-hidden="true">

@@ -1,4 +1,6 @@
 import { useSignal } from '@preact/signals';
+import type { RefObject } from 'preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { cameraLink, link } from '../../router.js';
 import { cameraLooks, type Look, type Tone } from '../../state/health.js';
 import { node } from '../../state/store.js';
@@ -27,6 +29,8 @@ export function Figure({ tree }: { tree: Tree }) {
   const rows = Math.max(sources.length, targets.length, 3);
   const height = rows * rowHeight + 16;
   const middle = height / 2;
+  const svg = useRef<SVGSVGElement>(null);
+  const hub = useHub(svg, height);
   const most = Math.max(
     ...sources.map(({ bitrateBps }) => bitrateBps),
     ...targets.map(({ bitrateBps }) => bitrateBps),
@@ -36,7 +40,7 @@ export function Figure({ tree }: { tree: Tree }) {
   const yOf = (index: number, count: number) => middle + (index - (count - 1) / 2) * rowHeight;
   // Links meet the node side by side, not in one point.
   const portOf = (index: number, count: number) =>
-    middle + (count < 2 ? 0 : (index / (count - 1) - 0.5) * (nodeHeight - 28));
+    hub + (count < 2 ? 0 : (index / (count - 1) - 0.5) * (nodeHeight - 28));
   const isDim = (row: SourceRow | TargetRow): boolean => {
     const key = picked.value;
     if (key === null || key === row.key) return false;
@@ -47,7 +51,12 @@ export function Figure({ tree }: { tree: Tree }) {
   };
   const self = node.value;
   return (
-    <svg class="map" viewBox={`0 0 ${width} ${height}`} aria-label="Cameras, this node, and where it sends them">
+    <svg
+      ref={svg}
+      class="map"
+      viewBox={`0 0 ${width} ${height}`}
+      aria-label="Cameras, this node, and where it sends them"
+    >
       {sources.map((row, index) => (
         <Flow
           key={row.key}
@@ -70,7 +79,7 @@ export function Figure({ tree }: { tree: Tree }) {
           to={[width - targetWidth, yOf(index, targets.length)]}
         />
       ))}
-      <g class="map-node" transform={`translate(${nodeLeft} ${middle - nodeHeight / 2})`}>
+      <g class="map-node" transform={`translate(${nodeLeft} ${hub - nodeHeight / 2})`}>
         <rect width={nodeWidth} height={nodeHeight} rx="12" />
         <text class="name" x={nodeWidth / 2} y="30">
           {cut(self?.name ?? '', 20)}
@@ -94,15 +103,11 @@ export function Figure({ tree }: { tree: Tree }) {
             look={look}
           />
         );
-        return row.camera === undefined ? (
-          <g key={row.key} class={dimmed(isDim(row))}>
-            {box}
-          </g>
-        ) : (
+        return (
           <a
             key={row.key}
             class={dimmed(isDim(row))}
-            href={cameraLink(row.camera)}
+            href={row.camera === undefined ? tableOf(row.search) : cameraLink(row.camera)}
             onMouseEnter={pick(row.key)}
             onMouseLeave={pick(null)}
             onFocus={pick(row.key)}
@@ -116,7 +121,7 @@ export function Figure({ tree }: { tree: Tree }) {
         <a
           key={row.key}
           class={dimmed(isDim(row))}
-          href={row.key === viewersKey ? link() : `${link()}?q=${encodeURIComponent(row.label)}`}
+          href={row.key === viewersKey ? link() : tableOf(row.label)}
           onMouseEnter={pick(row.key)}
           onMouseLeave={pick(null)}
           onFocus={pick(row.key)}
@@ -134,6 +139,38 @@ export function Figure({ tree }: { tree: Tree }) {
       ))}
     </svg>
   );
+}
+
+/** The cameras that go there, as a table. */
+function tableOf(search: string): string {
+  return `${link()}?view=table&q=${encodeURIComponent(search)}`;
+}
+
+/** Below the bar at the top of the page, pixels. */
+const topBar = 64;
+
+/** Where the node stands: in the middle of what is seen of the figure, however long it is. */
+function useHub(svg: RefObject<SVGSVGElement>, height: number): number {
+  const hub = useSignal(height / 2);
+  const place = () => {
+    const box = svg.current?.getBoundingClientRect();
+    if (box === undefined || box.height === 0) return;
+    const seenTop = Math.max(0, topBar - box.top);
+    const seenBottom = Math.min(box.height, innerHeight - box.top);
+    const middle = ((seenTop + seenBottom) / 2) * (height / box.height);
+    const margin = nodeHeight / 2 + 8;
+    hub.value = Math.round(Math.min(Math.max(middle, margin), Math.max(margin, height - margin)));
+  };
+  useLayoutEffect(place, [height]);
+  useEffect(() => {
+    addEventListener('scroll', place, { passive: true });
+    addEventListener('resize', place);
+    return () => {
+      removeEventListener('scroll', place);
+      removeEventListener('resize', place);
+    };
+  }, [height]);
+  return hub.value;
 }
 
 type Point = readonly [number, number];

@@ -8,8 +8,8 @@ import { Empty, Until } from '../../ui/parts.js';
 import { Figure } from './figure.js';
 import { type BrokenPush, buildTree } from './tree.js';
 
-/** Cameras that have a row of their own, until all are asked for. */
-const rowsAtFirst = 24;
+/** Up to so many cameras have rows of their own; of more, those in trouble have, until all are asked for. */
+const rowsAtFirst = 16;
 
 /** Where everything goes: cameras, this node, engines and other targets. What is broken comes first. */
 export function MapPage() {
@@ -31,7 +31,7 @@ export function MapPage() {
     <>
       <div class="page-head">
         <h1>Map</h1>
-        <p class="muted">Width is bitrate; what is broken is dashed and marked.</p>
+        <p class="muted">The wider a line, the higher its bitrate. Broken lines are dashed and marked.</p>
         <Legend />
       </div>
       <Broken broken={broken} />
@@ -47,7 +47,7 @@ export function MapPage() {
               all.value = !all.value;
             }}
           >
-            {all.value ? 'Show fewer cameras' : `Show all ${views.value.length} cameras`}
+            {all.value ? 'Group the cameras' : `Show each of the ${views.value.length} cameras`}
           </button>
         </p>
       )}
@@ -91,7 +91,7 @@ function Broken({ broken }: { broken: readonly BrokenPush[] }) {
               <span class="muted"> {push.lastError?.message ?? push.reason}</span>
               {push.nextRetryAt !== null && (
                 <span class="muted">
-                  ; next try <Until iso={push.nextRetryAt} />
+                  ; next attempt <Until iso={push.nextRetryAt} />
                 </span>
               )}
             </span>

@@ -1,12 +1,14 @@
 import type { CameraView, PushView } from '../../api/types.js';
 import { type CameraHealth, cameraHealth, isInTrouble, type Tone } from '../../state/health.js';
 
-/** A row on the left: a camera, or those that have no row of their own. */
+/** A row on the left: a camera, or those that go to the same targets and need no row of their own. */
 export interface SourceRow {
   readonly key: string;
   readonly label: string;
   /** Undefined: a row of many. */
   readonly camera: string | undefined;
+  /** What finds the cameras of a row of many in the table. */
+  readonly search: string;
   readonly health: CameraHealth;
   readonly bitrateBps: number;
   /** Keys of the targets that it goes to. */
@@ -34,12 +36,21 @@ export interface Tree {
   readonly broken: readonly BrokenPush[];
 }
 
-const others = 'others';
 /** No target is called so: names have no space at their beginning. */
 export const viewersKey = ' viewers';
 const healthOrder: readonly CameraHealth[] = ['trouble', 'returning', 'live', 'offline'];
+/** Groups beyond these share a row. */
+const maxGroups = 12;
 
-/** Puts what is broken first; cameras beyond `maxRows` share a row. */
+interface Seen {
+  readonly camera: CameraView;
+  readonly health: CameraHealth;
+}
+
+/**
+ * Puts what is broken first. With more than `maxRows` cameras, those that are well share a row with all that go to the same
+ * targets: two hundred cameras of one engine are one row. Of those in trouble, `maxRows` have rows of their own.
+ */
 export function buildTree(cameras: readonly CameraView[], viewers: number, maxRows: number): Tree {
   const sorted = cameras
     .map((camera) => ({ camera, health: cameraHealth(camera) }))
@@ -48,38 +59,66 @@ export function buildTree(cameras: readonly CameraView[], viewers: number, maxRo
         healthOrder.indexOf(left.health) - healthOrder.indexOf(right.health) ||
         left.camera.name.localeCompare(right.camera.name, 'en', { numeric: true }),
     );
-  const single = sorted.length <= maxRows + 1 ? sorted : sorted.slice(0, maxRows);
-  const rest = sorted.slice(single.length);
-  const sources: SourceRow[] = single.map(({ camera, health }) => ({
-    key: camera.name,
-    label: camera.name,
-    camera: camera.name,
-    health,
-    bitrateBps: camera.live ? (camera.bitrateInBps ?? 0) : 0,
-    targets: new Set(camera.pushes.map(targetKey)),
-  }));
-  if (rest.length > 0) {
-    const live = rest.filter(({ camera }) => camera.live);
-    sources.push({
-      key: others,
-      label: `${rest.length} more, ${live.length} live`,
-      camera: undefined,
-      health: live.length > 0 ? 'live' : 'offline',
-      bitrateBps: live.reduce((sum, { camera }) => sum + (camera.bitrateInBps ?? 0), 0),
-      targets: new Set(rest.flatMap(({ camera }) => camera.pushes.map(targetKey))),
-    });
+  const isWell = ({ health }: Seen): boolean => health === 'live' || health === 'offline';
+  const single = sorted.length <= maxRows ? sorted : sorted.filter((seen) => !isWell(seen)).slice(0, maxRows);
+  const rowOf = new Map(single.map(({ camera }) => [camera.name, camera.name]));
+  const sources = single.map(
+    ({ camera, health }): SourceRow => ({
+      key: camera.name,
+      label: camera.name,
+      camera: camera.name,
+      search: camera.name,
+      health,
+      bitrateBps: camera.live ? (camera.bitrateInBps ?? 0) : 0,
+      targets: new Set(camera.pushes.map(targetKey)),
+    }),
+  );
+  for (const [key, members] of groupsOf(sorted.filter(({ camera }) => !rowOf.has(camera.name)))) {
+    for (const { camera } of members) rowOf.set(camera.name, key);
+    sources.push(groupRow(key, members));
   }
-  const own = new Set(single.map(({ camera }) => camera.name));
   const broken = cameras.flatMap((camera) =>
     camera.pushes.filter((push) => camera.live && isInTrouble(push)).map((push) => ({ camera: camera.name, push })),
   );
-  const targets = targetRows(cameras, (name) => (own.has(name) ? name : others));
+  const targets = targetRows(cameras, (name) => rowOf.get(name) ?? name);
   if (viewers > 0) {
-    const sources = new Set(cameras.filter((camera) => (camera.viewers ?? 0) > 0).map(({ name }) => name));
+    const watched = cameras.filter((camera) => (camera.viewers ?? 0) > 0).map(({ name }) => rowOf.get(name) ?? name);
     const detail = viewers === 1 ? '1 viewer' : `${viewers} viewers`;
-    targets.push({ key: viewersKey, label: 'Viewers', detail, tone: 'ok', bitrateBps: 0, sources });
+    targets.push({ key: viewersKey, label: 'Viewers', detail, tone: 'ok', bitrateBps: 0, sources: new Set(watched) });
   }
   return { sources, targets, broken };
+}
+
+/** By what they go to, the largest first; small ones share the last. */
+function groupsOf(rest: readonly Seen[]): [key: string, members: readonly Seen[]][] {
+  const groups = new Map<string, Seen[]>();
+  for (const seen of rest) {
+    const targets = [...new Set(seen.camera.pushes.map(targetKey))].sort();
+    const key = ` ${targets.join(' ')}`;
+    const members = groups.get(key);
+    if (members === undefined) groups.set(key, [seen]);
+    else members.push(seen);
+  }
+  const sorted = [...groups].sort((left, right) => right[1].length - left[1].length);
+  if (sorted.length <= maxGroups) return sorted;
+  const small = sorted.slice(maxGroups - 1).flatMap(([, members]) => members);
+  return [...sorted.slice(0, maxGroups - 1), [' others', small]];
+}
+
+function groupRow(key: string, members: readonly Seen[]): SourceRow {
+  const live = members.filter(({ camera }) => camera.live);
+  const down = members.filter(({ health }) => health === 'trouble').length;
+  const [first] = members;
+  const name = members.length === 1 ? (first?.camera.name ?? '') : `${members.length} cameras`;
+  return {
+    key,
+    label: `${name}, ${live.length} live`,
+    camera: undefined,
+    search: key === ' others' ? '' : key.trim(),
+    health: down > 0 ? 'trouble' : live.length > 0 ? 'live' : 'offline',
+    bitrateBps: live.reduce((sum, { camera }) => sum + (camera.bitrateInBps ?? 0), 0),
+    targets: new Set(members.flatMap(({ camera }) => camera.pushes.map(targetKey))),
+  };
 }
 
 function targetRows(cameras: readonly CameraView[], rowOf: (camera: string) => string): TargetRow[] {

@@ -5,7 +5,7 @@ import type { ConfigView } from '../../api/types.js';
 import { type ShownError, shown } from '../../state/action.js';
 import { cameraLooks, type Look } from '../../state/health.js';
 import { node } from '../../state/store.js';
-import { dateTime } from '../../ui/format.js';
+import { count, dateTime } from '../../ui/format.js';
 import { WarnIcon } from '../../ui/icons.js';
 import { Badge } from '../../ui/mark.js';
 import { ErrorNote, Fact, Since, Until } from '../../ui/parts.js';
@@ -39,6 +39,7 @@ export function Configuration() {
           <Problems config={config.value} />
           <NodeFacts />
           <ContentManager config={config.value} />
+          <Webhooks config={config.value} />
           <Values config={config.value} />
         </>
       )}
@@ -139,12 +140,64 @@ function ContentManager({ config }: { config: ConfigView }) {
   );
 }
 
+const webhookLooks: Readonly<Record<string, Look>> = {
+  ready: { tone: 'ok', label: 'ready', shape: 'disc' },
+  waiting: { tone: 'bad', label: 'waiting', shape: 'triangle' },
+};
+
+/** Receivers of events, and how they take them. */
+function Webhooks({ config: { webhooks } }: { config: ConfigView }) {
+  if (webhooks.length === 0) return null;
+  return (
+    <section class="panel" aria-labelledby="webhooks-title">
+      <h2 id="webhooks-title">Webhooks</h2>
+      {webhooks.map(({ url, state, since, waiting, delivered, failures, dropped, lastError, nextRetryAt }) => (
+        <div key={url}>
+          <p>
+            <Badge look={webhookLooks[state] ?? { tone: 'off', label: state, shape: 'bar' }} />{' '}
+            <span class="mono">{url}</span> <span class="muted">since {dateTime(since)}</span>
+          </p>
+          <dl class="facts">
+            <Fact name="Delivered">{count(delivered)}</Fact>
+            <Fact name="Waiting">{count(waiting)}</Fact>
+            <Fact name="Failed attempts">{count(failures)}</Fact>
+            <Fact name="Dropped">{count(dropped.full + dropped.expired + dropped.refused)}</Fact>
+          </dl>
+          {lastError !== null && state === 'waiting' && (
+            <div class="note bad">
+              <WarnIcon />
+              <span>
+                {lastError.message}
+                {nextRetryAt !== null && (
+                  <>
+                    ; next attempt <Until iso={nextRetryAt} />
+                  </>
+                )}
+              </span>
+            </div>
+          )}
+        </div>
+      ))}
+    </section>
+  );
+}
+
+/** `--rtmp-port`, `rtmpPort` and `MEDIA_AGGREGATOR_RTMP_PORT` are one name. */
+function plain(name: string): string {
+  return name
+    .trim()
+    .replace(/^MEDIA_AGGREGATOR_/i, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '');
+}
+
 function Values({ config }: { config: ConfigView }) {
   const search = useSignal('');
   const onlySet = useSignal(false);
   const rows = Object.entries(config.settings).filter(
-    ([key, { source }]) =>
-      key.toLowerCase().includes(search.value.toLowerCase()) && (!onlySet.value || source !== 'default'),
+    ([field, { source, names = [] }]) =>
+      [field, ...names].some((name) => plain(name).includes(plain(search.value))) &&
+      (!onlySet.value || source !== 'default'),
   );
   return (
     <section class="panel" aria-labelledby="values-title">
@@ -164,7 +217,7 @@ function Values({ config }: { config: ConfigView }) {
           <input
             type="search"
             aria-label="Search settings"
-            placeholder="Search"
+            placeholder="Flag, variable or key"
             value={search.value}
             onInput={(event) => {
               search.value = event.currentTarget.value;
@@ -182,10 +235,11 @@ function Values({ config }: { config: ConfigView }) {
             </tr>
           </thead>
           <tbody>
-            {rows.map(([key, { value, source }]) => (
+            {rows.map(([key, { value, source, names = [] }]) => (
               <tr key={key} class={source === 'default' ? undefined : 'is-set'}>
                 <th scope="row" class="mono">
-                  {key}
+                  {names[0] ?? key}
+                  {names.length > 1 && <span class="muted setting-variable">{names[1]}</span>}
                 </th>
                 <td class="mono">{value === null ? <span class="muted">not set</span> : String(value)}</td>
                 <td>{source}</td>

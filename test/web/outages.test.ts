@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import { foldOutages, isOutage, type RecorderLine } from '../../web/src/state/outages.js';
+
+let second = 0;
+const line = (kind: string, text: string): RecorderLine => {
+  second += 1;
+  return { at: `2030-01-01T00:00:${String(second).padStart(2, '0')}.000Z`, kind, text, push: 'p' };
+};
+
+it('the retries of one outage are one entry, with the first error and the last', () => {
+  const lines = [
+    line('state', 'connecting -> active'),
+    line('error', 'TARGET_CLOSED: gone'),
+    line('state', 'active -> waiting'),
+    line('state', 'waiting -> connecting'),
+    line('error', 'PUSH_REFUSED: already publishing'),
+    line('state', 'connecting -> waiting'),
+    line('state', 'waiting -> connecting'),
+    line('state', 'connecting -> active'),
+    line('error', 'TARGET_CLOSED: once'),
+    line('state', 'active -> waiting'),
+  ];
+  const entries = foldOutages('p', lines);
+  expect(entries).toHaveLength(5);
+  expect(entries[1]).toMatchObject({
+    failures: 2,
+    first: 'TARGET_CLOSED: gone',
+    last: 'PUSH_REFUSED: already publishing',
+    from: lines[1]?.at,
+    at: lines[6]?.at,
+  });
+  expect(entries.filter(isOutage)).toHaveLength(1);
+  // A failure that was not tried again stays as it is.
+  expect(entries.slice(3)).toEqual(lines.slice(8));
+});
