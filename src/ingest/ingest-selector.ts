@@ -186,9 +186,10 @@ export class IngestSelector implements IngestListener, FailoverHost {
     this.#lookWhileNeeded();
     const stream = this.#stream;
     if (stream === null) return;
+    const latest = this.#ingest;
     this.#stream = null;
     this.#ingest = null;
-    this.#options.listener.onOver(stream);
+    this.#options.listener.onOver(stream, latest);
   }
 
   /** Goes on with an ingest that stands by: at once with what is kept of it, else with its next key frame. */

@@ -13,7 +13,7 @@ export interface SelectorListener {
   /** The source is gone. @param graceMs how long the stream waits for another one; 0: it is over */
   onStopped(ingest: SourceIngest, reason: string, graceMs: number): void;
   /** The stream is over. */
-  onOver(stream: LiveStream): void;
+  onOver(stream: LiveStream, latest: SourceIngest | null): void;
   onUnreadable(ingest: SourceIngest, kind: MessageKind, payloadBytes: number): void;
   /** Key frames have been missed for too long, or are not missed any more. */
   onKeyFrames(missing: boolean): void;

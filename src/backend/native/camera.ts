@@ -3,7 +3,6 @@ import { CodedError } from '../../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../../events/flight-recorder.js';
 import type { CameraEvidence } from '../../health/evidence.js';
 import { IngestSelector } from '../../ingest/ingest-selector.js';
-import { noFacts } from '../../ingest/metadata.js';
 import { PublisherSource } from '../../ingest/publisher-source.js';
 import { type RelayOrigin, RelaySource } from '../../ingest/relay-source.js';
 import type { SelectorListener, SelectorSettings } from '../../ingest/selector-options.js';
@@ -21,7 +20,6 @@ import { LiveStream } from '../../relay/live-stream.js';
 import type { SlabPool } from '../../relay/slab-pool.js';
 import type { NetSettings } from '../../rtmp/settings.js';
 import type { Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
-import { stillMp4 } from '../../wire/still-mp4.js';
 import type {
   BackendObserver,
   BackendProblem,
@@ -41,7 +39,7 @@ import { CameraConditions, describeMissing, withoutKeyFrameWords } from './condi
 import { evidenceOf } from './evidence.js';
 import { FlvViewer } from './flv-viewer.js';
 import { ingestSnapshots, publishKeysOf, SwitchRecord } from './ingests.js';
-import type { LastPictures } from './last-pictures.js';
+import { type LastPictures, pictureOf } from './last-pictures.js';
 import type { NativeRelaying } from './relaying.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
@@ -301,8 +299,8 @@ export class NativeCamera implements SelectorListener {
   }
 
   /** Targets and viewers are told. */
-  onOver(stream: LiveStream): void {
-    const picture = this.#pictureOf(stream);
+  onOver(stream: LiveStream, latest: SourceIngest | null): void {
+    const picture = pictureOf(stream, latest);
     if (picture !== null && picture.mp4 !== null) {
       this.#context.lastPictures?.keep(this.name, { ...picture, mp4: picture.mp4 });
     }
@@ -394,22 +392,11 @@ export class NativeCamera implements SelectorListener {
   picture(knownTag: string | undefined): StillPicture | null {
     const { stream } = this.#selector;
     // Until its first key frame, a stream has no picture of its own.
-    const own = stream === null ? null : this.#pictureOf(stream, knownTag);
+    const own = stream === null ? null : pictureOf(stream, this.#selector.latest, knownTag);
     if (own !== null) return own;
     const last = this.#context.lastPictures?.of(this.name);
     if (last === undefined) return null;
     return last.tag === knownTag ? { ...last, mp4: null } : last;
-  }
-
-  #pictureOf(stream: LiveStream, knownTag?: string): StillPicture | null {
-    const { keyFrameAtMs } = stream;
-    if (keyFrameAtMs !== null && keyFrameAtMs.toFixed(3) === knownTag) return pictureAt(keyFrameAtMs, null);
-    const keyFrame = stream.lastKeyFrame();
-    if (keyFrame === null) return null;
-    const { latest } = this.#selector;
-    const { width, height } = latest?.pictureSize ?? latest?.facts ?? noFacts;
-    const mp4 = stillMp4(keyFrame.header, keyFrame.frame, { width: width ?? 0, height: height ?? 0 });
-    return mp4 === null ? null : pictureAt(keyFrame.atMs, mp4);
   }
 
   /** Call about once a second. */
@@ -476,10 +463,4 @@ export class NativeCamera implements SelectorListener {
     const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
     return new LiveStream({ format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, mayKeep }, performance.now());
   }
-}
-
-/** @param atMs when its frame came, by the monotonic clock @param mp4 null: it is known already */
-function pictureAt(atMs: number, mp4: Buffer | null): StillPicture {
-  const at = new Date(Date.now() - (performance.now() - atMs)).toISOString();
-  return { tag: atMs.toFixed(3), at, mp4 };
 }

@@ -1,3 +1,7 @@
+import { noFacts } from '../../ingest/metadata.js';
+import type { SourceIngest } from '../../ingest/source-ingest.js';
+import type { LiveStream } from '../../relay/live-stream.js';
+import { stillMp4 } from '../../wire/still-mp4.js';
 import type { StillPicture } from '../backend.js';
 
 /** Of all cameras together; a key frame of 1080p has about 100 KB. */
@@ -38,4 +42,24 @@ export class LastPictures {
     this.#bytes -= this.#pictures.get(camera)?.mp4.length ?? 0;
     this.#pictures.delete(camera);
   }
+}
+
+/**
+ * The newest key frame of a stream as a picture; null when there is none that can be shown.
+ * @param latest what fed the stream last @param knownTag the tag of the picture that is known already
+ */
+export function pictureOf(stream: LiveStream, latest: SourceIngest | null, knownTag?: string): StillPicture | null {
+  const { keyFrameAtMs } = stream;
+  if (keyFrameAtMs !== null && keyFrameAtMs.toFixed(3) === knownTag) return pictureAt(keyFrameAtMs, null);
+  const keyFrame = stream.lastKeyFrame();
+  if (keyFrame === null) return null;
+  const { width, height } = latest?.pictureSize ?? latest?.facts ?? noFacts;
+  const mp4 = stillMp4(keyFrame.header, keyFrame.frame, { width: width ?? 0, height: height ?? 0 });
+  return mp4 === null ? null : pictureAt(keyFrame.atMs, mp4);
+}
+
+/** @param atMs when its frame came, by the monotonic clock @param mp4 null: it is known already */
+function pictureAt(atMs: number, mp4: Buffer | null): StillPicture {
+  const at = new Date(Date.now() - (performance.now() - atMs)).toISOString();
+  return { tag: atMs.toFixed(3), at, mp4 };
 }

@@ -102,7 +102,7 @@ const cases: readonly PageCase[] = [
   {
     name: 'configuration',
     hash: '#/settings/configuration',
-    ready: (page) => page.getByText('media.queueMaxBytes').waitFor(),
+    ready: (page) => page.getByRole('rowheader', { name: /^queue-max-bytes/ }).waitFor(),
   },
   {
     name: 'first-steps',

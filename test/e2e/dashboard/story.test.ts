@@ -73,7 +73,7 @@ describe('the dashboard', () => {
     await nginx.kill();
     await push.getByText('waiting', { exact: true }).waitFor();
     await push.getByText('TARGET_REFUSED').waitFor();
-    await push.getByText(/next try/).waitFor();
+    await push.getByText(/next attempt/).waitFor();
     await nginx.start();
     await push.getByText('active', { exact: true }).waitFor();
 
@@ -94,7 +94,11 @@ describe('the dashboard', () => {
     expect(await page.getByRole('textbox', { name: 'server for OBS' }).inputValue()).toBe(
       aggregator.url('gate-1').replace(/\/gate-1$/, ''),
     );
-    await page.getByRole('list').getByText('active -> waiting').first().waitFor();
+    await page
+      .getByText(/active -> waiting|failures within/)
+      .filter({ visible: true })
+      .first()
+      .waitFor();
 
     // Its push and itself are removed; both are gone for the server too.
     await push.getByLabel(/^More actions/).click();
