@@ -43,14 +43,15 @@ export interface DescribedApi {
 const style = `
 :root{color-scheme:light dark;--line:#8884;--soft:#8881}
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:0 auto;padding:1rem}
-code,pre{font:14px/1.45 ui-monospace,monospace}
+code,pre{font:14px/1.45 ui-monospace,monospace}code{overflow-wrap:anywhere}
 pre{background:var(--soft);padding:.6rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
 details{border:1px solid var(--line);border-radius:6px;margin:.4rem 0;padding:.3rem .7rem}
 summary{cursor:pointer;overflow-wrap:anywhere}
 summary b{display:inline-block;min-width:4.2rem}
 table{border-collapse:collapse;width:100%}
+@media(max-width:600px){table{display:block;overflow-x:auto}summary{padding:.6rem 0}}
 th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem .25rem 0;text-align:left;vertical-align:top}
-nav a{margin-right:1rem}
+nav{display:flex;flex-wrap:wrap;gap:.3rem 1rem}
 `;
 
 /** The page runs no script and loads nothing: it is text, with the style above. */
