@@ -518,7 +518,15 @@ it('the newest key frame is a file of one picture, with a tag that changes with 
   );
   expect([...statuses]).toEqual([304, 200]);
   await stop();
-  await waitFor(async () => (await fetch(url)).status === 404, { what: 'the end' });
+  // The last one stays, and goes with the camera.
+  await waitFor(async () => !(await curl(`${made.base}/v1/cameras/gate`)).json.live, { what: 'the end' });
+  const last = await fetch(url);
+  expect([last.status, last.headers.get('content-type')]).toEqual([200, 'video/mp4']);
+  expect((await last.arrayBuffer()).byteLength).toBeGreaterThan(5000);
+  await fetch(`${made.base}/v1/cameras/gate`, { method: 'DELETE' });
+  await curl(`${made.base}/v1/cameras`, '-d', '{"name":"gate"}', '-H', 'content-type: application/json');
+  expect((await curl(url)).json.code).toBe('CAMERA_NOT_LIVE');
+  expect((await fetch(`${url}?optional=true`)).status).toBe(204);
 });
 
 function sum(data: Buffer): string {
