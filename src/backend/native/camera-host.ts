@@ -20,11 +20,11 @@ export class CameraHost implements StreamHost {
   readonly refused: (refusal: PublisherRefusal) => void;
 
   readonly #claim: (camera: string) => Promise<void> | undefined;
-  readonly #admitRelay: (camera: string, ticket: string) => RelayOrigin;
+  readonly #admitRelay: (camera: string, ticket: string) => RelayOrigin | undefined;
 
   /**
    * @param ask.claim asks whether the camera may be had here, once its publisher is admitted
-   * @param ask.admitRelay judges what comes from another node; without it, none does
+   * @param ask.admitRelay judges what comes from another node; undefined: there are none, and it is a publisher as any
    * @param ask.refused told of publishers that were refused
    */
   constructor(
@@ -32,7 +32,7 @@ export class CameraHost implements StreamHost {
     admission: Admission,
     ask: {
       readonly claim?: (camera: string) => Promise<void> | undefined;
-      readonly admitRelay?: (camera: string, ticket: string) => RelayOrigin;
+      readonly admitRelay?: (camera: string, ticket: string) => RelayOrigin | undefined;
       readonly refused?: (refusal: PublisherRefusal) => void;
     } = {},
   ) {
@@ -40,7 +40,7 @@ export class CameraHost implements StreamHost {
     this.#cameras = cameras;
     this.#admission = admission;
     this.#claim = ask.claim ?? (() => undefined);
-    this.#admitRelay = ask.admitRelay ?? refuseRelay;
+    this.#admitRelay = ask.admitRelay ?? (() => undefined);
   }
 
   connect(info: ConnectInfo): void {
@@ -58,7 +58,9 @@ export class CameraHost implements StreamHost {
     if (ticket !== '') {
       const { name } = this.#requireStream(request);
       const origin = this.#admitRelay(name, ticket);
-      return (publisher) => this.#require(name, request.app).publishRelay(publisher, origin);
+      if (origin !== undefined) {
+        return (publisher) => this.#require(name, request.app).publishRelay(publisher, origin);
+      }
     }
     const ingest = parameterIn({ ...request, tcUrl: peer.connect.tcUrl }, 'ingest') || undefined;
     const camera = this.#requireStream(request);
@@ -104,8 +106,4 @@ export class CameraHost implements StreamHost {
     const shown = JSON.stringify((app.split(/[?&]/)[0] ?? '').slice(0, 80));
     throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as ${shown}; ${howToPublish('NAME')}`);
   }
-}
-
-function refuseRelay(): never {
-  throw new CodedError('RELAY_REFUSED', 'this aggregator is in no cluster and takes no streams of other nodes');
 }

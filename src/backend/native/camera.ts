@@ -279,7 +279,10 @@ export class NativeCamera implements SelectorListener {
     const { remote, encoder } = source;
     this.#log.info(returned ? 'camera is live again' : 'camera is live', { remote, encoder });
     this.#recorder.note('publish', `${remote} ${encoder}${returned ? ', goes on' : ''}`);
-    this.#context.observer?.()?.cameraLive(this.name, { publisher: remote, encoder: encoder || null, returned });
+    const observer = this.#context.observer?.();
+    // What happens to a camera is told by the node that has it, once.
+    if (source.kind === 'relay') observer?.cameraStopped(this.name, `${remote} has the camera`);
+    else observer?.cameraLive(this.name, { publisher: remote, encoder: encoder || null, returned });
     // First: what of its pushes runs here depends on it.
     this.#context.relaying.sourceChanged(this.name, source);
     this.#pushes.begin(stream, source.kind !== 'relay');
@@ -426,8 +429,10 @@ export class NativeCamera implements SelectorListener {
   /** What its health is judged by; null while nothing feeds it. */
   evidence(nowMs: number): CameraEvidence | null {
     const { live } = this.#selector;
-    // A slate says nothing of the camera.
-    return live === null || live.source.kind === 'slate' ? null : evidenceOf(live, nowMs);
+    // A slate says nothing of the camera; and of one that is elsewhere its own node judges.
+    return live === null || live.source.kind === 'slate' || live.source.kind === 'relay'
+      ? null
+      : evidenceOf(live, nowMs);
   }
 
   /** Undefined also for one of a camera that was never live. */

@@ -1,5 +1,5 @@
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
-import { CodedError } from '../../errors.js';
+import type { CodedError } from '../../errors.js';
 import { RelaySource } from '../../ingest/relay-source.js';
 import type { Source } from '../../ingest/source.js';
 import { probeHandshake } from '../../rtmp/probe.js';
@@ -50,10 +50,9 @@ export class NativeRelaying implements CameraRelaying {
     this.#cameras.get(camera)?.endRelay(reason);
   }
 
-  /** @throws CodedError RELAY_REFUSED */
-  admit(camera: string, ticket: string): RelayOrigin {
-    if (this.#partner !== undefined) return this.#partner.admit(camera, ticket);
-    throw new CodedError('RELAY_REFUSED', 'this aggregator is in no cluster and takes no streams of other nodes');
+  /** Undefined: there are no other nodes, and a ticket means nothing. @throws CodedError RELAY_REFUSED */
+  admit(camera: string, ticket: string): RelayOrigin | undefined {
+    return this.#partner?.admit(camera, ticket);
   }
 
   ticketFor(camera: string, to: string): string {

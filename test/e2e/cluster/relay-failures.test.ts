@@ -74,6 +74,11 @@ describe('streams between places, when something fails', () => {
     b.process.signal('SIGCONT');
     await waitFor(async () => (await stateOf(b)) === 'active', { what: 'the push to run at b once more' });
     await waitFor(async () => (await stateOf(a)) === 'elsewhere', { what: 'a to leave it to b once more' });
+
+    // With the node that has the camera, its stream is over everywhere.
+    await a.kill9();
+    await waitForLive(b, 'gate', false);
+    await waitFor(() => sink.connections.every(({ ended }) => ended !== undefined), { what: 'the target to be told' });
   });
 
   test.concurrent('the node that has the camera freezes for longer than its lease, and wakes up: the newer one stays', async (context) => {
@@ -120,6 +125,7 @@ describe('streams between places, when something fails', () => {
         .subarray(0, 3)
         .toString(),
     ).toBe('FLV');
+    expect((await fetch(`${b.apiUrl}/v1/cameras/yard/picture`)).status).toBe(200);
     expect((await look(a, 'yard')).hops).toHaveLength(1);
     expect(early.exit).toBeUndefined();
     for (const player of [early, late]) player.signal('SIGKILL');
