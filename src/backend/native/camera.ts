@@ -379,7 +379,9 @@ export class NativeCamera implements SelectorListener {
   }
 
   #noteDemand(): void {
-    this.#pulls.demand(this.#viewers.count > 0 || this.#declared.pushes.some(({ enabled }) => enabled));
+    const { pushes, hops = [] } = this.#declared;
+    // A hop is what another node's pushes and viewers want.
+    this.#pulls.demand(this.#viewers.count > 0 || hops.length > 0 || pushes.some(({ enabled }) => enabled));
   }
 
   /** Lets in a viewer who gets FLV, while there is a stream. @throws CodedError CAMERA_NOT_LIVE, LIMIT_REACHED */
