@@ -36,12 +36,6 @@ export const NodeSchema = Type.Object({
   cannotReach: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 1000 })),
   /** Cameras that publish there; told seldom. */
   liveCameras: Type.Optional(Type.Integer({ minimum: 0 })),
-  /** What it may carry, where that is limited: cameras, and kbit/s to targets and viewers. */
-  maxCameras: Type.Optional(Type.Integer({ minimum: 0 })),
-  maxOutKbps: Type.Optional(Type.Integer({ minimum: 0 })),
-  /** Above 80% of that, or at it. */
-  isBusy: Type.Optional(Type.Boolean()),
-  isFull: Type.Optional(Type.Boolean()),
   /** Shows that a node of this cluster wrote the id and the addresses: `ID.MAC`, by the cluster's secret. */
   proof: Type.Optional(Type.String({ maxLength: 100 })),
 });

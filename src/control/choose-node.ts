@@ -5,11 +5,8 @@ export interface ClusterPeer {
   /** `rtmp://HOST:PORT`. */
   readonly rtmp: string;
   readonly rtmps?: string | undefined;
-  /** Takes no new cameras, since it stops, or is full. */
+  /** Takes no new cameras. */
   readonly isDraining?: boolean | undefined;
-  readonly isFull?: boolean | undefined;
-  /** Above 80% of what it can do. */
-  readonly isBusy?: boolean | undefined;
   /** Its share of the cameras among the nodes of its place: above 0; 1 if not known. */
   readonly weight?: number | undefined;
 }
@@ -25,9 +22,9 @@ export interface NodeWish {
 }
 
 /**
- * The nodes that a camera may publish to, the one that suits best first. In this order: those that are neither stopping nor
- * full, unless none else is left; those in the camera's location; the one that has it; those that are not busy; and then by
- * weighted rendezvous hashing, so that the same camera gets the same node as long as that is there, and a node that comes or
+ * The nodes that a camera may publish to, the one that suits best first. Nodes that stop take none,
+ * but for the one that has it, which comes last. Then count: the camera's location; the node that has it; and weighted rendezvous
+ * hashing, so that the same camera gets the same node as long as that is there, and a node that comes or
  * goes moves only the cameras that it gets or had. Where nobody said the location, the node that has it comes before those
  * near the node that is asked.
  */
@@ -37,14 +34,14 @@ export function rankNodes<N extends ClusterPeer>(nodes: readonly N[], wish: Node
     place !== undefined && node.location?.toLowerCase() === place.toLowerCase();
   const cameraHash = hashOf(camera);
   const ranked = nodes
-    .filter((node) => node.id === holder || (node.isDraining !== true && node.isFull !== true))
+    .filter((node) => node.id === holder || node.isDraining !== true)
     .map((node) => {
       const far = isIn(node, location ?? nodeLocation) ? 0 : 1;
       const moves = node.id === holder ? 0 : 1;
       const order = location === undefined ? [moves, far] : [far, moves];
       const closing = node.isDraining === true ? 1 : 0;
       const score = scoreOf(cameraHash, hashOf(node.id), node.weight ?? 1);
-      return { node, rank: [closing, ...order, node.isBusy === true ? 1 : 0, -score] };
+      return { node, rank: [closing, ...order, -score] };
     })
     .sort((left, right) => compareRanks(left.rank, right.rank) || (left.node.id < right.node.id ? -1 : 1));
   return ranked.map(({ node }) => node);

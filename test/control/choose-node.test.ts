@@ -43,14 +43,10 @@ describe('the node that suits a camera', () => {
     expect(['a', 'b']).toContain(ids({ camera: 'x', holder: 'c', location: 'berlin' })[0]);
   });
 
-  it('is none that stops or is full, and a busy one only where no other is in the place', () => {
-    const some = [node('a', 'berlin', { isDraining: true }), node('b', 'berlin', { isFull: true }), node('c', 'paris')];
-    expect(ids({ camera: 'x', location: 'berlin' }, some)).toEqual(['c']);
-    // The one that has it goes on; where it stops, others come first.
-    expect(ids({ camera: 'x', location: 'berlin', holder: 'a' }, some)).toEqual(['c', 'a']);
-    expect(ids({ camera: 'x', location: 'berlin', holder: 'b' }, some)).toEqual(['b', 'c']);
-    const busy = [node('a', 'berlin', { isBusy: true }), node('b', 'berlin'), node('c', 'paris')];
-    expect(ids({ camera: 'x', location: 'berlin' }, busy)).toEqual(['b', 'a', 'c']);
+  it('is none that stops; the one that has it goes on, and comes last', () => {
+    const some = [node('a', 'berlin', { isDraining: true }), node('b', 'berlin'), node('c', 'paris')];
+    expect(ids({ camera: 'x', location: 'berlin' }, some)).toEqual(['b', 'c']);
+    expect(ids({ camera: 'x', location: 'berlin', holder: 'a' }, some)).toEqual(['b', 'c', 'a']);
   });
 });
 

@@ -177,7 +177,10 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
       if (known === undefined || !known.nodes.some((node) => node.id === id)) {
         throw new NotFoundError('NODE_NOT_FOUND', `there is no node ${JSON.stringify(id)}; see GET /v1/cluster`);
       }
-      if (id !== known.id && !request.isForSelf) return passOn(request, reply, known.others, id);
+      if (id !== known.id) {
+        if (!request.isForSelf) return passOn(request, reply, known.others, id);
+        throw new NotFoundError('NODE_NOT_FOUND', `this node is ${known.id}, and was asked as ${id}`);
+      }
       const { on = true, seconds = 30 } = request.body ?? {};
       if (!on) known.drain.end();
       else if (!known.drain.isOn) known.drain.start(seconds);
