@@ -37,7 +37,10 @@ async function work(): Promise<void> {
 async function load(entry: CameraEntry): Promise<void> {
   try {
     const { body } = await api.call('getHistory', { path: { name: entry.name }, query: { seconds } });
-    const told = body.camera.bitrateInBps.map((value) => value ?? 0);
+    const values = [...body.camera.bitrateInBps];
+    // The newest step has no value yet; as nothing, it would be shown as a dip.
+    while (values.length > 0 && values.at(-1) === null) values.pop();
+    const told = values.map((value) => value ?? 0);
     const first = told.findIndex((value) => value > 0);
     if (first >= 0) entry.trend.value = [...told.slice(first), ...entry.trend.peek().slice(-1)].slice(-60);
   } catch {
