@@ -319,7 +319,10 @@ async function createBackend(
     return new WorkersBackend({ settings: { host, rtmpPort, ...rtmps, workers, media, streamSecret }, log, levels });
   }
   const { NativeBackend } = await import('../backend/native/native-backend.js');
-  return new NativeBackend({ settings: { host, rtmpPort, ...rtmps, media, streamSecret }, log });
+  return new NativeBackend({
+    settings: { isInCluster: settings.cluster !== undefined, host, rtmpPort, ...rtmps, media, streamSecret },
+    log,
+  });
 }
 
 /** What breaks a rule that older versions did not know is kept, and said. */

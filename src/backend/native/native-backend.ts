@@ -76,6 +76,8 @@ export interface NativeBackendSettings {
   readonly rtmps?: RtmpsSettings;
   /** What publish keys and play tokens are made from: 64 hex digits. Default: made up, for this life. */
   readonly streamSecret?: string;
+  /** It will be told how streams go from node to node. Default: false. */
+  readonly isInCluster?: boolean;
   /** What this aggregator is called among those that a stream came through: hexadecimal digits. Default: made up, for this life. */
   readonly nodeId?: string;
 }
@@ -132,7 +134,7 @@ export class NativeBackend implements MediaBackend {
     const dialer = new Dialer({ policy, trust, socketMode, ...lookups });
     this.yielding = new NativeYielding(this.#cameras);
     this.#sources = new SourceTools(options.settings.media, { trust, socketMode, ...lookups });
-    this.relaying = new NativeRelaying(this.#cameras);
+    this.relaying = new NativeRelaying(this.#cameras, options.settings.isInCluster);
     // Where pushes may go is of no concern between nodes.
     const hopDialer = new Dialer({ trust, socketMode, ...lookups });
     const { pushRetryMaxMs, connectTimeoutMs } = options.settings.media;

@@ -1,5 +1,5 @@
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
-import type { CodedError } from '../../errors.js';
+import { CodedError } from '../../errors.js';
 import { RelaySource } from '../../ingest/relay-source.js';
 import type { Source } from '../../ingest/source.js';
 import { probeHandshake } from '../../rtmp/probe.js';
@@ -29,7 +29,11 @@ export class NativeRelaying implements CameraRelaying {
   /** Viewers over HTTP that wait for a stream. */
   readonly #waiting = new Map<string, Set<() => void>>();
 
-  constructor(cameras: ReadonlyMap<string, RelayedCamera>) {
+  readonly #isInCluster: boolean;
+
+  /** @param isInCluster a partner will come: until then nothing of other nodes is taken for anything else */
+  constructor(cameras: ReadonlyMap<string, RelayedCamera>, isInCluster = false) {
+    this.#isInCluster = isInCluster;
     this.#cameras = cameras;
   }
 
@@ -52,7 +56,12 @@ export class NativeRelaying implements CameraRelaying {
 
   /** Undefined: there are no other nodes, and a ticket means nothing. @throws CodedError RELAY_REFUSED */
   admit(camera: string, ticket: string): RelayOrigin | undefined {
-    return this.#partner?.admit(camera, ticket);
+    if (this.#partner !== undefined) return this.#partner.admit(camera, ticket);
+    if (!this.#isInCluster) return undefined;
+    throw new CodedError(
+      'RELAY_REFUSED',
+      `a stream of another node is not taken for camera ${camera}: this one has not joined yet`,
+    );
   }
 
   ticketFor(camera: string, to: string): string {
