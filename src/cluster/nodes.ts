@@ -18,7 +18,7 @@ const addressSchema = (scheme: string) =>
   Type.String({ maxLength: 300, pattern: `^${scheme}://(?:[A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}$` });
 
 /** What a node tells the others of itself. Nodes of other versions may tell more. */
-export const NodeSchema = Type.Object({
+const NodeSchema = Type.Object({
   id: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }),
   location: Type.Optional(Type.String({ maxLength: 128 })),
   /** `rtmp://HOST:PORT`, without a path. */

@@ -9,7 +9,7 @@ interface Endpoint {
   readonly key: string;
 }
 
-export function splitEndpoint(url: string): Endpoint {
+function splitEndpoint(url: string): Endpoint {
   const query = url.indexOf('?');
   const cut = url.lastIndexOf('/', query === -1 ? url.length : query);
   return { url, server: url.slice(0, cut), key: url.slice(cut + 1) };

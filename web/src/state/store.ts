@@ -51,7 +51,7 @@ export function entryOf(name: string): CameraEntry | undefined {
 }
 
 /** Takes a view that was just observed. */
-export function putCamera(view: CameraView): void {
+function putCamera(view: CameraView): void {
   const entry = cameras.peek().get(view.name);
   if (entry !== undefined) {
     entry.view.value = view;

@@ -80,12 +80,6 @@ export const BackIcon = () => (
     <path d="m14 6-6 6 6 6" />
   </Icon>
 );
-export const EyeIcon = () => (
-  <Icon>
-    <path d="M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12z" />
-    <circle cx="12" cy="12" r="2.6" />
-  </Icon>
-);
 export const NoPictureIcon = () => (
   <Icon>
     <path d="M3 7h11a2 2 0 0 1 2 2v6a2 2 0 0 1-2 2H3zM16 11l5-3v8l-5-3M3 3l18 18" />

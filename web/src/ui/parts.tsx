@@ -67,7 +67,7 @@ export function ActionButton(props: {
 }
 
 /** Copies a text. The clipboard of browsers wants a secure page; elsewhere the old way has to do. */
-export function CopyButton({ text, label }: { text: string; label: string }) {
+function CopyButton({ text, label }: { text: string; label: string }) {
   const copied = useSignal(false);
   const copy = async () => {
     await copyText(text);
