@@ -158,7 +158,7 @@ export class Access {
     const jwtSettings = jwtSettingsOf(settings);
     const jwt = jwtSettings === undefined ? undefined : await JwtVerifier.open(jwtSettings);
     if (apiAuth === 'off')
-      log.warn('the API asks nobody for a token: whoever reaches it may do everything (api-auth off)');
+      log.warn('the API requires no token: anyone who can reach it may do everything (api-auth off)');
     return new Access(settings, log, { tokens, admin, jwt, peers: shared?.peers });
   }
 
@@ -315,9 +315,12 @@ export class Access {
     const proxied = isProxied ? '; it came through a proxy' : ofAnother;
     // Not for this machine's own address: whoever a silent proxy speaks for would come by it.
     const allow = takesAllowed && way === 'network' && !isProxied ? `, or start with --api-allow ${address}` : '';
-    this.#log.warn(`refused a call without a token${proxied}; make one with "media-aggregator token create"${allow}`, {
-      address,
-    });
+    this.#log.warn(
+      `refused a call without a token${proxied}; create one with "media-aggregator token create"${allow}`,
+      {
+        address,
+      },
+    );
   }
 
   /** What is wrong with the files of the tokens. */
@@ -330,7 +333,7 @@ export class Access {
       await this.#admin?.refresh();
       await this.tokens.refresh();
     } catch (error) {
-      this.#log.warn('the files of the tokens cannot be looked at', { error: messageOf(error) });
+      this.#log.warn('the token files cannot be checked for changes', { error: messageOf(error) });
     }
   }
 }

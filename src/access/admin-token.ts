@@ -38,8 +38,10 @@ export class AdminToken {
     const token = new AdminToken(path, log, manifest);
     if (await createPrivate(path, `${newSecret().token}\n`)) {
       if (manifest?.judge(path, undefined) === 'missing')
-        log.warn('the admin token was missing; another one is made, and the one before is invalid', { file: path });
-      log.info('made an admin token; calls from other machines need it, or a token made with it', { file: path });
+        log.warn('the admin token was missing; a new one was created, and the old one is no longer valid', {
+          file: path,
+        });
+      log.info('created an admin token; calls from other machines need it, or a token created with it', { file: path });
     }
     await token.#read();
     return token;
@@ -68,7 +70,7 @@ export class AdminToken {
     const known = this.#problem.problem?.message;
     try {
       await this.#read();
-      this.#log.info('took the admin token of the file anew', { file: this.path });
+      this.#log.info('reloaded the admin token from its file', { file: this.path });
     } catch (error) {
       this.#hash = undefined;
       this.#mark = await markOf(this.path);
@@ -88,9 +90,9 @@ export class AdminToken {
       const rule = `one line of ${minLength} to ${maxLength} visible ASCII characters, without spaces`;
       throw new ConfigError('ACCESS_UNREADABLE', `${this.path} holds no token: it must be ${rule}`);
     }
-    if (file.isOpen) this.#log.warn('others may read the admin token: chmod 600', { file: this.path });
+    if (file.isOpen) this.#log.warn('other users can read the admin token: chmod 600', { file: this.path });
     if (this.#manifest?.judge(this.path, file.note) === 'damaged') {
-      throw new ConfigError('ACCESS_UNREADABLE', `${damagedFile(this.path)}; or remove it: another one is made then`);
+      throw new ConfigError('ACCESS_UNREADABLE', `${damagedFile(this.path)}; or remove it: a new one is then created`);
     }
     this.#problem.clear();
     this.#mark = file.mark;

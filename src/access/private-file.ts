@@ -102,7 +102,7 @@ export async function keptKey(path: string, { log, manifest, otherKey, evidence 
     throw new ConfigError('ACCESS_UNREADABLE', message);
   }
   if ((await createPrivate(path, `${randomBytes(32).toString('hex')}\n`)) && isLost)
-    log.warn('a key was missing and is made anew', { file: path });
+    log.warn('a key was missing; a new one was created', { file: path });
   const file = before ?? (await readPrivate(path));
   const text = file?.text.trim() ?? '';
   if (file === undefined || !/^[0-9a-f]{64}$/.test(text)) {

@@ -120,7 +120,7 @@ export class TokenStore implements Tokens {
     const known = mark === this.#mark ? this.#broken?.message : undefined;
     try {
       await this.#read();
-      this.#log.info('took the tokens of the file anew', { file: this.#path, tokens: this.#tokens.size });
+      this.#log.info('reloaded the tokens from their file', { file: this.#path, tokens: this.#tokens.size });
     } catch (error) {
       this.#mark = mark;
       this.#broken = error instanceof Error ? error : new Error(messageOf(error));
@@ -128,7 +128,7 @@ export class TokenStore implements Tokens {
       this.#problem.set(
         `${messageOf(error)}. The tokens before it stay in force, none is made or revoked; a restart would fail`,
       );
-      this.#log.error('the file of the tokens cannot be used; those before it stay', { error: messageOf(error) });
+      this.#log.error('the token file cannot be used; the previous tokens stay valid', { error: messageOf(error) });
     }
   }
 

@@ -114,7 +114,10 @@ export class Announcer {
   #checkAddress(): void {
     const address = this.#options.address();
     if (address === this.#address) return;
-    this.#log.info('the address has changed; it is announced again', { from: this.#address, to: address });
+    this.#log.info('the address of this aggregator has changed; it is announced again', {
+      from: this.#address,
+      to: address,
+    });
     this.#address = address;
     this.#attempt = 0;
     this.#announce();
@@ -153,7 +156,7 @@ export class Announcer {
     const message = messageOf(error);
     // The same failure again is no news.
     if (this.#lastError?.message !== message) {
-      this.#log.warn('the content manager did not take the announcement; it is tried again', { code, error: message });
+      this.#log.warn('the content manager did not accept the announcement; it is retried', { code, error: message });
     }
     this.#lastError = { code, message, at: new Date().toISOString() };
     this.#setState('waiting');

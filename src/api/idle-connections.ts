@@ -51,7 +51,7 @@ export class IdleConnections {
   /** False: nobody is idle. */
   #makeRoom(): boolean {
     const { open, limit } = this.#openFiles.figures;
-    this.#log.warn('OPEN_FILES_LIMIT: connections of the API ended', { summed: true, open, limit });
+    this.#log.warn('OPEN_FILES_LIMIT: idle API connections closed', { summed: true, open, limit });
     for (const [key, oldest] of this.#idle) {
       this.#idle.delete(key);
       oldest.destroy();

@@ -141,7 +141,7 @@ async function openOwnSocket(
     return await OwnSocket.open(socketFolder, (request, response) => app.routing(request, response), address);
   } catch (error) {
     // Some network and exchange file systems have no sockets. The commands then come by TCP.
-    log.warn('the data folder takes no socket; the commands of this machine come by the port of the API', {
+    log.warn('the data folder cannot hold a Unix socket; commands on this machine use the port of the API', {
       error: messageOf(error),
     });
     return undefined;

@@ -39,7 +39,7 @@ export async function openClusterFolder(settings: Settings, log: Logger, check: 
       () => false,
     );
     if (hasOwnState) {
-      log.info('state.json of this folder is not used: the state is that of the cluster', { folder: path });
+      log.info('state.json in this folder is not used: the state comes from the cluster', { folder: path });
     }
     const cluster = await openCluster(settings, path, log, check);
     const close = async (): Promise<void> => {
@@ -65,7 +65,7 @@ export async function openDataFolder(dataDir: string, log: Logger, check?: State
     return { path: dataDir, store, close: () => store.close() };
   }
   const path = await mkdtemp(join(tmpdir(), 'media-aggregator-'));
-  log.warn('nothing is kept: with data-dir none, cameras, pushes and tokens are gone when this process ends', {
+  log.warn('nothing is stored: with data-dir none, cameras, pushes and tokens are lost when this process ends', {
     folder: path,
   });
   const store = new MemoryStore(log);

@@ -59,7 +59,9 @@ async function openTagKey(dataDir: string, log: Logger, manifest: Manifest): Pro
     return await keptKey(join(dataDir, 'etag-key'), { log, manifest });
   } catch (error) {
     if (!(error instanceof Error) || !isDiskTrouble(error.cause)) throw error;
-    log.warn('the key of the entity tags cannot be kept; they hold until the next start', { error: messageOf(error) });
+    log.warn('the key of the entity tags cannot be stored; ETags change at the next start', {
+      error: messageOf(error),
+    });
     return randomBytes(32);
   }
 }

@@ -67,7 +67,7 @@ export class RtmpTestPatterns implements TestPatternFeeding {
     try {
       await sendPaced(clip, { loop: true, durationMs, signal, send });
     } catch (error) {
-      this.#options.log.warn('a test pattern broke off', { camera, error: messageOf(error) });
+      this.#options.log.warn('a test pattern failed', { camera, error: messageOf(error) });
     } finally {
       await publisher.close();
     }

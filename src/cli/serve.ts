@@ -110,7 +110,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     const over = overLimits(store.state, settings);
     if (over.length > 0)
-      log.warn('more than the settings allow; all of it is in force, and no more is taken', { over });
+      log.warn('the state exceeds limits of the settings; all of it is in force, but nothing can be added', { over });
     await tellBroken(store.state, withoutStandby(settings), log);
 
     const accessLog = log.child({ part: 'access' });
@@ -329,7 +329,7 @@ async function createBackend(
 async function tellBroken(state: DesiredState, without: string | null, log: Logger): Promise<void> {
   const broken = await inStretches(brokenRulesSteps(state, 10, without));
   if (broken.length === 0) return;
-  log.warn('the state breaks rules that hold for changes; it is in force as it is, put it right when you can', {
+  log.warn('the state breaks rules that changes must follow; it is in force as it is, but correct it when you can', {
     broken,
   });
 }
@@ -345,7 +345,7 @@ async function closeAll(closers: readonly Closer[], log: Logger): Promise<void> 
   for (const { part, close, limitMs } of closers) {
     try {
       if ((await within(close(), limitMs)) === 'late') {
-        log.warn('takes long to close; it is not waited for', { part, limitMs });
+        log.warn('takes too long to close; the stop continues without it', { part, limitMs });
       }
     } catch (error) {
       log.error('could not be closed', { part, error });

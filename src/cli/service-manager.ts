@@ -55,6 +55,6 @@ export class ServiceManager {
   #fail(reason: string): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    this.#log.warn('systemd cannot be told how the service fares', { reason, program: 'systemd-notify' });
+    this.#log.warn('systemd cannot be told the state of the service', { reason, program: 'systemd-notify' });
   }
 }

@@ -26,7 +26,7 @@ export function settingsReader(options: {
     try {
       next = load();
     } catch (error) {
-      log.error('the settings cannot be read again; those before stay', {
+      log.error('the settings cannot be reloaded; the previous ones stay in force', {
         code: codeOf(error),
         reason: messageOf(error),
       });
@@ -37,7 +37,7 @@ export function settingsReader(options: {
     // What somebody set by the API stays until the settings say something else than before.
     if (level !== from) logLevels.level = level;
     const waiting = [...textsOf(next)].filter(([key, text]) => !taken.has(key) && atStart.get(key) !== text);
-    log.info('read the settings again', {
+    log.info('reloaded the settings', {
       ...(level === from ? {} : { logLevel: level }),
       ...(waiting.length === 0 ? {} : { needRestart: waiting.map(([key]) => key) }),
     });

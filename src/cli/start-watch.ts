@@ -43,7 +43,7 @@ export class StartWatch {
     let server: StartingServer | undefined;
     const say = (): void => {
       isLate = true;
-      this.#log.warn('the start waits for what does not answer; it goes on when that does', {
+      this.#log.warn('the start is waiting for something that does not answer; it continues when that answers', {
         code: 'START_WAITING',
         ...{ what, folder, seconds: seconds() },
       });
@@ -58,7 +58,10 @@ export class StartWatch {
       // Not waited for here: what follows a step follows at once.
       if (server !== undefined) this.#closing = server.close();
       if (isLate) {
-        this.#log.info('what was waited for has answered; the start goes on', { what, seconds: seconds() });
+        this.#log.info('everything that the start was waiting for has answered; it continues', {
+          what,
+          seconds: seconds(),
+        });
       }
     }
   }

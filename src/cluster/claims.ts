@@ -134,7 +134,7 @@ export class CameraClaims {
     } catch (error) {
       if (error instanceof CodedError && error.code === 'PUBLISH_ALREADY_LIVE') throw error;
       // Etcd does not answer: what wants to flow, flows. When it answers again, the newer claim counts.
-      this.#options.log.warn('etcd does not answer, so that the camera is let in unasked', {
+      this.#options.log.warn('etcd does not answer; the camera is accepted without a claim', {
         camera,
         error: messageOf(error),
       });
@@ -272,7 +272,7 @@ export class CameraClaims {
     if (by === nodes.self.id || !this.#held.has(camera)) return;
     const wanted = this.#key('wanted', camera);
     if (!cameras.isLive(camera) || cameras.isSilent(camera)) {
-      log.info('a silent camera gives way to its publisher at another node', { camera, node: by });
+      log.info('a silent camera is replaced by its publisher at another node', { camera, node: by });
       if (cameras.isLive(camera)) this.#letGo(camera, by);
       this.release(camera);
     }
@@ -288,7 +288,10 @@ export class CameraClaims {
   }
 
   #letGo(camera: string, holder: string): void {
-    this.#options.log.warn('the camera is live at another node now; it ends here', { camera, node: holder });
+    this.#options.log.warn('the camera is now live at another node; its stream here is ended', {
+      camera,
+      node: holder,
+    });
     this.#options.cameras.letGo(
       camera,
       new CodedError('PUBLISH_ALREADY_LIVE', `camera ${camera} is live at node ${holder} now`),

@@ -58,7 +58,7 @@ export class Drain {
     this.#isEmpty = false;
     this.#untilMs = performance.now() + seconds * 1000;
     const { log } = this.#options;
-    log.info('the node is drained: it takes no new cameras, and those that it has are asked to go', {
+    log.info('the node is draining: it takes no new cameras, and asks the ones it has to leave', {
       cameras: this.camerasLeft,
       seconds,
     });
@@ -73,7 +73,7 @@ export class Drain {
     this.close();
     this.#isOn = false;
     this.#asked.clear();
-    this.#options.log.info('the node is not drained any more: it takes cameras');
+    this.#options.log.info('the node is no longer draining: it takes cameras again');
     this.#tell();
   }
 
@@ -90,7 +90,7 @@ export class Drain {
     const { nodes, log } = this.#options;
     nodes
       .tell({ isDraining: this.#isOn })
-      .catch((error: unknown) => log.warn('the other nodes cannot be told of it', { error: messageOf(error) }));
+      .catch((error: unknown) => log.warn('the other nodes cannot be told of the drain', { error: messageOf(error) }));
   }
 
   #step(): void {

@@ -295,7 +295,7 @@ export class ClusterNodes {
     this.#sorted = undefined;
     const { log } = this.#options;
     for (const [id, { location, api }] of this.#nodes) {
-      if (!before.includes(id)) log.info('a node is there', { node: id, location, api });
+      if (!before.includes(id)) log.info('a node is up', { node: id, location, api });
     }
     for (const id of before) if (!this.#nodes.has(id)) log.warn('a node is gone', { node: id });
     for (const listener of this.#listeners) listener();

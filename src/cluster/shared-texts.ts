@@ -173,7 +173,7 @@ export class SharedTexts {
         maxBytes: maxFileBytes,
       });
     } catch (error) {
-      log.warn('what the nodes share cannot be kept on disk; without etcd this node would not start', {
+      log.warn('the keys and tokens that the nodes share cannot be stored on disk; a start without etcd would fail', {
         file,
         error: messageOf(error),
       });

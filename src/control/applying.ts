@@ -151,7 +151,7 @@ export class Applying {
     if (known === undefined) return;
     this.#failed.delete(camera);
     const { since, attempts } = known;
-    this.#log.info('a camera is in force that the media backend failed on', { camera, since, attempts });
+    this.#log.info('the settings of a camera are applied, after earlier failures', { camera, since, attempts });
   }
 
   #noteFailed(camera: string, error: unknown): void {
@@ -162,7 +162,7 @@ export class Applying {
     const timer = setTimeout(() => this.run(camera), pauseMs).unref();
     const [code, message] = [codeOf(error), messageOf(error)];
     if (known === undefined || known.message !== message) {
-      this.#log.error('the media backend failed on a camera; it is tried again', { camera, code, error: message });
+      this.#log.error('the media backend could not apply a camera; it is retried', { camera, code, error: message });
     }
     this.#failed.set(camera, { since: known?.since ?? new Date().toISOString(), attempts, code, message, timer });
   }

@@ -79,7 +79,7 @@ export class BatchControl {
     }
     const { state, result } = await store.updateInSteps(steps);
     const made = countOf(result.results);
-    if (made.changes > 0) log.info('made many changes at once', { ...made, failed: result.failed.length });
+    if (made.changes > 0) log.info('made a batch of changes', { ...made, failed: result.failed.length });
     await reconciler.allOfInForce(camerasOf(items));
     return { ...result, state };
   }

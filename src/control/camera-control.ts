@@ -141,7 +141,7 @@ export class CameraControl {
       return rotateKeys(before, name, change, Date.now());
     });
     await this.#context.reconciler.inForce(name);
-    log.info('gave a camera another publish key', { camera: name, overlapSeconds: rotation.overlapSeconds ?? 0 });
+    log.info('changed the publish key of a camera', { camera: name, overlapSeconds: rotation.overlapSeconds ?? 0 });
     return this.#view(state, getCamera(state, name), requestHost, true);
   }
 
@@ -184,7 +184,7 @@ export class CameraControl {
     const { rtmpPort, rtmpsPort } = settings;
     const host = this.advertisedHost(requestHost);
     const { endpoint, rtmpsEndpoint } = endpointsOf(host, rtmpPort, rtmpsPort, name, `?token=${token}`);
-    log.info('made a play token', { camera: name, seconds });
+    log.info('created a play token', { camera: name, seconds });
     return {
       token,
       expiresAt: new Date(expiresMs).toISOString(),

@@ -154,7 +154,7 @@ export class HealthWatch {
   #tell(camera: string, condition: CameraCondition, isRaised: boolean): void {
     const { code, message: reason, since } = condition;
     if (isRaised) this.#log.warn('a camera is in trouble', { camera, code, reason });
-    else this.#log.info('a camera is well again', { camera, code, since });
+    else this.#log.info('a camera has recovered', { camera, code, since });
     this.#listener(camera, condition, isRaised);
   }
 }

@@ -59,7 +59,7 @@ export class LastLiveFile {
     });
     await answered(opened, this.#path, limitMs).catch((error: unknown) => {
       this.#waitsSinceMs = Date.now();
-      this.#log.warn('when cameras were last live is not known yet', { reason: messageOf(error) });
+      this.#log.warn('the times at which cameras were last live are not known yet', { reason: messageOf(error) });
     });
   }
 
@@ -85,7 +85,7 @@ export class LastLiveFile {
         if (stretch.isOver) await stretch.rest();
       }
     } catch (error) {
-      this.#log.warn('when cameras were last live is not known from before', {
+      this.#log.warn('the times at which cameras were last live cannot be read', {
         file: this.#path,
         reason: messageOf(error),
       });
@@ -137,7 +137,8 @@ export class LastLiveFile {
       this.#writtenMs = performance.now();
       this.#hasFailed = false;
     } catch (error) {
-      if (!this.#hasFailed) this.#log.warn('when cameras were last live cannot be kept', { reason: messageOf(error) });
+      if (!this.#hasFailed)
+        this.#log.warn('the times at which cameras were last live cannot be stored', { reason: messageOf(error) });
       this.#hasFailed = true;
     }
   }

@@ -167,8 +167,8 @@ export class Placing implements RelayPartner {
     if (origin === null && known === undefined) return;
     if (origin === null) this.#relays.delete(camera);
     else this.#relays.set(camera, origin);
-    if (origin === null) log.info('the stream of another node is over', { camera, node: known?.from });
-    else log.info('the stream of another node feeds the camera', { camera, node: origin.from, owner: origin.owner });
+    if (origin === null) log.info('the stream from another node has ended', { camera, node: known?.from });
+    else log.info('another node now feeds the camera', { camera, node: origin.from, owner: origin.owner });
     this.#lookAt(camera);
   }
 
@@ -329,8 +329,8 @@ export class Placing implements RelayPartner {
 
   #linkChanged(node: string, isDown: boolean, why: string): void {
     const { log, facts } = this.#options;
-    if (isDown) log.warn('a node cannot be reached; what went through it goes directly', { node, reason: why });
-    else log.info('a node can be reached again, and streams go through it', { node });
+    if (isDown) log.warn('a node cannot be reached; its streams are now sent directly', { node, reason: why });
+    else log.info('a node can be reached again; streams are routed through it', { node });
     this.#place();
     facts.tellUnreachable(this.#links.down);
     // Not in the middle of the work on the hop that failed.
@@ -341,7 +341,7 @@ export class Placing implements RelayPartner {
 
   #refusalChanged(camera: string, node: string): void {
     if (this.#links.isRefused(camera, node)) {
-      this.#options.log.warn('a node does not take this camera; its pushes go directly', { camera, node });
+      this.#options.log.warn('a node does not accept this camera; its pushes go directly', { camera, node });
     }
     setImmediate(() => this.#plan(camera));
   }

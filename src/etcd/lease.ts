@@ -136,7 +136,7 @@ export class Lease {
   }
 
   #lost(reason: string): void {
-    this.#log.warn('the lease of this node in etcd is over; a new one is asked for', { reason });
+    this.#log.warn('the etcd lease of this node has expired; a new one is requested', { reason });
     this.#id = undefined;
     this.#validUntilMs = 0;
     clearInterval(this.#timer);

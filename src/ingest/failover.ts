@@ -7,7 +7,7 @@ import type { SourceIngest } from './source-ingest.js';
 /** How long a switch without need waits for a key frame; after that it goes on with the GOP that is kept. */
 const patienceMs = 3000;
 
-/** Why the stream goes on with another ingest: the live one fails, a preferred one is well again, or somebody asked. */
+/** Why the stream continues with another ingest: the live one fails, a preferred one is well again, or somebody asked. */
 export interface SwitchReason {
   readonly cause: 'failure' | 'back' | 'asked';
   /** In words. */
@@ -125,7 +125,7 @@ export class Failover {
 
   /** Nothing is switched any more. */
   stop(): void {
-    if (this.#planned !== null) this.#drop('the camera is not live any more');
+    if (this.#planned !== null) this.#drop('the camera is no longer live');
     this.#isChosen = false;
   }
 

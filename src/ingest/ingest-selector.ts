@@ -205,7 +205,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
     const { listener, log } = this.#options;
     if (this.#connected.get(from.name) === from) from.standBy(this.#keep(from));
     if (from.missesKeyFrames !== to.missesKeyFrames) listener.onKeyFrames(to.missesKeyFrames);
-    log.info('the stream goes on with another ingest', { from: from.name, to: to.name, reason: text });
+    log.info('the stream continues with another ingest', { from: from.name, to: to.name, reason: text });
     listener.onSwitched(from, to, text);
     if (isOfIngest(from.source)) return;
     // It was there for want of a publisher.
@@ -237,7 +237,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
     this.#ingest = ingest;
     if (this.#connected.get(from.name) === from) from.standBy(this.#keep(from));
     if (from.missesKeyFrames) listener.onKeyFrames(false);
-    log.info('the stream goes on with the slate', { from: from.name, slate: slate.file, reason });
+    log.info('the stream continues with the slate', { from: from.name, slate: slate.file, reason });
     listener.onSwitched(from, ingest, reason);
     this.#lookWhileNeeded();
     void source.play(ingest);

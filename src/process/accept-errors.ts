@@ -22,7 +22,7 @@ export function watchAccepts(server: Server, what: string, log: Logger): void {
     saidAtMs = nowMs;
     isSaid = true;
     const reason = error.code ?? error.message;
-    log.error(`${what} cannot accept connections now; those that are open go on`, {
+    log.error(`${what} cannot accept new connections; open ones are not affected`, {
       code: 'OPEN_FILES_LIMIT',
       reason,
       failures,

@@ -149,7 +149,7 @@ class ProgramPull implements PullLife {
       this.#reader = this.#newReader();
       const reason = end.lines.filter((line) => line.includes('[error]')).at(0) ?? '';
       const said = cleanLine(reason, this.#secrets);
-      this.#options.log.warn('the sound of the source cannot be carried by RTMP; it is left out', { reason: said });
+      this.#options.log.warn('RTMP cannot carry the audio of the source; the audio is left out', { reason: said });
       void this.#start();
       return;
     }

@@ -209,7 +209,7 @@ export class Pull {
     if (header !== null) {
       const text = 'the picture of the source changed; its new header is sent';
       this.#options.log.info(text, { summed: true, source: this.shownUrl });
-      this.#options.recorder.note('pull', 'other parameter sets within the stream');
+      this.#options.recorder.note('pull', 'the parameter sets changed within the stream');
       ingest.write(type, out, header, nowMs);
     }
     if (ingest.write(type, out, payload, nowMs) && this.#source !== null) this.#source.lastMediaMs = nowMs;
@@ -232,7 +232,7 @@ export class Pull {
     this.#liveMs = performance.now();
     this.#setState('live');
     recorder.note('pull', `${this.shownUrl} sends`);
-    if (this.#failures > 0) log.info('the source sends again', { source: this.shownUrl, attempts: this.#failures });
+    if (this.#failures > 0) log.info('the source delivers again', { source: this.shownUrl, attempts: this.#failures });
     onProblem(null);
     return this.#ingest;
   }
@@ -270,7 +270,7 @@ export class Pull {
     recorder.note('error', `${code}: ${message}`);
     const pauseMs = this.#backoff.pauseMs(code);
     if (isFirst && !isElsewhere)
-      log.warn('the source gives nothing', { source: this.shownUrl, code, reason: message, pauseMs });
+      log.warn('the source delivers nothing', { source: this.shownUrl, code, reason: message, pauseMs });
     this.#retryAtMs = performance.now() + pauseMs;
     this.#retryTimer = setTimeout(() => this.#enqueue(), pauseMs);
     this.#setState('waiting');

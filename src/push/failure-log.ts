@@ -47,7 +47,7 @@ export class FailureLog {
 
   /** The push was well for a while, so the next failure counts as new. */
   well(): void {
-    if (this.#unsaid > 0) this.#log.info('push is well again', { failuresNotLogged: this.#unsaid });
+    if (this.#unsaid > 0) this.#log.info('push has recovered', { failuresNotLogged: this.#unsaid });
     this.#said.clear();
     this.#activeSaid = false;
     this.#unsaid = 0;

@@ -387,7 +387,7 @@ export class Push {
     this.#noteFailure(error);
     const pauseMs = this.#clock.failed(error, flowedMs);
     if (this.#failureLog.failed(error, pauseMs, this.#clock.failures) && flowedMs > 0) {
-      this.#log.info('what the push did before it failed', { events: this.#recorder.lines(dumpedEvents) });
+      this.#log.info('events of the push before it failed', { events: this.#recorder.lines(dumpedEvents) });
     }
     this.#setPhase('waiting');
   }

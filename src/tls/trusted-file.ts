@@ -96,9 +96,9 @@ export class TrustedFile {
       if (!bytes.equals(this.#bytes)) {
         this.#bytes = bytes;
         this.#version++;
-        this.#log.info('took new certificates to trust', { file: this.#file });
+        this.#log.info('loaded new trusted certificates', { file: this.#file });
       } else if (this.#problem !== null) {
-        this.#log.info('the certificates to trust can be read again', { file: this.#file });
+        this.#log.info('the trusted certificates can be read again', { file: this.#file });
       }
       this.#problem = null;
       this.#mark = mark;
@@ -124,7 +124,7 @@ export class TrustedFile {
     if (!isOfFile && this.#problem?.message === message) return;
     const since = this.#problem?.since ?? new Date().toISOString();
     this.#problem = { code: 'TLS_CERTIFICATE', message, since };
-    this.#log.warn('the new certificates to trust cannot be used; those before stay', {
+    this.#log.warn('the new trusted certificates cannot be used; the previous ones stay in use', {
       file: this.#file,
       code: 'TLS_CERTIFICATE',
       reason,

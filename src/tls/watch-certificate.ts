@@ -63,7 +63,7 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
     }
     current = next;
     warnedAtMs = Number.NEGATIVE_INFINITY;
-    log.info('took a new certificate', { file: certFile, names: next.names, validTo: next.validTo.toISOString() });
+    log.info('loaded a new certificate', { file: certFile, names: next.names, validTo: next.validTo.toISOString() });
     onChange(next);
   };
 
@@ -81,7 +81,7 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
         failed = { code: 'TLS_CERTIFICATE', message, since: failed?.since ?? new Date().toISOString() };
       }
       if (failures === looksBeforeComplaint) {
-        log.warn('the new certificate cannot be used; the one before it stays', { error: messageOf(error) });
+        log.warn('the new certificate cannot be used; the previous one stays in use', { error: messageOf(error) });
       }
     }
   };
@@ -91,7 +91,7 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
     if (looking) return;
     looking = true;
     look()
-      .catch((error: unknown) => log.warn('the certificate cannot be looked at', { error: messageOf(error) }))
+      .catch((error: unknown) => log.warn('the certificate cannot be checked', { error: messageOf(error) }))
       .finally(() => {
         looking = false;
         if (!closed) warnOfEnd();

@@ -177,7 +177,7 @@ export class WebhookReceiver {
     } else {
       this.#lastError = { message: outcome.reason, at: new Date().toISOString() };
       // Once: a receiver that refuses one event mostly refuses all.
-      if (this.#dropped.refused === 0) this.#log.warn('a webhook receiver refuses events', { reason: outcome.reason });
+      if (this.#dropped.refused === 0) this.#log.warn('a webhook receiver rejects events', { reason: outcome.reason });
       this.#drop('refused');
     }
     this.#noteAnswer();
@@ -190,7 +190,7 @@ export class WebhookReceiver {
     if (this.#failedInRow === 0) return;
     this.#failedInRow = 0;
     this.#since = new Date().toISOString();
-    this.#log.info('a webhook receiver takes events again', { waiting: this.#waiting, dropped: this.#dropped });
+    this.#log.info('a webhook receiver accepts events again', { waiting: this.#waiting, dropped: this.#dropped });
   }
 
   #noteFailure(reason: string, retryAfterMs: number): void {
@@ -200,7 +200,7 @@ export class WebhookReceiver {
     if (this.#retryTimer !== null) return;
     if (this.#failedInRow++ === 0) {
       this.#since = this.#lastError.at;
-      this.#log.warn('a webhook receiver does not take events; they wait', { reason });
+      this.#log.warn('a webhook receiver does not accept events; they are queued', { reason });
     }
     const { retryMinMs, retryMaxMs } = this.#timing;
     const pauseMs = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#failedInRow - 1, 30));
@@ -214,7 +214,7 @@ export class WebhookReceiver {
 
   #drop(why: 'full' | 'expired' | 'refused'): void {
     if (why === 'full' && this.#dropped.full === 0) {
-      this.#log.warn('too many events wait for a webhook receiver; more are dropped', { waiting: this.#waiting });
+      this.#log.warn('the queue of a webhook receiver is full; events are dropped', { waiting: this.#waiting });
     }
     this.#dropped[why]++;
     if (why !== 'refused') this.#untold++;

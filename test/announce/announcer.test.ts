@@ -148,7 +148,7 @@ describe('the announcement', () => {
     expect(each.announcer.view).toMatchObject({ attempt: 0, lastError: null });
     // One line for all failures of a kind, one for the end of it.
     expect(each.lines).toEqual([
-      'warn the content manager did not take the announcement; it is tried again',
+      'warn the content manager did not accept the announcement; it is retried',
       'info the content manager knows this aggregator',
     ]);
   });

@@ -66,7 +66,7 @@ describe('a camera that is debugged while it runs', () => {
 
     // Off again: what happens then is not logged.
     expect((await cli('camera', 'debug', 'seen', '--off')).code).toBe(0);
-    await waitFor(async () => ofCamera('seen').at(-1)?.message === 'camera is not debugged any more', {
+    await waitFor(async () => ofCamera('seen').at(-1)?.message === 'debug logging of a camera is off', {
       what: 'the line of its end to be the last',
       timeoutMs: 20_000,
     });

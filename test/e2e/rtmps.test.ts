@@ -54,7 +54,7 @@ describe('RTMPS', () => {
         renameSync(`${to}.new`, to);
       }
       for (const aggregator of [near, far]) {
-        const took = () => aggregator.logLines().some(({ message }) => message === 'took a new certificate');
+        const took = () => aggregator.logLines().some(({ message }) => message === 'loaded a new certificate');
         for (let waits = 0; waits < 100 && !took(); waits++) await sleep(100);
         expect(took()).toBe(true);
       }

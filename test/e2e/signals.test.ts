@@ -45,7 +45,7 @@ describe.each([0, 1])('with %i media workers, signals to the whole group', (work
     renameSync(log, `${log}.1`);
     writeFileSync(config, 'log-level: debug\nmax-cameras: 7\n');
     aggregator.process.signal('SIGHUP');
-    const read = await waitFor(() => /.*read the settings again.*/.exec(readFileSync(log, 'utf8')) ?? undefined, {
+    const read = await waitFor(() => /.*reloaded the settings.*/.exec(readFileSync(log, 'utf8')) ?? undefined, {
       what: 'the new log',
     });
     expect(JSON.parse(read?.[0] ?? '')).toMatchObject({ logLevel: 'debug', needRestart: ['max-cameras'] });

@@ -25,7 +25,7 @@ describe.skipIf(!hasCompiler)('a start whose disk does not answer', () => {
     expect(await aggregator.api('GET', '/readyz')).toMatchObject({ status: 503, body: refused });
     // Nobody is told that there are no cameras.
     expect(await aggregator.api('GET', '/v1/cameras')).toMatchObject({ status: 503, body: refused });
-    expect(started.stderr).toContain('the start waits for what does not answer');
+    expect(started.stderr).toContain('the start is waiting for something that does not answer');
     expect(started.stderr).toContain(dataDir);
 
     disk.set('well');

@@ -18,7 +18,7 @@ describe.each([0, 1])('with %i media workers', (workers) => {
     const life = await Life.begin(scope, aggregator);
     writeFileSync(config, 'log-level: debug\n');
     process.kill(-aggregator.process.pid, 'SIGHUP');
-    await waitFor(() => aggregator.logLines().some(({ message }) => message === 'read the settings again'), {
+    await waitFor(() => aggregator.logLines().some(({ message }) => message === 'reloaded the settings'), {
       what: 'the settings to be read',
     });
     expect(await aggregator.apiOk('GET', '/v1/log')).toMatchObject({ level: 'debug' });

@@ -78,7 +78,7 @@ describe('what others cause', () => {
     const child = log.child(fields);
     for (let n = 0; n < 100; n++) {
       child.info('camera is live');
-      child.info('camera is not live any more');
+      child.info('camera is no longer live');
     }
     await log.flush(0);
     expect(lines).toHaveLength(3 + 3 + 2);

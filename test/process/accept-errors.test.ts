@@ -34,7 +34,7 @@ it.each(['ENFILE', 'ENOMEM', 'ENOBUFS', 'EMFILE'])(
     onTestFinished(() => void server.close());
     await listenOn(server, '127.0.0.1', 0, log);
     for (let times = 0; times < 10_000; times++) failAccept(server, code);
-    expect(lines).toEqual(['error the RTMP listener cannot accept connections now; those that are open go on']);
+    expect(lines).toEqual(['error the RTMP listener cannot accept new connections; open ones are not affected']);
     await connectOnce(server);
     expect(lines.slice(1)).toEqual(['info the RTMP listener accepts connections again']);
     // One that comes and goes is no reason for lines without end.

@@ -184,7 +184,7 @@ export function addLogRoutes(app: App, { control, log, levels, configured }: Log
     async (request) => {
       const { name } = control.cameras.get(request.params.name, request.headers.host);
       const debugged = levels.debug(name, (request.body.seconds ?? defaultSeconds) * 1000);
-      log.info('camera is debugged', { camera: name, until: debugged.endsAt });
+      log.info('debug logging of a camera is on', { camera: name, until: debugged.endsAt });
       return { ...debugged, notice };
     },
   );
@@ -205,7 +205,7 @@ export function addLogRoutes(app: App, { control, log, levels, configured }: Log
       const { name } = request.params;
       // One that was removed meanwhile may be debugged still.
       if (!levels.cameras.some(({ camera }) => camera === name)) control.cameras.get(name, request.headers.host);
-      else log.info('camera is not debugged any more', { camera: name });
+      else log.info('debug logging of a camera is off', { camera: name });
       levels.endDebug(name);
       return reply.code(204).send();
     },

@@ -295,7 +295,7 @@ export class NativeCamera implements SelectorListener {
     this.#conditions.end();
     this.#recorder.note('unpublish', reason);
     this.#context.observer?.()?.cameraStopped(this.name, reason);
-    this.#log.info('camera is not live any more', { reason, bytesIn });
+    this.#log.info('camera is no longer live', { reason, bytesIn });
     if (graceMs === 0) return;
     this.#pushes.pause();
     this.#hops.pause();

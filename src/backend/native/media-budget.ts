@@ -39,7 +39,7 @@ export class MediaBudget {
       kept += camera.keptBytes;
       if (kept <= maxBytes) break;
     }
-    this.#log.warn('LIMIT_REACHED: media-max-bytes exceeded; gave back', {
+    this.#log.warn('LIMIT_REACHED: media-max-bytes exceeded; kept media was dropped', {
       summed: true,
       before,
       after: kept,

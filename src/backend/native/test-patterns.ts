@@ -40,7 +40,7 @@ export class NativeTestPatterns implements TestPatternFeeding {
       pattern,
       over: pattern
         .play(ingest, clip, durationMs)
-        .catch((error: unknown) => this.#log.warn('a test pattern broke off', { camera, error: messageOf(error) }))
+        .catch((error: unknown) => this.#log.warn('a test pattern failed', { camera, error: messageOf(error) }))
         .then(() => {
           // Another one may have followed it.
           if (this.#running.get(camera) === running) this.#running.delete(camera);

@@ -92,7 +92,7 @@ export class Configuration {
         await this.#writing(async () => {
           if (merged.lost.length > 0) {
             const kept = await keepAside(paths.conf);
-            log.warn('parts of nginx.conf that were edited by hand changed; a copy is kept', {
+            log.warn('parts of nginx.conf that were edited by hand were replaced; a copy is kept', {
               parts: merged.lost.map(partName),
               copy: kept,
             });
@@ -177,7 +177,7 @@ export class Configuration {
     const edits = merged.kept.map(partName).join(', ');
     if (edits === this.#edits) return;
     this.#edits = edits;
-    if (edits !== '') this.#options.log.info('nginx.conf has edits by hand, which stay', { parts: edits });
+    if (edits !== '') this.#options.log.info('nginx.conf was edited by hand; the edits are kept', { parts: edits });
   }
 
   async #writing<T>(work: () => Promise<T>): Promise<T> {

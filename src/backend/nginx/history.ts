@@ -47,7 +47,7 @@ export class History {
     if (live === undefined) this.#live.delete(camera);
     else this.#live.add(camera);
     recorder.note('state', live === undefined ? 'not live' : `live from ${live.publisher.host}`);
-    this.#log.info(live === undefined ? 'camera is not live any more' : 'camera is live', { camera });
+    this.#log.info(live === undefined ? 'camera is no longer live' : 'camera is live', { camera });
   }
 
   forget(camera: string): void {

@@ -77,7 +77,7 @@ export class Looking {
     this.#looks++;
     if (this.#looks % rotateEveryLooks === 0) {
       await rotateLog(this.#errorLog).catch((error: unknown) =>
-        this.#log.warn('the log of nginx cannot be shortened', { error: messageOf(error) }),
+        this.#log.warn('the nginx log cannot be rotated', { error: messageOf(error) }),
       );
     }
     const tookMs = performance.now() - startedAtMs;
@@ -90,7 +90,7 @@ export class Looking {
     const bytes = await Promise.all(oldWorkers.map(({ pid }) => residentBytes(pid)));
     this.#oldWorkerBytes = bytes.reduce((sum: number, each) => sum + (each ?? 0), 0);
     if (oldWorkers.length > this.#oldWorkers) {
-      this.#log.warn('a reload left a worker of nginx behind, until its last camera leaves', {
+      this.#log.warn('an old nginx worker keeps running after a reload, until its last camera leaves', {
         oldWorkers: oldWorkers.length,
         oldWorkerBytes: this.#oldWorkerBytes,
       });

@@ -175,7 +175,7 @@ export class NginxProcess {
     };
     while ((await left()).length > 0 && performance.now() < deadline) await delay(20);
     for (const pid of await left()) {
-      this.#log.warn('a process of nginx did not end in time and is killed', { pid });
+      this.#log.warn('an nginx process did not end in time; it is killed', { pid });
       sendSignal(pid, 'SIGKILL');
     }
     if (this.#master === master) this.#master = undefined;
@@ -190,7 +190,7 @@ export class NginxProcess {
     const holding = orphans.filter((each) => !isShuttingDown(each));
     for (const { pid } of holding) sendSignal(pid, 'SIGQUIT');
     if (holding.length === 0) return;
-    this.#log.warn('nginx lost its master; its workers keep their cameras until those leave', {
+    this.#log.warn('the nginx master process has ended; its workers keep their cameras until those leave', {
       workers: holding.map(({ pid }) => pid),
     });
     const deadline = performance.now() + 3_000;

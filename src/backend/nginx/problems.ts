@@ -38,6 +38,6 @@ export class Problems {
     const before = this.#found.get(key);
     if (before === undefined) return;
     this.#found.delete(key);
-    this.#log.info('a problem is gone', { code: before.code, since: before.since });
+    this.#log.info('a problem has cleared', { code: before.code, since: before.since });
   }
 }

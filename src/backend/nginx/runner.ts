@@ -86,7 +86,7 @@ export class Runner {
       if (process.pid === undefined) {
         await process.start();
         this.#upSinceMs = performance.now();
-        log.info('nginx runs', { pid: process.pid, durationMs: Math.round(performance.now() - startedAtMs) });
+        log.info('nginx is running', { pid: process.pid, durationMs: Math.round(performance.now() - startedAtMs) });
       } else {
         await beforeReload();
         await this.#drop(gone);

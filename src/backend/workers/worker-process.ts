@@ -146,7 +146,7 @@ export class WorkerProcess {
   look(nowMs: number): void {
     this.#loseLate(nowMs);
     if (!this.isUp || heardMs(this.#reportedMs, nowMs) < hangsMs) return;
-    this.#log.error('a media worker does not report any more; it is ended', { pid: this.pid, silentMs: hangsMs });
+    this.#log.error('a media worker no longer responds; it is killed', { pid: this.pid, silentMs: hangsMs });
     this.#child?.kill('SIGKILL');
   }
 
@@ -268,7 +268,7 @@ export class WorkerProcess {
       this.#onStarted = null;
       return;
     }
-    this.#log.error('a media worker ended; it is started again', { pid: child.pid ?? null, how, pauseMs });
+    this.#log.error('a media worker ended; it is restarted', { pid: child.pid ?? null, how, pauseMs });
     this.#handler.onDown(this);
     this.#restartTimer = setTimeout(() => {
       this.#restarts++;

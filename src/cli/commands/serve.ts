@@ -82,7 +82,7 @@ async function serve(flags: Record<string, string | undefined>, io: CliIo): Prom
         log.info('stopping', { signal });
         // From the signal on, whatever it finds: a start that is under way may hang, too.
         setTimeout(() => {
-          log.error('stopping took too long; what is left is cut off');
+          log.error('stopping took too long; what is left is ended by force');
           void end(log, exitCodes.failed);
         }, stopLimitMs);
         resolveFirst();

@@ -278,7 +278,7 @@ export class EtcdStore implements Store {
         );
         const revision = fence.succeeded ? Number(fence.header.revision) : headIn(fence);
         await this.#replica.caughtUpWith(revision, head, until - performance.now());
-        this.#log.info('etcd did not answer to a change; what became of it is known now', { made: seenAt() > 0 });
+        this.#log.info('the result of a change that etcd did not answer is now known', { made: seenAt() > 0 });
         return seenAt() > 0 ? seenAt() : undefined;
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;

@@ -98,7 +98,7 @@ export class ClusterReplica {
       return replica;
     }
     replica.#contact.lost(messageOf(failure));
-    options.log.warn('etcd does not answer; the start is with the last state that was known', {
+    options.log.warn('etcd does not answer; starting with the last known state', {
       since: snapshot.savedAt,
       revision: snapshot.revision,
       error: messageOf(failure),
@@ -207,7 +207,9 @@ export class ClusterReplica {
         alive: (clusterId, at) => this.#alive(clusterId, at),
         lost: (reason) => this.#contact.lost(reason),
         compacted: (at) => {
-          log.warn('etcd has forgotten changes that this node has not seen; the state is read anew', { revision: at });
+          log.warn('etcd has compacted changes that this node has not seen; the whole state is read again', {
+            revision: at,
+          });
           void this.#readAnew();
         },
       },
@@ -236,7 +238,7 @@ export class ClusterReplica {
             : this.entries.applyByHand(entries, now(), (was, is) => allOf(check(was, is)), this.#onUnknown),
         ),
       torn: () => {
-        log.warn('a change of another node is in etcd in part only; that part is in force');
+        log.warn('only part of a change by another node is in etcd; that part is in force');
         this.#wakeAll();
       },
     });
@@ -250,7 +252,7 @@ export class ClusterReplica {
   }
 
   readonly #onUnknown = (path: string): void => {
-    this.#options.log.info('etcd has a field that this version does not know; it is ignored, and kept', { path });
+    this.#options.log.info('etcd has a field that this version does not know; it is ignored and kept', { path });
   };
 
   #wakeAll(): void {
@@ -359,7 +361,7 @@ export class ClusterReplica {
   async #takeReplaced(): Promise<void> {
     const whole = await readCluster(this.#options.client, this.keys, startLimitMs);
     if (this.#isClosed || !this.#contact.isReplaced) return;
-    this.#options.log.warn('the state of the replaced etcd is taken', {
+    this.#options.log.warn('the state of the replaced etcd is accepted', {
       cluster: whole.clusterId,
       revision: whole.revision,
     });

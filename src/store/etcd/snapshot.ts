@@ -78,13 +78,10 @@ export class SnapshotFile {
       const reason = messageOf(error);
       if (reason === this.#failure) return;
       this.#failure = reason;
-      this.#log.warn(
-        'the state of the cluster cannot be kept on disk; without etcd this node would start from an older one',
-        {
-          file: this.path,
-          error: reason,
-        },
-      );
+      this.#log.warn('the state of the cluster cannot be stored on disk; a start without etcd would use an older one', {
+        file: this.path,
+        error: reason,
+      });
     }
   }
 }

@@ -242,7 +242,9 @@ class FileStore implements Store {
   /** A journal that the next commit can be appended to. @param isSound it was just found to be so */
   async #soundJournal(isSound = false): Promise<Journal> {
     if (this.#journal !== undefined && !isSound && !(await this.#journal.isSound())) {
-      this.#log.warn('the journal was removed, changed or damaged; it begins anew', { file: this.#paths.journal });
+      this.#log.warn('the journal was removed, changed or damaged; a new one is started', {
+        file: this.#paths.journal,
+      });
       if (this.#journal.pending > 0) await this.#rewrite();
       else await this.#dropJournal();
     }

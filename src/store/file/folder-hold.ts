@@ -26,7 +26,7 @@ export class FolderHold {
     if (isHeld === (this.#problem === undefined)) return;
     if (isHeld) {
       this.#problem = undefined;
-      this.#log.info('the data folder is held again; changes are taken', { folder: this.#folder });
+      this.#log.info('the data folder is locked by this process again; changes are accepted', { folder: this.#folder });
       return;
     }
     const message = `another process took over the data folder ${this.#folder}: changes are refused until it ends; stop one of the two, or give it another --data-dir`;

@@ -131,7 +131,7 @@ function warnOfLosses(paths: StatePaths, recovered: Recovered, before: readonly 
     log.warn(message, { file: paths.journal });
   }
   if (journal?.lacksEnd === true) {
-    log.warn('the end of the last line of the journal was missing or damaged; the change in it is whole, and counts', {
+    log.warn('the end of the last line of the journal was missing or damaged; its change is complete and is kept', {
       file: paths.journal,
     });
   }
@@ -155,5 +155,5 @@ async function keepOldVersion(path: string, version: number, log: Logger): Promi
   const copy = `${path}.version-${version}`;
   await copyFile(path, copy);
   await syncFolder(dirname(path));
-  log.info('state.json is of an older version and will be written in the present one; a copy is kept', { file: copy });
+  log.info('state.json has an older format and will be converted; a copy is kept', { file: copy });
 }

@@ -130,7 +130,7 @@ export class WaitingStore implements Store {
     this.#store = store;
     clearTimeout(this.#timer);
     store.subscribe((change) => this.#listeners.notify(change));
-    this.#log.info('the data folder can be written again; changes are taken', { folder: this.#folder });
+    this.#log.info('the data folder can be written again; changes are accepted', { folder: this.#folder });
     // Somebody may have edited state.json meanwhile. It was read anew: what has the same content is not the same value.
     const { cameras, engines } = differingIn(before, store.state);
     this.#listeners.notify({

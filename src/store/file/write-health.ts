@@ -50,7 +50,7 @@ export class WriteHealth {
   lookFailed(file: string, error: string): void {
     if (error === this.#lookFailure) return;
     this.#lookFailure = error;
-    this.#log.warn('the files of the state cannot be looked at now; it is tried again', { file, error });
+    this.#log.warn('the state files cannot be checked for edits; this is retried', { file, error });
   }
 
   /** Where changes could not be written, looks now and then whether the folder takes a file again. */
