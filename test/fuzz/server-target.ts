@@ -1,5 +1,6 @@
 import { cameraIn, cameraInApplication, type StreamPlace } from '../../src/address/stream-place.js';
-import { type CameraContext, NativeCamera } from '../../src/backend/native/camera.js';
+import { NativeCamera } from '../../src/backend/native/camera.js';
+import type { CameraContext } from '../../src/backend/native/camera-context.js';
 import { NativeRelaying } from '../../src/backend/native/relaying.js';
 import { SourceTools } from '../../src/backend/native/source-tools.js';
 import { defaultSettings } from '../../src/config/index.js';

@@ -1,84 +1,37 @@
 import type { PublishKeyRule } from '../../admission/stream-keys.js';
 import { CodedError } from '../../errors.js';
-import { FlightRecorder, type RecordedEvent } from '../../events/flight-recorder.js';
+import type { RecordedEvent } from '../../events/flight-recorder.js';
 import type { CameraEvidence } from '../../health/evidence.js';
 import { IngestSelector } from '../../ingest/ingest-selector.js';
 import { PublisherSource } from '../../ingest/publisher-source.js';
 import { type RelayOrigin, RelaySource } from '../../ingest/relay-source.js';
-import type { SelectorListener, SelectorSettings } from '../../ingest/selector-options.js';
-import type { SlateClips } from '../../ingest/slate-clips.js';
+import type { SelectorListener } from '../../ingest/selector-options.js';
 import { type Ingest, mainIngest, type Source } from '../../ingest/source.js';
 import type { MessageKind, SourceIngest } from '../../ingest/source-ingest.js';
-import type { Logger } from '../../log/log.js';
-import type { Dialer } from '../../net/dialer.js';
 import { heardMs } from '../../process/standstill.js';
-import type { PullSettings } from '../../pull/pull.js';
 import type { Push } from '../../push/push.js';
-import type { TargetWatch } from '../../push/target-watch.js';
-import type { FlushScheduler } from '../../relay/flush-scheduler.js';
-import { LiveStream } from '../../relay/live-stream.js';
-import type { SlabPool } from '../../relay/slab-pool.js';
-import type { NetSettings } from '../../rtmp/settings.js';
+import type { LiveStream } from '../../relay/live-stream.js';
 import type { Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
 import type {
-  BackendObserver,
   BackendProblem,
   CameraSnapshot,
   DesiredCamera,
   FlvPlayback,
-  IngestChange,
   PushSnapshot,
   StillPicture,
   ViewedTracks,
 } from '../backend.js';
+import { type CameraContext, newStream } from './camera-context.js';
 import { CameraHops } from './camera-hops.js';
-import { CameraPulls, type PullContext } from './camera-pulls.js';
+import { CameraPulls } from './camera-pulls.js';
 import { CameraPushes } from './camera-pushes.js';
-import { CameraViewers, type ViewerLimits } from './camera-viewers.js';
-import { CameraConditions, describeMissing, withoutKeyFrameWords } from './conditions.js';
+import { CameraReport } from './camera-report.js';
+import { CameraViewers } from './camera-viewers.js';
 import { evidenceOf } from './evidence.js';
 import { FlvViewer } from './flv-viewer.js';
 import { ingestSnapshots, publishKeysOf, SwitchRecord } from './ingests.js';
-import { type LastPictures, pictureOf } from './last-pictures.js';
-import type { NativeRelaying } from './relaying.js';
+import { pictureOf } from './last-pictures.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
-
-/** The message stream id that nearly every server gives to the first stream; the shared log is made for it. */
-const usualStreamId = 1;
-
-export interface CameraSettings extends NetSettings, SelectorSettings, ViewerLimits, PullSettings {
-  readonly gopMaxBytes: number;
-  readonly flushWindowMs: number;
-  readonly audioWindowMs: number;
-  readonly mediaMaxBytes: number;
-}
-
-/** What all cameras of one backend share. */
-export interface CameraContext {
-  readonly settings: CameraSettings;
-  readonly log: Logger;
-  readonly scheduler: FlushScheduler;
-  readonly watch: TargetWatch;
-  readonly dialer: Dialer;
-  /** How other nodes are connected to. */
-  readonly hops: { readonly settings: NetSettings; readonly watch: TargetWatch; readonly dialer: Dialer };
-  readonly relaying: NativeRelaying;
-  readonly pool: SlabPool;
-  readonly slates: SlateClips;
-  readonly pulls: PullContext;
-  /** As `CameraClaimer`. */
-  readonly claim: (camera: string) => Promise<void> | undefined;
-  /** Whether all streams together may keep so many bytes more; asked before a GOP is copied. */
-  readonly mayKeep: (bytes: number) => boolean;
-  /** This aggregator among those that a stream came through: hexadecimal digits, of this process's life. */
-  readonly nodeId: string;
-  /** Keeps the last picture of a stream that is over. */
-  readonly lastPictures?: LastPictures;
-  /** Told when a camera's stream is over. */
-  readonly onOver?: (camera: string) => void;
-  /** Whoever wants to be told of what happens. */
-  readonly observer?: () => BackendObserver | null;
-}
 
 /**
  * One registered camera: what feeds its stream (`IngestSelector`), and all who get it.
@@ -86,8 +39,7 @@ export interface CameraContext {
 export class NativeCamera implements SelectorListener {
   readonly name: string;
   readonly #context: CameraContext;
-  readonly #log: Logger;
-  readonly #recorder: FlightRecorder;
+  readonly #report: CameraReport;
   readonly #selector: IngestSelector;
   readonly #pushes: CameraPushes;
   readonly #hops: CameraHops;
@@ -95,27 +47,23 @@ export class NativeCamera implements SelectorListener {
   readonly #viewers: CameraViewers;
   #declared: DesiredCamera;
   readonly #switches = new SwitchRecord();
-  readonly #onCondition = (condition: BackendProblem, isRaised: boolean): void => {
-    this.#recorder.note('condition', `${condition.code} ${isRaised ? 'raised' : 'cleared'}`);
-    this.#context.observer?.()?.cameraCondition?.(this.name, condition, isRaised);
-  };
-  readonly #conditions = new CameraConditions(this.#onCondition);
 
   constructor(name: string, context: CameraContext) {
     this.name = name;
     this.#context = context;
-    this.#log = context.log.child({ camera: name });
-    this.#recorder = new FlightRecorder({ log: this.#log });
+    this.#report = new CameraReport(name, context);
+    const { log, recorder } = this.#report;
     const { settings, watch, dialer, nodeId, pool } = context;
     this.#viewers = new CameraViewers(name, settings);
     this.#declared = { name, pushes: [] };
     this.#selector = new IngestSelector({
-      ...{ camera: name, nodeId, settings, log: this.#log, listener: this, pool },
-      newStream: () => this.#newStream(),
+      ...{ camera: name, nodeId, settings, log, listener: this, pool },
+      newStream: () => newStream(context),
       openSlate: (file) => context.slates.open(file),
     });
     this.#pulls = new CameraPulls({
-      ...{ context: context.pulls, log: this.#log, recorder: this.#recorder, onCondition: this.#onCondition },
+      ...{ context: context.pulls, log, recorder },
+      onCondition: (condition, isRaised) => this.#report.condition(condition, isRaised),
       open: (source, ingest) => this.#selector.open(source, ingest),
       claim: () => context.claim(name),
       release: () => {
@@ -123,25 +71,23 @@ export class NativeCamera implements SelectorListener {
       },
     });
     this.#pushes = new CameraPushes({
-      ...{ camera: name, settings, watch, dialer, log: this.#log, recorder: this.#recorder },
-      onPhase: (id, push) =>
-        context
-          .observer?.()
-          ?.pushState(
-            name,
-            pushSnapshot(
-              { id, push, node: this.#pushes.nodeOf(id) },
-              performance.now(),
-              this.#pulls.withConditions(this.#conditions.list),
-            ),
-          ),
+      ...{ camera: name, settings, watch, dialer, log, recorder },
+      onPhase: (id, push) => {
+        const seen = { id, push, node: this.#pushes.nodeOf(id) };
+        const { observer } = this.#report;
+        observer?.pushState(name, pushSnapshot(seen, performance.now(), this.#conditions));
+      },
     });
     this.#hops = new CameraHops({
       ...context.hops,
-      ...{ camera: name, log: this.#log, recorder: this.#recorder },
+      ...{ camera: name, log, recorder },
       ticketFor: (to) => context.relaying.ticketFor(name, to),
       onState: (to, state) => context.relaying.hopChanged(name, to, state),
     });
+  }
+
+  get #conditions(): readonly BackendProblem[] {
+    return this.#pulls.withConditions(this.#report.conditions);
   }
 
   get live(): boolean {
@@ -213,13 +159,16 @@ export class NativeCamera implements SelectorListener {
 
   /** Gives back what it can of them. */
   shed(): void {
-    this.#recorder.note('shed', `${this.keptBytes} bytes were kept; media-max-bytes was exceeded by all cameras`);
+    this.#report.recorder.note(
+      'shed',
+      `${this.keptBytes} bytes were kept; media-max-bytes was exceeded by all cameras`,
+    );
     // Of what stands by first: nobody gets that yet.
     if (!this.#selector.shed()) this.stream?.shed();
   }
 
   get events(): RecordedEvent[] {
-    return this.#recorder.events();
+    return this.#report.events;
   }
 
   /** Undefined also for one of a camera that was never live: there is nothing to be seen of it. */
@@ -276,13 +225,7 @@ export class NativeCamera implements SelectorListener {
   }
 
   onLive({ source }: SourceIngest, stream: LiveStream, returned: boolean): void {
-    const { remote, encoder } = source;
-    this.#log.info(returned ? 'camera is live again' : 'camera is live', { remote, encoder });
-    this.#recorder.note('publish', `${remote} ${encoder}${returned ? ', goes on' : ''}`);
-    const observer = this.#context.observer?.();
-    // What happens to a camera is told by the node that has it, once.
-    if (source.kind === 'relay') observer?.cameraStopped(this.name, `${remote} has the camera`);
-    else observer?.cameraLive(this.name, { publisher: remote, encoder: encoder || null, returned });
+    this.#report.live(source, returned);
     // First: what of its pushes runs here depends on it.
     this.#context.relaying.sourceChanged(this.name, source);
     this.#pushes.begin(stream, source.kind !== 'relay');
@@ -292,10 +235,7 @@ export class NativeCamera implements SelectorListener {
   }
 
   onStopped({ bytesIn }: SourceIngest, reason: string, graceMs: number): void {
-    this.#conditions.end();
-    this.#recorder.note('unpublish', reason);
-    this.#context.observer?.()?.cameraStopped(this.name, reason);
-    this.#log.info('camera is no longer live', { reason, bytesIn });
+    this.#report.stopped(reason, bytesIn);
     if (graceMs === 0) return;
     this.#pushes.pause();
     this.#hops.pause();
@@ -303,10 +243,7 @@ export class NativeCamera implements SelectorListener {
 
   /** Targets and viewers are told. */
   onOver(stream: LiveStream, latest: SourceIngest | null): void {
-    const picture = pictureOf(stream, latest);
-    if (picture !== null && picture.mp4 !== null) {
-      this.#context.lastPictures?.keep(this.name, { ...picture, mp4: picture.mp4 });
-    }
+    this.#context.lastPictures?.keepOf(this.name, stream, latest);
     this.#pushes.end();
     this.#hops.end();
     this.#context.relaying.sourceChanged(this.name, null);
@@ -314,60 +251,39 @@ export class NativeCamera implements SelectorListener {
     this.#context.onOver?.(this.name);
   }
 
-  onIngest({ name: ingest, source }: SourceIngest, reason: string | null): void {
-    if (this.#declared.ingests === undefined) return;
-    const { remote, encoder } = source;
-    this.#recorder.note('ingest', `${ingest}: ${reason === null ? `${remote} ${encoder}` : `gone: ${reason}`}`);
-    this.#tellIngest(
-      reason === null
-        ? { type: 'connected', ingest, publisher: remote, encoder: encoder || null }
-        : { type: 'disconnected', ingest, reason },
-    );
+  onIngest(ingest: SourceIngest, reason: string | null): void {
+    if (this.#declared.ingests !== undefined) this.#report.ingest(ingest, reason);
   }
 
-  onSwitched(from: SourceIngest, to: SourceIngest, reason: string): void {
-    this.#switches.note({ from: from.name, to: to.name, reason });
-    this.#recorder.note('switch', `from ${from.name} to ${to.name}: ${reason}`);
-    this.#tellIngest({ type: 'switched', from: from.name, to: to.name, reason });
+  onSwitched({ name: from }: SourceIngest, { name: to }: SourceIngest, reason: string): void {
+    this.#switches.note({ from, to, reason });
+    this.#report.switched({ from, to, reason });
   }
 
   onSlateFailed(reason: string): void {
-    this.#recorder.note('slate', reason);
-    this.#log.warn('the slate cannot be shown', { code: 'FLV_INVALID', reason });
+    this.#report.slateFailed(reason);
   }
 
-  #tellIngest(change: IngestChange): void {
-    this.#context.observer?.()?.ingestChanged?.(this.name, change);
-  }
-
-  onUnreadable({ source }: SourceIngest, kind: MessageKind, bytes: number): void {
-    const what = `a message of ${kind} with ${bytes} bytes that no strict reader takes is not passed on`;
-    this.#recorder.note('unreadable', what);
-    this.#log.warn(`${what}, nor are others like it`, { remote: source.remote });
+  onUnreadable(ingest: SourceIngest, kind: MessageKind, bytes: number): void {
+    this.#report.unreadable(ingest, kind, bytes);
   }
 
   onKeyFrames(missing: boolean): void {
-    const { withoutKeyFrames } = this.#context.settings;
-    if (!missing) this.#conditions.clear('NO_KEY_FRAME');
-    else if (this.#conditions.raise('NO_KEY_FRAME', describeMissing(withoutKeyFrames), withoutKeyFrameWords)) {
-      this.#log.warn('the camera sends no key frames', { code: 'NO_KEY_FRAME', withoutKeyFrames });
-    }
+    this.#report.keyFrames(missing);
   }
 
   /** Lets a viewer in, whether the camera is live or not. @throws CodedError LIMIT_REACHED */
   play(viewer: Viewer): Playback {
     this.#viewers.add(viewer);
     this.#noteDemand();
-    this.#recorder.note('play', viewer.remote);
-    this.#context.observer?.()?.viewersChanged?.(this.name);
+    this.#report.viewer('play', viewer.remote);
     this.#context.relaying.viewersChanged(this.name, true);
     return {
       stream: this.stream,
       end: () => {
         if (!this.#viewers.remove(viewer)) return;
         this.#noteDemand();
-        this.#recorder.note('stop', viewer.remote);
-        this.#context.observer?.()?.viewersChanged?.(this.name);
+        this.#report.viewer('stop', viewer.remote);
         if (this.#viewers.count === 0) this.#context.relaying.viewersChanged(this.name, false);
       },
     };
@@ -395,13 +311,10 @@ export class NativeCamera implements SelectorListener {
 
   /** The newest key frame, or the last one if the stream is over; null when there is none that can be shown. */
   picture(knownTag: string | undefined): StillPicture | null {
-    const { stream } = this.#selector;
+    const { stream, latest } = this.#selector;
     // Until its first key frame, a stream has no picture of its own.
-    const own = stream === null ? null : pictureOf(stream, this.#selector.latest, knownTag);
-    if (own !== null) return own;
-    const last = this.#context.lastPictures?.of(this.name);
-    if (last === undefined) return null;
-    return last.tag === knownTag ? { ...last, mp4: null } : last;
+    const own = stream === null ? null : pictureOf(stream, latest, knownTag);
+    return own ?? this.#context.lastPictures?.shown(this.name, knownTag) ?? null;
   }
 
   /** Call about once a second. */
@@ -442,8 +355,7 @@ export class NativeCamera implements SelectorListener {
     const push = this.push(id);
     if (push === undefined) return undefined;
     const seen = { id, push, node: this.#pushes.nodeOf(id) };
-    const conditions = this.#pulls.withConditions(this.#conditions.list);
-    return pushSnapshot(seen, nowMs, conditions, this.#selector.live?.keyFrameIntervalMs);
+    return pushSnapshot(seen, nowMs, this.#conditions, this.#selector.live?.keyFrameIntervalMs);
   }
 
   snapshot(nowMs: number): CameraSnapshot {
@@ -455,7 +367,7 @@ export class NativeCamera implements SelectorListener {
       pushes: this.#pushes.all,
       nodeOf: (id) => this.#pushes.nodeOf(id),
       hops: this.#hops.snapshots(nowMs),
-      conditions: this.#pulls.withConditions(this.#conditions.list),
+      conditions: this.#conditions,
       source: this.#pulls.snapshot(mainIngest),
       ...(this.#declared.ingests === undefined
         ? {}
@@ -463,11 +375,5 @@ export class NativeCamera implements SelectorListener {
       ...this.#switches.facts,
       nowMs,
     });
-  }
-
-  #newStream(): LiveStream {
-    const { settings, scheduler, pool, mayKeep } = this.#context;
-    const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
-    return new LiveStream({ format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, mayKeep }, performance.now());
   }
 }

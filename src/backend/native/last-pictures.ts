@@ -38,6 +38,18 @@ export class LastPictures {
     }
   }
 
+  /** Keeps that of a stream that is over, if it has one. @param latest what fed it last */
+  keepOf(camera: string, stream: LiveStream, latest: SourceIngest | null): void {
+    const picture = pictureOf(stream, latest);
+    if (picture !== null && picture.mp4 !== null) this.keep(camera, { ...picture, mp4: picture.mp4 });
+  }
+
+  /** As `of`, without the file where the caller has it. */
+  shown(camera: string, knownTag: string | undefined): StillPicture | undefined {
+    const last = this.of(camera);
+    return last !== undefined && last.tag === knownTag ? { ...last, mp4: null } : last;
+  }
+
   forget(camera: string): void {
     this.#bytes -= this.#pictures.get(camera)?.mp4.length ?? 0;
     this.#pictures.delete(camera);

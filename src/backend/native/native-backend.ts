@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { loopbackOf } from '../../address/every-address.js';
-import { PushPolicy, type PushRules } from '../../address/push-policy.js';
+import { PushPolicy } from '../../address/push-policy.js';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
-import { Admission, type AdmissionSettings } from '../../admission/admission.js';
+import { Admission } from '../../admission/admission.js';
 import { StreamKeys } from '../../admission/stream-keys.js';
-import { CodedError, codeOf, messageOf } from '../../errors.js';
+import { CodedError } from '../../errors.js';
 import type { CameraEvidence } from '../../health/evidence.js';
 import { SlateClips } from '../../ingest/slate-clips.js';
 import type { Logger } from '../../log/log.js';
@@ -22,7 +22,6 @@ import { floods } from '../../rtmp/flood-count.js';
 import { probeHandshake } from '../../rtmp/probe.js';
 import { RtmpServer } from '../../rtmp/rtmp-server.js';
 import { TrustedFile } from '../../tls/trusted-file.js';
-import { type WatchedCertificate, watchCertificate } from '../../tls/watch-certificate.js';
 import type {
   BackendAddress,
   BackendObserver,
@@ -41,56 +40,25 @@ import type {
   ViewedTracks,
   WorkerFacts,
 } from '../backend.js';
-import { type CameraContext, type CameraSettings, NativeCamera } from './camera.js';
+import { NativeCamera } from './camera.js';
+import type { CameraContext } from './camera-context.js';
 import { CameraHost } from './camera-host.js';
+import { hopDialing } from './hop-dialing.js';
 import { LastPictures } from './last-pictures.js';
 import { MediaBudget } from './media-budget.js';
+import type { NativeBackendSettings } from './native-settings.js';
 import { NativeRelaying } from './relaying.js';
-import { type SourceToolSettings, SourceTools } from './source-tools.js';
+import { SecureListener } from './secure-listener.js';
+import { SourceTools } from './source-tools.js';
 import { NativeTestPatterns } from './test-patterns.js';
 import { Traffic } from './traffic.js';
 import { NativeYielding } from './yielding.js';
-
-/** How media and pushes are treated. */
-export interface NativeMediaSettings extends CameraSettings, SourceToolSettings, PushRules, AdmissionSettings {
-  /** A file of certificates (PEM) that are trusted at rtmps:// targets. */
-  readonly pushTlsCa?: string;
-  /** The folder with the clips of slates; default: `slates` in the present one. */
-  readonly slateDir?: string;
-}
-
-export interface RtmpsSettings {
-  /** 0: any free port. */
-  readonly port: number;
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
-export interface NativeBackendSettings {
-  /** The address to listen on. */
-  readonly host: string;
-  /** 0: any free port. */
-  readonly rtmpPort: number;
-  readonly media: NativeMediaSettings;
-  /** A listener with TLS beside the plain one. */
-  readonly rtmps?: RtmpsSettings;
-  /** What publish keys and play tokens are made from: 64 hex digits. Default: made up, for this life. */
-  readonly streamSecret?: string;
-  /** It will be told how streams go from node to node. Default: false. */
-  readonly isInCluster?: boolean;
-  /** What this aggregator is called among those that a stream came through: hexadecimal digits. Default: made up, for this life. */
-  readonly nodeId?: string;
-}
 
 /** How long a viewer over HTTP waits for a source that is pulled on demand. */
 const wakeMs = 10_000;
 
 /** How long clients that were asked to connect anew before the end may take. */
 const reconnectMs = 2000;
-
-/** Another node that does not answer: when it is given up, and how often it is tried, at most. */
-const hopConnectMs = 4000;
-const hopRetryMaxMs = 4000;
 
 /** The media backend of our own: cameras, pushes and viewers on Node's sockets, changed while they run. */
 export class NativeBackend implements MediaBackend {
@@ -114,8 +82,8 @@ export class NativeBackend implements MediaBackend {
   readonly #leaving = new Set<Promise<void>>();
   readonly #sources: SourceTools;
   readonly #trust: TrustedFile | undefined;
+  readonly #secure = new SecureListener();
   #ticker: NodeJS.Timeout | null = null;
-  #certificate: WatchedCertificate | null = null;
   #address: BackendAddress | null = null;
   #observer: BackendObserver | null = null;
 
@@ -135,17 +103,9 @@ export class NativeBackend implements MediaBackend {
     this.yielding = new NativeYielding(this.#cameras);
     this.#sources = new SourceTools(options.settings.media, { trust, socketMode, ...lookups });
     this.relaying = new NativeRelaying(this.#cameras, options.settings.isInCluster);
-    // Where pushes may go is of no concern between nodes.
-    const hopDialer = new Dialer({ trust, socketMode, ...lookups });
-    const { pushRetryMaxMs, connectTimeoutMs } = options.settings.media;
-    const hopSettings = {
-      ...options.settings.media,
-      pushRetryMaxMs: Math.min(pushRetryMaxMs, hopRetryMaxMs),
-      connectTimeoutMs: Math.min(connectTimeoutMs, hopConnectMs),
-    };
     this.#context = {
       relaying: this.relaying,
-      hops: { settings: hopSettings, watch: new TargetWatch(undefined, hopDialer), dialer: hopDialer },
+      hops: hopDialing(options.settings.media, { trust, ...lookups }),
       onOver: (camera) => this.yielding.release(camera),
       lastPictures: this.#lastPictures,
       settings: options.settings.media,
@@ -185,28 +145,15 @@ export class NativeBackend implements MediaBackend {
 
   /** @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS; ConfigError TLS_CERTIFICATE */
   async start(): Promise<BackendAddress> {
+    const { host, rtmpPort, rtmps } = this.#settings;
     await this.prepare(this.#context.log);
-    this.#address = await this.#server.listen(this.#settings.host, this.#settings.rtmpPort);
-    this.addOwnListener(this.#address);
-    const rtmpsPort = await this.#startSecure();
-    this.startWithoutListener();
-    return rtmpsPort === undefined ? this.#address : { ...this.#address, rtmpsPort };
-  }
-
-  async #startSecure(): Promise<number | undefined> {
-    const { host, rtmps } = this.#settings;
-    if (rtmps === undefined) return undefined;
-    const { certFile, keyFile } = rtmps;
-    this.#certificate = watchCertificate({
-      ...{ certFile, keyFile, certFlag: '--rtmps-cert', keyFlag: '--rtmps-key' },
-      log: this.#context.log,
-      onChange: (certificate) => this.#server.setCertificate(certificate),
-    });
-    const address = await this.#server.listenSecure(host, rtmps.port, this.#certificate.current).catch((error) => {
-      throw new CodedError(codeOf(error), messageOf(error), { cause: error, field: '--rtmps-port' });
-    });
+    const address = await this.#server.listen(host, rtmpPort);
+    this.#address = address;
     this.addOwnListener(address);
-    return address.port;
+    const secure = rtmps && (await this.#secure.listen(this.#server, host, rtmps, this.#context.log));
+    if (secure !== undefined) this.addOwnListener(secure);
+    this.startWithoutListener();
+    return secure === undefined ? address : { ...address, rtmpsPort: secure.port };
   }
 
   /**
@@ -255,7 +202,7 @@ export class NativeBackend implements MediaBackend {
   }
 
   problems(): readonly BackendProblem[] {
-    return [this.#trust?.problem, this.#certificate?.problem].filter((each) => each !== undefined && each !== null);
+    return [this.#trust?.problem, this.#secure.problem].filter((each) => each !== undefined && each !== null);
   }
 
   readAgain(): void {
@@ -393,7 +340,7 @@ export class NativeBackend implements MediaBackend {
 
   async stop(deadlineMs: number): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
-    this.#certificate?.close();
+    this.#secure.close();
     this.#admission.close();
     this.#sources.close();
     const reason = new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down');

@@ -14,7 +14,7 @@ import type {
   PublisherRefusal,
   StillPicture,
 } from '../backend.js';
-import type { NativeMediaSettings } from '../native/native-backend.js';
+import type { NativeMediaSettings } from '../native/native-settings.js';
 
 /**
  * What the supervisor and its workers say to each other, as JSON over Node's channel between parent and child. Both

@@ -23,7 +23,8 @@ import type {
   TargetTest,
   WorkerFacts,
 } from '../backend.js';
-import { newNodeId, type RtmpsSettings } from '../native/native-backend.js';
+import { newNodeId } from '../native/native-backend.js';
+import type { RtmpsSettings } from '../native/native-settings.js';
 import { Arrivals } from './arrivals.js';
 import { SharedBudget } from './budget.js';
 import { Calls } from './calls.js';
