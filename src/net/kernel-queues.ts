@@ -14,6 +14,9 @@ const shortestPauseMs = 900;
 /** A table with more sockets than this is not read, because that would cost too much. */
 const maxTableBytes = 16 << 20;
 
+/** After such a table: the kernel took tenths of a second to write it, for nothing. */
+const pauseBehindTooLargeMs = 15_000;
+
 /** A connection: the remote end and the local port. */
 export interface ConnectionEnds {
   readonly localPort: number;
@@ -77,9 +80,11 @@ export class KernelQueues {
       // What it costs is CPU time. How long it took says how busy the machine is, where targets must be looked at all the more.
       const before = process.cpuUsage();
       const queues = new Map<string, number>();
-      for (const table of tables) if (table.length <= maxTableBytes) readTable(table, queues);
+      const known = tables.filter(({ length }) => length <= maxTableBytes);
+      for (const table of known) readTable(table, queues);
       const { user, system } = process.cpuUsage(before);
-      this.#everyMs = Math.max(shortestPauseMs, (kernelFactor * (user + system)) / 1000 / costShare);
+      const shortestMs = known.length < tables.length ? pauseBehindTooLargeMs : shortestPauseMs;
+      this.#everyMs = Math.max(shortestMs, (kernelFactor * (user + system)) / 1000 / costShare);
       this.#nextLookMs = nowMs + this.#everyMs;
       tell(askers, queues);
     } catch (error) {

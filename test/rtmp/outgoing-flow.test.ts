@@ -136,3 +136,15 @@ it('a look that took long since the machine is busy made the next ones rare, so 
   await waitFor(() => told > 0, { what: 'the answer' });
   expect(kernel.everyMs).toBeLessThan(10_000);
 });
+
+it('a table that is too large to be read was asked for as often as a small one, since it cost us nothing', async ({
+  onTestFinished,
+}) => {
+  const folder = await mkdtemp(join(tmpdir(), 'aggregator-queues-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'tcp'), Buffer.alloc((16 << 20) + 1, ' '));
+  const kernel = new KernelQueues(folder, 'linux');
+  const ends = { localPort: 0x1234, remoteAddress: '127.0.0.1', remotePort: 1935 };
+  kernel.ask({ ends, handedBytes: 1000, queued: () => {} }, performance.now());
+  await waitFor(() => kernel.everyMs >= 10_000, { what: 'a longer pause' });
+});

@@ -8,6 +8,9 @@ const turnBytes = 256 * 1024;
 /** What is kept of a socket that is paused, before the kernel is told: most are resumed in the same turn or the next. */
 const maxKeptBytes = 64 * 1024;
 
+/** As `maxKeptBytes`, in reads: a peer may send single bytes, each of which takes an object of a hundred. */
+const maxKeptReads = 256;
+
 /** Who reads. */
 export interface ReadOwner {
   /** False: its descriptor is closed, and may be another's. */
@@ -136,7 +139,8 @@ export class Reading {
     this.#kept.push(Buffer.from(data));
     this.#keptBytes += data.length;
     if (!this.#isPaused) this.#host.tellSoon(this);
-    if (this.#keptBytes > maxKeptBytes && this.isArmed) this.#cancel();
+    const isTooMuch = this.#keptBytes > maxKeptBytes || this.#kept.length >= maxKeptReads;
+    if (isTooMuch && this.isArmed) this.#cancel();
   }
 
   /** Called by the receiver in a later turn: tells of what was kept, as far as one turn goes. */

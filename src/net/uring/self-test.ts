@@ -23,9 +23,11 @@ interface TestedRings {
  * @returns what went wrong; null when nothing did
  */
 export async function testRings({ sender, receiver }: TestedRings, calls: KernelCalls): Promise<string | null> {
-  const [near, far] = calls.socketPair();
+  let ends: readonly number[] = [];
   let reading: Reading | null = null;
   try {
+    const [near, far] = calls.socketPair();
+    ends = [near, far];
     const send = (data: Buffer): number | null => {
       let result: number | null = null;
       const sent = (outcome: number): void => {
@@ -70,8 +72,7 @@ export async function testRings({ sender, receiver }: TestedRings, calls: Kernel
     return error instanceof Error ? error.message : String(error);
   } finally {
     reading?.drop();
-    calls.close(near);
-    calls.close(far);
+    for (const fd of ends) calls.close(fd);
   }
 }
 

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Reading, ReadOwner } from '../../../src/net/uring/reading.js';
+import { Reading, type ReadingHost, type ReadOwner } from '../../../src/net/uring/reading.js';
 import { RingReceiver } from '../../../src/net/uring/receiver.js';
 import { FakeKernel, type Random, resetByPeer } from './fake-kernel.js';
 
@@ -190,6 +190,30 @@ it.each(['drop', 'stop', 'stopNow'] as const)(
     expect(receiver.open).toBe(0);
   },
 );
+
+it('keeps a few reads of one that is paused, however small they are, and all of them are told', () => {
+  const asked: string[] = [];
+  const host: ReadingHost = {
+    arm: () => asked.push('arm'),
+    cancel: () => asked.push('cancel'),
+    await: () => asked.push('await'),
+    tellSoon: () => asked.push('tell'),
+    forget: () => asked.push('forget'),
+  };
+  const reader = new Reader(0);
+  const reading = new Reading(host, reader, 0, 0, 0);
+  reading.isArmed = true;
+  reading.pause();
+  let taken = 0;
+  while (asked.length === 0 && taken < 70_000) reading.take(Buffer.from([taken++ & 0xff]), 1, false);
+  expect(asked).toEqual(['cancel']);
+  expect(taken).toBeLessThanOrEqual(1000);
+  reading.operationEnded(-ECANCELED);
+  reading.resume();
+  reading.tellKept(2);
+  expect(Buffer.concat(reader.got)).toEqual(Buffer.from(Array.from({ length: taken }, (_, i) => i & 0xff)));
+  expect(asked).toContain('arm');
+});
 
 it('a reader that throws loses no buffer and no end, and the others are told what came at once', async () => {
   const { kernel, receiver } = obedient();

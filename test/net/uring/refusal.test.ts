@@ -62,6 +62,15 @@ it.each<[string, Fault, RegExp]>([
     }),
     /no two descriptors/,
   ],
+  [
+    'there are no two sockets to try it with',
+    () => ({
+      socketPair: () => {
+        throw new Error('no two descriptors: error -24');
+      },
+    }),
+    /^io_uring does not work as it should here: no two descriptors/,
+  ],
   ['a descriptor cannot be duplicated', () => ({ duplicate: () => -EMFILE }), /dup3: error -24/],
   ['nothing can be submitted', () => ({ enter: () => -EPERM }), /^io_uring does not work as it should here: a send/],
   [
