@@ -51,8 +51,10 @@ class OrphanGuard {
     guard.on('exit', lost);
     guard.stdin?.on('error', lost);
     guard.unref();
-    // A pipe of a child is a socket, which would keep this process alive.
-    if (guard.stdin !== null && 'unref' in guard.stdin && typeof guard.stdin.unref === 'function') guard.stdin.unref();
+    // A pipe of a child is a socket, which would keep this process alive. Without a descriptor left there is none.
+    const stdin: unknown = guard.stdin ?? null;
+    if (typeof stdin === 'object' && stdin !== null && 'unref' in stdin && typeof stdin.unref === 'function')
+      stdin.unref();
     for (const pid of this.#pids) guard.stdin?.write(`+ ${pid}\n`);
   }
 }

@@ -62,7 +62,7 @@ export class SupervisedProgram {
     this.#child = child;
     if (child.pid !== undefined) orphanGuard.watch(child.pid);
     this.gone = new Promise((resolve) => {
-      child.once('error', (error) => {
+      child.on('error', (error) => {
         this.#failure = error;
         if (child.pid === undefined) this.#ended(null, null, resolve);
       });

@@ -47,7 +47,10 @@ export class HttpProxy {
 
   /** What stands in the environment of a program as `http_proxy`. Opens the listener at the first call. */
   url(): Promise<string> {
-    this.#listening ??= this.#listen();
+    this.#listening ??= this.#listen().catch((error: unknown) => {
+      this.#listening = null;
+      throw error;
+    });
     return this.#listening;
   }
 
@@ -66,7 +69,8 @@ export class HttpProxy {
     server.on('connect', (request, socket, head) => this.#tunnel(request, socket, head));
     server.unref();
     return new Promise((resolve, reject) => {
-      server.once('error', reject);
+      // Behind that, one connection could not be taken (no descriptor is left): who made it is told so.
+      server.on('error', reject);
       server.listen(0, '127.0.0.1', () => {
         const { port } = server.address() as AddressInfo;
         resolve(`http://pull:${this.#secret}@127.0.0.1:${port}`);
@@ -96,8 +100,15 @@ export class HttpProxy {
       });
       asked.on('error', (error) => this.#failed(response, error));
       asked.once('response', (answer) => {
-        response.writeHead(answer.statusCode ?? 502, withoutHops(answer.headers));
         answer.on('error', () => response.destroy());
+        const { statusCode = 0 } = answer;
+        // Node.js reads more numbers than it writes.
+        if (statusCode < 200) {
+          asked.destroy();
+          this.#failed(response, undefined);
+          return;
+        }
+        response.writeHead(statusCode, withoutHops(answer.headers));
         answer.pipe(response);
       });
       response.once('close', () => asked.destroy());

@@ -6,12 +6,18 @@ import { SourceError } from '../errors.js';
 import type { Dialer } from '../net/dialer.js';
 import { setHeardTimeout } from '../process/standstill.js';
 
-/** A status line that sends a client elsewhere, read as tolerantly as ffmpeg reads it (`ff_rtsp_read_reply`). */
-const redirect = /RTSP\/\S{0,64}[ \t]+\+?0*3\d\d/;
-/** So many bytes of a read are looked at again with the next: a line may be cut anywhere. */
-const tailBytes = 160;
+/**
+ * A status that ffmpeg may take for a redirect. It takes any word for the version, skips carriage returns wherever they are,
+ * and reads numbers by `atoi`, which skips white space and wraps (`ff_rtsp_read_reply`): what is a number, and not plainly the
+ * status of something else, is one.
+ */
+const redirect = /RTSP\/[^ \t]*[ \t]+(?![12456]\d\d(?:[ \t]|$))[\v\f]*[-+]?\d/;
+/** How much of a line that has not ended is looked at again with what follows: ffmpeg keeps 4,095 characters of one. */
+const lineChars = 8192;
 /** What a client asks once it knows all about a stream; ffmpeg follows no redirect behind it. */
-const play = /(?:^|\n)PLAY /;
+const play = /\nPLAY /;
+/** So many characters of a read are looked at again with the next. */
+const playChars = 8;
 
 /**
  * The way of one ffmpeg to one RTSP server: it is connected from here, by the rules of where sources may be, and ffmpeg
@@ -23,8 +29,9 @@ export class RtspRelay {
   readonly #server: Server;
   readonly #onRedirect: () => void;
   #near: Socket | null = null;
+  /** The line that has not ended. */
   #fromFar = '';
-  #fromNear = '';
+  #fromNear = '\n';
   #isPlaying = false;
 
   private constructor(far: Duplex, onRedirect: () => void) {
@@ -71,7 +78,7 @@ export class RtspRelay {
   /** Where ffmpeg connects to, once. @throws (rejects) Error when there is no port */
   listen(): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
+      this.#server.on('error', reject);
       this.#server.listen(0, '127.0.0.1', 1, () => resolve((this.#server.address() as AddressInfo).port));
     });
   }
@@ -107,14 +114,16 @@ export class RtspRelay {
     if (this.#isPlaying) return;
     const text = this.#fromNear + data.toString('latin1');
     this.#isPlaying = play.test(text);
-    this.#fromNear = text.slice(-tailBytes);
+    this.#fromNear = text.slice(-playChars);
   }
 
   #redirects(data: Buffer): boolean {
     if (this.#isPlaying) return false;
-    const text = this.#fromFar + data.toString('latin1');
-    this.#fromFar = text.slice(-tailBytes);
-    if (!redirect.test(text)) return false;
+    const text = this.#fromFar + data.toString('latin1').replaceAll('\r', '');
+    const lines = text.split('\n');
+    this.#fromFar = (lines.pop() ?? '').slice(-lineChars);
+    // ffmpeg follows one when its last line, an empty one, has come.
+    if (!lines.some((line) => redirect.test(line))) return false;
     this.close();
     this.#onRedirect();
     return true;

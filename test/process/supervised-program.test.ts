@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,14 +62,38 @@ describe('a supervised program', () => {
   });
 });
 
-test('programs are killed when the process that guards them was killed', async () => {
+/** The guard as a module that another process can import. */
+async function makeGuardModule(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'guard-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const { code } = await transformWithEsbuild(readFileSync(guardFile, 'utf8'), guardFile);
   const guardModule = join(folder, 'orphan-guard.mjs');
   writeFileSync(guardModule, code);
+  return guardModule;
+}
+
+test('without a descriptor left there is no guard for now, and no error', async () => {
   const script = `
-    import { spawn } from 'node:child_process';
+    import { openSync } from 'node:fs';
+    import { orphanGuard } from ${JSON.stringify(await makeGuardModule())};
+    try {
+      for (;;) openSync('/dev/null');
+    } catch {}
+    orphanGuard.watch(2 ** 30);
+    setTimeout(() => {
+      orphanGuard.forget(2 ** 30);
+      console.log('went on');
+    }, 50);
+  `;
+  const line = 'ulimit -n 64; exec "$0" --input-type=module -e "$1"';
+  const { stdout, status } = spawnSync('/bin/sh', ['-c', line, process.execPath, script], { encoding: 'utf8' });
+  expect({ stdout, status }).toEqual({ stdout: 'went on\n', status: 0 });
+});
+
+test('programs are killed when the process that guards them was killed', async () => {
+  const guardModule = await makeGuardModule();
+  const script = `
+    import { spawn, spawnSync } from 'node:child_process';
     import { orphanGuard } from ${JSON.stringify(guardModule)};
     const children = [1, 2, 3].map(() => spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }));
     for (const { pid } of children) orphanGuard.watch(pid);

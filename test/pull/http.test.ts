@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { sourcePolicy } from '../../src/address/push-policy.js';
@@ -104,6 +104,17 @@ describe('the proxy for programs', () => {
     });
     expect(await ask(`http://127.0.0.1:${port}/a.m3u8`)).toEqual({ status: 200, body: '#EXTM3U' });
     expect(told).not.toHaveProperty('proxy-authorization');
+  });
+
+  test('a status that is none is an error', async () => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end('HTTP/1.1 099 Odd\r\n\r\n'));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    expect(await ask(`http://127.0.0.1:${port}/`)).toMatchObject({ status: 502 });
   });
 
   test('neither strangers nor forbidden addresses are served', async () => {

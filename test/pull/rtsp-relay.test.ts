@@ -52,6 +52,10 @@ test.each([
   ['RTSP/1.0 302 Found\r\n'],
   ['RTSP/1.0 200 OK\r\n\r\nRTSP/1.0 301 Moved\r\n'],
   ['RTSP/2.0\t  0305 Use Proxy\r\n'],
+  ['RT\rSP/1.0 3\r02 Found\n'],
+  ['RTSP/1.0 \v302 Found\n'],
+  ['RTSP/1.0 4294967598 Found\n'],
+  ['a=xRTSP/1.0 302 Found\n'],
 ])('%j in any pieces ends it before the client has all of the line', async (answer) => {
   const { client, server, got, redirects } = await makeRelay();
   client.write('DESCRIBE rtsp://127.0.0.1/x RTSP/1.0\r\n\r\n');
@@ -62,7 +66,39 @@ test.each([
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   await waitFor(() => got.isClosed && redirects() === 1, { what: 'its end' });
-  expect(got.client).not.toMatch(/30\d [A-Z]/);
+  expect(got.client).not.toMatch(/(?:302|305|598) [A-Z][^\n]*\n/);
+});
+
+test.each([
+  [`RTSP/${'1'.repeat(300)}`, ' 302 Found\r\n'],
+  [`RTSP/1.0${' '.repeat(3000)}`, '302 Found\r\n'],
+  [`RTSP/1.0 ${'0'.repeat(3000)}`, '302 Found\r\n'],
+])('one that is spread over reads ends it, too', async (first, second) => {
+  const { client, server, got, redirects } = await makeRelay();
+  client.write('DESCRIBE rtsp://127.0.0.1/x RTSP/1.0\r\n\r\n');
+  await waitFor(() => got.server !== '', { what: 'the question' });
+  server.write(first);
+  await waitFor(() => got.client.length === first.length, { what: 'its first part' });
+  server.write(second);
+  await waitFor(() => got.isClosed && redirects() === 1, { what: 'its end' });
+});
+
+test('a name that looks like an answer is none, and a path that looks like PLAY neither', async () => {
+  const { client, server, got, redirects } = await makeRelay();
+  // The last 160 bytes begin with PLAY.
+  const rest = ` RTSP/1.0\r\nCSeq: 3\r\n\r\n`;
+  client.write(`SETUP rtsp://127.0.0.1/PLAY ${'x'.repeat(155 - rest.length)}${rest}`);
+  await waitFor(() => got.server.endsWith('\r\n\r\n'), { what: 'the question' });
+  const sdp = 'v=0\r\ns=RTSP/RTP stream from IPNC\r\ns=RTSP/1.0 stream 300\r\n';
+  server.write(
+    `RTSP/1.0 200 OK\r\nContent-Length: ${sdp.length}\r\n\r\n${sdp}RTSP/1.0 401\r\nRTSP/1.0 404 Not Found\r\n`,
+  );
+  await waitFor(() => got.client.endsWith('Not Found\r\n'), { what: 'the answer' });
+  expect(redirects()).toBe(0);
+  client.write('x');
+  await waitFor(() => got.server.endsWith('x'), { what: 'what follows' });
+  server.write('RTSP/1.0 302 Found\r\n');
+  await waitFor(() => got.isClosed && redirects() === 1, { what: 'its end' });
 });
 
 test('media that looks like an answer does no harm', async () => {
