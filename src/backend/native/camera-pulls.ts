@@ -58,13 +58,11 @@ export class CameraPulls {
     return this.#all.size > 0;
   }
 
-  /** An ingest with a source is fed by that alone. @throws CodedError PUBLISH_FORBIDDEN */
-  checkPublished(ingest: string): void {
-    if (!this.#all.has(ingest)) return;
-    throw new CodedError(
-      'PUBLISH_FORBIDDEN',
-      `ingest "${ingest}" of the camera is pulled from its source, and not published`,
-    );
+  /** An ingest with a source is fed by that alone: why a publisher may not feed it. Undefined: it may. */
+  refusalOf(ingest: string): CodedError | undefined {
+    if (!this.#all.has(ingest)) return undefined;
+    const text = `ingest "${ingest}" of the camera is pulled from its source, and not published`;
+    return new CodedError('PUBLISH_FORBIDDEN', text);
   }
 
   /** What is wrong with the sources, before what is wrong with what comes. */

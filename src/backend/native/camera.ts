@@ -181,8 +181,7 @@ export class NativeCamera implements SelectorListener {
    * @throws CodedError PUBLISH_NOT_REGISTERED; PUBLISH_FORBIDDEN for one that is pulled from its source
    */
   publishKeysOf(ingest: string | undefined): readonly PublishKeyRule[] {
-    const first = this.#declared.ingests?.[0]?.name ?? mainIngest;
-    this.#pulls.checkPublished(ingest ?? first);
+    this.#checkPublished(ingest);
     return publishKeysOf(this.#declared, ingest);
   }
 
@@ -191,6 +190,11 @@ export class NativeCamera implements SelectorListener {
     this.#declared = desired;
     // Before: what is fetched for an ingest that is no more ends by itself.
     this.#pulls.declare(desired);
+    // Who publishes what is fetched from now on would keep its source out.
+    for (const { name, source } of [...this.#selector.connected.values()]) {
+      const refusal = source.kind === 'publisher' ? this.#pulls.refusalOf(name) : undefined;
+      if (refusal !== undefined) source.close(refusal);
+    }
     this.#selector.declare({
       names: desired.ingests?.map(({ name }) => name) ?? [mainIngest],
       switchBackMs: desired.switchBackMs ?? null,
@@ -203,10 +207,19 @@ export class NativeCamera implements SelectorListener {
 
   /**
    * Lets a publisher in. @param ingest the one that it names; undefined: the first
-   * @throws CodedError PUBLISH_ALREADY_LIVE while another one sends by the same ingest, PUBLISH_LOOP, PUBLISH_NOT_REGISTERED
+   * @throws CodedError PUBLISH_ALREADY_LIVE while another one sends by the same ingest, PUBLISH_LOOP, PUBLISH_NOT_REGISTERED,
+   *   PUBLISH_FORBIDDEN
    */
   publish(publisher: Publisher, ingest?: string): Ingest {
+    // Again: the source may be newer than the question whether it may publish.
+    this.#checkPublished(ingest);
     return this.#selector.open(new PublisherSource(publisher), ingest);
+  }
+
+  /** @throws CodedError PUBLISH_FORBIDDEN */
+  #checkPublished(ingest: string | undefined): void {
+    const refusal = this.#pulls.refusalOf(ingest ?? this.#declared.ingests?.[0]?.name ?? mainIngest);
+    if (refusal !== undefined) throw refusal;
   }
 
   /** Lets in what another node sends. @throws CodedError PUBLISH_ALREADY_LIVE, PUBLISH_LOOP */

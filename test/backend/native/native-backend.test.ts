@@ -108,6 +108,26 @@ describe('who may publish', () => {
   });
 });
 
+describe('a camera that is fetched from now on', () => {
+  it('sends its publisher away, who would keep the source out, and lets one in again without the source', async () => {
+    const { backend, url } = await node();
+    const { url: elsewhere, backend: other } = await node();
+    other.setCamera({ name: 'far', pushes: [] });
+    await camera(elsewhere('far'));
+    backend.setCamera({ name: 'gate', pushes: [] });
+    const { publisher, stop } = await camera(url('gate'));
+    await until(() => backend.camera('gate')?.live === true, 20_000, 'live');
+    backend.setCamera({ name: 'gate', pushes: [], source: { url: elsewhere('far') } });
+    await publisher.closed;
+    await stop();
+    await until(() => backend.camera('gate')?.source?.state === 'live', 20_000, 'its source');
+    expect(await rejection(url('gate'))).toContain('pulled from its source');
+    backend.setCamera({ name: 'gate', pushes: [] });
+    await camera(url('gate'));
+    await until(() => backend.camera('gate')?.publisher?.startsWith('127.0.0.1:') === true, 20_000, 'its publisher');
+  });
+});
+
 describe('what a review found', () => {
   it('a publisher that drips bytes locked its camera', async () => {
     const { backend, url } = await node({ publishTakeoverMs: 500 });
