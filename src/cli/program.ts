@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help } from 'commander';
 import { addApplyCommand } from './commands/apply.js';
 import { addBackupCommands } from './commands/backup.js';
 import { addCameraCommands } from './commands/camera.js';
@@ -32,6 +32,11 @@ export function buildProgram(io: CliIo, setExitCode: (code: number) => void): Co
       writeErr: (text) => io.err.write(text),
       // Thrown as well, and reported there in the form of all errors.
       outputError: () => {},
+    })
+    .configureHelp({
+      // What the library adds says nothing to an operator.
+      optionDescription: (option) =>
+        new Help().optionDescription(option).replace(/ \((?:default: \[\]|preset: "true")\)$/, ''),
     })
     .exitOverride()
     .addHelpText(

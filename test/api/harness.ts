@@ -38,6 +38,7 @@ export async function startTestApi(
     ),
     logLevels,
     settingSources: { rtmpPort: 'flag --rtmp-port' },
+    settingNames: { rtmpsPort: ['rtmps-port', 'MEDIA_AGGREGATOR_RTMPS_PORT'] },
   });
   const close = async () => {
     await api.close();

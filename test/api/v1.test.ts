@@ -235,7 +235,12 @@ describe('the node', () => {
     const config = await call('GET', '/v1/config');
     expect(Compile(ConfigViewSchema).Errors(config.json)).toEqual([]);
     expect(config.json).toMatchObject({
-      settings: { rtmpPort: { value: 1935, source: 'flag --rtmp-port' }, maxCameras: { value: 50, source: 'default' } },
+      settings: {
+        rtmpPort: { value: 1935, source: 'flag --rtmp-port' },
+        maxCameras: { value: 50, source: 'default' },
+        // It is not set, and can be found all the same.
+        rtmpsPort: { value: null, source: 'default', names: ['rtmps-port', 'MEDIA_AGGREGATOR_RTMPS_PORT'] },
+      },
       problems: [],
     });
     expect((await call('GET', '/healthz')).status).toBe(200);

@@ -103,5 +103,7 @@ describe('a source', () => {
     const { code } = await cli(['camera', 'add', '-', '--api', aggregator.apiUrl], { input: list });
     expect(code).toBe(0);
     expect((await camera('show', 'listed')).out).toContain('fetched from rtsp://127.0.0.1:9/a');
+    // It takes no publisher.
+    expect((await camera('list', 'listed')).out).toMatch(/fetched from rtsp:\/\/127.0.0.1:9\/a\n/);
   });
 });

@@ -76,6 +76,13 @@ describe('help', () => {
     },
   );
 
+  test.each(all.map((path) => [path.join(' '), path] as const))(
+    '"%s" shows no value as a program writes it',
+    async (_, path) => {
+      expect((await cli([...path, '--help'])).out).not.toMatch(/\[\]\)|\(preset/);
+    },
+  );
+
   test('the exit codes are in the help', async () => {
     expect((await cli(['--help'])).out).toMatch(/Exit codes: 0 done, 1 failed, 2 .*, 3 /);
   });

@@ -33,3 +33,29 @@ it('the retries of one outage are one entry, with the first error and the last',
   // A failure that was not tried again stays as it is.
   expect(entries.slice(3)).toEqual(lines.slice(8));
 });
+
+it('the retries of a source are one entry, and what else happens to the camera stays', () => {
+  const camera = (kind: string, text: string) => ({ ...line(kind, text), push: undefined });
+  const lines = [
+    camera('source', 'off -> queued'),
+    camera('source', 'connecting -> waiting'),
+    camera('error', 'SOURCE_REFUSED: nothing listens there'),
+    camera('condition', 'SOURCE_DOWN raised'),
+    camera('source', 'waiting -> queued'),
+    camera('source', 'connecting -> waiting'),
+    camera('error', 'SOURCE_TIMEOUT: no answer'),
+    camera('source', 'connecting -> live'),
+    camera('publish', 'rtsp://h/x'),
+  ];
+  const entries = foldOutages(undefined, lines);
+  expect(entries.map((entry) => (isOutage(entry) ? 'outage' : entry.text))).toEqual([
+    'off -> queued',
+    'SOURCE_DOWN raised',
+    'outage',
+    'connecting -> live',
+    'rtsp://h/x',
+  ]);
+  const [outage] = entries.filter(isOutage);
+  expect(outage?.failures).toBe(2);
+  expect(outage?.lines).toHaveLength(5);
+});

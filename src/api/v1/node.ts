@@ -89,7 +89,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
     async () => {
       return {
         settings: Object.fromEntries(
-          flatten(settings).map(([key, value]) => [
+          [...flatten(settings), ...withoutValue(settings, names)].map(([key, value]) => [
             key,
             {
               value: shown(value),
@@ -113,6 +113,12 @@ function flatten(settings: object, prefix = ''): [string, unknown][] {
       ? flatten(value, `${prefix}${key}.`)
       : [[prefix + key, value ?? null]],
   );
+}
+
+/** The settings that are not set, which the object leaves out: they can be found by their names, too. */
+function withoutValue(settings: object, names: NodeRouteOptions['names']): [string, null][] {
+  const set = new Set(flatten(settings).map(([key]) => key));
+  return Object.keys(names).flatMap((key): [string, null][] => (set.has(key) ? [] : [[key, null]]));
 }
 
 /** Hides the query of URLs: auth hooks may have a password there, and a token with the scope `read` must not see it. */

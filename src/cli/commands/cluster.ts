@@ -49,7 +49,7 @@ export function addClusterCommands(program: Command, io: CliIo): void {
     node
       .command('drain')
       .argument('<id>', 'the node, as "node list" names it')
-      .option('--over <seconds>', 'over how long its cameras are asked to go; 30', wholeSeconds)
+      .option('--over <seconds>', 'spread the goodbye to its cameras over this time (default: 30)', wholeSeconds)
       .option('--no-wait', 'do not wait until it is empty')
       .option('--off', 'end it: the node takes cameras again'),
   )

@@ -25,7 +25,7 @@ export function CameraPage({ name }: { name: string }) {
   const entry = entryOf(name);
   if (entry === undefined) {
     return (
-      <Empty title={`There is no camera ${name}`}>
+      <Empty title={`There is no camera “${name}”`}>
         <p>It was removed, or it was never registered here.</p>
         <a class="button" href={link()}>
           All cameras

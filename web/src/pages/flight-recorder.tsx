@@ -133,7 +133,7 @@ function OutageEntry({ outage: { push, from, at, failures, first, last, lines } 
       <span class="kind">outage</span>
       <div class="text">
         <p>
-          <span class="mono muted">{push} </span>
+          {push !== undefined && <span class="mono muted">{push} </span>}
           {failures} failures within {duration(Date.parse(at) - Date.parse(from))}. First: {first}
           {last !== first && <> Last: {last}</>}
         </p>
@@ -158,9 +158,12 @@ async function readLines(name: string, pushes: readonly string[]): Promise<Recor
       body.items.map((event) => ({ ...event, push: id })),
     );
   };
-  const ofCamera = async (): Promise<Line[]> => {
+  const ofCamera = async (): Promise<RecorderEntry[]> => {
     const { body } = await api.call('listCameraEvents', { path: { name } });
-    return body.items.map((event) => ({ ...event, push: undefined }));
+    return foldOutages(
+      undefined,
+      body.items.map((event) => ({ ...event, push: undefined })),
+    );
   };
   const parts = await Promise.all([ofCamera(), ...pushes.map(ofPush)]);
   // Oldest first they come; of the same moment the later one stays above.

@@ -20,7 +20,8 @@ export function Plots({ camera }: { camera: CameraView }) {
   return (
     <section class="panel" aria-labelledby="plots-title">
       <h2 id="plots-title">The last hour</h2>
-      <div class="plots">
+      {!hasFigures({ timesS, camera: own, pushes }) && <p class="muted">There are no figures yet.</p>}
+      <div class="plots" hidden={!hasFigures({ timesS, camera: own, pushes })}>
         <Plot
           title="Bitrate"
           timesS={timesS}
@@ -66,6 +67,12 @@ export function Plots({ camera }: { camera: CameraView }) {
 function targetName({ id, engine, url }: PushView): string {
   const host = engine ?? /^\w+:\/\/(?:[^/@]*@)?([^/?]+)/.exec(url)?.[1] ?? url;
   return host === id ? host : `${host} (${id})`;
+}
+
+function hasFigures({ camera, pushes }: CameraHistory): boolean {
+  return [camera, ...Object.values(pushes)].some((figures) =>
+    Object.values(figures).some((values) => values.some((value) => value !== null)),
+  );
 }
 
 /** Without the time before anything was seen: a camera that came a minute ago would be a dot at the end. */

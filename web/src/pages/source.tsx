@@ -10,8 +10,8 @@ import { ActionButton, ErrorNote, Field, Since, Until } from '../ui/parts.js';
 type SourceView = NonNullable<CameraView['source']>;
 
 const looks: Readonly<Record<SourceView['state'], Look>> = {
-  off: { tone: 'off', label: 'nobody wants it', shape: 'ring' },
-  queued: { tone: 'busy', label: 'its turn comes', shape: 'ring' },
+  off: { tone: 'off', label: 'not wanted now', shape: 'ring' },
+  queued: { tone: 'busy', label: 'in the queue', shape: 'ring' },
   connecting: { tone: 'busy', label: 'connecting', shape: 'ring' },
   live: { tone: 'ok', label: 'live', shape: 'disc' },
   waiting: { tone: 'bad', label: 'down', shape: 'square' },
@@ -45,13 +45,13 @@ export function SourceState({ source }: { source: SourceView }) {
       <p class="mono">{url}</p>
       {state !== 'live' && lastError !== null && (
         <p class="hint">
-          {lastError.code}: {lastError.message}
+          {lastError.message}
           {nextRetryAt !== null && (
             <>
-              {' '}
-              Tried again <Until iso={nextRetryAt} />.
+              ; next attempt <Until iso={nextRetryAt} />
             </>
-          )}
+          )}{' '}
+          <code class="code">{lastError.code}</code>
         </p>
       )}
     </div>
@@ -72,6 +72,7 @@ function NewSource({ camera }: { camera: CameraView }) {
   };
   return (
     <form
+      class="new-source"
       onSubmit={(event) => {
         event.preventDefault();
         void submit();

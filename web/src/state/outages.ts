@@ -6,9 +6,10 @@ export interface RecorderLine extends RecordedEvent {
   readonly push: string | undefined;
 }
 
-/** All lines of one outage of a push, as one entry. */
+/** All lines of one outage of a push, or of the source of the camera, as one entry. */
 export interface Outage {
-  readonly push: string;
+  /** Undefined: the source of the camera. */
+  readonly push: string | undefined;
   readonly from: string;
   readonly at: string;
   /** Tries that failed. */
@@ -28,8 +29,20 @@ export function isOutage(entry: RecorderEntry): entry is Outage {
 /** Fewer failures are shown as they are. */
 const leastFailures = 2;
 
-/** Folds the retries of each outage of one push into one entry. @param lines of this push, oldest first */
-export function foldOutages(push: string, lines: readonly RecorderLine[]): RecorderEntry[] {
+/** Lines of a push that end an outage, and of the source of a camera. */
+const overOf = {
+  push: { kind: 'state', text: /-> (?:active|idle|disabled)$/ },
+  source: { kind: 'source', text: /-> (?:live|off)$/ },
+} as const;
+
+/**
+ * Folds the retries of each outage of one push, or of the source of the camera, into one entry.
+ * @param push undefined: of the source; what happens to the camera meanwhile keeps its lines
+ * @param lines of this push, or of the camera, oldest first
+ */
+export function foldOutages(push: string | undefined, lines: readonly RecorderLine[]): RecorderEntry[] {
+  const over = push === undefined ? overOf.source : overOf.push;
+  const belongs = ({ kind }: RecorderLine) => push !== undefined || kind === 'source' || kind === 'error';
   const entries: RecorderEntry[] = [];
   let outage: RecorderLine[] = [];
   const flush = () => {
@@ -42,7 +55,11 @@ export function foldOutages(push: string, lines: readonly RecorderLine[]): Recor
     outage = [];
   };
   for (const line of lines) {
-    const isOver = line.kind === 'state' && /-> (?:active|idle|disabled)$/.test(line.text);
+    if (!belongs(line)) {
+      entries.push(line);
+      continue;
+    }
+    const isOver = line.kind === over.kind && over.text.test(line.text);
     if (isOver) flush();
     if (!isOver && (outage.length > 0 || line.kind === 'error' || / -> waiting$/.test(line.text))) outage.push(line);
     else entries.push(line);

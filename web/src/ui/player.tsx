@@ -129,7 +129,7 @@ function Hindrance({ name, reason, round }: { name: string; reason: string; roun
       <p>{reason}</p>
       {playsLive() && (
         <>
-          <p class="small">FFmpeg 6.1 and later plays it:</p>
+          <p class="small">FFmpeg plays it (Enhanced RTMP's codecs from version 6.1 on):</p>
           <Copyable text={ffplayLine(name)} label="ffplay line" />
           {useless.has(name) && (
             <button

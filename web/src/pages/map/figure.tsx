@@ -60,7 +60,7 @@ export function Figure({ tree }: { tree: Tree }) {
       {sources.map((row, index) => (
         <Flow
           key={row.key}
-          tone={cameraLooks[row.health].tone === 'bad' ? 'ok' : cameraLooks[row.health].tone}
+          tone={flowTone(row)}
           broken={row.health === 'returning'}
           dim={isDim(row)}
           width={thickness(row.bitrateBps)}
@@ -99,7 +99,7 @@ export function Figure({ tree }: { tree: Tree }) {
             y={yOf(index, sources.length)}
             width={sourceWidth}
             label={cut(row.label, sourceChars)}
-            detail={row.health === 'offline' ? '' : bitrate(row.bitrateBps)}
+            detail={row.live ? bitrate(row.bitrateBps) : ''}
             look={look}
           />
         );
@@ -139,6 +139,13 @@ export function Figure({ tree }: { tree: Tree }) {
       ))}
     </svg>
   );
+}
+
+/** What comes from a camera flows whatever becomes of its pushes. */
+function flowTone({ health, live }: SourceRow): Tone {
+  const { tone } = cameraLooks[health];
+  if (tone !== 'bad') return tone;
+  return live ? 'ok' : 'off';
 }
 
 /** The cameras that go there, as a table. */

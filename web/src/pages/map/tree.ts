@@ -10,6 +10,8 @@ export interface SourceRow {
   /** What finds the cameras of a row of many in the table. */
   readonly search: string;
   readonly health: CameraHealth;
+  /** Whether anything comes: a camera whose source is down is in trouble, and not live. */
+  readonly live: boolean;
   readonly bitrateBps: number;
   /** Keys of the targets that it goes to. */
   readonly targets: ReadonlySet<string>;
@@ -69,6 +71,7 @@ export function buildTree(cameras: readonly CameraView[], viewers: number, maxRo
       camera: camera.name,
       search: camera.name,
       health,
+      live: camera.live,
       bitrateBps: camera.live ? (camera.bitrateInBps ?? 0) : 0,
       targets: new Set(camera.pushes.map(targetKey)),
     }),
@@ -116,6 +119,7 @@ function groupRow(key: string, members: readonly Seen[]): SourceRow {
     camera: undefined,
     search: key === ' others' ? '' : key.trim(),
     health: down > 0 ? 'trouble' : live.length > 0 ? 'live' : 'offline',
+    live: live.length > 0,
     bitrateBps: live.reduce((sum, { camera }) => sum + (camera.bitrateInBps ?? 0), 0),
     targets: new Set(members.flatMap(({ camera }) => camera.pushes.map(targetKey))),
   };

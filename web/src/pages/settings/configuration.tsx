@@ -5,7 +5,7 @@ import type { ConfigView } from '../../api/types.js';
 import { type ShownError, shown } from '../../state/action.js';
 import { cameraLooks, type Look } from '../../state/health.js';
 import { node } from '../../state/store.js';
-import { count, dateTime } from '../../ui/format.js';
+import { bytes, count, dateTime } from '../../ui/format.js';
 import { WarnIcon } from '../../ui/icons.js';
 import { Badge } from '../../ui/mark.js';
 import { ErrorNote, Fact, Since, Until } from '../../ui/parts.js';
@@ -92,13 +92,24 @@ function NodeFacts() {
           <Since iso={self.startedAt} />
         </Fact>
         {Object.entries(self.backendFacts).map(([name, value]) => (
-          <Fact key={name} name={name}>
-            {String(value ?? '–')}
+          <Fact key={name} name={factName(name)}>
+            {factValue(name, value)}
           </Fact>
         ))}
       </dl>
     </section>
   );
+}
+
+/** `mediaKeptBytes`: `Media kept`. */
+function factName(name: string): string {
+  const words = name.replace(/Bytes$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function factValue(name: string, value: string | number | boolean | null): string {
+  if (typeof value !== 'number') return String(value ?? '–');
+  return name.endsWith('Bytes') ? bytes(value) : count(value);
 }
 
 const announcementLooks: Readonly<Record<string, Look>> = {
@@ -235,6 +246,13 @@ function Values({ config }: { config: ConfigView }) {
             </tr>
           </thead>
           <tbody>
+            {rows.length === 0 && (
+              <tr>
+                <td colSpan={3} class="muted">
+                  No setting matches.
+                </td>
+              </tr>
+            )}
             {rows.map(([key, { value, source, names = [] }]) => (
               <tr key={key} class={source === 'default' ? undefined : 'is-set'}>
                 <th scope="row" class="mono">
