@@ -272,9 +272,12 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     let stopped: Promise<void> | undefined;
     const stop = () => {
       stopped ??= (async () => {
-        control.node.drain();
+        const hasTime = settings.drainDelayMs > 0;
+        // In a cluster one after the other; without time for it they are asked once, when nobody listens here any more.
+        const isEmptied = hasTime && parts?.drain.isOfUse === true;
+        control.node.drain({ asksAll: hasTime && !isEmptied });
         // The rest of the delay is for those that come back to a list of nodes that is not new.
-        if (settings.drainDelayMs > 0) parts?.drain.start((settings.drainDelayMs / 1000) * 0.7);
+        if (isEmptied) parts?.drain.start((settings.drainDelayMs / 1000) * 0.7);
         await sleep(settings.drainDelayMs);
         await closeAll(closers, log);
       })();

@@ -10,7 +10,7 @@ const callMs = 2000;
 /** How long the node that has a camera may take to answer. */
 const answerLimitMs = 3000;
 const maxAttempts = 3;
-/** How often claims of cameras that are not live here are given back. */
+/** How often claims of cameras that are not live here are given back, and live ones that were let in unasked are claimed. */
 const sweepMs = 5000;
 
 /** What is known of the cameras of this node. */
@@ -57,12 +57,22 @@ export class CameraClaims {
   readonly #sweep: NodeJS.Timeout;
   #refuses: ((camera: string) => CodedError | undefined) | undefined;
   #watch: PrefixWatch | undefined;
+  /** As far as all is known. */
+  #clusterId = '';
+  #revision = 0;
+  #isReading = false;
+  #isClaiming = false;
+  /** Whether it is to be gone through once more: a new lease came meanwhile. */
+  #claimsAgain = false;
+  readonly #claiming = new Set<string>();
+  /** Cameras whose key may be removed in a moment, by what this node asked for. */
+  readonly #releasing = new Set<string>();
   #isClosed = false;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
     this.#prefix = `${options.prefix}claims/`;
-    this.#sweep = setInterval(() => this.#giveBackUnused(), sweepMs).unref();
+    this.#sweep = setInterval(() => this.#putRight(), sweepMs).unref();
     options.nodes.onLease(() => void this.#claimAnew());
     void this.#readAndWatch();
   }
@@ -98,6 +108,7 @@ export class CameraClaims {
     const epoch = this.#held.get(camera);
     if (epoch === undefined) return;
     this.#held.delete(camera);
+    this.#releasing.add(camera);
     const key = this.#key('live', camera);
     void this.#options.client
       .txn(
@@ -110,7 +121,8 @@ export class CameraClaims {
       )
       .catch((error: unknown) =>
         this.#options.log.debug('a claim cannot be given back', { camera, error: messageOf(error) }),
-      );
+      )
+      .finally(() => this.#releasing.delete(camera));
   }
 
   close(): void {
@@ -161,6 +173,8 @@ export class CameraClaims {
     const found = first.responses[0]?.responseRange?.kvs[0];
     if (found === undefined) return this.#tryClaim(camera);
     const holder = holderIn(found);
+    const isOfThisLife = holder === nodes.self.id && found.lease === lease;
+    if (isOfThisLife && !this.#releasing.has(camera)) return this.#hold(camera, Number(found.createRevision));
     const isGone = !nodes.all.some(({ id }) => id === holder);
     if (holder !== nodes.self.id && !isGone) return holder;
     // Of this node's life before, or of a node that is not there any more: a new key, so that the epoch is newer.
@@ -204,6 +218,8 @@ export class CameraClaims {
   }
 
   async #readAndWatch(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
     const { client, log } = this.#options;
     while (!this.#isClosed) {
       try {
@@ -211,9 +227,12 @@ export class CameraClaims {
           { key: Buffer.from(this.#prefix), rangeEnd: prefixEnd(this.#prefix), limit: 1 },
           callMs,
         );
-        const next = Number(header.revision) + 1;
+        this.#clusterId = header.clusterId;
+        this.#revision = Number(header.revision);
+        const next = this.#revision + 1;
         if (this.#watch !== undefined) {
           this.#watch.resumeFrom(next);
+          this.#isReading = false;
           // What happened in between is not known: each claim is looked at.
           await this.#claimAnew();
           return;
@@ -223,18 +242,27 @@ export class CameraClaims {
           this.#prefix,
           next,
           {
-            events: (events) => this.#take(events),
-            alive: () => undefined,
+            events: (events, last) => {
+              this.#revision = Math.max(this.#revision, last);
+              this.#take(events);
+            },
+            alive: (clusterId, revision) => this.#alive(clusterId, revision),
             lost: () => undefined,
             compacted: () => void this.#readAndWatch(),
           },
           log,
         );
-        return;
+        break;
       } catch {
         await new Promise((resolve) => setTimeout(resolve, 500).unref());
       }
     }
+    this.#isReading = false;
+  }
+
+  /** A restored etcd begins at an older revision, and would be silent until it has come to the one that is waited for. */
+  #alive(clusterId: string, revision: number): void {
+    if (clusterId !== this.#clusterId || revision < this.#revision) void this.#readAndWatch();
   }
 
   #take(events: readonly WatchEvent[]): void {
@@ -242,21 +270,22 @@ export class CameraClaims {
       const path = kv.key.toString().slice(this.#prefix.length);
       const slash = path.indexOf('/');
       const [kind, camera] = [path.slice(0, slash), path.slice(slash + 1)];
-      if (kind === 'live') this.#liveChanged(camera, type === 'PUT' ? kv : undefined);
+      if (kind === 'live') this.#liveChanged(camera, type === 'PUT' ? kv : undefined, Number(kv.modRevision));
       else if (kind === 'wanted' && type === 'PUT') this.#wanted(camera, holderIn(kv));
       else if (kind === 'wanted') this.#answer(camera, 'refused');
     }
   }
 
-  #liveChanged(camera: string, kv: KeyValue | undefined): void {
+  /** @param revision of the change */
+  #liveChanged(camera: string, kv: KeyValue | undefined, revision: number): void {
     const epoch = this.#held.get(camera);
     if (kv === undefined) {
       this.#answer(camera, 'free');
       // The lease was over for a while: whoever still has the camera claims it anew.
-      if (epoch !== undefined && this.#options.cameras.isLive(camera)) {
-        this.#held.delete(camera);
-        void this.#claimOrLetGo(camera);
-      }
+      // What tells late of an older claim says nothing of the newer one.
+      if (epoch === undefined || revision <= epoch) return;
+      this.#held.delete(camera);
+      if (this.#options.cameras.isLive(camera)) void this.#claimOrLetGo(camera);
       return;
     }
     const holder = holderIn(kv);
@@ -301,20 +330,45 @@ export class CameraClaims {
   /** After a new lease: the keys under the one before are gone, or will be. */
   async #claimAnew(): Promise<void> {
     this.#held.clear();
-    for (const camera of [...this.#options.cameras.live()]) await this.#claimOrLetGo(camera);
+    await this.#claimUnclaimed();
   }
 
-  async #claimOrLetGo(camera: string): Promise<void> {
+  /** Of cameras that were let in while etcd was away, or whose claim was given back while their source took long to come. */
+  async #claimUnclaimed(): Promise<void> {
+    this.#claimsAgain = true;
+    if (this.#isClaiming) return;
+    this.#isClaiming = true;
+    while (this.#claimsAgain) {
+      this.#claimsAgain = false;
+      for (const camera of [...this.#options.cameras.live()]) {
+        if (this.#isClosed) break;
+        if (this.#held.has(camera) || this.#asking.has(camera) || !this.#options.cameras.isLive(camera)) continue;
+        // Where etcd does not answer for one, it does not for the others: they are claimed when it does.
+        if (!(await this.#claimOrLetGo(camera))) break;
+      }
+    }
+    this.#isClaiming = false;
+  }
+
+  /** @returns false: etcd does not answer */
+  async #claimOrLetGo(camera: string): Promise<boolean> {
+    if (this.#claiming.has(camera)) return true;
+    this.#claiming.add(camera);
     try {
       const holder = await this.#tryClaim(camera);
       if (holder !== undefined && this.#options.cameras.isLive(camera)) this.#letGo(camera, holder);
+      return true;
     } catch (error) {
       this.#options.log.debug('a live camera cannot be claimed now', { camera, error: messageOf(error) });
+      return false;
+    } finally {
+      this.#claiming.delete(camera);
     }
   }
 
-  #giveBackUnused(): void {
-    const { cameras } = this.#options;
+  #putRight(): void {
+    const { cameras, nodes } = this.#options;
+    if (nodes.leaseId !== undefined && !this.#isClaiming) void this.#claimUnclaimed();
     for (const camera of [...this.#held.keys()]) {
       if (!cameras.isLive(camera) && !this.#asking.has(camera)) this.release(camera);
     }

@@ -46,6 +46,12 @@ export class Drain {
     return this.#isOn;
   }
 
+  /** True when this node can give cameras away, and another one takes them; else they are best where they are. */
+  get isOfUse(): boolean {
+    const { cameras, nodes } = this.#options;
+    return cameras !== null && nodes.all.some(({ id, isDraining }) => id !== nodes.self.id && isDraining !== true);
+  }
+
   /** Cameras that are live here still. */
   get camerasLeft(): number {
     return [...(this.#options.cameras?.live() ?? [])].length;

@@ -53,6 +53,8 @@ export class Peers {
         redirect: 'error',
         signal: AbortSignal.timeout(limitMs),
       });
+      // It is about this node's token, not about that of who asked this node.
+      if (response.status === 401) throw new Error(`it refuses this node: ${reasonIn(await limited(response))}`);
       return {
         status: response.status,
         contentType: response.headers.get('content-type') ?? 'application/json',
@@ -79,6 +81,16 @@ async function limited(response: Response): Promise<Buffer> {
 function reasonOf(error: unknown, limitMs: number): string {
   if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${limitMs} ms`;
   return error instanceof Error && error.cause instanceof Error ? messageOf(error.cause) : messageOf(error);
+}
+
+/** The message of an error that an API answers. */
+function reasonIn(bytes: Buffer): string {
+  try {
+    const { message } = Object(JSON.parse(bytes.toString()));
+    return String(message).slice(0, 300);
+  } catch {
+    return 'it does not say why';
+  }
 }
 
 function unavailable(id: string, why: string, cause?: unknown): CodedError {

@@ -117,9 +117,12 @@ export class NodeStatus {
     return this.#isDraining;
   }
 
-  /** The aggregator is about to stop: it is not ready any more, and goes on serving until it is closed. */
-  drain(): void {
+  /**
+   * The aggregator is about to stop: it is not ready any more, and goes on serving until it is closed.
+   * @param asksAll whether all who know of it are asked at once to connect anew
+   */
+  drain({ asksAll }: { readonly asksAll: boolean }): void {
     this.#isDraining = true;
-    this.#backend.askToReconnect?.();
+    if (asksAll) this.#backend.askToReconnect?.();
   }
 }

@@ -65,7 +65,8 @@ export class PrefixWatch {
   }
 
   async #open(): Promise<void> {
-    if (this.#isClosed || this.#isOpening) return;
+    // One that was resumed meanwhile is not opened a second time.
+    if (this.#isClosed || this.#isOpening || this.#stream !== undefined) return;
     this.#isOpening = true;
     const endpoint = this.#client.endpoint;
     try {

@@ -1,3 +1,5 @@
+import { hashOf, scoreOf } from './rendezvous.js';
+
 /** A node as placement sees it. */
 export interface PlacedNode {
   readonly id: string;
@@ -27,9 +29,10 @@ export class PlacedNodes {
       this.#byId.set(node.id, node);
       const { id, location, takesRelays, weight = 1 } = node;
       if (location === undefined || !takesRelays) continue;
-      const found = this.#byLocation.get(location);
+      const place = placeOf(location);
+      const found = this.#byLocation.get(place);
       const candidate = { id, hash: hashOf(id), weight };
-      if (found === undefined) this.#byLocation.set(location, [candidate]);
+      if (found === undefined) this.#byLocation.set(place, [candidate]);
       else found.push(candidate);
     }
   }
@@ -43,16 +46,14 @@ export class PlacedNodes {
    * hashing), so that a node that comes or goes moves only the streams that it gets or had. Undefined: there is none.
    */
   gatewayOf(location: string, camera: string): string | undefined {
-    const candidates = this.#byLocation.get(location);
+    const candidates = this.#byLocation.get(placeOf(location));
     if (candidates === undefined) return undefined;
     if (candidates.length === 1) return candidates[0]?.id;
     const cameraHash = hashOf(camera);
     let best: Candidate | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
     for (const candidate of candidates) {
-      // Above 0 and below 1; the larger, the nearer its logarithm is to 0.
-      const share = (mixed(cameraHash, candidate.hash) + 0.5) / 2 ** 32;
-      const score = -candidate.weight / Math.log(share);
+      const score = scoreOf(cameraHash, candidate.hash, candidate.weight);
       if (score > bestScore || (score === bestScore && best !== undefined && candidate.id < best.id)) {
         best = candidate;
         bestScore = score;
@@ -62,17 +63,7 @@ export class PlacedNodes {
   }
 }
 
-/** FNV-1a over the characters: the same at every node and in every version. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return hash >>> 0;
-}
-
-/** Two hashes into one whose bits all depend on all bits of both (the finalizer of MurmurHash3). */
-function mixed(left: number, right: number): number {
-  let hash = Math.imul(left, 0x9e3779b1) ^ right;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+/** What names a place: engines and nodes are compared like this elsewhere too. */
+export function placeOf(location: string): string {
+  return location.toLowerCase();
 }

@@ -1,4 +1,4 @@
-import type { PlacedNodes } from './nodes.js';
+import { type PlacedNodes, placeOf } from './nodes.js';
 
 /** A push that is to have a connection to its target. */
 export interface PlacedPush {
@@ -66,7 +66,7 @@ export function placeCamera(camera: PlacedCamera, nodes: PlacedNodes): CameraPla
   };
   let elsewhere: Map<string, string> | undefined;
   for (const { id, location, via = location } of pushes) {
-    if (via === undefined || via === direct || home?.location === undefined || via === home.location) continue;
+    if (via === undefined || via === direct || home?.location === undefined || isSame(via, home.location)) continue;
     const gateway = gatewayOf(via);
     if (gateway === undefined || gateway === owner) continue;
     hop(owner, gateway);
@@ -77,7 +77,7 @@ export function placeCamera(camera: PlacedCamera, nodes: PlacedNodes): CameraPla
   for (const viewer of viewers) {
     const place = nodes.get(viewer)?.location;
     if (viewer === owner) continue;
-    const gateway = place === undefined || place === home?.location ? undefined : gatewayOf(place);
+    const gateway = place === undefined || isSame(place, home?.location) ? undefined : gatewayOf(place);
     const isOpen = gateway !== undefined && gateway !== owner && home?.cannotReach?.has(gateway) !== true;
     if (!isOpen || gateway === viewer || nodes.get(gateway)?.cannotReach?.has(viewer) === true) hop(owner, viewer);
     else {
@@ -95,4 +95,8 @@ export function placeCamera(camera: PlacedCamera, nodes: PlacedNodes): CameraPla
 /** The nodes that get a camera's stream from this one. */
 export function hopsFrom({ hops }: CameraPlan, node: string): readonly string[] {
   return hops.length === 0 ? [] : hops.filter(({ from }) => from === node).map(({ to }) => to);
+}
+
+function isSame(place: string, other: string | undefined): boolean {
+  return other !== undefined && placeOf(place) === placeOf(other);
 }

@@ -52,6 +52,24 @@ function reached({ owner, hops }: CameraPlan): string[] {
 }
 
 describe('placement', () => {
+  test('a place is the same however it is written, as for engines and cameras', () => {
+    const nodes = new PlacedNodes([
+      { id: 'a', location: 'Berlin', takesRelays: true },
+      { id: 'b', location: 'berlin', takesRelays: true },
+      { id: 'c', location: 'PARIS', takesRelays: true },
+    ]);
+    const pushes = [
+      { id: 'home', location: 'BERLIN' },
+      { id: 'away', location: 'paris' },
+    ];
+    const plan = placeCamera({ name: 'gate', owner: 'a', pushes, viewers: ['b'] }, nodes);
+    expect([...plan.elsewhere]).toEqual([['away', 'c']]);
+    expect(plan.hops).toEqual([
+      { from: 'a', to: 'c' },
+      { from: 'a', to: 'b' },
+    ]);
+  });
+
   test('the stream reaches every node that runs a push or has viewers, once and without loops', () => {
     fc.assert(
       fc.property(cluster, camera, (nodes, live) => {

@@ -1,0 +1,185 @@
+import { EventEmitter } from 'node:events';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { CameraClaims } from '../../src/cluster/claims.js';
+import type { ClusterNodes } from '../../src/cluster/nodes.js';
+import type { EtcdClient } from '../../src/etcd/client.js';
+import type { KeyValue, WatchEvent } from '../../src/etcd/protocol.js';
+import { silentLogger } from '../../src/log/log.js';
+
+type Txn = Parameters<EtcdClient['txn']>[0];
+
+/** As much of etcd as claims need, in memory. Its watches are told when the test says so. */
+class FakeEtcd {
+  readonly keys = new Map<string, KeyValue>();
+  readonly streams: EventEmitter[] = [];
+  clusterId = '1';
+  revision = 1;
+  isAway = false;
+  isLate = false;
+  #untold: WatchEvent[] = [];
+
+  get client(): EtcdClient {
+    const fake: Partial<EtcdClient> = {
+      txn: async (request) => await this.#txn(request),
+      range: async () => ({ header: this.#header, kvs: [], more: false, count: '0' }),
+      watch: async () => {
+        const stream = Object.assign(new EventEmitter(), { write: () => true, cancel: () => undefined });
+        this.streams.push(stream);
+        return stream as unknown as Awaited<ReturnType<EtcdClient['watch']>>;
+      },
+      next: () => undefined,
+    };
+    return Object.assign(Object.create(null), fake, { endpoint: 'fake' });
+  }
+
+  nodesIn(kind: string): string[] {
+    return [...this.keys].filter(([key]) => key.startsWith(`/x/claims/${kind}/`)).map(([, kv]) => String(kv.value));
+  }
+
+  /** Somebody else writes, or removes, the claim of a camera. */
+  other(camera: string, node: string | null): void {
+    this.#put(`/x/claims/live/${camera}`, node === null ? null : JSON.stringify({ node }), 'other');
+    this.tell();
+  }
+
+  tell(events = this.#untold): void {
+    this.#untold = [];
+    this.streams.at(-1)?.emit('data', { header: this.#header, canceled: false, compactRevision: '0', events });
+  }
+
+  get #header() {
+    return { clusterId: this.clusterId, memberId: '1', revision: String(this.revision) };
+  }
+
+  async #txn({ compare, success, failure }: Txn) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.isAway) throw new Error('etcd does not answer');
+    const succeeded = compare.every((each) => {
+      const kv = this.keys.get(String(each.key));
+      if (each.target === 'CREATE') return Number(kv?.createRevision ?? 0) === Number(each.createRevision);
+      return each.target === 'MOD' && Number(kv?.modRevision ?? 0) === Number(each.modRevision);
+    });
+    const responses = (succeeded ? success : failure).map((each) => {
+      if ('requestPut' in each)
+        this.#put(String(each.requestPut.key), String(each.requestPut.value), each.requestPut.lease);
+      if ('requestDeleteRange' in each) this.#put(String(each.requestDeleteRange.key), null);
+      if (!('requestRange' in each)) return {};
+      const kv = this.keys.get(String(each.requestRange.key));
+      return { responseRange: { header: this.#header, kvs: kv === undefined ? [] : [kv], more: false, count: '0' } };
+    });
+    if (!this.isLate) this.tell();
+    return { header: this.#header, succeeded, responses } as Awaited<ReturnType<EtcdClient['txn']>>;
+  }
+
+  #put(key: string, value: string | null, lease: unknown = ''): void {
+    const before = this.keys.get(key);
+    if (before === undefined && value === null) return;
+    this.revision += 1;
+    const kv = {
+      ...{ key: Buffer.from(key), value: Buffer.from(value ?? ''), version: '1', lease: String(lease) },
+      createRevision: value === null ? '0' : (before?.createRevision ?? String(this.revision)),
+      modRevision: String(this.revision),
+    } as KeyValue;
+    if (value === null) this.keys.delete(key);
+    else this.keys.set(key, kv);
+    this.#untold.push({ type: value === null ? 'DELETE' : 'PUT', kv } as WatchEvent);
+  }
+}
+
+/** A node with live cameras. */
+function nodeOf(etcd: FakeEtcd, cameras: readonly string[]) {
+  const live = new Set(cameras);
+  const letGo: string[] = [];
+  const leases: (() => void)[] = [];
+  const nodes = {
+    ...{ self: { id: 'a' }, leaseId: '7', all: [{ id: 'a' }, { id: 'b' }] },
+    onLease: (listener: () => void) => leases.push(listener),
+  } as unknown as ClusterNodes;
+  const claims = new CameraClaims({
+    ...{ client: etcd.client, prefix: '/x/', nodes, log: silentLogger },
+    cameras: {
+      isLive: (camera) => live.has(camera),
+      isSilent: () => false,
+      letGo: (camera) => {
+        live.delete(camera);
+        letGo.push(camera);
+      },
+      live: () => live,
+    },
+  });
+  return { claims, live, letGo };
+}
+
+describe('claims of cameras', () => {
+  let etcd = new FakeEtcd();
+  beforeEach((context) => {
+    etcd = new FakeEtcd();
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    context.onTestFinished(() => void vi.useRealTimers());
+  });
+  const rest = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test('a camera that was let in while etcd was away is claimed when it answers, though the lease lasted', async (context) => {
+    const { claims, live } = nodeOf(etcd, []);
+    context.onTestFinished(() => claims.close());
+    await rest();
+    etcd.isAway = true;
+    await claims.claim('gate');
+    live.add('gate');
+    expect(claims.epochOf('gate')).toBe(0);
+    vi.advanceTimersByTime(5000);
+    await rest();
+    expect(etcd.nodesIn('live')).toEqual([]);
+    etcd.isAway = false;
+    vi.advanceTimersByTime(5000);
+    await rest();
+    expect(etcd.nodesIn('live')).toEqual([expect.stringContaining('"a"')]);
+    expect(claims.epochOf('gate')).toBeGreaterThan(0);
+  });
+
+  test('and is let go where another node has it meanwhile', async (context) => {
+    etcd.other('gate', 'b');
+    const { claims, letGo } = nodeOf(etcd, ['gate']);
+    context.onTestFinished(() => claims.close());
+    vi.advanceTimersByTime(5000);
+    await rest();
+    expect(letGo).toEqual(['gate']);
+  });
+
+  test('what is told late of an older claim does not touch the newer one', async (context) => {
+    const { claims, live } = nodeOf(etcd, []);
+    context.onTestFinished(() => claims.close());
+    await rest();
+    await claims.claim('gate');
+    etcd.isLate = true;
+    claims.release('gate');
+    await rest();
+    await claims.claim('gate');
+    live.add('gate');
+    const epoch = claims.epochOf('gate');
+    etcd.tell();
+    await rest();
+    expect(epoch).toBeGreaterThan(0);
+    expect(claims.epochOf('gate')).toBe(epoch);
+  });
+
+  test('another etcd in its place is watched from where it is', async (context) => {
+    const { claims, letGo } = nodeOf(etcd, ['gate']);
+    context.onTestFinished(() => claims.close());
+    await rest();
+    etcd.revision = 100;
+    etcd.tell([]);
+    const streams = etcd.streams.length;
+    etcd.clusterId = '2';
+    etcd.revision = 5;
+    etcd.tell([]);
+    await rest();
+    expect(etcd.streams.length).toBe(streams + 1);
+    etcd.other('gate', null);
+    etcd.other('gate', 'b');
+    await rest();
+    expect(letGo).toEqual(['gate']);
+  });
+});
