@@ -212,6 +212,9 @@ export class StateError extends CodedError {}
 /** Why a push has no connection to its target. */
 export class TargetError extends CodedError {}
 
+/** The target ended, by its own word, a stream that it had taken: it is there, and answers. */
+export class TargetEndedError extends TargetError {}
+
 /** Why nothing comes from a source that is pulled. */
 export class SourceError extends CodedError {}
 

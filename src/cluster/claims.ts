@@ -145,7 +145,7 @@ export class CameraClaims {
       }
     } catch (error) {
       if (error instanceof CodedError && error.code === 'PUBLISH_ALREADY_LIVE') throw error;
-      // Etcd does not answer: what wants to flow, flows. When it answers again, the newer claim counts.
+      // Etcd does not answer: what wants to flow, flows. When it answers again, who claims it first keeps it.
       this.#options.log.warn('etcd does not answer; the camera is accepted without a claim', {
         camera,
         error: messageOf(error),

@@ -1,5 +1,5 @@
 import type { RtmpUrl } from '../address/rtmp-url.js';
-import { messageOf, TargetError } from '../errors.js';
+import { messageOf, TargetEndedError, TargetError } from '../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js';
 import type { Logger } from '../log/log.js';
 import type { Dialer } from '../net/dialer.js';
@@ -59,6 +59,7 @@ export class Push {
   readonly #headers = new HeadersAwaited(() => this.#connect());
   readonly #doubt = new LifeDoubt();
   #lastFailure: PushFailure | null = null;
+  #wasEndedByTarget = false;
   #connects = 0;
   /** Counts of ended connections. */
   readonly #past = new PushTotals();
@@ -258,6 +259,11 @@ export class Push {
     return this.#lastFailure?.code;
   }
 
+  /** True when it failed last since the target ended the stream by its own word. */
+  get wasEndedByTarget(): boolean {
+    return this.#wasEndedByTarget;
+  }
+
   /** What of the stream the target does not take, by its own word; null: nothing, or it says nothing. */
   get shortfall(): string | null {
     return this.#life?.shortfall ?? null;
@@ -406,6 +412,7 @@ export class Push {
 
   #noteFailure(error: TargetError): void {
     this.#lastFailure = { code: error.code, message: error.message, atMs: Date.now() };
+    this.#wasEndedByTarget = error instanceof TargetEndedError;
     this.#outage.failed(this.#lastFailure);
     this.#recorder.note('error', `${error.code}: ${error.message}`);
   }

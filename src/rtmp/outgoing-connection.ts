@@ -1,5 +1,5 @@
 import { parseRtmpUrl, type RtmpUrl } from '../address/rtmp-url.js';
-import { TargetError } from '../errors.js';
+import { TargetEndedError, TargetError } from '../errors.js';
 import { Dialer } from '../net/dialer.js';
 import { setHeardTimeout } from '../process/standstill.js';
 import type { OutletSink } from '../relay/outlet-sink.js';
@@ -293,7 +293,7 @@ export class OutgoingConnection implements OutletSink {
   #onRefused(error: TargetError, said: string, redirect: string | undefined): void {
     let refusal = error;
     if (this.#wasPublished) {
-      this.#close(new TargetError(refusal.code, `${this.endpoint}: ${refusal.message}`));
+      this.#close(new TargetEndedError(refusal.code, `${this.endpoint}: ${refusal.message}`));
       return;
     }
     if (redirect !== undefined) {

@@ -138,13 +138,15 @@ export class CameraHops {
   }
 }
 
-function stateOf({ phase, lastFailureCode }: Push): HopState {
+function stateOf({ phase, lastFailureCode, wasEndedByTarget }: Push): HopState {
   switch (phase) {
     case 'disabled':
     case 'elsewhere':
       return 'gone';
     case 'waiting':
       if (lastFailureCode === undefined) return 'connecting';
+      // A node that ends the stream of one camera is there for the others: the camera was removed, or has a publisher there.
+      if (wasEndedByTarget) return 'refused';
       return lastFailureCode === 'TARGET_PUBLISH_REJECTED' || lastFailureCode === 'TARGET_CONNECT_REJECTED'
         ? 'refused'
         : 'failed';
