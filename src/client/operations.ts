@@ -1475,7 +1475,7 @@ export interface Operations {
     };
     readonly answer: Push;
   };
-  /** Revoke a token; it is refused at once */
+  /** Revoke a token; it stops working at once */
   readonly revokeToken: {
     readonly path: {
       /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */

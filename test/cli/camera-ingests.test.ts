@@ -83,16 +83,16 @@ describe('camera switch', () => {
 describe('a source', () => {
   test('of a camera, and of its ingests, is set, shown without its password, kept and taken away', async () => {
     const added = await camera('add', 'pulled', '--source', 'rtsp://admin:hush%40hush@127.0.0.1:9/x', '--on-demand');
-    expect(added.out).toBe('Camera pulled is registered. It is fetched from rtsp://***@127.0.0.1:9/x\n');
-    expect((await camera('show', 'pulled')).out).toBe('fetched from rtsp://***@127.0.0.1:9/x (on demand, off)\n');
+    expect(added.out).toBe('Camera pulled is registered. It is pulled from rtsp://***@127.0.0.1:9/x\n');
+    expect((await camera('show', 'pulled')).out).toBe('pulled from rtsp://***@127.0.0.1:9/x (on demand, off)\n');
     const both = ['--source', 'main=srt://127.0.0.1:9?streamid=a', '--source', 'backup=http://127.0.0.1:9/x.flv'];
     await camera('set', 'pulled', '--source', 'none');
     expect((await camera('set', 'pulled', '--ingests', 'main,backup,third', ...both)).out).toMatch(
-      /^main .*: fetched from srt:\/\/127.0.0.1:9\?streamid=\*\*\* .*\nbackup .*: fetched from http:.*\nthird .*: rtmp:/,
+      /^main .*: pulled from srt:\/\/127.0.0.1:9\?streamid=\*\*\* .*\nbackup .*: pulled from http:.*\nthird .*: rtmp:/,
     );
-    // Ingests that are named again keep what they are fetched from.
+    // Ingests that are named again keep what they are pulled from.
     expect((await camera('set', 'pulled', '--ingests', 'backup,main')).out).toMatch(
-      /^backup .*: fetched from http:.*\nmain .*: fetched from srt:/,
+      /^backup .*: pulled from http:.*\nmain .*: pulled from srt:/,
     );
     await camera('set', 'pulled', '--ingests', 'main', '--source', 'main=none');
     expect((await camera('show', 'pulled')).out).toMatch(/^main \(offline\): rtmp:/);
@@ -102,8 +102,8 @@ describe('a source', () => {
     const list = 'name,source\nlisted,rtsp://127.0.0.1:9/a\n';
     const { code } = await cli(['camera', 'add', '-', '--api', aggregator.apiUrl], { input: list });
     expect(code).toBe(0);
-    expect((await camera('show', 'listed')).out).toContain('fetched from rtsp://127.0.0.1:9/a');
+    expect((await camera('show', 'listed')).out).toContain('pulled from rtsp://127.0.0.1:9/a');
     // It takes no publisher.
-    expect((await camera('list', 'listed')).out).toMatch(/fetched from rtsp:\/\/127.0.0.1:9\/a\n/);
+    expect((await camera('list', 'listed')).out).toMatch(/pulled from rtsp:\/\/127.0.0.1:9\/a\n/);
   });
 });

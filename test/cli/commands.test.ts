@@ -99,7 +99,7 @@ describe('cameras, pushes and engines', () => {
     expect((await ask('push', 'list')).map((each: { id: string }) => each.id)).toEqual([push.id, 'to-paris']);
     expect((await say('push', 'remove', 'gate', 'to-paris')).code).toBe(0);
     expect((await say('engine', 'remove', 'paris')).code).toBe(0);
-    expect((await say('camera', 'remove', 'gate')).out).toBe('Camera gate is removed.\n');
+    expect((await say('camera', 'remove', 'gate')).out).toBe('Camera gate was removed.\n');
     expect(await ask('camera', 'list')).toEqual([]);
     expect(await ask('engine', 'list')).toEqual([]);
   });

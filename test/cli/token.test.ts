@@ -19,7 +19,7 @@ describe('token', () => {
     const made = await here('token', 'create', 'operator', '--scope', 'operate', '--expires', '90d');
     expect(made.code).toBe(0);
     expect(made.out).toMatch(/^mat_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n$/);
-    expect(made.err).toMatch(/^Token operator with the scope operate is made; it ends at 20\d\d-.*\n$/);
+    expect(made.err).toMatch(/^Token operator with the scope operate was created; it ends at 20\d\d-.*\n$/);
     const token = made.out.trim();
     expect((await there(['camera', 'add', 'gate-1', '--token', token])).code).toBe(0);
     const list = await here('token', 'list');
@@ -27,12 +27,12 @@ describe('token', () => {
       /^NAME +SCOPE +MADE +ENDS +LAST USED\noperator +operate +20\d\d-\d\d-\d\d +20\S+ +\ds ago\n$/,
     );
     expect(list.out).not.toContain(token.slice(-20));
-    expect((await here('token', 'revoke', 'operator')).out).toBe('Token operator is revoked.\n');
+    expect((await here('token', 'revoke', 'operator')).out).toBe('Token operator was revoked.\n');
     expect(await there(['camera', 'list', '--token', token])).toMatchObject({
       code: 1,
       err: expect.stringMatching(/^error: UNAUTHENTICATED: .*--token-file FILE or MEDIA_AGGREGATOR_TOKEN/),
     });
-    expect((await here('token', 'list')).out).toMatch(/no token but the admin token/);
+    expect((await here('token', 'list')).out).toMatch(/no token except the admin token/);
   });
 
   test('without --scope it reads only', async () => {

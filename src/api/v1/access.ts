@@ -153,7 +153,7 @@ export function addAccessRoutes(app: App, access: Access): void {
       config: { scope: 'admin' },
       schema: {
         operationId: 'revokeToken',
-        summary: 'Revoke a token; it is refused at once',
+        summary: 'Revoke a token; it stops working at once',
         tags,
         params: NameParams,
         response: v1Responses({ 204: NoContentSchema }, 400, 404, 503),

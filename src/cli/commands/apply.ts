@@ -27,7 +27,7 @@ export function addApplyCommand(program: Command, io: CliIo, setExitCode: (code:
   withClientOptions(program.command('apply'))
     .description('Change cameras, pushes and engines to match a file, after showing what would change')
     .requiredOption('-f, --file <file>', 'the fleet file, YAML or JSON; - for standard input')
-    .option('--prune', 'also remove what is not in the file: cameras, pushes of its cameras, engines')
+    .option('--prune', 'also remove cameras, pushes of its cameras and engines that are not in the file')
     .option('--dry-run', 'only show what would change')
     .option('-y, --yes', 'do not ask on a terminal')
     .addHelpText(

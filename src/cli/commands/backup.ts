@@ -44,11 +44,11 @@ function addBackup(program: Command, io: CliIo): void {
     .command('backup')
     .argument('<file>', 'file to write, mode 0600; - for standard output')
     .description(
-      'Write everything that is needed to run this node elsewhere to a file; safe while an aggregator is running',
+      'Write a backup file with everything that is needed to run this node elsewhere; safe while an aggregator is running',
     )
     .option('--data-dir <folder>', 'data folder of the aggregator (default: that of the settings)')
     .option('--passphrase-file <file>', `seal it with the passphrase in this file (or ${passphraseVariable})`)
-    .option('--without-secrets', 'write the state only: cameras, pushes, engines')
+    .option('--without-secrets', 'write only the state: cameras, pushes, engines')
     .addHelpText(
       'after',
       `

@@ -35,7 +35,7 @@ interface AddOptions extends ClientOptions, ManyOptions, IngestOptions {
 
 export function addCameraAddCommand(camera: Command, io: CliIo, setExitCode: (code: number) => void): void {
   withIngestOptions(withClientOptions(camera.command('add <names...>')))
-    .description('Register cameras, with pushes if you like; prints the URL that each publishes to')
+    .description('Register cameras, optionally with pushes; prints the URL that each publishes to')
     .option('--type <type>', 'kind of camera: 360, plane ...')
     .option('--engine <engine>', 'push the cameras to this streaming engine; may be repeated', repeated, [])
     .option('--url <template>', 'push them to this URL, with {name} in it; may be repeated', repeated, [])
@@ -137,5 +137,5 @@ async function addOne(name: string, options: AddOptions, io: CliIo): Promise<voi
 
 /** What an operator does next, or need not do. */
 function comesFrom({ endpoint, source }: CameraView): string {
-  return source === undefined ? `It publishes to ${endpoint}` : `It is fetched from ${source.url}`;
+  return source === undefined ? `It publishes to ${endpoint}` : `It is pulled from ${source.url}`;
 }

@@ -17,15 +17,15 @@ export function withIngestOptions(command: Command): Command {
     .option('--ingests <names>', 'names of its ingests, in the order of preference: main,backup ...')
     .option(
       '--source <url>',
-      'where it is fetched from: rtsp://USER:PASSWORD@HOST/PATH ..., or none; INGEST=URL for one of its ingests (may be repeated)',
+      'URL to pull the camera from: rtsp://USER:PASSWORD@HOST/PATH ..., or none; INGEST=URL for one of its ingests (may be repeated)',
       repeated,
       [],
     )
-    .option('--on-demand', 'fetch it only while a push or a viewer wants it')
-    .option('--source-transport <transport>', 'how the media of RTSP comes: tcp or udp')
+    .option('--on-demand', 'pull the source only while a push or a viewer needs it')
+    .option('--source-transport <transport>', 'transport of RTSP media: tcp or udp')
     .option(
       '--switch-back <when>',
-      'how long a preferred ingest must be well until it is live again: 30s ..., or never',
+      'how long a preferred ingest must be healthy before it goes live again: 30s ..., or never',
     )
     .option(
       '--slate <clip>',
@@ -59,7 +59,7 @@ export function newIngests(options: IngestOptions): CameraFacts {
 /** `camera set` and `camera switch`. */
 export function addIngestCommands(camera: Command, io: CliIo): void {
   withIngestOptions(withClientOptions(camera.command('set <name>')))
-    .description('Change a camera: its type, its ingests, and what is shown when none of them is left')
+    .description('Change a camera: its type, its ingests, its source, and what is shown when no ingest is left')
     .option('--type <type>', 'kind of camera: 360, plane ..., or none')
     .addHelpText(
       'after',
@@ -83,7 +83,7 @@ Examples:
 
   withClientOptions(camera.command('switch <name>'))
     .description('Switch a camera to another of its ingests, at a key frame')
-    .option('--to <ingest>', 'the ingest (default: the one that would follow if the live one failed)')
+    .option('--to <ingest>', 'the ingest (default: the one that would take over if the live one failed)')
     .addHelpText(
       'after',
       `

@@ -16,7 +16,7 @@ export function addKeyCommands(camera: Command, io: CliIo): void {
   withClientOptions(camera.command('rotate-key <name>'))
     .description('Replace the publish key of a camera; prints the new URL to publish to')
     .option('--overlap <duration>', 'how long the previous keys stay valid: 30m, 1h ...')
-    .option('--ingest <name>', 'the ingest that gets the new key, of a camera with several (default: main)')
+    .option('--ingest <name>', 'the ingest that gets the new key, for a camera with several (default: main)')
     .option(
       '--key-file <file>',
       'file with the new key: 8 to 128 letters, digits, "_" and "-" (default: a generated key)',

@@ -144,7 +144,7 @@ Examples:
 async function removeOne(name: string, options: ClientOptions, io: CliIo): Promise<void> {
   if (name === '') throw new CodedError('USAGE', 'the name of a camera is empty');
   await findApi(options, io).removeCamera(name);
-  io.out.write(options.json ? json({ removed: name }) : `Camera ${name} is removed.\n`);
+  io.out.write(options.json ? json({ removed: name }) : `Camera ${name} was removed.\n`);
 }
 
 /** `h264+aac` of the default tracks; with how many there are, where a kind has more than one. */

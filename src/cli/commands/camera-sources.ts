@@ -67,7 +67,7 @@ function splitSource(text: string): { readonly ingest?: string; readonly url: st
 /** A source with what it does, in a line. */
 export function sourceLine({ url, state, mode, lastError }: SourceView): string {
   const why = state === 'waiting' && lastError !== null ? `: ${lastError.code}: ${lastError.message}` : '';
-  return `fetched from ${url} (${mode === 'on-demand' ? 'on demand, ' : ''}${state}${why})`;
+  return `pulled from ${url} (${mode === 'on-demand' ? 'on demand, ' : ''}${state}${why})`;
 }
 
 function namesOf(text: string): string[] {

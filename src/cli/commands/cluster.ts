@@ -25,12 +25,12 @@ export function addClusterCommands(program: Command, io: CliIo): void {
       const cluster = await findApi(options, io).cluster();
       if (options.json) io.out.write(json(cluster));
       else if (cluster.id === null) {
-        io.out.write('This node is alone. Nodes share their state with "serve --cluster etcd://HOST:PORT".\n');
+        io.out.write('This node is not in a cluster. To join one, start it with "serve --cluster etcd://HOST:PORT".\n');
       } else io.out.write(headed(nodesTable(cluster), io));
     });
 
   withClientOptions(node.command('show').argument('<id>', 'the node, as "node list" names it'))
-    .description('Show how one node fares')
+    .description('Show the state of one node')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator node show berlin-1\n')
     .action(async (id: string, options: ClientOptions) => {
       const { nodes, unknown } = await findApi(options, io).allNodes();
@@ -49,11 +49,11 @@ export function addClusterCommands(program: Command, io: CliIo): void {
     node
       .command('drain')
       .argument('<id>', 'the node, as "node list" names it')
-      .option('--over <seconds>', 'spread the goodbye to its cameras over this time (default: 30)', wholeSeconds)
+      .option('--over <seconds>', 'ask its cameras to leave over this time (default: 30)', wholeSeconds)
       .option('--no-wait', 'do not wait until it is empty')
-      .option('--off', 'end it: the node takes cameras again'),
+      .option('--off', 'end the drain: the node takes cameras again'),
   )
-    .description('Have a node take no new cameras, and those that it has go elsewhere; waits until it is empty')
+    .description('Drain a node: it takes no new cameras, and its cameras move to other nodes; waits until it is empty')
     .addHelpText(
       'after',
       `
@@ -80,18 +80,18 @@ Examples:
       if (options.json) io.out.write(json(state));
       else if (!state.isDraining) io.out.write(`${cleanText(id)} takes cameras.\n`);
       else if (state.camerasLeft === 0) io.out.write(`${cleanText(id)} is drained, and empty.\n`);
-      else io.out.write(`${cleanText(id)} is drained; ${state.camerasLeft} cameras are left.\n`);
+      else io.out.write(`${cleanText(id)} is draining; ${state.camerasLeft} cameras are left.\n`);
     });
 
   const cluster = program
     .command('cluster')
-    .description('Maintain the etcd that the nodes share')
+    .description('Maintain the etcd of the cluster')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator cluster accept\n');
 
   addSealCommand(cluster, io);
 
   withClientOptions(cluster.command('accept'))
-    .description('Take the state of an etcd that was replaced or restored from a backup, on all nodes')
+    .description('Accept, on all nodes, the state of an etcd that was replaced or restored from a backup')
     .addHelpText(
       'after',
       `
@@ -111,7 +111,9 @@ Examples:
 
 function addSealCommand(cluster: Command, io: CliIo): void {
   withClientOptions(cluster.command('rotate-secret'))
-    .description('Seal what stands in etcd with the first secret of the cluster-secret-file; the last step of a change')
+    .description(
+      'Seal the data in etcd again with the first secret of the cluster-secret-file; the last step of changing the secret',
+    )
     .addHelpText(
       'after',
       `
@@ -129,7 +131,7 @@ Examples:
       const sealed = await findApi(options, io).sealCluster();
       if (options.json) io.out.write(json(sealed));
       else
-        io.out.write(`${sealed.written} keys were sealed anew; all are sealed with secret ${sealed.secretId} now.\n`);
+        io.out.write(`${sealed.written} keys were sealed again; all are now sealed with secret ${sealed.secretId}.\n`);
     });
 }
 

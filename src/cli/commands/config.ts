@@ -32,7 +32,7 @@ function plain(name: string): string {
 
 export function addConfigCommand(program: Command, io: CliIo): void {
   withClientOptions(program.command('config [names...]'))
-    .description('Show the settings of a running aggregator and where each comes from: all, or those that are named')
+    .description('Show the settings of a running aggregator and where each comes from: all, or only the ones you name')
     .addHelpText(
       'after',
       `

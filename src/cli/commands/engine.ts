@@ -71,7 +71,7 @@ Examples:
       const [name = ''] = names;
       if (names.length === 1 && options.dryRun !== true) {
         await client.removeEngine(name);
-        io.out.write(options.json ? json({ removed: name }) : `Engine ${cleanText(name)} is removed.\n`);
+        io.out.write(options.json ? json({ removed: name }) : `Engine ${cleanText(name)} was removed.\n`);
         return;
       }
       const changes = names.map((each) => ({

@@ -19,8 +19,13 @@ interface EventsOptions extends FollowOptions {
 /** `events`: what happened, and what happens. */
 export function addEventsCommand(program: Command, io: CliIo): void {
   withFollowOptions(program.command('events [cameras...]'), 'events')
-    .description('List recent events, or follow them: cameras that come and go, states of pushes, problems, changes')
-    .addOption(new Option('--types <types>', 'only these types or their first words: push,camera.live,problem ...'))
+    .description('List or follow recent events: cameras going live or offline, push states, problems, changes')
+    .addOption(
+      new Option(
+        '--types <types>',
+        'only these types, or types that begin with these words: push,camera.live,problem ...',
+      ),
+    )
     .addHelpText(
       'after',
       `
@@ -82,8 +87,7 @@ async function showEvents(cameras: readonly string[], options: EventsOptions, io
           else if (await show(event)) return true;
           continue;
         }
-        if (before === undefined)
-          io.err.write('events in between are lost: the aggregator does not have them any more\n');
+        if (before === undefined) io.err.write('the events in between are lost: the aggregator no longer has them\n');
         for (const each of count === 0 ? [] : (before ?? []).slice(-count)) if (await show(each)) return true;
         before = undefined;
         if (options.follow !== true) return true;

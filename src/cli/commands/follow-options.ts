@@ -13,9 +13,9 @@ const maxCount = 2000;
 /** The options of the commands that list what happened, and go on with what happens. */
 export function withFollowOptions(command: Command, things: string): Command {
   return withClientOptions(command)
-    .option('-f, --follow', `go on with new ${things} until it is stopped (Ctrl-C)`)
-    .option('-n, --lines <count>', `begin with this many of the last ${things}`, '50')
-    .addOption(new Option('-o, --output <form>', 'print lines for people, or JSON').choices(['text', 'json']));
+    .option('-f, --follow', `keep printing new ${things} until stopped (Ctrl-C)`)
+    .option('-n, --lines <count>', `start with this many of the last ${things}`, '50')
+    .addOption(new Option('-o, --output <form>', 'output format: readable lines, or JSON').choices(['text', 'json']));
 }
 
 /** @throws CodedError USAGE */

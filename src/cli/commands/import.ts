@@ -23,7 +23,7 @@ export function addImportCommand(program: Command, io: CliIo, setExitCode: (code
     .option('--dry-run', 'only show what would be imported; no aggregator is needed')
     .option(
       '--take <application>',
-      'take this application for a camera although it looks like one for many streams; may be repeated',
+      'import this application as a camera, although it looks like one for many streams; may be repeated',
       (value: string, before: readonly string[]) => [...before, value],
       [],
     )

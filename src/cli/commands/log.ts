@@ -12,7 +12,7 @@ import { type ClientOptions, withClientOptions } from './shared.js';
 export function addLogCommand(program: Command, io: CliIo): void {
   withClientOptions(program.command('log-level'))
     .description('Show or change the log level of a running aggregator')
-    .addArgument(new Argument('[level]', 'the least important lines to log').choices(logLevels))
+    .addArgument(new Argument('[level]', 'the lowest level to log').choices(logLevels))
     .addHelpText(
       'after',
       `
@@ -59,7 +59,7 @@ Examples:
       const api = findApi(options, io);
       if (options.off) {
         await api.endDebug(name);
-        io.out.write(options.json ? json({ ended: name }) : `Camera ${cleanText(name)} is not debugged any more.\n`);
+        io.out.write(options.json ? json({ ended: name }) : `Camera ${cleanText(name)} is no longer debugged.\n`);
         return;
       }
       const debugged = await api.debugCamera(name, secondsOf(options.for));

@@ -22,8 +22,8 @@ interface LogsOptions extends FollowOptions {
 /** `logs`: the log of a running aggregator, from wherever it runs. */
 export function addLogsCommand(program: Command, io: CliIo): void {
   withFollowOptions(program.command('logs [cameras...]'), 'lines')
-    .description('Print the recent log of a running aggregator, or follow it: all of it, or that of some cameras')
-    .addOption(new Option('--level <level>', 'only lines that are at least as important').choices(logLevels))
+    .description('Print or follow the log of a running aggregator, for all cameras or for some')
+    .addOption(new Option('--level <level>', 'only lines of this level or above').choices(logLevels))
     .addHelpText(
       'after',
       `
@@ -59,7 +59,7 @@ async function showLogs(cameras: readonly string[], options: LogsOptions, io: Cl
       const asked = after === undefined ? { ...query, limit } : { ...query, limit, after: String(after) };
       const { items, next, missed } = await findApi(options, io).logLines(asked);
       onOpen();
-      if (missed) io.err.write('lines in between are lost: the aggregator does not have them any more\n');
+      if (missed) io.err.write('the lines in between are lost: the aggregator no longer has them\n');
       const wanted = items.filter(wants);
       const shown = after === undefined ? wanted.slice(wanted.length - Math.min(count, wanted.length)) : wanted;
       after = next;

@@ -41,7 +41,7 @@ function command(push: Command, nameAndArguments: string, takesAll = true): Comm
   const made = withPushFilter(withClientOptions(push.command(nameAndArguments)))
     .option('--dry-run', dryRunText)
     .argument('<camera>', 'the camera, or a pattern with * and ?')
-    .argument('[id]', 'the id of the push, or a pattern (default: all that the options let pass)');
+    .argument('[id]', 'the id of the push, or a pattern (default: all pushes that the options select)');
   return takesAll ? made.option('--all-or-nothing', allOrNothingText) : made;
 }
 
@@ -49,7 +49,7 @@ function addRemove(push: Command, io: CliIo, setExitCode: (code: number) => void
   command(push, 'remove')
     .alias('rm')
     .description('Remove pushes; the other pushes are not affected')
-    .option('--all', 'all pushes of the camera or the cameras')
+    .option('--all', 'all pushes of the cameras')
     .addHelpText(
       'after',
       `
@@ -66,7 +66,7 @@ Examples:
       }
       if (id !== undefined && isOne(camera, id, options)) {
         await findApi(options, io).removePush(camera, id);
-        const text = cleanText(`Push ${id} of ${camera} is removed.`);
+        const text = cleanText(`Push ${id} of ${camera} was removed.`);
         io.out.write(options.json ? json({ camera, removed: id }) : `${text}\n`);
         return;
       }
@@ -83,7 +83,7 @@ function removal({ camera, push }: PushOfCamera): Pick<NamedChange, 'change'> {
 function addEnable(push: Command, enabled: boolean, io: CliIo, setExitCode: (code: number) => void): void {
   const verb = enabled ? 'enable' : 'disable';
   command(push, verb)
-    .description(enabled ? 'Enable pushes again' : 'Disable pushes: they are kept, and not connected')
+    .description(enabled ? 'Enable pushes again' : 'Disable pushes: they stay registered, but do not connect')
     .addHelpText(
       'after',
       `\nExamples:\n  $ media-aggregator push ${verb} gate-1 p-1a2b3c4d\n  $ media-aggregator push ${verb} 'cam-*' --engine paris\n`,
@@ -114,8 +114,8 @@ interface SetOptions extends ClientOptions, ManyOptions, PushOptionFlags {
 function addSet(push: Command, io: CliIo, setExitCode: (code: number) => void): void {
   withPushOptions(withClientOptions(push.command('set')))
     .argument('<camera>', 'the camera, or a pattern with * and ?')
-    .argument('[id]', 'the id of the push, or a pattern (default: all that the options let pass)')
-    .description('Change pushes: where they go, whether they are enabled, their budgets, which tracks they get')
+    .argument('[id]', 'the id of the push, or a pattern (default: all pushes that the options select)')
+    .description('Change pushes: target, whether they are enabled, queue limits, tracks')
     .option('--state <state>', 'only pushes in this state')
     .option('--from-engine <engine>', 'only pushes that go to this streaming engine now')
     .option('--engine <engine>', 'push to this streaming engine from now on')
@@ -202,7 +202,7 @@ const retriesAtOnce = 8;
 
 function addRetry(push: Command, io: CliIo, setExitCode: (code: number) => void): void {
   command(push, 'retry', false)
-    .description('Retry waiting pushes now, instead of at the end of their pause')
+    .description('Retry waiting pushes now, without waiting for their next retry')
     .addHelpText(
       'after',
       "\nExamples:\n  $ media-aggregator push retry gate-1 p-1a2b3c4d\n  $ media-aggregator push retry 'cam-*' --engine paris\n",
@@ -261,7 +261,7 @@ async function retryAll(
   if (unreachable !== undefined) {
     const left = pushes.length - results.length;
     if (left > 0 && asJson !== true)
-      io.err.write(`${painter(io.err, io.env)('red', 'failed')}: ${left} were not asked for\n`);
+      io.err.write(`${painter(io.err, io.env)('red', 'failed')}: ${left} were not tried\n`);
     throw unreachable;
   }
   return failed.length > 0 ? exitCodes.failed : exitCodes.ok;

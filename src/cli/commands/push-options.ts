@@ -27,19 +27,19 @@ const maxTrack = 255;
 /** What may be said of a push beside its target. */
 export function withPushOptions(command: Command): Command {
   return command
-    .option('--queue-max-bytes <size>', 'bytes that may wait for the target, or "default"')
-    .option('--queue-max-age <duration>', 'how old the oldest waiting byte may be, or "default"')
+    .option('--queue-max-bytes <size>', 'how many bytes may be queued for the target, or "default"')
+    .option('--queue-max-age <duration>', 'how old the oldest queued byte may become, or "default"')
     .addOption(
-      new Option('--enhanced <auto|off>', 'tell the target of codecs and tracks (Enhanced RTMP), or not').choices([
-        'auto',
-        'off',
-      ]),
+      new Option(
+        '--enhanced <auto|off>',
+        'whether to offer the target Enhanced RTMP (newer codecs, several tracks)',
+      ).choices(['auto', 'off']),
     )
-    .option('--video-track <id>', 'the only video track that the target gets, or "all"')
-    .option('--audio-track <id>', 'the only audio track that the target gets, or "all"')
+    .option('--video-track <id>', 'the video track to send to the target, or "all"')
+    .option('--audio-track <id>', 'the audio track to send to the target, or "all"')
     .option(
       '--via <location>',
-      'in a cluster: the location that it goes through, "direct", or "default": that of its engine',
+      'in a cluster: the location to route the push through, "direct", or "default" (the location of its engine)',
     );
 }
 

@@ -27,7 +27,7 @@ export function addServeCommand(program: Command, io: CliIo, setExitCode: (code:
   const command = program
     .command('serve')
     .description('Run an aggregator: accept cameras on the RTMP port, and serve the API')
-    .addOption(new Option('--config <file>', 'Settings file (default media-aggregator.yaml, when it is there)'))
+    .addOption(new Option('--config <file>', 'Settings file (default media-aggregator.yaml, if it exists)'))
     .addHelpText(
       'after',
       `

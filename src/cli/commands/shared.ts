@@ -29,7 +29,9 @@ export interface ListOptions extends ClientOptions {
 /** The option of every command that lists things. */
 export function withOutput(command: Command): Command {
   return command.addOption(
-    new Option('-o, --output <form>', 'print a table, one with more columns, JSON, or only names').choices(outputForms),
+    new Option('-o, --output <form>', 'output format: a table, a table with more columns, JSON, or only names').choices(
+      outputForms,
+    ),
   );
 }
 

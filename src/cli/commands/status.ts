@@ -11,7 +11,7 @@ import { pushesText } from './engine.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
 export function addStatusCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
-  withClientOptions(program.command('status').option('--all', 'of all nodes of the cluster, not of one alone'))
+  withClientOptions(program.command('status').option('--all', 'for all nodes of the cluster, not only this one'))
     .description(
       'Show the state of a running aggregator, with cameras and pushes in trouble; exit code 1 if anything is',
     )

@@ -33,7 +33,10 @@ Examples:
   withClientOptions(token.command('create <name>'))
     .description('Create a token; it is printed only once')
     .addOption(
-      new Option('--scope <scope>', 'what it may do: read sees, operate changes, admin makes tokens as well')
+      new Option(
+        '--scope <scope>',
+        'what the token allows: read only views, operate also makes changes, admin also manages tokens',
+      )
         .choices(scopes)
         .default('read'),
     )
@@ -63,7 +66,7 @@ Examples:
       }
       const end = made.expiresAt === null ? 'does not end by itself' : `ends at ${made.expiresAt}`;
       io.err.write(
-        `${cleanText(`Token ${name} with the scope ${scope} is made; it ${end}. It is shown this once:`)}\n`,
+        `${cleanText(`Token ${name} with the scope ${scope} was created; it ${end}. It is shown only once:`)}\n`,
       );
       io.out.write(`${cleanText(made.token)}\n`);
     });
@@ -76,7 +79,9 @@ Examples:
       if (options.json) {
         io.out.write(json(tokens));
       } else if (tokens.length === 0) {
-        io.out.write('There is no token but the admin token. Make one with "media-aggregator token create NAME".\n');
+        io.out.write(
+          'There is no token except the admin token. Create one with "media-aggregator token create NAME".\n',
+        );
       } else {
         const rows = tokens.map((each) => [
           each.name,
@@ -90,11 +95,11 @@ Examples:
     });
 
   withClientOptions(token.command('revoke <name>'))
-    .description('Revoke a token; it is refused at once')
+    .description('Revoke a token; it stops working at once')
     .addHelpText('after', '\nExamples:\n  $ media-aggregator token revoke grafana\n')
     .action(async (name: string, options: ClientOptions) => {
       await findApi(options, io).revokeToken(name);
-      io.out.write(options.json ? json({ revoked: name }) : `Token ${cleanText(name)} is revoked.\n`);
+      io.out.write(options.json ? json({ revoked: name }) : `Token ${cleanText(name)} was revoked.\n`);
     });
 }
 

@@ -52,7 +52,7 @@ export const addressTable = table({
     key: 'data-dir',
     type: textType(1024, '<folder>'),
     default: './data',
-    description: 'Folder for state.json and runtime.json; `none` stores nothing on disk, for trying the program out',
+    description: 'Folder for state.json and runtime.json; `none` stores nothing on disk, to try the program out',
   },
   /** The host that cameras are told to publish to; undefined when nobody said it. IPv6 without brackets. */
   advertiseHost: {
@@ -68,7 +68,7 @@ export const addressTable = table({
     type: textType(128),
     default: undefined,
     seedEnvironment: ['event'],
-    description: 'Where this aggregator is; engines at the same location are chosen first',
+    description: 'Location of this aggregator; engines at the same location are chosen first',
   },
   /** Which networks are where; undefined: nobody said it. */
   locationNetworks: {
@@ -76,7 +76,7 @@ export const addressTable = table({
     type: locatedNetworksType(),
     default: undefined,
     description:
-      'Networks and where they are (LOCATION=NETWORK,...): engines and nodes near the address of who asks are chosen where no location is said',
+      'Locations of networks (LOCATION=NETWORK,...): if a call names no location, engines and nodes near the address of the viewer or caller are chosen',
   },
   /** The content manager's URL, without a slash at its end: `http://HOST:50000`; undefined: there is none to tell. */
   contentManager: {

@@ -17,7 +17,7 @@ export const apiTable = table({
     type: choiceType('auto', 'on', 'off'),
     default: 'auto',
     description:
-      'Who needs a token for the API: auto: everybody but programs of the same user on this machine; on: everybody; off: nobody',
+      'Who needs a token for the API: auto: everyone except programs of the same user on this machine; on: everyone; off: no one',
   },
   /** Names besides those of this machine by which the API is called without a token. */
   apiNames: {

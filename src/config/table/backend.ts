@@ -8,7 +8,7 @@ export const backendTable = table({
     type: choiceType('native', 'nginx'),
     default: 'native',
     description:
-      'What moves the media: native: this program; nginx: an nginx with the RTMP module that this program runs',
+      'What handles the media: native: this program; nginx: an nginx with the RTMP module, run by this program',
   },
   /** Processes that move media apart from this one; 0: this one does. Only for the backend native. */
   workers: {
@@ -16,7 +16,7 @@ export const backendTable = table({
     type: integerType(0, 256, '<n>'),
     default: 0,
     description:
-      'With --backend native: number of separate processes that move the media; 0: everything in one process',
+      'With --backend native: number of separate processes that handle the media; 0: everything in one process',
   },
   /** The nginx to run; undefined: the first on PATH. As are the four below, only for the backend nginx. */
   nginxBinary: {
@@ -51,6 +51,6 @@ export const backendTable = table({
     key: 'nginx-external',
     type: booleanType(),
     default: false,
-    description: 'With --backend nginx: only write nginx.conf and read the statistics; nginx is run by something else',
+    description: 'With --backend nginx: only write nginx.conf and read the statistics; something else runs nginx',
   },
 });

@@ -9,39 +9,39 @@ export const clusterTable = table({
     key: 'cluster',
     type: endpointsType(),
     default: undefined,
-    description: 'Members of the etcd that this node shares with others: etcd://HOST:PORT,HOST:PORT (etcds:// for TLS)',
+    description: 'Members of the etcd that all nodes of the cluster use: etcd://HOST:PORT,HOST:PORT (etcds:// for TLS)',
   },
   clusterPrefix: {
     key: 'cluster-prefix',
     type: textType(128, '<key>'),
     default: '/media-aggregator',
-    description: 'Beginning of all keys in etcd; clusters with different ones do not see each other',
+    description: 'Prefix of all keys in etcd; clusters with different prefixes do not see each other',
   },
   /** 64 hexadecimal digits, the same at every node; former ones may follow, one a line. */
   clusterSecretFile: {
     key: 'cluster-secret-file',
     type: textType(1024, '<file>'),
     default: undefined,
-    description: 'File with the secret of the cluster, the same at every node (make it with: openssl rand -hex 32)',
+    description: 'File with the secret of the cluster, the same on every node (create it with: openssl rand -hex 32)',
   },
   /** `NAME:PASSWORD`. */
   clusterUserFile: {
     key: 'cluster-user-file',
     type: textType(1024, '<file>'),
     default: undefined,
-    description: 'File with the user of etcd and the password, NAME:PASSWORD, where etcd requires them',
+    description: 'File with the user name and password for etcd, NAME:PASSWORD, if etcd requires them',
   },
   clusterCa: {
     key: 'cluster-ca',
     type: textType(1024, '<file>'),
     default: undefined,
-    description: 'Certificates of the authorities that etcd is trusted by (PEM); if not set, those of Node.js',
+    description: 'Certificates of the authorities to trust for etcd (PEM); if not set, those of Node.js',
   },
   clusterCert: {
     key: 'cluster-cert',
     type: textType(1024, '<file>'),
     default: undefined,
-    description: 'Certificate that this node shows to etcd (PEM)',
+    description: 'Client certificate of this node for etcd (PEM)',
   },
   clusterKey: {
     key: 'cluster-key',
@@ -62,18 +62,18 @@ export const clusterTable = table({
     type: booleanType(),
     default: false,
     description:
-      'Send streams to other nodes by RTMPS, to those that listen for it; their certificates are checked as those of targets',
+      'Send streams to other nodes over RTMPS if they listen for it; their certificates are checked like those of targets',
   },
   relayReturnMs: {
     key: 'relay-return',
     type: durationType('1s', '600s'),
     default: 10_000,
-    description: 'How long a node that could not be reached has to be well until streams go through it again',
+    description: 'How long a node that could not be reached must answer before streams go through it again',
   },
   nodeLeaseMs: {
     key: 'node-lease',
     type: durationType('3s', '60s'),
     default: 7000,
-    description: 'How long a node that does not answer any more stays in the list of nodes, and keeps its cameras',
+    description: 'How long a node that no longer answers stays in the list of nodes, and keeps its cameras',
   },
 });

@@ -45,7 +45,7 @@ export const limitsTable = table({
     type: integerType(0, 10_000_000),
     default: 50_000,
     description:
-      'Maximum number of series of cameras (15 each) and pushes (21 each) in /metrics; the others count in the totals only',
+      'Maximum number of series of cameras (15 each) and pushes (21 each) in /metrics; the rest count in the totals only',
   },
   /** What the history of live cameras, for plots, may take in memory; 0: there is none. */
   historyMaxBytes: {

@@ -38,7 +38,7 @@ export const publishTable = table({
     type: durationType('100ms', '1m'),
     default: 500,
     description:
-      'Cameras with several ingests: how long the live one may send nothing, or no picture, before the next one takes its place',
+      'Cameras with several ingests: how long the live one may send nothing, or no video, before the next one takes over',
   },
   /** Undefined: `slates` in the data folder. */
   slateDir: {
@@ -46,7 +46,7 @@ export const publishTable = table({
     type: textType(4096, '<folder>'),
     default: undefined,
     description:
-      'Folder with the FLV files that cameras may show as a slate when no ingest is left; without it, slates in data-dir',
+      'Folder with the FLV files that cameras may show as a slate when no ingest is left; if not set, slates in data-dir',
   },
   /** Who may publish: `name`: anybody who knows the name of the camera; `key`: only with its publish key. */
   publishAuth: {
@@ -54,7 +54,7 @@ export const publishTable = table({
     type: choiceType('name', 'key'),
     default: 'name',
     description:
-      'Who may publish: name: everybody who knows the name of the camera; key: only with the publish key (?key=KEY)',
+      'Who may publish: name: anyone who knows the name of the camera; key: only with the publish key (?key=KEY)',
   },
   /** Who may play: `off`: anybody; `token`: only with a play token; `local`: this machine, and others with a play token. */
   playAuth: {
@@ -62,7 +62,7 @@ export const publishTable = table({
     type: choiceType('off', 'token', 'local'),
     default: 'off',
     description:
-      'Who may play: off: everybody; token: only with a play token (?token=TOKEN); local: this machine, and others with a token',
+      'Who may play: off: anyone; token: only with a play token (?token=TOKEN); local: this machine, and others with a token',
   },
   /** URLs of the auth hooks for publishers and viewers; undefined: none. */
   onPublish: {
@@ -107,6 +107,6 @@ export const publishTable = table({
     key: 'hook-failure',
     type: choiceType('closed', 'open'),
     default: 'closed',
-    description: 'When an auth hook does not answer, or answers 5xx: closed: nobody is accepted; open: everybody is',
+    description: 'When an auth hook does not answer, or answers 5xx: closed: no one is accepted; open: everyone is',
   },
 });

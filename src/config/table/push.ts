@@ -47,6 +47,6 @@ export const pushTable = table({
     key: 'stall-timeout',
     type: durationType('1s', '1h'),
     default: 10_000,
-    description: 'How long a target may take no data, or show no sign of life, before it is reconnected',
+    description: 'How long a target may accept no data, or show no sign of life, before the push reconnects',
   },
 });

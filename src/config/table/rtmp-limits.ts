@@ -26,7 +26,7 @@ export const rtmpLimitsTable = table({
     type: sizeType('32MB', '64GB'),
     default: 128 * MB,
     description:
-      'Maximum memory for all incomplete RTMP messages; above it, the peer that holds the most for the longest is disconnected',
+      'Maximum memory for all incomplete RTMP messages; above it, the peer that has held the most for the longest is disconnected',
   },
   maxChunkStreams: {
     key: 'max-chunk-streams',
@@ -51,7 +51,7 @@ export const rtmpLimitsTable = table({
     key: 'media-max-bytes',
     type: sizeType('1MB', '1024GB'),
     default: 1024 * MB,
-    description: 'Maximum memory for kept GOPs and for the queues of slow targets and viewers, all together',
+    description: 'Maximum total memory for kept GOPs and for the queues of slow targets and viewers',
   },
   /** Thousands of bits per second that one camera may send, averaged over about 10 s. */
   maxBitrateKbps: {

@@ -21,18 +21,18 @@ export const sourceTable = table({
     key: 'source-dials',
     type: integerType(1, 1000),
     default: 16,
-    description: 'Sources that are dialled at a time, in each process; the others wait for their turn',
+    description: 'Maximum number of sources that each process connects to at once; the others wait',
   },
   sourceLingerMs: {
     key: 'source-linger',
     type: durationType('0s', '1h'),
     default: 10_000,
-    description: 'How long a source on demand is pulled on when neither a push nor a viewer wants it',
+    description: 'How long an on-demand source stays connected when neither a push nor a viewer needs it',
   },
   ffmpeg: {
     key: 'ffmpeg',
     type: textType(1024, '<program>'),
     default: 'ffmpeg',
-    description: 'The ffmpeg that fetches RTSP, SRT, HLS and MPEG-TS: a path, or a name in PATH',
+    description: 'The ffmpeg that pulls RTSP, SRT, HLS and MPEG-TS sources: a path, or a name in PATH',
   },
 });

@@ -14,14 +14,14 @@ export const streamsTable = table({
     type: sizeType('0', '256MB'),
     default: 16 * MB,
     description:
-      'Maximum size of the GOP that is kept of each camera, so that pushes and viewers start with a picture at once',
+      'Maximum size of the GOP that is kept for each camera, so that pushes and viewers start with a picture at once',
   },
   withoutKeyFrames: {
     key: 'without-key-frames',
     type: choiceType('drop', 'pass'),
     default: 'pass',
     description:
-      'Video without a key frame for 5 s: pass: is forwarded from any frame on, which encoders with intra refresh need; drop: is left out until a key frame comes',
+      'Video without a key frame for 5 s: pass: it is forwarded from any frame, as encoders with intra refresh need; drop: it is dropped until a key frame arrives',
   },
   /** How long messages may be gathered under load, so that each target gets many in one write. */
   flushWindowMs: {
@@ -29,7 +29,7 @@ export const streamsTable = table({
     type: durationType('0ms', '350ms'),
     default: 0,
     description:
-      'How long messages are collected under load to be sent together, which costs less and delays all of them; 0ms: only those that arrive together',
+      'How long messages are collected under load and then sent together, which saves CPU but adds delay; 0ms: only messages that arrive together',
   },
   /** Audio that goes out with the next video message of its camera saves a write to each target and viewer. */
   audioWindowMs: {
@@ -45,7 +45,7 @@ export const streamsTable = table({
     type: choiceType('auto', 'uring', 'direct', 'plain'),
     default: 'auto',
     description:
-      'RTMP without TLS: auto: the best that works here, in this order, and the log says which and why; uring: by io_uring (docs/performance.md); direct: bypasses the streams of Node.js; plain: uses its documented interface only',
+      'How RTMP without TLS is sent: auto: the best that works here, in this order, and the log says which and why; uring: io_uring (docs/performance.md); direct: bypasses the streams of Node.js; plain: uses the documented interface of Node.js only',
   },
   queueMaxBytes: {
     key: 'queue-max-bytes',
