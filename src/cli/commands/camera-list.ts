@@ -79,7 +79,7 @@ function cameraTable(
     codecsOf(camera),
     camera.viewers,
     `${camera.pushes.filter((push) => push.state === 'active').length}/${camera.pushes.length}`,
-    camera.source === undefined ? camera.endpoint : `fetched from ${camera.source.url}`,
+    camera.source === undefined ? camera.endpoint : `pulled from ${camera.source.url}`,
     ...(isWide ? wideCells(camera) : []),
   ]);
   const headings = ['NAME', 'TYPE', 'STATE', 'IN', 'CODECS', 'VIEWERS', 'PUSHES', 'PUBLISHES TO'];
