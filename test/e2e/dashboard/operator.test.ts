@@ -69,6 +69,10 @@ test('three hundred cameras by keyboard, a reload, a stopped aggregator, and a p
     .first()
     .waitFor();
   expect((await aggregator.api('GET', '/v1/cameras/cam-300')).status).toBe(404);
+  // The button that began it is gone; the keyboard goes on in the table.
+  await waitFor(() => page.evaluate(() => document.activeElement?.closest('[role="grid"]') != null), {
+    what: 'the focus in the table',
+  });
   // Sorted by trouble, the one in trouble is first; Enter opens it.
   await page.getByRole('columnheader', { name: 'State' }).getByRole('button').press('Enter');
   await page.locator('.camera-table tbody tr[tabindex="0"]').focus();

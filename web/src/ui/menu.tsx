@@ -11,7 +11,10 @@ export function Menu({ label, children }: { label: string; children: ComponentCh
       const { current } = details;
       if (current?.open !== true || !(event.target instanceof Node)) return;
       const isChoice = event.target instanceof Element && event.target.closest('button') !== null;
-      if (!current.contains(event.target) || isChoice) close();
+      if (current.contains(event.target) && !isChoice) return;
+      // A dialog that the choice opens gives the focus back to what has it now; the button is hidden then.
+      if (isChoice && current.contains(event.target)) current.querySelector('summary')?.focus();
+      close();
     };
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== 'Escape' || details.current?.open !== true) return;

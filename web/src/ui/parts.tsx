@@ -125,7 +125,10 @@ export function Dialog(props: { title: string; onClose: () => void; children: Co
     dialog?.showModal();
     // Where one goes on: the first field, or the button that changes nothing. The browser would take the cross.
     dialog?.querySelector<HTMLElement>('input, select, .form-end button')?.focus();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      requestAnimationFrame(keepFocus);
+    };
   }, []);
   return (
     <dialog
@@ -146,6 +149,13 @@ export function Dialog(props: { title: string; onClose: () => void; children: Co
       {props.children}
     </dialog>
   );
+}
+
+/** What opened a dialog may be gone when it ends, as the selection of cameras that were removed: then the page has the focus. */
+function keepFocus(): void {
+  if (document.activeElement !== null && document.activeElement !== document.body) return;
+  const next = document.querySelector<HTMLElement>('[role="grid"] [tabindex="0"]') ?? document.querySelector('main');
+  next?.focus({ preventScroll: true });
 }
 
 /** A labelled input. */
