@@ -1,15 +1,26 @@
 import { maskUrl } from '../address/rtmp-url.js';
 import { type ErrorCode, SourceError } from '../errors.js';
 import type { ProgramEnd } from '../process/supervised-program.js';
-import { forbiddenStatus } from './http-proxy.js';
+import { proxyStatuses } from './http-proxy.js';
 
 /** What ffmpeg says, by what it means to an operator; the first that fits counts. */
 const meanings: readonly { readonly pattern: RegExp; readonly code: ErrorCode; readonly words: string }[] = [
   {
-    pattern: new RegExp(`HTTP error ${forbiddenStatus}\\b`),
+    pattern: statusPattern('SOURCE_FORBIDDEN'),
     code: 'SOURCE_FORBIDDEN',
     words: 'names an address where sources may not be',
   },
+  {
+    pattern: statusPattern('SOURCE_REFUSED'),
+    code: 'SOURCE_REFUSED',
+    words: 'is, or names, an address that refuses TCP connections: nothing listens there',
+  },
+  {
+    pattern: statusPattern('SOURCE_UNREACHABLE'),
+    code: 'SOURCE_UNREACHABLE',
+    words: 'is, or names, an address that does not answer',
+  },
+  { pattern: statusPattern('SOURCE_DNS'), code: 'SOURCE_DNS', words: 'is, or names, a host that has no address' },
   {
     pattern: /\b401\b.*(?:Unauthorized|authorization)|\b403\b|Forbidden|authorization failed/i,
     code: 'SOURCE_AUTH',
@@ -53,6 +64,11 @@ const meanings: readonly { readonly pattern: RegExp; readonly code: ErrorCode; r
     words: 'answers what ffmpeg does not understand',
   },
 ];
+
+/** What ffmpeg says of an answer of the proxy. */
+function statusPattern(code: keyof typeof proxyStatuses): RegExp {
+  return new RegExp(`HTTP error ${proxyStatuses[code]}\\b`);
+}
 
 /** True where the sound alone keeps a source from RTMP: without it, the picture can go on. */
 export function isForSound(lines: readonly string[]): boolean {

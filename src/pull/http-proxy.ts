@@ -9,8 +9,9 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { parseSourceUrl } from '../address/source-url.js';
-import { TargetError } from '../errors.js';
+import { SourceError } from '../errors.js';
 import type { Dialer } from '../net/dialer.js';
+import { sourceErrorOf } from './source-error.js';
 
 /** Headers that are about one connection and not about what is asked (RFC 9110, 7.6.1). */
 const ofConnection: ReadonlySet<string> = new Set([
@@ -24,8 +25,18 @@ const ofConnection: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** What a program is answered for an address where sources may not be; no server of media says it by itself. */
-export const forbiddenStatus = 451;
+/** What a program is answered where there is no way to what it asks for; no server of media says these by itself. */
+export const proxyStatuses = {
+  SOURCE_FORBIDDEN: 451,
+  SOURCE_REFUSED: 561,
+  SOURCE_UNREACHABLE: 562,
+  SOURCE_DNS: 563,
+} as const;
+
+function statusOf(error: unknown): number {
+  const { code } = sourceErrorOf(error, '');
+  return Object.entries(proxyStatuses).find(([name]) => name === code)?.[1] ?? 502;
+}
 
 /**
  * An HTTP proxy on the loopback for the programs of this process alone. Playlists name segments and keys by any URL, and
@@ -105,7 +116,7 @@ export class HttpProxy {
         // Node.js reads more numbers than it writes.
         if (statusCode < 200) {
           asked.destroy();
-          this.#failed(response, undefined);
+          this.#failed(response, new SourceError('SOURCE_PROTOCOL', `HTTP status ${statusCode}`));
           return;
         }
         response.writeHead(statusCode, withoutHops(answer.headers));
@@ -120,7 +131,7 @@ export class HttpProxy {
 
   #failed(response: ServerResponse, error: unknown): void {
     if (response.headersSent) response.destroy();
-    else response.writeHead(error instanceof TargetError ? forbiddenStatus : 502).end();
+    else response.writeHead(statusOf(error)).end();
   }
 
   #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -138,7 +149,7 @@ export class HttpProxy {
       const far = this.#dialer.knock(host, port, this.#connectTimeoutMs);
       far.on('error', (error) => {
         if (isConnected) socket.destroy();
-        else refuse(error instanceof TargetError ? `${forbiddenStatus} Forbidden Address` : '502 Bad Gateway');
+        else refuse(`${statusOf(error)} No Way There`);
       });
       socket.once('close', () => far.destroy());
       far.once('close', () => {
@@ -151,7 +162,7 @@ export class HttpProxy {
         socket.pipe(far).pipe(socket);
       });
     } catch (error) {
-      refuse(error instanceof TargetError ? `${forbiddenStatus} Forbidden Address` : '502 Bad Gateway');
+      refuse(`${statusOf(error)} No Way There`);
     }
   }
 }

@@ -37,6 +37,7 @@ describe('what ffmpeg says', () => {
   const ended = (...lines: string[]) => endOfFfmpeg({ code: 1, signal: null, failure: null, lines }, about);
 
   test.each([
+    ['[http @ 0x55] [warning] HTTP error 561 No Way There', 'SOURCE_REFUSED'],
     ['[rtsp @ 0x55] [error] method DESCRIBE failed: 401 Unauthorized', 'SOURCE_AUTH'],
     ['[rtsp @ 0x55] [error] method DESCRIBE failed: 404 Not Found', 'SOURCE_NOT_FOUND'],
     ['[tcp @ 0x55] [error] Connection to tcp://127.0.0.1:9 failed: Connection refused', 'SOURCE_REFUSED'],

@@ -120,7 +120,7 @@ describe('the proxy for programs', () => {
   test('neither strangers nor forbidden addresses are served', async () => {
     expect(await ask('http://127.0.0.1:9/', false)).toMatchObject({ status: 407 });
     expect(await ask('http://169.254.169.254/latest')).toMatchObject({ status: 451 });
-    expect(await ask('http://127.0.0.1:9/')).toMatchObject({ status: 502 });
+    expect(await ask('http://127.0.0.1:9/')).toMatchObject({ status: 561 });
     expect(await ask('file:///etc/passwd')).toMatchObject({ status: 502 });
   });
 });
