@@ -343,7 +343,10 @@ export class RateLimitedError extends CodedError {
   readonly retryAfterMs: number;
 
   /** @param message what came too much, and what to do; without it, that it was too much */
-  constructor(retryAfterMs: number, message = 'too much came from this address; wait as long as "retry-after" says') {
+  constructor(
+    retryAfterMs: number,
+    message = 'too many calls came from this address; wait as long as "retry-after" says',
+  ) {
     super('RATE_LIMITED', message);
     this.retryAfterMs = retryAfterMs;
   }

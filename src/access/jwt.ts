@@ -113,7 +113,7 @@ function saying(keys: JWTVerifyGetKey): JWTVerifyGetKey {
         (kind) => error instanceof kind,
       );
       if (isOfToken) throw error;
-      const message = `the keys of the identity provider cannot be had: ${messageOf(error)}`;
+      const message = `the keys of the identity provider cannot be loaded: ${messageOf(error)}`;
       throw new CodedError('IDENTITY_PROVIDER', message, { cause: error });
     }
   };
@@ -198,7 +198,7 @@ function fileKeys(path: string): () => Promise<JWTVerifyGetKey> {
       return keys;
     } catch (error) {
       if (keys !== undefined) return keys;
-      const message = `${path} is no file of keys (JWKS): ${messageOf(error)}`;
+      const message = `${path} is not a key file (JWKS): ${messageOf(error)}`;
       throw new ConfigError('IDENTITY_PROVIDER', message, { cause: error, field: '--jwt-jwks-file' });
     }
   };

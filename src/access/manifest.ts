@@ -102,7 +102,7 @@ export class Manifest {
         });
       }
       if (!this.#isFailing) {
-        const message = 'the manifest of the files of secrets cannot be written; a later loss of one may not be seen';
+        const message = 'the list of secret files cannot be written; if one is lost later, this may not be noticed';
         this.#log.warn(message, { file: this.#path, reason: messageOf(error) });
       }
       this.#isFailing = true;

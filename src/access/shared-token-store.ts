@@ -51,7 +51,10 @@ export class SharedTokenStore implements Tokens {
     if (!this.#tokens.has(name)) tooManyTokens(this.#tokens.size);
     if (!(await this.#shared.create(name, encodeTokens(new Map([[name, stored]]))))) throw tokenConflict(name);
     if (!this.#byId.has(stored.id)) {
-      throw new ConflictError('TOKEN_CONFLICT', `the token "${name}" was revoked as it was made; make it again`);
+      throw new ConflictError(
+        'TOKEN_CONFLICT',
+        `the token "${name}" was revoked while it was created; create it again`,
+      );
     }
     this.#log.info('made a token', { token: name, scope, expiresAt: expiresAt ?? null });
     return { view: this.#view(stored), token };

@@ -14,7 +14,7 @@ export function newToken({ name, scope, expiresAt }: TokenInput): { stored: Stor
     throw new InputError('INVALID_NAME', `name: ${rule}`, { field: 'name' });
   }
   if (expiresAt !== undefined && !(Date.parse(expiresAt) > Date.now())) {
-    throw new InputError('INVALID_REQUEST', `expiresAt: ${expiresAt} is no time in the future`, {
+    throw new InputError('INVALID_REQUEST', `expiresAt: ${expiresAt} is not a time in the future`, {
       field: 'expiresAt',
     });
   }
@@ -30,7 +30,7 @@ export function tooManyTokens(count: number): void {
 }
 
 export function tokenConflict(name: string): ConflictError {
-  const message = `there is a token "${name}"; its secret was shown once: revoke it, or take another name`;
+  const message = `there is a token "${name}"; its secret was shown only once: revoke it, or use another name`;
   return new ConflictError('TOKEN_CONFLICT', message, { field: 'name' });
 }
 

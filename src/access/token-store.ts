@@ -145,7 +145,7 @@ export class TokenStore implements Tokens {
     const verdict = this.#manifest?.judge(this.#path, file?.note);
     if (verdict === 'missing') {
       const none = encodeTokens(new Map()).replaceAll(/\s+/g, '');
-      const message = `${this.#path} is missing, and there was one: without it all who have a token are refused. Bring it back from a backup; or, to begin without tokens, write ${none} into it`;
+      const message = `${this.#path} is missing, although it existed before: without it every token is refused. Restore it from a backup; or, to start without tokens, write ${none} into it`;
       throw new ConfigError('ACCESS_UNREADABLE', message);
     }
     if (verdict === 'damaged') throw new ConfigError('ACCESS_UNREADABLE', damagedFile(this.#path));
@@ -171,7 +171,7 @@ export class TokenStore implements Tokens {
   /** What the disk does with the write when it answers is found as an edit by hand is. */
   #fallSilent(silence: SilentDisk): void {
     this.#silence = silence;
-    const message = `${silence.message}: tokens in force stay so, none is made or revoked until it answers`;
+    const message = `${silence.message}: existing tokens stay valid, but none can be created or revoked until it answers`;
     this.#problem.set(message, 'STATE_WRITE_FAILED');
     this.#log.error(message, { code: 'STATE_WRITE_FAILED' });
     void silence.settled.then(() => {

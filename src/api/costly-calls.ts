@@ -98,7 +98,7 @@ export class CostlyCalls {
       return await this.#gate.enter(share);
     } catch (error) {
       if (!(error instanceof GateError)) throw error;
-      const message = `${atOncePerCaller} costly calls of this caller are under way and too many wait behind them; make one after the other`;
+      const message = `${atOncePerCaller} costly calls of this caller are running and too many are waiting; make them one after the other`;
       throw new RateLimitedError(1000, message);
     }
   }

@@ -114,7 +114,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   } catch (error) {
     await app.close();
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new CodedError('ADDRESS_IN_USE', `port ${apiPort} on ${host} is taken by another program`, {
+      throw new CodedError('ADDRESS_IN_USE', `port ${apiPort} on ${host} is in use by another program`, {
         cause: error,
       });
     }
@@ -248,7 +248,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
 function notFound(method: string, url: string, allowed: readonly string[]): Refusal {
   const path = url.split('?', 1)[0]?.slice(0, 100);
   if (allowed.length === 0) return { status: 404, code: 'NOT_FOUND', message: `there is no path ${path}` };
-  const message = `${path} does not take ${method}, but ${allowed.join(', ')}`;
+  const message = `${path} does not allow ${method}, but ${allowed.join(', ')}`;
   return { status: 405, code: 'NOT_FOUND', message };
 }
 

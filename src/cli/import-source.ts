@@ -34,7 +34,7 @@ export async function readImportSource(file: string, cwd: string): Promise<Impor
 function notUsable(file: string, bytes: Buffer, cause?: unknown): InputError {
   const found = describeContent(bytes);
   const known = 'an nginx.conf, a CSV file (name,type,engine,url) or JSON';
-  return new InputError('IMPORT_INVALID', `${file} is ${found}, and can be none of what is imported: ${known}`, {
+  return new InputError('IMPORT_INVALID', `${file} is ${found}, which cannot be imported: ${known}`, {
     cause,
   });
 }

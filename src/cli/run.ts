@@ -23,7 +23,7 @@ export async function run(args: readonly string[], given: CliIo = processIo()): 
     const lost = await io.out.written?.();
     // `media-aggregator camera list | head`: whoever read is gone, and nobody is left to complain to.
     if (lost !== undefined && !isErrno(lost, 'EPIPE')) {
-      const message = `standard output could not be written: ${lost.message}. What was asked for is done`;
+      const message = `standard output could not be written: ${lost.message}. The command itself was carried out`;
       throw new CodedError('OUTPUT_FAILED', message, { cause: lost });
     }
     return exitCode;

@@ -28,7 +28,7 @@ export class PatternList implements TestPatterns {
     const running = this.#running.get(camera) ?? (await this.#starting.get(camera));
     if (running !== undefined) return { created: false, view: running };
     if (this.#running.size + this.#starting.size >= maxPatterns) {
-      const message = `${maxPatterns} test patterns are published already, which is the limit; end one first`;
+      const message = `${maxPatterns} test patterns are already being published, which is the limit; end one first`;
       throw new ConflictError('LIMIT_REACHED', message);
     }
     const starting = this.#start(camera);

@@ -89,7 +89,10 @@ export class Drain {
 
   get #refusal(): CodedError {
     const { id } = this.#options.nodes.self;
-    return new CodedError('NODE_DRAINING', `node ${id} is drained: publish at another node; registerCamera says which`);
+    return new CodedError(
+      'NODE_DRAINING',
+      `node ${id} is draining: publish to another node; registerCamera says which`,
+    );
   }
 
   #tell(): void {

@@ -58,7 +58,7 @@ export class SharedTexts {
     ]);
     if (!isRead && copy === undefined) {
       texts.close();
-      const message = `etcd does not answer, and ${options.file} has no copy of what the nodes share, so there is nothing to start with`;
+      const message = `etcd does not answer, and ${options.file} has no copy of the shared keys and tokens, so this node cannot start`;
       throw new StateError('CLUSTER_UNAVAILABLE', message);
     }
     return texts;
@@ -190,7 +190,7 @@ async function readCopy(file: string): Promise<ReadonlyMap<string, string> | und
     const texts = typeof content === 'object' && content !== null && 'texts' in content ? content.texts : {};
     return new Map(Object.entries(texts ?? {}).map(([name, sealed]) => [name, String(sealed)]));
   } catch (error) {
-    const message = `${file} cannot be read: ${messageOf(error)}; remove it, and it is made again when etcd answers`;
+    const message = `${file} cannot be read: ${messageOf(error)}; remove it: it is written again when etcd answers`;
     throw new ConfigError('ACCESS_UNREADABLE', message, { cause: error });
   }
 }

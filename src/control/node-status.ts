@@ -72,7 +72,7 @@ export class NodeStatus {
   #logProblems(): BackendProblem[] {
     const { problem, linesLost } = this.#log();
     if (problem === null || elapsedMs(problem.sinceMs) < logPatienceMs) return [];
-    const message = `The log takes no lines: ${problem.reason}. ${linesLost} lines were lost since the start.`;
+    const message = `The log cannot be written: ${problem.reason}. ${linesLost} lines have been lost since the start.`;
     return [{ code: 'LOG_UNWRITABLE', message, since: new Date(problem.sinceMs).toISOString() }];
   }
 
@@ -85,7 +85,7 @@ export class NodeStatus {
     }
     const { found, since } = this.#over;
     if (found.length === 0) return [];
-    const message = `more than the settings allow: ${found.join(', ')}. All of it is in force, and no more is taken; remove some, or raise the limit`;
+    const message = `the state exceeds limits of the settings: ${found.join(', ')}. All of it is in force, but nothing can be added; remove some, or raise the limit`;
     return [{ code: 'LIMIT_REACHED', message, since }];
   }
 

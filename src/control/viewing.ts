@@ -75,6 +75,6 @@ export class Viewing {
 
   #showsNothing(): CodedError {
     const { kind } = this.#context.backend;
-    return new CodedError('VIEW_UNSUPPORTED', `the media backend ${kind} shows no camera over HTTP`);
+    return new CodedError('VIEW_UNSUPPORTED', `the media backend ${kind} cannot show cameras over HTTP`);
   }
 }

@@ -97,7 +97,7 @@ export const rules: readonly Rule[] = [
       if (videoAgeMs !== null) {
         if (videoAgeMs <= patienceMs(limits.noVideoMs, memory)) return 'well';
         const before = memory.usualFps > 0 ? `; it was ${rate(memory.usualFps)} frames a second` : '';
-        return { message: `the camera sends no video any more${before}`, forMs: videoAgeMs };
+        return { message: `the camera has stopped sending video${before}`, forMs: videoAgeMs };
       }
       if (!memory.hadVideo || seen.videoFrames === null) return 'well';
       if (liveForMs < limits.noVideoMs + flowMs) return 'open';
@@ -117,7 +117,7 @@ export const rules: readonly Rule[] = [
       const { audioAgeMs, liveForMs } = seen;
       if (audioAgeMs !== null) {
         if (audioAgeMs <= limits.noAudioMs) return 'well';
-        return { message: 'the camera sends no audio any more', forMs: audioAgeMs };
+        return { message: 'the camera has stopped sending audio', forMs: audioAgeMs };
       }
       if (seen.audioFrames === null || !(seen.saysAudio || memory.hadAudio)) return 'well';
       if (liveForMs < limits.noAudioMs + flowMs) return 'open';
@@ -138,7 +138,7 @@ export const rules: readonly Rule[] = [
       if (bitsPerSecond === null) return 'well';
       if (isSilent(look) || liveForMs < settledMs || silentMs(seen) > flowMs) return 'open';
       if (bitsPerSecond >= limits.minBps) return bitsPerSecond >= limits.minBps * 1.5 ? 'well' : 'open';
-      return { message: `the camera sends ${Math.round(bitsPerSecond)} bit/s; the least is ${limits.minBps}` };
+      return { message: `the camera sends ${Math.round(bitsPerSecond)} bit/s; the minimum is ${limits.minBps}` };
     },
   },
   {
@@ -151,13 +151,18 @@ export const rules: readonly Rule[] = [
     judge: ({ seen, memory, limits, nowMs }) => {
       const { ended } = memory;
       if (ended !== null && ended.code === 'RTMP_LIMIT') {
-        return { message: `the publisher was ended: ${ended.message}`, forMs: Math.max(2_000, nowMs - ended.atMs) };
+        return {
+          message: `the publisher was disconnected: ${ended.message}`,
+          forMs: Math.max(2_000, nowMs - ended.atMs),
+        };
       }
       const bps = seen?.bitsPerSecond ?? null;
       if (bps === null || limits.maxBps === 0 || bps < limits.maxBps * 0.8) return 'well';
       if (bps < limits.maxBps * 0.9) return 'open';
       const kbps = Math.round(bps / 1000);
-      return { message: `the camera sends ${kbps} kbit/s, and is ended beyond ${Math.round(limits.maxBps / 1000)}` };
+      return {
+        message: `the camera sends ${kbps} kbit/s, and is disconnected above ${Math.round(limits.maxBps / 1000)}`,
+      };
     },
   },
   {
@@ -281,7 +286,7 @@ export const rules: readonly Rule[] = [
       if (publishes.length < limits.flaps) return 'open';
       const minutes = Math.round(limits.flapWindowMs / 6_000) / 10;
       return {
-        message: `the camera began to publish ${publishes.length} times in ${minutes} min`,
+        message: `the camera started to publish ${publishes.length} times in ${minutes} min`,
         forMs: nowMs - (publishes[0] ?? nowMs),
       };
     },

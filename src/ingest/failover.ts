@@ -140,7 +140,7 @@ export class Failover {
       const names = desired.names.map((each) => `"${each}"`).join(', ');
       throw new CodedError('INGEST_NOT_FOUND', `there is no ingest "${name}"; there are: ${names}`);
     }
-    if (live === null) throw new CodedError('INGEST_NOT_READY', 'the camera is not live: nothing is to be switched');
+    if (live === null) throw new CodedError('INGEST_NOT_READY', 'the camera is not live: there is nothing to switch');
     const nowMs = this.#host.now();
     const to = name === undefined ? this.#best(live, false, nowMs) : connected.get(name);
     if (to !== undefined && to === live) {
@@ -233,7 +233,7 @@ export class Failover {
   #drop(why: string): void {
     const planned = this.#planned;
     this.#planned = null;
-    planned?.settle(new CodedError('INGEST_NOT_READY', `the switch was given up: ${why}`));
+    planned?.settle(new CodedError('INGEST_NOT_READY', `the switch was cancelled: ${why}`));
   }
 
   /** The best that is ready: with a picture before others, able to start at once before others, then by the order. */

@@ -178,7 +178,7 @@ export class IngestSelector implements IngestListener, FailoverHost {
   finish(): void {
     this.#stopWaiting();
     this.failover.stop();
-    const over = new CodedError('PUBLISH_NOT_REGISTERED', 'the stream of the camera is over');
+    const over = new CodedError('PUBLISH_NOT_REGISTERED', 'the stream of the camera has ended');
     for (const ingest of [...this.#all()]) {
       this.#retire(ingest);
       if (ingest.source.kind === 'slate') ingest.source.close(over);

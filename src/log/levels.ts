@@ -95,7 +95,7 @@ export class LogLevels {
     const known = this.#debugged.get(camera);
     if (known === undefined && this.#debugged.size >= maxDebuggedCameras) {
       const names = this.cameras.map((each) => each.camera).join(', ');
-      const message = `${maxDebuggedCameras} cameras are debugged, and more may not be at once; end one of ${names}`;
+      const message = `${maxDebuggedCameras} cameras are debugged, which is the limit; end one of ${names}`;
       throw new ConflictError('LIMIT_REACHED', message);
     }
     clearTimeout(known?.timer);

@@ -86,7 +86,7 @@ export function checkStandby({ ingests = [], slate, slateSeconds, source }: Stan
     const field = `ingests.${index}`;
     checkName(field, name);
     if (reserved.has(name)) {
-      throw new InputError('INVALID_NAME', `${field}: "${name}" stands for something else; take another name`, {
+      throw new InputError('INVALID_NAME', `${field}: "${name}" is reserved; use another name`, {
         field,
       });
     }

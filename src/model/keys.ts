@@ -43,7 +43,7 @@ export function rotateKeys(state: DesiredState, name: string, change: KeyChange,
   const others = keysOf(camera, ingest).filter(({ tag, until }) => {
     if (tag !== undefined && tag === next.tag) {
       if (until === undefined) return false;
-      throw new InputError('INVALID_REQUEST', 'key: was replaced by another one before; take a new one', {
+      throw new InputError('INVALID_REQUEST', 'key: was used before and replaced; choose a new one', {
         field: 'key',
       });
     }

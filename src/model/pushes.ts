@@ -201,7 +201,7 @@ function findPush(state: DesiredState, camera: Camera, id: string | undefined, t
     throw new ConflictError('PUSH_CONFLICT', message, { field: 'id' });
   }
   if (Object.hasOwn(camera.pushes, id)) {
-    const message = `push "${id}" of camera "${camera.name}" goes to another target; remove it first, or take another id`;
+    const message = `push "${id}" of camera "${camera.name}" goes to another target; remove it first, or use another id`;
     throw new ConflictError('PUSH_CONFLICT', message, { field: 'id' });
   }
   return undefined;

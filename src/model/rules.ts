@@ -54,7 +54,7 @@ export function checkType(type: string | undefined): string | undefined {
  */
 export function checkLocation(location: string | undefined, field = 'location'): string | undefined {
   if (location === undefined || !/[\ud800-\udfff]/u.test(location)) return location;
-  const message = `${field}: holds half of a character (a lone surrogate), which is no text`;
+  const message = `${field}: contains half of a character (a lone surrogate), which is not valid text`;
   throw new InputError('INVALID_REQUEST', message, { field });
 }
 

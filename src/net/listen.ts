@@ -24,7 +24,7 @@ export function listenOn(
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): CodedError {
   if (error.code === 'EADDRINUSE') {
-    return new CodedError('ADDRESS_IN_USE', `port ${port} on ${host} is taken by another program`, { cause: error });
+    return new CodedError('ADDRESS_IN_USE', `port ${port} on ${host} is in use by another program`, { cause: error });
   }
   if (error.code === 'EACCES') {
     return new CodedError('INVALID_ADDRESS', `port ${port} needs more rights than this process has`, { cause: error });

@@ -144,7 +144,7 @@ class HttpPull implements PullLife {
       const base = `${from.scheme}://${hostInUrl(from.host)}:${from.port}${pathOf(from.path)}`;
       const next = URL.canParse(location, base) ? parseSourceUrl(new URL(location, base).href) : undefined;
       if (next === undefined || (next.scheme !== 'http' && next.scheme !== 'https')) {
-        throw new SourceError('SOURCE_PROTOCOL', `${this.#endpoint} redirects to what is no URL of HTTP`);
+        throw new SourceError('SOURCE_PROTOCOL', `${this.#endpoint} redirects to something that is not an HTTP URL`);
       }
       // A password is for the host that it was given for.
       const isSame = next.host === from.host && next.port === from.port && next.scheme === from.scheme;

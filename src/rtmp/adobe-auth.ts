@@ -41,7 +41,7 @@ export class AdobeAuthentication {
     if (!isAsked && (method === undefined || this.#told !== 'nothing')) return undefined;
     if (method !== undefined && method !== 'adobe') {
       const known = 'the one that is known is "adobe"';
-      throw new TargetError('TARGET_AUTH', `the target wants authentication by ${JSON.stringify(method)}; ${known}`);
+      throw new TargetError('TARGET_AUTH', `the target requires authentication by ${JSON.stringify(method)}; ${known}`);
     }
     if (this.#username === undefined) {
       const how = 'rtmp://USER:PASSWORD@HOST/APPLICATION/STREAM';
@@ -56,7 +56,7 @@ export class AdobeAuthentication {
     const identity = `authmod=adobe&user=${this.#username.replace(/[%&?#=+ ]/g, encodeURIComponent)}`;
     if (reason === undefined) {
       if (this.#told === 'name') {
-        throw new TargetError('TARGET_AUTH', 'the target got the user name and asks for it once more');
+        throw new TargetError('TARGET_AUTH', 'the target got the user name and password but asks for them again');
       }
       this.#told = 'name';
       return identity;

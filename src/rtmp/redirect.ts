@@ -32,7 +32,7 @@ export class Redirects {
       );
     }
     if (this.#visited.has(keyOf(to))) {
-      throw new TargetError('TARGET_REDIRECT', `the target redirects in a circle: to ${shown} once more`);
+      throw new TargetError('TARGET_REDIRECT', `the target redirects in a circle: to ${shown} again`);
     }
     if (this.#visited.size > maxRedirects) {
       throw new TargetError('TARGET_REDIRECT', `the target redirects more than ${maxRedirects} times, now to ${shown}`);
@@ -68,7 +68,9 @@ export class Redirects {
       const origin = to.tcUrl.slice(0, to.tcUrl.length - to.app.length);
       return { ...to, app: path, tcUrl: origin + path, streamName: from.streamName };
     } catch (error) {
-      throw new TargetError('TARGET_REDIRECT', 'the target redirects to what is no RTMP URL', { cause: error });
+      throw new TargetError('TARGET_REDIRECT', 'the target redirects to something that is not an RTMP URL', {
+        cause: error,
+      });
     }
   }
 }

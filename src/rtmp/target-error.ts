@@ -90,7 +90,7 @@ function tlsErrorOf(error: unknown, endpoint: string, step: string | undefined):
   const isOfTls = /^ERR_(?:SSL|TLS|OSSL)_/.test(code) || code === 'EPROTO';
   if (!isOfTls && step !== 'tls') return undefined;
   const reason = typeof error === 'object' && error !== null && 'reason' in error ? String(error.reason) : code;
-  const message = `${endpoint} does not agree on TLS (${printable(reason)}); does it speak TLS 1.2 or 1.3 on this port?`;
+  const message = `${endpoint} refuses the TLS handshake (${printable(reason)}); does it speak TLS 1.2 or 1.3 on this port?`;
   return new TargetError('TARGET_TLS', message, { cause: error });
 }
 

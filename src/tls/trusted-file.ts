@@ -119,7 +119,7 @@ export class TrustedFile {
     const isOfFile = error instanceof ConfigError; // which names the file itself
     const said = isErrno(error, 'ENOENT') ? 'there is no such file' : messageOf(error);
     const reason = isOfFile ? said : `${this.#file} (${this.#flag}) cannot be read: ${said}.`;
-    const message = `${reason} What was trusted before stays in force; a restart would fail. Mend the file: it is looked at every few seconds`;
+    const message = `${reason} The previous trusted certificates stay in use; a restart would fail. Correct the file: it is checked every few seconds`;
     // Each new file is told of; one that cannot be read, once.
     if (!isOfFile && this.#problem?.message === message) return;
     const since = this.#problem?.since ?? new Date().toISOString();

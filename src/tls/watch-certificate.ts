@@ -77,7 +77,7 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
     } catch (error) {
       failures += 1;
       if (failures >= looksBeforeComplaint) {
-        const message = `${messageOf(error)} The certificate before it stays in force; a restart would fail. Mend the files: they are looked at every few seconds`;
+        const message = `${messageOf(error)} The previous certificate stays in use; a restart would fail. Correct the files: they are checked every few seconds`;
         failed = { code: 'TLS_CERTIFICATE', message, since: failed?.since ?? new Date().toISOString() };
       }
       if (failures === looksBeforeComplaint) {
@@ -105,7 +105,7 @@ export function watchCertificate(options: WatchCertificateOptions): WatchedCerti
     get problem() {
       const { validTo } = current;
       if (failed !== null || validTo.getTime() > Date.now()) return failed;
-      const message = `The certificate in ${certFile} has expired, so that clients refuse it; put a new one there: it is taken by itself`;
+      const message = `The certificate in ${certFile} has expired, so clients refuse it; put a new one there: it is loaded automatically`;
       return { code: 'TLS_CERTIFICATE' as const, message, since: validTo.toISOString() };
     },
     close: () => {

@@ -29,7 +29,7 @@ describe('camera set', () => {
   test.each([
     [['--ingests', 'main,,backup'], 'separated by commas'],
     [['--switch-back', 'soon'], '--switch-back'],
-    [['--on-demand'], 'give --source URL'],
+    [['--on-demand'], 'add --source URL'],
     [['--source-transport', 'carrier-pigeon', '--source', 'rtsp://h/x'], 'it is tcp or udp'],
     [['--source', 'main=rtsp://h/x'], '--ingests main,backup'],
     [['--ingests', 'main,backup', '--source', 'rtsp://h/x'], 'main=URL, backup=URL'],

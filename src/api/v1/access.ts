@@ -167,7 +167,7 @@ export function addAccessRoutes(app: App, access: Access): void {
 }
 
 function callerOf(caller: Caller | null): Caller {
-  if (caller === null) throw new CodedError('INTERNAL', 'nobody looked who makes this call');
+  if (caller === null) throw new CodedError('INTERNAL', 'nobody checked who makes this call');
   return caller;
 }
 

@@ -129,7 +129,7 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
     async () => {
       const found = cluster();
       if (found === undefined) {
-        const message = 'this node is alone, since it was started without --cluster: there is nothing to accept';
+        const message = 'this node was started without --cluster: there is nothing to accept';
         throw new ConflictError('NOT_IN_CLUSTER', message);
       }
       await found.accept();
@@ -151,7 +151,7 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
     async () => {
       const known = cluster();
       if (known === undefined)
-        throw new ConflictError('NOT_IN_CLUSTER', 'this node is alone: nothing of it is in etcd');
+        throw new ConflictError('NOT_IN_CLUSTER', 'this node was started without --cluster: it has nothing in etcd');
       return { secretId: known.secretId, written: await known.sealAnew() };
     },
   );
@@ -179,7 +179,7 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
       }
       if (id !== known.id) {
         if (!request.isForSelf) return passOn(request, reply, known.others, id);
-        throw new NotFoundError('NODE_NOT_FOUND', `this node is ${known.id}, and was asked as ${id}`);
+        throw new NotFoundError('NODE_NOT_FOUND', `this node is ${known.id}, not ${id}`);
       }
       const { on = true, seconds = 30 } = request.body ?? {};
       if (!on) known.drain.end();

@@ -52,7 +52,8 @@ export function addTestPatternRoutes(app: App, control: Control, patterns: TestP
     },
     async (request, reply) => {
       const { name, live } = control.cameras.get(request.body.camera, request.headers.host);
-      const isLive = () => new ConflictError('PUBLISH_ALREADY_LIVE', `camera "${name}" is live; it would not give way`);
+      const isLive = () =>
+        new ConflictError('PUBLISH_ALREADY_LIVE', `camera "${name}" is live; a test pattern does not replace it`);
       if (live && !patterns.list().some(({ camera }) => camera === name)) throw isLive();
       const { created, view } = await patterns.start(name).catch((error: unknown) => {
         // The camera may have come in between.

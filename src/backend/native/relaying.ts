@@ -60,7 +60,7 @@ export class NativeRelaying implements CameraRelaying {
     if (!this.#isInCluster) return undefined;
     throw new CodedError(
       'RELAY_REFUSED',
-      `a stream of another node is not taken for camera ${camera}: this one has not joined yet`,
+      `a stream of another node is refused for camera ${camera}: this one has not joined yet`,
     );
   }
 

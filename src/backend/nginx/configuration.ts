@@ -185,7 +185,7 @@ export class Configuration {
       return await work();
     } catch (error) {
       if (error instanceof CodedError) throw error;
-      const message = `nginx.conf cannot be written, the configuration before it stays in force: ${messageOf(error)}`;
+      const message = `nginx.conf cannot be written; the previous configuration stays in force: ${messageOf(error)}`;
       throw new CodedError('NGINX_WRITE_FAILED', message, { cause: error });
     }
   }

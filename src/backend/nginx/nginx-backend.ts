@@ -104,7 +104,7 @@ export class NginxBackend implements MediaBackend {
 
   setCamera(camera: DesiredCamera): Promise<void> {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(camera.name)) {
-      throw new InputError('INVALID_NAME', `nginx takes no application called ${JSON.stringify(camera.name)}`);
+      throw new InputError('INVALID_NAME', `nginx does not allow an application called ${JSON.stringify(camera.name)}`);
     }
     this.#cameras.set(camera.name, camera);
     return this.#convergence.declared(camera.name);
@@ -134,7 +134,7 @@ export class NginxBackend implements MediaBackend {
   }
 
   refusesSource(): CodedError {
-    return new CodedError('SOURCE_UNSUPPORTED', 'the media backend nginx pulls no sources; use --backend native');
+    return new CodedError('SOURCE_UNSUPPORTED', 'the media backend nginx cannot pull sources; use --backend native');
   }
 
   refuses(url: string): CodedError | undefined {

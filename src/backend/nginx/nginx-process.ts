@@ -127,14 +127,14 @@ export class NginxProcess {
     const { errorLog } = this.#paths;
     const before = new Set((await this.#workers())?.map(({ pid }) => pid));
     const logSize = await sizeOf(errorLog);
-    if (!sendSignal(master.pid, 'SIGHUP')) throw new CodedError('NGINX_DOWN', 'nginx takes no signals');
+    if (!sendSignal(master.pid, 'SIGHUP')) throw new CodedError('NGINX_DOWN', 'nginx does not react to signals');
     const deadline = performance.now() + reloadTimeoutMs;
     const blindUntil = performance.now() + blindReloadMs;
     while (performance.now() < deadline) {
       await delay(pollMs);
       const said = await readLogSince(errorLog, logSize);
       if (/\[emerg\]/.test(said)) {
-        throw new CodedError('NGINX_CONFIG_REFUSED', `nginx does not take the configuration: ${reasonIn(said)}`);
+        throw new CodedError('NGINX_CONFIG_REFUSED', `nginx refuses the configuration: ${reasonIn(said)}`);
       }
       const workers = await this.#workers();
       if (this.#master !== master) throw new CodedError('NGINX_DOWN', 'nginx ended while it was reloaded');

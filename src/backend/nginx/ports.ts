@@ -55,7 +55,7 @@ function tryPort(host: string, port: number): Promise<number> {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE';
-      const message = `port ${port} on ${host} is taken by another program`;
+      const message = `port ${port} on ${host} is in use by another program`;
       reject(taken ? new CodedError('ADDRESS_IN_USE', message, { cause: error }) : error);
     });
     server.listen({ host, port }, () => {

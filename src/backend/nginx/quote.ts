@@ -11,7 +11,10 @@ const plain = /^[A-Za-z0-9_.:/@%+,=?&~[\]-]+$/;
  */
 export function quoteValue(value: unknown): string {
   if (typeof value !== 'string' && typeof value !== 'number') {
-    throw new CodedError('NGINX_TEMPLATE', `the template puts out ${describe(value)}; right are text and numbers`);
+    throw new CodedError(
+      'NGINX_TEMPLATE',
+      `the template outputs ${describe(value)}; only text and numbers are allowed`,
+    );
   }
   const text = String(value);
   if (/[\p{Cc}\p{Cs}]/u.test(text)) {

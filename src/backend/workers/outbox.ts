@@ -54,7 +54,7 @@ export class Outbox {
     this.#places.clear();
     if (this.#linesLeftOut > 0 && this.#lines < maxWaitingLines) {
       const fields = { lines: this.#linesLeftOut };
-      reports.push({ type: 'log', level: 'warn', message: 'the log was too slow; lines were left out', fields });
+      reports.push({ type: 'log', level: 'warn', message: 'the log was too slow; lines were dropped', fields });
       this.#lines++;
       this.#linesLeftOut = 0;
     }

@@ -65,7 +65,7 @@ export class PoolReport {
     }
     if (end === null || (worker.isUp && elapsedMs(end.atMs) > shownMs)) return [];
     const times = end.times === 1 ? '' : `, ${end.times} times in a row`;
-    const message = `Media worker ${number} ${end.how}${times}; its cameras had to come back. The log tells more.`;
+    const message = `Media worker ${number} ${end.how}${times}; its cameras had to publish again. See the log for details.`;
     return [problem(message, end.atMs)];
   }
 

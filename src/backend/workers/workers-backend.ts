@@ -207,7 +207,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     const worker = this.#homes.find(camera);
     // Without a home it never published.
     if (worker === undefined)
-      throw new CodedError('INGEST_NOT_READY', 'the camera is not live: nothing is to be switched');
+      throw new CodedError('INGEST_NOT_READY', 'the camera is not live: there is nothing to switch');
     await this.#calls.ask(worker, { name: 'switchIngest', camera, ingest: ingest ?? null });
   }
 

@@ -61,7 +61,7 @@ Examples:
       const url = options.http ? token.httpUrl : (token.rtmpsUrl ?? token.url);
       if (url === undefined) {
         const why = 'with --backend nginx, or where on-play decides, cameras are played by RTMP only';
-        throw new CodedError('VIEW_UNSUPPORTED', `there is no address over HTTP: ${why}`);
+        throw new CodedError('VIEW_UNSUPPORTED', `there is no HTTP address: ${why}`);
       }
       io.out.write(options.json ? json(token) : `${cleanText(url)}\n`);
     });

@@ -26,7 +26,7 @@ export function sourceChange(options: IngestOptions): Change {
     throw new CodedError('USAGE', `--source-transport is "${sourceTransport}"; it is tcp or udp`);
   }
   if (given.length === 0 && (onDemand === true || sourceTransport !== undefined)) {
-    throw new CodedError('USAGE', '--on-demand and --source-transport are about a source: give --source URL, too');
+    throw new CodedError('USAGE', '--on-demand and --source-transport apply to a source: add --source URL');
   }
   const transport = sourceTransport === 'udp' ? { transport: 'udp' as const } : {};
   const mode = onDemand === true ? { mode: 'on-demand' as const } : {};

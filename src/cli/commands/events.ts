@@ -73,7 +73,7 @@ async function showEvents(cameras: readonly string[], options: EventsOptions, io
       const asked = lastEventId === '' ? query : { ...query, lastEventId };
       const { body, headers } = await findApi(options, io).followEvents(asked, stop.signal);
       if (body === null || headers.get('content-type')?.startsWith('text/event-stream') !== true) {
-        throw new CodedError('API_UNREACHABLE', 'the answer is no stream of events, as an aggregator would give');
+        throw new CodedError('API_UNREACHABLE', 'the answer is not a stream of events; is this an aggregator?');
       }
       onOpen();
       isOpen = true;

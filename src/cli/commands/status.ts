@@ -49,7 +49,7 @@ Examples:
 function problemsOf(nodes: readonly NodeView[], unknown: readonly string[]): ProblemView[] {
   const silent = unknown.map((id) => ({
     code: 'NODE_UNAVAILABLE',
-    message: `node ${id} does not answer: its part is unknown`,
+    message: `node ${id} does not answer: its state is unknown`,
     since: new Date().toISOString(),
   }));
   const told = nodes.flatMap(({ id, problems }) =>

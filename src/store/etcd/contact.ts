@@ -41,7 +41,7 @@ export class EtcdContact {
       return new StateProblem('CLUSTER_REPLACED', describeReplaced(known, found), at);
     }
     if (this.#lost === undefined || !isLong(this.#lost)) return undefined;
-    const message = `${this.#lost.reason}; the state is that of ${this.#wellAt} and stays in force, changes are refused until etcd answers`;
+    const message = `${this.#lost.reason}; the state of ${this.#wellAt} stays in force; changes are refused until etcd answers`;
     return new StateProblem('CLUSTER_UNAVAILABLE', message, this.#lost.at);
   }
 

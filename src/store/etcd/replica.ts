@@ -89,7 +89,7 @@ export class ClusterReplica {
       return replica;
     }
     if (snapshot === undefined) {
-      const message = `${messageOf(failure)}; no earlier state of this cluster is known here, so there is nothing to start with`;
+      const message = `${messageOf(failure)}; this node has no earlier state of this cluster to start with`;
       throw new StateError('CLUSTER_UNAVAILABLE', message, { cause: failure });
     }
     const replica = new ClusterReplica(options, file, snapshot);

@@ -194,7 +194,7 @@ async function replaceLive(folder: string, state: DesiredState, { problems }: Re
   const untilMs = performance.now() + restLimitMs;
   while ((await readFolder(folder)).pending > 0) {
     if (performance.now() > untilMs)
-      throw new StateError('STATE_LOCKED', `${path} does not come to rest; stop the aggregator`);
+      throw new StateError('STATE_LOCKED', `${path} keeps changing; stop the aggregator`);
     await sleep(lookEveryMs);
   }
   const replaced: Replaced[] = [];
@@ -228,7 +228,7 @@ async function takenOver(
   while (performance.now() - startedAtMs < takeLimitMs) {
     await sleep(lookEveryMs);
     if ((await countRejected(folder)) > rejected) {
-      throw new StateError('STATE_INVALID', 'the running aggregator refused what was restored; its log says why');
+      throw new StateError('STATE_INVALID', 'the running aggregator refused the restored backup; its log says why');
     }
     const now = await readFolder(folder).catch(() => undefined);
     if (now?.file !== undefined && now.file.digest !== content.digest) return;
@@ -245,7 +245,7 @@ async function takenOver(
   }
   const seconds = takeLimitMs / 1000;
   const why = silence === '' ? '' : ` (${silence})`;
-  const message = `the running aggregator did not take over what was restored within ${seconds} s${why}; is the process stopped or frozen, or may it not read the file? What was there before is back`;
+  const message = `the running aggregator did not apply the restored backup within ${seconds} s${why}; is the process stopped or frozen, or may it not read the file? What was there before is back`;
   throw new CodedError('API_UNREACHABLE', message);
 }
 

@@ -119,7 +119,7 @@ export class Compaction {
   failed(error: unknown): void {
     this.#notBeforeMs = performance.now() + retryMs;
     if (this.#problem !== undefined) return;
-    const message = `${this.#file} could not be written: ${messageOf(error)}. Changes are taken and kept in its journal; it is tried again every ${retryMs / 1000} s`;
+    const message = `${this.#file} could not be written: ${messageOf(error)}. Changes are accepted and kept in its journal; it is retried every ${retryMs / 1000} s`;
     this.#problem = new StateProblem('STATE_WRITE_FAILED', message, new Date().toISOString());
     this.#log.error(message, { code: 'STATE_WRITE_FAILED' });
   }

@@ -127,7 +127,7 @@ function warnOfLosses(paths: StatePaths, recovered: Recovered, before: readonly 
     log.warn(message, { file: paths.journal, bytes: journal.tornBytes });
   }
   if (journal?.hasStrayByte === true) {
-    const message = 'one byte behind the last line of the journal was damaged; nothing is lost, and it is put right';
+    const message = 'one byte after the last line of the journal was damaged; nothing is lost, and it is repaired';
     log.warn(message, { file: paths.journal });
   }
   if (journal?.lacksEnd === true) {

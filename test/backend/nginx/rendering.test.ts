@@ -67,7 +67,7 @@ describe('values', () => {
   test('plain ones stand as the original has them, others in quotes', () => {
     expect(quoteValue('rtmp://1.1.1.1:1935/live/example1')).toBe('rtmp://1.1.1.1:1935/live/example1');
     expect(quoteValue('/a b/"c"')).toBe('"/a b/\\"c\\""');
-    expect(() => quoteValue(undefined)).toThrow(/puts out undefined/);
+    expect(() => quoteValue(undefined)).toThrow(/outputs undefined/);
   });
 
   test('a push is the URL; an application of several parts is named apart, because nginx takes the first part', () => {

@@ -82,7 +82,7 @@ describe('the nodes of a cluster as one system', () => {
     expect((await get(a, '/v1/cameras?live=true&node=self')).items).toEqual([]);
     expect(await command(c, 'node', 'list')).toMatch(/^b .* 1 +2/m);
 
-    // A node that does not answer: its part is unknown, the rest is answered.
+    // A node that does not answer: its state is unknown, the rest is answered.
     b.process.signal('SIGSTOP');
     const list = await get(a, '/v1/cameras');
     expect(list).toMatchObject({ unknown: ['b'], items: [{ name: 'gate', node: 'b' }] });
@@ -131,7 +131,7 @@ describe('the nodes of a cluster as one system', () => {
     await publisher.exited;
     const again = publish(scope, clip, b.url('gate'));
     await again.exited;
-    expect(JSON.stringify(b.logLines())).toContain('node b is drained');
+    expect(JSON.stringify(b.logLines())).toContain('node b is draining');
     await waitFor(async () => !(await register(a, 'berlin')).endpoints.includes(b.url('gate')), {
       what: 'the drained node not to be named any more',
     });

@@ -35,7 +35,7 @@ describe('the dashboard', () => {
     expect(await card.locator('.card-badge time').innerText()).toMatch(/^\d+ (s|min)$/);
     expect(await page.locator('.totals .bad').innerText()).toMatch(/In trouble\s*1/);
     await card.click();
-    await page.getByText('the camera sends no video any more').first().waitFor();
+    await page.getByText('the camera has stopped sending video').first().waitFor();
     expect(await page.locator('.note.bad time').first().innerText()).toMatch(/^\d+ (s|min)$/);
     expect(await axeViolations(page)).toEqual([]);
 
