@@ -1,40 +1,30 @@
 import type { RtmpUrl } from '../address/rtmp-url.js';
-import { messageOf, TargetEndedError, TargetError } from '../errors.js';
+import { messageOf, TargetError } from '../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js';
-import type { Logger } from '../log/log.js';
 import type { Dialer } from '../net/dialer.js';
 import { isoTime } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { NetSettings } from '../rtmp/settings.js';
-import { FailureLog } from './failure-log.js';
 import { Goodbyes } from './goodbyes.js';
 import { HeadersAwaited } from './headers-awaited.js';
 import { LifeDoubt } from './life-doubt.js';
-import { causeOf, Outage } from './outage.js';
-import { failureView, type PushFailure } from './push-failure.js';
+import { PushFailures } from './push-failures.js';
 import { PushLife } from './push-life.js';
+import type { PushOptions } from './push-options.js';
+import { PhaseRecord, type PushPhase, phaseWithout } from './push-phase.js';
 import { fullProfile, type PushProfile } from './push-profile.js';
 import { PushTotals } from './push-totals.js';
 import { type Haste, RetryClock } from './retry-clock.js';
 import { judgeStall } from './stall-watch.js';
 import { Succession } from './succession.js';
-import type { TargetWatch } from './target-watch.js';
 
-export type PushPhase = 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'disabled' | 'elsewhere';
-
-/** Number of recent events that are logged when an active push fails. */
-const dumpedEvents = 20;
+export type { PushPhase } from './push-phase.js';
 
 /**
  * Sends a camera's stream to one target. It connects, follows the stream, and after a failure retries without end, with
  * doubling pauses and a new DNS look-up each time.
- *
- *   idle --camera live--> connecting --media flows--> active <--> stalled
- *    ^                      ^    |                      |            |
- *    |                   pause   '---- failure ----> waiting <-------'
- *    '--------------- camera gone (drained first) ---------------'
  */
 export class Push {
   readonly url: string;
@@ -45,12 +35,10 @@ export class Push {
   #limits: OutletLimits;
   readonly #settings: NetSettings;
   readonly #dialer: Dialer;
-  readonly #log: Logger;
   readonly #recorder: FlightRecorder;
   readonly #meter = new RateMeter();
   readonly #clock: RetryClock;
-  readonly #failureLog: FailureLog;
-  readonly #outage = new Outage();
+  readonly #failures: PushFailures;
   #enabled: boolean;
   #stream: LiveStream | null = null;
   #live = false;
@@ -58,34 +46,14 @@ export class Push {
   readonly #succession: Succession;
   readonly #headers = new HeadersAwaited(() => this.#connect());
   readonly #doubt = new LifeDoubt();
-  #lastFailure: PushFailure | null = null;
-  #wasEndedByTarget = false;
   #connects = 0;
   /** Counts of ended connections. */
   readonly #past = new PushTotals();
   readonly #goodbyes = new Goodbyes(this.#past);
   readonly #onPhase: (() => void) | undefined;
-  #phase: PushPhase;
-  #phaseSinceMs = Date.now();
+  readonly #phase: PhaseRecord;
 
-  constructor(options: {
-    url: string;
-    /** The URL for one connection, where each has another one to the same place. */
-    urlNow?: () => string;
-    /** The URL as it may be shown. */
-    shownUrl: string;
-    /** False: it has no connection; `elsewhere`: another node has it. */
-    enabled: boolean | 'elsewhere';
-    limits: OutletLimits;
-    /** Default: every track, and the target is told what the stream needs. */
-    profile?: PushProfile;
-    settings: NetSettings;
-    watch: TargetWatch;
-    dialer: Dialer;
-    log: Logger;
-    /** Called when its phase has changed. */
-    onPhase?: () => void;
-  }) {
+  constructor(options: PushOptions) {
     this.#onPhase = options.onPhase;
     this.url = options.url;
     this.#urlNow = options.urlNow ?? (() => options.url);
@@ -95,10 +63,10 @@ export class Push {
     this.#enabled = options.enabled === true;
     this.#settings = options.settings;
     this.#dialer = options.dialer;
-    this.#log = options.log.child({ target: options.shownUrl });
-    this.#recorder = new FlightRecorder({ log: this.#log });
+    const log = options.log.child({ target: options.shownUrl });
+    this.#recorder = new FlightRecorder({ log });
     this.#succession = new Succession(this.#recorder);
-    this.#failureLog = new FailureLog(this.#log);
+    this.#failures = new PushFailures(log, this.#recorder);
     this.#clock = new RetryClock({
       minMs: options.settings.pushRetryMinMs,
       maxMs: options.settings.pushRetryMaxMs,
@@ -106,7 +74,7 @@ export class Push {
       url: options.url,
       connect: () => this.#connect(),
     });
-    this.#phase = options.enabled === true ? 'idle' : phaseWithout(options.enabled);
+    this.#phase = new PhaseRecord(phaseWithout(options.enabled), this.#recorder);
   }
 
   /** Bytes handed to the network, in total. */
@@ -139,7 +107,7 @@ export class Push {
       if (this.#live) this.#hurry('asked for');
     } else {
       this.#hangUp('now');
-      this.#outage.end();
+      this.#failures.end();
       this.#setPhase(phaseWithout(where));
     }
   }
@@ -177,14 +145,14 @@ export class Push {
   end(): void {
     this.#live = false;
     this.#hangUp('drained');
-    this.#outage.end();
+    this.#failures.end();
     this.#stream = null;
     if (this.#enabled) this.#setPhase('idle');
   }
 
   /** Retries at once, or within 5 s if an earlier request has failed. False if the push is not waiting. */
   retry(): boolean {
-    if (this.#phase !== 'waiting') return false;
+    if (this.#phase.now !== 'waiting') return false;
     this.#recorder.note('retry', 'asked for');
     this.#clock.hurry('asked for');
     return true;
@@ -217,8 +185,8 @@ export class Push {
       life.connection.destroy(verdict.error);
     } else if (this.#live && verdict.kind === 'flowing') {
       this.#proveActive(life);
-    } else if (this.#live && verdict.kind === 'stalled' && this.#phase === 'active') {
-      this.#outage.stalled(Date.now() - Math.round(verdict.stalledMs));
+    } else if (this.#live && verdict.kind === 'stalled' && this.#phase.now === 'active') {
+      this.#failures.stalled(Date.now() - Math.round(verdict.stalledMs));
       this.#setPhase('stalled');
     }
   }
@@ -229,39 +197,33 @@ export class Push {
    */
   status(nowMs: number) {
     const life = this.#life;
-    const outage = this.#live ? this.#outage : null;
-    const cause = outage === null ? undefined : causeOf(outage);
-    const isFlowing = this.#phase === 'active' || this.#phase === 'stalled';
     return {
-      state: this.#phase,
-      since: isoTime(this.#phaseSinceMs),
-      ...(cause === undefined ? {} : { reason: cause }),
+      state: this.#phase.now,
+      since: isoTime(this.#phase.sinceMs),
       attempt: this.#clock.failures,
-      lastError: failureView(this.#lastFailure),
-      downSince: outage === null || outage.sinceMs === null ? null : isoTime(outage.sinceMs),
-      firstError: failureView(outage?.first ?? null),
-      nextRetryAt: this.#phase === 'waiting' ? isoTime(this.#clock.nextTryAtMs) : null,
+      ...this.#failures.status(this.#live),
+      nextRetryAt: this.#phase.now === 'waiting' ? isoTime(this.#clock.nextTryAtMs) : null,
       connects: this.#connects,
       bytesOut: this.bytesOut,
       framesOut: this.#past.framesOut + (life?.outlet?.framesOut ?? 0),
-      bitrateBps: isFlowing ? this.#meter.bitsPerSecond : 0,
+      bitrateBps: this.#phase.isFlowing ? this.#meter.bitsPerSecond : 0,
       ...this.#past.droppedWith(life?.outlet ?? null),
       ...life?.figures(nowMs),
     };
   }
 
   get phase(): PushPhase {
-    return this.#phase;
+    return this.#phase.now;
   }
 
   /** Why it failed last; undefined: it never did. */
   get lastFailureCode(): TargetError['code'] | undefined {
-    return this.#lastFailure?.code;
+    return this.#failures.last?.code;
   }
 
   /** True when it failed last since the target ended the stream by its own word. */
   get wasEndedByTarget(): boolean {
-    return this.#wasEndedByTarget;
+    return this.#failures.wasEndedByTarget;
   }
 
   /** What of the stream the target does not take, by its own word; null: nothing, or it says nothing. */
@@ -310,7 +272,7 @@ export class Push {
           else if (!life.connection.isUnanswered) this.#succeed(life);
         },
         onDrain: () => {
-          if (life === this.#life && this.#phase === 'connecting') this.#proveActive(life);
+          if (life === this.#life && this.#phase.now === 'connecting') this.#proveActive(life);
         },
         onReconnectRequest: (tcUrl) => this.#askedToReconnect(life, tcUrl),
         onClosed: (closedBy) => {
@@ -351,14 +313,13 @@ export class Push {
 
   /** A push is active if the target acknowledges bytes, or at least the socket's queue empties. */
   #proveActive(life: PushLife): void {
-    if (this.#phase === 'active') {
-      if (this.#clock.wellFor(life.noteWell())) this.#isWell();
+    if (this.#phase.now === 'active') {
+      if (this.#clock.wellFor(life.noteWell())) this.#failures.well();
       return;
     }
     if (!life.isProven) return;
-    if (this.#phase !== 'stalled') this.#failureLog.active(this.#clock.failures + 1);
     life.noteWell();
-    this.#outage.flows();
+    this.#failures.flows(this.#phase.now === 'stalled' ? null : this.#clock.failures + 1);
     this.#setPhase('active');
   }
 
@@ -374,14 +335,14 @@ export class Push {
       return;
     }
     this.#doubt.ended(life.connection.diedOfPing, life.outlet !== null);
-    const flowedMs = life.flowedMs(this.#phase === 'active');
+    const flowedMs = life.flowedMs(this.#phase.now === 'active');
     life.bury(this.#past);
     const failure = error ?? new TargetError('TARGET_CLOSED', 'the connection ended');
     if (this.#live) {
       this.#wait(failure, flowedMs);
     } else {
       // The camera is away, so nothing waits for this. The pauses still continue from here when it returns.
-      this.#noteFailure(failure);
+      this.#failures.note(failure);
       this.#clock.failed(failure, flowedMs);
       this.#clock.stop();
     }
@@ -389,12 +350,10 @@ export class Push {
 
   /** @param flowedMs how long media had flowed; 0: it had not */
   #wait(error: TargetError, flowedMs = 0): void {
-    if (this.#clock.wellFor(flowedMs)) this.#isWell();
-    this.#noteFailure(error);
+    if (this.#clock.wellFor(flowedMs)) this.#failures.well();
+    this.#failures.note(error);
     const pauseMs = this.#clock.failed(error, flowedMs);
-    if (this.#failureLog.failed(error, pauseMs, this.#clock.failures) && flowedMs > 0) {
-      this.#log.info('events of the push before it failed', { events: this.#recorder.lines(dumpedEvents) });
-    }
+    this.#failures.tell(error, pauseMs, this.#clock.failures, flowedMs > 0);
     this.#setPhase('waiting');
   }
 
@@ -402,19 +361,6 @@ export class Push {
   #hurry(why: Haste): void {
     this.#clock.hurry(why);
     if (this.#life === null && !this.#headers.isWaiting) this.#setPhase('waiting');
-  }
-
-  /** It was well for a while: what failed before is over. */
-  #isWell(): void {
-    this.#failureLog.well();
-    this.#outage.end();
-  }
-
-  #noteFailure(error: TargetError): void {
-    this.#lastFailure = { code: error.code, message: error.message, atMs: Date.now() };
-    this.#wasEndedByTarget = error instanceof TargetEndedError;
-    this.#outage.failed(this.#lastFailure);
-    this.#recorder.note('error', `${error.code}: ${error.message}`);
   }
 
   /** Ends the connection with a goodbye, after the rest of the stream, or (`now`) after the bytes in the socket. */
@@ -431,15 +377,8 @@ export class Push {
   }
 
   #setPhase(phase: PushPhase): void {
-    if (phase === this.#phase) return;
-    this.#recorder.note('state', `${this.#phase} -> ${phase}`);
-    this.#phase = phase;
-    this.#phaseSinceMs = Date.now();
-    if (phase !== 'active' && phase !== 'stalled') this.#meter.reset();
+    if (!this.#phase.enter(phase)) return;
+    if (!this.#phase.isFlowing) this.#meter.reset();
     this.#onPhase?.();
   }
-}
-
-function phaseWithout(where: false | 'elsewhere'): PushPhase {
-  return where === false ? 'disabled' : where;
 }

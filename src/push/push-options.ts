@@ -1,0 +1,26 @@
+import type { Logger } from '../log/log.js';
+import type { Dialer } from '../net/dialer.js';
+import type { OutletLimits } from '../relay/outlet.js';
+import type { NetSettings } from '../rtmp/settings.js';
+import type { PushProfile } from './push-profile.js';
+import type { TargetWatch } from './target-watch.js';
+
+/** What a push is made of: where it goes, how, and who is told. */
+export interface PushOptions {
+  readonly url: string;
+  /** The URL for one connection, where each has another one to the same place. */
+  readonly urlNow?: () => string;
+  /** The URL as it may be shown. */
+  readonly shownUrl: string;
+  /** False: it has no connection; `elsewhere`: another node has it. */
+  readonly enabled: boolean | 'elsewhere';
+  readonly limits: OutletLimits;
+  /** Default: every track, and the target is told what the stream needs. */
+  readonly profile?: PushProfile;
+  readonly settings: NetSettings;
+  readonly watch: TargetWatch;
+  readonly dialer: Dialer;
+  readonly log: Logger;
+  /** Called when its phase has changed. */
+  readonly onPhase?: () => void;
+}
