@@ -11,25 +11,17 @@ import {
   getCamera,
   removeCamera,
 } from '../model/cameras.js';
-import { checkIngestOf, checkStandbySupported, ingestNames, sourcesOf } from '../model/ingests.js';
+import { checkIngestOf, checkStandbySupported, sourcesOf } from '../model/ingests.js';
 import { rotateKeys, withNewKey } from '../model/keys.js';
-import { type Camera, type DesiredState, mainIngest } from '../model/model.js';
+import type { Camera, DesiredState } from '../model/model.js';
 import { sortedNames } from '../model/persistent-map.js';
 import { pushUrlOf } from '../model/targets.js';
-import { advertisedHost } from './advertise.js';
-import { currentKey, type KeyRotation, keyChange, newKeyId } from './camera-keys.js';
-import type { ClusterPeer } from './choose-node.js';
+import { type KeyRotation, keyChange, newKeyId } from './camera-keys.js';
 import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
 import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
-import {
-  type CameraView,
-  cameraView,
-  type Endpoints,
-  endpointsOf,
-  type InCluster,
-  type PlayTokenView,
-} from './views.js';
+import { PublishEndpoints } from './publish-endpoints.js';
+import { type CameraView, cameraView, type Endpoints, endpointsOf, type PlayTokenView } from './views.js';
 
 /** States of a push that need attention. */
 const isBad: ReadonlySet<string> = new Set(['waiting', 'stalled']);
@@ -60,17 +52,18 @@ export interface CamerasElsewhere {
 export class CameraControl {
   readonly #context: ControlContext;
   readonly #streamKeys: StreamKeys;
+  readonly #endpoints: PublishEndpoints;
 
   /** @param streamKeys what publish keys and play tokens are made from */
   constructor(context: ControlContext, streamKeys: StreamKeys) {
     this.#context = context;
     this.#streamKeys = streamKeys;
+    this.#endpoints = new PublishEndpoints(context, streamKeys);
   }
 
   /** The host under which cameras reach this node; `requestHost` is the Host header of the request that asks. */
   advertisedHost(requestHost: string | undefined): string {
-    const { advertiseHost, host: listenHost } = this.#context.settings;
-    return advertisedHost({ advertiseHost, listenHost, requestHost });
+    return this.#endpoints.hostFor(requestHost);
   }
 
   /**
@@ -131,7 +124,7 @@ export class CameraControl {
     requestHost: string | undefined,
     precondition?: Precondition,
   ): Promise<CameraView> {
-    if (!this.#needsKeys) {
+    if (!this.#endpoints.haveKeys) {
       throw new ConflictError('KEYS_NOT_USED', 'publishers need no key here; set publish-auth to key');
     }
     const { log, tags } = this.#context;
@@ -233,7 +226,7 @@ export class CameraControl {
   /** Where a camera publishes to at this very node. @throws NotFoundError CAMERA_NOT_FOUND */
   ownEndpoint(name: string): string {
     const camera = getCamera(this.#context.store.state, name);
-    return this.#endpointsAt(undefined, this.advertisedHost(undefined), name, this.#query(camera, true)).endpoint;
+    return this.#endpoints.atThisNode(camera).endpoint;
   }
 
   /** How many pushes a camera has, which is what its view costs. @throws NotFoundError CAMERA_NOT_FOUND */
@@ -312,10 +305,6 @@ export class CameraControl {
     }
   }
 
-  get #needsKeys(): boolean {
-    return this.#context.settings.media?.publishAuth === 'key';
-  }
-
   /**
    * Completes a camera that is new or changed. With keys in use, what is new of it gets one, from an id that nobody had.
    * @throws ConflictError STANDBY_UNSUPPORTED, SOURCE_UNSUPPORTED, InputError SOURCE_FORBIDDEN where it is to have more than the backend can give it
@@ -328,7 +317,7 @@ export class CameraControl {
       checkStandbySupported(camera, switching === null ? kind : null);
       this.#checkSources(camera, before.cameras.get(name));
     }
-    return this.#needsKeys ? withNewKey(before, after, name, keyId) : after;
+    return this.#endpoints.haveKeys ? withNewKey(before, after, name, keyId) : after;
   }
 
   /** Of sources that are new. @throws CodedError SOURCE_FORBIDDEN */
@@ -344,28 +333,7 @@ export class CameraControl {
 
   /** Where a camera publishes to, with its key. @param host as `advertisedHost` gives it */
   endpointsOf(camera: Camera, host: string): Endpoints {
-    const [node] = this.#context.places.nodesFor(camera.name, undefined);
-    return this.#endpointsAt(node, host, camera.name, this.#query(camera, true));
-  }
-
-  /** @param ingest which one it is published by; undefined: the first, which who names none means */
-  #query(camera: Camera, showsKey: boolean, ingest?: string): string {
-    const [first = mainIngest] = ingestNames(camera);
-    const key = this.#needsKeys ? currentKey(camera, this.#streamKeys, ingest ?? first) : undefined;
-    const parameters = [
-      ...(ingest === undefined || ingest === first ? [] : [`ingest=${ingest}`]),
-      ...(key === undefined ? [] : [`key=${showsKey ? key : '***'}`]),
-    ];
-    return parameters.length === 0 ? '' : `?${parameters.join('&')}`;
-  }
-
-  /** @param node undefined: this one */
-  #endpointsAt(node: ClusterPeer | undefined, host: string, name: string, query: string): Endpoints {
-    const { rtmpPort, rtmpsPort } = this.#context.settings;
-    if (node === undefined) return endpointsOf(host, rtmpPort, rtmpsPort, name, query);
-    const path = `/${name}/${name}${query}`;
-    const rtmps = node.rtmps === undefined ? {} : { rtmpsEndpoint: `${node.rtmps}${path}` };
-    return { endpoint: `${node.rtmp}${path}`, ...rtmps };
+    return this.#endpoints.of(camera, host);
   }
 
   #view(
@@ -382,24 +350,14 @@ export class CameraControl {
     const { backend, tags, health, lastLives, places } = this.#context;
     const seen = backend.camera(camera.name);
     const nodes = places.nodesFor(camera.name, location);
-    const endpointsFor = (ingest?: string) =>
-      this.#endpointsAt(nodes[0], host, camera.name, this.#query(camera, showsKey, ingest));
+    const endpointsFor = (ingest?: string) => this.#endpoints.at(nodes[0], host, camera, showsKey, ingest);
     const conditions = health.conditionsOf(camera.name);
     const view = cameraView(camera, endpointsFor, seen, (push) => pushUrlOf(state.engines, camera, push), {
       conditions,
       lastLive: lastLives.of(camera.name),
-      ...this.#inCluster(camera, nodes, host, showsKey),
+      ...this.#endpoints.inCluster(camera, nodes, host, showsKey),
     });
     return tags.note(view, camera);
-  }
-
-  /** The facts of a camera that only a cluster has. */
-  #inCluster(camera: Camera, nodes: readonly (ClusterPeer | undefined)[], host: string, showsKey: boolean): InCluster {
-    const { neighbours } = this.#context.places;
-    if (neighbours === undefined) return {};
-    const query = this.#query(camera, showsKey);
-    const endpoints = nodes.map((node) => this.#endpointsAt(node, host, camera.name, query).endpoint);
-    return { endpoints, node: neighbours.holderOf(camera.name) ?? null };
   }
 }
 
