@@ -9,7 +9,8 @@ import { looks } from './looks.js';
 import type { SelectorOptions } from './selector-options.js';
 import { Slate, slateIngest } from './slate.js';
 import { type Ingest, isOfIngest, mainIngest, type Source } from './source.js';
-import { type IngestListener, type MessageKind, SourceIngest } from './source-ingest.js';
+import { SourceIngest } from './source-ingest.js';
+import type { IngestListener, MessageKind } from './source-ingest-options.js';
 
 const oneIngest: DesiredIngests = { names: [mainIngest], switchBackMs: null, slate: null };
 
@@ -23,7 +24,7 @@ const oneIngest: DesiredIngests = { names: [mainIngest], switchBackMs: null, sla
  *     |              '-'   or of a lower priority               |
  *     '--------------------- nobody came back ------------------'
  */
-export class IngestSelector implements IngestListener, FailoverHost {
+export class IngestSelector implements IngestListener<SourceIngest>, FailoverHost {
   readonly failover: Failover;
   readonly #options: SelectorOptions;
   #desired = oneIngest;

@@ -3,7 +3,8 @@ import type { LiveStream } from '../relay/live-stream.js';
 import type { SlabPool } from '../relay/slab-pool.js';
 import type { WithoutKeyFrames } from './key-frame-watch.js';
 import type { Looks } from './looks.js';
-import type { MessageKind, SourceIngest } from './source-ingest.js';
+import type { SourceIngest } from './source-ingest.js';
+import type { MessageKind } from './source-ingest-options.js';
 import type { TagSource } from './tag-source.js';
 
 /** What the camera of a selector is told. Called in the middle of the work: it is quick and throws nothing. */

@@ -1,7 +1,5 @@
-import { isoTime } from '../process/wall-clock.js';
 import { readableData } from '../relay/data-message.js';
 import { type Header, mayNotRepeat, metadataValues } from '../relay/headers.js';
-import type { LiveStream } from '../relay/live-stream.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { MessageRole, StreamFeed, StreamNeeds } from '../relay/stream-feed.js';
 import type { TrackChoice } from '../relay/track-choice.js';
@@ -20,44 +18,16 @@ import { isReadableAudio, isReadableVideo } from '../wire/flv-validity.js';
 import { MessageType } from '../wire/message.js';
 import { holdsManyTracks, splitTracks } from '../wire/tracks.js';
 import { AudioTrack } from './audio-track.js';
+import { ingestFigures } from './ingest-figures.js';
 import { IngestMeter } from './ingest-meter.js';
-import type { WithoutKeyFrames } from './key-frame-watch.js';
 import { describeMetadata, type MetadataFacts, noFacts } from './metadata.js';
 import { type Ingest, mainIngest, type Source } from './source.js';
+import type { FedStream, IngestListener, MessageKind, SourceIngestOptions } from './source-ingest-options.js';
 import { StreamHeaders } from './stream-headers.js';
 import { trackFigures } from './track-figures.js';
 import { trackNeeds } from './track-needs.js';
 import { TrackTable } from './track-table.js';
 import { VideoTrack } from './video-track.js';
-
-/** What the messages of a source are. */
-export type MessageKind = 'audio' | 'video' | 'data';
-
-/** The stream as a source that feeds it sees it. */
-export type FedStream = Pick<LiveStream, 'append' | 'keeps' | 'forgetTrack'>;
-
-/** Whoever is told of what a source sends. Called in the middle of the work on a message: it is quick and throws nothing. */
-export interface IngestListener {
-  /** A metadata message, as it may be passed on. */
-  onMetadata(ingest: SourceIngest, payload: Buffer): void;
-  /** The first message of each kind that is not passed on, since it cannot be read. */
-  onUnreadable(ingest: SourceIngest, kind: MessageKind, payloadBytes: number): void;
-  /** Key frames have been missed for too long, or come again. */
-  onKeyFrames(ingest: SourceIngest, missing: boolean): void;
-  /** The source ends it. */
-  onEnded(ingest: SourceIngest, reason: string): void;
-}
-
-export interface SourceIngestOptions {
-  readonly source: Source;
-  /** The name of the camera's ingest that it came in by; default: the only one. */
-  readonly name?: string;
-  /** The aggregators that it came through, this one included. */
-  readonly via: readonly string[];
-  /** What is done with video that has no key frames. */
-  readonly withoutKeyFrames: WithoutKeyFrames;
-  readonly listener: IngestListener;
-}
 
 /**
  * One source as a camera sees it: takes each message, judges it, remembers what a decoder needs, measures, and hands it to
@@ -76,7 +46,7 @@ export class SourceIngest implements Ingest, StreamFeed {
   /** The same on the monotonic clock. */
   readonly begunMs = performance.now();
   readonly meter = new IngestMeter();
-  readonly #listener: IngestListener;
+  readonly #listener: IngestListener<SourceIngest>;
   readonly #headers = new StreamHeaders();
   readonly #video: TrackTable<VideoTrack>;
   readonly #audio = new TrackTable((id) => new AudioTrack(id));
@@ -97,7 +67,7 @@ export class SourceIngest implements Ingest, StreamFeed {
   #uses = 1;
   #isReleased = false;
 
-  constructor({ source, name = mainIngest, via, withoutKeyFrames, listener }: SourceIngestOptions) {
+  constructor({ source, name = mainIngest, via, withoutKeyFrames, listener }: SourceIngestOptions<SourceIngest>) {
     this.source = source;
     this.name = name;
     this.via = via;
@@ -198,24 +168,7 @@ export class SourceIngest implements Ingest, StreamFeed {
 
   /** What is measured of it, by the names of `backend/observed.ts`. @param nowMs a monotonic clock */
   figures(nowMs: number) {
-    const { facts } = this;
-    const { remote, encoder, ignoredMessages } = this.source;
-    return {
-      liveSince: isoTime(this.sinceMs),
-      publisher: remote,
-      encoder: facts.encoder ?? (encoder || null),
-      videoCodec: this.videoCodec,
-      audioCodec: this.audioCodec,
-      tracks: trackFigures(this.#video, this.#audio),
-      width: this.pictureSize?.width ?? facts.width,
-      height: this.pictureSize?.height ?? facts.height,
-      bytesIn: this.#bytesIn,
-      bitrateInBps: this.bitsPerSecond,
-      frameRate: Math.round(this.framesPerSecond * 10) / 10,
-      keyFrameIntervalMs: this.keyFrameIntervalMs || null,
-      ignoredMessages,
-      ...this.meter.figures(nowMs),
-    };
+    return ingestFigures(this, trackFigures(this.#video, this.#audio), nowMs);
   }
 
   /**

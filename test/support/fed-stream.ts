@@ -1,6 +1,7 @@
 import type { WithoutKeyFrames } from '../../src/ingest/key-frame-watch.js';
 import type { Source } from '../../src/ingest/source.js';
-import { type IngestListener, SourceIngest } from '../../src/ingest/source-ingest.js';
+import { SourceIngest } from '../../src/ingest/source-ingest.js';
+import type { IngestListener } from '../../src/ingest/source-ingest-options.js';
 import { LiveStream, type LiveStreamOptions } from '../../src/relay/live-stream.js';
 
 export interface FedStreamOptions extends LiveStreamOptions {
@@ -55,7 +56,7 @@ export class FedStream extends LiveStream {
 
   #next(via: readonly string[]): SourceIngest {
     const { withoutKeyFrames = 'pass', onKeyFrames } = this.#options;
-    const listener: IngestListener = {
+    const listener: IngestListener<SourceIngest> = {
       onKeyFrames: (_ingest, missing) => onKeyFrames?.(missing),
       onMetadata() {},
       onUnreadable() {},

@@ -1,5 +1,6 @@
 import { FlightRecorder, type RecordedEvent } from '../../events/flight-recorder.js';
-import type { MessageKind, SourceIngest } from '../../ingest/source-ingest.js';
+import type { SourceIngest } from '../../ingest/source-ingest.js';
+import type { MessageKind } from '../../ingest/source-ingest-options.js';
 import type { Logger } from '../../log/log.js';
 import type { BackendObserver, BackendProblem, IngestChange } from '../backend.js';
 import type { CameraContext } from './camera-context.js';
