@@ -99,11 +99,12 @@ describe('a source', () => {
   });
 
   test('stands in a column of a list', async () => {
-    const list = 'name,source\nlisted,rtsp://127.0.0.1:9/a\n';
-    const { code } = await cli(['camera', 'add', '-', '--api', aggregator.apiUrl], { input: list });
+    const list = 'name,source\nlisted,rtsp://admin:hush@127.0.0.1:9/a\n';
+    const { code, out } = await cli(['camera', 'add', '-', '--api', aggregator.apiUrl], { input: list });
     expect(code).toBe(0);
-    expect((await camera('show', 'listed')).out).toContain('pulled from rtsp://127.0.0.1:9/a');
+    expect(out).toMatch(/^Camera listed is registered\. It is pulled from rtsp:\/\/\*\*\*@127\.0\.0\.1:9\/a\n/);
+    expect((await camera('show', 'listed')).out).toContain('pulled from rtsp://***@127.0.0.1:9/a');
     // It takes no publisher.
-    expect((await camera('list', 'listed')).out).toMatch(/pulled from rtsp:\/\/127.0.0.1:9\/a\n/);
+    expect((await camera('list', 'listed')).out).toMatch(/pulled from rtsp:\/\/\*\*\*@127.0.0.1:9\/a\n/);
   });
 });

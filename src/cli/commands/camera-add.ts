@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { maskUrl } from '../../address/rtmp-url.js';
 import { CodedError } from '../../errors.js';
 import {
   type CameraList,
@@ -118,9 +119,12 @@ export function addChange(camera: ListedCamera, facts: CameraFacts = {}): NamedC
   };
 }
 
-const addedWords: WordsOf = ({ about }, { outcome, endpoint }) => {
+const addedWords: WordsOf = ({ about, change }, { outcome, endpoint }) => {
   const done = outcome === 'created' ? 'is registered' : 'was registered already';
-  return `C${about.slice(1)} ${done}. It publishes to ${endpoint ?? ''}`;
+  const source = change.operation === 'addCamera' ? change.body.source : undefined;
+  const url = typeof source === 'string' ? source : source?.url;
+  const from = url === undefined ? `It publishes to ${endpoint ?? ''}` : `It is pulled from ${maskUrl(url)}`;
+  return `C${about.slice(1)} ${done}. ${from}`;
 };
 
 async function addOne(name: string, options: AddOptions, io: CliIo): Promise<void> {
@@ -136,6 +140,6 @@ async function addOne(name: string, options: AddOptions, io: CliIo): Promise<voi
 }
 
 /** What an operator does next, or need not do. */
-function comesFrom({ endpoint, source }: CameraView): string {
+function comesFrom({ endpoint, ingests, source = ingests?.[0]?.source }: CameraView): string {
   return source === undefined ? `It publishes to ${endpoint}` : `It is pulled from ${source.url}`;
 }
