@@ -119,7 +119,7 @@ export class NodeStatus {
 
   /**
    * The aggregator is about to stop: it is not ready any more, and goes on serving until it is closed.
-   * @param asksAll whether all who know of it are asked at once to connect anew
+   * @param asksAll whether all who know of it are asked at once to reconnect
    */
   drain({ asksAll }: { readonly asksAll: boolean }): void {
     this.#isDraining = true;

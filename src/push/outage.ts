@@ -42,7 +42,7 @@ export class Outage {
     if (this.#first === null) this.#sinceMs = null;
   }
 
-  /** Media has flowed for a while, or nobody wants it any more. */
+  /** Media has flowed for a while, or the push is no longer wanted. */
   end(): void {
     this.#sinceMs = null;
     this.#first = this.#last = null;

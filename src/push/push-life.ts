@@ -18,7 +18,7 @@ export interface PushLifeHandler {
   onPublished(): void;
   /** The socket took all that it was given. */
   onDrain(): void;
-  /** The target asks to be connected to anew. @param tcUrl where, as it says it; undefined: at the same place */
+  /** The target asks to be reconnected to. @param tcUrl where, as it says it; undefined: at the same place */
   onReconnectRequest(tcUrl: string | undefined): void;
   /** It is over, exactly once; null when we closed it. */
   onClosed(error: TargetError | null): void;
@@ -58,7 +58,7 @@ export class PushLife {
     recorder: FlightRecorder;
     /** False: the target closes when it is pinged. */
     mayPing: boolean;
-    /** Where the target asked to be connected to anew; undefined: at the URL. */
+    /** Where the target asked to be reconnected to; undefined: at the URL. */
     elsewhere?: RtmpUrl | undefined;
     handler: PushLifeHandler;
   }) {

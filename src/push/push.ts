@@ -253,7 +253,7 @@ export class Push {
     }
   }
 
-  /** @param elsewhere where the target asked to be connected to anew */
+  /** @param elsewhere where the target asked to be reconnected to */
   #newLife(stream: LiveStream, elsewhere: RtmpUrl | undefined): PushLife {
     const life: PushLife = new PushLife({
       url: this.#urlNow(),

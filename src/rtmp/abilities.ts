@@ -48,7 +48,7 @@ export function abilitiesOf({ fourCcList, videoFourCcInfoMap, audioFourCcInfoMap
   };
 }
 
-/** Any codec is passed on, on any track, with its prefixes; and publishers are asked to connect anew before a restart. */
+/** Any codec is passed on, on any track, with its prefixes; and publishers are asked to reconnect before a restart. */
 export function ownAbilities(): AmfObject {
   return {
     fourCcList: ['*'],

@@ -7,7 +7,7 @@ const maxValueChars = 1024;
 /**
  * How a client proves that it knows a password (`authmod=adobe`, of Flash Media Server, taken over by Wowza and others;
  * never published, here as ffmpeg, librtmp and GStreamer do it). All goes in the query of the application, and each
- * answer is a refused `connect`, after which the client connects anew:
+ * answer is a refused `connect`, after which the client reconnects:
  *
  *   1. live                                              ->  code=403 need auth; authmod=adobe
  *   2. live?authmod=adobe&user=NAME                      ->  ?reason=needauth&user=NAME&salt=S&challenge=C&opaque=O

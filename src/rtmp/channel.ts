@@ -117,7 +117,7 @@ export class MessageChannel {
 
   /**
    * Takes bytes as they come off the socket. At most one acknowledgement goes out for a call, whatever the window.
-   * @throws WireError when the chunk stream cannot be followed any more, or exceeds a limit
+   * @throws WireError when the chunk stream can no longer be followed, or exceeds a limit
    */
   receive(data: Buffer): void {
     this.#bytesIn += data.length;

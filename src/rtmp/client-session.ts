@@ -36,7 +36,7 @@ export interface ClientSessionHandler {
    * @param redirect where the target wants to be published to instead, as it says it; undefined: nowhere
    */
   onRefused(error: TargetError, said: string, redirect: string | undefined): void;
-  /** The target asks to be connected to anew, soon. @param tcUrl where, as it says it; undefined: at the same place */
+  /** The target asks to be reconnected to, soon. @param tcUrl where, as it says it; undefined: at the same place */
   onReconnectRequest?(tcUrl: string | undefined): void;
 }
 
@@ -162,7 +162,7 @@ export class ClientSession {
     if (rest.length > 0) this.#channel.receive(rest);
   }
 
-  /** Asks the target to acknowledge every so many bytes, unless that was the last wish. */
+  /** Asks the target to acknowledge every `bytes` bytes, unless it was already asked for that. */
   acknowledgeEvery(bytes: number): void {
     if (bytes === this.#acknowledgedEvery) return;
     this.#acknowledgedEvery = bytes;

@@ -7,7 +7,7 @@ const memoryMs = 3000;
 /** What may be under way at least, behind what a target takes before it tells of it. */
 const smallestSlackBytes = 32 * 1024;
 
-/** News that stay away for longer than this, while bytes are held back for them, prove nothing any more. */
+/** If no news arrives for longer than this while bytes are held back for it, the absence proves nothing. */
 const patienceMs = 3000;
 
 /** The first news of a byte that was written so long ago say how fast the target is; later ones say it better. */

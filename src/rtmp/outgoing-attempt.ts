@@ -33,7 +33,7 @@ export interface AttemptHandler {
   onPublished(streamId: number): void;
   /** The socket takes bytes again after `write` said false. */
   onDrain(): void;
-  /** As `ClientSessionHandler.onRefused`: the owner connects anew, or fails. */
+  /** As `ClientSessionHandler.onRefused`: the owner reconnects, or fails. */
   onRefused(error: TargetError, said: string, redirect: string | undefined): void;
   /** As `ClientSessionHandler.onReconnectRequest`. */
   onReconnectRequest(tcUrl: string | undefined): void;
@@ -59,7 +59,7 @@ export interface AttemptOptions {
   readonly handler: AttemptHandler;
 }
 
-/** For so many looks the target is asked for more acknowledgements than later. */
+/** During this many checks, the target is asked for acknowledgements more often than later. */
 const closeLooks = 5;
 
 /** Takes the events of a socket that was given up. */

@@ -33,7 +33,7 @@ export interface OutgoingOptions {
   readonly mayGoUnanswered?: boolean;
   /** What its stream has that not everybody takes: the target is told, and asked. Undefined: nothing. */
   readonly needs?: StreamNeeds | undefined;
-  /** Where the target asked to be connected to anew, by `placeOf` of the connection that was asked. */
+  /** Where the target asked to be reconnected to, by `placeOf` of the connection that was asked. */
   readonly elsewhere?: RtmpUrl | undefined;
   /** False: this target is known to close when it is pinged. */
   readonly mayPing?: boolean;
@@ -48,7 +48,7 @@ export interface OutgoingHandler {
   onPublished(streamId: number): void;
   /** The socket takes bytes again after `write` said false. */
   onDrain(): void;
-  /** The target asks to be connected to anew, soon. @param tcUrl where, as it says it; undefined: at the same place */
+  /** The target asks to be reconnected to, soon. @param tcUrl where, as it says it; undefined: at the same place */
   onReconnectRequest?(tcUrl: string | undefined): void;
   /** It is over, exactly once; null when we closed it. */
   onClosed(error: TargetError | null): void;
@@ -83,7 +83,7 @@ export class OutgoingConnection implements OutletSink {
   /** It was connected already, and is once more since the target wanted that. */
   #isAgain = false;
   #isRedirected: boolean;
-  /** Media may be under way: nothing is tried on another connection any more. */
+  /** Media may already be in flight: from here on, no other connection is tried. */
   #wasPublished = false;
   #closing = false;
   #closed = false;

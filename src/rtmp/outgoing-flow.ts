@@ -8,13 +8,13 @@ import { TargetAcknowledgements } from './target-acknowledgements.js';
 /** Who tells of what arrives in larger steps than this says too little; then the kernel is asked. */
 const largestStepBytes = 1 << 20;
 
-/** A target that stopped acknowledging, though it took bytes, is believed again after so many acknowledgements. */
+/** A target that stopped acknowledging, though it took bytes, is trusted again after this many acknowledgements. */
 const proofs = 3;
 
 /** For so long it is remembered when bytes were written that the kernel is rid of. */
 const rememberedMs = 15_000;
 
-/** A target of which the kernel holds next to nothing at so many looks keeps up, as far as can be seen. */
+/** A target keeps up, as far as can be seen, if the kernel holds next to nothing for it at this many checks. */
 const emptyLooks = 2;
 const emptyBytes = 4096;
 

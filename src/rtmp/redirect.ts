@@ -76,7 +76,7 @@ export class Redirects {
 }
 
 /**
- * Where a target wants to be connected to anew (`NetConnection.Connect.ReconnectRequest`, Enhanced RTMP v2): a `tcUrl`, whole
+ * Where a target wants to be reconnected to (`NetConnection.Connect.ReconnectRequest`, Enhanced RTMP v2): a `tcUrl`, whole
  * or relative to the one of now. The same place is as good as another.
  * @throws TargetError TARGET_REDIRECT
  */

@@ -82,7 +82,7 @@ export class RtmpServer {
   }
 
   /**
-   * Asks all who know of it to connect anew, since this aggregator is about to end (Enhanced RTMP v2, "Reconnect Request").
+   * Asks all who know of it to reconnect, since this aggregator is about to end (Enhanced RTMP v2, "Reconnect Request").
    * They go on here until they have begun elsewhere. Returns those that were asked.
    */
   askToReconnect(): readonly ServerConnection[] {
@@ -90,7 +90,7 @@ export class RtmpServer {
   }
 
   /**
-   * Accepts no new connections, and asks for the last time: who connects anew now comes to whoever listens in this place next.
+   * Accepts no new connections, and asks for the last time: who reconnects now comes to whoever listens in this place next.
    * Resolves when all who were asked are gone, or after `patienceMs`; at once where there are none.
    */
   async sendAway(patienceMs: number): Promise<void> {

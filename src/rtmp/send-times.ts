@@ -58,7 +58,7 @@ export class SendTimes {
     return 0;
   }
 
-  /** What lies before `position` is of no interest any more. */
+  /** Times before `position` are no longer needed. */
   forget(position: number): void {
     let from = 0;
     // One is kept, for who asks again about the same position.

@@ -150,7 +150,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#finish(`${reason.code}: ${reason.message}`, 'warn');
   }
 
-  /** Asks a client that knows how to connect anew, before this aggregator ends or is drained. False: it does not. */
+  /** Asks a client that knows how to reconnect, before this aggregator ends or is drained. False: it does not. */
   askToReconnect(): boolean {
     if (this.#ending || this.#connect.abilities?.hasReconnect !== true) return false;
     const text = 'The aggregator is about to end; connect anew.';
@@ -201,7 +201,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     ask: () => Decision<Grant>,
     use: (grant: Grant) => void,
   ): void {
-    // What came in the same read as the reason for the end is parsed still, and must not be granted any more.
+    // What came in the same read as the reason for the end is parsed still, and must no longer be granted.
     if (this.#ending) return;
     this.#meter.request();
     this.#isMuted = false;

@@ -17,7 +17,7 @@ export interface Publisher {
   readonly lastMediaMs: number;
   /** Messages that it sent in vain: nobody's media, and what cannot be read or followed. */
   readonly ignoredMessages: number;
-  /** Asks it to connect anew, where it said that it can. False: it did not. */
+  /** Asks it to reconnect, where it said that it can. False: it did not. */
   askToReconnect?(): boolean;
   /** Ends it; the reason is logged once and told to the publisher. */
   close(reason: CodedError): void;
@@ -30,7 +30,7 @@ export interface Viewer {
   readonly share?: string;
   /** Bytes handed to the network. */
   readonly bytesOut: number;
-  /** The camera is live with this stream, or (null) not any more. */
+  /** The camera is now live with this stream, or (null) no longer live. */
   setStream(stream: LiveStream | null): void;
   /** Called about once a second, where nobody else does. @param nowMs a monotonic clock */
   tick?(nowMs: number): void;
@@ -43,7 +43,7 @@ export interface Ingest {
    * Takes one message; `payload` is copied where it is kept.
    * @param type the RTMP message type: 8 audio, 9 video, 18 data
    * @param nowMs a monotonic clock, milliseconds
-   * @returns false for what could not be used, or is not wanted any more
+   * @returns false for what could not be used, or is no longer wanted
    */
   write(type: number, timestampMs: number, payload: Buffer, nowMs: number): boolean;
   /** Its times were set back, or leapt, and are moved so that they go on; the camera is told. */

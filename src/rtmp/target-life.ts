@@ -19,7 +19,7 @@ const quietMs = 1000;
  */
 const pingBytes = { usually: 256 * 1024, closely: 64 * 1024 } as const;
 
-/** Without an answer no more than so many pings are under way. */
+/** Maximum number of pings that wait for an answer at the same time. */
 const maxPings = 16;
 /** How long after a ping the target may be heard, and the answer still come, milliseconds. */
 const lostAfterMs = 30_000;

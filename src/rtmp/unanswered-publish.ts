@@ -7,7 +7,7 @@ const waitMs = 4000;
 /** What lies unread in a socket: Linux lets it grow beyond some 200 KB only for who reads. */
 const unreadBytes = 512 * 1024;
 
-/** Whether so many bytes that arrived at a target mean that somebody reads them. */
+/** Whether the number of bytes that arrived at a target proves that its program reads them. */
 export function provesReader(arrivedBytes: number): boolean {
   return arrivedBytes > unreadBytes;
 }

@@ -29,7 +29,7 @@ const headerBytes = [11, 7, 3, 0] as const;
 const defaultChunkBytes = 128;
 const emptyPayload = Buffer.alloc(0);
 
-/** After so many chunks that end no message, `onManyChunks` is called. */
+/** `onManyChunks` is called after this many chunks that do not complete a message. */
 const manyChunks = 256;
 
 /**
@@ -79,7 +79,7 @@ export class ChunkParser {
   #word = 0;
   #wordBytes = 0;
 
-  /** Called after every so many chunks that ended no message: tiny ones take time, and nobody would hear of it. */
+  /** Called after many chunks that completed no message: tiny chunks cost time, and would otherwise go unnoticed. */
   onManyChunks: (() => void) | null = null;
   #continued = 0;
 
@@ -108,7 +108,7 @@ export class ChunkParser {
     return this.#assembly.takenBytes;
   }
 
-  /** Gives that memory back. Nothing may be parsed any more. */
+  /** Returns that memory. Nothing may be parsed after this. */
   close(): void {
     for (const stream of this.#streams.all()) this.#assembly.drop(stream);
   }

@@ -17,7 +17,7 @@ export class ChunkReader {
   /** The bytes being parsed were held before, in the reader's own memory. */
   #ownsFed = false;
 
-  /** Called after every so many chunks that ended no message: tiny ones take time, and nobody would hear of it. */
+  /** Called after many chunks that completed no message: tiny chunks cost time, and would otherwise go unnoticed. */
   set onManyChunks(call: () => void) {
     this.#parser.onManyChunks = call;
   }

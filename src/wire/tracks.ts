@@ -12,7 +12,7 @@ import {
 
 /**
  * Payloads of several tracks (Enhanced RTMP v2, "Multitrack"), taken apart. The bytes of the codecs stay as they are; only
- * what is wrapped around them is written anew.
+ * what is wrapped around them is rebuilt.
  */
 
 /** There are no more ids. */
