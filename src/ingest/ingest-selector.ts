@@ -5,12 +5,12 @@ import type { LiveStream } from '../relay/live-stream.js';
 import { StandbyGop } from '../relay/standby-gop.js';
 import { parseVia, viaOfMetadata } from '../relay/via.js';
 import { type DesiredIngests, Failover, type FailoverHost, type SwitchReason } from './failover.js';
-import { looks } from './looks.js';
 import type { SelectorOptions } from './selector-options.js';
 import { Slate, slateIngest } from './slate.js';
 import { type Ingest, isOfIngest, mainIngest, type Source } from './source.js';
 import { SourceIngest } from './source-ingest.js';
 import type { IngestListener, MessageKind } from './source-ingest-options.js';
+import { watchTimer } from './watch-timer.js';
 
 const oneIngest: DesiredIngests = { names: [mainIngest], switchBackMs: null, slate: null };
 
@@ -339,7 +339,7 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
     const { live } = this;
     const isNeeded =
       live !== null && (this.#connected.size > 1 || live.source.kind === 'slate' || this.#desired.slate !== null);
-    (this.#options.looks ?? looks).want(this, isNeeded);
+    (this.#options.watchTimer ?? watchTimer).want(this, isNeeded);
   }
 
   #stopWaiting(): void {

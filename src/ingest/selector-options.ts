@@ -2,10 +2,10 @@ import type { Logger } from '../log/log.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { SlabPool } from '../relay/slab-pool.js';
 import type { WithoutKeyFrames } from './key-frame-watch.js';
-import type { Looks } from './looks.js';
 import type { SourceIngest } from './source-ingest.js';
 import type { MessageKind } from './source-ingest-options.js';
 import type { TagSource } from './tag-source.js';
+import type { WatchTimer } from './watch-timer.js';
 
 /** What the camera of a selector is told. Called in the middle of the work: it is quick and throws nothing. */
 export interface SelectorListener {
@@ -52,7 +52,7 @@ export interface SelectorOptions {
   /** Opens the clip of a slate. @throws (rejects) CodedError FLV_INVALID */
   readonly openSlate: (file: string) => Promise<TagSource>;
   /** Has it looked at often; default: those of this process. */
-  readonly looks?: Pick<Looks, 'want'>;
+  readonly watchTimer?: Pick<WatchTimer, 'want'>;
   /** A monotonic clock, milliseconds; default: that of this process. */
   readonly now?: () => number;
 }

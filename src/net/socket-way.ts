@@ -1,5 +1,5 @@
 import type { Logger } from '../log/log.js';
-import { missingInsides } from './insides.js';
+import { missingInternals } from './node-internals.js';
 import type { SocketMode } from './settings.js';
 import { openRings, type RingFaults, type Rings } from './uring/rings.js';
 
@@ -34,7 +34,7 @@ export function socketWay(mode: SocketMode): SocketWay {
   if (mode === 'plain') return { mode, why: null };
   const refused = wantsRings(mode) ? ringsRefused : null;
   if (wantsRings(mode) && rings !== null) return { mode: 'uring', why: null };
-  const missing = missingInsides();
+  const missing = missingInternals();
   if (missing.length === 0) return { mode: 'direct', why: refused };
   const node = `this Node.js (${process.versions.node}) does not offer ${missing.join(', nor ')}`;
   return { mode: 'plain', why: [refused, node].filter((each) => each !== null).join('; ') };

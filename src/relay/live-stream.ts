@@ -8,7 +8,7 @@ import { chooseHeaders, dataPayload, encodeHeaders, type Header } from './header
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
 import { audioTrack } from './media-log.js';
 import type { Outlet } from './outlet.js';
-import { shownUntil } from './shown-until.js';
+import { presentationEndMs } from './presentation-end.js';
 import { SlabPool } from './slab-pool.js';
 import type { StandbyGop } from './standby-gop.js';
 import { type MessageRole, noFeed, type StreamFeed, type StreamNeeds } from './stream-feed.js';
@@ -161,7 +161,7 @@ export class LiveStream implements FormatLogsOwner {
   switchTo(feed: StreamFeed, kept: StandbyGop, nowMs: number): boolean {
     const { oldest, newestMs, newestAtMs, stepMs, compositionMs } = kept;
     const before = this.#feed;
-    const shownMs = shownUntil(this.#logs.primary.log);
+    const shownMs = presentationEndMs(this.#logs.primary.log);
     this.follow(feed);
     const isAhead = this.#timeline.aheadMs > maxAheadMs;
     const headers = isAhead ? feed.headers : (oldest?.headers ?? feed.headers);

@@ -50,7 +50,7 @@ export function makeBench(settings: Partial<SelectorSettings> = {}, names: reado
     openSlate: async () => {
       throw new Error('there is none');
     },
-    looks: { want() {} },
+    watchTimer: { want() {} },
     now: () => nowMs,
   });
   selector.declare({ names, switchBackMs: null, slate: null });

@@ -8,7 +8,7 @@ import type { MediaLog } from './media-log.js';
  * When the last picture of the current GOP is shown, by its timestamps: with B-frames later than the last one is decoded.
  * Null where no GOP is kept, or it has no picture. It reads the whole GOP, so it is for rare moments.
  */
-export function shownUntil(log: MediaLog): number | null {
+export function presentationEndMs(log: MediaLog): number | null {
   if (log.marks.length === 0) return null;
   let shownMs: number | null = null;
   const look = (type: number, timestampMs: number, payload: Buffer): void => {

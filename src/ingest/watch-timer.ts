@@ -2,20 +2,20 @@
 const lookEveryMs = 50;
 
 /** Who wants to be looked at. */
-export interface Looked {
+export interface Watched {
   /** @param nowMs a monotonic clock */
   look(nowMs: number): void;
 }
 
 /** One timer for all who are to be looked at often, and none while there is nobody. */
-export class Looks {
-  readonly #all = new Set<Looked>();
+export class WatchTimer {
+  readonly #all = new Set<Watched>();
   #timer: NodeJS.Timeout | null = null;
 
   /** @param isWanted whether it is looked at from now on */
-  want(looked: Looked, isWanted: boolean): void {
-    if (isWanted) this.#all.add(looked);
-    else this.#all.delete(looked);
+  want(watched: Watched, isWanted: boolean): void {
+    if (isWanted) this.#all.add(watched);
+    else this.#all.delete(watched);
     if (this.#all.size === 0) {
       if (this.#timer !== null) clearInterval(this.#timer);
       this.#timer = null;
@@ -27,9 +27,9 @@ export class Looks {
 
   #look(): void {
     const nowMs = performance.now();
-    for (const looked of this.#all) looked.look(nowMs);
+    for (const watched of this.#all) watched.look(nowMs);
   }
 }
 
 /** The one of this process. */
-export const looks = new Looks();
+export const watchTimer = new WatchTimer();
