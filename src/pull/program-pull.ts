@@ -12,6 +12,9 @@ import type { PullLife, PullListener } from './life.js';
 import { RtspRelay } from './rtsp-relay.js';
 import { sourceErrorOf } from './source-error.js';
 
+/** How much longer than the watch over its source ffmpeg waits by itself, milliseconds. */
+const graceMs = 10_000;
+
 export interface ProgramSettings {
   /** The program, as a path or a name that is looked for in PATH. */
   readonly ffmpeg: string;
@@ -84,7 +87,9 @@ class ProgramPull implements PullLife {
         return;
       }
       const { httpProxy, ...reached } = way;
-      const input = ffmpegInput(this.#url, { ...reached, transport, timeoutMs: settings.stallTimeoutMs });
+      // Later than the pull's own watch, which knows whether the source was live and says so; ffmpeg tells both the same way.
+      const timeoutMs = settings.connectTimeoutMs + settings.stallTimeoutMs + graceMs;
+      const input = ffmpegInput(this.#url, { ...reached, transport, timeoutMs });
       this.#program = new SupervisedProgram({
         file: settings.ffmpeg,
         args: ffmpegArguments(this.#scheme, this.#withAudio),
