@@ -54,7 +54,7 @@ describe('a camera over a real socket', { timeout: 120_000 }, () => {
     camera.shape.fps = 0;
     await until(() => codes().includes('CAMERA_NO_VIDEO'), 60_000, 'the condition');
     const [condition] = control.cameras.get('gate', undefined).conditions ?? [];
-    expect(condition).toMatchObject({ label: 'no picture', message: expect.stringContaining('no video') });
+    expect(condition).toMatchObject({ label: 'no picture', message: expect.stringContaining('stopped sending video') });
     expect(Date.parse(condition?.since ?? '')).toBeLessThan(Date.now() - 1000);
     expect(control.cameras.list({ trouble: true }, undefined).items.map(({ name }) => name)).toEqual(['gate']);
     expect(control.cameras.list({ trouble: false }, undefined).items).toEqual([]);

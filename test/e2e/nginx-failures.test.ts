@@ -195,7 +195,7 @@ describe('nginx that fails', () => {
     scope.defer(() => holder.close());
     const cases: [string[], RegExp][] = [
       [['--nginx-binary', '/nowhere/nginx'], /There is no nginx at \/nowhere\/nginx.*apt-get/s],
-      [['--rtmp-port', String(taken)], /is in use/],
+      [['--rtmp-port', String(taken)], /ADDRESS_IN_USE/],
       [['--nginx-template', '/nowhere/template'], /template \/nowhere\/template cannot be read/],
     ];
     for (const [flags, message] of cases) {

@@ -4,7 +4,7 @@ import { describe, expect } from 'vitest';
 import { type Aggregator, startAggregator } from '../support/aggregator.js';
 import { decodeCleanly, makeClip, publish } from '../support/ffmpeg.js';
 import { testWith } from '../support/peers.js';
-import { freeServerPort } from '../support/ports.js';
+import { freePort } from '../support/ports.js';
 import { runOk, startProcess } from '../support/process.js';
 import { startRtspServer } from '../support/rtsp-server.js';
 import { testScope } from '../support/scope.js';
@@ -123,8 +123,8 @@ describe('cameras that are pulled', () => {
       makeClip({ seconds: 60, keyFrameSeconds: 1 }),
       startAggregator(scope),
       startAggregator(scope, { flags: [...patience, '--workers', '1', '--source-linger', '0s'] }),
-      freeServerPort(),
-      freeServerPort(),
+      freePort(),
+      freePort(),
     ]);
     const { add, live, fails, seen } = lookAt(aggregator);
     publish(scope, clip, await far.addCamera('src'));

@@ -4,7 +4,7 @@ import { EtcdClient } from '../../src/etcd/client.js';
 import { prefixEnd } from '../../src/etcd/protocol.js';
 import { PrefixWatch } from '../../src/etcd/watch.js';
 import { silentLogger } from '../../src/log/log.js';
-import { freeServerPort } from './ports.js';
+import { freePort } from './ports.js';
 import { type RunningProcess, runOk, startProcess } from './process.js';
 import type { Scope } from './scope.js';
 import { waitFor } from './wait.js';
@@ -28,8 +28,8 @@ export class TestEtcd {
     const folder = scope.temporaryFolder('media-aggregator-etcd-');
     const [clients, peers]: [number[], number[]] = [[], []];
     for (let index = 0; index < count; index += 1) {
-      clients.push(await freeServerPort());
-      peers.push(await freeServerPort());
+      clients.push(await freePort());
+      peers.push(await freePort());
     }
     const cluster = peers.map((port, index) => `m${index}=http://127.0.0.1:${port}`).join(',');
     const members = peers.map((port, index) => [

@@ -1,32 +1,34 @@
 import { connect, createServer } from 'node:net';
 
-/** A TCP port of 127.0.0.1 that is free now. Peers that cannot be asked to choose a port themselves get one of these. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
+/** Below the ports that the system gives to outgoing connections, of Linux 32,768 and above. */
+const [first, count] = [12_000, 18_000];
+/** Test files that run at the same time are at most so many, each with ports of its own. */
+const shares = 16;
+const perShare = Math.floor(count / shares);
+const start = first + (Number(process.env.VITEST_POOL_ID ?? 0) % shares) * perShare;
+const given = new Set<number>();
 
 /**
- * As `freePort`, below the ports that the system gives to outgoing connections: for a server that is stopped and started
- * again on its port, while others try to reach it. With one of those ports, an attempt may connect to itself and keep it.
+ * A TCP port of 127.0.0.1 that is free now, and is nobody else's in this run of the tests, also while nothing listens on it
+ * yet or any more: a port that the system chose (0) may be another test's a moment later, whose pushes arrive there then. It
+ * is none of those that outgoing connections get, either: an attempt to reach such a one may connect to itself and keep it.
  */
-export async function freeServerPort(): Promise<number> {
-  for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 18_000);
-    const isFree = await new Promise<boolean>((resolve) => {
-      const server = createServer();
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (isFree) return port;
+export async function freePort(): Promise<number> {
+  for (let tries = 0; ; tries++) {
+    const port = start + Math.floor(Math.random() * perShare);
+    // A process that takes more of them than there are begins anew.
+    if (given.has(port) && tries < 4 * perShare) continue;
+    given.add(port);
+    if (await isFree(port)) return port;
   }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** True when something takes connections on the port of 127.0.0.1. */

@@ -8,7 +8,7 @@ import { openBrowser, openPage, type WatchedPage } from '../../support/browser.j
 import { publish } from '../../support/ffmpeg.js';
 import { startNginxRtmp } from '../../support/nginx-rtmp.js';
 import { testWith } from '../../support/peers.js';
-import { freeServerPort } from '../../support/ports.js';
+import { freePort } from '../../support/ports.js';
 import { runOk } from '../../support/process.js';
 import { type Scope, testScope } from '../../support/scope.js';
 import { sleep, waitFor } from '../../support/wait.js';
@@ -49,7 +49,7 @@ async function makeScene(scope: Scope): Promise<Aggregator> {
   }
   await aggregator.addPush('gate-north', nginx.url('gate-north-archive'), 'archive');
   // Nothing listens there.
-  const closed = await freeServerPort();
+  const closed = await freePort();
   await aggregator.addPush('gate-north', `rtmp://127.0.0.7:${closed}/live/gate-north`, 'west');
   await aggregator.apiOk('POST', '/v1/cameras/roof/pushes', {
     id: 'backup',
