@@ -19,6 +19,10 @@ export interface HttpPullSettings {
   readonly maxMessageBytes: number;
 }
 
+/** So many of the first bytes say what it is; the header of FLV and the shortest playlist of use are longer. */
+const formBytes = 13;
+const noBytes = Buffer.alloc(0);
+
 /** What is there is no FLV: a playlist (HLS), or a transport stream. */
 export type OtherForm = 'hls' | 'ts';
 
@@ -43,6 +47,8 @@ class HttpPull implements PullLife {
   readonly #onOther: (form: OtherForm) => void;
   readonly #timer: NodeJS.Timeout;
   #reader: FlvTagReader | null = null;
+  /** What came until it is known what it is. */
+  #head = noBytes;
   #redirects = 0;
   #endpoint = '';
   #abort: () => void = () => {};
@@ -158,9 +164,13 @@ class HttpPull implements PullLife {
     }
   }
 
-  #take(data: Buffer): void {
+  #take(read: Buffer): void {
     if (this.#isOver) return;
+    let data = read;
     if (this.#reader === null) {
+      // A first read may be of any length, and end within the word that tells a playlist.
+      data = this.#head = Buffer.concat([this.#head, read]);
+      if (data.length < formBytes) return;
       const form = otherForm(data);
       if (form !== undefined) {
         this.#end();

@@ -49,6 +49,22 @@ describe('FLV over HTTP', () => {
     expect(asked).toEqual(Array(2).fill(`Basic ${Buffer.from('me:p@ss').toString('base64')}`));
   });
 
+  test.each([
+    ['hls', Buffer.from('#EXTM3U\n#EXT-X-VERSION:3\n')],
+    ['ts', Buffer.concat([Buffer.from([0x47]), Buffer.alloc(375, 0xff)])],
+    ['SOURCE_CLOSED', clip],
+  ])('is told from what else there is, in whatever pieces it comes: %s', async (expected, body) => {
+    const port = await serve(async (_, response) => {
+      response.socket?.setNoDelay(true);
+      for (let at = 0; at < 16; at += 4) {
+        response.write(body.subarray(at, at + 4));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      response.end(body.subarray(16));
+    });
+    expect((await pull(`http://127.0.0.1:${port}/`)).end).toBe(expected);
+  });
+
   test('a password does not go to the host of a redirect', async () => {
     let told: string | undefined = 'nothing';
     const other = await serve(({ headers }, response) => {
