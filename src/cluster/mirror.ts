@@ -45,6 +45,11 @@ export class Mirror {
     this.ready = this.#readAndWatch();
   }
 
+  /** Of etcd, as far as all is known. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#watch?.close();

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, messageOf, StateError } from '../errors.js';
 import type { EtcdClient } from '../etcd/client.js';
 import { EtcdError } from '../etcd/etcd-error.js';
+import type { TxnResponse } from '../etcd/protocol.js';
 import { readRegular } from '../files/read.js';
 import { writeWhole } from '../files/write.js';
 import type { Logger } from '../log/log.js';
@@ -83,8 +84,7 @@ export class SharedTexts {
       failure: [{ requestRange: { key } }],
     });
     const found = answer.responses[0]?.responseRange?.kvs[0]?.value;
-    this.#take(name, answer.succeeded ? Buffer.from(sealed) : found);
-    this.#changed();
+    this.#takeOwn(answer.header, name, answer.succeeded ? Buffer.from(sealed) : found);
     return answer.succeeded;
   }
 
@@ -96,8 +96,7 @@ export class SharedTexts {
       success: [{ requestDeleteRange: { key } }],
       failure: [],
     });
-    this.#take(name, undefined);
-    this.#changed();
+    this.#takeOwn(answer.header, name, undefined);
     return answer.succeeded;
   }
 
@@ -137,6 +136,13 @@ export class SharedTexts {
       const code = error.isUncertain ? 'CLUSTER_UNCERTAIN' : 'CLUSTER_UNAVAILABLE';
       throw new StateError(code, `${error.message}; look at what is there before you ask again`, { cause: error });
     }
+  }
+
+  /** What this node did, unless the watch was faster: then more may have happened since, as the end of a token. */
+  #takeOwn({ revision }: TxnResponse['header'], name: string, value: Buffer | undefined): void {
+    if (Number(revision) <= this.#mirror.revision) return;
+    this.#take(name, value);
+    this.#changed();
   }
 
   #take(name: string, value: Buffer | undefined): void {

@@ -29,6 +29,8 @@ export class ViewerWants {
   /** What this node wants, and what it is known to have written. */
   readonly #own = new Set<string>();
   readonly #written = new Set<string>();
+  /** Cameras of which the two may differ. */
+  readonly #changed = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   #isWriting = false;
 
@@ -45,6 +47,7 @@ export class ViewerWants {
     options.nodes.onLease(() => {
       // What was under the lease before is gone.
       this.#written.clear();
+      for (const camera of this.#own) this.#changed.add(camera);
       void this.#write();
     });
     this.#timer = setInterval(() => void this.#write(), retryMs).unref();
@@ -64,6 +67,7 @@ export class ViewerWants {
   want(camera: string, isWanted: boolean): void {
     if (isWanted) this.#own.add(camera);
     else this.#own.delete(camera);
+    this.#changed.add(camera);
     void this.#write();
   }
 
@@ -88,20 +92,21 @@ export class ViewerWants {
     if (this.#isWriting) return;
     this.#isWriting = true;
     try {
-      for (;;) {
-        const lease = nodes.leaseId;
-        const added = [...this.#own].find((camera) => !this.#written.has(camera));
-        const removed = [...this.#written].find((camera) => !this.#own.has(camera));
-        const camera = added ?? removed;
-        if (camera === undefined || lease === undefined) return;
-        const key = Buffer.from(`${this.#prefix}${camera}/${nodes.self.id}`);
-        const success =
-          camera === added
+      for (const camera of this.#changed) {
+        while (this.#own.has(camera) !== this.#written.has(camera)) {
+          const lease = nodes.leaseId;
+          if (lease === undefined) return;
+          const isWanted = this.#own.has(camera);
+          const key = Buffer.from(`${this.#prefix}${camera}/${nodes.self.id}`);
+          const success = isWanted
             ? [{ requestPut: { key, value: Buffer.from('{}'), lease } }]
             : [{ requestDeleteRange: { key } }];
-        await client.txn({ compare: [], success, failure: [] }, callMs);
-        if (camera === added) this.#written.add(camera);
-        else this.#written.delete(camera);
+          await client.txn({ compare: [], success, failure: [] }, callMs);
+          // Under a lease that has ended meanwhile it is gone.
+          if (!isWanted) this.#written.delete(camera);
+          else if (nodes.leaseId === lease) this.#written.add(camera);
+        }
+        this.#changed.delete(camera);
       }
     } catch (error) {
       log.debug('what the viewers here want cannot be told', { error: messageOf(error) });
