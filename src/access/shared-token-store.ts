@@ -1,9 +1,9 @@
 import { ConflictError, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { AccessProblem } from './file-problem.js';
-import { idOf, isSameHash } from './secret.js';
 import { decodeTokens, encodeTokens, type StoredToken } from './token-file.js';
-import { hasEnded, newToken, tokenConflict, tokenNotFound, tooManyTokens, viewOfToken } from './token-rules.js';
+import { newToken, tokenConflict, tokenNotFound, tooManyTokens } from './token-rules.js';
+import { TokenSet } from './token-set.js';
 import type { TokenInput, Tokens, TokenView } from './tokens.js';
 
 /** Small texts that all nodes of a cluster share; see `SharedTexts` of the cluster. */
@@ -20,9 +20,7 @@ export interface SharedTokens {
 export class SharedTokenStore implements Tokens {
   readonly #shared: SharedTokens;
   readonly #log: Logger;
-  readonly #lastUsed = new Map<string, string>();
-  #tokens: ReadonlyMap<string, StoredToken> = new Map();
-  #byId: ReadonlyMap<string, StoredToken> = new Map();
+  readonly #tokens = new TokenSet();
 
   constructor(shared: SharedTokens, log: Logger) {
     this.#shared = shared;
@@ -36,28 +34,26 @@ export class SharedTokenStore implements Tokens {
   }
 
   list(): TokenView[] {
-    return [...this.#tokens.values()].sort((left, right) => (left.name < right.name ? -1 : 1)).map(this.#view);
+    return this.#tokens.list();
   }
 
   get(name: string): TokenView {
-    const stored = this.#tokens.get(name);
-    if (stored === undefined) throw tokenNotFound(name);
-    return this.#view(stored);
+    return this.#tokens.get(name);
   }
 
   async create(input: TokenInput): Promise<{ view: TokenView; token: string }> {
     const { stored, token } = newToken(input);
     const { name, scope, expiresAt } = stored;
-    if (!this.#tokens.has(name)) tooManyTokens(this.#tokens.size);
+    if (!this.#tokens.all.has(name)) tooManyTokens(this.#tokens.all.size);
     if (!(await this.#shared.create(name, encodeTokens(new Map([[name, stored]]))))) throw tokenConflict(name);
-    if (!this.#byId.has(stored.id)) {
+    if (!this.#tokens.hasId(stored.id)) {
       throw new ConflictError(
         'TOKEN_CONFLICT',
         `the token "${name}" was revoked while it was created; create it again`,
       );
     }
     this.#log.info('made a token', { token: name, scope, expiresAt: expiresAt ?? null });
-    return { view: this.#view(stored), token };
+    return { view: this.#tokens.view(stored), token };
   }
 
   async revoke(name: string): Promise<void> {
@@ -66,21 +62,14 @@ export class SharedTokenStore implements Tokens {
   }
 
   verify(token: string, hash: Buffer): StoredToken | undefined {
-    const id = idOf(token);
-    const stored = id === undefined ? undefined : this.#byId.get(id);
-    if (stored === undefined || !isSameHash(stored.hash, hash) || hasEnded(stored)) return undefined;
-    this.#lastUsed.set(stored.id, new Date().toISOString());
-    return stored;
+    return this.#tokens.verify(token, hash);
   }
 
   isValid(id: string): boolean {
-    const stored = this.#byId.get(id);
-    return stored !== undefined && !hasEnded(stored);
+    return this.#tokens.isValid(id);
   }
 
   async refresh(): Promise<void> {}
-
-  readonly #view = (stored: StoredToken): TokenView => viewOfToken(stored, this.#lastUsed.get(stored.id));
 
   #read(): void {
     const tokens = new Map<string, StoredToken>();
@@ -92,8 +81,6 @@ export class SharedTokenStore implements Tokens {
         this.#log.error('a token in etcd is refused', { token: name, error: messageOf(error) });
       }
     }
-    this.#tokens = tokens;
-    this.#byId = new Map([...tokens.values()].map((stored) => [stored.id, stored]));
-    for (const id of this.#lastUsed.keys()) if (!this.#byId.has(id)) this.#lastUsed.delete(id);
+    this.#tokens.replace(tokens);
   }
 }

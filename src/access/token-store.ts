@@ -5,9 +5,9 @@ import type { Logger } from '../log/log.js';
 import { type AccessProblem, FileProblem } from './file-problem.js';
 import { damagedFile, type Manifest } from './manifest.js';
 import { markOf, readPrivate, writePrivate } from './private-file.js';
-import { idOf, isSameHash } from './secret.js';
 import { decodeTokens, encodeTokens, type StoredToken } from './token-file.js';
-import { hasEnded, newToken, tokenConflict, tokenNotFound, tooManyTokens, viewOfToken } from './token-rules.js';
+import { newToken, tokenConflict, tokenNotFound, tooManyTokens } from './token-rules.js';
+import { TokenSet } from './token-set.js';
 import type { TokenInput, Tokens, TokenView } from './tokens.js';
 
 /** The name of the file in the data folder. */
@@ -18,8 +18,7 @@ export class TokenStore implements Tokens {
   readonly #path: string;
   readonly #log: Logger;
   readonly #manifest: Manifest | undefined;
-  #tokens: ReadonlyMap<string, StoredToken> = new Map();
-  #byId: ReadonlyMap<string, StoredToken> = new Map();
+  readonly #tokens = new TokenSet();
   #mark = '';
   /** Why the file cannot be used. No change is made then, because it would overwrite somebody's edit. */
   #broken: Error | undefined;
@@ -28,7 +27,6 @@ export class TokenStore implements Tokens {
   /** A write that the disk has not answered yet: another one would race with it. */
   #silence: SilentDisk | undefined;
   readonly #limitMs: number | undefined;
-  readonly #lastUsed = new Map<string, string>();
 
   private constructor(path: string, log: Logger, manifest: Manifest | undefined, limitMs: number | undefined) {
     this.#limitMs = limitMs;
@@ -57,12 +55,12 @@ export class TokenStore implements Tokens {
 
   /** By name. */
   list(): TokenView[] {
-    return [...this.#tokens.values()].sort((left, right) => (left.name < right.name ? -1 : 1)).map(this.#view);
+    return this.#tokens.list();
   }
 
   /** @throws NotFoundError TOKEN_NOT_FOUND */
   get(name: string): TokenView {
-    return this.#view(this.#find(name));
+    return this.#tokens.get(name);
   }
 
   /**
@@ -78,13 +76,13 @@ export class TokenStore implements Tokens {
       return new Map(tokens).set(name, stored);
     });
     this.#log.info('made a token', { token: name, scope, expiresAt: expiresAt ?? null });
-    return { view: this.#view(stored), token };
+    return { view: this.#tokens.view(stored), token };
   }
 
   /** It is refused from now on. @throws NotFoundError TOKEN_NOT_FOUND; StateError STATE_WRITE_FAILED */
   async revoke(name: string): Promise<void> {
     await this.#change((tokens) => {
-      this.#find(name, tokens);
+      if (!tokens.has(name)) throw tokenNotFound(name);
       const rest = new Map(tokens);
       rest.delete(name);
       return rest;
@@ -94,17 +92,12 @@ export class TokenStore implements Tokens {
 
   /** The token with this secret, when there is one and it has not ended. `hash` is that of the whole token. */
   verify(token: string, hash: Buffer): StoredToken | undefined {
-    const id = idOf(token);
-    const stored = id === undefined ? undefined : this.#byId.get(id);
-    if (stored === undefined || !isSameHash(stored.hash, hash) || hasEnded(stored)) return undefined;
-    this.#lastUsed.set(stored.id, new Date().toISOString());
-    return stored;
+    return this.#tokens.verify(token, hash);
   }
 
   /** True while the token with this id is valid. */
   isValid(id: string): boolean {
-    const stored = this.#byId.get(id);
-    return stored !== undefined && !hasEnded(stored);
+    return this.#tokens.isValid(id);
   }
 
   /** Takes the file anew when somebody changed it. One that cannot be used leaves the tokens as they were. */
@@ -120,7 +113,7 @@ export class TokenStore implements Tokens {
     const known = mark === this.#mark ? this.#broken?.message : undefined;
     try {
       await this.#read();
-      this.#log.info('reloaded the tokens from their file', { file: this.#path, tokens: this.#tokens.size });
+      this.#log.info('reloaded the tokens from their file', { file: this.#path, tokens: this.#tokens.all.size });
     } catch (error) {
       this.#mark = mark;
       this.#broken = error instanceof Error ? error : new Error(messageOf(error));
@@ -130,14 +123,6 @@ export class TokenStore implements Tokens {
       );
       this.#log.error('the token file cannot be used; the previous tokens stay valid', { error: messageOf(error) });
     }
-  }
-
-  readonly #view = (stored: StoredToken): TokenView => viewOfToken(stored, this.#lastUsed.get(stored.id));
-
-  #find(name: string, tokens = this.#tokens): StoredToken {
-    const stored = tokens.get(name);
-    if (stored === undefined) throw tokenNotFound(name);
-    return stored;
   }
 
   async #read(): Promise<void> {
@@ -160,12 +145,10 @@ export class TokenStore implements Tokens {
   }
 
   #take(tokens: ReadonlyMap<string, StoredToken>, mark: string): void {
-    this.#tokens = tokens;
-    this.#byId = new Map([...tokens.values()].map((token) => [token.id, token]));
+    this.#tokens.replace(tokens);
     this.#mark = mark;
     this.#broken = undefined;
     this.#problem.clear();
-    for (const id of this.#lastUsed.keys()) if (!this.#byId.has(id)) this.#lastUsed.delete(id);
   }
 
   /** What the disk does with the write when it answers is found as an edit by hand is. */
@@ -187,7 +170,7 @@ export class TokenStore implements Tokens {
       if (this.#silence !== undefined) throw notWritten(`${this.#silence.message}; nothing was changed`, this.#silence);
       if ((await markOf(this.#path)) !== this.#mark) await this.#read();
       if (this.#broken !== undefined) throw this.#broken;
-      const next = change(this.#tokens);
+      const next = change(this.#tokens.all);
       try {
         await writePrivate(this.#path, encodeTokens(next), this.#limitMs);
       } catch (error) {
