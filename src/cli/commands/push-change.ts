@@ -10,6 +10,7 @@ import { type CliIo, painter } from '../io.js';
 import {
   allOrNothingText,
   checkCount,
+  countOf,
   dryRunText,
   type ManyOptions,
   makeChanges,
@@ -250,7 +251,7 @@ async function retryAll(
   if (asJson === true) io.out.write(json({ dryRun: dryRun === true, failed: failed.length, results }));
   else {
     const paint = painter(io.err, io.env);
-    const retried = results.length - failed.length;
+    const retried = countOf(results.length - failed.length, 'push');
     io.out.write(dryRun === true ? `Dry run: ${retried} would be retried.\n` : `${retried} retried.\n`);
     for (const { camera, push, error } of failed) {
       io.err.write(
@@ -302,7 +303,7 @@ async function make(
     io.out.write(
       options.json
         ? json({ dryRun: options.dryRun === true, failed: 0, results: [] })
-        : 'No push is meant; nothing was changed.\n',
+        : 'No push matches; nothing was changed.\n',
     );
     return exitCodes.ok;
   }

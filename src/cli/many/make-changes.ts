@@ -132,13 +132,18 @@ function report(
   { io, words, dryRun }: { io: CliIo; words: WordsOf; dryRun: boolean },
 ): void {
   const paint = painter(io.err, io.env);
-  const counts = { created: 0, changed: 0, removed: 0, unchanged: 0, failed: 0 };
+  const counts = new Map<string, number>();
+  const count = (kind: Kind, outcome: ChangeResultView['outcome']): void => {
+    const key = `${outcome} ${kind}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  };
   const lines: string[] = [];
   const failures: string[] = [];
   for (const [index, result] of results.entries()) {
     const named = changes[index];
     if (named === undefined) continue;
-    for (const { outcome } of [result, ...(result.pushes ?? [])]) counts[outcome] += 1;
+    count(kindOf(named.change), result.outcome);
+    for (const { outcome } of result.pushes ?? []) count('push', outcome);
     if (result.outcome === 'failed') {
       const { code, detail } = result.error ?? { code: 'INTERNAL', detail: 'it was not made' };
       const place = named.place === undefined ? '' : `${named.place}: `;
@@ -160,14 +165,41 @@ function withPushes({ pushes }: ChangeResultView): string {
   return `; pushes ${pushes.map(({ id, outcome }) => (outcome === 'unchanged' ? `${id} (was there)` : id)).join(', ')}`;
 }
 
-function summary(counts: Readonly<Record<string, number>>, dryRun: boolean): string {
-  const words = { created: 'added', changed: 'changed', removed: 'removed', unchanged: 'as before', failed: 'failed' };
-  const parts = Object.entries(words).flatMap(([outcome, word]) => {
-    const count = counts[outcome] ?? 0;
-    return count === 0 ? [] : [`${count} ${word}`];
+type Kind = 'camera' | 'push' | 'engine';
+
+const pluralOf = { camera: 'cameras', push: 'pushes', engine: 'engines' } as const;
+
+/** What kind of thing a change is about, by the name of its operation: `addPush` is about a push. */
+function kindOf({ operation }: Change): Kind {
+  if (operation.endsWith('Push')) return 'push';
+  return operation.endsWith('Engine') ? 'engine' : 'camera';
+}
+
+const summaryWords = {
+  created: ['added', 'would be added'],
+  changed: ['changed', 'would be changed'],
+  removed: ['removed', 'would be removed'],
+  unchanged: ['as before', 'would stay as before'],
+  failed: ['failed', 'would fail'],
+} as const;
+
+/** The last line: `200 cameras and 600 pushes added, 1 camera failed.` */
+function summary(counts: ReadonlyMap<string, number>, dryRun: boolean): string {
+  const kinds = Object.keys(pluralOf) as Kind[];
+  const parts = Object.entries(summaryWords).flatMap(([outcome, words]) => {
+    const named = kinds.flatMap((kind) => {
+      const count = counts.get(`${outcome} ${kind}`) ?? 0;
+      return count === 0 ? [] : [countOf(count, kind)];
+    });
+    return named.length === 0 ? [] : [`${named.join(' and ')} ${words[dryRun ? 1 : 0]}`];
   });
   const text = parts.length === 0 ? 'nothing to change' : parts.join(', ');
   return dryRun ? `Dry run: ${text}. Nothing was changed.\n` : `${capital(text)}.\n`;
+}
+
+/** `1 push`, `3 pushes`. */
+export function countOf(count: number, kind: Kind): string {
+  return `${count} ${count === 1 ? kind : pluralOf[kind]}`;
 }
 
 function capital(text: string): string {

@@ -33,27 +33,27 @@ test('200 cameras with 3 pushes each by one command, from a CSV on standard inpu
   figure('200 cameras with 3 pushes from a CSV, in this process', performance.now() - beganMs, 'ms');
   expect([code, err]).toEqual([0, '']);
   expect(out).toMatch(/^Camera cam-1 is registered\. It publishes to rtmp:\/\/\S+; pushes p-/);
-  expect(out).toMatch(/\n800 added\.\n$/);
+  expect(out).toMatch(/\n200 cameras and 600 pushes added\.\n$/);
   expect(await names()).toEqual(Array.from({ length: 200 }, (_, at) => `cam-${at + 1}`));
   expect(await ask('push list')).toHaveLength(600);
 
   // The same again changes nothing.
-  expect((await say('camera add -', { input: table(200) })).out).toMatch(/\n800 as before\.\n$/);
+  expect((await say('camera add -', { input: table(200) })).out).toMatch(/\n200 cameras and 600 pushes as before\.\n$/);
 
   // And by pattern.
   const disabled = await say('push disable cam-* --engine paris');
-  expect([disabled.code, disabled.out.split('\n').at(-2)]).toEqual([0, '200 changed.']);
+  expect([disabled.code, disabled.out.split('\n').at(-2)]).toEqual([0, '200 pushes changed.']);
   expect(await ask('push ls --state disabled')).toHaveLength(200);
   expect(await ask('camera ls --state disabled cam-1?')).toHaveLength(10);
   const dry = await say('push remove cam-* --engine rome --dry-run');
   expect(dry.out).toMatch(
-    /^Push p-\w+ of cam-1 to rome would be removed\n[\s\S]*Dry run: 200 removed\. Nothing was changed\.\n$/,
+    /^Push p-\w+ of cam-1 to rome would be removed\n[\s\S]*Dry run: 200 pushes would be removed\. Nothing was changed\.\n$/,
   );
   expect(await ask('push list')).toHaveLength(600);
-  expect((await say('push rm cam-* --engine rome')).out).toMatch(/\n200 removed\.\n$/);
-  expect((await say('push enable cam-*')).out).toMatch(/\n200 changed, 200 as before\.\n$/);
-  expect((await say('camera rm cam-1* --dry-run')).out).toContain('Dry run: 111 removed');
-  expect((await say('camera rm cam-1* cam-2')).out).toMatch(/\n112 removed\.\n$/);
+  expect((await say('push rm cam-* --engine rome')).out).toMatch(/\n200 pushes removed\.\n$/);
+  expect((await say('push enable cam-*')).out).toMatch(/\n200 pushes changed, 200 pushes as before\.\n$/);
+  expect((await say('camera rm cam-1* --dry-run')).out).toContain('Dry run: 111 cameras would be removed');
+  expect((await say('camera rm cam-1* cam-2')).out).toMatch(/\n112 cameras removed\.\n$/);
   expect(await names()).toHaveLength(88);
 }, 60_000);
 
@@ -64,7 +64,7 @@ test('a failure in the middle is told with its place and reason, and changes not
   const { code, out, err } = await say('camera add -', { input });
   expect(code).toBe(1);
   expect(await names()).toEqual(['a', 'd', 'e', 'there']);
-  expect(out).toMatch(/4 added, 4 failed\.\n$/);
+  expect(out).toMatch(/3 cameras and 1 push added, 4 cameras failed\.\n$/);
   const failures = err.trim().split('\n');
   expect(failures).toHaveLength(4);
   expect(failures[0]).toMatch(
@@ -95,7 +95,7 @@ test('names on the command line and from JSON lines, with pushes for all', async
   const added = await say(
     'camera add gate-2 gate-10 gate-1 --type 360 --engine paris --url rtmp://127.0.0.1:9/live/{name}',
   );
-  expect([added.code, added.out.split('\n').at(-2)]).toEqual([0, '9 added.']);
+  expect([added.code, added.out.split('\n').at(-2)]).toEqual([0, '3 cameras and 6 pushes added.']);
   const lines = '{"name":"door","type":"plane","pushes":[{"engine":"paris","enabled":false}]}\n{"name":"hall"}\n';
   expect((await say('camera add - --type 360', { input: lines })).code).toBe(0);
   expect((await ask('camera ls')).map(({ name, type }: { name: string; type: string }) => `${name} ${type}`)).toEqual([
@@ -118,14 +118,16 @@ test('pushes by pattern: added, moved to another engine, given budgets, retried'
   await say('engine add rome --host 127.0.0.3');
   await say('camera add cam-1 cam-2 other');
   expect((await say('push add cam-* --engine paris')).out).toMatch(
-    /^Push of cam-1 to paris is added\n.*\n2 added\.\n$/s,
+    /^Push of cam-1 to paris is added\n.*\n2 pushes added\.\n$/s,
   );
   expect(await say('push add cam-* rtmp://127.0.0.1:9/live/one')).toMatchObject({
     code: 2,
     err: expect.stringContaining('rtmp://127.0.0.1:9/live/{name}'),
   });
   expect((await say('push add cam-* rtmp://127.0.0.1:9/live/{name} --id second')).code).toBe(0);
-  expect((await say('push set * --from-engine paris --engine rome --queue-max-bytes 1MB')).out).toContain('2 changed');
+  expect((await say('push set * --from-engine paris --engine rome --queue-max-bytes 1MB')).out).toContain(
+    '2 pushes changed',
+  );
   expect(await ask('push ls --engine rome')).toMatchObject([
     { camera: 'cam-1', queueMaxBytes: 1 << 20, url: 'rtmp://127.0.0.3:1935/live/cam-1' },
     { camera: 'cam-2' },
@@ -141,7 +143,7 @@ test('pushes by pattern: added, moved to another engine, given budgets, retried'
     err: expect.stringContaining('Say what to change'),
   });
   expect(await say('push remove cam-1')).toMatchObject({ code: 2, err: expect.stringContaining('--all') });
-  expect((await say('push retry cam-*')).out).toBe('0 retried.\n');
+  expect((await say('push retry cam-*')).out).toBe('0 pushes retried.\n');
   expect(await say('push disable nobody-*')).toMatchObject({
     code: 1,
     err: expect.stringContaining('CAMERA_NOT_FOUND'),
@@ -150,8 +152,8 @@ test('pushes by pattern: added, moved to another engine, given budgets, retried'
     code: 1,
     err: expect.stringContaining('PUSH_NOT_FOUND'),
   });
-  expect((await say('push disable other')).out).toBe('No push is meant; nothing was changed.\n');
-  expect((await say('push rm cam-* --all')).out).toContain('4 removed');
+  expect((await say('push disable other')).out).toBe('No push matches; nothing was changed.\n');
+  expect((await say('push rm cam-* --all')).out).toContain('4 pushes removed');
   expect((await say('engine set rome --host 127.0.0.9 --location it')).out).toContain('127.0.0.9');
   expect((await ask('engine ls'))[1]).toMatchObject({ name: 'rome', host: '127.0.0.9', location: 'it' });
   await say('engine set rome --location=');
@@ -165,7 +167,7 @@ test('a terminal shows how far it is, and no more once it is done', async (conte
   const { say } = await start(testScope(context));
   const { err, out } = await say('camera add -', { input: table(600).replaceAll(/,360,.*/g, ',,,,'), isTTY: true });
   expect(err).toBe('\r\u001b[K500 of 600\r\u001b[K600 of 600\r\u001b[K');
-  expect(out).toMatch(/600 added\.\n$/);
+  expect(out).toMatch(/600 cameras added\.\n$/);
 });
 
 describe('import', () => {
@@ -236,7 +238,7 @@ test('a call that fails in the middle: what was made is told, and what was not',
   const { code, out, err } = await cli(['camera', 'add', '-'], { env, input });
   expect(code).toBe(3);
   expect(out).toMatch(/^Camera cam-1 is registered/);
-  expect(out).toMatch(/Camera cam-500 is registered.*\n500 added\.\n$/);
+  expect(out).toMatch(/Camera cam-500 is registered.*\n500 cameras added\.\n$/);
   expect(err.split('\n')).toEqual([
     'failed: line 502: camera cam-501 to line 1001: camera cam-1000 (500 changes): not known whether made; the same command again makes what is missing',
     'failed: line 1002: camera cam-1001 to line 1301: camera cam-1300 (300 changes): not made',
