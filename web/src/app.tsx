@@ -41,7 +41,7 @@ function NoData() {
           <WarnIcon />
           <span>
             <strong>No data since {clock(new Date(heardMs.value).toISOString())}.</strong> The aggregator does not
-            answer; trying again … Everything below is as it was then.
+            answer; trying again … Everything below is as of then.
           </span>
         </p>
       )}
@@ -98,7 +98,7 @@ function Page() {
   if (section === 'settings') return <Settings tab={name ?? 'engines'} />;
   return (
     <Empty title="There is no such page">
-      <a href={link()}>To the overview</a>
+      <a href={link()}>Back to the overview</a>
     </Empty>
   );
 }

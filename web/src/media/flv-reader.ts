@@ -28,7 +28,7 @@ export class FlvReader {
     if (!this.#isPastHeader) {
       if (this.#bytes < fileHeaderBytes + backPointerBytes) return tags;
       const header = this.#take(fileHeaderBytes + backPointerBytes);
-      if (header[0] !== 0x46 || header[1] !== 0x4c || header[2] !== 0x56) throw new Error('what came is no FLV');
+      if (header[0] !== 0x46 || header[1] !== 0x4c || header[2] !== 0x56) throw new Error('what arrived is not FLV');
       this.#isPastHeader = true;
     }
     while (this.#bytes >= tagHeaderBytes) {

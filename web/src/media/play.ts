@@ -167,7 +167,7 @@ class Life {
       this.#fail(error);
     }
     const waiting = this.#video.waitingBytes + (this.#buffers.has(this.#audio) ? this.#audio.waitingBytes : 0);
-    if (waiting > maxWaitingBytes) this.#end('lost', 'The browser takes no more; trying again …');
+    if (waiting > maxWaitingBytes) this.#end('lost', 'The browser accepts no more data; trying again …');
   };
 
   /** Decides which tracks are played. False: that cannot be told yet. */
@@ -228,9 +228,9 @@ class Life {
 }
 
 function refusal(status: number): [Ending, string] {
-  if (status === 501) return ['refused', 'This media backend gives no pictures away; play the camera over RTMP.'];
-  if (status === 401 || status === 403) return ['refused', 'The token does not allow to watch.'];
+  if (status === 501) return ['refused', 'This media backend has no pictures; play the camera over RTMP.'];
+  if (status === 401 || status === 403) return ['refused', 'This token does not allow watching.'];
   if (status === 404) return ['lost', 'There is no stream to play here.'];
-  if (status === 409) return ['lost', 'As many watch as may; trying again …'];
+  if (status === 409) return ['lost', 'The limit of viewers is reached; trying again …'];
   return ['lost', `The server answers ${status}; trying again …`];
 }

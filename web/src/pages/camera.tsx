@@ -26,7 +26,7 @@ export function CameraPage({ name }: { name: string }) {
   if (entry === undefined) {
     return (
       <Empty title={`There is no camera “${name}”`}>
-        <p>It was removed, or it was never registered here.</p>
+        <p>It was removed or was never registered here.</p>
         <a class="button" href={link()}>
           All cameras
         </a>
@@ -132,7 +132,7 @@ function ConditionNote({ condition }: { condition: Condition }) {
 
 /** When it was last live, and why it is not any more. */
 function LastLive({ camera: { lastLive, lastFrameAt } }: { camera: CameraView }) {
-  if (lastLive === null) return <p class="muted last-live">It has never been live here.</p>;
+  if (lastLive === null) return <p class="muted last-live">It has never been live.</p>;
   const { until, reason, publisher, encoder } = lastLive;
   return (
     <p class="muted last-live">

@@ -54,7 +54,9 @@ export function FirstSteps() {
         <Step number={2} current={step} title="Let it publish">
           {camera !== undefined && step === 2 && (
             <>
-              <p>Copy a line, and run it on any machine that reaches this one. The page notices when it comes.</p>
+              <p>
+                Copy a line and run it on any machine that reaches this one. The page shows when the stream arrives.
+              </p>
               <Lines camera={camera} />
               <p class="hint">
                 Nothing at hand? <TestPatternButton camera={camera.name} />

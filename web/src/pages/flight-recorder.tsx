@@ -81,7 +81,7 @@ export function FlightRecorder({ camera }: { camera: CameraView }) {
       </div>
       <ErrorNote error={error.value} />
       {visible.length === 0 ? (
-        <p class="muted">Nothing happened yet.</p>
+        <p class="muted">Nothing has happened yet.</p>
       ) : (
         <ol class="timeline" reversed>
           {visible.map((entry, index) =>

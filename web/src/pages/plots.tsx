@@ -20,7 +20,7 @@ export function Plots({ camera }: { camera: CameraView }) {
   return (
     <section class="panel" aria-labelledby="plots-title">
       <h2 id="plots-title">The last hour</h2>
-      {!hasFigures({ timesS, camera: own, pushes }) && <p class="muted">There are no figures yet.</p>}
+      {!hasFigures({ timesS, camera: own, pushes }) && <p class="muted">No figures yet.</p>}
       <div class="plots" hidden={!hasFigures({ timesS, camera: own, pushes })}>
         <Plot
           title="Bitrate"

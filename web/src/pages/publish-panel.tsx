@@ -51,7 +51,9 @@ function NewKey({ name, onDone }: { name: string; onDone: () => Promise<void> })
     });
   return (
     <div class="test-pattern">
-      <p class="hint">The key is part of the address. After a new one, the old one is taken for ten minutes more.</p>
+      <p class="hint">
+        The key is part of the address. When a new key is made, the old one is accepted for ten more minutes.
+      </p>
       <ErrorNote error={action.error.value} />
       <ActionButton action={action} onRun={() => void rotate()}>
         Make a new key

@@ -134,8 +134,8 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
       {mayOperate.value && (
         <div class="push-actions">
           {push.state === 'waiting' && (
-            <ActionButton action={action} onRun={() => void retry()} label={`Try now: ${id}`}>
-              Try now
+            <ActionButton action={action} onRun={() => void retry()} label={`Retry now: ${id}`}>
+              Retry now
             </ActionButton>
           )}
           <ActionButton

@@ -10,7 +10,7 @@ import { ActionButton, ErrorNote, Field, Since, Until } from '../ui/parts.js';
 type SourceView = NonNullable<CameraView['source']>;
 
 const looks: Readonly<Record<SourceView['state'], Look>> = {
-  off: { tone: 'off', label: 'not wanted now', shape: 'ring' },
+  off: { tone: 'off', label: 'not needed now', shape: 'ring' },
   queued: { tone: 'busy', label: 'in the queue', shape: 'ring' },
   connecting: { tone: 'busy', label: 'connecting', shape: 'ring' },
   live: { tone: 'ok', label: 'live', shape: 'disc' },

@@ -54,7 +54,7 @@ export async function observe(what: string, look: () => Promise<boolean>): Promi
   for (;;) {
     if (await look()) return;
     if (performance.now() > deadline) {
-      throw new Error(`The server took the change, but ${what} was not seen within ${observeTimeoutMs / 1000} s.`);
+      throw new Error(`The server accepted the change, but ${what} was not seen within ${observeTimeoutMs / 1000} s.`);
     }
     await new Promise((resolve) => setTimeout(resolve, observeIntervalMs));
   }

@@ -205,7 +205,7 @@ const targetLooks: Readonly<Record<Tone, Look>> = {
   busy: { tone: 'busy', label: 'connects', shape: 'ring' },
   warn: { tone: 'warn', label: 'stalled', shape: 'square' },
   bad: { tone: 'bad', label: 'broken', shape: 'triangle' },
-  off: { tone: 'off', label: 'at rest', shape: 'ring' },
+  off: { tone: 'off', label: 'idle', shape: 'ring' },
 };
 function Box(props: { left: number; y: number; width: number; label: string; detail: string; look: Look }) {
   const { left, y, width: boxWidth, label, detail, look } = props;

@@ -18,10 +18,10 @@ const verbs: Readonly<Record<ManyKind, string>> = {
 };
 
 const consequences: Readonly<Record<ManyKind, string>> = {
-  retry: 'They connect at once, instead of at the end of their pause.',
+  retry: 'They connect now instead of waiting for their next retry.',
   enable: 'They connect while their camera is live.',
-  disable: 'Their targets get nothing more. The pushes are kept, and can be enabled again.',
-  'remove-pushes': 'Their targets get nothing more. This cannot be undone.',
+  disable: 'Their targets receive nothing more. The pushes are kept and can be enabled again.',
+  'remove-pushes': 'Their targets receive nothing more. This cannot be undone.',
   'remove-cameras':
     'Their publishers and viewers are disconnected, and their pushes are removed too. This cannot be undone.',
 };
@@ -142,7 +142,7 @@ export function ManyDialog({
 }
 
 function nothing(kind: ManyKind): string {
-  if (kind === 'retry') return 'None of the pushes waits for its next try.';
+  if (kind === 'retry') return 'No push is waiting to retry.';
   if (kind === 'enable') return 'No push is disabled.';
   return kind === 'disable' ? 'No push is enabled.' : 'There are no pushes.';
 }

@@ -82,7 +82,7 @@ function Tokens() {
       </div>
       <ErrorNote error={error.value} />
       {tokens.value.length === 0 ? (
-        <p class="muted">None was made yet. The admin token lies in the data folder.</p>
+        <p class="muted">No token has been created yet. The admin token is in the data folder.</p>
       ) : (
         <ul class="rows">
           {tokens.value.map((token) => (
@@ -158,7 +158,7 @@ function TokenDialog({ load, onClose }: { onClose: () => void } & Loading) {
   if (made.value !== null) {
     return (
       <Dialog title={`The token ${name.value}`} onClose={onClose}>
-        <p>Copy it now: it is shown here, and never again.</p>
+        <p>Copy it now: it will not be shown again.</p>
 
         <Copyable text={made.value} label="the new token" />
         <div class="form-end">
@@ -199,12 +199,12 @@ function TokenDialog({ load, onClose }: { onClose: () => void } & Loading) {
             }}
           >
             <option value="read">read: see everything</option>
-            <option value="operate">operate: change cameras, pushes and engines, too</option>
-            <option value="admin">admin: make tokens, too</option>
+            <option value="operate">operate: also change cameras, pushes and engines</option>
+            <option value="admin">admin: also create tokens</option>
           </select>
         </div>
         <div class="field">
-          <label for="token-days">Ends after</label>
+          <label for="token-days">Expires after</label>
           <select
             id="token-days"
             value={days.value}

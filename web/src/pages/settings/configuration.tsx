@@ -223,7 +223,7 @@ function Values({ config }: { config: ConfigView }) {
                 onlySet.value = event.currentTarget.checked;
               }}
             />
-            <span>Only what is not default</span>
+            <span>Only settings that differ from the default</span>
           </label>
           <input
             type="search"
