@@ -2,6 +2,7 @@ import type { Logger } from '../log/log.js';
 import { missingInternals } from './node-internals.js';
 import type { SocketMode } from './settings.js';
 import { openRings, type RingFaults, type Rings } from './uring/rings.js';
+import { isFiltered, tryApart } from './uring/trial.js';
 
 /** How connections without TLS are read and written. */
 export interface SocketWay {
@@ -13,20 +14,40 @@ export interface SocketWay {
 let rings: Rings | null = null;
 let opening: Promise<Rings | string> | null = null;
 let ringsRefused: string | null = null;
+let onRingsLost: (() => void) | null = null;
 
 /**
  * Finds out what works in this process, once. Sockets that are made before it has ended go without io_uring.
- * @param faults changes the system calls that are made; for tests
+ * @param options.faults changes the system calls that are made; for tests
+ * @param options.onChanged called when it does not work any more
  */
-export async function prepareSockets(mode: SocketMode, faults?: RingFaults): Promise<SocketWay> {
+export async function prepareSockets(
+  mode: SocketMode,
+  options: { readonly faults?: RingFaults; readonly onChanged?: () => void } = {},
+): Promise<SocketWay> {
   if (rings === null && wantsRings(mode)) {
-    opening ??= openRings(faults);
+    opening ??= open(options.faults);
     const found = await opening;
     opening = null;
     if (typeof found === 'string') ringsRefused = found;
-    else rings = found;
+    else use(found);
   }
+  if (options.onChanged !== undefined) onRingsLost = options.onChanged;
   return socketWay(mode);
+}
+
+function use(found: Rings): void {
+  rings = found;
+  found.onLost = () => {
+    rings = null;
+    ringsRefused = 'io_uring was given up, since the kernel had no memory for its answers';
+    onRingsLost?.();
+  };
+}
+
+async function open(faults: RingFaults | undefined): Promise<Rings | string> {
+  const why = isFiltered() ? await tryApart() : null;
+  return why ?? openRings(faults);
 }
 
 /** What connections of this mode use now. */
@@ -66,18 +87,19 @@ export function gatherWrites(work: () => void): void {
   else rings.sender.gather(work);
 }
 
-/** Says how connections are read and written, and why not in a better way. */
-export function tellWay(mode: SocketMode, log: Logger): void {
+/** Says how connections are read and written, and why not in a better way. @param isChanged it was another way before */
+export function tellWay(mode: SocketMode, log: Logger, isChanged = false): void {
   const way = socketWay(mode);
-  const level = mode === 'auto' || mode === way.mode ? 'info' : 'warn';
-  log[level](`sockets: ${wayTexts[way.mode]}`, { socketMode: mode, ...(way.why === null ? {} : { why: way.why }) });
+  const level = isChanged ? 'error' : mode === 'auto' || mode === way.mode ? 'info' : 'warn';
+  const why = way.why === null ? {} : { why: way.why };
+  log[level](`sockets: ${way.mode}, ${wayTexts[way.mode]}`, { socketMode: mode, ...why });
 }
 
-/** In words. */
+/** What the words of the setting mean. */
 const wayTexts: Readonly<Record<SocketWay['mode'], string>> = {
-  uring: 'io_uring',
+  uring: 'by io_uring',
   direct: 'past the streams of Node.js',
-  plain: 'the streams of Node.js',
+  plain: 'by the streams of Node.js',
 };
 
 function wantsRings(mode: SocketMode): boolean {

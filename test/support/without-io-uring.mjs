@@ -1,7 +1,8 @@
 /**
- * node without-io-uring.mjs PROGRAM ARGUMENTS...
+ * node without-io-uring.mjs [--kill] PROGRAM ARGUMENTS...
  *
  * Becomes PROGRAM, to which io_uring is refused as Docker's default seccomp profile refuses it: EPERM for io_uring_setup.
+ * With --kill, whoever calls it is ended (SIGSYS).
  */
 import koffi from 'koffi';
 
@@ -10,11 +11,15 @@ const setNoNewPrivileges = 38;
 const setSeccomp = 22;
 const filterMode = 2;
 
-// Load the number of the call; is it that one? Then refuse it with error 1, else allow it.
+const given = process.argv.slice(2);
+const kills = given[0] === '--kill';
+const refusal = kills ? 0x80000000 : 0x00050001;
+
+// Load the number of the call; is it that one? Then refuse it with error 1, or end the process; else allow it.
 const program = [
   [0x20, 0, 0, 0],
   [0x15, 0, 1, setupCall],
-  [0x06, 0, 0, 0x00050001],
+  [0x06, 0, 0, refusal],
   [0x06, 0, 0, 0x7fff0000],
 ];
 const filter = Buffer.alloc(8 * program.length);
@@ -39,7 +44,7 @@ if (prctl(setNoNewPrivileges, 1, null, 0, 0) !== 0 || prctl(setSeccomp, filterMo
 const fcntl = libc.func('int fcntl(int fd, int command, long value)');
 const setFlags = 2;
 for (const fd of [0, 1, 2]) fcntl(fd, setFlags, 0);
-const [path, ...rest] = process.argv.slice(2);
+const [path, ...rest] = kills ? given.slice(1) : given;
 execv(path, [path, ...rest, null]);
 console.error(`${path} cannot be run: error ${koffi.errno()}`);
 process.exit(70);

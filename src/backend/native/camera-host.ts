@@ -12,6 +12,12 @@ import type { Decision, Peer, PlayGrant, PublisherRefusal, PublishGrant, StreamH
 import type { RelayOrigin } from '../backend.js';
 import type { NativeCamera } from './camera.js';
 
+/**
+ * In so many turns of the event loop the end of a connection is known that came before them: by io_uring it is a turn until
+ * it is told, one until Node.js reads on, and one until Node.js has read it.
+ */
+const turnsUntilHeard = 8;
+
 /** Finds the camera that a peer means, and asks those who decide whether it may publish or play it. */
 export class CameraHost implements StreamHost {
   readonly #cameras: ReadonlyMap<string, NativeCamera>;
@@ -69,7 +75,8 @@ export class CameraHost implements StreamHost {
     const later = admitted === undefined ? this.#claim(camera.name) : admitted.then(() => this.#claim(camera.name));
     // Looked for anew: it may be removed until the grant is used.
     const grant: PublishGrant = (publisher) => this.#requireStream(request).publish(publisher, ingest);
-    return later === undefined ? grant : later.then(() => grant);
+    if (later === undefined && !camera.isTaken(ingest)) return grant;
+    return (later ?? Promise.resolve()).then(() => hearOut(camera, ingest)).then(() => grant);
   }
 
   admitViewer(request: StreamRequest, peer: Peer): Decision<PlayGrant> {
@@ -106,4 +113,13 @@ export class CameraHost implements StreamHost {
     const shown = JSON.stringify((app.split(/[?&]/)[0] ?? '').slice(0, 80));
     throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as ${shown}; ${howToPublish('NAME')}`);
   }
+}
+
+/**
+ * Who publishes may have gone, and nobody has heard of it yet: a newcomer that says everything in one packet may be read
+ * before the end of the connection that it replaces.
+ */
+async function hearOut(camera: NativeCamera, ingest: string | undefined): Promise<void> {
+  for (let turn = 0; turn < turnsUntilHeard && camera.isTaken(ingest); turn++)
+    await new Promise((resolve) => setImmediate(resolve));
 }

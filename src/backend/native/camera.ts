@@ -217,6 +217,12 @@ export class NativeCamera implements SelectorListener {
     return this.#selector.open(new PublisherSource(publisher), ingest);
   }
 
+  /** True while somebody publishes by this ingest. @param ingest undefined: the first */
+  isTaken(ingest: string | undefined): boolean {
+    const { connected, desired } = this.#selector;
+    return connected.get(ingest ?? desired.names[0] ?? mainIngest)?.source.kind === 'publisher';
+  }
+
   /** @throws CodedError PUBLISH_FORBIDDEN */
   #checkPublished(ingest: string | undefined): void {
     const refusal = this.#pulls.refusalOf(ingest ?? this.#declared.ingests?.[0]?.name ?? mainIngest);

@@ -162,7 +162,7 @@ export class NativeBackend implements MediaBackend {
    */
   async prepare(log: Logger): Promise<void> {
     const { socketMode } = this.#settings.media;
-    await prepareSockets(socketMode);
+    await prepareSockets(socketMode, { onChanged: () => tellWay(socketMode, log, true) });
     const { scheduler } = this.#context;
     setReadHooks({ begin: () => scheduler.beginReading(), end: () => scheduler.flushDue() });
     tellWay(socketMode, log);

@@ -41,6 +41,7 @@ export class PoolReport {
     return {
       socketMode: way?.mode ?? null,
       socketModeWhy: way?.why ?? null,
+      ...this.#ring(),
       workers: this.#workers.length,
       workersUp: this.#workers.filter(({ isUp }) => isUp).length,
       workerRestarts: this.#sum(({ restarts }) => restarts),
@@ -49,6 +50,14 @@ export class PoolReport {
       openFilesRefused: this.#sumOfLoads(({ openFilesRefused }) => openFilesRefused),
       floodsEnded: this.#sumOfLoads(({ floodsEnded }) => floodsEnded),
     };
+  }
+
+  /** What all workers did by io_uring. */
+  #ring(): Readonly<Record<string, number>> {
+    const sums: Record<string, number> = {};
+    for (const { load } of this.#workers)
+      for (const [name, count] of Object.entries(load?.ring ?? {})) sums[name] = (sums[name] ?? 0) + count;
+    return sums;
   }
 
   /** A worker that does not answer, or that ended not long ago. */

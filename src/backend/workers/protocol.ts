@@ -112,6 +112,8 @@ export interface WorkerLoad {
   readonly openFilesRefused: number;
   /** How its connections without TLS are read and written. */
   readonly socketWay: SocketWay;
+  /** What it did by io_uring, by name; null where it does not use it. */
+  readonly ring: Readonly<Record<string, number>> | null;
   /** What is wrong with it as a whole. */
   readonly problems: readonly BackendProblem[];
 }

@@ -1,4 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { ringCounts } from '../../net/socket-way.js';
 import { openFiles } from '../../process/open-files.js';
 import type { BackendObserver, BackendProblem, IngestChange, PublisherRefusal, PushSnapshot } from '../backend.js';
 import type { NativeBackend } from '../native/native-backend.js';
@@ -132,6 +133,7 @@ export class Reporter implements BackendObserver {
       keptBytes: this.#backend.keptBytes,
       unfinishedBytes: this.#backend.unfinishedBytes,
       socketWay: this.#backend.socketWay,
+      ring: ringCounts(),
       floodsEnded: this.#backend.floodsEnded,
       openFilesRefused: Object.values(openFiles.figures.refused).reduce((sum, count) => sum + count, 0),
       problems: [...this.#backend.problems(), this.#certificateProblem(), openFiles.problem].filter(

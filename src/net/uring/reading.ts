@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 
-const { ECANCELED, EAGAIN, EINTR, ENOBUFS } = constants.errno;
+const { ECANCELED, EAGAIN, EINTR, EIO, ENOBUFS } = constants.errno;
 
 /** Bytes of one socket that are told of in one turn of the event loop; the rest is kept for the next one. */
 const turnBytes = 256 * 1024;
@@ -170,6 +170,15 @@ export class Reading {
     else if (result > 0 || result === -ECANCELED || result === -ENOBUFS || result === -EINTR) this.#goOn();
     else if (result === -EAGAIN) this.#over(-EAGAIN);
     else this.#over(result);
+  }
+
+  /** Called by the receiver: of what the kernel had for it, nothing more will be heard. */
+  giveUp(): void {
+    const wasArmed = this.isArmed;
+    this.isArmed = false;
+    if (this.#isDropped) this.#host.forget(this);
+    // Without an operation nothing of it was lost: the ordinary path goes on.
+    else if (this.#result === null) this.#over(wasArmed ? -EIO : -EAGAIN);
   }
 
   /** No buffer was left, or what was kept was too much: it begins again when it is wanted. */

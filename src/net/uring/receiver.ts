@@ -25,6 +25,10 @@ export type BufferSource = Pick<ReadBuffers, 'group' | 'view' | 'give' | 'announ
 export class RingReceiver implements ReadingHost {
   /** Wake-ups with something to read, reads, and receives that had to begin again for want of buffers. */
   readonly counts = { wakes: 0, reads: 0, starved: 0 };
+  /** Called when the kernel lost completions: call `giveUp` then. */
+  onLost: () => void = () => {};
+  /** Its ring is of no use any more: nothing can begin. */
+  isOver = false;
   /** Does the telling; what it has written is to go out together. */
   gather: (work: () => void) => void = (work) => work();
   readonly #queue: OperationQueue;
@@ -89,6 +93,7 @@ export class RingReceiver implements ReadingHost {
       // A reader threw: nobody will wake the process for what else came at once.
       if (told < 0) setImmediate(this.look);
       if (told !== 0) this.counts.wakes++;
+      if (this.#queue.lost > 0) this.onLost();
       hooks.end();
     }
   };
@@ -143,6 +148,7 @@ export class RingReceiver implements ReadingHost {
 
   #armAll(): void {
     const added: Reading[] = [];
+    if (this.isOver) return;
     for (const reading of this.#toArm) {
       if (this.#queue.room === 0 && !this.#submit(added)) break;
       this.#toArm.delete(reading);
@@ -167,6 +173,7 @@ export class RingReceiver implements ReadingHost {
 
   /** As `ReadingHost`: at once where the kernel takes it, else again and again until it does. */
   cancel(reading: Reading): void {
+    if (this.isOver) return;
     if (this.#tryCancel(reading)) return;
     this.#toCancel.add(reading);
     this.#cancelTimer ??= setTimeout(this.#onCancelTime, cancelAgainMs);
@@ -202,9 +209,20 @@ export class RingReceiver implements ReadingHost {
       }
     } finally {
       this.#isQuiet = false;
+      if (this.#queue.lost > 0) setImmediate(this.look);
       this.#buffers.announce();
       if (this.#toArm.size > 0) this.#armSoon();
     }
+  }
+
+  /** Its ring is of no use any more: what of each stream was lost, nobody knows, and each is over. */
+  giveUp(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    if (this.#cancelTimer !== null) clearTimeout(this.#cancelTimer);
+    this.#toCancel.clear();
+    this.#toArm.clear();
+    for (const reading of [...this.#readings]) reading?.giveUp();
   }
 
   /** Has it tell of what it kept, in a later turn. */

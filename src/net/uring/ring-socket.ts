@@ -8,15 +8,15 @@ import type { Reading, ReadOwner } from './reading.js';
 import type { RingReceiver } from './receiver.js';
 import type { RingSender, SendOwner } from './sender.js';
 
-const { EAGAIN, ECANCELED, ECONNABORTED, ECONNRESET, EPIPE, ETIMEDOUT } = constants.errno;
+const { EAGAIN, ECANCELED, ECONNABORTED, ECONNRESET, EIO, EPIPE, ETIMEDOUT } = constants.errno;
 
 /** Errors that say that the connection is over. Whatever else a send returns, the ordinary path finds out what it means. */
-const isFatal: ReadonlySet<number> = new Set([-ECONNABORTED, -ECONNRESET, -EPIPE, -ETIMEDOUT]);
+const isFatal: ReadonlySet<number> = new Set([-ECONNABORTED, -ECONNRESET, -EIO, -EPIPE, -ETIMEDOUT]);
 
 /** The rings of this process, as sockets use them. */
 export interface SocketRings {
   readonly sender: Pick<RingSender, 'queue' | 'submit'>;
-  readonly receiver: Pick<RingReceiver, 'begin'>;
+  readonly receiver: Pick<RingReceiver, 'begin' | 'isOver'>;
 }
 
 /**
@@ -140,7 +140,8 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
 
   override readLargely(): void {
     super.readLargely();
-    if (this.#reading !== null || this.#fd < 0 || this.#isEnded || this.socket.destroyed) return;
+    if (this.#rings.receiver.isOver || this.#reading !== null || this.#fd < 0 || this.#isEnded || this.socket.destroyed)
+      return;
     this.socket.pause();
     // Where Node.js reads on into its own buffer, nobody else may read.
     if (isReading(this.socket)) {

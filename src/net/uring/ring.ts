@@ -34,6 +34,11 @@ export type OnCompletion = (id: number, generation: number, result: number, flag
 
 /** Operations that are handed to the kernel, and what became of them. */
 export interface OperationQueue {
+  /**
+   * Completions that the kernel could not keep, since it had no memory: who is owed them waits in vain, and what was read may
+   * be among them. Once there is one, no completion is told any more.
+   */
+  readonly lost: number;
   /** Operations that can be added before `submit`. */
   readonly room: number;
   /** Adds a send that never waits. */
@@ -125,10 +130,10 @@ export class Ring implements OperationQueue {
   }
 
   get room(): number {
+    if (this.#closed) return 0;
     return this.#entries - this.#added;
   }
 
-  /** Completions that the kernel could not keep. Never, unless it has no memory left; who is owed them waits in vain. */
   get lost(): number {
     return this.#words[this.#cqLost] ?? 0;
   }
@@ -177,9 +182,10 @@ export class Ring implements OperationQueue {
   }
 
   withdraw(): number {
+    if (this.#closed) return 0;
     const count = this.#added;
     this.#tail = (this.#tail - count) >>> 0;
-    if (!this.#closed) Atomics.store(this.#words, this.#sqTail, this.#tail);
+    Atomics.store(this.#words, this.#sqTail, this.#tail);
     return count;
   }
 
@@ -193,6 +199,8 @@ export class Ring implements OperationQueue {
         const head = words[this.#cqHead] ?? 0;
         if (head === Atomics.load(words, this.#cqTail)) break;
         const at = this.#cqes + ((head & this.#cqMask) << 2);
+        // What comes behind one that was lost is no part of the same stream of bytes.
+        if (words[this.#cqLost] !== 0) return count;
         const [id, generation, result, flags] = [words[at]!, words[at + 1]!, words[at + 2]! | 0, words[at + 3]!];
         Atomics.store(words, this.#cqHead, head + 1);
         count++;

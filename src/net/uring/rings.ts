@@ -6,6 +6,7 @@ import { RingReceiver } from './receiver.js';
 import { Ring, RingError } from './ring.js';
 import { testRings } from './self-test.js';
 import { RingSender } from './sender.js';
+import { isFiltered } from './trial.js';
 import { Waker } from './waker.js';
 
 const { EPERM, EACCES, ENOSYS, EINVAL, ENOMEM } = constants.errno;
@@ -33,6 +34,8 @@ export class Rings {
   readonly #rings: readonly Ring[];
   readonly #buffers: ReadBuffers;
   readonly #waker: Waker;
+  /** Called once, when the kernel lost completions: nothing goes by these rings any more. */
+  onLost: () => void = () => {};
 
   /** @throws RingError, Error when the kernel refuses any of it */
   constructor(calls: KernelCalls) {
@@ -52,10 +55,22 @@ export class Rings {
         this.#waker.isNeeded = isNeeded;
       });
       this.receiver.gather = (work) => this.sender.gather(work);
+      this.sender.onLost = this.receiver.onLost = () => this.#giveUp();
     } catch (error) {
       for (const close of closers) close();
       throw error;
     }
+  }
+
+  /** Those whose bytes may be lost end, all others go on by the ordinary path. */
+  #giveUp(): void {
+    if (this.receiver.isOver) return;
+    this.receiver.giveUp();
+    this.sender.giveUp();
+    this.#waker.close();
+    // The read buffers stay: the kernel ends what it has of a ring some time after that is closed.
+    for (const ring of this.#rings) ring.close();
+    this.onLost();
   }
 
   /** Only when no socket uses them any more. */
@@ -87,15 +102,14 @@ export async function openRings(faults: RingFaults = (calls) => calls): Promise<
 function describeRefusal(error: unknown): string {
   if (!(error instanceof RingError)) return error instanceof Error ? error.message : String(error);
   const disabled = readNumber('/proc/sys/kernel/io_uring_disabled', /^(\d)/);
-  const isFiltered = readNumber('/proc/self/status', /^Seccomp:\s+2/m) !== undefined;
   switch (-error.result) {
     case EPERM:
     case EACCES:
       if (disabled !== undefined && disabled !== '0')
         return `io_uring is switched off (kernel.io_uring_disabled=${disabled})`;
-      return isFiltered ? 'io_uring is refused by the seccomp profile' : 'io_uring is refused by the system';
+      return isFiltered() ? 'io_uring is refused by the seccomp profile' : 'io_uring is refused by the system';
     case ENOSYS:
-      return isFiltered ? 'io_uring is refused by the seccomp profile' : 'this kernel has no io_uring';
+      return isFiltered() ? 'io_uring is refused by the seccomp profile' : 'this kernel has no io_uring';
     case EINVAL:
       return "this kernel's io_uring is too old: Linux 6.0 or later is needed";
     case ENOMEM:

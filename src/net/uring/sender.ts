@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import type { OperationQueue } from './ring.js';
 
-const { EAGAIN, ECANCELED } = constants.errno;
+const { EAGAIN, ECANCELED, EIO } = constants.errno;
 
 /** How often sends that did not end within the call are looked for. The kernel ends them by itself, at once. */
 const lookAgainMs = 1;
@@ -47,6 +47,8 @@ export class RingSender {
   #isSubmitting = false;
   #isClosed = false;
   #lookTimer: NodeJS.Timeout | null = null;
+  /** Called when the kernel lost completions: call `giveUp` then. */
+  onLost: () => void = () => {};
   readonly #addresses = new WeakMap<ArrayBufferLike, number>();
   #lastMemory: ArrayBufferLike | null = null;
   #lastAddress = 0;
@@ -67,6 +69,10 @@ export class RingSender {
    * @param fd of the owner. @param data not empty
    */
   queue(owner: SendOwner, fd: number, data: Buffer): void {
+    if (this.#isClosed) {
+      owner.sent(-EAGAIN);
+      return;
+    }
     const id = this.#free.pop() ?? this.#owners.length;
     this.#owners[id] = owner;
     this.#fds[id] = fd;
@@ -104,12 +110,22 @@ export class RingSender {
     } finally {
       this.#isSubmitting = false;
     }
+    if (this.#queue.lost > 0) this.onLost();
   }
 
-  /** Looks for nothing any more. */
+  /** Looks for nothing any more. What is queued from now on goes by the ordinary path. */
   close(): void {
     this.#isClosed = true;
     if (this.#lookTimer !== null) clearTimeout(this.#lookTimer);
+  }
+
+  /** Its ring is of no use any more: how much was sent of what the kernel has, nobody knows. */
+  giveUp(): void {
+    this.close();
+    const queued = new Set(this.#queued.splice(0));
+    for (const [id, owner] of this.#owners.entries())
+      if (owner !== null) this.#end(id, queued.has(id) ? -EAGAIN : -EIO);
+    this.#underWay = 0;
   }
 
   /** As many as fit at once. @returns where to go on */
@@ -173,6 +189,7 @@ export class RingSender {
   readonly #look = (): void => {
     this.#lookTimer = null;
     this.#queue.takeCompletions(this.#onCompletion);
+    if (this.#queue.lost > 0) this.onLost();
     if (this.#underWay > 0 && !this.#isClosed) this.#lookTimer = setTimeout(this.#look, lookAgainMs);
   };
 

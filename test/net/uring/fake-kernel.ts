@@ -90,6 +90,8 @@ export class FakeKernel implements OperationQueue {
   readonly connections = new Map<number, FakeConnection>();
   /** Goes on in the middle of completions, with buffers without end. */
   isTireless = false;
+  /** As of the kernel: nothing is told any more when there are any. */
+  lost = 0;
   readonly #random: Random;
   readonly #added: (() => void)[] = [];
   readonly #armed: Operation[] = [];
@@ -140,6 +142,7 @@ export class FakeKernel implements OperationQueue {
 
   takeCompletions(onCompletion: OnCompletion): number {
     this.work();
+    if (this.lost > 0) return 0;
     let count = 0;
     while (this.#completions.length > 0) {
       // Of one operation they come in order, of several in any.

@@ -33,6 +33,7 @@ interface Send {
 /** A ring that does worse than the kernel would: sends are cut, refused, late and out of order. */
 export class FaultyQueue implements OperationQueue {
   carriedOut = 0;
+  readonly lost = 0;
   readonly #ring: OperationQueue;
   readonly #faults: Faults;
   readonly #added: Send[] = [];

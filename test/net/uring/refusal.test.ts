@@ -102,7 +102,7 @@ it.each<[string, Fault, RegExp]>([
 });
 
 it('works the other way where io_uring is refused, and the log tells', async () => {
-  const way = await prepareSockets('uring', (calls) => ({ ...calls, setUp: () => -EPERM }));
+  const way = await prepareSockets('uring', { faults: (calls) => ({ ...calls, setUp: () => -EPERM }) });
   expect(way).toEqual({ mode: 'direct', why: expect.stringMatching(/^io_uring is/) });
   expect(ringCounts()).toBeNull();
   const lines: unknown[] = [];
@@ -111,7 +111,7 @@ it('works the other way where io_uring is refused, and the log tells', async () 
   tellWay('uring', log);
   tellWay('direct', log);
   expect(lines).toEqual([
-    ['warn', 'sockets: past the streams of Node.js', { socketMode: 'uring', why: way.why }],
-    ['info', 'sockets: past the streams of Node.js', { socketMode: 'direct' }],
+    ['warn', 'sockets: direct, past the streams of Node.js', { socketMode: 'uring', why: way.why }],
+    ['info', 'sockets: direct, past the streams of Node.js', { socketMode: 'direct' }],
   ]);
 });
