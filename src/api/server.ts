@@ -223,7 +223,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   addRefusedPublishersRoute(app, control);
   addEngineRoutes(app, control, costly);
   const { maxEventReaders: maxReaders, maxEventReadersPerAddress: maxReadersPerAddress } = settings;
-  addEventStreamRoute(app, { control, costly, maxReaders, maxReadersPerAddress });
+  addEventStreamRoute(app, { control, costly, maxReaders, maxReadersPerAddress, cluster });
   addHistoryRoute(app, control, costly);
   await addLiveRoutes(app, {
     control,

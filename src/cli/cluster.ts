@@ -176,6 +176,7 @@ export function othersOf({ secret, store }: ClusterAccess, nodes: ClusterNodes):
       return nodes.all.flatMap(({ id }) => (id === self ? [] : [id]));
     },
     ask: (node, request) => peers.ask(node, request),
+    follow: (node, request) => peers.follow(node, request),
   };
 }
 

@@ -1193,9 +1193,11 @@ export interface Operations {
     };
     readonly answer: undefined;
   };
-  /** What happens on this node, as server-sent events; resumes behind Last-Event-ID */
+  /** What happens, on all nodes of a cluster, as server-sent events; resumes behind Last-Event-ID */
   readonly followEvents: {
     readonly query?: {
+      /** `self`: in a cluster, what the node that is asked has itself; without it, what all nodes have. */
+      readonly node?: 'self' | undefined;
       /** Names, separated by commas: only of these. */
       readonly camera?: string | undefined;
       /** Types or their first words, separated by commas: `push,camera.live`. */

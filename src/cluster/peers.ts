@@ -38,23 +38,13 @@ export class Peers {
 
   /** @throws CodedError NODE_UNAVAILABLE */
   async ask(id: string, { method, path, scope, body, headers, limitMs = answerMs }: PeerRequest): Promise<PeerAnswer> {
-    const node = this.#nodes.all.find((each) => each.id === id);
-    if (node === undefined) throw unavailable(id, 'it is not in the list of nodes');
     try {
-      const response = await fetch(`${node.api}${path}`, {
+      const response = await this.#fetch(id, scope, path, {
         method,
-        headers: {
-          ...headers,
-          authorization: `Bearer ${this.#tokens.issue(id, scope)}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
+        headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         ...(body === undefined ? {} : { body }),
-        // A node answers itself: whoever sends the token elsewhere is none.
-        redirect: 'error',
         signal: AbortSignal.timeout(limitMs),
       });
-      // It is about this node's token, not about that of who asked this node.
-      if (response.status === 401) throw new Error(`it refuses this node: ${reasonIn(await limited(response))}`);
       return {
         status: response.status,
         contentType: response.headers.get('content-type') ?? 'application/json',
@@ -64,6 +54,36 @@ export class Peers {
     } catch (error) {
       throw unavailable(id, reasonOf(error, limitMs), error);
     }
+  }
+
+  /** The body of an answer that has no end, until the signal. @throws CodedError NODE_UNAVAILABLE */
+  async follow(
+    id: string,
+    { path, scope, signal }: { readonly path: string; readonly scope: NodeScope; readonly signal: AbortSignal },
+  ): Promise<ReadableStream<Uint8Array>> {
+    try {
+      const response = await this.#fetch(id, scope, path, { signal });
+      if (response.status !== 200 || response.body === null) {
+        throw new Error(`it answers ${response.status}: ${reasonIn(await limited(response))}`);
+      }
+      return response.body;
+    } catch (error) {
+      throw unavailable(id, reasonOf(error, 0), error);
+    }
+  }
+
+  async #fetch(id: string, scope: NodeScope, path: string, init: RequestInit): Promise<Response> {
+    const node = this.#nodes.all.find((each) => each.id === id);
+    if (node === undefined) throw new Error('it is not in the list of nodes');
+    const response = await fetch(`${node.api}${path}`, {
+      ...init,
+      headers: { ...init.headers, authorization: `Bearer ${this.#tokens.issue(id, scope)}` },
+      // A node answers itself: whoever sends the token elsewhere is none.
+      redirect: 'error',
+    });
+    // It is about this node's token, not about that of who asked this node.
+    if (response.status === 401) throw new Error(`it refuses this node: ${reasonIn(await limited(response))}`);
+    return response;
   }
 }
 

@@ -14,7 +14,7 @@ import { EntityTags } from './entity-tags.js';
 import { healthLimits } from './health-watch.js';
 import { LastLiveFile } from './last-live-file.js';
 import type { LiveStats } from './live-stats.js';
-import { Places } from './neighbours.js';
+import { type Neighbours, Places } from './neighbours.js';
 import { NodeStatus } from './node-status.js';
 import { Observation } from './observation.js';
 import { type ClusterFacts, Placing } from './placing.js';
@@ -157,6 +157,12 @@ export class Control {
   /** Resolves when what was declared until now is in force or has failed; soon at the latest. */
   inForce(): Promise<void> {
     return this.#reconciler.allInForce();
+  }
+
+  /** This node belongs to a cluster from now on. */
+  join(neighbours: Neighbours): void {
+    this.places.join(neighbours);
+    this.feed.node = neighbours.selfId;
   }
 
   /**

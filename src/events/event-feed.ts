@@ -1,4 +1,4 @@
-import type { FeedEvent, NewEvent } from './event.js';
+import type { EventType, FeedEvent, NewEvent } from './event.js';
 
 /** Number of events kept for readers that reconnect; about 2 MB. */
 const defaultCapacity = 5000;
@@ -22,6 +22,8 @@ export class EventFeed {
   readonly #firstId: number;
   #nextId: number;
   readonly #listeners = new Set<FeedListener>();
+  /** The node whose events these are; undefined: it is alone, and they do not say. */
+  node: string | undefined;
 
   constructor(options: { capacity?: number; startedAtMs?: number } = {}) {
     this.#capacity = options.capacity ?? defaultCapacity;
@@ -37,9 +39,21 @@ export class EventFeed {
   /** Notifies all listeners. They must not throw. */
   publish(event: NewEvent): void {
     const { type, camera, push, engine, code, facts = {} } = event;
-    const id = this.#nextId++;
     const at = new Date().toISOString();
-    const json = JSON.stringify({ id, at, type, camera, push, engine, code, ...facts }, shortened);
+    this.#add(type, camera, { at, type, camera, push, engine, code, node: this.node, ...facts });
+  }
+
+  /** Takes an event of another feed, with an id of this one. @param fields the event as it was told there */
+  take(
+    { id: _, ...fields }: { readonly id: number; readonly type: EventType; readonly camera?: string | undefined },
+    node: string,
+  ): void {
+    this.#add(fields.type, fields.camera, { ...fields, node });
+  }
+
+  #add(type: EventType, camera: string | undefined, fields: object): void {
+    const id = this.#nextId++;
+    const json = JSON.stringify({ id, ...fields }, shortened);
     const entry: FeedEvent = { id, type, camera, json };
     const slot = (id - this.#firstId) % this.#capacity;
     if (slot === this.#events.length) this.#events.push(entry);

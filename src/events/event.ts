@@ -20,9 +20,30 @@ export const eventTypes = [
   'engine.removed',
   'problem.raised',
   'problem.cleared',
+  'node.joined',
+  'node.left',
+  'node.unknown',
+  'node.known',
 ] as const;
 
 export type EventType = (typeof eventTypes)[number];
+
+const ofState: ReadonlySet<string> = new Set<EventType>([
+  'camera.registered',
+  'camera.changed',
+  'camera.removed',
+  'push.added',
+  'push.changed',
+  'push.removed',
+  'engine.registered',
+  'engine.changed',
+  'engine.removed',
+]);
+
+/** True for changes of the desired state, which every node of a cluster tells of. */
+export function isOfState(type: string): boolean {
+  return ofState.has(type);
+}
 
 /** An event as its source reports it. The source masks secrets. */
 export interface NewEvent {

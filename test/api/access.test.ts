@@ -5,7 +5,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EventClient } from '../../src/api/v1/event-client.js';
+import { EventClient } from '../../src/api/events/event-client.js';
 import { audience, type IdentityProvider, issuer, makeProvider, serveKeys } from '../support/json-web-tokens.js';
 import { waitFor } from '../support/wait.js';
 import { type Asked, ask, type Question } from './ask.js';

@@ -1,30 +1,20 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { Control } from '../../control/control.js';
-import { ConflictError, InputError } from '../../errors.js';
+import { InputError } from '../../errors.js';
 import { type EventType, eventTypes } from '../../events/event.js';
-import { type ShareLimits, Shares } from '../../fairness/shares.js';
-import type { Job } from '../../fairness/turns.js';
 import { isName } from '../../model/rules.js';
-import { openFiles } from '../../process/open-files.js';
 import type { App } from '../app.js';
-import { shareOf } from '../caller-share.js';
 import type { CostlyCalls } from '../costly-calls.js';
-import { takeReply } from '../raw-reply.js';
+import { ClusterEvents } from '../events/cluster-events.js';
+import { ownEvents } from '../events/event-source.js';
+import { EventReaders } from '../events/readers.js';
 import { v1Responses } from '../schemas.js';
-import { EventClient, type EventFilter, eventText } from './event-client.js';
-
-/** Readers at once when nobody says how many. Each costs a connection and what waits for it. */
-const defaultMaxReaders = 64;
-const defaultMaxReadersPerAddress = 16;
-
-const beatEveryMs = 15_000;
-
-/** What a reader waits before it comes back, milliseconds. */
-const retryMs = 2000;
+import type { ClusterView } from './cluster.js';
+import { nodeFields } from './requests.js';
 
 const EventQuery = Type.Object(
   {
+    ...nodeFields,
     camera: Type.Optional(Type.String({ maxLength: 6500, description: 'Names, separated by commas: only of these.' })),
     types: Type.Optional(
       Type.String({
@@ -56,21 +46,38 @@ export interface EventStreamOptions {
   /** Readers at once: in all, and of one address (or one token at it). */
   readonly maxReaders?: number | undefined;
   readonly maxReadersPerAddress?: number | undefined;
+  /** The cluster that this node belongs to; undefined: it is alone. */
+  readonly cluster?: () => ClusterView | undefined;
 }
 
 /** `GET /v1/events`: what happens, as server-sent events. */
 export function addEventStreamRoute(app: App, options: EventStreamOptions): void {
-  const streams = new EventStreams(options);
+  const { control, cluster = () => undefined } = options;
+  const own = new EventReaders({ ...options, source: ownEvents(control) });
+  let all: { readonly events: ClusterEvents; readonly readers: EventReaders } | undefined;
+  /** Of all nodes, once this one has joined them. */
+  const readersOfAll = (): EventReaders | undefined => {
+    const joined = all === undefined ? cluster() : undefined;
+    if (joined !== undefined) {
+      const events = new ClusterEvents(control, joined.others, joined.id);
+      all = { events, readers: new EventReaders({ ...options, source: events, shares: own.shares }) };
+    }
+    return all?.readers;
+  };
   // A reader never leaves by itself: its connection would delay the shutdown.
-  app.addHook('preClose', async () => streams.close());
+  app.addHook('preClose', async () => {
+    own.close();
+    all?.readers.close();
+    all?.events.close();
+  });
   app.get(
     '/v1/events',
     {
       exposeHeadRoute: false,
-      config: { scope: 'read' },
+      config: { scope: 'read', ofAllNodes: true },
       schema: {
         operationId: 'followEvents',
-        summary: 'What happens on this node, as server-sent events; resumes behind Last-Event-ID',
+        summary: 'What happens, on all nodes of a cluster, as server-sent events; resumes behind Last-Event-ID',
         tags: ['events'],
         querystring: EventQuery,
         response: v1Responses(
@@ -84,140 +91,11 @@ export function addEventStreamRoute(app: App, options: EventStreamOptions): void
     async (request, reply) => {
       const { camera, types, stats, lastEventId, recent = '0' } = request.query;
       const filter = { cameras: namesOf(camera), types: typesOf(types) };
-      streams.open(request, reply, { filter, stats: stats === '1', lastEventId, recent: Number(recent) });
+      const readers = (request.isForSelf ? undefined : readersOfAll()) ?? own;
+      readers.open(request, reply, { filter, stats: stats === '1', lastEventId, recent: Number(recent) });
       return reply;
     },
   );
-}
-
-class EventStreams {
-  readonly #control: Control;
-  readonly #costly: CostlyCalls;
-  readonly #limits: ShareLimits;
-  readonly #shares: Shares;
-  /** All that are open. */
-  readonly #clients = new Set<EventClient>();
-  /** Readers that are up to date and get new events. */
-  readonly #following = new Set<EventClient>();
-  /** Those that get figures too, with the job in whose turns they do. */
-  readonly #withStats = new Map<EventClient, Job>();
-  #beat: NodeJS.Timeout | null = null;
-  #unfollow: (() => void) | null = null;
-  #unfollowStats: (() => void) | null = null;
-
-  constructor({ control, costly, maxReaders, maxReadersPerAddress }: EventStreamOptions) {
-    this.#control = control;
-    this.#costly = costly;
-    this.#limits = {
-      inAll: maxReaders ?? defaultMaxReaders,
-      perKey: maxReadersPerAddress ?? defaultMaxReadersPerAddress,
-    };
-    this.#shares = new Shares(this.#limits);
-  }
-
-  open(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    wants: { filter: EventFilter; stats: boolean; lastEventId: string | undefined; recent: number },
-  ): void {
-    openFiles.requireRoomToStay();
-    const share = shareOf(request);
-    const leave = this.#shares.take(share);
-    if (typeof leave === 'string') throw this.#tooMany(leave);
-    const response = takeReply(reply, 200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      // nginx as a proxy would gather events.
-      'x-accel-buffering': 'no',
-    });
-    const client = new EventClient(response, wants.filter, () => request.mayGoOn());
-    client.write(`retry: ${retryMs}\n\n`);
-    this.#clients.add(client);
-    response.once('close', () => {
-      leave();
-      this.#clients.delete(client);
-      this.#following.delete(client);
-      this.#withStats.delete(client);
-      this.#follow();
-    });
-    const job = this.#costly.turns.begin(share);
-    const lastEventId = request.headers['last-event-id'] ?? wants.lastEventId;
-    this.#resume(client, { lastEventId, recent: wants.recent }, job, () => {
-      this.#following.add(client);
-      if (wants.stats) this.#withStats.set(client, job);
-      this.#follow();
-    });
-  }
-
-  close(): void {
-    for (const client of this.#clients) client.end();
-  }
-
-  #tooMany(limit: 'all' | 'share'): ConflictError {
-    const { inAll, perKey } = this.#limits;
-    const message =
-      limit === 'all'
-        ? `${inAll} readers follow the events, which is the limit (max-event-readers)`
-        : `${perKey} readers from this address follow the events, which is its share (max-event-readers-per-address)`;
-    return new ConflictError('LIMIT_REACHED', message);
-  }
-
-  #resume(
-    client: EventClient,
-    { lastEventId, recent }: { lastEventId: string | string[] | undefined; recent: number },
-    job: Job,
-    onCaughtUp: () => void,
-  ): void {
-    const { feed } = this.#control;
-    if (lastEventId === undefined || lastEventId === '') {
-      const begin = (): void => {
-        client.reset(feed.newestId, 'new');
-        onCaughtUp();
-      };
-      if (recent === 0) begin();
-      else
-        void client.catchUp(
-          feed,
-          feed.idBefore(recent, (event) => client.wants(event)),
-          job,
-          begin,
-        );
-      return;
-    }
-    const id = /^[0-9]{1,16}$/.test(String(lastEventId)) ? Number(lastEventId) : Number.NaN;
-    void client.catchUp(feed, id, job, onCaughtUp);
-  }
-
-  /** The feed and the figures are followed only while somebody reads. */
-  #follow(): void {
-    const { feed, stats } = this.#control;
-    if (this.#clients.size > 0) {
-      this.#unfollow ??= feed.subscribe((event) => {
-        const text = eventText(event);
-        for (const client of this.#following) client.send(event, text);
-      });
-      this.#beat ??= setInterval(() => {
-        for (const client of this.#clients) client.beat();
-      }, beatEveryMs).unref();
-    } else {
-      this.#unfollow?.();
-      this.#unfollow = null;
-      if (this.#beat !== null) clearInterval(this.#beat);
-      this.#beat = null;
-    }
-    if (this.#withStats.size > 0) {
-      this.#unfollowStats ??= stats.subscribe((changes, json) => {
-        let block: Buffer | undefined;
-        const encoded = (): Buffer => {
-          block ??= Buffer.from(`event: stats\ndata: ${json()}\n\n`);
-          return block;
-        };
-        for (const [client, job] of this.#withStats) client.sendFigures(changes, encoded, stats, job);
-      });
-    } else {
-      this.#unfollowStats?.();
-      this.#unfollowStats = null;
-    }
-  }
 }
 
 /** @throws InputError INVALID_REQUEST */

@@ -46,6 +46,11 @@ export interface OtherNodes {
       readonly limitMs?: number | undefined;
     },
   ): Promise<NodeAnswer>;
+  /** The body of an answer without an end. Nothing limits it but the signal. @throws CodedError NODE_UNAVAILABLE */
+  follow(
+    node: string,
+    request: { readonly path: string; readonly scope: Scope; readonly signal: AbortSignal },
+  ): Promise<ReadableStream<Uint8Array>>;
 }
 
 /** What a caller may do, a node may ask for it. */

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import { CodedError } from '../../errors.js';
+import { readEvents } from '../../events/event-reader.js';
 import { isErrno } from '../../files/errno.js';
+import { cleanText } from '../../log/pino.js';
 import { findApi } from '../find-api.js';
-import { readEvents } from '../follow/event-reader.js';
 import { eventLine, type ShownEvent } from '../follow/event-text.js';
 import { keepFollowing } from '../follow/keep-following.js';
 import { type CliIo, painter } from '../io.js';
@@ -14,6 +15,7 @@ const silenceMs = 45_000;
 
 interface EventsOptions extends FollowOptions {
   readonly types?: string;
+  readonly own?: true;
 }
 
 /** `events`: what happened, and what happens. */
@@ -26,11 +28,13 @@ export function addEventsCommand(program: Command, io: CliIo): void {
         'only these types, or types that begin with these words: push,camera.live,problem ...',
       ),
     )
+    .option('--own', 'in a cluster, only of the node that is asked, not of all nodes')
     .addHelpText(
       'after',
       `
 Without names, events of all cameras, and those of no camera. Names may have * and ?. JSON is one event a line. A lost
-connection is made again, and what was missed is caught up on; standard error says so.
+connection is made again, and what was missed is caught up on; standard error says so. In a cluster each event has its node,
+and standard error names the nodes that do not answer.
 
 Examples:
   $ media-aggregator events
@@ -48,6 +52,7 @@ async function showEvents(cameras: readonly string[], options: EventsOptions, io
   const hasPatterns = cameras.some(isPattern);
   const count = countOf(options.lines);
   const query = {
+    ...(options.own === true ? { node: 'self' as const } : {}),
     ...(options.types === undefined ? {} : { types: options.types }),
     // Patterns are matched here: of all that there are, the newest are shown.
     ...(cameras.length === 0 || hasPatterns ? {} : { camera: cameras.join(',') }),
@@ -86,6 +91,10 @@ async function showEvents(cameras: readonly string[], options: EventsOptions, io
           if (before !== undefined) before.push(event);
           else if (await show(event)) return true;
           continue;
+        }
+        if (Array.isArray(event.unknown)) {
+          const names = event.unknown.map((name) => cleanText(String(name))).join(', ');
+          io.err.write(`events of these nodes are missing, because they do not answer: ${names}\n`);
         }
         if (before === undefined) io.err.write('the events in between are lost: the aggregator no longer has them\n');
         for (const each of count === 0 ? [] : (before ?? []).slice(-count)) if (await show(each)) return true;

@@ -11,7 +11,7 @@ export interface ShownEvent {
   readonly [field: string]: unknown;
 }
 
-const ownPlace = new Set(['id', 'at', 'type', 'camera', 'push', 'engine']);
+const ownPlace = new Set(['id', 'at', 'type', 'camera', 'push', 'engine', 'node']);
 /** Said in words, or only of use to programs. */
 const leftOut = new Set([
   'since',
@@ -26,9 +26,16 @@ const leftOut = new Set([
 
 /** An event as a line: time, type, what it is about, and its facts. */
 export function eventLine(event: ShownEvent, paint: Paint): string {
-  const what = [event.camera ?? event.engine, event.push].filter((name) => typeof name === 'string').join(' ');
+  const isOfNode = event.type.startsWith('node.');
+  const subject = isOfNode ? event.node : (event.camera ?? event.engine);
+  const what = [subject, event.push].filter((name) => typeof name === 'string').join(' ');
   const words = eventWords(event);
-  return `${localTime(event.at)}  ${paint(styleOf(event), cleanText(event.type).padEnd(18))} ${[cleanText(what), words]
+  const node = isOfNode || typeof event.node !== 'string' ? '' : `(node ${cleanText(event.node)})`;
+  return `${localTime(event.at)}  ${paint(styleOf(event), cleanText(event.type).padEnd(18))} ${[
+    cleanText(what),
+    words,
+    node,
+  ]
     .filter((part) => part !== '')
     .join('  ')}\n`;
 }
@@ -59,6 +66,7 @@ function eventWords(event: ShownEvent): string {
 }
 
 function styleOf({ type, state }: ShownEvent): Parameters<Paint>[0] {
+  if (type === 'node.unknown' || type === 'node.left') return 'yellow';
   if (type === 'problem.raised' || type === 'publisher.refused') return 'red';
   if (type === 'camera.live' || type === 'problem.cleared' || state === 'active') return 'green';
   if (type === 'camera.stopped' || state === 'waiting' || state === 'stalled') return 'yellow';

@@ -2,8 +2,10 @@ import { eventTypes } from '../../events/event.js';
 import { table } from '../setting.js';
 import { integerType, MB, sizeType, urlListType, wordListType } from '../values.js';
 
+/** What this node tells of itself: what it knows of others stands in the event stream alone. */
+const ownTypes = eventTypes.filter((type) => !type.startsWith('node.'));
 /** Words that select events: their types, and the first words of the types. */
-const eventWords = [...new Set(eventTypes.map((type) => type.split('.', 1)[0] ?? '')), ...eventTypes];
+const eventWords = [...new Set(ownTypes.map((type) => type.split('.', 1)[0] ?? '')), ...ownTypes];
 
 /** How much there may be of each thing, and who is told of events. */
 export const limitsTable = table({

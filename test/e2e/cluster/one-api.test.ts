@@ -82,6 +82,23 @@ describe('the nodes of a cluster as one system', () => {
     expect((await get(a, '/v1/cameras?live=true&node=self')).items).toEqual([]);
     expect(await command(c, 'node', 'list')).toMatch(/^b .* 1 +2/m);
 
+    // What happened at b is told by every node, once, and by a node that is asked by another one of itself alone.
+    const isLiveAtB = (text: string) => text.split('\n').filter((line) => /camera.live.* gate .*\(node b\)/.test(line));
+    for (const node of Object.values(nodes)) expect(isLiveAtB(await command(node, 'events'))).toHaveLength(1);
+    expect(isLiveAtB(await command(a, 'events', '--own'))).toEqual([]);
+    const ofA = new NodeTokens(ClusterSecret.fromText(clusterSecret), '/media-aggregator/', 'c').issue('a', 'read');
+    const stream = await fetch(`${a.apiUrl}/v1/events?recent=9999&types=camera`, {
+      headers: { authorization: `Bearer ${ofA}` },
+      signal: AbortSignal.timeout(30_000),
+    });
+    let seen = '';
+    for await (const bytes of stream.body!) {
+      seen += Buffer.from(bytes).toString();
+      if (seen.includes('event: reset')) break;
+    }
+    expect(seen).toContain('"camera":"gate"');
+    expect(seen).not.toContain('"node":"b"');
+
     // A node that does not answer: its state is unknown, the rest is answered.
     b.process.signal('SIGSTOP');
     const list = await get(a, '/v1/cameras');

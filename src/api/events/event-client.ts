@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import type { Figures, LiveStats } from '../../control/live-stats.js';
+import type { Figures } from '../../control/live-stats.js';
 import type { FeedEvent } from '../../events/event.js';
 import type { EventFeed } from '../../events/event-feed.js';
 import type { Job } from '../../fairness/turns.js';
+import type { FiguresSource } from './event-source.js';
 
 /** Bytes that may wait for one reader beside what it missed, which is sent only as fast as it reads. */
 const maxWaitingBytes = 4 * 1024 * 1024;
@@ -28,12 +29,22 @@ export class EventClient {
   readonly #response: ServerResponse;
   readonly #filter: EventFilter;
   readonly #mayGoOn: () => boolean;
+  readonly #unknown: () => readonly string[];
   /** Cameras of which the reader needs all figures before it can use changes; undefined: of all that there are. */
   #owed: Set<string> | undefined;
   #isPaying = false;
 
-  /** @param mayGoOn false once the reader's token was revoked or has ended */
-  constructor(response: ServerResponse, filter: EventFilter, mayGoOn: () => boolean = () => true) {
+  /**
+   * @param mayGoOn false once the reader's token was revoked or has ended
+   * @param unknown the nodes whose events are missing
+   */
+  constructor(
+    response: ServerResponse,
+    filter: EventFilter,
+    mayGoOn: () => boolean = () => true,
+    unknown: () => readonly string[] = () => [],
+  ) {
+    this.#unknown = unknown;
     this.#response = response;
     this.#filter = filter;
     this.#mayGoOn = mayGoOn;
@@ -51,7 +62,9 @@ export class EventClient {
 
   /** The first word: everything that the reader knows of before `id` is to be fetched anew. */
   reset(id: number, reason: 'new' | 'expired' | 'unknown'): void {
-    this.write(`event: reset\nid: ${id}\ndata: ${JSON.stringify({ id, type: 'reset', reason })}\n\n`);
+    const unknown = this.#unknown();
+    const data = { id, type: 'reset', reason, ...(unknown.length === 0 ? {} : { unknown }) };
+    this.write(`event: reset\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
   /**
@@ -83,7 +96,7 @@ export class EventClient {
    * once it has read, and as fast as it reads.
    * @param encoded the changes in the form of the wire, for readers without a filter; made once for all
    */
-  sendFigures(changes: Figures, encoded: () => Buffer, stats: LiveStats, job: Job): void {
+  sendFigures(changes: Figures, encoded: () => Buffer, stats: FiguresSource, job: Job): void {
     const { cameras } = this.#filter;
     const isNew = this.#owed === undefined;
     this.#owed ??= new Set(this.#own(stats.names));
@@ -116,7 +129,7 @@ export class EventClient {
     else this.#response.write(text);
   }
 
-  async #pay(owed: Set<string>, stats: LiveStats, job: Job): Promise<void> {
+  async #pay(owed: Set<string>, stats: FiguresSource, job: Job): Promise<void> {
     if (this.#isPaying) return;
     this.#isPaying = true;
     do {
