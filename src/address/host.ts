@@ -21,7 +21,11 @@ export function isHost(text: string): boolean {
 export function normaliseHost(text: string, field: string): string {
   const bare = text.startsWith('[') && text.endsWith(']') && isIP(text.slice(1, -1)) === 6 ? text.slice(1, -1) : text;
   if (!isHost(bare)) {
-    throw new InputError('INVALID_ADDRESS', `${field}: ${quoted(text)} is no host name and no IP address`, { field });
+    const hint = /^[^:]+:[0-9]{1,5}$|^\[.*\]:[0-9]{1,5}$/.test(text)
+      ? '; give the port in pushUrl and playbackUrl'
+      : '';
+    const message = `${field}: ${quoted(text)} is not a host name or an IP address${hint}`;
+    throw new InputError('INVALID_ADDRESS', message, { field });
   }
   return bare.toLowerCase();
 }

@@ -199,7 +199,7 @@ const rows: Row[] = [
     },
     line: '"engines"',
   },
-  engineRow('the host of an engine', 'INVALID_ADDRESS', /no host name and no IP/, { host: 'a b' }, '"host": "a b"'),
+  engineRow('the host of an engine', 'INVALID_ADDRESS', /not a host name or an IP/, { host: 'a b' }, '"host": "a b"'),
   engineRow(
     'a placeholder of a template',
     'INVALID_ADDRESS',

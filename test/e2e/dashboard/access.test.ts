@@ -36,9 +36,9 @@ describe('who may use the dashboard', () => {
     await page.getByRole('button', { name: 'Register' }).click();
     await page.getByText('Waiting for gate to publish').waitFor();
     await page.goto(`${aggregator.apiUrl}/#/settings/access`);
-    await page.getByRole('button', { name: 'Make a token' }).click();
+    await page.getByRole('button', { name: 'Create a token' }).click();
     await page.getByLabel('Name').fill('reader');
-    await page.getByRole('button', { name: 'Make it' }).click();
+    await page.getByRole('button', { name: 'Create token' }).click();
     const reader = await page.getByRole('textbox', { name: 'the new token' }).inputValue();
     await page.getByRole('button', { name: 'Done' }).click();
     await page.getByRole('article', { name: 'Token reader' }).waitFor();

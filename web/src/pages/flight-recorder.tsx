@@ -62,7 +62,7 @@ export function FlightRecorder({ camera }: { camera: CameraView }) {
       <div class="panel-head">
         <h2 id="recorder-title">Flight recorder</h2>
         <label class="order">
-          <span>Of</span>
+          <span>Show</span>
           <select
             value={of.value}
             onChange={(event) => {

@@ -64,7 +64,8 @@ export function Plot({ title, timesS, series, format, least, summary }: PlotProp
       {
         width: Math.max(200, element.clientWidth),
         height,
-        padding: [10, 8, 0, 0],
+        // At the right there is room for half of the last time.
+        padding: [10, 28, 0, 0],
         cursor: { points: { size: 7 }, drag: { x: false, y: false } },
         legend: { live: true },
         scales: { y: { range: (_, __, max) => [0, Math.max((max ?? 0) * 1.1, least)] } },

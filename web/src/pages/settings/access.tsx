@@ -77,7 +77,7 @@ function Tokens() {
             adding.value = true;
           }}
         >
-          <PlusIcon /> Make a token
+          <PlusIcon /> Create a token
         </button>
       </div>
       <ErrorNote error={error.value} />
@@ -170,7 +170,7 @@ function TokenDialog({ load, onClose }: { onClose: () => void } & Loading) {
     );
   }
   return (
-    <Dialog title="Make a token" onClose={onClose}>
+    <Dialog title="Create a token" onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -228,7 +228,7 @@ function TokenDialog({ load, onClose }: { onClose: () => void } & Loading) {
             onRun={() => {}}
             disabled={name.value.trim() === ''}
           >
-            Make it
+            Create token
           </ActionButton>
         </div>
       </form>
