@@ -11,6 +11,8 @@ import type { Logger } from '../log/log.js';
 import type { ClusterSecret } from './secret.js';
 
 const callMs = 3000;
+/** How soon this node's own entry is put right; two nodes of one name shall not busy etcd with it. */
+const repairMs = 2000;
 /** Of more nodes than that something is wrong with the prefix. */
 const maxNodes = 5000;
 
@@ -74,7 +76,13 @@ export class ClusterNodes {
   #revision = 0;
   #isReading = false;
   #isClosed = false;
-  #isWritten = false;
+  /** The lease under which this node's key was written last. */
+  #writtenUnder: string | undefined;
+  #writing: Promise<void> | undefined;
+  #isChanged = false;
+  #repair: NodeJS.Timeout | undefined;
+  /** What etcd said last of this node. */
+  #seenText: string | undefined;
 
   constructor(options: NodesOptions) {
     this.#options = options;
@@ -112,7 +120,8 @@ export class ClusterNodes {
 
   /** The lease of this node, under which it may claim things; undefined while there is none. */
   get leaseId(): string | undefined {
-    return this.#isWritten ? this.#lease?.id : undefined;
+    const id = this.#lease?.id;
+    return id === this.#writtenUnder ? id : undefined;
   }
 
   /** Called after each change of the list. */
@@ -140,6 +149,7 @@ export class ClusterNodes {
   /** Leaves: the others see it at once. */
   async close(limitMs: number): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#repair);
     this.#watch?.close();
     await this.#lease?.close(limitMs);
   }
@@ -160,25 +170,35 @@ export class ClusterNodes {
 
   async #granted(lease: string): Promise<void> {
     await this.#write(lease);
-    if (this.#isWritten) for (const listener of this.#leaseListeners) listener();
+    if (this.#writtenUnder === lease) for (const listener of this.#leaseListeners) listener();
   }
 
+  /** One write after the other: of two at once, etcd may keep the older one. */
   async #write(lease: string): Promise<void> {
-    this.#isWritten = false;
-    while (!this.#isClosed && this.#lease?.id === lease) {
-      try {
-        const value = Buffer.from(JSON.stringify(this.#self));
-        await this.#options.client.txn(
-          { compare: [], success: [{ requestPut: { key: this.#key, value, lease } }], failure: [] },
-          callMs,
-        );
-        this.#isWritten = true;
-        for (const listener of this.#listeners) listener();
-        return;
-      } catch (error) {
-        this.#options.log.debug('this node cannot be announced to the others', { error });
-        await new Promise((resolve) => setTimeout(resolve, 500).unref());
-      }
+    this.#isChanged = true;
+    while (this.#isChanged && !this.#isClosed && this.#lease?.id === lease) {
+      this.#writing ??= this.#writeOnce(lease).finally(() => {
+        this.#writing = undefined;
+      });
+      await this.#writing;
+    }
+  }
+
+  /** Writes what this node tells now. */
+  async #writeOnce(lease: string): Promise<void> {
+    this.#isChanged = false;
+    const value = Buffer.from(JSON.stringify(this.#self));
+    try {
+      await this.#options.client.txn(
+        { compare: [], success: [{ requestPut: { key: this.#key, value, lease } }], failure: [] },
+        callMs,
+      );
+      this.#writtenUnder = lease;
+      for (const listener of this.#listeners) listener();
+    } catch (error) {
+      this.#isChanged = true;
+      this.#options.log.debug('this node cannot be announced to the others', { error });
+      await new Promise((resolve) => setTimeout(resolve, 500).unref());
     }
   }
 
@@ -187,7 +207,7 @@ export class ClusterNodes {
       { key: Buffer.from(this.#prefix), rangeEnd: prefixEnd(this.#prefix), limit: maxNodes },
       callMs,
     );
-    const before = [...this.#nodes.keys()];
+    const before = new Set(this.#nodes.keys());
     this.#nodes.clear();
     this.#nodes.set(this.#self.id, this.#self);
     for (const { key, value } of answer.kvs) this.#put(key.toString().slice(this.#prefix.length), value);
@@ -238,13 +258,29 @@ export class ClusterNodes {
   }
 
   #take(events: readonly WatchEvent[]): void {
-    const before = [...this.#nodes.keys()];
+    const before = new Set(this.#nodes.keys());
     for (const { type, kv } of events) {
       const id = kv.key.toString().slice(this.#prefix.length);
-      if (type === 'PUT') this.#put(id, kv.value);
-      else if (id !== this.#self.id) this.#nodes.delete(id);
+      if (id === this.#self.id) this.#seen(type === 'PUT' ? kv.value : undefined);
+      else if (type === 'PUT') this.#put(id, kv.value);
+      else this.#nodes.delete(id);
     }
     this.#report(before);
+  }
+
+  /** What the others are told of this node: a write that came late, or a person, may have made it something else. */
+  #seen(value: Buffer | undefined): void {
+    this.#seenText = value?.toString();
+    if (this.#isSeenRight) return;
+    this.#repair ??= setTimeout(() => {
+      this.#repair = undefined;
+      const lease = this.leaseId;
+      if (lease !== undefined && !this.#isSeenRight) void this.#write(lease);
+    }, repairMs).unref();
+  }
+
+  get #isSeenRight(): boolean {
+    return this.#seenText === JSON.stringify(this.#self);
   }
 
   #put(id: string, value: Buffer): void {
@@ -291,11 +327,11 @@ export class ClusterNodes {
     return right.length > 0 && given.length === right.length && timingSafeEqual(given, right);
   }
 
-  #report(before: readonly string[]): void {
+  #report(before: ReadonlySet<string>): void {
     this.#sorted = undefined;
     const { log } = this.#options;
     for (const [id, { location, api }] of this.#nodes) {
-      if (!before.includes(id)) log.info('a node is up', { node: id, location, api });
+      if (!before.has(id)) log.info('a node is up', { node: id, location, api });
     }
     for (const id of before) if (!this.#nodes.has(id)) log.warn('a node is gone', { node: id });
     for (const listener of this.#listeners) listener();

@@ -1,4 +1,13 @@
-import { type ChannelCredentials, Client, type ClientDuplexStream, credentials, Metadata, status } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  logVerbosity,
+  Metadata,
+  setLogVerbosity,
+  status,
+} from '@grpc/grpc-js';
 import { messageOf } from '../errors.js';
 import { EtcdError } from './etcd-error.js';
 import {
@@ -56,6 +65,8 @@ export class EtcdClient {
   #token: string | undefined;
 
   constructor({ endpoints, tls, user }: EtcdAccess) {
+    // It writes lines of its own to stderr, which are none of the log's.
+    setLogVerbosity(logVerbosity.NONE);
     const secured: ChannelCredentials =
       tls === undefined ? credentials.createInsecure() : credentials.createSsl(tls.ca, tls.key, tls.cert);
     this.endpoints = endpoints;
