@@ -52,6 +52,8 @@ export const errorCodes = {
   CLUSTER_UNCERTAIN:
     'The etcd of the cluster stopped answering in the middle of a change, which may or may not have been made.',
   CLUSTER_CONTENDED: 'Other nodes kept changing the state while a change was tried; the change was not made.',
+  CLUSTER_ENTRY_REFUSED:
+    'etcd has a value of this camera or engine that this node refuses; a change here would overwrite it, and was not made.',
   CLUSTER_NODE_REFUSED:
     'An entry in the list of nodes in etcd was not written by a node of this cluster; it is ignored.',
   NODE_NOT_FOUND: 'No node of the cluster has this id.',

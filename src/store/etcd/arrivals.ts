@@ -1,5 +1,5 @@
 import type { WatchEvent } from '../../etcd/protocol.js';
-import type { EntryEvent } from './entries.js';
+import { type EntryEvent, entryText } from './entries.js';
 import type { ClusterKeys } from './keys.js';
 
 /** How long the rest of a change may take, once a part of it is there. */
@@ -74,7 +74,7 @@ export class Arrivals {
       }
       const entry = this.#keys.entryOf(key);
       if (entry !== undefined)
-        entries.push({ ...entry, text: type === 'PUT' ? kv.value.toString() : undefined, revision });
+        entries.push({ ...entry, text: type === 'PUT' ? entryText(kv.value) : undefined, revision });
     }
     if (head === undefined) {
       if (entries.length > 0) this.#handlers.edit(entries);

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { isDeepStrictEqual } from 'node:util';
 import { quoted } from '../../address/host.js';
 import { messageOf } from '../../errors.js';
@@ -18,6 +19,14 @@ export interface EntryEvent {
   readonly text: string | undefined;
   /** The revision at which it became so. */
   readonly revision: number;
+}
+
+/** What stands for the text of a value that is none: no JSON begins like it. */
+const notUtf8 = '\uFFFD';
+
+/** The text of a value in the store, whatever its bytes are. */
+export function entryText(value: Buffer): string {
+  return isUtf8(value) ? value.toString() : notUtf8;
 }
 
 /** A refused value and the reason. */
@@ -66,6 +75,24 @@ export class ClusterEntries {
 
   get refused(): readonly RefusedEntry[] {
     return [...this.#refused.values()];
+  }
+
+  /**
+   * A changed entry of which the store has a value that was refused here, with the reason: writing it would lose that value. An
+   * entry that is removed is none: that is meant.
+   */
+  refusedAmong(before: DesiredState, after: DesiredState): RefusedEntry | undefined {
+    if (this.#refused.size === 0) return undefined;
+    const { cameras, engines } = differingIn(before, after);
+    const keys = [
+      ...[...cameras].filter((name) => after.cameras.has(name)).map((name) => `cameras/${name}`),
+      ...[...engines].filter((name) => after.engines.has(name)).map((name) => `engines/${name}`),
+    ];
+    for (const key of keys) {
+      const refused = this.#refused.get(key);
+      if (refused !== undefined && this.#known.get(key)?.text !== undefined) return refused;
+    }
+    return undefined;
   }
 
   /** The revision of a key; 0 for one that is not there. */
@@ -176,6 +203,7 @@ export class ClusterEntries {
     const { section, name, text, revision } = event;
     const key = `${section}/${name}`;
     try {
+      if (text === notUtf8) throw new DocumentError([section, name], 'is not UTF-8', 'INVALID_JSON');
       const value = text === undefined ? undefined : openEntry(section, name, parseJson(text), this.#sealing);
       const unknown: string[] = [];
       if (section === 'cameras') this.#takeCamera(name, value, now, unknown);
@@ -184,7 +212,11 @@ export class ClusterEntries {
       this.#known.set(key, { revision, text, taken: text });
       this.#refused.delete(key);
     } catch (error) {
-      this.#refuse(event, error instanceof DocumentError ? error.message : `${key}: ${messageOf(error)}`, now);
+      const named =
+        error instanceof DocumentError
+          ? error
+          : new DocumentError([section, name], messageOf(error), 'INVALID_REQUEST');
+      this.#refuse(event, named.message, now);
     }
   }
 

@@ -9,7 +9,7 @@ import type { Logger } from '../../log/log.js';
 import type { DesiredState } from '../../model/model.js';
 import { Listeners } from '../listeners.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
-import type { EntryEvent } from './entries.js';
+import type { ClusterEntries, EntryEvent, RefusedEntry } from './entries.js';
 import { ClusterReplica } from './replica.js';
 import type { Sealing } from './sealing.js';
 import { comparing, isUntouched, type Step, stepsBetween, writing } from './transactions.js';
@@ -176,7 +176,7 @@ export class EtcdStore implements Store {
         const late = performance.now() - asking[0]!.sinceMs > changeLimitMs;
         if (attempt > 1 && (late || attempt > maxAttempts)) throw contended(attempt - 1);
         const base = this.#replica.state;
-        const made = await run(asking, base);
+        const made = await run(asking, base, this.#replica.entries);
         asking = made.asking;
         if (made.state === base) {
           for (const { waiting, result } of made.done) waiting.resolve({ state: base, result });
@@ -301,6 +301,7 @@ export class EtcdStore implements Store {
 async function run(
   batch: readonly Waiting[],
   base: DesiredState,
+  entries: ClusterEntries,
 ): Promise<{
   readonly state: DesiredState;
   readonly asking: readonly Waiting[];
@@ -311,6 +312,8 @@ async function run(
   for (const waiting of batch) {
     try {
       const changed = await waiting.change(state);
+      const refused = entries.refusedAmong(state, changed.state);
+      if (refused !== undefined) throw overRefused(refused);
       state = changed.state;
       done.push({ waiting, result: changed.result });
     } catch (error) {
@@ -318,6 +321,11 @@ async function run(
     }
   }
   return { state, asking: done.map(({ waiting }) => waiting), done };
+}
+
+function overRefused({ section, name, reason }: RefusedEntry): StateError {
+  const message = `etcd has a value of ${section}/${name} that this node refuses (${reason}), and this change would overwrite it; correct it in etcd, make the change at a node that takes it, or remove the entry first`;
+  return new StateError('CLUSTER_ENTRY_REFUSED', message);
 }
 
 /** The revision of the head, which a transaction that failed has read. */

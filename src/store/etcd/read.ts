@@ -1,6 +1,6 @@
 import type { EtcdClient } from '../../etcd/client.js';
 import { prefixEnd, type RangeResponse } from '../../etcd/protocol.js';
-import type { EntryEvent } from './entries.js';
+import { type EntryEvent, entryText } from './entries.js';
 import type { ClusterKeys } from './keys.js';
 
 /** Entries in one answer. */
@@ -31,7 +31,7 @@ export async function readCluster(client: EtcdClient, keys: ClusterKeys, limitMs
       const at = Number(kv.modRevision);
       if (name === keys.head) head = at;
       const entry = keys.entryOf(name);
-      if (entry !== undefined) entries.push({ ...entry, text: kv.value.toString(), revision: at });
+      if (entry !== undefined) entries.push({ ...entry, text: entryText(kv.value), revision: at });
     }
     const last = page.kvs.at(-1);
     if (!page.more || last === undefined) break;

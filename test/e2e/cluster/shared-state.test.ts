@@ -59,6 +59,11 @@ describe('nodes that share their state in etcd', () => {
     await etcd.ctl('put', '/media-aggregator/state/cameras/gate', '{"type": 5}');
     await waitFor(async () => (await problemsOf(b)).includes('STATE_INVALID'), { what: 'b to say what is wrong' });
     expect(await camerasOf(b)).toContain('gate');
+    // It is not written over by who does not know what it means.
+    expect(await b.api('PATCH', '/v1/cameras/gate', { type: 'plane' })).toMatchObject({
+      status: 409,
+      body: { code: 'CLUSTER_ENTRY_REFUSED' },
+    });
     await etcd.ctl('put', '/media-aggregator/state/cameras/gate', '{"type": "360", "colour": "red"}');
     await waitFor(async () => (await problemsOf(b)).length === 0, { what: 'the good value to be taken' });
     // A field of a newer version is still there after this version wrote the entry.

@@ -112,6 +112,22 @@ it('fields of a newer version are kept, at any depth, when this version writes t
   });
 });
 
+it('a change over a value that is refused here is known as one, unless it removes the entry', () => {
+  const entries = new ClusterEntries();
+  entries.apply([put('cameras', 'gate', '{"type":"a"}', 1), put('cameras', 'yard', '{}', 1)], now);
+  entries.apply([put('cameras', 'gate', '{"type":"a","slate":"what a newer version knows"}', 2)], now);
+  const { state } = entries;
+  const changed = (name: string) => ({
+    ...state,
+    cameras: withEntry(state.cameras, name, { ...state.cameras.get(name)!, type: 'b' }),
+  });
+  expect(entries.refusedAmong(state, changed('gate'))).toMatchObject({ section: 'cameras', name: 'gate' });
+  expect(entries.refusedAmong(state, changed('yard'))).toBeUndefined();
+  expect(entries.refusedAmong(state, { ...state, cameras: withoutEntry(state.cameras, 'gate') })).toBeUndefined();
+  entries.apply([put('cameras', 'gate', '{"type":"c"}', 3)], now);
+  expect(entries.refusedAmong(state, changed('gate'))).toBeUndefined();
+});
+
 it('a state that is read anew takes away what is not in it, whatever its revisions', () => {
   const entries = new ClusterEntries();
   entries.apply([put('cameras', 'a', '{}', 50), put('cameras', 'b', '{}', 51)], now);
