@@ -16,8 +16,10 @@ writeFileSync(`${out}/package.json`, '{ "type": "module" }\n');
 step('npm', ['run', 'build', '--silent']);
 step('node_modules/.bin/tsc', ['-p', 'test/soak/tsconfig.json']);
 // What is soaked: targets and memory, the health of cameras, the switches between their ingests, sources, connections that come and
-// go, or data folders after power cuts.
-const part = ['health', 'standby', 'churn', 'torn', 'sources'].find((each) => process.argv.includes(`--${each}`));
+// go, data folders after power cuts, or nodes that are one cluster.
+const part = ['health', 'standby', 'churn', 'torn', 'sources', 'cluster'].find((each) =>
+  process.argv.includes(`--${each}`),
+);
 const program = `${out}/test/soak/${part === undefined ? '' : `${part}/`}main.js`;
 process.exit(run(process.execPath, ['--enable-source-maps', '--expose-gc', program, ...process.argv.slice(2)]));
 

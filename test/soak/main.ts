@@ -12,6 +12,7 @@ const help = `npm run soak -- [options]
   --seed S        the same seed makes the same choices, though not the same times (default: the time)
 
 With --standby: how long targets are without a picture when an encoder fails (see -- --standby --help).
+With --cluster: nodes and members of etcd that are killed, frozen and cut off (see -- --cluster --help).
 With --sources: many cameras pulled at once, and what they take (-- --sources --help).
 With --churn: thousands of connections that come and are reset beside a healthy target (-- --churn --help).
 With --health: how long each condition of a camera takes to be raised and cleared (see -- --health --help).

@@ -1,0 +1,229 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Network, Place } from './network.js';
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** A program in a namespace, which is started again and again. */
+class Placed {
+  readonly place: Place;
+  readonly #network: Network;
+  readonly #log: string;
+  #child: ChildProcess | undefined;
+
+  constructor(network: Network, place: Place, log: string) {
+    this.#network = network;
+    this.place = place;
+    this.#log = log;
+  }
+
+  protected run(command: string, args: readonly string[]): void {
+    const [file, ...rest] = [...this.#network.at(this.place), command, ...args];
+    const log = openSync(this.#log, 'a');
+    const child = spawn(file!, rest, { stdio: ['ignore', log, log] });
+    closeSync(log);
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    this.#child = child;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Resolves when it is gone. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || !this.isRunning) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+
+  get log(): string {
+    return readFileSync(this.#log, 'utf8');
+  }
+}
+
+export interface NodeOptions {
+  readonly id: string;
+  readonly location: string;
+  readonly folder: string;
+  readonly etcd: readonly string[];
+  readonly secretFile: string;
+  readonly leaseSeconds: number;
+}
+
+/** Port of the API and of RTMP, at each node: each has an address of its own. */
+const apiPort = 5000;
+const rtmpPort = 1935;
+const callMs = 12_000;
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** An aggregator with an address of its own. */
+export class ClusterNode extends Placed {
+  readonly id: string;
+  readonly location: string;
+  /** The built program that it runs from its next start on. */
+  program = 'dist/cli/bin.cjs';
+  readonly #options: NodeOptions;
+
+  constructor(network: Network, place: Place, options: NodeOptions) {
+    super(network, place, join(options.folder, `${options.id}.log`));
+    this.id = options.id;
+    this.location = options.location;
+    this.#options = options;
+  }
+
+  get apiUrl(): string {
+    return `http://${this.place.address}:${apiPort}`;
+  }
+
+  url(camera: string): string {
+    return `rtmp://${this.place.address}:${rtmpPort}/${camera}/${camera}`;
+  }
+
+  /** Resolves when it serves. */
+  async start(): Promise<void> {
+    const { id, location, folder, etcd, secretFile, leaseSeconds } = this.#options;
+    this.run(process.execPath, [
+      ...[this.program, 'serve', '--host', '0.0.0.0', '--advertise-host', this.place.address],
+      ...['--rtmp-port', String(rtmpPort), '--api-port', String(apiPort), '--api-auth', 'off', '--api-rate-limit', '0'],
+      ...['--data-dir', join(folder, id), '--log-format', 'json', '--node-id', id, '--location', location],
+      ...['--cluster', `etcd://${etcd.join(',')}`, '--cluster-secret-file', secretFile],
+      ...['--node-lease', `${leaseSeconds}s`, '--relay-return', '2s', '--publish-takeover', '2s'],
+      // A camera that leaves is gone at once: what is looked at is how soon it is elsewhere.
+      ...['--publish-grace', '0s', '--drain-delay', '8s'],
+    ]);
+    for (const untilMs = performance.now() + 60_000; ; await sleep(100)) {
+      if (performance.now() > untilMs || !this.isRunning) throw new Error(`node ${id} does not serve:\n${this.log}`);
+      const answer = await fetch(`${this.apiUrl}/readyz`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+      if (answer?.ok === true) return;
+    }
+  }
+
+  /** @throws Error when nothing is answered */
+  async call(method: string, path: string, body?: unknown): Promise<Answer> {
+    const response = await fetch(this.apiUrl + path, {
+      method,
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(callMs),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  }
+
+  /** As `call`. @throws Error for a status of 400 and above too */
+  async callOk<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.call(method, path, body);
+    if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    // What the API answers to this.
+    return answer.body as T;
+  }
+
+  async problems(): Promise<readonly string[]> {
+    const { problems } = await this.callOk<{ problems: { code: string }[] }>('GET', '/v1/config');
+    return problems.map(({ code }) => code);
+  }
+}
+
+/** A member of etcd with an address of its own. */
+export class EtcdMember extends Placed {
+  readonly name: string;
+  readonly #folder: string;
+  #token = 'soak';
+  #life = 0;
+
+  constructor(network: Network, place: Place, folder: string, name: string) {
+    super(network, place, join(folder, `${name}.log`));
+    this.name = name;
+    this.#folder = folder;
+  }
+
+  get endpoint(): string {
+    return `${this.place.address}:2379`;
+  }
+
+  get peer(): string {
+    return `${this.name}=http://${this.place.address}:2380`;
+  }
+
+  get dataDir(): string {
+    return join(this.#folder, `${this.name}-${this.#life}`);
+  }
+
+  start(members: readonly EtcdMember[]): void {
+    const [client, peer] = [`http://${this.endpoint}`, `http://${this.place.address}:2380`];
+    this.run('etcd', [
+      ...['--name', this.name, '--data-dir', this.dataDir, '--quota-backend-bytes', String(quotaBytes)],
+      ...['--listen-client-urls', client, '--advertise-client-urls', client],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+      ...['--initial-cluster', members.map((each) => each.peer).join(','), '--initial-cluster-token', this.#token],
+    ]);
+  }
+
+  /** Has its next start be from a backup, as a new cluster. */
+  async restore(file: string, members: readonly EtcdMember[]): Promise<void> {
+    this.#life++;
+    this.#token = `soak-${this.#life}`;
+    await etcdctl(
+      [],
+      'snapshot',
+      'restore',
+      file,
+      '--data-dir',
+      this.dataDir,
+      '--name',
+      this.name,
+      ...[
+        ...['--initial-cluster', members.map((each) => each.peer).join(',')],
+        ...[
+          '--initial-advertise-peer-urls',
+          `http://${this.place.address}:2380`,
+          '--initial-cluster-token',
+          this.#token,
+        ],
+      ],
+    );
+  }
+}
+
+/** Of each member: small, since one of the troubles is that it is full. */
+export const quotaBytes = 32 * 1024 * 1024;
+
+const execute = promisify(execFile);
+
+/** Not in one go: cameras and targets are of this process. @returns what it printed @throws Error */
+export async function etcdctl(members: readonly EtcdMember[], ...args: readonly string[]): Promise<string> {
+  const endpoints = members.map(({ endpoint }) => endpoint).join(',');
+  const flags = [...(endpoints === '' ? [] : [`--endpoints=${endpoints}`]), '--command-timeout=5s'];
+  const env = { ...process.env, ETCDCTL_API: '3' };
+  return (await execute('etcdctl', [...flags, ...args], { env, maxBuffer: 1 << 28 })).stdout;
+}
+
+/** The newest revision of any member. @throws Error */
+export async function revisionOf(members: readonly EtcdMember[]): Promise<number> {
+  const found = JSON.parse(await etcdctl(members, 'endpoint', 'status', '--write-out=json')) as {
+    readonly Status: { readonly header: { readonly revision: number } };
+  }[];
+  return Math.max(...found.map(({ Status }) => Status.header.revision));
+}
