@@ -27,7 +27,7 @@ it('reads FLV in pieces of any size', () => {
   const tags: FlvTag[] = [];
   for (const byte of file) tags.push(...bytewise.feed(Uint8Array.of(byte)));
   expect(tags).toEqual(whole);
-  expect(() => new FlvReader().feed(hex('3c68746d6c3e3c68746d6c3e3c'))).toThrow('no FLV');
+  expect(() => new FlvReader().feed(hex('3c68746d6c3e3c68746d6c3e3c'))).toThrow('not FLV');
 });
 
 it('counts time on past the end of the circle, and past clocks that are set', () => {
