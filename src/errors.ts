@@ -58,6 +58,7 @@ export const errorCodes = {
     'An entry in the list of nodes in etcd was not written by a node of this cluster; it is ignored.',
   NODE_NOT_FOUND: 'No node of the cluster has this id.',
   NODE_DRAINING: 'The node is draining or stopping: it takes no new cameras.',
+  NODE_FULL: 'The node carries as much as its capacity allows; what it carries goes on.',
   NODE_UNAVAILABLE: 'The node that has the camera does not answer.',
   NODE_ID_TAKEN: 'Another node of the cluster has this id.',
   NOT_IN_CLUSTER: 'The node was started without a cluster, so there is nothing to accept.',

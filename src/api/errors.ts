@@ -56,6 +56,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NOT_IN_CLUSTER: 409,
   NODE_UNAVAILABLE: 503,
   NODE_DRAINING: 503,
+  NODE_FULL: 503,
   NODE_NOT_FOUND: 404,
   WORKER_DOWN: 503,
   OPEN_FILES_LIMIT: 503,

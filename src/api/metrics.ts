@@ -133,6 +133,8 @@ class Metrics {
       totals: control.node.totals(),
       problems: control.node.problems,
       facts: control.node.backendFacts,
+      capacity: control.node.capacity,
+      load: control.node.load,
       logLinesLost: control.node.logLinesLost,
       refused: control.refused.totals,
       openFiles: control.node.openFiles,

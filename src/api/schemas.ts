@@ -296,6 +296,32 @@ export const NodeViewSchema = Type.Object(
     liveCameras: Count,
     viewers: Count,
     connections: Count,
+    load: Type.Object(
+      {
+        cpuPercent: Type.Integer({ minimum: 0, description: 'Of one core, over the last 5 s.' }),
+        loopDelayMs: Type.Number({ description: 'How late its event loop was in the last 5 s, at worst.' }),
+        peakBitrateOutBps: Type.Integer({
+          minimum: 0,
+          description: 'The most that it sent, bits per second, while its event loop was less than 100 ms late.',
+        }),
+        peakLiveCameras: Type.Integer({ minimum: 0, description: 'The most cameras that were live while it was so.' }),
+      },
+      { title: 'NodeLoad', description: 'How the process that answers is loaded, and what it showed it can do.' },
+    ),
+    capacity: orNull(
+      Type.Object(
+        {
+          outBps: orNull(Type.Integer({ description: 'capacity-out-mbps, bits per second; null: no limit.' })),
+          cameras: orNull(Type.Integer({ description: 'capacity-cameras; null: no limit.' })),
+          committedBps: Type.Integer({
+            minimum: 0,
+            description: 'What takes room, bits per second, what is about to begin included; 0 without a limit.',
+          }),
+          isFull: Type.Boolean({ description: 'It takes no new cameras.' }),
+        },
+        { title: 'NodeCapacity', description: 'What it may carry; null: this media backend keeps to no limit.' },
+      ),
+    ),
     backendFacts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]), {
       description: 'What there is to tell of this media backend only.',
     }),

@@ -165,10 +165,14 @@ export interface RelayOrigin {
   readonly owner: string;
   /** Of the owner's claim: what a later owner has is larger. */
   readonly epoch: number;
+  /** Nodes that have no room for the camera, by the owner's word: they are passed over. */
+  readonly avoid?: readonly string[] | undefined;
+  /** Copies of it that this node is to send on. */
+  readonly copies?: number | undefined;
 }
 
-/** How the copy for another node does. `refused`: that node does not want this camera. */
-export type HopState = 'idle' | 'connecting' | 'active' | 'stalled' | 'failed' | 'refused' | 'gone';
+/** How the copy for another node does. `refused`: that node does not want this camera; `full`: it has no room for it. */
+export type HopState = 'idle' | 'connecting' | 'active' | 'stalled' | 'failed' | 'refused' | 'full' | 'gone';
 
 /** What a backend needs to send cameras from node to node, and tells of it. It is quick, and throws only what it says. */
 export interface RelayPartner {
@@ -197,6 +201,30 @@ export interface CameraRelaying {
   endRelay(camera: string, reason: CodedError): void;
 }
 
+/** How much a node may carry, and how much it does. Null: no limit. */
+export interface CapacityFacts {
+  /** Bits per second to targets, other nodes and viewers. */
+  readonly outBps: number | null;
+  /** Cameras that are live at once. */
+  readonly cameras: number | null;
+  /** What everything takes that has room, bits per second: also what is about to begin. */
+  readonly committedBps: number;
+  /** It takes no new cameras. */
+  readonly isFull: boolean;
+}
+
+/** Refuses what there is no room for. */
+export interface CapacityKeeping {
+  readonly facts: CapacityFacts;
+  /** True while it takes no new cameras. */
+  readonly isFull: boolean;
+  /**
+   * @param elsewhere the endpoints of other nodes that would take a camera, for who is refused
+   * @param onFull told when `isFull` changes
+   */
+  advise(elsewhere: (camera: string) => readonly string[], onFull: () => void): void;
+}
+
 /** What moves the bytes. It converges to the desired cameras and tells what it observes. */
 export interface MediaBackend extends CameraApplier, BackendView, BackendWatching, TargetTrial {
   readonly kind: 'native' | 'nginx';
@@ -210,6 +238,8 @@ export interface MediaBackend extends CameraApplier, BackendView, BackendWatchin
   readonly yielding: CameraYielding | null;
   /** Null: its cameras stay at this node. */
   readonly relaying: CameraRelaying | null;
+  /** Null: it has no limit but the machine's. */
+  readonly capacity: CapacityKeeping | null;
   /** Opens the RTMP listener. @throws CodedError ADDRESS_IN_USE */
   start(): Promise<BackendAddress>;
   /** Reads again what it has read from files and can take while it runs: the certificates to trust. */

@@ -6,6 +6,7 @@ import type { ViewerWants } from '../cluster/viewer-wants.js';
 import type { ClusterFacts, PlaceableNode } from '../control/placing.js';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
+import { weightOf } from '../placement/weight.js';
 
 /** How nodes of this version let streams of others in. */
 export const relayVersion = 1;
@@ -49,12 +50,13 @@ export function clusterFacts(parts: {
 }
 
 function placeable(
-  { id, location, rtmp, rtmps, relays, isDraining, cannotReach = [] }: ClusterNode,
+  { id, location, rtmp, rtmps, relays, isDraining, capacity, cannotReach = [] }: ClusterNode,
   relayTls: boolean,
 ): PlaceableNode {
   return {
     ...{ id, location, cannotReach },
     url: relayTls && rtmps !== undefined ? rtmps : rtmp,
+    weight: weightOf(capacity),
     takesRelays: relays === relayVersion && isDraining !== true,
   };
 }

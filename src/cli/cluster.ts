@@ -21,6 +21,7 @@ import { ConfigError, messageOf } from '../errors.js';
 import { EtcdClient } from '../etcd/client.js';
 import { readRegular } from '../files/read.js';
 import type { Logger } from '../log/log.js';
+import { weightOf } from '../placement/weight.js';
 import { EtcdStore } from '../store/etcd/etcd-store.js';
 import type { StateCheck } from '../store/file/edit.js';
 import { clusterFacts, relayVersion } from './cluster-facts.js';
@@ -112,7 +113,7 @@ export async function joinNodes(
   },
   log: Logger,
 ): Promise<ClusterNodes> {
-  const { location, nodeId, nodeLeaseMs, apiPort, apiTlsCert } = settings;
+  const { location, nodeId, nodeLeaseMs, apiPort, apiTlsCert, capacityOutMbps: outMbps, capacityCameras } = settings;
   const { host, rtmpPort, rtmpsPort, version, takesRelays } = self;
   const nodes = new ClusterNodes({
     client,
@@ -127,6 +128,9 @@ export async function joinNodes(
       ...(rtmpsPort === undefined ? {} : { rtmps: `rtmps://${host}:${rtmpsPort}` }),
       api: `${apiTlsCert === undefined ? 'http' : 'https'}://${host}:${apiPort}`,
       version,
+      ...(outMbps === undefined && capacityCameras === undefined
+        ? {}
+        : { capacity: { ...(outMbps ? { outMbps } : {}), ...(capacityCameras ? { cameras: capacityCameras } : {}) } }),
       ...(takesRelays ? { relays: relayVersion } : {}),
       startedAt: new Date().toISOString(),
     },
@@ -153,7 +157,7 @@ export function neighboursOf(nodes: ClusterNodes, live: LiveCameras): Neighbours
   return {
     selfId: nodes.self.id,
     get peers() {
-      return nodes.all;
+      return nodes.all.map((node) => ({ ...node, weight: weightOf(node.capacity) }));
     },
     holderOf: (camera) => live.holderOf(camera),
   };
@@ -227,6 +231,9 @@ export function clusterView(
       version: node.version,
       startedAt: node.startedAt,
       isDraining: node.isDraining === true,
+      isFull: node.isFull === true,
+      capacity: { outMbps: node.capacity?.outMbps ?? null, cameras: node.capacity?.cameras ?? null },
+      load: node.load ?? null,
       liveCameras: counts.get(node.id) ?? 0,
     })),
     others,

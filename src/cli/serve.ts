@@ -32,6 +32,7 @@ import {
   relayBetween,
   sharedAccess,
 } from './cluster.js';
+import { tellLoad } from './cluster-load.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { settingNames } from './named-settings.js';
@@ -226,6 +227,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       closers.unshift({ part: 'claims', close: async () => claims?.close() });
       const drain = new Drain({ nodes, claims, cameras: backend.yielding, log: log.child({ part: 'drain' }) });
       closers.unshift({ part: 'drain', close: async () => drain.close() });
+      const quiet = tellLoad(nodes, control, backend.capacity, log.child({ part: 'capacity' }));
+      closers.unshift({ part: 'load', close: async () => quiet() });
       parts = { nodes, live, drain, others: othersOf(cluster, nodes) };
       if (claims !== undefined) {
         const wants = relayBetween(cluster, { nodes, live, claims, control }, settings, log.child({ part: 'relays' }));
@@ -323,7 +326,13 @@ async function createBackend(
   }
   const { NativeBackend } = await import('../backend/native/native-backend.js');
   return new NativeBackend({
-    settings: { isInCluster: settings.cluster !== undefined, host, rtmpPort, ...rtmps, media, streamSecret },
+    settings: {
+      ...{ host, rtmpPort, ...rtmps, media, streamSecret, isInCluster: settings.cluster !== undefined },
+      capacity: {
+        outBps: settings.capacityOutMbps === undefined ? null : settings.capacityOutMbps * 1e6,
+        cameras: settings.capacityCameras ?? null,
+      },
+    },
     log,
   });
 }

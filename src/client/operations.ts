@@ -303,6 +303,17 @@ export interface ClusterNode {
   readonly startedAt: string;
   /** It stops, or is drained: it takes no new cameras. */
   readonly isDraining: boolean;
+  /** It has as much as its capacity allows: it takes no new cameras. */
+  readonly isFull: boolean;
+  /** What it may send, Mbit/s, and how many cameras may be live there; null: no limit. */
+  readonly capacity: {
+    readonly outMbps: number | null;
+    readonly cameras: number | null;
+  };
+  readonly load: {
+    readonly outMbps: number;
+    readonly cameras: number;
+  } | null;
   /** Cameras that are live there, as all nodes know it. */
   readonly liveCameras: number;
 }
@@ -475,6 +486,7 @@ export interface EnginePushes {
 
 /** Stable; see docs/errors.md. */
 export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_ENTRY_REFUSED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'RELAY_REFUSED' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'SOURCE_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_FULL' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'RELAY_REFUSED' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'SOURCE_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
@@ -733,6 +745,8 @@ export interface Node {
   readonly liveCameras: number;
   readonly viewers: number;
   readonly connections: number;
+  readonly load: NodeLoad;
+  readonly capacity: NodeCapacity | null;
   /** What there is to tell of this media backend only. */
   readonly backendFacts: Readonly<Record<string, string | number | boolean | null>>;
   /** The processes that move media, where they are others than the one that answers. */
@@ -748,11 +762,33 @@ export interface Node {
   }[];
 }
 
+/** What it may carry; null: this media backend keeps to no limit. */
+export interface NodeCapacity {
+  readonly outBps: number | null;
+  readonly cameras: number | null;
+  /** What takes room, bits per second, what is about to begin included; 0 without a limit. */
+  readonly committedBps: number;
+  /** It takes no new cameras. */
+  readonly isFull: boolean;
+}
+
 export interface NodeDrain {
   readonly id: string;
   readonly isDraining: boolean;
   /** Cameras that are live there still; 0: it is empty. */
   readonly camerasLeft: number;
+}
+
+/** How the process that answers is loaded, and what it showed it can do. */
+export interface NodeLoad {
+  /** Of one core, over the last 5 s. */
+  readonly cpuPercent: number;
+  /** How late its event loop was in the last 5 s, at worst. */
+  readonly loopDelayMs: number;
+  /** The most that it sent, bits per second, while its event loop was less than 100 ms late. */
+  readonly peakBitrateOutBps: number;
+  /** The most cameras that were live while it was so. */
+  readonly peakLiveCameras: number;
 }
 
 export interface PlayToken {

@@ -36,8 +36,17 @@ const NodeSchema = Type.Object({
   relays: Type.Optional(Type.Integer({ minimum: 1 })),
   /** Nodes that it cannot reach now. */
   cannotReach: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 1000 })),
-  /** Cameras that publish there; told seldom. */
-  liveCameras: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** What it may carry; missing: it sets no limit. */
+  capacity: Type.Optional(
+    Type.Object({
+      outMbps: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000_000 })),
+      cameras: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+    }),
+  ),
+  /** What it carries: told seldom, with two digits. */
+  load: Type.Optional(Type.Object({ outMbps: Type.Integer({ minimum: 0 }), cameras: Type.Integer({ minimum: 0 }) })),
+  /** It takes no new cameras until it has room. */
+  isFull: Type.Optional(Type.Boolean()),
   /** Shows that a node of this cluster wrote the id and the addresses: `ID.MAC`, by the cluster's secret. */
   proof: Type.Optional(Type.String({ maxLength: 100 })),
 });

@@ -9,10 +9,16 @@ export interface TicketOrigin {
   readonly owner: string;
   /** Of the owner's claim; 0: it could not claim, for want of etcd. */
   readonly epoch: number;
+  /** Nodes that have no room for the camera: each node passes over them, so that all come to the same plan. */
+  readonly avoid?: readonly string[] | undefined;
 }
 
 const idPattern = '[A-Za-z0-9][A-Za-z0-9._-]{0,63}';
-const ticketPattern = new RegExp(`^(${idPattern})~(${idPattern})~([0-9]{1,16})~([0-9A-Za-z._-]{1,120})$`);
+const ticketPattern = new RegExp(
+  `^(${idPattern})~(${idPattern})~([0-9]{1,16})~([0-9A-Za-z._-]{1,120})(?:~(${idPattern}(?:,${idPattern}){0,15}))?$`,
+);
+/** More are not named: then the others are tried again. */
+const maxAvoided = 16;
 
 const words: Readonly<Record<SignatureRefusal, string>> = {
   malformed: 'it is no signature',
@@ -24,7 +30,7 @@ const words: Readonly<Record<SignatureRefusal, string>> = {
 };
 
 /**
- * The tickets by which nodes let each other's streams in: `FROM~OWNER~EPOCH~SIGNATURE` in the query of the stream name. The
+ * The tickets by which nodes let each other's streams in: `FROM~OWNER~EPOCH~SIGNATURE`, and `~NODE,NODE` where some have no room, in the query of the stream name. The
  * signature is for one cluster, camera and receiving node, for 30 s, and good once.
  */
 export class RelayTickets {
@@ -42,19 +48,21 @@ export class RelayTickets {
   }
 
   /** A ticket for one connection of this node to another one. */
-  issue(camera: string, to: string, { owner, epoch }: Omit<TicketOrigin, 'from'>, nowMs = Date.now()): string {
-    const from = this.#self;
-    const signature = this.#secret.sign('rtmp', this.#fields(camera, to, { from, owner, epoch }), nowMs);
-    return `${from}~${owner}~${epoch}~${signature}`;
+  issue(camera: string, to: string, { owner, epoch, avoid }: Omit<TicketOrigin, 'from'>, nowMs = Date.now()): string {
+    const origin = { from: this.#self, owner, epoch, avoid: avoid?.slice(0, maxAvoided) };
+    const signature = this.#secret.sign('rtmp', this.#fields(camera, to, origin), nowMs);
+    const others = origin.avoid === undefined || origin.avoid.length === 0 ? '' : `~${origin.avoid.join(',')}`;
+    return `${origin.from}~${owner}~${epoch}~${signature}${others}`;
   }
 
   /** What a ticket says that is good here. @throws CodedError RELAY_REFUSED */
   check(camera: string, ticket: string, nowMs = Date.now()): TicketOrigin {
-    const [, from, owner, epochText, signature] = ticketPattern.exec(ticket) ?? [];
+    const [, from, owner, epochText, signature, others] = ticketPattern.exec(ticket) ?? [];
     if (from === undefined || owner === undefined || epochText === undefined || signature === undefined) {
       throw refused(camera, 'what it shows is no ticket of a node');
     }
-    const origin = { from, owner, epoch: Number(epochText) };
+    const avoid = others === undefined ? {} : { avoid: others.split(',') };
+    const origin = { from, owner, epoch: Number(epochText), ...avoid };
     const refusal = this.#secret.verify('rtmp', this.#fields(camera, this.#self, origin), signature, nowMs);
     if (refusal !== undefined) throw refused(camera, words[refusal]);
     // What was used in this node's life before is not known any more.
@@ -63,8 +71,8 @@ export class RelayTickets {
     return origin;
   }
 
-  #fields(camera: string, to: string, { from, owner, epoch }: TicketOrigin): string[] {
-    return ['relay', this.#cluster, camera, from, to, owner, String(epoch)];
+  #fields(camera: string, to: string, { from, owner, epoch, avoid = [] }: TicketOrigin): string[] {
+    return ['relay', this.#cluster, camera, from, to, owner, String(epoch), ...avoid];
   }
 }
 

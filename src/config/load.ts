@@ -258,6 +258,7 @@ function checkTogether(settings: Settings): void {
   checkNginx(settings);
   checkAccess(settings);
   checkCluster(settings);
+  checkCapacity(settings);
   if (pushRetryMinMs > pushRetryMaxMs) {
     const [min, max] = [formatDuration(pushRetryMinMs), formatDuration(pushRetryMaxMs)];
     throw invalid('push-retry-min', `is ${min}, but must not be longer than push-retry-max, ${max}`);
@@ -266,6 +267,13 @@ function checkTogether(settings: Settings): void {
     const [takeover, idle] = [formatDuration(publishTakeoverMs), formatDuration(idleTimeoutMs)];
     throw invalid('publish-takeover', `is ${takeover}, but must not be longer than idle-timeout, ${idle}`);
   }
+}
+
+function checkCapacity({ capacityOutMbps, capacityCameras, backend, workers }: Settings): void {
+  const key = capacityOutMbps !== undefined ? 'capacity-out-mbps' : 'capacity-cameras';
+  if (capacityOutMbps === undefined && capacityCameras === undefined) return;
+  if (backend === 'nginx') throw invalid(key, 'is set, but nginx takes what comes; use backend native');
+  if (workers > 0) throw invalid(key, 'is set, but media workers do not count together what they send; use workers 0');
 }
 
 function checkRtmps({ backend, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, apiPort }: Settings): void {

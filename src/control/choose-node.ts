@@ -9,6 +9,8 @@ export interface ClusterPeer {
   readonly rtmps?: string | undefined;
   /** Takes no new cameras. */
   readonly isDraining?: boolean | undefined;
+  /** It has no room for more cameras. */
+  readonly isFull?: boolean | undefined;
   /** Its share of the cameras among the nodes of its place: above 0; 1 if not known. */
   readonly weight?: number | undefined;
 }
@@ -25,7 +27,7 @@ export interface NodeWish {
 
 /**
  * The nodes that a camera may publish to, the one that suits best first. Nodes that stop take none,
- * but for the one that has it, which comes last. Then count: the camera's location; the node that has it; and weighted rendezvous
+ * but for the one that has it, which comes last; those without room come after those that have some. Then count: the camera's location; the node that has it; and weighted rendezvous
  * hashing, so that the same camera gets the same node as long as that is there, and a node that comes or
  * goes moves only the cameras that it gets or had. Where nobody said the location, the node that has it comes before those
  * near the node that is asked.
@@ -42,8 +44,9 @@ export function rankNodes<N extends ClusterPeer>(nodes: readonly N[], wish: Node
       const moves = node.id === holder ? 0 : 1;
       const order = location === undefined ? [moves, far] : [far, moves];
       const closing = node.isDraining === true ? 1 : 0;
+      const full = node.isFull === true && node.id !== holder ? 1 : 0;
       const score = scoreOf(cameraHash, hashOf(node.id), node.weight ?? 1);
-      return { node, rank: [closing, ...order, -score] };
+      return { node, rank: [closing, full, ...order, -score] };
     })
     .sort((left, right) => compareRanks(left.rank, right.rank) || (left.node.id < right.node.id ? -1 : 1));
   return ranked.map(({ node }) => node);

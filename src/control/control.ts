@@ -183,6 +183,7 @@ export class Control {
   /** Stops following the store; to be called before the backend is stopped. */
   close(): void {
     this.#observation.close();
+    this.node.close();
     this.#placing?.close();
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;

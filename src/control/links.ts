@@ -90,7 +90,7 @@ export class Links {
       const isSame = known !== undefined && isOpen(known.state) && isOpen(state);
       link.hops.set(camera, { state, sinceMs: isSame ? known.sinceMs : nowMs });
     }
-    if (state === 'refused') this.#refuse(camera, node, true);
+    if (state === 'refused' || state === 'full') this.#refuse(camera, node, true);
     else if (state === 'active' || state === 'gone') this.#refuse(camera, node, false);
     if (state === 'failed' || state === 'stalled') this.#fail(node, link, state, nowMs);
   }
@@ -107,7 +107,7 @@ export class Links {
         continue;
       }
       const isWell = [...link.hops.values()].every(
-        ({ state }) => state === 'active' || state === 'idle' || state === 'refused',
+        ({ state }) => state === 'active' || state === 'idle' || state === 'refused' || state === 'full',
       );
       if (!isWell || link.unanswered > 0) link.wellSinceMs = null;
       else link.wellSinceMs ??= nowMs;

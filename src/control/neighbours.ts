@@ -69,6 +69,13 @@ export class Places {
     return peer === undefined ? this.#settings.location : peer.location;
   }
 
+  /** The other nodes that would take a camera now, the best first. */
+  withRoom(camera: string): readonly ClusterPeer[] {
+    return this.nodesFor(camera, undefined).flatMap((node) =>
+      node === undefined || node.isFull === true || node.isDraining === true ? [] : [node],
+    );
+  }
+
   /**
    * The nodes that a camera may publish to, the best first; `undefined` in the list stands for this node. Never empty.
    * @param location where the camera is, if that is known

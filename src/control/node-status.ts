@@ -1,9 +1,10 @@
-import type { BackendProblem, BackendTotals, MediaBackend, WorkerFacts } from '../backend/backend.js';
+import type { BackendProblem, BackendTotals, CapacityFacts, MediaBackend, WorkerFacts } from '../backend/backend.js';
 import type { LogHealth } from '../log/destination.js';
 import { overLimits, type StateLimits } from '../model/state-rules.js';
 import { type OpenFilesFigures, openFiles } from '../process/open-files.js';
 import { elapsedMs } from '../process/wall-clock.js';
 import type { Store } from '../store/store.js';
+import { NodeLoad, type NodeLoadFigures } from './node-load.js';
 import { BackendProbe } from './probe.js';
 import type { Reconciler } from './reconcile.js';
 
@@ -18,6 +19,7 @@ export class NodeStatus {
   readonly #reconciler: Reconciler;
   readonly #probe: BackendProbe;
   readonly #limits: StateLimits;
+  readonly #load: NodeLoad;
   /** What was over a limit last time, of which state, and since when. */
   #over: { readonly state: Store['state']; readonly found: readonly string[]; readonly since: string } | undefined;
   #isDraining = false;
@@ -30,6 +32,7 @@ export class NodeStatus {
     this.#backend = backend;
     this.#reconciler = reconciler;
     this.#probe = new BackendProbe(backend);
+    this.#load = new NodeLoad(() => backend.totals());
   }
 
   get backendKind(): MediaBackend['kind'] {
@@ -105,6 +108,21 @@ export class NodeStatus {
 
   totals(): BackendTotals {
     return this.#backend.totals();
+  }
+
+  /** How this process is loaded, and what it showed that it can do. */
+  get load(): NodeLoadFigures {
+    return this.#load.figures;
+  }
+
+  /** What the settings let this node carry; null: the backend keeps to no limit. */
+  get capacity(): CapacityFacts | null {
+    return this.#backend.capacity?.facts ?? null;
+  }
+
+  /** Watches the load no more. */
+  close(): void {
+    this.#load.close();
   }
 
   /** True when the backend really takes RTMP; known within 2 s. */

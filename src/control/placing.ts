@@ -52,7 +52,7 @@ export interface ClusterFacts {
   tellUnreachable(nodes: readonly string[]): void;
   /** Tells the others that this node has viewers of a camera, or none any more. */
   want(camera: string, isWanted: boolean): void;
-  ticketFor(camera: string, to: string, origin: Pick<RelayOrigin, 'owner' | 'epoch'>): string;
+  ticketFor(camera: string, to: string, origin: Pick<RelayOrigin, 'owner' | 'epoch' | 'avoid'>): string;
   /** @throws CodedError RELAY_REFUSED */
   checkTicket(camera: string, ticket: string): RelayOrigin;
 }
@@ -74,6 +74,13 @@ export interface Whereabouts {
   at(push: string): DesiredPush['at'];
 }
 
+/** Who has a camera. */
+interface Holder {
+  readonly node: string;
+  readonly epoch: number;
+  readonly avoid?: readonly string[] | undefined;
+}
+
 const asEver: Whereabouts = { hops: [], at: () => undefined };
 
 /**
@@ -88,6 +95,8 @@ export class Placing implements RelayPartner {
   readonly #own = new Set<string>();
   readonly #relays = new Map<string, RelayOrigin>();
   readonly #wanted = new Set<string>();
+  /** By camera of this node's own: the nodes that had no room for it since it is live, so that it does not go to and fro. */
+  readonly #avoided = new Map<string, readonly string[]>();
   #nodes = new PlacedNodes([]);
   /** The nodes that live, and those that were lost sight of while streams still go there or come from there. */
   #known = new Map<string, PlaceableNode>();
@@ -135,7 +144,9 @@ export class Placing implements RelayPartner {
     const origin = facts.checkTicket(camera, ticket);
     const holder = facts.holderOf(camera);
     const isLate = holder !== undefined && holder.node !== origin.owner && holder.epoch > origin.epoch;
-    if (!isLate && (!this.#own.has(camera) || origin.epoch > (holder?.epoch ?? 0))) return origin;
+    if (!isLate && (!this.#own.has(camera) || origin.epoch > (holder?.epoch ?? 0))) {
+      return { ...origin, copies: this.#copiesFrom(camera, origin) };
+    }
     const where = isLate ? `node ${holder.node}` : 'this node';
     throw new CodedError(
       'RELAY_REFUSED',
@@ -145,8 +156,8 @@ export class Placing implements RelayPartner {
 
   ticketFor(camera: string, to: string): string {
     const { facts } = this.#options;
-    const { node: owner, epoch } = this.#holderOf(camera) ?? { node: facts.self, epoch: 0 };
-    return facts.ticketFor(camera, to, { owner, epoch });
+    const { node: owner, epoch, avoid } = this.#holderOf(camera) ?? { node: facts.self, epoch: 0 };
+    return facts.ticketFor(camera, to, { owner, epoch, avoid });
   }
 
   mayFetch(camera: string): boolean {
@@ -157,7 +168,10 @@ export class Placing implements RelayPartner {
   ownChanged(camera: string, isOwn: boolean): void {
     if (isOwn === this.#own.has(camera)) return;
     if (isOwn) this.#own.add(camera);
-    else this.#own.delete(camera);
+    else {
+      this.#own.delete(camera);
+      this.#avoided.delete(camera);
+    }
     this.#lookAt(camera);
   }
 
@@ -173,6 +187,8 @@ export class Placing implements RelayPartner {
   }
 
   hopChanged(camera: string, to: string, state: HopState): void {
+    const avoided = this.#avoided.get(camera) ?? [];
+    if (state === 'full' && this.#own.has(camera) && !avoided.includes(to)) this.#avoided.set(camera, [...avoided, to]);
     this.#links.note(camera, to, state, performance.now());
   }
 
@@ -183,19 +199,27 @@ export class Placing implements RelayPartner {
   }
 
   /** The camera's holder as far as is known: what is here, else the newer one of what comes here and what is recorded. */
-  #holderOf(camera: string): { readonly node: string; readonly epoch: number } | undefined {
+  #holderOf(camera: string): Holder | undefined {
     const { facts } = this.#options;
     const recorded = facts.holderOf(camera);
     if (this.#own.has(camera)) {
-      return { node: facts.self, epoch: facts.epochOf(camera) };
+      return { node: facts.self, epoch: facts.epochOf(camera), avoid: this.#avoided.get(camera) };
     }
     const relay = this.#relays.get(camera);
     if (relay === undefined || (recorded !== undefined && recorded.epoch > relay.epoch)) return recorded;
-    return { node: relay.owner, epoch: relay.epoch };
+    return { node: relay.owner, epoch: relay.epoch, avoid: relay.avoid };
   }
 
-  #planOf(camera: Camera): CameraPlan | undefined {
-    const holder = this.#holderOf(camera.name);
+  /** How many copies this node is to send on of what another one sends. */
+  #copiesFrom(name: string, { owner, epoch, avoid }: RelayOrigin): number {
+    const camera = this.#options.state().cameras.get(name);
+    const plan = camera === undefined ? undefined : this.#planOf(camera, { node: owner, epoch, avoid });
+    if (plan === undefined) return 0;
+    const { self } = this.#options.facts;
+    return [...plan.elsewhere.values()].filter((node) => node === self).length + hopsFrom(plan, self).length;
+  }
+
+  #planOf(camera: Camera, holder = this.#holderOf(camera.name)): CameraPlan | undefined {
     if (holder === undefined) return undefined;
     const { facts, state } = this.#options;
     const pushes: PlacedPush[] = [];
@@ -205,7 +229,8 @@ export class Placing implements RelayPartner {
       if (location !== undefined || via !== undefined) pushes.push({ id, location, via });
     }
     const viewers = facts.viewersOf(camera.name);
-    return placeCamera({ name: camera.name, owner: holder.node, pushes, viewers }, this.#nodes);
+    const { node: owner, avoid } = holder;
+    return placeCamera({ name: camera.name, owner, pushes, viewers, avoid }, this.#nodes);
   }
 
   #ownPart(camera: string, plan: CameraPlan): Whereabouts {

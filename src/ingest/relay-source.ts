@@ -10,6 +10,10 @@ export interface RelayOrigin {
   readonly owner: string;
   /** Of the owner's claim: what a later owner has is larger. */
   readonly epoch: number;
+  /** Nodes that have no room for the camera, by the owner's word. */
+  readonly avoid?: readonly string[] | undefined;
+  /** Copies of it that this node is to send on. */
+  readonly copies?: number | undefined;
 }
 
 /** The camera's stream as another node of the cluster sends it. It gives way to any publisher here, and to a later owner's. */

@@ -44,10 +44,13 @@ export class PlacedNodes {
   /**
    * The node of a place through which a camera's stream goes there: the one with the highest score (weighted rendezvous
    * hashing), so that a node that comes or goes moves only the streams that it gets or had. Undefined: there is none.
+   * @param avoid nodes without room for it: they are taken only where there is no other
    */
-  gatewayOf(location: string, camera: string): string | undefined {
-    const candidates = this.#byLocation.get(placeOf(location));
-    if (candidates === undefined) return undefined;
+  gatewayOf(location: string, camera: string, avoid: readonly string[] = []): string | undefined {
+    const all = this.#byLocation.get(placeOf(location));
+    if (all === undefined) return undefined;
+    const open = avoid.length === 0 ? all : all.filter(({ id }) => !avoid.includes(id));
+    const candidates = open.length === 0 ? all : open;
     if (candidates.length === 1) return candidates[0]?.id;
     const cameraHash = hashOf(camera);
     let best: Candidate | undefined;

@@ -18,6 +18,8 @@ export interface PlacedCamera {
   readonly pushes: readonly PlacedPush[];
   /** Nodes, others than the owner, with viewers of it. */
   readonly viewers?: readonly string[] | undefined;
+  /** Nodes that have no room for it, by its owner's word. */
+  readonly avoid?: readonly string[] | undefined;
 }
 
 /** One copy of a camera's stream, from node to node. */
@@ -50,12 +52,12 @@ const nothing: ReadonlyMap<string, string> = new Map();
  * owner cannot reach the gateway, its pushes run at the owner, and the hop is still tried.
  */
 export function placeCamera(camera: PlacedCamera, nodes: PlacedNodes): CameraPlan {
-  const { name, owner, pushes, viewers = [] } = camera;
+  const { name, owner, pushes, viewers = [], avoid } = camera;
   const home = nodes.get(owner);
   let gateways: Map<string, string | undefined> | undefined;
   const gatewayOf = (place: string): string | undefined => {
     gateways ??= new Map();
-    if (!gateways.has(place)) gateways.set(place, nodes.gatewayOf(place, name));
+    if (!gateways.has(place)) gateways.set(place, nodes.gatewayOf(place, name, avoid));
     return gateways.get(place);
   };
   let hops: Map<string, Hop> | undefined;

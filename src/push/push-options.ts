@@ -1,3 +1,4 @@
+import type { TargetError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { Dialer } from '../net/dialer.js';
 import type { OutletLimits } from '../relay/outlet.js';
@@ -21,6 +22,11 @@ export interface PushOptions {
   readonly watch: TargetWatch;
   readonly dialer: Dialer;
   readonly log: Logger;
+  /**
+   * Asked before it connects, while it holds no room at this node. @param wasRefused it asked before, and there was none
+   * @returns why there is none; undefined: it holds room from now on
+   */
+  readonly takeRoom?: (wasRefused: boolean) => TargetError | undefined;
   /** Called when its phase has changed. */
   readonly onPhase?: () => void;
 }

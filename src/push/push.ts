@@ -10,11 +10,13 @@ import type { NetSettings } from '../rtmp/settings.js';
 import { Goodbyes } from './goodbyes.js';
 import { HeadersAwaited } from './headers-awaited.js';
 import { LifeDoubt } from './life-doubt.js';
+import type { PushFailure } from './push-failure.js';
 import { PushFailures } from './push-failures.js';
 import { PushLife } from './push-life.js';
 import type { PushOptions } from './push-options.js';
 import { PhaseRecord, type PushPhase, phaseWithout } from './push-phase.js';
 import { fullProfile, type PushProfile } from './push-profile.js';
+import { PushRoom } from './push-room.js';
 import { PushTotals } from './push-totals.js';
 import { type Haste, RetryClock } from './retry-clock.js';
 import { judgeStall } from './stall-watch.js';
@@ -52,9 +54,11 @@ export class Push {
   readonly #goodbyes = new Goodbyes(this.#past);
   readonly #onPhase: (() => void) | undefined;
   readonly #phase: PhaseRecord;
+  readonly #room: PushRoom;
 
   constructor(options: PushOptions) {
     this.#onPhase = options.onPhase;
+    this.#room = new PushRoom(options.takeRoom);
     this.url = options.url;
     this.#urlNow = options.urlNow ?? (() => options.url);
     this.shownUrl = options.shownUrl;
@@ -80,6 +84,11 @@ export class Push {
   /** Bytes handed to the network, in total. */
   get bytesOut(): number {
     return this.#past.bytesOut + (this.#life?.outlet?.bytesOut ?? 0) + this.#goodbyes.bytesOut;
+  }
+
+  /** True while this node keeps room for it. */
+  get holdsRoom(): boolean {
+    return this.#room.isHeld;
   }
 
   /** The last few hundred events, oldest first. */
@@ -108,6 +117,7 @@ export class Push {
     } else {
       this.#hangUp('now');
       this.#failures.end();
+      this.#room.release();
       this.#setPhase(phaseWithout(where));
     }
   }
@@ -138,6 +148,7 @@ export class Push {
     this.#live = false;
     this.#clock.stop();
     this.#headers.stop();
+    this.#room.stopAsking();
     if (this.#enabled) this.#setPhase('idle');
   }
 
@@ -146,6 +157,7 @@ export class Push {
     this.#live = false;
     this.#hangUp('drained');
     this.#failures.end();
+    this.#room.release();
     this.#stream = null;
     if (this.#enabled) this.#setPhase('idle');
   }
@@ -154,7 +166,8 @@ export class Push {
   retry(): boolean {
     if (this.#phase.now !== 'waiting') return false;
     this.#recorder.note('retry', 'asked for');
-    this.#clock.hurry('asked for');
+    if (this.#room.isAwaited) this.#connect();
+    else this.#clock.hurry('asked for');
     return true;
   }
 
@@ -166,6 +179,7 @@ export class Push {
   /** Ends the push. Resolves when the goodbye was sent, or the deadline is over. */
   async close(): Promise<void> {
     this.#hangUp('now');
+    this.#room.release();
     this.#stream = null;
     this.#live = false;
     this.#enabled = false;
@@ -177,6 +191,8 @@ export class Push {
     this.#meter.look(this.bytesOut, nowMs);
     const { successor } = this.#succession;
     if (successor !== null && this.#succession.look(nowMs, this.#settings.stallTimeoutMs)) this.#succeed(successor);
+    this.#room.look(nowMs, !this.#live || this.#phase.isFlowing);
+    if (this.#room.isAwaited && this.#enabled) this.#connect();
     const life = this.#life;
     if (life === null || life.outlet === null) return;
     life.look(nowMs);
@@ -202,7 +218,7 @@ export class Push {
       since: isoTime(this.#phase.sinceMs),
       attempt: this.#clock.failures,
       ...this.#failures.status(this.#live),
-      nextRetryAt: this.#phase.now === 'waiting' ? isoTime(this.#clock.nextTryAtMs) : null,
+      nextRetryAt: this.#phase.now === 'waiting' && !this.#room.isAwaited ? isoTime(this.#clock.nextTryAtMs) : null,
       connects: this.#connects,
       bytesOut: this.bytesOut,
       framesOut: this.#past.framesOut + (life?.outlet?.framesOut ?? 0),
@@ -216,9 +232,9 @@ export class Push {
     return this.#phase.now;
   }
 
-  /** Why it failed last; undefined: it never did. */
-  get lastFailureCode(): TargetError['code'] | undefined {
-    return this.#failures.last?.code;
+  /** Why it failed last; null: it never did. */
+  get lastFailure(): PushFailure | null {
+    return this.#failures.last;
   }
 
   /** True when it failed last since the target ended the stream by its own word. */
@@ -242,6 +258,11 @@ export class Push {
       this.#setPhase('connecting');
       return;
     }
+    const lack = this.#room.ask(performance.now());
+    if (lack !== undefined) {
+      this.#lacksRoom(lack);
+      return;
+    }
     this.#clock.began();
     this.#doubt.began(performance.now());
     this.#setPhase('connecting');
@@ -251,6 +272,16 @@ export class Push {
       const failure = new TargetError('TARGET_UNREACHABLE', messageOf(error), { cause: error });
       this.#wait(error instanceof TargetError ? error : failure);
     }
+  }
+
+  /** It is asked for again once a second. */
+  #lacksRoom({ error, isNews }: { readonly error: TargetError; readonly isNews: boolean }): void {
+    this.#clock.stop();
+    if (isNews) {
+      this.#failures.note(error);
+      this.#failures.tell(error, 1000, 1, false);
+    }
+    this.#setPhase('waiting');
   }
 
   /** @param elsewhere where the target asked to be reconnected to */

@@ -160,6 +160,8 @@ describe('where values come from', () => {
       'cluster-cert': '/cert',
       'cluster-key': '/key',
       'node-id': 'n1',
+      'capacity-out-mbps': '900',
+      'capacity-cameras': '40',
       'location-networks': 'berlin=10.1.0.0/16,paris=2001:db8::/32',
     });
     const cluster = { cluster: 'etcds://a:1', 'cluster-secret-file': '/secret' };

@@ -43,6 +43,12 @@ describe('the node that suits a camera', () => {
     expect(['a', 'b']).toContain(ids({ camera: 'x', holder: 'c', location: 'berlin' })[0]);
   });
 
+  it('has room, where any has; the one that has the camera is not full for it', () => {
+    const some = [node('a', 'berlin', { isFull: true }), node('b', 'berlin'), node('c', 'paris')];
+    expect(ids({ camera: 'x', location: 'berlin' }, some)).toEqual(['b', 'c', 'a']);
+    expect(ids({ camera: 'x', holder: 'a' }, some)[0]).toBe('a');
+  });
+
   it('is none that stops; the one that has it goes on, and comes last', () => {
     const some = [node('a', 'berlin', { isDraining: true }), node('b', 'berlin'), node('c', 'paris')];
     expect(ids({ camera: 'x', location: 'berlin' }, some)).toEqual(['b', 'c']);

@@ -37,6 +37,7 @@ export class FakeBackend implements MediaBackend {
   readonly switching = null;
   readonly yielding = null;
   readonly relaying = null;
+  readonly capacity = null;
   answerWaitMs = 0;
   readonly #changes = new ChangePoll((camera) => this.camera(camera));
   #observing: NodeJS.Timeout | undefined;

@@ -1,6 +1,7 @@
 import { cameraIn, cameraInApplication, type StreamPlace } from '../../src/address/stream-place.js';
 import { NativeCamera } from '../../src/backend/native/camera.js';
 import type { CameraContext } from '../../src/backend/native/camera-context.js';
+import { NodeCapacity } from '../../src/backend/native/node-capacity.js';
 import { NativeRelaying } from '../../src/backend/native/relaying.js';
 import { SourceTools } from '../../src/backend/native/source-tools.js';
 import { defaultSettings } from '../../src/config/index.js';
@@ -103,6 +104,7 @@ class MemoryAggregator implements StreamHost {
         dialer,
         hops: { settings, watch: new TargetWatch(), dialer: new Dialer() },
         relaying: new NativeRelaying(this.cameras),
+        capacity: new NodeCapacity({ outBps: null, cameras: null }),
         slates: new SlateClips('none'),
         mayKeep: () => true,
         pulls: new SourceTools(settings),

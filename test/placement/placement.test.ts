@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { type PlacedNode, PlacedNodes } from '../../src/placement/nodes.js';
 import { type CameraPlan, hopsFrom, type PlacedCamera, placeCamera } from '../../src/placement/placement.js';
 
+import { weightOf } from '../../src/placement/weight.js';
+
 const places = ['berlin', 'paris', 'rome'] as const;
 const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const;
 
@@ -33,6 +35,7 @@ const camera: fc.Arbitrary<PlacedCamera> = fc.record({
   owner: fc.constantFrom(...ids),
   pushes,
   viewers: fc.subarray([...ids]),
+  avoid: fc.option(fc.subarray([...ids]), { nil: undefined }),
 });
 
 /** The nodes that have the stream, in the order in which it gets there; throws where that is no tree. */
@@ -52,6 +55,20 @@ function reached({ owner, hops }: CameraPlan): string[] {
 }
 
 describe('placement', () => {
+  test('a node without room is passed over while its place has another one, and states its share', () => {
+    const nodes = new PlacedNodes(
+      ['p1', 'p2', 'p3'].map((id) => ({ id, location: 'paris', takesRelays: true, weight: 1 })),
+    );
+    const first = nodes.gatewayOf('paris', 'gate') ?? '';
+    const second = nodes.gatewayOf('paris', 'gate', [first]) ?? '';
+    expect(second).not.toBe(first);
+    expect(['p1', 'p2', 'p3']).toContain(second);
+    // With none left it is asked again as if nobody were full.
+    expect(nodes.gatewayOf('paris', 'gate', ['p1', 'p2', 'p3'])).toBe(first);
+    expect([weightOf(), weightOf({ outMbps: 2500 }), weightOf({ cameras: 50 })]).toEqual([1, 2.5, 0.5]);
+    expect(weightOf({ outMbps: 2500, cameras: 50 })).toBe(0.5);
+  });
+
   test('a place is the same however it is written, as for engines and cameras', () => {
     const nodes = new PlacedNodes([
       { id: 'a', location: 'Berlin', takesRelays: true },
@@ -96,7 +113,7 @@ describe('placement', () => {
         const plan = placeCamera(live, placed);
         const home = placed.get(live.owner)?.location;
         for (const place of places) {
-          if (place === home || placed.gatewayOf(place, live.name) === undefined) continue;
+          if (place === home || placed.gatewayOf(place, live.name, live.avoid) === undefined) continue;
           const crossing = plan.hops.filter(
             ({ from, to }) => placed.get(to)?.location === place && placed.get(from)?.location !== place,
           );
@@ -115,7 +132,7 @@ describe('placement', () => {
         const { elsewhere } = placeCamera(live, placed);
         for (const { id, location, via = location } of live.pushes) {
           const at = elsewhere.get(id);
-          const gateway = via === undefined ? undefined : placed.gatewayOf(via, live.name);
+          const gateway = via === undefined ? undefined : placed.gatewayOf(via, live.name, live.avoid);
           const mayGo = via !== undefined && via !== 'direct' && home?.location !== undefined && via !== home.location;
           if (!mayGo || gateway === undefined || home.cannotReach?.has(gateway)) expect(at).toBeUndefined();
           else expect(at).toBe(gateway === live.owner ? undefined : gateway);

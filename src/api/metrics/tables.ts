@@ -1,4 +1,5 @@
-import { type BackendTotals, pushStates, type WorkerFacts } from '../../backend/backend.js';
+import { type BackendTotals, type CapacityFacts, pushStates, type WorkerFacts } from '../../backend/backend.js';
+import type { NodeLoadFigures } from '../../control/node-load.js';
 import type { CameraView, IngestView, PushView, SourceView } from '../../control/views.js';
 import { maxIngests } from '../../model/model.js';
 import type { OpenFilesFigures } from '../../process/open-files.js';
@@ -17,6 +18,8 @@ export interface NodeFacts {
   readonly totals: BackendTotals;
   readonly problems: readonly { readonly code: string }[];
   readonly facts: Readonly<Record<string, string | number | boolean | null>>;
+  readonly capacity: CapacityFacts | null;
+  readonly load: NodeLoadFigures;
   readonly logLinesLost: number;
   /** Publishers that were refused, by code. */
   readonly refused: ReadonlyMap<string, number>;
@@ -108,6 +111,42 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     type: 'gauge',
     help: 'To all targets and viewers, averaged over about 10 s.',
     read: ({ totals }) => bytes(totals.bitrateOutBps),
+  },
+  {
+    name: 'capacity_send_bytes_per_second',
+    type: 'gauge',
+    help: 'What the node may send (capacity-out-mbps); none without a limit.',
+    read: ({ capacity }) => bytes(capacity?.outBps ?? null),
+  },
+  {
+    name: 'capacity_cameras',
+    type: 'gauge',
+    help: 'How many cameras may be live at once (capacity-cameras); none without a limit.',
+    read: ({ capacity }) => capacity?.cameras ?? null,
+  },
+  {
+    name: 'committed_bytes_per_second',
+    type: 'gauge',
+    help: 'What takes room of capacity-out-mbps, what is about to begin included; none without a limit.',
+    read: ({ capacity }) => (capacity?.outBps == null ? null : bytes(capacity.committedBps)),
+  },
+  {
+    name: 'full',
+    type: 'gauge',
+    help: '1 while the node takes no new cameras, since its capacity is reached; else 0.',
+    read: ({ capacity }) => (capacity?.isFull === true ? 1 : 0),
+  },
+  {
+    name: 'peak_send_bytes_per_second',
+    type: 'gauge',
+    help: 'The most that was sent while the event loop was less than 100 ms late, since the start.',
+    read: ({ load }) => bytes(load.peakBitrateOutBps),
+  },
+  {
+    name: 'peak_cameras_live',
+    type: 'gauge',
+    help: 'The most cameras that were live while the event loop was less than 100 ms late, since the start.',
+    read: ({ load }) => load.peakLiveCameras,
   },
   {
     name: 'problem',

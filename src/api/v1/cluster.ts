@@ -18,6 +18,17 @@ const MemberSchema = Type.Object(
     version: Type.String(),
     startedAt: Type.String(),
     isDraining: Type.Boolean({ description: 'It stops, or is drained: it takes no new cameras.' }),
+    isFull: Type.Boolean({ description: 'It has as much as its capacity allows: it takes no new cameras.' }),
+    capacity: Type.Object(
+      { outMbps: orNull(Type.Integer()), cameras: orNull(Type.Integer()) },
+      { description: 'What it may send, Mbit/s, and how many cameras may be live there; null: no limit.' },
+    ),
+    load: orNull(
+      Type.Object(
+        { outMbps: Type.Integer(), cameras: Type.Integer() },
+        { description: 'What it carries, told every 10 s at most, with two digits.' },
+      ),
+    ),
     liveCameras: Type.Integer({ minimum: 0, description: 'Cameras that are live there, as all nodes know it.' }),
   },
   { title: 'ClusterNode' },

@@ -44,6 +44,8 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
       rtmps: settings.rtmpsPort === undefined ? null : { host, port: settings.rtmpsPort },
       cameras: control.node.cameraCount,
       ...control.node.totals(),
+      load: control.node.load,
+      capacity: control.node.capacity,
       backendFacts: control.node.backendFacts,
       workers: control.node.workers,
     };

@@ -12,6 +12,7 @@ import type { BackendObserver } from '../backend.js';
 import type { PullContext } from './camera-pulls.js';
 import type { ViewerLimits } from './camera-viewers.js';
 import type { LastPictures } from './last-pictures.js';
+import type { NodeCapacity } from './node-capacity.js';
 import type { NativeRelaying } from './relaying.js';
 
 /** The message stream id that nearly every server gives to the first stream; the shared log is made for it. */
@@ -34,6 +35,8 @@ export interface CameraContext {
   /** How other nodes are connected to. */
   readonly hops: { readonly settings: NetSettings; readonly watch: TargetWatch; readonly dialer: Dialer };
   readonly relaying: NativeRelaying;
+  /** Whether there is room for more. */
+  readonly capacity: NodeCapacity;
   readonly pool: SlabPool;
   readonly slates: SlateClips;
   readonly pulls: PullContext;

@@ -1,4 +1,4 @@
-import { messageOf } from '../../errors.js';
+import { type ErrorCode, messageOf, type TargetError } from '../../errors.js';
 import type { FlightRecorder } from '../../events/flight-recorder.js';
 import type { Logger } from '../../log/log.js';
 import type { Dialer } from '../../net/dialer.js';
@@ -19,6 +19,8 @@ export interface CameraHopsOptions {
   readonly recorder: FlightRecorder;
   /** A ticket with which one connection is let in at a node. */
   readonly ticketFor: (to: string) => string;
+  /** As `PushOptions.takeRoom`. */
+  readonly takeRoom: (to: string, wasRefused: boolean) => TargetError | undefined;
   readonly onState: (to: string, state: HopState) => void;
 }
 
@@ -39,6 +41,13 @@ export class CameraHops {
 
   constructor(options: CameraHopsOptions) {
     this.#options = options;
+  }
+
+  /** How many have room, or keep it. */
+  get holdingRoom(): number {
+    let count = 0;
+    for (const { push } of this.#hops.values()) if (push.holdsRoom) count++;
+    return count;
   }
 
   /** Bytes handed to other nodes, ever. */
@@ -101,7 +110,7 @@ export class CameraHops {
   }
 
   #add({ to, url }: DesiredHop): void {
-    const { camera, settings, watch, dialer, log, recorder, ticketFor, onState } = this.#options;
+    const { camera, settings, watch, dialer, log, recorder, ticketFor, onState, takeRoom } = this.#options;
     const place = `${url}/${camera}/${camera}`;
     let push: Push;
     try {
@@ -113,6 +122,7 @@ export class CameraHops {
         limits: settings,
         ...{ settings, watch, dialer },
         log: log.child({ node: to }),
+        takeRoom: (wasRefused) => takeRoom(to, wasRefused),
         onPhase: () => onState(to, stateOf(push)),
       });
     } catch (error) {
@@ -138,18 +148,25 @@ export class CameraHops {
   }
 }
 
-function stateOf({ phase, lastFailureCode, wasEndedByTarget }: Push): HopState {
+/** What says nothing of the other node: it refuses the camera, or there is no room for the copy at this one. */
+const refusals: ReadonlySet<ErrorCode> = new Set(['TARGET_PUBLISH_REJECTED', 'TARGET_CONNECT_REJECTED', 'NODE_FULL']);
+
+/** That node has no room for the camera. */
+function saysFull({ code, message }: { readonly code: ErrorCode; readonly message: string }): boolean {
+  return code === 'TARGET_PUBLISH_REJECTED' && message.includes('NODE_FULL');
+}
+
+function stateOf({ phase, lastFailure, wasEndedByTarget }: Push): HopState {
   switch (phase) {
     case 'disabled':
     case 'elsewhere':
       return 'gone';
     case 'waiting':
-      if (lastFailureCode === undefined) return 'connecting';
+      if (lastFailure === null) return 'connecting';
+      if (saysFull(lastFailure)) return 'full';
       // A node that ends the stream of one camera is there for the others: the camera was removed, or has a publisher there.
       if (wasEndedByTarget) return 'refused';
-      return lastFailureCode === 'TARGET_PUBLISH_REJECTED' || lastFailureCode === 'TARGET_CONNECT_REJECTED'
-        ? 'refused'
-        : 'failed';
+      return refusals.has(lastFailure.code) ? 'refused' : 'failed';
     default:
       return phase;
   }

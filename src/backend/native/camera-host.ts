@@ -72,7 +72,12 @@ export class CameraHost implements StreamHost {
     const camera = this.#requireStream(request);
     const asked = { name: camera.name, publishKeys: camera.publishKeysOf(ingest) };
     const admitted = this.#admission.publish(asked, request, peer);
-    const later = admitted === undefined ? this.#claim(camera.name) : admitted.then(() => this.#claim(camera.name));
+    const claim = (): Promise<void> | undefined => {
+      // Before: a node without room takes it from no other.
+      camera.checkRoom();
+      return this.#claim(camera.name);
+    };
+    const later = admitted === undefined ? claim() : admitted.then(claim);
     // Looked for anew: it may be removed until the grant is used.
     const grant: PublishGrant = (publisher) => this.#requireStream(request).publish(publisher, ingest);
     if (later === undefined && !camera.isTaken(ingest)) return grant;

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { maskTarget } from '../../address/rtmp-url.js';
+import type { TargetError } from '../../errors.js';
 import type { FlightRecorder } from '../../events/flight-recorder.js';
 import { turnLine } from '../../fairness/turn-line.js';
 import type { Logger } from '../../log/log.js';
@@ -19,6 +20,8 @@ export interface CameraPushesOptions {
   readonly log: Logger;
   /** Of the camera. */
   readonly recorder: FlightRecorder;
+  /** As `PushOptions.takeRoom`. */
+  readonly takeRoom: (id: string, wasRefused: boolean) => TargetError | undefined;
   /** A push is in another state than before. */
   readonly onPhase: (id: string, push: Push) => void;
 }
@@ -68,6 +71,18 @@ export class CameraPushes {
   /** By id; none of a camera that was never live: there is nothing to be seen of them. */
   get all(): ReadonlyMap<string, Push> {
     return this.#pushes;
+  }
+
+  /** How many have room, or keep it. */
+  get holdingRoom(): number {
+    let count = 0;
+    for (const push of this.#pushes.values()) if (push.holdsRoom) count++;
+    return count;
+  }
+
+  /** How many would run here if the camera were live. */
+  get wanted(): number {
+    return this.#declared.filter(({ enabled, at }) => enabled && typeof at !== 'object').length;
   }
 
   /** Bytes handed to targets, ever. */
@@ -201,7 +216,7 @@ export class CameraPushes {
 
   #add(declared: DesiredPush): void {
     const { id, url, enabled: _, at: __, ...others } = declared;
-    const { camera, settings, watch, dialer, log, recorder, onPhase } = this.#options;
+    const { camera, settings, watch, dialer, log, recorder, onPhase, takeRoom } = this.#options;
     const push = new Push({
       url,
       shownUrl: maskTarget(url, camera),
@@ -212,6 +227,7 @@ export class CameraPushes {
       watch,
       dialer,
       log: log.child({ push: id }),
+      takeRoom: (wasRefused) => takeRoom(id, wasRefused),
       onPhase: () => onPhase(id, push),
     });
     this.#pushes.set(id, push);

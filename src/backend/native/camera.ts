@@ -48,6 +48,8 @@ export class NativeCamera implements SelectorListener {
   readonly #viewers: CameraViewers;
   #declared: DesiredCamera;
   readonly #switches = new SwitchRecord();
+  /** What it sent when that was last known, bits per second. */
+  #lastBps = 0;
 
   constructor(name: string, context: CameraContext) {
     this.name = name;
@@ -65,14 +67,21 @@ export class NativeCamera implements SelectorListener {
     this.#pulls = new CameraPulls({
       ...{ context: context.pulls, log, recorder },
       onCondition: (condition, isRaised) => this.#report.condition(condition, isRaised),
-      open: (source, ingest) => this.#selector.open(source, ingest),
-      claim: () => context.claim(name),
+      open: (source, ingest) => {
+        this.checkRoom();
+        return this.#selector.open(source, ingest);
+      },
+      claim: () => {
+        const refusal = this.#refusalFor(this.#copies);
+        return refusal === undefined ? context.claim(name) : Promise.reject(refusal);
+      },
       release: () => {
         if (this.stream === null) context.onOver?.(name);
       },
     });
     this.#pushes = new CameraPushes({
       ...{ camera: name, settings, watch, dialer, log, recorder },
+      takeRoom: (id, wasRefused) => context.capacity.take(this.bitrateBps, wasRefused, `push ${id} of camera ${name}`),
       onPhase: (id, push) => {
         const seen = { id, push, node: this.#pushes.nodeOf(id) };
         const { observer } = this.#report;
@@ -82,6 +91,8 @@ export class NativeCamera implements SelectorListener {
     this.#hops = new CameraHops({
       ...context.hops,
       ...{ camera: name, log, recorder },
+      takeRoom: (to, wasRefused) =>
+        context.capacity.take(this.bitrateBps, wasRefused, `the copy of camera ${name} for node ${to}`),
       ticketFor: (to) => context.relaying.ticketFor(name, to),
       onState: (to, state) => context.relaying.hopChanged(name, to, state),
     });
@@ -89,6 +100,33 @@ export class NativeCamera implements SelectorListener {
 
   get #conditions(): readonly BackendProblem[] {
     return this.#pulls.withConditions(this.#report.conditions);
+  }
+
+  /** What it sends, or sent when it was last live, bits per second; 0: not known. */
+  get bitrateBps(): number {
+    const bps = this.#selector.live?.bitsPerSecond ?? 0;
+    if (bps > 0) this.#lastBps = bps;
+    return this.#lastBps;
+  }
+
+  /** Copies of it that are sent, or have room. */
+  get copies(): number {
+    return this.#pushes.holdingRoom + this.#hops.holdingRoom + (this.stream === null ? 0 : this.#viewers.count);
+  }
+
+  /** Copies that are to be sent of it once it is live. */
+  get #copies(): number {
+    return this.#pushes.wanted + this.#viewers.count;
+  }
+
+  #refusalFor(copies: number): CodedError | undefined {
+    return this.stream === null ? this.#context.capacity.refusesCamera(this.name, this.bitrateBps, copies) : undefined;
+  }
+
+  /** @throws CodedError NODE_FULL where it is not live and there is no room for it */
+  checkRoom(copies = this.#copies): void {
+    const refusal = this.#refusalFor(copies);
+    if (refusal !== undefined) throw refusal;
   }
 
   get live(): boolean {
@@ -214,6 +252,7 @@ export class NativeCamera implements SelectorListener {
   publish(publisher: Publisher, ingest?: string): Ingest {
     // Again: the source may be newer than the question whether it may publish.
     this.#checkPublished(ingest);
+    this.checkRoom();
     return this.#selector.open(new PublisherSource(publisher), ingest);
   }
 
@@ -231,6 +270,7 @@ export class NativeCamera implements SelectorListener {
 
   /** Lets in what another node sends. @throws CodedError PUBLISH_ALREADY_LIVE, PUBLISH_LOOP */
   publishRelay(publisher: Publisher, origin: RelayOrigin): Ingest {
+    this.checkRoom(Math.max(origin.copies ?? 0, this.#viewers.count));
     return this.#selector.open(new RelaySource(publisher, origin));
   }
 
@@ -241,10 +281,12 @@ export class NativeCamera implements SelectorListener {
 
   /** As `publish`, for any kind of source. */
   open(source: Source): Ingest {
+    this.checkRoom();
     return this.#selector.open(source);
   }
 
   onLive({ source }: SourceIngest, stream: LiveStream, returned: boolean): void {
+    if (!returned) this.#context.capacity.enter(this.name);
     this.#report.live(source, returned);
     // First: what of its pushes runs here depends on it.
     this.#context.relaying.sourceChanged(this.name, source);
@@ -263,6 +305,7 @@ export class NativeCamera implements SelectorListener {
 
   /** Targets and viewers are told. */
   onOver(stream: LiveStream, latest: SourceIngest | null): void {
+    this.#context.capacity.leave(this.name);
     this.#context.lastPictures?.keepOf(this.name, stream, latest);
     this.#pushes.end();
     this.#hops.end();
@@ -292,8 +335,12 @@ export class NativeCamera implements SelectorListener {
     this.#report.keyFrames(missing);
   }
 
-  /** Lets a viewer in, whether the camera is live or not. @throws CodedError LIMIT_REACHED */
+  /** Lets a viewer in, whether the camera is live or not. @throws CodedError LIMIT_REACHED, NODE_FULL */
   play(viewer: Viewer): Playback {
+    if (this.stream !== null) {
+      const lack = this.#context.capacity.take(this.bitrateBps, false, `a viewer of camera ${this.name}`);
+      if (lack !== undefined) throw new CodedError('NODE_FULL', lack.message);
+    }
     this.#viewers.add(viewer);
     this.#noteDemand();
     this.#report.viewer('play', viewer.remote);

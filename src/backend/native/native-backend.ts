@@ -47,6 +47,7 @@ import { hopDialing } from './hop-dialing.js';
 import { LastPictures } from './last-pictures.js';
 import { MediaBudget } from './media-budget.js';
 import type { NativeBackendSettings } from './native-settings.js';
+import { NodeCapacity, type RoomUser } from './node-capacity.js';
 import { NativeRelaying } from './relaying.js';
 import { SecureListener } from './secure-listener.js';
 import { SourceTools } from './source-tools.js';
@@ -70,6 +71,7 @@ export class NativeBackend implements MediaBackend {
   readonly testPatterns: NativeTestPatterns;
   readonly yielding: NativeYielding;
   readonly relaying: NativeRelaying;
+  readonly capacity: NodeCapacity;
   readonly #settings: NativeBackendSettings;
   readonly #context: CameraContext;
   readonly #server: RtmpServer;
@@ -103,7 +105,9 @@ export class NativeBackend implements MediaBackend {
     this.yielding = new NativeYielding(this.#cameras);
     this.#sources = new SourceTools(options.settings.media, { trust, socketMode, ...lookups });
     this.relaying = new NativeRelaying(this.#cameras, options.settings.isInCluster);
+    this.capacity = new NodeCapacity(options.settings.capacity ?? { outBps: null, cameras: null });
     this.#context = {
+      capacity: this.capacity,
       relaying: this.relaying,
       hops: hopDialing(options.settings.media, { trust, ...lookups }),
       onOver: (camera) => this.yielding.release(camera),
@@ -202,7 +206,8 @@ export class NativeBackend implements MediaBackend {
   }
 
   problems(): readonly BackendProblem[] {
-    return [this.#trust?.problem, this.#secure.problem].filter((each) => each !== undefined && each !== null);
+    const all = [this.#trust?.problem, this.#secure.problem, ...this.capacity.problems];
+    return all.filter((each) => each !== undefined && each !== null);
   }
 
   readAgain(): void {
@@ -362,12 +367,21 @@ export class NativeBackend implements MediaBackend {
     clearTimeout(timer);
   }
 
+  *#roomUsers(): Generator<RoomUser> {
+    if (!this.capacity.countsBits) return;
+    for (const camera of this.#cameras.values()) {
+      const { copies } = camera.isUntouched ? { copies: 0 } : camera;
+      if (copies > 0 || camera.live) yield { bitrateBps: camera.bitrateBps, copies };
+    }
+  }
+
   #tick(): void {
     const nowMs = performance.now();
     for (const camera of this.#cameras.values()) if (!camera.isUntouched) camera.tick(nowMs);
     this.#trust?.lookNowAndThen();
     this.#budget.enforce();
     this.#traffic.look(nowMs);
+    this.capacity.look(this.#roomUsers(), this.#traffic.totals.bitrateOutBps);
   }
 }
 

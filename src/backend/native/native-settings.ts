@@ -1,6 +1,7 @@
 import type { PushRules } from '../../address/push-policy.js';
 import type { AdmissionSettings } from '../../admission/admission.js';
 import type { CameraSettings } from './camera-context.js';
+import type { CapacityLimits } from './node-capacity.js';
 import type { SourceToolSettings } from './source-tools.js';
 
 /** How media and pushes are treated. */
@@ -30,6 +31,8 @@ export interface NativeBackendSettings {
   readonly streamSecret?: string;
   /** It will be told how streams go from node to node. Default: false. */
   readonly isInCluster?: boolean;
+  /** What it is to carry at most. Default: no limit. */
+  readonly capacity?: CapacityLimits;
   /** What this aggregator is called among those that a stream came through: hexadecimal digits. Default: made up, for this life. */
   readonly nodeId?: string;
 }

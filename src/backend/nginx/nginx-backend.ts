@@ -38,6 +38,7 @@ export class NginxBackend implements MediaBackend {
   readonly switching = null;
   readonly yielding = null;
   readonly relaying = null;
+  readonly capacity = null;
   readonly #settings: NginxBackendSettings;
   readonly #log: Logger;
   readonly #cameras = new Map<string, DesiredCamera>();

@@ -66,6 +66,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   readonly testPatterns: WorkerTestPatterns;
   readonly yielding = null;
   readonly relaying = null;
+  readonly capacity = null;
   readonly #settings: WorkersBackendSettings;
   /** Judges targets; it dials none. */
   readonly #dialer: Dialer;

@@ -143,11 +143,17 @@ function nodesTable({ nodes }: ClusterView): string {
     cleanText(each.rtmp),
     cleanText(each.api),
     cleanText(each.version),
-    each.isDraining ? 'draining' : 'up',
-    each.liveCameras,
+    each.isDraining ? 'draining' : each.isFull ? 'full' : 'up',
+    carriedOf(each.liveCameras, each.capacity.cameras),
+    carriedOf(each.load === null ? '-' : each.load.outMbps, each.capacity.outMbps),
     cleanText(each.startedAt),
   ]);
-  return table(['NODE', 'LOCATION', 'RTMP', 'API', 'VERSION', 'STATE', 'LIVE', 'SINCE'], rows);
+  return table(['NODE', 'LOCATION', 'RTMP', 'API', 'VERSION', 'STATE', 'LIVE', 'OUT Mbit/s', 'SINCE'], rows);
+}
+
+/** `3`, or `3/40` where there is a limit. */
+function carriedOf(now: number | string, limit: number | null): string {
+  return limit === null ? String(now) : `${now}/${limit}`;
 }
 
 interface DrainOptions extends ClientOptions {
@@ -161,6 +167,16 @@ function wholeSeconds(text: string): number {
   throw new InvalidArgumentError('It must be a whole number from 0 to 3600.');
 }
 
+function capacityText({ capacity, liveCameras }: NodeView): string {
+  if (capacity === null || (capacity.outBps === null && capacity.cameras === null)) return 'no limit';
+  const { outBps, cameras, committedBps, isFull } = capacity;
+  const parts = [
+    ...(cameras === null ? [] : [`${liveCameras} of ${cameras} cameras`]),
+    ...(outBps === null ? [] : [`${formatBitrate(committedBps)} of ${formatBitrate(outBps)} out`]),
+  ];
+  return `${parts.join(', ')}${isFull ? '; full' : ''}`;
+}
+
 function describeNode(node: NodeView): string {
   const lines = [
     ['node', node.id ?? node.name],
@@ -172,6 +188,9 @@ function describeNode(node: NodeView): string {
     ['live cameras', String(node.liveCameras)],
     ['in', formatBitrate(node.bitrateInBps)],
     ['out', formatBitrate(node.bitrateOutBps)],
+    ['capacity', capacityText(node)],
+    ['load', `CPU ${node.load.cpuPercent}% of a core, event loop late by ${node.load.loopDelayMs} ms`],
+    ['peak', `${node.load.peakLiveCameras} cameras, ${formatBitrate(node.load.peakBitrateOutBps)} out, on time`],
     ['viewers', String(node.viewers)],
     ...node.problems.map(({ code, message }) => ['problem', `${code}: ${message}`]),
   ];

@@ -15,6 +15,21 @@ export const limitsTable = table({
     default: 10_000,
     description: 'Maximum number of registered cameras',
   },
+  /** Millions of bits per second that this node sends at most to targets, other nodes and viewers; undefined: no limit. */
+  capacityOutMbps: {
+    key: 'capacity-out-mbps',
+    type: integerType(1, 10_000_000, '<Mbit/s>'),
+    default: undefined,
+    description:
+      'What this node may send to targets, other nodes and viewers together; new cameras, pushes and viewers beyond it are refused (docs/cluster.md); if not set, no limit',
+  },
+  capacityCameras: {
+    key: 'capacity-cameras',
+    type: integerType(1, 1_000_000),
+    default: undefined,
+    description:
+      'How many cameras may be live on this node at once, those that other nodes send included; if not set, no limit',
+  },
   maxPushesPerCamera: {
     key: 'max-pushes-per-camera',
     type: integerType(1, 10_000),

@@ -25,6 +25,7 @@ function pushesOfOneCamera(): CameraPushes {
     dialer: new Dialer(),
     log: silentLogger,
     recorder: new FlightRecorder({ log: silentLogger }),
+    takeRoom: () => undefined,
     onPhase() {},
   });
   cleanups.push(() => pushes.close());
