@@ -90,7 +90,7 @@ describe('what a node tells the others of itself', () => {
     expect(told.leaseId).toBeUndefined();
     etcd.waiting.pop()?.answer();
     await waitFor(() => told.leaseId === '7', { what: 'the lease' });
-    void told.tell({ liveCameras: 5 });
+    void told.tell({ load: { outMbps: 5, cameras: 5 } });
     expect(told.leaseId).toBe('7');
   });
 
