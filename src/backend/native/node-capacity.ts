@@ -44,7 +44,7 @@ export class NodeCapacity {
   readonly #lately: number[] = [];
   #isFull = false;
   #freeSinceMs: number | null = null;
-  #refused: { readonly atMs: number; readonly sinceMs: number; readonly what: string } | null = null;
+  #refused: { readonly atMs: number; readonly since: string; readonly what: string } | null = null;
   /** Where else cameras may publish, in words for who is refused. */
   #elsewhere: (camera: string) => readonly string[] = () => [];
   #onFull: (() => void) | undefined;
@@ -79,8 +79,7 @@ export class NodeCapacity {
   get problems(): readonly BackendProblem[] {
     const refused = this.#refused;
     if (refused === null || this.#now() - refused.atMs > refusalMs) return [];
-    const since = new Date(Date.now() - (this.#now() - refused.sinceMs)).toISOString();
-    return [{ code: 'NODE_FULL', message: `${this.#words()}: ${refused.what} was refused last`, since }];
+    return [{ code: 'NODE_FULL', message: `${this.#words()}: ${refused.what} was refused last`, since: refused.since }];
   }
 
   /** A stream of the camera begins. */
@@ -173,8 +172,8 @@ export class NodeCapacity {
 
   #note(what: string): void {
     const nowMs = this.#now();
-    const isSame = this.#refused !== null && nowMs - this.#refused.atMs <= refusalMs;
-    this.#refused = { atMs: nowMs, sinceMs: isSame && this.#refused ? this.#refused.sinceMs : nowMs, what };
+    const known = this.#refused !== null && nowMs - this.#refused.atMs <= refusalMs ? this.#refused : undefined;
+    this.#refused = { atMs: nowMs, since: known?.since ?? new Date().toISOString(), what };
   }
 
   #judge(): void {
