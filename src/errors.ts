@@ -150,6 +150,7 @@ export const errorCodes = {
   SOURCE_CODEC: 'The source sends a codec that RTMP cannot carry.',
   SOURCE_PROGRAM: 'The program that fetches this kind of source is missing, or failed.',
   SOURCE_UNSUPPORTED: 'The media backend cannot pull sources.',
+  DISCOVERY_BUSY: 'This node is already looking for cameras, or is asking as many as it may at once.',
   SOURCE_DOWN: 'A source of the camera delivers nothing; it is retried.',
 
   // Media workers.

@@ -12,6 +12,7 @@ import {
   NameSchema,
   SlateSchema,
   SlateSecondsSchema,
+  SourceDeviceSchema,
   SwitchBackSchema,
   TimeSchema,
   VideoTrackSchema,
@@ -72,6 +73,7 @@ const meanings: Readonly<Record<number, string>> = {
   415: 'The body is not declared as JSON.',
   429: 'Too many calls, or too many wrong tokens, from this address; `retry-after` says how long to wait.',
   500: 'The aggregator failed; its log says why.',
+  502: 'The camera that was asked refuses, or does not answer; the code says which.',
   501: 'The media backend cannot do it.',
   503: 'Not now: the state cannot be written, RTMP is not taken, or the identity provider does not answer. Nothing was changed.',
 };
@@ -153,6 +155,7 @@ const SourceViewSchema = Type.Object(
     transport: Type.Optional(
       Type.Unsafe<'tcp' | 'udp'>(Type.String({ enum: ['tcp', 'udp'], description: 'Of RTSP.' })),
     ),
+    device: Type.Optional(SourceDeviceSchema),
   },
   { title: 'Source', description: 'Where a stream is fetched from, as desired and as observed.' },
 );

@@ -7,6 +7,7 @@ import type { Access } from '../access/access.js';
 import { type ApiAddress, OwnSocket } from '../access/own-socket.js';
 import type { AnnouncementView } from '../announce/announcer.js';
 import type { Control } from '../control/control.js';
+import type { Discovery } from '../discovery/discovery.js';
 import { CodedError, messageOf } from '../errors.js';
 import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
@@ -36,6 +37,7 @@ import { addAccessRoutes } from './v1/access.js';
 import { addBatchRoute } from './v1/batch.js';
 import { addCameraRoutes } from './v1/cameras.js';
 import { addClusterRoutes, type ClusterView } from './v1/cluster.js';
+import { addDiscoveryRoutes } from './v1/discovery.js';
 import { addEngineRoutes } from './v1/engines.js';
 import { addEventStreamRoute } from './v1/event-stream.js';
 import { addHistoryRoute } from './v1/history.js';
@@ -70,6 +72,8 @@ export interface ApiOptions {
   readonly webFolder?: string;
   /** Who publishes the sample clip as a camera; undefined: nobody, and there are no routes for it. */
   readonly testPatterns?: TestPatterns;
+  /** Who finds cameras in the network; undefined: nobody, and there are no routes for it. */
+  readonly discovery?: Discovery;
   /** What is logged; undefined: it cannot be changed, and there are no routes for it. */
   readonly logLevels?: LogLevels;
   /** Where the socket for the commands of this machine lies; undefined: there is none. */
@@ -237,6 +241,7 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   addNodeRoutes(app, { control, settings, sources, names, version, announcement, webhooks, cluster });
   addClusterRoutes(app, cluster);
   if (options.testPatterns !== undefined) addTestPatternRoutes(app, control, options.testPatterns);
+  if (options.discovery !== undefined) addDiscoveryRoutes(app, control, options.discovery);
   if (options.logLevels !== undefined) {
     addLogRoutes(app, { control, log, levels: options.logLevels, configured: options.logLevels.level });
   }

@@ -13,6 +13,7 @@ import type {
   CameraView,
   ClusterView,
   DebuggedCameraView,
+  DevicePictureView,
   EngineView,
   LogLinesView,
   LogView,
@@ -23,6 +24,7 @@ import type {
   PushView,
   RecordedEventView,
   RefusedPublisherView,
+  ScanView,
   TargetTestView,
   TokenView,
 } from './views.js';
@@ -62,6 +64,21 @@ export class ApiClient {
   /** @returns also whether it is new; an aggregator that has it with the same settings changes nothing. */
   async addCamera(camera: Input<'addCamera'>['body']): Promise<{ camera: CameraView; created: boolean }> {
     const { status, body } = await said(() => this.#client.call('addCamera', { body: camera }));
+    return { camera: body, created: status === 201 };
+  }
+
+  /** Looks for ONVIF cameras. */
+  async scanNetwork(scan: Input<'scanNetwork'>['body']): Promise<ScanView> {
+    return (await said(() => this.#client.call('scanNetwork', { body: scan }))).body;
+  }
+
+  async devicePicture(wanted: Input<'takeDevicePicture'>['body']): Promise<DevicePictureView> {
+    return (await said(() => this.#client.call('takeDevicePicture', { body: wanted }))).body;
+  }
+
+  /** Registers a camera of the network. @returns also whether it is new */
+  async addDevice(device: Input<'addDevice'>['body']): Promise<{ camera: CameraView; created: boolean }> {
+    const { status, body } = await said(() => this.#client.call('addDevice', { body: device }));
     return { camera: body, created: status === 201 };
   }
 

@@ -4,6 +4,7 @@ import { addBackupCommands } from './commands/backup.js';
 import { addCameraCommands } from './commands/camera.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addConfigCommand } from './commands/config.js';
+import { addDiscoverCommands } from './commands/discover.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEngineCommands } from './commands/engine.js';
 import { addEventsCommand } from './commands/events.js';
@@ -54,6 +55,7 @@ Examples:
     );
   addServeCommand(program, io, setExitCode);
   addCameraCommands(program, io, setExitCode);
+  addDiscoverCommands(program, io, setExitCode);
   addPushCommands(program, io, setExitCode);
   addEngineCommands(program, io, setExitCode);
   addClusterCommands(program, io);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Access } from '../access/access.js';
 import { Manifest } from '../access/manifest.js';
 import { keptKey } from '../access/private-file.js';
+import { sourcePolicy } from '../address/push-policy.js';
 import { StreamKeys } from '../admission/stream-keys.js';
 import { Announcer } from '../announce/announcer.js';
 import { startApi } from '../api/server.js';
@@ -13,6 +14,8 @@ import { Drain } from '../cluster/drain.js';
 import { LiveCameras } from '../cluster/live-cameras.js';
 import type { SettingSources, Settings } from '../config/index.js';
 import { Control } from '../control/control.js';
+import { Discovery } from '../discovery/discovery.js';
+import { SourceFollower } from '../discovery/follow.js';
 import { CodedError, messageOf } from '../errors.js';
 import { inStretches } from '../fairness/stretch.js';
 import { processIdentity } from '../files/process-identity.js';
@@ -21,6 +24,7 @@ import type { LogLevels } from '../log/levels.js';
 import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-rules.js';
+import { Dialer } from '../net/dialer.js';
 import { Webhooks } from '../webhooks/webhooks.js';
 import {
   type ClusterParts,
@@ -168,6 +172,12 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       });
     const testPatterns = new PatternList(backend.testPatterns ?? overRtmp(), patternLog);
     closers.unshift({ part: 'test pattern', close: () => testPatterns.close() });
+    const discoveryLog = log.child({ part: 'discovery' });
+    const discoveryDialer = new Dialer({ policy: sourcePolicy(media) });
+    const discovery = new Discovery({ dialer: discoveryDialer, ffmpeg: media.ffmpeg, log: discoveryLog });
+    for (const port of [rtmp.port, rtmpsPort]) {
+      if (port !== undefined) discoveryDialer.policy.addListener({ host, port });
+    }
     const shared = cluster === undefined ? undefined : sharedAccess(cluster, settings.nodeId);
     const access = await Access.open(actual, accessLog, manifest, shared);
     closers.unshift({ part: 'access', close: async () => access.close() });
@@ -202,6 +212,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         cluster: () => (cluster && parts ? clusterView(cluster, parts) : undefined),
         webFolder,
         testPatterns,
+        discovery,
         logLevels,
         socketFolder: settings.dataDir,
       }),
@@ -209,6 +220,15 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     control.node.watchFiles(() => [...control.lastLiveProblems, ...access.problems, ...api.problems()]);
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
     backend.addOwnListener({ host, port: api.port });
+    discoveryDialer.policy.addListener({ host, port: api.port });
+    const follower = new SourceFollower(
+      discovery,
+      control.devices,
+      { afterMs: media.sourceFollowAfterMs },
+      discoveryLog,
+    );
+    closers.unshift({ part: 'discovery', close: async () => follower.close() });
+    follower.start();
 
     await control.inForce();
 

@@ -176,6 +176,7 @@ export interface CameraSource {
   readonly mode?: 'always' | 'on-demand' | undefined;
   /** How the media of RTSP comes. Without it: tcp. */
   readonly transport?: 'tcp' | 'udp' | undefined;
+  readonly device?: SourceDevice | undefined;
 }
 
 export interface ChangeCameraChange {
@@ -442,6 +443,32 @@ export interface DeclaredPush {
   readonly via?: string | undefined;
 }
 
+export interface DevicePicture {
+  readonly type: 'image/jpeg';
+  readonly width: number;
+  readonly height: number;
+  readonly bytes: number;
+  /** Given by the device, or decoded out of its stream. */
+  readonly from: 'snapshot' | 'stream';
+  /** The picture, in base64. */
+  readonly data: string;
+}
+
+export interface Discovery {
+  readonly scan: DiscoveryScan | null;
+}
+
+export interface DiscoveryScan {
+  /** When it began. */
+  readonly at: string;
+  readonly durationMs: number;
+  readonly devices: readonly FoundDevice[];
+  /** The addresses of this machine that it looked from. */
+  readonly interfaces: readonly string[];
+  /** What an operator should know, such as why nothing was found. */
+  readonly hints: readonly string[];
+}
+
 export interface DrainRequest {
   /** false: it takes cameras again; true. */
   readonly on?: boolean | undefined;
@@ -486,12 +513,49 @@ export interface EnginePushes {
 
 /** Stable; see docs/errors.md. */
 export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_ENTRY_REFUSED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_FULL' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'RELAY_REFUSED' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'SOURCE_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_ENTRY_REFUSED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'RELAY_REFUSED' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'DISCOVERY_BUSY' | 'SOURCE_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
   /** What was wrong, with which value, and what would be right. */
   readonly error: string;
   readonly code: ErrorCode;
+}
+
+/** An ONVIF device of the network, in its own words. */
+export interface FoundDevice {
+  /** By which it is tried and added. */
+  readonly address: string;
+  /** What it calls itself in WS-Discovery; empty: it did not say. */
+  readonly reference: string;
+  readonly name: string;
+  readonly maker: string;
+  readonly model: string;
+  readonly firmware: string;
+  /** Empty: not known, as without a login. */
+  readonly serial: string;
+  readonly clockAheadSeconds: number | null;
+  readonly streams: readonly FoundStream[];
+  readonly sameSerialAs: string | null;
+  readonly problem: {
+    readonly code: string;
+    readonly message: string;
+  } | null;
+  readonly camera: string | null;
+}
+
+export interface FoundStream {
+  /** `main`: the largest picture; `sub`: the next smaller one. */
+  readonly stream: 'main' | 'sub' | 'other';
+  /** The token of its ONVIF profile. */
+  readonly profile: string;
+  readonly name: string;
+  /** As the device says it: `H264`, `H265`; empty: it does not. */
+  readonly codec: string;
+  readonly width: number;
+  readonly height: number;
+  readonly framesPerSecond: number | null;
+  readonly kbps: number | null;
 }
 
 /** Columns of figures, a point for each step; null where nothing was seen. */
@@ -648,6 +712,34 @@ export interface NewCamera {
 export interface NewDebug {
   /** For how long; 900. */
   readonly seconds?: number | undefined;
+}
+
+export interface NewDeviceCamera {
+  /** HOST or HOST:PORT of a device, or the URL of its device service. */
+  readonly address: string;
+  /** Which stream; `main`. */
+  readonly stream?: 'main' | 'sub' | undefined;
+  readonly username?: string | undefined;
+  /** Only a digest of it is sent, and it is not kept. With `username`. */
+  readonly password?: string | undefined;
+  /** Begins with a letter or digit; letters, digits, ".", "_" and "-"; at most 64 characters. */
+  readonly name: string;
+  /** What kind of camera it is, for the templates of engines: `360`, `plane` ... Same rule as names. */
+  readonly type?: string | undefined;
+  /** As that of a source; `always`. */
+  readonly mode?: 'always' | 'on-demand' | undefined;
+  /** As that of a source; `tcp`. */
+  readonly transport?: 'tcp' | 'udp' | undefined;
+}
+
+export interface NewDiscoveryScan {
+  /** Ask these in place of the whole network. */
+  readonly addresses?: readonly string[] | undefined;
+  /** How long answers are waited for; 3000. */
+  readonly waitMs?: number | undefined;
+  readonly username?: string | undefined;
+  /** Only a digest of it is sent, and it is not kept. With `username`. */
+  readonly password?: string | undefined;
 }
 
 export interface NewEngine {
@@ -988,6 +1080,15 @@ export interface Source {
   readonly mode: 'always' | 'on-demand';
   /** Of RTSP. */
   readonly transport?: 'tcp' | 'udp' | undefined;
+  readonly device?: SourceDevice | undefined;
+}
+
+/** The ONVIF device that it is: when it cannot be reached, it is looked for at other addresses. */
+export interface SourceDevice {
+  /** Its serial number, as it says it by ONVIF. */
+  readonly serial: string;
+  /** What it calls itself in WS-Discovery: `urn:uuid:...`. */
+  readonly reference?: string | undefined;
 }
 
 export interface SwitchedIngest {
@@ -1072,6 +1173,18 @@ export interface Track {
   readonly channels: number | null;
 }
 
+export interface WantedPicture {
+  /** HOST or HOST:PORT of a device, or the URL of its device service. */
+  readonly address: string;
+  /** Which stream; `main`. */
+  readonly stream?: 'main' | 'sub' | undefined;
+  readonly username?: string | undefined;
+  /** Only a digest of it is sent, and it is not kept. With `username`. */
+  readonly password?: string | undefined;
+  /** True: decode one out of the stream, also where the device gives a picture itself. */
+  readonly fromStream?: boolean | undefined;
+}
+
 /** A receiver of events, and how it takes them. */
 export interface Webhook {
   readonly url: string;
@@ -1105,6 +1218,11 @@ export interface Operations {
   /** Register a camera; the same again changes nothing */
   readonly addCamera: {
     readonly body: NewCamera;
+    readonly answer: Camera;
+  };
+  /** Register a camera of the network, pulled from its main or sub stream; the same again changes nothing */
+  readonly addDevice: {
+    readonly body: NewDeviceCamera;
     readonly answer: Camera;
   };
   /** Register a streaming engine; the same again changes nothing */
@@ -1261,6 +1379,10 @@ export interface Operations {
   /** The settings with where each comes from, what is wrong, and how the content manager took the announcement */
   readonly getConfig: {
     readonly answer: Config;
+  };
+  /** The last look for ONVIF cameras by this node; null: there was none since its start */
+  readonly getDiscovery: {
+    readonly answer: Discovery;
   };
   /** One streaming engine */
   readonly getEngine: {
@@ -1529,6 +1651,11 @@ export interface Operations {
     readonly body: RotatedKeys;
     readonly answer: Camera;
   };
+  /** Look for ONVIF cameras in the networks of this node, or at addresses; answered when it is done */
+  readonly scanNetwork: {
+    readonly body: NewDiscoveryScan;
+    readonly answer: DiscoveryScan;
+  };
   /** Seal anew what stands in etcd, with the first secret of this node's cluster-secret-file */
   readonly sealCluster: {
     readonly answer: Sealed;
@@ -1555,6 +1682,11 @@ export interface Operations {
     readonly body: SwitchedIngest;
     readonly answer: Camera;
   };
+  /** A picture of a camera of the network that need not be registered */
+  readonly takeDevicePicture: {
+    readonly body: WantedPicture;
+    readonly answer: DevicePicture;
+  };
   /** Go the way to a target step by step, up to the permission to publish; nothing is added or sent */
   readonly testPush: {
     readonly path: {
@@ -1575,6 +1707,7 @@ export interface Operations {
 export const routes = {
   acceptCluster: ['POST', '/v1/cluster/accept'],
   addCamera: ['POST', '/v1/cameras'],
+  addDevice: ['POST', '/v1/discovery/add'],
   addEngine: ['POST', '/v1/engines'],
   addPlayToken: ['POST', '/v1/cameras/{name}/play-tokens'],
   addPush: ['POST', '/v1/cameras/{name}/pushes'],
@@ -1594,6 +1727,7 @@ export const routes = {
   getCamera: ['GET', '/v1/cameras/{name}'],
   getCluster: ['GET', '/v1/cluster'],
   getConfig: ['GET', '/v1/config'],
+  getDiscovery: ['GET', '/v1/discovery'],
   getEngine: ['GET', '/v1/engines/{name}'],
   getHistory: ['GET', '/v1/cameras/{name}/history'],
   getLog: ['GET', '/v1/log'],
@@ -1620,10 +1754,12 @@ export const routes = {
   retryPush: ['POST', '/v1/cameras/{name}/pushes/{id}/retry'],
   revokeToken: ['DELETE', '/v1/tokens/{name}'],
   rotateKeys: ['POST', '/v1/cameras/{name}/keys:rotate'],
+  scanNetwork: ['POST', '/v1/discovery/scan'],
   sealCluster: ['POST', '/v1/cluster/seal'],
   startTestPattern: ['POST', '/v1/test-pattern'],
   stopTestPattern: ['DELETE', '/v1/test-pattern/{name}'],
   switchIngest: ['POST', '/v1/cameras/{name}/switch'],
+  takeDevicePicture: ['POST', '/v1/discovery/picture'],
   testPush: ['POST', '/v1/cameras/{name}/pushes:test'],
   testTarget: ['POST', '/v1/targets:test'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string]>;

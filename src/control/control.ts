@@ -8,6 +8,7 @@ import type { Store } from '../store/store.js';
 import { BatchControl } from './batch-control.js';
 import { CameraControl } from './camera-control.js';
 import { ControlContext } from './context.js';
+import { DeviceSources } from './device-sources.js';
 import { EngineControl } from './engine-control.js';
 import { EngineHealth } from './engine-health.js';
 import { EntityTags } from './entity-tags.js';
@@ -36,6 +37,8 @@ export class Control {
   readonly cameras: CameraControl;
   readonly pushes: PushControl;
   readonly engines: EngineControl;
+  /** Cameras that were found in the network. */
+  readonly devices: DeviceSources;
   /** Many changes at once. */
   readonly batch: BatchControl;
   readonly redirector: Redirector;
@@ -106,6 +109,7 @@ export class Control {
     this.cameras = new CameraControl(context, streamKeys);
     this.pushes = new PushControl(context);
     this.engines = new EngineControl(context);
+    this.devices = new DeviceSources(context, this.cameras, this.feed);
     this.batch = new BatchControl(context, this.cameras);
     this.viewing = new Viewing(context, observation.history);
     this.redirector = new Redirector({

@@ -1,7 +1,7 @@
 import type { StreamKeys } from '../admission/stream-keys.js';
-import type { DesiredCamera, DesiredIngest } from '../backend/backend.js';
+import type { DesiredCamera, DesiredIngest, DesiredSource } from '../backend/backend.js';
 import { defaultSlateSeconds } from '../model/ingests.js';
-import type { Camera } from '../model/model.js';
+import type { Camera, CameraSource } from '../model/model.js';
 import { keyRules } from './camera-keys.js';
 
 /**
@@ -19,12 +19,17 @@ export function desiredIngests(camera: Camera, keys: StreamKeys | undefined): Om
           ingests: ingests.map(
             ({ name, source: own }): DesiredIngest => ({
               ...{ name, ...keysOf(name) },
-              ...(own === undefined ? {} : { source: own }),
+              ...(own === undefined ? {} : { source: desiredSource(own) }),
             }),
           ),
         }),
-    ...(source === undefined ? {} : { source }),
+    ...(source === undefined ? {} : { source: desiredSource(source) }),
     ...(switchBackSeconds === undefined ? {} : { switchBackMs: switchBackSeconds * 1000 }),
     ...(slate === undefined ? {} : { slate: { file: slate, durationMs: slateSeconds * 1000 } }),
   };
+}
+
+/** Which device it is, is of no account to who fetches it. */
+function desiredSource({ device: _, ...source }: CameraSource): DesiredSource {
+  return source;
 }

@@ -12,7 +12,7 @@ import {
   unseenSource,
 } from '../backend/backend.js';
 import { standbyOf } from '../model/ingests.js';
-import type { Camera, CameraIngest, CameraSource, Push, StreamingEngine } from '../model/model.js';
+import type { Camera, CameraIngest, CameraSource, Push, SourceDevice, StreamingEngine } from '../model/model.js';
 import { type PushOptions, pushOptionsOf } from '../model/push-options.js';
 import { maskTemplate } from '../model/template.js';
 import type { EnginePushes } from './engine-pushes.js';
@@ -51,6 +51,8 @@ export interface SourceView extends SourceSnapshot {
   readonly mode: 'always' | 'on-demand';
   /** Of RTSP. */
   readonly transport?: 'tcp' | 'udp';
+  /** The device that it is; undefined: it was not found in the network. */
+  readonly device?: SourceDevice;
 }
 
 /** A camera as it is desired and as it is observed. */
@@ -190,13 +192,14 @@ function ingestView(
 }
 
 /** Of one that was just declared nothing is seen yet. */
-function sourceView({ url, mode, transport }: CameraSource, seen: SourceSnapshot | undefined): SourceView {
+function sourceView({ url, mode, transport, device }: CameraSource, seen: SourceSnapshot | undefined): SourceView {
   const isRtsp = /^rtsps?:/i.test(url);
   return {
     ...(seen ?? { ...unseenSource, since: new Date().toISOString() }),
     url: maskUrl(url),
     mode: mode ?? 'always',
     ...(isRtsp ? { transport: transport ?? 'tcp' } : {}),
+    ...(device === undefined ? {} : { device }),
   };
 }
 

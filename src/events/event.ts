@@ -8,6 +8,7 @@ export const eventTypes = [
   'camera.live',
   'camera.stopped',
   'camera.switched',
+  'source.moved',
   'ingest.connected',
   'ingest.disconnected',
   'publisher.refused',

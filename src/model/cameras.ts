@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConflictError, NotFoundError } from '../errors.js';
 import { type StandbyFacts, type StandbyInput, standbyFacts, standbyOf } from './ingests.js';
-import { type Camera, type DesiredState, emptyPushes } from './model.js';
+import { type Camera, type CameraSource, type DesiredState, emptyPushes } from './model.js';
 import { withEntry, withoutEntry } from './persistent-map.js';
 import { checkName, checkRoom, checkType, type Limit } from './rules.js';
 import { newlyShared } from './targets.js';
@@ -82,6 +82,27 @@ export function changeCamera(state: DesiredState, name: string, change: CameraCh
   const before = change.slate === null ? withoutSlate : known;
   const input = { ...standbyOf(before), ...Object.fromEntries(given), name, type };
   return declareCamera(state, input, known.createdAt, state.cameras.size);
+}
+
+/**
+ * Has the source of an ingest be at another URL, unless that is another one by now. All else of it stays.
+ * @throws as `changeCamera`
+ */
+export function moveSource(
+  state: DesiredState,
+  { camera: name, ingest, from, to }: { camera: string; ingest: string; from: string; to: string },
+): DesiredState {
+  const { ingests, source } = getCamera(state, name);
+  const moved = (each: CameraSource | undefined) => (each?.url === from ? { ...each, url: to } : undefined);
+  if (ingests === undefined) {
+    const next = moved(source);
+    return next === undefined ? state : changeCamera(state, name, { source: next });
+  }
+  const next = moved(ingests.find((each) => each.name === ingest)?.source);
+  if (next === undefined) return state;
+  return changeCamera(state, name, {
+    ingests: ingests.map((each) => (each.name === ingest ? { name: ingest, source: next } : each.name)),
+  });
 }
 
 /** @throws NotFoundError CAMERA_NOT_FOUND */

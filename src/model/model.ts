@@ -36,6 +36,15 @@ export interface CameraSource {
   readonly mode?: 'on-demand';
   /** How the media of RTSP comes; undefined: in the connection itself (TCP). */
   readonly transport?: 'udp';
+  /** The device that it is, where it was found in the network: by that it is found again at another address. */
+  readonly device?: SourceDevice;
+}
+
+/** By what a device is known. */
+export interface SourceDevice {
+  readonly serial: string;
+  /** What it calls itself in WS-Discovery (`urn:uuid:...`). Undefined: it did not say. */
+  readonly reference?: string;
 }
 
 /**

@@ -113,6 +113,21 @@ const SourceUrlSchema = Type.String({
   description:
     'rtmp[s]://, http[s]:// (FLV, HLS, MPEG-TS), rtsp[s]:// or srt://, with user name and password where they are needed.',
 });
+const printable = '^[^\\x00-\\x1f\\x7f]{1,128}$';
+/** What `discover` notes of a camera that it adds. */
+export const SourceDeviceSchema = Type.Object(
+  {
+    serial: Type.String({ pattern: printable, description: 'Its serial number, as it says it by ONVIF.' }),
+    reference: Type.Optional(
+      Type.String({ pattern: printable, description: 'What it calls itself in WS-Discovery: `urn:uuid:...`.' }),
+    ),
+  },
+  {
+    ...closed,
+    title: 'SourceDevice',
+    description: 'The ONVIF device that it is: when it cannot be reached, it is looked for at other addresses.',
+  },
+);
 const SourceObjectSchema = Type.Object(
   {
     url: SourceUrlSchema,
@@ -129,6 +144,7 @@ const SourceObjectSchema = Type.Object(
         Type.String({ enum: ['tcp', 'udp'], description: 'How the media of RTSP comes. Without it: tcp.' }),
       ),
     ),
+    device: Type.Optional(SourceDeviceSchema),
   },
   { ...closed, title: 'CameraSource' },
 );

@@ -34,6 +34,16 @@ export function ffmpegArguments(scheme: ProgramScheme, withAudio: boolean): stri
   ];
 }
 
+/** The command line for one picture, decoded and made a JPEG. */
+export function stillArguments(scheme: 'rtsp' | 'rtsps'): string[] {
+  return [
+    ...['-hide_banner', '-nostats', '-nostdin', '-loglevel', 'level+info'],
+    ...['-protocol_whitelist', protocols[scheme], '-f', 'concat', '-safe', '0', '-i', 'pipe:0'],
+    ...['-map', '0:v:0', '-frames:v', '1', '-vf', "scale='min(1280,iw)':-2", '-threads', '1'],
+    ...['-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-q:v', '4', '-f', 'image2pipe', 'pipe:1'],
+  ];
+}
+
 /**
  * What ffmpeg reads from its standard input: a list of one source (ffconcat), with the URL and what it is opened with. So
  * neither the command line nor the environment has a password in it.

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
 import { Access, type AccessSettings } from '../../src/access/access.js';
+import { sourcePolicy } from '../../src/address/push-policy.js';
 import { type RunningApi, startApi } from '../../src/api/server.js';
 import type { ApiSettings } from '../../src/api/settings.js';
 import { PatternList } from '../../src/cli/test-patterns.js';
 import type { ControlSettings } from '../../src/control/settings.js';
+import { Discovery } from '../../src/discovery/discovery.js';
 import { CodedError } from '../../src/errors.js';
 import { LogLevels } from '../../src/log/levels.js';
 import { type Logger, silentLogger } from '../../src/log/log.js';
+import { Dialer } from '../../src/net/dialer.js';
 import { startControl, type TestControl, testSettings } from '../control/harness.js';
 
 export interface TestApi extends TestControl {
@@ -36,6 +39,13 @@ export async function startTestApi(
       { start: () => Promise.reject(new CodedError('PUBLISH_FORBIDDEN', 'no media')), stop: async () => {} },
       silentLogger,
     ),
+    discovery: new Discovery({
+      // No test asks the network of the machine, nor what else it is told to.
+      dialer: new Dialer({ policy: sourcePolicy({ sourceDeny: ['*'] }) }),
+      ffmpeg: 'ffmpeg',
+      log: silentLogger,
+      interfaces: () => [],
+    }),
     logLevels,
     settingSources: { rtmpPort: 'flag --rtmp-port' },
     settingNames: { rtmpsPort: ['rtmps-port', 'MEDIA_AGGREGATOR_RTMPS_PORT'] },

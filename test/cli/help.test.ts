@@ -21,6 +21,7 @@ describe('help', () => {
       ...['camera rotate-key', 'camera play-token'],
       ...['camera debug'],
       ...['camera list', 'camera refused', 'camera remove'],
+      ...['discover', 'discover test', 'discover add'],
       ...[
         'push',
         'push add',

@@ -65,6 +65,7 @@ describe('where values come from', () => {
       connectTimeoutMs: 5000,
       stallTimeoutMs: 10000,
       sourceDials: 16,
+      sourceFollowAfterMs: 120_000,
       sourceLingerMs: 10_000,
       ffmpeg: 'ffmpeg',
       handshakeTimeoutMs: 10000,

@@ -29,6 +29,13 @@ export const sourceTable = table({
     default: 10_000,
     description: 'How long an on-demand source stays connected when neither a push nor a viewer needs it',
   },
+  sourceFollowAfterMs: {
+    key: 'source-follow-after',
+    type: durationType('0s', '1d'),
+    default: 120_000,
+    description:
+      'How long a source that was added by discover may be unreachable before its device is looked for at other addresses; 0: never',
+  },
   ffmpeg: {
     key: 'ffmpeg',
     type: textType(1024, '<program>'),

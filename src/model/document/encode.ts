@@ -1,5 +1,14 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import type { Camera, CameraIngest, CameraKey, CameraSource, DesiredState, Push, StreamingEngine } from '../model.js';
+import type {
+  Camera,
+  CameraIngest,
+  CameraKey,
+  CameraSource,
+  DesiredState,
+  Push,
+  SourceDevice,
+  StreamingEngine,
+} from '../model.js';
 import { sortedNames } from '../persistent-map.js';
 import type { CameraFactsFile, CameraFile, EngineFile, PushFile } from '../schema.js';
 
@@ -28,8 +37,17 @@ function fileKey({ id, tag, until }: CameraKey): CameraKey {
   return { id, ...(tag === undefined ? {} : { tag }), ...(until === undefined ? {} : { until }) };
 }
 
-function fileSource({ url, mode, transport }: CameraSource): CameraSource {
-  return { ...(mode === undefined ? {} : { mode }), ...(transport === undefined ? {} : { transport }), url };
+function fileSource({ url, mode, transport, device }: CameraSource): CameraSource {
+  return {
+    ...(device === undefined ? {} : { device: fileDevice(device) }),
+    ...(mode === undefined ? {} : { mode }),
+    ...(transport === undefined ? {} : { transport }),
+    url,
+  };
+}
+
+function fileDevice({ reference, serial }: SourceDevice): SourceDevice {
+  return { ...(reference === undefined ? {} : { reference }), serial };
 }
 
 function fileIngest({ name, keys, source }: CameraIngest): { name: string; keys?: CameraKey[]; source?: CameraSource } {

@@ -1,0 +1,103 @@
+import { request as httpRequest } from 'node:http';
+import { connect as connectTls } from 'node:tls';
+import { hostInUrl } from '../address/host.js';
+import { SourceError } from '../errors.js';
+import type { Dialer } from '../net/dialer.js';
+import { setHeardTimeout } from '../process/standstill.js';
+
+/** Where a device is asked. */
+export interface DeviceAddress {
+  readonly isSecure: boolean;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Exchanged {
+  readonly status: number;
+  readonly body: Buffer;
+  /** The values of `WWW-Authenticate`. */
+  readonly challenges: readonly string[];
+  readonly contentType: string;
+}
+
+export interface ExchangeOptions {
+  readonly dialer: Dialer;
+  /** For all of it, from the dial to the last byte. */
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * One question to a device, by the rules of where sources may be: a connection of its own, one deadline for all of it, and no
+ * more bytes than are allowed. Redirects are not followed. The certificate is not looked at, since cameras make their own.
+ * @throws (rejects) SourceError SOURCE_TIMEOUT, SOURCE_PROTOCOL; TargetError TARGET_FORBIDDEN; errors of sockets
+ */
+export function exchange(address: DeviceAddress, options: ExchangeOptions): Promise<Exchanged> {
+  const { isSecure, host, port } = address;
+  const { dialer, timeoutMs, maxBytes, method, path, body = '' } = options;
+  const endpoint = `${hostInUrl(host)}:${port}`;
+  return new Promise((resolve, reject) => {
+    const socket = dialer.knock(host, port, timeoutMs);
+    const stream = isSecure ? connectTls({ socket, ...dialer.tlsOptions(host), rejectUnauthorized: false }) : socket;
+    const asked = httpRequest({
+      ...{ method, path, setHost: false },
+      createConnection: () => stream,
+      maxHeaderSize: 16 * 1024,
+      headers: {
+        host: port === (isSecure ? 443 : 80) ? hostInUrl(host) : endpoint,
+        'user-agent': 'media-aggregator',
+        connection: 'close',
+        ...(method === 'POST' ? { 'content-length': String(Buffer.byteLength(body)) } : {}),
+        ...options.headers,
+      },
+    });
+    const end = (): void => {
+      clearTimeout(timer);
+      asked.destroy();
+      stream.destroy();
+      socket.destroy();
+    };
+    const fail = (error: Error): void => {
+      end();
+      reject(error);
+    };
+    const timer = setHeardTimeout(
+      () => fail(new SourceError('SOURCE_TIMEOUT', `${endpoint} did not answer within ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
+    socket.on('error', fail);
+    stream.on('error', fail);
+    asked.on('error', fail);
+    asked.once('response', (response) => {
+      const parts: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (data: Buffer) => {
+        bytes += data.length;
+        if (bytes > maxBytes) {
+          fail(new SourceError('SOURCE_PROTOCOL', `${endpoint} answers with more than ${maxBytes} bytes`));
+          return;
+        }
+        parts.push(data);
+      });
+      response.on('error', fail);
+      response.once('aborted', () => fail(new SourceError('SOURCE_CLOSED', `${endpoint} closed the connection`)));
+      response.once('end', () => {
+        if (!response.complete) return;
+        end();
+        const challenges: string[] = [];
+        for (let at = 0; at + 1 < response.rawHeaders.length; at += 2) {
+          if (response.rawHeaders[at]?.toLowerCase() === 'www-authenticate')
+            challenges.push(response.rawHeaders[at + 1] ?? '');
+        }
+        const contentType = response.headers['content-type'] ?? '';
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts), challenges, contentType });
+      });
+    });
+    // Node.js writes the head in the encoding of a body that is text; a login in it is bytes.
+    asked.end(Buffer.from(body));
+  });
+}
