@@ -152,6 +152,7 @@ export const errorCodes = {
   SOURCE_UNSUPPORTED: 'The media backend cannot pull sources.',
   DISCOVERY_BUSY: 'This node is already looking for cameras, or is asking as many as it may at once.',
   SOURCE_DOWN: 'A source of the camera delivers nothing; it is retried.',
+  TRANSCODER_DOWN: 'The sound of the camera cannot be made AAC for the pushes that ask for it; their pictures go on.',
 
   // Media workers.
   WORKER_DOWN: 'A media worker has ended or hangs; its cameras are offline until it is back.',

@@ -1,7 +1,7 @@
 import type { CodedError, ErrorCode } from '../errors.js';
 import type { RecordedEvent } from '../events/flight-recorder.js';
 import type { CameraEvidence } from '../health/evidence.js';
-import type { DesiredCamera } from './desired.js';
+import type { DesiredCamera, DesiredPush } from './desired.js';
 import type { BackendProblem, CameraSnapshot, PushSnapshot, TargetTest } from './observed.js';
 
 export type { RecordedEvent } from '../events/flight-recorder.js';
@@ -39,8 +39,8 @@ export interface CameraApplier {
   removeCamera(name: string): void | Promise<void>;
   /** How long an answer may wait, now, for a declaration to come into force, milliseconds; 0: not at all. */
   readonly answerWaitMs: number;
-  /** Why this backend could never send to this URL; undefined when it can. */
-  refuses(url: string): CodedError | undefined;
+  /** Why this backend could never send to this URL, or not with this sound; undefined when it can. */
+  refuses(url: string, audio?: DesiredPush['audio']): CodedError | undefined;
   /** Why this backend could never fetch from this URL; undefined when it can. */
   refusesSource(url: string): CodedError | undefined;
   /** Another listener of this aggregator, besides the backend's own: pushes must not lead there. */

@@ -14,6 +14,8 @@ export interface DesiredPush {
   /** The id of the only video track that it gets; undefined: all. */
   readonly videoTrack?: number | undefined;
   readonly audioTrack?: number | undefined;
+  /** What the target gets in place of the camera's sound; undefined: that sound as it is. */
+  readonly audio?: 'none' | 'silence' | 'aac' | undefined;
   /**
    * Which node runs it while another node has the camera's publisher, or that one gives it away: `here`, or the node's id.
    * Undefined: the one that has the publisher.

@@ -277,6 +277,8 @@ export interface ChangedPush {
   readonly videoTrack?: number | 'all' | undefined;
   /** The id of the only audio track that the target gets; `all`, as without it: every one. */
   readonly audioTrack?: number | 'all' | undefined;
+  /** What the target gets of the sound. `as-is` (without it): as the camera sends it. `none`: no sound. `silence`: a silent AAC track. `aac`: the default audio track as AAC, transcoded by one ffmpeg a camera where it is of another codec. */
+  readonly audio?: 'as-is' | 'none' | 'silence' | 'aac' | undefined;
   readonly via?: string | null | undefined;
 }
 
@@ -439,6 +441,8 @@ export interface DeclaredPush {
   readonly videoTrack?: number | 'all' | undefined;
   /** The id of the only audio track that the target gets; `all`, as without it: every one. */
   readonly audioTrack?: number | 'all' | undefined;
+  /** What the target gets of the sound. `as-is` (without it): as the camera sends it. `none`: no sound. `silence`: a silent AAC track. `aac`: the default audio track as AAC, transcoded by one ffmpeg a camera where it is of another codec. */
+  readonly audio?: 'as-is' | 'none' | 'silence' | 'aac' | undefined;
   /** In a cluster: the location that the stream goes through on its way to the target, or `direct`; without it, that of the engine. */
   readonly via?: string | undefined;
 }
@@ -512,7 +516,7 @@ export interface EnginePushes {
 }
 
 /** Stable; see docs/errors.md. */
-export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_ENTRY_REFUSED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_FULL' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'RELAY_REFUSED' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'DISCOVERY_BUSY' | 'SOURCE_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_ENTRY_REFUSED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_FULL' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'RELAY_REFUSED' | 'PUBLISH_LOOP' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'DISCOVERY_BUSY' | 'SOURCE_DOWN' | 'TRANSCODER_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
@@ -784,6 +788,8 @@ export interface NewPush {
   readonly videoTrack?: number | 'all' | undefined;
   /** The id of the only audio track that the target gets; `all`, as without it: every one. */
   readonly audioTrack?: number | 'all' | undefined;
+  /** What the target gets of the sound. `as-is` (without it): as the camera sends it. `none`: no sound. `silence`: a silent AAC track. `aac`: the default audio track as AAC, transcoded by one ffmpeg a camera where it is of another codec. */
+  readonly audio?: 'as-is' | 'none' | 'silence' | 'aac' | undefined;
   /** In a cluster: the location that the stream goes through on its way to the target, or `direct`; without it, that of the engine. */
   readonly via?: string | undefined;
 }
@@ -964,6 +970,8 @@ export interface Push {
   readonly videoTrack?: number | 'all' | undefined;
   /** The id of the only audio track that the target gets; `all`, as without it: every one. */
   readonly audioTrack?: number | 'all' | undefined;
+  /** What the target gets of the sound. `as-is` (without it): as the camera sends it. `none`: no sound. `silence`: a silent AAC track. `aac`: the default audio track as AAC, transcoded by one ffmpeg a camera where it is of another codec. */
+  readonly audio?: 'as-is' | 'none' | 'silence' | 'aac' | undefined;
   /** The location that it goes through, or `direct`. */
   readonly via?: string | undefined;
   /** ISO 8601, UTC. */

@@ -90,7 +90,7 @@ export class BatchControl {
     return {
       ...{ maxCameras, maxPushesPerCamera, maxEngines },
       now: new Date().toISOString(),
-      checkTarget: (url, field) => this.#context.checkSupported(url, field),
+      checkTarget: (url, field, audio) => this.#context.checkSupported(url, field, audio),
       checkCondition: (current, condition) => tags.check(current, condition),
       keyed: (before, after, name) => this.#cameras.keyed(before, after, name),
     };

@@ -1,6 +1,7 @@
 import type { MediaBackend } from '../backend/backend.js';
 import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
+import type { PushAudio } from '../model/push-options.js';
 import { checkTarget } from '../model/rules.js';
 import type { Store } from '../store/store.js';
 import type { EntityTags } from './entity-tags.js';
@@ -74,7 +75,7 @@ export class ControlContext {
   }
 
   /** @throws InputError TARGET_UNSUPPORTED or TARGET_FORBIDDEN */
-  checkSupported(url: string, field: string): void {
-    checkTarget(field, url, (target) => this.backend.refuses(target));
+  checkSupported(url: string, field: string, audio?: PushAudio): void {
+    checkTarget(field, url, (target, sound) => this.backend.refuses(target, sound), audio);
   }
 }

@@ -56,7 +56,7 @@ export class PushControl {
       const added = addPush(before, cameraName, input, now, max);
       if (added.created) {
         const url = pushUrlOf(before.engines, getCamera(before, cameraName), added.push);
-        this.#context.checkSupported(url, input.url === undefined ? 'engine' : 'url');
+        this.#context.checkSupported(url, input.url === undefined ? 'engine' : 'url', added.push.audio);
       }
       return { state: added.state, result: { ...added, chosen } };
     });
@@ -81,7 +81,8 @@ export class PushControl {
       tags.check(Object.hasOwn(camera.pushes, id) ? camera.pushes[id] : undefined, precondition);
       const declared = declarePush(before, cameraName, input, now, max);
       const url = pushUrlOf(before.engines, camera, declared.push);
-      if (declared.state !== before) this.#context.checkSupported(url, input.url === undefined ? 'engine' : 'url');
+      const field = input.url === undefined ? 'engine' : 'url';
+      if (declared.state !== before) this.#context.checkSupported(url, field, declared.push.audio);
       return { state: declared.state, result: declared.created };
     });
     await this.#context.reconciler.inForce(cameraName);
@@ -95,12 +96,21 @@ export class PushControl {
     const { log, tags } = this.#context;
     const state = await this.#context.commit((before) => {
       tags.check(getPush(getCamera(before, cameraName), id), precondition);
-      return changePush(before, cameraName, id, change);
+      const after = changePush(before, cameraName, id, change);
+      if (change.audio !== undefined) this.#checkAudio(after, cameraName, id);
+      return after;
     });
     await this.#context.reconciler.inForce(cameraName);
     log.info('changed a push', { camera: cameraName, push: id, ...change });
     const camera = getCamera(state, cameraName);
     return this.#view(state, camera, getPush(camera, id));
+  }
+
+  /** @throws InputError TARGET_UNSUPPORTED where the media backend cannot replace the sound */
+  #checkAudio(state: DesiredState, cameraName: string, id: string): void {
+    const camera = getCamera(state, cameraName);
+    const push = getPush(camera, id);
+    this.#context.checkSupported(pushUrlOf(state.engines, camera, push), 'push', push.audio);
   }
 
   /** Has a waiting push try at once; any other is left as it is. @throws NotFoundError; CodedError WORKER_DOWN */

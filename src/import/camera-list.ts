@@ -13,6 +13,7 @@ export interface ListedPush {
   readonly enhanced?: 'auto' | 'off';
   readonly videoTrack?: number | 'all';
   readonly audioTrack?: number | 'all';
+  readonly audio?: 'as-is' | 'none' | 'silence' | 'aac';
   readonly via?: string;
 }
 
@@ -104,7 +105,7 @@ function readJsonLines(text: string): CameraList {
 const jsonKeys = ['name', 'type', 'source', 'engine', 'engines', 'url', 'urls', 'pushes'] as const;
 const pushKeys = [
   ...(['id', 'url', 'engine', 'enabled', 'queueMaxBytes', 'queueMaxAgeMs'] as const),
-  ...(['enhanced', 'videoTrack', 'audioTrack', 'via'] as const),
+  ...(['enhanced', 'videoTrack', 'audioTrack', 'audio', 'via'] as const),
 ] as const;
 
 function gather(format: CameraList['format'], items: readonly { place: string; value: unknown }[]): CameraList {
@@ -171,7 +172,7 @@ function textOf(key: string, value: unknown): string {
   return value;
 }
 
-type Column = 'name' | 'type' | 'source' | 'engine' | 'url' | 'target' | 'id';
+type Column = 'name' | 'type' | 'source' | 'engine' | 'url' | 'target' | 'id' | 'audio';
 
 /** What people call the columns, without digits, blanks and signs at their end. */
 const columnNames: Readonly<Record<string, Column>> = {
@@ -182,6 +183,7 @@ const columnNames: Readonly<Record<string, Column>> = {
   ...{ url: 'url', urls: 'url', 'push url': 'url' },
   ...{ push: 'target', pushes: 'target', target: 'target', targets: 'target', to: 'target' },
   ...{ id: 'id', 'push id': 'id' },
+  ...{ audio: 'audio', sound: 'audio' },
 };
 
 function columnOf(heading: string): Column | undefined {
@@ -210,7 +212,7 @@ function readTable(text: string): CameraList {
   if (hasHeadings) {
     const unknown = first.cells.findIndex((cell) => cell !== '' && columnOf(cell) === undefined);
     if (unknown >= 0) {
-      const message = `unknown column "${first.cells[unknown]}"; known are name, type, source, engine, url and id`;
+      const message = `unknown column "${first.cells[unknown]}"; known are name, type, source, engine, url, audio and id`;
       return { format: 'CSV', cameras: [], problems: [{ place: `line ${first.line}`, message }] };
     }
   }
@@ -232,6 +234,7 @@ function rowCamera(
   let type: string | undefined;
   let source: string | undefined;
   let id: string | undefined;
+  let audio: string | undefined;
   const pushes: ListedPush[] = [];
   for (const [index, cell] of cells.entries()) {
     if (cell === '') continue;
@@ -240,17 +243,21 @@ function rowCamera(
     else if (column === 'type') type = cell;
     else if (column === 'source') source = cell;
     else if (column === 'id') id = cell;
+    else if (column === 'audio') audio = cell;
     else if (column === 'url') pushes.push({ url: cell });
     // Names of engines have neither: several may stand in one cell.
     else if (column === 'engine') pushes.push(...cell.split(/[;, ]+/).map((engine) => ({ engine })));
     else if (column === 'target') pushes.push(cell.includes('://') ? { url: cell } : { engine: cell });
   }
-  const [only] = pushes;
+  // What it is is judged where the other fields are.
+  const all =
+    audio === undefined ? pushes : pushes.map((push) => ({ ...push, audio: audio as ListedPush['audio'] & {} }));
+  const [only] = all;
   return {
     name,
     ...(type === undefined ? {} : { type }),
     ...(source === undefined ? {} : { source }),
-    pushes: id !== undefined && pushes.length === 1 ? [{ ...only, id }] : pushes,
+    pushes: id !== undefined && all.length === 1 ? [{ ...only, id }] : all,
   };
 }
 

@@ -19,6 +19,7 @@ import {
 } from './engines.js';
 import { getEngine } from './find-engine.js';
 import type { Camera, DesiredState, Push, StreamingEngine } from './model.js';
+import type { PushAudio } from './push-options.js';
 import {
   type AddedPush,
   addPush,
@@ -92,7 +93,7 @@ export interface BatchRules {
   readonly maxPushesPerCamera: number;
   readonly maxEngines: number;
   /** @throws InputError TARGET_UNSUPPORTED or TARGET_FORBIDDEN */
-  readonly checkTarget: (url: string, field: string) => void;
+  readonly checkTarget: (url: string, field: string, audio?: PushAudio) => void;
   /** @throws ConflictError PRECONDITION_FAILED */
   readonly checkCondition: (current: Camera | Push | StreamingEngine | undefined, change: About) => void;
   /**
@@ -189,7 +190,10 @@ function changeOnePush(
       const known = getPush(camera, change.push);
       rules.checkCondition(known, change);
       const state = changePush(before, name, change.push, change.body);
-      const result = compared(known, getPush(getCamera(state, name), change.push));
+      const push = getPush(getCamera(state, name), change.push);
+      if (change.body.audio !== undefined)
+        rules.checkTarget(pushUrlOf(before.engines, camera, push), 'push', push.audio);
+      const result = compared(known, push);
       return { state, result: { ...result, push: change.push } };
     }
     case 'addPush':
@@ -213,7 +217,7 @@ function putPush(
   const { state, push, created } = add(before, name, input, rules.now, rules.maxPushesPerCamera);
   const camera = getCamera(before, name);
   if (state !== before) {
-    rules.checkTarget(pushUrlOf(before.engines, camera, push), input.url === undefined ? 'engine' : 'url');
+    rules.checkTarget(pushUrlOf(before.engines, camera, push), input.url === undefined ? 'engine' : 'url', push.audio);
   }
   const known = created ? undefined : camera.pushes[push.id];
   return { state, push, thing: compared(known, push) };

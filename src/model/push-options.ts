@@ -1,4 +1,11 @@
+import { InputError } from '../errors.js';
 import { checkLocation } from './rules.js';
+
+/**
+ * `none`: no sound. `silence`: a silent AAC track. `aac`: the default audio track as AAC, transcoded where the camera sends
+ * another codec.
+ */
+export type PushAudio = 'none' | 'silence' | 'aac';
 
 /** What may be said of a push beside its target; what is left out is as usual. */
 export interface PushOptions {
@@ -15,6 +22,8 @@ export interface PushOptions {
   readonly videoTrack?: number;
   /** The same of its audio tracks. */
   readonly audioTrack?: number;
+  /** What the target gets in place of the camera's sound; undefined: that sound as it is. */
+  readonly audio?: PushAudio;
   /** In a cluster: the place that it goes through, or `direct`; undefined: the one that its engine is in. */
   readonly via?: string;
 }
@@ -26,6 +35,7 @@ export interface SaidPushOptions {
   readonly enhanced?: 'auto' | 'off' | null | undefined;
   readonly videoTrack?: number | 'all' | null | undefined;
   readonly audioTrack?: number | 'all' | null | undefined;
+  readonly audio?: 'as-is' | PushAudio | null | undefined;
   readonly via?: string | null | undefined;
 }
 
@@ -38,15 +48,25 @@ const usual: Readonly<Record<Name, string>> = {
   enhanced: 'auto',
   videoTrack: 'all',
   audioTrack: 'all',
+  audio: 'as-is',
   via: 'the location of its engine',
 };
 
 const names = Object.keys(usual) as Name[];
 
-/** What is not as usual. Nothing else of what is given. @throws InputError INVALID_REQUEST for a `via` that is no text */
+/**
+ * What is not as usual. Nothing else of what is given.
+ * @throws InputError INVALID_REQUEST for a `via` that is no text, and for an audio track where the sound is replaced
+ */
 export function pushOptionsOf(said: SaidPushOptions): PushOptions {
   checkLocation(said.via ?? undefined, 'via');
   const isSaid = (name: Name): boolean => said[name] != null && (name === 'via' || said[name] !== usual[name]);
+  if (isSaid('audioTrack') && isSaid('audio')) {
+    const does =
+      said.audio === 'aac' ? 'sends the default audio track' : 'sends none of the audio tracks of the camera';
+    const rule = `audioTrack ${said.audioTrack} cannot be sent, since audio "${said.audio}" ${does}; set one of the two`;
+    throw new InputError('INVALID_REQUEST', rule, { field: 'audioTrack' });
+  }
   return Object.fromEntries(names.filter(isSaid).map((name) => [name, said[name]]));
 }
 
@@ -74,6 +94,15 @@ export function hasSameOptions(one: PushOptions, other: PushOptions): boolean {
 
 /** Without what an object has beside them. */
 export function withoutOptions<T extends PushOptions>(push: T): Omit<T, Name> {
-  const { queueMaxBytes: _b, queueMaxAgeMs: _a, enhanced: _e, videoTrack: _v, audioTrack: _s, via: _w, ...rest } = push;
+  const {
+    queueMaxBytes: _b,
+    queueMaxAgeMs: _a,
+    enhanced: _e,
+    videoTrack: _v,
+    audioTrack: _t,
+    audio: _s,
+    via: _w,
+    ...rest
+  } = push;
   return rest;
 }

@@ -79,16 +79,22 @@ export function checkRoom(before: number, after: number, { what, max, setting }:
   );
 }
 
-/** Why nothing can or may be pushed to a URL, as far as is known without looking up its host; undefined when it may. */
-export type RefuseTarget = (url: string) => CodedError | undefined;
+/** Why nothing can or may be pushed to a URL, or not with this sound, as far as is known without looking up its host; undefined when it may. */
+export type RefuseTarget = (url: string, audio?: 'none' | 'silence' | 'aac') => CodedError | undefined;
 
 /**
  * Nothing is accepted that could never work: a target that the settings forbid, or the media backend cannot serve.
  * @throws InputError TARGET_UNSUPPORTED or TARGET_FORBIDDEN
  */
-export function checkTarget(field: string, url: string, refuses: RefuseTarget): void {
-  const refusal = refuses(url);
+export function checkTarget(
+  said: string,
+  url: string,
+  refuses: RefuseTarget,
+  audio?: Parameters<RefuseTarget>[1],
+): void {
+  const refusal = refuses(url, audio);
   if (refusal === undefined) return;
+  const { field = said } = refusal;
   throw new InputError(refusal.code, `${field}: ${refusal.message}`, { field, cause: refusal });
 }
 

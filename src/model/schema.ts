@@ -69,6 +69,13 @@ const trackOf = (kind: string) =>
   });
 export const VideoTrackSchema = trackOf('video');
 export const AudioTrackSchema = trackOf('audio');
+export const PushAudioSchema = Type.Unsafe<'as-is' | 'none' | 'silence' | 'aac'>(
+  Type.String({
+    enum: ['as-is', 'none', 'silence', 'aac'],
+    description:
+      'What the target gets of the sound. `as-is` (without it): as the camera sends it. `none`: no sound. `silence`: a silent AAC track. `aac`: the default audio track as AAC, transcoded by one ffmpeg a camera where it is of another codec.',
+  }),
+);
 export const ViaSchema = Type.String({
   minLength: 1,
   maxLength: 128,
@@ -88,6 +95,7 @@ export const PushFileSchema = Type.Object(
     enhanced: Type.Optional(EnhancedSchema),
     videoTrack: Type.Optional(VideoTrackSchema),
     audioTrack: Type.Optional(AudioTrackSchema),
+    audio: Type.Optional(PushAudioSchema),
     via: Type.Optional(ViaSchema),
     createdAt: Type.Optional(TimeSchema),
   },

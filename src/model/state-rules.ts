@@ -124,11 +124,11 @@ function* brokenByCamera(
   yield* brokenByIngests(was, is, rules.withoutStandby ?? null);
   for (const push of pushes) {
     const known = pushOf(was, push.id);
-    if (known !== undefined && known.url === push.url && known.engine === push.engine) continue;
+    if (known?.url === push.url && known?.engine === push.engine && known?.audio === push.audio) continue;
     yield found([...keys, 'pushes', push.id], () => {
       checkNewUrl(known, push.url);
       const field = push.url === undefined ? 'engine' : 'url';
-      if (rules.refusesTarget) checkTarget(field, pushUrlOf(engines, is, push), rules.refusesTarget);
+      if (rules.refusesTarget) checkTarget(field, pushUrlOf(engines, is, push), rules.refusesTarget, push.audio);
     });
   }
 }

@@ -6,6 +6,8 @@ const endMs = 2000;
 /** What is remembered of what a program says: so many lines of so many characters, the newest. */
 const maxLines = 50;
 const maxLineChars = 500;
+/** What waits for a program to read it at most. */
+const maxUnreadBytes = 256 * 1024;
 
 /** How a program ended. */
 export interface ProgramEnd {
@@ -24,8 +26,8 @@ export interface ProgramOptions {
   readonly args: readonly string[];
   /** Its whole environment. Only this user can read it. */
   readonly env: Readonly<Record<string, string>>;
-  /** What it reads from its standard input, where secrets may stand. */
-  readonly input: string;
+  /** What it reads from its standard input, where secrets may stand; null: what `write` gives it. */
+  readonly input: string | null;
   /** What it writes to its standard output; not called once it was stopped. */
   readonly onOutput: (data: Buffer) => void;
   /** A line of its standard error, cut; not called once it was stopped. */
@@ -76,7 +78,7 @@ export class SupervisedProgram {
       });
     });
     child.stdin?.on('error', () => {});
-    child.stdin?.end(options.input);
+    if (options.input !== null) child.stdin?.end(options.input);
     child.stdout?.on('data', (data: Buffer) => {
       if (!this.#isStopped) options.onOutput(data);
     });
@@ -89,6 +91,17 @@ export class SupervisedProgram {
   /** Undefined: it could not be started. */
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /**
+   * Gives it something to read, where its `input` is null.
+   * @returns false: nothing was given, since it has not read what it has, or is over
+   */
+  write(data: Buffer): boolean {
+    const { stdin } = this.#child;
+    if (this.#isStopped || stdin === null || !stdin.writable || stdin.writableLength > maxUnreadBytes) return false;
+    stdin.write(data);
+    return true;
   }
 
   /** Asks it to end, and kills it when it does not. Its owner hears no more of it; `gone` says when it is. */

@@ -113,9 +113,10 @@ export class PushLife {
 
   #published(streamId: number): void {
     const connection = this.#connection;
+    const { audio } = this.#profile;
     this.#outlet = new Outlet({
       sink: connection,
-      format: { chunkBytes: this.#settings.outChunkBytes, streamId, publishing: true },
+      format: { chunkBytes: this.#settings.outChunkBytes, streamId, publishing: true, ...(audio && { audio }) },
       limits: this.#limits,
       tracks: sentTracks(this.#profile, connection.abilities),
     });

@@ -1,5 +1,6 @@
 import type { LiveStream } from '../relay/live-stream.js';
 import { noNeeds, type StreamNeeds } from '../relay/stream-feed.js';
+import type { AudioPolicy } from '../relay/stream-format.js';
 import { allTracks, defaultTracks, type TrackChoice } from '../relay/track-choice.js';
 import { type PeerAbilities, shortfallOf } from '../rtmp/abilities.js';
 
@@ -8,6 +9,8 @@ export interface PushProfile {
   /** False: it is told nothing, and gets one track of each kind in the plain form. */
   readonly isEnhanced: boolean;
   readonly tracks: TrackChoice;
+  /** What it gets in place of the camera's sound; undefined: that sound. */
+  readonly audio?: AudioPolicy | undefined;
 }
 
 /** Every track, as it came, and the target is told what the stream needs. */
@@ -18,23 +21,36 @@ export function profileOf(said: {
   readonly enhanced?: 'off' | undefined;
   readonly videoTrack?: number | undefined;
   readonly audioTrack?: number | undefined;
+  readonly audio?: AudioPolicy | undefined;
 }): PushProfile {
   const isEnhanced = said.enhanced !== 'off';
   const others = isEnhanced ? 'all' : 'default';
-  return { isEnhanced, tracks: { video: said.videoTrack ?? others, audio: said.audioTrack ?? others } };
+  const { audio, audioTrack, videoTrack } = said;
+  // Sound that is not the camera's is of one track.
+  const sound = audio === undefined ? (audioTrack ?? others) : others;
+  return { isEnhanced, tracks: { video: videoTrack ?? others, audio: sound }, audio };
 }
 
 export function isSameProfile(one: PushProfile, other: PushProfile): boolean {
   return (
     one.isEnhanced === other.isEnhanced &&
+    one.audio === other.audio &&
     one.tracks.video === other.tracks.video &&
     one.tracks.audio === other.tracks.audio
   );
 }
 
 /** What a target is told of a stream. */
-export function toldNeeds({ isEnhanced, tracks }: PushProfile, stream: LiveStream): StreamNeeds {
-  return isEnhanced ? stream.needsOf(tracks) : noNeeds;
+export function toldNeeds(profile: PushProfile, stream: LiveStream): StreamNeeds {
+  return profile.isEnhanced ? neededBy(profile, stream) : noNeeds;
+}
+
+/** What those need who get what this profile says. */
+function neededBy({ tracks, audio }: PushProfile, stream: LiveStream): StreamNeeds {
+  if (audio === undefined) return stream.needsOf(tracks);
+  const needs = stream.needsOf({ video: tracks.video, audio: 'default' });
+  // AAC by its FourCC stays as it is; all else that is sent has a number of FLV.
+  return audio === 'aac' && stream.audioCodec === 'aac' ? needs : { ...needs, audioCodecs: [] };
 }
 
 /** What an outlet chooses for a target that says this of itself; undefined: everything as it came. */
@@ -46,15 +62,12 @@ export function sentTracks({ tracks }: PushProfile, abilities: PeerAbilities): T
 }
 
 /** Why a target does not get what it should, in words; null: it does, or nothing is known of it. */
-export function shortfallIn(
-  { isEnhanced, tracks }: PushProfile,
-  stream: LiveStream,
-  abilities: PeerAbilities,
-): string | null {
+export function shortfallIn(profile: PushProfile, stream: LiveStream, abilities: PeerAbilities): string | null {
+  const { isEnhanced, tracks } = profile;
   const { video, audio } = stream.trackIds;
   const missing = missingTrack('video', tracks.video, video) ?? missingTrack('audio', tracks.audio, audio);
   if (missing !== null || !isEnhanced) return missing;
-  return shortfallOf(stream.needsOf(tracks), abilities);
+  return shortfallOf(neededBy(profile, stream), abilities);
 }
 
 function missingTrack(kind: string, choice: TrackChoice['video'], ids: readonly number[]): string | null {

@@ -4,6 +4,7 @@ import { type LogReaders, type Mark, MediaLog } from './media-log.js';
 import type { Outlet } from './outlet.js';
 import type { OutletSource } from './outlet-source.js';
 import type { SlabPool } from './slab-pool.js';
+import type { Sound } from './sound.js';
 import type { StreamFormat } from './stream-format.js';
 import type { ChosenTracks } from './track-choice.js';
 
@@ -21,6 +22,8 @@ export interface FormatLogOwner {
     timestampMs?: number,
     chosen?: ChosenTracks | null,
   ): Buffer;
+  /** What makes a log whose sound is not the camera's; null where its format has that. */
+  soundFor(entry: FormatLog): Sound | null;
 }
 
 /** A stream's log in one format, and the outlets that read it. */
@@ -34,10 +37,13 @@ export class FormatLog implements OutletSource, LogReaders {
   /** Since when it has no outlet, on the monotonic clock; null while it has one. */
   emptySinceMs: number | null = null;
   readonly #owner: FormatLogOwner;
+  /** Null: it has the sound of the camera. */
+  readonly sound: Sound | null;
 
   constructor(owner: FormatLogOwner, format: StreamFormat, pool: SlabPool, nowMs: number) {
     this.#owner = owner;
     this.log = new MediaLog(format, pool, this, nowMs);
+    this.sound = owner.soundFor(this);
   }
 
   readingFrom(): number {
@@ -57,7 +63,7 @@ export class FormatLog implements OutletSource, LogReaders {
   get keptBytes(): number {
     const { log } = this;
     const from = Math.min(log.marks[0]?.position ?? log.position, this.readingFrom());
-    return log.position - from;
+    return log.position - from + (this.sound?.keptBytes ?? 0);
   }
 
   get hasVideo(): boolean {
@@ -73,7 +79,8 @@ export class FormatLog implements OutletSource, LogReaders {
   }
 
   get defaultAudio(): number | null {
-    return this.#owner.defaultAudio;
+    // Sound that is not the camera's is of one track.
+    return this.sound === null ? this.#owner.defaultAudio : 0;
   }
 
   headersNow(chosen: ChosenTracks | null): Buffer {

@@ -15,10 +15,10 @@ import { isSameFormat, type StreamFormat } from './stream-format.js';
 const maxGopMessages = 16_384;
 
 /**
- * Formats of one stream: chunks for targets, chunks for players, FLV. Peers choose none of what tells them apart; the limit
- * says so, should that change.
+ * Formats of one stream: chunks for targets with each kind of sound, chunks for players, FLV. Peers choose none of what tells
+ * them apart; the limit says so, should that change.
  */
-const maxFormats = 4;
+const maxFormats = 8;
 
 /**
  * Minimum time that a log without outlets is kept, so that a viewer that keeps playing and stopping does not cause new
@@ -96,7 +96,16 @@ export class FormatLogs {
       const entry = this.#all[i]!;
       if (entry.emptySinceMs === null || entry.emptySinceMs > beforeMs) continue;
       if (entry.copy !== null) this.primary.copies.delete(entry.copy);
+      entry.sound?.close();
       this.#all.splice(i, 1);
+    }
+  }
+
+  /** Has what waits for its sound put into the logs. @param isOver nothing more will come */
+  settle(isOver: boolean): void {
+    for (const { sound } of this.#all) {
+      if (isOver) sound?.close();
+      else sound?.settle();
     }
   }
 
@@ -104,6 +113,7 @@ export class FormatLogs {
   restart(nowMs: number): void {
     for (const entry of this.#all) {
       this.#copyOn(entry, nowMs, true);
+      entry.sound?.restart();
       entry.log.clearMark();
     }
   }
@@ -137,6 +147,11 @@ export class FormatLogs {
     if (oldest === undefined) return;
     if (!(mayKeep?.(log.position - oldest.position) ?? true)) return;
     const append = (type: number, timestampMs: number, payload: Buffer, atMs: number): void => {
+      if (entry.sound !== null) {
+        entry.sound.copy(type, timestampMs, payload, atMs);
+        if (headerKey(type, payload) !== null) entry.log.noteHeader();
+        return;
+      }
       if (type === MessageType.DataAmf0 && isClearing(payload) && !entry.log.format.publishing) return;
       const data = type === MessageType.DataAmf0 ? owner.dataFor(entry.log.format, payload) : payload;
       entry.log.append(type, timestampMs, data, atMs);

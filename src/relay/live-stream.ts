@@ -2,19 +2,23 @@ import { MessageType } from '../wire/message.js';
 import { changedHeaders } from './changed-headers.js';
 import { isClearing } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
+import type { FormatLog } from './format-log.js';
 import { FormatLogs, type FormatLogsOwner } from './format-logs.js';
 import { farewells } from './gone-tracks.js';
 import { chooseHeaders, dataPayload, encodeHeaders, type Header } from './headers.js';
 import { type KeyFrame, readKeyFrame } from './key-frame.js';
-import { audioTrack } from './media-log.js';
+import { audioTrack, type MediaLog } from './media-log.js';
+import { metadataWithSound } from './metadata-sound.js';
 import type { Outlet } from './outlet.js';
 import { presentationEndMs } from './presentation-end.js';
 import { SlabPool } from './slab-pool.js';
+import { headersWithSound, NoSound, SilentSound, type Sound, type WriteSounded } from './sound.js';
 import type { StandbyGop } from './standby-gop.js';
 import { type MessageRole, noFeed, type StreamFeed, type StreamNeeds } from './stream-feed.js';
 import type { StreamFormat } from './stream-format.js';
 import { Timeline } from './timeline.js';
 import type { ChosenTracks, TrackChoice } from './track-choice.js';
+import { type OpenTranscoder, TranscodedSound } from './transcoded-sound.js';
 import { withVia } from './via.js';
 
 /** The length field of a message (RTMP 1.0, section 5.3.1.2.1). */
@@ -38,12 +42,16 @@ const tracksBeginWithinMs = 3000;
 /** Newcomers start at most so long ago, where they start at no key frame. */
 const markEveryMs = 2000;
 
+const noTranscoder: OpenTranscoder = () => ({ write() {}, close() {} });
+
 export interface LiveStreamOptions {
   /** The format of most outlets. Its log always exists, since it holds the GOP. */
   readonly format: StreamFormat;
   /** Maximum bytes of the current GOP that are kept for newcomers. */
   readonly gopMaxBytes: number;
   readonly scheduler: FlushScheduler;
+  /** Makes AAC of sound for who gets it so; undefined: nobody can, and those get none. */
+  readonly openTranscoder?: OpenTranscoder;
   /** Whether this many more bytes may be kept; called before a GOP is copied. Undefined: always. */
   readonly mayKeep?: (bytes: number) => boolean;
   /** Shared by streams; undefined: one of its own. */
@@ -205,17 +213,52 @@ export class LiveStream implements FormatLogsOwner {
     track = 0,
     headers: readonly Header[] = this.#feed.headers,
   ): void {
-    if (role === 'key-frame') this.#beginGop(track, out, nowMs, headers);
-    else if (role === 'start') this.#beginWithoutKeyFrame(type === MessageType.Video ? track : audioTrack, out, nowMs);
-    const isForServers = type === MessageType.DataAmf0 && isClearing(payload);
-    for (const { log, copy } of this.#logs.all) {
+    if (role === 'key-frame') this.#logs.dropEmpty();
+    if (role === 'key-frame' || (role === 'start' && type === MessageType.Video)) this.#noteTrack(track);
+    for (const { log, copy, sound } of this.#logs.all) {
       if (copy !== null) continue; // which will come to it
-      if (isForServers && !log.format.publishing) continue;
-      const data = type === MessageType.DataAmf0 ? this.dataFor(log.format, payload) : payload;
-      log.append(type, out, data, nowMs);
-      if (role === 'header') log.noteHeader();
-      if (log.mark !== null) this.#logs.trim(log);
+      if (sound === null) this.#putInto(log, type, out, payload, role, nowMs, track, headers);
+      else sound.take(type, out, payload, role, nowMs, track, headers);
     }
+  }
+
+  #putInto(
+    log: MediaLog,
+    type: number,
+    out: number,
+    payload: Buffer,
+    role: MessageRole,
+    nowMs: number,
+    track: number,
+    headers: readonly Header[],
+  ): void {
+    if (role === 'key-frame') log.setMark(track, headers, out, nowMs);
+    else if (role === 'start')
+      this.#markWithoutKeyFrame(log, type === MessageType.Video ? track : audioTrack, out, nowMs);
+    if (type === MessageType.DataAmf0 && isClearing(payload) && !log.format.publishing) return;
+    const data = type === MessageType.DataAmf0 ? this.dataFor(log.format, payload) : payload;
+    log.append(type, out, data, nowMs);
+    if (role === 'header') log.noteHeader();
+    if (log.mark !== null) this.#logs.trim(log);
+  }
+
+  /** As `FormatLogOwner`. */
+  soundFor({ log }: FormatLog): Sound | null {
+    const { audio } = log.format;
+    if (audio === undefined) return null;
+    const write: WriteSounded = (type, timestampMs, payload, role, nowMs, track, headers) =>
+      this.#putInto(log, type, timestampMs, payload, role, nowMs, track, headers);
+    if (audio === 'none') return new NoSound(write);
+    if (audio === 'silence') return new SilentSound(write, () => this.#feed.startsAtVideo);
+    const { openTranscoder: open = noTranscoder, scheduler } = this.#options;
+    const onLate = (): void => scheduler.schedule(this, performance.now());
+    return new TranscodedSound({ write, feed: () => this.#feed, open, onLate });
+  }
+
+  /** What waits for its sound goes out without. @param isOver the stream ends */
+  settle(isOver: boolean): void {
+    this.#logs.settle(isOver);
+    this.#options.scheduler.schedule(this, performance.now());
   }
 
   /** Whoever joins waits for what comes next to start at. */
@@ -295,37 +338,28 @@ export class LiveStream implements FormatLogsOwner {
     timestampMs: number = this.#timeline.lastMs,
     chosen: ChosenTracks | null = null,
   ): Buffer {
-    return encodeHeaders(chosen === null ? headers : chooseHeaders(headers, chosen), format, timestampMs, (payload) =>
+    const own = format.audio === undefined ? headers : headersWithSound(format.audio, headers, this.#feed);
+    return encodeHeaders(chosen === null ? own : chooseHeaders(own, chosen), format, timestampMs, (payload) =>
       this.dataFor(format, payload),
     );
   }
 
   /** The payload of a data message as those of a format get it. */
   dataFor(format: StreamFormat, payload: Buffer): Buffer {
-    const data = format.publishing ? withVia(payload, this.via) : dataPayload(payload, false);
-    return data.length > maxMessageBytes ? payload : data;
-  }
-
-  #beginGop(track: number, timestampMs: number, nowMs: number, headers: readonly Header[]): void {
-    this.#logs.dropEmpty();
-    this.#noteTrack(track);
-    for (const { log, copy } of this.#logs.all) {
-      if (copy === null) log.setMark(track, headers, timestampMs, nowMs);
-    }
+    const { audio } = format;
+    const said = audio === undefined ? payload : metadataWithSound(audio, payload);
+    const data = format.publishing ? withVia(said, this.via) : dataPayload(said, false);
+    return data.length > maxMessageBytes ? said : data;
   }
 
   /**
    * Where there is no video, a decoder can start anywhere: newcomers get the last moments, and nobody misses the first.
    * Where video has no key frames, a decoder has to make do with any of its frames.
    */
-  #beginWithoutKeyFrame(track: number, timestampMs: number, nowMs: number): void {
-    if (track !== audioTrack) this.#noteTrack(track);
-    for (const { log, copy } of this.#logs.all) {
-      if (copy !== null) continue;
-      const mark = log.markOf(track);
-      if (mark !== null && nowMs - mark.atMs < markEveryMs) continue;
-      log.setMark(track, this.#feed.headers, timestampMs, nowMs, false);
-    }
+  #markWithoutKeyFrame(log: MediaLog, track: number, timestampMs: number, nowMs: number): void {
+    const mark = log.markOf(track);
+    if (mark !== null && nowMs - mark.atMs < markEveryMs) return;
+    log.setMark(track, this.#feed.headers, timestampMs, nowMs, false);
   }
 
   #noteTrack(track: number): void {

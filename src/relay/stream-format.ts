@@ -2,6 +2,9 @@ import { encodeMessage } from '../wire/chunk-writer.js';
 import { encodeFlvTag } from '../wire/flv-file.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
 
+/** `none`: no sound; `silence`: a silent AAC track; `aac`: the default audio track as AAC, whatever the camera sends. */
+export type AudioPolicy = 'none' | 'silence' | 'aac';
+
 /** How the bytes of one log are made; outlets that want the same share one log. */
 export interface StreamFormat {
   /** Payload bytes a chunk. */
@@ -12,6 +15,8 @@ export interface StreamFormat {
   readonly publishing: boolean;
   /** `flv`: tags of FLV in place of chunks, for viewers over HTTP. Chunk size and stream id then say nothing. */
   readonly container?: 'flv';
+  /** What is sent in place of the camera's sound; without it, that sound as it is. */
+  readonly audio?: AudioPolicy;
 }
 
 /** The format of all who get FLV. */
@@ -23,7 +28,10 @@ export const flvFormat: StreamFormat = { container: 'flv', chunkBytes: 0, stream
  */
 export function isSameFormat(left: StreamFormat, right: StreamFormat): boolean {
   return (
-    left.chunkBytes === right.chunkBytes && left.publishing === right.publishing && left.container === right.container
+    left.chunkBytes === right.chunkBytes &&
+    left.publishing === right.publishing &&
+    left.container === right.container &&
+    left.audio === right.audio
   );
 }
 

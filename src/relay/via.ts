@@ -61,7 +61,7 @@ export function withVia(payload: Buffer, via: readonly string[]): Buffer {
 }
 
 /** Where the object of a metadata message lies; null where it has none. `end` is -1 where the object does not end. */
-function metadataObject(payload: Buffer): { valueAt: number; places: PropertyPlace[]; end: number } | null {
+export function metadataObject(payload: Buffer): { valueAt: number; places: PropertyPlace[]; end: number } | null {
   if (!isMetadata(payload)) return null;
   const valueAt = payload.length - metadataValues(payload).length;
   const marker = payload[valueAt];

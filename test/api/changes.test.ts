@@ -117,7 +117,7 @@ describe('PUT and PATCH', () => {
   });
 
   it('what a push is told and gets can be chosen, and goes back to the usual by its name', async () => {
-    const chosen = { enhanced: 'off', videoTrack: 1, audioTrack: 0 };
+    const chosen = { enhanced: 'off', videoTrack: 1, audio: 'silence' };
     await call('PUT', `${camera}/pushes/q`, { engine: 'eng' });
     expect((await call('PATCH', `${camera}/pushes/q`, chosen)).json).toMatchObject(chosen);
     expect(test.backend.cameras.get('cam')?.pushes.find(({ id }) => id === 'q')).toMatchObject(chosen);
@@ -125,11 +125,16 @@ describe('PUT and PATCH', () => {
       code: 'PUSH_CONFLICT',
       field: 'videoTrack',
     });
-    const usual = (
-      await call('PATCH', `${camera}/pushes/q`, { enhanced: 'auto', videoTrack: 'all', audioTrack: 'all' })
-    ).json;
+    const usual = (await call('PATCH', `${camera}/pushes/q`, { enhanced: 'auto', videoTrack: 'all', audio: 'as-is' }))
+      .json;
     for (const name of Object.keys(chosen)) expect(usual).not.toHaveProperty(name);
-    for (const wrong of [{ enhanced: 'on' }, { videoTrack: 256 }, { audioTrack: -1 }, { videoTrack: '1' }]) {
+    for (const wrong of [
+      { enhanced: 'on' },
+      { videoTrack: 256 },
+      { audioTrack: -1 },
+      { videoTrack: '1' },
+      { audio: 'mp3' },
+    ]) {
       expect((await call('PATCH', `${camera}/pushes/q`, wrong)).status).toBe(400);
     }
   });

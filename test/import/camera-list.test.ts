@@ -111,3 +111,15 @@ describe('a list of cameras', () => {
     expect(describeContent(bytes)).toContain(words);
   });
 });
+
+test('the column audio is said of every push of its row', () => {
+  const { cameras, problems } = readCameraList('name,engine,url,audio\na,paris rome,,silence\nb,,rtmp://h/live/b,\n');
+  expect(problems).toEqual([]);
+  expect(cameras.map(({ pushes }) => pushes)).toEqual([
+    [
+      { engine: 'paris', audio: 'silence' },
+      { engine: 'rome', audio: 'silence' },
+    ],
+    [{ url: 'rtmp://h/live/b' }],
+  ]);
+});

@@ -8,6 +8,7 @@ import {
   IngestsSchema,
   LocationSchema,
   NameSchema,
+  PushAudioSchema,
   QueueAgeSchema,
   QueueBytesSchema,
   SlateSchema,
@@ -139,6 +140,7 @@ const pushFields = {
   enhanced: Type.Optional(EnhancedSchema),
   videoTrack: Type.Optional(VideoTrackSchema),
   audioTrack: Type.Optional(AudioTrackSchema),
+  audio: Type.Optional(PushAudioSchema),
   via: Type.Optional(ViaSchema),
 };
 /** The id stands in the path; it may be repeated. */
@@ -160,6 +162,7 @@ export const ChangedPush = Type.Object(
     enhanced: Type.Optional(EnhancedSchema),
     videoTrack: Type.Optional(VideoTrackSchema),
     audioTrack: Type.Optional(AudioTrackSchema),
+    audio: Type.Optional(PushAudioSchema),
     via: Type.Optional(Type.Union([ViaSchema, Type.Null()])),
   },
   {

@@ -7,6 +7,7 @@ import type { TargetWatch } from '../../push/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { LiveStream } from '../../relay/live-stream.js';
 import type { SlabPool } from '../../relay/slab-pool.js';
+import type { OpenTranscoder } from '../../relay/transcoded-sound.js';
 import type { NetSettings } from '../../rtmp/settings.js';
 import type { BackendObserver } from '../backend.js';
 import type { PullContext } from './camera-pulls.js';
@@ -55,7 +56,11 @@ export interface CameraContext {
 }
 
 /** A stream of a camera, which goes on until it is over. */
-export function newStream({ settings, scheduler, pool, mayKeep }: CameraContext): LiveStream {
+export function newStream(
+  { settings, scheduler, pool, mayKeep }: CameraContext,
+  openTranscoder: OpenTranscoder,
+): LiveStream {
   const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
-  return new LiveStream({ format, gopMaxBytes: settings.gopMaxBytes, scheduler, pool, mayKeep }, performance.now());
+  const { gopMaxBytes } = settings;
+  return new LiveStream({ format, gopMaxBytes, scheduler, pool, mayKeep, openTranscoder }, performance.now());
 }

@@ -4,7 +4,13 @@ import type { MessageKind } from '../../ingest/source-ingest-options.js';
 import type { Logger } from '../../log/log.js';
 import type { BackendObserver, BackendProblem, IngestChange } from '../backend.js';
 import type { CameraContext } from './camera-context.js';
-import { CameraConditions, describeMissing, withoutKeyFrameWords } from './conditions.js';
+import {
+  CameraConditions,
+  describeMissing,
+  describeTranscoder,
+  transcoderWords,
+  withoutKeyFrameWords,
+} from './conditions.js';
 
 /**
  * Tells what happens to one camera: its recorder, the log, and the observer of the backend, each what is of use there. It
@@ -98,6 +104,12 @@ export class CameraReport {
     else if (this.#conditions.raise('NO_KEY_FRAME', describeMissing(withoutKeyFrames), withoutKeyFrameWords)) {
       this.log.warn('the camera sends no key frames', { code: 'NO_KEY_FRAME', withoutKeyFrames });
     }
+  }
+
+  /** What hinders the transcoder of its sound, in words; null: nothing any more. */
+  transcoding(problem: string | null): void {
+    if (problem === null) this.#conditions.clear('TRANSCODER_DOWN');
+    else this.#conditions.raise('TRANSCODER_DOWN', describeTranscoder(problem), transcoderWords);
   }
 
   /** A viewer came or went. */

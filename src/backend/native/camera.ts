@@ -12,7 +12,9 @@ import type { MessageKind } from '../../ingest/source-ingest-options.js';
 import { heardMs } from '../../process/standstill.js';
 import type { Push } from '../../push/push.js';
 import type { LiveStream } from '../../relay/live-stream.js';
+import type { Transcoder } from '../../relay/transcoded-sound.js';
 import type { Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
+import { AudioTranscoder } from '../../transcode/audio-transcoder.js';
 import type {
   BackendProblem,
   CameraSnapshot,
@@ -61,7 +63,7 @@ export class NativeCamera implements SelectorListener {
     this.#declared = { name, pushes: [] };
     this.#selector = new IngestSelector({
       ...{ camera: name, nodeId, settings, log, listener: this, pool },
-      newStream: () => newStream(context),
+      newStream: () => newStream(context, (onFrame) => this.#transcoder(onFrame)),
       openSlate: (file) => context.slates.open(file),
     });
     this.#pulls = new CameraPulls({
@@ -96,6 +98,13 @@ export class NativeCamera implements SelectorListener {
       ticketFor: (to) => context.relaying.ticketFor(name, to),
       onState: (to, state) => context.relaying.hopChanged(name, to, state),
     });
+  }
+
+  /** Makes AAC of its sound, for those who get it so. */
+  #transcoder(onFrame: (timestampMs: number, payload: Buffer) => void): Transcoder {
+    const { ffmpeg } = this.#context.pulls.settings;
+    const onProblem = (problem: string | null): void => this.#report.transcoding(problem);
+    return new AudioTranscoder({ ffmpeg, log: this.#report.log, onFrame, onProblem });
   }
 
   get #conditions(): readonly BackendProblem[] {
@@ -298,6 +307,7 @@ export class NativeCamera implements SelectorListener {
 
   onStopped({ bytesIn }: SourceIngest, reason: string, graceMs: number): void {
     this.#report.stopped(reason, bytesIn);
+    this.stream?.settle(false);
     if (graceMs === 0) return;
     this.#pushes.pause();
     this.#hops.pause();
@@ -307,6 +317,7 @@ export class NativeCamera implements SelectorListener {
   onOver(stream: LiveStream, latest: SourceIngest | null): void {
     this.#context.capacity.leave(this.name);
     this.#context.lastPictures?.keepOf(this.name, stream, latest);
+    stream.settle(true);
     this.#pushes.end();
     this.#hops.end();
     this.#context.relaying.sourceChanged(this.name, null);

@@ -56,3 +56,15 @@ export const withoutKeyFrameWords = {
   label: 'no key frames',
   advice: 'Set the key frame (GOP, I-frame) interval of the camera to 1 to 4 s.',
 };
+
+/** What `TRANSCODER_DOWN` means for those who get the stream. */
+export function describeTranscoder(problem: string): string {
+  return `the sound of the camera is not made AAC, and pushes with audio "aac" go on without sound: ${problem}`;
+}
+
+/** What a mark says of it, and what to do. */
+export const transcoderWords = {
+  label: 'no transcoder',
+  advice:
+    'Install ffmpeg, or name it with --ffmpeg; or set the camera to AAC, or the push to audio "silence" or "none".',
+};

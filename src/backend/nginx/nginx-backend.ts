@@ -13,6 +13,7 @@ import type {
   BackendTotals,
   CameraSnapshot,
   DesiredCamera,
+  DesiredPush,
   MediaBackend,
   PushSnapshot,
   RecordedEvent,
@@ -26,7 +27,7 @@ import { History } from './history.js';
 import { HostNames, type Lookup } from './host-names.js';
 import { Looking } from './looking.js';
 import { Problems } from './problems.js';
-import { pushTarget, targetOf } from './push-target.js';
+import { noAudio, pushTarget, targetOf } from './push-target.js';
 import { type NginxBackendSettings, type Setup, setUp } from './setup.js';
 import { cameraSnapshot, pushSnapshot, type SnapshotSource } from './snapshot.js';
 
@@ -138,9 +139,10 @@ export class NginxBackend implements MediaBackend {
     return new CodedError('SOURCE_UNSUPPORTED', 'the media backend nginx cannot pull sources; use --backend native');
   }
 
-  refuses(url: string): CodedError | undefined {
+  refuses(url: string, audio?: DesiredPush['audio']): CodedError | undefined {
     const target = pushTarget(url);
     if ('code' in target) return new TargetError(target.code, target.message);
+    if (audio !== undefined) return new TargetError('TARGET_UNSUPPORTED', noAudio(audio).message, { field: 'audio' });
     return this.#policy.refusesHost(target.ip ?? target.host ?? '', target.port);
   }
 

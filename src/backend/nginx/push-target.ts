@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { PushPolicy } from '../../address/push-policy.js';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError, type ErrorCode, messageOf } from '../../errors.js';
+import type { DesiredPush } from '../backend.js';
 import type { HostNames } from './host-names.js';
 
 /** A push as nginx can make it. */
@@ -27,13 +28,15 @@ export interface Unsupported {
 }
 
 /** Pushes never change, they are replaced; and there may be thousands to look at for each rendering. */
-const known = new WeakMap<{ readonly url: string }, PushTarget | Unsupported>();
+const known = new WeakMap<Said, PushTarget | Unsupported>();
+
+type Said = Pick<DesiredPush, 'url' | 'audio'>;
 
 /** `pushTarget` of a desired push, worked out once. */
-export function targetOf(push: { readonly url: string }): PushTarget | Unsupported {
+export function targetOf(push: Said): PushTarget | Unsupported {
   let target = known.get(push);
   if (target === undefined) {
-    target = pushTarget(push.url);
+    target = push.audio === undefined ? pushTarget(push.url) : noAudio(push.audio);
     known.set(push, target);
   }
   return target;
@@ -82,6 +85,11 @@ export function forbidden(target: PushTarget, policy: PushPolicy, hosts: HostNam
     if (refusal !== undefined) return refusal;
   }
   return undefined;
+}
+
+/** nginx sends what comes, and nothing else. */
+export function noAudio(audio: NonNullable<DesiredPush['audio']>): Unsupported {
+  return unsupported(`nginx pushes the sound as it comes, and cannot do audio "${audio}"; use --backend native`);
 }
 
 function unsupported(message: string): Unsupported {

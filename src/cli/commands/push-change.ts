@@ -170,7 +170,7 @@ function settingOf(
   }
   const { queueMaxBytes = push.queueMaxBytes, queueMaxAgeMs = push.queueMaxAgeMs, enabled = push.enabled } = change;
   const { enhanced = push.enhanced, videoTrack = push.videoTrack, audioTrack = push.audioTrack } = change;
-  const { via = push.via } = change;
+  const { audio = push.audio, via = push.via } = change;
   const target = url === undefined ? { engine } : { url: filled(url, camera) };
   const body = {
     ...{ id: push.id, ...target, enabled },
@@ -179,6 +179,7 @@ function settingOf(
     ...(enhanced === undefined ? {} : { enhanced }),
     ...(videoTrack === undefined ? {} : { videoTrack }),
     ...(audioTrack === undefined ? {} : { audioTrack }),
+    ...(audio === undefined ? {} : { audio }),
     ...(via == null ? {} : { via }),
   };
   return { change: { operation: 'declarePush', camera: camera.name, body } };

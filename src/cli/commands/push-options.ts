@@ -2,6 +2,9 @@ import { type Command, Option } from 'commander';
 import { durationType, sizeType, ValueProblem } from '../../config/values.js';
 import { CodedError } from '../../errors.js';
 
+const audios = ['as-is', 'none', 'silence', 'aac'] as const;
+type Audio = (typeof audios)[number];
+
 /** As commander gives them. */
 export interface PushOptionFlags {
   readonly queueMaxBytes?: string;
@@ -9,6 +12,7 @@ export interface PushOptionFlags {
   readonly enhanced?: 'auto' | 'off';
   readonly videoTrack?: string;
   readonly audioTrack?: string;
+  readonly audio?: Audio;
   readonly via?: string;
 }
 
@@ -19,6 +23,7 @@ export interface PushOptionValues {
   readonly enhanced?: 'auto' | 'off';
   readonly videoTrack?: number | 'all';
   readonly audioTrack?: number | 'all';
+  readonly audio?: Audio;
   readonly via?: string | null;
 }
 
@@ -37,6 +42,12 @@ export function withPushOptions(command: Command): Command {
     )
     .option('--video-track <id>', 'the video track to send to the target, or "all"')
     .option('--audio-track <id>', 'the audio track to send to the target, or "all"')
+    .addOption(
+      new Option(
+        '--audio <as-is|none|silence|aac>',
+        'the sound to send to the target: that of the camera, none, a silent AAC track, or AAC (transcoded if need be)',
+      ).choices(audios),
+    )
     .option(
       '--via <location>',
       'in a cluster: the location to route the push through, "direct", or "default" (the location of its engine)',
@@ -44,11 +55,12 @@ export function withPushOptions(command: Command): Command {
 }
 
 /** The names of these flags, in words. */
-export const pushOptionFlags = '--queue-max-bytes, --queue-max-age, --enhanced, --video-track, --audio-track or --via';
+export const pushOptionFlags =
+  '--queue-max-bytes, --queue-max-age, --enhanced, --video-track, --audio-track, --audio or --via';
 
 /** @throws CodedError USAGE */
 export function pushOptionsFrom(flags: PushOptionFlags): PushOptionValues {
-  const { queueMaxBytes, queueMaxAge, enhanced, videoTrack, audioTrack, via } = flags;
+  const { queueMaxBytes, queueMaxAge, enhanced, videoTrack, audioTrack, audio, via } = flags;
   return {
     ...(queueMaxBytes === undefined
       ? {}
@@ -59,6 +71,7 @@ export function pushOptionsFrom(flags: PushOptionFlags): PushOptionValues {
     ...(enhanced === undefined ? {} : { enhanced }),
     ...(videoTrack === undefined ? {} : { videoTrack: trackOf('--video-track', videoTrack) }),
     ...(audioTrack === undefined ? {} : { audioTrack: trackOf('--audio-track', audioTrack) }),
+    ...(audio === undefined ? {} : { audio }),
     ...(via === undefined ? {} : { via: via === 'default' ? null : via }),
   };
 }

@@ -40,6 +40,7 @@ export const sourceTable = table({
     key: 'ffmpeg',
     type: textType(1024, '<program>'),
     default: 'ffmpeg',
-    description: 'The ffmpeg that pulls RTSP, SRT, HLS and MPEG-TS sources: a path, or a name in PATH',
+    description:
+      'The ffmpeg that pulls RTSP, SRT, HLS and MPEG-TS sources, and transcodes sound: a path, or a name in PATH',
   },
 });

@@ -18,8 +18,10 @@ import type { CameraFactsFile, CameraFile, EngineFile, PushFile } from '../schem
  */
 
 export function filePush(push: Push): PushFile {
-  const { audioTrack, createdAt, enabled, engine, enhanced, queueMaxAgeMs, queueMaxBytes, url, via, videoTrack } = push;
+  const { audio, audioTrack, createdAt, enabled, engine, enhanced } = push;
+  const { queueMaxAgeMs, queueMaxBytes, url, via, videoTrack } = push;
   return {
+    ...(audio === undefined ? {} : { audio }),
     ...(audioTrack === undefined ? {} : { audioTrack }),
     createdAt,
     enabled,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mergeParts } from '../../../src/backend/nginx/parts.js';
-import { pushTarget } from '../../../src/backend/nginx/push-target.js';
+import { pushTarget, targetOf } from '../../../src/backend/nginx/push-target.js';
 import { quoteValue } from '../../../src/backend/nginx/quote.js';
 import { missingIn } from '../../../src/backend/nginx/structure.js';
 import { defaultTemplate, Template, type TemplateFacts } from '../../../src/backend/nginx/template.js';
@@ -86,6 +86,8 @@ describe('values', () => {
       ],
     });
     expect(pushTarget('rtmps://a/b/c')).toMatchObject({ code: 'TARGET_UNSUPPORTED' });
+    expect(targetOf({ url: 'rtmp://192.0.2.1/live/a', audio: 'aac' })).toMatchObject({ code: 'TARGET_UNSUPPORTED' });
+    expect(targetOf({ url: 'rtmp://192.0.2.1/live/a' })).toMatchObject({ ip: '192.0.2.1' });
     expect(pushTarget('rtmp://u:p@a/b/c')).toMatchObject({ code: 'TARGET_UNSUPPORTED' });
     expect(pushTarget('http://a/b/c')).toMatchObject({ code: 'INVALID_ADDRESS' });
   });

@@ -7,7 +7,7 @@ import { engines, entryOf, refreshCamera } from '../state/store.js';
 import { milliseconds } from '../ui/format.js';
 import { Mark } from '../ui/mark.js';
 import { ActionButton, Dialog, ErrorNote, Field } from '../ui/parts.js';
-import { PushOptionFields, type PushOptionSignals, pushOptionsBody } from './push-options.js';
+import { type Audio, PushOptionFields, type PushOptionSignals, pushOptionsBody } from './push-options.js';
 
 const good: Look = { tone: 'ok', label: 'ok', shape: 'disc' };
 const failed: Look = { tone: 'bad', label: 'failed', shape: 'triangle' };
@@ -25,6 +25,7 @@ export function AddPushDialog({ camera, onClose }: { camera: string; onClose: ()
     enhanced: useSignal<'auto' | 'off'>('auto'),
     videoTrack: useSignal(''),
     audioTrack: useSignal(''),
+    audio: useSignal<Audio>('as-is'),
   };
   const target = () => (toEngine.value ? { engine: engine.value } : { url: url.value.trim() });
   const empty = toEngine.value ? engine.value === '' : url.value.trim() === '';

@@ -4,19 +4,22 @@ import type { PushView } from '../api/types.js';
 import { useAction } from '../state/action.js';
 import { refreshCamera } from '../state/store.js';
 import { ActionButton, Dialog, ErrorNote, Field } from '../ui/parts.js';
+import { type Audio, AudioField } from './push-options.js';
 
 const bytesPerMb = 1 << 20;
 
-/** What may wait for the target of one push; empty fields mean the settings of the node. */
+/** What one push sends of the sound, and what may wait for its target; empty fields mean the settings of the node. */
 export function BudgetDialog({ camera, push, onClose }: { camera: string; push: PushView; onClose: () => void }) {
   const action = useAction();
   const megabytes = useSignal(push.queueMaxBytes === undefined ? '' : String(push.queueMaxBytes / bytesPerMb));
   const seconds = useSignal(push.queueMaxAgeMs === undefined ? '' : String(push.queueMaxAgeMs / 1000));
+  const audio = useSignal<Audio>(push.audio ?? 'as-is');
   const save = async () => {
     const done = await action.run(async () => {
       const body = {
         queueMaxBytes: numberOf('The size', megabytes.value, bytesPerMb),
         queueMaxAgeMs: numberOf('The age', seconds.value, 1000),
+        ...(audio.value === (push.audio ?? 'as-is') ? {} : { audio: audio.value }),
       };
       await api.call('changePush', { path: { name: camera, id: push.id }, body });
       await refreshCamera(camera);
@@ -24,13 +27,17 @@ export function BudgetDialog({ camera, push, onClose }: { camera: string; push: 
     if (done) onClose();
   };
   return (
-    <Dialog title={`Budget of ${push.id}`} onClose={onClose}>
+    <Dialog title={`Sound and budget of ${push.id}`} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           void save();
         }}
       >
+        <AudioField audio={audio} />
+        {push.enabled && audio.value !== (push.audio ?? 'as-is') && (
+          <p class="muted small">Another sound connects this push anew; no other push is disturbed.</p>
+        )}
         <p>When more than this is waiting for a slow target, frames are dropped up to the next key frame.</p>
         <Field
           label="Amount (MB)"

@@ -149,12 +149,12 @@ function Push({ camera, push }: { camera: string; push: PushView }) {
             <button
               type="button"
               class="button"
-              aria-label={`Budget of ${id}`}
+              aria-label={`Sound and budget of ${id}`}
               onClick={() => {
                 budgeting.value = true;
               }}
             >
-              Budget …
+              Sound and budget …
             </button>
             <button
               type="button"
