@@ -40,6 +40,8 @@ export const errorCodes = {
   CONFIG_UNREADABLE: 'The settings file cannot be read or is not YAML.',
   STATE_UNREADABLE: 'The state file cannot be read.',
   STATE_INVALID: 'The state file is not valid; the running state stays.',
+  STATE_SEALED: 'A text in the state file is sealed, and its key is missing or another one.',
+  NO_SEAL_KEY: 'The aggregator was started without a key that seals its state file.',
   STATE_CONFLICT:
     'The state file was edited by hand in an entry that the API has also changed; the edit is not applied.',
   STATE_WRITE_FAILED: 'A change could not be written to disk, so it was not made.',

@@ -67,6 +67,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   CLUSTER_ENTRY_REFUSED: 409,
   CLUSTER_REPLACED: 503,
   NOT_IN_CLUSTER: 409,
+  NO_SEAL_KEY: 409,
   NODE_UNAVAILABLE: 503,
   NODE_DRAINING: 503,
   NODE_FULL: 503,

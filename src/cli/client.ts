@@ -171,6 +171,11 @@ export class ApiClient {
     return (await said(() => this.#client.call('acceptCluster'))).body;
   }
 
+  /** Writes the state file anew, sealed with the first key of its file. */
+  async sealState(): Promise<Answer<'sealState'>> {
+    return (await said(() => this.#client.call('sealState'))).body;
+  }
+
   /** Seals anew what stands in etcd. */
   async sealCluster(): Promise<Answer<'sealCluster'>> {
     return (await said(() => this.#client.call('sealCluster'))).body;

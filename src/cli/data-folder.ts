@@ -7,6 +7,7 @@ import type { Logger } from '../log/log.js';
 import type { StateCheck } from '../store/file/edit.js';
 import { openFileStore } from '../store/file/file-store.js';
 import { MemoryStore } from '../store/memory/memory-store.js';
+import type { Sealing } from '../store/sealing.js';
 import type { Store } from '../store/store.js';
 import { type ClusterAccess, openCluster } from './cluster.js';
 import { noDataDir } from './data-path.js';
@@ -57,11 +58,17 @@ export async function openClusterFolder(settings: Settings, log: Logger, check: 
  * Opens the folder and the state in it. With `none` the state is kept in memory, and the rest (secrets, tokens, what other
  * programs need) in a folder that is made for this process and removed with it.
  * @param check the rules that hold for whoever writes a state, by hand too; see `checkChangeSteps`
- * @throws StateError STATE_LOCKED, STATE_UNREADABLE, STATE_INVALID, STATE_CONFLICT
+ * @param sealing seals what is secret in the file; undefined: nothing is sealed
+ * @throws StateError STATE_LOCKED, STATE_UNREADABLE, STATE_INVALID, STATE_SEALED, STATE_CONFLICT
  */
-export async function openDataFolder(dataDir: string, log: Logger, check?: StateCheck): Promise<DataFolder> {
+export async function openDataFolder(
+  dataDir: string,
+  log: Logger,
+  check?: StateCheck,
+  sealing?: Sealing,
+): Promise<DataFolder> {
   if (dataDir !== noDataDir) {
-    const store = await openFileStore({ dataDir, log, ...(check === undefined ? {} : { check }) });
+    const store = await openFileStore({ dataDir, log, sealing, ...(check === undefined ? {} : { check }) });
     return { path: dataDir, store, close: () => store.close() };
   }
   const path = await mkdtemp(join(tmpdir(), 'media-aggregator-'));

@@ -13,6 +13,7 @@ import { addLogCommand } from './commands/log.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addPublishCommand } from './commands/publish.js';
 import { addPushCommands } from './commands/push.js';
+import { addSealCommand } from './commands/seal.js';
 import { addServeCommand } from './commands/serve.js';
 import { addShellCommands } from './commands/shell.js';
 import { addStatusCommand } from './commands/status.js';
@@ -71,6 +72,7 @@ Examples:
   addApplyCommand(program, io, setExitCode);
   addDoctorCommand(program, io, setExitCode);
   addBackupCommands(program, io);
+  addSealCommand(program, io);
   addShellCommands(program, io);
   return program;
 }

@@ -45,6 +45,7 @@ import { findPortHolder } from './port-holder.js';
 import { RtmpTestPatterns } from './rtmp-test-patterns.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
 import { StartWatch } from './start-watch.js';
+import { stateSealing } from './state-sealing.js';
 import { targetRuleOf, withoutStandby } from './target-rule.js';
 import { PatternList } from './test-patterns.js';
 
@@ -106,7 +107,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       options.settings.cluster === undefined ? 'the disk of the state' : 'etcd, or the disk of the data folder',
       options.settings.dataDir,
       options.settings.cluster === undefined
-        ? openDataFolder(options.settings.dataDir, stateLog, check)
+        ? openDataFolder(options.settings.dataDir, stateLog, check, await stateSealing(options.settings))
         : openClusterFolder(options.settings, stateLog, check),
     );
     closers.unshift({ part: 'state', close: () => data.close() });

@@ -3,7 +3,7 @@ import { ConfigError, messageOf } from '../errors.js';
 import { readRegular } from '../files/read.js';
 
 /** What a key of the cluster is for. A key of one purpose tells nothing of the others (RFC 5869). */
-export type SecretPurpose = 'rtmp' | 'api' | 'node' | 'seal' | 'etag' | 'stream-secret';
+export type SecretPurpose = 'rtmp' | 'api' | 'node' | 'seal' | 'etag' | 'stream-secret' | 'seal-file' | 'seal-nonce';
 
 /** How far the clocks of two nodes may be apart, and how long a signature may be on its way. */
 export const signatureWindowMs = 30_000;
@@ -120,31 +120,37 @@ export class ClusterSecret {
   }
 }
 
+/** The secret of the cluster's file. @throws ConfigError as `readSecretFile` */
+export function readClusterSecret(path: string): Promise<ClusterSecret> {
+  return readSecretFile('cluster-secret-file', path);
+}
+
 /**
- * The secret of the cluster's file.
+ * The secret of a file, and the former ones behind it.
+ * @param field the setting that names the file
  * @throws ConfigError CONFIG_INVALID_VALUE for a file that is not there, may be read by everybody, or holds no secret
  */
-export async function readClusterSecret(path: string): Promise<ClusterSecret> {
+export async function readSecretFile(field: 'cluster-secret-file' | 'seal-key', path: string): Promise<ClusterSecret> {
   const wrong = (what: string, cause?: unknown): ConfigError =>
-    new ConfigError('CONFIG_INVALID_VALUE', `cluster-secret-file ${path} ${what}.`, {
-      field: 'cluster-secret-file',
-      cause,
-    });
+    new ConfigError('CONFIG_INVALID_VALUE', `${field} ${path} ${what}.`, { field, cause });
+  const make = `make it with "openssl rand -hex 32"${field === 'seal-key' ? '' : ', once for all nodes'}`;
   let found: Awaited<ReturnType<typeof readRegular>>;
   try {
     found = await readRegular(path, 4096);
   } catch (error) {
     throw wrong(`cannot be read: ${messageOf(error)}`, error);
   }
-  if (found === undefined) throw wrong('is not there; make it with "openssl rand -hex 32", once for all nodes');
+  if (found === undefined) throw wrong(`is not there; ${make}`);
   if ((found.mode & 0o007) !== 0) {
     const mode = found.mode.toString(8).padStart(4, '0');
-    throw wrong(`may be read or written by every user (mode ${mode}); whoever has it can act as a node: chmod 600 it`);
+    throw wrong(
+      `may be read or written by every user (mode ${mode}); ${field === 'seal-key' ? 'whoever has it can open the state' : 'whoever has it can act as a node'}: chmod 600 it`,
+    );
   }
   try {
     return ClusterSecret.fromText(found.bytes.toString());
   } catch (error) {
-    throw wrong(`holds no secret: ${messageOf(error)}; make it with "openssl rand -hex 32", once for all nodes`);
+    throw wrong(`holds no secret: ${messageOf(error)}; ${make}`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { StreamKeys } from '../admission/stream-keys.js';
 import type { BackendProblem, MediaBackend } from '../backend/backend.js';
+import { ConflictError } from '../errors.js';
 import type { EventFeed } from '../events/event-feed.js';
 import type { Logger } from '../log/log.js';
 import { isName } from '../model/rules.js';
@@ -182,6 +183,18 @@ export class Control {
       redeclare: (camera) => this.#reconciler.redeclare(camera),
     });
     this.#reconciler.placeWith(this.#placing);
+  }
+
+  /**
+   * Writes the state file anew, sealed with the present key. @returns which key that is; tells nothing of it
+   * @throws ConflictError NO_SEAL_KEY; StateError STATE_WRITE_FAILED
+   */
+  async sealState(): Promise<string> {
+    const keyId = await this.#store.rewrite?.();
+    if (keyId !== undefined && keyId !== '') return keyId;
+    const message =
+      'this aggregator was started without --seal-key, or keeps its state elsewhere (cluster rotate-secret seals that)';
+    throw new ConflictError('NO_SEAL_KEY', message);
   }
 
   /** Stops following the store; to be called before the backend is stopped. */

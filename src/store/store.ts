@@ -50,6 +50,11 @@ export interface Store {
    * the event loop. Other changes wait until it is made; nobody sees a part of it.
    */
   updateInSteps<R>(change: (state: DesiredState) => Generator<unknown, Changed<R>>): Promise<Changed<R>>;
+  /**
+   * Writes the state anew without a change, sealed with the present key; only where it is kept in a file.
+   * @returns which key that is; empty: it is not sealed @throws StateError STATE_WRITE_FAILED
+   */
+  rewrite?(): Promise<string>;
   /** Called after every commit and every accepted edit by hand, in order. Returns the way to end it. */
   subscribe(listener: (change: StateChange) => void): () => void;
   /** Waits for what is under way and lets go of files and watchers. */

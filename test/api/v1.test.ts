@@ -302,6 +302,7 @@ describe('the node', () => {
       '/v1/nodes/{id}/drain',
       '/v1/refused-publishers',
       '/v1/session',
+      '/v1/state/seal',
       '/v1/targets:test',
       '/v1/test-pattern',
       '/v1/test-pattern/{name}',

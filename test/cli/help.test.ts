@@ -60,6 +60,7 @@ describe('help', () => {
         'doctor',
         'backup',
         'restore',
+        'rotate-seal-key',
         'completion',
         'man',
       ],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Sealer } from '../../src/cluster/sealer.js';
 import { ClusterSecret } from '../../src/cluster/secret.js';
-import { isStaleEntry, openEntry, sealEntry } from '../../src/store/etcd/sealing.js';
+import { isStaleEntry, openEntry, sealEntry } from '../../src/store/sealing.js';
 
 const [one, two] = ['5ec2e7'.padEnd(64, '0'), '0123456789abcdef'.repeat(4)];
 const sealerOf = (text: string) => new Sealer(ClusterSecret.fromText(text));

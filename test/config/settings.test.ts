@@ -161,6 +161,7 @@ describe('where values come from', () => {
       'cluster-cert': '/cert',
       'cluster-key': '/key',
       'node-id': 'n1',
+      'seal-key': '/seal-key',
       'capacity-out-mbps': '900',
       'capacity-cameras': '40',
       'location-networks': 'berlin=10.1.0.0/16,paris=2001:db8::/32',

@@ -23,6 +23,11 @@ export interface NodeRouteOptions {
   readonly cluster: () => ClusterView | undefined;
 }
 
+const SealedStateSchema = Type.Object(
+  { keyId: Type.String({ description: 'Says which key it is, and nothing of it.' }) },
+  { title: 'SealedState' },
+);
+
 /** What this node is and how it is set up. */
 export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
   const { control, settings, sources, names, version, announcement, webhooks, cluster } = options;
@@ -74,6 +79,20 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
       const items = [own, ...found.flatMap(({ view }) => (view === undefined ? [] : [{ ...view, self: false }]))];
       return { items, next: null, ...(unknown.length === 0 ? {} : { unknown }) };
     },
+  );
+
+  app.post(
+    '/v1/state/seal',
+    {
+      config: { scope: 'admin' },
+      schema: {
+        operationId: 'sealState',
+        summary: 'Write the state file anew, sealed with the first key of the seal-key file',
+        tags: ['nodes'],
+        response: v1Responses({ 200: SealedStateSchema }, 409, 503),
+      },
+    },
+    async () => ({ keyId: await control.sealState() }),
   );
 
   app.get(

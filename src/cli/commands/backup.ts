@@ -21,6 +21,7 @@ import {
 } from '../backup/secrets.js';
 import { type FindOptions, findApi } from '../find-api.js';
 import { type CliIo, painter } from '../io.js';
+import { stateSealing } from '../state-sealing.js';
 import { targetRuleOf, withoutStandby } from '../target-rule.js';
 
 /** Who has not answered by then is stopped, or as good as that. */
@@ -65,7 +66,8 @@ Examples:
     .action(async (file: string, options: FolderOptions & { withoutSecrets?: boolean }) => {
       const passphrase = passphraseOf(options, io);
       const folder = folderOf(options, io);
-      const { text: stateText, cameras, engines } = await backupState(folder);
+      const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
+      const { text: stateText, cameras, engines } = await backupState(folder, await stateSealing(settings));
       const present = await readSecrets(folder);
       const secrets = options.withoutSecrets === true ? {} : present;
       const plain = Object.keys(secrets).length === 0 ? stateText : joinSecrets(stateText, secrets);
@@ -169,6 +171,7 @@ async function restore(file: string, options: RestoreCommandOptions, io: CliIo):
     file: path,
     ...(opened === undefined ? {} : { text: opened.stateText }),
     whileRunning: options.whileRunning === true,
+    sealing: await stateSealing(settings),
     check: (then, now) =>
       checkChangeSteps(then, now, { ...settings, refusesTarget, withoutStandby: withoutStandby(settings) }),
     problems: () => findApi(options, io, answerLimitMs).problems(),

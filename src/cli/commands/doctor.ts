@@ -98,13 +98,17 @@ async function runChecks(
   checks.push(await checkAdvertisedHost(settings));
   if (silence !== undefined) checks.push(silence);
   else if (settings.dataDir !== noDataDir) {
-    checks.push(...(await checkDisk(dataDir)), await checkState(dataDir), await checkRules(dataDir, settings));
+    checks.push(
+      ...(await checkDisk(dataDir)),
+      await checkState(dataDir, settings),
+      await checkRules(dataDir, settings),
+    );
   }
   checks.push(...(await checkFiles(settings, io.cwd)), ...checkExtraTrust(io.env, io.cwd));
   if (settings.logFile === undefined) checks.push(await checkStandardError(runtime?.pid));
   checks.push(
     checkClock(silence === undefined ? dataDir : undefined),
-    checkOpenFiles(settings, undefined, silence === undefined ? await countRegistered(dataDir) : undefined),
+    checkOpenFiles(settings, undefined, silence === undefined ? await countRegistered(dataDir, settings) : undefined),
     checkMemory(settings),
     ...(await checkSockets(settings)),
     ...(await checkPrograms(io.env)),

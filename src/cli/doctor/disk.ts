@@ -10,6 +10,7 @@ import { brokenRulesSteps, overLimits } from '../../model/state-rules.js';
 import { maxStateFileBytes } from '../../store/file/disk.js';
 import { readFolder } from '../../store/file/recover.js';
 import { formatBytes } from '../format.js';
+import { stateSealing } from '../state-sealing.js';
 import { targetRuleOf, withoutStandby } from '../target-rule.js';
 import { type Check, fail, ok, warn } from './check.js';
 
@@ -189,11 +190,11 @@ async function timeSyncMs(path: string): Promise<number> {
 }
 
 /** Whether `serve` would take the state file. */
-export async function checkState(dataDir: string): Promise<Check> {
+export async function checkState(dataDir: string, settings: Settings): Promise<Check> {
   const name = 'state file';
   const path = join(dataDir, 'state.json');
   try {
-    const { file, state, pending } = await readFolder(dataDir);
+    const { file, state, pending } = await readFolder(dataDir, await stateSealing(settings));
     if (file === undefined && pending === 0) {
       return ok(name, `${path} is not there yet; "serve" makes it`);
     }
@@ -212,7 +213,7 @@ const maxNamed = 5;
 export async function checkRules(dataDir: string, settings: Settings): Promise<Check> {
   const name = 'state rules';
   try {
-    const { state } = await readFolder(dataDir);
+    const { state } = await readFolder(dataDir, await stateSealing(settings));
     const refusesTarget = await targetRuleOf(settings);
     const refused: string[] = [];
     for (const camera of state.cameras.values()) {
@@ -232,9 +233,12 @@ export async function checkRules(dataDir: string, settings: Settings): Promise<C
 }
 
 /** Cameras and pushes of a data folder; none where it cannot be read, which another check tells of. */
-export async function countRegistered(dataDir: string): Promise<{ cameras: number; pushes: number }> {
+export async function countRegistered(
+  dataDir: string,
+  settings: Settings,
+): Promise<{ cameras: number; pushes: number }> {
   try {
-    const { state } = await readFolder(dataDir);
+    const { state } = await readFolder(dataDir, await stateSealing(settings));
     let pushes = 0;
     for (const camera of state.cameras.values()) pushes += Object.keys(camera.pushes).length;
     return { cameras: state.cameras.size, pushes };

@@ -54,6 +54,14 @@ export const addressTable = table({
     default: './data',
     description: 'Folder for state.json and runtime.json; `none` stores nothing on disk, to try the program out',
   },
+  /** A file of keys, 64 to 128 hexadecimal digits each: the first seals, the others open. Undefined: nothing is sealed. */
+  sealKey: {
+    key: 'seal-key',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description:
+      'File with the key that seals URLs (stream keys, passwords) in state.json and its journal (create it with: openssl rand -hex 32); if not set, they are in plain text',
+  },
   /** The host that cameras are told to publish to; undefined when nobody said it. IPv6 without brackets. */
   advertiseHost: {
     key: 'advertise-host',

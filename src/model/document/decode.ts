@@ -21,6 +21,26 @@ import { type Upgrade, upgradeDocument } from './upgrade.js';
 
 const fileValidator = Compile(StateFileSchema);
 
+/** Opens what is sealed of an entry, before its form is checked. @throws DocumentError */
+export type Opening = (section: 'cameras' | 'engines', name: string, entry: unknown) => unknown;
+
+/** The document with all its entries opened. */
+function* openedSteps(value: unknown, opening: Opening | undefined): Generator<undefined, unknown> {
+  if (opening === undefined || !isRecord(value)) return value;
+  const opened: Record<string, unknown> = { ...value };
+  for (const section of ['engines', 'cameras'] as const) {
+    const entries = value[section];
+    if (!isRecord(entries)) continue;
+    const mapped: [string, unknown][] = [];
+    for (const [name, entry] of Object.entries(entries)) {
+      mapped.push([name, opening(section, name, entry)]);
+      yield;
+    }
+    opened[section] = Object.fromEntries(mapped);
+  }
+  return opened;
+}
+
 /**
  * The text of a state file, with all keys and types as they must be.
  * @returns the document, and the version that it was written in, if an older one
@@ -29,9 +49,10 @@ const fileValidator = Compile(StateFileSchema);
 export function parseDocument(
   text: string,
   upgrades?: ReadonlyMap<number, Upgrade>,
+  opening?: Opening,
 ): { readonly document: StateFile; readonly upgradedFrom: number | undefined } {
   const { value, from } = upgradeDocument(parseText(text), upgrades);
-  return { document: checkDocument(value), upgradedFrom: from };
+  return { document: checkDocument(allOf(openedSteps(value, opening))), upgradedFrom: from };
 }
 
 /** `decodeDocument` of a text. @throws StateError STATE_INVALID, whose message names path and rule */
@@ -78,9 +99,10 @@ export function* decodeStateSteps(
   text: string,
   previous: DesiredState,
   now: string,
+  opening?: Opening,
 ): Generator<undefined, DesiredState> {
   const { value } = upgradeDocument(yield* parseTextSteps(text));
-  const document = yield* checkDocumentSteps(value);
+  const document = yield* checkDocumentSteps(yield* openedSteps(value, opening));
   return yield* decodeDocumentSteps(document, previous, now);
 }
 

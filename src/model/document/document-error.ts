@@ -6,7 +6,7 @@ const plainKey = /^[^\p{C}"]{1,64}$/u;
 
 /**
  * A rule that a document breaks: where, which rule, and what would be right. Its code is STATE_INVALID, or LIMIT_REACHED
- * where a limit is what it breaks.
+ * where a limit is what it breaks, or STATE_SEALED where it cannot be opened.
  */
 export class DocumentError extends StateError {
   /** The code that the API refuses the same with. */
@@ -25,8 +25,8 @@ export class DocumentError extends StateError {
     const path = keys.map((key) => (plainKey.test(key) ? key : quoted(key))).join('.');
     const where = [...(place.line === undefined ? [] : [`line ${place.line}`]), path || 'the document'].join(': ');
     // An error of shape names the rule in its message.
-    const code = rule === 'INVALID_REQUEST' ? '' : ` (${rule})`;
-    super(rule === 'LIMIT_REACHED' ? rule : 'STATE_INVALID', `${where}: ${reason}${code}`, {
+    const code = rule === 'INVALID_REQUEST' || rule === 'STATE_SEALED' ? '' : ` (${rule})`;
+    super(rule === 'LIMIT_REACHED' || rule === 'STATE_SEALED' ? rule : 'STATE_INVALID', `${where}: ${reason}${code}`, {
       ...(path === '' ? {} : { field: path }),
       cause: place.cause,
     });

@@ -87,17 +87,23 @@ export function fileEngine(engine: StreamingEngine): EngineFile {
   return { createdAt, host, ...(location === undefined ? {} : { location }), playbackUrl, pushUrl };
 }
 
+/** Another form of an entry, of the same keys: one whose secrets are sealed. */
+export type EntryMap = (section: 'cameras' | 'engines', name: string, entry: object) => unknown;
+
 /** The whole file: what `JSON.stringify(value, null, 2)` gives, version first, all other keys sorted, a line end. */
-export function encodeState(state: DesiredState): string {
-  return [...encodePieces(state)].join('');
+export function encodeState(state: DesiredState, map?: EntryMap): string {
+  return [...encodePieces(state, map)].join('');
 }
 
 /** The file in pieces, one for each entry, so that whoever writes it may take a rest in between. */
-function* encodePieces(state: DesiredState): Generator<string, undefined> {
+function* encodePieces(
+  state: DesiredState,
+  map: EntryMap = (_section, _name, entry) => entry,
+): Generator<string, undefined> {
   yield '{\n  "version": 1,\n  "cameras": ';
-  yield* sectionPieces(state.cameras, cameraText);
+  yield* sectionPieces(state.cameras, (camera) => cameraText(camera, map));
   yield ',\n  "engines": ';
-  yield* sectionPieces(state.engines, engineText);
+  yield* sectionPieces(state.engines, (engine) => engineText(engine, map));
   yield '\n}\n';
   return undefined;
 }
@@ -130,11 +136,15 @@ const brisk: Pace = { stretchMs: 2, restMs: () => 0 };
 const blockBytes = 256 * 1024;
 
 /** The file as blocks of bytes. Between stretches of work others have their turn. */
-export async function* encodeBlocks(state: DesiredState, pace: Pace = brisk): AsyncGenerator<Buffer, undefined> {
+export async function* encodeBlocks(
+  state: DesiredState,
+  map?: EntryMap,
+  pace: Pace = brisk,
+): AsyncGenerator<Buffer, undefined> {
   let pieces: string[] = [];
   let length = 0;
   let sinceMs = performance.now();
-  for (const piece of encodePieces(state)) {
+  for (const piece of encodePieces(state, map)) {
     pieces.push(piece);
     length += piece.length;
     if (length >= blockBytes) {
@@ -160,14 +170,18 @@ export function entryBytes(name: string, value: Camera | StreamingEngine | undef
 }
 
 /** A camera as it stands in the file, indented for its place. */
-function cameraText(camera: Camera): string {
-  const entries = Object.entries(fileCamera(camera)).sort(([left], [right]) => (left < right ? -1 : 1));
+function cameraText(camera: Camera, map?: EntryMap): string {
+  const file = fileCamera(camera);
+  const entries = Object.entries((map?.('cameras', camera.name, file) ?? file) as CameraFile).sort(([left], [right]) =>
+    left < right ? -1 : 1,
+  );
   return indented(Object.fromEntries(entries));
 }
 
 /** An engine as it stands in the file, indented for its place. */
-function engineText(engine: StreamingEngine): string {
-  return indented(fileEngine(engine));
+function engineText(engine: StreamingEngine, map?: EntryMap): string {
+  const file = fileEngine(engine);
+  return indented((map?.('engines', engine.name, file) ?? file) as EngineFile);
 }
 
 function indented(value: object): string {

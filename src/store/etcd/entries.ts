@@ -8,8 +8,8 @@ import { DocumentError } from '../../model/document/document-error.js';
 import { decodeCameraEntry, decodeEngineEntry, type Section } from '../../model/document/entry.js';
 import { type Camera, type DesiredState, emptyState, type StreamingEngine } from '../../model/model.js';
 import { withEntry, withoutEntry } from '../../model/persistent-map.js';
+import { isStaleEntry, openEntry, type Sealing, sealEntry, unsealed } from '../sealing.js';
 import type { StateChange } from '../store.js';
-import { isStaleEntry, openEntry, type Sealing, sealEntry, unsealed } from './sealing.js';
 
 /** A new version of one entry in the store, written by a node or by hand. */
 export interface EntryEvent {

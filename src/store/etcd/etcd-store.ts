@@ -8,10 +8,10 @@ import { inStretches } from '../../fairness/stretch.js';
 import type { Logger } from '../../log/log.js';
 import type { DesiredState } from '../../model/model.js';
 import { Listeners } from '../listeners.js';
+import type { Sealing } from '../sealing.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
 import type { ClusterEntries, EntryEvent, RefusedEntry } from './entries.js';
 import { ClusterReplica } from './replica.js';
-import type { Sealing } from './sealing.js';
 import { comparing, isUntouched, type Step, stepsBetween, writing } from './transactions.js';
 
 /** How long a change may take in all, milliseconds. */

@@ -6,6 +6,7 @@ import { PrefixWatch } from '../../etcd/watch.js';
 import type { Logger } from '../../log/log.js';
 import type { DesiredState } from '../../model/model.js';
 import { allOf } from '../../model/steps.js';
+import type { Sealing } from '../sealing.js';
 import { type StateChange, StateProblem } from '../store.js';
 import { Arrivals } from './arrivals.js';
 import { EtcdContact } from './contact.js';
@@ -13,7 +14,6 @@ import { ClusterEntries, type EntryEvent } from './entries.js';
 import { ClusterKeys } from './keys.js';
 import { readCluster, type WholeState } from './read.js';
 import { awaitDecision, type EtcdPlace, isReplaced, writeAcceptance } from './replaced.js';
-import type { Sealing } from './sealing.js';
 import { type Snapshot, SnapshotFile, SnapshotKeeper } from './snapshot.js';
 
 /** How long a reading may take. */

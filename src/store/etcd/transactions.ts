@@ -2,9 +2,9 @@ import type { Compare, RequestOp } from '../../etcd/protocol.js';
 import { differingIn } from '../../model/changes.js';
 import { encodeCameraEntry, encodeEngineEntry, type Section } from '../../model/document/entry.js';
 import type { DesiredState } from '../../model/model.js';
+import { sealEntry } from '../sealing.js';
 import type { ClusterEntries, EntryEvent } from './entries.js';
 import type { ClusterKeys } from './keys.js';
-import { sealEntry } from './sealing.js';
 
 /** etcd takes 128 operations in one transaction by default; one is for the head. */
 const maxOperations = 120;

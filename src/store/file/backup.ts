@@ -18,6 +18,7 @@ import {
 import { encodeBlocks, encodeState } from '../../model/document/encode.js';
 import { type DesiredState, emptyState } from '../../model/model.js';
 import { allOf } from '../../model/steps.js';
+import { type Sealing, sealingMap } from '../sealing.js';
 import { maxStateFileBytes, prepareState, readVersion } from './disk.js';
 import type { StateCheck } from './edit.js';
 import { decodeVersion, withLine } from './file-version.js';
@@ -36,8 +37,11 @@ export interface BackupSummary {
  * The whole acknowledged state as the text of a state.json, consistent even while an aggregator uses the folder.
  * @throws StateError STATE_UNREADABLE when there is no state, else as `readFolder`
  */
-export async function backupState(folder: string): Promise<BackupSummary & { readonly text: string }> {
-  const { state, file, journal } = await readFolder(resolve(folder)).catch((error: unknown) => {
+export async function backupState(
+  folder: string,
+  sealing?: Sealing,
+): Promise<BackupSummary & { readonly text: string }> {
+  const { state, file, journal } = await readFolder(resolve(folder), sealing).catch((error: unknown) => {
     throw error instanceof CodedError ? error : unreadable(folder, error);
   });
   if (file === undefined && journal === undefined) {
@@ -62,6 +66,8 @@ export interface RestoreOptions {
   readonly whileRunning: boolean;
   /** The rules that hold for every state that somebody writes. */
   readonly check?: StateCheck;
+  /** Opens and seals what lies in the folder, and opens what is sealed in the backup. */
+  readonly sealing?: Sealing | undefined;
   /** Asks the running aggregator what is wrong with its state. @throws when it does not answer */
   readonly problems?: () => Promise<readonly { readonly code: string; readonly message: string }[]>;
 }
@@ -89,7 +95,7 @@ export async function restoreState(options: RestoreOptions): Promise<
   }
 > {
   const folder = resolve(options.folder);
-  const present = await readFolder(folder).catch((error: unknown) => {
+  const present = await readFolder(folder, options.sealing).catch((error: unknown) => {
     // A present state that cannot be read is no obstacle: that is what backups are for.
     if (error instanceof StateError) return undefined;
     throw notRestored(folder, error);
@@ -120,14 +126,17 @@ export async function restoreState(options: RestoreOptions): Promise<
  * @param present what is there now: what of it breaks a rule may be restored
  * @throws StateError which names the file
  */
-async function readBackup({ file: path, text, check }: RestoreOptions, present: DesiredState): Promise<DesiredState> {
+async function readBackup(
+  { file: path, text, check, sealing }: RestoreOptions,
+  present: DesiredState,
+): Promise<DesiredState> {
   const found = await readVersion(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
   const backup = found === undefined || text === undefined ? found : { ...found, text };
   if (backup === undefined) throw new StateError('STATE_UNREADABLE', `there is no file ${path}`);
   try {
-    const state = decodeVersion(backup, emptyState);
+    const state = decodeVersion(backup, emptyState, sealing);
     if (check !== undefined) withLine(backup, () => allOf(check(present, state)));
     return state;
   } catch (error) {
@@ -137,13 +146,17 @@ async function readBackup({ file: path, text, check }: RestoreOptions, present: 
   }
 }
 
-async function replaceAtRest(folder: string, state: DesiredState, { alongside }: RestoreOptions): Promise<string[]> {
-  const content = await prepareState(join(folder, stateFileName), encodeBlocks(state));
+async function replaceAtRest(
+  folder: string,
+  state: DesiredState,
+  { alongside, sealing }: RestoreOptions,
+): Promise<string[]> {
+  const content = await prepareState(join(folder, stateFileName), encodeBlocks(state, sealingMap(sealing)));
   const replaced: Replaced[] = [];
   try {
     await keepFiles(folder, [stateFileName, journalFileName], replaced);
     await alongside?.(replaced);
-    const seq = await endJournal(folder, content);
+    const seq = await endJournal(folder, content, sealing);
     await replaceFile(content);
     await syncFolder(dirname(content.path));
     await (await Journal.create(join(folder, journalFileName), content, seq)).close();
@@ -165,11 +178,11 @@ async function replaceAtRest(folder: string, state: DesiredState, { alongside }:
  * old state.json and its journal count on. The old journal itself stays as it is under its other name.
  * @returns the number of its last commit
  */
-async function endJournal(folder: string, content: Prepared): Promise<number> {
+async function endJournal(folder: string, content: Prepared, sealing: Sealing | undefined): Promise<number> {
   const path = join(folder, journalFileName);
   let recovered: Recovered | undefined;
   try {
-    recovered = await readFolder(folder);
+    recovered = await readFolder(folder, sealing);
   } catch (error) {
     if (!(error instanceof StateError)) throw error;
     // The previous files make no valid state, so there is nothing to keep consistent.
@@ -187,12 +200,16 @@ async function endJournal(folder: string, content: Prepared): Promise<number> {
 }
 
 /** With the journal empty, a new file replaces everything. */
-async function replaceLive(folder: string, state: DesiredState, { problems }: RestoreOptions): Promise<string[]> {
+async function replaceLive(
+  folder: string,
+  state: DesiredState,
+  { problems, sealing }: RestoreOptions,
+): Promise<string[]> {
   const path = join(folder, stateFileName);
   // An aggregator that does not answer would not apply the restored state either: then nothing is changed.
   await problems?.();
   const untilMs = performance.now() + restLimitMs;
-  while ((await readFolder(folder)).pending > 0) {
+  while ((await readFolder(folder, sealing)).pending > 0) {
     if (performance.now() > untilMs)
       throw new StateError('STATE_LOCKED', `${path} keeps changing; stop the aggregator`);
     await sleep(lookEveryMs);
@@ -201,9 +218,9 @@ async function replaceLive(folder: string, state: DesiredState, { problems }: Re
   await keepFiles(folder, [stateFileName], replaced);
   const kept = replaced.flatMap((each) => each.kept ?? []);
   const rejected = await countRejected(folder);
-  const content = await writeWhole(path, encodeState(state));
+  const content = await writeWhole(path, encodeState(state, sealingMap(sealing)));
   try {
-    await takenOver(folder, content, rejected, problems);
+    await takenOver({ folder, sealing }, content, rejected, problems);
   } catch (error) {
     await putBack(path, content, kept[0]);
     throw error;
@@ -217,7 +234,7 @@ async function replaceLive(folder: string, state: DesiredState, { problems }: Re
  * @throws StateError when it refuses it; CodedError API_UNREACHABLE when it does nothing
  */
 async function takenOver(
-  folder: string,
+  { folder, sealing }: Pick<RestoreOptions, 'folder' | 'sealing'>,
   content: Prepared,
   rejected: number,
   problems: RestoreOptions['problems'],
@@ -230,7 +247,7 @@ async function takenOver(
     if ((await countRejected(folder)) > rejected) {
       throw new StateError('STATE_INVALID', 'the running aggregator refused the restored backup; its log says why');
     }
-    const now = await readFolder(folder).catch(() => undefined);
+    const now = await readFolder(folder, sealing).catch(() => undefined);
     if (now?.file !== undefined && now.file.digest !== content.digest) return;
     if (now?.journal !== undefined && heldSeq(now.journal, content.digest) !== undefined) return;
     if (problems === undefined || performance.now() - askedAtMs < askEveryMs) continue;
@@ -253,6 +270,7 @@ async function takenOver(
 const refusals: ReadonlySet<string> = new Set([
   'STATE_INVALID',
   'STATE_CONFLICT',
+  'STATE_SEALED',
   'STATE_UNREADABLE',
   'STATE_LOCKED',
   'LIMIT_REACHED',

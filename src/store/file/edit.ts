@@ -1,6 +1,7 @@
 import type { Differing } from '../../model/changes.js';
 import { mergeEditSteps } from '../../model/merge.js';
 import type { DesiredState } from '../../model/model.js';
+import type { Sealing } from '../sealing.js';
 import type { FileVersion } from './disk.js';
 import { decodeVersionSteps, withLineSteps } from './file-version.js';
 
@@ -16,6 +17,7 @@ export interface EditContext {
   /** The content of state.json before the edit, if the journal has further changes, which count too; otherwise null. */
   readonly base: DesiredState | null;
   readonly check: StateCheck | undefined;
+  readonly sealing?: Sealing | undefined;
 }
 
 /** Decodes a file and makes the new running state from it, in steps. @throws StateError, with the line */
@@ -28,9 +30,9 @@ export function editSteps(
 
 function* readSteps(
   file: FileVersion,
-  { before, base, check }: EditContext,
+  { before, base, check, sealing }: EditContext,
 ): Generator<undefined, { edited: DesiredState; after: DesiredState }> {
-  const edited = yield* decodeVersionSteps(file, before);
+  const edited = yield* decodeVersionSteps(file, before, sealing);
   const after = base === null ? edited : yield* mergeEditSteps(base, before, edited, file.modifiedAt);
   if (check !== undefined) yield* check(before, after);
   return { edited, after };

@@ -5,9 +5,10 @@ import { FolderLock } from '../../files/lock.js';
 import { watchFolder } from '../../files/watch.js';
 import type { Logger } from '../../log/log.js';
 import { changesBetweenSteps, differingIn } from '../../model/changes.js';
-import { encodeBlocks } from '../../model/document/encode.js';
+import { type EntryMap, encodeBlocks } from '../../model/document/encode.js';
 import type { DesiredState } from '../../model/model.js';
 import { Listeners } from '../listeners.js';
+import { sealChange, sealingMap } from '../sealing.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
 import { applyChanges, grownBytes, type Waiting, writeFailed } from './batch.js';
 import { Compaction } from './compaction.js';
@@ -16,6 +17,7 @@ import { editSteps, type StateCheck, summaryOf } from './edit.js';
 import { FolderHold } from './folder-hold.js';
 import { Journal } from './journal.js';
 import { DiskTrouble, type OpenFolder, type OpenOptions, openFolder } from './open-folder.js';
+import { Rewrites } from './rewrites.js';
 import { StateFile } from './state-file.js';
 import { UpdateQueue } from './update-queue.js';
 import { WaitingStore } from './waiting-store.js';
@@ -69,6 +71,9 @@ class FileStore implements Store {
   readonly #compaction: Compaction;
   readonly #health: WriteHealth;
   readonly #check: FileStoreOptions['check'];
+  readonly #sealing: FileStoreOptions['sealing'];
+  readonly #seal: EntryMap | undefined;
+  readonly #rewrites = new Rewrites();
   /** Nobody waits for a compaction. A call takes several turns of the event loop: a long stretch in each adds up. */
   readonly #inBackground = { stretchMs: 1, restMs: () => (this.#closing === undefined ? 5 : 0) };
   #journal: Journal | undefined;
@@ -92,6 +97,8 @@ class FileStore implements Store {
     this.#paths = paths;
     this.#maxFileBytes = maxFileBytes;
     this.#check = options.check;
+    this.#sealing = options.sealing;
+    this.#seal = sealingMap(options.sealing);
     this.#hold = new FolderHold({ lock, folder: dirname(paths.file), log });
     this.#state = recovered.state;
     this.#fileState = recovered.fileState;
@@ -108,7 +115,7 @@ class FileStore implements Store {
     });
     this.#file = new StateFile({ path: paths.file, maxBytes: maxFileBytes, seen: recovered.file, log });
     this.#compaction = new Compaction({
-      prepare: (state) => prepareState(paths.file, encodeBlocks(state, this.#inBackground), maxFileBytes),
+      prepare: (state) => prepareState(paths.file, encodeBlocks(state, this.#seal, this.#inBackground), maxFileBytes),
       onPrepared: () => this.#wake(),
       file: paths.file,
       log,
@@ -146,6 +153,16 @@ class FileStore implements Store {
     return committed;
   }
 
+  async rewrite(): Promise<string> {
+    if (this.#closing !== undefined) throw writeFailed('the store is closed');
+    const written = this.#rewrites.ask();
+    this.#wake();
+    await written.catch((error: unknown) => {
+      throw writeFailed(`${this.#paths.file} could not be written: ${messageOf(error)}`, error);
+    });
+    return this.#sealing?.keyId ?? '';
+  }
+
   subscribe(listener: (change: StateChange) => void): () => void {
     return this.#listeners.add(listener);
   }
@@ -176,18 +193,24 @@ class FileStore implements Store {
   #wake(): void {
     this.#work ??= this.#run().finally(() => {
       this.#work = undefined;
-      if (this.#updates.areWaiting || this.#mustLook || this.#compaction.isPrepared) this.#wake();
+      if (this.#hasWork) this.#wake();
     });
+  }
+
+  get #hasWork(): boolean {
+    return this.#updates.areWaiting || this.#mustLook || this.#compaction.isPrepared || this.#rewrites.areAsked;
   }
 
   async #run(): Promise<void> {
     // Let the requests of this turn of the event loop come together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#updates.areWaiting || this.#mustLook || this.#compaction.isPrepared) {
+    while (this.#hasWork) {
       if (this.#compaction.isPrepared) {
         await this.#finishCompaction();
       } else if (this.#updates.areWaiting) {
         await this.#commit(this.#updates.take());
+      } else if (this.#rewrites.areAsked) {
+        await this.#rewrites.run(() => this.#rewrite());
       } else {
         this.#mustLook = false;
         await this.#lookAtFiles().then(
@@ -229,7 +252,8 @@ class FileStore implements Store {
       if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes)
         throw new TooLargeState(fileBytes, this.#maxFileBytes);
       const journal = await this.#soundJournal(isSound);
-      await journal.commit(changes);
+      const sealing = this.#sealing;
+      await journal.commit(sealing === undefined ? changes : changes.map((change) => sealChange(change, sealing)));
       this.#health.succeeded();
       this.#seq = journal.place.seq;
       this.#fileBytes = fileBytes;
@@ -266,7 +290,7 @@ class FileStore implements Store {
   async #rewrite(): Promise<void> {
     if (!(await this.#file.isKnown())) await this.#readEdit();
     const state = this.#state;
-    const content = await prepareState(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
+    const content = await prepareState(this.#paths.file, encodeBlocks(state, this.#seal), this.#maxFileBytes);
     try {
       if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content, this.#seq);
       if (!(await this.#file.isKnown())) throw new Error('it was edited meanwhile');
@@ -350,7 +374,9 @@ class FileStore implements Store {
     // meanwhile.
     const isMerged = this.#journal !== undefined && this.#journal.pending > 0;
     const base = isMerged ? this.#fileState : null;
-    const { edited, after } = await inStretches(editSteps(file, { before, base, check: this.#check }));
+    const { edited, after } = await inStretches(
+      editSteps(file, { before, base, check: this.#check, sealing: this.#sealing }),
+    );
     this.#state = after;
     this.#fileState = edited;
     this.#fileBytes = Number(file.mark.bytes);
@@ -365,7 +391,7 @@ class FileStore implements Store {
   /** The file was removed: it is written again, unless an editor has a new one there by now. */
   async #restore(): Promise<void> {
     const state = this.#state;
-    const content = await prepareState(this.#paths.file, encodeBlocks(state), this.#maxFileBytes);
+    const content = await prepareState(this.#paths.file, encodeBlocks(state, this.#seal), this.#maxFileBytes);
     if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content, this.#seq);
     if (!(await this.#file.create(content))) {
       this.#mustLook = true;

@@ -1,35 +1,45 @@
 import { lineOfSteps } from '../../json/locate.js';
-import { decodeDocument, decodeStateSteps, parseDocument } from '../../model/document/decode.js';
+import { decodeDocument, decodeStateSteps, type Opening, parseDocument } from '../../model/document/decode.js';
 import { DocumentError } from '../../model/document/document-error.js';
 import type { Upgrade } from '../../model/document/upgrade.js';
 import type { DesiredState } from '../../model/model.js';
 import type { StateFile } from '../../model/schema.js';
 import { allOf } from '../../model/steps.js';
+import { openEntry, type Sealing, sealedPrefix, withoutKey } from '../sealing.js';
 import type { FileVersion } from './disk.js';
 
 /** `decodeState` of what was read from disk. @throws StateError STATE_INVALID, with the line of the file */
-export function decodeVersion(file: FileVersion, previous: DesiredState): DesiredState {
-  return withLine(file, () => decodeDocument(parseVersion(file), previous, file.modifiedAt));
+export function decodeVersion(file: FileVersion, previous: DesiredState, sealing?: Sealing): DesiredState {
+  return withLine(file, () => decodeDocument(parseAny(file, sealing).document, previous, file.modifiedAt));
 }
 
 /** `decodeVersion` in steps, each a fraction of a millisecond. @throws StateError STATE_INVALID */
-export function* decodeVersionSteps(file: FileVersion, previous: DesiredState): Generator<undefined, DesiredState> {
+export function* decodeVersionSteps(
+  file: FileVersion,
+  previous: DesiredState,
+  sealing?: Sealing,
+): Generator<undefined, DesiredState> {
   if (file.broken !== undefined) throw file.broken;
-  return yield* decodeStateSteps(file.text, previous, file.modifiedAt);
+  return yield* decodeStateSteps(file.text, previous, file.modifiedAt, openingOf(file, sealing));
 }
 
-/** What was read from disk, with all keys and types as they must be. @throws StateError STATE_INVALID */
-function parseVersion(file: FileVersion, upgrades?: ReadonlyMap<number, Upgrade>): StateFile {
-  return parseAny(file, upgrades).document;
+/** Undefined: nothing in it is sealed. */
+function openingOf({ text }: FileVersion, sealing: Sealing = withoutKey): Opening | undefined {
+  if (!text.includes(`"${sealedPrefix}`)) return undefined;
+  return (section, name, entry) => openEntry(section, name, entry, sealing);
 }
 
-/** The same, and which version it was of, if of an older one. @throws StateError STATE_INVALID */
+/**
+ * What was read from disk, opened, with all keys and types as they must be; and which version it was of, if of an older one.
+ * @throws StateError STATE_INVALID, STATE_SEALED
+ */
 export function parseAny(
   file: FileVersion,
+  sealing?: Sealing,
   upgrades?: ReadonlyMap<number, Upgrade>,
 ): { readonly document: StateFile; readonly upgradedFrom: number | undefined } {
   if (file.broken !== undefined) throw file.broken;
-  return parseDocument(file.text, upgrades);
+  return parseDocument(file.text, upgrades, openingOf(file, sealing));
 }
 
 /** Does something with the content of a file. @throws what it throws; a DocumentError with the line of the file */

@@ -6,6 +6,8 @@ import type { FileMark } from '../../files/read.js';
 import { explainValue } from '../../json/explain.js';
 import { JsonError, parseJson } from '../../json/strict-json.js';
 import { type Change, ChangeSchema } from '../../model/changes.js';
+import { DocumentError } from '../../model/document/document-error.js';
+import { openChange, type Sealing, sealedPrefix } from '../sealing.js';
 
 /*
  * The journal, line by line. Each line is a JSON object that ends with a sum over all before it:
@@ -174,6 +176,7 @@ export function endsLikeLine(text: string): boolean {
 
 /** The lines that were read, in order. */
 export class JournalReading {
+  readonly #sealing: Sealing;
   #header: JournalHeader | undefined;
   readonly entries: (JournalCommit | JournalSnapshot)[] = [];
   /** The number of the last commit. */
@@ -181,16 +184,32 @@ export class JournalReading {
   /** How many lines were read. */
   lines = 0;
 
+  constructor(sealing: Sealing) {
+    this.#sealing = sealing;
+  }
+
   /** Undefined before the first line. */
   get header(): JournalHeader | undefined {
     return this.#header;
+  }
+
+  /** @throws StateError STATE_SEALED */
+  #opened(value: unknown, body: string, line: number): unknown {
+    if (!body.includes(`"${sealedPrefix}`) || typeof value !== 'object' || value === null) return value;
+    if (!('changes' in value) || !Array.isArray(value.changes)) return value;
+    try {
+      return { ...value, changes: value.changes.map((change: unknown) => openChange(change, this.#sealing)) };
+    } catch (error) {
+      if (error instanceof DocumentError) throw error.inLine(line);
+      throw error;
+    }
   }
 
   /** Takes the next line. @param body what `splitSum` gave @throws StateError STATE_INVALID, which names the line */
   take(body: string): void {
     this.lines += 1;
     const line = this.lines;
-    const value = parseBody(body, line);
+    const value = this.#opened(parseBody(body, line), body, line);
     if (this.#header === undefined) {
       refuseNewer(value);
       if (!header.Check(value)) throw refusedLine(line, explanation(header, HeaderSchema, value));

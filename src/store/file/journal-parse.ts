@@ -1,4 +1,5 @@
 import { StateError } from '../../errors.js';
+import { type Sealing, withoutKey } from '../sealing.js';
 import { type JournalContent, JournalReading, journalVersion, refusedLine, splitSum } from './journal-lines.js';
 import { judgeTail, newline, sectorBytes } from './journal-padding.js';
 
@@ -9,11 +10,12 @@ const wayOut =
  * Reads a journal. A crash may tear the last line. Anything else that is wrong was not done by one: the first line is there
  * in whole before the file has its name, a line whose sum fits is taken, also when just its newline is gone, and the
  * padding behind the last line is on disk before that line is.
- * @throws StateError STATE_INVALID, which names the line
+ * @param sealing opens what is sealed in it
+ * @throws StateError STATE_INVALID, STATE_SEALED, which names the line
  */
-export function parseJournal(bytes: Buffer): JournalContent {
+export function parseJournal(bytes: Buffer, sealing: Sealing = withoutKey): JournalContent {
   if (bytes.length === 0) throw new StateError('STATE_INVALID', `the file is empty, and is never left so; ${wayOut}`);
-  const reading = new JournalReading();
+  const reading = new JournalReading(sealing);
   let at = 0;
   let lacksEnd = false;
   while (at < bytes.length && !lacksEnd && !(isPadded(reading) && bytes[at] === newline)) {

@@ -6,6 +6,7 @@ import { FolderLock } from '../../files/lock.js';
 import { syncFolder } from '../../files/write.js';
 import type { Logger } from '../../log/log.js';
 import type { Upgrade } from '../../model/document/upgrade.js';
+import type { Sealing } from '../sealing.js';
 import { maxStateFileBytes, removeStateLeftovers } from './disk.js';
 import { Journal } from './journal.js';
 import { journalFileName, type Recovered, recover, stateFileName } from './recover.js';
@@ -17,6 +18,8 @@ export interface OpenOptions {
   readonly maxFileBytes?: number;
   /** The ways from older versions of state.json; tests have some of their own. */
   readonly upgrades?: ReadonlyMap<number, Upgrade>;
+  /** Seals URLs, which hold stream keys and passwords. Default: they are not sealed. */
+  readonly sealing?: Sealing | undefined;
 }
 
 export interface StatePaths {

@@ -9,6 +9,7 @@ import type { Upgrade } from '../../model/document/upgrade.js';
 import { changesForEdited } from '../../model/merge.js';
 import { type DesiredState, emptyState } from '../../model/model.js';
 import type { StateFile } from '../../model/schema.js';
+import type { Sealing } from '../sealing.js';
 import { type FileVersion, maxStateFileBytes, readVersion } from './disk.js';
 import { parseAny, withLine } from './file-version.js';
 import { hasTrace, type JournalCommit, type JournalContent } from './journal-lines.js';
@@ -42,6 +43,8 @@ export interface RecoverOptions {
   readonly maxFileBytes?: number;
   /** The ways from older versions; tests have some of their own. */
   readonly upgrades?: ReadonlyMap<number, Upgrade>;
+  /** Opens what is sealed. Default: nothing is. */
+  readonly sealing?: Sealing | undefined;
 }
 
 /**
@@ -53,16 +56,16 @@ export interface RecoverOptions {
  */
 export async function recover(
   paths: { file: string; journal: string },
-  { maxFileBytes = maxStateFileBytes, upgrades }: RecoverOptions = {},
+  { maxFileBytes = maxStateFileBytes, upgrades, sealing }: RecoverOptions = {},
 ): Promise<Recovered> {
   const file = await within(paths.file, () => readVersion(paths.file, maxFileBytes));
-  const journal = await within(paths.journal, () => readJournal(paths.journal));
+  const journal = await within(paths.journal, () => readJournal(paths.journal, sealing));
   if (journal !== undefined) checkPair(paths, file, journal);
   const now = file?.modifiedAt ?? new Date().toISOString();
   const { document, upgradedFrom } = await within(paths.file, async () =>
     file === undefined
       ? { document: emptyFile, upgradedFrom: undefined }
-      : advised(() => withLine(file, () => parseAny(file, upgrades))),
+      : advised(() => withLine(file, () => parseAny(file, sealing, upgrades))),
   );
   const fileState = await within(paths.file, async () =>
     advised(() => {
@@ -111,15 +114,16 @@ const readPauseMs = 50;
 
 /**
  * What lies in a data folder, whether an aggregator runs there or not; nothing is changed.
+ * @param sealing opens what is sealed
  * @param maxTries how often it is looked before what cannot be read counts: a line that is being written right now looks as
  *   a torn or damaged one does
  * @throws StateError as `recover`
  */
-export async function readFolder(folder: string, maxTries = readTries): Promise<Recovered> {
+export async function readFolder(folder: string, sealing?: Sealing, maxTries = readTries): Promise<Recovered> {
   const paths = { file: join(folder, stateFileName), journal: join(folder, journalFileName) };
   for (let tries = 1; ; tries += 1) {
     const before = await markOf(paths.file);
-    const recovered = await recover(paths).catch((error: unknown) => {
+    const recovered = await recover(paths, { sealing }).catch((error: unknown) => {
       if (tries >= maxTries) throw error;
       return undefined;
     });
@@ -131,9 +135,9 @@ export async function readFolder(folder: string, maxTries = readTries): Promise<
 
 const emptyFile: StateFile = { version: 1 };
 
-async function readJournal(path: string): Promise<JournalContent | undefined> {
+async function readJournal(path: string, sealing: Sealing | undefined): Promise<JournalContent | undefined> {
   const file = await readRegular(path, maxStateFileBytes);
-  return file === undefined ? undefined : parseJournal(file.bytes);
+  return file === undefined ? undefined : parseJournal(file.bytes, sealing);
 }
 
 /** Up to which commit the file holds all; undefined when it is none that this journal knows of. */

@@ -71,6 +71,12 @@ export class WaitingStore implements Store {
     return this.#unchanged(state, await inStretches(change(state)));
   }
 
+  async rewrite(): Promise<string> {
+    const store = await this.#opened();
+    if (store?.rewrite === undefined) throw new StateError(this.#problem.code, this.#problem.message);
+    return store.rewrite();
+  }
+
   /** Who makes room and asks again need not wait for the next look. */
   async #opened(): Promise<Store | undefined> {
     if (this.#store === undefined && !this.#isClosed) await this.#tryOpen();

@@ -157,7 +157,7 @@ describe('the journal', () => {
     for (let length = 0; length <= lines + 20; length += 1) {
       const cut = await copied(killed);
       await truncate(join(cut, 'state.journal'), length);
-      const found = await readFolder(cut, 1).catch((error: unknown) => error);
+      const found = await readFolder(cut, undefined, 1).catch((error: unknown) => error);
       if (length <= lines) {
         const message = expect.stringMatching(/the file (?:was cut|is empty)|its sum does not fit/);
         expect(found, `${length}`).toMatchObject({ code: 'STATE_INVALID', message });
@@ -217,7 +217,9 @@ describe('the journal', () => {
     ]) {
       for (const fill of ['\n', '\0', 'x']) {
         await writeFile(path, Buffer.from(whole).fill(fill, from, to));
-        await expect(readFolder(torn, 1), `${from} ${to} ${fill}`).rejects.toMatchObject({ code: 'STATE_INVALID' });
+        await expect(readFolder(torn, undefined, 1), `${from} ${to} ${fill}`).rejects.toMatchObject({
+          code: 'STATE_INVALID',
+        });
       }
     }
   }, 60_000);
@@ -247,7 +249,7 @@ describe('the journal', () => {
       expect((await readFile(join(left, 'state.journal'))).includes(0)).toBe(false);
     }
     await writeFile(join(killed, 'state.journal'), Buffer.from(whole).fill('xy', lines + 5, lines + 7));
-    await expect(readFolder(killed, 1)).rejects.toMatchObject({ code: 'STATE_INVALID' });
+    await expect(readFolder(killed, undefined, 1)).rejects.toMatchObject({ code: 'STATE_INVALID' });
   }, 60_000);
 
   it('grows ahead of its lines, with padding on disk behind each, whatever their lengths', async () => {
