@@ -94,6 +94,7 @@ export const errorCodes = {
   RELAY_REFUSED:
     'A stream that claims to come from another node of the cluster is refused: its signature is not valid for it.',
   PUBLISH_LOOP: 'The published stream comes from this aggregator itself, through a loop of pushes.',
+  SRT_UNSUPPORTED: 'The SRT encoder asks for a mode that is not served.',
   PUBLISH_FORBIDDEN: 'The publisher does not have the right key, or the auth hook refuses it.',
   PLAY_FORBIDDEN: 'The viewer has no valid token, or the auth hook refuses it.',
   HOOK_BUSY: 'Too many publishers or viewers are waiting for the auth hook.',

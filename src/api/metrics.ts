@@ -17,6 +17,7 @@ import {
   nodeSeries,
   pushSeries,
   sourceSeries,
+  srtSeries,
   webhookSeries,
   workerSeries,
 } from './metrics/tables.js';
@@ -88,6 +89,7 @@ class Metrics {
   readonly #cameras = new SeriesGroup(cameraSeries);
   readonly #ingests = new SeriesGroup(ingestSeries);
   readonly #sources = new SeriesGroup(sourceSeries);
+  readonly #srt = new SeriesGroup(srtSeries);
   readonly #pushes = new SeriesGroup(pushSeries);
   readonly #engines = new SeriesGroup(engineSeries);
   readonly #webhooks = new SeriesGroup(webhookSeries);
@@ -118,6 +120,7 @@ class Metrics {
       this.#cameras,
       this.#ingests,
       this.#sources,
+      this.#srt,
       this.#pushes,
       this.#engines,
       this.#webhooks,
@@ -171,6 +174,10 @@ class Metrics {
       room -= this.#cameras.perThing;
       if (room >= 0) this.#cameras.add(camera, { camera: camera.name });
       else leftOut.cameras++;
+      if (camera.srt !== undefined) {
+        room -= this.#srt.perThing;
+        if (room >= 0) this.#srt.add(camera, { camera: camera.name });
+      }
       if (camera.ingests !== undefined) {
         room -= this.#ingests.perThing;
         if (room >= 0) this.#ingests.add(camera, { camera: camera.name });

@@ -169,6 +169,7 @@ const IngestViewSchema = Type.Object(
     source: Type.Optional(SourceViewSchema),
     endpoint: Type.String({ description: 'Where it is published to.' }),
     rtmpsEndpoint: Type.Optional(Type.String({ description: 'The same with TLS, where there is a listener for it.' })),
+    srtEndpoint: Type.Optional(Type.String({ description: 'The same by SRT, where there is a listener for it.' })),
   },
   { title: 'Ingest', description: 'One of the things that a camera has its stream from, as desired and as observed.' },
 );
@@ -214,6 +215,7 @@ export const CameraViewSchema = Type.Object(
     createdAt: TimeSchema,
     endpoint: Type.String({ description: 'Where the camera publishes to, and viewers play it.' }),
     rtmpsEndpoint: Type.Optional(Type.String({ description: 'The same with TLS, where there is a listener for it.' })),
+    srtEndpoint: Type.Optional(Type.String({ description: 'The same by SRT, where there is a listener for it.' })),
     endpoints: Type.Optional(
       Type.Array(Type.String(), {
         description: 'In a cluster: where the camera may publish to, the best first, which is `endpoint`.',

@@ -348,6 +348,8 @@ export interface BackendAddress {
   readonly port: number;
   /** Of the listener with TLS, where there is one. */
   readonly rtmpsPort?: number;
+  /** Of the listener for SRT (UDP), where there is one. */
+  readonly srtPort?: number;
 }
 
 export interface BackendTotals {

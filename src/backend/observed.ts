@@ -193,6 +193,19 @@ export const SourceSnapshotSchema = Type.Object(
 export const ingestStates = ['offline', 'starting', 'ready', 'stalled', 'no-picture'] as const;
 export type IngestState = (typeof ingestStates)[number];
 
+/** What the connection of an encoder that publishes by SRT is like. */
+const SrtSchema = Type.Object(
+  {
+    rttMs: orNull(Type.Number({ minimum: 0, description: 'To the encoder and back.' })),
+    latencyMs: Type.Number({ minimum: 0, description: 'How long a packet that is missing is waited for.' }),
+    isEncrypted: Type.Boolean(),
+    packets: Count,
+    packetsLost: Type.Integer({ minimum: 0, description: 'That did not come at first.' }),
+    packetsDropped: Type.Integer({ minimum: 0, description: 'That never came, or too late.' }),
+  },
+  { title: 'SrtConnection', description: 'Of an encoder that publishes by SRT, since it connected.' },
+);
+
 /** What is seen of one of a camera's ingests. */
 export const IngestSnapshotSchema = Type.Object(
   {
@@ -218,6 +231,7 @@ export const IngestSnapshotSchema = Type.Object(
     lastFrameAt: orNull(Time),
     keptBytes: Type.Integer({ minimum: 0, description: 'What is kept of it while it stands by.' }),
     source: Type.Optional(SourceSnapshotSchema),
+    srt: Type.Optional(SrtSchema),
   },
   { description: 'One of the things that a camera has its stream from, as it is observed.' },
 );
@@ -293,6 +307,7 @@ export const CameraSnapshotSchema = Type.Object({
   name: Type.String(),
   notice: Type.Optional(Type.String({ description: 'What cannot be told of it, and why.' })),
   conditions: Conditions,
+  srt: Type.Optional(SrtSchema),
   ingests: Type.Optional(
     Type.Array(IngestSnapshotSchema, {
       description: 'In the order in which they are preferred; missing: one, `main`.',

@@ -14,6 +14,7 @@ export interface Runtime {
   readonly rtmpPort: number;
   /** Of the listener with TLS, where there is one. */
   readonly rtmpsPort?: number;
+  readonly srtPort?: number;
   readonly apiPort: number;
   /** What it listens on: `0.0.0.0` is every address. */
   readonly host: string;

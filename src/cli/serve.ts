@@ -76,6 +76,8 @@ export interface RunningAggregator {
   readonly rtmpPort: number;
   /** Of the listener with TLS, where there is one. */
   readonly rtmpsPort?: number;
+  /** Of the listener for SRT (UDP), where there is one. */
+  readonly srtPort?: number;
   readonly apiPort: number;
   /** Whether the dashboard is served at `/` of the API: a build without it has none. */
   readonly hasDashboard: boolean;
@@ -144,8 +146,12 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     // What control and API say of themselves is where it really listens, also when the port was 0. Between the backend's
     // start and that of control the event loop does not turn: no camera that comes at once finds itself unknown.
-    const { rtmpsPort } = rtmp;
-    const actual: Settings = { ...settings, rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }) };
+    const { rtmpsPort, srtPort } = rtmp;
+    const besides = {
+      ...(rtmpsPort === undefined ? {} : { rtmpsPort }),
+      ...(srtPort === undefined ? {} : { srtPort }),
+    };
+    const actual: Settings = { ...settings, rtmpPort: rtmp.port, ...besides };
     const streamKeys = new StreamKeys(streamSecret);
     const control = new Control({
       store,
@@ -262,7 +268,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       pid: process.pid,
       process: processIdentity('self'),
       rtmpPort: rtmp.port,
-      ...(rtmpsPort === undefined ? {} : { rtmpsPort }),
+      ...besides,
       apiPort: api.port,
       host,
       // Relative paths would start elsewhere in another command.
@@ -308,7 +314,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       return stopped;
     };
     const readAgain = () => backend.readAgain?.();
-    const ports = { rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), apiPort: api.port };
+    const ports = { rtmpPort: rtmp.port, ...besides, apiPort: api.port };
     const hasDashboard = existsSync(join(webFolder, 'index.html'));
     return { ...ports, hasDashboard, readAgain, stop };
   } catch (error) {
@@ -334,12 +340,16 @@ async function createBackend(
     return new NginxBackend({ settings, log });
   }
   const streamSecret = secret.toString('hex');
-  const { host, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey } = settings;
+  const { host, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, srtPort, srtPassphraseFile: passphraseFile } = settings;
   const media = { ...settings.media, slateDir: settings.media.slateDir ?? join(settings.dataDir, 'slates') };
   const rtmps =
     rtmpsPort === undefined || rtmpsCert === undefined || rtmpsKey === undefined
       ? {}
       : { rtmps: { port: rtmpsPort, certFile: rtmpsCert, keyFile: rtmpsKey } };
+  const srt =
+    srtPort === undefined
+      ? {}
+      : { srt: { port: srtPort, ...(passphraseFile === undefined ? {} : { passphraseFile }) } };
   if (settings.workers > 0) {
     const { WorkersBackend } = await import('../backend/workers/workers-backend.js');
     const { workers } = settings;
@@ -348,7 +358,7 @@ async function createBackend(
   const { NativeBackend } = await import('../backend/native/native-backend.js');
   return new NativeBackend({
     settings: {
-      ...{ host, rtmpPort, ...rtmps, media, streamSecret, isInCluster: settings.cluster !== undefined },
+      ...{ host, rtmpPort, ...rtmps, ...srt, media, streamSecret, isInCluster: settings.cluster !== undefined },
       capacity: {
         outBps: settings.capacityOutMbps === undefined ? null : settings.capacityOutMbps * 1e6,
         cameras: settings.capacityCameras ?? null,

@@ -255,6 +255,7 @@ function checkTogether(settings: Settings): void {
     throw invalid('api-port', `is ${settings.apiPort}, which rtmp-port is too; they must differ`);
   }
   checkRtmps(settings);
+  checkSrt(settings);
   checkNginx(settings);
   checkAccess(settings);
   checkCluster(settings);
@@ -288,6 +289,15 @@ function checkRtmps({ backend, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, apiPort
   if (rtmpsPort !== 0 && (rtmpsPort === rtmpPort || rtmpsPort === apiPort)) {
     throw invalid('rtmps-port', `is ${rtmpsPort}, which rtmp-port or api-port is too; they must differ`);
   }
+}
+
+function checkSrt({ backend, workers, srtPort, srtPassphraseFile }: Settings): void {
+  if (srtPort === undefined) {
+    if (srtPassphraseFile === undefined) return;
+    throw invalid('srt-passphrase-file', 'is set, but srt-port is not, which says where encoders come in');
+  }
+  if (backend === 'nginx') throw invalid('srt-port', 'is set, but nginx takes no SRT; use backend native');
+  if (workers > 0) throw invalid('srt-port', 'is set, but media workers take no SRT; use workers 0');
 }
 
 function checkNginx({ backend, nginxStatPort, nginxExternal, rtmpPort, apiPort, media }: Settings): void {

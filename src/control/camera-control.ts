@@ -176,7 +176,7 @@ export class CameraControl {
     const token = this.#streamKeys.playToken(name, expiresMs);
     const { rtmpPort, rtmpsPort } = settings;
     const host = this.advertisedHost(requestHost);
-    const { endpoint, rtmpsEndpoint } = endpointsOf(host, rtmpPort, rtmpsPort, name, `?token=${token}`);
+    const { endpoint, rtmpsEndpoint } = endpointsOf(host, { rtmpPort, rtmpsPort }, name, `?token=${token}`);
     log.info('created a play token', { camera: name, seconds });
     return {
       token,

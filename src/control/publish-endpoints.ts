@@ -49,8 +49,7 @@ export class PublishEndpoints {
   }
 
   #withQuery(node: ClusterPeer | undefined, host: string, name: string, query: string): Endpoints {
-    const { rtmpPort, rtmpsPort } = this.#context.settings;
-    if (node === undefined) return endpointsOf(host, rtmpPort, rtmpsPort, name, query);
+    if (node === undefined) return endpointsOf(host, this.#context.settings, name, query);
     const path = `/${name}/${name}${query}`;
     const rtmps = node.rtmps === undefined ? {} : { rtmpsEndpoint: `${node.rtmps}${path}` };
     return { endpoint: `${node.rtmp}${path}`, ...rtmps };

@@ -8,6 +8,8 @@ export interface ControlSettings {
   readonly rtmpPort: number;
   /** Of the listener with TLS; undefined: there is none. */
   readonly rtmpsPort?: number;
+  /** Of the listener for SRT; undefined: there is none. */
+  readonly srtPort?: number;
   /** Host name or address under which cameras reach this node; undefined: found out, see `advertisedHost`. */
   readonly advertiseHost?: string | undefined;
   readonly location?: string | undefined;

@@ -72,6 +72,8 @@ export interface CameraView extends Omit<CameraSnapshot, 'pushes' | 'ingests' | 
   readonly endpoint: string;
   /** The same with TLS, where there is a listener for it. */
   readonly rtmpsEndpoint?: string;
+  /** By SRT, where there is a listener for it: `srt://HOST:PORT?streamid=NAME`. */
+  readonly srtEndpoint?: string;
   readonly pushes: readonly PushView[];
 }
 
@@ -93,20 +95,26 @@ export interface Endpoints {
   readonly endpoint: string;
   /** `rtmps://HOST:PORT/NAME/NAME`. */
   readonly rtmpsEndpoint?: string;
+  /** `srt://HOST:PORT?streamid=NAME`. */
+  readonly srtEndpoint?: string;
 }
 
-/** @param rtmpsPort undefined: there is no listener with TLS @param query what stands behind the name, with its `?` */
+/** @param ports undefined: there is no such listener @param query what stands behind the name, with its `?` */
 export function endpointsOf(
   host: string,
-  rtmpPort: number,
-  rtmpsPort: number | undefined,
+  ports: { readonly rtmpPort: number; readonly rtmpsPort?: number | undefined; readonly srtPort?: number | undefined },
   name: string,
   query = '',
 ): Endpoints {
   const url = (scheme: string, port: number): string =>
     `${scheme}://${hostInUrl(host)}:${port}/${name}/${name}${query}`;
-  const endpoint = url('rtmp', rtmpPort);
-  return rtmpsPort === undefined ? { endpoint } : { endpoint, rtmpsEndpoint: url('rtmps', rtmpsPort) };
+  const { rtmpPort, rtmpsPort, srtPort } = ports;
+  const streamId = encodeURIComponent(`${name}${query}`);
+  return {
+    endpoint: url('rtmp', rtmpPort),
+    ...(rtmpsPort === undefined ? {} : { rtmpsEndpoint: url('rtmps', rtmpsPort) }),
+    ...(srtPort === undefined ? {} : { srtEndpoint: `srt://${hostInUrl(host)}:${srtPort}?streamid=${streamId}` }),
+  };
 }
 
 const processStartedAt = new Date(performance.timeOrigin).toISOString();

@@ -7,7 +7,7 @@ import type { trackFigures } from './track-figures.js';
 
 /** What of an ingest is shown. */
 export interface MeasuredIngest {
-  readonly source: Pick<Source, 'remote' | 'encoder' | 'ignoredMessages'>;
+  readonly source: Pick<Source, 'remote' | 'encoder' | 'ignoredMessages' | 'srt'>;
   /** Milliseconds since 1970. */
   readonly sinceMs: number;
   /** What it says of its stream. */
@@ -44,5 +44,6 @@ export function ingestFigures(ingest: MeasuredIngest, tracks: ReturnType<typeof 
     keyFrameIntervalMs: ingest.keyFrameIntervalMs || null,
     ignoredMessages,
     ...ingest.meter.figures(nowMs),
+    ...(source.srt == null ? {} : { srt: source.srt }),
   };
 }

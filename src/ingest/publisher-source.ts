@@ -1,5 +1,5 @@
 import type { CodedError } from '../errors.js';
-import type { Publisher } from '../rtmp/stream-host.js';
+import type { Publisher, SrtFacts } from '../rtmp/stream-host.js';
 import { type Source, sourcePriorities } from './source.js';
 
 /** An RTMP publisher as a source. */
@@ -24,6 +24,10 @@ export class PublisherSource implements Source {
 
   get via(): string {
     return this.#publisher.via;
+  }
+
+  get srt(): SrtFacts | null {
+    return this.#publisher.srt ?? null;
   }
 
   get lastMediaMs(): number {

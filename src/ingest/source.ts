@@ -1,4 +1,5 @@
 import type { CodedError } from '../errors.js';
+import type { SrtFacts } from '../rtmp/stream-host.js';
 
 /** What kinds of sources there are, and which goes before which: one of a higher priority never waits for a lower one. */
 export const sourcePriorities = { slate: 0, 'test-pattern': 1, relay: 2, publisher: 3, pull: 3 } as const;
@@ -28,6 +29,8 @@ export interface Source {
   readonly priority: number;
   /** True when this one is to take the place of another one of its priority, which sends. Undefined: of none. */
   supersedes?(known: Source): boolean;
+  /** What its connection is like; undefined: it does not come by SRT. */
+  readonly srt?: SrtFacts | null;
   /** When media of it was last taken, on the monotonic clock. */
   readonly lastMediaMs: number;
   /** Messages that it sent in vain. */
@@ -38,4 +41,4 @@ export interface Source {
   close(reason: CodedError): void;
 }
 
-export type { Ingest } from '../rtmp/stream-host.js';
+export type { Ingest, SrtFacts } from '../rtmp/stream-host.js';

@@ -28,6 +28,8 @@ export interface ProgramOptions {
   readonly env: Readonly<Record<string, string>>;
   /** What it reads from its standard input, where secrets may stand; null: what `write` gives it. */
   readonly input: string | null;
+  /** So much that `write` gave it may be unread before nothing more is taken, bytes. */
+  readonly maxUnreadBytes?: number;
   /** What it writes to its standard output; not called once it was stopped. */
   readonly onOutput: (data: Buffer) => void;
   /** A line of its standard error, cut; not called once it was stopped. */
@@ -99,9 +101,16 @@ export class SupervisedProgram {
    */
   write(data: Buffer): boolean {
     const { stdin } = this.#child;
-    if (this.#isStopped || stdin === null || !stdin.writable || stdin.writableLength > maxUnreadBytes) return false;
+    const most = this.#options.maxUnreadBytes ?? maxUnreadBytes;
+    if (this.#isStopped || stdin === null || !stdin.writable || stdin.writableLength > most) return false;
     stdin.write(data);
     return true;
+  }
+
+  /** Bytes that `write` gave it and that it has not read; 0 when it is over. */
+  get unreadBytes(): number {
+    const { stdin } = this.#child;
+    return stdin?.writable === true ? stdin.writableLength : 0;
   }
 
   /** Asks it to end, and kills it when it does not. Its owner hears no more of it; `gone` says when it is. */

@@ -25,12 +25,18 @@ const interleaveMicroseconds = 1_000_000;
 
 /** The command line: there is nothing of the source in it but its scheme. */
 export function ffmpegArguments(scheme: ProgramScheme, withAudio: boolean): string[] {
+  return copyIntoFlv(protocols[scheme], ['-f', 'concat', '-safe', '0', '-i', 'pipe:0'], withAudio);
+}
+
+/** The command line that copies an input into FLV. @param protocols what may be reached @param input options of the input */
+export function copyIntoFlv(protocols: string, input: readonly string[], withAudio: boolean): string[] {
   return [
     ...['-hide_banner', '-nostats', '-nostdin', '-loglevel', 'level+info'],
-    ...['-protocol_whitelist', protocols[scheme], '-f', 'concat', '-safe', '0', '-i', 'pipe:0'],
+    ...['-protocol_whitelist', protocols, ...input],
     ...['-map', '0:v:0?', ...(withAudio ? ['-map', '0:a:0?'] : []), '-c', 'copy'],
     ...['-max_interleave_delta', String(interleaveMicroseconds), '-flush_packets', '1'],
-    ...['-flvflags', 'no_duration_filesize', '-f', 'flv', 'pipe:1'],
+    // Bit-exact: without the name of this ffmpeg, which is not the encoder.
+    ...['-fflags', '+bitexact', '-flvflags', 'no_duration_filesize', '-f', 'flv', 'pipe:1'],
   ];
 }
 

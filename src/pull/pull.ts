@@ -5,12 +5,10 @@ import type { Logger } from '../log/log.js';
 import { heardMs } from '../process/standstill.js';
 import { isoTime, wallMsAt } from '../process/wall-clock.js';
 import { Backoff } from '../push/backoff.js';
-import { AvcSets } from '../wire/avc-sets.js';
-import { MessageType } from '../wire/message.js';
 import type { DialGate } from './dial-gate.js';
 import type { PullLife, StartPull } from './life.js';
 import { PulledSource } from './pulled-source.js';
-import { RisingTimes } from './rising-times.js';
+import { RepairedMedia } from './repaired-media.js';
 import { sourceErrorOf } from './source-error.js';
 
 /** `off`: nobody wants it now. `queued`: it waits for its turn to dial. `waiting`: it failed, and is tried again. */
@@ -68,8 +66,7 @@ export class Pull {
   #life: PullLife | null = null;
   #source: PulledSource | null = null;
   #ingest: Ingest | null = null;
-  #times = new RisingTimes();
-  #sets = new AvcSets();
+  #media = this.#newMedia();
   #dialled: () => void = () => {};
   #leaveLine: () => void = () => {};
   /** When the life began, or the last media came, on the monotonic clock. */
@@ -172,8 +169,7 @@ export class Pull {
   }
 
   #begin(): void {
-    this.#times = new RisingTimes();
-    this.#sets = new AvcSets();
+    this.#media = this.#newMedia();
     this.#lastMediaMs = performance.now();
     try {
       // What a life says when it is over is not heard.
@@ -200,19 +196,17 @@ export class Pull {
     const ingest = this.#ingest ?? this.#open();
     if (ingest === null) return;
     const nowMs = performance.now();
-    const { repairs } = this.#times;
-    const { resets } = repairs;
-    const out = this.#times.map(type, timestampMs, nowMs);
-    if (repairs.resets !== resets) ingest.noteTimeReset?.();
     this.#lastMediaMs = nowMs;
-    const header = type === MessageType.Video ? this.#sets.headerBefore(payload) : null;
-    if (header !== null) {
+    if (this.#media.write(ingest, type, timestampMs, payload, nowMs) && this.#source !== null)
+      this.#source.lastMediaMs = nowMs;
+  }
+
+  #newMedia(): RepairedMedia {
+    return new RepairedMedia(() => {
       const text = 'the picture of the source changed; its new header is sent';
       this.#options.log.info(text, { summed: true, source: this.shownUrl });
       this.#options.recorder.note('pull', 'the parameter sets changed within the stream');
-      ingest.write(type, out, header, nowMs);
-    }
-    if (ingest.write(type, out, payload, nowMs) && this.#source !== null) this.#source.lastMediaMs = nowMs;
+    });
   }
 
   /** The first media came. Null: the camera does not want it. */

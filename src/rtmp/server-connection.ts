@@ -5,6 +5,7 @@ import type { Logger } from '../log/log.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
 import { ProgressWatch } from '../net/progress-watch.js';
 import { describeSocketError } from '../net/socket-error.js';
+import { newConnectionId } from '../process/connection-ids.js';
 import { defaultTracks } from '../relay/track-choice.js';
 import { MessageType } from '../wire/message.js';
 import { takesTracks } from './abilities.js';
@@ -28,8 +29,6 @@ import { ViewerOutlet } from './viewer-outlet.js';
 /** Time limit for sending the last messages to a peer. */
 const lastWordsMs = 1000;
 
-let nextId = 1;
-
 /**
  * One incoming connection: a camera, a viewer, another aggregator or an unknown client. It logs the one reason for its
  * end.
@@ -48,7 +47,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #onClosed: () => void;
   readonly #ingests = new Map<number, Ingest>();
   readonly #viewers = new Map<number, ViewerOutlet>();
-  readonly id = nextId++;
+  readonly id = newConnectionId();
   #connect = noConnectInfo;
   /** Its messages were answered before. */
   #isMuted: boolean;

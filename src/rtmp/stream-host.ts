@@ -3,6 +3,16 @@ import type { CodedError, ErrorCode } from '../errors.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { ConnectInfo, StreamRequest } from './server-session.js';
 
+/** What the connection of an encoder that publishes by SRT is like, by the names of `backend/observed.ts`. */
+export interface SrtFacts {
+  readonly rttMs: number | null;
+  readonly latencyMs: number;
+  readonly isEncrypted: boolean;
+  readonly packets: number;
+  readonly packetsLost: number;
+  readonly packetsDropped: number;
+}
+
 /** A publisher as its camera sees it. */
 export interface Publisher {
   /** Tells its connection from all others of this process. */
@@ -13,6 +23,8 @@ export interface Publisher {
   readonly flashVer: string;
   /** The aggregators that its stream came through, in its own words. */
   readonly via: string;
+  /** What its connection is like; undefined: it does not come by SRT. */
+  readonly srt?: SrtFacts | null;
   /** When its last frame was taken (or much of a large one came), on the monotonic clock. */
   readonly lastMediaMs: number;
   /** Messages that it sent in vain: nobody's media, and what cannot be read or followed. */

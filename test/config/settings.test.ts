@@ -53,6 +53,7 @@ describe('where values come from', () => {
       audioWindowMs: 30,
       socketMode: 'auto',
       withoutKeyFrames: 'pass',
+      srtLatencyMs: 120,
       mediaMaxBytes: 1 << 30,
       maxBitrateKbps: 200_000,
       maxAmfDepth: 32,
@@ -168,6 +169,7 @@ describe('where values come from', () => {
     });
     const cluster = { cluster: 'etcds://a:1', 'cluster-secret-file': '/secret' };
     const jwt = { 'jwt-jwks-url': 'https://idp.example/keys', 'jwt-issuer': 'i', 'jwt-audience': 'a' };
+    Object.assign(other, { 'srt-port': '2', 'srt-passphrase-file': '/p' });
     Object.assign(other, { 'slate-dir': '/slates', 'rtmps-port': '1', 'rtmps-cert': '/c', 'rtmps-key': '/k' });
     const rtmps = { 'rtmps-port': '1', 'rtmps-cert': '/c', 'rtmps-key': '/k' };
     /** What some need beside them. */
@@ -177,6 +179,7 @@ describe('where values come from', () => {
       'rtmps-port': rtmps,
       'rtmps-cert': rtmps,
       'rtmps-key': rtmps,
+      'srt-passphrase-file': { 'srt-port': '2' },
       'jwt-jwks-url': jwt,
       'jwt-jwks-file': { 'jwt-issuer': 'i', 'jwt-audience': 'a' },
       'jwt-issuer': jwt,

@@ -292,6 +292,34 @@ const ofSources = (
   );
 };
 
+/** Of a camera whose encoder publishes by SRT. */
+export const srtSeries: readonly Series<CameraView>[] = [
+  {
+    name: 'camera_srt_round_trip_seconds',
+    type: 'gauge',
+    help: 'To the SRT encoder of the camera and back.',
+    read: ({ srt }) => (srt?.rttMs == null ? null : srt.rttMs / 1000),
+  },
+  {
+    name: 'camera_srt_packets_total',
+    type: 'counter',
+    help: 'Packets of the SRT encoder of the camera, since it connected.',
+    read: ({ srt }) => srt?.packets,
+  },
+  {
+    name: 'camera_srt_packets_lost_total',
+    type: 'counter',
+    help: 'Packets that did not come at first; most of them come when they are asked for.',
+    read: ({ srt }) => srt?.packetsLost,
+  },
+  {
+    name: 'camera_srt_packets_dropped_total',
+    type: 'counter',
+    help: 'Packets that never came, or too late: what was in them is missed.',
+    read: ({ srt }) => srt?.packetsDropped,
+  },
+];
+
 /** Of cameras that are fetched from where they are. */
 export const sourceSeries: readonly Series<CameraView>[] = [
   {
@@ -516,6 +544,7 @@ export const metricTables: readonly { readonly of: readonly string[]; readonly t
   { of: ['camera'], table: cameraSeries },
   { of: ['camera'], table: ingestSeries },
   { of: ['camera'], table: sourceSeries },
+  { of: ['camera'], table: srtSeries },
   { of: ['camera', 'push'], table: pushSeries },
   { of: ['engine'], table: engineSeries },
   { of: ['receiver'], table: webhookSeries },

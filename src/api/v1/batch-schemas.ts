@@ -91,6 +91,7 @@ export const BatchResultSchema = Type.Object(
           engine: Type.Optional(Type.String()),
           endpoint: Type.Optional(Type.String({ description: 'Where the camera publishes to, with its key.' })),
           rtmpsEndpoint: Type.Optional(Type.String({ description: 'The same with TLS.' })),
+          srtEndpoint: Type.Optional(Type.String({ description: 'The same by SRT.' })),
           pushes: Type.Optional(
             Type.Array(Type.Object({ id: Type.String(), outcome, fields }, { title: 'BatchPushResult' }), {
               description: 'The pushes that came with the camera.',

@@ -42,7 +42,8 @@ function ingestSnapshot(name: string, selector: IngestSelector, nowMs: number): 
   const ingest = selector.connected.get(name);
   if (ingest === undefined) return { name, ...unseenIngest };
   // Written out, since an ingest shows fewer figures than a camera.
-  const { liveSince, publisher, encoder, videoCodec, audioCodec, width, height, ...figures } = ingest.figures(nowMs);
+  const { liveSince, publisher, encoder, videoCodec, audioCodec, width, height, srt, ...figures } =
+    ingest.figures(nowMs);
   const { bitrateInBps, frameRate, keyFrameIntervalMs, lastFrameAt } = figures;
   return {
     name,
@@ -51,6 +52,7 @@ function ingestSnapshot(name: string, selector: IngestSelector, nowMs: number): 
     connectedSince: liveSince,
     ...{ publisher, encoder, videoCodec, audioCodec, width, height },
     ...{ bitrateInBps, frameRate, keyFrameIntervalMs, lastFrameAt },
+    ...(srt === undefined ? {} : { srt }),
     keptBytes: selector.keptOf(ingest)?.keptBytes ?? 0,
   };
 }

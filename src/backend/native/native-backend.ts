@@ -21,6 +21,7 @@ import type { Beginning } from '../../rtmp/beginning.js';
 import { floods } from '../../rtmp/flood-count.js';
 import { probeHandshake } from '../../rtmp/probe.js';
 import { RtmpServer } from '../../rtmp/rtmp-server.js';
+import type { SrtListener } from '../../srt/srt-listener.js';
 import { TrustedFile } from '../../tls/trusted-file.js';
 import type {
   BackendAddress,
@@ -51,6 +52,7 @@ import { NodeCapacity, type RoomUser } from './node-capacity.js';
 import { NativeRelaying } from './relaying.js';
 import { SecureListener } from './secure-listener.js';
 import { SourceTools } from './source-tools.js';
+import { openSrt } from './srt-entry.js';
 import { NativeTestPatterns } from './test-patterns.js';
 import { Traffic } from './traffic.js';
 import { NativeYielding } from './yielding.js';
@@ -85,6 +87,8 @@ export class NativeBackend implements MediaBackend {
   readonly #sources: SourceTools;
   readonly #trust: TrustedFile | undefined;
   readonly #secure = new SecureListener();
+  readonly #host: CameraHost;
+  #srt: SrtListener | null = null;
   #ticker: NodeJS.Timeout | null = null;
   #address: BackendAddress | null = null;
   #observer: BackendObserver | null = null;
@@ -139,12 +143,12 @@ export class NativeBackend implements MediaBackend {
       // It may have been removed meanwhile, and added anew.
       return find().open(source);
     }, options.log);
-    const host = new CameraHost(this.#cameras, this.#admission, {
+    this.#host = new CameraHost(this.#cameras, this.#admission, {
       claim: (camera) => this.yielding.claim(camera),
       admitRelay: (camera, ticket) => this.relaying.admit(camera, ticket),
       refused: (refusal) => this.#observer?.publisherRefused?.(refusal),
     });
-    this.#server = new RtmpServer({ settings: options.settings.media, host, log: options.log });
+    this.#server = new RtmpServer({ settings: options.settings.media, host: this.#host, log: options.log });
   }
 
   /** @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS; ConfigError TLS_CERTIFICATE */
@@ -156,8 +160,18 @@ export class NativeBackend implements MediaBackend {
     this.addOwnListener(address);
     const secure = rtmps && (await this.#secure.listen(this.#server, host, rtmps, this.#context.log));
     if (secure !== undefined) this.addOwnListener(secure);
+    const srtPort = await this.#listenForSrt();
     this.startWithoutListener();
-    return secure === undefined ? address : { ...address, rtmpsPort: secure.port };
+    const ofSrt = srtPort === undefined ? {} : { srtPort };
+    return { ...address, ...(secure === undefined ? {} : { rtmpsPort: secure.port }), ...ofSrt };
+  }
+
+  async #listenForSrt(): Promise<number | undefined> {
+    const { host: listenOn, srt, media } = this.#settings;
+    if (srt === undefined) return undefined;
+    const opened = await openSrt({ listenOn, srt, media, host: this.#host, log: this.#context.log });
+    this.#srt = opened.listener;
+    return opened.port;
   }
 
   /**
@@ -331,7 +345,7 @@ export class NativeBackend implements MediaBackend {
   }
 
   totals(): BackendTotals {
-    return { ...this.#traffic.totals, connections: this.#server.connections };
+    return { ...this.#traffic.totals, connections: this.#server.connections + (this.#srt?.connections ?? 0) };
   }
 
   async probe(deadlineMs: number): Promise<boolean> {
@@ -346,6 +360,7 @@ export class NativeBackend implements MediaBackend {
   async stop(deadlineMs: number): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#secure.close();
+    this.#srt?.close();
     this.#admission.close();
     this.#sources.close();
     const reason = new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down');

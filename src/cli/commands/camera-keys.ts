@@ -68,9 +68,14 @@ Examples:
 }
 
 /** Where a camera publishes to, a line for each way. */
-export function endpointsOf({ endpoint, rtmpsEndpoint }: Pick<CameraView, 'endpoint' | 'rtmpsEndpoint'>): string {
-  const shown = cleanText(endpoint);
-  return rtmpsEndpoint === undefined ? shown : `${shown}\n${cleanText(rtmpsEndpoint)}`;
+export function endpointsOf({
+  endpoint,
+  rtmpsEndpoint,
+  srtEndpoint,
+}: Pick<CameraView, 'endpoint' | 'rtmpsEndpoint' | 'srtEndpoint'>): string {
+  return [endpoint, rtmpsEndpoint, srtEndpoint]
+    .flatMap((each) => (each === undefined ? [] : [cleanText(each)]))
+    .join('\n');
 }
 
 function secondsOf(flag: string, text: string): number {

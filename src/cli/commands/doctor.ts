@@ -22,6 +22,7 @@ const flagKeys = [
   ...[
     'rtmp-port',
     'rtmps-port',
+    'srt-port',
     'rtmps-cert',
     'rtmps-key',
     'api-port',
@@ -111,7 +112,7 @@ async function runChecks(
     checkOpenFiles(settings, undefined, silence === undefined ? await countRegistered(dataDir, settings) : undefined),
     checkMemory(settings),
     ...(await checkSockets(settings)),
-    ...(await checkPrograms(io.env)),
+    ...(await checkPrograms(io.env, settings)),
   );
   return { checks, isSilent: silence !== undefined };
 }

@@ -157,14 +157,16 @@ function readyLine(
   {
     rtmpPort,
     rtmpsPort,
+    srtPort,
     apiPort,
     hasDashboard,
-  }: Pick<RunningAggregator, 'rtmpPort' | 'rtmpsPort' | 'apiPort' | 'hasDashboard'>,
+  }: Pick<RunningAggregator, 'rtmpPort' | 'rtmpsPort' | 'srtPort' | 'apiPort' | 'hasDashboard'>,
 ): string {
   const host = settings.host === '0.0.0.0' || settings.host === '::' ? 'localhost' : settings.host;
   const rtmpHost = urlHost(settings.advertiseHost ?? host);
   const rtmps = rtmpsPort === undefined ? '' : `, rtmps://${rtmpHost}:${rtmpsPort}`;
-  const rtmp = `rtmp://${rtmpHost}:${rtmpPort}${rtmps}`;
+  const srt = srtPort === undefined ? '' : `, srt://${rtmpHost}:${srtPort}`;
+  const rtmp = `rtmp://${rtmpHost}:${rtmpPort}${rtmps}${srt}`;
   const api = `${settings.apiTlsCert === undefined ? 'http' : 'https'}://${urlHost(host)}:${apiPort}`;
   const dashboard = hasDashboard ? `, dashboard ${api}/` : '';
   return `media-aggregator ${version} serves: RTMP ${rtmp}, API ${api}, data ${settings.dataDir}${dashboard}`;

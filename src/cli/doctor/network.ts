@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { createServer, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -12,12 +13,13 @@ const lookupTimeoutMs = 5_000;
 
 /** Whether the ports can be listened on, or are by the aggregator that runs on this data folder. */
 export async function checkPorts(settings: Settings, runtime: Runtime | undefined): Promise<Check[]> {
-  const { host, rtmpsPort } = settings;
+  const { host, rtmpsPort, srtPort } = settings;
   return [
     await checkPort('RTMP port', settings.host, settings.rtmpPort, '--rtmp-port', runtime?.rtmpPort, runtime?.pid),
     ...(rtmpsPort === undefined
       ? []
       : [await checkPort('RTMPS port', host, rtmpsPort, '--rtmps-port', runtime?.rtmpsPort, runtime?.pid)]),
+    ...(srtPort === undefined ? [] : [await checkUdpPort(host, srtPort, runtime)]),
     await checkPort('API port', settings.host, settings.apiPort, '--api-port', runtime?.apiPort, runtime?.pid),
   ];
 }
@@ -60,6 +62,15 @@ async function checkPort(
   }
 }
 
+async function checkUdpPort(host: string, port: number, runtime: Runtime | undefined): Promise<Check> {
+  const name = 'SRT port';
+  if (runtime?.srtPort === port) return ok(name, `UDP ${port} is held by our aggregator (pid ${runtime.pid})`);
+  const code = await tryBind(host, port);
+  if (code === undefined) return ok(name, `UDP ${port} is free on ${families(host)}`);
+  const why = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be listened on: ${code}`;
+  return fail(name, `UDP ${port} ${why}`, 'Use another port with --srt-port.');
+}
+
 function families(host: string): string {
   if (host === '::') return 'IPv4 and IPv6';
   return host === '0.0.0.0' ? 'IPv4' : host;
@@ -86,6 +97,18 @@ function tryListen(host: string, port: number): Promise<string | undefined> {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+/** As `tryListen`, for UDP. */
+function tryBind(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(isIP(host) === 6 ? 'udp6' : 'udp4');
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      socket.close();
+      resolve(error.code ?? error.message);
+    });
+    socket.bind({ address: host, port, exclusive: true }, () => socket.close(() => resolve(undefined)));
   });
 }
 

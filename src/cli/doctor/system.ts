@@ -50,17 +50,32 @@ export function checkClock(dataDir: string | undefined, nowMs: number = Date.now
 }
 
 /** Programs that help, but that the aggregator does without. */
-export async function checkPrograms(env: Readonly<Record<string, string | undefined>>): Promise<Check[]> {
+export async function checkPrograms(
+  env: Readonly<Record<string, string | undefined>>,
+  { srtPort, media }: { readonly srtPort?: number; readonly media: { readonly ffmpeg: string } },
+): Promise<Check[]> {
   // nginx lies in /usr/sbin on Debian, which is not in the PATH of ordinary users.
   const path = `${env.PATH ?? ''}:/usr/sbin:/usr/local/sbin`;
   const [ffmpeg, nginx] = await Promise.all([
-    programVersion('ffmpeg', ['-version'], /ffmpeg version (\S+)/, { ...env, PATH: path }),
+    programVersion(media.ffmpeg, ['-version'], /ffmpeg version (\S+)/, { ...env, PATH: path }),
     programVersion('nginx', ['-v'], /nginx\/(\S+)/, { ...env, PATH: path }),
   ]);
   return [
-    programCheck('ffmpeg', ffmpeg, 'to try cameras and look at targets, and for the tests'),
+    ffmpegCheck(media.ffmpeg, ffmpeg, srtPort !== undefined),
     programCheck('nginx', nginx, 'with its RTMP module as a target in the tests'),
   ];
+}
+
+/** @param takesSrt encoders publish by SRT, which needs it */
+function ffmpegCheck(program: string, version: string | undefined, takesSrt: boolean): Check {
+  if (version === undefined && takesSrt) {
+    const advice = 'Install ffmpeg, or name it with --ffmpeg.';
+    return fail('ffmpeg', `"${program}" is not there, and srt-port needs it for each encoder`, advice);
+  }
+  const purpose = 'for SRT encoders and for sources by RTSP, SRT, HLS and MPEG-TS, and to try cameras';
+  const check = programCheck('ffmpeg', version, purpose);
+  const isOld = /^[nN]?[0-5]\./.test(version ?? '') || /^[nN]?6\.0/.test(version ?? '');
+  return isOld ? { ...check, message: `${check.message}; H.265 and AV1 take 6.1` } : check;
 }
 
 function programCheck(name: string, version: string | undefined, purpose: string): Check {

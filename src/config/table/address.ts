@@ -32,6 +32,20 @@ export const addressTable = table({
     default: undefined,
     description: 'Private key of rtmps-cert (PEM, without a password)',
   },
+  /** UDP port for encoders that publish by SRT; 0: any free port; undefined: there is none. */
+  srtPort: {
+    key: 'srt-port',
+    type: portType(),
+    default: undefined,
+    description: 'UDP port for encoders that publish by SRT; 0 takes any free port',
+  },
+  srtPassphraseFile: {
+    key: 'srt-passphrase-file',
+    type: textType(1024, '<file>'),
+    default: undefined,
+    description:
+      'File with the passphrase (10 to 79 characters) that SRT encoders must encrypt with; if not set, they must not',
+  },
   /** 0: any free port. */
   apiPort: {
     key: 'api-port',

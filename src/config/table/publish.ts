@@ -18,6 +18,13 @@ export const publishTable = table({
     default: 30_000,
     description: 'How long a publisher may send nothing before it is closed',
   },
+  /** How long a packet that is missing is waited for, at least. */
+  srtLatencyMs: {
+    key: 'srt-latency',
+    type: durationType('20ms', '8s'),
+    default: 120,
+    description: 'How long SRT waits for a lost packet to be sent again; an encoder that asks for more gets more',
+  },
   /** A publisher that was silent for so long gives way to a new one. */
   publishTakeoverMs: {
     key: 'publish-takeover',

@@ -199,6 +199,12 @@ function Facts({ camera }: { camera: CameraView }) {
         <Fact name="Viewers">{count(camera.viewers)}</Fact>
         <Fact name="Publisher">{camera.publisher ?? '–'}</Fact>
         <Fact name="Encoder">{camera.encoder ?? '–'}</Fact>
+        {camera.srt !== undefined && (
+          <Fact name="SRT">
+            {milliseconds(camera.srt.rttMs)} round trip, {count(camera.srt.packetsLost)} of {count(camera.srt.packets)}{' '}
+            packets lost, {count(camera.srt.packetsDropped)} not replaced
+          </Fact>
+        )}
         <Fact name="Registered">{dateTime(camera.createdAt)}</Fact>
       </dl>
     </section>

@@ -35,11 +35,21 @@ export function PublishPanel({ camera }: { camera: CameraView }) {
       {camera.rtmpsEndpoint !== undefined && (
         <p class="hint">With TLS: the same with {camera.rtmpsEndpoint.replace(/^(rtmps:\/\/[^/]+).*$/, '$1')}</p>
       )}
+      {camera.srtEndpoint !== undefined && (
+        <p class="hint">
+          By SRT: {new URL(camera.srtEndpoint).host}, with the stream id {streamIdOf(endpoint)}
+        </p>
+      )}
       {endpoint.includes('key=') && mayOperate.value && <NewKey name={camera.name} onDone={reload} />}
       <PublishLines endpoint={endpoint} />
       <TestPatternControl camera={camera} />
     </details>
   );
+}
+
+/** What an encoder that publishes by SRT has as its stream id: the end of the address, with the key that is shown there. */
+function streamIdOf(endpoint: string): string {
+  return endpoint.slice(endpoint.lastIndexOf('/') + 1);
 }
 
 function NewKey({ name, onDone }: { name: string; onDone: () => Promise<void> }) {
