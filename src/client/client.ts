@@ -26,6 +26,8 @@ export interface CallOptions {
   /** `*`: only when it does not exist. */
   readonly ifNoneMatch?: string;
   readonly signal?: AbortSignal;
+  /** Longest that one try of this call may take, milliseconds, in place of that of the client. */
+  readonly timeoutMs?: number;
 }
 
 export interface Reply<T> {
@@ -148,8 +150,8 @@ export class Client {
   }
 
   async #fetch(url: string, method: string, body: unknown, options: CallOptions): Promise<Response> {
-    const timeout = AbortSignal.timeout(this.#options.timeoutMs ?? defaultTimeoutMs);
-    const { signal } = options;
+    const { signal, timeoutMs = this.#options.timeoutMs ?? defaultTimeoutMs } = options;
+    const timeout = AbortSignal.timeout(timeoutMs);
     return this.#send(url, method, body, options, signal === undefined ? timeout : either(signal, timeout));
   }
 

@@ -2,6 +2,7 @@ import { computed, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { setToken, signInReason, token } from './api/http.js';
 import { CameraPage } from './pages/camera.js';
+import { Discover } from './pages/discover.js';
 import { MapPage } from './pages/map/map.js';
 import { Overview } from './pages/overview.js';
 import { Settings } from './pages/settings.js';
@@ -94,6 +95,7 @@ function Page() {
 
   if (section === undefined) return <Overview />;
   if (section === 'cameras' && name !== undefined) return <CameraPage key={name} name={name} />;
+  if (section === 'discover') return <Discover />;
   if (section === 'map') return <MapPage />;
   if (section === 'settings') return <Settings tab={name ?? 'engines'} />;
   return (
@@ -114,7 +116,10 @@ function Header() {
         {node.value !== null && <span class="node-name">{node.value.name}</span>}
       </a>
       <nav aria-label="Pages">
-        <a href={link()} aria-current={here(undefined) ?? (section === 'cameras' ? 'true' : undefined)}>
+        <a
+          href={link()}
+          aria-current={here(undefined) ?? (section === 'cameras' || section === 'discover' ? 'true' : undefined)}
+        >
           <CameraIcon />
           <span>Cameras</span>
         </a>

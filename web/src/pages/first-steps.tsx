@@ -41,6 +41,12 @@ export function FirstSteps() {
                 <span>or</span>
               </div>
               <div>
+                <p class="label">Cameras on this network?</p>
+                <p>
+                  <a class="button" href={link('discover')}>
+                    Find cameras
+                  </a>
+                </p>
                 <p class="label">No camera at hand?</p>
                 <TestPatternButton camera={testCamera} />
                 <p class="hint">

@@ -1,7 +1,7 @@
 import { computed, signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { CameraView } from '../api/types.js';
-import { go, route, setQuery } from '../router.js';
+import { go, link, route, setQuery } from '../router.js';
 import { type CameraHealth, cameraHealth } from '../state/health.js';
 import { type CameraEntry, cameras, mayOperate, node, views } from '../state/store.js';
 import { bitrate, count } from '../ui/format.js';
@@ -36,9 +36,14 @@ export function Overview() {
         <h1>Cameras</h1>
         <Totals />
         {mayOperate.value && (
-          <button type="button" class="button primary" onClick={() => setQuery('register', '1')}>
-            <PlusIcon /> Register a camera
-          </button>
+          <div class="head-actions">
+            <a class="button" href={link('discover')}>
+              <SearchIcon /> Find cameras
+            </a>
+            <button type="button" class="button primary" onClick={() => setQuery('register', '1')}>
+              <PlusIcon /> Register a camera
+            </button>
+          </div>
         )}
       </div>
       <RefusedPublishers />
