@@ -173,6 +173,7 @@ export const errorCodes = {
   OUTPUT_FAILED: 'The output of a command could not be written to standard output.',
   FLV_INVALID: 'The file is not a valid FLV file.',
   IMPORT_UNREADABLE: 'A file of the configuration to import cannot be read.',
+  IMPORT_CONFLICT: 'Something to import is in the cluster already, and is different there; nothing was changed.',
   IMPORT_INVALID: 'The configuration to import is not valid or exceeds a limit; nothing was changed.',
   NOT_RUNNING: 'No running aggregator was found.',
   API_UNREACHABLE: 'The API of the aggregator does not answer.',

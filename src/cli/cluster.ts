@@ -52,6 +52,41 @@ export async function openCluster(
   log: Logger,
   check: StateCheck,
 ): Promise<ClusterAccess> {
+  const shared = await openShared(settings, dataDir, log, check);
+  const { client, store, secret, tokens, secrets, close } = shared;
+  try {
+    return {
+      ...{ client, store, secret, tokens, close },
+      streamSecret: await streamSecretIn(secrets, secret),
+      sealAnew: async () => (await store.sealAnew()) + (await tokens.sealAnew()) + (await secrets.sealAnew()),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What the nodes share in etcd. */
+export interface SharedState {
+  readonly client: EtcdClient;
+  readonly store: EtcdStore;
+  readonly secret: ClusterSecret;
+  readonly tokens: SharedTexts;
+  /** `stream`: what publish keys and play tokens are made from. */
+  readonly secrets: SharedTexts;
+  close(): Promise<void>;
+}
+
+/** The name of the text in `secrets` that publish keys and play tokens are made from: 64 hexadecimal digits. */
+export const streamSecretName = 'stream';
+
+/** Opens all that the nodes share, and makes nothing. @throws as `openCluster` */
+export async function openShared(
+  settings: Settings,
+  dataDir: string,
+  log: Logger,
+  check?: StateCheck,
+): Promise<SharedState> {
   const { cluster = '', clusterPrefix, clusterSecretFile = '', clusterUserFile, nodeId } = settings;
   const secret = await readClusterSecret(clusterSecretFile);
   const [scheme, list = ''] = cluster.split('://');
@@ -60,7 +95,8 @@ export async function openCluster(
   const client = new EtcdClient({ endpoints: list.split(','), ...tls, ...user });
   try {
     const sealing = new Sealer(secret);
-    const store = await EtcdStore.open({ client, prefix: clusterPrefix, dataDir, nodeId, log, check, sealing });
+    const checks = check === undefined ? {} : { check };
+    const store = await EtcdStore.open({ client, prefix: clusterPrefix, dataDir, nodeId, log, sealing, ...checks });
     const shared = (name: string, file: string): Promise<SharedTexts> =>
       SharedTexts.open({
         ...{ client, sealer: sealing, log },
@@ -74,8 +110,7 @@ export async function openCluster(
       store,
       secret,
       tokens,
-      streamSecret: await streamSecretIn(secrets, secret),
-      sealAnew: async () => (await store.sealAnew()) + (await tokens.sealAnew()) + (await secrets.sealAnew()),
+      secrets,
       close: async () => {
         tokens.close();
         secrets.close();
@@ -91,7 +126,7 @@ export async function openCluster(
 
 /** Made by the first node, and the same since, also when the cluster's secret is changed. */
 async function streamSecretIn(secrets: SharedTexts, secret: ClusterSecret): Promise<Buffer> {
-  const name = 'stream';
+  const name = streamSecretName;
   if (!secrets.all.has(name)) await secrets.create(name, secret.keyFor('stream-secret').toString('hex'));
   const text = secrets.all.get(name) ?? '';
   if (/^[0-9a-f]{64}$/.test(text)) return Buffer.from(text, 'hex');

@@ -69,6 +69,11 @@ export class SharedTexts {
     return this.#texts;
   }
 
+  /** How many cannot be opened with the secret of this node. */
+  get refused(): number {
+    return this.#refused.size;
+  }
+
   /** Called after each change. */
   onChange(listener: () => void): void {
     this.#listeners.add(listener);
@@ -86,6 +91,14 @@ export class SharedTexts {
     const found = answer.responses[0]?.responseRange?.kvs[0]?.value;
     this.#takeOwn(answer.header, name, answer.succeeded ? Buffer.from(sealed) : found);
     return answer.succeeded;
+  }
+
+  /** Makes it, or another text of the one that is there. @throws StateError CLUSTER_UNAVAILABLE, CLUSTER_UNCERTAIN */
+  async put(name: string, text: string): Promise<void> {
+    const key = this.#keyOf(name);
+    const value = Buffer.from(this.#options.sealer.seal(text, key.toString()));
+    const answer = await this.#txn({ compare: [], success: [{ requestPut: { key, value } }], failure: [] });
+    this.#takeOwn(answer.header, name, value);
   }
 
   /** @returns false: there is none @throws StateError CLUSTER_UNAVAILABLE, CLUSTER_UNCERTAIN */
@@ -148,7 +161,10 @@ export class SharedTexts {
   #take(name: string, value: Buffer | undefined): void {
     this.#sealed.delete(name);
     this.#texts.delete(name);
-    if (value === undefined) return;
+    if (value === undefined) {
+      this.#refused.delete(name);
+      return;
+    }
     const sealed = value.subarray(0, maxTextBytes).toString();
     try {
       const text = this.#options.sealer.openSealed(sealed, this.#keyOf(name).toString());

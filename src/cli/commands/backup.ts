@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { loadSettings } from '../../config/index.js';
+import type { Settings } from '../../config/index.js';
 import { CodedError, messageOf, StateError } from '../../errors.js';
 import { writeWhole } from '../../files/write.js';
 import { cleanText } from '../../log/pino.js';
@@ -9,6 +9,7 @@ import { checkChangeSteps } from '../../model/state-rules.js';
 import { backupState, restoreState } from '../../store/file/backup.js';
 import { readVersion } from '../../store/file/disk.js';
 import { camerasWithOtherKeys } from '../backup/changed-keys.js';
+import { type ClusterFlags, settingsWith, withClusterFlags } from '../backup/cluster-command.js';
 import { isSealed, minPassphraseChars, seal, unseal } from '../backup/sealed.js';
 import {
   differingSecrets,
@@ -23,6 +24,7 @@ import { type FindOptions, findApi } from '../find-api.js';
 import { type CliIo, painter } from '../io.js';
 import { stateSealing } from '../state-sealing.js';
 import { targetRuleOf, withoutStandby } from '../target-rule.js';
+import { readClusterState, restoreCluster } from './backup-cluster.js';
 
 /** Who has not answered by then is stopped, or as good as that. */
 const answerLimitMs = 5000;
@@ -30,7 +32,7 @@ const answerLimitMs = 5000;
 /** The variable that holds the passphrase of backups, where no file does. */
 const passphraseVariable = 'MEDIA_AGGREGATOR_PASSPHRASE';
 
-interface FolderOptions {
+interface FolderOptions extends ClusterFlags {
   readonly dataDir?: string;
   readonly passphraseFile?: string;
 }
@@ -41,8 +43,7 @@ export function addBackupCommands(program: Command, io: CliIo): void {
 }
 
 function addBackup(program: Command, io: CliIo): void {
-  program
-    .command('backup')
+  withClusterFlags(program.command('backup'))
     .argument('<file>', 'file to write, mode 0600; - for standard output')
     .description(
       'Write a backup file with everything that is needed to run this node elsewhere; safe while an aggregator is running',
@@ -57,22 +58,26 @@ The file is a state.json with everything that was acknowledged, its journal incl
 what publish keys are made from, the hashes of the tokens, the admin token, the keys of webhooks. Keep it as safe as the
 data folder, or seal it with a passphrase. Settings and certificates are no part of it.
 
+In a cluster (--cluster, or the setting) it is what all nodes share, read from etcd: the state, the hashes of the tokens and what
+publish keys are made from. The form is the same, so that it can be restored into one node, too.
+
 Examples:
   $ media-aggregator backup /var/backups/media-aggregator.json
   $ media-aggregator backup node.sealed --passphrase-file /root/backup-passphrase
   $ media-aggregator backup - --data-dir /var/lib/media-aggregator | gzip > state.json.gz
+  $ media-aggregator backup cluster.sealed --cluster etcd://10.0.0.1:2379 --cluster-secret-file cluster-secret --passphrase-file P
 `,
     )
     .action(async (file: string, options: FolderOptions & { withoutSecrets?: boolean }) => {
       const passphrase = passphraseOf(options, io);
-      const folder = folderOf(options, io);
-      const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
-      const { text: stateText, cameras, engines } = await backupState(folder, await stateSealing(settings));
-      const present = await readSecrets(folder);
+      const settings = settingsWith(options, io);
+      const isCluster = settings.cluster !== undefined;
+      const found = isCluster ? await readClusterState(settings) : await readNodeState(settings, io);
+      const { text: stateText, cameras, engines, secrets: present } = found;
       const secrets = options.withoutSecrets === true ? {} : present;
       const plain = Object.keys(secrets).length === 0 ? stateText : joinSecrets(stateText, secrets);
       const text = passphrase === undefined ? plain : await seal(plain, passphrase);
-      const notes = backupNotes(secrets, present, { isSealed: passphrase !== undefined, io });
+      const notes = backupNotes(secrets, present, { isSealed: passphrase !== undefined, isCluster, io });
       if (file === '-') {
         io.err.write(notes);
         io.out.write(text);
@@ -94,11 +99,22 @@ Examples:
     });
 }
 
+/** What a backup of one node is made of. */
+async function readNodeState(settings: Settings, io: CliIo) {
+  const folder = resolve(io.cwd, settings.dataDir);
+  const state = await backupState(folder, await stateSealing(settings));
+  return { ...state, secrets: await readSecrets(folder) };
+}
+
 /**
  * What the backup holds of secrets, and loudly what it does not.
  * @param present those that there are; a folder in which an aggregator ran has the stream-secret at least
  */
-function backupNotes(secrets: Secrets, present: Secrets, { isSealed, io }: { isSealed: boolean; io: CliIo }): string {
+function backupNotes(
+  secrets: Secrets,
+  present: Secrets,
+  { isSealed, isCluster, io }: { isSealed: boolean; isCluster: boolean; io: CliIo },
+): string {
   const paint = painter(io.out, io.env);
   const names = Object.keys(secrets);
   const missing = Object.entries(secretFiles)
@@ -114,6 +130,7 @@ function backupNotes(secrets: Secrets, present: Secrets, { isSealed, io }: { isS
       ? []
       : ['it is not sealed: keep it as safe as the data folder, or use --passphrase-file'],
     isSealed ? ['it is sealed; without the passphrase nobody can open it'] : [],
+    isCluster ? ["not in it: the cluster's secret, and the admin tokens and webhook keys of the nodes"] : [],
     ['not in it: the settings (media-aggregator.yaml, variables, flags) and certificates'],
   ]
     .flat()
@@ -122,8 +139,7 @@ function backupNotes(secrets: Secrets, present: Secrets, { isSealed, io }: { isS
 }
 
 function addRestore(program: Command, io: CliIo): void {
-  program
-    .command('restore')
+  withClusterFlags(program.command('restore'))
     .argument('<file>', 'a file written by "backup" of this or an older version')
     .description(
       'Restore a backup into a data folder, which is created if missing; the previous files are kept beside it',
@@ -140,6 +156,9 @@ function addRestore(program: Command, io: CliIo): void {
 With --while-running it ends well only when the running aggregator goes by the file; else what was there is put back. Its
 secrets stay then. The rules of the settings (max-cameras, push-deny ...) hold: give those of the aggregator as it gets
 them, by variables or its file. Cameras whose publish keys are others afterwards are named.
+
+In a cluster (--cluster, or the setting) it goes to etcd, and what is not in the backup is removed there. Running nodes
+take it over at once, with --while-running; what was there before is kept in the data folder as a backup.
 
 Examples:
   $ media-aggregator restore /var/backups/media-aggregator.json
@@ -158,11 +177,12 @@ interface RestoreCommandOptions extends FolderOptions, FindOptions {
 }
 
 async function restore(file: string, options: RestoreCommandOptions, io: CliIo): Promise<string> {
-  const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
-  const refusesTarget = await targetRuleOf(settings);
-  const folder = folderOf(options, io);
+  const settings = settingsWith(options, io);
   const path = resolve(io.cwd, file);
   const opened = await openBackup(path, options, io);
+  if (settings.cluster !== undefined) return restoreIntoCluster(settings, path, opened, options, io);
+  const refusesTarget = await targetRuleOf(settings);
+  const folder = resolve(io.cwd, settings.dataDir);
   const present = await readSecrets(folder);
   const wanted = options.withoutSecrets === true ? {} : (opened?.secrets ?? {});
   const differing = differingSecrets(wanted, present);
@@ -204,6 +224,39 @@ async function restore(file: string, options: RestoreCommandOptions, io: CliIo):
   return `${lines.join('\n')}\n`;
 }
 
+async function restoreIntoCluster(
+  settings: Settings,
+  file: string,
+  opened: Opened | undefined,
+  options: RestoreCommandOptions,
+  io: CliIo,
+): Promise<string> {
+  const secrets = options.withoutSecrets === true ? {} : (opened?.secrets ?? {});
+  const whileRunning = options.whileRunning === true;
+  const passphrase = passphraseOf(options, io);
+  const request = { file, stateText: opened?.stateText, secrets, whileRunning, passphrase };
+  const { before, after, present, kept, isLive, isOtherStream } = await restoreCluster(settings, request, io);
+  const warning = painter(io.out, io.env)('red', 'WARNING');
+  const lines = [
+    `restored ${after.cameras.size} cameras and ${after.engines.size} engines into the cluster`,
+    `what was there before is kept as ${cleanText(kept)}`,
+  ];
+  if (isOtherStream && isLive) {
+    lines.push(`${warning}: publish keys are made from another secret now: restart every node, one after the other`);
+  }
+  const others = camerasWithOtherKeys(
+    { state: before, secret: present['stream-secret'] },
+    { state: after, secret: secrets['stream-secret'] ?? present['stream-secret'] },
+  );
+  if (others.length > 0) lines.push(`${warning}: ${wordsForKeys(others, false)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+interface Opened {
+  readonly stateText: string;
+  readonly secrets: Secrets | undefined;
+}
+
 /** Cameras that are named; of more, the first ones are. */
 const maxNamed = 200;
 
@@ -216,11 +269,7 @@ function wordsForKeys(names: readonly string[], hadNothing: boolean): string {
 }
 
 /** The state and the secrets of a backup; undefined: it is a plain state.json, or cannot be read, which is told later. */
-async function openBackup(
-  path: string,
-  options: FolderOptions,
-  io: CliIo,
-): Promise<{ stateText: string; secrets: Secrets | undefined } | undefined> {
+async function openBackup(path: string, options: FolderOptions, io: CliIo): Promise<Opened | undefined> {
   const found = await readVersion(path).catch(() => undefined);
   if (found === undefined || found.broken !== undefined) return undefined;
   const passphrase = passphraseOf(options, io);
@@ -245,9 +294,4 @@ function passphraseOf({ passphraseFile }: FolderOptions, io: CliIo): string | un
   if (text === undefined || (text === '' && passphraseFile === undefined)) return undefined;
   if (text.length >= minPassphraseChars) return text;
   throw new CodedError('USAGE', `the passphrase must have at least ${minPassphraseChars} characters`);
-}
-
-function folderOf(options: FolderOptions, io: CliIo): string {
-  const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
-  return resolve(io.cwd, settings.dataDir);
 }

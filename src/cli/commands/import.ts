@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { CodedError } from '../../errors.js';
 import type { CameraList } from '../../import/camera-list.js';
 import { type ImportPlan, type Outcome, type PlanLine, planImport } from '../../import/plan.js';
 import { cleanText } from '../../log/pino.js';
+import { type ClusterFlags, withClusterFlags } from '../backup/cluster-command.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { json } from '../format.js';
@@ -9,17 +11,27 @@ import { applyImport, type Result } from '../import-apply.js';
 import { readImportSource } from '../import-source.js';
 import { type CliIo, painter } from '../io.js';
 import { addChange, addListed } from './camera-add.js';
+import { importToCluster } from './import-cluster.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
-interface ImportOptions extends ClientOptions {
+interface ImportOptions extends ClientOptions, ClusterFlags {
+  readonly toCluster?: boolean;
+  readonly withoutSecrets?: boolean;
   readonly dryRun?: boolean;
   readonly take: readonly string[];
   readonly dropAccessRules?: boolean;
 }
 
 export function addImportCommand(program: Command, io: CliIo, setExitCode: (code: number) => void): void {
-  withClientOptions(program.command('import <file>'))
-    .description('Import cameras and pushes from an nginx.conf with the RTMP module, a CSV file or JSON')
+  withClusterFlags(withClientOptions(program.command('import [file]')))
+    .description(
+      'Import cameras and pushes from an nginx.conf with the RTMP module, a CSV file or JSON; or the state of one node into a cluster',
+    )
+    .option('--to-cluster', 'move the state of a stopped node (its data folder) into the etcd of a cluster')
+    .option(
+      '--without-secrets',
+      'with --to-cluster: only the state, without tokens and what publish keys are made from',
+    )
     .option('--dry-run', 'only show what would be imported; no aggregator is needed')
     .option(
       '--take <application>',
@@ -37,14 +49,26 @@ became of it and why: taken, covered (the aggregator does so by itself), left-ou
 there already stays, so importing twice changes nothing. Exit code 1: the file cannot be used, or the aggregator refused
 something.
 
+With --to-cluster there is no file: cameras, pushes, engines, tokens and what publish keys are made from go from --data-dir into
+etcd. It says what it makes; what the cluster has as something else refuses all of it (IMPORT_CONFLICT). Settings for etcd that
+are no flags here come from variables and media-aggregator.yaml.
+
 Examples:
   $ media-aggregator import /etc/nginx/nginx.conf --dry-run
   $ media-aggregator import nginx.conf
   $ media-aggregator import cameras.csv
   $ media-aggregator import nginx.conf --take live --json
+  $ media-aggregator import --to-cluster --cluster etcd://10.0.0.1:2379 --cluster-secret-file cluster-secret --dry-run
 `,
     )
-    .action(async (file: string, options: ImportOptions) => {
+    .action(async (file: string | undefined, options: ImportOptions) => {
+      if (options.toCluster === true) {
+        if (file !== undefined)
+          throw new CodedError('USAGE', '--to-cluster imports a data folder (--data-dir), and no file');
+        await importToCluster(options, io);
+        return;
+      }
+      if (file === undefined) throw new CodedError('USAGE', 'name a file to import, or use --to-cluster');
       const { take, dropAccessRules = false, dryRun = false } = options;
       const source = await readImportSource(file, io.cwd);
       if (source.kind === 'list') {

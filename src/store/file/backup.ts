@@ -123,11 +123,12 @@ export async function restoreState(options: RestoreOptions): Promise<
 }
 
 /**
+ * The state of a backup.
  * @param present what is there now: what of it breaks a rule may be restored
  * @throws StateError which names the file
  */
-async function readBackup(
-  { file: path, text, check, sealing }: RestoreOptions,
+export async function readBackup(
+  { file: path, text, check, sealing }: Pick<RestoreOptions, 'file' | 'text' | 'check' | 'sealing'>,
   present: DesiredState,
 ): Promise<DesiredState> {
   const found = await readVersion(path).catch((error: unknown) => {
