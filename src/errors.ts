@@ -59,6 +59,7 @@ export const errorCodes = {
   CLUSTER_NODE_REFUSED:
     'An entry in the list of nodes in etcd was not written by a node of this cluster; it is ignored.',
   NODE_NOT_FOUND: 'No node of the cluster has this id.',
+  DRAIN_NOWHERE_TO_GO: 'No other node takes the cameras of the node that is to be drained.',
   NODE_DRAINING: 'The node is draining or stopping: it takes no new cameras.',
   NODE_FULL: 'The node carries as much as its capacity allows; what it carries goes on.',
   NODE_UNAVAILABLE: 'The node that has the camera does not answer.',

@@ -281,8 +281,23 @@ export const PlayTokenSchema = Type.Object(
   { title: 'PlayToken' },
 );
 
+const NodeLinkSchema = Type.Object(
+  {
+    to: Type.String({ description: 'The node that gets them.' }),
+    cameras: Count,
+    active: Type.Integer({ minimum: 0, description: 'Of the cameras, those whose stream flows.' }),
+    isDown: Type.Boolean({ description: 'It cannot be reached from this node, and streams go past it.' }),
+    bitrateBps: Rate,
+    roundTripMs: orNull(Type.Number({ minimum: 0, description: 'From sending to the acknowledgement, on average.' })),
+  },
+  { title: 'NodeLink' },
+);
+
 export const NodeViewSchema = Type.Object(
   {
+    links: Type.Array(NodeLinkSchema, {
+      description: 'The streams that it sends to other nodes of its cluster, by node; none of one that is alone.',
+    }),
     name: Type.String(),
     id: orNull(Type.String({ description: 'Its id in the cluster; null: it is alone.' })),
     self: Type.Boolean({ description: 'True for the node that answers.' }),

@@ -37,6 +37,7 @@ import { addAccessRoutes } from './v1/access.js';
 import { addBatchRoute } from './v1/batch.js';
 import { addCameraRoutes } from './v1/cameras.js';
 import { addClusterRoutes, type ClusterView } from './v1/cluster.js';
+import { ClusterCameras } from './v1/cluster-cameras.js';
 import { addDiscoveryRoutes } from './v1/discovery.js';
 import { addEngineRoutes } from './v1/engines.js';
 import { addEventStreamRoute } from './v1/event-stream.js';
@@ -221,14 +222,15 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   app.addHook('preClose', async () => costly.close());
   addMetricsRoute(app, { control, version, webhooks, costly, maxSeries: settings.metricsMaxSeries });
   addContentManagerRoutes(app, control, settings.resourceId);
-  addCameraRoutes(app, control, costly, others);
+  const all = new ClusterCameras(control, others);
+  addCameraRoutes(app, control, costly, all);
   addBatchRoute(app, control, costly);
-  addPushRoutes(app, control, costly);
+  addPushRoutes(app, control, costly, all, others);
   addRefusedPublishersRoute(app, control);
   addEngineRoutes(app, control, costly);
   const { maxEventReaders: maxReaders, maxEventReadersPerAddress: maxReadersPerAddress } = settings;
   addEventStreamRoute(app, { control, costly, maxReaders, maxReadersPerAddress, cluster });
-  addHistoryRoute(app, control, costly);
+  addHistoryRoute(app, control, costly, all);
   await addLiveRoutes(app, {
     control,
     maxViewers: settings.maxHttpViewers ?? defaultMaxViewers,

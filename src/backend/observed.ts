@@ -160,7 +160,12 @@ export const PushSnapshotSchema = Type.Object({
   state: Type.Unsafe<PushState>(Type.String({ enum: [...pushStates] })),
   since: Type.String({ description: 'Since when it is in this state.' }),
   reason: Type.Optional(Type.String({ description: 'Why, where the state alone does not say.' })),
-  node: Type.Optional(Type.String({ description: 'The node that runs it, in the state `elsewhere`.' })),
+  node: Type.Optional(
+    Type.String({
+      description:
+        "The node that runs it, where that is another one than the camera's; in the state `elsewhere` its own figures are not known.",
+    }),
+  ),
   conditions: Conditions,
   ...schemasOf(pushFigures),
 });

@@ -16,31 +16,20 @@ import { rotateKeys, withNewKey } from '../model/keys.js';
 import type { Camera, DesiredState } from '../model/model.js';
 import { sortedNames } from '../model/persistent-map.js';
 import { pushUrlOf } from '../model/targets.js';
+import { type CameraPageRequest, isDown, named } from './camera-filter.js';
 import { type KeyRotation, keyChange, newKeyId } from './camera-keys.js';
 import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
-import { collectPage, type Page, type PageRequest, type PageSteps, pageSteps } from './paging.js';
+import { collectPage, type Page, type PageSteps, pageSteps } from './paging.js';
 import { PublishEndpoints } from './publish-endpoints.js';
 import { type CameraView, cameraView, type Endpoints, endpointsOf, type PlayTokenView } from './views.js';
-
-/** States of a push that need attention. */
-const isBad: ReadonlySet<string> = new Set(['waiting', 'stalled']);
-
-/** Which cameras are wanted. */
-export interface CameraPageRequest extends PageRequest {
-  readonly live?: boolean | undefined;
-  /** With a push in this state. */
-  readonly pushState?: string | undefined;
-  /** In trouble itself, or with a push that is down; false: neither. */
-  readonly trouble?: boolean | undefined;
-  /** In a cluster: live at this node. */
-  readonly held?: boolean | undefined;
-}
 
 /** What other nodes say of their cameras. */
 export interface CamerasElsewhere {
   /** By name, as the node that has them shows them. */
   readonly views: ReadonlyMap<string, CameraView>;
+  /** By name and node, of nodes that run pushes of a camera that is elsewhere. */
+  readonly parts: ReadonlyMap<string, ReadonlyMap<string, CameraView>>;
   /** By node: why it did not answer. */
   readonly unknown: ReadonlyMap<string, string>;
 }
@@ -245,14 +234,14 @@ export class CameraControl {
     // Found once: it may be a look at all interfaces of the machine.
     const host = this.advertisedHost(requestHost);
     const view = (camera: Camera) => this.#viewAt(state, camera, host, false);
-    return pageSteps(state.cameras, request, view, this.#filterOf(request, view));
+    return pageSteps(named(state.cameras, request), request, view, this.#filterOf(request, view));
   }
 
   /** `listSteps` of all nodes: the cameras that other nodes have are shown as they show them. @throws as `listSteps` */
   clusterSteps(
     request: CameraPageRequest,
     requestHost: string | undefined,
-    { views, unknown }: CamerasElsewhere,
+    { views, parts, unknown }: CamerasElsewhere,
   ): PageSteps<CameraView> {
     const { store, places } = this.#context;
     const { state } = store;
@@ -268,10 +257,19 @@ export class CameraControl {
       return why === undefined ? own : { ...own, unknown: why };
     };
     const keep = this.#filterOf(request, view);
-    return pageSteps(state.cameras, request, view, (camera) => {
+    return pageSteps(named(state.cameras, request), request, view, (camera) => {
       if (keep === undefined) return true;
-      return places.elsewhere(camera.name) === undefined ? keep(camera) : views.has(camera.name);
+      const { name } = camera;
+      if (views.has(name) || parts.has(name)) return true;
+      return places.elsewhere(name) === undefined || this.#runsPushes(name) ? keep(camera) : false;
     });
+  }
+
+  /** True when this node runs pushes of a camera that another one has. */
+  #runsPushes(name: string): boolean {
+    const seen = this.#context.backend.camera(name);
+    if (seen?.relayedFrom === undefined) return false;
+    return seen.pushes.some(({ state }) => state !== 'elsewhere' && state !== 'disabled');
   }
 
   /** Undefined: all are wanted. */
@@ -282,7 +280,7 @@ export class CameraControl {
     const { backend, places } = this.#context;
     if (live === undefined && pushState === undefined && trouble === undefined && held === undefined) return undefined;
     return (camera) => {
-      if (held === true && !places.isHeld(camera.name)) return false;
+      if (held === true && !places.isHeld(camera.name) && !this.#runsPushes(camera.name)) return false;
       const seen = backend.camera(camera.name);
       if (live !== undefined && (seen?.live ?? false) !== live) return false;
       if (trouble !== undefined && this.#isInTrouble(camera.name, seen) !== trouble) return false;
@@ -292,7 +290,7 @@ export class CameraControl {
 
   #isInTrouble(name: string, seen: CameraSnapshot | undefined): boolean {
     if (this.#context.health.conditionsOf(name).length > 0 || (seen?.conditions?.length ?? 0) > 0) return true;
-    return seen?.pushes.some(({ state, downSince }) => downSince !== null || isBad.has(state)) === true;
+    return seen?.pushes.some(isDown) === true;
   }
 
   /** Every camera in steps, by name, as the state is now. */

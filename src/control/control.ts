@@ -17,6 +17,7 @@ import { healthLimits } from './health-watch.js';
 import { LastLiveFile } from './last-live-file.js';
 import type { LiveStats } from './live-stats.js';
 import { type Neighbours, Places } from './neighbours.js';
+import { type NodeLink, nodeLinks } from './node-links.js';
 import { NodeStatus } from './node-status.js';
 import { Observation } from './observation.js';
 import { type ClusterFacts, Placing } from './placing.js';
@@ -195,6 +196,11 @@ export class Control {
     const message =
       'this aggregator was started without --seal-key, or keeps its state elsewhere (cluster rotate-secret seals that)';
     throw new ConflictError('NO_SEAL_KEY', message);
+  }
+
+  /** The streams that go from this node to others; none of a node that is alone. */
+  async links(): Promise<NodeLink[]> {
+    return this.#placing === undefined ? [] : nodeLinks(this.#placing.outgoing, this.#backend);
   }
 
   /** Stops following the store; to be called before the backend is stopped. */

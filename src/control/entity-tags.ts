@@ -43,6 +43,12 @@ export class EntityTags {
     return view;
   }
 
+  /** Has a view stand for the same as another one. */
+  as<V extends object>(view: V, other: object): V {
+    const declared = this.#declared.get(other);
+    return declared === undefined ? view : this.note(view, declared);
+  }
+
   /** The tag of what this is the view of; undefined for anything else. */
   ofView(view: object): string | undefined {
     const declared = this.#declared.get(view);

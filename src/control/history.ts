@@ -25,7 +25,7 @@ export interface CameraHistory {
   readonly pushes: Readonly<Record<string, PushColumns>>;
 }
 
-type PushColumns = Readonly<Record<PushFact, Points>>;
+export type PushColumns = Readonly<Record<PushFact, Points>>;
 
 /** The same with its pushes one at a time. */
 export type HistorySteps = Omit<CameraHistory, 'pushes'> & { readonly pushes: Iterable<[string, PushColumns]> };

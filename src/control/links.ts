@@ -56,6 +56,11 @@ export class Links {
     return false;
   }
 
+  /** The cameras that go to other nodes. */
+  get cameras(): ReadonlySet<string> {
+    return new Set([...this.#links.values()].flatMap(({ hops }) => [...hops.keys()]));
+  }
+
   /** Nodes that get streams from this one. */
   get nodes(): string[] {
     return [...this.#links].filter(([, { hops }]) => hops.size > 0).map(([node]) => node);

@@ -14,6 +14,7 @@ import type { Camera, DesiredState } from '../model/model.js';
 import { PlacedNodes } from '../placement/nodes.js';
 import { type CameraPlan, hopsFrom, type PlacedPush, placeCamera } from '../placement/placement.js';
 import { Links } from './links.js';
+import type { OutgoingStreams } from './node-links.js';
 
 /** How often it is looked at whether nodes that could not be reached are well again. */
 const lookMs = 500;
@@ -127,6 +128,11 @@ export class Placing implements RelayPartner {
   close(): void {
     clearInterval(this.#timer);
     this.#round++;
+  }
+
+  /** What goes from here to other nodes. */
+  get outgoing(): OutgoingStreams {
+    return { cameras: this.#links.cameras, down: this.#links.down };
   }
 
   /** What of a camera is to run here, by all that is known now. */

@@ -177,6 +177,12 @@ export class PushControl {
     return pageSteps(new Map(Object.entries(camera.pushes)), request, view, keep);
   }
 
+  /** One page of the pushes of a camera as they were seen, here or elsewhere. @throws InputError INVALID_REQUEST at the first step */
+  pageOf(seen: readonly PushView[], request: PushPageRequest): PageSteps<PushView> {
+    const keep = ({ state }: PushView) => request.state === undefined || state === request.state;
+    return pageSteps(new Map(seen.map((push) => [push.id, push])), request, (push) => push, keep);
+  }
+
   #view(state: DesiredState, camera: Camera, push: Push): PushView {
     const { backend, tags } = this.#context;
     const seen = backend.push(camera.name, push.id);

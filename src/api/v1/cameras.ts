@@ -1,6 +1,4 @@
-import type { Caller } from '../../access/access.js';
 import { apiAddressOf } from '../../access/own-socket.js';
-import { includesScope } from '../../access/scopes.js';
 import type { Control } from '../../control/control.js';
 import { InputError } from '../../errors.js';
 import type { App } from '../app.js';
@@ -15,8 +13,7 @@ import {
   v1Responses,
 } from '../schemas.js';
 import { optionalBody } from '../validation.js';
-import { camerasOfOthers, clusterPagePieces } from './cluster-cameras.js';
-import { type OtherNodes, scopeOf } from './other-nodes.js';
+import { type ClusterCameras, clusterPagePieces } from './cluster-cameras.js';
 import {
   CameraQuery,
   ChangedCamera,
@@ -30,12 +27,7 @@ import {
 
 const tags = ['cameras'];
 
-export function addCameraRoutes(
-  app: App,
-  control: Control,
-  costly: CostlyCalls,
-  others: () => OtherNodes | undefined = () => undefined,
-): void {
+export function addCameraRoutes(app: App, control: Control, costly: CostlyCalls, all: ClusterCameras): void {
   app.get(
     '/v1/cameras',
     {
@@ -50,18 +42,17 @@ export function addCameraRoutes(
     },
     async (request, reply) => {
       const { query, headers } = request;
-      const nodes = request.isForSelf ? undefined : others();
+      const nodes = all.nodesFor(request);
       if (nodes === undefined) return costly.sendPage(request, reply, control.cameras.listSteps(query, headers.host));
-      const elsewhere = await camerasOfOthers(nodes, nodes.ids, query, scopeOf(request.caller));
-      const pieces = clusterPagePieces(control, query, headers.host, elsewhere);
-      return costly.send(request, reply, 'application/json; charset=utf-8', pieces);
+      const page = await all.page(nodes, request, query);
+      return costly.send(request, reply, 'application/json; charset=utf-8', clusterPagePieces(page));
     },
   );
 
   app.post(
     '/v1/cameras',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', ofAllNodes: true },
       schema: {
         operationId: 'addCamera',
         summary: 'Register a camera; the same again changes nothing',
@@ -73,14 +64,14 @@ export function addCameraRoutes(
     async (request, reply) => {
       const { created, view } = await control.cameras.add(request.body, request.headers.host);
       if (created) reply.code(201).header('location', `/v1/cameras/${view.name}`);
-      return view;
+      return all.changedCamera(request, view);
     },
   );
 
   app.get(
     '/v1/cameras/:name',
     {
-      config: { scope: 'read', atHolder: 'or-self' },
+      config: { scope: 'read', ofAllNodes: true },
       schema: {
         operationId: 'getCamera',
         summary: 'One camera',
@@ -92,14 +83,14 @@ export function addCameraRoutes(
     async (request) => {
       const { name } = request.params;
       await costly.turnFor(request, control.cameras.pushCount(name));
-      return control.cameras.get(name, request.headers.host, mayPublish(request.caller), request.unknownBecause);
+      return all.camera(request, name);
     },
   );
 
   app.get(
     '/v1/cameras/:name/events',
     {
-      config: { scope: 'read', atHolder: 'only' },
+      config: { scope: 'read', atHolder: true },
       schema: {
         operationId: 'listCameraEvents',
         summary: 'What the camera did lately: publishers, viewers, pushes; in memory, oldest first',
@@ -114,7 +105,7 @@ export function addCameraRoutes(
   app.put(
     '/v1/cameras/:name',
     {
-      config: { scope: 'operate', conditional: true },
+      config: { scope: 'operate', conditional: true, ofAllNodes: true },
       schema: {
         operationId: 'declareCamera',
         summary: 'Make a camera what the body says; its pushes stay',
@@ -130,14 +121,14 @@ export function addCameraRoutes(
       const input = { ...request.body, name };
       const { created, view } = await control.cameras.declare(input, request.headers.host, preconditionOf(request));
       if (created) reply.code(201).header('location', `/v1/cameras/${name}`);
-      return view;
+      return all.changedCamera(request, view);
     },
   );
 
   app.patch(
     '/v1/cameras/:name',
     {
-      config: { scope: 'operate', conditional: true },
+      config: { scope: 'operate', conditional: true, ofAllNodes: true },
       schema: {
         operationId: 'changeCamera',
         summary: 'Change what the body names of a camera; the rest stays',
@@ -147,15 +138,18 @@ export function addCameraRoutes(
         response: v1Responses({ 200: CameraViewSchema }, 400, 404, 409, 413, 415, 503),
       },
     },
-    async (request) =>
-      control.cameras.change(request.params.name, request.body, request.headers.host, preconditionOf(request)),
+    async (request) => {
+      const { params, body, headers } = request;
+      const view = await control.cameras.change(params.name, body, headers.host, preconditionOf(request));
+      return all.changedCamera(request, view);
+    },
   );
 
   app.post(
     // A double colon stands for one that begins no parameter.
     '/v1/cameras/:name/keys::rotate',
     {
-      config: { scope: 'operate', conditional: true },
+      config: { scope: 'operate', conditional: true, ofAllNodes: true },
       schema: {
         operationId: 'rotateKeys',
         summary: 'Give a camera another publish key, which its endpoint then has; who publishes goes on',
@@ -165,14 +159,17 @@ export function addCameraRoutes(
         response: v1Responses({ 200: CameraViewSchema }, 400, 404, 409, 413, 415, 503),
       },
     },
-    async (request) =>
-      control.cameras.rotateKeys(request.params.name, request.body, request.headers.host, preconditionOf(request)),
+    async (request) => {
+      const { params, body, headers } = request;
+      const view = await control.cameras.rotateKeys(params.name, body, headers.host, preconditionOf(request));
+      return all.changedCamera(request, view);
+    },
   );
 
   app.post(
     '/v1/cameras/:name/switch',
     {
-      config: { scope: 'operate', atHolder: 'only' },
+      config: { scope: 'operate', atHolder: true },
       schema: {
         operationId: 'switchIngest',
         summary: 'Have the stream of a camera go on with another of its ingests, at a key frame; answered when it does',
@@ -211,7 +208,7 @@ export function addCameraRoutes(
   app.delete(
     '/v1/cameras/:name',
     {
-      config: { scope: 'operate', conditional: true },
+      config: { scope: 'operate', conditional: true, ofAllNodes: true },
       schema: {
         operationId: 'removeCamera',
         summary: 'Forget a camera with its pushes; if it is live it is closed',
@@ -225,11 +222,6 @@ export function addCameraRoutes(
       return reply.code(204).send();
     },
   );
-}
-
-/** A caller with the scope `read` does not see publish keys. */
-function mayPublish(caller: Caller | null): boolean {
-  return caller !== null && includesScope(caller.scope, 'operate');
 }
 
 /** @throws InputError INVALID_REQUEST when a body names another thing than its path */

@@ -54,6 +54,11 @@ const DrainRequest = Type.Object(
     seconds: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 3600, description: 'Over how long its cameras are asked to go; 30.' }),
     ),
+    force: Type.Optional(
+      Type.Boolean({
+        description: 'true: also when no other node takes the cameras that are live there, so that they are closed.',
+      }),
+    ),
   },
   { additionalProperties: false, title: 'DrainRequest' },
 );
@@ -96,6 +101,8 @@ export interface ClusterView {
 /** Has a node take no new cameras, and those that it has go elsewhere. */
 export interface NodeDrain {
   readonly isOn: boolean;
+  /** False: no other node takes the cameras of this one. */
+  readonly isOfUse: boolean;
   /** Cameras that are live here still. */
   readonly camerasLeft: number;
   /** @param seconds over which the cameras are asked to go */
@@ -179,7 +186,7 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
         tags: ['nodes'],
         params: NodeParams,
         body: optionalBody(DrainRequest),
-        response: v1Responses({ 200: DrainSchema }, 400, 404, 413, 415, 503),
+        response: v1Responses({ 200: DrainSchema }, 400, 404, 409, 413, 415, 503),
       },
     },
     async (request, reply) => {
@@ -192,7 +199,11 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
         if (!request.isForSelf) return passOn(request, reply, known.others, id);
         throw new NotFoundError('NODE_NOT_FOUND', `this node is ${known.id}, not ${id}`);
       }
-      const { on = true, seconds = 30 } = request.body ?? {};
+      const { on = true, seconds = 30, force = false } = request.body ?? {};
+      if (on && !force && !known.drain.isOn && !known.drain.isOfUse && known.drain.camerasLeft > 0) {
+        const message = `no other node takes cameras now: the ${known.drain.camerasLeft} that are live at ${id} would be closed, and have nowhere to go; with "force" it is drained all the same`;
+        throw new ConflictError('DRAIN_NOWHERE_TO_GO', message, { field: 'force' });
+      }
       if (!on) known.drain.end();
       else if (!known.drain.isOn) known.drain.start(seconds);
       return { id, isDraining: known.drain.isOn, camerasLeft: known.drain.camerasLeft };

@@ -4,6 +4,8 @@ import { type HistorySteps, historyPoints, historyStepSeconds } from '../../cont
 import type { App } from '../app.js';
 import type { CostlyCalls } from '../costly-calls.js';
 import { v1Responses } from '../schemas.js';
+import type { ClusterCameras } from './cluster-cameras.js';
+import { clusterHistory } from './cluster-history.js';
 import { NameParams } from './requests.js';
 
 const maxSeconds = historyPoints * historyStepSeconds;
@@ -49,18 +51,18 @@ function* historyPieces({ pushes, ...camera }: HistorySteps): Generator<string, 
 }
 
 /** `GET /v1/cameras/{name}/history`. */
-export function addHistoryRoute(app: App, control: Control, costly: CostlyCalls): void {
+export function addHistoryRoute(app: App, control: Control, costly: CostlyCalls, all: ClusterCameras): void {
   app.get(
     '/v1/cameras/:name/history',
     {
-      config: { scope: 'read', atHolder: 'only' },
+      config: { scope: 'read', ofAllNodes: true },
       schema: {
         operationId: 'getHistory',
         summary: 'What was seen of a camera in the last hour, every five seconds, for plots',
         tags: ['cameras'],
         params: NameParams,
         querystring: HistoryQuery,
-        response: v1Responses({ 200: HistorySchema }, 400, 404),
+        response: v1Responses({ 200: HistorySchema }, 400, 404, 503),
       },
     },
     async (request, reply) => {
@@ -71,7 +73,12 @@ export function addHistoryRoute(app: App, control: Control, costly: CostlyCalls)
         camera: { bitrateInBps: [], frameRate: [], viewers: [], jitterMs: [] },
         pushes: {},
       };
-      const steps = control.viewing.historySteps(request.params.name, seconds);
+      const { name } = request.params;
+      const nodes = all.nodesFor(request);
+      const steps =
+        nodes === undefined
+          ? control.viewing.historySteps(name, seconds)
+          : await clusterHistory(request, { control, all, nodes, name, seconds });
       if (steps === null) return nothing;
       return costly.send(request, reply, 'application/json; charset=utf-8', historyPieces(steps));
     },

@@ -53,6 +53,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
       capacity: control.node.capacity,
       backendFacts: control.node.backendFacts,
       workers: control.node.workers,
+      links: await control.links(),
     };
   };
 

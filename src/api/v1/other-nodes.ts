@@ -2,24 +2,19 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../access/access.js';
 import type { Scope } from '../../access/scopes.js';
 import type { Control } from '../../control/control.js';
-import { CodedError, InputError } from '../../errors.js';
+import { InputError } from '../../errors.js';
 import type { App } from '../app.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /**
-     * In a cluster the node answers that has the camera `:name`. `or-self`: where it does not, the node that was asked does,
-     * with `unknownBecause`. With `?node=self` the node that is asked answers itself.
-     */
-    atHolder?: 'only' | 'or-self';
+    /** In a cluster the node answers that has the camera `:name`; with `?node=self` the one that is asked. */
+    atHolder?: boolean;
     /** In a cluster the answer has parts of all nodes; with `?node=self`, that of this one alone. */
     ofAllNodes?: boolean;
   }
   interface FastifyRequest {
     /** The node that is asked is to answer alone: another node asks, or a caller who wants to see this one. */
     isForSelf: boolean;
-    /** Why what the node observes that has the camera is not known. */
-    unknownBecause: string | null;
   }
 }
 
@@ -61,27 +56,20 @@ export function scopeOf(caller: Caller | null): Scope {
 /** Has calls about a camera answered by the node that has it. */
 export function addOtherNodes(app: App, control: Control, others: () => OtherNodes | undefined): void {
   app.decorateRequest('isForSelf', false);
-  app.decorateRequest('unknownBecause', null);
   app.addHook('onRequest', async (request) => {
     const { atHolder, ofAllNodes } = request.routeOptions.config;
-    if (atHolder === undefined && ofAllNodes !== true) return;
+    if (atHolder !== true && ofAllNodes !== true) return;
     request.isForSelf = takeSelf(request.query) || request.caller?.kind === 'node';
   });
   app.addHook('preHandler', async (request, reply) => {
     const { atHolder } = request.routeOptions.config;
-    if (atHolder === undefined || request.isForSelf) return undefined;
+    if (atHolder !== true || request.isForSelf) return undefined;
     const { params } = request;
     const name = typeof params === 'object' && params !== null && 'name' in params ? String(params.name) : '';
     const node = control.places.elsewhere(name);
     const nodes = node === undefined ? undefined : others();
     if (node === undefined || nodes === undefined) return undefined;
-    try {
-      return await passOn(request, reply, nodes, node);
-    } catch (error) {
-      if (atHolder === 'only' || !(error instanceof CodedError) || error.code !== 'NODE_UNAVAILABLE') throw error;
-      request.unknownBecause = error.message;
-      return undefined;
-    }
+    return passOn(request, reply, nodes, node);
   });
 }
 

@@ -1,3 +1,5 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type Type from 'typebox';
 import { RateLimitedError } from '../../access/access.js';
 import { TargetTestSchema } from '../../backend/observed.js';
 import type { Control } from '../../control/control.js';
@@ -8,6 +10,8 @@ import type { CostlyCalls } from '../costly-calls.js';
 import { preconditionOf } from '../preconditions.js';
 import { EventsSchema, NoContentSchema, PushViewSchema, pageSchema, v1Responses } from '../schemas.js';
 import { checkSameName } from './cameras.js';
+import type { ClusterCameras } from './cluster-cameras.js';
+import { type OtherNodes, passOn } from './other-nodes.js';
 import {
   ChangedPush,
   DeclaredPush,
@@ -19,6 +23,8 @@ import {
   TestedTarget,
 } from './requests.js';
 
+type PushPath = Type.Static<typeof PushParams>;
+
 const tags = ['pushes'];
 
 /** Tests of targets under way at once, each a connection of up to half a minute: in all, and of one caller. */
@@ -29,13 +35,25 @@ const testLimits = {
 /** What a test costs of the caller's rate. */
 const testUnits = 10;
 
-export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): void {
+export function addPushRoutes(
+  app: App,
+  control: Control,
+  costly: CostlyCalls,
+  all: ClusterCameras,
+  others: () => OtherNodes | undefined,
+): void {
   const tests = new FairGate(testLimits);
   app.addHook('preClose', async () => tests.close());
+  /** The answer of the node that runs a push; undefined: it is this one. @throws CodedError NODE_UNAVAILABLE */
+  const atRunner = async (request: FastifyRequest<{ Params: PushPath }>, reply: FastifyReply) => {
+    const node = await all.runnerOf(request, request.params.name, request.params.id);
+    const nodes = others();
+    return node === undefined || nodes === undefined ? undefined : passOn(request, reply, nodes, node);
+  };
   app.get(
     '/v1/cameras/:name/pushes',
     {
-      config: { scope: 'read', atHolder: 'or-self' },
+      config: { scope: 'read', ofAllNodes: true },
       schema: {
         operationId: 'listPushes',
         summary: 'The pushes of a camera, by id',
@@ -45,14 +63,19 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
         response: v1Responses({ 200: pageSchema(PushViewSchema) }, 400, 404),
       },
     },
-    async (request, reply) =>
-      costly.sendPage(request, reply, control.pushes.listSteps(request.params.name, request.query)),
+    async (request, reply) => {
+      const { params, query } = request;
+      if (all.nodesFor(request) === undefined) {
+        return costly.sendPage(request, reply, control.pushes.listSteps(params.name, query));
+      }
+      return costly.sendPage(request, reply, control.pushes.pageOf(await all.pushes(request, params.name), query));
+    },
   );
 
   app.post(
     '/v1/cameras/:name/pushes',
     {
-      config: { scope: 'operate' },
+      config: { scope: 'operate', ofAllNodes: true },
       schema: {
         operationId: 'addPush',
         summary:
@@ -67,14 +90,14 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
       const { name } = request.params;
       const { created, view } = await control.pushes.add(name, request.body);
       if (created) reply.code(201).header('location', `/v1/cameras/${name}/pushes/${view.id}`);
-      return view;
+      return all.changedPush(request, name, view);
     },
   );
 
   app.get(
     '/v1/cameras/:name/pushes/:id',
     {
-      config: { scope: 'read', atHolder: 'or-self' },
+      config: { scope: 'read', ofAllNodes: true },
       schema: {
         operationId: 'getPush',
         summary: 'One push',
@@ -83,13 +106,13 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
         response: v1Responses({ 200: PushViewSchema }, 400, 404),
       },
     },
-    async (request) => control.pushes.get(request.params.name, request.params.id),
+    async (request) => all.push(request, request.params.name, request.params.id),
   );
 
   app.put(
     '/v1/cameras/:name/pushes/:id',
     {
-      config: { scope: 'operate', conditional: true },
+      config: { scope: 'operate', conditional: true, ofAllNodes: true },
       schema: {
         operationId: 'declarePush',
         summary: 'Make a push what the body says, its target too; no other push notices',
@@ -104,14 +127,14 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
       checkSameName(id, request.body.id, 'id');
       const { created, view } = await control.pushes.declare(name, { ...request.body, id }, preconditionOf(request));
       if (created) reply.code(201).header('location', `/v1/cameras/${name}/pushes/${id}`);
-      return view;
+      return all.changedPush(request, name, view);
     },
   );
 
   app.patch(
     '/v1/cameras/:name/pushes/:id',
     {
-      config: { scope: 'operate', conditional: true },
+      config: { scope: 'operate', conditional: true, ofAllNodes: true },
       schema: {
         operationId: 'changePush',
         summary: 'Enable or disable a push, or change its budgets, without a break',
@@ -121,14 +144,20 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
         response: v1Responses({ 200: PushViewSchema }, 400, 404, 413, 415, 503),
       },
     },
-    async (request) =>
-      control.pushes.change(request.params.name, request.params.id, request.body, preconditionOf(request)),
+    async (request) => {
+      const { name, id } = request.params;
+      return all.changedPush(
+        request,
+        name,
+        await control.pushes.change(name, id, request.body, preconditionOf(request)),
+      );
+    },
   );
 
   app.get(
     '/v1/cameras/:name/pushes/:id/events',
     {
-      config: { scope: 'read', atHolder: 'only' },
+      config: { scope: 'read', ofAllNodes: true },
       schema: {
         operationId: 'listPushEvents',
         summary: 'What the push did lately: states, errors, RTMP commands, drops; in memory, oldest first',
@@ -137,13 +166,16 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
         response: v1Responses({ 200: EventsSchema }, 400, 404, 503),
       },
     },
-    async (request) => ({ items: await control.viewing.events(request.params.name, request.params.id) }),
+    async (request, reply) =>
+      (await atRunner(request, reply)) ?? {
+        items: [...(await control.viewing.events(request.params.name, request.params.id))],
+      },
   );
 
   app.post(
     '/v1/cameras/:name/pushes/:id/retry',
     {
-      config: { scope: 'operate', atHolder: 'only' },
+      config: { scope: 'operate', ofAllNodes: true },
       schema: {
         operationId: 'retryPush',
         summary: 'Try a waiting push at once; any other is left as it is',
@@ -152,7 +184,8 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
         response: v1Responses({ 200: PushViewSchema }, 400, 404, 413, 415, 503),
       },
     },
-    async (request) => control.pushes.retry(request.params.name, request.params.id),
+    async (request, reply) =>
+      (await atRunner(request, reply)) ?? control.pushes.retry(request.params.name, request.params.id),
   );
 
   app.post(
@@ -206,7 +239,7 @@ export function addPushRoutes(app: App, control: Control, costly: CostlyCalls): 
   app.delete(
     '/v1/cameras/:name/pushes/:id',
     {
-      config: { scope: 'operate', conditional: true },
+      config: { scope: 'operate', conditional: true, ofAllNodes: true },
       schema: {
         operationId: 'removePush',
         summary: 'End a push; nothing else notices',

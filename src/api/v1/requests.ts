@@ -57,7 +57,14 @@ export const CameraQuery = Type.Object(
     ),
     held: Type.Optional(
       Type.Boolean({
-        description: 'In a cluster, with `node=self`: only those that are live at the node that is asked.',
+        description:
+          'In a cluster, with `node=self`: only those that are live at the node that is asked, or have pushes that it runs.',
+      }),
+    ),
+    names: Type.Optional(
+      Type.String({
+        maxLength: 6500,
+        description: 'Only these, with commas between; a name that nothing has is left out.',
       }),
     ),
   },

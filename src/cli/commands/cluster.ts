@@ -50,6 +50,7 @@ export function addClusterCommands(program: Command, io: CliIo): void {
       .command('drain')
       .argument('<id>', 'the node, as "node list" names it')
       .option('--over <seconds>', 'ask its cameras to leave over this time (default: 30)', wholeSeconds)
+      .option('--force', 'also when no other node takes its cameras: they are closed')
       .option('--no-wait', 'do not wait until it is empty')
       .option('--off', 'end the drain: the node takes cameras again'),
   )
@@ -58,7 +59,8 @@ export function addClusterCommands(program: Command, io: CliIo): void {
       'after',
       `
 Cameras whose encoders can are asked to reconnect; the connections of the others are closed, and they come back where their
-address leads them: to another node when they have several addresses, or a name or load balancer in front.
+address leads them: to another node when they have several addresses, or a name or load balancer in front. When no other
+node takes cameras, the command is refused (DRAIN_NOWHERE_TO_GO) as long as any are live there.
 
 Examples:
   $ media-aggregator node drain berlin-1
@@ -69,7 +71,11 @@ Examples:
     .action(async (id: string, options: DrainOptions) => {
       const client = findApi(options, io);
       const { over: seconds } = options;
-      const body = { on: options.off !== true, ...(seconds === undefined ? {} : { seconds }) };
+      const body = {
+        on: options.off !== true,
+        ...(seconds === undefined ? {} : { seconds }),
+        ...(options.force === true ? { force: true } : {}),
+      };
       let state = await client.drainNode(id, body);
       // Each camera is waited for some seconds longer than it has.
       const patience = ((seconds ?? 30) + 20) * 2;
@@ -159,6 +165,7 @@ function carriedOf(now: number | string, limit: number | null): string {
 interface DrainOptions extends ClientOptions {
   readonly over?: number;
   readonly off?: true;
+  readonly force?: true;
   readonly wait: boolean;
 }
 

@@ -39,7 +39,7 @@ describe('streams between places', () => {
     const [etcd, nginx, clip] = await Promise.all([
       TestEtcd.start(scope),
       startNginxRtmp(scope),
-      makeClip({ seconds: 12, keyFrameSeconds: 2 }),
+      makeClip({ seconds: 20, keyFrameSeconds: 2 }),
     ]);
     const [a, b, c] = await Promise.all([
       startNode(scope, etcd, 'a'),
@@ -81,6 +81,27 @@ describe('streams between places', () => {
       );
       expect(there.relayedFrom).toEqual({ node: 'a', owner: 'a' });
       expect(there.pushes.find(({ id }) => id === 'home')?.node).toBe('a');
+    }
+
+    // Every node shows each push as the node shows it that runs it, in lists, alone, and as the answer to a change.
+    const gateway = (await look(a, 'gate-1')).hops?.[0]?.to ?? '';
+    for (const node of [a, b, c]) {
+      const { items } = (await node.apiOk('GET', '/v1/cameras?prefix=gate')) as { items: Placed[] };
+      for (const { pushes } of items) expect(pushes.map(({ state }) => state)).toEqual(Array(4).fill('active'));
+      expect(await node.apiOk('GET', '/v1/cameras?pushState=elsewhere')).toMatchObject({ items: [] });
+      const e1 = { state: 'active', node: gateway, bytesOut: expect.any(Number) };
+      expect(await node.apiOk('GET', '/v1/cameras/gate-1/pushes/e1')).toMatchObject(e1);
+      const bytes = 2_000_000 + [a, b, c].indexOf(node);
+      expect(await node.apiOk('PATCH', '/v1/cameras/gate-1/pushes/e1', { queueMaxBytes: bytes })).toMatchObject({
+        ...e1,
+        queueMaxBytes: bytes,
+      });
+      expect(await node.apiOk('PATCH', '/v1/cameras/gate-1', { type: `t${bytes}` })).toMatchObject({
+        ...{ live: true, node: 'a', type: `t${bytes}` },
+        pushes: [e1, { state: 'active' }, { state: 'active' }, { id: 'home', state: 'active' }],
+      });
+      const told = (await node.apiOk('GET', '/v1/cameras/gate-1/pushes/e1/events')) as { items: { text: string }[] };
+      expect(told.items.map(({ text }) => text).join('\n')).toMatch(/active/);
     }
 
     // Other cameras, engines and pushes come and go meanwhile, at all nodes.

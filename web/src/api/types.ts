@@ -15,4 +15,6 @@ export type {
 
 export type PushState = Answer<'getPush'>['state'];
 export type Scope = Answer<'getSession'>['scope'];
+export type ClusterView = Answer<'getCluster'>;
+export type NodeLink = Answer<'listNodes'>['items'][number]['links'][number];
 export type TokenView = Answer<'getToken'>;
