@@ -483,6 +483,8 @@ export interface DrainRequest {
   readonly on?: boolean | undefined;
   /** Over how long its cameras are asked to go; 30. */
   readonly seconds?: number | undefined;
+  /** true: also when no other node takes the cameras that are live there, so that they are closed. */
+  readonly force?: boolean | undefined;
 }
 
 /** A streaming engine: where viewers play what is pushed to it. */
@@ -521,7 +523,7 @@ export interface EnginePushes {
 }
 
 /** Stable; see docs/errors.md. */
-export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_SEALED' | 'NO_SEAL_KEY' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_ENTRY_REFUSED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'NODE_DRAINING' | 'NODE_FULL' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'RELAY_REFUSED' | 'PUBLISH_LOOP' | 'SRT_UNSUPPORTED' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'DISCOVERY_BUSY' | 'SOURCE_DOWN' | 'TRANSCODER_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_CONFLICT' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
+export type ErrorCode = 'INVALID_JSON' | 'INVALID_REQUEST' | 'INVALID_NAME' | 'INVALID_ADDRESS' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CAMERA_NOT_FOUND' | 'CAMERA_CONFLICT' | 'KEYS_NOT_USED' | 'INGEST_NOT_FOUND' | 'INGEST_NOT_READY' | 'STANDBY_UNSUPPORTED' | 'PUSH_NOT_FOUND' | 'PUSH_CONFLICT' | 'ENGINE_NOT_FOUND' | 'ENGINE_CONFLICT' | 'ENGINE_IN_USE' | 'NO_ENGINE' | 'LIMIT_REACHED' | 'PRECONDITION_FAILED' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'CROSS_SITE' | 'RATE_LIMITED' | 'TOKEN_NOT_FOUND' | 'TOKEN_CONFLICT' | 'DRAINING' | 'INTERNAL' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID_VALUE' | 'CONFIG_UNREADABLE' | 'STATE_UNREADABLE' | 'STATE_INVALID' | 'STATE_SEALED' | 'NO_SEAL_KEY' | 'STATE_CONFLICT' | 'STATE_WRITE_FAILED' | 'START_WAITING' | 'LOG_UNWRITABLE' | 'OPEN_FILES_LIMIT' | 'BACKUP_SEALED' | 'STATE_LOCKED' | 'CLUSTER_UNAVAILABLE' | 'CLUSTER_UNCERTAIN' | 'CLUSTER_CONTENDED' | 'CLUSTER_ENTRY_REFUSED' | 'CLUSTER_NODE_REFUSED' | 'NODE_NOT_FOUND' | 'DRAIN_NOWHERE_TO_GO' | 'NODE_DRAINING' | 'NODE_FULL' | 'NODE_UNAVAILABLE' | 'NODE_ID_TAKEN' | 'NOT_IN_CLUSTER' | 'CLUSTER_REPLACED' | 'CAMERA_NOT_APPLIED' | 'ADDRESS_IN_USE' | 'ACCESS_UNREADABLE' | 'IDENTITY_PROVIDER' | 'TLS_CERTIFICATE' | 'CONTENT_MANAGER_UNREACHABLE' | 'CONTENT_MANAGER_REFUSED' | 'RTMP_HANDSHAKE' | 'RTMP_CHUNK' | 'RTMP_AMF' | 'RTMP_MESSAGE' | 'RTMP_COMMAND' | 'RTMP_TIMEOUT' | 'RTMP_FLOOD' | 'RTMP_LIMIT' | 'PUBLISH_NOT_REGISTERED' | 'PUBLISH_ALREADY_LIVE' | 'RELAY_REFUSED' | 'PUBLISH_LOOP' | 'SRT_UNSUPPORTED' | 'PUBLISH_FORBIDDEN' | 'PLAY_FORBIDDEN' | 'HOOK_BUSY' | 'PLAY_NOT_FOUND' | 'NO_KEY_FRAME' | 'CAMERA_SILENT' | 'CAMERA_NO_VIDEO' | 'CAMERA_NO_AUDIO' | 'CAMERA_BITRATE_LOW' | 'CAMERA_BITRATE_HIGH' | 'CAMERA_FEW_FRAMES' | 'CAMERA_KEY_FRAMES_RARE' | 'CAMERA_TIMESTAMPS_JUMP' | 'CAMERA_TIMESTAMPS_DRIFT' | 'CAMERA_AUDIO_VIDEO_APART' | 'CAMERA_CODEC' | 'CAMERA_FLAPPING' | 'CAMERA_PUBLISHER_REFUSED' | 'PUSH_KEY_FRAME_AWAITED' | 'CAMERA_NOT_LIVE' | 'NO_PICTURE' | 'VIEW_UNSUPPORTED' | 'TARGET_DNS' | 'TARGET_REFUSED' | 'TARGET_UNREACHABLE' | 'TARGET_TIMEOUT' | 'TARGET_CLOSED' | 'TARGET_HANDSHAKE' | 'TARGET_CONNECT_REJECTED' | 'TARGET_PUBLISH_REJECTED' | 'TARGET_REDIRECT' | 'TARGET_AUTH' | 'TARGET_STALLED' | 'TARGET_FLOOD' | 'TARGET_PROTOCOL' | 'TARGET_TLS' | 'TARGET_TLS_CERTIFICATE' | 'TARGET_FORBIDDEN' | 'TARGET_UNSUPPORTED' | 'SOURCE_DNS' | 'SOURCE_REFUSED' | 'SOURCE_UNREACHABLE' | 'SOURCE_TIMEOUT' | 'SOURCE_CLOSED' | 'SOURCE_AUTH' | 'SOURCE_NOT_FOUND' | 'SOURCE_STALLED' | 'SOURCE_PROTOCOL' | 'SOURCE_TLS' | 'SOURCE_FORBIDDEN' | 'SOURCE_CODEC' | 'SOURCE_PROGRAM' | 'SOURCE_UNSUPPORTED' | 'DISCOVERY_BUSY' | 'SOURCE_DOWN' | 'TRANSCODER_DOWN' | 'WORKER_DOWN' | 'NGINX_NOT_FOUND' | 'NGINX_UNUSABLE' | 'NGINX_TEMPLATE' | 'NGINX_CONFIG_REFUSED' | 'NGINX_WRITE_FAILED' | 'NGINX_DOWN' | 'USAGE' | 'OUTPUT_FAILED' | 'FLV_INVALID' | 'IMPORT_UNREADABLE' | 'IMPORT_CONFLICT' | 'IMPORT_INVALID' | 'NOT_RUNNING' | 'API_UNREACHABLE';
 
 /** A failure in the style of the content manager. */
 export interface Failure {
@@ -816,6 +818,8 @@ export interface NewToken {
 }
 
 export interface Node {
+  /** The streams that it sends to other nodes of its cluster, by node; none of one that is alone. */
+  readonly links: readonly NodeLink[];
   readonly name: string;
   readonly id: string | null;
   /** True for the node that answers. */
@@ -883,6 +887,19 @@ export interface NodeDrain {
   readonly camerasLeft: number;
 }
 
+export interface NodeLink {
+  /** The node that gets them. */
+  readonly to: string;
+  readonly cameras: number;
+  /** Of the cameras, those whose stream flows. */
+  readonly active: number;
+  /** It cannot be reached from this node, and streams go past it. */
+  readonly isDown: boolean;
+  /** Bits per second, averaged over about 10 s. */
+  readonly bitrateBps: number;
+  readonly roundTripMs: number | null;
+}
+
 /** How the process that answers is loaded, and what it showed it can do. */
 export interface NodeLoad {
   /** Of one core, over the last 5 s. */
@@ -935,7 +952,7 @@ export interface Push {
   readonly since: string;
   /** Why, where the state alone does not say. */
   readonly reason?: string | undefined;
-  /** The node that runs it, in the state `elsewhere`. */
+  /** The node that runs it, where that is another one than the camera's; in the state `elsewhere` its own figures are not known. */
   readonly node?: string | undefined;
   /** What is wrong with the camera, such as CAMERA_NO_VIDEO, the gravest first; missing: nothing. */
   readonly conditions?: readonly Condition[] | undefined;
@@ -1519,8 +1536,10 @@ export interface Operations {
       readonly pushState?: 'idle' | 'connecting' | 'active' | 'stalled' | 'waiting' | 'waiting-for-publish' | 'disabled' | 'elsewhere' | undefined;
       /** Only those that have conditions or a push that is down (true), or neither (false). */
       readonly trouble?: boolean | undefined;
-      /** In a cluster, with `node=self`: only those that are live at the node that is asked. */
+      /** In a cluster, with `node=self`: only those that are live at the node that is asked, or have pushes that it runs. */
       readonly held?: boolean | undefined;
+      /** Only these, with commas between; a name that nothing has is left out. */
+      readonly names?: string | undefined;
     };
     readonly answer: {
       readonly items: readonly Camera[];
