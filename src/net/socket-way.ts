@@ -78,6 +78,7 @@ export function ringCounts(): Readonly<Record<string, number>> | null {
     ringWakes: receiver.counts.wakes,
     ringStarved: receiver.counts.starved,
     ringReceiving: receiver.open,
+    ringSending: sender.waiting,
   };
 }
 

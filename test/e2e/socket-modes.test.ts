@@ -57,7 +57,7 @@ const why = 'io_uring is refused by the seccomp profile';
 for (const { flags, level, how } of [
   { flags: ['--socket-mode', 'uring'], level: 'warn', how: [] },
   // The filter ends the process that asks, which a service manager's does.
-  { flags: ['--workers', '1'], level: 'info', how: ['--kill'] },
+  { flags: ['--socket-mode', 'auto', '--workers', '1'], level: 'info', how: ['--kill'] },
 ]) {
   test(`where io_uring is refused it says so, and works: ${[...how, ...flags].join(' ')}`, async (context) => {
     const scope = testScope(context);
@@ -81,7 +81,7 @@ for (const { flags, level, how } of [
 
 test('where io_uring is allowed it is used, and a worker tells how much', async (context) => {
   const scope = testScope(context);
-  const aggregator = await startAggregator(scope, { flags: ['--workers', '1'] });
+  const aggregator = await startAggregator(scope, { flags: ['--socket-mode', 'auto', '--workers', '1'] });
   await expectMediaFlows(scope, aggregator);
   const lines = told(aggregator);
   // On a machine that forbids it, there is nothing to see.

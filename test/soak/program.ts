@@ -81,7 +81,9 @@ export class Program {
   }
 
   metrics(): Promise<string> {
-    return fetch(`http://127.0.0.1:${this.#apiPort}/metrics`).then((answer) => answer.text());
+    return fetch(`http://127.0.0.1:${this.#apiPort}/metrics`, { headers: { connection: 'close' } }).then((answer) =>
+      answer.text(),
+    );
   }
 
   /** Calls the API. Without an agent: kept connections would count as handles of this process. */

@@ -124,6 +124,12 @@ export class ProcessSubject implements Subject {
     };
   }
 
+  /** Its counts of io_uring, by name; none where it goes without. */
+  async ring(): Promise<Readonly<Record<string, number>>> {
+    const facts = (await this.#program.metrics()).matchAll(/backend_fact\{name="(ring\w+)"\} (\d+)/g);
+    return Object.fromEntries([...facts].map(([, name, count]) => [name, Number(count)]));
+  }
+
   stop(): Promise<void> {
     return this.#program.stop();
   }

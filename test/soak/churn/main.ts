@@ -1,9 +1,12 @@
-import { connect, type Socket } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Cameras, Target } from '../children.js';
 import { runMain } from '../run-main.js';
 import { ProcessSubject } from '../subject.js';
+import { counts, publisher, stranger, viewer } from './clients.js';
 
 const help = `npm run soak -- --churn [options]
 
@@ -12,8 +15,9 @@ const help = `npm run soak -- --churn [options]
                    the next is no leak; what grows with each is
   --at-once N      of them at the same time (default 100)
 
-Beside a camera with a healthy target. Exit code 1 when the target missed something, or when descriptors or memory are not
-given back. MEDIA_AGGREGATOR_SOCKET_MODE=uring has it done by io_uring.`;
+Half of them are strangers, a quarter publish, a quarter view, beside a camera with a healthy target. Exit code 1 when the
+target missed something, or when descriptors, memory or operations of io_uring are not given back.
+MEDIA_AGGREGATOR_SOCKET_MODE=direct has it done without io_uring.`;
 
 const { values } = parseArgs({
   options: {
@@ -28,33 +32,6 @@ const { values } = parseArgs({
 /** Memory may grow by so much over the second half of the rounds: malloc gives back late. */
 const slackBytes = 32 * 2 ** 20;
 
-/** Says nothing, half a handshake, a whole one, or more than that, and is reset, closed, or left by half. */
-function stranger(port: number, number: number): Promise<void> {
-  return new Promise((resolve) => {
-    const socket: Socket = connect(port, '127.0.0.1');
-    socket.on('error', () => {});
-    socket.once('close', () => resolve());
-    socket.setTimeout(20_000, () => socket.destroy());
-    const leave = (): void => {
-      if (number % 3 === 0) socket.resetAndDestroy();
-      else if (number % 3 === 1) socket.destroy();
-      else socket.end(() => socket.destroy());
-    };
-    socket.once('connect', () => {
-      const bytes = [0, 700, 1537, 3073 + (number % 500)][number % 4] ?? 0;
-      if (bytes === 0) {
-        leave();
-        return;
-      }
-      const data = Buffer.alloc(bytes, number);
-      data[0] = 3;
-      if (number % 5 === 0) socket.pause();
-      socket.write(data, () => setTimeout(leave, number % 7));
-    });
-    socket.on('data', () => {});
-  });
-}
-
 async function main(): Promise<number> {
   const connections = Number(values.connections);
   const atOnce = Number(values['at-once']);
@@ -64,6 +41,9 @@ async function main(): Promise<number> {
     return 2;
   }
   // What waits for the garbage collector is no leak, and may be a hundred megabytes.
+  const folder = mkdtempSync(join(tmpdir(), 'media-aggregator-churn-'));
+  const heapReport = join(folder, 'heap');
+  process.env.HEAP_REPORT = heapReport;
   const subject = new ProcessSubject(['--expose-gc', '--import', './test/support/collecting.mjs']);
   await subject.start();
   const target = new Target();
@@ -73,29 +53,42 @@ async function main(): Promise<number> {
   await subject.addPush('healthy', 'target', target.url('healthy'));
   await cameras.start('healthy', subject.url('healthy'));
   const port = Number(new URL(subject.url('healthy').replace('rtmp:', 'http:')).port);
+  for (let i = 0; i < atOnce; i++) await subject.addCamera(`churn-${i}`);
+  const client = (number: number, camera: string): Promise<void> => {
+    if (number % 2 === 0) return stranger(port, number >> 1);
+    return number % 4 === 1 ? publisher(port, number >> 2, camera) : viewer(port, number >> 2, 'healthy');
+  };
   // Pools are filled, and the compiler is done.
   let made = 0;
   const churn = async (until: number): Promise<void> => {
-    const line = async (): Promise<void> => {
-      while (made < until) await stranger(port, made++);
+    const line = async (i: number): Promise<void> => {
+      while (made < until) await client(made++, `churn-${i}`);
     };
-    await Promise.all(Array.from({ length: atOnce }, line));
+    await Promise.all(Array.from({ length: atOnce }, (_, i) => line(i)));
   };
   await churn(Math.min(2000, connections / 5));
   await sleep(3000);
-  const before = subject.resources();
+  const resources = (): Readonly<Record<string, number>> => ({
+    ...subject.resources(),
+    'heap bytes': Number(readFileSync(heapReport, 'utf8')),
+  });
+  const before = resources();
+  const ringBefore = await subject.ring();
   const beganMs = performance.now();
-  const after: ReturnType<typeof subject.resources>[] = [];
+  const after: ReturnType<typeof resources>[] = [];
   for (let round = 1; round <= rounds; round++) {
     await churn(Math.round((connections * round) / rounds));
     await sleep(3000);
-    after.push(subject.resources());
+    after.push(resources());
   }
   const seconds = (performance.now() - beganMs) / 1000;
+  const ringAfter = await subject.ring();
   const { healthy } = await target.report();
   await subject.stop();
+  rmSync(folder, { recursive: true });
   console.log(`${connections} connections in ${seconds.toFixed(1)} s; before`, before, 'after each part', after);
-  console.log('at the healthy target', healthy);
+  console.log('at the healthy target', healthy, 'clients', counts);
+  console.log('io_uring before', ringBefore, 'after', ringAfter);
   const failures: string[] = [];
   if (healthy === undefined || healthy.frames === 0) failures.push('the healthy target got nothing');
   else {
@@ -103,6 +96,10 @@ async function main(): Promise<number> {
     if (times !== 1 || altered + missing + backwards + badStarts > 0)
       failures.push('the healthy target missed something');
   }
+  if (counts.published < counts.publishers * 0.9) failures.push('publishers were refused');
+  if (counts.played < counts.viewers * 0.9) failures.push('viewers were refused');
+  for (const name of ['ringReceiving', 'ringSending'])
+    if ((ringAfter[name] ?? 0) > (ringBefore[name] ?? 0)) failures.push(`${name}: operations were not given back`);
   const last = after.at(-1);
   const middle = after[Math.ceil(rounds / 2) - 1];
   if ((last?.['open files'] ?? 0) > (before['open files'] ?? 0)) failures.push('descriptors were not given back');
