@@ -12,6 +12,9 @@ export interface FlushWindows {
   readonly gather?: (work: () => void) => void;
 }
 
+/** A timer is set in whole milliseconds and fires up to one late: so much earlier the audio window counts as over. */
+const timerMarginMs = 2;
+
 /**
  * Collects appended messages, so that each outlet gets them in one write. It always collects the messages of one turn
  * of the event loop. Under load, when rounds would follow each other within the window, it collects those since the
@@ -71,7 +74,7 @@ export class FlushScheduler {
     if (this.#riding.has(item) || this.#dirty.has(item)) return;
     this.#riding.set(item, nowMs);
     // One timer for all: most have found something to ride with by then.
-    this.#rideTimer ??= setTimeout(this.#onRideOver, this.#audioWindowMs - 1);
+    this.#rideTimer ??= setTimeout(this.#onRideOver, Math.max(1, this.#audioWindowMs - timerMarginMs));
   }
 
   /** Something is read. What it has to be flushed need not wait for the end of the turn: `flushDue` follows. */
@@ -90,7 +93,7 @@ export class FlushScheduler {
   readonly #onRideOver = (): void => {
     this.#rideTimer = null;
     const nowMs = performance.now();
-    const before = nowMs - this.#audioWindowMs + 1;
+    const before = nowMs - Math.max(0, this.#audioWindowMs - timerMarginMs);
     this.beginReading();
     for (const [item, sinceMs] of this.#riding) {
       if (sinceMs > before) {
