@@ -52,7 +52,7 @@ it.each<SocketMode>(['uring', 'direct', 'plain'])(
     let before = await publish();
     await answered(before);
     let refused = 0;
-    for (let times = 0; times < 150; times++) {
+    for (let times = 0; times < 60; times++) {
       if (times % 3 === 0) before.resetAndDestroy();
       else before.destroy();
       const next = await publish();
