@@ -112,7 +112,8 @@ export const errorCodes = {
   CAMERA_TIMESTAMPS_JUMP: 'Timestamps of the camera go back, or jump ahead.',
   CAMERA_TIMESTAMPS_DRIFT: 'Timestamps of the camera run faster or slower than the clock.',
   CAMERA_AUDIO_VIDEO_APART: 'The timestamps of the audio and the video of the camera are far apart.',
-  CAMERA_CODEC: 'The camera sends a codec that most engines do not accept and no browser can play.',
+  CAMERA_CODEC: 'The camera sends a codec that a target, most engines or the page cannot take.',
+  CAMERA_STILL: 'The camera sends the same picture again and again, bit for bit; a notice.',
   CAMERA_FLAPPING: 'The camera connects and disconnects again and again.',
   CAMERA_PUBLISHER_REFUSED: 'A publisher of the camera is refused.',
   PUSH_KEY_FRAME_AWAITED: 'The push is connected, but has been waiting for a key frame for a long time.',
@@ -137,6 +138,8 @@ export const errorCodes = {
   TARGET_TLS: 'The TLS handshake with the target failed.',
   TARGET_TLS_CERTIFICATE: 'The certificate of the target is not trusted.',
   TARGET_FORBIDDEN: 'Pushes may not go to this address.',
+  TARGET_CODEC:
+    'The target does not take a codec of the camera, by its own word, or since the push is without Enhanced RTMP.',
   TARGET_UNSUPPORTED: 'The media backend cannot make this kind of push.',
 
   // A source that is pulled.

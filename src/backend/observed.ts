@@ -51,6 +51,9 @@ const Condition = Type.Object(
     since: Type.String(),
     label: Type.Optional(Type.String({ description: 'Two or three words, for a mark: `no picture`.' })),
     advice: Type.Optional(Type.String({ description: 'What to do about it.' })),
+    level: Type.Optional(
+      Type.Literal('notice', { description: 'Worth to know, and no trouble; missing: the camera is in trouble.' }),
+    ),
   },
   { title: 'Condition', description: 'Something that is wrong with what a camera sends.' },
 );

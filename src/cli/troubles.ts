@@ -16,8 +16,9 @@ export function whyDown({ state, lastError, firstError, downSince }: Down): stri
 /** One line for each thing that is wrong with cameras and pushes; each names its camera, for whoever filters lines. */
 export function troublesOf(cameras: readonly CameraView[]): string[] {
   return cameras.flatMap(({ name, conditions = [], pushes }) => [
-    ...conditions.map(({ code, message, since, label }) => {
-      const what = label === undefined ? code : `${label} (${code})`;
+    ...conditions.map(({ code, message, since, label, level }) => {
+      const known = label === undefined ? code : `${label} (${code})`;
+      const what = level === undefined ? known : `${level}: ${known}`;
       return cleanText(`camera ${name}: ${what} for ${formatAge(since)}: ${message}`);
     }),
     ...pushes.filter(isDown).map((push) => {
@@ -28,6 +29,14 @@ export function troublesOf(cameras: readonly CameraView[]): string[] {
       );
     }),
   ]);
+}
+
+/** Cameras with what is no trouble left out. */
+export function withoutNotices(cameras: readonly CameraView[]): CameraView[] {
+  return cameras.map((camera) => ({
+    ...camera,
+    conditions: (camera.conditions ?? []).filter(({ level }) => level !== 'notice'),
+  }));
 }
 
 /** True while its target takes no media, as far as that is known. */

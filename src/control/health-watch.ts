@@ -167,6 +167,7 @@ export function healthLimits(settings: ControlSettings): HealthLimits {
     silentMs: settings.cameraSilentMs ?? d.silentMs,
     noVideoMs: settings.cameraNoVideoMs ?? d.noVideoMs,
     noAudioMs: settings.cameraNoAudioMs ?? d.noAudioMs,
+    stillMs: settings.cameraStillMs ?? d.stillMs,
     lowFrameRatePercent: settings.cameraLowFrameRatePercent ?? d.lowFrameRatePercent,
     keyFrameGapMs: settings.cameraKeyFrameGapMs ?? d.keyFrameGapMs,
     timestampJumps: settings.cameraTimestampJumps ?? d.timestampJumps,

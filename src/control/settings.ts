@@ -25,6 +25,7 @@ export interface ControlSettings {
   readonly cameraSilentMs?: number;
   readonly cameraNoVideoMs?: number;
   readonly cameraNoAudioMs?: number;
+  readonly cameraStillMs?: number;
   readonly cameraLowFrameRatePercent?: number;
   readonly cameraKeyFrameGapMs?: number;
   readonly cameraTimestampJumps?: number;

@@ -13,6 +13,8 @@ export interface CameraCondition {
   readonly label: string;
   /** What to do about it. */
   readonly advice: string;
+  /** Worth to know, and no trouble; without it, the camera is in trouble. */
+  readonly level?: 'notice';
 }
 
 /** Where one rule stands. Times are those of the looks; 0: not. */
@@ -94,7 +96,8 @@ export class CameraHealth {
     if (nowMs - standing.badSinceMs < rule.raiseMs) return;
     if (rule.code === 'CAMERA_FEW_FRAMES') look.memory.forgetDip();
     const since = new Date(Date.now() - (nowMs - standing.badSinceMs)).toISOString();
-    standing.condition = { code: rule.code, message, since, label: rule.label, advice: rule.advice };
+    const { code, label, advice, level } = rule;
+    standing.condition = { code, message, since, label, advice, ...(level && { level }) };
     this.#isChanged = true;
     this.#onChange(standing.condition, true);
   }

@@ -35,6 +35,12 @@ export interface CameraEvidence {
   readonly audioLeadMs: number | null;
   readonly videoCodec: string | null;
   readonly audioCodec: string | null;
+  /** For how long its picture has been the same, bit for bit, milliseconds; 0: it changes. */
+  readonly stillForMs?: number;
+  /** All its pushes get another sound than the camera's. */
+  readonly isSoundReplaced?: boolean;
+  /** Targets that are not expected to take its codecs, in words, a few of them. */
+  readonly targetTroubles?: readonly string[];
 }
 
 /** Beyond these limits a camera is in trouble. Zero: this is not looked at. */
@@ -45,6 +51,8 @@ export interface HealthLimits {
   readonly noVideoMs: number;
   /** No audio came for so long, and it did before or was declared. */
   readonly noAudioMs: number;
+  /** The picture has been the same, bit for bit, for so long. */
+  readonly stillMs: number;
   /** The frame rate is below this part of what was declared or usual, percent. */
   readonly lowFrameRatePercent: number;
   /** Key frames are further apart. */
@@ -69,6 +77,7 @@ export const defaultHealthLimits: HealthLimits = {
   silentMs: 5_000,
   noVideoMs: 5_000,
   noAudioMs: 10_000,
+  stillMs: 30_000,
   lowFrameRatePercent: 30,
   keyFrameGapMs: 10_000,
   timestampJumps: 3,

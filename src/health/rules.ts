@@ -27,6 +27,8 @@ export interface Rule {
   readonly code: ErrorCode;
   /** What a mark says: two or three words. */
   readonly label: string;
+  /** `notice`: worth to know, and no trouble; without it, the camera is in trouble. */
+  readonly level?: 'notice';
   /** What to do about it. */
   readonly advice: string;
   /** How long it must be so before it is raised, milliseconds. */
@@ -257,18 +259,39 @@ export const rules: readonly Rule[] = [
   {
     code: 'CAMERA_CODEC',
     label: 'codec hardly playable',
-    advice: 'Set the camera to H.264 and AAC, which every engine and page takes.',
+    advice: 'Set the camera to H.264 and AAC, which every engine and page takes; or give its pushes audio "aac".',
     raiseMs: 2_000,
-    clearMs: 0,
+    clearMs: 2_000,
     judge: ({ seen }) => {
       if (seen === null) return 'well';
-      const { videoCodec, audioCodec } = seen;
-      const found = [
-        ...(videoCodec !== null && oldVideo.has(videoCodec) ? [`video ${videoCodec}`] : []),
-        ...(audioCodec !== null && oldAudio.has(audioCodec) ? [`audio ${audioCodec}`] : []),
-      ];
-      if (found.length === 0) return 'well';
-      return { message: `the camera sends ${found.join(' and ')}, which this page and most engines cannot take` };
+      const { videoCodec, audioCodec, isSoundReplaced = false, targetTroubles = [] } = seen;
+      const found: string[] = [];
+      if (videoCodec !== null && oldVideo.has(videoCodec)) {
+        found.push(`the camera sends video ${videoCodec}, which this page and most engines cannot take`);
+      }
+      if (audioCodec !== null && oldAudio.has(audioCodec) && !isSoundReplaced) {
+        found.push(
+          `the camera sends audio ${audioCodec}: its picture plays in this page, its sound does not, and most engines do not take it`,
+        );
+      }
+      found.push(...targetTroubles);
+      return found.length === 0 ? 'well' : { message: found.join('; ') };
+    },
+  },
+  {
+    code: 'CAMERA_STILL',
+    level: 'notice',
+    label: 'same picture',
+    advice:
+      'Look at the picture: a sensor or capture that hangs sends the same again and again, noise and all. A still picture or a test pattern does so by nature; camera-still-after 0s switches this off.',
+    raiseMs: 0,
+    clearMs: 0,
+    judge: ({ seen, limits }) => {
+      if (seen === null || limits.stillMs === 0) return 'well';
+      const { stillForMs = 0, videoAgeMs } = seen;
+      if (videoAgeMs === null || videoAgeMs > flowMs) return 'open';
+      if (stillForMs < limits.stillMs) return stillForMs === 0 ? 'well' : 'open';
+      return { message: 'the key frames of the camera are the same, bit for bit', forMs: stillForMs };
     },
   },
   {

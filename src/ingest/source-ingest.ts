@@ -112,6 +112,11 @@ export class SourceIngest implements Ingest, StreamFeed {
     return this.#video.leading?.keyFrameIntervalMs ?? 0;
   }
 
+  /** For how long the picture of the default track has not changed; 0: it does. @param nowMs a monotonic clock */
+  stillForMs(nowMs: number): number {
+    return this.#video.leading?.stillForMs(nowMs) ?? 0;
+  }
+
   /** Of the default track, from its header or its key frames; null where they do not tell. */
   get pictureSize(): PictureSize | null {
     return this.#video.leading?.size ?? null;
@@ -284,7 +289,7 @@ export class SourceIngest implements Ingest, StreamFeed {
     else if (!this.#admitsInterFrame(track, payload, nowMs)) return true;
     if (track.missesKeyFrames !== this.#missesKeyFrames || track.isShown !== this.#startsAtVideo) this.#judgeVideo();
     if (track.isEnded) this.#revive(track, timestampMs, nowMs);
-    track.noteFrame(payload, isKeyFrame);
+    track.noteFrame(payload, isKeyFrame, nowMs);
     if (track === this.#video.leading) this.meter.note(MessageType.Video, timestampMs, isKeyFrame, nowMs);
     else this.meter.lastFrameMs = nowMs;
     const role: MessageRole = isKeyFrame ? 'key-frame' : track.passes ? 'start' : 'frame';

@@ -4,6 +4,7 @@ import { fourCcOf, videoCodecName } from '../wire/flv-codecs.js';
 import { describeVideoHeader, type Hdr, keyFrameSize } from '../wire/video-facts.js';
 import { hdrOfColours } from './colours.js';
 import { KeyFrameWatch, type WithoutKeyFrames } from './key-frame-watch.js';
+import { StillWatch } from './still-watch.js';
 
 /** Video that sends nothing for so long, while other tracks go on, is not waited for by those who join. */
 const silentAfterMs = 10_000;
@@ -35,6 +36,7 @@ export class VideoTrack {
   /** From its header, or its key frames; null: not known. */
   size: PictureSize | null = null;
   profile: string | null = null;
+  readonly #still = new StillWatch();
   #hdr: Hdr | null = null;
   #saidHdr: Hdr | null = null;
   /** Frames that were passed on. */
@@ -85,13 +87,20 @@ export class VideoTrack {
   }
 
   /** A frame is passed on. */
-  noteFrame(payload: Buffer, isKeyFrame: boolean): void {
+  noteFrame(payload: Buffer, isKeyFrame: boolean, nowMs: number): void {
     this.#frames++;
+    if (isKeyFrame) this.#still.noteKey(payload, nowMs);
+    else this.#still.noteInter(payload.length);
     if (this.codec === null) {
       this.codec = videoCodecName(payload);
       this.fourCc = fourCcOf(true, payload);
     }
     if (isKeyFrame) this.size = keyFrameSize(payload) ?? this.size;
+  }
+
+  /** For how long its picture has not changed; 0: it does. @param nowMs a monotonic clock */
+  stillForMs(nowMs: number): number {
+    return this.#still.stillForMs(nowMs);
   }
 
   /** True while who joins begins with it. */

@@ -20,7 +20,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
  * retries, because some targets lock out a client that keeps sending a wrong password.
  */
 const slow: ReadonlySet<ErrorCode> = new Set([
-  ...(['TARGET_FORBIDDEN', 'TARGET_TLS_CERTIFICATE', 'TARGET_AUTH'] as const),
+  ...(['TARGET_FORBIDDEN', 'TARGET_TLS_CERTIFICATE', 'TARGET_AUTH', 'TARGET_CODEC'] as const),
   ...(['SOURCE_FORBIDDEN', 'SOURCE_TLS', 'SOURCE_AUTH', 'SOURCE_CODEC', 'SOURCE_UNSUPPORTED'] as const),
 ]);
 

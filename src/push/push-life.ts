@@ -5,6 +5,7 @@ import type { Dialer } from '../net/dialer.js';
 import { isoTimeOf } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import { Outlet, type OutletLimits } from '../relay/outlet.js';
+import type { PeerAbilities } from '../rtmp/abilities.js';
 import { OutgoingConnection } from '../rtmp/outgoing-connection.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import { type PushProfile, sentTracks, shortfallIn, toldNeeds } from './push-profile.js';
@@ -128,6 +129,11 @@ export class PushLife {
   /** The camera returned to a connection that was kept: whether the target still takes media is not known yet. */
   cameraReturned(): void {
     if (this.#outlet !== null) this.#framesBefore = this.#outlet.framesOut;
+  }
+
+  /** What the target says of itself; null before it took the stream. */
+  get abilities(): PeerAbilities | null {
+    return this.#outlet === null ? null : this.#connection.abilities;
   }
 
   /** What of the stream the target does not take, by its own word; null: nothing, or it says nothing. */

@@ -70,6 +70,30 @@ export function shortfallIn(profile: PushProfile, stream: LiveStream, abilities:
   return shortfallOf(neededBy(profile, stream), abilities);
 }
 
+/**
+ * Why a target is not expected to take the codecs that it gets, in words, with what helps; null: nothing is known against it.
+ * @param abilities what it said of itself when it was last connected to; null: it never was
+ */
+export function codecTroubleIn(
+  profile: PushProfile,
+  stream: LiveStream,
+  abilities: PeerAbilities | null,
+): string | null {
+  const needs = neededBy(profile, stream);
+  if (needs.videoCodecs.length + needs.audioCodecs.length === 0) return null;
+  const { videoCodecs, audioCodecs } = needs;
+  if (!profile.isEnhanced) {
+    const codecs = [...videoCodecs, ...audioCodecs].join(' and ');
+    const why = `the stream has ${codecs}, and the push is without Enhanced RTMP, which such codecs need`;
+    return `${why}; set enhanced to "auto"${videoCodecs.length === 0 ? ', or audio to "silence" or "none"' : ''}`;
+  }
+  if (abilities === null) return null;
+  const isVideo = shortfallOf({ ...needs, audioCodecs: [], hasMultitrack: false }, abilities) !== null;
+  const words = shortfallOf({ ...needs, hasMultitrack: false }, abilities);
+  if (words === null) return null;
+  return `${words}; ${isVideo ? 'set the camera to H.264' : 'set the camera to AAC, or audio of the push to "silence" or "none"'}`;
+}
+
 function missingTrack(kind: string, choice: TrackChoice['video'], ids: readonly number[]): string | null {
   if (typeof choice !== 'number' || ids.length === 0 || ids.includes(choice)) return null;
   return `the camera has no ${kind} track ${choice}, only ${ids.join(', ')}`;

@@ -6,6 +6,7 @@ import { isoTime } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
+import type { PeerAbilities } from '../rtmp/abilities.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import { Goodbyes } from './goodbyes.js';
 import { HeadersAwaited } from './headers-awaited.js';
@@ -15,7 +16,7 @@ import { PushFailures } from './push-failures.js';
 import { PushLife } from './push-life.js';
 import type { PushOptions } from './push-options.js';
 import { PhaseRecord, type PushPhase, phaseWithout } from './push-phase.js';
-import { fullProfile, type PushProfile } from './push-profile.js';
+import { codecTroubleIn, fullProfile, type PushProfile } from './push-profile.js';
 import { PushRoom } from './push-room.js';
 import { PushTotals } from './push-totals.js';
 import { type Haste, RetryClock } from './retry-clock.js';
@@ -49,6 +50,10 @@ export class Push {
   readonly #headers = new HeadersAwaited(() => this.#connect());
   readonly #doubt = new LifeDoubt();
   #connects = 0;
+  /** What the target said of itself when it last took the stream; null: it never did. */
+  #learned: PeerAbilities | null = null;
+  /** That it does not take the codecs was said since the last try. */
+  #isCodecTold = false;
   /** Counts of ended connections. */
   readonly #past = new PushTotals();
   readonly #goodbyes = new Goodbyes(this.#past);
@@ -247,6 +252,13 @@ export class Push {
     return this.#life?.shortfall ?? null;
   }
 
+  /** Why the target is not expected to take the codecs of the camera, in words, with what helps; null: nothing says so. */
+  get codecTrouble(): string | null {
+    const stream = this.#stream;
+    if (stream === null || !this.#enabled) return null;
+    return codecTroubleIn(this.profile, stream, this.#life?.abilities ?? this.#learned);
+  }
+
   /** As of its connection; null when there is none. */
   keyFrameAwaitedSinceMs(nowMs: number): number | null {
     return this.#life?.keyFrameAwaitedSinceMs(nowMs) ?? null;
@@ -261,6 +273,14 @@ export class Push {
     const lack = this.#room.ask(performance.now());
     if (lack !== undefined) {
       this.#lacksRoom(lack);
+      return;
+    }
+    // Told before it is tried; and tried nevertheless, since targets learn.
+    const isKnown = this.#learned !== null && this.profile.isEnhanced && !this.#isCodecTold;
+    const trouble = isKnown ? this.codecTrouble : null;
+    this.#isCodecTold = trouble !== null;
+    if (trouble !== null) {
+      this.#wait(new TargetError('TARGET_CODEC', trouble));
       return;
     }
     this.#clock.began();
@@ -335,6 +355,7 @@ export class Push {
   #published(life: PushLife): void {
     if (life !== this.#life) return;
     this.#connects++;
+    this.#learned = life.abilities;
     this.#doubt.published(performance.now());
     // In the next turn, the socket knows whether the kernel took everything.
     setImmediate(() => {

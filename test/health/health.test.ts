@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { evidenceOf } from '../../src/backend/native/evidence.js';
 import { CameraHealth } from '../../src/health/camera-health.js';
-import { defaultHealthLimits, type HealthLimits } from '../../src/health/evidence.js';
+import { type CameraEvidence, defaultHealthLimits, type HealthLimits } from '../../src/health/evidence.js';
 import { refusalMs } from '../../src/health/rules.js';
 import type { Source } from '../../src/ingest/source.js';
 import { SourceIngest } from '../../src/ingest/source-ingest.js';
@@ -25,6 +25,8 @@ class Trial {
   #beganMs = this.#nowMs;
   #sources = 1;
   live = true;
+  /** What is seen beside what is sent. */
+  more: Partial<CameraEvidence> = {};
 
   constructor(shape: Partial<CameraShape>, limits: Partial<HealthLimits> = {}) {
     this.limits = { ...defaultHealthLimits, ...limits };
@@ -72,7 +74,7 @@ class Trial {
       if (Math.round(this.#nowMs / stepMs) % (1000 / stepMs) !== 0) continue;
       this.#ingest.tick(this.#nowMs);
       const liveForMs = this.#nowMs - this.#beganMs;
-      const seen = this.live ? { ...evidenceOf(this.#ingest, this.#nowMs), liveForMs } : null;
+      const seen = this.live ? { ...evidenceOf(this.#ingest, this.#nowMs), liveForMs, ...this.more } : null;
       this.health.look(seen, this.limits, this.#nowMs);
     }
   }
@@ -168,6 +170,33 @@ describe('a camera that', () => {
     const trial = new Trial({ audioTag: 0x72 });
     trial.run(10);
     expect(trial.codes).toEqual(['CAMERA_CODEC']);
+  });
+
+  it('sends sound in G.711 plays with its picture, and is no trouble where every push has another sound', () => {
+    const trial = new Trial({ audioTag: 0x72 });
+    trial.run(10);
+    expect(trial.health.list[0]?.message).toBe(
+      'the camera sends audio g711a: its picture plays in this page, its sound does not, and most engines do not take it',
+    );
+    trial.more = { isSoundReplaced: true };
+    trial.run(10);
+    expect(trial.codes).toEqual([]);
+    trial.more = { isSoundReplaced: true, targetTroubles: ['push p: the target does not name hvc1'] };
+    trial.run(10);
+    expect(trial.codes).toEqual(['CAMERA_CODEC']);
+  });
+
+  it('sends the same picture for half a minute is a notice', () => {
+    const trial = new Trial({});
+    trial.more = { stillForMs: 29_000 };
+    trial.run(5);
+    expect(trial.codes).toEqual([]);
+    trial.more = { stillForMs: 31_000 };
+    trial.run(2);
+    expect(trial.health.list).toMatchObject([{ code: 'CAMERA_STILL', level: 'notice' }]);
+    trial.more = { stillForMs: 0 };
+    trial.run(2);
+    expect(trial.codes).toEqual([]);
   });
 
   it('says 30 frames a second and never sends more than 6 is in trouble', () => {

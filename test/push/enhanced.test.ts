@@ -220,13 +220,22 @@ describe('what a target says of itself', () => {
     await until(() => new Set(videoOf(0).map((payload) => readEx(payload).track)).size === 2, 20_000, 'both tracks');
   });
 
-  it('other codecs: the push is not active, and says why', async (context) => {
-    const { push, status, videoOf } = await start(context, 'av1', {
+  it('other codecs: the push is not active, and says why; the next time before it dials', async (context) => {
+    const { push, status, videoOf, stream, sink } = await start(context, 'av1', {
       onConnect: () => ({ fourCcList: ['hvc1', 'vp09'] }),
     });
     await until(() => videoOf(0).length > 30, 20_000, 'frames');
     expect(status().state).toBe('connecting');
     expect(push.shortfall).toBe('the target does not name av01 among the codecs that it takes: hvc1, vp09');
+    expect(push.codecTrouble).toBe(`${push.shortfall}; set the camera to H.264`);
+    push.end();
+    push.begin(stream);
+    await until(() => status().lastError !== null, 20_000, 'the word before the dial');
+    expect(status()).toMatchObject({ state: 'waiting', lastError: { code: 'TARGET_CODEC' } });
+    expect(sink.connections).toHaveLength(1);
+    // Targets learn: it is tried nevertheless.
+    push.retry();
+    await until(() => sink.connections.length === 2, 20_000, 'the try');
   });
 
   it('codecs, and no tracks: it gets the default ones, unwrapped, and the push says so', async (context) => {

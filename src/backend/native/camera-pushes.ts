@@ -29,6 +29,9 @@ export interface CameraPushesOptions {
 /** Pushes that are made, removed or told something in one turn of the event loop; each takes a few microseconds. */
 const stepsPerTurn = 250;
 
+/** Of many that say the same a few are enough. */
+const maxTroubles = 3;
+
 /** Pushes that are only looked at, for one step. */
 const looksPerStep = 16;
 
@@ -185,6 +188,27 @@ export class CameraPushes {
     else if (state === 'over') push.end();
     else push.begin(state);
     return true;
+  }
+
+  /** Why targets are not expected to take the codecs, of a few that say so. */
+  codecTroubles(): readonly string[] {
+    const troubles: string[] = [];
+    for (const [id, push] of this.#pushes) {
+      const trouble = push.codecTrouble;
+      if (trouble !== null && troubles.push(`push ${id}: ${trouble}`) === maxTroubles) break;
+    }
+    return troubles;
+  }
+
+  /** What the camera's health is judged by beside what it sends. */
+  get codecEvidence() {
+    return { isSoundReplaced: this.isSoundReplaced, targetTroubles: this.codecTroubles() };
+  }
+
+  /** True where there are pushes that run, and each has another sound than the camera's. */
+  get isSoundReplaced(): boolean {
+    const running = this.#declared.filter(({ enabled }) => enabled);
+    return running.length > 0 && running.every(({ audio }) => audio !== undefined);
   }
 
   tick(nowMs: number): void {

@@ -425,7 +425,7 @@ export class NativeCamera implements SelectorListener {
     // A slate says nothing of the camera; and of one that is elsewhere its own node judges.
     return live === null || live.source.kind === 'slate' || live.source.kind === 'relay'
       ? null
-      : evidenceOf(live, nowMs);
+      : { ...evidenceOf(live, nowMs), ...this.#pushes.codecEvidence };
   }
 
   /** Undefined also for one of a camera that was never live. */

@@ -26,6 +26,7 @@ export function evidenceOf(ingest: SourceIngest, nowMs: number): CameraEvidence 
     audioLeadMs: leadOf(meter.lastAudioTimestamp, lastAudioAtMs),
     videoCodec: ingest.videoCodec,
     audioCodec: ingest.audioCodec,
+    stillForMs: source.kind === 'test-pattern' ? 0 : ingest.stillForMs(nowMs),
   };
 }
 

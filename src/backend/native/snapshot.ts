@@ -76,7 +76,19 @@ export function pushSnapshot(
   const wait = keyFrameWait({ state, awaitedSinceMs: push.keyFrameAwaitedSinceMs(nowMs) }, keyFrameIntervalMs);
   const why = wait?.reason ?? push.shortfall;
   if (why != null && snapshot.reason === undefined) Object.assign(snapshot, { reason: why });
-  const all = wait?.condition === undefined ? conditions : [...conditions, wait.condition];
+  const trouble = push.codecTrouble;
+  const own = [
+    ...(wait?.condition === undefined ? [] : [wait.condition]),
+    ...(trouble === null ? [] : [codecCondition(trouble, snapshot.since)]),
+  ];
+  const all = own.length === 0 ? conditions : [...conditions, ...own];
   const isSending = state === 'active' || state === 'stalled' || state === 'connecting';
-  return isSending && all.length > 0 ? Object.assign(snapshot, { conditions: all }) : snapshot;
+  if (isSending && all.length > 0) return Object.assign(snapshot, { conditions: all });
+  return own.length > 0 ? Object.assign(snapshot, { conditions: own }) : snapshot;
+}
+
+/** That a target is not expected to take the codecs. */
+function codecCondition(message: string, since: string): BackendProblem {
+  const advice = 'Set the camera to H.264 and AAC, or change what the push sends: audio, enhanced.';
+  return { code: 'TARGET_CODEC', message, since, label: 'codec not taken', advice };
 }

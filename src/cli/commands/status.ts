@@ -5,7 +5,7 @@ import { findApi } from '../find-api.js';
 import { formatAge, formatBitrate, json, table, urlHost } from '../format.js';
 import { headed } from '../headed.js';
 import { type CliIo, painter } from '../io.js';
-import { isDown, troublesOf } from '../troubles.js';
+import { isDown, troublesOf, withoutNotices } from '../troubles.js';
 import type { EngineView, NodeView, ProblemView } from '../views.js';
 import { pushesText } from './engine.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
@@ -40,7 +40,8 @@ Examples:
         }));
         io.out.write(json({ nodes, problems, cameras }));
       } else io.out.write(describeStatus(nodes, problems, troubles, io));
-      const healthy = problems.length + troubles.length === 0 && nodes.every((node) => node.status === 'ok');
+      const grave = engineTroubles(engines).length + troublesOf(withoutNotices(troubled)).length;
+      const healthy = problems.length + grave === 0 && nodes.every((node) => node.status === 'ok');
       setExitCode(healthy ? exitCodes.ok : exitCodes.failed);
     });
 }

@@ -25,6 +25,13 @@ export const healthTable = table({
     default: d.noAudioMs,
     description: 'How long a camera that sent or declared audio may send none; 0s: not checked',
   },
+  cameraStillMs: {
+    key: 'camera-still-after',
+    type: durationType('0ms', '1h'),
+    default: d.stillMs,
+    description:
+      'How long the picture of a camera may be the same, bit for bit, before that is told (a notice, no trouble); 0s: not checked',
+  },
   cameraLowFrameRatePercent: {
     key: 'camera-low-frame-rate',
     type: integerType(0, 100, '<percent>'),

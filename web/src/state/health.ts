@@ -32,7 +32,7 @@ export function pushLook(push: Pick<PushView, 'state' | 'downSince'>): Look {
 export type CameraHealth = 'live' | 'trouble' | 'returning' | 'offline';
 
 export function cameraHealth(camera: CameraView): CameraHealth {
-  if ((camera.conditions?.length ?? 0) > 0) return 'trouble';
+  if (camera.conditions?.some(({ level }) => level !== 'notice')) return 'trouble';
   if (!camera.live) return camera.graceUntil === null ? 'offline' : 'returning';
   return camera.pushes.some(isInTrouble) ? 'trouble' : 'live';
 }
@@ -46,7 +46,7 @@ export function cameraLook(camera: CameraView): Look {
 
 /** What is wrong with a camera or its pushes, in a few words; the gravest first. */
 function troubleOf({ conditions = [], pushes }: CameraView): string {
-  const [gravest] = conditions;
+  const gravest = conditions.find(({ level }) => level !== 'notice');
   if (gravest !== undefined) return gravest.label ?? gravest.code;
   const down = pushes.filter((push) => pushLook(push).tone === 'bad').length;
   if (down > 0) return down === 1 ? '1 push down' : `${down} pushes down`;
