@@ -145,11 +145,13 @@ export async function joinNodes(
     readonly rtmpsPort?: number;
     readonly version: string;
     readonly takesRelays: boolean;
+    /** Says which data folder this node runs on: 32 hexadecimal digits; undefined: not known. */
+    readonly folder: string | undefined;
   },
   log: Logger,
 ): Promise<ClusterNodes> {
   const { location, nodeId, nodeLeaseMs, apiPort, apiTlsCert, capacityOutMbps: outMbps, capacityCameras } = settings;
-  const { host, rtmpPort, rtmpsPort, version, takesRelays } = self;
+  const { host, rtmpPort, rtmpsPort, version, takesRelays, folder } = self;
   const nodes = new ClusterNodes({
     client,
     prefix: store.prefix,
@@ -163,6 +165,7 @@ export async function joinNodes(
       ...(rtmpsPort === undefined ? {} : { rtmps: `rtmps://${host}:${rtmpsPort}` }),
       api: `${apiTlsCert === undefined ? 'http' : 'https'}://${host}:${apiPort}`,
       version,
+      ...(folder === undefined ? {} : { folder }),
       ...(outMbps === undefined && capacityCameras === undefined
         ? {}
         : { capacity: { ...(outMbps ? { outMbps } : {}), ...(capacityCameras ? { cameras: capacityCameras } : {}) } }),

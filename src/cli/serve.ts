@@ -40,7 +40,7 @@ import { tellLoad } from './cluster-load.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { settingNames } from './named-settings.js';
-import { openNodeKeys } from './node-keys.js';
+import { folderIdOf, openNodeKeys } from './node-keys.js';
 import { findPortHolder } from './port-holder.js';
 import { RtmpTestPatterns } from './rtmp-test-patterns.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
@@ -244,6 +244,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         host: urlHost(control.cameras.advertisedHost(undefined)),
         ...{ rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), version },
         takesRelays: backend.relaying !== null,
+        folder: await folderIdOf(folder, accessLog, manifest),
       };
       const nodes = await joinNodes(cluster, { ...actual, apiPort: api.port }, own, log.child({ part: 'cluster' }));
       closers.unshift({ part: 'cluster', close: () => nodes.close(clusterCloseLimitMs) });

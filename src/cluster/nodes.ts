@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { connect } from 'node:net';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { StateError } from '../errors.js';
@@ -11,6 +12,8 @@ import type { Logger } from '../log/log.js';
 import type { ClusterSecret } from './secret.js';
 
 const callMs = 3000;
+/** How long a node with the id of this one may take to accept a connection. */
+const probeMs = 1000;
 /** How soon this node's own entry is put right; two nodes of one name shall not busy etcd with it. */
 const repairMs = 2000;
 /** Of more nodes than that something is wrong with the prefix. */
@@ -47,6 +50,8 @@ const NodeSchema = Type.Object({
   load: Type.Optional(Type.Object({ outMbps: Type.Integer({ minimum: 0 }), cameras: Type.Integer({ minimum: 0 }) })),
   /** It takes no new cameras until it has room. */
   isFull: Type.Optional(Type.Boolean()),
+  /** Says which data folder it runs on, and nothing of it: a later life on it knows its own. */
+  folder: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' })),
   /** Shows that a node of this cluster wrote the id and the addresses: `ID.MAC`, by the cluster's secret. */
   proof: Type.Optional(Type.String({ maxLength: 100 })),
 });
@@ -169,12 +174,28 @@ export class ClusterNodes {
 
   async #refuseTaken(): Promise<void> {
     const { kvs } = await this.#options.client.range({ key: this.#key }, callMs);
-    const other = kvs[0] === undefined ? undefined : this.#nodeIn(this.#self.id, kvs[0].value);
+    const found = kvs[0];
+    const other = found === undefined ? undefined : this.#nodeIn(this.#self.id, found.value);
+    if (found === undefined || other === undefined) return;
     const { self } = this.#options;
-    // The key of this node's life before is there until its lease is over.
-    if (other === undefined || (other.rtmp === self.rtmp && other.api === self.api)) return;
+    const isSamePlace = other.rtmp === self.rtmp && other.api === self.api;
+    // One folder has one process: the other life is over, unless the folder was copied with its machine.
+    const isSameFolder = self.folder !== undefined && other.folder === self.folder;
+    if (isSameFolder && (isSamePlace || !(await isListening(other.api)))) await this.#endLifeBefore(found.lease);
+    else if (!isSamePlace) throw this.#taken(other);
+  }
+
+  /** What this node claimed in its life before is free at once, for it and for others, and not only when its lease is over. */
+  async #endLifeBefore(lease: string): Promise<void> {
+    if (lease === '0') return;
+    const { client, log } = this.#options;
+    await client.leaseRevoke(lease, callMs);
+    log.info('this node did not end in order: what it had claimed is free again', { node: this.#self.id });
+  }
+
+  #taken(other: ClusterNode): StateError {
     const message = `the node ${other.id} at ${other.api} has this id, or had it until a few seconds ago; set --node-id to another name for this one`;
-    throw new StateError('NODE_ID_TAKEN', message);
+    return new StateError('NODE_ID_TAKEN', message);
   }
 
   async #granted(lease: string): Promise<void> {
@@ -344,6 +365,24 @@ export class ClusterNodes {
     }
     for (const id of before) if (!this.#nodes.has(id)) log.warn('a node is gone', { node: id });
     for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Whether anybody takes connections there. @param api `http://HOST:PORT` */
+async function isListening(api: string): Promise<boolean> {
+  const { hostname, port, protocol } = new URL(api);
+  const socket = connect({
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port) || (protocol === 'https:' ? 443 : 80),
+  });
+  try {
+    return await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+      socket.setTimeout(probeMs, () => resolve(false));
+    });
+  } finally {
+    socket.destroy();
   }
 }
 

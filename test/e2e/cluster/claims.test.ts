@@ -59,6 +59,28 @@ describe('a camera that may publish to any node', () => {
     expect(third.exit).toBeUndefined();
   });
 
+  // Its cameras waited for the lease of the killed life, here and elsewhere.
+  test.concurrent('a node that is started again after a kill gives back at once what it had', async (context) => {
+    const scope = testScope(context);
+    const [etcd, clip] = await Promise.all([TestEtcd.start(scope), makeClip({ seconds: 60, keyFrameSeconds: 1 })]);
+    const long = { flags: ['--node-lease', '60s'] };
+    const [a, b] = await Promise.all([startNode(scope, etcd, 'a', long), startNode(scope, etcd, 'b', long)]);
+    for (const name of ['gate', 'yard']) await a.addCamera(name);
+    await waitFor(async () => (await b.api('GET', '/v1/cameras/yard')).status === 200, { what: 'b to know them' });
+    for (const name of ['gate', 'yard']) {
+      publish(scope, clip, a.url(name));
+      await a.waitForLive(name);
+    }
+    await a.restart();
+    const [elsewhere, here] = [publish(scope, clip, b.url('gate')), publish(scope, clip, a.url('yard'))];
+    await Promise.all([b.waitForLive('gate'), a.waitForLive('yard')]);
+    expect([elsewhere.exit, here.exit]).toEqual([undefined, undefined]);
+    expect((await etcd.ctl('get', '--prefix', '/media-aggregator/claims/live/')).match(/"node":"."/g)).toEqual([
+      '"node":"b"',
+      '"node":"a"',
+    ]);
+  });
+
   test.concurrent('a node that died loses its camera when its lease is over, and one that wakes up lets go', async (context) => {
     const scope = testScope(context);
     const [etcd, clip] = await Promise.all([TestEtcd.start(scope), makeClip({ seconds: 60, keyFrameSeconds: 1 })]);
