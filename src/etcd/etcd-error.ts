@@ -16,6 +16,8 @@ const refusals: ReadonlySet<number> = new Set([
 
 /** What @grpc/grpc-js says of a call that never left, since there was no connection. */
 const unsent = 'No connection established';
+/** In the words for an etcd that is full. */
+const noSpace = 'alarm NOSPACE';
 
 /** A call to etcd that failed. */
 export class EtcdError extends CodedError {
@@ -25,12 +27,15 @@ export class EtcdError extends CodedError {
   readonly isUnanswered: boolean;
   /** True when it is not known whether the call was carried out. */
   readonly isUncertain: boolean;
+  /** True when etcd takes no writes until somebody makes room (alarm NOSPACE). */
+  readonly isFull: boolean;
 
   constructor(message: string, grpcStatus: number, wasUnsent: boolean, cause?: unknown) {
     super('CLUSTER_UNAVAILABLE', message, { cause });
     this.status = grpcStatus;
     this.isUnanswered = !refusals.has(grpcStatus);
     this.isUncertain = this.isUnanswered && !wasUnsent;
+    this.isFull = grpcStatus === status.RESOURCE_EXHAUSTED && message.includes(noSpace);
   }
 
   /** @param endpoint HOST:PORT of the member that was asked */

@@ -11,6 +11,7 @@ import { Listeners } from '../listeners.js';
 import type { Sealing } from '../sealing.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
 import type { ClusterEntries, EntryEvent, RefusedEntry } from './entries.js';
+import { EtcdFullness } from './fullness.js';
 import { ClusterReplica } from './replica.js';
 import { comparing, isUntouched, type Step, stepsBetween, writing } from './transactions.js';
 
@@ -61,6 +62,7 @@ export class EtcdStore implements Store {
   readonly #listeners: Listeners;
   readonly #nodeId: string;
   readonly #log: Logger;
+  readonly #fullness: EtcdFullness;
   readonly #waiting: Waiting[] = [];
   #work: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -71,6 +73,7 @@ export class EtcdStore implements Store {
     this.#listeners = listeners;
     this.#nodeId = options.nodeId;
     this.#log = options.log;
+    this.#fullness = new EtcdFullness(options.client, replica.keys.head, options.log);
   }
 
   /**
@@ -92,7 +95,8 @@ export class EtcdStore implements Store {
   }
 
   get problems(): readonly StateProblem[] {
-    return this.#replica.problems;
+    const { problem } = this.#fullness;
+    return problem === undefined ? this.#replica.problems : [problem, ...this.#replica.problems];
   }
 
   update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
@@ -152,6 +156,7 @@ export class EtcdStore implements Store {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       while (this.#work !== undefined) await this.#work;
+      this.#fullness.close();
       await this.#replica.close();
     })();
     return this.#closing;
@@ -241,6 +246,7 @@ export class EtcdStore implements Store {
         },
         transactionMs,
       );
+      this.#fullness.note(undefined);
       if (!answer.succeeded) {
         await this.#replica.caughtUpWith(headIn(answer), head, changeLimitMs);
         return undefined;
@@ -249,6 +255,7 @@ export class EtcdStore implements Store {
       this.#replica.noteHead(revision);
       return revision;
     } catch (error) {
+      this.#fullness.note(error);
       if (!(error instanceof EtcdError) || !error.isUncertain) throw error;
       this.#client.next(this.#client.endpoint);
       return await this.#settle(head, written.seenAt, error);
