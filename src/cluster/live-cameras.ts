@@ -3,6 +3,9 @@ import type { KeyValue } from '../etcd/protocol.js';
 import type { Logger } from '../log/log.js';
 import { Mirror } from './mirror.js';
 
+const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const maxRefused = 1000;
+
 /** Which node has a live camera. */
 export interface LiveCamera {
   readonly node: string;
@@ -15,9 +18,13 @@ export class LiveCameras {
   readonly #cameras = new Map<string, LiveCamera>();
   readonly #listeners = new Set<(camera: string) => void>();
   readonly #mirror: Mirror;
+  readonly #log: Logger;
+  /** Cameras with a claim that no node made: each is named once. */
+  readonly #refused = new Set<string>();
 
   /** @param options.prefix of the cluster; ends with "/" */
   constructor({ client, prefix, log }: { client: EtcdClient; prefix: string; log: Logger }) {
+    this.#log = log;
     this.#mirror = new Mirror({
       client,
       prefix: `${prefix}claims/live/`,
@@ -50,8 +57,16 @@ export class LiveCameras {
     this.#mirror.close();
   }
 
+  #refuse(camera: string): void {
+    if (this.#refused.has(camera) || this.#refused.size >= maxRefused) return;
+    this.#refused.add(camera);
+    this.#log.error('a claim in etcd that no node made is ignored', { camera: camera.slice(0, 64) });
+  }
+
   #take(camera: string, kv: KeyValue | undefined): void {
     const node = kv === undefined ? '' : holderIn(kv);
+    if (kv !== undefined && node === '') this.#refuse(camera);
+    else this.#refused.delete(camera);
     if (kv === undefined || node === '') this.#cameras.delete(camera);
     else this.#cameras.set(camera, { node, epoch: Number(kv.createRevision) });
     for (const listener of this.#listeners) listener(camera);
@@ -63,9 +78,10 @@ export function holderIn({ value }: KeyValue): string {
   if (value.length > 4096) return '';
   try {
     const parsed: unknown = JSON.parse(value.toString());
-    if (typeof parsed === 'object' && parsed !== null && 'node' in parsed) return String(parsed.node).slice(0, 64);
+    if (typeof parsed !== 'object' || parsed === null || !('node' in parsed)) return '';
+    return typeof parsed.node === 'string' && nodeIdPattern.test(parsed.node) ? parsed.node : '';
   } catch {
     // Written by hand: nobody's.
+    return '';
   }
-  return '';
 }

@@ -17,6 +17,7 @@ picture, a push runs twice for longer than a lease, a change that was acknowledg
 Needs root, iproute2, iptables and etcd.
 
   --only WORDS     the troubles whose names have these words
+  --from WORDS     the troubles from that one on
   --old PROGRAM    an older build (.../dist/cli/bin.cjs): nodes of both versions work side by side, one after the other is
                    replaced, and back again
   --list           the names of the troubles
@@ -26,6 +27,7 @@ const { values } = parseArgs({
   options: {
     cluster: { type: 'boolean' },
     only: { type: 'string' },
+    from: { type: 'string' },
     old: { type: 'string' },
     list: { type: 'boolean' },
     keep: { type: 'boolean' },
@@ -92,11 +94,12 @@ async function play(world: World, scenario: Scenario): Promise<readonly string[]
 
 async function main(): Promise<number> {
   const { only, old } = values;
+  const first = scenarios.findIndex(({ name }) => name.includes(values.from ?? ''));
   const chosen = [
-    ...scenarios,
+    ...scenarios.slice(first < 0 ? scenarios.length : first),
     ...(old === undefined ? [] : [rolling('nodes of the older version, one after the other', old)]),
     ...(old === undefined ? [] : [rolling('and of this version again', 'dist/cli/bin.cjs')]),
-  ].filter(({ name }) => only === undefined || name.includes(only) || name.includes('version'));
+  ].filter(({ name }) => only === undefined || name.includes(only));
   if (values.list === true) {
     for (const { name } of chosen) console.log(name);
     return 0;

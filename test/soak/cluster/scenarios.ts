@@ -111,32 +111,40 @@ const stopAll = (count: number, words: string): Scenario =>
     (member) => member.signal('SIGCONT'),
   );
 
+/** Waits until all nodes say that something is wrong, or none does. */
+async function problemAtAll({ nodes }: World, code: string, isThere: boolean): Promise<void> {
+  await until(`all nodes to ${isThere ? 'say' : 'say no more'} ${code}`, async () => {
+    const problems = await Promise.all(nodes.map((node) => node.problems()));
+    return problems.every((codes) => codes.includes(code) === isThere);
+  });
+}
+
+/** Writes until etcd takes no more. */
+async function fill(members: readonly EtcdMember[]): Promise<void> {
+  const value = 'x'.repeat(1024 * 120);
+  for (let number = 0; number * value.length < 2 * quotaBytes; number++) {
+    try {
+      await etcdctl(members, 'put', `/other/${number}`, value);
+    } catch (error) {
+      if (!String(error).includes('space exceeded')) throw error;
+      return;
+    }
+  }
+  throw new Error('etcd is not full after twice its quota');
+}
+
 const full: Scenario = {
   name: "etcd's quota is full",
   hits: none,
   async trouble(world) {
-    const value = 'x'.repeat(1024 * 120);
-    for (let number = 0; number * value.length < 2 * quotaBytes; number++) {
-      try {
-        await etcdctl(world.etcd, 'put', `/other/${number}`, value);
-      } catch (error) {
-        if (!String(error).includes('space exceeded')) throw error;
-        break;
-      }
-    }
-    await until('the nodes to say that etcd takes no changes', async () =>
-      (await Promise.all(world.nodes.map((node) => node.problems()))).every((codes) =>
-        codes.includes('CLUSTER_UNAVAILABLE'),
-      ),
-    ).catch(async (error: unknown) => {
-      const answer = await world.node('a').call('PATCH', '/v1/cameras/config-0', { type: 'v-x' });
-      throw new Error(`a node answers ${JSON.stringify(answer)}`, { cause: error });
-    });
+    await fill(world.etcd);
+    await problemAtAll(world, 'CLUSTER_UNAVAILABLE', true);
     await sleep(leaseSeconds * 1000);
     await etcdctl(world.etcd, 'del', '--prefix', '/other/');
     await etcdctl(world.etcd, 'compact', String(await revisionOf(world.etcd)));
     await etcdctl(world.etcd, 'defrag');
     await etcdctl(world.etcd, 'alarm', 'disarm');
+    await problemAtAll(world, 'CLUSTER_UNAVAILABLE', false);
   },
 };
 
@@ -164,17 +172,11 @@ const restored: Scenario = {
     for (const member of world.etcd) await member.end('SIGKILL');
     for (const member of world.etcd) await member.restore(file, world.etcd);
     for (const member of world.etcd) member.start(world.etcd);
-    await until('all nodes to notice the older state', async () =>
-      (await Promise.all(world.nodes.map((node) => node.problems()))).every((codes) =>
-        codes.includes('CLUSTER_REPLACED'),
-      ),
-    );
+    await problemAtAll(world, 'CLUSTER_REPLACED', true);
     const faults = await world.changes.faults(5000);
     if (faults.length > 0) throw new Error(`what was known did not stay in force: ${faults.join('; ')}`);
     await world.node('b').callOk('POST', '/v1/cluster/accept');
-    await until('no node to know of problems', async () =>
-      (await Promise.all(world.nodes.map((node) => node.problems()))).every((codes) => codes.length === 0),
-    );
+    await problemAtAll(world, 'CLUSTER_REPLACED', false);
     await sleep(2000);
     await world.changes.begin();
     world.changes.start();

@@ -1,0 +1,143 @@
+import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LiveCameras } from '../../src/cluster/live-cameras.js';
+import { ClusterNodes } from '../../src/cluster/nodes.js';
+import { Sealer } from '../../src/cluster/sealer.js';
+import { ClusterSecret } from '../../src/cluster/secret.js';
+import { SharedTexts } from '../../src/cluster/shared-texts.js';
+import { ViewerWants } from '../../src/cluster/viewer-wants.js';
+import type { EtcdClient } from '../../src/etcd/client.js';
+import type { Logger } from '../../src/log/log.js';
+import { Scope } from '../support/scope.js';
+
+const secret = ClusterSecret.fromText('5ec2e7'.padEnd(64, '0'));
+const header = { clusterId: '1', memberId: '1', revision: '1' };
+
+/** Whoever can write to etcd writes what they like; the nodes follow it. */
+class WrittenByHand {
+  readonly #watches: EventEmitter[] = [];
+  #revision = 1;
+
+  get client(): EtcdClient {
+    const stream = (): EventEmitter => Object.assign(new EventEmitter(), { write: () => true, cancel: () => {} });
+    return {
+      endpoint: 'fake',
+      next: () => {},
+      watch: async () => {
+        const watch = stream();
+        this.#watches.push(watch);
+        return watch;
+      },
+      range: async () => ({ header, kvs: [], more: false, count: '0' }),
+      leaseGrant: async () => ({ header, ID: '7', TTL: '60' }),
+      leaseKeepAlive: async () => stream(),
+      leaseRevoke: async () => {},
+      txn: async () => ({ header, succeeded: true, responses: [] }),
+    } as unknown as EtcdClient;
+  }
+
+  put(key: string | Buffer, value: string | Buffer): void {
+    this.#revision += 1;
+    const revision = String(this.#revision);
+    const kv = { key: Buffer.from(key), value: Buffer.from(value), createRevision: revision, modRevision: revision };
+    const events = [{ type: 'PUT', kv: { ...kv, lease: '0', version: '1' } }];
+    for (const watch of this.#watches) {
+      watch.emit('data', { header: { ...header, revision }, canceled: false, compactRevision: '0', events });
+    }
+  }
+}
+
+const values: readonly [what: string, value: string | Buffer][] = [
+  ['nothing', ''],
+  ['no JSON', '{"node'],
+  ['null', 'null'],
+  ['a number', '5'],
+  ['a list', '["b"]'],
+  ['a megabyte', `{"node":"${'b'.repeat(1_000_000)}"}`],
+  ['a megabyte of brackets', '['.repeat(1_000_000)],
+  ['an object for a name', '{"node":{"toString":1},"id":{"toString":1}}'],
+  ['a name that is none', '{"node":"../b","id":"../b"}'],
+  ['a name with a line break', '{"node":"b\\nc","id":"b\\nc"}'],
+  ['bytes that are no UTF-8', Buffer.concat([Buffer.from('{"node":"b'), Buffer.of(0xff), Buffer.from('"}')])],
+];
+
+describe('what somebody wrote into etcd by hand', () => {
+  let etcd = new WrittenByHand();
+  let lines: string[] = [];
+  let scope = new Scope();
+  const note = (message: string, fields: object = {}) => void lines.push(`${message} ${JSON.stringify(fields)}`);
+  const log: Logger = { debug: () => {}, info: () => {}, warn: note, error: note, child: () => log };
+  beforeEach(() => {
+    etcd = new WrittenByHand();
+    lines = [];
+    scope = new Scope();
+  });
+  afterEach(() => scope.close());
+  const watched = () => new Promise((resolve) => setTimeout(resolve, 10));
+
+  const expectNamed = (words: RegExp): void => {
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(words);
+    expect(lines[0]!.length).toBeLessThan(1000);
+  };
+
+  test.each(values)("%s as a claim is nobody's, and named", async (_, value) => {
+    const live = new LiveCameras({ client: etcd.client, prefix: '/x/', log });
+    scope.defer(() => live.close());
+    await live.ready;
+    await watched();
+    etcd.put('/x/claims/live/yard', '{"node":"b","since":"2026-01-01T00:00:00Z"}');
+    etcd.put('/x/claims/live/gate', value);
+    expect([...live.all.keys()]).toEqual(['yard']);
+    etcd.put('/x/claims/live/gate', value);
+    expectNamed(/gate/);
+  });
+
+  test.each(values)('%s as a node is none, and named', async (_, value) => {
+    const self = { id: 'a', rtmp: 'rtmp://h:1', api: 'http://h:2', version: '1', startedAt: '' };
+    const nodes = new ClusterNodes({ client: etcd.client, prefix: '/x/', self, secret, leaseMs: 60_000, log });
+    scope.defer(() => nodes.close(10));
+    await nodes.start(false);
+    await watched();
+    etcd.put('/x/nodes/b', value);
+    expect(nodes.all.map(({ id }) => id)).toEqual(['a']);
+    expectNamed(/CLUSTER_NODE_REFUSED/);
+  });
+
+  test.each(values)('%s as a token is none, and named', async (_, value) => {
+    const file = join(scope.temporaryFolder(), 'shared.json');
+    const texts = await SharedTexts.open({ client: etcd.client, prefix: '/x/', file, sealer: new Sealer(secret), log });
+    scope.defer(() => texts.close());
+    await watched();
+    etcd.put('/x/manager', value);
+    expect(texts.all.size).toBe(0);
+    expectNamed(/\/x\/manager/);
+  });
+
+  test('a sealed token that was moved to another name is none', async () => {
+    const sealer = new Sealer(secret);
+    const file = join(scope.temporaryFolder(), 'shared.json');
+    const texts = await SharedTexts.open({ client: etcd.client, prefix: '/x/', file, sealer, log });
+    scope.defer(() => texts.close());
+    await watched();
+    etcd.put('/x/viewer', sealer.seal('text', '/x/viewer'));
+    etcd.put('/x/admin', sealer.seal('text', '/x/viewer'));
+    expect([...texts.all.keys()]).toEqual(['viewer']);
+    expectNamed(/\/x\/admin.*sealed for another place/);
+  });
+
+  test.each([
+    ['no node', '/x/views/gate/'],
+    ['no camera', '/x/views//b'],
+    ['more than two names', '/x/views/gate/b/c'],
+    ['one name', '/x/views/gate'],
+  ])("a wish of a viewer with %s is nobody's", async (_, key) => {
+    const nodes = { self: { id: 'a' }, leaseId: undefined, onLease: () => {} } as unknown as ClusterNodes;
+    const wants = new ViewerWants({ client: etcd.client, prefix: '/x/', nodes, log });
+    scope.defer(() => wants.close());
+    await watched();
+    etcd.put(key, '{}');
+    expect([wants.of('gate'), wants.of('')]).toEqual([[], []]);
+  });
+});
