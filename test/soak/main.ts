@@ -13,6 +13,7 @@ const help = `npm run soak -- [options]
 
 With --standby: how long targets are without a picture when an encoder fails (see -- --standby --help).
 With --cluster: nodes and members of etcd that are killed, frozen and cut off (see -- --cluster --help).
+With --cluster-size: what very many nodes and cameras cost (see -- --cluster-size --help).
 With --sources: many cameras pulled at once, and what they take (-- --sources --help).
 With --churn: thousands of connections that come and are reset beside a healthy target (-- --churn --help).
 With --health: how long each condition of a camera takes to be raised and cleared (see -- --health --help).
