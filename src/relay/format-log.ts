@@ -83,8 +83,8 @@ export class FormatLog implements OutletSource, LogReaders {
     return this.sound === null ? this.#owner.defaultAudio : 0;
   }
 
-  headersNow(chosen: ChosenTracks | null): Buffer {
-    return this.#owner.encodeHeaders(this.log.format, undefined, undefined, chosen);
+  headersNow(chosen: ChosenTracks | null, timestampMs?: number): Buffer {
+    return this.#owner.encodeHeaders(this.log.format, undefined, timestampMs, chosen);
   }
 
   headersOf(mark: Mark, chosen: ChosenTracks | null): Buffer {

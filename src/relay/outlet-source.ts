@@ -8,8 +8,12 @@ export interface OutletSource extends DefaultTracks {
   readonly hasVideo: boolean;
   /** Video tracks whose frames are in the log. */
   readonly tracks: readonly number[];
-  /** Encoded headers for a start at the log's end. @param chosen null: those of all tracks */
-  headersNow(chosen: ChosenTracks | null): Buffer;
+  /**
+   * Encoded headers for a start at the log's end.
+   * @param chosen null: those of all tracks
+   * @param timestampMs default: that of the newest message
+   */
+  headersNow(chosen: ChosenTracks | null, timestampMs?: number): Buffer;
   /** Encoded headers for a start at a mark. */
   headersOf(mark: Mark, chosen: ChosenTracks | null): Buffer;
 }

@@ -239,7 +239,7 @@ export class Outlet implements Behind {
     if (this.#blocked || this.#isInLine) return;
     if (this.#slab === null && !this.#begin(source, nowMs)) return;
     if (this.#start === null && this.#getsAll(source.log)) this.#follow(source.log);
-    else this.#followInPart(source.log);
+    else this.#followInPart(source);
   }
 
   #follow(log: MediaLog): void {
@@ -263,9 +263,7 @@ export class Outlet implements Behind {
         slab = slab.next;
         this.#slab = slab;
         this.#offset = 0;
-      } else {
-        return;
-      }
+      } else return;
     }
   }
 
@@ -275,7 +273,8 @@ export class Outlet implements Behind {
   }
 
   /** As `#follow`, message by message: some are left out, or go out without their wrapping. */
-  #followInPart(log: MediaLog): void {
+  #followInPart(source: OutletSource): void {
+    const { log } = source;
     const until = this.#position + stepBytes;
     for (let slab = this.#slab; slab !== null; ) {
       if (this.#offset >= slab.end) {
@@ -296,6 +295,9 @@ export class Outlet implements Behind {
       }
       const message = messageAt(log, slab, this.#offset);
       const isStarted = this.#start?.takes(log, message, this.#position) ?? true;
+      if (isStarted && this.#chosen?.handsOver(message, source)) {
+        if (!this.#write(source.headersNow(this.#chosen, message.timestampMs))) return;
+      }
       const out = isStarted ? this.#partOf(log, slab, message) : null;
       if (out !== null && this.#sink.pendingBytes === 0) this.#sendingFrom = this.#position;
       this.#offset = message.end;

@@ -31,7 +31,7 @@ it.each([
   ],
   ['opus', { codec: 'opus', channels: 1 }, 'audio/mp4; codecs="opus"'],
   ['flac', { codec: 'flac', channels: 1 }, 'audio/mp4; codecs="flac"'],
-  ['ac3', { codec: 'ac3', channels: 1 }, null],
+  ['ac3', { codec: 'ac3', channels: 1 }, 'audio/mp4; codecs="ac-3"'],
 ])('%s of FFmpeg 8.1 is passed on bit for bit, has its names, and is known to the page', (name, facts, mime) => {
   const sent = messagesOf(name);
   const media = sent.filter(({ type }) => type === Audio || type === Video);
@@ -59,5 +59,5 @@ it.each([
     if (packet !== null) remuxer.add(packet, timestampMs);
   }
   expect(remuxer.mime).toBe(mime);
-  expect(remuxer.take().length).toBe(mime === null ? 0 : 2);
+  expect(remuxer.take().length).toBe(2);
 });

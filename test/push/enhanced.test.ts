@@ -1,4 +1,5 @@
 import { describe, expect, it, type TestContext } from 'vitest';
+import { PushPolicy } from '../../src/address/push-policy.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { silentLogger } from '../../src/log/log.js';
 import { Dialer } from '../../src/net/dialer.js';
@@ -97,7 +98,7 @@ async function start(
     limits: { queueMaxBytes: 8e6, queueMaxAgeMs: 5000 },
     profile,
     watch: new TargetWatch(50),
-    dialer: new Dialer(),
+    dialer: new Dialer({ policy: new PushPolicy({ pushDeny: ['127.0.0.9'] }) }),
   });
   const ticker = setInterval(() => push.tick(performance.now()), 50);
   scope.defer(async () => {
@@ -290,8 +291,8 @@ describe('a target that asks to be connected to anew', () => {
     expect(push.events.filter(({ kind }) => kind === 'reconnect')).toHaveLength(2);
   });
 
-  it('is not left when there is nothing elsewhere, or what is no place', async (context) => {
-    for (const tcUrl of ['rtmp://127.0.0.1:1/live', 'http://127.0.0.1/live', 'rtmp://']) {
+  it('is not left when there is nothing elsewhere, where pushes may not go, or for what is no place', async (context) => {
+    for (const tcUrl of ['rtmp://127.0.0.9:1935/live', 'rtmp://127.0.0.1:1/live', 'http://127.0.0.1/live', 'rtmp://']) {
       const { sink, status, videoOf } = await start(context, 'h264');
       await until(() => status().state === 'active', 20_000, 'the push');
       sink.connections[0]?.tell({ ...reconnect, tcUrl });

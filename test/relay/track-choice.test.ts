@@ -155,4 +155,53 @@ describe('one track of each kind', () => {
       Array.from({ length: 30 }, (_, i) => frame(i, i === 0)),
     );
   });
+
+  it('goes on with the next track where the one that was followed has ended, by its headers and a key frame', () => {
+    const stream = makeStream();
+    const sink = join(stream, defaultTracks, 0);
+    publish(stream, 0, 40);
+    const end = (kind: 'video' | 'audio', codec: string, track: number): Buffer =>
+      exMessage({ kind, packet: 2, codec, track });
+    stream.publish(Video, 1600, end('video', 'av01', 1), 1600);
+    stream.publish(Audio, 1600, end('audio', 'Opus', 0), 1600);
+    for (let i = 40; i < 80; i++) {
+      const [isKey, body] = [i % 25 === 10, numbered(i)];
+      stream.publish(
+        Video,
+        i * 40,
+        exMessage({ kind: 'video', packet: 1, codec: 'av01', track: 2, isKey, body }),
+        i * 40,
+      );
+      stream.publish(Audio, i * 40, exMessage({ kind: 'audio', packet: 1, codec: 'Opus', track: 3, body }), i * 40);
+      stream.flush(i * 40);
+    }
+    const packets = (wanted: number, number: number): Buffer[] =>
+      sink.messages
+        .filter(({ type, payload }) => type === wanted && readEx(payload).packet === number)
+        .map(({ payload }) => readEx(payload).body);
+    const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+    expect(packets(Video, 1).map((body) => body.readUInt32BE())).toEqual([...range(0, 40), ...range(60, 80)]);
+    expect(packets(Audio, 1).map((body) => body.readUInt32BE())).toEqual(range(0, 80));
+    expect(packets(Video, 0)).toEqual([1, 2].map((track) => Buffer.from([0x81, track, 0, 0])));
+    expect(packets(Audio, 0)[1]).toEqual(Buffer.alloc(19, 3));
+    for (const { type, payload } of sink.messages) expect(isPlain(type, payload)).toBe(true);
+    const at = sink.messages.findIndex(({ type, payload }) => type === Video && payload.includes(numbered(60)));
+    expect(readEx(sink.messages[at]?.payload ?? Buffer.alloc(9)).isKey).toBe(true);
+  });
+
+  it('stays where one was chosen by its id, whatever ends', () => {
+    const stream = makeStream();
+    const sink = join(stream, { video: 1, audio: 0 }, 0);
+    publish(stream, 0, 30);
+    stream.publish(Video, 1200, exMessage({ kind: 'video', packet: 2, codec: 'av01', track: 1 }), 1200);
+    const before = sink.messages.filter(({ type }) => type === Video).length;
+    for (let i = 30; i < 70; i++) {
+      const isKey = i % 25 === 10;
+      const payload = exMessage({ kind: 'video', packet: 1, codec: 'av01', track: 2, isKey, body: numbered(i) });
+      stream.publish(Video, i * 40, payload, i * 40);
+      stream.flush(i * 40);
+    }
+    const pictures = sink.messages.filter(({ type }) => type === Video).length;
+    expect(pictures - before).toBeLessThanOrEqual(1);
+  });
 });

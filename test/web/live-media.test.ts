@@ -12,6 +12,12 @@ const avc = '0142c01effe100196742c01eda0290bf8893011000000300100000030320f162ea0
 const hvc =
   '0101600000009000000000003cf000fcfdf8f800000f03a00001001840010c01ffff01600000030090000003000003003c959809a10001002a42010101600000030090000003000003003ca00a480b9c9596566924caf0168080000003008000000504a2000100074401c172b46240';
 
+/** What is taken at once is of one type. */
+function takeAll(track: TrackRemuxer): ReturnType<TrackRemuxer['take']> {
+  const parts = track.take();
+  return parts.length === 0 ? parts : [...parts, ...takeAll(track)];
+}
+
 it('reads FLV in pieces of any size', () => {
   const file = hex(
     '464c5601050000000900000000' +
@@ -51,6 +57,18 @@ it('names codecs to browsers by what their headers say', () => {
   });
   expect(formatOfFrame('mp3', hex('fffb90c4'))).toMatchObject({ channels: 1, sampleRate: 44_100 });
   expect(audioFormat('ac3', hex('0b77'))).toBeNull();
+  // As ffmpeg's `dac3` and `dec3` of the same frames.
+  const named = (codec: string, frame: string): unknown => {
+    const { mime, configuration, channels, sampleRate } = formatOfFrame(codec, hex(frame)) ?? {};
+    return [mime, Buffer.from(configuration ?? []).toString('hex', 8), channels, sampleRate];
+  };
+  expect(named('ac3', '0b77b50b1e40ebf8')).toEqual(['ac-3', '103de0', 6, 48_000]);
+  expect(named('ac3', '0b77c2ea544043e1')).toEqual(['ac-3', '501140', 2, 44_100]);
+  expect(named('eac3', '0b77037f3f87c000')).toEqual(['ec-3', '0e00200f00', 6, 48_000]);
+  expect(named('eac3', '0b77023fb487c000')).toEqual(['ec-3', '0600a00400', 2, 32_000]);
+  // Neither a frame, nor one of a known rate.
+  expect(formatOfFrame('ac3', hex('0b77b50bde40ebf8'))).toBeNull();
+  expect(formatOfFrame('eac3', hex('770b037f3f87c000'))).toBeNull();
 });
 
 it('reads the packets of both ways to write them', () => {
@@ -82,7 +100,8 @@ it('ends what was before a new header, and goes on with its next key frame', () 
   const add = (role: 'header' | 'frame', at: number, data: string, isKey = false): void =>
     track.add({ codec: 'h264', role, data: hex(data), isKey, compositionMs: 0 }, at);
   const boxes = (): string[] =>
-    track.take().map((part) => {
+    takeAll(track).map((part) => {
+      if (!(part instanceof Uint8Array)) throw new Error('these are no boxes');
       const names = Buffer.from(part)
         .toString('latin1')
         .match(/ftyp|moof|mdat/g);
@@ -102,4 +121,40 @@ it('ends what was before a new header, and goes on with its next key frame', () 
   add('frame', 200, 'b2b2', true);
   add('frame', 240, 'b3b3');
   expect(boxes()).toEqual(['moof+mdat a3a3', expect.stringMatching(/^ftyp/), 'moof+mdat b2b2']);
+});
+
+it('leaves MP3 as it is for browsers that want it so, and says where it is after a gap', () => {
+  const track = new TrackRemuxer(
+    'audio',
+    () => ({ width: 0, height: 0 }),
+    (mime) => mime === 'audio/mpeg',
+  );
+  const frame = (at: number, data: string): void =>
+    track.add({ codec: 'mp3', role: 'frame', data: hex(data), isKey: true, compositionMs: 0 }, at);
+  // 1152 samples at 48,000 Hz are 24 ms.
+  for (const at of [1000, 1024, 1048, 2000, 2024]) frame(at, 'fffb94c4');
+  expect(track.mime).toBe('audio/mpeg');
+  expect(track.take()).toEqual([
+    { data: hex('fffb94c4'.repeat(3)), startMs: 1000 },
+    { data: hex('fffb94c4'.repeat(2)), startMs: 2000 },
+  ]);
+  expect(track.waitingBytes).toBe(0);
+  // Sound of another codec is MP4 again, and comes by itself.
+  frame(2048, 'fffb94c4');
+  track.add({ codec: 'aac', role: 'header', data: hex('1210'), isKey: true, compositionMs: 0 }, 2072);
+  for (const at of [2072, 2095]) {
+    track.add({ codec: 'aac', role: 'frame', data: hex('2110'), isKey: true, compositionMs: 0 }, at);
+  }
+  expect([track.take().length, track.takenMime]).toEqual([1, 'audio/mpeg']);
+  expect([track.take().length, track.takenMime]).toEqual([2, 'audio/mp4; codecs="mp4a.40.2"']);
+  expect(track.take()).toEqual([]);
+});
+
+it('says of FLAC how many bits its samples have, since browsers compare', () => {
+  const of = (bits: number): unknown => {
+    const info = Buffer.from('1200120000000e00000e0bb802f0000012c0281d1df6a4cae29b127dd617fe461ce4', 'hex');
+    info.writeUInt16BE((0x02 << 8) | ((((bits - 1) >> 4) & 1) << 8) | (((bits - 1) & 15) << 4), 12);
+    return audioFormat('flac', info)?.sampleBits;
+  };
+  expect([of(16), of(24)]).toEqual([16, 24]);
 });

@@ -1,4 +1,5 @@
 import { boxOf } from './boxes.js';
+import { dolbyFormat } from './dolby.js';
 
 /** How a codec of sound is written into MP4, and named to a browser. */
 export interface AudioFormat {
@@ -10,7 +11,14 @@ export interface AudioFormat {
   readonly channels: number;
   /** Hertz. */
   readonly sampleRate: number;
+  /** Bits. Default: 16, which is what codecs say that have none. */
+  readonly sampleBits?: number;
+  /** Of codecs whose frames browsers take as they are, too: the type of these, and how long each lasts, milliseconds. */
+  readonly bare?: { readonly mime: string; readonly frameMs: number };
 }
+
+/** MP3 as it is (MPEG Audio Byte Stream Format): Chromium takes it so, and not in MP4. */
+export const bareMp3 = 'audio/mpeg';
 
 /** The sound that is put into MP4 here; other sound stays away. */
 export const usualAudio: Readonly<Record<string, string>> = {
@@ -18,6 +26,9 @@ export const usualAudio: Readonly<Record<string, string>> = {
   mp3: 'mp4a.6B',
   opus: 'opus',
   flac: 'flac',
+  // Not in Chromium; in browsers of systems that have a decoder.
+  ac3: 'ac-3',
+  eac3: 'ec-3',
 };
 
 const aacRates = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350];
@@ -59,10 +70,11 @@ export function audioFormat(codec: string, header: Uint8Array): AudioFormat | nu
         ? new Uint8Array([0x80, 0, 0, streamInfoBytes, ...header])
         : header.subarray(at(0) === 0x66 ? 4 : 0);
       if (blocks.length < 38) return null;
-      const [high = 0, middle = 0, low = 0] = blocks.subarray(14, 17);
+      const [high = 0, middle = 0, low = 0, last = 0] = blocks.subarray(14, 18);
       const sampleRate = (high << 12) | (middle << 4) | (low >> 4);
+      const sampleBits = (((low & 1) << 4) | (last >> 4)) + 1;
       const configuration = boxOf('dfLa', new Uint8Array(4), blocks);
-      return { mime: 'flac', entry: 'fLaC', configuration, channels: ((low >> 1) & 7) + 1, sampleRate };
+      return { mime: 'flac', entry: 'fLaC', configuration, channels: ((low >> 1) & 7) + 1, sampleRate, sampleBits };
     }
     default:
       return null;
@@ -71,13 +83,17 @@ export function audioFormat(codec: string, header: Uint8Array): AudioFormat | nu
 
 /** Of a codec whose frames say everything; null for others. */
 export function formatOfFrame(codec: string, frame: Uint8Array): AudioFormat | null {
+  if (codec === 'ac3' || codec === 'eac3') return dolbyFormat(codec, frame);
   if (codec !== 'mp3') return null;
   // The header of a frame (ISO/IEC 11172-3, 2.4.1.3)
   const [sync = 0, version = 0, rate = 0, mode = 0] = frame;
   if (sync !== 0xff || version < 0xe0) return null;
   const sampleRate = mp3Rates[(version >> 3) & 3]?.[(rate >> 2) & 3] ?? 44_100;
   const channels = mode >> 6 === 3 ? 1 : 2;
-  return { mime: 'mp4a.6B', entry: 'mp4a', configuration: esds(0x6b, null), channels, sampleRate };
+  // Layer III: two granules of 576 samples, in MPEG-2 one.
+  const frameMs = ((((version >> 3) & 3) === 3 ? 1152 : 576) * 1000) / sampleRate;
+  const bare = { mime: bareMp3, frameMs };
+  return { mime: 'mp4a.6B', entry: 'mp4a', configuration: esds(0x6b, null), channels, sampleRate, bare };
 }
 
 /** `ES_Descriptor` (ISO/IEC 14496-1, 7.2.6.5). @param objectType 0x40 AAC, 0x6b MP3 */

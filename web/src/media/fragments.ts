@@ -72,6 +72,8 @@ const writers = {
   mp4a: writeAudioSampleEntryBox,
   Opus: writeAudioSampleEntryBox,
   fLaC: writeAudioSampleEntryBox,
+  'ac-3': writeAudioSampleEntryBox,
+  'ec-3': writeAudioSampleEntryBox,
 } as unknown as IsoBoxWriterMap;
 
 const write = (box: unknown): Uint8Array => writeIsoBox(box as IsoBoxStreamable, { writers });
@@ -104,14 +106,14 @@ export function videoStart(format: VideoFormat, size: { readonly width: number; 
 }
 
 /** The beginning of a file with a track of sound. */
-export function audioStart({ entry: type, configuration, channels, sampleRate }: AudioFormat): Uint8Array {
+export function audioStart({ entry: type, configuration, channels, sampleRate, sampleBits }: AudioFormat): Uint8Array {
   const entry: AudioSampleEntryBox<'mp4a'> = {
     type: type as 'mp4a',
     reserved1: [],
     dataReferenceIndex: 1,
     reserved2: [],
     channelcount: channels,
-    samplesize: 16,
+    samplesize: sampleBits ?? 16,
     preDefined: 0,
     reserved3: 0,
     // Of 16 bits; the configuration says what is beyond.

@@ -1,3 +1,5 @@
+import type { BareFrames } from './remuxer.js';
+
 /** What is kept behind the place that is shown, seconds. */
 const keptBehindS = 10;
 /** How much more may be there before it is taken away. */
@@ -10,7 +12,7 @@ export class MediaBuffer {
   readonly #onIdle: () => void;
   readonly #onFailed: (error: unknown) => void;
   #mime: string;
-  #queue: Uint8Array[] = [];
+  #queue: (Uint8Array | BareFrames)[] = [];
   /** The place that is shown, seconds. */
   #atS = 0;
   /** There was no room, and what was shown is taken away. */
@@ -43,10 +45,14 @@ export class MediaBuffer {
     if (mime === this.#mime) return;
     this.#buffer.changeType(mime);
     this.#mime = mime;
+    // Times are in MP4; of bare frames the browser makes them, and has said so by the mode.
+    if (!mime.includes('/mp4')) return;
+    this.#buffer.mode = 'segments';
+    this.#buffer.timestampOffset = 0;
   }
 
   /** @param atS the place that is shown, seconds @throws DOMException where the browser has no room, or has given up */
-  append(parts: readonly Uint8Array[], atS: number): void {
+  append(parts: readonly (Uint8Array | BareFrames)[], atS: number): void {
     this.#queue.push(...parts);
     this.#atS = atS;
     this.#next();
@@ -80,7 +86,15 @@ export class MediaBuffer {
     const [part] = this.#queue;
     if (part === undefined || this.#buffer.updating || this.#source.readyState !== 'open') return;
     try {
-      this.#buffer.appendBuffer(part as Uint8Array<ArrayBuffer>);
+      if (part instanceof Uint8Array) this.#buffer.appendBuffer(part as Uint8Array<ArrayBuffer>);
+      else {
+        if (part.startMs !== null) {
+          // Only between frames may the place be changed.
+          this.#buffer.abort();
+          this.#buffer.timestampOffset = part.startMs / 1000;
+        }
+        this.#buffer.appendBuffer(part.data as Uint8Array<ArrayBuffer>);
+      }
       this.#queue.shift();
       this.#isTight = false;
     } catch (error) {

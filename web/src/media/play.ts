@@ -90,7 +90,7 @@ class Life {
     this.#edge = new LiveEdge(element);
     const sizeOf = (): PictureSize => options.expected().size;
     this.#video = new TrackRemuxer('video', sizeOf);
-    this.#audio = new TrackRemuxer('audio', sizeOf);
+    this.#audio = new TrackRemuxer('audio', sizeOf, plays);
     element.addEventListener('error', this.#onElementError);
     element.src = this.#address;
     this.#source.addEventListener('sourceopen', this.#pump);
@@ -157,10 +157,9 @@ class Life {
       if (this.#buffers.size === 0 && !this.#settle()) return;
       for (const [track, buffer] of this.#buffers) {
         if (!buffer.isIdle) continue;
-        const { mime } = track;
         const parts = track.take();
         if (parts.length === 0) continue;
-        if (mime !== null) buffer.changeTo(mime);
+        buffer.changeTo(track.takenMime ?? '');
         buffer.append(parts, this.#element.currentTime);
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 import { codec as codecInWords } from '../ui/format.js';
-import { usualAudio } from './audio-codecs.js';
+import { bareMp3, usualAudio } from './audio-codecs.js';
 import { usualVideo } from './video-codecs.js';
 
 /** Whether this browser plays live video at all. */
@@ -17,12 +17,15 @@ export function whyNoPicture(codec: string): string | null {
   if (!playsLive()) return 'This browser cannot play live video (it has no Media Source Extensions).';
   const usual = usualVideo[codec];
   if (usual !== undefined && plays(`video/mp4; codecs="${usual}"`)) return null;
-  return `This browser does not play ${codecInWords(codec)} video.`;
+  // Browsers take it in WebM only.
+  const where = codec === 'vp8' ? ' in MP4, which this page plays' : '';
+  return `This browser does not play ${codecInWords(codec)} video${where}.`;
 }
 
 /** Why there is no sound of this codec, in words; null where there may be. */
 export function whyNoSound(codec: string): string | null {
   const usual = usualAudio[codec];
   if (usual !== undefined && plays(`audio/mp4; codecs="${usual}"`)) return null;
+  if (codec === 'mp3' && plays(bareMp3)) return null;
   return `No sound: this browser does not play ${codecInWords(codec)} here.`;
 }
