@@ -4,14 +4,16 @@ import { setToken, signInReason, token } from './api/http.js';
 import { CameraPage } from './pages/camera.js';
 import { Discover } from './pages/discover.js';
 import { MapPage } from './pages/map/map.js';
+import { Nodes } from './pages/nodes/nodes.js';
 import { Overview } from './pages/overview.js';
 import { Settings } from './pages/settings.js';
 import { SignIn } from './pages/sign-in.js';
 import { link, place, route } from './router.js';
+import { isInCluster } from './state/nodes.js';
 import { link as connection, heardMs, loaded, mayOperate, node, problems } from './state/store.js';
 import { type Theme, theme } from './state/theme.js';
 import { clock } from './ui/format.js';
-import { AutoIcon, CameraIcon, MapIcon, MoonIcon, SettingsIcon, SunIcon, WarnIcon } from './ui/icons.js';
+import { AutoIcon, CameraIcon, MapIcon, MoonIcon, NodesIcon, SettingsIcon, SunIcon, WarnIcon } from './ui/icons.js';
 import { Empty } from './ui/parts.js';
 
 export function App() {
@@ -97,6 +99,7 @@ function Page() {
   if (section === 'cameras' && name !== undefined) return <CameraPage key={name} name={name} />;
   if (section === 'discover') return <Discover />;
   if (section === 'map') return <MapPage />;
+  if (section === 'nodes') return <Nodes id={name} />;
   if (section === 'settings') return <Settings tab={name ?? 'engines'} />;
   return (
     <Empty title="There is no such page">
@@ -127,6 +130,12 @@ function Header() {
           <MapIcon />
           <span>Map</span>
         </a>
+        {isInCluster.value && (
+          <a href={link('nodes')} aria-current={here('nodes')}>
+            <NodesIcon />
+            <span>Nodes</span>
+          </a>
+        )}
         <a href={link('settings')} aria-current={here('settings')}>
           <SettingsIcon />
           <span>Settings</span>

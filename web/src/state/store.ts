@@ -3,6 +3,7 @@ import { ApiProblem } from '../../../src/client/index.js';
 import { api } from '../api/http.js';
 import type { CameraView, ConfigView, EngineView, NodeView, Session } from '../api/types.js';
 import { serverNow } from './clock.js';
+import { refreshCluster } from './nodes.js';
 import { refreshRefused } from './refused.js';
 
 /** One camera as it was seen last. Each has a signal of its own, so that a change draws one card, not a thousand. */
@@ -86,6 +87,7 @@ export async function loadAll(): Promise<void> {
     allOf(api.each('listEngines', { query: { limit: 1000 } })),
     api.call('getConfig'),
     refreshRefused(),
+    refreshCluster(),
   ]);
   batch(() => {
     session.value = who.body;
