@@ -15,9 +15,9 @@ mkdirSync(out, { recursive: true });
 writeFileSync(`${out}/package.json`, '{ "type": "module" }\n');
 step('npm', ['run', 'build', '--silent']);
 step('node_modules/.bin/tsc', ['-p', 'test/soak/tsconfig.json']);
-// What is soaked: targets and memory, the health of cameras, the switches between their ingests, sources, connections that come and
-// go, data folders after power cuts, nodes that are one cluster, very many of them, or audio at targets.
-const part = ['health', 'standby', 'churn', 'torn', 'sources', 'cluster-size', 'cluster', 'audio'].find((each) =>
+// What is soaked: targets and memory, the health of cameras, the switches between their ingests, sources, encoders by SRT,
+// connections that come and go, data folders after power cuts, nodes that are one cluster, very many of them, or audio at targets.
+const part = ['health', 'standby', 'churn', 'torn', 'sources', 'srt', 'cluster-size', 'cluster', 'audio'].find((each) =>
   process.argv.includes(`--${each}`),
 );
 const program = `${out}/test/soak/${part === undefined ? '' : `${part}/`}main.js`;

@@ -85,7 +85,8 @@ function checkSrt(path: string, refuse: Refuse): void {
   for (const [name, value] of new URLSearchParams(path.slice(path.indexOf('?') + 1))) {
     if (!path.includes('?')) return;
     if (!srtParameters.has(name)) {
-      throw refuse(`has the parameter "${name.slice(0, 32)}"; those of SRT are ${[...srtParameters].join(', ')}`);
+      // Its name is not repeated: behind a "&" that is not encoded it is a piece of a password.
+      throw refuse(`has a parameter that is none of ${[...srtParameters].join(', ')} ("&" in a value is %26)`);
     }
     if (name === 'mode' && value !== 'caller') throw refuse('has another mode than caller, which alone is pulled');
   }

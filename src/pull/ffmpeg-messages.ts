@@ -20,6 +20,11 @@ const meanings: readonly { readonly pattern: RegExp; readonly code: ErrorCode; r
     code: 'SOURCE_UNREACHABLE',
     words: 'is, or names, an address that does not answer',
   },
+  {
+    pattern: statusPattern('SOURCE_TLS'),
+    code: 'SOURCE_TLS',
+    words: 'is, or names, a host whose certificate is not trusted (push-tls-ca can name it as trusted)',
+  },
   { pattern: statusPattern('SOURCE_DNS'), code: 'SOURCE_DNS', words: 'is, or names, a host that has no address' },
   {
     pattern: /\b401\b.*(?:Unauthorized|authorization)|\b403\b|Forbidden|authorization failed/i,

@@ -8,9 +8,12 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { connect as connectTls, createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { parseSourceUrl } from '../address/source-url.js';
 import { SourceError } from '../errors.js';
 import type { Dialer } from '../net/dialer.js';
+import { setHeardTimeout } from '../process/standstill.js';
+import { loopbackCertificate } from './loopback-certificate.js';
 import { sourceErrorOf } from './source-error.js';
 
 /** Headers that are about one connection and not about what is asked (RFC 9110, 7.6.1). */
@@ -31,6 +34,7 @@ export const proxyStatuses = {
   SOURCE_REFUSED: 561,
   SOURCE_UNREACHABLE: 562,
   SOURCE_DNS: 563,
+  SOURCE_TLS: 564,
 } as const;
 
 function statusOf(error: unknown): number {
@@ -42,12 +46,16 @@ function statusOf(error: unknown): number {
  * An HTTP proxy on the loopback for the programs of this process alone. Playlists name segments and keys by any URL, and
  * answers redirect: whatever a program asks for by HTTP goes through here, and each address is judged as it is dialled.
  * A secret of this life keeps out others on the machine.
+ *
+ * ffmpeg looks at no certificate of what a playlist names. So TLS ends here, and goes on from here to a server whose
+ * certificate is trusted, as that of any target.
  */
 export class HttpProxy {
   readonly #dialer: Dialer;
   readonly #connectTimeoutMs: number;
   readonly #secret = randomBytes(16).toString('hex');
   readonly #sockets = new Set<Socket>();
+  #context: SecureContext | null = null;
   #server: Server | null = null;
   #listening: Promise<string> | null = null;
 
@@ -87,6 +95,11 @@ export class HttpProxy {
         resolve(`http://pull:${this.#secret}@127.0.0.1:${port}`);
       });
     });
+  }
+
+  #ownContext(): SecureContext {
+    this.#context ??= createSecureContext(loopbackCertificate());
+    return this.#context;
   }
 
   #isOurs({ headers }: IncomingMessage): boolean {
@@ -145,26 +158,40 @@ export class HttpProxy {
     }
     try {
       const { host, port } = parseSourceUrl(`https://${request.url ?? ''}`);
-      let isConnected = false;
-      const far = this.#dialer.knock(host, port, this.#connectTimeoutMs);
-      far.on('error', (error) => {
-        if (isConnected) socket.destroy();
-        else refuse(`${statusOf(error)} No Way There`);
+      const line = this.#dialer.knock(host, port, this.#connectTimeoutMs);
+      const far = connectTls({ socket: line, ...this.#dialer.tlsOptions(host) });
+      let near: TLSSocket | null = null;
+      const failed = (error: unknown): void => {
+        line.destroy();
+        if (near === null) refuse(`${statusOf(error)} No Way There`);
+        else near.destroy();
+      };
+      line.once('error', failed);
+      far.on('error', failed);
+      socket.once('close', () => line.destroy());
+      line.once('connect', () => {
+        // Its own deadline is over by now.
+        const timer = setHeardTimeout(() => failed(silent(host, port)), this.#connectTimeoutMs);
+        far.once('close', () => clearTimeout(timer));
+        far.once('secureConnect', () => clearTimeout(timer));
       });
-      socket.once('close', () => far.destroy());
-      far.once('close', () => {
-        if (isConnected) socket.destroy();
-      });
-      far.once('connect', () => {
-        isConnected = true;
+      far.once('secureConnect', () => {
         socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
-        if (head.length > 0) far.write(head);
-        socket.pipe(far).pipe(socket);
+        if (head.length > 0) socket.unshift(head);
+        near = new TLSSocket(socket, { isServer: true, secureContext: this.#ownContext() });
+        near.on('error', () => line.destroy());
+        near.once('close', () => line.destroy());
+        far.once('close', () => near?.destroy());
+        near.pipe(far).pipe(near);
       });
     } catch (error) {
       refuse(`${statusOf(error)} No Way There`);
     }
   }
+}
+
+function silent(host: string, port: number): SourceError {
+  return new SourceError('SOURCE_UNREACHABLE', `${host}:${port} does not finish the TLS handshake`);
 }
 
 function withoutHops(headers: IncomingMessage['headers']): IncomingMessage['headers'] {

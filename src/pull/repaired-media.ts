@@ -1,12 +1,12 @@
 import type { Ingest } from '../ingest/source.js';
-import { AvcSets } from '../wire/avc-sets.js';
 import { MessageType } from '../wire/message.js';
+import { ParameterSets } from '../wire/parameter-sets.js';
 import { RisingTimes } from './rising-times.js';
 
 /** What programs and cameras send, as RTMP wants it: with times that go up, and a new header where the picture changes. */
 export class RepairedMedia {
   readonly #times = new RisingTimes();
-  readonly #sets = new AvcSets();
+  readonly #sets = new ParameterSets();
   readonly #onPictureChange: () => void;
 
   /** @param onPictureChange the parameter sets changed within the stream */

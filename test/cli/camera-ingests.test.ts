@@ -85,6 +85,11 @@ describe('a source', () => {
     const added = await camera('add', 'pulled', '--source', 'rtsp://admin:hush%40hush@127.0.0.1:9/x', '--on-demand');
     expect(added.out).toBe('Camera pulled is registered. It is pulled from rtsp://***@127.0.0.1:9/x\n');
     expect((await camera('show', 'pulled')).out).toBe('pulled from rtsp://***@127.0.0.1:9/x (on demand, off)\n');
+    const changed = await camera('set', 'pulled', '--source', 'rtsp://127.0.0.1:9/y');
+    expect(changed.out).toBe('pulled from rtsp://127.0.0.1:9/y (on demand, off)\n');
+    expect((await camera('set', 'pulled', '--source', 'rtsp://127.0.0.1:9/y', '--always')).out).not.toContain(
+      'on demand',
+    );
     const both = ['--source', 'main=srt://127.0.0.1:9?streamid=a', '--source', 'backup=http://127.0.0.1:9/x.flv'];
     await camera('set', 'pulled', '--source', 'none');
     expect((await camera('set', 'pulled', '--ingests', 'main,backup,third', ...both)).out).toMatch(

@@ -8,7 +8,14 @@ import { json } from '../format.js';
 import type { CliIo } from '../io.js';
 import type { CameraView } from '../views.js';
 import { endpointsOf } from './camera-keys.js';
-import { type IngestOptions, none, sourceChange, sourceLine } from './camera-sources.js';
+import {
+  type IngestOptions,
+  type KnownSource,
+  knownSources,
+  none,
+  sourceChange,
+  sourceLine,
+} from './camera-sources.js';
 import { type ClientOptions, repeated, withClientOptions } from './shared.js';
 
 /** The options of `camera add` and `camera set` that are about ingests. */
@@ -22,6 +29,7 @@ export function withIngestOptions(command: Command): Command {
       [],
     )
     .option('--on-demand', 'pull the source only while a push or a viewer needs it')
+    .option('--always', 'pull the source all the time (default of a new source; one that is changed keeps what it has)')
     .option('--source-transport <transport>', 'transport of RTSP media: tcp or udp')
     .option(
       '--switch-back <when>',
@@ -35,10 +43,10 @@ export function withIngestOptions(command: Command): Command {
 }
 
 /** The options as the API takes them: null for what there is not to be. @throws CodedError USAGE */
-function ingestChange(options: IngestOptions): Omit<Input<'changeCamera'>['body'], 'type'> {
+function ingestChange(options: IngestOptions, known?: KnownSource): Omit<Input<'changeCamera'>['body'], 'type'> {
   const { switchBack, slate, slateFor } = options;
   return {
-    ...sourceChange(options),
+    ...sourceChange(options, known),
     ...(switchBack === undefined
       ? {}
       : { switchBackSeconds: switchBack === 'never' ? null : secondsOf('--switch-back', switchBack) }),
@@ -76,8 +84,15 @@ Examples:
     )
     .action(async (name: string, options: ClientOptions & IngestOptions & { type?: string }) => {
       const { type } = options;
-      const change = { ...ingestChange(options), ...(type === undefined ? {} : { type: type === none ? null : type }) };
-      const view = await findApi(options, io).changeCamera(name, change);
+      const api = findApi(options, io);
+      // Before the camera is asked for: what is wrong is said without it.
+      ingestChange(options);
+      const known = options.source?.length ? knownSources(await api.camera(name)) : undefined;
+      const change = {
+        ...ingestChange(options, known),
+        ...(type === undefined ? {} : { type: type === none ? null : type }),
+      };
+      const view = await api.changeCamera(name, change);
       io.out.write(options.json ? json(view) : `${ingestLines(view)}\n`);
     });
 

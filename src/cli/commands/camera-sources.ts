@@ -7,6 +7,7 @@ export interface IngestOptions {
   readonly ingests?: string;
   readonly source?: readonly string[];
   readonly onDemand?: boolean;
+  readonly always?: boolean;
   readonly sourceTransport?: string;
   readonly switchBack?: string;
   readonly slate?: string;
@@ -19,18 +20,35 @@ export const none = 'none';
 type SourceView = NonNullable<CameraView['source']>;
 type Change = Pick<Input<'changeCamera'>['body'], 'ingests' | 'source'>;
 
-/** The options about ingests and their sources as the API takes them. @throws CodedError USAGE */
-export function sourceChange(options: IngestOptions): Change {
-  const { ingests, source: given = [], onDemand, sourceTransport } = options;
+/** How an ingest is pulled so far; undefined: it is not, or is new. */
+export type KnownSource = (ingest: string | undefined) => Pick<SourceView, 'mode' | 'transport'> | undefined;
+
+/** What is pulled of a camera, to be asked for an ingest; who names none means the camera's own, or the first. */
+export function knownSources({ source, ingests }: Pick<CameraView, 'source' | 'ingests'>): KnownSource {
+  return (ingest) => (ingests === undefined ? source : ingests.find(({ name }) => name === ingest)?.source);
+}
+
+/**
+ * The options about ingests and their sources as the API takes them. What is not said of how a source is pulled stays.
+ * @throws CodedError USAGE
+ */
+export function sourceChange(options: IngestOptions, known: KnownSource = () => undefined): Change {
+  const { ingests, source: given = [], onDemand, always, sourceTransport } = options;
+  if (onDemand === true && always === true) throw new CodedError('USAGE', 'give --on-demand or --always, not both');
   if (sourceTransport !== undefined && sourceTransport !== 'tcp' && sourceTransport !== 'udp') {
     throw new CodedError('USAGE', `--source-transport is "${sourceTransport}"; it is tcp or udp`);
   }
-  if (given.length === 0 && (onDemand === true || sourceTransport !== undefined)) {
-    throw new CodedError('USAGE', '--on-demand and --source-transport apply to a source: add --source URL');
+  if (given.length === 0 && (onDemand === true || always === true || sourceTransport !== undefined)) {
+    throw new CodedError('USAGE', '--on-demand, --always and --source-transport apply to a source: add --source URL');
   }
-  const transport = sourceTransport === 'udp' ? { transport: 'udp' as const } : {};
-  const mode = onDemand === true ? { mode: 'on-demand' as const } : {};
-  const sourceFor = (url: string) => (url === none ? null : { url, ...mode, ...transport });
+  const sourceFor = (url: string, ingest?: string) => {
+    if (url === none) return null;
+    const before = known(ingest);
+    const isOnDemand = onDemand ?? (always !== true && before?.mode === 'on-demand');
+    const isUdp = (sourceTransport ?? (/^rtsps?:/i.test(url) ? before?.transport : undefined)) === 'udp';
+    const mode = isOnDemand ? { mode: 'on-demand' as const } : {};
+    return { url, ...mode, ...(isUdp ? { transport: 'udp' as const } : {}) };
+  };
   const sources = given.map(splitSource);
   if (ingests === undefined || ingests === none) {
     const [first, ...others] = sources;
@@ -53,7 +71,7 @@ export function sourceChange(options: IngestOptions): Change {
   return {
     ingests: names.map((name) => {
       const own = sources.find(({ ingest }) => ingest === name);
-      return own === undefined ? name : { name, source: sourceFor(own.url) };
+      return own === undefined ? name : { name, source: sourceFor(own.url, name) };
     }),
   };
 }

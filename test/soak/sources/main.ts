@@ -1,9 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { existsSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { children, childrenOf, measure, type Program, start, startProgram, until } from './helpers.js';
 
 const help = `npm run soak -- --sources [options]
 
@@ -26,81 +24,6 @@ const { values } = parseArgs({
     help: { type: 'boolean' },
   },
 });
-
-/** Jiffies a second, as Linux counts CPU time for programs. */
-const ticksPerSecond = 100;
-const children: ChildProcess[] = [];
-
-function start(command: string, args: readonly string[]): ChildProcess {
-  const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  children.push(child);
-  return child;
-}
-
-interface Program {
-  readonly child: ChildProcess;
-  readonly dataDir: string;
-  readonly api: (method: string, path: string, body?: unknown) => Promise<unknown>;
-  readonly rtmpPort: number;
-}
-
-async function startProgram(): Promise<Program> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'soak-sources-'));
-  const child = start(process.execPath, [
-    ...['dist/cli/bin.cjs', 'serve', '--host', '127.0.0.1', '--data-dir', dataDir, '--log-level', 'error'],
-    ...['--rtmp-port', '0', '--api-port', '0'],
-  ]);
-  const file = join(dataDir, 'runtime.json');
-  await until(() => existsSync(file), 'the aggregator');
-  const { apiPort, rtmpPort } = JSON.parse(readFileSync(file, 'utf8')) as { apiPort: number; rtmpPort: number };
-  const api: Program['api'] = async (method, path, body) => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const answer = await fetch(`http://127.0.0.1:${apiPort}${path}`, init);
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return answer.json();
-  };
-  return { child, dataDir, api, rtmpPort };
-}
-
-async function until(isDone: () => boolean | Promise<boolean>, what: string, limitMs = 180_000): Promise<number> {
-  const startedMs = performance.now();
-  while (!(await isDone())) {
-    if (performance.now() - startedMs > limitMs) throw new Error(`waited ${limitMs / 1000} s in vain for ${what}`);
-    await sleep(50);
-  }
-  return performance.now() - startedMs;
-}
-
-/** Processes whose parent is this one. */
-function childrenOf(pid: number): number[] {
-  const found: number[] = [];
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      const command = readFileSync(`/proc/${name}/comm`, 'utf8').trim();
-      if (Number(/\) \S (\d+) /.exec(stat)?.[1]) === pid && command === 'ffmpeg') found.push(Number(name));
-    } catch {
-      // it is over
-    }
-  }
-  return found;
-}
-
-function cpuSeconds(pid: number): number {
-  const [, , ...fields] = /\) (\S) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[0].split(' ') ?? [];
-  // utime and stime are the fields 14 and 15, of which 3 is the state.
-  return (Number(fields[10]) + Number(fields[11])) / ticksPerSecond;
-}
-
-/** Its own share of memory: what it shares with others counts for each in part. */
-function memoryBytes(pid: number): number {
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * 1024;
-}
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
-const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 
 async function pullAll(program: Program, kind: string, count: number, url: string): Promise<number> {
   const names = Array.from({ length: count }, (_, index) => `${kind}-${index}`);
@@ -132,23 +55,6 @@ async function counts(program: Program, kind: string): Promise<{ live: number; a
     cursor = page.next == null ? '' : `&after=${encodeURIComponent(page.next)}`;
   } while (cursor !== '');
   return { live, again };
-}
-
-async function measure(program: Program, seconds: number): Promise<void> {
-  const pid = program.child.pid ?? 0;
-  const programs = childrenOf(pid);
-  const before = { own: cpuSeconds(pid), programs: sum(programs.map(cpuSeconds)) };
-  await sleep(seconds * 1000);
-  const own = (cpuSeconds(pid) - before.own) / seconds;
-  const others = (sum(programs.map(cpuSeconds)) - before.programs) / seconds;
-  const percent = (share: number): string => `${(share * 100).toFixed(0)} % of one core`;
-  console.log(`  aggregator: ${percent(own)}, ${mb(memoryBytes(pid))}`);
-  if (programs.length > 0) {
-    const memory = sum(programs.map(memoryBytes));
-    console.log(
-      `  ${programs.length} ffmpeg: ${percent(others)}, ${mb(memory)} (${mb(memory / programs.length)} each)`,
-    );
-  }
 }
 
 async function main(): Promise<number> {
