@@ -149,7 +149,8 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
 export function errorHandler(log: Logger): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
   return (error, request, reply) => {
     const refusal = refusalOf(error, request.routeOptions.bodyLimit);
-    if (refusal.status >= 500) {
+    // A camera that refuses (502) is no failure of this process.
+    if (refusal.status >= 500 && refusal.status !== 502) {
       const stack = error instanceof Error ? error.stack : undefined;
       const { method } = request;
       const path = request.routeOptions.url ?? 'an unknown path';

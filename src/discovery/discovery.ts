@@ -129,7 +129,7 @@ export class Discovery {
       this.#last = {
         ...{ at, durationMs: Math.round(performance.now() - beganMs), devices },
         interfaces: places === undefined ? probed.interfaces : [],
-        hints: hintsOf(probed, devices, places !== undefined),
+        hints: hintsOf(probed, devices, { isByAddress: places !== undefined, hasLogin: login !== null }),
       };
       this.#options.log.info('looked for cameras', {
         found: devices.length,
@@ -243,7 +243,8 @@ export class Discovery {
   ): Promise<{ facts: FoundDevice; problem: CodedError | null }> {
     let facts: FoundDevice = { ...factsOf(place, match), reference };
     try {
-      facts = { ...facts, clockAheadSeconds: Math.round((await device.clockAheadMs()) / 1000) };
+      const aheadMs = await device.clockAheadMs();
+      facts = { ...facts, clockAheadSeconds: aheadMs === null ? null : Math.round(aheadMs / 1000) };
       facts = { ...facts, ...(await device.information()) };
       facts = { ...facts, streams: streamsOf(await device.profiles()) };
       return { facts, problem: null };
@@ -294,7 +295,11 @@ function factsOf(place: DevicePlace, match: ProbeMatch | undefined): FoundDevice
 
 const noProbe: ProbeResult = { matches: [], replies: 0, ignored: 0, interfaces: [], failures: [] };
 
-function hintsOf(probed: ProbeResult, devices: readonly FoundDevice[], isByAddress: boolean): string[] {
+function hintsOf(
+  probed: ProbeResult,
+  devices: readonly FoundDevice[],
+  { isByAddress, hasLogin }: { readonly isByAddress: boolean; readonly hasLogin: boolean },
+): string[] {
   const hints: string[] = [];
   if (!isByAddress) {
     if (probed.interfaces.length === 0) hints.push('This machine has no network with IPv4 that cameras could be in.');
@@ -310,7 +315,11 @@ function hintsOf(probed: ProbeResult, devices: readonly FoundDevice[], isByAddre
     for (const failure of probed.failures.slice(0, 4)) hints.push(`An interface could not be used: ${failure}.`);
   }
   if (devices.some(({ problem }) => problem?.code === 'SOURCE_AUTH')) {
-    hints.push('Some devices want a user name and a password before they say what they are.');
+    hints.push(
+      hasLogin
+        ? 'Some devices reject this login.'
+        : 'Some devices want a user name and a password before they say what they are.',
+    );
   }
   const shared = devices.filter(({ sameSerialAs }) => sameSerialAs !== null);
   if (shared.length > 0) {

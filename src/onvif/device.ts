@@ -60,7 +60,8 @@ export class OnvifDevice {
   readonly #dialer: Dialer;
   readonly #login: Login | null;
   readonly #endMs: number;
-  #clockAheadMs: number | null = null;
+  /** Undefined: it was not asked yet. */
+  #clockAheadMs: number | null | undefined;
   #media: MediaService | undefined;
 
   /** @param options.timeoutMs for all calls together */
@@ -82,11 +83,22 @@ export class OnvifDevice {
 
   /**
    * How far its clock is ahead of ours, milliseconds. It needs no login (Core, 5.9.4: PRE_AUTH), so it tells whether there is
-   * a device at all. @throws SourceError; errors of sockets
+   * a device at all. Null: it does not say, or only to a login; then it is taken for right.
+   * @throws SourceError; errors of sockets
    */
-  async clockAheadMs(): Promise<number> {
-    if (this.#clockAheadMs !== null) return this.#clockAheadMs;
-    const body = await this.#call(this.address, this.#path, deviceNs, 'GetSystemDateAndTime', '', { isOpen: true });
+  async clockAheadMs(): Promise<number | null> {
+    if (this.#clockAheadMs === undefined) this.#clockAheadMs = await this.#askClock();
+    return this.#clockAheadMs;
+  }
+
+  async #askClock(): Promise<number | null> {
+    let body: XmlElement;
+    try {
+      body = await this.#call(this.address, this.#path, deviceNs, 'GetSystemDateAndTime', '', { isOpen: true });
+    } catch (error) {
+      if (error instanceof SourceError && error.code === 'SOURCE_AUTH') return null;
+      throw error;
+    }
     const answer = child(body, 'GetSystemDateAndTimeResponse', 'SystemDateAndTime');
     if (answer === undefined) {
       throw new SourceError('SOURCE_PROTOCOL', `${this.endpoint} does not tell its time: it speaks no ONVIF there`);
@@ -95,10 +107,8 @@ export class OnvifDevice {
     const at = (...path: string[]): number => numberAt(utc, path) ?? 0;
     const [year, month, day] = [at('Date', 'Year'), at('Date', 'Month'), at('Date', 'Day')];
     const ms = Date.UTC(year, month - 1, day, at('Time', 'Hour'), at('Time', 'Minute'), at('Time', 'Second'));
-    // Without a time that can be used it is taken for right.
     const isUsable = utc !== undefined && year >= 1970 && year < 2200 && Number.isFinite(ms);
-    this.#clockAheadMs = isUsable ? ms - Date.now() : 0;
-    return this.#clockAheadMs;
+    return isUsable ? ms - Date.now() : null;
   }
 
   /** @throws SourceError SOURCE_AUTH; else as `clockAheadMs` */
@@ -249,7 +259,7 @@ export class OnvifDevice {
     { isOpen = false } = {},
   ): Promise<XmlElement> {
     // Without its time a digest is worth nothing.
-    const clockAheadMs = isOpen ? 0 : await this.clockAheadMs();
+    const clockAheadMs = isOpen ? 0 : ((await this.clockAheadMs()) ?? 0);
     const request = { action: `${namespace}/${name}`, body: `<${name} xmlns="${namespace}">${inner}</${name}>` };
     const login = isOpen ? null : this.#login;
     return callSoap(address, path, request, {

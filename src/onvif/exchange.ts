@@ -42,9 +42,11 @@ export function exchange(address: DeviceAddress, options: ExchangeOptions): Prom
   const endpoint = `${hostInUrl(host)}:${port}`;
   return new Promise((resolve, reject) => {
     const socket = dialer.knock(host, port, timeoutMs);
+    // It stays, whatever comes of the rest: what a socket says to nobody ends the process.
+    socket.on('error', (error) => fail(error));
     const stream = isSecure ? connectTls({ socket, ...dialer.tlsOptions(host), rejectUnauthorized: false }) : socket;
     const asked = httpRequest({
-      ...{ method, path, setHost: false },
+      ...{ method, path: escapedPath(path), setHost: false },
       createConnection: () => stream,
       maxHeaderSize: 16 * 1024,
       headers: {
@@ -69,8 +71,7 @@ export function exchange(address: DeviceAddress, options: ExchangeOptions): Prom
       () => fail(new SourceError('SOURCE_TIMEOUT', `${endpoint} did not answer within ${timeoutMs / 1000} s`)),
       timeoutMs,
     );
-    socket.on('error', fail);
-    stream.on('error', fail);
+    if (stream !== socket) stream.on('error', fail);
     asked.on('error', fail);
     asked.once('response', (response) => {
       const parts: Buffer[] = [];
@@ -84,7 +85,9 @@ export function exchange(address: DeviceAddress, options: ExchangeOptions): Prom
         parts.push(data);
       });
       response.on('error', fail);
-      response.once('aborted', () => fail(new SourceError('SOURCE_CLOSED', `${endpoint} closed the connection`)));
+      response.once('close', () => {
+        if (!response.complete) fail(new SourceError('SOURCE_CLOSED', `${endpoint} closed the connection`));
+      });
       response.once('end', () => {
         if (!response.complete) return;
         end();
@@ -100,4 +103,10 @@ export function exchange(address: DeviceAddress, options: ExchangeOptions): Prom
     // Node.js writes the head in the encoding of a body that is text; a login in it is bytes.
     asked.end(Buffer.from(body));
   });
+}
+
+/** As HTTP takes it, whatever a device named: what is no visible ASCII is escaped. */
+function escapedPath(path: string): string {
+  const withSlash = path.startsWith('/') ? path : `/${path}`;
+  return withSlash.replace(/[^\x21-\x7e]/gu, (sign) => encodeURIComponent(sign));
 }

@@ -21,7 +21,7 @@ const types = [
 ] as const;
 
 /** An answer of a device is about 2 KB. */
-const maxReplyBytes = 16 * 1024;
+const maxReplyBytes = 8 * 1024;
 /** Looked at in one probe: of all, and of one sender, who answers each of four messages once. */
 const maxReplies = 2048;
 const maxRepliesOfOne = 8;
@@ -172,9 +172,11 @@ class ProbeRun {
 
   #take(data: Buffer, { address: sender }: RemoteInfo): void {
     const ofSender = (this.#bySender.get(sender) ?? 0) + 1;
+    // Looked for before anything is read: who did not hear the question does not know it.
+    const knowsUs = this.#ids.some((id) => data.includes(id.slice('uuid:'.length)));
     const isTooMany = ofSender > maxRepliesOfOne || this.#replies >= maxReplies;
     const isAsked = this.#options.addresses?.includes(sender) ?? true;
-    if (isTooMany || !isAsked || data.length > maxReplyBytes) {
+    if (isTooMany || !isAsked || !knowsUs || data.length > maxReplyBytes) {
       this.#ignored++;
       return;
     }
@@ -195,7 +197,9 @@ class ProbeRun {
       const envelope = readXml(data.toString('utf8'));
       const relatesTo = textAt(envelope, ['Header', 'RelatesTo']).replace(/^urn:/, '');
       if (!this.#ids.includes(relatesTo)) return undefined;
-      const found = child(envelope, 'Body', 'ProbeMatches', 'ProbeMatch');
+      const body = child(envelope, 'Body');
+      // Some leave the list out.
+      const found = child(body, 'ProbeMatches', 'ProbeMatch') ?? child(body, 'ProbeMatch');
       return found === undefined ? undefined : matchAt(found, sender);
     } catch {
       return undefined;

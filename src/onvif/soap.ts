@@ -4,7 +4,7 @@ import { SourceError } from '../errors.js';
 import type { Dialer } from '../net/dialer.js';
 import { type DeviceAddress, type Exchanged, exchange } from './exchange.js';
 import { answerChallenge, type Login } from './http-digest.js';
-import { child, descendants, escapeXml, readXml, textAt, type XmlElement } from './xml.js';
+import { child, descendants, escapeXml, readLongXml, textAt, type XmlElement } from './xml.js';
 
 /** An answer with hundreds of profiles is smaller. */
 const maxAnswerBytes = 512 * 1024;
@@ -56,7 +56,11 @@ export async function callSoap(
   return bodyOf(answer, `${hostInUrl(address.host)}:${address.port}`, login !== null);
 }
 
-function bodyOf({ status, body, challenges }: Exchanged, endpoint: string, hasLogin: boolean): XmlElement {
+async function bodyOf(
+  { status, body, challenges }: Exchanged,
+  endpoint: string,
+  hasLogin: boolean,
+): Promise<XmlElement> {
   if (status >= 300 && status < 400) {
     const text = `${endpoint} redirects elsewhere (HTTP ${status}), which is not followed`;
     throw new SourceError('SOURCE_PROTOCOL', text);
@@ -71,7 +75,7 @@ function bodyOf({ status, body, challenges }: Exchanged, endpoint: string, hasLo
   }
   let envelope: XmlElement;
   try {
-    envelope = readXml(body.toString('utf8'));
+    envelope = await readLongXml(body.toString('utf8'));
   } catch (error) {
     if (status < 400) throw error;
     throw new SourceError(

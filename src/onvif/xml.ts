@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import sax from 'sax';
 import { messageOf, SourceError } from '../errors.js';
 
@@ -30,45 +31,72 @@ interface Draft {
  * @throws SourceError SOURCE_PROTOCOL
  */
 export function readXml(text: string): XmlElement {
-  const parser = sax.parser(true, { position: false });
-  const open: Draft[] = [];
-  let root: Draft | undefined;
-  let count = 0;
-  const refuse = (problem: string): never => {
-    throw new SourceError('SOURCE_PROTOCOL', `the XML ${problem}`);
-  };
-  parser.onerror = (error) => refuse(`is not well-formed: ${messageOf(error).split('\n', 1)[0]}`);
-  parser.ondoctype = () => refuse('has a document type, which could define entities');
-  parser.onopentag = ({ name, attributes }) => {
-    if (++count > maxElements) refuse(`has more than ${maxElements} elements`);
-    if (open.length >= maxDepth) refuse(`is deeper than ${maxDepth} elements`);
-    const { token } = attributes;
-    const draft: Draft = {
-      name: localName(name),
-      token: typeof token === 'string' ? token : '',
-      text: '',
-      children: [],
+  const reader = new XmlReader();
+  reader.write(text);
+  return reader.end();
+}
+
+/** Characters that are read in one turn of the event loop, which others wait for. */
+const charsInTurn = 16 * 1024;
+
+/** The same for what may be long: other work comes in between. @throws (rejects) SourceError SOURCE_PROTOCOL */
+export async function readLongXml(text: string): Promise<XmlElement> {
+  const reader = new XmlReader();
+  for (let at = 0; at < text.length; at += charsInTurn) {
+    if (at > 0) await nextTurn();
+    reader.write(text.slice(at, at + charsInTurn));
+  }
+  return reader.end();
+}
+
+class XmlReader {
+  readonly #parser = sax.parser(true, { position: false });
+  readonly #open: Draft[] = [];
+  #root: Draft | undefined;
+  #count = 0;
+
+  constructor() {
+    const parser = this.#parser;
+    parser.onerror = (error) => refuse(`is not well-formed: ${messageOf(error).split('\n', 1)[0]}`);
+    parser.ondoctype = () => refuse('has a document type, which could define entities');
+    parser.onopentag = ({ name, attributes }) => this.#begin(localName(name), attributes.token);
+    parser.ontext = (text) => this.#addText(text);
+    parser.oncdata = (text) => this.#addText(text);
+    parser.onclosetag = () => {
+      const draft = this.#open.pop();
+      if (draft !== undefined) draft.text = draft.text.trim();
     };
-    const parent = open.at(-1);
+  }
+
+  write(text: string): void {
+    this.#parser.write(text);
+  }
+
+  end(): XmlElement {
+    this.#parser.close();
+    return this.#root ?? refuse('is empty');
+  }
+
+  #begin(name: string, token: unknown): void {
+    if (++this.#count > maxElements) refuse(`has more than ${maxElements} elements`);
+    if (this.#open.length >= maxDepth) refuse(`is deeper than ${maxDepth} elements`);
+    const draft: Draft = { name, token: typeof token === 'string' ? token : '', text: '', children: [] };
+    const parent = this.#open.at(-1);
     if (parent !== undefined) parent.children.push(draft);
-    else if (root === undefined) root = draft;
+    else if (this.#root === undefined) this.#root = draft;
     else refuse('has more than one root');
-    open.push(draft);
-  };
-  const onText = (part: string): void => {
-    const current = open.at(-1);
-    if (current !== undefined && current.text.length < maxTextChars) {
-      current.text = (current.text + part).slice(0, maxTextChars);
-    }
-  };
-  parser.ontext = onText;
-  parser.oncdata = onText;
-  parser.onclosetag = () => {
-    const draft = open.pop();
-    if (draft !== undefined) draft.text = draft.text.trim();
-  };
-  parser.write(text).close();
-  return root ?? refuse('is empty');
+    this.#open.push(draft);
+  }
+
+  #addText(part: string): void {
+    const current = this.#open.at(-1);
+    if (current === undefined || current.text.length >= maxTextChars) return;
+    current.text = (current.text + part).slice(0, maxTextChars);
+  }
+}
+
+function refuse(problem: string): never {
+  throw new SourceError('SOURCE_PROTOCOL', `the XML ${problem}`);
 }
 
 function localName(name: string): string {

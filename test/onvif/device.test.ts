@@ -68,6 +68,14 @@ test('a clock that is wrong by days is no reason to be refused', async () => {
   expect(await asked.clockAheadMs()).toBeLessThan(-2.9 * 86_400_000);
 });
 
+test('one that tells its time to a login only is asked all the same', async () => {
+  const scope = newScope();
+  const asked = ask(await startOnvifDevice(scope, { login, isShy: true }));
+  expect(await asked.clockAheadMs()).toBeNull();
+  expect((await asked.information()).serial).toBe('SN-0001');
+  expect(await asked.profiles()).toHaveLength(2);
+});
+
 test.each(['wsse', 'http-digest'] as const)('a wrong password by %s is told, and tried once', async (auth) => {
   const scope = newScope();
   const device = await startOnvifDevice(scope, { login, auth });
@@ -170,6 +178,37 @@ test('an answer without end is cut off after half a megabyte', async () => {
   });
   await expect(ask(device).information()).rejects.toMatchObject({ code: 'SOURCE_PROTOCOL' });
   expect(sent).toBeLessThan(20 << 20);
+});
+
+test.each(['/ü x/<&>"', '/%zz', '//x', '?a b', `/${'y'.repeat(900)}`])(
+  'a service at the path %j harms nobody',
+  async (path) => {
+    const scope = newScope();
+    const device = await startOnvifDevice(scope, {
+      answer: (_, response, call) => {
+        if (call !== 'GetServices') return false;
+        const at = `http://127.0.0.1:${device.port}${path.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`)}`;
+        const service = `<Service><Namespace>http://www.onvif.org/ver10/media/wsdl</Namespace><XAddr>${at}</XAddr></Service>`;
+        response.end(
+          `<E:Envelope xmlns:E="x"><E:Body><GetServicesResponse>${service}</GetServicesResponse></E:Body></E:Envelope>`,
+        );
+        return true;
+      },
+    });
+    expect(await ask(device).profiles()).toHaveLength(3);
+  },
+);
+
+test('one that closes in the middle of an answer is told as that', async () => {
+  const scope = newScope();
+  const device = await startOnvifDevice(scope, {
+    answer: (request, response) => {
+      response.writeHead(200, { 'content-length': '1000' }).write('<x');
+      setTimeout(() => request.socket.destroy(), 20);
+      return true;
+    },
+  });
+  await expect(ask(device).information()).rejects.toThrow(/closed the connection|aborted|hang up/);
 });
 
 test('one that drips is given up at the deadline of all calls', async () => {

@@ -30,6 +30,8 @@ export interface DeviceOptions {
   readonly answer?: (request: IncomingMessage, response: ServerResponse, call: string) => boolean;
   readonly host?: string;
   readonly snapshot?: boolean;
+  /** Nothing is told without a login, the time neither. */
+  readonly isShy?: boolean;
 }
 
 export interface TestDevice {
@@ -89,7 +91,7 @@ export async function startOnvifDevice(scope: Scope, options: DeviceOptions = {}
       calls.push(`${call} odd`);
       return;
     }
-    if (login !== undefined && !open.has(call)) {
+    if (login !== undefined && (options.isShy === true || !open.has(call))) {
       const refusal = auth === 'wsse' && request.method === 'POST' ? checkToken(body) : checkHeader(request);
       if (refusal !== null) {
         calls.push(`${call} ${refusal.status}`);

@@ -179,6 +179,9 @@ async function scanBy(options: ClientOptions & ScanOptions, io: CliIo, known?: L
 function showScan({ devices, hints }: ScanView, isWide: boolean, io: CliIo): void {
   if (devices.length === 0) io.out.write('No camera was found.\n');
   else io.out.write(headed(deviceTable(devices, isWide), io));
+  for (const { address, problem } of devices) {
+    if (problem !== null) io.err.write(`${cleanText(`${address}: ${problem.message}`)}\n`);
+  }
   for (const hint of hints) io.err.write(`${cleanText(hint)}\n`);
 }
 
