@@ -218,3 +218,54 @@ it('leaves metadata that does not end, and other data, as it is', () => {
   const aac = encodeAmf0('onMetaData', { audiocodecid: 10, audiodatarate: 64 });
   expect(metadataWithSound('aac', aac)).toBe(aac);
 });
+
+describe('another source', () => {
+  it('goes on under silence with times that go up, and with its header again', () => {
+    const { stream, join } = make('silence');
+    const { sink } = join();
+    stream.publish(Video, 0, videoHeader(), 0);
+    second(stream, 0);
+    stream.restart();
+    stream.publish(Video, 0, videoHeader(2), 0);
+    second(stream, 0, audioFrame);
+    const at = times(sink.messages, Audio);
+    expect(at).toEqual(at.toSorted((a, b) => a - b));
+    expect(at.at(-1)).toBeGreaterThan(1900);
+    expect(sounds(sink.messages).filter((payload) => payload.equals(aacHeader))).toHaveLength(2);
+    expect(times(sink.messages, Video)).toHaveLength(52);
+  });
+
+  it('with AAC ends the transcoder, and one without begins it again', () => {
+    const opened: { isClosed: boolean; give: (ms: number) => void }[] = [];
+    const open: OpenTranscoder = (onFrame) => {
+      const one = { isClosed: false, give: (ms: number) => onFrame(ms, silentFrame) };
+      opened.push(one);
+      return {
+        write() {},
+        close: () => {
+          one.isClosed = true;
+        },
+      };
+    };
+    const { stream, join } = make('aac', open);
+    const { sink } = join();
+    stream.publish(Video, 0, videoHeader(), 0);
+    second(stream, 0);
+    opened[0]?.give(980);
+    stream.restart();
+    stream.publish(Video, 0, videoHeader(2), 0);
+    stream.publish(Audio, 0, audioHeader(), 0);
+    second(stream, 0, audioFrame);
+    expect(opened.map(({ isClosed }) => isClosed)).toEqual([true]);
+    // What comes of it now is of nobody's concern.
+    opened[0]?.give(1200);
+    expect(sounds(sink.messages)).toHaveLength(2 + 1 + 25);
+    stream.restart();
+    stream.publish(Video, 0, videoHeader(), 0);
+    second(stream, 0);
+    expect(opened.map(({ isClosed }) => isClosed)).toEqual([true, false]);
+    const at = times(sink.messages, Video);
+    expect(at).toHaveLength(3 * 26);
+    expect(at).toEqual(at.toSorted((a, b) => a - b));
+  });
+});
