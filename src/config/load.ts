@@ -386,6 +386,11 @@ function checkCluster(settings: Settings): void {
   }
   if (dataDir === 'none') throw invalid('data-dir', 'is none, but a node of a cluster keeps what it knows on disk');
   if (backend === 'nginx') throw invalid('cluster', 'is set, but with backend nginx a node is alone');
+  if (settings.workers > 0) {
+    const why =
+      'media workers claim no cameras, and send none to other nodes; run several nodes on one machine instead';
+    throw invalid('workers', `is ${settings.workers}, but must be 0 in a cluster: ${why}`);
+  }
 }
 
 function invalid(key: string, problem: string): ConfigError {

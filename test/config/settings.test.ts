@@ -256,6 +256,9 @@ describe('where values come from', () => {
     expect(failure({ flags: { ...external, 'nginx-stat-port': '8080', 'rtmp-port': '0' } }).message).toContain(
       'rtmp-port',
     );
+    const clustered = { cluster: 'etcd://a:1', 'cluster-secret-file': '/secret' };
+    expect(failure({ flags: { ...clustered, workers: '2' } })).toMatchObject({ field: 'workers' });
+    expect(failure({ flags: { ...clustered, backend: 'nginx' } })).toMatchObject({ field: 'cluster' });
     expect(failure({ flags: { backend: 'nginx', 'nginx-stat-port': '5000' } }).message).toContain('api-port');
     expect(load({ flags: { ...external, 'nginx-stat-port': '8080' } }).settings).toMatchObject({ nginxExternal: true });
     expect(load({ flags: { 'nginx-external': 'true' } }).settings.nginxStatPort).toBe(0);

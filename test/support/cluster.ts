@@ -16,12 +16,21 @@ export function startNode(
     location = 'berlin',
     flags = [],
     secret = clusterSecret,
-  }: { readonly location?: string; readonly flags?: readonly string[]; readonly secret?: string } = {},
+    env,
+  }: {
+    readonly location?: string;
+    readonly flags?: readonly string[];
+    readonly secret?: string;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<Aggregator> {
   const file = join(scope.temporaryFolder(), 'cluster-secret');
   writeFileSync(file, `${secret}\n`, { mode: 0o600 });
   return startAggregator(scope, {
+    ...(env === undefined ? {} : { env }),
     flags: [
+      // Nodes have none, also where all other tests are run with them.
+      ...['--workers', '0'],
       ...['--cluster', `etcd://${etcd.endpoints.join(',')}`, '--cluster-secret-file', file],
       ...['--node-id', id, '--location', location, '--node-lease', '3s', ...flags],
     ],
