@@ -9,7 +9,7 @@ import { ffmpegArguments, ffmpegInput, isProgramScheme, type ProgramScheme } fro
 import { cleanLine, endOfFfmpeg, isForSound } from './ffmpeg-messages.js';
 import type { HttpProxy } from './http-proxy.js';
 import type { PullLife, PullListener } from './life.js';
-import { RtspRelay } from './rtsp-relay.js';
+import { type RtspRefusal, RtspRelay } from './rtsp-relay.js';
 import { sourceErrorOf } from './source-error.js';
 
 /** How much longer than the watch over its source ffmpeg waits by itself, milliseconds. */
@@ -113,7 +113,11 @@ class ProgramPull implements PullLife {
     if (this.#scheme === 'http' || this.#scheme === 'https') return { httpProxy: await proxy.url() };
     if (this.#scheme === 'rtsp' || this.#scheme === 'rtsps') {
       this.#relay?.close();
-      const relay = await RtspRelay.open(this.#url, dialer, settings.connectTimeoutMs, () => this.#redirected());
+      const relay = await RtspRelay.open(this.#url, dialer, {
+        timeoutMs: settings.connectTimeoutMs,
+        transport: this.#options.transport,
+        onRefused: (why) => this.#refused(why),
+      });
       this.#relay = relay;
       return { address: '127.0.0.1', port: await relay.listen() };
     }
@@ -142,8 +146,11 @@ class ProgramPull implements PullLife {
     }
   }
 
-  #redirected(): void {
-    const text = `${this.#endpoint} redirects elsewhere, which is not followed: give the URL that it redirects to`;
+  #refused(why: RtspRefusal): void {
+    const text =
+      why === 'redirect'
+        ? `${this.#endpoint} redirects elsewhere, which is not followed: give the URL that it redirects to`
+        : `${this.#endpoint} names another address than its own as the source of its datagrams; use the transport tcp`;
     this.#fail(new SourceError('SOURCE_PROTOCOL', text));
   }
 

@@ -38,8 +38,11 @@ export async function stillByProgram({ url, transport, ffmpeg, timeoutMs, dialer
     );
   }
   let onRedirect: (error: SourceError) => void = () => {};
-  const relay = await RtspRelay.open(parsed, dialer, timeoutMs, () => {
-    onRedirect(new SourceError('SOURCE_PROTOCOL', `${endpoint} redirects elsewhere, which is not followed`));
+  const relay = await RtspRelay.open(parsed, dialer, {
+    timeoutMs,
+    transport,
+    onRefused: () =>
+      onRedirect(new SourceError('SOURCE_PROTOCOL', `${endpoint} redirects elsewhere, which is not followed`)),
   }).catch((error: unknown) => {
     throw sourceErrorOf(error, endpoint);
   });

@@ -8,7 +8,7 @@ import { RtspRelay } from '../../src/pull/rtsp-relay.js';
 import { waitFor } from '../support/wait.js';
 
 /** A relay between a server and a client that a test speaks for. */
-async function makeRelay() {
+async function makeRelay(transport?: 'udp') {
   const far = createServer();
   await once(far.listen(0, '127.0.0.1'), 'listening');
   onTestFinished(() => void far.close());
@@ -16,7 +16,15 @@ async function makeRelay() {
   let redirects = 0;
   const arrived = once(far, 'connection') as Promise<[Socket]>;
   const url = parseSourceUrl(`rtsp://127.0.0.1:${port}/x`);
-  const relay = await RtspRelay.open(url, new Dialer({ policy: sourcePolicy({}) }), 5000, () => redirects++);
+  const whys: string[] = [];
+  const relay = await RtspRelay.open(url, new Dialer({ policy: sourcePolicy({}) }), {
+    timeoutMs: 5000,
+    transport,
+    onRefused: (why) => {
+      redirects++;
+      whys.push(why);
+    },
+  });
   onTestFinished(() => relay.close());
   const [server] = await arrived;
   const client = connect(await relay.listen(), '127.0.0.1');
@@ -36,7 +44,7 @@ async function makeRelay() {
     got.server += data.toString('latin1');
   });
   server.on('error', () => {});
-  return { client, server, got, redirects: () => redirects };
+  return { client, server, got, whys, redirects: () => redirects };
 }
 
 test('what both sides say goes to and fro', async () => {
@@ -108,4 +116,17 @@ test('media that looks like an answer does no harm', async () => {
   server.write('$..RTSP/1.0 302 Found\r\n');
   await waitFor(() => got.client.includes('302'), { what: 'the media' });
   expect(redirects()).toBe(0);
+});
+
+test.each([
+  ['udp', 'Transport: RTP/AVP;unicast;source=10.0.0.9;server_port=53-54', ['media-elsewhere']],
+  ['udp', 'transport: RTP/AVP ; source = "router.lan";server_port=1900-1901', ['media-elsewhere']],
+  ['udp', 'Transport: RTP/AVP;unicast;source=127.0.0.1;server_port=6970-6971', []],
+  [undefined, 'Transport: RTP/AVP/TCP;source=10.0.0.9;interleaved=0-1', []],
+] as const)('by %s, %s: datagrams go to no other host', async (transport, header, expected) => {
+  const { client, server, got, whys } = await makeRelay(transport);
+  client.write('SETUP rtsp://127.0.0.1/x RTSP/1.0\r\n\r\n');
+  server.write(`RTSP/1.0 200 OK\r\n${header}\r\n\r\n`);
+  await waitFor(() => whys.length > 0 || got.client.endsWith('\r\n\r\n'), { what: 'the answer' });
+  expect(whys).toEqual(expected);
 });
