@@ -132,11 +132,12 @@ export interface IngestSwitching {
 /** Who else may have a camera: in a cluster, another node. */
 export interface CameraClaimer {
   /**
-   * Asked when a publisher comes.
+   * Asked when a publisher comes, or a source is to be dialled.
+   * @param isPatient it can wait until no other node has the camera, and is tried again
    * @returns undefined: it may be had here; else a promise that resolves when it may
    * @throws (rejects) CodedError PUBLISH_ALREADY_LIVE
    */
-  claim(camera: string): Promise<void> | undefined;
+  claim(camera: string, isPatient?: boolean): Promise<void> | undefined;
   /** The camera is not live here any more. */
   release(camera: string): void;
 }
@@ -145,6 +146,8 @@ export interface CameraClaimer {
 export interface CameraYielding {
   /** Has publishers let in only where the claimer agrees. */
   askBeforePublish(claimer: CameraClaimer): void;
+  /** No other node has the camera any more: what waits for that tries soon. */
+  freed(camera: string): void;
   /** True while something feeds the camera, or is waited for. */
   isLive(camera: string): boolean;
   /** True when what feeds it has sent nothing for `publish-takeover`. */

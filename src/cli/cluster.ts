@@ -182,10 +182,15 @@ export function claimCameras(
   { client, store }: ClusterAccess,
   nodes: ClusterNodes,
   { yielding }: MediaBackend,
+  live: LiveCameras,
   log: Logger,
 ): CameraClaims | undefined {
   if (yielding === null) return undefined;
-  const claims = new CameraClaims({ client, prefix: store.prefix, nodes, cameras: yielding, log });
+  const holderOf = (camera: string): string | undefined => live.holderOf(camera);
+  const claims = new CameraClaims({ client, prefix: store.prefix, nodes, cameras: yielding, holderOf, log });
+  live.onChange((camera) => {
+    if (holderOf(camera) === undefined) yielding.freed(camera);
+  });
   yielding.askBeforePublish(claims);
   return claims;
 }

@@ -251,7 +251,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       const live = new LiveCameras({ client: cluster.client, prefix: cluster.store.prefix, log });
       closers.unshift({ part: 'live cameras', close: async () => live.close() });
       control.join(neighboursOf(nodes, live));
-      const claims = claimCameras(cluster, nodes, backend, log.child({ part: 'cluster' }));
+      const claims = claimCameras(cluster, nodes, backend, live, log.child({ part: 'cluster' }));
       closers.unshift({ part: 'claims', close: async () => claims?.close() });
       const drain = new Drain({ nodes, claims, cameras: backend.yielding, log: log.child({ part: 'drain' }) });
       closers.unshift({ part: 'drain', close: async () => drain.close() });

@@ -33,6 +33,8 @@ export interface ClaimsOptions {
   readonly prefix: string;
   readonly nodes: ClusterNodes;
   readonly cameras: OwnCameras;
+  /** The node that has a camera, as far as is known here without asking. */
+  readonly holderOf: (camera: string) => string | undefined;
   readonly log: Logger;
 }
 
@@ -55,6 +57,8 @@ export class CameraClaims {
   /** By camera: the epoch of this node's claim. */
   readonly #held = new Map<string, number>();
   readonly #asking = new Map<string, Promise<void>>();
+  /** Those of them for whoever can wait. */
+  readonly #patient = new Set<string>();
   readonly #waiters = new Set<Waiter>();
   readonly #sweep: NodeJS.Timeout;
   #refuses: ((camera: string) => CodedError | undefined) | undefined;
@@ -81,18 +85,36 @@ export class CameraClaims {
 
   /**
    * Has this node be the one that has the camera.
+   * @param isPatient it can wait, as what is pulled can: etcd is not asked while another node is known to have the camera, and
+   *   that node is not asked to give it away
    * @returns undefined: it is; else a promise that resolves when it is
    * @throws (rejects) CodedError PUBLISH_ALREADY_LIVE: another node has it, and its publisher sends; what `refuseBy` says
    */
-  claim(camera: string): Promise<void> | undefined {
+  claim(camera: string, isPatient = false): Promise<void> | undefined {
     const refusal = this.#refuses?.(camera);
     if (refusal !== undefined) return Promise.reject(refusal);
     if (this.#held.has(camera)) return undefined;
     const asked = this.#asking.get(camera);
-    if (asked !== undefined) return asked;
-    const asking = this.#ask(camera).finally(() => this.#asking.delete(camera));
+    if (asked !== undefined) {
+      const isOther = this.#patient.has(camera) && !isPatient;
+      return isOther ? asked.catch(() => this.claim(camera)) : asked;
+    }
+    const holder = isPatient ? this.#knownElsewhere(camera) : undefined;
+    if (holder !== undefined) return Promise.reject(alreadyLive(camera, holder));
+    if (isPatient) this.#patient.add(camera);
+    const asking = this.#ask(camera, isPatient).finally(() => {
+      this.#asking.delete(camera);
+      this.#patient.delete(camera);
+    });
     this.#asking.set(camera, asking);
     return asking;
+  }
+
+  /** Another node that lives and is known to have the camera. */
+  #knownElsewhere(camera: string): string | undefined {
+    const { holderOf, nodes } = this.#options;
+    const holder = holderOf(camera);
+    return holder !== nodes.self.id && nodes.all.some(({ id }) => id === holder) ? holder : undefined;
   }
 
   /** Has publishers refused from now on, for which there is a reason. */
@@ -138,12 +160,12 @@ export class CameraClaims {
     return Buffer.from(`${this.#prefix}${kind}/${camera}`);
   }
 
-  async #ask(camera: string): Promise<void> {
+  async #ask(camera: string, isPatient: boolean): Promise<void> {
     try {
       for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
         const holder = await this.#tryClaim(camera);
         if (holder === undefined) return;
-        if ((await this.#askHolder(camera)) === 'refused') throw alreadyLive(camera, holder);
+        if (isPatient || (await this.#askHolder(camera)) === 'refused') throw alreadyLive(camera, holder);
       }
     } catch (error) {
       if (error instanceof CodedError && error.code === 'PUBLISH_ALREADY_LIVE') throw error;

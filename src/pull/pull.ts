@@ -1,4 +1,4 @@
-import { type CodedError, SourceError } from '../errors.js';
+import { type CodedError, codeOf, SourceError } from '../errors.js';
 import type { FlightRecorder } from '../events/flight-recorder.js';
 import type { Ingest, Source } from '../ingest/source.js';
 import type { Logger } from '../log/log.js';
@@ -45,6 +45,9 @@ export interface PullOptions {
 /** A life that was well for so long begins the pauses anew. */
 const wellAfterMs = 30_000;
 
+/** How soon a source is dialled when the node that had the camera has it no more, at the latest, milliseconds. */
+const freedWithinMs = 1000;
+
 /** How often it is looked whether media still comes, milliseconds. */
 const lookEveryMs = 1000;
 
@@ -80,6 +83,8 @@ export class Pull {
   #watch: NodeJS.Timeout | null = null;
   #failures = 0;
   #connects = 0;
+  /** Another node had the camera when it was tried last. */
+  #isElsewhere = false;
   #lastError: { readonly code: SourceError['code']; readonly message: string; readonly at: string } | null = null;
 
   constructor(options: PullOptions) {
@@ -120,6 +125,16 @@ export class Pull {
         this.#options.settings.sourceLingerMs,
       );
     }
+  }
+
+  /** No other node has the camera any more. Each node waits a moment of its own, so that not all of them ask at once. */
+  freed(): void {
+    if (this.#state !== 'waiting' || !this.#isElsewhere) return;
+    const waitMs = Math.random() * freedWithinMs;
+    if (this.#retryAtMs - performance.now() <= waitMs) return;
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    this.#retryAtMs = performance.now() + waitMs;
+    this.#retryTimer = setTimeout(() => this.#enqueue(), waitMs);
   }
 
   /** Ends it for good. @param reason in words */
@@ -163,7 +178,8 @@ export class Pull {
         if (isStill()) this.#begin();
       },
       (error: unknown) => {
-        if (isStill()) this.#failed(sourceErrorOf(error, this.shownUrl), true);
+        // A node without room for it is a trouble that people are to see.
+        if (isStill()) this.#failed(sourceErrorOf(error, this.shownUrl), codeOf(error) !== 'NODE_FULL');
       },
     );
   }
@@ -259,6 +275,7 @@ export class Pull {
       this.#failures = 0;
     }
     this.#failures++;
+    this.#isElsewhere = isElsewhere;
     const { code, message } = error;
     this.#lastError = { code, message, at: new Date().toISOString() };
     recorder.note('error', `${code}: ${message}`);

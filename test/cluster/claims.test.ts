@@ -16,6 +16,7 @@ class FakeEtcd {
   revision = 1;
   isAway = false;
   isLate = false;
+  asked = 0;
   #untold: WatchEvent[] = [];
 
   get client(): EtcdClient {
@@ -53,6 +54,7 @@ class FakeEtcd {
 
   async #txn({ compare, success, failure }: Txn) {
     await new Promise((resolve) => setImmediate(resolve));
+    this.asked += 1;
     if (this.isAway) throw new Error('etcd does not answer');
     const succeeded = compare.every((each) => {
       const kv = this.keys.get(String(each.key));
@@ -87,7 +89,7 @@ class FakeEtcd {
 }
 
 /** A node with live cameras. */
-function nodeOf(etcd: FakeEtcd, cameras: readonly string[]) {
+function nodeOf(etcd: FakeEtcd, cameras: readonly string[], holders: Readonly<Record<string, string>> = {}) {
   const live = new Set(cameras);
   const letGo: string[] = [];
   const leases: (() => void)[] = [];
@@ -97,6 +99,7 @@ function nodeOf(etcd: FakeEtcd, cameras: readonly string[]) {
   } as unknown as ClusterNodes;
   const claims = new CameraClaims({
     ...{ client: etcd.client, prefix: '/x/', nodes, log: silentLogger },
+    holderOf: (camera) => holders[camera],
     cameras: {
       isLive: (camera) => live.has(camera),
       isSilent: () => false,
@@ -120,6 +123,25 @@ describe('claims of cameras', () => {
   const rest = async (): Promise<void> => {
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
+
+  // A source that is pulled at two nodes had the one that does not own the camera ask etcd, and the owner, at every retry.
+  test('who can wait asks nobody while another node is known to have the camera, and never the node that has it', async (context) => {
+    const { claims } = nodeOf(etcd, [], { gate: 'b', old: 'gone' });
+    context.onTestFinished(() => claims.close());
+    await rest();
+    etcd.other('gate', 'b');
+    etcd.other('yard', 'b');
+    const before = etcd.asked;
+    await expect(claims.claim('gate', true)).rejects.toMatchObject({ code: 'PUBLISH_ALREADY_LIVE' });
+    expect(etcd.asked).toBe(before);
+    // Not known here yet: etcd says so, and the node that has it is not asked to give it away.
+    await expect(claims.claim('yard', true)).rejects.toMatchObject({ code: 'PUBLISH_ALREADY_LIVE' });
+    expect(etcd.asked).toBe(before + 1);
+    expect(etcd.nodesIn('wanted')).toEqual([]);
+    // A node that is gone has nothing.
+    await claims.claim('old', true);
+    expect(claims.epochOf('old')).toBeGreaterThan(0);
+  });
 
   test('a camera that was let in while etcd was away is claimed when it answers, though the lease lasted', async (context) => {
     const { claims, live } = nodeOf(etcd, []);

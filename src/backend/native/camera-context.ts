@@ -42,7 +42,7 @@ export interface CameraContext {
   readonly slates: SlateClips;
   readonly pulls: PullContext;
   /** As `CameraClaimer`. */
-  readonly claim: (camera: string) => Promise<void> | undefined;
+  readonly claim: (camera: string, isPatient: boolean) => Promise<void> | undefined;
   /** Whether all streams together may keep so many bytes more; asked before a GOP is copied. */
   readonly mayKeep: (bytes: number) => boolean;
   /** This aggregator among those that a stream came through: hexadecimal digits, of this process's life. */

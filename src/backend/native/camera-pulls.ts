@@ -106,6 +106,11 @@ export class CameraPulls {
     setImmediate(() => this.#follow());
   }
 
+  /** No other node has the camera any more. */
+  freed(): void {
+    for (const { pull } of this.#all.values()) pull.freed();
+  }
+
   /** The camera is live. */
   onLive(): void {
     for (const tell of [...this.#waiting]) tell();

@@ -75,7 +75,7 @@ export class NativeCamera implements SelectorListener {
       },
       claim: () => {
         const refusal = this.#refusalFor(this.#copies);
-        return refusal === undefined ? context.claim(name) : Promise.reject(refusal);
+        return refusal === undefined ? context.claim(name, true) : Promise.reject(refusal);
       },
       release: () => {
         if (this.stream === null) context.onOver?.(name);
@@ -157,6 +157,11 @@ export class NativeCamera implements SelectorListener {
   /** True while a source of this node's own feeds it, or is waited for; not what another node sends. */
   get isOwn(): boolean {
     return this.stream !== null && this.#selector.latest?.source.kind !== 'relay';
+  }
+
+  /** No other node has it any more. */
+  freed(): void {
+    this.#pulls.freed();
   }
 
   /** Ends what another node sends. */

@@ -123,7 +123,7 @@ export class NativeBackend implements MediaBackend {
       dialer,
       pool: new SlabPool(),
       pulls: this.#sources,
-      claim: (camera) => this.yielding.claim(camera),
+      claim: (camera, isPatient) => this.yielding.claim(camera, isPatient),
       slates: new SlateClips(options.settings.media.slateDir ?? 'slates'),
       mayKeep: (bytes) => this.#budget.mayKeep(bytes),
       nodeId: options.settings.nodeId ?? newNodeId(),

@@ -16,8 +16,12 @@ export class NativeYielding implements CameraYielding {
   }
 
   /** As `CameraClaimer.claim`; nobody else has it where there is no claimer. */
-  claim(camera: string): Promise<void> | undefined {
-    return this.#claimer?.claim(camera);
+  claim(camera: string, isPatient = false): Promise<void> | undefined {
+    return this.#claimer?.claim(camera, isPatient);
+  }
+
+  freed(camera: string): void {
+    this.#cameras.get(camera)?.freed();
   }
 
   release(camera: string): void {
