@@ -16,9 +16,11 @@ export function tellLoad(
   capacity: CapacityKeeping | null,
   log: Logger,
 ): () => void {
+  let load = { outMbps: 0, cameras: 0 };
   const tell = (): void => {
     const { liveCameras, bitrateOutBps } = control.node.totals();
-    const load = { outMbps: coarse(bitrateOutBps / 1e6), cameras: coarse(liveCameras) };
+    const now = { outMbps: Math.round(bitrateOutBps / 1e6), cameras: liveCameras };
+    if (isOther(now.outMbps, load.outMbps) || isOther(now.cameras, load.cameras)) load = now;
     nodes
       .tell({ load, isFull: capacity?.isFull === true })
       .catch((error: unknown) => log.debug('the load could not be told', { error: messageOf(error) }));
@@ -36,7 +38,7 @@ export function tellLoad(
   return () => clearInterval(timer);
 }
 
-/** Two digits: what differs by a little more than that is not worth a write to etcd. */
-function coarse(value: number): number {
-  return Math.round(Number(value.toPrecision(value < 10 ? 1 : 2)));
+/** Less than a tenth is not worth a write to etcd, of which every node is told. */
+function isOther(now: number, told: number): boolean {
+  return Math.abs(now - told) >= Math.max(1, told / 10);
 }

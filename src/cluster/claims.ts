@@ -34,7 +34,7 @@ export interface ClaimsOptions {
   readonly nodes: ClusterNodes;
   readonly cameras: OwnCameras;
   /** The node that has a camera, as far as is known here without asking. */
-  readonly holderOf: (camera: string) => string | undefined;
+  readonly holderOf?: (camera: string) => string | undefined;
   readonly log: Logger;
 }
 
@@ -113,7 +113,7 @@ export class CameraClaims {
   /** Another node that lives and is known to have the camera. */
   #knownElsewhere(camera: string): string | undefined {
     const { holderOf, nodes } = this.#options;
-    const holder = holderOf(camera);
+    const holder = holderOf?.(camera);
     return holder !== nodes.self.id && nodes.all.some(({ id }) => id === holder) ? holder : undefined;
   }
 

@@ -46,7 +46,7 @@ const NodeSchema = Type.Object({
       cameras: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
     }),
   ),
-  /** What it carries: told seldom, with two digits. */
+  /** What it carries: told seldom, when it is another by a tenth. */
   load: Type.Optional(Type.Object({ outMbps: Type.Integer({ minimum: 0 }), cameras: Type.Integer({ minimum: 0 }) })),
   /** It takes no new cameras until it has room. */
   isFull: Type.Optional(Type.Boolean()),

@@ -34,10 +34,13 @@ export class PushRoom {
     return error === undefined ? undefined : { error, isNews };
   }
 
-  /** Call about once a second. @param isUsed media flows, or it is not known whether the target takes it */
-  look(nowMs: number, isUsed: boolean): void {
+  /**
+   * Call about once a second. @param isUsed media flows, or it is not known whether the target takes it
+   * @param isConnected there is a connection, or one is being made: what it may send has its room
+   */
+  look(nowMs: number, isUsed: boolean, isConnected: boolean): void {
     if (isUsed) this.#flowedMs = nowMs;
-    else if (nowMs - this.#flowedMs > keptMs) this.#isHeld = false;
+    else if (!isConnected && nowMs - this.#flowedMs > keptMs) this.#isHeld = false;
   }
 
   /** Nobody waits for it. */

@@ -196,7 +196,7 @@ export class Push {
     this.#meter.look(this.bytesOut, nowMs);
     const { successor } = this.#succession;
     if (successor !== null && this.#succession.look(nowMs, this.#settings.stallTimeoutMs)) this.#succeed(successor);
-    this.#room.look(nowMs, !this.#live || this.#phase.isFlowing);
+    this.#room.look(nowMs, !this.#live || this.#phase.isFlowing, this.#life !== null);
     if (this.#room.isAwaited && this.#enabled) this.#connect();
     const life = this.#life;
     if (life === null || life.outlet === null) return;

@@ -26,7 +26,7 @@ const MemberSchema = Type.Object(
     load: orNull(
       Type.Object(
         { outMbps: Type.Integer(), cameras: Type.Integer() },
-        { description: 'What it carries, told every 10 s at most, with two digits.' },
+        { description: 'What it carries: told every 10 s at most, when it is another by a tenth.' },
       ),
     ),
     liveCameras: Type.Integer({ minimum: 0, description: 'Cameras that are live there, as all nodes know it.' }),

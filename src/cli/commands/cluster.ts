@@ -174,7 +174,8 @@ function wholeSeconds(text: string): number {
   throw new InvalidArgumentError('It must be a whole number from 0 to 3600.');
 }
 
-function capacityText({ capacity, liveCameras }: NodeView): string {
+/** What a node carries of what it may; in words. */
+export function capacityText({ capacity, liveCameras }: NodeView): string {
   if (capacity === null || (capacity.outBps === null && capacity.cameras === null)) return 'no limit';
   const { outBps, cameras, committedBps, isFull } = capacity;
   const parts = [

@@ -7,6 +7,7 @@ import { headed } from '../headed.js';
 import { type CliIo, painter } from '../io.js';
 import { isDown, troublesOf, withoutNotices } from '../troubles.js';
 import type { EngineView, NodeView, ProblemView } from '../views.js';
+import { capacityText } from './cluster.js';
 import { pushesText } from './engine.js';
 import { type ClientOptions, withClientOptions } from './shared.js';
 
@@ -94,11 +95,18 @@ function describeStatus(
       ? []
       : [`sockets: ${socketMode}${typeof socketModeWhy === 'string' ? cleanText(` (${socketModeWhy})`) : ''}\n`],
   );
+  const limits = nodes.flatMap((node) =>
+    node.capacity === null || (node.capacity.outBps === null && node.capacity.cameras === null)
+      ? []
+      : [cleanText(`capacity${nodes.length === 1 ? '' : ` of ${node.id ?? node.name}`}: ${capacityText(node)}`)],
+  );
   const lines = problems.map(
     ({ code, message, since }) => `${paint('red', 'problem')}: ${cleanText(`${code}: ${message} (since ${since})`)}\n`,
   );
   for (const trouble of troubles.slice(0, maxLines)) lines.push(`${paint('red', 'trouble')}: ${trouble}\n`);
   const more = troubles.length - maxLines;
   if (more > 0) lines.push(`${more} more: media-aggregator top, media-aggregator push list\n`);
-  return headed(table(headings, rows), io) + sockets.join('') + lines.join('');
+  return (
+    headed(table(headings, rows), io) + sockets.join('') + limits.map((line) => `${line}\n`).join('') + lines.join('')
+  );
 }
