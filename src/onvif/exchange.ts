@@ -1,4 +1,5 @@
-import { request as httpRequest } from 'node:http';
+import { type ClientRequest, request as httpRequest } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { hostInUrl } from '../address/host.js';
 import { SourceError } from '../errors.js';
@@ -42,28 +43,37 @@ export function exchange(address: DeviceAddress, options: ExchangeOptions): Prom
   const endpoint = `${hostInUrl(host)}:${port}`;
   return new Promise((resolve, reject) => {
     const socket = dialer.knock(host, port, timeoutMs);
-    // It stays, whatever comes of the rest: what a socket says to nobody ends the process.
+    // What a socket says to nobody ends the process: somebody listens before anything else may fail.
+    let fail: (error: Error) => void = () => {};
     socket.on('error', (error) => fail(error));
-    const stream = isSecure ? connectTls({ socket, ...dialer.tlsOptions(host), rejectUnauthorized: false }) : socket;
-    const asked = httpRequest({
-      ...{ method, path: escapedPath(path), setHost: false },
-      createConnection: () => stream,
-      maxHeaderSize: 16 * 1024,
-      headers: {
-        host: port === (isSecure ? 443 : 80) ? hostInUrl(host) : endpoint,
-        'user-agent': 'media-aggregator',
-        connection: 'close',
-        ...(method === 'POST' ? { 'content-length': String(Buffer.byteLength(body)) } : {}),
-        ...options.headers,
-      },
-    });
+    let stream: Duplex = socket;
+    let asked: ClientRequest;
+    try {
+      if (isSecure) stream = connectTls({ socket, ...dialer.tlsOptions(host), rejectUnauthorized: false });
+      asked = httpRequest({
+        ...{ method, path: escapedPath(path), setHost: false },
+        createConnection: () => stream,
+        maxHeaderSize: 16 * 1024,
+        headers: {
+          host: port === (isSecure ? 443 : 80) ? hostInUrl(host) : endpoint,
+          'user-agent': 'media-aggregator',
+          connection: 'close',
+          ...(method === 'POST' ? { 'content-length': String(Buffer.byteLength(body)) } : {}),
+          ...options.headers,
+        },
+      });
+    } catch (error) {
+      socket.destroy();
+      reject(error);
+      return;
+    }
     const end = (): void => {
       clearTimeout(timer);
       asked.destroy();
       stream.destroy();
       socket.destroy();
     };
-    const fail = (error: Error): void => {
+    fail = (error) => {
       end();
       reject(error);
     };

@@ -5,6 +5,7 @@ import { Discovery } from '../../src/discovery/discovery.js';
 import { jpegSize } from '../../src/discovery/jpeg-size.js';
 import { silentLogger } from '../../src/log/log.js';
 import { Dialer } from '../../src/net/dialer.js';
+import { makeCertificate } from '../support/certificates.js';
 import { type ProbeAnswer, startOnvifDevice, startProbeAnswerer, tinyJpeg } from '../support/onvif-device.js';
 import { type Scope, testScope } from '../support/scope.js';
 
@@ -169,6 +170,16 @@ test('a stream is the URL of a source, with the login; a picture comes with its 
   await expect(discovery.picture(device.address, 'main', { ...as, password: 'no' })).rejects.toMatchObject({
     code: 'SOURCE_AUTH',
   });
+});
+
+test('one that speaks HTTPS with a certificate of its own making is asked, too', async () => {
+  const scope = newScope();
+  const certificate = makeCertificate(scope.temporaryFolder(), 'cam', { names: ['cam.local'] });
+  const device = await startOnvifDevice(scope, { login, certificate, auth: 'http-digest' });
+  const address = `https://${device.address}`;
+  const { devices } = await make(undefined).scan({ addresses: [address], timeoutMs: 50, login });
+  expect(devices[0]).toMatchObject({ address, serial: 'SN-0001', problem: null });
+  expect((await make(undefined).picture(address, 'sub', login)).jpeg).toEqual(tinyJpeg);
 });
 
 test('a second scan waits for the end of the first', async () => {

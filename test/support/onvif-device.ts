@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TestCertificate } from './certificates.js';
 import type { Scope } from './scope.js';
 
 /** A small JPEG: a picture of one pixel. */
@@ -30,6 +33,8 @@ export interface DeviceOptions {
   readonly answer?: (request: IncomingMessage, response: ServerResponse, call: string) => boolean;
   readonly host?: string;
   readonly snapshot?: boolean;
+  /** It speaks HTTPS. */
+  readonly certificate?: TestCertificate;
   /** Nothing is told without a login, the time neither. */
   readonly isShy?: boolean;
 }
@@ -62,7 +67,7 @@ export async function startOnvifDevice(scope: Scope, options: DeviceOptions = {}
   const nonces = new Set<string>();
   const calls: string[] = [];
   let underWay = 0;
-  const server = createServer((request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     underWay++;
     device.mostAtOnce = Math.max(device.mostAtOnce, underWay);
     response.once('close', () => underWay--);
@@ -70,7 +75,13 @@ export async function startOnvifDevice(scope: Scope, options: DeviceOptions = {}
     request.on('data', (data: Buffer) => void parts.push(data));
     request.on('end', () => take(request, response, Buffer.concat(parts).toString()));
     request.on('error', () => {});
-  });
+  };
+  const { certificate } = options;
+  const pem = (file: string): Buffer => readFileSync(file);
+  const server =
+    certificate === undefined
+      ? createServer(onRequest)
+      : createSecureServer({ cert: pem(certificate.certFile), key: pem(certificate.keyFile) }, onRequest);
   await once(server.listen(0, host), 'listening');
   scope.defer(() => {
     server.closeAllConnections();
@@ -83,7 +94,7 @@ export async function startOnvifDevice(scope: Scope, options: DeviceOptions = {}
     .digest('hex')
     .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}`;
   const device: TestDevice = { host, port, address: `${host}:${port}`, calls, mostAtOnce: 0, reference };
-  const base = `http://${options.namesHost ?? `${host}:${port}`}`;
+  const base = `${options.certificate === undefined ? 'http' : 'https'}://${options.namesHost ?? `${host}:${port}`}`;
 
   function take(request: IncomingMessage, response: ServerResponse, body: string): void {
     const call = /<(?:\w+:)?Body[^>]*>\s*<(?:\w+:)?(\w+)/.exec(body)?.[1] ?? `${request.method} ${request.url}`;
