@@ -36,7 +36,7 @@ export const layers = {
   onvif: { may: ['address', 'net', 'process'] },
   discovery: { may: ['address', 'net', 'onvif', 'process', 'pull'] },
   transcode: { may: ['process', 'relay', 'wire'] },
-  srt: { may: ['address', 'net', 'process', 'pull', 'rtmp', 'wire'] },
+  srt: { may: ['address', 'admission', 'net', 'process', 'pull', 'rtmp', 'wire'] },
   admission: { may: ['address', 'fairness', 'net', 'process', 'rtmp'] },
   model: { may: ['address', 'json'], pure: true },
   etcd: { may: [] },

@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
+import { addressKey } from '../address/plain-address.js';
 import { cameraIn } from '../address/stream-place.js';
+import { GuessLimiter } from '../admission/guess-limiter.js';
 import { CodedError, type ErrorCode, messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { ConnectionLimits } from '../net/connection-limits.js';
@@ -18,6 +20,8 @@ const maxUnwrapping = 8;
 /** An encoder whose stream came to nothing is not let in again for so long, since each try is an ffmpeg. */
 const failedMs = 5000;
 const maxFailed = 1000;
+/** Longest latency that an encoder gets, milliseconds. */
+const maxLatencyMs = 8000;
 
 export interface SrtSettings extends SrtPublisherSettings {
   /** How long what is missing is waited for at least; encoders may want more. */
@@ -73,6 +77,8 @@ export class SrtDoor {
   readonly #byCaller = new Map<string, SrtConnection | null>();
   /** By camera and address, until when. */
   readonly #failed = new Map<string, { readonly untilMs: number; readonly error: CodedError }>();
+  /** Of passphrases: each one that is tried costs milliseconds of a processor. */
+  readonly #guesses = new GuessLimiter();
   #unwrapping = 0;
   #isClosed = false;
 
@@ -136,14 +142,14 @@ export class SrtDoor {
   }): Promise<{ readonly keys: KeyMaterial | null; readonly grant: PublishGrant; readonly id: number }> {
     const { able, asked, camera, from } = question;
     // Whoever names no camera costs no derived key.
-    const keys = camera === undefined ? null : await this.#keysOf(able);
+    const keys = camera === undefined ? null : await this.#keysOf(able, from);
     if (camera !== undefined) this.#requireRested(camera, from);
     const peer = { address: from.address, connectionId: this.#newId(), connect: { ...noConnectInfo, flashVer: 'SRT' } };
     const grant = await this.#options.host.admitPublisher(asked, peer);
     return { keys, grant, id: peer.connectionId };
   }
 
-  async #keysOf({ keyMaterial }: CallerRequest): Promise<KeyMaterial | null> {
+  async #keysOf({ keyMaterial }: CallerRequest, { address }: SrtCaller): Promise<KeyMaterial | null> {
     const { passphrase } = this.#options;
     if (keyMaterial === null) {
       if (passphrase === undefined) return null;
@@ -154,8 +160,15 @@ export class SrtDoor {
       const text = 'the encoder encrypts, and there is no srt-passphrase-file here';
       throw new SrtRefusal(RejectReason.Unsecure, 'PUBLISH_FORBIDDEN', text);
     }
+    const waitMs = this.#guesses.waitMs(addressKey(address), '');
+    if (waitMs > 0) {
+      const seconds = Math.ceil(waitMs / 1000);
+      const text = `too many wrong passphrases came from ${address}; the next one is checked in ${seconds} s`;
+      throw new CodedError('RTMP_LIMIT', text);
+    }
     this.#unwrapping++;
     const keys = await unwrapKeys(keyMaterial, passphrase).finally(() => this.#unwrapping--);
+    if (keys === 'wrong-secret') this.#guesses.failed(addressKey(address));
     if (keys === 'wrong-secret')
       throw new SrtRefusal(RejectReason.BadSecret, 'PUBLISH_FORBIDDEN', 'the passphrase of the encoder is wrong');
     if (keys === 'unsupported')
@@ -179,7 +192,7 @@ export class SrtDoor {
   ): void {
     const { key, caller, able, from, camera, release, keys, grant, id } = admitted;
     const { settings, log, send } = this.#options;
-    const latencyMs = Math.max(settings.srtLatencyMs, able.senderLatencyMs);
+    const latencyMs = Math.max(settings.srtLatencyMs, Math.min(able.senderLatencyMs, maxLatencyMs));
     const publisher = new SrtPublisher({
       ...from,
       ...{ version: able.version, camera, settings, log },

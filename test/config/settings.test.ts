@@ -241,6 +241,9 @@ describe('where values come from', () => {
   });
 
   test('a port with TLS needs a certificate and its key, and backend native', () => {
+    expect(failure({ flags: { 'srt-port': '8890', workers: '1' } }).message).toContain('media workers take no SRT');
+    expect(failure({ flags: { 'srt-port': '8890', backend: 'nginx' } }).message).toContain('nginx takes no SRT');
+    expect(failure({ flags: { 'srt-passphrase-file': '/p' } }).message).toContain('srt-port is not');
     const tls = { 'rtmps-port': '1936', 'rtmps-cert': '/c', 'rtmps-key': '/k' };
     expect(load({ flags: tls }).settings).toMatchObject({ rtmpsPort: 1936, rtmpsCert: '/c', rtmpsKey: '/k' });
     expect(failure({ flags: { 'rtmps-port': '1936' } }).message).toContain('rtmps-cert is not set');
