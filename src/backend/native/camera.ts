@@ -128,13 +128,15 @@ export class NativeCamera implements SelectorListener {
     return this.#pushes.wanted + this.#viewers.count;
   }
 
-  #refusalFor(copies: number): CodedError | undefined {
-    return this.stream === null ? this.#context.capacity.refusesCamera(this.name, this.bitrateBps, copies) : undefined;
+  #refusalFor(copies: number, isRelay = false): CodedError | undefined {
+    return this.stream === null
+      ? this.#context.capacity.refusesCamera(this.name, this.bitrateBps, copies, isRelay)
+      : undefined;
   }
 
   /** @throws CodedError NODE_FULL where it is not live and there is no room for it */
-  checkRoom(copies = this.#copies): void {
-    const refusal = this.#refusalFor(copies);
+  checkRoom(): void {
+    const refusal = this.#refusalFor(this.#copies);
     if (refusal !== undefined) throw refusal;
   }
 
@@ -284,7 +286,8 @@ export class NativeCamera implements SelectorListener {
 
   /** Lets in what another node sends. @throws CodedError PUBLISH_ALREADY_LIVE, PUBLISH_LOOP */
   publishRelay(publisher: Publisher, origin: RelayOrigin): Ingest {
-    this.checkRoom(Math.max(origin.copies ?? 0, this.#viewers.count));
+    const refusal = this.#refusalFor(Math.max(origin.copies ?? 0, this.#viewers.count), true);
+    if (refusal !== undefined) throw refusal;
     return this.#selector.open(new RelaySource(publisher, origin));
   }
 

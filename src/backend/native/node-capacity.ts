@@ -97,16 +97,18 @@ export class NodeCapacity {
   /**
    * Why a camera may not begin to send here; undefined: it may. One that is live already may always.
    * @param copies that are to be sent of it. Where another node would take it there has to be room for all of them, else for one
+   * @param isRelay another node sends it, which finds another way
    */
-  refusesCamera(camera: string, expectedBps: number, copies: number): CodedError | undefined {
+  refusesCamera(camera: string, expectedBps: number, copies: number, isRelay = false): CodedError | undefined {
     const { cameras, outBps } = this.#limits;
     if (this.#live.has(camera) || (cameras === null && outBps === null)) return undefined;
     const isTooMany = cameras !== null && this.#live.size >= cameras;
     const bps = this.#expected(expectedBps);
     if (!isTooMany && this.#fits(bps * copies)) return undefined;
-    const others = this.#elsewhere(camera);
-    if (!isTooMany && others.length === 0 && this.#fits(bps)) return undefined;
+    const others = isRelay ? [] : this.#elsewhere(camera);
+    if (!isRelay && !isTooMany && others.length === 0 && this.#fits(bps)) return undefined;
     this.#note(`camera ${camera}`);
+    if (isRelay) return new CodedError('NODE_FULL', `camera ${camera} is not accepted (NODE_FULL): ${this.#words()}`);
     const where =
       others.length === 0 ? 'it is let in when there is room' : `publish it to ${others.slice(0, 3).join(' or ')}`;
     return new CodedError('NODE_FULL', `camera ${camera} is not accepted (NODE_FULL): ${this.#words()}; ${where}`);

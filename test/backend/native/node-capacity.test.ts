@@ -108,7 +108,10 @@ describe('a node with a limit on what it sends', () => {
     );
     expect(capacity.refusesCamera('new', 4 * mbit, 2)?.code).toBe('NODE_FULL');
     expect(capacity.refusesCamera('new', 4 * mbit, 1)).toBeUndefined();
+    // What another node sends has another way where not all of it fits.
     others = [];
+    expect(capacity.refusesCamera('new', 4 * mbit, 2, true)?.message).not.toContain('rtmp:');
+    expect(capacity.refusesCamera('new', 4 * mbit, 1, true)).toBeUndefined();
     pass(1, [{ bitrateBps: 4 * mbit, copies: 2 }]);
     expect(capacity.refusesCamera('new', 4 * mbit, 1)?.code).toBe('NODE_FULL');
     // Without pushes it takes no room.
