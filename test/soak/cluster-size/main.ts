@@ -16,7 +16,7 @@ const help = `npm run soak -- --cluster-size [options]
 
 A large cluster on one real etcd: simulated nodes, which are real but for their media, in a few processes. Prints what planning
 costs each node, what the watches carry, what memory it takes, and what a reconnect of many cameras costs. Exit code 1 when a
-camera ends up without a claim, the nodes differ, or planning takes a node more than 100 ms (the median of all nodes).
+camera ends up without a claim, the nodes differ, or planning takes a node more than 100 ms of the processor (the median of all nodes).
 
   --nodes N       (default 200, in 50 places)
   --cameras N     live ones, with three pushes each, one of them to another place (default 10000)
@@ -277,7 +277,7 @@ async function main(): Promise<number> {
 
   const plans = await ask({ kind: 'plan' });
   const planMs = plans.flatMap((reply) => reply.tookMs ?? []);
-  console.log(`planning all ${cameraCount} live cameras at a node: ${spread(planMs)}`);
+  console.log(`planning all ${cameraCount} live cameras at a node, time of the processor: ${spread(planMs)}`);
   console.log(`choosing the nodes of one camera (registerCamera): ${((plans[0]?.rankMs ?? 0) / 1000).toFixed(3)} ms`);
   if (part(planMs, 0.5) > 100) failures.push(`planning takes a node ${part(planMs, 0.5).toFixed(0)} ms`);
 
