@@ -137,7 +137,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }), logLevels);
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
     closers.unshift({ part: 'media', close: () => backend.stop(media.shutdownTimeoutMs) });
-    refusesTarget = (url) => backend.refuses(url);
+    refusesTarget = (url, audio) => backend.refuses(url, audio);
     const rtmp = await watch.during(
       `the media backend (${backend.kind}), or the disk of its files`,
       settings.dataDir,

@@ -20,10 +20,11 @@ export async function targetRuleOf(settings: Settings): Promise<RefuseTarget> {
       return policy.refusesHost(target.host, target.port);
     };
   }
-  const { pushTarget } = await import('../backend/nginx/push-target.js');
-  return (url) => {
+  const { noAudio, pushTarget } = await import('../backend/nginx/push-target.js');
+  return (url, audio) => {
     const target = pushTarget(url);
     if ('code' in target) return new TargetError(target.code, target.message);
+    if (audio !== undefined) return new TargetError('TARGET_UNSUPPORTED', noAudio(audio).message, { field: 'audio' });
     return policy.refusesHost(target.ip ?? target.host ?? '', target.port);
   };
 }

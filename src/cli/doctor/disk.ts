@@ -217,8 +217,8 @@ export async function checkRules(dataDir: string, settings: Settings): Promise<C
     const refusesTarget = await targetRuleOf(settings);
     const refused: string[] = [];
     for (const camera of state.cameras.values()) {
-      for (const { id, url } of Object.values(camera.pushes)) {
-        const why = url === undefined || refused.length >= maxNamed ? undefined : refusesTarget(url);
+      for (const { id, url, audio } of Object.values(camera.pushes)) {
+        const why = url === undefined || refused.length >= maxNamed ? undefined : refusesTarget(url, audio);
         if (why !== undefined) refused.push(`push ${id} of ${camera.name}: ${why.message}`);
       }
     }

@@ -31,6 +31,7 @@ const camera = {
       via: 'direct',
       videoTrack: 1,
       enhanced: 'off',
+      audio: 'silence',
     },
     two: { engine: 'paris', enabled: false, createdAt: now, queueMaxBytes: 1 << 20, audioTrack: 3 },
   },
