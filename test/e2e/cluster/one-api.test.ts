@@ -80,7 +80,7 @@ describe('the nodes of a cluster as one system', () => {
       expect(await get(node, '/v1/cameras/gate/pushes/out')).toMatchObject({ state: 'active' });
     }
     expect((await get(a, '/v1/cameras?live=true&node=self')).items).toEqual([]);
-    expect(await command(c, 'node', 'list')).toMatch(/^b .* 1 +2/m);
+    expect(await command(c, 'node', 'list')).toMatch(/^b .* 1 +\S+ +2/m);
 
     // What happened at b is told by every node, once, and by a node that is asked by another one of itself alone.
     const isLiveAtB = (text: string) => text.split('\n').filter((line) => /camera.live.* gate .*\(node b\)/.test(line));
