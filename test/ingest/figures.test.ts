@@ -17,6 +17,8 @@ const others = [
   'graceUntil',
   'viewers',
   'source',
+  // Of one that comes by SRT alone.
+  'srt',
   'pushes',
 ];
 
