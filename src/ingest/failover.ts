@@ -69,7 +69,7 @@ export class Failover {
   readonly #host: FailoverHost;
   readonly #afterMs: number;
   /** Since when each has been ready without a break, on the monotonic clock. */
-  readonly #readySince = new WeakMap<SourceIngest, number>();
+  #readySince: WeakMap<SourceIngest, number> | null = null;
   #planned: Planned | null = null;
   /** Somebody chose the live one, which stays until it fails. */
   #isChosen = false;
@@ -186,7 +186,7 @@ export class Failover {
     if (switchBackMs === null || this.#isChosen) return;
     for (const ingest of this.#preferred()) {
       if (ingest === live) return;
-      const since = this.#readySince.get(ingest);
+      const since = this.#readySince?.get(ingest);
       if (since === undefined || nowMs - since < switchBackMs) continue;
       const seconds = Math.round((nowMs - since) / 1000);
       this.#plan(ingest, { cause: 'back', text: `"${ingest.name}" has been well for ${seconds} s` }, nowMs);
@@ -195,8 +195,11 @@ export class Failover {
   }
 
   #note(ingest: SourceIngest, nowMs: number): void {
-    if (this.healthOf(ingest, nowMs) !== 'ready') this.#readySince.delete(ingest);
-    else if (!this.#readySince.has(ingest)) this.#readySince.set(ingest, nowMs);
+    if (this.healthOf(ingest, nowMs) !== 'ready') this.#readySince?.delete(ingest);
+    else {
+      this.#readySince ??= new WeakMap();
+      if (!this.#readySince.has(ingest)) this.#readySince.set(ingest, nowMs);
+    }
   }
 
   #plan(to: SourceIngest, reason: SwitchReason, nowMs: number, settle?: Planned['settle']): void {

@@ -34,7 +34,7 @@ interface CameraHop {
 export class CameraHops {
   readonly #options: CameraHopsOptions;
   readonly #hops = new Map<string, CameraHop>();
-  readonly #leaving = new Map<Push, Promise<void>>();
+  #leaving: Map<Push, Promise<void>> | null = null;
   /** What feeds them: a stream, one that may go on, or none. */
   #state: LiveStream | 'paused' | 'over' = 'over';
   #pastBytes = 0;
@@ -54,7 +54,7 @@ export class CameraHops {
   get bytesOut(): number {
     let bytes = this.#pastBytes;
     for (const { push } of this.#hops.values()) bytes += push.bytesOut;
-    for (const push of this.#leaving.keys()) bytes += push.bytesOut;
+    for (const push of this.#leaving?.keys() ?? []) bytes += push.bytesOut;
     return bytes;
   }
 
@@ -96,7 +96,7 @@ export class CameraHops {
   /** Removes all. Resolves when the other nodes were told. */
   async close(): Promise<void> {
     this.declare([]);
-    await Promise.all(this.#leaving.values());
+    await Promise.all(this.#leaving?.values() ?? []);
   }
 
   /** Undefined: there are none. */
@@ -141,9 +141,10 @@ export class CameraHops {
     this.#options.recorder.note('hop', `to node ${to} removed`);
     this.#options.onState(to, 'gone');
     const leaving = push.close().finally(() => {
-      this.#leaving.delete(push);
+      this.#leaving?.delete(push);
       this.#pastBytes += push.bytesOut;
     });
+    this.#leaving ??= new Map();
     this.#leaving.set(push, leaving);
   }
 }

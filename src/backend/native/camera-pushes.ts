@@ -52,13 +52,13 @@ export class CameraPushes {
   #isOwn = true;
   /** What feeds them, and what each was told. */
   #state: StreamState = 'over';
-  readonly #told = new WeakMap<Push, StreamState>();
+  #told: WeakMap<Push, StreamState> | null = null;
   /** What is left to do to bring them there; null: nothing. */
   #steps: Generator<void, void> | null = null;
   #isInLine = false;
   readonly #pushes = new Map<string, Push>();
   /** Pushes that were removed and say goodbye. */
-  readonly #leaving = new Map<Push, Promise<void>>();
+  #leaving: Map<Push, Promise<void>> | null = null;
   /** Of those that are gone. */
   #pastBytes = 0;
 
@@ -92,7 +92,7 @@ export class CameraPushes {
   get bytesOut(): number {
     let bytes = this.#pastBytes;
     for (const push of this.#pushes.values()) bytes += push.bytesOut;
-    for (const push of this.#leaving.keys()) bytes += push.bytesOut;
+    for (const push of this.#leaving?.keys() ?? []) bytes += push.bytesOut;
     return bytes;
   }
 
@@ -180,9 +180,10 @@ export class CameraPushes {
   /** Tells a push what became of the stream. False: it knows. */
   #tell(push: Push): boolean {
     const state = this.#state;
-    const told = this.#told.get(push) ?? 'over';
+    const told = this.#told?.get(push) ?? 'over';
     // Nothing goes to who did not hear of the stream before it paused.
     if (told === state || (told === 'over' && state === 'paused')) return false;
+    this.#told ??= new WeakMap();
     this.#told.set(push, state);
     if (state === 'paused') push.pause();
     else if (state === 'over') push.end();
@@ -224,7 +225,7 @@ export class CameraPushes {
   async close(): Promise<void> {
     this.declare([]);
     while (this.#steps !== null) await setImmediate();
-    await Promise.all(this.#leaving.values());
+    await Promise.all(this.#leaving?.values() ?? []);
   }
 
   /** Of a stream that another node sends, only those run that are to run here. */
@@ -263,9 +264,10 @@ export class CameraPushes {
     this.#pushes.delete(id);
     this.#options.recorder.note('push', `${id} removed`);
     const leaving = push.close().finally(() => {
-      this.#leaving.delete(push);
+      this.#leaving?.delete(push);
       this.#pastBytes += push.bytesOut;
     });
+    this.#leaving ??= new Map();
     this.#leaving.set(push, leaving);
   }
 

@@ -7,7 +7,7 @@ export class CameraConditions {
   /** Made anew at each change, never changed, so that snapshots may keep it. */
   #list: readonly BackendProblem[] = [];
   /** Codes that were raised for this publisher before. */
-  readonly #told = new Set<ErrorCode>();
+  readonly #told: ErrorCode[] = [];
 
   constructor(onChange: (condition: BackendProblem, isRaised: boolean) => void) {
     this.#onChange = onChange;
@@ -22,8 +22,8 @@ export class CameraConditions {
     if (this.#list.some((condition) => condition.code === code)) return false;
     const condition = { code, message, since: new Date().toISOString(), ...words };
     this.#list = [...this.#list, condition];
-    const isFirst = !this.#told.has(code);
-    this.#told.add(code);
+    const isFirst = !this.#told.includes(code);
+    if (isFirst) this.#told.push(code);
     this.#onChange(condition, true);
     return isFirst;
   }
@@ -38,7 +38,7 @@ export class CameraConditions {
   /** The publisher is gone: nothing is wrong any more. */
   end(): void {
     for (const { code } of this.#list) this.clear(code);
-    this.#told.clear();
+    this.#told.length = 0;
   }
 }
 
