@@ -59,6 +59,9 @@ describe('a life of a camera', () => {
     const list = await call('GET', '/v1/cameras');
     expect(Compile(pageSchema(CameraViewSchema)).Errors(list.json)).toEqual([]);
     expect(list.json).toMatchObject({ items: [{ name: 'one' }, { name: 'two' }], next: null });
+    const named = await call('GET', '/v1/cameras?names=two,nobody');
+    expect(named.json).toMatchObject({ items: [{ name: 'two' }], next: null });
+    expect(Reflect.get(Object(named.json), 'items')).toHaveLength(1);
     const gone = await call('DELETE', '/v1/cameras/two');
     expect([gone.status, gone.json]).toEqual([204, undefined]);
     expect(await call('DELETE', '/v1/cameras/two')).toMatchObject({ status: 404, json: { code: 'CAMERA_NOT_FOUND' } });

@@ -52,6 +52,7 @@ export class ClusterEvents implements EventSource {
   readonly #lossListeners = new Set<() => void>();
   #lostBefore = 0;
   #readers = 0;
+  #isClosed = false;
   #ready: Promise<void> | undefined;
   /** What came before all nodes had told what they had; undefined: it goes to the feed at once. */
   #gathered: [string, Told][] | undefined;
@@ -93,6 +94,7 @@ export class ClusterEvents implements EventSource {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.stats.close();
     this.#stop();
   }
@@ -104,6 +106,7 @@ export class ClusterEvents implements EventSource {
     const deadlineMs = performance.now() + gatherMs;
     const isWaited = () => [...this.#peers.values()].some((peer) => !peer.isGathered && peer.silentBecause === null);
     while (isWaited() && performance.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (this.#isClosed) return;
     for (const peer of this.#peers.values()) {
       if (!peer.isGathered) peer.silentBecause ??= `no answer within ${gatherMs} ms`;
     }
