@@ -23,7 +23,8 @@ export const bareMp3 = 'audio/mpeg';
 /** The sound that is put into MP4 here; other sound stays away. */
 export const usualAudio: Readonly<Record<string, string>> = {
   aac: 'mp4a.40.2',
-  mp3: 'mp4a.6B',
+  // As Firefox names it; others take it without MP4.
+  mp3: 'mp3',
   opus: 'opus',
   flac: 'flac',
   // Not in Chromium; in browsers of systems that have a decoder.
@@ -93,7 +94,7 @@ export function formatOfFrame(codec: string, frame: Uint8Array): AudioFormat | n
   // Layer III: two granules of 576 samples, in MPEG-2 one.
   const frameMs = ((((version >> 3) & 3) === 3 ? 1152 : 576) * 1000) / sampleRate;
   const bare = { mime: bareMp3, frameMs };
-  return { mime: 'mp4a.6B', entry: 'mp4a', configuration: esds(0x6b, null), channels, sampleRate, bare };
+  return { mime: 'mp3', entry: 'mp4a', configuration: esds(0x6b, null), channels, sampleRate, bare };
 }
 
 /** `ES_Descriptor` (ISO/IEC 14496-1, 7.2.6.5). @param objectType 0x40 AAC, 0x6b MP3 */
