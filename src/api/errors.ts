@@ -69,6 +69,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NOT_IN_CLUSTER: 409,
   NO_SEAL_KEY: 409,
   NODE_UNAVAILABLE: 503,
+  DRAIN_NOWHERE_TO_GO: 409,
   NODE_DRAINING: 503,
   NODE_FULL: 503,
   NODE_NOT_FOUND: 404,
