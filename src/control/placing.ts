@@ -20,6 +20,8 @@ import type { OutgoingStreams } from './node-links.js';
 const lookMs = 500;
 /** How long a node that gets streams from this one may take to answer; it is asked again right after that. */
 const answerMs = 1500;
+/** So many nodes without room are remembered for a camera, the last ones: more do not fit into a ticket, by which others plan. */
+const maxAvoided = 16;
 
 /** A node that lives, as it tells of itself. */
 export interface PlaceableNode {
@@ -194,7 +196,9 @@ export class Placing implements RelayPartner {
 
   hopChanged(camera: string, to: string, state: HopState): void {
     const avoided = this.#avoided.get(camera) ?? [];
-    if (state === 'full' && this.#own.has(camera) && !avoided.includes(to)) this.#avoided.set(camera, [...avoided, to]);
+    if (state === 'full' && this.#own.has(camera) && !avoided.includes(to)) {
+      this.#avoided.set(camera, [...avoided, to].slice(-maxAvoided));
+    }
     this.#links.note(camera, to, state, performance.now());
   }
 

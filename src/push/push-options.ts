@@ -27,6 +27,8 @@ export interface PushOptions {
    * @returns why there is none; undefined: it holds room from now on
    */
   readonly takeRoom?: (wasRefused: boolean) => TargetError | undefined;
+  /** It takes over the room of the push that it replaces. */
+  readonly holdsRoom?: boolean;
   /** Called when its phase has changed. */
   readonly onPhase?: () => void;
 }

@@ -10,8 +10,11 @@ export class PushRoom {
   #isAwaited = false;
   #flowedMs = 0;
 
-  constructor(take: (wasRefused: boolean) => TargetError | undefined = () => undefined) {
+  /** @param isHeld it takes over the room of another one */
+  constructor(take: (wasRefused: boolean) => TargetError | undefined = () => undefined, isHeld = false) {
     this.#take = take;
+    this.#isHeld = isHeld;
+    if (isHeld) this.#flowedMs = performance.now();
   }
 
   get isHeld(): boolean {

@@ -63,7 +63,7 @@ export class Push {
 
   constructor(options: PushOptions) {
     this.#onPhase = options.onPhase;
-    this.#room = new PushRoom(options.takeRoom);
+    this.#room = new PushRoom(options.takeRoom, options.holdsRoom);
     this.url = options.url;
     this.#urlNow = options.urlNow ?? (() => options.url);
     this.shownUrl = options.shownUrl;

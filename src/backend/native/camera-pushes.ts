@@ -57,6 +57,8 @@ export class CameraPushes {
   #steps: Generator<void, void> | null = null;
   #isInLine = false;
   readonly #pushes = new Map<string, Push>();
+  /** Ids of pushes that were removed, to be made anew with another target or profile: those have their room. */
+  #heirs: Set<string> | null = null;
   /** Pushes that were removed and say goodbye. */
   #leaving: Map<Push, Promise<void>> | null = null;
   /** Of those that are gone. */
@@ -158,6 +160,10 @@ export class CameraPushes {
       const declaredNow = wanted.get(id);
       // What a target was told cannot be taken back: with another profile it is connected to anew.
       if (declaredNow?.url !== push.url || !isSameProfile(profileOf(declaredNow), push.profile)) {
+        if (declaredNow !== undefined && push.holdsRoom) {
+          this.#heirs ??= new Set();
+          this.#heirs.add(id);
+        }
         this.#remove(id, push);
         yield;
       } else if (++looks % looksPerStep === 0) yield;
@@ -172,6 +178,7 @@ export class CameraPushes {
       }
       yield;
     }
+    this.#heirs = null;
     for (const push of this.#pushes.values()) {
       if (this.#tell(push) || ++looks % looksPerStep === 0) yield;
     }
@@ -242,6 +249,7 @@ export class CameraPushes {
   #add(declared: DesiredPush): void {
     const { id, url, enabled: _, at: __, ...others } = declared;
     const { camera, settings, watch, dialer, log, recorder, onPhase, takeRoom } = this.#options;
+    const isHeir = this.#heirs?.delete(id) === true;
     const push = new Push({
       url,
       shownUrl: maskTarget(url, camera),
@@ -253,6 +261,8 @@ export class CameraPushes {
       dialer,
       log: log.child({ push: id }),
       takeRoom: (wasRefused) => takeRoom(id, wasRefused),
+      // Only one that begins at once would give it back when it ends.
+      holdsRoom: isHeir && this.#where(declared) === true && typeof this.#state !== 'string',
       onPhase: () => onPhase(id, push),
     });
     this.#pushes.set(id, push);

@@ -356,11 +356,8 @@ export class NativeCamera implements SelectorListener {
 
   /** Lets a viewer in, whether the camera is live or not. @throws CodedError LIMIT_REACHED, NODE_FULL */
   play(viewer: Viewer): Playback {
-    if (this.stream !== null) {
-      const lack = this.#context.capacity.take(this.bitrateBps, false, `a viewer of camera ${this.name}`);
-      if (lack !== undefined) throw new CodedError('NODE_FULL', lack.message);
-    }
     this.#viewers.add(viewer);
+    const giveBack = this.stream === null ? undefined : this.#roomFor(viewer);
     this.#noteDemand();
     this.#report.viewer('play', viewer.remote);
     this.#context.relaying.viewersChanged(this.name, true);
@@ -368,11 +365,23 @@ export class NativeCamera implements SelectorListener {
       stream: this.stream,
       end: () => {
         if (!this.#viewers.remove(viewer)) return;
+        giveBack?.();
         this.#noteDemand();
         this.#report.viewer('stop', viewer.remote);
         if (this.#viewers.count === 0) this.#context.relaying.viewersChanged(this.name, false);
       },
     };
+  }
+
+  /** @returns gives it back, so that who comes and goes all the time makes no node full @throws CodedError NODE_FULL */
+  #roomFor(viewer: Viewer): () => void {
+    const { capacity } = this.#context;
+    const { looks } = capacity;
+    const bps = this.bitrateBps;
+    const lack = capacity.take(bps, false, `a viewer of camera ${this.name}`);
+    if (lack === undefined) return () => capacity.giveBack(bps, looks);
+    this.#viewers.remove(viewer);
+    throw new CodedError('NODE_FULL', lack.message);
   }
 
   /** Has its sources on demand come. Resolves when it is live, or `ms` went by; at once where there is nothing to wait for. */

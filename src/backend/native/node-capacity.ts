@@ -20,6 +20,8 @@ export interface RoomUser {
 /** Who was refused gets in when there was room for so many looks in a row, and a share of the limit more than needed. */
 const calmLooks = 5;
 const spareShare = 0.05;
+/** What a copy is taken to be where no camera's bit rate is known yet, as in the first seconds after a start. */
+const guessBps = 4_000_000;
 /** Below this share of the limit a node that was full is not any more, when it has been below for so long. */
 const freeShare = 0.9;
 const freeMs = 5000;
@@ -42,6 +44,7 @@ export class NodeCapacity {
   #averageBps = 0;
   /** What was used at the last looks, the oldest first. */
   readonly #lately: number[] = [];
+  #looks = 0;
   #isFull = false;
   #freeSinceMs: number | null = null;
   #refused: { readonly atMs: number; readonly since: string; readonly what: string } | null = null;
@@ -123,9 +126,11 @@ export class NodeCapacity {
   take(expectedBps: number, wasRefused: boolean, what: string): TargetError | undefined {
     const { outBps } = this.#limits;
     if (outBps === null) return undefined;
-    const bps = this.#expected(expectedBps);
+    const bps = this.#copyBps(expectedBps);
     const highBps = Math.max(this.#usedBps, ...this.#lately);
-    if (wasRefused ? highBps + bps + outBps * spareShare <= outBps : this.#fits(bps)) {
+    // Where nothing else is sent, there is nothing to keep a distance from.
+    const spareBps = Math.min(outBps * spareShare, highBps);
+    if (wasRefused ? highBps + bps + spareBps <= outBps : this.#fits(bps)) {
       this.#pendingBps += bps;
       this.#judge();
       return undefined;
@@ -137,6 +142,20 @@ export class NodeCapacity {
     );
   }
 
+  /** How often it was counted anew. */
+  get looks(): number {
+    return this.#looks;
+  }
+
+  /**
+   * What `take` gave is not used any more. It counts until the next look, where the last one was after it.
+   * @param expectedBps as it was told then @param looks as it was then
+   */
+  giveBack(expectedBps: number, looks: number): void {
+    if (this.#limits.outBps === null || looks !== this.#looks) return;
+    this.#pendingBps = Math.max(0, this.#pendingBps - this.#copyBps(expectedBps));
+  }
+
   /**
    * Counts anew. Call about once a second.
    * @param sentBps what is really sent; it counts where it is more
@@ -146,7 +165,7 @@ export class NodeCapacity {
     let known = 0;
     let sum = 0;
     for (const { bitrateBps, copies } of users) {
-      committed += this.#expected(bitrateBps) * copies;
+      committed += this.#copyBps(bitrateBps) * copies;
       if (bitrateBps === 0) continue;
       known++;
       sum += bitrateBps;
@@ -154,6 +173,7 @@ export class NodeCapacity {
     this.#averageBps = known === 0 ? 0 : sum / known;
     this.#committedBps = Math.max(committed, sentBps);
     this.#pendingBps = 0;
+    this.#looks++;
     this.#lately.push(this.#committedBps);
     if (this.#lately.length > calmLooks) this.#lately.shift();
     this.#judge();
@@ -165,6 +185,11 @@ export class NodeCapacity {
 
   #expected(bps: number): number {
     return bps > 0 ? bps : this.#averageBps;
+  }
+
+  /** Of one copy: never nothing, else all of a start would be let in before the first bit rate is known. */
+  #copyBps(bps: number): number {
+    return this.#expected(bps) || Math.min(guessBps, this.#limits.outBps ?? guessBps);
   }
 
   #fits(bps: number): boolean {

@@ -155,6 +155,7 @@ class FileStore implements Store {
 
   async rewrite(): Promise<string> {
     if (this.#closing !== undefined) throw writeFailed('the store is closed');
+    if (this.#hold.problem !== undefined) throw writeFailed(this.#hold.problem.message);
     const written = this.#rewrites.ask();
     this.#wake();
     await written.catch((error: unknown) => {

@@ -153,6 +153,8 @@ function advised<T>(work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof StateError) || error.message.includes('. ')) throw error;
+    // What lacks its key is as it should be, and a backup would not bring the key.
+    if (error.code === 'STATE_SEALED' && error.message.includes('seal-key')) throw error;
     const field = error.field === undefined ? {} : { field: error.field };
     throw new StateError(error.code, `${error.message}; correct it, or restore a backup`, { ...field, cause: error });
   }

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { DesiredPush } from '../../../src/backend/backend.js';
 import { CameraPushes } from '../../../src/backend/native/camera-pushes.js';
 import { defaultSettings } from '../../../src/config/index.js';
+import { TargetError } from '../../../src/errors.js';
 import { FlightRecorder } from '../../../src/events/flight-recorder.js';
 import { silentLogger } from '../../../src/log/log.js';
 import { Dialer } from '../../../src/net/dialer.js';
@@ -17,7 +18,7 @@ afterEach(async () => {
   while (cleanups.length > 0) await cleanups.pop()?.();
 });
 
-function pushesOfOneCamera(): CameraPushes {
+function pushesOfOneCamera(takeRoom: () => TargetError | undefined = () => undefined): CameraPushes {
   const pushes = new CameraPushes({
     camera: 'gate',
     settings: { ...defaultSettings().media, pushRetryMinMs: 60_000, pushRetryMaxMs: 60_000 },
@@ -25,7 +26,7 @@ function pushesOfOneCamera(): CameraPushes {
     dialer: new Dialer(),
     log: silentLogger,
     recorder: new FlightRecorder({ log: silentLogger }),
-    takeRoom: () => undefined,
+    takeRoom,
     onPhase() {},
   });
   cleanups.push(() => pushes.close());
@@ -105,4 +106,43 @@ describe('a camera of thousands of pushes', () => {
     // A single step of all of them takes several times as long.
     expect(hold).toBeLessThan(100);
   });
+});
+
+it('a push with another target, or another profile, has the room of the one before; one that is off or removed gives it back', async () => {
+  let left = 1;
+  const pushes = pushesOfOneCamera(() =>
+    left-- > 0 ? undefined : new TargetError('NODE_FULL', 'no room for 4 Mbit/s more'),
+  );
+  const out = { id: 'out', url: 'rtmp://127.0.0.1:1/a/out', enabled: true };
+  pushes.declare([out]);
+  pushes.begin(makeStream());
+  const hasRoom = () => until(() => pushes.holdingRoom === 1, 20_000, 'it to have room');
+  await hasRoom();
+  for (const next of [
+    { ...out, url: 'rtmp://127.0.0.1:1/b/out' },
+    { ...out, enhanced: 'off' as const },
+  ]) {
+    pushes.declare([next]);
+    expect(pushes.all.get('out')?.url).toBe(next.url);
+    pushes.tick(performance.now());
+    expect(pushes.holdingRoom).toBe(1);
+    expect(pushes.all.get('out')?.lastFailure?.code).not.toBe('NODE_FULL');
+  }
+  pushes.declare([{ ...out, enabled: false }]);
+  expect(pushes.holdingRoom).toBe(0);
+  // Nobody but who begins at once takes it over.
+  left = 1;
+  pushes.declare([out]);
+  await hasRoom();
+  pushes.declare([{ ...out, url: 'rtmp://127.0.0.1:1/b/out', enabled: false }]);
+  expect(pushes.holdingRoom).toBe(0);
+  left = 1;
+  pushes.declare([out]);
+  await hasRoom();
+  pushes.pause();
+  pushes.declare([{ ...out, url: 'rtmp://127.0.0.1:1/b/out' }]);
+  pushes.end();
+  expect(pushes.holdingRoom).toBe(0);
+  pushes.declare([]);
+  expect(pushes.holdingRoom).toBe(0);
 });

@@ -83,6 +83,43 @@ describe('a node with a limit on what it sends', () => {
     expect(capacity.take(0, false, 'a push')?.code).toBe('NODE_FULL');
   });
 
+  it('does not let in all that begins at a start, before the first bit rate is known', () => {
+    const { capacity, pass } = node({ outBps: 10 * mbit });
+    const letIn = Array.from({ length: 20 }, () => capacity.take(0, false, 'a push')).filter((lack) => !lack).length;
+    expect(letIn).toBe(2);
+    pass(1, [{ bitrateBps: 0, copies: 2 }]);
+    expect(capacity.take(0, false, 'a push')?.code).toBe('NODE_FULL');
+    // They are small: the others come after some calm seconds.
+    pass(5, [{ bitrateBps: 1 * mbit, copies: 2 }]);
+    expect(capacity.take(1 * mbit, true, 'a push')).toBeUndefined();
+    // The first is let in whatever the limit is: else no bit rate would ever be known.
+    expect(node({ outBps: 1 * mbit }).capacity.take(0, false, 'a push')).toBeUndefined();
+  });
+
+  it('is not made full by viewers who come and go', () => {
+    const { capacity, pass } = node({ outBps: 10 * mbit });
+    pass(1, [{ bitrateBps: 4 * mbit, copies: 1 }]);
+    for (let viewer = 0; viewer < 50; viewer += 1) {
+      const { looks } = capacity;
+      expect(capacity.take(4 * mbit, false, 'a viewer')).toBeUndefined();
+      capacity.giveBack(4 * mbit, looks);
+    }
+    const { looks } = capacity;
+    expect(capacity.take(4 * mbit, false, 'a viewer')).toBeUndefined();
+    // What was looked at since then is counted already.
+    pass(1, [{ bitrateBps: 4 * mbit, copies: 2 }]);
+    capacity.giveBack(4 * mbit, looks);
+    expect(capacity.facts.committedBps).toBe(8 * mbit);
+  });
+
+  it('lets in who was refused, and needs nearly all there is, once nothing else is sent', () => {
+    const { capacity, pass } = node({ outBps: 10 * mbit });
+    pass(1, [{ bitrateBps: 4 * mbit, copies: 1 }]);
+    expect(capacity.take(9.8 * mbit, false, 'push')?.code).toBe('NODE_FULL');
+    pass(5, []);
+    expect(capacity.take(9.8 * mbit, true, 'push')).toBeUndefined();
+  });
+
   it('lets in who was refused only after it had room for some seconds, and a little more than needed', () => {
     const { capacity, pass } = node({ outBps: 10 * mbit });
     pass(5, [{ bitrateBps: 4 * mbit, copies: 2 }]);

@@ -304,6 +304,7 @@ describe('commits', () => {
     await writeFile(lock, JSON.stringify({ ...JSON.parse(own), token: 'other' }));
     await vi.waitFor(() => expect(store.problems[0]?.code).toBe('STATE_LOCKED'), { timeout: 20_000 });
     await expect(changeState(store, adding('b'))).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
+    await expect(store.rewrite?.()).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
     await unlink(lock);
     await vi.waitFor(() => expect(store.problems[0]).toBeUndefined(), { timeout: 20_000 });
     await changeState(store, adding('c'));

@@ -91,7 +91,7 @@ it('a missing or another key is said by its code, and changes nothing', async ()
   });
   await expect(open(otherKey)).rejects.toMatchObject({
     code: 'STATE_SEALED',
-    message: expect.stringMatching(/not in the seal-key/),
+    message: expect.stringMatching(/not in the seal-key of this node$/),
   });
   expect([await text(), await journal()]).toEqual(files);
 });
