@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { orphanGuard } from './orphan-guard.js';
 
 /** How long a program that was asked to end may take, until it is killed. */
@@ -58,7 +58,7 @@ export class SupervisedProgram {
   constructor(options: ProgramOptions) {
     this.#options = options;
     // A group of its own, so that what is sent to ours (Ctrl-C) is ours to hand on, and its children go with it.
-    const child = spawn(options.file, [...options.args], {
+    const child = spawnOrFail(options.file, options.args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...options.env },
       detached: true,
@@ -100,7 +100,8 @@ export class SupervisedProgram {
    * @returns false: nothing was given, since it has not read what it has, or is over
    */
   write(data: Buffer): boolean {
-    const { stdin } = this.#child;
+    // Where no descriptor was left for its pipes, Node.js has none of them.
+    const stdin = this.#child.stdin ?? null;
     const most = this.#options.maxUnreadBytes ?? maxUnreadBytes;
     if (this.#isStopped || stdin === null || !stdin.writable || stdin.writableLength > most) return false;
     stdin.write(data);
@@ -158,5 +159,16 @@ export class SupervisedProgram {
       this.#options.onEnd({ code, signal, failure: this.#failure, lines: this.#lines });
     }
     resolve();
+  }
+}
+
+/** Node.js tells some failures by an event, and throws for others (no memory for a process): here all are told by the event. */
+function spawnOrFail(file: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  try {
+    return spawn(file, [...args], options);
+  } catch (error) {
+    const child = new ChildProcess();
+    process.nextTick(() => child.emit('error', error));
+    return child;
   }
 }

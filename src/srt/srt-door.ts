@@ -207,7 +207,7 @@ export class SrtDoor {
       ...{ id, peerId: caller.peerId, sequence: caller.sequence, latencyMs, keys },
       send: (packet) => send(packet, from),
       onPayload: (payload) => publisher.takePayload(payload),
-      onKeys: (message) => void this.#renew(session, message),
+      onKeys: (message) => this.#renew(session, message),
       onEnd: (reason) => publisher.ended(reason),
     });
     try {
@@ -227,15 +227,21 @@ export class SrtDoor {
     send(answer, from);
   }
 
-  /** Keys of the caller that take the place of others; those that cannot be used change nothing. */
-  async #renew(session: SrtSession, message: Buffer): Promise<void> {
+  /** Keys of the caller that take the place of others; those that cannot be used change nothing. False: not now. */
+  #renew(session: SrtSession, message: Buffer): boolean {
     const { passphrase } = this.#options;
-    if (passphrase === undefined || this.#unwrapping >= maxUnwrapping) return;
+    if (passphrase === undefined || this.#unwrapping >= maxUnwrapping) return false;
     this.#unwrapping++;
-    const keys = await unwrapKeys(message, passphrase).finally(() => this.#unwrapping--);
-    if (typeof keys === 'string') return;
-    session.setKeys(keys);
-    session.answerKeys(message);
+    const unwrapped = unwrapKeys(message, passphrase).finally(() => this.#unwrapping--);
+    unwrapped.then(
+      (keys) => {
+        if (typeof keys === 'string') return;
+        session.setKeys(keys);
+        session.answerKeys(message);
+      },
+      () => {},
+    );
+    return true;
   }
 
   #requireRested(camera: string, { address }: SrtCaller): void {

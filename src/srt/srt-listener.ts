@@ -84,7 +84,8 @@ export class SrtListener {
   }
 
   #take(packet: Buffer, from: RemoteInfo): void {
-    if (packet.length < headerBytes || packet.length > maxDatagramBytes) {
+    // Nobody can be answered at port 0, which a packet may name as its source; Node.js throws for it.
+    if (packet.length < headerBytes || packet.length > maxDatagramBytes || from.port === 0) {
       this.#strays++;
       return;
     }

@@ -11,8 +11,9 @@ const idleMs = 5000;
 const keepAliveMs = 1000;
 /** Missing packets are asked for again after half the time there and back, and never sooner than this. */
 const nakFloorMs = 20;
-/** Key material is announced again and again while it is not answered. */
 const maxKeyMessageBytes = 128;
+/** Other key material is looked at so often at most: each costs milliseconds of a thread. Encoders change keys within hours. */
+const keyPauseMs = 500;
 
 export interface SrtSessionOptions {
   /** What the socket on this side is called. */
@@ -27,8 +28,11 @@ export interface SrtSessionOptions {
   readonly send: (packet: Buffer) => void;
   /** A payload in its order, once. */
   readonly onPayload: (payload: Buffer) => void;
-  /** New keys of the caller; whoever gets them calls `setKeys`, and answers with `answerKeys`. */
-  readonly onKeys: (message: Buffer) => void;
+  /**
+   * New keys of the caller; whoever gets them calls `setKeys`, and answers with `answerKeys`.
+   * @returns false: not now; the caller announces them again
+   */
+  readonly onKeys: (message: Buffer) => boolean;
   /** The peer ended it, or is gone. @param reason in words */
   readonly onEnd: (reason: string) => void;
 }
@@ -53,13 +57,20 @@ export class SrtSession {
   /** Of the last second, for the acknowledgements. */
   readonly #rate = { sinceMs: performance.now(), packets: 0, bytes: 0, packetsPerSecond: 0, bytesPerSecond: 0 };
   #undecryptable = 0;
+  /** When key material was looked at last. */
+  #keysAtMs = Number.NEGATIVE_INFINITY;
+  /** What was answered last. */
+  #answeredKeys: Buffer | null = null;
   #isOver = false;
 
   constructor(options: SrtSessionOptions) {
     this.#options = options;
     this.#keys = options.keys;
     this.#ackedNext = options.sequence;
-    this.#window = new ReceiveWindow(options.sequence, options.latencyMs, options.onPayload);
+    this.#window = new ReceiveWindow(options.sequence, options.latencyMs, (payload) => {
+      // Any number of empty ones could wait for a byte.
+      if (payload.length > 0) options.onPayload(payload);
+    });
   }
 
   get figures(): SrtFacts {
@@ -79,6 +90,7 @@ export class SrtSession {
 
   /** Tells the caller that its keys are in use (section 3.2.2): by sending them back. */
   answerKeys(message: Buffer): void {
+    this.#answeredKeys = message;
     const packet = this.#control(ControlType.User, message.length);
     // The type behind that of the packet: a response.
     packet.writeUInt16BE(4, 2);
@@ -129,7 +141,7 @@ export class SrtSession {
     this.#rate.packets++;
     this.#rate.bytes += packet.length;
     const missing = this.#window.take(sequence, payload, nowMs);
-    if (missing > 0) this.#askFor(sequence - missing, sequence - 1, nowMs);
+    if (missing > 0) this.#askFor(sequence - missing, sequence - 1, missing, nowMs);
   }
 
   /** Null: it cannot be read; it is not asked for again. */
@@ -158,9 +170,15 @@ export class SrtSession {
     } else if (type === ControlType.Shutdown) {
       this.#end('it ended the stream');
     } else if (type === ControlType.User && subtype === 3 && this.#keys !== null) {
-      const message = packet.subarray(headerBytes);
-      if (message.length <= maxKeyMessageBytes) this.#options.onKeys(Buffer.from(message));
+      this.#takeKeys(packet.subarray(headerBytes), nowMs);
     }
+  }
+
+  /** Key material is announced again and again while no answer to it is heard. */
+  #takeKeys(message: Buffer, nowMs: number): void {
+    if (message.length > maxKeyMessageBytes) return;
+    if (this.#answeredKeys?.equals(message) === true) this.answerKeys(this.#answeredKeys);
+    else if (nowMs - this.#keysAtMs >= keyPauseMs && this.#options.onKeys(Buffer.from(message))) this.#keysAtMs = nowMs;
   }
 
   #acknowledge(nowMs: number): void {
@@ -190,9 +208,10 @@ export class SrtSession {
   }
 
   /** One range, as it is found missing. */
-  #askFor(first: number, last: number, nowMs: number): void {
+  #askFor(first: number, last: number, count: number, nowMs: number): void {
     this.#sendNak([rangeOf(first & 0x7fffffff, last & 0x7fffffff)]);
-    this.#nakAtMs = nowMs + this.#nakPauseMs;
+    // Where others are missing, too, their turn is not put off, or they would never be asked for again.
+    if (this.#window.missing === count) this.#nakAtMs = nowMs + this.#nakPauseMs;
   }
 
   #askForMissing(nowMs: number): void {

@@ -7,6 +7,8 @@ export interface StreamIdRequest {
 }
 
 const structured = '#!::';
+/** ffmpeg sends what stands in its URL as it is, and in a URL `#` is written `%23`. */
+const encodedStart = /^%23(?:!|%21)(?::|%3a){2}/i;
 /** What the access control guidelines of libsrt name, and what has no meaning here. */
 const own = { resource: 'r', mode: 'm' } as const;
 
@@ -16,7 +18,8 @@ const own = { resource: 'r', mode: 'm' } as const;
  * it, are read too.
  * @returns null where it asks to be sent something
  */
-export function readStreamId(id: string): StreamIdRequest | null {
+export function readStreamId(given: string): StreamIdRequest | null {
+  const id = encodedStart.test(given) ? decoded(given) : given;
   if (id.startsWith(structured)) return readStructured(id.slice(structured.length));
   const colons = /^\/*(publish|read|request|play):([^:?&]*)(?::([^:]*))?$/.exec(id);
   if (colons !== null) {
@@ -26,6 +29,14 @@ export function readStreamId(id: string): StreamIdRequest | null {
   }
   const at = id.search(/[?&]/);
   return at < 0 ? placeOf(id, '') : placeOf(id.slice(0, at), id.slice(at + 1));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function readStructured(text: string): StreamIdRequest | null {

@@ -27,6 +27,19 @@ function run(script: string, input = '') {
 const isThere = (pid: number): boolean => existsSync(`/proc/${pid}/status`);
 
 describe('a supervised program', () => {
+  test('that cannot be started, for whatever reason, is over in the same way and takes nothing', async () => {
+    const ends: ProgramEnd[] = [];
+    const options = { args: [], env: {}, input: null, onOutput: () => {}, onEnd: (end: ProgramEnd) => ends.push(end) };
+    for (const file of ['/no/such/file', 'a\0b']) {
+      const program = new SupervisedProgram({ ...options, file });
+      program.write(Buffer.alloc(10));
+      await program.gone;
+      expect(program.write(Buffer.alloc(10))).toBe(false);
+      program.stop();
+    }
+    expect(ends.map(({ failure }) => failure?.code)).toEqual(['ENOENT', 'ERR_INVALID_ARG_VALUE']);
+  });
+
   test('hands on what it writes, and tells how it ended with its last words', async () => {
     const { ends, output } = run('cat; echo one >&2; printf two >&2; exit 3', 'from its input');
     await waitFor(() => ends.length === 1, { what: 'its end' });

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { CodedError } from '../../src/errors.js';
 import { silentLogger } from '../../src/log/log.js';
 import type { StreamRequest } from '../../src/rtmp/server-handler.js';
@@ -10,6 +10,17 @@ import type { Publisher, PublisherRefusal } from '../../src/rtmp/stream-host.js'
 import { SrtListener } from '../../src/srt/srt-listener.js';
 import { readStreamId } from '../../src/srt/stream-id.js';
 import { waitFor } from '../support/wait.js';
+
+const sockets = vi.hoisted(() => [] as Socket[]);
+vi.mock('node:dgram', async (load) => {
+  const dgram = await load<typeof import('node:dgram')>();
+  const noted = (options: 'udp4'): Socket => {
+    const socket = dgram.createSocket(options);
+    sockets.push(socket);
+    return socket;
+  };
+  return { ...dgram, createSocket: noted };
+});
 
 const limits = { maxConnections: 5, maxConnectionsPerAddress: 5, maxMessageBytes: 1 << 20, idleTimeoutMs: 30_000 };
 
@@ -27,7 +38,8 @@ async function listener() {
   const refusals: PublisherRefusal[] = [];
   const asked: StreamRequest[] = [];
   const server = new SrtListener({
-    settings: { ...limits, srtLatencyMs: 120, ffmpeg: programThatReads() },
+    // What is missing is still asked for when a busy machine looks.
+    settings: { ...limits, srtLatencyMs: 8000, ffmpeg: programThatReads() },
     passphrase: undefined,
     log: silentLogger,
     host: {
@@ -125,6 +137,16 @@ describe('the SRT listener', () => {
     expect(server.connections).toBe(0);
   });
 
+  test('bears packets that say they come from port 0, where nobody can be answered', async () => {
+    const known = sockets.length;
+    const { server, port } = await listener();
+    sockets[known]?.emit('message', induction(), { address: '127.0.0.1', family: 'IPv4', port: 0, size: 64 });
+    expect(server.figures.strays).toBe(1);
+    const { send, answer } = await caller(port);
+    send(induction());
+    expect(await answer()).toHaveLength(64);
+  });
+
   test('takes packets of a connection from its own address only, and asks for what is missing', async () => {
     const { server, port } = await listener();
     const [own, other] = await Promise.all([caller(port), caller(port)]);
@@ -196,5 +218,9 @@ test('stream ids name camera, key and ingest in each form, and do not ask for a 
     streamName: 'gate?key=K&ingest=b&r2=',
   });
   expect(readStreamId('#!::r=gate,m=request')).toBeNull();
+  // As ffmpeg sends what is encoded in its URL.
+  expect(readStreamId('%23!::r=gate,m=publish,key=K')).toEqual({ app: 'gate', streamName: 'gate?key=K' });
+  expect(readStreamId('%23%21%3A%3Ar%3Dgate%2Cm%3Drequest')).toBeNull();
+  expect(readStreamId('%23!::r=%zz')?.app).toBe('%23!::r=%zz');
   expect(readStreamId('read:gate')).toBeNull();
 });
