@@ -31,17 +31,24 @@ export class DeviceSources {
     this.#feed = feed;
   }
 
-  /** Which camera a device is, by its serial number, else by the host of a source. Made once for many questions. */
-  finder(): (device: { readonly serial: string; readonly host: string }) => string | undefined {
+  /**
+   * Which camera a device is: by its serial number; where it does not say that, as without a login, by what it calls itself;
+   * else by the host of a source of which neither is known. Made once for many questions.
+   */
+  finder(): (device: SourceDevice & { readonly host: string }) => string | undefined {
     const bySerial = new Map<string, string>();
+    const byReference = new Map<string, string>();
     const byHost = new Map<string, string>();
     for (const camera of this.#context.store.state.cameras.values()) {
       for (const { source } of sourcesWithNames(camera)) {
-        if (source.device !== undefined) bySerial.set(source.device.serial, camera.name);
-        else byHost.set(parseSourceUrl(source.url).host, camera.name);
+        const { device, url } = source;
+        if (device === undefined) byHost.set(parseSourceUrl(url).host, camera.name);
+        else bySerial.set(device.serial, camera.name);
+        if (device?.reference !== undefined) byReference.set(device.reference, camera.name);
       }
     }
-    return ({ serial, host }) => bySerial.get(serial) ?? byHost.get(host);
+    return ({ serial, reference = '', host }) =>
+      (serial === '' ? byReference.get(reference) : bySerial.get(serial)) ?? byHost.get(host);
   }
 
   /** Those that are devices, as they are seen now. */

@@ -82,7 +82,14 @@ export function exchange(address: DeviceAddress, options: ExchangeOptions): Prom
       timeoutMs,
     );
     if (stream !== socket) stream.on('error', fail);
-    asked.on('error', fail);
+    const noHttp = (why: string): void =>
+      fail(new SourceError('SOURCE_PROTOCOL', `${endpoint} does not speak HTTP as it should: ${why}`));
+    // What its parser says is of what came, and not of the way there.
+    asked.on('error', (error) => {
+      if ('code' in error && String(error.code).startsWith('HPE_')) noHttp(error.message);
+      else fail(error);
+    });
+    asked.once('upgrade', () => noHttp('it changes to another protocol'));
     asked.once('response', (response) => {
       const parts: Buffer[] = [];
       let bytes = 0;

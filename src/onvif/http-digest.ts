@@ -67,7 +67,7 @@ function challengesIn(header: string): Challenge[] {
   const all: Map<string, string>[] = [];
   // A scheme, or a parameter: name=value with or without quotes.
   for (const [, scheme, name, text, word] of header.matchAll(
-    /(?:^|,|\s)\s*(?:(Digest|Basic|Bearer|Negotiate|NTLM)(?=\s|$)|([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+)))/gi,
+    /(?<=^|[,\s])(?:(Digest|Basic|Bearer|Negotiate|NTLM)(?=\s|$)|([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+)))/gi,
   )) {
     if (scheme !== undefined) {
       parameters = undefined;

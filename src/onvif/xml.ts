@@ -57,7 +57,8 @@ class XmlReader {
 
   constructor() {
     const parser = this.#parser;
-    parser.onerror = (error) => refuse(`is not well-formed: ${messageOf(error).split('\n', 1)[0]}`);
+    parser.onerror = (error) =>
+      refuse(`is not well-formed: ${plainText(messageOf(error).split('\n', 1)[0] ?? '', 160)}`);
     parser.ondoctype = () => refuse('has a document type, which could define entities');
     parser.onopentag = ({ name, attributes }) => this.#begin(localName(name), attributes.token);
     parser.ontext = (text) => this.#addText(text);

@@ -121,7 +121,10 @@ function valueFor(schema: Schema, hints: Hints, name: string): fc.Arbitrary<unkn
 }
 
 /** Fields that name hosts: nothing but what the hints have for them is ever sent. */
-const unsafeFields = { url: true, host: true, se_ip: true, pushUrl: true, playbackUrl: true };
+const unsafeFields = {
+  ...{ url: true, host: true, se_ip: true, pushUrl: true, playbackUrl: true },
+  ...{ address: true, addresses: true },
+};
 
 function rightValue(schema: Schema, hints: Hints): fc.Arbitrary<unknown> {
   const { anyOf, properties, items, pattern } = schema;

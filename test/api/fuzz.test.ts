@@ -52,12 +52,15 @@ const hints: Hints = {
   playbackUrl: fc.constantFrom('http://127.0.0.7/{name}.m3u8', '{', 'x', null),
   // Devices of the network are asked by it.
   address: hosts,
+  addresses: fc.array(hosts, { maxLength: 3 }),
   waitMs: fc.constantFrom(100, 99, -1, 'x'),
   'if-match': fc.constantFrom('*', '"x"', 'W/"y", "z"', ''),
   'if-none-match': fc.constantFrom('*', '"x"'),
 };
 
 const timeLimitMs = Math.max(15_000, runsEach * 600);
+/** Made even by a machine that has ten times the work it can do; an idle one makes thousands. */
+const fewestCalls = 100;
 
 /** A call of one of them; by its index, so that a report of a failure can be read. */
 function oneOf(operations: readonly FuzzedOperation[]) {
@@ -94,7 +97,7 @@ describe('every route, fuzzed from the OpenAPI document: no failure, no undocume
   it('by a caller who may do everything', async () => {
     const operations = operationsOf(test.api.describe());
     expect(operations.length).toBeGreaterThan(30);
-    expect(await fuzz(test.api.port, test.folder, operations)).toBeGreaterThan(500);
+    expect(await fuzz(test.api.port, test.folder, operations)).toBeGreaterThan(fewestCalls);
     expect((await ask(test.api.port, { path: '/healthz' })).status).toBe(200);
   });
 
@@ -127,7 +130,7 @@ it('a whole aggregator, fuzzed in the same way, keeps serving', async () => {
     // Answers of a network are waited for; the other suite has this call.
     const isQuick = ({ path }: FuzzedOperation): boolean => path !== '/v1/discovery/scan';
     const operations = operationsOf(resolved(document)).filter(isQuick);
-    expect(await fuzz(apiPort, dataDir, operations)).toBeGreaterThan(500);
+    expect(await fuzz(apiPort, dataDir, operations)).toBeGreaterThan(fewestCalls);
     expect((await ask(apiPort, { path: '/readyz' })).status).toBe(200);
   } finally {
     await scope.close();

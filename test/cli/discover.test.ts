@@ -2,6 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { cameraNameOf } from '../../src/cli/commands/discover.js';
+import { eventLine } from '../../src/cli/follow/event-text.js';
+import { painter } from '../../src/cli/io.js';
 import { startOnvifDevice, tinyJpeg } from '../support/onvif-device.js';
 import { testScope } from '../support/scope.js';
 import { cli, startTestAggregator } from './support.js';
@@ -38,6 +40,8 @@ describe('discover', () => {
     );
     const camera = await (await fetch(`${aggregator.apiUrl}/v1/cameras/SN-7-x`)).json();
     expect(camera).toMatchObject({ source: { mode: 'on-demand', transport: 'tcp', device: { serial: 'SN/7 x' } } });
+    const shown = await cli(['camera', 'show', 'SN-7-x', '--api', aggregator.apiUrl]);
+    expect(shown.out).toBe('pulled from rtsp://***@127.0.0.1:9/sub (serial number SN/7 x, on demand, off)\n');
     expect((await run('--address', device.address, '-o', 'json', '--timeout', '1', ...as)).out).toContain(
       '"camera": "SN-7-x"',
     );
@@ -84,6 +88,15 @@ describe('discover', () => {
     const none = await run('--address', '127.0.0.1:9', '--timeout', '1');
     expect(none).toMatchObject({ code: 0, out: expect.stringContaining('SOURCE_REFUSED') });
   });
+});
+
+test('the event of a source that moved says from where to where, and which device it is', () => {
+  const paint = painter({ isTTY: false, write: () => {} }, {});
+  const event = { type: 'source.moved', camera: 'gate', from: '192.0.2.7', to: '192.0.2.9', serial: 'SN\u001b[31m7' };
+  const line = (ingest: string) => eventLine({ ...event, ingest }, paint);
+  expect(line('main')).toMatch(/source\.moved {7}gate {2}192\.0\.2\.7 -> 192\.0\.2\.9 {2}serial number SN\S*\[31m7\n$/);
+  expect(line('main')).not.toContain('\u001b');
+  expect(line('backup')).toContain('gate  backup: 192.0.2.7 -> 192.0.2.9');
 });
 
 test.each([

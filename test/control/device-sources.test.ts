@@ -38,6 +38,11 @@ test('a source follows its device, and all else of it stays', async () => {
   const find = control.devices.finder();
   expect(find({ serial: 'SN-7', host: '192.0.2.200' })).toBe('gate');
   expect(find({ serial: '', host: '192.0.2.8' })).toBe('plain');
+  // Not asked with a login, it does not say its serial number.
+  expect(find({ serial: '', reference: 'urn:uuid:7', host: '192.0.2.200' })).toBe('gate');
+  expect(find({ serial: '', reference: '', host: '192.0.2.99' })).toBeUndefined();
+  // Two devices may call themselves the same.
+  expect(find({ serial: 'SN-8', reference: 'urn:uuid:7', host: '192.0.2.99' })).toBeUndefined();
   expect(find({ serial: 'SN-9', host: '192.0.2.9' })).toBeUndefined();
 });
 

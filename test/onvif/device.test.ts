@@ -180,6 +180,34 @@ test('an answer without end is cut off after half a megabyte', async () => {
   expect(sent).toBeLessThan(20 << 20);
 });
 
+test.each([
+  ['no HTTP', '\u0000\u0001\u0002'],
+  ['a length beyond all bounds', `HTTP/1.1 200 OK\r\ncontent-length: ${'9'.repeat(30)}\r\n\r\nx`],
+  ['a header without end', `HTTP/1.1 200 OK\r\na: ${'b'.repeat(100_000)}`],
+  ['another protocol', 'HTTP/1.1 101 OK\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nabc'],
+])('%s as an answer is told as that', async (_, text) => {
+  const scope = newScope();
+  const device = await startOnvifDevice(scope, {
+    answer: (request) => {
+      request.socket.on('error', () => {});
+      request.socket.write(text);
+      return true;
+    },
+  });
+  await expect(ask(device).information()).rejects.toMatchObject({
+    code: 'SOURCE_PROTOCOL',
+    message: expect.stringMatching(/^127\.0\.0\.1:\d+ does not speak HTTP as it should: /),
+  });
+});
+
+test('a challenge of thousands of spaces is read in a moment', () => {
+  const header = ' '.repeat(4000);
+  const beganMs = performance.now();
+  for (let count = 0; count < 200; count++) answerChallenge([header], { method: 'GET', path: '/' }, login);
+  // By squares it took 3 seconds.
+  expect(performance.now() - beganMs).toBeLessThan(1500);
+});
+
 test.each(['/ü x/<&>"', '/%zz', '//x', '?a b', `/${'y'.repeat(900)}`])(
   'a service at the path %j harms nobody',
   async (path) => {

@@ -144,8 +144,8 @@ export function addDiscoveryRoutes(app: App, control: Control, discovery: Discov
     const cameraOf = control.devices.finder();
     const devices = scan.devices.map((device) => {
       const { host } = parsePlace(device.address, 'address').address;
-      const { problem } = device;
-      const camera = cameraOf({ serial: device.serial, host }) ?? null;
+      const { problem, serial, reference } = device;
+      const camera = cameraOf({ serial, reference, host }) ?? null;
       return { ...device, streams: [...device.streams], problem: problem === null ? null : { ...problem }, camera };
     });
     return { ...scan, devices, interfaces: [...scan.interfaces], hints: [...scan.hints] };

@@ -83,9 +83,10 @@ function splitSource(text: string): { readonly ingest?: string; readonly url: st
 }
 
 /** A source with what it does, in a line. */
-export function sourceLine({ url, state, mode, lastError }: SourceView): string {
+export function sourceLine({ url, state, mode, lastError, device }: SourceView): string {
   const why = state === 'waiting' && lastError !== null ? `: ${lastError.code}: ${lastError.message}` : '';
-  return `pulled from ${url} (${mode === 'on-demand' ? 'on demand, ' : ''}${state}${why})`;
+  const which = device === undefined ? '' : `serial number ${device.serial}, `;
+  return `pulled from ${url} (${which}${mode === 'on-demand' ? 'on demand, ' : ''}${state}${why})`;
 }
 
 function namesOf(text: string): string[] {

@@ -51,6 +51,10 @@ function eventWords(event: ShownEvent): string {
     case 'problem.raised':
     case 'problem.cleared':
       return `${text('code')}: ${text('message')}`;
+    case 'source.moved': {
+      const ingest = event.ingest === 'main' ? '' : `${text('ingest')}: `;
+      return `${ingest}${text('from')} -> ${text('to')}  serial number ${text('serial')}`;
+    }
     case 'publisher.refused':
       return `${text('code')}: ${text('message')}  ${text('name')} from ${text('address')}`;
     case 'camera.live':

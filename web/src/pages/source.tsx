@@ -32,7 +32,7 @@ export function Source({ camera }: { camera: CameraView }) {
 
 /** How a source does; of an ingest, too. */
 export function SourceState({ source }: { source: SourceView }) {
-  const { url, state, since, mode, lastError, nextRetryAt } = source;
+  const { url, state, since, mode, lastError, nextRetryAt, device } = source;
   return (
     <div class="push">
       <p class="push-head">
@@ -43,6 +43,11 @@ export function SourceState({ source }: { source: SourceView }) {
         </span>
       </p>
       <p class="mono">{url}</p>
+      {device !== undefined && (
+        <p class="hint">
+          Serial number <span class="mono">{device.serial}</span>
+        </p>
+      )}
       {state !== 'live' && lastError !== null && (
         <p class="hint">
           {lastError.message}
