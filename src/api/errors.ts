@@ -2,7 +2,15 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimitedError } from '../access/access.js';
 import { BatchRefused } from '../control/batch-control.js';
-import { CodedError, type ErrorCode, errorCodes, messageOf } from '../errors.js';
+import {
+  CodedError,
+  ConflictError,
+  type ErrorCode,
+  errorCodes,
+  InputError,
+  messageOf,
+  NotFoundError,
+} from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { cleanText } from '../log/pino.js';
 
@@ -16,6 +24,7 @@ export interface Refusal {
   readonly failed?: { readonly count: number; readonly errors: readonly object[] };
 }
 
+/** By code. What is missing has the status of its kind of error, and is else a failure of the aggregator. */
 const statuses: Partial<Record<ErrorCode, number>> = {
   INVALID_JSON: 400,
   INVALID_REQUEST: 400,
@@ -42,7 +51,15 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NO_ENGINE: 409,
   LIMIT_REACHED: 409,
   PUBLISH_ALREADY_LIVE: 409,
+  // Of a test pattern: why the camera cannot be fed, in this process or by way of nginx.
+  PUBLISH_NOT_REGISTERED: 404,
+  PUBLISH_FORBIDDEN: 409,
   TARGET_PUBLISH_REJECTED: 503,
+  TARGET_CONNECT_REJECTED: 503,
+  TARGET_REFUSED: 503,
+  TARGET_UNREACHABLE: 503,
+  TARGET_TIMEOUT: 503,
+  TARGET_CLOSED: 503,
   TARGET_UNSUPPORTED: 400,
   TARGET_FORBIDDEN: 400,
   SOURCE_FORBIDDEN: 400,
@@ -86,6 +103,15 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   ACCESS_UNREADABLE: 503,
 };
 
+/** Undefined: it is a failure of the aggregator, of which no more than that is told. */
+function statusOf(error: CodedError): number | undefined {
+  const status = statuses[error.code];
+  if (status !== undefined) return status;
+  if (error instanceof InputError) return 400;
+  if (error instanceof NotFoundError) return 404;
+  return error instanceof ConflictError ? 409 : undefined;
+}
+
 /** The answer for anything that was thrown. Of an unexpected error, only the code is sent. */
 export function refusalOf(error: unknown, limitBytes = bodyLimitBytes): Refusal {
   if (error instanceof BatchRefused) {
@@ -96,10 +122,16 @@ export function refusalOf(error: unknown, limitBytes = bodyLimitBytes): Refusal 
       ...(field === undefined ? {} : { field }),
     }));
     const { code, message, field, count } = error;
-    return { status: statuses[code] ?? 500, code, message, field, failed: { count, errors } };
+    return {
+      status: statusOf(error.failed[0]?.error ?? error) ?? 500,
+      code,
+      message,
+      field,
+      failed: { count, errors },
+    };
   }
   if (error instanceof CodedError) {
-    const status = statuses[error.code];
+    const status = statusOf(error);
     if (status !== undefined) return { status, code: error.code, message: error.message, field: error.field };
   } else if (error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number') {
     const { statusCode, message } = error;

@@ -49,7 +49,10 @@ export class Drain {
   /** True when this node can give cameras away, and another one takes them; else they are best where they are. */
   get isOfUse(): boolean {
     const { cameras, nodes } = this.#options;
-    return cameras !== null && nodes.all.some(({ id, isDraining }) => id !== nodes.self.id && isDraining !== true);
+    return (
+      cameras !== null &&
+      nodes.all.some(({ id, isDraining, isFull }) => id !== nodes.self.id && isDraining !== true && isFull !== true)
+    );
   }
 
   /** Cameras that are live here still. */

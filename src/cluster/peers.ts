@@ -56,7 +56,7 @@ export class Peers {
     }
   }
 
-  /** The body of an answer that has no end, until the signal. @throws CodedError NODE_UNAVAILABLE */
+  /** The body of a stream of server-sent events, until the signal. @throws CodedError NODE_UNAVAILABLE */
   async follow(
     id: string,
     { path, scope, signal }: { readonly path: string; readonly scope: NodeScope; readonly signal: AbortSignal },
@@ -65,6 +65,11 @@ export class Peers {
       const response = await this.#fetch(id, scope, path, { signal });
       if (response.status !== 200 || response.body === null) {
         throw new Error(`it answers ${response.status}: ${reasonIn(await limited(response))}`);
+      }
+      const type = response.headers.get('content-type') ?? 'nothing';
+      if (!type.startsWith('text/event-stream')) {
+        await response.body.cancel();
+        throw new Error(`it answers with ${type.slice(0, 80)}, and not with events`);
       }
       return response.body;
     } catch (error) {

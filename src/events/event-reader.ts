@@ -22,8 +22,10 @@ export async function* readEvents(
   let text = '';
   for await (const bytes of body) {
     onBytes();
+    // What was looked at before has no end; but the first of the two line breaks may be its last character.
+    const lookFrom = Math.max(0, text.length - 1);
     text += decoder.decode(bytes, { stream: true });
-    let end = text.indexOf('\n\n');
+    let end = text.indexOf('\n\n', lookFrom);
     while (end >= 0) {
       const event = parseEvent(text.slice(0, end));
       text = text.slice(end + 2);

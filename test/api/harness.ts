@@ -3,6 +3,7 @@ import { Access, type AccessSettings } from '../../src/access/access.js';
 import { sourcePolicy } from '../../src/address/push-policy.js';
 import { type RunningApi, startApi } from '../../src/api/server.js';
 import type { ApiSettings } from '../../src/api/settings.js';
+import type { ClusterView } from '../../src/api/v1/cluster.js';
 import { PatternList } from '../../src/cli/test-patterns.js';
 import type { ControlSettings } from '../../src/control/settings.js';
 import { Discovery } from '../../src/discovery/discovery.js';
@@ -23,6 +24,7 @@ export async function startTestApi(
   log: Logger = silentLogger,
   logLevels = new LogLevels('info'),
   prepare?: (folder: string) => Promise<void>,
+  cluster?: ClusterView,
 ): Promise<TestApi> {
   const control = await startControl(settings, prepare);
   const access = await Access.open(
@@ -47,6 +49,7 @@ export async function startTestApi(
       interfaces: () => [],
     }),
     logLevels,
+    ...(cluster === undefined ? {} : { cluster: () => cluster }),
     settingSources: { rtmpPort: 'flag --rtmp-port' },
     settingNames: { rtmpsPort: ['rtmps-port', 'MEDIA_AGGREGATOR_RTMPS_PORT'] },
   });

@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/log/log.js';
 
 const cameras = { live: () => [], askToReconnect: () => true, letGo: () => undefined };
 const drainOf = (
-  all: readonly { id: string; isDraining?: boolean }[],
+  all: readonly { id: string; isDraining?: boolean; isFull?: boolean }[],
   drained: typeof cameras | null = cameras,
 ): Drain =>
   new Drain({
@@ -19,5 +19,6 @@ test('a node that ends empties itself only where another one takes its cameras',
   expect(drainOf([{ id: 'a' }, { id: 'b' }]).isOfUse).toBe(true);
   expect(drainOf([{ id: 'a' }]).isOfUse).toBe(false);
   expect(drainOf([{ id: 'a' }, { id: 'b', isDraining: true }]).isOfUse).toBe(false);
+  expect(drainOf([{ id: 'a' }, { id: 'b', isFull: true }]).isOfUse).toBe(false);
   expect(drainOf([{ id: 'a' }, { id: 'b' }], null).isOfUse).toBe(false);
 });

@@ -16,6 +16,10 @@ const gatherMs = 2500;
 /** How long the other nodes are read after the last reader: one that reconnects misses nothing, and costs nothing. */
 const lingerMs = 30_000;
 const lookMs = 1000;
+/** An event of a node is far shorter: its texts are cut. */
+const maxEventLength = 32 * 1024;
+/** What the nodes had before, while it is gathered. */
+const maxGathered = 20_000;
 const typePattern = /^[a-z]{1,20}\.[a-z]{1,20}$/;
 
 /** An event as it is told by the node that it is of. */
@@ -84,6 +88,7 @@ export class ClusterEvents implements EventSource {
   async enter(): Promise<void> {
     this.#readers += 1;
     clearTimeout(this.#linger);
+    if (this.#isClosed) return;
     this.#ready ??= this.#start();
     await this.#ready;
   }
@@ -199,7 +204,7 @@ export class ClusterEvents implements EventSource {
       }
       return;
     }
-    const event = toldIn(data);
+    const event = data.length > maxEventLength ? undefined : toldIn(data);
     if (event === undefined) return;
     const position = this.#positions.get(node);
     if (position !== undefined && event.id <= position) return;
@@ -215,7 +220,7 @@ export class ClusterEvents implements EventSource {
 
   #put(node: string, event: Told): void {
     if (this.#gathered === undefined) this.feed.take(event, node);
-    else this.#gathered.push([node, event]);
+    else if (this.#gathered.length < maxGathered) this.#gathered.push([node, event]);
   }
 
   #tell(type: EventType, node: string, facts: Readonly<Record<string, string>> = {}): void {

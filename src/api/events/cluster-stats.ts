@@ -13,6 +13,11 @@ const maxCameras = 100_000;
 /** How long a node that is read anew has for telling of all of its cameras again. */
 const againMs = 10_000;
 
+/** Figures of a camera or a push, and pushes of a camera, that a node tells; more are none of ours. */
+const maxFacts = 100;
+const maxPushes = 5000;
+const maxWord = 200;
+
 type Facts = Record<string, string | number | null>;
 
 /** What one node tells of a camera. */
@@ -224,10 +229,31 @@ export class ClusterStats implements FiguresSource {
 }
 
 function merge(part: Part, { pushes = {}, ...facts }: CameraFigures): void {
-  Object.assign(part.facts, facts);
+  assign(part.facts, facts);
   for (const [id, changed] of Object.entries(pushes)) {
-    if (changed === null) part.pushes.delete(id);
-    else part.pushes.set(id, Object.assign(part.pushes.get(id) ?? {}, changed));
+    if (changed === null) {
+      part.pushes.delete(id);
+      continue;
+    }
+    let push = part.pushes.get(id);
+    if (push === undefined) {
+      if (!isName(id) || part.pushes.size >= maxPushes) continue;
+      push = {};
+      part.pushes.set(id, push);
+    }
+    assign(push, changed);
+  }
+}
+
+/** Takes what is a figure, or a word. */
+function assign(known: Facts, facts: Readonly<Record<string, unknown>>): void {
+  let room = maxFacts - Object.keys(known).length;
+  for (const [key, value] of Object.entries(facts)) {
+    const isFact =
+      value === null || typeof value === 'number' || (typeof value === 'string' && value.length <= maxWord);
+    if (!isFact || key === '__proto__') continue;
+    if (!Object.hasOwn(known, key) && --room < 0) continue;
+    known[key] = value;
   }
 }
 

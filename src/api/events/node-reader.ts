@@ -9,6 +9,8 @@ const openMs = 2500;
 const silenceMs = 20_000;
 const firstPauseMs = 250;
 const longestPauseMs = 5000;
+/** A stream that was open for so long is one that was well: what ends it is no trouble. */
+const wellAfterMs = 1000;
 
 export interface NodeReaderOptions {
   readonly nodes: Pick<OtherNodes, 'follow'>;
@@ -45,24 +47,30 @@ export class NodeReader {
 
   async #run(): Promise<void> {
     let pauseMs = firstPauseMs;
+    let isFirstEnd = true;
     while (!this.#isClosed) {
-      const why = await this.#read(() => {
-        pauseMs = firstPauseMs;
-      });
+      const startedMs = performance.now();
+      const why = await this.#read();
       if (this.#isClosed) return;
-      if (why === null) {
-        // An end is no failure: the token of the reader is over, or somebody asks for more.
+      if (performance.now() - startedMs > wellAfterMs) {
+        pauseMs = firstPauseMs;
+        isFirstEnd = true;
+      }
+      // An end is no failure: the token of the reader is over, or somebody asks for more. One after the other is.
+      const isOften = why === null && !isFirstEnd;
+      isFirstEnd = false;
+      if (why === null && !isOften) {
         await sleep(50, undefined, { ref: false });
         continue;
       }
-      this.#options.onSilent(why);
+      if (why !== null) this.#options.onSilent(why);
       await sleep(pauseMs, undefined, { ref: false });
       pauseMs = Math.min(longestPauseMs, pauseMs * 2);
     }
   }
 
   /** @returns why it failed; null: the stream ended as it should */
-  async #read(onOpened: () => void): Promise<string | null> {
+  async #read(): Promise<string | null> {
     const { nodes, node, path, onOpen, onEvent } = this.#options;
     const stop = new AbortController();
     this.#stop = stop;
@@ -75,7 +83,6 @@ export class NodeReader {
     try {
       const body = await nodes.follow(node, { path: path(), scope: 'read', signal: stop.signal });
       alive();
-      onOpened();
       onOpen();
       for await (const event of readEvents(body, alive)) {
         if (stop.signal.aborted) break;

@@ -10,7 +10,7 @@ import { messageOf, NotFoundError } from '../../errors.js';
 import { inStretches } from '../../fairness/stretch.js';
 import { mayPublish } from './may-publish.js';
 import { type NodeAnswer, type OtherNodes, scopeOf } from './other-nodes.js';
-import { camerasByName, Runners, runnerOf } from './runners.js';
+import { cameraIn, cameraPageIn, camerasByName, Runners, runnerOf } from './runners.js';
 
 /** So many are asked for at once: the text of more would be long to read in one go. */
 const portion = 200;
@@ -93,7 +93,7 @@ export class ClusterCameras {
     if (node === undefined) return found;
     try {
       const answer = await ask(nodes, node, request, `/v1/cameras/${name}`);
-      return answer.status === 200 ? JSON.parse(answer.bytes.toString()) : own(`node ${node} answers ${answer.status}`);
+      return answer.status === 200 ? cameraIn(node, answer.bytes) : own(`node ${node} answers ${answer.status}`);
     } catch (error) {
       return own(messageOf(error));
     }
@@ -262,7 +262,7 @@ async function camerasAt(
     }
     const answer = await nodes.ask(id, { method: 'GET', path: `/v1/cameras?${query}`, scope });
     if (answer.status !== 200) throw new Error(`node ${id} answers ${answer.status} to a list of its cameras`);
-    const page = JSON.parse(answer.bytes.toString()) as { items: CameraView[]; next: string | null };
+    const page = cameraPageIn(id, answer.bytes);
     items.push(...page.items);
     next = page.next;
     if (page.items.length < count || next === null || items.length >= limit) return items;

@@ -73,6 +73,9 @@ export function addOtherNodes(app: App, control: Control, others: () => OtherNod
   });
 }
 
+/** How long another node may take for a change that is passed on: one that was made is not to be told as one that was not. */
+const changeMs = 10_000;
+
 /** Answers with what another node answers. @throws CodedError NODE_UNAVAILABLE */
 export async function passOn(
   request: FastifyRequest,
@@ -91,6 +94,7 @@ export async function passOn(
     path: `${path.pathname}${path.search}`,
     scope: scopeOf(caller),
     ...(body === undefined || body === null ? {} : { body: JSON.stringify(body) }),
+    ...(method === 'GET' ? {} : { limitMs: changeMs }),
     ...(condition === undefined ? {} : { headers: { 'if-none-match': condition } }),
   });
   request.charge?.(answer.bytes.length / (256 * 1024));

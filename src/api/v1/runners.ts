@@ -32,8 +32,7 @@ export async function camerasByName(
           const query = new URLSearchParams({ node: 'self', limit: String(portion), names: some.join(',') });
           const answer = await nodes.ask(node, { method: 'GET', path: `/v1/cameras?${query}`, scope });
           if (answer.status !== 200) throw new Error(`node ${node} answers ${answer.status} to a list of its cameras`);
-          const { items } = JSON.parse(answer.bytes.toString()) as { items: CameraView[] };
-          for (const view of items) found.set(view.name, view);
+          for (const view of cameraPageIn(node, answer.bytes).items) found.set(view.name, view);
         }
         views.set(node, found);
       } catch (error) {
@@ -42,6 +41,28 @@ export async function camerasByName(
     }),
   );
   return { views, unknown };
+}
+
+/** A page of cameras that another node answers. @throws Error for what is none */
+export function cameraPageIn(node: string, bytes: Buffer): { items: CameraView[]; next: string | null } {
+  const { items, next }: { items?: unknown; next?: unknown } = Object(JSON.parse(bytes.toString()));
+  if (!Array.isArray(items) || !items.every(isCameraView)) {
+    throw new Error(`node ${node} answers what is no list of cameras`);
+  }
+  return { items, next: typeof next === 'string' ? next : null };
+}
+
+/** A camera that another node answers. @throws Error for what is none */
+export function cameraIn(node: string, bytes: Buffer): CameraView {
+  const view: unknown = JSON.parse(bytes.toString());
+  if (!isCameraView(view)) throw new Error(`node ${node} answers what is no camera`);
+  return view;
+}
+
+/** What is read here of an answer is there. */
+function isCameraView(view: unknown): view is CameraView {
+  const { name, pushes } = Object(view) as Partial<Record<keyof CameraView, unknown>>;
+  return typeof name === 'string' && Array.isArray(pushes) && pushes.every((push) => Object(push) === push);
 }
 
 function* portions(names: ReadonlySet<string>): Generator<string[], void> {

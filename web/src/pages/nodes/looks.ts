@@ -10,6 +10,7 @@ export function nodeLook({ isGone, silentSinceMs, view, member }: NodeEntry): Lo
   if (view.status !== 'ok') return { tone: 'bad', label: 'down', shape: 'triangle' };
   if (member.isDraining) return { tone: 'warn', label: 'draining', shape: 'diamond' };
   if (view.problems.length > 0) return { tone: 'bad', label: 'in trouble', shape: 'triangle' };
+  if (member.isFull) return { tone: 'warn', label: 'full', shape: 'square' };
   return { tone: 'ok', label: 'up', shape: 'disc' };
 }
 

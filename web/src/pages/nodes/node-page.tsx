@@ -40,6 +40,11 @@ export function NodePage({ entry }: { entry: NodeEntry }) {
           </span>
         </p>
       )}
+      {member.isFull && (
+        <p class="note warn" role="status">
+          <span>It carries as much as its capacity allows: it takes no new cameras, and what it carries goes on.</span>
+        </p>
+      )}
       {view?.problems.map(({ code, message }) => (
         <p key={`${code} ${message}`} class="note bad">
           <span>
@@ -52,9 +57,15 @@ export function NodePage({ entry }: { entry: NodeEntry }) {
         <section class="panel" aria-labelledby="node-facts">
           <h2 id="node-facts">What it carries</h2>
           <dl class="facts">
-            <Fact name="live cameras">{count(member.liveCameras)}</Fact>
+            <Fact name="live cameras">
+              {count(member.liveCameras)}
+              {member.capacity.cameras !== null && ` of ${count(member.capacity.cameras)}`}
+            </Fact>
             <Fact name="in">{bitrate(view?.bitrateInBps)}</Fact>
-            <Fact name="out">{bitrate(view?.bitrateOutBps)}</Fact>
+            <Fact name="out">
+              {bitrate(view?.bitrateOutBps)}
+              {member.capacity.outMbps !== null && ` of ${bitrate(member.capacity.outMbps * 1e6)}`}
+            </Fact>
             <Fact name="viewers">{count(view?.viewers)}</Fact>
             <Fact name="connections">{count(view?.connections)}</Fact>
             <Fact name="version">{member.version}</Fact>
@@ -130,7 +141,7 @@ function DrainButton({ entry }: { entry: NodeEntry }) {
   if (session.value?.scope !== 'admin' || silentSinceMs !== null) return null;
   const on = !member.isDraining;
   const others = [...nodes.value.values()].filter(
-    (other) => other.id !== id && !other.member.isDraining && other.silentSinceMs === null,
+    (other) => other.id !== id && !other.member.isDraining && !other.member.isFull && other.silentSinceMs === null,
   );
   const isLast = on && others.length === 0 && member.liveCameras > 0;
   const run = async () => {

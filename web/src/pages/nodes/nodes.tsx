@@ -123,9 +123,19 @@ function NodeTable({ all }: { all: readonly NodeEntry[] }) {
                       </span>
                     )}
                   </td>
-                  <td>{count(member.liveCameras)}</td>
+                  <td>
+                    {count(member.liveCameras)}
+                    {member.capacity.cameras !== null && (
+                      <span class="muted"> of {count(member.capacity.cameras)}</span>
+                    )}
+                  </td>
                   <td>{bitrate(view?.bitrateInBps)}</td>
-                  <td>{bitrate(view?.bitrateOutBps)}</td>
+                  <td>
+                    {bitrate(view?.bitrateOutBps)}
+                    {member.capacity.outMbps !== null && (
+                      <span class="muted"> of {bitrate(member.capacity.outMbps * 1e6)}</span>
+                    )}
+                  </td>
                   <td class="wide-only">{member.version}</td>
                 </tr>
               );
