@@ -366,7 +366,9 @@ export class Push {
   /** A push is active if the target acknowledges bytes, or at least the socket's queue empties. */
   #proveActive(life: PushLife): void {
     if (this.#phase.now === 'active') {
-      if (this.#clock.wellFor(life.noteWell())) this.#failures.well();
+      // A track that came meanwhile, or became the default one, may be one that it does not take.
+      if (life.shortfall !== null) this.#setPhase('connecting');
+      else if (this.#clock.wellFor(life.noteWell())) this.#failures.well();
       return;
     }
     if (!life.isProven) return;

@@ -10,6 +10,14 @@ export interface PageResult {
   readonly ms: number;
 }
 
+/** What the page says, and what the browser knows of the video, as text. */
+const stateOfPlayer = `(() => {
+  const { currentTime, paused, seeking, readyState, buffered, error } = document.querySelector('video') ?? { buffered: [] };
+  const ranges = Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
+  const words = document.querySelector('.player')?.innerText;
+  return JSON.stringify({ words, currentTime, paused, seeking, readyState, ranges, error: error?.message });
+})()`;
+
 /** Publishes what the row's publisher wrote, again and again, and looks at the camera. */
 export async function showRow(row: Row, node: Aggregator, { page }: WatchedPage): Promise<PageResult> {
   const { id } = row;
@@ -50,7 +58,11 @@ export async function showRow(row: Row, node: Aggregator, { page }: WatchedPage)
           .textContent()) ?? '';
       return { text: `says: "${words.trim()}"`, ms };
     }
-    await waitFor(async () => (await time()) > first + 0.5, { what: `${camera} to go on`, timeoutMs: 30_000 });
+    await waitFor(async () => (await time()) > first + 0.5, { what: `${camera} to go on`, timeoutMs: 30_000 }).catch(
+      async (error: unknown) => {
+        throw new Error(`the picture stands: ${await page.evaluate<string>(stateOfPlayer)}`, { cause: error });
+      },
+    );
     page.off('request', count);
     if (requests !== 1) throw new Error(`${requests} requests for one stream`);
     const isMute = await said(/No sound: this browser does not play/);

@@ -252,6 +252,32 @@ describe('what a target says of itself', () => {
   });
 });
 
+describe('a target that names what the camera sends, when another track comes, and becomes the default one', () => {
+  it('is judged anew by what that one has', async (context) => {
+    const { push, status, videoOf, stream, stop, sent } = await start(context, 'av1', {
+      onConnect: () => ({ fourCcList: ['av01'], capsEx: 1 }),
+    });
+    await until(() => status().state === 'active' && videoOf(0).length > 30, 20_000, 'the push');
+    expect(push.shortfall).toBeNull();
+    stop();
+    const write = (packet: number, codec: string, track: number, body: Buffer): void =>
+      stream.publish(
+        Video,
+        sent() * 20,
+        exMessage({ kind: 'video', packet, codec, isKey: true, body, ...(track ? { track } : {}) }),
+        performance.now(),
+      );
+    const why = 'the target does not name vp09 among the codecs that it takes: av01';
+    write(0, 'vp09', 1, Buffer.from([1, 0, 0, 0, 0, 11, 0x82, 2, 2, 2, 0, 0]));
+    write(1, 'vp09', 1, number(1));
+    expect(push.shortfall).toBe(why);
+    write(2, 'av01', 0, Buffer.alloc(0));
+    write(1, 'vp09', 1, number(2));
+    expect(push.shortfall).toBe(why);
+    await until(() => status().state !== 'active', 20_000, 'a state that says so');
+  });
+});
+
 describe('a target that asks to be connected to anew', () => {
   const reconnect = { level: 'status', code: 'NetConnection.Connect.ReconnectRequest', description: 'maintenance' };
 

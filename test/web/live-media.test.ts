@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { audioFormat, formatOfFrame } from '../../web/src/media/audio-codecs.js';
 import { readAudio, readVideo } from '../../web/src/media/flv-packet.js';
 import { FlvReader, type FlvTag } from '../../web/src/media/flv-reader.js';
+import { LiveEdge } from '../../web/src/media/live-edge.js';
 import { MediaTimes } from '../../web/src/media/media-times.js';
 import { TrackRemuxer } from '../../web/src/media/remuxer.js';
 import { formatWithoutHeader, videoFormat } from '../../web/src/media/video-codecs.js';
@@ -121,6 +122,58 @@ it('ends what was before a new header, and goes on with its next key frame', () 
   add('frame', 200, 'b2b2', true);
   add('frame', 240, 'b3b3');
   expect(boxes()).toEqual(['moof+mdat a3a3', expect.stringMatching(/^ftyp/), 'moof+mdat b2b2']);
+});
+
+it('shows the last picture until the first behind a new header, so that there is no gap to stand at', () => {
+  const track = new TrackRemuxer('video', () => ({ width: 320, height: 240 }));
+  const add = (role: 'header' | 'frame', at: number, data: string, isKey = false): void =>
+    track.add({ codec: 'h264', role, data: hex(data), isKey, compositionMs: 0 }, at);
+  const durations = (): number[] =>
+    takeAll(track).flatMap((part) => {
+      const bytes = Buffer.from(part as Uint8Array);
+      // Of `trun`: version and flags, samples, offset of the data; then of each sample duration, size, flags and offset.
+      const at = bytes.indexOf('trun') + 4;
+      if (at < 4) return [];
+      return Array.from({ length: bytes.readUInt32BE(at + 4) }, (_, i) => bytes.readUInt32BE(at + 12 + i * 16));
+    });
+  add('header', 0, avc);
+  for (const at of [0, 40, 80]) add('frame', at, 'a1a1', at === 0);
+  add('header', 90, avc.replace('42c01e', '42c01f'));
+  expect(durations()).toEqual([40, 40]);
+  // Nothing of the new configuration may come before what is still to be shown of the old one.
+  expect(track.take()).toEqual([]);
+  add('frame', 120, 'b1b1');
+  add('frame', 980, 'b2b2', true);
+  add('frame', 1020, 'b3b3');
+  expect(durations()).toEqual([900, 40]);
+});
+
+it('jumps from where the browser stands although there is more, ever less often, and never where it is paused', () => {
+  const element = {
+    currentTime: 3,
+    paused: false,
+    seeking: false,
+    readyState: 2,
+    playbackRate: 1,
+    HAVE_CURRENT_DATA: 2,
+  };
+  const ends = { length: 1, start: () => 0, end: () => 6 };
+  const edge = new LiveEdge(Object.assign(element, { buffered: ends }) as unknown as HTMLVideoElement);
+  for (let now = 0; now <= 2000; now += 250) edge.keep(now);
+  expect(element.currentTime).toBe(3);
+  element.seeking = true;
+  edge.keep(2250);
+  expect(element.currentTime).toBeCloseTo(5.2);
+  // It stands there again, with more behind it.
+  ends.end = () => 7;
+  for (let now = 2500; now <= 6250; now += 250) edge.keep(now);
+  expect(element.currentTime).toBeCloseTo(5.2);
+  edge.keep(6500);
+  expect(element.currentTime).toBeCloseTo(6.2);
+  element.paused = true;
+  ends.end = () => 9;
+  for (let now = 6750; now < 60_000; now += 250) edge.keep(now);
+  expect(element.currentTime).toBeCloseTo(6.2);
 });
 
 it('leaves MP3 as it is for browsers that want it so, and says where it is after a gap', () => {

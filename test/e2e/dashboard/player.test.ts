@@ -133,6 +133,24 @@ describe('the player of the dashboard', () => {
     }
     await open('av1-opus');
     await page.getByText(/AV1 Main · 160 × 120/).waitFor();
+    // Nobody answers: there is a word from the beginning, and after 2.5 s by the clock of the page what is waited for.
+    await page.goto(`${aggregator.apiUrl}/#/`);
+    await page.route('**/live/**', () => undefined);
+    await page.goto(`${aggregator.apiUrl}/#/cameras/h264-g711`);
+    const words = await page.evaluate(async () => {
+      const said = new Map<string, number>();
+      for (const begunMs = performance.now(); performance.now() - begunMs < 20_000; ) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        if (document.querySelector('.player') === null) continue;
+        const text = document.querySelector('.player-cover')?.textContent ?? '';
+        if (!said.has(text)) said.set(text, performance.now() - begunMs);
+        if (text.startsWith('Waiting')) break;
+      }
+      return [...said];
+    });
+    await page.unroute('**/live/**');
+    expect(words.map(([text]) => text)).toEqual(['Loading …', 'Waiting for a key frame …']);
+    expect(words.at(-1)?.[1]).toBeLessThan(10_000);
     for (const { name } of refused) {
       await open(name);
       await page.getByText(/This browser does not play/).waitFor();

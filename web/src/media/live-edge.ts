@@ -12,23 +12,42 @@ const pausedJumpFromS = 30;
 const starvedS = 3;
 /** What rounding leaves between frames. */
 const gapS = 0.05;
+/** What is there behind the place that is shown, so that it could go on. */
+const aheadS = 1;
+/**
+ * It stands for so long although it could go on: the browser waits for what will not come, such as a frame in a gap. Then it
+ * jumps. Milliseconds; doubled each time until it moves, since a slow machine takes long to begin.
+ */
+const standsMs = 2000;
 
 /** Keeps a video element near the end of what there is, and out of the gaps in it. */
 export class LiveEdge {
   readonly #element: HTMLVideoElement;
+  /** Where it was when it last moved, and when that was. */
+  #atS = -1;
+  #movedMs = 0;
+  #patienceMs = standsMs;
 
   constructor(element: HTMLVideoElement) {
     this.#element = element;
   }
 
-  /** Call some times a second. */
-  keep(): void {
+  /** Call some times a second. @param nowMs a monotonic clock */
+  keep(nowMs: number): void {
     const element = this.#element;
     const { buffered, currentTime } = element;
-    if (buffered.length === 0 || element.seeking) return;
+    if (buffered.length === 0) return;
     const last = buffered.length - 1;
     const end = buffered.end(last);
     const behind = end - currentTime;
+    if (this.#stands(nowMs, behind)) {
+      element.currentTime = Math.max(buffered.start(last), end - targetS);
+      this.#atS = element.currentTime;
+      this.#movedMs = nowMs;
+      this.#patienceMs *= 2;
+      return;
+    }
+    if (element.seeking) return;
     if (behind > (element.paused ? pausedJumpFromS : jumpFromS)) {
       element.currentTime = Math.max(buffered.start(last), end - targetS);
     } else if (!this.#isInside(currentTime) || element.readyState < element.HAVE_CURRENT_DATA) {
@@ -37,6 +56,17 @@ export class LiveEdge {
     }
     if (behind > fastFromS) element.playbackRate = fastRate;
     else if (behind <= targetS) element.playbackRate = 1;
+  }
+
+  #stands(nowMs: number, behindS: number): boolean {
+    const { currentTime, paused } = this.#element;
+    if (currentTime !== this.#atS) this.#patienceMs = standsMs;
+    if (currentTime !== this.#atS || paused || behindS < aheadS) {
+      this.#atS = currentTime;
+      this.#movedMs = nowMs;
+      return false;
+    }
+    return nowMs - this.#movedMs > this.#patienceMs;
   }
 
   /** Whether the picture stands because one of several tracks ends long before the others. */

@@ -207,7 +207,7 @@ class Life {
     if (this.#buffers.size === 0) return;
     const { currentTime } = this.#element;
     for (const buffer of this.#buffers.values()) buffer.forget(currentTime);
-    this.#edge.keep();
+    this.#edge.keep(performance.now());
     if (performance.now() - this.#begunMs < minLifeMs) return;
     const late = [this.#video, this.#audio].some((track) => !this.#buffers.has(track) && this.#isPlayed(track));
     if (late) this.#end('again', 'Another track came.');

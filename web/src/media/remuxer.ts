@@ -35,6 +35,8 @@ export class TrackRemuxer {
   #start: Uint8Array | null = null;
   /** Its successor says how long it lasts. */
   #held: Omit<Sample, 'durationMs'> | null = null;
+  /** The last of the configuration before: it is shown until the first of the new one, so that there is no gap. */
+  #tail: { readonly mime: string; readonly sample: Omit<Sample, 'durationMs'> } | null = null;
   #samples: Sample[] = [];
   #sequence = 0;
   #lastMs = -minDurationMs;
@@ -89,11 +91,11 @@ export class TrackRemuxer {
   }
 
   #begin(format: VideoFormat | AudioFormat | null): void {
-    const held = this.#held;
-    // What was held belongs to the configuration before.
-    if (held !== null) this.#samples.push({ ...held, durationMs: this.#durationMs });
-    this.#held = null;
     this.#close();
+    const { mime } = this;
+    if (this.#held !== null && mime !== null) this.#tail = { mime, sample: this.#held };
+    this.#held = null;
+    this.#start = null;
     this.#format = format;
     this.#isAtKey = false;
     this.#bareEndMs = null;
@@ -112,6 +114,7 @@ export class TrackRemuxer {
     if (!this.#isAtKey) return;
     this.hasFrames = true;
     this.waitingBytes += data.length;
+    this.#endTail(atMs);
     const bare = this.#bare;
     if (bare !== null) {
       // The browser counts the times itself, frame by frame; it is told where they are where it would be wrong.
@@ -131,6 +134,14 @@ export class TrackRemuxer {
     this.#lastMs = at;
   }
 
+  #endTail(atMs: number): void {
+    const tail = this.#tail;
+    if (tail === null) return;
+    const durationMs = Math.max(atMs - tail.sample.atMs, minDurationMs);
+    this.#ready.push({ mime: tail.mime, part: fragment(++this.#sequence, [{ ...tail.sample, durationMs }]) });
+    this.#tail = null;
+  }
+
   /** What is to be appended now, in order, all of one type (`takenMime`); empty when there is nothing. */
   take(): (Uint8Array | BareFrames)[] {
     this.#close();
@@ -147,6 +158,8 @@ export class TrackRemuxer {
 
   /** Writes what there is, with its beginning. */
   #close(): void {
+    // What comes next stands behind it.
+    if (this.#tail !== null) return;
     const { mime } = this;
     if (mime !== null && this.#start !== null) this.#ready.push({ mime, part: this.#start });
     if (mime !== null && this.#samples.length > 0) {
