@@ -260,13 +260,10 @@ describe('a target that names what the camera sends, when another track comes, a
     await until(() => status().state === 'active' && videoOf(0).length > 30, 20_000, 'the push');
     expect(push.shortfall).toBeNull();
     stop();
-    const write = (packet: number, codec: string, track: number, body: Buffer): void =>
-      stream.publish(
-        Video,
-        sent() * 20,
-        exMessage({ kind: 'video', packet, codec, isKey: true, body, ...(track ? { track } : {}) }),
-        performance.now(),
-      );
+    const write = (packet: number, codec: string, track: number, body: Buffer): void => {
+      const payload = exMessage({ kind: 'video', packet, codec, isKey: true, body, ...(track ? { track } : {}) });
+      stream.publish(Video, sent() * 20, payload, performance.now());
+    };
     const why = 'the target does not name vp09 among the codecs that it takes: av01';
     write(0, 'vp09', 1, Buffer.from([1, 0, 0, 0, 0, 11, 0x82, 2, 2, 2, 0, 0]));
     write(1, 'vp09', 1, number(1));

@@ -158,7 +158,7 @@ it('jumps from where the browser stands although there is more, ever less often,
     HAVE_CURRENT_DATA: 2,
   };
   const ends = { length: 1, start: () => 0, end: () => 6 };
-  const edge = new LiveEdge(Object.assign(element, { buffered: ends }) as unknown as HTMLVideoElement);
+  const edge = new LiveEdge(Object.assign(element, { buffered: ends }));
   for (let now = 0; now <= 2000; now += 250) edge.keep(now);
   expect(element.currentTime).toBe(3);
   element.seeking = true;

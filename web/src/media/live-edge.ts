@@ -1,4 +1,20 @@
-import type { MediaBuffer } from './media-buffer.js';
+/** Of `TimeRanges`. */
+interface Ranges {
+  readonly length: number;
+  start(index: number): number;
+  end(index: number): number;
+}
+
+/** What is used of a video element. */
+export interface LiveElement {
+  readonly buffered: Ranges;
+  currentTime: number;
+  playbackRate: number;
+  readonly paused: boolean;
+  readonly seeking: boolean;
+  readonly readyState: number;
+  readonly HAVE_CURRENT_DATA: number;
+}
 
 /** Further behind than this, it is played faster; until it is no further behind than the target. Seconds. */
 const fastFromS = 2;
@@ -22,13 +38,13 @@ const standsMs = 2000;
 
 /** Keeps a video element near the end of what there is, and out of the gaps in it. */
 export class LiveEdge {
-  readonly #element: HTMLVideoElement;
+  readonly #element: LiveElement;
   /** Where it was when it last moved, and when that was. */
   #atS = -1;
   #movedMs = 0;
   #patienceMs = standsMs;
 
-  constructor(element: HTMLVideoElement) {
+  constructor(element: LiveElement) {
     this.#element = element;
   }
 
@@ -70,7 +86,7 @@ export class LiveEdge {
   }
 
   /** Whether the picture stands because one of several tracks ends long before the others. */
-  isStarved(buffers: readonly MediaBuffer[]): boolean {
+  isStarved(buffers: readonly { readonly buffered: Ranges | null }[]): boolean {
     if (buffers.length < 2 || this.#element.paused) return false;
     const ends = buffers.map(({ buffered }) =>
       buffered === null || buffered.length === 0 ? 0 : buffered.end(buffered.length - 1),
