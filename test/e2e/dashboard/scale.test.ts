@@ -83,7 +83,7 @@ describe('the dashboard with many cameras', () => {
     const [aggregator, browser] = await Promise.all([startAggregator(scope), openBrowser(scope)]);
     await aggregator.addCamera('cam');
     const { page, misdeeds } = await openPage(browser, scope, aggregator.apiUrl);
-    await page.getByRole('link', { name: /cam/ }).waitFor();
+    await page.getByRole('link', { name: /^cam / }).waitFor();
     const loaded = await page.evaluate(() =>
       [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map((entry) => {
         const { name, transferSize } = entry as PerformanceResourceTiming;
