@@ -9,7 +9,6 @@ import { sourcePolicy } from '../address/push-policy.js';
 import { StreamKeys } from '../admission/stream-keys.js';
 import { Announcer } from '../announce/announcer.js';
 import { startApi } from '../api/server.js';
-import type { MediaBackend } from '../backend/backend.js';
 import { Drain } from '../cluster/drain.js';
 import { LiveCameras } from '../cluster/live-cameras.js';
 import type { SettingSources, Settings } from '../config/index.js';
@@ -37,6 +36,7 @@ import {
   sharedAccess,
 } from './cluster.js';
 import { tellLoad } from './cluster-load.js';
+import { createBackend } from './create-backend.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { settingNames } from './named-settings.js';
@@ -327,46 +327,6 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 /** Callers of an API with TLS, or on a port that the system chooses, find nobody while the start waits. */
 function startWatchOf({ host, apiPort: port, apiTlsCert }: Settings, log: Logger): StartWatch {
   return new StartWatch(log, port === 0 || apiTlsCert !== undefined ? null : { host, port });
-}
-
-/** Each backend is loaded only where it is used. */
-async function createBackend(
-  settings: Settings,
-  secret: Buffer,
-  log: Logger,
-  levels: LogLevels,
-): Promise<MediaBackend> {
-  if (settings.backend === 'nginx') {
-    const { NginxBackend } = await import('../backend/nginx/nginx-backend.js');
-    return new NginxBackend({ settings, log });
-  }
-  const streamSecret = secret.toString('hex');
-  const { host, rtmpPort, rtmpsPort, rtmpsCert, rtmpsKey, srtPort, srtPassphraseFile: passphraseFile } = settings;
-  const media = { ...settings.media, slateDir: settings.media.slateDir ?? join(settings.dataDir, 'slates') };
-  const rtmps =
-    rtmpsPort === undefined || rtmpsCert === undefined || rtmpsKey === undefined
-      ? {}
-      : { rtmps: { port: rtmpsPort, certFile: rtmpsCert, keyFile: rtmpsKey } };
-  const srt =
-    srtPort === undefined
-      ? {}
-      : { srt: { port: srtPort, ...(passphraseFile === undefined ? {} : { passphraseFile }) } };
-  if (settings.workers > 0) {
-    const { WorkersBackend } = await import('../backend/workers/workers-backend.js');
-    const { workers } = settings;
-    return new WorkersBackend({ settings: { host, rtmpPort, ...rtmps, workers, media, streamSecret }, log, levels });
-  }
-  const { NativeBackend } = await import('../backend/native/native-backend.js');
-  return new NativeBackend({
-    settings: {
-      ...{ host, rtmpPort, ...rtmps, ...srt, media, streamSecret, isInCluster: settings.cluster !== undefined },
-      capacity: {
-        outBps: settings.capacityOutMbps === undefined ? null : settings.capacityOutMbps * 1e6,
-        cameras: settings.capacityCameras ?? null,
-      },
-    },
-    log,
-  });
 }
 
 /** What breaks a rule that older versions did not know is kept, and said. */

@@ -126,7 +126,7 @@ class MemoryAggregator implements StreamHost {
   admitPublisher(request: StreamRequest): PublishGrant {
     return (publisher) => {
       const camera = this.#camera(cameraIn(request));
-      const ingest = camera.publish(publisher);
+      const ingest = camera.door.publish(publisher);
       const { stream } = camera;
       if (stream !== null && !this.#seen.has(stream)) {
         this.#seen.add(stream);
@@ -138,7 +138,7 @@ class MemoryAggregator implements StreamHost {
   }
 
   admitViewer(request: StreamRequest): PlayGrant {
-    return (viewer) => this.#camera(cameraIn(request)).play(viewer);
+    return (viewer) => this.#camera(cameraIn(request)).viewing.play(viewer);
   }
 
   #attach(stream: LiveStream, chunkBytes: number, streamId: number): void {

@@ -65,28 +65,28 @@ export class CameraHost implements StreamHost {
       const { name } = this.#requireStream(request);
       const origin = this.#admitRelay(name, ticket);
       if (origin !== undefined) {
-        return (publisher) => this.#require(name, request.app).publishRelay(publisher, origin);
+        return (publisher) => this.#require(name, request.app).door.publishRelay(publisher, origin);
       }
     }
     const ingest = parameterIn({ ...request, tcUrl: peer.connect.tcUrl }, 'ingest') || undefined;
     const camera = this.#requireStream(request);
-    const asked = { name: camera.name, publishKeys: camera.publishKeysOf(ingest) };
+    const asked = { name: camera.name, publishKeys: camera.door.publishKeysOf(ingest) };
     const admitted = this.#admission.publish(asked, request, peer);
     const claim = (): Promise<void> | undefined => {
       // Before: a node without room takes it from no other.
-      camera.checkRoom();
+      camera.door.checkRoom();
       return this.#claim(camera.name);
     };
     const later = admitted === undefined ? claim() : admitted.then(claim);
     // Looked for anew: it may be removed until the grant is used.
-    const grant: PublishGrant = (publisher) => this.#requireStream(request).publish(publisher, ingest);
-    if (later === undefined && !camera.isTaken(ingest)) return grant;
+    const grant: PublishGrant = (publisher) => this.#requireStream(request).door.publish(publisher, ingest);
+    if (later === undefined && !camera.door.isTaken(ingest)) return grant;
     return (later ?? Promise.resolve()).then(() => hearOut(camera, ingest)).then(() => grant);
   }
 
   admitViewer(request: StreamRequest, peer: Peer): Decision<PlayGrant> {
     const later = this.#admission.play(this.#requirePlayable(request), request, peer);
-    const grant: PlayGrant = (viewer) => this.#requirePlayable(request).play(viewer);
+    const grant: PlayGrant = (viewer) => this.#requirePlayable(request).viewing.play(viewer);
     return later === undefined ? grant : later.then(() => grant);
   }
 
@@ -125,6 +125,6 @@ export class CameraHost implements StreamHost {
  * before the end of the connection that it replaces.
  */
 async function hearOut(camera: NativeCamera, ingest: string | undefined): Promise<void> {
-  for (let turn = 0; turn < turnsUntilHeard && camera.isTaken(ingest); turn++)
+  for (let turn = 0; turn < turnsUntilHeard && camera.door.isTaken(ingest); turn++)
     await new Promise((resolve) => setImmediate(resolve));
 }

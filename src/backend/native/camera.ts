@@ -1,39 +1,28 @@
-import type { PublishKeyRule } from '../../admission/stream-keys.js';
-import { CodedError } from '../../errors.js';
+import type { CodedError } from '../../errors.js';
 import type { RecordedEvent } from '../../events/flight-recorder.js';
 import type { CameraEvidence } from '../../health/evidence.js';
 import { IngestSelector } from '../../ingest/ingest-selector.js';
-import { PublisherSource } from '../../ingest/publisher-source.js';
-import { type RelayOrigin, RelaySource } from '../../ingest/relay-source.js';
 import type { SelectorListener } from '../../ingest/selector-options.js';
-import { type Ingest, mainIngest, type Source } from '../../ingest/source.js';
+import { mainIngest } from '../../ingest/source.js';
 import type { SourceIngest } from '../../ingest/source-ingest.js';
 import type { MessageKind } from '../../ingest/source-ingest-options.js';
 import { heardMs } from '../../process/standstill.js';
 import type { Push } from '../../push/push.js';
 import type { LiveStream } from '../../relay/live-stream.js';
 import type { Transcoder } from '../../relay/transcoded-sound.js';
-import type { Playback, Publisher, Viewer } from '../../rtmp/stream-host.js';
 import { AudioTranscoder } from '../../transcode/audio-transcoder.js';
-import type {
-  BackendProblem,
-  CameraSnapshot,
-  DesiredCamera,
-  FlvPlayback,
-  PushSnapshot,
-  StillPicture,
-  ViewedTracks,
-} from '../backend.js';
+import type { BackendProblem, CameraSnapshot, DesiredCamera, PushSnapshot } from '../backend.js';
 import { type CameraContext, newStream } from './camera-context.js';
+import { CameraDoor } from './camera-door.js';
 import { CameraHops } from './camera-hops.js';
 import { CameraPulls } from './camera-pulls.js';
 import { CameraPushes } from './camera-pushes.js';
 import { CameraReport } from './camera-report.js';
+import { CameraRoom } from './camera-room.js';
 import { CameraViewers } from './camera-viewers.js';
+import { CameraViewing } from './camera-viewing.js';
 import { evidenceOf } from './evidence.js';
-import { FlvViewer } from './flv-viewer.js';
-import { ingestSnapshots, publishKeysOf, SwitchRecord } from './ingests.js';
-import { pictureOf } from './last-pictures.js';
+import { ingestSnapshots, SwitchRecord } from './ingests.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
 /**
@@ -48,10 +37,12 @@ export class NativeCamera implements SelectorListener {
   readonly #hops: CameraHops;
   readonly #pulls: CameraPulls;
   readonly #viewers: CameraViewers;
+  /** Made when they are used first: of ten thousand cameras, most are idle. */
+  #madeRoom: CameraRoom | null = null;
+  #madeDoor: CameraDoor | null = null;
+  #madeViewing: CameraViewing | null = null;
   #declared: DesiredCamera;
   readonly #switches = new SwitchRecord();
-  /** What it sent when that was last known, bits per second. */
-  #lastBps = 0;
 
   constructor(name: string, context: CameraContext) {
     this.name = name;
@@ -69,12 +60,9 @@ export class NativeCamera implements SelectorListener {
     this.#pulls = new CameraPulls({
       ...{ context: context.pulls, log, recorder },
       onCondition: (condition, isRaised) => this.#report.condition(condition, isRaised),
-      open: (source, ingest) => {
-        this.checkRoom();
-        return this.#selector.open(source, ingest);
-      },
+      open: (source, ingest) => this.door.open(source, ingest),
       claim: () => {
-        const refusal = this.#refusalFor(this.#copies);
+        const refusal = this.#room.refusal();
         return refusal === undefined ? context.claim(name, true) : Promise.reject(refusal);
       },
       release: () => {
@@ -83,7 +71,7 @@ export class NativeCamera implements SelectorListener {
     });
     this.#pushes = new CameraPushes({
       ...{ camera: name, settings, watch, dialer, log, recorder },
-      takeRoom: (id, wasRefused) => context.capacity.take(this.bitrateBps, wasRefused, `push ${id} of camera ${name}`),
+      takeRoom: (id, wasRefused) => this.#room.take(`push ${id}`, wasRefused),
       onPhase: (id, push) => {
         const seen = { id, push, node: this.#pushes.nodeOf(id) };
         const { observer } = this.#report;
@@ -93,8 +81,7 @@ export class NativeCamera implements SelectorListener {
     this.#hops = new CameraHops({
       ...context.hops,
       ...{ camera: name, log, recorder },
-      takeRoom: (to, wasRefused) =>
-        context.capacity.take(this.bitrateBps, wasRefused, `the copy of camera ${name} for node ${to}`),
+      takeRoom: (to, wasRefused) => this.#room.take('the copy', wasRefused, ` for node ${to}`),
       ticketFor: (to) => context.relaying.ticketFor(name, to),
       onState: (to, state) => context.relaying.hopChanged(name, to, state),
     });
@@ -111,33 +98,23 @@ export class NativeCamera implements SelectorListener {
     return this.#pulls.withConditions(this.#report.conditions);
   }
 
+  get #room(): CameraRoom {
+    this.#madeRoom ??= new CameraRoom(this.name, this.#context.capacity, {
+      bitsPerSecond: () => this.#selector.live?.bitsPerSecond ?? 0,
+      hasStream: () => this.stream !== null,
+      wantedCopies: () => this.#pushes.wanted + this.#viewers.count,
+    });
+    return this.#madeRoom;
+  }
+
   /** What it sends, or sent when it was last live, bits per second; 0: not known. */
   get bitrateBps(): number {
-    const bps = this.#selector.live?.bitsPerSecond ?? 0;
-    if (bps > 0) this.#lastBps = bps;
-    return this.#lastBps;
+    return this.#room.bitrateBps;
   }
 
   /** Copies of it that are sent, or have room. */
   get copies(): number {
     return this.#pushes.holdingRoom + this.#hops.holdingRoom + (this.stream === null ? 0 : this.#viewers.count);
-  }
-
-  /** Copies that are to be sent of it once it is live. */
-  get #copies(): number {
-    return this.#pushes.wanted + this.#viewers.count;
-  }
-
-  #refusalFor(copies: number, isRelay = false): CodedError | undefined {
-    return this.stream === null
-      ? this.#context.capacity.refusesCamera(this.name, this.bitrateBps, copies, isRelay)
-      : undefined;
-  }
-
-  /** @throws CodedError NODE_FULL where it is not live and there is no room for it */
-  checkRoom(): void {
-    const refusal = this.#refusalFor(this.#copies);
-    if (refusal !== undefined) throw refusal;
   }
 
   get live(): boolean {
@@ -231,13 +208,13 @@ export class NativeCamera implements SelectorListener {
     return this.#pushes.all.get(id);
   }
 
-  /**
-   * The keys that publishers of an ingest may show, where they need one. @param ingest undefined: the first
-   * @throws CodedError PUBLISH_NOT_REGISTERED; PUBLISH_FORBIDDEN for one that is pulled from its source
-   */
-  publishKeysOf(ingest: string | undefined): readonly PublishKeyRule[] {
-    this.#checkPublished(ingest);
-    return publishKeysOf(this.#declared, ingest);
+  /** Lets in what feeds it. */
+  get door(): CameraDoor {
+    this.#madeDoor ??= new CameraDoor({
+      ...{ selector: this.#selector, pulls: this.#pulls, room: this.#room, viewers: this.#viewers },
+      declared: () => this.#declared,
+    });
+    return this.#madeDoor;
   }
 
   /** Converges to what is declared. A push that is declared as it was is left alone, and so is what feeds the stream. */
@@ -260,50 +237,13 @@ export class NativeCamera implements SelectorListener {
     this.#noteDemand();
   }
 
-  /**
-   * Lets a publisher in. @param ingest the one that it names; undefined: the first
-   * @throws CodedError PUBLISH_ALREADY_LIVE while another one sends by the same ingest, PUBLISH_LOOP, PUBLISH_NOT_REGISTERED,
-   *   PUBLISH_FORBIDDEN
-   */
-  publish(publisher: Publisher, ingest?: string): Ingest {
-    // Again: the source may be newer than the question whether it may publish.
-    this.#checkPublished(ingest);
-    this.checkRoom();
-    return this.#selector.open(new PublisherSource(publisher), ingest);
-  }
-
-  /** True while somebody publishes by this ingest. @param ingest undefined: the first */
-  isTaken(ingest: string | undefined): boolean {
-    const { connected, desired } = this.#selector;
-    return connected.get(ingest ?? desired.names[0] ?? mainIngest)?.source.kind === 'publisher';
-  }
-
-  /** @throws CodedError PUBLISH_FORBIDDEN */
-  #checkPublished(ingest: string | undefined): void {
-    const refusal = this.#pulls.refusalOf(ingest ?? this.#declared.ingests?.[0]?.name ?? mainIngest);
-    if (refusal !== undefined) throw refusal;
-  }
-
-  /** Lets in what another node sends. @throws CodedError PUBLISH_ALREADY_LIVE, PUBLISH_LOOP */
-  publishRelay(publisher: Publisher, origin: RelayOrigin): Ingest {
-    const refusal = this.#refusalFor(Math.max(origin.copies ?? 0, this.#viewers.count), true);
-    if (refusal !== undefined) throw refusal;
-    return this.#selector.open(new RelaySource(publisher, origin));
-  }
-
   /** Has the stream go on with another ingest. @throws (rejects) CodedError INGEST_NOT_FOUND, INGEST_NOT_READY */
   switchIngest(ingest: string | undefined): Promise<void> {
     return this.#selector.failover.ask(ingest);
   }
 
-  /** As `publish`, for any kind of source. */
-  open(source: Source): Ingest {
-    this.checkRoom();
-    return this.#selector.open(source);
-  }
-
   onLive({ source }: SourceIngest, stream: LiveStream, returned: boolean): void {
-    if (!returned) this.#context.capacity.enter(this.name);
+    if (!returned) this.#room.enter();
     this.#report.live(source, returned);
     // First: what of its pushes runs here depends on it.
     this.#context.relaying.sourceChanged(this.name, source);
@@ -323,7 +263,7 @@ export class NativeCamera implements SelectorListener {
 
   /** Targets and viewers are told. */
   onOver(stream: LiveStream, latest: SourceIngest | null): void {
-    this.#context.capacity.leave(this.name);
+    this.#room.leave();
     this.#context.lastPictures?.keepOf(this.name, stream, latest);
     stream.settle(true);
     this.#pushes.end();
@@ -354,34 +294,13 @@ export class NativeCamera implements SelectorListener {
     this.#report.keyFrames(missing);
   }
 
-  /** Lets a viewer in, whether the camera is live or not. @throws CodedError LIMIT_REACHED, NODE_FULL */
-  play(viewer: Viewer): Playback {
-    this.#viewers.add(viewer);
-    const giveBack = this.stream === null ? undefined : this.#roomFor(viewer);
-    this.#noteDemand();
-    this.#report.viewer('play', viewer.remote);
-    this.#context.relaying.viewersChanged(this.name, true);
-    return {
-      stream: this.stream,
-      end: () => {
-        if (!this.#viewers.remove(viewer)) return;
-        giveBack?.();
-        this.#noteDemand();
-        this.#report.viewer('stop', viewer.remote);
-        if (this.#viewers.count === 0) this.#context.relaying.viewersChanged(this.name, false);
-      },
-    };
-  }
-
-  /** @returns gives it back, so that who comes and goes all the time makes no node full @throws CodedError NODE_FULL */
-  #roomFor(viewer: Viewer): () => void {
-    const { capacity } = this.#context;
-    const { looks } = capacity;
-    const bps = this.bitrateBps;
-    const lack = capacity.take(bps, false, `a viewer of camera ${this.name}`);
-    if (lack === undefined) return () => capacity.giveBack(bps, looks);
-    this.#viewers.remove(viewer);
-    throw new CodedError('NODE_FULL', lack.message);
+  /** Lets its viewers in. */
+  get viewing(): CameraViewing {
+    this.#madeViewing ??= new CameraViewing({
+      ...{ camera: this.name, context: this.#context, selector: this.#selector, viewers: this.#viewers },
+      ...{ room: this.#room, report: this.#report, onDemand: () => this.#noteDemand() },
+    });
+    return this.#madeViewing;
   }
 
   /** Has its sources on demand come. Resolves when it is live, or `ms` went by; at once where there is nothing to wait for. */
@@ -393,23 +312,6 @@ export class NativeCamera implements SelectorListener {
     const { pushes, hops = [] } = this.#declared;
     // A hop is what another node's pushes and viewers want.
     this.#pulls.demand(this.#viewers.count > 0 || hops.length > 0 || pushes.some(({ enabled }) => enabled));
-  }
-
-  /** Lets in a viewer who gets FLV, while there is a stream. @throws CodedError CAMERA_NOT_LIVE, LIMIT_REACHED */
-  openFlv(remote: string, tracks: ViewedTracks): FlvPlayback {
-    if (this.stream === null) throw new CodedError('CAMERA_NOT_LIVE', `camera ${this.name} is not live`);
-    const { queueMaxBytes, queueMaxAgeMs, stallTimeoutMs } = this.#context.settings;
-    const viewer = new FlvViewer({ remote, limits: { queueMaxBytes, queueMaxAgeMs }, stallTimeoutMs, tracks });
-    viewer.playback = this.play(viewer);
-    return viewer;
-  }
-
-  /** The newest key frame, or the last one if the stream is over; null when there is none that can be shown. */
-  picture(knownTag: string | undefined): StillPicture | null {
-    const { stream, latest } = this.#selector;
-    // Until its first key frame, a stream has no picture of its own.
-    const own = stream === null ? null : pictureOf(stream, latest, knownTag);
-    return own ?? this.#context.lastPictures?.shown(this.name, knownTag) ?? null;
   }
 
   /** Call about once a second. */

@@ -141,7 +141,7 @@ export class NativeBackend implements MediaBackend {
       find();
       await this.yielding.claim(camera);
       // It may have been removed meanwhile, and added anew.
-      return find().open(source);
+      return find().door.open(source);
     }, options.log);
     this.#host = new CameraHost(this.#cameras, this.#admission, {
       claim: (camera) => this.yielding.claim(camera),
@@ -329,7 +329,7 @@ export class NativeBackend implements MediaBackend {
     if (camera === undefined) throw new CodedError('PLAY_NOT_FOUND', `no camera is registered as "${name}"`);
     await this.relaying.fetched(camera);
     await camera.wake(wakeMs);
-    return camera.openFlv(remote, tracks);
+    return camera.viewing.openFlv(remote, tracks);
   }
 
   async picture(name: string, knownTag: string | undefined): Promise<StillPicture | null> {
@@ -337,7 +337,7 @@ export class NativeBackend implements MediaBackend {
     if (camera === undefined) return null;
     await this.relaying.fetched(camera);
     if (camera.stream !== null && camera.viewers === 0) this.relaying.looked(camera.name);
-    return camera.picture(knownTag);
+    return camera.viewing.picture(knownTag);
   }
 
   testTarget(url: string): Promise<TargetTest> {

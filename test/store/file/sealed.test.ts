@@ -61,8 +61,14 @@ it('neither state.json nor its journal shows a secret, and a start from either h
   // As after a crash: what only the journal has is opened, too.
   const crashed = await mkdtemp(join(tmpdir(), 'aggregator-crashed-'));
   onTestFinished(() => rm(crashed, { recursive: true, force: true }));
-  await cp(folder, crashed, { recursive: true });
-  const { state } = await readFolder(crashed, sealer(key));
+  // The files may be written anew while they are copied.
+  const state = await vi.waitFor(
+    async () => {
+      await cp(folder, crashed, { recursive: true, filter: (from) => !from.includes('.tmp-') });
+      return (await readFolder(crashed, sealer(key), 1)).state;
+    },
+    { timeout: 20_000 },
+  );
   expect(state.cameras.get('gate')).toEqual(store.state.cameras.get('gate'));
   expect(state.engines.get('e')?.pushUrl).toBe('rtmp://e/secret-app/{name}');
 
