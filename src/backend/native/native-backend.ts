@@ -171,6 +171,8 @@ export class NativeBackend implements MediaBackend {
     if (srt === undefined) return undefined;
     const opened = await openSrt({ listenOn, srt, media, host: this.#host, log: this.#context.log });
     this.#srt = opened.listener;
+    // Of pulls alone: a target by TCP may have the same number.
+    this.#sources.addListener({ host: listenOn, port: opened.port });
     return opened.port;
   }
 
