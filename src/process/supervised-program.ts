@@ -119,6 +119,8 @@ export class SupervisedProgram {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#child.stdout?.resume();
+    // One that waits for more to read, as ffmpeg does, hears of a signal only then.
+    this.#child.stdin?.destroy();
     this.#signal('SIGTERM');
     this.#killTimer = setTimeout(() => this.#signal('SIGKILL'), endMs);
   }

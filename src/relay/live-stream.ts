@@ -349,7 +349,8 @@ export class LiveStream implements FormatLogsOwner {
     const { audio } = format;
     const said = audio === undefined ? payload : metadataWithSound(audio, payload);
     const data = format.publishing ? withVia(said, this.via) : dataPayload(said, false);
-    return data.length > maxMessageBytes ? said : data;
+    if (data.length <= maxMessageBytes) return data;
+    return said.length > maxMessageBytes ? payload : said;
   }
 
   /**

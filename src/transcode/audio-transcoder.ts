@@ -8,7 +8,7 @@ import { audioHeaderKey } from '../wire/flv.js';
 import { audioCodecName } from '../wire/flv-codecs.js';
 import { FlvTagType } from '../wire/flv-file.js';
 import { FlvTagReader } from '../wire/flv-reader.js';
-import { ffmpegAudioArguments, flvBeginning, tagForFfmpeg } from './ffmpeg-audio.js';
+import { ffmpegAudioArguments, flvBeginning, formOf, tagForFfmpeg } from './ffmpeg-audio.js';
 
 /** What it reads and gives nothing for so long hangs; at its start it may take longer. */
 const wedgedMs = 5_000;
@@ -21,6 +21,8 @@ const minPauseMs = 1000;
 const maxPauseMs = 30_000;
 /** What gave sound for so long has begun well. */
 const wellMs = 5_000;
+/** So often in a row another form of sound or another clock is followed at once; more often, after a pause. */
+const quickChanges = 3;
 /** Times that jump by more are another clock's, which a new program follows: a gap would be filled. */
 const jumpMs = 2_000;
 /** Where its times begin, so that none is negative. */
@@ -37,6 +39,11 @@ export interface AudioTranscoderOptions {
   readonly onFrame: (timestampMs: number, payload: Buffer) => void;
   /** What hinders it, in words, at each failure; null, once: nothing any more. */
   readonly onProblem: (problem: string | null) => void;
+  /**
+   * Limits how many programs start at a time, over all cameras; undefined: nothing does. Calls `begin`, never before it
+   * returns, with what is to be called when the start is over. @returns leaves the line
+   */
+  readonly lineUp?: (begin: (done: () => void) => void) => () => void;
 }
 
 /**
@@ -47,17 +54,26 @@ export class AudioTranscoder implements Transcoder {
   readonly #options: AudioTranscoderOptions;
   #program: SupervisedProgram | null = null;
   #reader: FlvTagReader | null = null;
+  /** Leaves the line, or gives the place at its head to the next; null: it is not in line. */
+  #leave: (() => void) | null = null;
+  #isItsTurn = false;
   /** The sequence header of the codec, where it has one. */
   #header: Buffer | null = null;
+  /** What its program was started for (`formOf`). */
+  #form = 0;
   /** The time that is `firstMs` for the program. */
   #baseMs = 0;
   #lastInMs = 0;
   #startedAtMs = 0;
+  /** When it last waited in line with sound, on the monotonic clock. */
+  #askedAtMs = 0;
   /** When it was last given something, and since when it gave nothing for what it was given (0: it did), on the monotonic clock. */
   #givenAtMs = 0;
   #owesSinceMs = 0;
   #gaveAtMs = 0;
   #failures = 0;
+  /** Changes of form or clock since it last began well. */
+  #changes = 0;
   #nextStartAtMs = 0;
   #problem: string | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -76,11 +92,13 @@ export class AudioTranscoder implements Transcoder {
     if (this.#isClosed) return;
     const nowMs = performance.now();
     if (isSequenceHeader(payload)) {
+      if (this.#header?.equals(payload)) return;
       this.#header = Buffer.from(payload);
-      this.#end();
+      if (this.#program !== null) this.#change(nowMs);
       return;
     }
-    if (this.#program !== null && this.#isOtherClock(timestampMs)) this.#end();
+    const isOther = this.#program !== null && (formOf(payload) !== this.#form || this.#isOtherClock(timestampMs));
+    if (isOther) this.#change(nowMs);
     if (this.#program === null && !this.#start(timestampMs, payload, nowMs)) return;
     const tag = tagForFfmpeg(this.#ownTime(timestampMs), payload);
     if (tag === null || this.#program?.write(tag) !== true) return;
@@ -105,6 +123,31 @@ export class AudioTranscoder implements Transcoder {
     return Math.abs((timestampMs - this.#lastInMs) | 0) > jumpMs || ((timestampMs - this.#baseMs) | 0) > maxSpanMs;
   }
 
+  /** Other sound comes, for which a new program is started. A peer could have that happen at each message. */
+  #change(nowMs: number): void {
+    this.#end();
+    if (++this.#changes > quickChanges) this.#nextStartAtMs = Math.max(this.#nextStartAtMs, nowMs + minPauseMs);
+  }
+
+  /** Whether a program may be started; if not, it waits in line. */
+  #mayStart(nowMs: number): boolean {
+    const { lineUp } = this.#options;
+    if (this.#isItsTurn || lineUp === undefined) return true;
+    this.#askedAtMs = nowMs;
+    this.#leave ??= lineUp((done) => {
+      this.#leave = done;
+      this.#isItsTurn = true;
+    });
+    this.#timer ??= setInterval(() => this.#look(), lookMs);
+    return false;
+  }
+
+  #leaveLine(): void {
+    this.#leave?.();
+    this.#leave = null;
+    this.#isItsTurn = false;
+  }
+
   /** False: it is not the time, or it cannot be. */
   #start(timestampMs: number, payload: Buffer, nowMs: number): boolean {
     if (nowMs < this.#nextStartAtMs) return false;
@@ -114,6 +157,7 @@ export class AudioTranscoder implements Transcoder {
       this.#tell(`sound of the codec ${codec} cannot be transcoded here`);
       return false;
     }
+    if (!this.#mayStart(nowMs)) return false;
     const { ffmpeg, log, onFrame } = this.#options;
     const baseMs = timestampMs;
     let program: SupervisedProgram | null = null;
@@ -150,6 +194,7 @@ export class AudioTranscoder implements Transcoder {
     }
     this.#program = program;
     this.#reader = reader;
+    this.#form = formOf(payload);
     this.#baseMs = baseMs;
     this.#lastInMs = timestampMs;
     this.#startedAtMs = nowMs;
@@ -173,16 +218,18 @@ export class AudioTranscoder implements Transcoder {
   }
 
   #gave(): void {
+    if (this.#leave !== null) this.#leaveLine();
     this.#owesSinceMs = 0;
     this.#gaveAtMs = performance.now();
     if (this.#gaveAtMs - this.#startedAtMs < wellMs) return;
-    this.#failures = 0;
+    this.#failures = this.#changes = 0;
     this.#tell(null);
   }
 
   #look(): void {
     if (this.#program === null) {
-      if (this.#problem !== null) return;
+      if (this.#leave !== null && heardMs(this.#askedAtMs) > lookMs) this.#leaveLine();
+      if (this.#problem !== null || this.#leave !== null) return;
       if (this.#timer !== null) clearInterval(this.#timer);
       this.#timer = null;
       return;
@@ -213,6 +260,7 @@ export class AudioTranscoder implements Transcoder {
 
   /** Ends the program; nobody is to blame. */
   #end(): void {
+    this.#leaveLine();
     const program = this.#program;
     this.#program = null;
     this.#reader = null;

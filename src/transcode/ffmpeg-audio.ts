@@ -21,6 +21,12 @@ const mp3Flags = 0x2f;
 /** The byte of an extended header, and the FourCC. */
 const exHeaderBytes = 5;
 
+/** What ffmpeg reads of one form by one run: the codec, rate and channels of FLV; -1 and less: a codec with a FourCC. */
+export function formOf(payload: Buffer): number {
+  if (!isExAudio(payload)) return payload[0] ?? 0;
+  return fourCcOf(false, payload) === '.mp3' ? -1 : -2;
+}
+
 /** A message of sound as ffmpeg reads it; null where the FLV of widespread versions of ffmpeg has no such codec. */
 export function tagForFfmpeg(timestampMs: number, payload: Buffer): Buffer | null {
   if (!isExAudio(payload)) return encodeFlvTag(FlvTagType.Audio, timestampMs, payload);

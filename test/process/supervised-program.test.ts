@@ -10,7 +10,7 @@ import { waitFor } from '../support/wait.js';
 
 const guardFile = fileURLToPath(new URL('../../src/process/orphan-guard.ts', import.meta.url));
 
-function run(script: string, input = '') {
+function run(script: string, input: string | null = '') {
   let output = '';
   const ends: ProgramEnd[] = [];
   const program = new SupervisedProgram({
@@ -63,6 +63,18 @@ describe('a supervised program', () => {
     new SupervisedProgram({ ...options, onEnd: (end) => ends.push(end) });
     await waitFor(() => ends.length === 1, { what: 'its end' });
     expect(ends[0]?.failure?.code).toBe('ENOENT');
+  });
+
+  test('one that waits for more to read hears that there is no more when it is ended, and need not be killed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'supervised-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, 'done');
+    // As ffmpeg, which does not look whether it was asked to end while it reads from a pipe.
+    const { program, output } = run(`trap '' TERM; echo ready; cat > /dev/null; : > ${file}`, null);
+    await waitFor(() => output() !== '', { what: 'its word' });
+    program.stop();
+    await program.gone;
+    expect(existsSync(file)).toBe(true);
   });
 
   test('one that does not end when it is asked is killed, with its children', async () => {

@@ -1,21 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { startPaced } from './paced-target.js';
+import { until } from './targets.js';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe.concurrent('a target that keeps up', () => {
+// What is taken for a queue that is none grows for ten seconds; a busy machine may hold up all of this process for a few.
+const queueMaxAgeMs = 5000;
+
+describe.concurrent('a target that keeps up', { timeout: 60_000 }, () => {
   it('loses nothing when it stops acknowledging', async ({ onTestFinished }) => {
     const beganMs = performance.now();
     const { target, arrivals, status, sent } = await startPaced({
       cameraBytesPerSecond: 2_000_000,
       rate: () => 50_000_000,
       acknowledges: () => performance.now() - beganMs < 2000,
+      queueMaxAgeMs,
       onTestFinished,
     });
     await pause(12_000);
+    await until(() => arrivals.length > sent() - 30, 20_000, 'nearly all of what was sent');
     expect(target.connectedMs.length).toBe(1);
     expect(status()).toMatchObject({ state: 'active', droppedBy: { bytes: 0, age: 0, total: 0 } });
-    expect(arrivals.length).toBeGreaterThan(sent() - 30);
   });
 
   it('loses nothing when its acknowledgements count too little', async ({ onTestFinished }) => {
@@ -24,12 +29,13 @@ describe.concurrent('a target that keeps up', () => {
       rate: () => 50_000_000,
       // It counts every second byte of media, as one that leaves out what it drops.
       scale: 0.5,
+      queueMaxAgeMs,
       onTestFinished,
     });
     await pause(12_000);
+    await until(() => arrivals.length > sent() - 100, 20_000, 'nearly all of what was sent');
     expect(target.connectedMs.length).toBe(1);
     expect(status()).toMatchObject({ droppedBy: { bytes: 0, age: 0, total: 0 } });
-    expect(arrivals.length).toBeGreaterThan(sent() - 100);
   });
 
   it('loses nothing through pauses of its own that are shorter than the budget', async ({ onTestFinished }) => {
@@ -42,9 +48,9 @@ describe.concurrent('a target that keeps up', () => {
       onTestFinished,
     });
     await pause(12_000);
+    await until(() => arrivals.length > sent() - 60, 20_000, 'nearly all of what was sent');
     expect(target.connectedMs.length).toBe(1);
     expect(status()).toMatchObject({ droppedBy: { bytes: 0, age: 0, total: 0 } });
-    expect(arrivals.length).toBeGreaterThan(sent() - 60);
   });
 
   it('and then takes nothing any more is given up', async ({ onTestFinished }) => {

@@ -219,6 +219,13 @@ it('leaves metadata that does not end, and other data, as it is', () => {
   expect(metadataWithSound('aac', aac)).toBe(aac);
 });
 
+it('metadata that is as long as a message may be goes out as it came, rather than longer', () => {
+  const { stream } = make('silence');
+  const empty = encodeAmf0('onMetaData', { hint: 'x'.repeat(70_000) }).length - 70_000;
+  const payload = encodeAmf0('onMetaData', { hint: 'x'.repeat(0xffffff - empty) });
+  expect(stream.dataFor({ ...targetFormat, audio: 'silence' }, payload)).toBe(payload);
+});
+
 describe('another source', () => {
   it('goes on under silence with times that go up, and with its header again', () => {
     const { stream, join } = make('silence');

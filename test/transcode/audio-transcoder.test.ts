@@ -1,11 +1,12 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/log/log.js';
+import { DialGate } from '../../src/pull/dial-gate.js';
 import { aacHeader, silentFrame } from '../../src/relay/silence.js';
-import { AudioTranscoder } from '../../src/transcode/audio-transcoder.js';
+import { AudioTranscoder, type AudioTranscoderOptions } from '../../src/transcode/audio-transcoder.js';
 import { encodeFlvTag, FlvTagType, flvFileHeader } from '../../src/wire/flv-file.js';
 import { exMessage } from '../support/enhanced.js';
 import { runOk } from '../support/process.js';
@@ -20,7 +21,7 @@ function program(text: string): string {
   return file;
 }
 
-function make(ffmpeg: string) {
+function make(ffmpeg: string, lineUp?: AudioTranscoderOptions['lineUp']) {
   const frames: { timestampMs: number; payload: Buffer }[] = [];
   const problems: (string | null)[] = [];
   const transcoder = new AudioTranscoder({
@@ -28,15 +29,16 @@ function make(ffmpeg: string) {
     log: silentLogger,
     onFrame: (timestampMs, payload) => frames.push({ timestampMs, payload: Buffer.from(payload) }),
     onProblem: (problem) => problems.push(problem),
+    ...(lineUp && { lineUp }),
   });
   onTestFinished(() => transcoder.close());
   return { transcoder, frames, problems };
 }
 
-/** G.711 A-law of a loud noise: 20 ms. */
-function g711(value: number): Buffer {
+/** G.711 of a loud noise: 20 ms. @param flags A-law by default */
+function g711(value: number, flags = 0x72): Buffer {
   const payload = Buffer.alloc(161);
-  payload[0] = 0x72;
+  payload[0] = flags;
   for (let i = 1; i < payload.length; i++) payload[i] = (value * 31 + i * 77) & 0xff;
   return payload;
 }
@@ -75,6 +77,62 @@ describe('sound of another codec', () => {
     expect(transcoder.pid).not.toBe(first);
     expect(frames[0]?.timestampMs).toBeGreaterThan(4_999_900);
     expect(frames.at(-1)?.timestampMs).toBeLessThan(5_001_100);
+  });
+});
+
+const muLaw = 0x82;
+
+describe('sound of a camera whose encoder is changed for another', () => {
+  it('is transcoded anew at once', { timeout: 60_000 }, async () => {
+    const { transcoder, frames, problems } = make('ffmpeg');
+    for (let i = 0; i < 50; i++) transcoder.write(i * 20, g711(i));
+    await until('some came', () => frames.length > 20);
+    const first = transcoder.pid;
+    frames.length = 0;
+    for (let i = 50; i < 100; i++) transcoder.write(i * 20, g711(i, muLaw));
+    await until('some came again', () => frames.length > 20);
+    expect(transcoder.pid).not.toBe(first);
+    expect(problems).toEqual([]);
+  });
+
+  it('starts no program for each message, where that changes with each', { timeout: 60_000 }, async () => {
+    const starts = join(folder, 'starts');
+    const { transcoder } = make(program(`echo start >> ${starts}; exec cat > /dev/null`));
+    const pids = new Set<number | undefined>();
+    const beganMs = performance.now();
+    for (let i = 0; i < 200; i++) {
+      transcoder.write(i * 20, g711(i, i % 2 === 0 ? muLaw : 0x72));
+      pids.add(transcoder.pid);
+    }
+    pids.delete(undefined);
+    expect(pids.size).toBeLessThan(6 + (performance.now() - beganMs) / 1000);
+    // It goes on with what comes later.
+    await until('another', () => {
+      transcoder.write(4000, g711(0));
+      return transcoder.pid !== undefined;
+    });
+    await until('a start', () => readFileSync(starts, 'utf8') !== '');
+  });
+});
+
+describe('transcoders of many cameras', () => {
+  it('start in turn, and who sends no sound any more holds up nobody', { timeout: 60_000 }, async () => {
+    const gate = new DialGate(1);
+    const made = Array.from({ length: 3 }, () => make('ffmpeg', (begin) => gate.enter(begin)));
+    const [one, silent, other] = made as [(typeof made)[0], (typeof made)[0], (typeof made)[0]];
+    silent.transcoder.write(0, g711(0));
+    let mostAtOnce = 0;
+    for (let i = 0; one.frames.length === 0 || other.frames.length === 0; i++) {
+      for (const { transcoder } of [one, other]) transcoder.write(i * 20, g711(i));
+      const starting = made.filter(({ transcoder, frames }) => transcoder.pid !== undefined && frames.length === 0);
+      mostAtOnce = Math.max(mostAtOnce, starting.length);
+      await delay(20);
+      if (i > 2000) throw new Error('were never both started');
+    }
+    expect(mostAtOnce).toBe(1);
+    expect(silent.transcoder.pid).toBeUndefined();
+    for (const { transcoder } of made) transcoder.close();
+    await until('nobody in line', () => gate.underWay + gate.waiting === 0);
   });
 });
 

@@ -13,6 +13,8 @@ import { CameraConditions } from './conditions.js';
 /** What the sources of all cameras of a process share. */
 export interface PullContext extends PullTools {
   readonly gate: DialGate;
+  /** Of the programs that transcode sound. */
+  readonly transcoders: DialGate;
   readonly pullSettings: PullSettings;
 }
 

@@ -89,9 +89,11 @@ export class NativeCamera implements SelectorListener {
 
   /** Makes AAC of its sound, for those who get it so. */
   #transcoder(onFrame: (timestampMs: number, payload: Buffer) => void): Transcoder {
-    const { ffmpeg } = this.#context.pulls.settings;
+    const { settings, transcoders } = this.#context.pulls;
+    const { ffmpeg } = settings;
     const onProblem = (problem: string | null): void => this.#report.transcoding(problem);
-    return new AudioTranscoder({ ffmpeg, log: this.#report.log, onFrame, onProblem });
+    const lineUp = (begin: (done: () => void) => void): (() => void) => transcoders.enter(begin);
+    return new AudioTranscoder({ ffmpeg, log: this.#report.log, onFrame, onProblem, lineUp });
   }
 
   get #conditions(): readonly BackendProblem[] {

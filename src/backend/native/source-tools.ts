@@ -17,6 +17,9 @@ export interface SourceToolSettings extends SourceSettings, PullSettings {
   readonly sourceDials: number;
 }
 
+/** Programs that make AAC and have given no sound yet, at a time: a start takes a tenth of a second of a core. */
+const transcoderStarts = 8;
+
 /** What the sources of all cameras of a process share: where they may be, how many are dialled, the proxy of programs. */
 export class SourceTools implements PullContext {
   readonly settings: SourceToolSettings;
@@ -24,6 +27,7 @@ export class SourceTools implements PullContext {
   readonly dialer: Dialer;
   readonly proxy: HttpProxy;
   readonly gate: DialGate;
+  readonly transcoders: DialGate;
 
   /** @param dialing how connections are made, besides where to */
   constructor(
@@ -35,6 +39,7 @@ export class SourceTools implements PullContext {
     this.dialer = new Dialer({ ...dialing, policy: sourcePolicy(settings) });
     this.proxy = new HttpProxy(this.dialer, settings.connectTimeoutMs);
     this.gate = new DialGate(settings.sourceDials);
+    this.transcoders = new DialGate(transcoderStarts);
   }
 
   /** Refuses sources at this listener from now on. */
