@@ -1,4 +1,5 @@
 import { encodedLength, writeMessage } from '../wire/chunk-writer.js';
+import { isAudioEnd, isVideoEnd } from '../wire/flv.js';
 import { flvTagLength, writeFlvTag } from '../wire/flv-file.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
 import { isPlain } from '../wire/tracks.js';
@@ -146,7 +147,10 @@ export class MediaLog {
     this.#tail = this.#head;
   }
 
-  /** True while nothing in it is wrapped for several tracks, or has prefixes or configurations of Enhanced RTMP v2. */
+  /**
+   * True while nothing in it is wrapped for several tracks, has prefixes or configurations of Enhanced RTMP v2, or ends a
+   * track, in whose place another one may come.
+   */
   get isPlain(): boolean {
     return this.#isPlain;
   }
@@ -200,7 +204,9 @@ export class MediaLog {
     slab.stamp(nowMs);
     if (csid !== ChunkStreamId.Data) {
       slab.frames++;
-      if (this.#isPlain && !isPlain(type === MessageType.Video, payload)) this.#isPlain = false;
+      const isVideo = type === MessageType.Video;
+      const isEnd = isVideo ? isVideoEnd : isAudioEnd;
+      if (this.#isPlain && (!isPlain(isVideo, payload) || isEnd(payload))) this.#isPlain = false;
     }
     this.#messages++;
     if (isFlv) slab.end = writeFlvTag(slab.data, slab.end, type, timestampMs, payload);

@@ -189,6 +189,27 @@ describe('one track of each kind', () => {
     expect(readEx(sink.messages[at]?.payload ?? Buffer.alloc(9)).isKey).toBe(true);
   });
 
+  it('goes on with a track that comes only after the only one has ended', () => {
+    const stream = makeStream();
+    const sink = join(stream, defaultTracks, 0, viewerFormat);
+    stream.publish(Video, 0, videoHeader(), 0);
+    for (let i = 0; i < 10; i++) {
+      stream.publish(Video, i * 40, frame(i, i === 0), i * 40);
+      stream.flush(i * 40);
+    }
+    stream.publish(Video, 400, Buffer.from('1702000000', 'hex'), 400);
+    stream.flush(400);
+    const before = sink.messages.length;
+    const send = (at: number, packet: number, body: Buffer): void => {
+      stream.publish(Video, at, exMessage({ kind: 'video', packet, codec: 'av01', track: 1, isKey: true, body }), at);
+      stream.flush(at);
+    };
+    send(440, 0, Buffer.from([0x81, 1, 0, 0]));
+    for (let i = 12; i < 15; i++) send(i * 40, 1, numbered(i));
+    const seen = sink.messages.slice(before).filter(({ type }) => type === Video);
+    expect(seen.map(({ payload }) => readEx(payload).packet)).toEqual([0, 1, 1, 1]);
+  });
+
   it('stays where one was chosen by its id, whatever ends', () => {
     const stream = makeStream();
     const sink = join(stream, { video: 1, audio: 0 }, 0);
