@@ -234,7 +234,12 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       { afterMs: media.sourceFollowAfterMs },
       discoveryLog,
     );
-    closers.unshift({ part: 'discovery', close: async () => follower.close() });
+    const closeDiscovery = async (): Promise<void> => {
+      follower.close();
+      // Who waits for what it finds would keep the API from its end.
+      discovery.close();
+    };
+    closers.unshift({ part: 'discovery', close: closeDiscovery });
     follower.start();
 
     await control.inForce();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { hostInUrl } from '../address/host.js';
 import { machineInterfaces } from '../address/interfaces.js';
 import { parseAddress } from '../address/ip-address.js';
@@ -84,12 +85,20 @@ export interface DiscoveryOptions {
  */
 export class Discovery {
   readonly #options: DiscoveryOptions;
+  readonly #stop = new AbortController();
   #last: Scan | null = null;
   #isScanning = false;
   #underWay = 0;
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
+    // All that is asked at a time listens.
+    setMaxListeners(0, this.#stop.signal);
+  }
+
+  /** Ends what is under way, and asks nobody any more. */
+  close(): void {
+    this.#stop.abort();
   }
 
   /** The last scan of this process; null: there was none. */
@@ -103,6 +112,7 @@ export class Discovery {
     return probe({
       interfaces: interfaces(),
       timeoutMs,
+      signal: this.#stop.signal,
       ...(addresses === undefined ? {} : { addresses }),
       ...(port === undefined ? {} : { port }),
     });
@@ -175,7 +185,7 @@ export class Discovery {
       if (jpeg !== null && size !== null) return { jpeg, ...size, from: 'snapshot' };
       const { dialer, ffmpeg } = this.#options;
       const url = withLogin(await device.streamUrl(profile), login);
-      const still = await stillByProgram({ url, ffmpeg, timeoutMs: pictureMs, dialer });
+      const still = await stillByProgram({ url, ffmpeg, timeoutMs: pictureMs, dialer, signal: this.#stop.signal });
       const ofStill = jpegSize(still);
       if (ofStill === null) throw new SourceError('SOURCE_PROTOCOL', `${placeText(place)} gives no picture`);
       return { jpeg: still, ...ofStill, from: 'stream' };
@@ -199,7 +209,12 @@ export class Discovery {
   }
 
   #device({ address, path }: DevicePlace, login: Login | null, timeoutMs: number): OnvifDevice {
-    return new OnvifDevice(address, path, { dialer: this.#options.dialer, login, timeoutMs });
+    return new OnvifDevice(address, path, {
+      dialer: this.#options.dialer,
+      login,
+      timeoutMs,
+      signal: this.#stop.signal,
+    });
   }
 
   async #call<T>(text: string, work: (place: DevicePlace) => Promise<T>): Promise<T> {

@@ -60,21 +60,31 @@ export class OnvifDevice {
   readonly #dialer: Dialer;
   readonly #login: Login | null;
   readonly #endMs: number;
+  readonly #signal: AbortSignal | undefined;
   /** Undefined: it was not asked yet. */
   #clockAheadMs: number | null | undefined;
   #media: MediaService | undefined;
 
-  /** @param options.timeoutMs for all calls together */
+  /**
+   * @param options.timeoutMs for all calls together
+   * @param options.signal ends them: SOURCE_CLOSED
+   */
   constructor(
     address: DeviceAddress,
     path: string,
-    options: { readonly dialer: Dialer; readonly login: Login | null; readonly timeoutMs: number },
+    options: {
+      readonly dialer: Dialer;
+      readonly login: Login | null;
+      readonly timeoutMs: number;
+      readonly signal?: AbortSignal;
+    },
   ) {
     this.address = address;
     this.#path = path;
     this.#dialer = options.dialer;
     this.#login = options.login;
     this.#endMs = performance.now() + options.timeoutMs;
+    this.#signal = options.signal;
   }
 
   get endpoint(): string {
@@ -168,7 +178,7 @@ export class OnvifDevice {
     const path = url.path === '' ? '/' : url.path;
     const ask = (authorization?: string): Promise<Exchanged> =>
       exchange(at, {
-        ...{ dialer: this.#dialer, timeoutMs: this.#leftMs(), maxBytes, method: 'GET', path },
+        ...{ dialer: this.#dialer, timeoutMs: this.#leftMs(), maxBytes, method: 'GET', path, signal: this.#signal },
         headers: authorization === undefined ? {} : { authorization },
       });
     let answer = await ask();
@@ -263,7 +273,7 @@ export class OnvifDevice {
     const request = { action: `${namespace}/${name}`, body: `<${name} xmlns="${namespace}">${inner}</${name}>` };
     const login = isOpen ? null : this.#login;
     return callSoap(address, path, request, {
-      ...{ dialer: this.#dialer, timeoutMs: this.#leftMs(), login, clockAheadMs },
+      ...{ dialer: this.#dialer, timeoutMs: this.#leftMs(), login, clockAheadMs, signal: this.#signal },
     });
   }
 

@@ -30,6 +30,8 @@ export interface ExchangeOptions {
   readonly path: string;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Ends it: SOURCE_CLOSED. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -39,9 +41,11 @@ export interface ExchangeOptions {
  */
 export function exchange(address: DeviceAddress, options: ExchangeOptions): Promise<Exchanged> {
   const { isSecure, host, port } = address;
-  const { dialer, timeoutMs, maxBytes, method, path, body = '' } = options;
+  const { dialer, timeoutMs, maxBytes, method, path, body = '', signal } = options;
   const endpoint = `${hostInUrl(host)}:${port}`;
+  const stopped = (): SourceError => new SourceError('SOURCE_CLOSED', `${endpoint} is not asked: this program stops`);
   return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) throw stopped();
     const socket = dialer.knock(host, port, timeoutMs);
     // What a socket says to nobody ends the process: somebody listens before anything else may fail.
     let fail: (error: Error) => void = () => {};
@@ -67,8 +71,10 @@ export function exchange(address: DeviceAddress, options: ExchangeOptions): Prom
       reject(error);
       return;
     }
+    const stop = (): void => fail(stopped());
     const end = (): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
       asked.destroy();
       stream.destroy();
       socket.destroy();
@@ -81,6 +87,7 @@ export function exchange(address: DeviceAddress, options: ExchangeOptions): Prom
       () => fail(new SourceError('SOURCE_TIMEOUT', `${endpoint} did not answer within ${timeoutMs / 1000} s`)),
       timeoutMs,
     );
+    signal?.addEventListener('abort', stop);
     if (stream !== socket) stream.on('error', fail);
     const noHttp = (why: string): void =>
       fail(new SourceError('SOURCE_PROTOCOL', `${endpoint} does not speak HTTP as it should: ${why}`));

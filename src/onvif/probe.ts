@@ -62,6 +62,7 @@ export interface ProbeOptions {
   readonly timeoutMs: number;
   /** For tests. */
   readonly port?: number;
+  /** Ends the wait. */
   readonly signal?: AbortSignal;
 }
 
@@ -102,11 +103,14 @@ class ProbeRun {
       this.#ask();
       const again = setTimeout(() => this.#ask(), Math.min(againMs, timeoutMs / 2));
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
-        signal?.addEventListener('abort', () => {
+        const end = (): void => {
           clearTimeout(timer);
+          signal?.removeEventListener('abort', end);
           resolve();
-        });
+        };
+        const timer = setTimeout(end, timeoutMs);
+        signal?.addEventListener('abort', end);
+        if (signal?.aborted === true) end();
       });
       clearTimeout(again);
     }

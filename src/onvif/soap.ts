@@ -21,6 +21,7 @@ export interface CallOptions {
   readonly login: Login | null;
   /** How far the clock of the device is ahead of ours, milliseconds: a digest holds for some seconds of the device's time. */
   readonly clockAheadMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -34,13 +35,13 @@ export async function callSoap(
   address: DeviceAddress,
   path: string,
   request: { readonly action: string; readonly body: string },
-  { dialer, timeoutMs, login, clockAheadMs }: CallOptions,
+  { dialer, timeoutMs, login, clockAheadMs, signal }: CallOptions,
 ): Promise<XmlElement> {
   const ask = (authorization?: string): Promise<Exchanged> => {
     const isInHeader = authorization !== undefined;
     const security = login === null || isInHeader ? '' : securityOf(login, Date.now() + clockAheadMs);
     return exchange(address, {
-      ...{ dialer, timeoutMs, maxBytes: maxAnswerBytes, method: 'POST', path },
+      ...{ dialer, timeoutMs, maxBytes: maxAnswerBytes, method: 'POST', path, signal },
       body: envelope(security, request.body),
       headers: {
         'content-type': `application/soap+xml; charset=utf-8; action="${request.action}"`,

@@ -21,6 +21,8 @@ export interface StillOptions {
   /** For all of it. */
   readonly timeoutMs: number;
   readonly dialer: Dialer;
+  /** Ends it: SOURCE_CLOSED. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -28,7 +30,8 @@ export interface StillOptions {
  * the judged address, no redirect, and no password on the command line.
  * @throws (rejects) SourceError
  */
-export async function stillByProgram({ url, transport, ffmpeg, timeoutMs, dialer }: StillOptions): Promise<Buffer> {
+export async function stillByProgram(options: StillOptions): Promise<Buffer> {
+  const { url, transport, ffmpeg, timeoutMs, dialer, signal } = options;
   const parsed = parseSourceUrl(url);
   const endpoint = `${hostInUrl(parsed.host)}:${parsed.port}`;
   if (parsed.scheme !== 'rtsp' && parsed.scheme !== 'rtsps') {
@@ -48,10 +51,17 @@ export async function stillByProgram({ url, transport, ffmpeg, timeoutMs, dialer
   });
   let program: SupervisedProgram | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let stop: () => void = () => {};
   try {
     const port = await relay.listen();
     return await new Promise<Buffer>((resolve, reject) => {
       onRedirect = reject;
+      stop = () => reject(new SourceError('SOURCE_CLOSED', `${endpoint} is not asked: this program stops`));
+      signal?.addEventListener('abort', stop);
+      if (signal?.aborted === true) {
+        stop();
+        return;
+      }
       const parts: Buffer[] = [];
       let bytes = 0;
       timer = setHeardTimeout(() => {
@@ -76,6 +86,7 @@ export async function stillByProgram({ url, transport, ffmpeg, timeoutMs, dialer
     });
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
     relay.close();
     program?.stop();
   }

@@ -8,6 +8,7 @@ import { Dialer } from '../../src/net/dialer.js';
 import { makeCertificate } from '../support/certificates.js';
 import { type ProbeAnswer, startOnvifDevice, startProbeAnswerer, tinyJpeg } from '../support/onvif-device.js';
 import { type Scope, testScope } from '../support/scope.js';
+import { waitFor } from '../support/wait.js';
 
 const group = '239.255.255.250';
 const newScope = (): Scope => testScope({ onTestFinished, onTestFailed });
@@ -212,4 +213,32 @@ test('what is no JPEG has no size', () => {
   for (const odd of ['', 'ffd8', 'ffd8ffe00000ffff', `ffd8${'ff'.repeat(5000)}`, 'ffd8ffda0004000000000000']) {
     expect(jpegSize(Buffer.from(odd, 'hex'))).toBeNull();
   }
+});
+
+test('what is under way ends with the program, and nothing is left open', async () => {
+  const scope = newScope();
+  let asked = 0;
+  const silent = await startOnvifDevice(scope, {
+    answer: () => {
+      asked++;
+      return true;
+    },
+  });
+  const discovery = await network(scope, () => []);
+  const picture = discovery.picture(silent.address, 'main', null);
+  const added = discovery.stream(silent.address, 'main', null);
+  const outcomes = Promise.allSettled([picture, added]);
+  const scan = discovery.scan({ timeoutMs: 15_000 });
+  await waitFor(() => asked === 2, { what: 'two questions' });
+  const beganMs = performance.now();
+  discovery.close();
+  for (const outcome of await outcomes) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'SOURCE_CLOSED' } });
+  }
+  expect((await scan).devices).toEqual([]);
+  await expect(discovery.picture(silent.address, 'main', null)).rejects.toMatchObject({ code: 'SOURCE_CLOSED' });
+  expect((await discovery.scan({ timeoutMs: 15_000 })).devices).toEqual([]);
+  // The deadlines are 5 and 15 seconds.
+  expect(performance.now() - beganMs).toBeLessThan(4000);
+  expect(asked).toBe(2);
 });
