@@ -23,7 +23,9 @@ export const withoutKey: Sealing = {
   seal: (text) => text,
   open: (text) => {
     if (!text.startsWith(sealedPrefix)) return text;
-    throw new Error('is sealed, and no key is set: give the file of the key that it was sealed with (--seal-key)');
+    throw new Error(
+      'is sealed, and no key is set: give the file of the key that it was sealed with (serve --seal-key; MEDIA_AGGREGATOR_SEAL_KEY for other commands)',
+    );
   },
   isStale: () => false,
 };

@@ -93,7 +93,7 @@ it('a missing or another key is said by its code, and changes nothing', async ()
   const files = [await text(), await journal()];
   await expect(open(undefined)).rejects.toMatchObject({
     code: 'STATE_SEALED',
-    message: expect.stringMatching(/cameras\.gate\..*--seal-key/),
+    message: expect.stringMatching(/cameras\.gate\..*--seal-key; MEDIA_AGGREGATOR_SEAL_KEY/),
   });
   await expect(open(otherKey)).rejects.toMatchObject({
     code: 'STATE_SEALED',
