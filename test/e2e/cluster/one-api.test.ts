@@ -66,7 +66,7 @@ describe('the nodes of a cluster as one system', () => {
     });
     await a.addPush('gate', sink.url('gate'), 'out');
     const publisher = publish(scope, clip, b.url('gate'));
-    for (const node of Object.values(nodes)) {
+    const seenFrom = async (node: Aggregator) => {
       await waitFor(
         async () => {
           const [found] = (await get(node, '/v1/cameras?live=true')).items;
@@ -78,14 +78,18 @@ describe('the nodes of a cluster as one system', () => {
       expect((await get(node, '/v1/cameras?prefix=gate')).items).toMatchObject([{ live: true, node: 'b' }]);
       expect((await get<{ items: unknown[] }>(node, '/v1/cameras/gate/events')).items.length).toBeGreaterThan(0);
       expect(await get(node, '/v1/cameras/gate/pushes/out')).toMatchObject({ state: 'active' });
-    }
+    };
+    await Promise.all(Object.values(nodes).map(seenFrom));
     expect((await get(a, '/v1/cameras?live=true&node=self')).items).toEqual([]);
     expect(await command(c, 'node', 'list')).toMatch(/^b .* 1 +\S+ +2/m);
 
     // What happened at b is told by every node, once, and by a node that is asked by another one of itself alone.
     const isLiveAtB = (text: string) => text.split('\n').filter((line) => /camera.live.* gate .*\(node b\)/.test(line));
-    for (const node of Object.values(nodes)) expect(isLiveAtB(await command(node, 'events'))).toHaveLength(1);
-    expect(isLiveAtB(await command(a, 'events', '--own'))).toEqual([]);
+    const told = await Promise.all([
+      ...Object.values(nodes).map((node) => command(node, 'events')),
+      command(a, 'events', '--own'),
+    ]);
+    expect(told.map((text) => isLiveAtB(text).length)).toEqual([1, 1, 1, 0]);
     const ofA = new NodeTokens(ClusterSecret.fromText(clusterSecret), '/media-aggregator/', 'c').issue('a', 'read');
     const stream = await fetch(`${a.apiUrl}/v1/events?recent=9999&types=camera`, {
       headers: { authorization: `Bearer ${ofA}` },

@@ -56,8 +56,8 @@ export function Nodes({ id }: { id: string | undefined }) {
       <div class="page-head">
         <h1>Nodes</h1>
         <p class="muted">
-          {plural(all.length, 'node', 'nodes')} in {plural(places.size, 'place', 'places')}. The wider a line, the more
-          it carries from one node to the other.
+          {plural(all.length, 'node', 'nodes')} in {plural(places.size, 'place', 'places')}.
+          <span class="wide-only"> The wider a line, the more it carries from one node to the other.</span>
         </p>
       </div>
       <ErrorNote error={error.value} />
@@ -97,7 +97,9 @@ function NodeTable({ all }: { all: readonly NodeEntry[] }) {
               </th>
               <th scope="col">State</th>
               <th scope="col">Live cameras</th>
-              <th scope="col">In</th>
+              <th scope="col" class="wide-only">
+                In
+              </th>
               <th scope="col">Out</th>
               <th scope="col" class="wide-only">
                 Version
@@ -129,11 +131,11 @@ function NodeTable({ all }: { all: readonly NodeEntry[] }) {
                       <span class="muted"> of {count(member.capacity.cameras)}</span>
                     )}
                   </td>
-                  <td>{bitrate(view?.bitrateInBps)}</td>
+                  <td class="wide-only">{bitrate(view?.bitrateInBps)}</td>
                   <td>
                     {bitrate(view?.bitrateOutBps)}
                     {member.capacity.outMbps !== null && (
-                      <span class="muted"> of {bitrate(member.capacity.outMbps * 1e6)}</span>
+                      <span class="wide-only muted"> of {bitrate(member.capacity.outMbps * 1e6)}</span>
                     )}
                   </td>
                   <td class="wide-only">{member.version}</td>

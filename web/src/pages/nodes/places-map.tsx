@@ -15,6 +15,7 @@ const placeGap = 120;
 const rowGap = 150;
 const thinnest = 2;
 const thickest = 12;
+const labelWidth = 156;
 
 interface Spot {
   readonly entry: NodeEntry;
@@ -158,7 +159,8 @@ function endsOf(from: Spot, to: Spot): Ends {
   const toY = to.y + boxHeight / 2 + shift;
   if (Math.abs(from.x - to.x) < 1) {
     const x = from.x + boxWidth;
-    const out = x + 46;
+    // Also of a place at the right edge.
+    const out = Math.min(x + 46, width + 4);
     return { path: `M${x} ${fromY}C${out} ${fromY} ${out} ${toY} ${x} ${toY}`, middle: [x + 34, (fromY + toY) / 2] };
   }
   const isRight = to.x > from.x;
@@ -183,7 +185,8 @@ function Line(props: { edge: Edge; from: Spot; to: Spot; width: number; dim: boo
 }
 
 function Label({ edge, from, to, dim }: { edge: Edge; from: Spot; to: Spot; dim: boolean }) {
-  const [x, y] = endsOf(from, to).middle;
+  const [middle, y] = endsOf(from, to).middle;
+  const x = Math.min(Math.max(middle, labelWidth / 2 + 1), width - labelWidth / 2 - 1);
   const { link: seen } = edge;
   const arrow = to.x >= from.x ? '→' : '←';
   const tone = edgeTone(edge);
@@ -195,7 +198,7 @@ function Label({ edge, from, to, dim }: { edge: Edge; from: Spot; to: Spot; dim:
   const up = from.entry.id < to.entry.id ? -17 : 17;
   return (
     <g class={`link-label tone-${tone}${dim ? ' dim' : ''}`} transform={`translate(${x} ${y + up})`}>
-      <rect x={-78} y="-13" width="156" height="24" rx="12" />
+      <rect x={-labelWidth / 2} y="-13" width={labelWidth} height="24" rx="12" />
       <text y="4">{text}</text>
     </g>
   );
