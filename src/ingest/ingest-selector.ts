@@ -12,6 +12,8 @@ import { SourceIngest } from './source-ingest.js';
 import type { IngestListener, MessageKind } from './source-ingest-options.js';
 import { watchTimer } from './watch-timer.js';
 
+const noneConnected: ReadonlyMap<string, SourceIngest> = new Map();
+
 const oneIngest: DesiredIngests = { names: [mainIngest], switchBackMs: null, slate: null };
 
 /**
@@ -29,8 +31,8 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
   readonly #options: SelectorOptions;
   #desired = oneIngest;
   /** Those that are connected, by the name of their ingest. What feeds the stream may be none of them: a test pattern. */
-  readonly #connected = new Map<string, SourceIngest>();
-  readonly #kept = new Map<SourceIngest, StandbyGop>();
+  #connected: Map<string, SourceIngest> | null = null;
+  #kept: Map<SourceIngest, StandbyGop> | null = null;
   /** The source that feeds the stream, or in the grace the last one that did. */
   #ingest: SourceIngest | null = null;
   #isLive = false;
@@ -68,7 +70,7 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
 
   /** Those that are connected, by the name of their ingest. */
   get connected(): ReadonlyMap<string, SourceIngest> {
-    return this.#connected;
+    return this.#connected ?? noneConnected;
   }
 
   /** Until when a source may return, milliseconds since 1970; null when none is waited for. */
@@ -86,19 +88,19 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
   /** Bytes that are kept of ingests that stand by. */
   get keptBytes(): number {
     let bytes = 0;
-    for (const { keptBytes } of this.#kept.values()) bytes += keptBytes;
+    for (const { keptBytes } of this.#kept?.values() ?? []) bytes += keptBytes;
     return bytes;
   }
 
   /** What is kept of an ingest that stands by; undefined: it never did. */
   keptOf(ingest: SourceIngest): StandbyGop | undefined {
-    return this.#kept.get(ingest);
+    return this.#kept?.get(ingest);
   }
 
   /** Changes what ingests there are. The source of one that is no more is closed. */
   declare(desired: DesiredIngests = oneIngest): void {
     this.#desired = desired;
-    for (const { name, source } of [...this.#connected.values()]) {
+    for (const { name, source } of [...this.connected.values()]) {
       if (desired.names.includes(name)) continue;
       const what = `camera ${this.#options.camera} has no ingest "${name}" any more`;
       source.close(new CodedError('PUBLISH_NOT_REGISTERED', what));
@@ -122,7 +124,7 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
       throw new CodedError('PUBLISH_NOT_REGISTERED', `camera ${camera} has no ingest "${name}"; it has: ${names}`);
     }
     const { live } = this;
-    const known = (isOwn ? this.#connected.get(name) : undefined) ?? null;
+    const known = (isOwn ? this.connected.get(name) : undefined) ?? null;
     if (known !== null && known.source.id === source.id) {
       known.use();
       return known;
@@ -133,7 +135,10 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
     if (live !== null && live !== known && !standsBy) this.#makeRoom(live, source);
     const { withoutKeyFrames } = settings;
     const ingest = new SourceIngest({ source, name, via: [...via, nodeId], withoutKeyFrames, listener: this });
-    if (isOwn) this.#connected.set(name, ingest);
+    if (isOwn) {
+      this.#connected ??= new Map();
+      this.#connected.set(name, ingest);
+    }
     if (standsBy) ingest.standBy(this.#keep(ingest));
     else this.#begin(ingest);
     if (isOwn) this.#options.listener.onIngest(ingest, null);
@@ -163,7 +168,7 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
   /** Forgets what is kept of ingests that stand by, until their next key frames. False: there was nothing. */
   shed(): boolean {
     const hasSome = this.keptBytes > 0;
-    for (const kept of this.#kept.values()) kept.forgetGop();
+    for (const kept of this.#kept?.values() ?? []) kept.forgetGop();
     return hasSome;
   }
 
@@ -204,7 +209,7 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
     kept.forgetGop();
     this.#ingest = to;
     const { listener, log } = this.#options;
-    if (this.#connected.get(from.name) === from) from.standBy(this.#keep(from));
+    if (this.connected.get(from.name) === from) from.standBy(this.#keep(from));
     if (from.missesKeyFrames !== to.missesKeyFrames) listener.onKeyFrames(to.missesKeyFrames);
     log.info('the stream continues with another ingest', { from: from.name, to: to.name, reason: text });
     listener.onSwitched(from, to, text);
@@ -236,7 +241,7 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
     stream.follow(ingest);
     ingest.feed(stream);
     this.#ingest = ingest;
-    if (this.#connected.get(from.name) === from) from.standBy(this.#keep(from));
+    if (this.connected.get(from.name) === from) from.standBy(this.#keep(from));
     if (from.missesKeyFrames) listener.onKeyFrames(false);
     log.info('the stream continues with the slate', { from: from.name, slate: slate.file, reason });
     listener.onSwitched(from, ingest, reason);
@@ -272,11 +277,11 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
   onEnded(ingest: SourceIngest, reason: string): void {
     const isLive = this.live === ingest;
     // One that gave way is of no concern: the stream goes on.
-    if (!isLive && this.#connected.get(ingest.name) !== ingest) return;
+    if (!isLive && this.connected.get(ingest.name) !== ingest) return;
     const { listener, settings } = this.#options;
-    const isOwn = this.#connected.get(ingest.name) === ingest;
+    const isOwn = this.connected.get(ingest.name) === ingest;
     // Before it is retired: the switch is from it.
-    if (isOwn) this.#connected.delete(ingest.name);
+    if (isOwn) this.#connected?.delete(ingest.name);
     const isReplaced = isLive && this.failover.replaceEnded(ingest, reason);
     this.failover.forget(ingest, reason);
     this.#retire(ingest);
@@ -312,25 +317,26 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
   #retire(ingest: SourceIngest): void {
     if (ingest.isReleased) return;
     if (this.live === ingest) this.#isLive = false;
-    if (this.#connected.get(ingest.name) === ingest) this.#connected.delete(ingest.name);
-    this.#kept.get(ingest)?.forgetGop();
-    this.#kept.delete(ingest);
+    if (this.connected.get(ingest.name) === ingest) this.#connected?.delete(ingest.name);
+    this.#kept?.get(ingest)?.forgetGop();
+    this.#kept?.delete(ingest);
     this.#pastBytes += ingest.bytesIn;
     ingest.release();
   }
 
   *#all(): Generator<SourceIngest> {
     const { live } = this;
-    yield* this.#connected.values();
-    if (live !== null && this.#connected.get(live.name) !== live) yield live;
+    yield* this.connected.values();
+    if (live !== null && this.connected.get(live.name) !== live) yield live;
   }
 
   #keep(ingest: SourceIngest): StandbyGop {
-    const known = this.#kept.get(ingest);
+    const known = this.#kept?.get(ingest);
     if (known !== undefined) return known;
     const { pool, settings } = this.#options;
     const onKeyFrame = (): void => this.failover.onKeyFrame(ingest);
     const made = new StandbyGop({ feed: ingest, pool, maxBytes: settings.gopMaxBytes, onKeyFrame }, this.now());
+    this.#kept ??= new Map();
     this.#kept.set(ingest, made);
     return made;
   }
@@ -338,7 +344,7 @@ export class IngestSelector implements IngestListener<SourceIngest>, FailoverHos
   #lookWhileNeeded(): void {
     const { live } = this;
     const isNeeded =
-      live !== null && (this.#connected.size > 1 || live.source.kind === 'slate' || this.#desired.slate !== null);
+      live !== null && (this.connected.size > 1 || live.source.kind === 'slate' || this.#desired.slate !== null);
     (this.#options.watchTimer ?? watchTimer).want(this, isNeeded);
   }
 

@@ -155,7 +155,8 @@ class PinoLogger extends LineLogger implements ProcessLogger {
 
   child(fields: LogFields): Logger {
     const { filter, summary } = this;
-    const all = { ...this.fields, ...fields };
+    // No spread: each would make a hidden class, and there is a logger for each camera.
+    const all = Object.assign({}, this.fields, fields);
     const child = this.#pino.child(cleanFields(fields));
     return new PinoLogger({ pino: child, target: this.#target, filter, summary, fields: all });
   }

@@ -30,10 +30,12 @@ interface CameraHop {
   readonly push: Push;
 }
 
+const noHops: ReadonlyMap<string, CameraHop> = new Map();
+
 /** The copies of a camera's stream that other nodes get from this one: pushes, with a new ticket for each connection. */
 export class CameraHops {
   readonly #options: CameraHopsOptions;
-  readonly #hops = new Map<string, CameraHop>();
+  #hops: Map<string, CameraHop> | null = null;
   #leaving: Map<Push, Promise<void>> | null = null;
   /** What feeds them: a stream, one that may go on, or none. */
   #state: LiveStream | 'paused' | 'over' = 'over';
@@ -43,54 +45,58 @@ export class CameraHops {
     this.#options = options;
   }
 
+  get #all(): ReadonlyMap<string, CameraHop> {
+    return this.#hops ?? noHops;
+  }
+
   /** How many have room, or keep it. */
   get holdingRoom(): number {
     let count = 0;
-    for (const { push } of this.#hops.values()) if (push.holdsRoom) count++;
+    for (const { push } of this.#all.values()) if (push.holdsRoom) count++;
     return count;
   }
 
   /** Bytes handed to other nodes, ever. */
   get bytesOut(): number {
     let bytes = this.#pastBytes;
-    for (const { push } of this.#hops.values()) bytes += push.bytesOut;
+    for (const { push } of this.#all.values()) bytes += push.bytesOut;
     for (const push of this.#leaving?.keys() ?? []) bytes += push.bytesOut;
     return bytes;
   }
 
   /** Converges to the declared hops. One that is declared as it was is left alone. */
   declare(hops: readonly DesiredHop[] = []): void {
-    if (hops.length === 0 && this.#hops.size === 0) return;
+    if (hops.length === 0 && this.#all.size === 0) return;
     const wanted = new Map(hops.map((hop) => [hop.to, hop]));
-    for (const [to, { url, push }] of this.#hops) if (wanted.get(to)?.url !== url) this.#remove(to, push);
-    for (const hop of hops) if (!this.#hops.has(hop.to)) this.#add(hop);
+    for (const [to, { url, push }] of this.#all) if (wanted.get(to)?.url !== url) this.#remove(to, push);
+    for (const hop of hops) if (!this.#all.has(hop.to)) this.#add(hop);
   }
 
   /** The camera is live with this stream, anew or again. */
   begin(stream: LiveStream): void {
     this.#state = stream;
-    for (const { push } of this.#hops.values()) push.begin(stream);
+    for (const { push } of this.#all.values()) push.begin(stream);
   }
 
   /** Nothing feeds the stream, which may go on. */
   pause(): void {
     this.#state = 'paused';
-    for (const { push } of this.#hops.values()) push.pause();
+    for (const { push } of this.#all.values()) push.pause();
   }
 
   /** The stream is over; so it is at the other nodes. */
   end(): void {
     this.#state = 'over';
-    for (const { push } of this.#hops.values()) push.end();
+    for (const { push } of this.#all.values()) push.end();
   }
 
   tick(nowMs: number): void {
-    for (const { push } of this.#hops.values()) push.tick(nowMs);
+    for (const { push } of this.#all.values()) push.tick(nowMs);
   }
 
   /** Resolves when they sent what the stream still had for them. */
   async drained(): Promise<void> {
-    await Promise.all([...this.#hops.values()].map(({ push }) => push.drained()));
+    await Promise.all([...this.#all.values()].map(({ push }) => push.drained()));
   }
 
   /** Removes all. Resolves when the other nodes were told. */
@@ -101,8 +107,8 @@ export class CameraHops {
 
   /** Undefined: there are none. */
   snapshots(nowMs: number): HopSnapshot[] | undefined {
-    if (this.#hops.size === 0) return undefined;
-    return [...this.#hops].map(([to, { push }]) => {
+    if (this.#all.size === 0) return undefined;
+    return [...this.#all].map(([to, { push }]) => {
       const { state, since, bytesOut, bitrateBps, droppedFrames, lastError, ...seen } = push.status(nowMs);
       const error = lastError === null || state === 'active' ? {} : { error: lastError.message };
       return { to, state, since, roundTripMs: seen.roundTripMs ?? null, bitrateBps, bytesOut, droppedFrames, ...error };
@@ -131,13 +137,14 @@ export class CameraHops {
       onState(to, 'failed');
       return;
     }
+    this.#hops ??= new Map();
     this.#hops.set(to, { url, push });
     recorder.note('hop', `to node ${to} added`);
     if (typeof this.#state !== 'string') push.begin(this.#state);
   }
 
   #remove(to: string, push: Push): void {
-    this.#hops.delete(to);
+    this.#hops?.delete(to);
     this.#options.recorder.note('hop', `to node ${to} removed`);
     this.#options.onState(to, 'gone');
     const leaving = push.close().finally(() => {

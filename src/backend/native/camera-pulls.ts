@@ -40,19 +40,25 @@ interface Kept {
 
 const words = { label: 'source down', advice: 'See that the camera is on and reachable, and that its URL is right.' };
 
+const noSources: ReadonlyMap<string, Kept> = new Map();
+
 /** The sources that are pulled of one camera, one for an ingest. */
 export class CameraPulls {
   readonly #options: CameraPullOptions;
-  readonly #all = new Map<string, Kept>();
+  #kept: Map<string, Kept> | null = null;
   /** They outlast what a source gives. */
   readonly #conditions: CameraConditions;
   #isDemanded = false;
   /** Those who wait until it is live. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting: (() => void)[] = [];
 
   constructor(options: CameraPullOptions) {
     this.#options = options;
     this.#conditions = new CameraConditions(options.onCondition);
+  }
+
+  get #all(): ReadonlyMap<string, Kept> {
+    return this.#kept ?? noSources;
   }
 
   /** True where the camera has a source. */
@@ -97,11 +103,12 @@ export class CameraPulls {
     await new Promise<void>((resolve) => {
       const over = (): void => {
         clearTimeout(timer);
-        this.#waiting.delete(over);
+        const at = this.#waiting.indexOf(over);
+        if (at >= 0) this.#waiting.splice(at, 1);
         resolve();
       };
       const timer = setTimeout(over, ms);
-      this.#waiting.add(over);
+      this.#waiting.push(over);
       this.#follow();
     });
     // Who waited gets it now, or does not want it any more.
@@ -119,7 +126,7 @@ export class CameraPulls {
   }
 
   #follow(): void {
-    const isWanted = this.#isDemanded || this.#waiting.size > 0;
+    const isWanted = this.#isDemanded || this.#waiting.length > 0;
     for (const { source, pull } of this.#all.values()) if (source.mode === 'on-demand') pull.want(isWanted);
   }
 
@@ -149,12 +156,13 @@ export class CameraPulls {
       },
     });
     const kept: Kept = { source, pull, error: null };
-    this.#all.set(ingest, kept);
-    pull.want(source.mode !== 'on-demand' || this.#isDemanded || this.#waiting.size > 0);
+    this.#kept ??= new Map();
+    this.#kept.set(ingest, kept);
+    pull.want(source.mode !== 'on-demand' || this.#isDemanded || this.#waiting.length > 0);
   }
 
   #drop(ingest: string, { pull }: Kept, reason: string): void {
-    this.#all.delete(ingest);
+    this.#kept?.delete(ingest);
     pull.close(reason);
     this.#judge();
   }

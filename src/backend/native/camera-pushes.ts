@@ -36,6 +36,7 @@ const maxTroubles = 3;
 const looksPerStep = 16;
 
 const noNodes: ReadonlyMap<string, string> = new Map();
+const noPushes: ReadonlyMap<string, Push> = new Map();
 
 /** What feeds the pushes: a stream, one that may go on, or none. */
 type StreamState = LiveStream | 'paused' | 'over';
@@ -56,7 +57,7 @@ export class CameraPushes {
   /** What is left to do to bring them there; null: nothing. */
   #steps: Generator<void, void> | null = null;
   #isInLine = false;
-  readonly #pushes = new Map<string, Push>();
+  #pushes: Map<string, Push> | null = null;
   /** Ids of pushes that were removed, to be made anew with another target or profile: those have their room. */
   #heirs: Set<string> | null = null;
   /** Pushes that were removed and say goodbye. */
@@ -75,13 +76,13 @@ export class CameraPushes {
 
   /** By id; none of a camera that was never live: there is nothing to be seen of them. */
   get all(): ReadonlyMap<string, Push> {
-    return this.#pushes;
+    return this.#pushes ?? noPushes;
   }
 
   /** How many have room, or keep it. */
   get holdingRoom(): number {
     let count = 0;
-    for (const push of this.#pushes.values()) if (push.holdsRoom) count++;
+    for (const push of this.all.values()) if (push.holdsRoom) count++;
     return count;
   }
 
@@ -93,7 +94,7 @@ export class CameraPushes {
   /** Bytes handed to targets, ever. */
   get bytesOut(): number {
     let bytes = this.#pastBytes;
-    for (const push of this.#pushes.values()) bytes += push.bytesOut;
+    for (const push of this.all.values()) bytes += push.bytesOut;
     for (const push of this.#leaving?.keys() ?? []) bytes += push.bytesOut;
     return bytes;
   }
@@ -156,7 +157,7 @@ export class CameraPushes {
     const declared = this.#declared;
     const wanted = new Map(declared.map((push) => [push.id, push]));
     let looks = 0;
-    for (const [id, push] of this.#pushes) {
+    for (const [id, push] of this.all) {
       const declaredNow = wanted.get(id);
       // What a target was told cannot be taken back: with another profile it is connected to anew.
       if (declaredNow?.url !== push.url || !isSameProfile(profileOf(declaredNow), push.profile)) {
@@ -169,7 +170,7 @@ export class CameraPushes {
       } else if (++looks % looksPerStep === 0) yield;
     }
     for (const each of declared) {
-      const existing = this.#pushes.get(each.id);
+      const existing = this.all.get(each.id);
       if (existing === undefined) this.#add(each);
       else {
         existing.setLimits(this.#limitsOf(each));
@@ -179,7 +180,7 @@ export class CameraPushes {
       yield;
     }
     this.#heirs = null;
-    for (const push of this.#pushes.values()) {
+    for (const push of this.all.values()) {
       if (this.#tell(push) || ++looks % looksPerStep === 0) yield;
     }
   }
@@ -201,7 +202,7 @@ export class CameraPushes {
   /** Why targets are not expected to take the codecs, of a few that say so. */
   codecTroubles(): readonly string[] {
     const troubles: string[] = [];
-    for (const [id, push] of this.#pushes) {
+    for (const [id, push] of this.all) {
       const trouble = push.codecTrouble;
       if (trouble !== null && troubles.push(`push ${id}: ${trouble}`) === maxTroubles) break;
     }
@@ -220,12 +221,12 @@ export class CameraPushes {
   }
 
   tick(nowMs: number): void {
-    for (const push of this.#pushes.values()) push.tick(nowMs);
+    for (const push of this.all.values()) push.tick(nowMs);
   }
 
   /** Resolves when they sent what the stream still had for them. */
   async drained(): Promise<void> {
-    await Promise.all([...this.#pushes.values()].map((push) => push.drained()));
+    await Promise.all([...this.all.values()].map((push) => push.drained()));
   }
 
   /** Removes all. Resolves when their targets were told. */
@@ -265,13 +266,14 @@ export class CameraPushes {
       holdsRoom: isHeir && this.#where(declared) === true && typeof this.#state !== 'string',
       onPhase: () => onPhase(id, push),
     });
+    this.#pushes ??= new Map();
     this.#pushes.set(id, push);
     recorder.note('push', `${id} added`);
     if (this.#state !== 'paused') this.#tell(push);
   }
 
   #remove(id: string, push: Push): void {
-    this.#pushes.delete(id);
+    this.#pushes?.delete(id);
     this.#options.recorder.note('push', `${id} removed`);
     const leaving = push.close().finally(() => {
       this.#leaving?.delete(push);

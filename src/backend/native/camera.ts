@@ -49,16 +49,24 @@ export class NativeCamera implements SelectorListener {
     this.#context = context;
     this.#report = new CameraReport(name, context);
     const { log, recorder } = this.#report;
-    const { settings, watch, dialer, nodeId, pool } = context;
+    const { settings, watch, dialer, hops, nodeId, pool } = context;
     this.#viewers = new CameraViewers(name, settings);
     this.#declared = { name, pushes: [] };
+    // No spread: what is made by one has a hidden class of its own, a quarter of a kilobyte each.
     this.#selector = new IngestSelector({
-      ...{ camera: name, nodeId, settings, log, listener: this, pool },
+      camera: name,
+      nodeId,
+      settings,
+      log,
+      listener: this,
+      pool,
       newStream: () => newStream(context, (onFrame) => this.#transcoder(onFrame)),
       openSlate: (file) => context.slates.open(file),
     });
     this.#pulls = new CameraPulls({
-      ...{ context: context.pulls, log, recorder },
+      context: context.pulls,
+      log,
+      recorder,
       onCondition: (condition, isRaised) => this.#report.condition(condition, isRaised),
       open: (source, ingest) => this.door.open(source, ingest),
       claim: () => {
@@ -70,7 +78,12 @@ export class NativeCamera implements SelectorListener {
       },
     });
     this.#pushes = new CameraPushes({
-      ...{ camera: name, settings, watch, dialer, log, recorder },
+      camera: name,
+      settings,
+      watch,
+      dialer,
+      log,
+      recorder,
       takeRoom: (id, wasRefused) => this.#room.take(`push ${id}`, wasRefused),
       onPhase: (id, push) => {
         const seen = { id, push, node: this.#pushes.nodeOf(id) };
@@ -79,8 +92,12 @@ export class NativeCamera implements SelectorListener {
       },
     });
     this.#hops = new CameraHops({
-      ...context.hops,
-      ...{ camera: name, log, recorder },
+      settings: hops.settings,
+      watch: hops.watch,
+      dialer: hops.dialer,
+      camera: name,
+      log,
+      recorder,
       takeRoom: (to, wasRefused) => this.#room.take('the copy', wasRefused, ` for node ${to}`),
       ticketFor: (to) => context.relaying.ticketFor(name, to),
       onState: (to, state) => context.relaying.hopChanged(name, to, state),

@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../../errors.js';
 
 /** The trial takes a tenth of a second; after so long it counts as failed. */
 const patienceMs = 10_000;
@@ -15,16 +16,23 @@ export function isFiltered(): boolean {
 
 /**
  * Has another process try io_uring where system calls are filtered: most filters refuse a call, but some end who makes it.
- * @param program what that process runs; for tests
+ * @param program what that process runs, and `limitMs` for how long at most; for tests
  * @returns why it must not be tried here; null: it may be
  */
 export async function tryApart(
   program = fileURLToPath(new URL('./probe.js', import.meta.url)),
+  { node = process.execPath, limitMs = patienceMs } = {},
 ): Promise<string | null> {
   // Not built, which it is wherever it is installed.
   if (!existsSync(program)) return null;
+  let child: ChildProcess;
+  try {
+    child = spawn(node, [program], { stdio: 'ignore', env: {} });
+  } catch (error) {
+    // Some errors of the system are thrown: no memory, or a filter that allows no other program.
+    return couldNot(messageOf(error));
+  }
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program], { stdio: 'ignore', env: {} });
     const over = (why: string | null): void => {
       clearTimeout(deadline);
       clearInterval(looking);
@@ -33,7 +41,7 @@ export async function tryApart(
       child.unref();
       resolve(why);
     };
-    const deadline = setTimeout(() => over('io_uring was tried in another process, which did not end'), patienceMs);
+    const deadline = setTimeout(() => over('io_uring was tried in another process, which did not end'), limitMs);
     const looking = setInterval(() => {
       if (child.pid !== undefined && fieldOf(`/proc/${child.pid}/status`, /^State:\s+(\w)/m) === 'Z') lookAgain();
     }, lookMs);
@@ -42,9 +50,16 @@ export async function tryApart(
       // One that has just ended is told by `exit`.
       if (++deadLooks > 3) over(endedByFilter);
     };
-    child.once('error', ({ message }) => over(`io_uring could not be tried in another process (${message})`));
-    child.once('exit', (_code, signal) => over(signal === 'SIGSYS' ? endedByFilter : null));
+    child.once('error', ({ message }) => over(couldNot(message)));
+    child.once('exit', (code, signal) => {
+      if (signal === 'SIGSYS') over(endedByFilter);
+      else over(code === 0 ? null : couldNot(`it ended with ${signal ?? code}`));
+    });
   });
+}
+
+function couldNot(why: string): string {
+  return `io_uring could not be tried in another process (${why})`;
 }
 
 const endedByFilter = 'io_uring is refused by the seccomp profile, which ends the process that asks for it';
