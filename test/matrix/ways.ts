@@ -17,6 +17,8 @@ export type Way = (typeof ways)[number];
 /** How long a slow target reads nothing. */
 const pauseSeconds = 7;
 const lateMs = 2500;
+/** When nothing has come for so long, nothing more comes: a busy machine may hold a node up for seconds. */
+const quietMs = 4000;
 
 const demands: Readonly<Record<Way, Demands>> = {
   push: { tracks: 'all', fromStart: true, withGap: false },
@@ -68,7 +70,7 @@ export async function runRow(scope: Scope, row: Row, near: Aggregator, far: Aggr
   await within(watching, 60_000, `the viewer of ${id} to end`);
   const count = (): number =>
     Object.values(sinks).reduce((sum, { connections }) => sum + messagesOf(connections).length, 0);
-  for (let before = -1; before !== count(); await sleep(1500)) before = count();
+  for (let before = -1; before !== count(); await sleep(quietMs)) before = count();
 
   const files: string[] = [reference, watched];
   for (const [way, sink] of Object.entries(sinks)) {
