@@ -51,6 +51,13 @@ export class DeviceSources {
       (serial === '' ? byReference.get(reference) : bySerial.get(serial)) ?? byHost.get(host);
   }
 
+  /** What is known of a device as a source of this camera. Its answer to a probe may be lost when it is added again. */
+  known(camera: string, serial: string): SourceDevice | undefined {
+    const registered = this.#context.store.state.cameras.get(camera);
+    const sources = registered === undefined ? [] : [...sourcesWithNames(registered)];
+    return sources.find(({ source }) => source.device?.serial === serial)?.source.device;
+  }
+
   /** Those that are devices, as they are seen now. */
   *list(): Generator<DeviceSource> {
     const { store, backend } = this.#context;

@@ -35,6 +35,10 @@ test('a source follows its device, and all else of it stays', async () => {
   });
   // Somebody changed it meanwhile.
   expect(await control.devices.move(source!, '192.0.2.98')).toBe(false);
+  expect(control.devices.known('gate', 'SN-7')).toEqual(device);
+  expect(control.devices.known('gate', 'SN-8')).toBeUndefined();
+  expect(control.devices.known('plain', '')).toBeUndefined();
+  expect(control.devices.known('nobody', 'SN-7')).toBeUndefined();
   const find = control.devices.finder();
   expect(find({ serial: 'SN-7', host: '192.0.2.200' })).toBe('gate');
   expect(find({ serial: '', host: '192.0.2.8' })).toBe('plain');

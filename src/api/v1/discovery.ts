@@ -229,8 +229,8 @@ export function addDiscoveryRoutes(app: App, control: Control, discovery: Discov
       request.charge?.(units.add);
       const { address, stream = 'main', name, type, mode, transport, ...login } = request.body;
       const { url, serial, reference } = await discovery.stream(address, stream, loginOf(login));
-      const device = serial === '' ? {} : { device: { serial, ...(reference === '' ? {} : { reference }) } };
-      const source = { url, mode, transport, ...device };
+      const device = control.devices.known(name, serial) ?? { serial, ...(reference === '' ? {} : { reference }) };
+      const source = { url, mode, transport, ...(serial === '' ? {} : { device }) };
       const { created, view } = await control.cameras.add({ name, type, source }, request.headers.host);
       if (created) reply.code(201).header('location', `/v1/cameras/${view.name}`);
       return view;
