@@ -9,6 +9,9 @@ import { sourceErrorOf } from './source-error.js';
 /** So much of what comes may wait for ffmpeg: some seconds while it starts on a busy machine. */
 const maxWaitingBytes = 8 << 20;
 
+/** A frame that a lost packet left a hole in is dropped: ffmpeg ends where it cannot read the head of such an AAC frame. */
+const inputArguments = ['-fflags', '+discardcorrupt', '-f', 'mpegts', '-analyzeduration', '2000000', '-i', 'pipe:0'];
+
 export interface TsProgramOptions {
   /** Whose stream it is, for messages: `host:port`. */
   readonly endpoint: string;
@@ -54,7 +57,7 @@ export class TsProgram {
   #start(): SupervisedProgram {
     return new SupervisedProgram({
       file: this.#options.ffmpeg,
-      args: copyIntoFlv('pipe', ['-f', 'mpegts', '-analyzeduration', '2000000', '-i', 'pipe:0'], this.#withAudio),
+      args: copyIntoFlv('pipe', inputArguments, this.#withAudio),
       env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
       input: null,
       maxUnreadBytes: maxWaitingBytes,

@@ -11,6 +11,9 @@ import type { SrtSession } from './srt-session.js';
 /** Payloads are handed to ffmpeg when so much came, or 10 ms went by. */
 const flushBytes = 64 * 1024;
 
+/** A stream that ffmpeg gave up before came to nothing, whatever media it had: its encoder comes again at once. */
+const wellAfterMs = 5000;
+
 export interface SrtPublisherSettings {
   readonly ffmpeg: string;
   readonly maxMessageBytes: number;
@@ -26,7 +29,7 @@ export interface SrtPublisherOptions {
   readonly camera: string;
   readonly settings: SrtPublisherSettings;
   readonly log: Logger;
-  /** It is over, exactly once. @param failure it had come to nothing: ffmpeg had no media of it */
+  /** It is over, exactly once. @param failure it had come to nothing: ffmpeg had no media of it, or gave it up soon */
   readonly onOver: (failure: SourceError | null) => void;
 }
 
@@ -86,7 +89,7 @@ export class SrtPublisher implements Publisher {
         this.#log.warn('RTMP cannot carry the audio of the encoder; the audio is left out', { reason }),
       listener: {
         onMedia: (type, timestampMs, payload) => this.#takeMedia(type, timestampMs, payload),
-        onEnded: (error) => this.#finish(error, this.#hasMedia ? null : error),
+        onEnded: (error) => this.#finish(error, this.#wentWell ? null : error),
       },
     });
   }
@@ -130,6 +133,10 @@ export class SrtPublisher implements Publisher {
     this.#hasMedia = true;
     const nowMs = performance.now();
     if (this.#media.write(ingest, type, timestampMs, payload, nowMs)) this.lastMediaMs = nowMs;
+  }
+
+  get #wentWell(): boolean {
+    return this.#hasMedia && performance.now() - this.#begunMs > wellAfterMs;
   }
 
   #finish(reason: { readonly code?: ErrorCode; readonly message: string }, failure: SourceError | null): void {
