@@ -106,7 +106,7 @@ test('a node whose streams end as soon as they begin is asked more and more seld
 
 const noFigures = { at: '', totals: {}, cameras: {} } as unknown as Figures;
 
-test('garbage, and 100,000 events at once, cost no more than what is kept, and nothing that is wrong is told', async () => {
+test('garbage, and 30,000 events at once, cost no more than what is kept, and nothing that is wrong is told', async () => {
   const line = (id: number, more: object) =>
     `event: camera.live\ndata: ${JSON.stringify({ id, at: '2026-01-01T00:00:00Z', type: 'camera.live', ...more })}\n\n`;
   answer = (response, path) => {
@@ -127,7 +127,7 @@ test('garbage, and 100,000 events at once, cost no more than what is kept, and n
     response.write(line(1, { text: Array.from({ length: 100 }, () => 'x'.repeat(1000)) }));
     response.write(line(2, { type: 'camera.live\nid: 7' }));
     let text = '';
-    for (let id = 3; id < 100_003; id += 1) text += line(id, { camera: 'gate' });
+    for (let id = 3; id < 30_003; id += 1) text += line(id, { camera: 'gate' });
     response.write(text);
   };
   const control = {
@@ -146,7 +146,7 @@ test('garbage, and 100,000 events at once, cost no more than what is kept, and n
   });
   await all.enter();
   all.stats.subscribe(() => undefined);
-  await waitFor(() => told >= 80_000, { what: 'the events', timeoutMs: 30_000 });
+  await waitFor(() => told >= 10_000, { what: 'the events', timeoutMs: 30_000 });
   expect(newest).toMatchObject({ type: 'camera.live', camera: 'gate', node: 'b' });
   expect(all.feed.since(all.feed.idBefore(1e6, () => true))).toHaveLength(5000);
   await waitFor(() => [...all.stats.names].includes('gate'), { what: 'the figures', timeoutMs: 20_000 });
