@@ -21,7 +21,8 @@ async function site() {
   return { scope, aggregator, folder, as, run };
 }
 
-describe('discover', () => {
+// Each command is waited for in turn, and scans wait for answers.
+describe('discover', { timeout: 120_000 }, () => {
   test('lists, takes a picture and adds; the same again changes nothing', async () => {
     const { scope, aggregator, folder, as, run } = await site();
     const device = await startOnvifDevice(scope, { login, serial: 'SN/7 x', rtsp: 'rtsp://127.0.0.1:9/%s' });
@@ -32,7 +33,7 @@ describe('discover', () => {
     const told = await run('test', device.address, ...as, '--out', 'gate.jpg');
     expect(told.out).toBe(`${join(folder, 'gate.jpg')}: 1 x 1, ${tinyJpeg.length} bytes, the camera gave it.\n`);
     expect(readFileSync(join(folder, 'gate.jpg'))).toEqual(tinyJpeg);
-    const added = await run('add', device.address, '--stream', 'sub', '--on-demand', ...as);
+    const added = await run('add', device.address, '--stream', 'sub', '--on-demand', '--timeout', '1', ...as);
     expect(added).toMatchObject({ code: 0, err: '' });
     expect(added.out).toBe('Camera SN-7-x is registered. It is pulled from rtsp://***@127.0.0.1:9/sub\n');
     expect((await run('add', device.address, '--name', 'SN-7-x', '--stream', 'sub', '--on-demand', ...as)).out).toMatch(
