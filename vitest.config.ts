@@ -3,9 +3,9 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `unit` needs nothing but this repository; `e2e` needs the real peers (see scripts/test.mjs) and the built program.
- * Unit tests wait for timers and disks much of their time, so three files run at once even where there are two cores. The end-to-end files
- * run after them and four at a time: they mostly wait for streams that are paced by the clock, and what they measure
- * should not be the machine's load.
+ * Unit tests wait for timers and disks much of their time, so three files run at once even where there are two cores.
+ * The end-to-end files run after them and four at a time: they mostly wait for streams that are paced by the clock, and
+ * what they measure should not be the machine's load.
  */
 export default defineConfig({
   test: {
