@@ -73,6 +73,7 @@ const meanings: Readonly<Record<number, string>> = {
   414: 'A part of the path is longer than any name.',
   415: 'The body is not declared as JSON.',
   429: 'Too many calls, or too many wrong tokens, from this address; `retry-after` says how long to wait.',
+  431: 'The address and the headers of the request are larger than 16 KiB. The answer is the same in all parts of the API.',
   500: 'The aggregator failed; its log says why.',
   502: 'The camera that was asked refuses, or does not answer; the code says which.',
   501: 'The media backend cannot do it.',
@@ -110,7 +111,9 @@ export function legacyResponses(
 
 /** What the guard of the API answers, in either style. */
 export function accessResponses(problems: boolean, statuses: readonly number[]): Record<number, object> {
-  return problems ? v1Responses({}, ...statuses) : legacyResponses({}, ...statuses);
+  // Who answers this does not know yet which route is meant.
+  const unread = { 431: { description: meanings[431], content: { 'application/json': { schema: FailureSchema } } } };
+  return { ...unread, ...(problems ? v1Responses({}, ...statuses) : legacyResponses({}, ...statuses)) };
 }
 
 export const NoContentSchema = Type.Null({ description: 'Done.' });

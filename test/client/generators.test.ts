@@ -192,8 +192,8 @@ print([camera.name for camera in list_cameras.sync(client=client).items])
         '--seed',
         '1',
       ];
-      // What has no end, or needs the scope admin, is left out.
-      const exclude = ['--exclude-path-regex', '^/(live|v1/events|v1/tokens|v1/targets)'];
+      // What has no end, needs the scope admin, or asks other machines (502 is then no failure of the API) is left out.
+      const exclude = ['--exclude-path-regex', '^/(live|v1/events|v1/tokens|v1/targets|v1/discovery)'];
       const output = await run('python3', [...args, ...bounds, ...exclude], { cwd });
       expect(output).toMatch(/passed/i);
     },
