@@ -62,6 +62,15 @@ describe('finding the aggregator', () => {
 });
 
 describe('cameras, pushes and engines', () => {
+  test('a camera is told with its address for SRT where there is one, alone and of a list', async (context) => {
+    const { apiUrl } = await startTestAggregator(testScope(context), { 'srt-port': '0' });
+    const env = { MEDIA_AGGREGATOR_API: apiUrl };
+    const one = await cli(['camera', 'add', 'yard'], { env });
+    expect(one.out).toMatch(/ publishes to rtmp:\/\/\S+\/yard\/yard, or by SRT to srt:\/\/\S+:\d+\?streamid=yard\n$/);
+    const many = await cli(['camera', 'add', 'a', 'b'], { env });
+    expect(many.out).toMatch(/, or by SRT to srt:\/\/\S+\?streamid=b\n/);
+  });
+
   test('a life of each, for people and for programs', async (context) => {
     const { apiUrl, rtmpPort } = await startTestAggregator(testScope(context));
     const env = { MEDIA_AGGREGATOR_API: apiUrl };

@@ -119,11 +119,11 @@ export function addChange(camera: ListedCamera, facts: CameraFacts = {}): NamedC
   };
 }
 
-const addedWords: WordsOf = ({ about, change }, { outcome, endpoint }) => {
+const addedWords: WordsOf = ({ about, change }, { outcome, endpoint, srtEndpoint }) => {
   const done = outcome === 'created' ? 'is registered' : 'was registered already';
   const source = change.operation === 'addCamera' ? change.body.source : undefined;
   const url = typeof source === 'string' ? source : source?.url;
-  const from = url === undefined ? `It publishes to ${endpoint ?? ''}` : `It is pulled from ${maskUrl(url)}`;
+  const from = url === undefined ? publishesTo(endpoint ?? '', srtEndpoint) : `It is pulled from ${maskUrl(url)}`;
   return `C${about.slice(1)} ${done}. ${from}`;
 };
 
@@ -140,6 +140,11 @@ async function addOne(name: string, options: AddOptions, io: CliIo): Promise<voi
 }
 
 /** What an operator does next, or need not do. */
-function comesFrom({ endpoint, ingests, source = ingests?.[0]?.source }: CameraView): string {
-  return source === undefined ? `It publishes to ${endpoint}` : `It is pulled from ${source.url}`;
+function comesFrom({ endpoint, srtEndpoint, ingests, source = ingests?.[0]?.source }: CameraView): string {
+  return source === undefined ? publishesTo(endpoint, srtEndpoint) : `It is pulled from ${source.url}`;
+}
+
+/** @param srtEndpoint undefined where encoders cannot publish by SRT */
+function publishesTo(endpoint: string, srtEndpoint: string | undefined): string {
+  return `It publishes to ${endpoint}${srtEndpoint === undefined ? '' : `, or by SRT to ${srtEndpoint}`}`;
 }
