@@ -5,6 +5,7 @@ import {
   PushSnapshotSchema,
   SourceSnapshotSchema,
 } from '../backend/observed.js';
+import { maxEndpoints } from '../control/neighbours.js';
 import { errorCodes } from '../errors.js';
 import {
   AudioTrackSchema,
@@ -221,7 +222,9 @@ export const CameraViewSchema = Type.Object(
     srtEndpoint: Type.Optional(Type.String({ description: 'The same by SRT, where there is a listener for it.' })),
     endpoints: Type.Optional(
       Type.Array(Type.String(), {
-        description: 'In a cluster: where the camera may publish to, the best first, which is `endpoint`.',
+        maxItems: maxEndpoints,
+        description:
+          'In a cluster: where the camera may publish to, the best first, which is `endpoint`; 8 at most, and one of them in another place, if there is any.',
       }),
     ),
     node: Type.Optional(
@@ -315,6 +318,14 @@ export const NodeViewSchema = Type.Object(
     status: Type.String({ enum: ['ok', 'down'] }),
     rtmp: Type.Object({ host: Type.String(), port: Type.Integer() }),
     rtmps: orNull(Type.Object({ host: Type.String(), port: Type.Integer() })),
+    srt: Type.Optional(
+      orNull(
+        Type.Object(
+          { host: Type.String(), port: Type.Integer() },
+          { description: 'For encoders that publish by SRT; missing: a node of an older version answered.' },
+        ),
+      ),
+    ),
     cameras: Count,
     bitrateInBps: Rate,
     bitrateOutBps: Rate,

@@ -8,6 +8,8 @@ export interface ApiSettings {
   readonly rtmpPort: number;
   /** Of the listener with TLS; undefined: there is none. */
   readonly rtmpsPort?: number;
+  /** Of the listener for SRT; undefined: there is none. */
+  readonly srtPort?: number;
   readonly resourceId: string;
   readonly location?: string | undefined;
   /** Calls a second from one address on another machine; 0 or undefined: no limit. */

@@ -1,6 +1,7 @@
 import type { CameraClaims } from '../cluster/claims.js';
 import type { LiveCameras } from '../cluster/live-cameras.js';
-import type { ClusterNode, ClusterNodes } from '../cluster/nodes.js';
+import type { ClusterNode } from '../cluster/node-record.js';
+import type { ClusterNodes } from '../cluster/nodes.js';
 import type { RelayTickets } from '../cluster/relay-tickets.js';
 import type { ViewerWants } from '../cluster/viewer-wants.js';
 import type { ClusterFacts, PlaceableNode } from '../control/placing.js';

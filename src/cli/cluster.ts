@@ -143,6 +143,7 @@ export async function joinNodes(
     readonly host: string;
     readonly rtmpPort: number;
     readonly rtmpsPort?: number;
+    readonly srtPort?: number;
     readonly version: string;
     readonly takesRelays: boolean;
     /** Says which data folder this node runs on: 32 hexadecimal digits; undefined: not known. */
@@ -151,7 +152,7 @@ export async function joinNodes(
   log: Logger,
 ): Promise<ClusterNodes> {
   const { location, nodeId, nodeLeaseMs, apiPort, apiTlsCert, capacityOutMbps: outMbps, capacityCameras } = settings;
-  const { host, rtmpPort, rtmpsPort, version, takesRelays, folder } = self;
+  const { host, rtmpPort, rtmpsPort, srtPort, version, takesRelays, folder } = self;
   const nodes = new ClusterNodes({
     client,
     prefix: store.prefix,
@@ -163,6 +164,7 @@ export async function joinNodes(
       ...(location === undefined ? {} : { location }),
       rtmp: `rtmp://${host}:${rtmpPort}`,
       ...(rtmpsPort === undefined ? {} : { rtmps: `rtmps://${host}:${rtmpsPort}` }),
+      ...(srtPort === undefined ? {} : { srt: `srt://${host}:${srtPort}` }),
       api: `${apiTlsCert === undefined ? 'http' : 'https'}://${host}:${apiPort}`,
       version,
       ...(folder === undefined ? {} : { folder }),
@@ -270,6 +272,7 @@ export function clusterView(
       location: node.location ?? null,
       rtmp: node.rtmp,
       rtmps: node.rtmps ?? null,
+      srt: node.srt ?? null,
       api: node.api,
       version: node.version,
       startedAt: node.startedAt,

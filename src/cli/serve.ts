@@ -247,7 +247,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     if (cluster !== undefined) {
       const own = {
         host: urlHost(control.cameras.advertisedHost(undefined)),
-        ...{ rtmpPort: rtmp.port, ...(rtmpsPort === undefined ? {} : { rtmpsPort }), version },
+        ...{ rtmpPort: rtmp.port, ...besides, version },
         takesRelays: backend.relaying !== null,
         folder: await folderIdOf(folder, accessLog, manifest),
       };

@@ -157,7 +157,7 @@ export interface Camera {
   readonly rtmpsEndpoint?: string | undefined;
   /** The same by SRT, where there is a listener for it. */
   readonly srtEndpoint?: string | undefined;
-  /** In a cluster: where the camera may publish to, the best first, which is `endpoint`. */
+  /** In a cluster: where the camera may publish to, the best first, which is `endpoint`; 8 at most, and one of them in another place, if there is any. */
   readonly endpoints?: readonly string[] | undefined;
   /** In a cluster: the node that has it, whose figures these are; null: it is live at none. */
   readonly node?: string | null | undefined;
@@ -305,6 +305,7 @@ export interface ClusterNode {
   /** Where cameras publish, without a path. */
   readonly rtmp: string;
   readonly rtmps: string | null;
+  readonly srt: string | null;
   /** Where its API is, without a path. */
   readonly api: string;
   readonly version: string;
@@ -847,6 +848,10 @@ export interface Node {
     readonly host: string;
     readonly port: number;
   } | null;
+  readonly srt?: {
+    readonly host: string;
+    readonly port: number;
+  } | null | undefined;
   readonly cameras: number;
   /** Bits per second, averaged over about 10 s. */
   readonly bitrateInBps: number;

@@ -1,7 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import { connect } from 'node:net';
-import Type, { type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { StateError } from '../errors.js';
 import type { EtcdClient } from '../etcd/client.js';
 import { EtcdError } from '../etcd/etcd-error.js';
@@ -9,6 +6,7 @@ import { Lease } from '../etcd/lease.js';
 import { prefixEnd, type WatchEvent } from '../etcd/protocol.js';
 import { PrefixWatch } from '../etcd/watch.js';
 import type { Logger } from '../log/log.js';
+import { type ClusterNode, NodeRecords, type UnsignedNode } from './node-record.js';
 import type { ClusterSecret } from './secret.js';
 
 const callMs = 3000;
@@ -19,51 +17,11 @@ const repairMs = 2000;
 /** Of more nodes than that something is wrong with the prefix. */
 const maxNodes = 5000;
 
-const addressSchema = (scheme: string) =>
-  Type.String({ maxLength: 300, pattern: `^${scheme}://(?:[A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}$` });
-
-/** What a node tells the others of itself. Nodes of other versions may tell more. */
-const NodeSchema = Type.Object({
-  id: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }),
-  location: Type.Optional(Type.String({ maxLength: 128 })),
-  /** `rtmp://HOST:PORT`, without a path. */
-  rtmp: addressSchema('rtmp'),
-  rtmps: Type.Optional(addressSchema('rtmps')),
-  /** `http://HOST:PORT`. */
-  api: addressSchema('https?'),
-  version: Type.String({ maxLength: 64 }),
-  startedAt: Type.String({ maxLength: 40 }),
-  /** Takes no new cameras. */
-  isDraining: Type.Optional(Type.Boolean()),
-  /** By which rules it takes streams of other nodes; missing: it takes none. */
-  relays: Type.Optional(Type.Integer({ minimum: 1 })),
-  /** Nodes that it cannot reach now. */
-  cannotReach: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 1000 })),
-  /** What it may carry; missing: it sets no limit. */
-  capacity: Type.Optional(
-    Type.Object({
-      outMbps: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000_000 })),
-      cameras: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-    }),
-  ),
-  /** What it carries: told seldom, when it is another by a tenth. */
-  load: Type.Optional(Type.Object({ outMbps: Type.Integer({ minimum: 0 }), cameras: Type.Integer({ minimum: 0 }) })),
-  /** It takes no new cameras until it has room. */
-  isFull: Type.Optional(Type.Boolean()),
-  /** Says which data folder it runs on, and nothing of it: a later life on it knows its own. */
-  folder: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' })),
-  /** Shows that a node of this cluster wrote the id and the addresses: `ID.MAC`, by the cluster's secret. */
-  proof: Type.Optional(Type.String({ maxLength: 100 })),
-});
-const validator = Compile(NodeSchema);
-
-export type ClusterNode = Static<typeof NodeSchema>;
-
 export interface NodesOptions {
   readonly client: EtcdClient;
   /** Ends with "/". */
   readonly prefix: string;
-  readonly self: Omit<ClusterNode, 'proof'>;
+  readonly self: UnsignedNode;
   /** By which nodes prove that they belong to the cluster. */
   readonly secret: ClusterSecret;
   /** Milliseconds without a sign of life after which a node is gone. */
@@ -78,6 +36,7 @@ export interface NodesOptions {
 export class ClusterNodes {
   readonly #options: NodesOptions;
   readonly #prefix: string;
+  readonly #records: NodeRecords;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #listeners = new Set<() => void>();
   readonly #leaseListeners = new Set<() => void>();
@@ -101,7 +60,8 @@ export class ClusterNodes {
   constructor(options: NodesOptions) {
     this.#options = options;
     this.#prefix = `${options.prefix}nodes/`;
-    this.#self = { ...options.self, proof: this.#proofOf(options.self) };
+    this.#records = new NodeRecords(options.secret, options.prefix);
+    this.#self = this.#records.signed(options.self);
     this.#nodes.set(options.self.id, this.#self);
   }
 
@@ -150,8 +110,7 @@ export class ClusterNodes {
 
   /** Tells the others what changed of this node. */
   async tell(change: Partial<Omit<ClusterNode, 'id'>>): Promise<void> {
-    const next = { ...this.#self, ...change };
-    next.proof = this.#proofOf(next);
+    const next = this.#records.signed({ ...this.#self, ...change });
     if (JSON.stringify(next) === JSON.stringify(this.#self)) return;
     this.#self = next;
     this.#nodes.set(next.id, next);
@@ -322,39 +281,15 @@ export class ClusterNodes {
 
   /** What a key says; undefined for what no node of this cluster wrote, which is logged. */
   #nodeIn(id: string, value: Buffer): ClusterNode | undefined {
-    const node = nodeIn(value);
-    const why =
-      node === undefined
-        ? 'it is no description of a node'
-        : node.id !== id
-          ? `it is the description of another node, ${node.id}`
-          : this.#isProven(node)
-            ? undefined
-            : 'it is not signed with the secret of this cluster';
-    if (why === undefined) return node;
-    this.#options.log.error('an entry of the list of nodes in etcd is refused', {
-      node: id.slice(0, 64),
-      code: 'CLUSTER_NODE_REFUSED',
-      reason: why,
-    });
-    return undefined;
-  }
-
-  /** Of what other nodes send tokens and streams to. Without it, who may write to etcd would be sent them. */
-  #proofOf(node: Omit<ClusterNode, 'proof'>, secretId?: string): string {
-    const { secret, prefix } = this.#options;
-    const { id, api, rtmp, rtmps = '' } = node;
-    const keyId = secretId ?? secret.id;
-    const key = secret.keyFor('node', keyId);
-    if (key === undefined) return '';
-    const mac = createHmac('sha256', key).update(JSON.stringify([prefix, id, api, rtmp, rtmps]));
-    return `${keyId}.${mac.digest('base64url')}`;
-  }
-
-  #isProven(node: ClusterNode): boolean {
-    const given = Buffer.from(node.proof ?? '');
-    const right = Buffer.from(this.#proofOf(node, node.proof?.split('.', 1)[0] ?? ''));
-    return right.length > 0 && given.length === right.length && timingSafeEqual(given, right);
+    const { node, refusal } = this.#records.read(id, value);
+    if (refusal !== undefined) {
+      this.#options.log.error('an entry of the list of nodes in etcd is refused', {
+        node: id.slice(0, 64),
+        code: 'CLUSTER_NODE_REFUSED',
+        reason: refusal,
+      });
+    }
+    return node;
   }
 
   #report(before: ReadonlySet<string>): void {
@@ -383,16 +318,5 @@ async function isListening(api: string): Promise<boolean> {
     });
   } finally {
     socket.destroy();
-  }
-}
-
-/** What a key says; undefined for what no node writes. */
-function nodeIn(value: Buffer): ClusterNode | undefined {
-  if (value.length > 16_384) return undefined;
-  try {
-    const parsed: unknown = JSON.parse(value.toString());
-    return validator.Check(parsed) ? parsed : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -22,7 +22,14 @@ import type { Added, ControlContext } from './context.js';
 import type { Precondition } from './entity-tags.js';
 import { collectPage, type Page, type PageSteps, pageSteps } from './paging.js';
 import { PublishEndpoints } from './publish-endpoints.js';
-import { type CameraView, cameraView, type Endpoints, endpointsOf, type PlayTokenView } from './views.js';
+import {
+  type CameraView,
+  cameraView,
+  type Endpoints,
+  endpointsOf,
+  type PlayTokenView,
+  withEndpointsOf,
+} from './views.js';
 
 /** What other nodes say of their cameras. */
 export interface CamerasElsewhere {
@@ -251,8 +258,7 @@ export class CameraControl {
       const own = this.#viewAt(state, camera, host, false);
       if (node === undefined) return own;
       const theirs = views.get(camera.name);
-      const { endpoint, endpoints = [] } = own;
-      if (theirs !== undefined) return { ...theirs, endpoint, endpoints, node };
+      if (theirs !== undefined) return withEndpointsOf(own, theirs, node);
       const why = unknown.get(node);
       return why === undefined ? own : { ...own, unknown: why };
     };
@@ -348,7 +354,7 @@ export class CameraControl {
     const { backend, tags, health, lastLives, places } = this.#context;
     const seen = backend.camera(camera.name);
     const nodes = places.nodesFor(camera.name, location);
-    const endpointsFor = (ingest?: string) => this.#endpoints.at(nodes[0], host, camera, showsKey, ingest);
+    const endpointsFor = (ingest?: string) => this.#endpoints.at(nodes, host, camera, showsKey, ingest);
     const conditions = health.conditionsOf(camera.name);
     const view = cameraView(camera, endpointsFor, seen, (push) => pushUrlOf(state.engines, camera, push), {
       conditions,

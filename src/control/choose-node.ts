@@ -7,6 +7,8 @@ export interface ClusterPeer {
   /** `rtmp://HOST:PORT`. */
   readonly rtmp: string;
   readonly rtmps?: string | undefined;
+  /** `srt://HOST:PORT`; undefined: it takes no SRT, or is of a version that does not say so. */
+  readonly srt?: string | undefined;
   /** Takes no new cameras. */
   readonly isDraining?: boolean | undefined;
   /** It has no room for more cameras. */
@@ -26,9 +28,9 @@ export interface NodeWish {
 }
 
 /**
- * The nodes that a camera may publish to, the one that suits best first. Nodes that stop take none,
- * but for the one that has it, which comes last; those without room come after those that have some. Then count: the camera's location; the node that has it; and weighted rendezvous
- * hashing, so that the same camera gets the same node as long as that is there, and a node that comes or
+ * The nodes that a camera may publish to, the one that suits best first. Nodes that stop take none, but for the one that has it,
+ * which comes last; those without room come after those that have some. Then count: the camera's location; the node that has it;
+ * and weighted rendezvous hashing, so that the same camera gets the same node as long as that is there, and a node that comes or
  * goes moves only the cameras that it gets or had. Where nobody said the location, the node that has it comes before those
  * near the node that is asked.
  */
@@ -50,6 +52,19 @@ export function rankNodes<N extends ClusterPeer>(nodes: readonly N[], wish: Node
     })
     .sort((left, right) => compareRanks(left.rank, right.rank) || (left.node.id < right.node.id ? -1 : 1));
   return ranked.map(({ node }) => node);
+}
+
+/**
+ * The first of a ranking, for a list that somebody is told. Where those are all in one place, the last gives way to the best one
+ * of another place, so that the list is of use when the place is gone.
+ * @param count how many, 2 at least
+ */
+export function namedNodes<N extends ClusterPeer>(ranked: readonly N[], count: number): N[] {
+  const first = ranked.slice(0, count);
+  const place = first[0]?.location?.toLowerCase();
+  if (ranked.length <= count || first.some(({ location }) => location?.toLowerCase() !== place)) return first;
+  const other = ranked.find(({ location, isDraining }) => isDraining !== true && location?.toLowerCase() !== place);
+  return other === undefined ? first : [...first.slice(0, -1), other];
 }
 
 function compareRanks(left: readonly number[], right: readonly number[]): number {

@@ -1,5 +1,5 @@
 import { LocationTable } from '../address/location-table.js';
-import { type ClusterPeer, rankNodes } from './choose-node.js';
+import { type ClusterPeer, namedNodes, rankNodes } from './choose-node.js';
 import type { ControlSettings } from './settings.js';
 
 /** What control asks of the cluster that this node belongs to. */
@@ -13,7 +13,7 @@ export interface Neighbours {
 }
 
 /** So many endpoints are named: the first is meant, the others are for when it is gone. */
-const maxPlaces = 8;
+export const maxEndpoints = 8;
 
 /** Knows where callers and cameras are, and which nodes suit them. Without a cluster this node is the only choice. */
 export class Places {
@@ -71,22 +71,28 @@ export class Places {
 
   /** The other nodes that would take a camera now, the best first. */
   withRoom(camera: string): readonly ClusterPeer[] {
-    return this.nodesFor(camera, undefined).flatMap((node) =>
+    return this.nodesFor(camera, undefined).named.flatMap((node) =>
       node === undefined || node.isFull === true || node.isDraining === true ? [] : [node],
     );
   }
 
-  /**
-   * The nodes that a camera may publish to, the best first; `undefined` in the list stands for this node. Never empty.
-   * @param location where the camera is, if that is known
-   */
-  nodesFor(camera: string, location: string | undefined): readonly (ClusterPeer | undefined)[] {
+  /** The nodes that a camera may publish to. @param location where the camera is, if that is known */
+  nodesFor(camera: string, location: string | undefined): SuitableNodes {
     const neighbours = this.#neighbours;
-    if (neighbours === undefined) return [undefined];
+    if (neighbours === undefined) return { named: [undefined], srt: undefined };
     const { location: nodeLocation } = this.#settings;
     const holder = neighbours.holderOf(camera);
     const ranked = rankNodes(neighbours.peers, { camera, location, holder, nodeLocation });
-    const nodes = ranked.slice(0, maxPlaces).map((node) => (node.id === neighbours.selfId ? undefined : node));
-    return nodes.length === 0 ? [undefined] : nodes;
+    const named = namedNodes(ranked, maxEndpoints).map((node) => (node.id === neighbours.selfId ? undefined : node));
+    const srt = ranked.find((node) => node.srt !== undefined);
+    return { named: named.length === 0 ? [undefined] : named, srt: srt?.id === neighbours.selfId ? undefined : srt };
   }
+}
+
+/** The nodes that a camera may publish to; `undefined` stands for this node. */
+export interface SuitableNodes {
+  /** `maxEndpoints` at most, the best first, and one of another place if there is any. Never empty. */
+  readonly named: readonly (ClusterPeer | undefined)[];
+  /** The best one that takes SRT; this one where no other does. */
+  readonly srt: ClusterPeer | undefined;
 }

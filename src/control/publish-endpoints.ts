@@ -5,7 +5,8 @@ import { advertisedHost } from './advertise.js';
 import { currentKey } from './camera-keys.js';
 import type { ClusterPeer } from './choose-node.js';
 import type { ControlContext } from './context.js';
-import { type Endpoints, endpointsOf, type InCluster } from './views.js';
+import type { SuitableNodes } from './neighbours.js';
+import { type Endpoints, endpointsOf, type InCluster, srtEndpointOf } from './views.js';
 
 /** Where cameras publish to: under which host, at which node, as which ingest, with which key. */
 export class PublishEndpoints {
@@ -30,37 +31,50 @@ export class PublishEndpoints {
 
   /** Of the node that suits best, with the key. @param host as `hostFor` gives it */
   of(camera: Camera, host: string): Endpoints {
-    const [node] = this.#context.places.nodesFor(camera.name, undefined);
-    return this.at(node, host, camera, true);
+    return this.at(this.#context.places.nodesFor(camera.name, undefined), host, camera, true);
   }
 
   /** Of this very node, with the key. */
   atThisNode(camera: Camera): Endpoints {
-    return this.at(undefined, this.hostFor(undefined), camera, true);
+    return this.at({ named: [undefined], srt: undefined }, this.hostFor(undefined), camera, true);
   }
 
   /**
-   * @param node undefined: this one, under `host`
+   * At the best node, by SRT at the best one that takes it.
+   * @param host of this node
    * @param showsKey whether the key is in it, or `***`
    * @param ingest which one it is published by; undefined: the first, which who names none means
    */
-  at(node: ClusterPeer | undefined, host: string, camera: Camera, showsKey: boolean, ingest?: string): Endpoints {
-    return this.#withQuery(node, host, camera.name, this.#query(camera, showsKey, ingest));
+  at(
+    { named: [node], srt }: SuitableNodes,
+    host: string,
+    camera: Camera,
+    showsKey: boolean,
+    ingest?: string,
+  ): Endpoints {
+    const query = this.#query(camera, showsKey, ingest);
+    const endpoints = this.#byRtmp(node, host, camera.name, query);
+    const own = endpointsOf(host, this.#context.settings, camera.name, query).srtEndpoint;
+    const srtEndpoint = srt?.srt === undefined ? own : srtEndpointOf(srt.srt, camera.name, query);
+    return srtEndpoint === undefined ? endpoints : { ...endpoints, srtEndpoint };
   }
 
-  #withQuery(node: ClusterPeer | undefined, host: string, name: string, query: string): Endpoints {
-    if (node === undefined) return endpointsOf(host, this.#context.settings, name, query);
+  #byRtmp(node: ClusterPeer | undefined, host: string, name: string, query: string): Omit<Endpoints, 'srtEndpoint'> {
+    if (node === undefined) {
+      const { rtmpPort, rtmpsPort } = this.#context.settings;
+      return endpointsOf(host, { rtmpPort, rtmpsPort }, name, query);
+    }
     const path = `/${name}/${name}${query}`;
     const rtmps = node.rtmps === undefined ? {} : { rtmpsEndpoint: `${node.rtmps}${path}` };
     return { endpoint: `${node.rtmp}${path}`, ...rtmps };
   }
 
-  /** The facts of a camera that only a cluster has. @param nodes those that suit it, the best one first */
-  inCluster(camera: Camera, nodes: readonly (ClusterPeer | undefined)[], host: string, showsKey: boolean): InCluster {
+  /** The facts of a camera that only a cluster has. */
+  inCluster(camera: Camera, { named }: SuitableNodes, host: string, showsKey: boolean): InCluster {
     const { neighbours } = this.#context.places;
     if (neighbours === undefined) return {};
     const query = this.#query(camera, showsKey);
-    const endpoints = nodes.map((node) => this.#withQuery(node, host, camera.name, query).endpoint);
+    const endpoints = named.map((node) => this.#byRtmp(node, host, camera.name, query).endpoint);
     return { endpoints, node: neighbours.holderOf(camera.name) ?? null };
   }
 

@@ -27,7 +27,7 @@ export interface PushView extends PushSnapshot, PushOptions {
 
 /** What there is to say of a camera where there are several nodes; empty of a node that is alone. */
 export interface InCluster {
-  /** Where the camera may publish to, the best first, which is `endpoint`. */
+  /** Where the camera may publish to, 8 at most, the best first, which is `endpoint`; one is in another place, if there is any. */
   readonly endpoints?: readonly string[];
   /** The node that has it; null: it is live at none. */
   readonly node?: string | null;
@@ -89,6 +89,17 @@ export interface PlayTokenView {
   readonly httpUrl?: string;
 }
 
+/** A camera as another node shows it, with the endpoints that this one tells: for the place of the caller. */
+export function withEndpointsOf(own: CameraView, theirs: CameraView, node: string): CameraView {
+  const { endpoint: _, endpoints: _all, rtmpsEndpoint: _rtmps, srtEndpoint: _srt, ...rest } = theirs;
+  const { endpoint, endpoints = [], rtmpsEndpoint, srtEndpoint } = own;
+  return {
+    ...{ ...rest, endpoint, endpoints, node },
+    ...(rtmpsEndpoint === undefined ? {} : { rtmpsEndpoint }),
+    ...(srtEndpoint === undefined ? {} : { srtEndpoint }),
+  };
+}
+
 /** Where a camera publishes to. */
 export interface Endpoints {
   /** `rtmp://HOST:PORT/NAME/NAME`. */
@@ -109,12 +120,18 @@ export function endpointsOf(
   const url = (scheme: string, port: number): string =>
     `${scheme}://${hostInUrl(host)}:${port}/${name}/${name}${query}`;
   const { rtmpPort, rtmpsPort, srtPort } = ports;
-  const streamId = encodeURIComponent(`${name}${query}`);
   return {
     endpoint: url('rtmp', rtmpPort),
     ...(rtmpsPort === undefined ? {} : { rtmpsEndpoint: url('rtmps', rtmpsPort) }),
-    ...(srtPort === undefined ? {} : { srtEndpoint: `srt://${hostInUrl(host)}:${srtPort}?streamid=${streamId}` }),
+    ...(srtPort === undefined
+      ? {}
+      : { srtEndpoint: srtEndpointOf(`srt://${hostInUrl(host)}:${srtPort}`, name, query) }),
   };
+}
+
+/** @param address `srt://HOST:PORT` @param query what stands behind the name, with its `?` */
+export function srtEndpointOf(address: string, name: string, query: string): string {
+  return `${address}?streamid=${encodeURIComponent(`${name}${query}`)}`;
 }
 
 const processStartedAt = new Date(performance.timeOrigin).toISOString();

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LiveCameras } from '../../src/cluster/live-cameras.js';
+import { NodeRecords } from '../../src/cluster/node-record.js';
 import { ClusterNodes } from '../../src/cluster/nodes.js';
 import { Sealer } from '../../src/cluster/sealer.js';
 import { ClusterSecret } from '../../src/cluster/secret.js';
@@ -12,6 +13,7 @@ import type { Logger } from '../../src/log/log.js';
 import { Scope } from '../support/scope.js';
 
 const secret = ClusterSecret.fromText('5ec2e7'.padEnd(64, '0'));
+const other = { id: 'b', rtmp: 'rtmp://b:1', api: 'http://b:2', version: '1', startedAt: '' };
 const header = { clusterId: '1', memberId: '1', revision: '1' };
 
 /** Whoever can write to etcd writes what they like; the nodes follow it. */
@@ -103,6 +105,32 @@ describe('what somebody wrote into etcd by hand', () => {
     etcd.put('/x/nodes/b', value);
     expect(nodes.all.map(({ id }) => id)).toEqual(['a']);
     expectNamed(/CLUSTER_NODE_REFUSED/);
+  });
+
+  test('an address for SRT that no node of the cluster signed is left out, and named', () => {
+    const records = new NodeRecords(secret, '/x/');
+    const signed = records.signed({ ...other, srt: 'srt://b:8890' });
+    expect(records.read('b', Buffer.from(JSON.stringify(signed)))).toEqual({ node: signed });
+    const bent = { ...signed, srt: 'srt://stranger:8890' };
+    const { node, refusal } = records.read('b', Buffer.from(JSON.stringify(bent)));
+    expect(node).toMatchObject({ id: 'b', rtmp: other.rtmp });
+    expect(node).not.toHaveProperty('srt');
+    expect(refusal).toMatch(/SRT is not signed/);
+    // Neither signature is good in place of the other.
+    const swapped = { ...signed, proof: signed.srtProof };
+    expect(records.read('b', Buffer.from(JSON.stringify(swapped))).node).toBeUndefined();
+  });
+
+  test('a node of an older version, which signs without SRT, is one; so is one of a newer version with more to say', () => {
+    const records = new NodeRecords(secret, '/x/');
+    const old = records.signed(other);
+    expect(old).not.toHaveProperty('srtProof');
+    expect(records.read('b', Buffer.from(JSON.stringify(old)))).toEqual({ node: old });
+    // To an older version, `srt` is a field that it does not know: what it checks is the same without.
+    const { srt: _, srtProof: _proof, ...seenByOld } = records.signed({ ...other, srt: 'srt://b:8890' });
+    expect(seenByOld).toEqual(old);
+    const newer = { ...old, gravity: { g: 9.81 } };
+    expect(records.read('b', Buffer.from(JSON.stringify(newer)))).toEqual({ node: newer });
   });
 
   test.each(values)('%s as a token is none, and named', async (_, value) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LocationTable, parseLocatedNetwork } from '../../src/address/location-table.js';
-import { type ClusterPeer, rankNodes } from '../../src/control/choose-node.js';
+import { type ClusterPeer, namedNodes, rankNodes } from '../../src/control/choose-node.js';
 
 const node = (id: string, location: string, more: Partial<ClusterPeer> = {}): ClusterPeer => ({
   id,
@@ -53,6 +53,38 @@ describe('the node that suits a camera', () => {
     const some = [node('a', 'berlin', { isDraining: true }), node('b', 'berlin'), node('c', 'paris')];
     expect(ids({ camera: 'x', location: 'berlin' }, some)).toEqual(['b', 'c']);
     expect(ids({ camera: 'x', location: 'berlin', holder: 'a' }, some)).toEqual(['b', 'c', 'a']);
+  });
+});
+
+describe('the nodes that are named to a camera', () => {
+  const many = (count: number, location: string, more: Partial<ClusterPeer> = {}) =>
+    Array.from({ length: count }, (_, index) => node(`${location}-${index}`, location, more));
+  const named = (among: ClusterPeer[], count = 8) => {
+    const ranked = rankNodes(among, { camera: 'gate', location: 'berlin' });
+    return { ranked, found: namedNodes(ranked, count) };
+  };
+
+  it('are eight, of two hundred', () => {
+    const { ranked, found } = named([...many(100, 'paris'), ...many(100, 'berlin')]);
+    expect(found).toHaveLength(8);
+    expect(found.slice(0, 7)).toEqual(ranked.slice(0, 7));
+    expect(found.slice(0, 7).every(({ location }) => location === 'berlin')).toBe(true);
+    // The best of those elsewhere: of use when all of berlin is gone.
+    expect(found[7]).toEqual(ranked.find(({ location }) => location === 'paris'));
+  });
+
+  it('are the first eight where one of these is elsewhere already, and all where there are no more', () => {
+    const mixed = named([...many(3, 'berlin'), ...many(20, 'paris')]);
+    expect(mixed.found).toEqual(mixed.ranked.slice(0, 8));
+    const few = named(many(8, 'berlin'));
+    expect(few.found).toEqual(few.ranked);
+    const one = named(many(20, 'berlin'));
+    expect(one.found).toEqual(one.ranked.slice(0, 8));
+  });
+
+  it('do not give way to one elsewhere that stops', () => {
+    const { ranked, found } = named([...many(20, 'berlin'), ...many(1, 'paris', { isDraining: true })]);
+    expect(found).toEqual(ranked.slice(0, 8));
   });
 });
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import Type from 'typebox';
 import type { Control } from '../../control/control.js';
+import { maxEndpoints } from '../../control/neighbours.js';
 import type { StreamRequest } from '../../control/redirector.js';
 import { InputError } from '../../errors.js';
 import { checkLocation } from '../../model/rules.js';
@@ -48,7 +49,16 @@ const EndpointAnswer = Type.Object({
   name: NameSchema,
   type: Type.Optional(Type.String()),
   endpoints: Type.Optional(
-    Type.Array(Type.String(), { description: 'In a cluster: all that would do, the best first, which is `endpoint`.' }),
+    Type.Array(Type.String(), {
+      maxItems: maxEndpoints,
+      description:
+        'In a cluster: those that would do, the best first, which is `endpoint`; 8 at most, and one of them in another place, if there is any.',
+    }),
+  ),
+  srtEndpoint: Type.Optional(
+    Type.String({
+      description: 'The same by SRT, where there is a listener for it; in a cluster at the best node that has one.',
+    }),
   ),
 });
 const StreamAnswer = Type.Object({
@@ -84,12 +94,13 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
         const { location: said, ...camera } = request.body;
         const location = control.places.locationOf(checkLocation(said), request.socket.remoteAddress);
         const { view } = await control.cameras.add(camera, request.headers.host, location);
-        const { endpoint, endpoints, name, type } = view;
+        const { endpoint, endpoints, srtEndpoint, name, type } = view;
         return {
           endpoint,
           name,
           ...(type === undefined ? {} : { type }),
           ...(endpoints === undefined ? {} : { endpoints }),
+          ...(srtEndpoint === undefined ? {} : { srtEndpoint }),
         };
       },
     );

@@ -5,7 +5,7 @@ import type { CamerasElsewhere } from '../../control/camera-control.js';
 import { type CameraPageRequest, isWantedView } from '../../control/camera-filter.js';
 import type { Control } from '../../control/control.js';
 import type { Page } from '../../control/paging.js';
-import type { CameraView, PushView } from '../../control/views.js';
+import { type CameraView, type PushView, withEndpointsOf } from '../../control/views.js';
 import { messageOf, NotFoundError } from '../../errors.js';
 import { inStretches } from '../../fairness/stretch.js';
 import { mayPublish } from './may-publish.js';
@@ -63,7 +63,7 @@ export class ClusterCameras {
       const node = wanted.size === 0 ? undefined : places.elsewhere(own.name);
       const theirs = node === undefined ? undefined : asked.views.get(node)?.get(own.name);
       if (node === undefined || theirs === undefined) return own;
-      return { ...theirs, endpoint: own.endpoint, endpoints: own.endpoints ?? [], node };
+      return withEndpointsOf(own, theirs, node);
     });
     const { views, unknown } = await new Runners(this.#control, nodes, scope).complete(whole, others.parts);
     const silent = new Set([...others.unknown.keys(), ...asked.unknown.keys(), ...unknown.keys()]);
@@ -124,17 +124,8 @@ export class ClusterCameras {
     let seen = own;
     if (node !== undefined) {
       const view = await this.#changed<CameraView>(nodes, request, { node, path: `/v1/cameras/${own.name}`, tag });
-      // What this node answers has the key, and the endpoints of the caller's place.
-      const { endpoint, endpoints, rtmpsEndpoint } = own;
-      seen =
-        'view' in view
-          ? {
-              ...view.view,
-              ...{ endpoint, node },
-              ...(endpoints === undefined ? {} : { endpoints }),
-              ...(rtmpsEndpoint === undefined ? {} : { rtmpsEndpoint }),
-            }
-          : { ...own, unknown: view.unknown };
+      // What this node answers has the key, too.
+      seen = 'view' in view ? withEndpointsOf(own, view.view, node) : { ...own, unknown: view.unknown };
     }
     const { views } = await new Runners(this.#control, nodes, scopeOf(request.caller)).complete([seen]);
     return this.#control.tags.as(views[0] ?? seen, own);

@@ -14,6 +14,7 @@ const MemberSchema = Type.Object(
     location: orNull(Type.String()),
     rtmp: Type.String({ description: 'Where cameras publish, without a path.' }),
     rtmps: orNull(Type.String()),
+    srt: orNull(Type.String({ description: 'Where encoders publish by SRT.' })),
     api: Type.String({ description: 'Where its API is, without a path.' }),
     version: Type.String(),
     startedAt: Type.String(),

@@ -47,6 +47,7 @@ export function addNodeRoutes(app: App, options: NodeRouteOptions): void {
       status: (await control.node.isUp()) ? 'ok' : 'down',
       rtmp: { host, port: settings.rtmpPort },
       rtmps: settings.rtmpsPort === undefined ? null : { host, port: settings.rtmpsPort },
+      srt: settings.srtPort === undefined ? null : { host, port: settings.srtPort },
       cameras: control.node.cameraCount,
       ...control.node.totals(),
       load: control.node.load,

@@ -193,6 +193,7 @@ function describeNode(node: NodeView): string {
     ['version', node.version],
     ['started', node.startedAt],
     ['rtmp', `${urlHost(node.rtmp.host)}:${node.rtmp.port}`],
+    ...(node.srt == null ? [] : [['srt', `${urlHost(node.srt.host)}:${node.srt.port}`]]),
     ['live cameras', String(node.liveCameras)],
     ['in', formatBitrate(node.bitrateInBps)],
     ['out', formatBitrate(node.bitrateOutBps)],

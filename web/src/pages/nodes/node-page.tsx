@@ -72,6 +72,11 @@ export function NodePage({ entry }: { entry: NodeEntry }) {
             <Fact name="started">{dateTime(member.startedAt)}</Fact>
             <Fact name="cameras publish to">
               <span class="mono">{member.rtmp}</span>
+              {member.srt != null && (
+                <>
+                  , by SRT to <span class="mono">{member.srt}</span>
+                </>
+              )}
             </Fact>
             <Fact name="API">
               <span class="mono">{member.api}</span>
