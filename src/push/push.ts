@@ -1,27 +1,20 @@
-import type { RtmpUrl } from '../address/rtmp-url.js';
 import { messageOf, TargetError } from '../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js';
-import type { Dialer } from '../net/dialer.js';
 import { isoTime } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { OutletLimits } from '../relay/outlet.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { PeerAbilities } from '../rtmp/abilities.js';
-import type { NetSettings } from '../rtmp/settings.js';
-import { Goodbyes } from './goodbyes.js';
 import { HeadersAwaited } from './headers-awaited.js';
-import { LifeDoubt } from './life-doubt.js';
 import type { PushFailure } from './push-failure.js';
 import { PushFailures } from './push-failures.js';
-import { PushLife } from './push-life.js';
+import type { PushLife } from './push-life.js';
+import { PushLives } from './push-lives.js';
 import type { PushOptions } from './push-options.js';
 import { PhaseRecord, type PushPhase, phaseWithout } from './push-phase.js';
 import { codecTroubleIn, fullProfile, type PushProfile } from './push-profile.js';
 import { PushRoom } from './push-room.js';
-import { PushTotals } from './push-totals.js';
 import { type Haste, RetryClock } from './retry-clock.js';
-import { judgeStall } from './stall-watch.js';
-import { Succession } from './succession.js';
 
 export type { PushPhase } from './push-phase.js';
 
@@ -31,13 +24,9 @@ export type { PushPhase } from './push-phase.js';
  */
 export class Push {
   readonly url: string;
-  readonly #urlNow: () => string;
   /** The URL without secrets, for display. */
   readonly shownUrl: string;
   readonly profile: PushProfile;
-  #limits: OutletLimits;
-  readonly #settings: NetSettings;
-  readonly #dialer: Dialer;
   readonly #recorder: FlightRecorder;
   readonly #meter = new RateMeter();
   readonly #clock: RetryClock;
@@ -45,18 +34,13 @@ export class Push {
   #enabled: boolean;
   #stream: LiveStream | null = null;
   #live = false;
-  #life: PushLife | null = null;
-  readonly #succession: Succession;
+  readonly #lives: PushLives;
   readonly #headers = new HeadersAwaited(() => this.#connect());
-  readonly #doubt = new LifeDoubt();
   #connects = 0;
   /** What the target said of itself when it last took the stream; null: it never did. */
   #learned: PeerAbilities | null = null;
   /** That it does not take the codecs was said since the last try. */
   #isCodecTold = false;
-  /** Counts of ended connections. */
-  readonly #past = new PushTotals();
-  readonly #goodbyes = new Goodbyes(this.#past);
   readonly #onPhase: (() => void) | undefined;
   readonly #phase: PhaseRecord;
   readonly #room: PushRoom;
@@ -65,16 +49,11 @@ export class Push {
     this.#onPhase = options.onPhase;
     this.#room = new PushRoom(options.takeRoom, options.holdsRoom);
     this.url = options.url;
-    this.#urlNow = options.urlNow ?? (() => options.url);
     this.shownUrl = options.shownUrl;
-    this.#limits = options.limits;
     this.profile = options.profile ?? fullProfile;
     this.#enabled = options.enabled === true;
-    this.#settings = options.settings;
-    this.#dialer = options.dialer;
     const log = options.log.child({ target: options.shownUrl });
     this.#recorder = new FlightRecorder({ log });
-    this.#succession = new Succession(this.#recorder);
     this.#failures = new PushFailures(log, this.#recorder);
     this.#clock = new RetryClock({
       minMs: options.settings.pushRetryMinMs,
@@ -83,12 +62,31 @@ export class Push {
       url: options.url,
       connect: () => this.#connect(),
     });
+    this.#lives = new PushLives({
+      urlNow: options.urlNow ?? (() => options.url),
+      shownUrl: options.shownUrl,
+      limits: options.limits,
+      profile: this.profile,
+      settings: options.settings,
+      dialer: options.dialer,
+      recorder: this.#recorder,
+      handler: {
+        onPublished: (life) => this.#published(life),
+        onDrain: (life) => {
+          if (this.#phase.now === 'connecting') this.#proveActive(life);
+        },
+        onReplaced: () => {
+          if (this.#live) this.#setPhase('connecting');
+        },
+        onEnded: (life, error) => this.#ended(life, error),
+      },
+    });
     this.#phase = new PhaseRecord(phaseWithout(options.enabled), this.#recorder);
   }
 
   /** Bytes handed to the network, in total. */
   get bytesOut(): number {
-    return this.#past.bytesOut + (this.#life?.outlet?.bytesOut ?? 0) + this.#goodbyes.bytesOut;
+    return this.#lives.bytesOut;
   }
 
   /** True while this node keeps room for it. */
@@ -103,9 +101,7 @@ export class Push {
 
   /** Changes the budgets without interruption. */
   setLimits(limits: OutletLimits): void {
-    this.#limits = limits;
-    this.#life?.setLimits(limits);
-    this.#succession.successor?.setLimits(limits);
+    this.#lives.setLimits(limits);
   }
 
   /** @param where false: it has no connection; `elsewhere`: another node has it */
@@ -134,11 +130,12 @@ export class Push {
     this.#live = true;
     this.#headers.begin();
     if (!this.#enabled) return;
-    if (this.#life?.outlet != null) {
+    const life = this.#lives.current;
+    if (life?.outlet != null) {
       // The connection was kept for the camera's return. Whether the target still takes media is not known yet.
-      this.#life.cameraReturned();
+      life.cameraReturned();
       this.#setPhase('connecting');
-    } else if (this.#life !== null) {
+    } else if (life !== null) {
       this.#setPhase('connecting'); // already on its way since before the camera left
     } else {
       this.#hurry('camera is back');
@@ -178,7 +175,7 @@ export class Push {
 
   /** Resolves when every connection that is being closed is closed. */
   async drained(): Promise<void> {
-    await this.#goodbyes.done();
+    await this.#lives.closed();
   }
 
   /** Ends the push. Resolves when the goodbye was sent, or the deadline is over. */
@@ -194,19 +191,15 @@ export class Push {
   /** Call once a second. @param nowMs a monotonic clock */
   tick(nowMs: number): void {
     this.#meter.look(this.bytesOut, nowMs);
-    const { successor } = this.#succession;
-    if (successor !== null && this.#succession.look(nowMs, this.#settings.stallTimeoutMs)) this.#succeed(successor);
-    this.#room.look(nowMs, !this.#live || this.#phase.isFlowing, this.#life !== null);
+    this.#lives.lookAtSuccessor(nowMs);
+    this.#room.look(nowMs, !this.#live || this.#phase.isFlowing, this.#lives.current !== null);
     if (this.#room.isAwaited && this.#enabled) this.#connect();
-    const life = this.#life;
-    if (life === null || life.outlet === null) return;
-    life.look(nowMs);
-    const verdict = judgeStall(life.connection, this.#doubt, this.#settings.stallTimeoutMs, nowMs);
-    if (verdict.kind === 'given-up') {
-      life.connection.destroy(verdict.error);
-    } else if (this.#live && verdict.kind === 'flowing') {
+    const verdict = this.#lives.look(nowMs);
+    const life = this.#lives.current;
+    if (verdict === null || life === null || !this.#live) return;
+    if (verdict.kind === 'flowing') {
       this.#proveActive(life);
-    } else if (this.#live && verdict.kind === 'stalled' && this.#phase.now === 'active') {
+    } else if (verdict.kind === 'stalled' && this.#phase.now === 'active') {
       this.#failures.stalled(Date.now() - Math.round(verdict.stalledMs));
       this.#setPhase('stalled');
     }
@@ -217,7 +210,8 @@ export class Push {
    * of the backend checks it against the schema there. @param nowMs a monotonic clock
    */
   status(nowMs: number) {
-    const life = this.#life;
+    const life = this.#lives.current;
+    const { totals } = this.#lives;
     return {
       state: this.#phase.now,
       since: isoTime(this.#phase.sinceMs),
@@ -226,9 +220,9 @@ export class Push {
       nextRetryAt: this.#phase.now === 'waiting' && !this.#room.isAwaited ? isoTime(this.#clock.nextTryAtMs) : null,
       connects: this.#connects,
       bytesOut: this.bytesOut,
-      framesOut: this.#past.framesOut + (life?.outlet?.framesOut ?? 0),
+      framesOut: totals.framesOut + (life?.outlet?.framesOut ?? 0),
       bitrateBps: this.#phase.isFlowing ? this.#meter.bitsPerSecond : 0,
-      ...this.#past.droppedWith(life?.outlet ?? null),
+      ...totals.droppedWith(life?.outlet ?? null),
       ...life?.figures(nowMs),
     };
   }
@@ -249,23 +243,23 @@ export class Push {
 
   /** What of the stream the target does not take, by its own word; null: nothing, or it says nothing. */
   get shortfall(): string | null {
-    return this.#life?.shortfall ?? null;
+    return this.#lives.current?.shortfall ?? null;
   }
 
   /** Why the target is not expected to take the codecs of the camera, in words, with what helps; null: nothing says so. */
   get codecTrouble(): string | null {
     const stream = this.#stream;
     if (stream === null || !this.#enabled) return null;
-    return codecTroubleIn(this.profile, stream, this.#life?.abilities ?? this.#learned);
+    return codecTroubleIn(this.profile, stream, this.#lives.current?.abilities ?? this.#learned);
   }
 
   /** As of its connection; null when there is none. */
   keyFrameAwaitedSinceMs(nowMs: number): number | null {
-    return this.#life?.keyFrameAwaitedSinceMs(nowMs) ?? null;
+    return this.#lives.current?.keyFrameAwaitedSinceMs(nowMs) ?? null;
   }
 
   #connect(): void {
-    if (this.#stream === null || !this.#live || this.#life !== null) return;
+    if (this.#stream === null || !this.#live || this.#lives.current !== null) return;
     if (this.profile.isEnhanced && this.#headers.isAwaited(this.#stream)) {
       this.#setPhase('connecting');
       return;
@@ -284,10 +278,9 @@ export class Push {
       return;
     }
     this.#clock.began();
-    this.#doubt.began(performance.now());
     this.#setPhase('connecting');
     try {
-      this.#life = this.#newLife(this.#stream, undefined);
+      this.#lives.connect(this.#stream);
     } catch (error) {
       const failure = new TargetError('TARGET_UNREACHABLE', messageOf(error), { cause: error });
       this.#wait(error instanceof TargetError ? error : failure);
@@ -304,62 +297,12 @@ export class Push {
     this.#setPhase('waiting');
   }
 
-  /** @param elsewhere where the target asked to be reconnected to */
-  #newLife(stream: LiveStream, elsewhere: RtmpUrl | undefined): PushLife {
-    const life: PushLife = new PushLife({
-      url: this.#urlNow(),
-      shownUrl: this.shownUrl,
-      stream,
-      limits: this.#limits,
-      profile: this.profile,
-      settings: this.#settings,
-      dialer: this.#dialer,
-      recorder: this.#recorder,
-      mayPing: this.#doubt.mayPing,
-      elsewhere,
-      handler: {
-        onPublished: () => {
-          if (life !== this.#succession.successor) this.#published(life);
-          else if (!life.connection.isUnanswered) this.#succeed(life);
-        },
-        onDrain: () => {
-          if (life === this.#life && this.#phase.now === 'connecting') this.#proveActive(life);
-        },
-        onReconnectRequest: (tcUrl) => this.#askedToReconnect(life, tcUrl),
-        onClosed: (closedBy) => {
-          if (life === this.#succession.successor) this.#succession.failed(closedBy, this.#past);
-          else this.#closed(life, closedBy);
-        },
-      },
-    });
-    return life;
-  }
-
-  /** @param tcUrl where, as the target says it; undefined: at the same place */
-  #askedToReconnect(life: PushLife, tcUrl: string | undefined): void {
-    const stream = this.#stream;
-    if (life !== this.#life || stream === null) return;
-    this.#succession.follow(tcUrl !== undefined, () => this.#newLife(stream, life.connection.placeOf(tcUrl)));
-  }
-
-  #succeed(life: PushLife): void {
-    const old = this.#life;
-    this.#life = life;
-    this.#succession.takesOver();
-    if (old !== null) this.#goodbyes.say(old, 'drained');
-    // That the old one was well proves nothing of this one.
-    if (this.#live) this.#setPhase('connecting');
-    this.#published(life);
-  }
-
   #published(life: PushLife): void {
-    if (life !== this.#life) return;
     this.#connects++;
     this.#learned = life.abilities;
-    this.#doubt.published(performance.now());
     // In the next turn, the socket knows whether the kernel took everything.
     setImmediate(() => {
-      if (life === this.#life && this.#live) this.#proveActive(life);
+      if (life === this.#lives.current && this.#live) this.#proveActive(life);
     });
   }
 
@@ -377,20 +320,8 @@ export class Push {
     this.#setPhase('active');
   }
 
-  #closed(life: PushLife, error: TargetError | null): void {
-    if (life !== this.#life) return; // hung up on by us; its draining notices
-    const next = this.#succession.release();
-    this.#life = next;
-    if (next !== null) {
-      // It ended before the one that it asked for was there.
-      life.bury(this.#past);
-      if (this.#live) this.#setPhase('connecting');
-      if (next.outlet !== null) this.#published(next);
-      return;
-    }
-    this.#doubt.ended(life.connection.diedOfPing, life.outlet !== null);
+  #ended(life: PushLife, error: TargetError | null): void {
     const flowedMs = life.flowedMs(this.#phase.now === 'active');
-    life.bury(this.#past);
     const failure = error ?? new TargetError('TARGET_CLOSED', 'the connection ended');
     if (this.#live) {
       this.#wait(failure, flowedMs);
@@ -414,20 +345,16 @@ export class Push {
   /** Retries early: now, or as soon as that is allowed. */
   #hurry(why: Haste): void {
     this.#clock.hurry(why);
-    if (this.#life === null && !this.#headers.isWaiting) this.#setPhase('waiting');
+    if (this.#lives.current === null && !this.#headers.isWaiting) this.#setPhase('waiting');
   }
 
   /** Ends the connection with a goodbye, after the rest of the stream, or (`now`) after the bytes in the socket. */
   #hangUp(when: 'drained' | 'now'): void {
     this.#clock.stop();
     this.#headers.stop();
-    const life = this.#life;
-    this.#life = null;
-    const successor = this.#succession.release();
-    if (successor !== null) this.#goodbyes.say(successor, 'now');
-    if (life === null) return;
-    if (life.outlet === null) this.#clock.abandoned();
-    this.#goodbyes.say(life, when);
+    const life = this.#lives.current;
+    if (life !== null && life.outlet === null) this.#clock.abandoned();
+    this.#lives.hangUp(when);
   }
 
   #setPhase(phase: PushPhase): void {
