@@ -1,10 +1,7 @@
 import Type, { type TSchema } from 'typebox';
-import {
-  CameraSnapshotSchema,
-  IngestSnapshotSchema,
-  PushSnapshotSchema,
-  SourceSnapshotSchema,
-} from '../backend/observed.js';
+import { CameraSnapshotSchema } from '../backend/observed.js';
+import { IngestSnapshotSchema, SourceSnapshotSchema } from '../backend/observed-ingest.js';
+import { PushSnapshotSchema } from '../backend/observed-push.js';
 import { maxEndpoints } from '../control/neighbours.js';
 import { errorCodes } from '../errors.js';
 import {

@@ -2,29 +2,23 @@ import type { CodedError, ErrorCode } from '../errors.js';
 import type { RecordedEvent } from '../events/flight-recorder.js';
 import type { CameraEvidence } from '../health/evidence.js';
 import type { DesiredCamera, DesiredPush } from './desired.js';
-import type { BackendProblem, CameraSnapshot, PushSnapshot, TargetTest } from './observed.js';
+import type { BackendProblem } from './figure.js';
+import type { CameraSnapshot } from './observed.js';
+import type { PushSnapshot, TargetTest } from './observed-push.js';
 
 export type { RecordedEvent } from '../events/flight-recorder.js';
 export type { DesiredCamera, DesiredHop, DesiredIngest, DesiredPush, DesiredSlate, DesiredSource } from './desired.js';
-export type {
-  BackendProblem,
-  CameraSnapshot,
-  Failure,
-  IngestSnapshot,
-  PushSnapshot,
-  PushState,
-  SourceSnapshot,
-  TargetTest,
-} from './observed.js';
+export type { BackendProblem, Failure } from './figure.js';
+export { type CameraSnapshot, unknownCamera, unseenCamera } from './observed.js';
+export { type IngestSnapshot, type SourceSnapshot, unseenIngest, unseenSource } from './observed-ingest.js';
 export {
+  type PushSnapshot,
+  type PushState,
   pushStates,
-  unknownCamera,
+  type TargetTest,
   unknownPush,
-  unseenCamera,
-  unseenIngest,
   unseenPush,
-  unseenSource,
-} from './observed.js';
+} from './observed-push.js';
 
 /** Makes cameras as they are declared, and judges what pushes may be declared. */
 export interface CameraApplier {

@@ -98,7 +98,7 @@ export class Pull {
     return this.#state;
   }
 
-  /** By the names of `SourceSnapshotSchema` in `backend/observed.ts`. */
+  /** By the names of `SourceSnapshotSchema` in `backend/observed-ingest.ts`. */
   figures() {
     const isWaiting = this.#state === 'waiting';
     return {

@@ -175,7 +175,7 @@ export class PushLife {
     this.#recorder.note('drop', `over the budget of ${outlet.dropReason}; frames left out so far: ${frames}`);
   }
 
-  /** What is measured of this connection, by the names of `backend/observed.ts`. @param nowMs a monotonic clock */
+  /** What is measured of this connection, by the names of `backend/observed-push.ts`. @param nowMs a monotonic clock */
   figures(nowMs: number) {
     const { acknowledgements } = this.#connection;
     const keyFrameMs = this.#outlet?.lastKeyFrameMs ?? 0;

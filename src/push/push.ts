@@ -206,7 +206,7 @@ export class Push {
   }
 
   /**
-   * What is seen of it, by the names of `backend/observed.ts`. The type follows from what is returned here, and the snapshot
+   * What is seen of it, by the names of `backend/observed-push.ts`. The type follows from what is returned here, and the snapshot
    * of the backend checks it against the schema there. @param nowMs a monotonic clock
    */
   status(nowMs: number) {

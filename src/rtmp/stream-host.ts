@@ -3,7 +3,7 @@ import type { CodedError, ErrorCode } from '../errors.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { ConnectInfo, StreamRequest } from './server-session.js';
 
-/** What the connection of an encoder that publishes by SRT is like, by the names of `backend/observed.ts`. */
+/** What the connection of an encoder that publishes by SRT is like, by the names of `backend/observed-ingest.ts`. */
 export interface SrtFacts {
   readonly rttMs: number | null;
   readonly latencyMs: number;

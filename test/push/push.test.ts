@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { PushSnapshotSchema } from '../../src/backend/observed.js';
+import { PushSnapshotSchema } from '../../src/backend/observed-push.js';
 import { defaultSettings } from '../../src/config/index.js';
 import { type Logger, silentLogger } from '../../src/log/log.js';
 import { Dialer } from '../../src/net/dialer.js';

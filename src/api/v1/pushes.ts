@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type Type from 'typebox';
 import { RateLimitedError } from '../../access/access.js';
-import { TargetTestSchema } from '../../backend/observed.js';
+import { TargetTestSchema } from '../../backend/observed-push.js';
 import type { Control } from '../../control/control.js';
 import { FairGate, GateError } from '../../fairness/fair-gate.js';
 import type { App } from '../app.js';
