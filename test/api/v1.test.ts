@@ -1,13 +1,9 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  CameraViewSchema,
-  ConfigViewSchema,
-  NodeViewSchema,
-  ProblemSchema,
-  pageSchema,
-} from '../../src/api/schemas.js';
+import { CameraViewSchema } from '../../src/api/camera-schemas.js';
+import { ConfigViewSchema, NodeViewSchema } from '../../src/api/node-schemas.js';
+import { ProblemSchema, pageSchema } from '../../src/api/schemas.js';
 import { TargetError } from '../../src/errors.js';
 import { askRaw } from './ask.js';
 import { startTestApi, type TestApi } from './harness.js';

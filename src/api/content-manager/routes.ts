@@ -7,7 +7,8 @@ import { InputError } from '../../errors.js';
 import { checkLocation } from '../../model/rules.js';
 import { CameraTypeSchema, LocationSchema, NameSchema } from '../../model/schema.js';
 import type { App } from '../app.js';
-import { legacyResponses, PushViewSchema } from '../schemas.js';
+import { PushViewSchema } from '../camera-schemas.js';
+import { legacyResponses } from '../schemas.js';
 import { optionalBody } from '../validation.js';
 
 const closed = { additionalProperties: false };

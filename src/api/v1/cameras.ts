@@ -2,16 +2,10 @@ import { apiAddressOf } from '../../access/own-socket.js';
 import type { Control } from '../../control/control.js';
 import { InputError } from '../../errors.js';
 import type { App } from '../app.js';
+import { CameraViewSchema, EventsSchema, PlayTokenSchema } from '../camera-schemas.js';
 import type { CostlyCalls } from '../costly-calls.js';
 import { preconditionOf } from '../preconditions.js';
-import {
-  CameraViewSchema,
-  clusterPageSchema,
-  EventsSchema,
-  NoContentSchema,
-  PlayTokenSchema,
-  v1Responses,
-} from '../schemas.js';
+import { clusterPageSchema, NoContentSchema, v1Responses } from '../schemas.js';
 import { optionalBody } from '../validation.js';
 import { type ClusterCameras, clusterPagePieces } from './cluster-cameras.js';
 import {

@@ -6,7 +6,8 @@ import { streamKinds } from '../../discovery/found.js';
 import { InputError } from '../../errors.js';
 import { CameraTypeSchema, NameSchema } from '../../model/schema.js';
 import type { App } from '../app.js';
-import { CameraViewSchema, v1Responses } from '../schemas.js';
+import { CameraViewSchema } from '../camera-schemas.js';
+import { v1Responses } from '../schemas.js';
 import { optionalBody } from '../validation.js';
 
 const closed = { additionalProperties: false };

@@ -1,8 +1,9 @@
 import type { Control } from '../../control/control.js';
 import type { App } from '../app.js';
+import { EngineViewSchema } from '../camera-schemas.js';
 import type { CostlyCalls } from '../costly-calls.js';
 import { preconditionOf } from '../preconditions.js';
-import { EngineViewSchema, NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
+import { NoContentSchema, pageSchema, v1Responses } from '../schemas.js';
 import { checkSameName } from './cameras.js';
 import { ChangedEngine, DeclaredEngine, NameParams, NewEngine, PageQuery } from './requests.js';
 

@@ -1,7 +1,8 @@
 import Type from 'typebox';
 import type { Control } from '../../control/control.js';
 import type { App } from '../app.js';
-import { RefusedPublisherSchema, v1Responses } from '../schemas.js';
+import { RefusedPublisherSchema } from '../camera-schemas.js';
+import { v1Responses } from '../schemas.js';
 
 /** The refused publishers: for those who look for the reason why a camera is not live. */
 export function addRefusedPublishersRoute(app: App, control: Control): void {
