@@ -188,10 +188,9 @@ export function claimCameras(
   log: Logger,
 ): CameraClaims | undefined {
   if (yielding === null) return undefined;
-  const holderOf = (camera: string): string | undefined => live.holderOf(camera);
-  const claims = new CameraClaims({ client, prefix: store.prefix, nodes, cameras: yielding, holderOf, log });
+  const claims = new CameraClaims({ client, prefix: store.prefix, nodes, cameras: yielding, live, log });
   live.onChange((camera) => {
-    if (holderOf(camera) === undefined) yielding.freed(camera);
+    if (live.holderOf(camera) === undefined) yielding.freed(camera);
   });
   yielding.askBeforePublish(claims);
   return claims;

@@ -1,9 +1,8 @@
 import { CodedError, messageOf } from '../errors.js';
 import type { EtcdClient } from '../etcd/client.js';
-import { type KeyValue, prefixEnd, type WatchEvent } from '../etcd/protocol.js';
-import { PrefixWatch } from '../etcd/watch.js';
+import type { KeyValue } from '../etcd/protocol.js';
 import type { Logger } from '../log/log.js';
-import { holderIn } from './live-cameras.js';
+import { holderIn, type LiveCameras } from './live-cameras.js';
 import type { ClusterNodes } from './nodes.js';
 
 const callMs = 2000;
@@ -33,8 +32,8 @@ export interface ClaimsOptions {
   readonly prefix: string;
   readonly nodes: ClusterNodes;
   readonly cameras: OwnCameras;
-  /** The node that has a camera, as far as is known here without asking. */
-  readonly holderOf?: (camera: string) => string | undefined;
+  /** What all nodes claimed. */
+  readonly live: LiveCameras;
   readonly log: Logger;
 }
 
@@ -62,11 +61,6 @@ export class CameraClaims {
   readonly #waiters = new Set<Waiter>();
   readonly #sweep: NodeJS.Timeout;
   #refuses: ((camera: string) => CodedError | undefined) | undefined;
-  #watch: PrefixWatch | undefined;
-  /** As far as all is known. */
-  #clusterId = '';
-  #revision = 0;
-  #isReading = false;
   #isClaiming = false;
   /** Whether it is to be gone through once more: a new lease came meanwhile. */
   #claimsAgain = false;
@@ -80,7 +74,14 @@ export class CameraClaims {
     this.#prefix = `${options.prefix}claims/`;
     this.#sweep = setInterval(() => this.#putRight(), sweepMs).unref();
     options.nodes.onLease(() => void this.#claimAnew());
-    void this.#readAndWatch();
+    options.live.readBy({
+      claimed: (camera, kv, revision) => this.#claimed(camera, kv, revision),
+      wanted: (camera, by) => {
+        if (by === undefined) this.#answer(camera, 'refused');
+        else this.#wanted(camera, by);
+      },
+      missed: () => void this.#claimAnew(),
+    });
   }
 
   /**
@@ -112,8 +113,8 @@ export class CameraClaims {
 
   /** Another node that lives and is known to have the camera. */
   #knownElsewhere(camera: string): string | undefined {
-    const { holderOf, nodes } = this.#options;
-    const holder = holderOf?.(camera);
+    const { live, nodes } = this.#options;
+    const holder = live.holderOf(camera);
     return holder !== nodes.self.id && nodes.all.some(({ id }) => id === holder) ? holder : undefined;
   }
 
@@ -152,7 +153,6 @@ export class CameraClaims {
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#sweep);
-    this.#watch?.close();
     for (const { wake } of [...this.#waiters]) wake('refused');
   }
 
@@ -241,67 +241,8 @@ export class CameraClaims {
     return await answer;
   }
 
-  async #readAndWatch(): Promise<void> {
-    if (this.#isReading) return;
-    this.#isReading = true;
-    const { client, log } = this.#options;
-    while (!this.#isClosed) {
-      try {
-        const { header } = await client.range(
-          { key: Buffer.from(this.#prefix), rangeEnd: prefixEnd(this.#prefix), limit: 1 },
-          callMs,
-        );
-        this.#clusterId = header.clusterId;
-        this.#revision = Number(header.revision);
-        const next = this.#revision + 1;
-        if (this.#watch !== undefined) {
-          this.#watch.resumeFrom(next);
-          this.#isReading = false;
-          // What happened in between is not known: each claim is looked at.
-          await this.#claimAnew();
-          return;
-        }
-        this.#watch = new PrefixWatch(
-          client,
-          this.#prefix,
-          next,
-          {
-            events: (events, last) => {
-              this.#revision = Math.max(this.#revision, last);
-              this.#take(events);
-            },
-            alive: (clusterId, revision) => this.#alive(clusterId, revision),
-            lost: () => undefined,
-            compacted: () => void this.#readAndWatch(),
-          },
-          log,
-        );
-        break;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 500).unref());
-      }
-    }
-    this.#isReading = false;
-  }
-
-  /** A restored etcd begins at an older revision, and would be silent until it has come to the one that is waited for. */
-  #alive(clusterId: string, revision: number): void {
-    if (clusterId !== this.#clusterId || revision < this.#revision) void this.#readAndWatch();
-  }
-
-  #take(events: readonly WatchEvent[]): void {
-    for (const { type, kv } of events) {
-      const path = kv.key.toString().slice(this.#prefix.length);
-      const slash = path.indexOf('/');
-      const [kind, camera] = [path.slice(0, slash), path.slice(slash + 1)];
-      if (kind === 'live') this.#liveChanged(camera, type === 'PUT' ? kv : undefined, Number(kv.modRevision));
-      else if (kind === 'wanted' && type === 'PUT') this.#wanted(camera, holderIn(kv));
-      else if (kind === 'wanted') this.#answer(camera, 'refused');
-    }
-  }
-
   /** @param revision of the change */
-  #liveChanged(camera: string, kv: KeyValue | undefined, revision: number): void {
+  #claimed(camera: string, kv: KeyValue | undefined, revision: number): void {
     const epoch = this.#held.get(camera);
     if (kv === undefined) {
       this.#answer(camera, 'free');

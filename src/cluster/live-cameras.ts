@@ -13,8 +13,22 @@ export interface LiveCamera {
   readonly epoch: number;
 }
 
-/** The live cameras of all nodes, as they claimed them; see `CameraClaims`. */
+/** Follows what is written of claims, as it is written. */
+export interface ClaimReader {
+  /** A camera was claimed, or its claim is gone (`kv` undefined). @param revision of the change */
+  claimed(camera: string, kv: KeyValue | undefined, revision: number): void;
+  /** A node wants a camera that another one has. @param by which one; undefined: it was answered */
+  wanted(camera: string, by: string | undefined): void;
+  /** What happened lately is not known: etcd was compacted meanwhile, or is another one. */
+  missed(): void;
+}
+
+/**
+ * The live cameras of all nodes, as they claimed them; see `CameraClaims`, which reads from the same watch: each node is told of
+ * each claim once.
+ */
 export class LiveCameras {
+  #reader: ClaimReader | undefined;
   readonly #cameras = new Map<string, LiveCamera>();
   readonly #listeners = new Set<(camera: string) => void>();
   readonly #mirror: Mirror;
@@ -27,9 +41,10 @@ export class LiveCameras {
     this.#log = log;
     this.#mirror = new Mirror({
       client,
-      prefix: `${prefix}claims/live/`,
+      prefix: `${prefix}claims/`,
       log,
-      take: (name, kv) => this.#take(name, kv),
+      take: (path, kv, revision) => this.#take(path, kv, revision),
+      readAgain: () => this.#reader?.missed(),
     });
   }
 
@@ -48,6 +63,11 @@ export class LiveCameras {
     return this.#cameras.get(camera)?.node;
   }
 
+  /** Has the reader follow all changes from now on. */
+  readBy(reader: ClaimReader): void {
+    this.#reader = reader;
+  }
+
   /** Has a listener told of each camera that is live elsewhere than before, or nowhere. */
   onChange(listener: (camera: string) => void): void {
     this.#listeners.add(listener);
@@ -63,12 +83,26 @@ export class LiveCameras {
     this.#log.error('a claim in etcd that no node made is ignored', { camera: camera.slice(0, 64) });
   }
 
-  #take(camera: string, kv: KeyValue | undefined): void {
+  #take(path: string, kv: KeyValue | undefined, revision: number | undefined): void {
+    const [kind, camera = '', more] = path.split('/');
+    if (camera === '' || more !== undefined) return;
+    if (kind === 'live') this.#takeLive(camera, kv, revision);
+    else if (kind === 'wanted' && revision !== undefined) this.#takeWanted(camera, kv);
+  }
+
+  #takeWanted(camera: string, kv: KeyValue | undefined): void {
+    const by = kv === undefined ? undefined : holderIn(kv);
+    if (by === '') this.#refuse(camera);
+    else this.#reader?.wanted(camera, by);
+  }
+
+  #takeLive(camera: string, kv: KeyValue | undefined, revision: number | undefined): void {
     const node = kv === undefined ? '' : holderIn(kv);
     if (kv !== undefined && node === '') this.#refuse(camera);
     else this.#refused.delete(camera);
     if (kv === undefined || node === '') this.#cameras.delete(camera);
     else this.#cameras.set(camera, { node, epoch: Number(kv.createRevision) });
+    if (revision !== undefined) this.#reader?.claimed(camera, kv, revision);
     for (const listener of this.#listeners) listener(camera);
   }
 }

@@ -14,10 +14,15 @@ export interface MirrorOptions {
   readonly client: EtcdClient;
   /** Ends with "/". */
   readonly prefix: string;
-  /** Told of each key below the prefix as it becomes, in etcd's order; `kv` undefined: it is gone. */
-  readonly take: (path: string, kv: KeyValue | undefined) => void;
+  /**
+   * Told of each key below the prefix as it becomes, in etcd's order; `kv` undefined: it is gone. `revision` is that of the change;
+   * undefined: this is how it was found when all was read.
+   */
+  readonly take: (path: string, kv: KeyValue | undefined, revision?: number) => void;
   /** Told after each lot of such changes. */
   readonly changed?: () => void;
+  /** Told when all was read another time: what happened in between is not known. */
+  readonly readAgain?: () => void;
   readonly log: Logger;
   /** What its owner knows of an earlier time: it is told of those that are gone by now. */
   readonly known?: Iterable<string>;
@@ -61,7 +66,10 @@ export class Mirror {
     while (!this.#isClosed) {
       try {
         this.#revision = await this.#read();
-        if (!this.#isClosed) this.#watchFrom(this.#revision + 1);
+        if (this.#isClosed) break;
+        const isFirst = this.#watch === undefined;
+        this.#watchFrom(this.#revision + 1);
+        if (!isFirst) this.#options.readAgain?.();
         break;
       } catch {
         await sleep(retryMs, undefined, { ref: false });
@@ -106,7 +114,9 @@ export class Mirror {
     const { client, prefix, log } = this.#options;
     const events = (all: readonly WatchEvent[], last: number): void => {
       this.#revision = Math.max(this.#revision, last);
-      for (const { type, kv } of all) this.#take(this.#pathOf(kv), type === 'PUT' ? kv : undefined);
+      for (const { type, kv } of all) {
+        this.#take(this.#pathOf(kv), type === 'PUT' ? kv : undefined, Number(kv.modRevision));
+      }
       this.#options.changed?.();
     };
     const alive = (clusterId: string, at: number): void => this.#alive(clusterId, at);
@@ -124,10 +134,10 @@ export class Mirror {
     return key.toString().slice(this.#options.prefix.length);
   }
 
-  #take(path: string, kv: KeyValue | undefined): void {
+  #take(path: string, kv: KeyValue | undefined, revision?: number): void {
     if (kv === undefined) this.#known.delete(path);
     else if (this.#known.has(path) || this.#known.size < maxKeys) this.#known.add(path);
     else return;
-    this.#options.take(path, kv);
+    this.#options.take(path, kv, revision);
   }
 }

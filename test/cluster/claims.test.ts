@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { CameraClaims } from '../../src/cluster/claims.js';
+import { LiveCameras } from '../../src/cluster/live-cameras.js';
 import type { ClusterNodes } from '../../src/cluster/nodes.js';
 import type { EtcdClient } from '../../src/etcd/client.js';
 import type { KeyValue, WatchEvent } from '../../src/etcd/protocol.js';
@@ -22,7 +23,7 @@ class FakeEtcd {
   get client(): EtcdClient {
     const fake: Partial<EtcdClient> = {
       txn: async (request) => await this.#txn(request),
-      range: async () => ({ header: this.#header, kvs: [], more: false, count: '0' }),
+      range: async () => ({ header: this.#header, kvs: [...this.keys.values()], more: false, count: '0' }),
       watch: async () => {
         const stream = Object.assign(new EventEmitter(), { write: () => true, cancel: () => undefined });
         this.streams.push(stream);
@@ -40,6 +41,12 @@ class FakeEtcd {
   /** Somebody else writes, or removes, the claim of a camera. */
   other(camera: string, node: string | null): void {
     this.#put(`/x/claims/live/${camera}`, node === null ? null : JSON.stringify({ node }), 'other');
+    if (!this.isLate) this.tell();
+  }
+
+  /** A node asks for a camera. */
+  wants(camera: string, value: string): void {
+    this.#put(`/x/claims/wanted/${camera}`, value, 'other');
     this.tell();
   }
 
@@ -89,8 +96,9 @@ class FakeEtcd {
 }
 
 /** A node with live cameras. */
-function nodeOf(etcd: FakeEtcd, cameras: readonly string[], holders: Readonly<Record<string, string>> = {}) {
+function nodeOf(etcd: FakeEtcd, cameras: readonly string[]) {
   const live = new Set(cameras);
+  const all = new LiveCameras({ client: etcd.client, prefix: '/x/', log: silentLogger });
   const letGo: string[] = [];
   const leases: (() => void)[] = [];
   const nodes = {
@@ -99,7 +107,7 @@ function nodeOf(etcd: FakeEtcd, cameras: readonly string[], holders: Readonly<Re
   } as unknown as ClusterNodes;
   const claims = new CameraClaims({
     ...{ client: etcd.client, prefix: '/x/', nodes, log: silentLogger },
-    holderOf: (camera) => holders[camera],
+    live: all,
     cameras: {
       isLive: (camera) => live.has(camera),
       isSilent: () => false,
@@ -110,7 +118,11 @@ function nodeOf(etcd: FakeEtcd, cameras: readonly string[], holders: Readonly<Re
       live: () => live,
     },
   });
-  return { claims, live, letGo };
+  const close = (): void => {
+    claims.close();
+    all.close();
+  };
+  return { claims, live, letGo, close };
 }
 
 describe('claims of cameras', () => {
@@ -126,10 +138,12 @@ describe('claims of cameras', () => {
 
   // A source that is pulled at two nodes had the one that does not own the camera ask etcd, and the owner, at every retry.
   test('who can wait asks nobody while another node is known to have the camera, and never the node that has it', async (context) => {
-    const { claims } = nodeOf(etcd, [], { gate: 'b', old: 'gone' });
-    context.onTestFinished(() => claims.close());
+    const { claims, close } = nodeOf(etcd, []);
+    context.onTestFinished(close);
     await rest();
     etcd.other('gate', 'b');
+    etcd.other('old', 'gone');
+    etcd.isLate = true;
     etcd.other('yard', 'b');
     const before = etcd.asked;
     await expect(claims.claim('gate', true)).rejects.toMatchObject({ code: 'PUBLISH_ALREADY_LIVE' });
@@ -144,8 +158,8 @@ describe('claims of cameras', () => {
   });
 
   test('a camera that was let in while etcd was away is claimed when it answers, though the lease lasted', async (context) => {
-    const { claims, live } = nodeOf(etcd, []);
-    context.onTestFinished(() => claims.close());
+    const { claims, live, close } = nodeOf(etcd, []);
+    context.onTestFinished(close);
     await rest();
     etcd.isAway = true;
     await claims.claim('gate');
@@ -163,16 +177,16 @@ describe('claims of cameras', () => {
 
   test('and is let go where another node has it meanwhile', async (context) => {
     etcd.other('gate', 'b');
-    const { claims, letGo } = nodeOf(etcd, ['gate']);
-    context.onTestFinished(() => claims.close());
+    const { letGo, close } = nodeOf(etcd, ['gate']);
+    context.onTestFinished(close);
     vi.advanceTimersByTime(5000);
     await rest();
     expect(letGo).toEqual(['gate']);
   });
 
   test('what is told late of an older claim does not touch the newer one', async (context) => {
-    const { claims, live } = nodeOf(etcd, []);
-    context.onTestFinished(() => claims.close());
+    const { claims, live, close } = nodeOf(etcd, []);
+    context.onTestFinished(close);
     await rest();
     await claims.claim('gate');
     etcd.isLate = true;
@@ -187,9 +201,26 @@ describe('claims of cameras', () => {
     expect(claims.epochOf('gate')).toBe(epoch);
   });
 
+  test('a node is told of each claim once: there is one watch', async (context) => {
+    const { claims, close } = nodeOf(etcd, []);
+    context.onTestFinished(close);
+    await rest();
+    expect(etcd.streams).toHaveLength(1);
+    // What a stranger wrote as the node that wants a camera is nobody, and the camera stays.
+    await claims.claim('gate');
+    etcd.wants('gate', '{"node":"../b"}');
+    await rest();
+    expect(claims.epochOf('gate')).toBeGreaterThan(0);
+    // One that is asked for by a node, and whose publisher is gone, is given away.
+    etcd.wants('gate', '{"node":"b"}');
+    await rest();
+    expect(claims.epochOf('gate')).toBe(0);
+    expect([etcd.nodesIn('live'), etcd.nodesIn('wanted')]).toEqual([[], []]);
+  });
+
   test('another etcd in its place is watched from where it is', async (context) => {
-    const { claims, letGo } = nodeOf(etcd, ['gate']);
-    context.onTestFinished(() => claims.close());
+    const { letGo, close } = nodeOf(etcd, ['gate']);
+    context.onTestFinished(close);
     await rest();
     etcd.revision = 100;
     etcd.tell([]);

@@ -117,7 +117,7 @@ class SimulatedNode {
     this.live = new LiveCameras({ client, prefix, log });
     const { own } = this;
     this.claims = new CameraClaims({
-      ...{ client, prefix, nodes: this.nodes, log },
+      ...{ client, prefix, nodes: this.nodes, live: this.live, log },
       cameras: {
         isLive: (camera) => own.has(camera),
         isSilent: () => false,
