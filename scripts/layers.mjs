@@ -9,7 +9,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** Every part may import these, besides its own files. */
+/** Every part may import these, besides its own files and `plural.ts`. */
 const common = ['errors', 'log'];
 
 /**

@@ -7,6 +7,7 @@ import { isDiskTrouble } from '../files/errno.js';
 import { markOf } from '../files/read.js';
 import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
+import { plural } from '../plural.js';
 import type { ClusterAccess } from './cluster.js';
 
 /**
@@ -67,7 +68,9 @@ export async function openNodeKeys(options: {
 async function sayWhetherRan(folder: string, { cameras }: DesiredState): Promise<string | undefined> {
   if (cameras.size === 0) return undefined;
   const mark = await markOf(join(folder, 'etag-key')).catch(() => undefined);
-  return mark === undefined ? undefined : `the state has ${cameras.size} cameras, and an etag-key lies beside it`;
+  return mark === undefined
+    ? undefined
+    : `the state has ${plural(cameras.size, 'camera')}, and an etag-key lies beside it`;
 }
 
 /** Entity tags need not outlive this process: a full disk, on which none can be kept, is no reason not to start. */

@@ -1,6 +1,7 @@
 import type { BackendProblem, BackendTotals, CapacityFacts, MediaBackend, WorkerFacts } from '../backend/backend.js';
 import type { LogHealth } from '../log/destination.js';
 import { overLimits, type StateLimits } from '../model/state-rules.js';
+import { plural } from '../plural.js';
 import { type OpenFilesFigures, openFiles } from '../process/open-files.js';
 import { elapsedMs } from '../process/wall-clock.js';
 import type { Store } from '../store/store.js';
@@ -75,7 +76,7 @@ export class NodeStatus {
   #logProblems(): BackendProblem[] {
     const { problem, linesLost } = this.#log();
     if (problem === null || elapsedMs(problem.sinceMs) < logPatienceMs) return [];
-    const message = `The log cannot be written: ${problem.reason}. ${linesLost} lines have been lost since the start.`;
+    const message = `The log cannot be written: ${problem.reason}. ${plural(linesLost, 'line has', 'lines have')} been lost since the start.`;
     return [{ code: 'LOG_UNWRITABLE', message, since: new Date(problem.sinceMs).toISOString() }];
   }
 

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.js';
+import { plural } from '../plural.js';
 import type { CameraEvidence, HealthLimits } from './evidence.js';
 import type { CameraMemory } from './memory.js';
 
@@ -216,7 +217,7 @@ export const rules: readonly Rule[] = [
       if (seen === null || limits.timestampJumps === 0 || jumps.length === 0) return 'well';
       if (jumps.length < limits.timestampJumps) return 'open';
       return {
-        message: `timestamps of the camera went back or far ahead ${jumps.length} times in a minute`,
+        message: `timestamps of the camera went back or far ahead ${plural(jumps.length, 'time')} in a minute`,
         forMs: nowMs - (jumps[0] ?? nowMs),
       };
     },
@@ -309,7 +310,7 @@ export const rules: readonly Rule[] = [
       if (publishes.length < limits.flaps) return 'open';
       const minutes = Math.round(limits.flapWindowMs / 6_000) / 10;
       return {
-        message: `the camera started to publish ${publishes.length} times in ${minutes} min`,
+        message: `the camera started to publish ${plural(publishes.length, 'time')} in ${minutes} min`,
         forMs: nowMs - (publishes[0] ?? nowMs),
       };
     },

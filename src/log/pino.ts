@@ -1,5 +1,6 @@
 import { pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { plural } from '../plural.js';
 import { LogDestination, type LogHealth } from './destination.js';
 import { LineFilter, type LogLevel } from './levels.js';
 import { LineLogger } from './line-logger.js';
@@ -66,7 +67,7 @@ function createDestination(options: LoggerOptions, to: string | number): LogDest
     to,
     lostLine: (lines, fromMs, toMs, reason) => {
       const [from, until] = [iso(fromMs), iso(toMs)];
-      const message = `${lines} lines of the log were lost between ${from} and ${until}: ${reason}`;
+      const message = `${plural(lines, 'line')} of the log ${lines === 1 ? 'was' : 'were'} lost between ${from} and ${until}: ${reason}`;
       return encode(
         `${JSON.stringify({ level: 'warn', time: iso(Date.now()), lines, from, until, reason, message })}\n`,
       );

@@ -1,4 +1,5 @@
 import { addressKey } from '../address/plain-address.js';
+import { plural } from '../plural.js';
 import type { LogLevel } from './levels.js';
 import type { LogFields } from './log.js';
 
@@ -115,7 +116,11 @@ export class LogSummary {
       own.sort((a, b) => b.counted - a.counted);
       const most = own.slice(0, named).map(({ peer, reason, counted: lines }) => ({ peer, reason, lines }));
       const peers = new Set(own.map(({ peer }) => peer)).size;
-      this.#write(level, `${counted} more lines "${message}" within ${seconds} s`, { lines: counted, peers, most });
+      this.#write(level, `${plural(counted, 'more line')} "${message}" within ${seconds} s`, {
+        lines: counted,
+        peers,
+        most,
+      });
     }
     this.#messages.clear();
     // Those that go on are counted from their next line on.

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../errors.js';
+import { plural } from '../plural.js';
 import { cameraLimit } from './cameras.js';
 import { type Differing, differingIn } from './changes.js';
 import { at, DocumentError } from './document/document-error.js';
@@ -75,14 +76,18 @@ export function* brokenRulesSteps(
 export function overLimits(state: DesiredState, limits: StateLimits): readonly string[] {
   const over: string[] = [];
   const { cameras, engines } = state;
-  if (cameras.size > limits.maxCameras) over.push(`${cameras.size} cameras (max-cameras: ${limits.maxCameras})`);
-  if (engines.size > limits.maxEngines) over.push(`${engines.size} engines (max-engines: ${limits.maxEngines})`);
+  if (cameras.size > limits.maxCameras)
+    over.push(`${plural(cameras.size, 'camera')} (max-cameras: ${limits.maxCameras})`);
+  if (engines.size > limits.maxEngines)
+    over.push(`${plural(engines.size, 'engine')} (max-engines: ${limits.maxEngines})`);
   let crowded = 0;
   for (const camera of cameras.values()) {
     if (Object.keys(camera.pushes).length > limits.maxPushesPerCamera) crowded += 1;
   }
   if (crowded > 0) {
-    over.push(`${crowded} cameras with too many pushes (max-pushes-per-camera: ${limits.maxPushesPerCamera})`);
+    over.push(
+      `${plural(crowded, 'camera')} with too many pushes (max-pushes-per-camera: ${limits.maxPushesPerCamera})`,
+    );
   }
   return over;
 }

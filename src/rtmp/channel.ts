@@ -1,3 +1,4 @@
+import { plural } from '../plural.js';
 import type { ChunkReaderLimits } from '../wire/chunk-limits.js';
 import { ChunkReader } from '../wire/chunk-reader.js';
 import { ChunkWriter } from '../wire/chunk-writer.js';
@@ -236,7 +237,10 @@ export class MessageChannel {
   /** Control messages of one number (5.4). Too short they say nothing; bytes behind it do not count. */
   #control(type: number, payload: Buffer): void {
     if (payload.length < 4) {
-      this.#onIgnored?.('control', `a control message of type ${type} has ${payload.length} bytes; it takes 4`);
+      this.#onIgnored?.(
+        'control',
+        `a control message of type ${type} has ${plural(payload.length, 'byte')}; it takes 4`,
+      );
       return;
     }
     const value = payload.readUInt32BE(0);
@@ -247,7 +251,10 @@ export class MessageChannel {
   #userControl(payload: Buffer): void {
     const control = parseUserControl(payload);
     if (control === null) {
-      this.#onIgnored?.('control', `a user control message has ${payload.length} bytes, too few for what it is`);
+      this.#onIgnored?.(
+        'control',
+        `a user control message has ${plural(payload.length, 'byte')}, too few for what it is`,
+      );
       return;
     }
     if (control.event === UserControlEvent.PingRequest) {

@@ -1,4 +1,5 @@
 import { WireError } from '../errors.js';
+import { plural } from '../plural.js';
 import type { AmfObject, AmfValue } from '../wire/amf0.js';
 import type { ChunkReaderLimits } from '../wire/chunk-limits.js';
 import { ServerHandshake } from '../wire/handshake.js';
@@ -191,7 +192,7 @@ export class ServerSession {
       }
       default:
         // Shared objects are Flash's, and other types nobody defined.
-        this.#ignore('unknown', `type ${type}, ${payload.length} bytes`);
+        this.#ignore('unknown', `type ${type}, ${plural(payload.length, 'byte')}`);
     }
   }
 

@@ -1,4 +1,5 @@
 import { WireError } from '../errors.js';
+import { plural } from '../plural.js';
 import {
   type Amf0Limits,
   Amf0Marker,
@@ -191,7 +192,7 @@ class Reader {
       const reason =
         this.#end < this.#data.length
           ? `exceeds the limit of ${this.#limits.maxBytes} bytes`
-          : `has ${this.#end - at} bytes where it takes ${bytes}`;
+          : `has ${plural(this.#end - at, 'byte')} where it takes ${bytes}`;
       this.#fail(`At byte ${at} of AMF0 data ${what} ${reason}.`);
       return -1;
     }

@@ -1,4 +1,5 @@
 import { WireError } from '../errors.js';
+import { plural } from '../plural.js';
 import type { AssemblyPool } from './assembly-pool.js';
 import type { ChunkReaderLimits, OnMessage } from './chunk-limits.js';
 import { ChunkStream } from './chunk-stream.js';
@@ -249,7 +250,7 @@ export class ChunkParser {
       } else if (length !== stream.length || type !== stream.type) {
         throw new WireError(
           'RTMP_CHUNK',
-          `On chunk stream ${stream.csid} a message of type ${type} and ${length} bytes begins after ${stream.received} of the ${stream.length} bytes of one of type ${stream.type}; finish or abort that first.`,
+          `On chunk stream ${stream.csid} a message of type ${type} and ${plural(length, 'byte')} begins after ${stream.received} of the ${plural(stream.length, 'byte')} of one of type ${stream.type}; finish or abort that first.`,
         );
       }
     }

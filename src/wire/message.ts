@@ -1,3 +1,4 @@
+import { plural } from '../plural.js';
 /** Message type ids (RTMP 1.0, 5.4, 6.2 and 7.1). */
 export const MessageType = {
   SetChunkSize: 1,
@@ -88,14 +89,16 @@ export class AggregateParts {
       const start = this.#offset + partHeaderBytes;
       if (this.#parts === maxParts) return this.#end(`an aggregate has more parts than the limit of ${maxParts}`);
       if (start > payload.length)
-        return this.#end(`an aggregate ends ${this.bytesLeft} bytes into the header of a part`);
+        return this.#end(`an aggregate ends ${plural(this.bytesLeft, 'byte')} into the header of a part`);
       const type = payload.readUInt8(this.#offset);
       const length = payload.readUIntBE(this.#offset + 1, 3);
       // As in FLV, the fourth byte holds bits 24 to 31.
       const time = (payload.readUIntBE(this.#offset + 4, 3) | (payload.readUInt8(this.#offset + 7) << 24)) >>> 0;
       const end = start + length;
       if (end > payload.length) {
-        return this.#end(`a part of an aggregate declares ${length} bytes, and ${payload.length - start} are left`);
+        return this.#end(
+          `a part of an aggregate declares ${plural(length, 'byte')}, and ${payload.length - start} are left`,
+        );
       }
       this.#offset = Math.min(payload.length, end + backPointerBytes);
       this.#parts += 1;

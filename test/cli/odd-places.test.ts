@@ -28,7 +28,7 @@ test('a data folder with an odd name is opened, backed up and restored', async (
     expect([made.code, made.err], name).toEqual([0, '']);
     const restored = await cli(['restore', '--data-dir', `${folder}-2`, '--', backup]);
     expect([restored.code, restored.err], name).toEqual([0, '']);
-    expect(restored.out, name).toContain('restored 1 cameras');
+    expect(restored.out, name).toContain('restored 1 camera ');
   }
   // What a line of a log could not show is refused in words.
   for (const name of ['', 'tab\there', 'a'.repeat(5000)]) {

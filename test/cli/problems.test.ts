@@ -48,7 +48,7 @@ const over: [string, string, string][] = [
   [
     'pushes of a camera',
     documentOf({ cameras: cameras(['a'], 3) }),
-    '1 cameras with too many pushes (max-pushes-per-camera: 2)',
+    '1 camera with too many pushes (max-pushes-per-camera: 2)',
   ],
 ];
 

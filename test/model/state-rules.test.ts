@@ -88,7 +88,7 @@ describe('a whole state, whoever writes it', () => {
     expect(over).toEqual([
       '3 cameras (max-cameras: 2)',
       '2 engines (max-engines: 1)',
-      '1 cameras with too many pushes (max-pushes-per-camera: 2)',
+      '1 camera with too many pushes (max-pushes-per-camera: 2)',
     ]);
   });
 });

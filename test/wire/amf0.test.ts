@@ -203,7 +203,7 @@ describe('refused', () => {
     ['half a number', '00 3ff0', /At byte 1 of AMF0 data a number has 2 bytes where it takes 8/],
     ['no boolean', '01', /a boolean has 0 bytes/],
     ['a string that is cut off', '02 0005 6161', /a string has 2 bytes where it takes 5/],
-    ['a long string of 4 GB', '0c ffffffff 61', /a long string has 1 bytes where it takes 4294967295/],
+    ['a long string of 4 GB', '0c ffffffff 61', /a long string has 1 byte where it takes 4294967295/],
     ['an XML document that is cut off', '0f 00000002 61', /an XML document/],
     ['an object without an end', '03 0001 61 05', /a property name has 0 bytes/],
     ['an ECMA array without an end, more behind it', '08 00000001 0001 61 05 0200', /RTMP|property name|a type marker/],

@@ -8,6 +8,7 @@ import type { FlvPlayback, ViewedTracks } from '../../backend/backend.js';
 import type { Control } from '../../control/control.js';
 import { ConflictError, codeOf } from '../../errors.js';
 import { Shares } from '../../fairness/shares.js';
+import { plural } from '../../plural.js';
 import { openFiles } from '../../process/open-files.js';
 import type { App } from '../app.js';
 import { shareOf } from '../caller-share.js';
@@ -100,8 +101,8 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
     if (typeof giveBack === 'string') {
       const message =
         giveBack === 'all'
-          ? `${maxViewers} viewers watch over HTTP, which is the limit (max-http-viewers)`
-          : `${maxViewersPerAddress} viewers from this address watch over HTTP, which is its share (max-http-viewers-per-address)`;
+          ? `${plural(maxViewers, 'viewer')} watch over HTTP, which is the limit (max-http-viewers)`
+          : `${plural(maxViewersPerAddress, 'viewer')} from this address watch over HTTP, which is its share (max-http-viewers-per-address)`;
       throw new ConflictError('LIMIT_REACHED', message);
     }
     try {

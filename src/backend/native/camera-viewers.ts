@@ -1,4 +1,5 @@
 import { CodedError } from '../../errors.js';
+import { plural } from '../../plural.js';
 import type { LiveStream } from '../../relay/live-stream.js';
 import type { Viewer } from '../../rtmp/stream-host.js';
 
@@ -45,13 +46,13 @@ export class CameraViewers {
     if (this.count >= maxViewersPerCamera) {
       throw new CodedError(
         'LIMIT_REACHED',
-        `camera ${this.#camera} has ${this.count} viewers; the limit is ${maxViewersPerCamera}`,
+        `camera ${this.#camera} has ${plural(this.count, 'viewer')}; the limit is ${maxViewersPerCamera}`,
       );
     }
     if (viewer.share !== undefined && this.#countOf(viewer.share) >= maxViewersPerAddress) {
       throw new CodedError(
         'LIMIT_REACHED',
-        `camera ${this.#camera} has ${maxViewersPerAddress} viewers from this address, which is its share (max-viewers-per-address)`,
+        `camera ${this.#camera} has ${plural(maxViewersPerAddress, 'viewer')} from this address, which is its share (max-viewers-per-address)`,
       );
     }
     this.#viewers ??= new Set();

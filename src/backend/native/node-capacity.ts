@@ -1,4 +1,5 @@
 import { CodedError, TargetError } from '../../errors.js';
+import { plural } from '../../plural.js';
 import type { BackendProblem, CapacityFacts } from '../backend.js';
 
 /** What a node is to carry at most; null: no limit. */
@@ -222,7 +223,7 @@ export class NodeCapacity {
   #words(): string {
     const { outBps, cameras } = this.#limits;
     const parts = [
-      ...(cameras === null ? [] : [`${this.#live.size} of ${cameras} cameras`]),
+      ...(cameras === null ? [] : [`${this.#live.size} of ${plural(cameras, 'camera')}`]),
       ...(outBps === null ? [] : [`${mbps(this.#usedBps)} of ${mbps(outBps)} out`]),
     ];
     return `this node is full (${parts.join(', ')})`;

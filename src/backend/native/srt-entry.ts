@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, messageOf } from '../../errors.js';
 import type { Logger } from '../../log/log.js';
+import { plural } from '../../plural.js';
 import type { StreamHost } from '../../rtmp/stream-host.js';
 import { SrtListener } from '../../srt/srt-listener.js';
 import type { NativeMediaSettings, SrtEntrySettings } from './native-settings.js';
@@ -39,6 +40,6 @@ function passphraseIn(file: string | undefined): string | undefined {
   const { min, max } = passphraseChars;
   const bytes = Buffer.byteLength(text);
   if (bytes >= min && bytes <= max) return text;
-  const message = `srt-passphrase-file ${file} holds ${bytes} characters; a passphrase of SRT has ${min} to ${max}`;
+  const message = `srt-passphrase-file ${file} holds ${plural(bytes, 'character')}; a passphrase of SRT has ${min} to ${max}`;
   throw new ConfigError('CONFIG_INVALID_VALUE', message, { field });
 }

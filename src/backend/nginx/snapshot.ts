@@ -1,5 +1,6 @@
 import type { PushPolicy } from '../../address/push-policy.js';
 import { maskTarget } from '../../address/rtmp-url.js';
+import { plural } from '../../plural.js';
 import { elapsedMs } from '../../process/wall-clock.js';
 import {
   type CameraSnapshot,
@@ -140,7 +141,10 @@ function onOldWorker(
   const others = otherPushes(worker, camera.name);
   return others === 0
     ? facts({ state: 'active', reason: `${unknown}; its connection to the target is there` })
-    : facts({ state: 'active', reason: `${unknown}; it has ${sockets.length} connections to this target's port` });
+    : facts({
+        state: 'active',
+        reason: `${unknown}; it has ${plural(sockets.length, 'connection')} to this target's port`,
+      });
 }
 
 function otherPushes(worker: Worker, name: string): number {

@@ -1,3 +1,4 @@
+import { plural } from '../../plural.js';
 import { elapsedMs } from '../../process/wall-clock.js';
 import type { BackendProblem, WorkerFacts } from '../backend.js';
 import type { WorkerLoad } from './protocol.js';
@@ -70,7 +71,12 @@ export class PoolReport {
     });
     if (worker.isUp && !worker.isResponsive(performance.now())) {
       const cameras = this.#countOf(worker);
-      return [problem(`Media worker ${number} does not answer; its ${cameras} cameras stand still.`, Date.now())];
+      return [
+        problem(
+          `Media worker ${number} does not answer; its ${plural(cameras, 'camera')} ${cameras === 1 ? 'stands' : 'stand'} still.`,
+          Date.now(),
+        ),
+      ];
     }
     if (end === null || (worker.isUp && elapsedMs(end.atMs) > shownMs)) return [];
     const times = end.times === 1 ? '' : `, ${end.times} times in a row`;

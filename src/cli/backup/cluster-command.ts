@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { loadSettings, type Settings } from '../../config/index.js';
 import { StateError } from '../../errors.js';
 import { silentLogger } from '../../log/log.js';
+import { plural } from '../../plural.js';
 import { openShared, type SharedState } from '../cluster.js';
 import type { CliIo } from '../io.js';
 
@@ -63,6 +64,6 @@ function refuseUnreadable({ store, tokens, secrets, secret }: SharedState): void
   if (problem !== undefined) throw new StateError(problem.code, problem.message, { cause: problem });
   const refused = tokens.refused + secrets.refused;
   if (refused === 0) return;
-  const message = `${refused} keys or tokens in etcd cannot be opened with the secret ${secret.id} of the cluster-secret-file: give the file that the nodes have`;
+  const message = `${plural(refused, 'key or token', 'keys or tokens')} in etcd cannot be opened with the secret ${secret.id} of the cluster-secret-file: give the file that the nodes have`;
   throw new StateError('STATE_SEALED', message);
 }

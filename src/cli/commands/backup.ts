@@ -6,6 +6,7 @@ import { CodedError, messageOf, StateError } from '../../errors.js';
 import { writeWhole } from '../../files/write.js';
 import { cleanText } from '../../log/pino.js';
 import { checkChangeSteps } from '../../model/state-rules.js';
+import { plural } from '../../plural.js';
 import { backupState, restoreState } from '../../store/file/backup.js';
 import { readVersion } from '../../store/file/disk.js';
 import { camerasWithOtherKeys } from '../backup/changed-keys.js';
@@ -95,7 +96,7 @@ Examples:
           cause: error,
         });
       });
-      io.out.write(`${cleanText(file)} holds ${cameras} cameras and ${engines} engines\n${notes}`);
+      io.out.write(`${cleanText(file)} holds ${plural(cameras, 'camera')} and ${plural(engines, 'engine')}\n${notes}`);
     });
 }
 
@@ -200,7 +201,7 @@ async function restore(file: string, options: RestoreCommandOptions, io: CliIo):
   const paint = painter(io.out, io.env);
   const warning = paint('red', 'WARNING');
   const lines = [
-    `restored ${cameras} cameras and ${engines} engines${isLive ? '; the running aggregator took them over' : ''}`,
+    `restored ${plural(cameras, 'camera')} and ${plural(engines, 'engine')}${isLive ? '; the running aggregator took them over' : ''}`,
     ...kept.map((each) => `what was there before is kept as ${cleanText(each)}`),
   ];
   if (differing.length > 0 && isLive) {
@@ -238,7 +239,7 @@ async function restoreIntoCluster(
   const { before, after, present, kept, isLive, isOtherStream } = await restoreCluster(settings, request, io);
   const warning = painter(io.out, io.env)('red', 'WARNING');
   const lines = [
-    `restored ${after.cameras.size} cameras and ${after.engines.size} engines into the cluster`,
+    `restored ${plural(after.cameras.size, 'camera')} and ${plural(after.engines.size, 'engine')} into the cluster`,
     `what was there before is kept as ${cleanText(kept)}`,
   ];
   if (isOtherStream && isLive) {
@@ -265,7 +266,7 @@ function wordsForKeys(names: readonly string[], hadNothing: boolean): string {
   const why = hadNothing
     ? 'the backup holds no stream-secret, so a new one is made'
     : 'the keys that let their publishers in until now do not any more';
-  return `the publish keys of ${names.length} cameras are others than before ("camera show NAME" shows the new ones), since ${why}: ${names.slice(0, maxNamed).join(', ')}${more}`;
+  return `the publish keys of ${plural(names.length, 'camera')} are others than before ("camera show NAME" shows the new ones), since ${why}: ${names.slice(0, maxNamed).join(', ')}${more}`;
 }
 
 /** The state and the secrets of a backup; undefined: it is a plain state.json, or cannot be read, which is told later. */

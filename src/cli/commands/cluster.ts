@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CodedError } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
+import { plural } from '../../plural.js';
 import { findApi } from '../find-api.js';
 import { formatBitrate, json, table, urlHost } from '../format.js';
 import { headed } from '../headed.js';
@@ -86,7 +87,8 @@ Examples:
       if (options.json) io.out.write(json(state));
       else if (!state.isDraining) io.out.write(`${cleanText(id)} takes cameras.\n`);
       else if (state.camerasLeft === 0) io.out.write(`${cleanText(id)} is drained, and empty.\n`);
-      else io.out.write(`${cleanText(id)} is draining; ${state.camerasLeft} cameras are left.\n`);
+      else
+        io.out.write(`${cleanText(id)} is draining; ${plural(state.camerasLeft, 'camera is', 'cameras are')} left.\n`);
     });
 
   const cluster = program
@@ -137,7 +139,9 @@ Examples:
       const sealed = await findApi(options, io).sealCluster();
       if (options.json) io.out.write(json(sealed));
       else
-        io.out.write(`${sealed.written} keys were sealed again; all are now sealed with secret ${sealed.secretId}.\n`);
+        io.out.write(
+          `${plural(sealed.written, 'key was', 'keys were')} sealed again; all are now sealed with secret ${sealed.secretId}.\n`,
+        );
     });
 }
 
@@ -179,7 +183,7 @@ export function capacityText({ capacity, liveCameras }: NodeView): string {
   if (capacity === null || (capacity.outBps === null && capacity.cameras === null)) return 'no limit';
   const { outBps, cameras, committedBps, isFull } = capacity;
   const parts = [
-    ...(cameras === null ? [] : [`${liveCameras} of ${cameras} cameras`]),
+    ...(cameras === null ? [] : [`${liveCameras} of ${plural(cameras, 'camera')}`]),
     ...(outBps === null ? [] : [`${formatBitrate(committedBps)} of ${formatBitrate(outBps)} out`]),
   ];
   return `${parts.join(', ')}${isFull ? '; full' : ''}`;
@@ -199,7 +203,10 @@ function describeNode(node: NodeView): string {
     ['out', formatBitrate(node.bitrateOutBps)],
     ['capacity', capacityText(node)],
     ['load', `CPU ${node.load.cpuPercent}% of a core, event loop late by ${node.load.loopDelayMs} ms`],
-    ['peak', `${node.load.peakLiveCameras} cameras, ${formatBitrate(node.load.peakBitrateOutBps)} out, on time`],
+    [
+      'peak',
+      `${plural(node.load.peakLiveCameras, 'camera')}, ${formatBitrate(node.load.peakBitrateOutBps)} out, on time`,
+    ],
     ['viewers', String(node.viewers)],
     ...node.problems.map(({ code, message }) => ['problem', `${code}: ${message}`]),
   ];

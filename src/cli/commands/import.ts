@@ -3,6 +3,7 @@ import { CodedError } from '../../errors.js';
 import type { CameraList } from '../../import/camera-list.js';
 import { type ImportPlan, type Outcome, type PlanLine, planImport } from '../../import/plan.js';
 import { cleanText } from '../../log/pino.js';
+import { plural } from '../../plural.js';
 import { type ClusterFlags, withClusterFlags } from '../backup/cluster-command.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
@@ -88,7 +89,7 @@ Examples:
 async function importList(file: string, list: CameraList, options: ImportOptions, io: CliIo): Promise<number> {
   const { cameras, problems, format } = list;
   const pushes = cameras.reduce((sum, camera) => sum + camera.pushes.length, 0);
-  const found = `${counted(cameras.length, 'camera')} and ${counted(pushes, 'push', 'pushes')}`;
+  const found = `${plural(cameras.length, 'camera')} and ${plural(pushes, 'push', 'pushes')}`;
   if (options.dryRun !== true) {
     if (options.json !== true) io.out.write(`${cleanText(`${file}: ${format} with ${found}`)}\n`);
     const { dryRun: _, ...others } = options;
@@ -97,7 +98,7 @@ async function importList(file: string, list: CameraList, options: ImportOptions
   if (options.json === true) io.out.write(json({ file, format, dryRun: true, cameras, problems }));
   else {
     const lines = cameras.map(
-      ({ name, place, pushes: own }) => `${place}: camera ${name} with ${counted(own.length, 'push', 'pushes')}`,
+      ({ name, place, pushes: own }) => `${place}: camera ${name} with ${plural(own.length, 'push', 'pushes')}`,
     );
     const wrong = problems.map(({ place, message }) => `${place}: left out: ${message}`);
     const last = `${file}: ${format} with ${found}, which would be taken; nothing was changed`;
@@ -162,18 +163,14 @@ function reportForPeople(report: Report, io: CliIo): string {
     const done = result === '' ? '' : ` -> ${failed ? paint('red', result) : result}`;
     return `${place(line).padEnd(width)}  ${outcome}  ${cleanText(line.directive)}: ${cleanText(line.reason)}${done}`;
   });
-  const { cameras, pushes, covered, leftOut, made, there, failed } = summaryOf(report);
-  const taken = `${counted(cameras, 'camera')} and ${counted(pushes, 'push', 'pushes')}`;
+  const { cameras = 0, pushes = 0, covered, leftOut = 0, made, there, failed } = summaryOf(report);
+  const taken = `${plural(cameras, 'camera')} and ${plural(pushes, 'push', 'pushes')}`;
   const what = dryRun
     ? `${taken} would be taken; nothing was changed`
     : `${taken} taken: ${made} made, ${there} there already, ${failed} failed`;
   if (!plan.lines.some(({ directive }) => directive === 'rtmp {')) lines.push('There is no rtmp block in it.');
-  lines.push(`${what}. ${counted(leftOut, 'line')} left out, ${covered} covered.`);
+  lines.push(`${what}. ${plural(leftOut, 'line')} left out, ${covered} covered.`);
   return `${lines.join('\n')}\n`;
-}
-
-function counted(count: number | undefined, one: string, many = `${one}s`): string {
-  return `${count ?? 0} ${count === 1 ? one : many}`;
 }
 
 function wordsOf(result: Result | undefined): string {

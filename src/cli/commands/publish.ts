@@ -3,6 +3,7 @@ import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { CodedError } from '../../errors.js';
 import type { LeftOut } from '../../ingest/tag-source.js';
 import { cleanText } from '../../log/pino.js';
+import { plural } from '../../plural.js';
 import { exitCodes } from '../exit-codes.js';
 import { formatBitrate, formatBytes, json } from '../format.js';
 import type { CliIo } from '../io.js';
@@ -97,7 +98,7 @@ function showProgress(publishing: Publishing, count: number, io: CliIo): () => v
     const seconds = Math.round(now.elapsedMs / 1000);
     const copies = count === 1 ? '' : `${now.connected}/${count} connected, `;
     io.err.write(
-      `\r\u001b[K${seconds} s: ${copies}${formatBytes(now.bytes)}, ${now.messages} messages, ${formatBitrate(rate)}`,
+      `\r\u001b[K${seconds} s: ${copies}${formatBytes(now.bytes)}, ${plural(now.messages, 'message')}, ${formatBitrate(rate)}`,
     );
   }, 1000);
   let shown = true;
@@ -131,7 +132,7 @@ function report(results: readonly PublishResult[], publishing: Publishing, flags
     const copies = results.length === 1 ? '' : ` on ${results.length} streams`;
     const seconds = (elapsedMs / 1000).toFixed(1);
     io.out.write(
-      `Sent ${formatBytes(bytes)}, ${messages} messages${copies} in ${seconds} s (${formatBitrate(bitrateBps)}).\n`,
+      `Sent ${formatBytes(bytes)}, ${plural(messages, 'message')}${copies} in ${seconds} s (${formatBitrate(bitrateBps)}).\n`,
     );
   }
   const jumps = Math.max(0, ...results.map(({ timestampJumps }) => timestampJumps));

@@ -7,6 +7,7 @@ import { hasNoHardLinks, isErrno } from '../../files/errno.js';
 import { readRegular } from '../../files/read.js';
 import { answered } from '../../files/silent-disk.js';
 import { brokenRulesSteps, overLimits } from '../../model/state-rules.js';
+import { plural } from '../../plural.js';
 import { maxStateFileBytes } from '../../store/file/disk.js';
 import { readFolder } from '../../store/file/recover.js';
 import { formatBytes } from '../format.js';
@@ -198,8 +199,11 @@ export async function checkState(dataDir: string, settings: Settings): Promise<C
     if (file === undefined && pending === 0) {
       return ok(name, `${path} is not there yet; "serve" makes it`);
     }
-    const journal = pending === 0 ? '' : `, ${pending} changes of them in its journal`;
-    return ok(name, `${path} is valid: ${state.cameras.size} cameras, ${state.engines.size} engines${journal}`);
+    const journal = pending === 0 ? '' : `, ${plural(pending, 'change')} of them in its journal`;
+    return ok(
+      name,
+      `${path} is valid: ${plural(state.cameras.size, 'camera')}, ${plural(state.engines.size, 'engine')}${journal}`,
+    );
   } catch (error) {
     const advice = `Do as it says; ${codeOf(error)} is explained in docs/errors.md, and docs/state.md says what a start makes of a folder.`;
     return fail(name, `${path} cannot be used: ${messageOf(error)}`, advice);

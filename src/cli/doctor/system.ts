@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../../config/index.js';
+import { plural } from '../../plural.js';
 import { keptFree } from '../../process/open-files.js';
 import { type Check, fail, ok, warn } from './check.js';
 
@@ -123,13 +124,13 @@ export function checkOpenFiles(
   const limit = text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text);
   const needed = Math.max(maxConnections, cameras) + pushes + otherDescriptors;
   const room = Math.max(0, limit - ownDescriptors - keptFree('media', limit));
-  const registered = `${cameras} cameras and ${pushes} pushes are registered`;
+  const registered = `${plural(cameras, 'camera')} and ${plural(pushes, 'push', 'pushes')} are registered`;
   if (limit >= needed) {
-    const files = `enough for ${maxConnections} connections, ${pushes} pushes and ${otherDescriptors} other files`;
+    const files = `enough for ${plural(maxConnections, 'connection')}, ${plural(pushes, 'push', 'pushes')} and ${otherDescriptors} other files`;
     return ok(name, `limit ${text}, ${files}`);
   }
   const found =
-    `limit ${text}, less than the ${needed} that ${maxConnections} connections, ${pushes} pushes and ` +
+    `limit ${text}, less than the ${needed} that ${plural(maxConnections, 'connection')}, ${plural(pushes, 'push', 'pushes')} and ` +
     `${otherDescriptors} other files need; it leaves room for ${room} cameras, viewers and pushes together, one each ` +
     `(10 cameras with 4 pushes each are 50); ${registered}`;
   const advice = `Raise it ("ulimit -n ${needed * 2}", LimitNOFILE= in systemd), or lower --max-connections.`;

@@ -1,6 +1,7 @@
 import type { Input } from '../../client/index.js';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
+import { plural } from '../../plural.js';
 import { type ApiClient, ApiError } from '../client.js';
 import { exitCodes } from '../exit-codes.js';
 import { json } from '../format.js';
@@ -199,7 +200,7 @@ function summary(counts: ReadonlyMap<string, number>, dryRun: boolean): string {
 
 /** `1 push`, `3 pushes`. */
 export function countOf(count: number, kind: Kind): string {
-  return `${count} ${count === 1 ? kind : pluralOf[kind]}`;
+  return plural(count, kind, pluralOf[kind]);
 }
 
 function capital(text: string): string {

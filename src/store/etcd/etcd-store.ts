@@ -7,6 +7,7 @@ import type { TxnResponse } from '../../etcd/protocol.js';
 import { inStretches } from '../../fairness/stretch.js';
 import type { Logger } from '../../log/log.js';
 import type { DesiredState } from '../../model/model.js';
+import { plural } from '../../plural.js';
 import { Listeners } from '../listeners.js';
 import type { Sealing } from '../sealing.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
@@ -346,6 +347,6 @@ function partly(done: number, all: number): StateError {
 }
 
 function contended(attempts: number): StateError {
-  const message = `other nodes changed the state while this change was tried ${attempts} times; nothing was changed, send it again`;
+  const message = `other nodes changed the state while this change was tried ${plural(attempts, 'time')}; nothing was changed, send it again`;
   return new StateError('CLUSTER_CONTENDED', message);
 }

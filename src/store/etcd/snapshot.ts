@@ -6,6 +6,7 @@ import { messageOf } from '../../errors.js';
 import { readRegular } from '../../files/read.js';
 import { writeWholeFrom } from '../../files/write.js';
 import type { Logger } from '../../log/log.js';
+import { plural } from '../../plural.js';
 import type { EntryEvent } from './entries.js';
 
 const maxBytes = 256 * 1024 * 1024;
@@ -156,6 +157,7 @@ function parseSnapshot(text: string): Snapshot {
         throw new Error(`a line has not the fields that it must have: ${line.slice(0, 80)}`);
       return entry;
     });
-  if (entries.length !== head.count) throw new Error(`it has ${entries.length} of ${head.count} entries`);
+  if (entries.length !== head.count)
+    throw new Error(`it has ${entries.length} of ${plural(head.count, 'entry', 'entries')}`);
   return { ...head, entries };
 }

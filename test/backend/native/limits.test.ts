@@ -172,7 +172,7 @@ describe('limits', () => {
     const second = await play();
     await until(second.closed, 20_000, 'the second closed');
     expect(first.closed()).toBe(false);
-    expect(log.reasons).toEqual([expect.stringContaining('LIMIT_REACHED: camera gate has 1 viewers; the limit is 1')]);
+    expect(log.reasons).toEqual([expect.stringContaining('LIMIT_REACHED: camera gate has 1 viewer; the limit is 1')]);
   });
 
   it('of viewers of a camera from one address; another address has its own share', async () => {

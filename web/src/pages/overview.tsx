@@ -4,7 +4,7 @@ import type { CameraView } from '../api/types.js';
 import { go, link, route, setQuery } from '../router.js';
 import { type CameraHealth, cameraHealth } from '../state/health.js';
 import { type CameraEntry, cameras, mayOperate, node, views } from '../state/store.js';
-import { bitrate, count } from '../ui/format.js';
+import { bitrate, count, plural } from '../ui/format.js';
 import { PlusIcon, SearchIcon } from '../ui/icons.js';
 import { Empty } from '../ui/parts.js';
 import { VirtualGrid } from '../ui/virtual-grid.js';
@@ -209,7 +209,7 @@ function Grid() {
   return (
     <>
       <p class="sr-only" role="status">
-        {list.length} of {cameras.value.size} cameras are shown
+        {list.length} of {plural(cameras.value.size, 'camera')} shown
       </p>
       {list.length === 0 ? (
         <Empty title="No camera matches">

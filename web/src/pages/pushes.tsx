@@ -4,7 +4,7 @@ import type { CameraView, PushView } from '../api/types.js';
 import { observe, useAction } from '../state/action.js';
 import { isInTrouble, pushLook } from '../state/health.js';
 import { mayOperate, node, refreshCamera } from '../state/store.js';
-import { bitrate, bytes, clock, count, milliseconds } from '../ui/format.js';
+import { bitrate, bytes, clock, count, milliseconds, plural } from '../ui/format.js';
 import { PlusIcon, WarnIcon } from '../ui/icons.js';
 import { Badge } from '../ui/mark.js';
 import { Menu } from '../ui/menu.js';
@@ -224,8 +224,8 @@ function Reason({ push }: { push: PushView }) {
         )}
         {nextRetryAt !== null && (
           <p class="small">
-            {attempt !== null && attempt > 0 && `${attempt === 1 ? '1 attempt' : `${attempt} attempts`} failed; `}next
-            attempt <Until iso={nextRetryAt} />
+            {attempt !== null && attempt > 0 && `${plural(attempt, 'attempt')} failed; `}next attempt{' '}
+            <Until iso={nextRetryAt} />
           </p>
         )}
       </div>

@@ -1,4 +1,5 @@
 import type { CameraView, PushState, PushView } from '../api/types.js';
+import { plural } from '../ui/format.js';
 
 /** What a state means to somebody who looks: `bad` wants help, `warn` a look, `busy` passes by itself, `off` is at rest. */
 export type Tone = 'ok' | 'busy' | 'warn' | 'bad' | 'off';
@@ -49,7 +50,7 @@ function troubleOf({ conditions = [], pushes }: CameraView): string {
   const gravest = conditions.find(({ level }) => level !== 'notice');
   if (gravest !== undefined) return gravest.label ?? gravest.code;
   const down = pushes.filter((push) => pushLook(push).tone === 'bad').length;
-  if (down > 0) return down === 1 ? '1 push down' : `${down} pushes down`;
+  if (down > 0) return `${plural(down, 'push', 'pushes')} down`;
   const troubled = pushes.filter(isInTrouble);
   const [first] = troubled;
   return troubled.length === 1 && first !== undefined
@@ -78,5 +79,5 @@ export function pushSummary(pushes: readonly PushView[]): string {
     counts.set(label, (counts.get(label) ?? 0) + 1);
   }
   const parts = [...counts].map(([label, number]) => `${number} ${label}`);
-  return `${pushes.length === 1 ? '1 push' : `${pushes.length} pushes`}: ${parts.join(', ')}`;
+  return `${plural(pushes.length, 'push', 'pushes')}: ${parts.join(', ')}`;
 }

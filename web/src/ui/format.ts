@@ -78,7 +78,7 @@ export function codec(name: string | null | undefined): string {
   return name === null || name === undefined ? '–' : (codecNames[name] ?? name);
 }
 
-/** `1 push`, `2 pushes`. */
-export function plural(value: number, one: string, many: string): string {
+/** `1 camera`, `2 pushes`. @param many default: `one` with an s */
+export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }

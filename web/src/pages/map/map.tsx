@@ -3,6 +3,7 @@ import { cameraLink, link } from '../../router.js';
 import type { Look } from '../../state/health.js';
 import { cameraLooks, pushLook } from '../../state/health.js';
 import { node, views } from '../../state/store.js';
+import { plural } from '../../ui/format.js';
 import { Badge } from '../../ui/mark.js';
 import { Empty, Until } from '../../ui/parts.js';
 import { Figure } from './figure.js';
@@ -81,7 +82,7 @@ function Broken({ broken }: { broken: readonly BrokenPush[] }) {
   const shown = all.value ? broken : broken.slice(0, shownAtFirst);
   return (
     <section class="panel broken" aria-labelledby="broken-title">
-      <h2 id="broken-title">Broken: {broken.length === 1 ? '1 push' : `${broken.length} pushes`}</h2>
+      <h2 id="broken-title">Broken: {plural(broken.length, 'push', 'pushes')}</h2>
       <ul>
         {shown.map(({ camera, push }) => (
           <li key={`${camera} ${push.id}`}>

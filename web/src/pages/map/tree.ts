@@ -1,5 +1,6 @@
 import type { CameraView, PushView } from '../../api/types.js';
 import { type CameraHealth, cameraHealth, isInTrouble, type Tone } from '../../state/health.js';
+import { plural } from '../../ui/format.js';
 
 /** A row on the left: a camera, or those that go to the same targets and need no row of their own. */
 export interface SourceRow {
@@ -86,7 +87,7 @@ export function buildTree(cameras: readonly CameraView[], viewers: number, maxRo
   const targets = targetRows(cameras, (name) => rowOf.get(name) ?? name);
   if (viewers > 0) {
     const watched = cameras.filter((camera) => (camera.viewers ?? 0) > 0).map(({ name }) => rowOf.get(name) ?? name);
-    const detail = viewers === 1 ? '1 viewer' : `${viewers} viewers`;
+    const detail = plural(viewers, 'viewer');
     targets.push({ key: viewersKey, label: 'Viewers', detail, tone: 'ok', bitrateBps: 0, sources: new Set(watched) });
   }
   return { sources, targets, broken };

@@ -56,7 +56,7 @@ export function Nodes({ id }: { id: string | undefined }) {
       <div class="page-head">
         <h1>Nodes</h1>
         <p class="muted">
-          {plural(all.length, 'node', 'nodes')} in {plural(places.size, 'place', 'places')}.
+          {plural(all.length, 'node')} in {plural(places.size, 'place')}.
           <span class="wide-only"> The wider a line, the more it carries from one node to the other.</span>
         </p>
       </div>

@@ -56,7 +56,7 @@ export function ManyDialog({
   const chosen: readonly Chosen[] = pushes.filter(({ push }) => isOf(of.value, push));
   const isOfCameras = kind === 'remove-cameras';
   const count = isOfCameras ? views.length : chosen.length;
-  const what = isOfCameras ? plural(count, 'camera', 'cameras') : plural(count, 'push', 'pushes');
+  const what = isOfCameras ? plural(count, 'camera') : plural(count, 'push', 'pushes');
   const cameras = isOfCameras ? views.map(({ name }) => name) : [...new Set(chosen.map(({ camera }) => camera))];
 
   const run = async () => {
@@ -104,7 +104,7 @@ export function ManyDialog({
       <p>{count === 0 ? nothing(kind) : consequences[kind]}</p>
       {cameras.length > 0 && (
         <p class="muted small">
-          {isOfCameras ? '' : `Of ${plural(cameras.length, 'camera', 'cameras')}: `}
+          {isOfCameras ? '' : `Of ${plural(cameras.length, 'camera')}: `}
           {cameras.slice(0, namesShown).join(', ')}
           {cameras.length > namesShown && ` and ${cameras.length - namesShown} more`}
         </p>
@@ -113,7 +113,7 @@ export function ManyDialog({
       {failed.value.length > 0 && (
         <div class="note bad" role="alert">
           <div>
-            <p>{plural(failed.value.length, 'change', 'changes')} could not be made; the others were.</p>
+            <p>{plural(failed.value.length, 'change')} could not be made; the others were.</p>
             <ul class="failures">
               {failed.value.slice(0, 50).map(({ what: each, code, message }) => (
                 <li key={each}>

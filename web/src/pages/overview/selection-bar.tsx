@@ -22,7 +22,7 @@ export function SelectionBar() {
   return (
     <>
       <div class={`selection-bar${count === 0 ? ' none' : ''}`}>
-        <span role="status">{count === 0 ? '' : `${plural(count, 'camera', 'cameras')} selected`}</span>
+        <span role="status">{count === 0 ? '' : `${plural(count, 'camera')} selected`}</span>
         {count > 0 && (
           <>
             {kinds.map(({ kind, label, danger }) => (
