@@ -51,8 +51,8 @@ function cleanOutput(output: Output): Output {
   const signs = output.isTTY ? inTerminal : elsewhere;
   const write = (text: string): void =>
     output.write(text.replace(signs, (found, own?: string) => (own === undefined ? escaped(found) : found)));
-  const { isTTY, written } = output;
-  return { write, isTTY, ...(written === undefined ? {} : { written }) };
+  const { isTTY, fd, written } = output;
+  return { write, isTTY, ...(fd === undefined ? {} : { fd }), ...(written === undefined ? {} : { written }) };
 }
 
 function escaped(sign: string): string {

@@ -65,8 +65,10 @@ async function showEvents(cameras: readonly string[], options: EventsOptions, io
     return isErrno(await io.out.written?.(), 'EPIPE');
   };
   let lastEventId = '';
-  await keepFollowing(io, options.follow === true, async (onOpen) => {
+  await keepFollowing(io, options.follow === true, async (onOpen, gone) => {
     const stop = new AbortController();
+    const end = (): void => stop.abort();
+    gone.addEventListener('abort', end);
     let isOpen = false;
     let timer = setTimeout(() => {}, 0);
     const alive = (): void => {
@@ -109,6 +111,7 @@ async function showEvents(cameras: readonly string[], options: EventsOptions, io
         throw new CodedError('API_UNREACHABLE', 'the connection ended', { cause: error });
       throw error;
     } finally {
+      gone.removeEventListener('abort', end);
       clearTimeout(timer);
       stop.abort();
     }

@@ -53,7 +53,7 @@ async function showLogs(cameras: readonly string[], options: LogsOptions, io: Cl
   const isJson = options.output === 'json' || options.json === true;
   const paint = painter(io.out, io.env);
   let after: number | undefined;
-  await keepFollowing(io, options.follow === true, async (onOpen) => {
+  await keepFollowing(io, options.follow === true, async (onOpen, gone) => {
     for (;;) {
       const limit = String(after === undefined && !hasPatterns ? count : allLines);
       const asked = after === undefined ? { ...query, limit } : { ...query, limit, after: String(after) };
@@ -65,7 +65,7 @@ async function showLogs(cameras: readonly string[], options: LogsOptions, io: Cl
       after = next;
       for (const line of shown) io.out.write(isJson ? `${JSON.stringify(line)}\n` : lineText(line, paint));
       if (isErrno(await io.out.written?.(), 'EPIPE') || options.follow !== true) return true;
-      await wait(everyMs);
+      await wait(everyMs, undefined, { signal: gone });
     }
   });
 }

@@ -6,7 +6,7 @@ import { show } from '../../config/values.js';
 import { ConfigError, messageOf } from '../../errors.js';
 import { LogDestination } from '../../log/destination.js';
 import { LogLevels } from '../../log/levels.js';
-import { createFileLogger, createLogger, type ProcessLogger } from '../../log/pino.js';
+import { cleanText, createFileLogger, createLogger, type ProcessLogger } from '../../log/pino.js';
 import { endProcess } from '../../process/end-process.js';
 import { dataFolderPath } from '../data-path.js';
 import { exitCodes } from '../exit-codes.js';
@@ -149,7 +149,7 @@ async function end(log: ProcessLogger, code: number): Promise<void> {
 /** A line of standard output. One that is full, closed or not read is no reason to wait or to end. */
 function printLine(io: CliIo, line: string): void {
   if (io.out.fd === undefined) io.out.write(`${line}\n`);
-  else new LogDestination({ to: io.out.fd, lostLine: () => '' }).write(`${line}\n`);
+  else new LogDestination({ to: io.out.fd, lostLine: () => '' }).write(`${cleanText(line)}\n`);
 }
 
 function readyLine(

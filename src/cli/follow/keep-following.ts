@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { codeOf, messageOf } from '../../errors.js';
 import type { CliIo } from '../io.js';
+import { readerGone } from './reader-gone.js';
 
 const firstPauseMs = 500;
 const longestPauseMs = 3000;
@@ -13,14 +14,15 @@ const passing = new Set<string>(['API_UNREACHABLE', 'NOT_RUNNING', 'LIMIT_REACHE
  * again, is told on standard error, each once.
  * @param isFollowing false: a failure is not tried again
  * @param follow resolves when the connection ended; to true if there is nobody left to follow for. It calls `onOpen` when
- *   it is connected
+ *   it is connected, and ends, however, when `gone` aborts: nobody reads the output any more
  * @throws what does not pass by waiting, and whatever fails before the first connection
  */
 export async function keepFollowing(
   io: CliIo,
   isFollowing: boolean,
-  follow: (onOpen: () => void) => Promise<boolean>,
+  follow: (onOpen: () => void, gone: AbortSignal) => Promise<boolean>,
 ): Promise<void> {
+  const gone = isFollowing ? readerGone(io.out.fd) : new AbortController().signal;
   let wasOpen = false;
   let isLost = false;
   let pauseMs = firstPauseMs;
@@ -32,15 +34,18 @@ export async function keepFollowing(
         wasOpen = true;
         isLost = false;
         pauseMs = firstPauseMs;
-      });
+      }, gone);
       if (isDone) return;
     } catch (error) {
+      if (gone.aborted) return;
       if (!isFollowing || !wasOpen || !passing.has(codeOf(error))) throw error;
       reason = messageOf(error).replace(/\.$/, '');
     }
+    if (gone.aborted) return;
     if (!isLost) io.err.write(`connection lost (${reason}); reconnecting\n`);
     isLost = true;
-    await wait(pauseMs);
+    await wait(pauseMs, undefined, { signal: gone }).catch(() => undefined);
+    if (gone.aborted) return;
     pauseMs = Math.min(longestPauseMs, pauseMs * 2);
   }
 }

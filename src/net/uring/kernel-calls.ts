@@ -30,6 +30,8 @@ export interface KernelCalls {
   /** Two connected sockets. */
   socketPair(): readonly [number, number];
   close(fd: number): number;
+  /** What is wrong with a descriptor, or whether its other end is gone, as `revents` of poll(2); 0: nothing. */
+  trouble(fd: number): number;
 }
 
 /** The part of koffi that is used. */
@@ -87,6 +89,7 @@ function bind(koffi: Koffi): KernelCalls {
   const dup3 = libc.func('int dup3(int from, int onto, int flags)');
   const socketpair = libc.func('int socketpair(int family, int type, int protocol, void* fds)');
   const close = libc.func('int close(int fd)');
+  const poll = libc.func('int poll(void* entries, ulong count, int timeout)');
   const told = (result: number | bigint): number => (result < 0 ? -koffi.errno() : Number(result));
   const two = (call: (fds: Buffer) => number | bigint): readonly [number, number] => {
     const fds = Buffer.alloc(8);
@@ -111,5 +114,12 @@ function bind(koffi: Koffi): KernelCalls {
     duplicate: (fd, onto) => told(dup3(fd, onto, closeOnExec)),
     socketPair: () => two((fds) => socketpair(unixFamily, streamType | closeOnExec | nonBlocking, 0, fds)),
     close: (fd) => told(close(fd)),
+    trouble(fd) {
+      // struct pollfd: the descriptor, what is asked for (nothing: troubles are always told), and the answer.
+      const entry = Buffer.alloc(8);
+      entry.writeInt32LE(fd, 0);
+      const result = told(poll(entry, 1, 0));
+      return result < 0 ? result : entry.readUInt16LE(6);
+    },
   };
 }
