@@ -6,6 +6,7 @@ import type { MediaBackend } from '../backend/backend.js';
 import { CameraClaims } from '../cluster/claims.js';
 import type { Drain } from '../cluster/drain.js';
 import type { LiveCameras } from '../cluster/live-cameras.js';
+import type { NodeIdentity } from '../cluster/node-id.js';
 import { isNodeToken, NodeTokens } from '../cluster/node-token.js';
 import { ClusterNodes } from '../cluster/nodes.js';
 import { Peers } from '../cluster/peers.js';
@@ -135,6 +136,11 @@ async function streamSecretIn(secrets: SharedTexts, secret: ClusterSecret): Prom
   throw new ConfigError('ACCESS_UNREADABLE', message);
 }
 
+/** Whether etcd does not answer now. */
+export function isAway(store: EtcdStore): boolean {
+  return store.problems.some(({ code }) => code === 'CLUSTER_UNAVAILABLE');
+}
+
 /** Joins the other nodes. @param ports where this node really listens */
 export async function joinNodes(
   { client, store, secret }: ClusterAccess,
@@ -146,13 +152,13 @@ export async function joinNodes(
     readonly srtPort?: number;
     readonly version: string;
     readonly takesRelays: boolean;
-    /** Says which data folder this node runs on: 32 hexadecimal digits; undefined: not known. */
-    readonly folder: string | undefined;
+    readonly identity: NodeIdentity;
   },
   log: Logger,
 ): Promise<ClusterNodes> {
   const { location, nodeId, nodeLeaseMs, apiPort, apiTlsCert, capacityOutMbps: outMbps, capacityCameras } = settings;
-  const { host, rtmpPort, rtmpsPort, srtPort, version, takesRelays, folder } = self;
+  const { host, rtmpPort, rtmpsPort, srtPort, version, takesRelays } = self;
+  const { folder, copy } = self.identity;
   const nodes = new ClusterNodes({
     client,
     prefix: store.prefix,
@@ -168,6 +174,7 @@ export async function joinNodes(
       api: `${apiTlsCert === undefined ? 'http' : 'https'}://${host}:${apiPort}`,
       version,
       ...(folder === undefined ? {} : { folder }),
+      ...(copy === undefined ? {} : { copy }),
       ...(outMbps === undefined && capacityCameras === undefined
         ? {}
         : { capacity: { ...(outMbps ? { outMbps } : {}), ...(capacityCameras ? { cameras: capacityCameras } : {}) } }),
@@ -175,7 +182,7 @@ export async function joinNodes(
       startedAt: new Date().toISOString(),
     },
   });
-  await nodes.start(store.problems.some(({ code }) => code === 'CLUSTER_UNAVAILABLE'));
+  await nodes.start(isAway(store));
   return nodes;
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Manifest } from '../access/manifest.js';
 import { keptKey } from '../access/private-file.js';
@@ -9,23 +9,6 @@ import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import { plural } from '../plural.js';
 import type { ClusterAccess } from './cluster.js';
-
-/**
- * Says which data folder this is, and nothing of the random value that lies in it: a node knows its own life before by it.
- * @returns 32 hexadecimal digits; undefined on a full disk, which is no reason not to start
- * @throws ConfigError ACCESS_UNREADABLE
- */
-export async function folderIdOf(folder: string, log: Logger, manifest: Manifest): Promise<string | undefined> {
-  const key = await keptKey(join(folder, 'node-key'), { log, manifest }).catch((error: unknown) => {
-    if (!(error instanceof Error) || !isDiskTrouble(error.cause)) throw error;
-    log.warn('the key of this data folder cannot be stored; after a crash its cameras wait for the lease to end', {
-      error: messageOf(error),
-    });
-    return undefined;
-  });
-  if (key === undefined) return undefined;
-  return createHash('sha256').update('media-aggregator data folder ').update(key).digest('hex').slice(0, 32);
-}
 
 export interface NodeKeys {
   /** Signs entity tags. */

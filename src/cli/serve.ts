@@ -25,6 +25,7 @@ import type { DesiredState } from '../model/model.js';
 import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-rules.js';
 import { Dialer } from '../net/dialer.js';
 import { Webhooks } from '../webhooks/webhooks.js';
+import { type Closer, closeAll } from './closers.js';
 import {
   type ClusterParts,
   claimCameras,
@@ -40,7 +41,8 @@ import { createBackend } from './create-backend.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
 import { settingNames } from './named-settings.js';
-import { folderIdOf, openNodeKeys } from './node-keys.js';
+import { takeIdentity } from './node-identity.js';
+import { openNodeKeys } from './node-keys.js';
 import { findPortHolder } from './port-holder.js';
 import { RtmpTestPatterns } from './rtmp-test-patterns.js';
 import { removeRuntime, writeRuntime } from './runtime-file.js';
@@ -133,6 +135,8 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       manifest,
     });
 
+    const identity = await takeIdentity(cluster, settings, accessLog, manifest);
+
     const { host, rtmpPort, media } = settings;
     const backend = await createBackend(settings, streamSecret, log.child({ part: 'media' }), logLevels);
     // Before the start, which may fail half-way: what it holds by then must not keep the process alive.
@@ -224,7 +228,10 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         socketFolder: settings.dataDir,
       }),
     );
-    control.node.watchFiles(() => [...control.lastLiveProblems, ...access.problems, ...api.problems()]);
+    control.node.watchFiles(() => [
+      ...[...control.lastLiveProblems, ...access.problems, ...api.problems()],
+      ...(parts?.nodes.problems ?? []),
+    ]);
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
     backend.addOwnListener({ host, port: api.port });
     discoveryDialer.policy.addListener({ host, port: api.port });
@@ -249,7 +256,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         host: urlHost(control.cameras.advertisedHost(undefined)),
         ...{ rtmpPort: rtmp.port, ...besides, version },
         takesRelays: backend.relaying !== null,
-        folder: await folderIdOf(folder, accessLog, manifest),
+        identity,
       };
       const nodes = await joinNodes(cluster, { ...actual, apiPort: api.port }, own, log.child({ part: 'cluster' }));
       closers.unshift({ part: 'cluster', close: () => nodes.close(clusterCloseLimitMs) });
@@ -341,37 +348,6 @@ async function tellBroken(state: DesiredState, without: string | null, log: Logg
   log.warn('the state breaks rules that changes must follow; it is in force as it is, but correct it when you can', {
     broken,
   });
-}
-
-interface Closer {
-  readonly part: string;
-  /** How long the parts after it wait for this one; undefined: it keeps to a deadline by itself. */
-  readonly limitMs?: number;
-  close(): Promise<void>;
-}
-
-async function closeAll(closers: readonly Closer[], log: Logger): Promise<void> {
-  for (const { part, close, limitMs } of closers) {
-    try {
-      if ((await within(close(), limitMs)) === 'late') {
-        log.warn('takes too long to close; the stop continues without it', { part, limitMs });
-      }
-    } catch (error) {
-      log.error('could not be closed', { part, error });
-    }
-  }
-}
-
-async function within(closed: Promise<void>, limitMs: number | undefined): Promise<'done' | 'late'> {
-  const done = closed.then(() => 'done' as const);
-  if (limitMs === undefined) {
-    return done;
-  }
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), limitMs);
-  });
-  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }
 
 /** Says of a taken port which one it is, who has it and what to do. */

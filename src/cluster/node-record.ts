@@ -37,6 +37,8 @@ const NodeSchema = Type.Object({
   isFull: Type.Optional(Type.Boolean()),
   /** Says which data folder it runs on, and nothing of it: a later life on it knows its own. */
   folder: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' })),
+  /** Says which of all copies of that folder it is, on this start of its machine: equal only for lives one after the other. */
+  copy: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' })),
   /** Shows that a node of this cluster wrote the id and the addresses: `ID.MAC`, by the cluster's secret. */
   proof: Type.Optional(Type.String({ maxLength: 100 })),
   /** The same of `srt`, which `proof` leaves out: nodes of older versions do not know it. */

@@ -1,21 +1,29 @@
-import { connect } from 'node:net';
-import { StateError } from '../errors.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ErrorCode } from '../errors.js';
 import type { EtcdClient } from '../etcd/client.js';
-import { EtcdError } from '../etcd/etcd-error.js';
 import { Lease } from '../etcd/lease.js';
-import { prefixEnd, type WatchEvent } from '../etcd/protocol.js';
+import { type KeyValue, prefixEnd, type WatchEvent } from '../etcd/protocol.js';
 import { PrefixWatch } from '../etcd/watch.js';
 import type { Logger } from '../log/log.js';
+import { holderOfKey, nodeIdTaken } from './node-id.js';
 import { type ClusterNode, NodeRecords, type UnsignedNode } from './node-record.js';
 import type { ClusterSecret } from './secret.js';
 
 const callMs = 3000;
-/** How long a node with the id of this one may take to accept a connection. */
-const probeMs = 1000;
 /** How soon this node's own entry is put right; two nodes of one name shall not busy etcd with it. */
 const repairMs = 2000;
+/** And that of one which is gone, before another node of its name takes it. */
+const restoreMs = 100;
 /** Of more nodes than that something is wrong with the prefix. */
 const maxNodes = 5000;
+
+/** What is wrong with this node as one of the cluster. */
+export interface NodeProblem {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
 
 export interface NodesOptions {
   readonly client: EtcdClient;
@@ -51,6 +59,11 @@ export class ClusterNodes {
   #isClosed = false;
   /** The lease under which this node's key was written last. */
   #writtenUnder: string | undefined;
+  /** The revision of the key as it was known last; 0: there was none. */
+  #keyRevision = 0;
+  readonly #ownLeases = new Set<string>();
+  /** Another node has the id of this one. */
+  #taken: NodeProblem | undefined;
   #writing: Promise<void> | undefined;
   #isChanged = false;
   #repair: NodeJS.Timeout | undefined;
@@ -68,14 +81,8 @@ export class ClusterNodes {
   /**
    * Joins the others; without etcd, as soon as it answers.
    * @param isAway true when etcd is known not to answer: it is not waited for
-   * @throws StateError NODE_ID_TAKEN when another node that lives has this id
    */
   async start(isAway: boolean): Promise<void> {
-    try {
-      if (!isAway) await this.#refuseTaken();
-    } catch (error) {
-      if (!(error instanceof EtcdError)) throw error;
-    }
     const { client, leaseMs, log } = this.#options;
     this.#lease = new Lease(client, Math.ceil(leaseMs / 1000), (id) => void this.#granted(id), log);
     if (isAway) void this.#readAgain();
@@ -90,6 +97,11 @@ export class ClusterNodes {
   get all(): readonly ClusterNode[] {
     this.#sorted ??= [...this.#nodes.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
     return this.#sorted;
+  }
+
+  /** That another node has this id, where it is so: nothing can be claimed then. */
+  get problems(): readonly NodeProblem[] {
+    return this.#taken === undefined ? [] : [this.#taken];
   }
 
   /** The lease of this node, under which it may claim things; undefined while there is none. */
@@ -131,33 +143,8 @@ export class ClusterNodes {
     return Buffer.from(`${this.#prefix}${this.#self.id}`);
   }
 
-  async #refuseTaken(): Promise<void> {
-    const { kvs } = await this.#options.client.range({ key: this.#key }, callMs);
-    const found = kvs[0];
-    const other = found === undefined ? undefined : this.#nodeIn(this.#self.id, found.value);
-    if (found === undefined || other === undefined) return;
-    const { self } = this.#options;
-    const isSamePlace = other.rtmp === self.rtmp && other.api === self.api;
-    // One folder has one process: the other life is over, unless the folder was copied with its machine.
-    const isSameFolder = self.folder !== undefined && other.folder === self.folder;
-    if (isSameFolder && (isSamePlace || !(await isListening(other.api)))) await this.#endLifeBefore(found.lease);
-    else if (!isSamePlace) throw this.#taken(other);
-  }
-
-  /** What this node claimed in its life before is free at once, for it and for others, and not only when its lease is over. */
-  async #endLifeBefore(lease: string): Promise<void> {
-    if (lease === '0') return;
-    const { client, log } = this.#options;
-    await client.leaseRevoke(lease, callMs);
-    log.info('this node did not end in order: what it had claimed is free again', { node: this.#self.id });
-  }
-
-  #taken(other: ClusterNode): StateError {
-    const message = `the node ${other.id} at ${other.api} has this id, or had it until a few seconds ago; set --node-id to another name for this one`;
-    return new StateError('NODE_ID_TAKEN', message);
-  }
-
   async #granted(lease: string): Promise<void> {
+    this.#ownLeases.add(lease);
     await this.#write(lease);
     if (this.#writtenUnder === lease) for (const listener of this.#leaseListeners) listener();
   }
@@ -173,22 +160,50 @@ export class ClusterNodes {
     }
   }
 
-  /** Writes what this node tells now. */
+  /** Writes what this node tells now, unless another one that lives has its key. */
   async #writeOnce(lease: string): Promise<void> {
     this.#isChanged = false;
+    const key = this.#key;
     const value = Buffer.from(JSON.stringify(this.#self));
     try {
-      await this.#options.client.txn(
-        { compare: [], success: [{ requestPut: { key: this.#key, value, lease } }], failure: [] },
+      const { succeeded, header, responses } = await this.#options.client.txn(
+        {
+          compare: [{ result: 'EQUAL', target: 'MOD', key, modRevision: this.#keyRevision }],
+          success: [{ requestPut: { key, value, lease } }],
+          failure: [{ requestRange: { key } }],
+        },
         callMs,
       );
-      this.#writtenUnder = lease;
-      for (const listener of this.#listeners) listener();
+      if (succeeded) {
+        this.#keyRevision = Number(header.revision);
+        this.#writtenUnder = lease;
+        this.#taken = undefined;
+        for (const listener of this.#listeners) listener();
+        return;
+      }
+      this.#isChanged = true;
+      const found = responses[0]?.responseRange?.kvs[0];
+      if (found !== undefined && this.#isTaken(found)) await sleep(repairMs, undefined, { ref: false });
+      else this.#keyRevision = Number(found?.modRevision ?? 0);
     } catch (error) {
       this.#isChanged = true;
       this.#options.log.debug('this node cannot be announced to the others', { error });
-      await new Promise((resolve) => setTimeout(resolve, 500).unref());
+      await sleep(500, undefined, { ref: false });
     }
+  }
+
+  /** Whether another node that lives has the key of this one, which is told: both started while etcd was away. */
+  #isTaken(kv: KeyValue): boolean {
+    const { log } = this.#options;
+    const other = this.#ownLeases.has(kv.lease) ? undefined : holderOfKey(this.#records, this.#self.id, kv);
+    if (other === undefined || (other.copy !== undefined && other.copy === this.#self.copy)) return false;
+    this.#writtenUnder = undefined;
+    const { code, message } = nodeIdTaken(other, { folder: this.#self.folder, copy: this.#self.copy });
+    if (this.#taken?.message !== message) {
+      log.error('the other nodes do not know of this one, and it claims no cameras', { code, error: message });
+      this.#taken = { code, message, since: new Date().toISOString() };
+    }
+    return true;
   }
 
   async #read(): Promise<void> {
@@ -241,7 +256,7 @@ export class ClusterNodes {
         this.#isReading = false;
         return;
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, 500).unref());
+        await sleep(500, undefined, { ref: false });
       }
     }
   }
@@ -250,7 +265,7 @@ export class ClusterNodes {
     const before = new Set(this.#nodes.keys());
     for (const { type, kv } of events) {
       const id = kv.key.toString().slice(this.#prefix.length);
-      if (id === this.#self.id) this.#seen(type === 'PUT' ? kv.value : undefined);
+      if (id === this.#self.id) this.#seen(type === 'PUT' ? kv : undefined);
       else if (type === 'PUT') this.#put(id, kv.value);
       else this.#nodes.delete(id);
     }
@@ -258,14 +273,19 @@ export class ClusterNodes {
   }
 
   /** What the others are told of this node: a write that came late, or a person, may have made it something else. */
-  #seen(value: Buffer | undefined): void {
-    this.#seenText = value?.toString();
+  #seen(kv: KeyValue | undefined): void {
+    this.#seenText = kv?.value.toString();
     if (this.#isSeenRight) return;
-    this.#repair ??= setTimeout(() => {
-      this.#repair = undefined;
-      const lease = this.leaseId;
-      if (lease !== undefined && !this.#isSeenRight) void this.#write(lease);
-    }, repairMs).unref();
+    if (kv !== undefined) this.#isTaken(kv);
+    const isOwn = kv === undefined && this.leaseId !== undefined;
+    this.#repair ??= setTimeout(
+      () => {
+        this.#repair = undefined;
+        const lease = this.#lease?.id;
+        if (lease !== undefined && !this.#isSeenRight) void this.#write(lease);
+      },
+      isOwn ? restoreMs : repairMs,
+    ).unref();
   }
 
   get #isSeenRight(): boolean {
@@ -300,23 +320,5 @@ export class ClusterNodes {
     }
     for (const id of before) if (!this.#nodes.has(id)) log.warn('a node is gone', { node: id });
     for (const listener of this.#listeners) listener();
-  }
-}
-
-/** Whether anybody takes connections there. @param api `http://HOST:PORT` */
-async function isListening(api: string): Promise<boolean> {
-  const { hostname, port, protocol } = new URL(api);
-  const socket = connect({
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: Number(port) || (protocol === 'https:' ? 443 : 80),
-  });
-  try {
-    return await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-      socket.setTimeout(probeMs, () => resolve(false));
-    });
-  } finally {
-    socket.destroy();
   }
 }

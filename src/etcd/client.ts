@@ -107,6 +107,11 @@ export class EtcdClient {
     await this.#asking(methods.leaseRevoke, { ID: id }, deadlineMs);
   }
 
+  /** How long a lease lasts if nobody keeps it alive, whole seconds; negative: it is over. @throws EtcdError */
+  async leaseTimeToLive(id: string, deadlineMs: number): Promise<number> {
+    return Number((await this.#asking(methods.leaseTimeToLive, { ID: id }, deadlineMs)).TTL);
+  }
+
   /** A stream of watches. @throws EtcdError when it cannot be opened for want of a token */
   async watch(): Promise<ClientDuplexStream<WatchRequest, WatchResponse>> {
     const metadata = await this.#metadata(performance.now() + 5000);

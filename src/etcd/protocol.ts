@@ -131,6 +131,8 @@ const definition = fromJSON(
           },
           LeaseRevokeRequest: { fields: { ID: int64(1) } },
           LeaseRevokeResponse: { fields: { header: of('ResponseHeader', 1) } },
+          LeaseTimeToLiveRequest: { fields: { ID: int64(1) } },
+          LeaseTimeToLiveResponse: { fields: { header: of('ResponseHeader', 1), ID: int64(2), TTL: int64(3) } },
           LeaseKeepAliveRequest: { fields: { ID: int64(1) } },
           LeaseKeepAliveResponse: { fields: { header: of('ResponseHeader', 1), ID: int64(2), TTL: int64(3) } },
           AuthenticateRequest: { fields: { name: text(1), password: text(2) } },
@@ -143,6 +145,7 @@ const definition = fromJSON(
             methods: {
               LeaseGrant: call('LeaseGrantRequest', 'LeaseGrantResponse'),
               LeaseRevoke: call('LeaseRevokeRequest', 'LeaseRevokeResponse'),
+              LeaseTimeToLive: call('LeaseTimeToLiveRequest', 'LeaseTimeToLiveResponse'),
               LeaseKeepAlive: stream('LeaseKeepAliveRequest', 'LeaseKeepAliveResponse'),
             },
           },
@@ -251,6 +254,7 @@ export const methods = {
   watch: methodOf<WatchRequest, WatchResponse>('Watch', 'Watch'),
   leaseGrant: methodOf<{ readonly TTL: number }, LeaseResponse>('Lease', 'LeaseGrant'),
   leaseRevoke: methodOf<{ readonly ID: Int64 }, { readonly header: ResponseHeader }>('Lease', 'LeaseRevoke'),
+  leaseTimeToLive: methodOf<{ readonly ID: Int64 }, LeaseResponse>('Lease', 'LeaseTimeToLive'),
   leaseKeepAlive: methodOf<{ readonly ID: Int64 }, LeaseResponse>('Lease', 'LeaseKeepAlive'),
   authenticate: methodOf<
     { readonly name: string; readonly password: string },

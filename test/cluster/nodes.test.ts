@@ -1,5 +1,4 @@
-import { EventEmitter, once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ClusterNodes } from '../../src/cluster/nodes.js';
 import { ClusterSecret } from '../../src/cluster/secret.js';
@@ -15,9 +14,6 @@ class SlowEtcd {
   readonly waiting: { readonly value: string; readonly answer: () => void }[] = [];
   readonly watch = Object.assign(new EventEmitter(), { write: () => true, cancel: () => undefined });
   stored = '';
-  /** What the key of the node holds before it starts. */
-  before: { readonly key: Buffer; readonly value: Buffer; readonly lease: string } | undefined;
-  readonly revoked: string[] = [];
   writes = 0;
 
   get client(): EtcdClient {
@@ -28,18 +24,10 @@ class SlowEtcd {
       endpoint: 'fake',
       next: () => undefined,
       watch: async () => this.watch,
-      range: async ({ limit }: { limit?: number }) => ({
-        header,
-        kvs: limit === undefined && this.before !== undefined ? [this.before] : [],
-        more: false,
-        count: '0',
-      }),
+      range: async () => ({ header, kvs: [], more: false, count: '0' }),
       leaseGrant: async () => ({ header, ID: '7', TTL: '60' }),
       leaseKeepAlive: async () => Object.assign(keepAlive, { write }),
-      leaseRevoke: async (id: string) => {
-        this.revoked.push(id);
-        return { header };
-      },
+      leaseRevoke: async () => ({ header }),
       txn: (request: Put) => this.#txn(request.success[0]!.requestPut.value.toString()),
     } as unknown as EtcdClient;
   }
@@ -66,11 +54,11 @@ describe('what a node tells the others of itself', () => {
   let nodes: ClusterNodes | undefined;
   afterEach(() => nodes?.close(10));
 
-  const start = async (etcd: SlowEtcd, more: { folder?: string; api?: string } = {}): Promise<ClusterNodes> => {
+  const start = async (etcd: SlowEtcd): Promise<ClusterNodes> => {
     nodes = new ClusterNodes({
       ...{ client: etcd.client, prefix: '/x/', leaseMs: 60_000, log: silentLogger },
       secret: ClusterSecret.fromText('5ec2e7'.padEnd(64, '0')),
-      self: { id: 'a', rtmp: 'rtmp://h:1', api: 'http://h:2', version: '1', startedAt: '', ...more },
+      self: { id: 'a', rtmp: 'rtmp://h:1', api: 'http://h:2', version: '1', startedAt: '' },
     });
     await nodes.start(false);
     await waitFor(() => etcd.waiting.length > 0, { what: 'the first write' });
@@ -104,43 +92,6 @@ describe('what a node tells the others of itself', () => {
     await waitFor(() => told.leaseId === '7', { what: 'the lease' });
     void told.tell({ load: { outMbps: 5, cameras: 5 } });
     expect(told.leaseId).toBe('7');
-  });
-
-  test('ends its life before on the same data folder at once, and no other', async () => {
-    const folder = '0f'.repeat(16);
-    const first = new SlowEtcd();
-    await start(first, { folder, api: 'http://127.0.0.1:1' });
-    first.waiting.pop()?.answer();
-    await waitFor(() => first.stored !== '', { what: 'the first life to be written' });
-    await nodes?.close(10);
-    const before = { key: Buffer.from('/x/nodes/a'), value: Buffer.from(first.stored), lease: '99' };
-
-    // On another port, as after a start on ports that the system chooses; nobody listens where it was.
-    const again = Object.assign(new SlowEtcd(), { before });
-    await start(again, { folder });
-    expect(again.revoked).toEqual(['99']);
-    again.waiting.pop()?.answer();
-    await nodes?.close(10);
-    const stranger = Object.assign(new SlowEtcd(), { before });
-    await expect(start(stranger, { folder: 'f0'.repeat(16) })).rejects.toMatchObject({ code: 'NODE_ID_TAKEN' });
-    expect(stranger.revoked).toEqual([]);
-
-    // A machine that was copied with its folder, while the first one runs.
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    try {
-      const { port } = server.address() as AddressInfo;
-      const living = new SlowEtcd();
-      await start(living, { folder, api: `http://127.0.0.1:${port}` });
-      living.waiting.pop()?.answer();
-      await waitFor(() => living.stored !== '', { what: 'it to be written' });
-      await nodes?.close(10);
-      const copied = Object.assign(new SlowEtcd(), { before: { ...before, value: Buffer.from(living.stored) } });
-      await expect(start(copied, { folder })).rejects.toMatchObject({ code: 'NODE_ID_TAKEN' });
-      expect(copied.revoked).toEqual([]);
-    } finally {
-      server.close();
-    }
   });
 
   test('is put right when it is something else in etcd', async () => {

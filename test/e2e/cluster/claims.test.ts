@@ -1,3 +1,5 @@
+import { cpSync, lstatSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { startNode } from '../../support/cluster.js';
 import { TestEtcd } from '../../support/etcd.js';
@@ -28,6 +30,15 @@ describe('a camera that may publish to any node', () => {
     const first = publish(scope, clip, a.url('gate'));
     await a.waitForLive('gate');
     await a.waitForPush('gate', 'out', 'active');
+    // A clone of a's machine finds a alive, says where, and leaves it its key and its camera.
+    const copied = join(scope.temporaryFolder(), 'data');
+    const isCopied = (path: string): boolean => !lstatSync(path).isSocket() && !/lock|runtime/.test(basename(path));
+    cpSync(a.dataDir, copied, { recursive: true, filter: isCopied });
+    const clone = startNode(scope, etcd, 'a', { flags: ['--data-dir', copied] });
+    await expect(clone).rejects.toThrow(
+      `another node with the id a lives at ${a.apiUrl}, on a copy of the data folder`,
+    );
+    expect(await etcd.ctl('get', '/media-aggregator/claims/live/gate')).toContain('"node":"a"');
     const early = publish(scope, clip, b.url('gate'));
     await early.exited;
     expect((await b.camera('gate')).live).toBe(false);

@@ -83,7 +83,7 @@ class LightNode {
       try {
         return await this.#client.txn(request, patienceMs);
       } catch (error) {
-        if (!/too many requests|timed out|no answer/.test(String(error))) throw error;
+        if (!/too many requests|timed out|no answer|Connection dropped/.test(String(error))) throw error;
         await sleep(200 + Math.random() * 800);
       }
     }
