@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Compile } from 'typebox/schema';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadSettings } from '../../src/config/index.js';
+import { renderTemplate } from '../support/helm-template.js';
 
 const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
 const read = (path: string): string => readFileSync(join(deploy, path), 'utf8');
@@ -12,35 +14,12 @@ type Values = Readonly<Record<string, unknown>>;
 // biome-ignore lint/suspicious/noExplicitAny: manifests are looked at, not used.
 type Manifest = any;
 
-/** The few words of Helm's templates that the chart uses, without Helm; any other is a failure. */
-function render(text: string, values: Values, release = 'ma'): string {
-  const lookUp = (path: string): unknown =>
-    path === '.Release.Name'
-      ? release
-      : path
-          .replace(/^\.Values\./, '')
-          .split('.')
-          .reduce<unknown>((value, key) => (value as Values)[key], values);
-  const chosen = text.replace(
-    /\{\{- if (\.Values\.\w+) \}\}\n([\s\S]*?)(?:\{\{- else \}\}\n([\s\S]*?))?\{\{- end \}\}\n?/g,
-    (_, path: string, yes: string, no = '') => (lookUp(path) ? yes : no),
-  );
-  return chosen.replace(
-    /\{\{ (?:(add) )?(\.[\w.]+)(?: (\d+))? \}\}/g,
-    (_, add: string | undefined, path: string, more = '0') => {
-      const value = lookUp(path);
-      if (value === undefined) throw new Error(`values.yaml has no ${path}`);
-      return String(add === undefined ? value : Number(value) + Number(more));
-    },
-  );
-}
-
-function manifests(change: Values = {}): Manifest[] {
+function manifests(change: Values = {}, release = 'ma'): Manifest[] {
   const values = { ...(parse(read('helm/values.yaml')) as Values), ...change };
   return readdirSync(join(deploy, 'helm/templates')).flatMap((file) => {
-    const text = render(read(`helm/templates/${file}`), values);
-    expect(text).not.toContain('{{');
-    return parseAllDocuments(text).flatMap((document) => {
+    const text = renderTemplate(read(`helm/templates/${file}`), { Values: values, Release: { Name: release } });
+    // Helm reads YAML 1.1, in which 0440 is octal.
+    return parseAllDocuments(text, { version: '1.1' }).flatMap((document) => {
       expect(document.errors).toEqual([]);
       const manifest: Manifest = document.toJS();
       return manifest === null ? [] : [manifest];
@@ -102,14 +81,109 @@ describe('the chart', () => {
   test('brings an etcd to try, and no policy where none is wanted', () => {
     const all = manifests({ tryEtcd: true, networkPolicy: false });
     expect(kinds(all)).toContain('Deployment ma-etcd');
-    expect(kinds(all)).not.toContain('NetworkPolicy ma');
+    expect(kinds(all).filter((name) => name.startsWith('NetworkPolicy'))).toEqual([]);
     const [container] = all.find(({ kind }) => kind === 'StatefulSet').spec.template.spec.containers;
     expect(container.env).toContainEqual({ name: 'MEDIA_AGGREGATOR_CLUSTER', value: 'etcd://ma-etcd:2379' });
+  });
+
+  test('hands on all that may be asked of etcd, SRT and the settings, and lets it through', () => {
+    const all = manifests({
+      cluster: 'etcds://etcd-0:2379',
+      clusterTls: { secret: 'etcd-tls', clientCertificate: true },
+      clusterUserSecret: 'etcd-user',
+      srtPort: 8890,
+      srtPassphraseSecret: 'srt',
+      location: 'Île: 1 # "no"'.replaceAll('"', "'"),
+      settings: { 'log-level': 'debug', 'capacity-cameras': 50, 'relay-tls': true },
+      apiFrom: [{ ipBlock: { cidr: '10.2.0.0/16' } }],
+    });
+    const pod = all.find(({ kind }) => kind === 'StatefulSet').spec.template.spec;
+    const [container] = pod.containers;
+    const env = Object.fromEntries(container.env.map(({ name, value = 'x' }: Manifest) => [name, value]));
+    expect(env.MEDIA_AGGREGATOR_NODE_ID).toBe('le-1-no--$(POD)');
+    delete env.POD;
+    env.MEDIA_AGGREGATOR_NODE_ID = env.MEDIA_AGGREGATOR_NODE_ID.replace('$(POD)', 'ma-0');
+    expect(settingsOf(env)).toMatchObject({
+      location: "Île: 1 # 'no'",
+      srtPort: 8890,
+      logLevel: 'debug',
+      capacityCameras: 50,
+      relayTls: true,
+    });
+    const mounted = container.volumeMounts.map(({ mountPath }: Manifest) => `${mountPath}/`);
+    for (const [name, value] of Object.entries<string>(env).filter(([key]) => /_(FILE|CA|CERT|KEY)$/.test(key))) {
+      expect(
+        mounted.some((folder: string) => value.startsWith(folder)),
+        name,
+      ).toBe(true);
+    }
+    for (const { secret } of pod.volumes.filter((each: Manifest) => each.secret))
+      expect(secret.defaultMode).toBe(0o440);
+    expect(all.find(({ metadata }) => metadata.name === 'ma-srt').spec.ports).toMatchObject([
+      { port: 8890, protocol: 'UDP', targetPort: 'srt' },
+    ]);
+    const [media, api] = all.find(({ kind }) => kind === 'NetworkPolicy').spec.ingress;
+    expect(media).toEqual({ ports: [{ port: 'rtmp' }, { port: 'srt', protocol: 'UDP' }] });
+    expect(api.from).toEqual([{ podSelector: {} }, { ipBlock: { cidr: '10.2.0.0/16' } }]);
+  });
+
+  test.each([
+    [{}, 'cluster is not set'],
+    [{ cluster: 'etcd://a', tryEtcd: true }, 'give one of the two'],
+    [{ cluster: 'etcd://a', clusterTls: { secret: 'tls' } }, 'is for etcds://'],
+    [{ cluster: 'etcd://a', clusterTls: { secret: '', clientCertificate: true } }, 'needs clusterTls.secret'],
+    [{ cluster: 'etcd://a', srtPassphraseSecret: 'srt' }, 'is for srtPort'],
+    [{ cluster: 'etcd://a', location: 'x'.repeat(60) }, 'too long'],
+  ])('%j is refused: %s', (change, message) => {
+    const common = { clusterTls: { secret: '', clientCertificate: false } };
+    expect(() => manifests({ ...common, ...change })).toThrow(message);
+  });
+});
+
+describe('values.schema.json', () => {
+  const text = read('helm/values.schema.json');
+  const schema = JSON.parse(text) as { properties: Values };
+  const valid = Compile(JSON.parse(text));
+  const values = parse(read('helm/values.yaml')) as Values;
+
+  test('knows what values.yaml has, and nothing else', () => {
+    expect(Object.keys(schema.properties).sort()).toEqual(Object.keys(values).sort());
+    expect(valid.Check(values)).toBe(true);
+  });
+
+  test.each([
+    { replica: 2 },
+    { replicas: '2' },
+    { location: '' },
+    { location: 'a"b' },
+    { location: '$(POD)' },
+    { cluster: 'http://etcd:2379' },
+    { clusterTls: { secrets: 'x' } },
+    { service: { type: 'Balancer' } },
+    { srtPort: 65536 },
+    { storage: '1GB' },
+    { drainDelaySeconds: -1 },
+    { settings: { MEDIA_AGGREGATOR_LOG_LEVEL: 'debug' } },
+    { apiFrom: ['10.0.0.0/8'] },
+  ])('refuses %j', (change) => {
+    expect(valid.Check({ ...values, ...change })).toBe(false);
+  });
+
+  test('leaves no setting to the values that the chart itself sets', () => {
+    const all = manifests({ cluster: 'etcd://a' });
+    const [container] = all.find(({ kind }) => kind === 'StatefulSet').spec.template.spec.containers;
+    for (const { name } of container.env.slice(1)) {
+      const key = name.replace('MEDIA_AGGREGATOR_', '').toLowerCase().replaceAll('_', '-');
+      expect(valid.Check({ ...values, settings: { [key]: 'x' } }), key).toBe(false);
+    }
+    expect(valid.Check({ ...values, settings: { 'log-level': 'debug' } })).toBe(true);
   });
 });
 
 describe('compose.cluster.yaml', () => {
-  const { services, volumes } = parse(read('compose.cluster.yaml'), { merge: true }) as Manifest;
+  // As Compose fills them in where no variable is set, and SRT=on.
+  const fill = (text: string): string => text.replace(/\$\{\w+:([-+])([^}]*)\}/g, '$2').replaceAll('$$', '$');
+  const { services, volumes } = parse(fill(read('compose.cluster.yaml')), { merge: true }) as Manifest;
 
   test('has three members of etcd that name each other', () => {
     const members = Object.entries<Manifest>(services).filter(([name]) => name.startsWith('etcd-'));
@@ -122,11 +196,11 @@ describe('compose.cluster.yaml', () => {
   });
 
   test('has nodes in two places, with ports, names and folders of their own, on that etcd', () => {
-    const nodes = Object.entries<Manifest>(services).filter(([, { image }]) => image === 'media-aggregator');
+    const nodes = Object.entries<Manifest>(services).filter(([name]) => /^(berlin|paris)-/.test(name));
     const settings = nodes.map(([, { environment }]) => settingsOf(environment));
     expect(settings.map(({ nodeId }) => nodeId)).toEqual(nodes.map(([name]) => name));
     expect(new Set(settings.map(({ location }) => location)).size).toBe(2);
-    for (const key of ['rtmpPort', 'apiPort'] as const) {
+    for (const key of ['rtmpPort', 'apiPort', 'srtPort'] as const) {
       expect(new Set(settings.map((each) => each[key])).size).toBe(nodes.length);
     }
     const published = Object.values<Manifest>(services).flatMap(({ ports = [] }) => ports as string[]);
@@ -137,6 +211,15 @@ describe('compose.cluster.yaml', () => {
       expect(mounts[0]).toBe(`${name}:/var/lib/media-aggregator`);
       expect(Object.keys(volumes)).toContain(name);
       expect(Number.parseInt(grace, 10) * 1000).toBeGreaterThan(settings[0]!.drainDelayMs + 5000);
+    }
+  });
+  test('has an engine in each place, of which the nodes are told', () => {
+    const { command, environment, network_mode: network, volumes: mounts } = services['register-engines'];
+    expect(network).toBe('host');
+    expect(environment.MEDIA_AGGREGATOR_API).toBe('http://127.0.0.1:5000');
+    expect(mounts).toEqual([`berlin-1:/var/lib/media-aggregator:ro`]);
+    for (const [, place, rtmp, http] of command[0].matchAll(/^add (\w+) (\d+) (\d+)$/gm)) {
+      expect(services[`engine-${place}`].ports).toEqual([`${http}:80`, `${rtmp}:1935`]);
     }
   });
 });

@@ -155,7 +155,10 @@ describe('compose.yaml', () => {
     }
     expect(services.aggregator?.volumes).toEqual(['state:/var/lib/media-aggregator']);
     expect(compose.volumes).toHaveProperty('state');
-    expect(services.aggregator?.ports).toEqual(['1935:1935', '5000:5000']);
+    expect(services.aggregator?.ports?.slice(0, 2)).toEqual(['1935:1935', '5000:5000']);
+    // The SRT port is the one that the aggregator listens on, from the same variable.
+    expect(services.aggregator?.ports?.[2]).toMatch(/^(\$\{SRT_PORT:-\d+\}):\1\/udp$/);
+    expect(services.aggregator?.environment?.MEDIA_AGGREGATOR_SRT_PORT).toContain('SRT_PORT:-');
   });
 
   test('its variables are settings of the aggregator', async () => {

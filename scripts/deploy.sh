@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Runs what deploy/ has, for real: the two compose files by a Docker daemon, the chart by Helm, the chart's pods by Docker.
+# Needs the images of scripts/image.sh (or of "docker build"), ffmpeg, openssl and npm's packages.
+#
+#   scripts/deploy.sh chart       lints and renders the chart by Helm, with every value, and with wrong ones      (10 s)
+#   scripts/deploy.sh compose     compose.yaml and compose.cluster.yaml: streams, a kill, a drain, an end     (5 minutes)
+#   scripts/deploy.sh pods        the containers of the chart's pods: user, volumes, probes, SIGTERM            (1 minute)
+#   scripts/deploy.sh all         these three; "npm run test:deploy" is the same
+#   scripts/deploy.sh clean       removes what a run that was cut off left
+#
+# Of Docker it needs the command "docker" with its Compose plugin (COMPOSE names another, such as "docker-compose"), and a
+# daemon: the one that DOCKER_HOST names, else, for root where "dockerd" is installed, one of its own in a network namespace
+# of its own, which touches neither the network nor the containers of the machine. HELM names the Helm (3 or 4) to use.
+# ETCD_IMAGE names an image of etcd; without it, and without a registry, one is made of Debian's etcd.
+# Exit code 69: this machine cannot do it, and the last line says why; 1: it can, and something is wrong.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+here=${DEPLOY_DIR:-/var/tmp/media-aggregator-deploy}
+namespace=media-aggregator-deploy
+export HELM=${HELM:-helm} COMPOSE=${COMPOSE:-docker compose}
+# How commands get into the network of the daemon, where that is one of its own.
+inside=()
+
+say() { printf 'deploy: %s\n' "$*"; }
+cannot() { say "NOT POSSIBLE HERE: $*" >&2; exit 69; }
+need() { command -v "$1" >/dev/null || cannot "$1 is not installed"; }
+
+# A daemon, in DOCKER_HOST.
+daemon() {
+  need docker
+  if [ -n "${DOCKER_HOST:-}" ]; then
+    docker version >/dev/null 2>&1 || cannot "no Docker daemon answers at $DOCKER_HOST"
+    return
+  fi
+  [ "$(id -u)" = 0 ] || cannot 'it needs root for a Docker daemon of its own, or DOCKER_HOST'
+  command -v dockerd >/dev/null || cannot 'dockerd is not installed (Debian: docker.io), and DOCKER_HOST names no daemon'
+  need ip
+  need nsenter
+  mkdir -p "$here"
+  ip netns add "$namespace" 2>/dev/null || [ -e "/run/netns/$namespace" ] || cannot 'network namespaces cannot be made here'
+  inside=(nsenter "--net=/run/netns/$namespace")
+  "${inside[@]}" ip link set lo up
+  export DOCKER_HOST=unix://$here/docker.sock
+  trap end_daemon EXIT
+  "${inside[@]}" dockerd --data-root "$here/data" --exec-root "$here/exec" --pidfile "$here/docker.pid" -H "$DOCKER_HOST" \
+    >"$here/dockerd.log" 2>&1 &
+  local i
+  for i in $(seq 60); do
+    docker version >/dev/null 2>&1 && return
+    kill -0 $! 2>/dev/null || break
+    sleep 1
+  done
+  tail -3 "$here/dockerd.log" >&2
+  cannot 'dockerd does not start here'
+}
+
+end_daemon() {
+  if [ -s "$here/docker.pid" ]; then
+    kill "$(cat "$here/docker.pid")" 2>/dev/null || true
+    local i
+    for i in $(seq 30); do [ -e "$here/docker.pid" ] && sleep 1; done
+  fi
+  ip netns del "$namespace" 2>/dev/null || true
+  rm -f "$here/docker.sock"
+}
+
+# Images of buildah into the daemon, where it has none of that name. They are read in again when they were built anew.
+images() {
+  local name
+  for name in media-aggregator streaming-engine; do image "$name"; done
+  if [ -z "${ETCD_IMAGE:-}" ]; then
+    export ETCD_IMAGE=media-aggregator-etcd
+    if command -v buildah >/dev/null && ! buildah inspect --type image localhost/$ETCD_IMAGE >/dev/null 2>&1; then
+      say 'building an image of etcd'
+      buildah bud --isolation chroot --format docker --build-arg BASE=localhost/media-aggregator-base:bookworm \
+        --tag localhost/$ETCD_IMAGE --file scripts/deploy/etcd.Dockerfile scripts/deploy >/dev/null 2>&1 \
+        || cannot 'the image of etcd cannot be built; ETCD_IMAGE names one'
+    fi
+    if ! command -v buildah >/dev/null && ! docker image inspect $ETCD_IMAGE >/dev/null 2>&1; then
+      docker build --quiet --tag $ETCD_IMAGE --file scripts/deploy/etcd.Dockerfile scripts/deploy >/dev/null \
+        || cannot 'the image of etcd cannot be built; ETCD_IMAGE names one'
+    fi
+    image $ETCD_IMAGE
+  fi
+}
+
+image() {
+  local built there archive
+  built=$(buildah inspect --type image --format '{{.FromImageID}}' "localhost/$1" 2>/dev/null || true)
+  there=$(docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true)
+  if [ -z "$built" ]; then
+    [ -n "$there" ] || cannot "there is no image $1: scripts/image.sh build, or docker build (deploy/README.md)"
+  elif [ "$there" != "sha256:$built" ]; then
+    say "reading the image $1 into the daemon"
+    archive=$(mktemp -d)
+    buildah push --quiet "localhost/$1" "docker-archive:$archive/image.tar:$1:latest"
+    docker load --quiet --input "$archive/image.tar" >/dev/null
+    rm -rf "$archive"
+  fi
+}
+
+story() { "${inside[@]}" node "scripts/deploy/$1.mjs"; }
+
+# A tool and its version, or the end.
+helm_there() { "$HELM" version >/dev/null 2>&1 || cannot 'Helm is not installed; HELM names it'; }
+compose_there() { $COMPOSE version >/dev/null 2>&1 || cannot "\"$COMPOSE\" is not installed; COMPOSE names another"; }
+
+chart() { helm_there && node scripts/deploy/chart.mjs; }
+compose() { compose_there && need ffmpeg && daemon && images && story compose; }
+pods() { helm_there && need ffmpeg && daemon && images && story pods; }
+all() { helm_there && compose_there && need ffmpeg && chart && daemon && images && story compose && story pods; }
+
+clean() {
+  end_daemon
+  rm -rf "$here"
+}
+
+case ${1:-} in
+  chart | compose | pods | all | clean) "$1" ;;
+  *) sed -n '2,18s/^# \{0,1\}//p' "$0" && exit 64 ;;
+esac
