@@ -1,4 +1,5 @@
 /** Lints and renders deploy/helm by Helm: with what docs and values.yaml name, and with what must be refused. */
+import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { attempt, expect, output, tell } from './lib.mjs';
@@ -88,6 +89,14 @@ await tell('chart', () => {
       `  it makes ${more.join(', ') || 'nothing more'}`,
       isDeepStrictEqual(kinds(stdout), [...always, ...more].sort()),
     );
+  }
+  // What the documents say is run word for word, but that nothing is installed.
+  const documented = readFileSync('docs/cluster.md', 'utf8').match(/^helm install .*$/gm) ?? [];
+  expect('docs/cluster.md says how to install it', documented.length > 0);
+  for (const line of documented) {
+    const command = line.replace(/^helm install/, '"$HELM" template --kube-version 1.34.0');
+    const { code, stderr } = attempt('bash', ['-c', command], { env: { HELM: helm } });
+    expect(`docs/cluster.md: ${line} ${stderr.trim()}`, code === 0);
   }
   for (const sets of bad) {
     const { code, stderr } = template(...sets);

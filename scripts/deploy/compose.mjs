@@ -2,7 +2,9 @@
  * Runs deploy/compose.yaml and deploy/compose.cluster.yaml by a real Docker daemon, and looks at what a user would: streams
  * that arrive, a node that dies, one that is drained, an orderly end. For scripts/deploy.sh, which brings the images.
  */
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { apiOf, atTheEnd, attempt, camera, expect, output, pictureAt, say, tell, until } from './lib.mjs';
 
 const [program, ...words] = (process.env.COMPOSE ?? 'docker compose').split(' ');
@@ -44,12 +46,26 @@ async function alone() {
   const again = apiOf('http://localhost:5000', adminToken(uring, 'aggregator'));
   const mode = await socketMode(uring, again, 'with compose.uring.yaml');
   expect('io_uring is used with our profile', mode === 'uring');
+  withoutUring();
   const { Id } = JSON.parse(output('docker', ['inspect', uring.id('aggregator')]))[0];
   uring.run('stop', 'aggregator');
   const { ExitCode } = stateOf(Id);
   expect(`"stop" ends it in order (${ExitCode})`, [0, 143].includes(ExitCode));
   project.run('--profile', 'demo', 'down', '--volumes');
   expect('"down" leaves no container', project.run('--profile', 'demo', 'ps', '--all', '--quiet').trim() === '');
+}
+
+/** As with the profiles of newer Dockers, which refuse io_uring: it is said, and gone without. */
+function withoutUring() {
+  const profile = JSON.parse(readFileSync('deploy/seccomp/media-aggregator.json', 'utf8'));
+  for (const rule of profile.syscalls) rule.names = rule.names.filter((name) => !name.startsWith('io_uring_'));
+  const folder = mkdtempSync(join(tmpdir(), 'media-aggregator-seccomp-'));
+  atTheEnd(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'without.json'), JSON.stringify(profile));
+  const options = ['--rm', '--cap-drop', 'ALL', '--security-opt', `seccomp=${join(folder, 'without.json')}`];
+  const { stdout, stderr } = attempt('docker', ['run', ...options, 'media-aggregator', 'doctor']);
+  const line = (stdout + stderr).split('\n').find((each) => each.includes('socket-mode')) ?? '';
+  expect(`without its three calls: ${line}`, /auto: direct \(.*seccomp/.test(line));
 }
 
 async function socketMode(project, call, when) {
