@@ -149,8 +149,15 @@ describe('the player of the dashboard', () => {
       return [...said];
     });
     await page.unroute('**/live/**');
-    expect(words.map(([text]) => text)).toEqual(['Loading …', 'Waiting for a key frame …']);
+    expect(words.map(([text]) => text)).toEqual(['Loading …', 'Waiting for the server to answer …']);
     expect(words.at(-1)?.[1]).toBeLessThan(10_000);
+    // A picture that stands still, since nothing comes any more, has a word too; and loses it when frames come again.
+    await open('h264-mp3');
+    await page.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 0);
+    process.kill(aggregator.process.pid, 'SIGSTOP');
+    await page.getByText('No frame has come for 3 s').waitFor({ timeout: 30_000 });
+    process.kill(aggregator.process.pid, 'SIGCONT');
+    await page.getByText('No frame has come for 3 s').waitFor({ state: 'detached', timeout: 30_000 });
     for (const { name } of refused) {
       await open(name);
       await page.getByText(/This browser does not play/).waitFor();

@@ -9,12 +9,20 @@ import { type PictureSize, TrackRemuxer } from './remuxer.js';
 /** Why it is over. `format`: it will never be played here, however often it is tried. */
 export type Ending = 'format' | 'decoding' | 'refused' | 'lost';
 
+/**
+ * How far it is: the server was asked; it answered, and no picture has come; frames come; none has come for 3 s. For a camera
+ * without a picture, those of its sound count.
+ */
+export type Flow = 'asked' | 'answered' | 'flowing' | 'stalled';
+
 export interface PlayOptions {
   readonly url: string;
   /** Sent with the request: who asks. */
   readonly headers: Record<string, string>;
   /** What is known of the camera now: the tracks to wait for, and the size of its picture. */
   readonly expected: () => { readonly video: boolean; readonly audio: boolean; readonly size: PictureSize };
+  /** Called at each change. */
+  readonly onFlow: (flow: Flow) => void;
   /** Called once at most. @param reason in words */
   readonly onEnded: (ending: Ending, reason: string) => void;
 }
@@ -24,6 +32,8 @@ const videoTag = 9;
 /** How long tracks are waited for that are said to be there. */
 const settleMs = 1000;
 const lookMs = 250;
+/** No frame for so long: the picture stands still. */
+const stalledMs = 3000;
 /** What may wait for the browser to take it. */
 const maxWaitingBytes = 48 * 1024 * 1024;
 /** A track that begins late, or ends, has all begin anew; not more often than this, */
@@ -75,6 +85,8 @@ class Life {
   readonly #look: ReturnType<typeof setInterval>;
   readonly #withSound: boolean;
   #firstFrameMs: number | null = null;
+  #lastFrameMs = 0;
+  #flow: Flow = 'asked';
   #hasEnded = false;
 
   constructor(
@@ -95,6 +107,7 @@ class Life {
     element.src = this.#address;
     this.#source.addEventListener('sourceopen', this.#pump);
     this.#look = setInterval(this.#onLook, lookMs);
+    options.onFlow('asked');
     void this.#load();
   }
 
@@ -123,6 +136,7 @@ class Life {
         this.#end(...refusal(response.status));
         return;
       }
+      this.#changeTo('answered');
       const body = response.body.getReader();
       for (;;) {
         const { done, value } = await body.read();
@@ -147,7 +161,18 @@ class Life {
     const track = type === videoTag ? this.#video : this.#audio;
     // Headers of tracks that began long ago may have times of then.
     track.add(packet, packet.role === 'frame' ? this.#times.of(timestampMs) : 0);
-    if (packet.role === 'frame') this.#firstFrameMs ??= performance.now();
+    if (packet.role !== 'frame') return;
+    const nowMs = performance.now();
+    this.#firstFrameMs ??= nowMs;
+    if (track === this.#audio && this.#options.expected().video) return;
+    this.#lastFrameMs = nowMs;
+    this.#changeTo('flowing');
+  }
+
+  #changeTo(flow: Flow): void {
+    if (flow === this.#flow) return;
+    this.#flow = flow;
+    this.#options.onFlow(flow);
   }
 
   /** Appends what waits, once it is known which tracks there are. */
@@ -203,6 +228,7 @@ class Life {
 
   readonly #onLook = (): void => {
     if (this.#hasEnded) return;
+    if (this.#flow === 'flowing' && performance.now() - this.#lastFrameMs > stalledMs) this.#changeTo('stalled');
     this.#pump();
     if (this.#buffers.size === 0) return;
     const { currentTime } = this.#element;

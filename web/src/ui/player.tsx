@@ -2,7 +2,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { apiUrl, authHeaders, token } from '../api/http.js';
 import type { CameraView } from '../api/types.js';
-import { type Ending, play } from '../media/play.js';
+import { type Ending, type Flow, play } from '../media/play.js';
 import { playsLive, whyNoPicture, whyNoSound } from '../media/playable.js';
 import { NoPictureIcon } from './icons.js';
 import { Copyable } from './parts.js';
@@ -15,6 +15,13 @@ const maxRetryMs = 60_000;
 /** From then on it is said what is waited for. */
 const slowAfterMs = 2500;
 
+const waitingFor: Readonly<Record<Flow, string>> = {
+  asked: 'Waiting for the server to answer …',
+  answered: 'Waiting for a key frame …',
+  flowing: 'Waiting for the browser to play it …',
+  stalled: 'Waiting for the next frame …',
+};
+
 /** What was seen to be of no use: by camera, what it sent then. It is not tried again while it sends the same. */
 const useless = new Map<string, { readonly what: string; readonly reason: string }>();
 
@@ -24,6 +31,7 @@ export function Player({ camera }: { camera: CameraView }) {
   const state = useSignal<State>('loading');
   const reason = useSignal('');
   const isSlow = useSignal(false);
+  const flow = useSignal<Flow>('asked');
   /** Counts what was learned of it, and the wish to try again. */
   const round = useSignal(0);
   const newest = useRef(camera);
@@ -49,6 +57,9 @@ export function Player({ camera }: { camera: CameraView }) {
         url: apiUrl(`/live/${encodeURIComponent(name)}.flv`),
         headers: authHeaders(),
         expected: () => expectedOf(newest.current),
+        onFlow: (now) => {
+          flow.value = now;
+        },
         onEnded: (ending, why) => {
           state.value = 'failed';
           reason.value = why;
@@ -91,7 +102,12 @@ export function Player({ camera }: { camera: CameraView }) {
       >
         <track kind="captions" />
       </video>
-      {playable && state.value === 'playing' && <SoundNote audioCodec={audioCodec} />}
+      {playable && state.value === 'playing' && (
+        <div class="player-note">
+          <SoundNote audioCodec={audioCodec} />
+          <p role="status">{flow.value === 'stalled' ? 'No frame has come for 3 s: the picture stands still.' : ''}</p>
+        </div>
+      )}
       {!isSent && (
         <div class="player-cover">
           <NoPictureIcon />
@@ -111,7 +127,7 @@ export function Player({ camera }: { camera: CameraView }) {
               ? state.value === 'failed'
                 ? reason.value
                 : isSlow.value
-                  ? 'Waiting for a key frame …'
+                  ? waitingFor[flow.value]
                   : 'Loading …'
               : without.message}
           </p>
@@ -151,7 +167,7 @@ function Hindrance({ name, reason, round }: { name: string; reason: string; roun
 
 function SoundNote({ audioCodec }: { audioCodec: string | null }) {
   const why = audioCodec === null ? null : whyNoSound(audioCodec);
-  return why === null ? null : <p class="player-note">{why}</p>;
+  return why === null ? null : <p>{why}</p>;
 }
 
 /** A stream that broke off may come again; a codec, damaged pictures and a refusal stay what they are. */
