@@ -4,12 +4,14 @@ import { dirname } from 'node:path';
 import type { Adapter } from './adapters/adapter.js';
 import { findAdapter } from './adapters/index.js';
 import { findRegressions, readBaseline, recordBaseline } from './baseline.js';
+import { runCalmly } from './calm.js';
 import { type Options, parseOptions, usage } from './options.js';
 import { writePlots } from './plots.js';
 import { profile } from './profile.js';
 import { createReport, formatTable, type Report } from './report.js';
+import type { RunResult } from './result.js';
 import { Revisions, workingRevision } from './revisions.js';
-import { type RunResult, run, runCalmly } from './run.js';
+import { run } from './run.js';
 
 const reference = 'nginx-rtmp';
 

@@ -1,6 +1,7 @@
 import { cpus, release, totalmem } from 'node:os';
+import { digits, markdownTable } from './markdown.js';
 import { median } from './measure/stats.js';
-import { disturbance, type Latency, type RunResult } from './run.js';
+import { disturbance, type Latency, type RunResult } from './result.js';
 
 type RowLatency = Omit<Latency, 'samples'>;
 
@@ -60,6 +61,15 @@ export function costPerGbOut(run: RunResult): number {
   return (run.cpuUser + run.cpuSystem) / (run.bytesOut / 1e9);
 }
 
+/** Cost to that of the reference, round against round: what disturbed the machine then disturbed both. */
+export function ratiosOf(runs: readonly RunResult[], reference: readonly RunResult[]): number[] {
+  return runs.flatMap((run, round) => {
+    const other = reference[round];
+    const both = other !== undefined && run.void === null && other.void === null;
+    return both ? [costPerGbOut(run) / costPerGbOut(other)] : [];
+  });
+}
+
 /** @param reference the system that ratios are taken to */
 export function createReport(
   runs: readonly RunResult[],
@@ -92,12 +102,6 @@ function createRow(all: readonly RunResult[], reference: readonly RunResult[], c
   const spoilt = all.find((run) => run.void !== null);
   const good = all.filter((run) => run.void === null);
   const middle = (of: (run: RunResult) => number): number => median(good.map(of));
-  // Round against round: what disturbed the machine then disturbed both.
-  const ratios = all.flatMap((run, round) => {
-    const other = reference[round];
-    const both = other !== undefined && run.void === null && other.void === null;
-    return both ? [costPerGbOut(run) / costPerGbOut(other)] : [];
-  });
   const latencyOf = (of: (run: RunResult) => Latency): RowLatency => ({
     p50: middle((run) => of(run).p50),
     p99: middle((run) => of(run).p99),
@@ -114,7 +118,7 @@ function createRow(all: readonly RunResult[], reference: readonly RunResult[], c
     systemPerGbOut: middle((run) => run.cpuSystem / (run.bytesOut / 1e9)),
     cpuPercent: middle((run) => (100 * (run.cpuUser + run.cpuSystem)) / run.seconds),
     helpersPercent: middle((run) => (100 * run.cpuHelpers) / run.seconds),
-    ratio: median(ratios),
+    ratio: median(ratiosOf(all, reference)),
     mbitOut: middle((run) => (run.bytesOut * 8) / run.seconds / 1e6),
     messagesOutPerSecond: middle((run) => run.messagesOut / run.seconds),
     readsPerMessageIn: middle((run) => run.reads / run.messagesIn),
@@ -145,8 +149,8 @@ const columns: readonly (readonly [string, (row: Row) => string])[] = [
   ['Mbit/s out', (row) => digits(row.mbitOut, 0)],
   ['RSS MB', (row) => digits(row.rssMb, 0)],
   ['KB/camera', (row) => digits(row.rssPerCameraKb, 0)],
-  ['video p50/p99/max ms', (row) => formatLatency(row.videoLatencyMs)],
-  ['audio p50/p99/max ms', (row) => formatLatency(row.audioLatencyMs)],
+  ['video p50/p99/max ms', (row) => latencies(row.videoLatencyMs)],
+  ['audio p50/p99/max ms', (row) => latencies(row.audioLatencyMs)],
   ['first picture ms', ({ firstPictureMs }) => digits(firstPictureMs.median, 0)],
   ['lost', (row) => String(row.lost)],
   ['generators %', (row) => digits(row.generatorCpuPercent, 0)],
@@ -154,23 +158,14 @@ const columns: readonly (readonly [string, (row: Row) => string])[] = [
   ['others %', (row) => digits(row.otherCpuPercent, 0)],
 ];
 
-function formatLatency({ p50, p99, max }: RowLatency): string {
+function latencies({ p50, p99, max }: RowLatency): string {
   return [p50, p99, max].map((ms) => digits(ms, 1)).join(' / ');
 }
 
-function digits(value: number, count: number): string {
-  return Number.isFinite(value) ? value.toFixed(count) : '-';
-}
-
-/** A table in Markdown, its columns aligned; a void row says so instead of figures. */
+/** All columns of the rows, as a table in Markdown; a void row says so instead of figures. */
 export function formatTable(rows: readonly Row[]): string {
-  const cells = rows.map((row) =>
+  const lines = rows.map((row) =>
     columns.map(([title, of]) => (row.void !== null && title === 'CPU s/GB out' ? 'VOID' : of(row))),
   );
-  const titles = columns.map(([title]) => title);
-  const widths = titles.map((title, i) => Math.max(title.length, ...cells.map((line) => line[i]?.length ?? 0)));
-  const format = (line: readonly string[]): string =>
-    `| ${line.map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
-  const rule = `|${widths.map((width, i) => (i < 2 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
-  return [format(titles), rule, ...cells.map(format)].join('\n');
+  return markdownTable([columns.map(([title]) => title), ...lines], 2);
 }

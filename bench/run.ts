@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Adapter, CameraPlan, RunningServer } from './adapters/adapter.js';
 import { sleep, until } from './child.js';
+import { measureFirstPictures } from './first-picture.js';
 import { monotonicUs } from './load/clock.js';
-import { LoadProcess } from './load/load-process.js';
-import type { FromPublisher, FromSink, SinkTotals, TargetSpec, ToPublisher, ToSink } from './load/protocol.js';
+import { LoadProcess, type Publishers, type Sinks } from './load/load-process.js';
+import type { FromPublisher, SinkTotals, TargetSpec } from './load/protocol.js';
 import { cpuOf, ioCalls, machineCpu, mainThreadCpu, processTree, residentBytes } from './measure/proc.js';
-import { percentile } from './measure/stats.js';
+import { latencyOf, type RunResult, voidResult } from './result.js';
 import type { Scenario } from './scenarios.js';
-
-type Publishers = LoadProcess<ToPublisher, FromPublisher>;
-type Sinks = LoadProcess<ToSink, FromSink>;
 
 export interface RunOptions {
   readonly warmUpMs: number;
@@ -20,98 +18,8 @@ export interface RunOptions {
   readonly sinkProcesses: number;
 }
 
-/** From the publisher's write to the arrival of the whole message. */
-export interface Latency {
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-  readonly samples: number;
-}
-
-/** What one run of one system under one scenario showed. */
-export interface RunResult {
-  readonly system: string;
-  readonly scenario: string;
-  /** Why the figures are void; null when they count. */
-  readonly void: string | null;
-  readonly seconds: number;
-  /** When the measured time began and ended, microseconds of CLOCK_MONOTONIC. */
-  readonly windowUs: readonly [number, number];
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly messagesIn: number;
-  readonly messagesOut: number;
-  /** Of the server and its children, while measured. */
-  readonly cpuUser: number;
-  readonly cpuSystem: number;
-  /** The part of it that was not in the first threads: in Node, V8's garbage collection. */
-  readonly cpuHelpers: number;
-  /** System calls of the kinds read and write of the server; a server that uses recv and send shows none. */
-  readonly reads: number;
-  readonly writes: number;
-  readonly rssBytes: number;
-  /** Before anything was published. */
-  readonly rssIdleBytes: number;
-  /** Of all messages. */
-  readonly latencyMs: Latency;
-  readonly videoLatencyMs: Latency;
-  readonly audioLatencyMs: Latency;
-  /** From the request for one more push of a live camera to its first key frame at the sink; empty where impossible. */
-  readonly firstPictureMs: readonly number[];
-  readonly lost: number;
-  readonly repeated: number;
-  readonly generators: {
-    readonly publisherCpu: number;
-    readonly sinkCpu: number;
-    readonly lateP99Ms: number;
-    readonly mostQueuedBytes: number;
-  };
-  /** CPU seconds of everything else on the machine, and those taken by its host: what disturbed the run. */
-  readonly otherCpu: number;
-  /** Of interrupts, network packets on their way included; of no process. */
-  readonly interruptCpu: number;
-  readonly stolenCpu: number;
-}
-
 /** About so many targets are measured for latency, spread over all. */
 const measuredTargets = 24;
-const firstPictureTries = 5;
-
-/** CPU of other programs, and time that the host took, percent of one core, above which a run is called disturbed. */
-const calmPercent = 25;
-const calmTries = 3;
-
-/** How much the rest of the machine did while the run was measured, percent of one core. */
-export function disturbance(result: RunResult): number {
-  return (100 * (result.otherCpu + result.stolenCpu)) / result.seconds;
-}
-
-/**
- * `run` on a machine that has other work too: waits for a calm moment, and repeats a disturbed run a few times. Returns
- * the least disturbed one. @param waitMs the longest wait before each try
- */
-export async function runCalmly(
-  adapter: Adapter,
-  scenario: Scenario,
-  options: RunOptions,
-  waitMs: number,
-): Promise<RunResult> {
-  let best: RunResult | undefined;
-  for (let tries = 0; tries < calmTries; tries++) {
-    const endMs = performance.now() + waitMs;
-    for (let busy = Number.POSITIVE_INFINITY; busy > calmPercent && performance.now() < endMs; ) {
-      const before = machineCpu();
-      await sleep(1000);
-      const after = machineCpu();
-      busy = 100 * (after.busy - before.busy + after.stolen - before.stolen);
-    }
-    const result = await run(adapter, scenario, options);
-    const isBetter = best === undefined || best.void !== null || disturbance(result) < disturbance(best);
-    if (isBetter && (result.void === null || best === undefined)) best = result;
-    if (result.void === null && disturbance(result) <= calmPercent) break;
-  }
-  return best ?? voidResult(adapter.name, scenario.name, 'not tried');
-}
 
 /** Starts the system, loads it, measures it, ends it. A failure is a void result, not an exception. */
 export async function run(adapter: Adapter, scenario: Scenario, options: RunOptions): Promise<RunResult> {
@@ -256,42 +164,6 @@ async function measure(
   };
 }
 
-function latencyOf(latenciesUs: readonly Float64Array[]): Latency {
-  const sorted = Float64Array.from(latenciesUs.flatMap((each) => [...each])).sort();
-  const at = (p: number): number => percentile(sorted, p) / 1000;
-  return { p50: at(0.5), p99: at(0.99), max: at(1), samples: sorted.length };
-}
-
-/** Adds pushes to live cameras one after the other, at times that have nothing to do with the key frames. */
-async function measureFirstPictures(
-  server: RunningServer,
-  cameras: readonly CameraPlan[],
-  sink: Sinks | undefined,
-  port: number,
-): Promise<number[]> {
-  if (server.addPush === undefined || sink === undefined) return [];
-  const times: number[] = [];
-  for (let i = 0; i < firstPictureTries; i++) {
-    const camera = cameras[(i * 7) % cameras.length];
-    if (camera === undefined) break;
-    const app = `first${i}`;
-    const startUs = monotonicUs();
-    await server.addPush(camera.name, `rtmp://127.0.0.1:${port}/${app}/${camera.name}`);
-    let atUs = 0;
-    await until(
-      'the first picture of an added push',
-      async () => {
-        atUs = (await sink.ask({ do: 'firstPictures' }, 'firstPictures')).atUs[app] ?? 0;
-        return atUs > 0;
-      },
-      15_000,
-    );
-    times.push((atUs - startUs) / 1000);
-    await sleep(130);
-  }
-  return times;
-}
-
 /** Waits until everything that was sent arrived, or no more comes. */
 async function drain(
   sinks: readonly Sinks[],
@@ -313,27 +185,4 @@ async function drain(
 
 function sumOf<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((sum, item) => sum + of(item), 0);
-}
-
-const noLatency: Latency = { p50: Number.NaN, p99: Number.NaN, max: Number.NaN, samples: 0 };
-
-function voidResult(system: string, scenario: string, reason: string): RunResult {
-  const none = Number.NaN;
-  return {
-    ...{
-      system,
-      scenario,
-      void: reason,
-      seconds: 0,
-      windowUs: [0, 0],
-      bytesIn: 0,
-      bytesOut: 0,
-      messagesIn: 0,
-      messagesOut: 0,
-    },
-    ...{ cpuUser: none, cpuSystem: none, cpuHelpers: none, reads: 0, writes: 0, rssBytes: none, rssIdleBytes: none },
-    ...{ latencyMs: noLatency, videoLatencyMs: noLatency, audioLatencyMs: noLatency },
-    ...{ firstPictureMs: [], lost: 0, repeated: 0, otherCpu: none, interruptCpu: none, stolenCpu: none },
-    generators: { publisherCpu: none, sinkCpu: none, lateP99Ms: none, mostQueuedBytes: 0 },
-  };
 }

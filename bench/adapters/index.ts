@@ -7,12 +7,14 @@ import { nginxRtmp } from './nginx-rtmp.js';
 import { nodeMediaServer } from './node-media-server.js';
 import { withNoDelay } from './nodelay.js';
 import { ours } from './ours.js';
+import { srs } from './srs.js';
 
 const others: readonly Adapter[] = [
   nginxRtmp,
   withNoDelay(nginxRtmp),
   nodeMediaServer,
   withNoDelay(nodeMediaServer),
+  srs,
   direct,
 ];
 

@@ -1,10 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { compiled } from '../paths.js';
+import type { FromPublisher, FromSink, ToPublisher, ToSink } from './protocol.js';
 
 interface Told {
   readonly tell: string;
 }
+
+export type Publishers = LoadProcess<ToPublisher, FromPublisher>;
+export type Sinks = LoadProcess<ToSink, FromSink>;
 
 /** A process of load, and a conversation with it: one question at a time. */
 export class LoadProcess<Question extends object, Answer extends Told> {

@@ -13,8 +13,8 @@ import { median, percentile } from '../../bench/measure/stats.js';
 import { parseOptions } from '../../bench/options.js';
 import { selfTimes } from '../../bench/profile.js';
 import { createReport, formatTable } from '../../bench/report.js';
+import type { RunResult } from '../../bench/result.js';
 import { Revisions } from '../../bench/revisions.js';
-import type { RunResult } from '../../bench/run.js';
 import { findScenario } from '../../bench/scenarios.js';
 import { barChart, niceCeiling } from '../../bench/svg.js';
 import {
