@@ -11,6 +11,8 @@ export const usage = `npm run bench -- [OPTIONS]
                               (/its/path), run by RUNTIME ("node" with flags of its own), with further flags of serve
                             nginx-rtmp, node-media-server; with +nodelay behind the name, TCP_NODELAY is forced upon
                               all its connections (needs a C compiler), to compare costs at like latency
+                            srs                      SRS, of which SRS is the path of the program: build ossrs/srs in its folder
+                              trunk with ./configure --sanitizer=off --extra-flags=-O2 && make, and set SRS=.../objs/srs
                             direct                   no server at all: the latency of the generators
   --compare REVISION      the same as --system ours --system ours@REVISION
   --rounds N              rounds of all systems in turn (default 2)
@@ -19,7 +21,7 @@ export const usage = `npm run bench -- [OPTIONS]
   --sinks N               processes of sinks, besides the one that measures latency (default 1)
   --calm N                on a machine with other work: wait up to N seconds for a calm moment before each run, and repeat
                           disturbed runs, up to three times
-  --out FILE              write the results as JSON
+  --out FILE              write the results as JSON, for npm run bench:tables
   --plots FOLDER          write plots of the results as SVG
   --short                 what CI runs: one small load; fails on lost messages, or on a cost of more than twice the
                           ratio to nginx-rtmp that bench/baseline.json records, when that is so three times in a row

@@ -11,7 +11,7 @@ import { outcomeOf, type Target, targets } from './targets.js';
  *
  *   npm run bench:tables -- FILE [FILE ...]
  *
- * Where two files have the same load and system, the later one counts. Ratios are taken within a file only.
+ * Where two files have the same load and system, the first one counts. Ratios are taken within a file only.
  */
 
 const page = join(root, 'docs/performance.md');
@@ -23,11 +23,14 @@ interface Entry {
   readonly report: Report;
 }
 
-/** The newest of each load and system, in the order of their first appearance. */
+/** One of each load and system, load by load. */
 function entriesOf(reports: readonly Report[]): Entry[] {
   const entries = new Map<string, Entry>();
   for (const report of reports) {
-    for (const row of report.rows) entries.set(`${row.scenario} ${row.system}`, { row, report });
+    for (const row of report.rows) {
+      const key = `${row.scenario} ${row.system}`;
+      if (!entries.has(key)) entries.set(key, { row, report });
+    }
   }
   const all = [...entries.values()];
   const order = [...new Set(all.map(({ row }) => row.scenario))];
@@ -72,7 +75,7 @@ function conditions(reports: readonly Report[]): string {
 
 function outcomes(reports: readonly Report[]): string {
   const lines = targets.map((target) => {
-    const outcome = reports.map((report) => outcomeOf(target, report)).findLast((each) => each !== undefined);
+    const outcome = reports.map((report) => outcomeOf(target, report)).find((each) => each !== undefined);
     const head = [target.scenario, nameOf(target.system), target.what, String(target.atMost)];
     if (outcome === undefined) return [...head, '-', '-', 'not measured'];
     const { median, least, most } = outcome;

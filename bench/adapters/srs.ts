@@ -9,7 +9,8 @@ import { type GivenProgram, givenProgram, missingProgram } from './program.js';
 
 const program: GivenProgram = {
   variable: 'SRS',
-  advice: 'build https://github.com/ossrs/srs (trunk: ./configure --extra-flags=-O2 && make) and set SRS=.../objs/srs',
+  advice:
+    'build https://github.com/ossrs/srs in its folder trunk, with ./configure --sanitizer=off --extra-flags=-O2 && make',
 };
 
 /**
