@@ -244,16 +244,16 @@ export class CameraClaims {
   /** @param revision of the change */
   #claimed(camera: string, kv: KeyValue | undefined, revision: number): void {
     const epoch = this.#held.get(camera);
-    if (kv === undefined) {
-      this.#answer(camera, 'free');
-      // The lease was over for a while: whoever still has the camera claims it anew.
+    const holder = kv === undefined ? '' : holderIn(kv);
+    if (kv === undefined) this.#answer(camera, 'free');
+    if (kv === undefined || holder === '') {
+      // The lease was over for a while, or a person wrote what is nobody's: whoever still has the camera claims it anew.
       // What tells late of an older claim says nothing of the newer one.
       if (epoch === undefined || revision <= epoch) return;
       this.#held.delete(camera);
       if (this.#options.cameras.isLive(camera)) void this.#claimOrLetGo(camera);
       return;
     }
-    const holder = holderIn(kv);
     if (holder === this.#options.nodes.self.id) return;
     const isNewer = epoch === undefined || Number(kv.createRevision) > epoch;
     if (isNewer && this.#options.cameras.isLive(camera)) this.#letGo(camera, holder);

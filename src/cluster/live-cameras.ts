@@ -3,7 +3,8 @@ import type { KeyValue } from '../etcd/protocol.js';
 import type { Logger } from '../log/log.js';
 import { Mirror } from './mirror.js';
 
-const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** What a node may be called. */
+export const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const maxRefused = 1000;
 
 /** Which node has a live camera. */
@@ -85,9 +86,11 @@ export class LiveCameras {
 
   #take(path: string, kv: KeyValue | undefined, revision: number | undefined): void {
     const [kind, camera = '', more] = path.split('/');
-    if (camera === '' || more !== undefined) return;
-    if (kind === 'live') this.#takeLive(camera, kv, revision);
-    else if (kind === 'wanted' && revision !== undefined) this.#takeWanted(camera, kv);
+    const isOne = camera !== '' && more === undefined && (kind === 'live' || kind === 'wanted');
+    if (!isOne) {
+      if (kv !== undefined) this.#mirror.nameStray(path);
+    } else if (kind === 'live') this.#takeLive(camera, kv, revision);
+    else if (revision !== undefined) this.#takeWanted(camera, kv);
   }
 
   #takeWanted(camera: string, kv: KeyValue | undefined): void {

@@ -9,6 +9,10 @@ const pageSize = 5000;
 /** Of more keys than that something is wrong with the prefix. */
 const maxKeys = 200_000;
 const retryMs = 500;
+/** No node writes a longer name of a key. */
+const maxPathLength = 512;
+/** So many keys that are none of a node's are named in the log. */
+const maxNamed = 100;
 
 export interface MirrorOptions {
   readonly client: EtcdClient;
@@ -35,6 +39,7 @@ export interface MirrorOptions {
 export class Mirror {
   readonly #options: MirrorOptions;
   readonly #known: Set<string>;
+  #named = 0;
   /** Resolves when all was read for the first time, or after `close`. */
   readonly ready: Promise<void>;
   #watch: PrefixWatch | undefined;
@@ -134,7 +139,19 @@ export class Mirror {
     return key.toString().slice(this.#options.prefix.length);
   }
 
+  /** Names a key that no node writes; it is ignored. */
+  nameStray(path: string): void {
+    if (this.#named >= maxNamed) return;
+    this.#named += 1;
+    const { prefix, log } = this.#options;
+    log.error('a key in etcd that no node writes is ignored', { key: `${prefix}${path}`.slice(0, 200) });
+  }
+
   #take(path: string, kv: KeyValue | undefined, revision?: number): void {
+    if (path.length > maxPathLength) {
+      if (kv !== undefined) this.nameStray(path);
+      return;
+    }
     if (kv === undefined) this.#known.delete(path);
     else if (this.#known.has(path) || this.#known.size < maxKeys) this.#known.add(path);
     else return;

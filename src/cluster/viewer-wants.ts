@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import type { EtcdClient } from '../etcd/client.js';
 import type { Logger } from '../log/log.js';
+import { nodeIdPattern } from './live-cameras.js';
 import { Mirror } from './mirror.js';
 import type { ClusterNodes } from './nodes.js';
 
@@ -78,7 +79,10 @@ export class ViewerWants {
 
   #take(path: string, isThere: boolean): void {
     const [camera = '', node = '', more] = path.split('/');
-    if (camera === '' || node === '' || more !== undefined) return;
+    if (camera === '' || !nodeIdPattern.test(node) || more !== undefined) {
+      if (isThere) this.#mirror.nameStray(path);
+      return;
+    }
     const nodes = this.#byCamera.get(camera) ?? new Set();
     if (isThere) nodes.add(node);
     else nodes.delete(node);

@@ -218,6 +218,21 @@ describe('claims of cameras', () => {
     expect([etcd.nodesIn('live'), etcd.nodesIn('wanted')]).toEqual([[], []]);
   });
 
+  // Whoever asked for the camera then took it for free, and the publisher that sent was ended.
+  test('what a stranger writes over a claim is claimed anew', async (context) => {
+    const { claims, live, letGo, close } = nodeOf(etcd, []);
+    context.onTestFinished(close);
+    await rest();
+    await claims.claim('gate');
+    live.add('gate');
+    const epoch = claims.epochOf('gate');
+    etcd.other('gate', '../nobody');
+    await rest();
+    expect(letGo).toEqual([]);
+    expect(etcd.nodesIn('live')).toEqual([expect.stringContaining('"a"')]);
+    expect(claims.epochOf('gate')).toBeGreaterThan(epoch);
+  });
+
   test('another etcd in its place is watched from where it is', async (context) => {
     const { letGo, close } = nodeOf(etcd, ['gate']);
     context.onTestFinished(close);
