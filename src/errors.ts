@@ -62,6 +62,7 @@ export const errorCodes = {
   DRAIN_NOWHERE_TO_GO: 'No other node takes the cameras of the node that is to be drained.',
   NODE_DRAINING: 'The node is draining or stopping: it takes no new cameras.',
   NODE_FULL: 'The node carries as much as its capacity allows; what it carries goes on.',
+  NODE_CLOCK_DIFFERS: 'The clocks of two nodes of the cluster differ by 5 s or more.',
   NODE_UNAVAILABLE: 'The node that has the camera does not answer.',
   NODE_ID_TAKEN: 'Another node of the cluster has this id.',
   NOT_IN_CLUSTER: 'The node was started without a cluster, so there is nothing to accept.',

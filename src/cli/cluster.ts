@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import type { SharedAccess } from '../access/access.js';
 import type { ClusterView } from '../api/v1/cluster.js';
 import type { OtherNodes } from '../api/v1/other-nodes.js';
-import type { MediaBackend } from '../backend/backend.js';
-import { CameraClaims } from '../cluster/claims.js';
+import type { CameraClaims } from '../cluster/claims.js';
+import type { NodeClocks } from '../cluster/clocks.js';
 import type { Drain } from '../cluster/drain.js';
+import type { HolderQuestions } from '../cluster/holders.js';
 import type { LiveCameras } from '../cluster/live-cameras.js';
 import type { NodeIdentity } from '../cluster/node-id.js';
 import { isNodeToken, NodeTokens } from '../cluster/node-token.js';
 import { ClusterNodes } from '../cluster/nodes.js';
-import { Peers } from '../cluster/peers.js';
 import { RelayTickets } from '../cluster/relay-tickets.js';
 import { Sealer } from '../cluster/sealer.js';
 import { type ClusterSecret, readClusterSecret } from '../cluster/secret.js';
@@ -186,23 +186,6 @@ export async function joinNodes(
   return nodes;
 }
 
-/** Has one node at a time have a camera; undefined where the backend gives none away. */
-export function claimCameras(
-  { client, store }: ClusterAccess,
-  nodes: ClusterNodes,
-  { yielding }: MediaBackend,
-  live: LiveCameras,
-  log: Logger,
-): CameraClaims | undefined {
-  if (yielding === null) return undefined;
-  const claims = new CameraClaims({ client, prefix: store.prefix, nodes, cameras: yielding, live, log });
-  live.onChange((camera) => {
-    if (live.holderOf(camera) === undefined) yielding.freed(camera);
-  });
-  yielding.askBeforePublish(claims);
-  return claims;
-}
-
 /** What control asks of the other nodes. */
 export function neighboursOf(nodes: ClusterNodes, live: LiveCameras): Neighbours {
   return {
@@ -220,19 +203,9 @@ export interface ClusterParts {
   readonly live: LiveCameras;
   readonly drain: Drain;
   readonly others: OtherNodes;
-}
-
-/** The APIs of the other nodes. */
-export function othersOf({ secret, store }: ClusterAccess, nodes: ClusterNodes): OtherNodes {
-  const { id: self } = nodes.self;
-  const peers = new Peers(nodes, new NodeTokens(secret, store.prefix, self));
-  return {
-    get ids() {
-      return nodes.all.flatMap(({ id }) => (id === self ? [] : [id]));
-    },
-    ask: (node, request) => peers.ask(node, request),
-    follow: (node, request) => peers.follow(node, request),
-  };
+  readonly clocks: NodeClocks;
+  /** Who has a camera, as nodes tell each other without etcd; undefined where the backend gives no camera away. */
+  readonly holders: HolderQuestions | undefined;
 }
 
 /** What the access to this node's API has in common with that to the others. */
@@ -263,7 +236,7 @@ export function relayBetween(
 /** What the API shows of the cluster. */
 export function clusterView(
   { client, store, secret, sealAnew }: ClusterAccess,
-  { nodes, live, drain, others }: ClusterParts,
+  { nodes, live, drain, others, holders }: ClusterParts,
 ): ClusterView {
   const { id } = nodes.self;
   const counts = new Map<string, number>();
@@ -290,6 +263,7 @@ export function clusterView(
     })),
     others,
     drain,
+    holders: (names) => holders?.answer(names) ?? { id, reachesEtcd: nodes.leaseId !== undefined, cameras: [] },
     accept: () => store.acceptReplaced(),
     secretId: secret.id,
     sealAnew,

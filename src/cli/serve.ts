@@ -26,17 +26,9 @@ import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-r
 import { Dialer } from '../net/dialer.js';
 import { Webhooks } from '../webhooks/webhooks.js';
 import { type Closer, closeAll } from './closers.js';
-import {
-  type ClusterParts,
-  claimCameras,
-  clusterView,
-  joinNodes,
-  neighboursOf,
-  othersOf,
-  relayBetween,
-  sharedAccess,
-} from './cluster.js';
+import { type ClusterParts, clusterView, joinNodes, neighboursOf, relayBetween, sharedAccess } from './cluster.js';
 import { tellLoad } from './cluster-load.js';
+import { claimCameras, peersOf } from './cluster-peers.js';
 import { createBackend } from './create-backend.js';
 import { openClusterFolder, openDataFolder } from './data-folder.js';
 import { urlHost } from './format.js';
@@ -231,6 +223,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     control.node.watchFiles(() => [
       ...[...control.lastLiveProblems, ...access.problems, ...api.problems()],
       ...(parts?.nodes.problems ?? []),
+      ...(parts?.clocks.problems ?? []),
     ]);
     closers.unshift({ part: 'api', close: () => api.close(), limitMs: apiCloseLimitMs });
     backend.addOwnListener({ host, port: api.port });
@@ -263,13 +256,16 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       const live = new LiveCameras({ client: cluster.client, prefix: cluster.store.prefix, log });
       closers.unshift({ part: 'live cameras', close: async () => live.close() });
       control.join(neighboursOf(nodes, live));
-      const claims = claimCameras(cluster, nodes, backend, live, log.child({ part: 'cluster' }));
-      closers.unshift({ part: 'claims', close: async () => claims?.close() });
+      const { others, clocks, ...peers } = peersOf(cluster, nodes, log.child({ part: 'cluster' }));
+      closers.unshift({ part: 'clocks', close: async () => clocks.close() });
+      const claiming = claimCameras(cluster, nodes, peers, backend, live, log.child({ part: 'cluster' }));
+      closers.unshift({ part: 'claims', close: async () => claiming?.close() });
+      const { claims, holders } = claiming ?? {};
       const drain = new Drain({ nodes, claims, cameras: backend.yielding, log: log.child({ part: 'drain' }) });
       closers.unshift({ part: 'drain', close: async () => drain.close() });
       const quiet = tellLoad(nodes, control, backend.capacity, log.child({ part: 'capacity' }));
       closers.unshift({ part: 'load', close: async () => quiet() });
-      parts = { nodes, live, drain, others: othersOf(cluster, nodes) };
+      parts = { nodes, live, drain, clocks, others, holders };
       if (claims !== undefined) {
         const wants = relayBetween(cluster, { nodes, live, claims, control }, settings, log.child({ part: 'relays' }));
         closers.unshift({ part: 'relays', close: async () => wants.close() });

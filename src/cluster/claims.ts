@@ -34,6 +34,8 @@ export interface ClaimsOptions {
   readonly cameras: OwnCameras;
   /** What all nodes claimed. */
   readonly live: LiveCameras;
+  /** The node that has a camera though etcd does not say so; asked of that node. @param isAway etcd does not answer here */
+  readonly askedHolderOf?: (camera: string, isAway: boolean) => Promise<string | undefined>;
   readonly log: Logger;
 }
 
@@ -128,6 +130,12 @@ export class CameraClaims {
     return this.#held.get(camera) ?? 0;
   }
 
+  /** Another node has the camera now. */
+  giveUp(camera: string, holder: string): void {
+    this.#held.delete(camera);
+    if (this.#options.cameras.isLive(camera)) this.#letGo(camera, holder);
+  }
+
   /** The camera is not live here any more. */
   release(camera: string): void {
     const epoch = this.#held.get(camera);
@@ -161,7 +169,11 @@ export class CameraClaims {
   }
 
   async #ask(camera: string, isPatient: boolean): Promise<void> {
+    const { askedHolderOf, log } = this.#options;
     try {
+      // A node that only lost its way to etcd still has what it had.
+      const isolated = await askedHolderOf?.(camera, false);
+      if (isolated !== undefined) throw alreadyLive(camera, isolated);
       for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
         const holder = await this.#tryClaim(camera);
         if (holder === undefined) return;
@@ -169,8 +181,10 @@ export class CameraClaims {
       }
     } catch (error) {
       if (error instanceof CodedError && error.code === 'PUBLISH_ALREADY_LIVE') throw error;
+      const known = await askedHolderOf?.(camera, true);
+      if (known !== undefined) throw alreadyLive(camera, known);
       // Etcd does not answer: what wants to flow, flows. When it answers again, who claims it first keeps it.
-      this.#options.log.warn('etcd does not answer; the camera is accepted without a claim', {
+      log.warn('etcd does not answer; the camera is accepted without a claim', {
         camera,
         error: messageOf(error),
       });

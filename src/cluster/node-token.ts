@@ -7,7 +7,7 @@ export type NodeScope = 'read' | 'operate' | 'admin';
 /** How long such a token is good: a call, and what clocks differ by. */
 export const nodeTokenMs = 60_000;
 /** Clocks of two nodes may differ by that. */
-const skewMs = 30_000;
+export const skewMs = 30_000;
 const prefix = 'man.';
 const scopes: ReadonlySet<unknown> = new Set<NodeScope>(['read', 'operate', 'admin']);
 

@@ -26,14 +26,21 @@ export interface PeerAnswer {
   readonly bytes: Buffer;
 }
 
+/** @param sentMs and @param gotMs milliseconds since 1970 */
+export type NoteDate = (node: string, date: string | null, sentMs: number, gotMs: number) => void;
+
 /** Asks the APIs of other nodes, each time with a short-lived token for that node. */
 export class Peers {
-  readonly #nodes: ClusterNodes;
+  readonly #nodes: Pick<ClusterNodes, 'all'>;
   readonly #tokens: NodeTokens;
 
-  constructor(nodes: ClusterNodes, tokens: NodeTokens) {
+  readonly #noteDate: NoteDate;
+
+  /** @param nodes those that may be asked @param noteDate told of each answer's `Date` */
+  constructor(nodes: Pick<ClusterNodes, 'all'>, tokens: NodeTokens, noteDate: NoteDate = () => {}) {
     this.#nodes = nodes;
     this.#tokens = tokens;
+    this.#noteDate = noteDate;
   }
 
   /** @throws CodedError NODE_UNAVAILABLE */
@@ -80,12 +87,14 @@ export class Peers {
   async #fetch(id: string, scope: NodeScope, path: string, init: RequestInit): Promise<Response> {
     const node = this.#nodes.all.find((each) => each.id === id);
     if (node === undefined) throw new Error('it is not in the list of nodes');
+    const sentMs = Date.now();
     const response = await fetch(`${node.api}${path}`, {
       ...init,
       headers: { ...init.headers, authorization: `Bearer ${this.#tokens.issue(id, scope)}` },
       // A node answers itself: whoever sends the token elsewhere is none.
       redirect: 'error',
     });
+    this.#noteDate(id, response.headers.get('date'), sentMs, Date.now());
     // It is about this node's token, not about that of who asked this node.
     if (response.status === 401) throw new Error(`it refuses this node: ${reasonIn(await limited(response))}`);
     return response;

@@ -14,7 +14,14 @@ const drain = new Drain({
   log: silentLogger,
 });
 const cluster: ClusterView = {
-  ...{ id: 'a', etcd: [], prefix: '/', secretId: 's', drain },
+  ...{
+    id: 'a',
+    etcd: [],
+    prefix: '/',
+    holders: () => ({ id: 'a', reachesEtcd: true, cameras: [] }),
+    secretId: 's',
+    drain,
+  },
   nodes: [{ id: 'a' } as ClusterMember],
   others: { ids: [], ask: () => Promise.reject(new Error()), follow: () => Promise.reject(new Error()) },
   sealAnew: async () => 0,

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const secret = ClusterSecret.fromText('5ec2e7'.padEnd(64, '0'));
   peers = new Peers({ all: [{ id: 'b', api }] } as unknown as ClusterNodes, new NodeTokens(secret, '/x/', 'a'));
   const cluster: ClusterView = {
-    ...{ id: 'a', etcd: [], prefix: '/', secretId: 's' },
+    ...{ id: 'a', etcd: [], prefix: '/', holders: () => ({ id: 'a', reachesEtcd: true, cameras: [] }), secretId: 's' },
     nodes: [{ id: 'a' } as ClusterMember],
     others: others(),
     drain: { isOn: false, isOfUse: true, camerasLeft: 0, start: () => undefined, end: () => undefined },

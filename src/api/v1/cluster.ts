@@ -70,6 +70,29 @@ const SealedSchema = Type.Object(
   },
   { title: 'Sealed' },
 );
+/** In one question. */
+const maxAsked = 500;
+const HeldSchema = Type.Object({
+  camera: Type.String(),
+  node: Type.String({ description: 'Which node has it.' }),
+  epoch: Type.Integer({ minimum: 0, description: 'Of its claim: the newer one is larger; 0: it has none.' }),
+  isSilent: Type.Boolean({
+    description:
+      'Its publisher has sent nothing for publish-takeover. Of another node than the one that answers: false.',
+  }),
+});
+const HoldersSchema = Type.Object(
+  {
+    id: Type.String({ description: 'The node that answers.' }),
+    reachesEtcd: Type.Boolean({ description: 'What it says of other nodes is true now, not only what it knew last.' }),
+    cameras: Type.Array(HeldSchema, { maxItems: maxAsked }),
+  },
+  { title: 'Holders' },
+);
+const HoldersRequest = Type.Object(
+  { cameras: Type.Array(Type.String({ maxLength: 128 }), { maxItems: maxAsked, description: 'Names.' }) },
+  { additionalProperties: false, title: 'HoldersRequest' },
+);
 const DrainSchema = Type.Object(
   {
     id: Type.String(),
@@ -93,6 +116,8 @@ export interface ClusterView {
   readonly drain: NodeDrain;
   /** Which secret signs and seals: the first one of the file. */
   readonly secretId: string;
+  /** Which of these cameras are live here, and which are known to be at other nodes. */
+  holders(names: readonly string[]): Type.Static<typeof HoldersSchema>;
   /** Seals anew what is not sealed with it. @returns how many keys were written @throws StateError */
   sealAnew(): Promise<number>;
   /** Takes the state of an etcd that was replaced. @throws StateError CLUSTER_UNAVAILABLE */
@@ -131,6 +156,28 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
       },
     },
     async () => view(),
+  );
+
+  app.post(
+    '/v1/cluster/holders',
+    {
+      config: { scope: 'read' },
+      schema: {
+        operationId: 'getHolders',
+        summary: 'Which node has these cameras, by what the node that is asked knows',
+        description:
+          'Nodes ask each other so while etcd does not answer them. Cameras that nobody is known to have are left out.',
+        tags: ['nodes'],
+        body: HoldersRequest,
+        response: v1Responses({ 200: HoldersSchema }, 400, 409, 413, 415),
+      },
+    },
+    async (request) => {
+      const known = cluster();
+      if (known === undefined)
+        throw new ConflictError('NOT_IN_CLUSTER', 'this node was started without --cluster: there are no others');
+      return known.holders(request.body.cameras);
+    },
   );
 
   app.post(

@@ -5,22 +5,37 @@ import { makeFrame } from '../frames.js';
 
 export const frameMs = 40;
 const keyEvery = 25;
+/** Bytes of a picture, over a second. */
+export const meanFrameBytes =
+  (makeFrame(0, 0, true).length + (keyEvery - 1) * makeFrame(0, 0, false).length) / keyEvery;
 const header = Buffer.from([0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f]);
 /** An encoder gives up a connection that takes nothing for so long. */
 const stuckMs = 2000;
 const retryMs = 250;
 let epochs = 0;
 
+/** What publishes a camera, to one address after the other. */
+export interface PublishingCamera {
+  readonly name: string;
+  /** What it was told when it was not let in, or was sent away: the last of it. */
+  readonly lastError: string;
+  start(): void;
+  stop(): Promise<void>;
+  /** Leaves its connection for the next address, as an encoder whose watchdog saw that nothing moves. */
+  giveUp(): void;
+}
+
 /** A camera as encoders in the field are: one picture each 40 ms, and when its node is gone or stuck, the next address. */
-export class ClusterCamera {
+export class ClusterCamera implements PublishingCamera {
   readonly name: string;
   readonly #urls: readonly string[];
   #wanted = true;
   #done: Promise<void> | undefined;
   /** Connections so far. */
   connects = 0;
-  /** What it was told when it was not let in, or was sent away: the last of it. */
   lastError = '';
+  /** A node takes what it sends. */
+  isIn = false;
 
   #giveUp: () => void = () => {};
 
@@ -40,7 +55,6 @@ export class ClusterCamera {
     await this.#done;
   }
 
-  /** Leaves its connection for the next address, as an encoder whose watchdog saw that nothing moves. */
   giveUp(): void {
     this.#giveUp();
   }
@@ -48,6 +62,7 @@ export class ClusterCamera {
   async #run(): Promise<void> {
     for (let tries = 0; this.#wanted; tries++) {
       try {
+        this.isIn = false;
         await this.#live(this.#urls[tries % this.#urls.length]!);
       } catch (error) {
         this.lastError = error instanceof Error ? error.message : String(error);
@@ -66,6 +81,7 @@ export class ClusterCamera {
     });
     await publisher.connect();
     this.connects++;
+    this.isIn = true;
     this.#giveUp = () => {
       isOpen = false;
     };

@@ -36,9 +36,15 @@ export class Changes {
     }
   }
 
+  /** Begins to count anew. */
   start(): void {
-    this.#isOn = true;
     this.counts = { made: 0, refused: 0, unknown: 0 };
+    this.goOn();
+  }
+
+  /** After `stop`. */
+  goOn(): void {
+    this.#isOn = true;
     this.#work = Promise.all(this.#ledgers.map((ledger, index) => this.#write(ledger, index)));
   }
 

@@ -37,6 +37,22 @@ export class Network {
     run('ip', 'link', 'set', bridge, 'up');
   }
 
+  /** Counts what comes to a place from another one, from now on. @returns what reads the count, bytes with the headers of IP */
+  async count(from: Place, to: Place): Promise<() => Promise<number>> {
+    await this.#iptables(to.name, '-I', ['INPUT', '-s', from.address]);
+    return async () => {
+      const list = ['netns', 'exec', to.name, 'iptables', '-w', '-nvxL', 'INPUT'];
+      const { stdout } = await execute('ip', list);
+      const line = stdout.split('\n').find((each) => each.includes(from.address)) ?? '';
+      return Number(line.trim().split(/\s+/)[1]);
+    };
+  }
+
+  /** Counts no more. */
+  async countNoMore(from: Place, to: Place): Promise<void> {
+    await this.#iptables(to.name, '-D', ['INPUT', '-s', from.address]);
+  }
+
   /** @param name of at most four characters */
   add(name: string): Place {
     const namespace = `${bridge}-${name}`;
@@ -68,6 +84,16 @@ export class Network {
   /** As a cable that is pulled. */
   async cut(one: Place, other: Place): Promise<void> {
     await Promise.all([this.cutOneWay(one, other), this.cutOneWay(other, one)]);
+  }
+
+  /** All arrives again between two places. */
+  async mendBetween(one: Place, other: Place): Promise<void> {
+    const between = this.#cuts.filter(
+      ([name, , , address]) =>
+        (name === one.name && address === other.address) || (name === other.name && address === one.address),
+    );
+    for (const cut of between) this.#cuts.splice(this.#cuts.indexOf(cut), 1);
+    await Promise.all(between.map(([name, ...rule]) => this.#iptables(name!, '-D', rule)));
   }
 
   /** All arrives everywhere again. */

@@ -1,9 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { Disk } from './disk.js';
 import type { Network, Place } from './network.js';
 
 const running = new Set<ChildProcess>();
@@ -11,8 +12,14 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+/** Has a program be gone when this process ends. */
+export function endWithThis(child: ChildProcess): void {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+}
+
 /** A program in a namespace, which is started again and again. */
-class Placed {
+export class Placed {
   readonly place: Place;
   readonly #network: Network;
   readonly #log: string;
@@ -24,13 +31,12 @@ class Placed {
     this.#log = log;
   }
 
-  protected run(command: string, args: readonly string[]): void {
+  protected run(command: string, args: readonly string[], variables: NodeJS.ProcessEnv = {}): void {
     const [file, ...rest] = [...this.#network.at(this.place), command, ...args];
     const log = openSync(this.#log, 'a');
-    const child = spawn(file!, rest, { stdio: ['ignore', log, log] });
+    const child = spawn(file!, rest, { stdio: ['ignore', log, log], env: { ...process.env, ...variables } });
     closeSync(log);
-    running.add(child);
-    child.once('exit', () => running.delete(child));
+    endWithThis(child);
     this.#child = child;
   }
 
@@ -69,6 +75,8 @@ export interface NodeOptions {
   readonly leaseSeconds: number;
 }
 
+/** Where Debian's package `faketime` has it. */
+export const faketimeLibrary = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 /** Port of the API and of RTMP, at each node: each has an address of its own. */
 const apiPort = 5000;
 const rtmpPort = 1935;
@@ -77,6 +85,8 @@ const callMs = 12_000;
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
+  /** Of the header; empty: there was none. */
+  readonly retryAfter: string;
 }
 
 /** An aggregator with an address of its own. */
@@ -85,6 +95,8 @@ export class ClusterNode extends Placed {
   readonly location: string;
   /** The built program that it runs from its next start on. */
   program = 'dist/cli/bin.cjs';
+  /** Its clock can be set, from its next start on. */
+  hasOwnClock = false;
   readonly #options: NodeOptions;
 
   constructor(network: Network, place: Place, options: NodeOptions) {
@@ -102,18 +114,45 @@ export class ClusterNode extends Placed {
     return `rtmp://${this.place.address}:${rtmpPort}/${camera}/${camera}`;
   }
 
+  /** @param seconds how far it is ahead from now on; known there within a second */
+  setClock(seconds: number): void {
+    writeFileSync(this.#clockFile, `+${seconds}\n`);
+  }
+
+  get #clockFile(): string {
+    return join(this.#options.folder, `${this.id}.clock`);
+  }
+
   /** Resolves when it serves. */
   async start(): Promise<void> {
+    this.setClock(0);
+    const clock = {
+      ...{ LD_PRELOAD: faketimeLibrary, FAKETIME_TIMESTAMP_FILE: this.#clockFile, FAKETIME_CACHE_DURATION: '1' },
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    };
     const { id, location, folder, etcd, secretFile, leaseSeconds } = this.#options;
-    this.run(process.execPath, [
-      ...[this.program, 'serve', '--host', '0.0.0.0', '--advertise-host', this.place.address],
-      ...['--rtmp-port', String(rtmpPort), '--api-port', String(apiPort), '--api-auth', 'off', '--api-rate-limit', '0'],
-      ...['--data-dir', join(folder, id), '--log-format', 'json', '--node-id', id, '--location', location],
-      ...['--cluster', `etcd://${etcd.join(',')}`, '--cluster-secret-file', secretFile],
-      ...['--node-lease', `${leaseSeconds}s`, '--relay-return', '2s', '--publish-takeover', '2s'],
-      // A camera that leaves is gone at once: what is looked at is how soon it is elsewhere.
-      ...['--publish-grace', '0s', '--drain-delay', '8s'],
-    ]);
+    this.run(
+      process.execPath,
+      [
+        ...[this.program, 'serve', '--host', '0.0.0.0', '--advertise-host', this.place.address],
+        ...[
+          '--rtmp-port',
+          String(rtmpPort),
+          '--api-port',
+          String(apiPort),
+          '--api-auth',
+          'off',
+          '--api-rate-limit',
+          '0',
+        ],
+        ...['--data-dir', join(folder, id), '--log-format', 'json', '--node-id', id, '--location', location],
+        ...['--cluster', `etcd://${etcd.join(',')}`, '--cluster-secret-file', secretFile],
+        ...['--node-lease', `${leaseSeconds}s`, '--relay-return', '2s', '--publish-takeover', '2s'],
+        // A camera that leaves is gone at once: what is looked at is how soon it is elsewhere.
+        ...['--publish-grace', '0s', '--drain-delay', '8s'],
+      ],
+      this.hasOwnClock ? clock : {},
+    );
     for (const untilMs = performance.now() + 60_000; ; await sleep(100)) {
       if (performance.now() > untilMs || !this.isRunning) throw new Error(`node ${id} does not serve:\n${this.log}`);
       const answer = await fetch(`${this.apiUrl}/readyz`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
@@ -129,7 +168,11 @@ export class ClusterNode extends Placed {
       signal: AbortSignal.timeout(callMs),
     });
     const text = await response.text();
-    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+    return {
+      status: response.status,
+      body: text === '' ? undefined : JSON.parse(text),
+      retryAfter: response.headers.get('retry-after') ?? '',
+    };
   }
 
   /** As `call`. @throws Error for a status of 400 and above too */
@@ -149,14 +192,15 @@ export class ClusterNode extends Placed {
 /** A member of etcd with an address of its own. */
 export class EtcdMember extends Placed {
   readonly name: string;
-  readonly #folder: string;
+  /** Holds its data, and nothing else. */
+  readonly disk: Disk;
   #token = 'soak';
   #life = 0;
 
   constructor(network: Network, place: Place, folder: string, name: string) {
     super(network, place, join(folder, `${name}.log`));
     this.name = name;
-    this.#folder = folder;
+    this.disk = new Disk(folder, name, diskMegabytes);
   }
 
   get endpoint(): string {
@@ -168,7 +212,7 @@ export class EtcdMember extends Placed {
   }
 
   get dataDir(): string {
-    return join(this.#folder, `${this.name}-${this.#life}`);
+    return join(this.disk.folder, `data-${this.#life}`);
   }
 
   start(members: readonly EtcdMember[]): void {
@@ -207,6 +251,8 @@ export class EtcdMember extends Placed {
   }
 }
 
+/** Of each member. etcd lays out two files of 64 MB for its log, and as much again after a backup was restored. */
+const diskMegabytes = 400;
 /** Of each member: small, since one of the troubles is that it is full. */
 export const quotaBytes = 32 * 1024 * 1024;
 
@@ -220,10 +266,29 @@ export async function etcdctl(members: readonly EtcdMember[], ...args: readonly 
   return (await execute('etcdctl', [...flags, ...args], { env, maxBuffer: 1 << 28 })).stdout;
 }
 
+interface MemberStatus {
+  readonly Status: {
+    readonly header: { readonly revision: number; readonly member_id: number };
+    readonly leader: number;
+  };
+}
+
+async function statusOf(members: readonly EtcdMember[]): Promise<readonly MemberStatus[]> {
+  return JSON.parse(await etcdctl(members, 'endpoint', 'status', '--write-out=json')) as MemberStatus[];
+}
+
 /** The newest revision of any member. @throws Error */
 export async function revisionOf(members: readonly EtcdMember[]): Promise<number> {
-  const found = JSON.parse(await etcdctl(members, 'endpoint', 'status', '--write-out=json')) as {
-    readonly Status: { readonly header: { readonly revision: number } };
-  }[];
-  return Math.max(...found.map(({ Status }) => Status.header.revision));
+  return Math.max(...(await statusOf(members)).map(({ Status }) => Status.header.revision));
+}
+
+/** The members, the one that leads first. @throws Error */
+export async function leaderFirst(members: readonly EtcdMember[]): Promise<readonly EtcdMember[]> {
+  for (const member of members) {
+    const [found] = await statusOf([member]);
+    if (found?.Status.leader === found?.Status.header.member_id) {
+      return [member, ...members.filter((each) => each !== member)];
+    }
+  }
+  throw new Error('no member of etcd leads');
 }

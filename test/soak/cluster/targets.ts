@@ -39,6 +39,8 @@ export interface PushReport {
   /** The longest time in which two connections sent pictures of it, milliseconds. */
   readonly twiceMs: number;
   readonly pictures: number;
+  /** Connections or encoders' lives that pictures came from. */
+  readonly lives: number;
 }
 
 /** Targets for all pushes: each stream name is one. Pictures prove themselves by their hash. */
@@ -76,6 +78,12 @@ export class HashingTargets {
     return performance.now() - (this.#streams.get(name)?.arrivals.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY);
   }
 
+  /** True when one connection alone sent pictures of it within the last second. */
+  isSentOnce(name: string): boolean {
+    const sinceMs = performance.now() - silenceMs;
+    return this.#streams.get(name)?.stretches.filter(({ toMs }) => toMs > sinceMs).length === 1;
+  }
+
   report(name: string): PushReport {
     const { arrivals, stretches, altered, badStarts } = this.#streams.get(name) ?? new Stream();
     let interruptionMs = this.silentMs(name);
@@ -96,7 +104,7 @@ export class HashingTargets {
         twiceMs = Math.max(twiceMs, Math.min(one.toMs, other.toMs) - Math.max(one.fromMs, other.fromMs));
       }
     }
-    return { interruptionMs, missing, altered, badStarts, twiceMs, pictures: arrivals.length };
+    return { interruptionMs, missing, altered, badStarts, twiceMs, pictures: arrivals.length, lives: seen.size };
   }
 
   #serve(socket: Socket): void {
