@@ -194,6 +194,8 @@ export interface CameraRelaying {
   relayWith(partner: RelayPartner): void;
   /** True when another node answers there within the deadline. @param url as that of a hop */
   probeNode(url: string, deadlineMs: number): Promise<boolean>;
+  /** For how long what another node sends of a camera has been silent, milliseconds; 0 where none sends it. */
+  silentRelayMs(camera: string): number;
   /** Ends what another node sends of a camera; what is this node's own stays. */
   endRelay(camera: string, reason: CodedError): void;
 }

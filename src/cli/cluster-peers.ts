@@ -30,7 +30,7 @@ export function peersOf({ secret, store }: ClusterAccess, nodes: ClusterNodes, l
   const peers = new Peers(nodes, tokens, (...answer) => clocks.note(...answer));
   const clocks: NodeClocks = new NodeClocks(
     nodes,
-    (node) => peers.ask(node, { method: 'GET', path: '/livez', scope: 'read' }),
+    (node) => peers.ask(node, { method: 'GET', path: '/healthz', scope: 'read' }),
     log,
   );
   const others: OtherNodes = {

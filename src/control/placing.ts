@@ -15,6 +15,7 @@ import { PlacedNodes } from '../placement/nodes.js';
 import { type CameraPlan, hopsFrom, type PlacedPush, placeCamera } from '../placement/placement.js';
 import { Links } from './links.js';
 import type { OutgoingStreams } from './node-links.js';
+import { RelayWatch } from './relay-watch.js';
 
 /** How often it is looked at whether nodes that could not be reached are well again. */
 const lookMs = 500;
@@ -94,6 +95,7 @@ const asEver: Whereabouts = { hops: [], at: () => undefined };
 export class Placing implements RelayPartner {
   readonly #options: PlacingOptions;
   readonly #links: Links;
+  readonly #relayWatch: RelayWatch;
   /** Cameras that have their publisher here. */
   readonly #own = new Set<string>();
   readonly #relays = new Map<string, RelayOrigin>();
@@ -119,6 +121,7 @@ export class Placing implements RelayPartner {
       onLink: (node, isDown, why) => this.#linkChanged(node, isDown, why),
       onRefused: (camera, node) => this.#refusalChanged(camera, node),
     });
+    this.#relayWatch = new RelayWatch(options.relaying, (node) => this.#known.get(node)?.url);
     this.#learnNodes();
     facts.onNodes(() => this.#nodesChanged());
     facts.onCamera((camera) => this.#cameraChanged(camera));
@@ -347,6 +350,7 @@ export class Placing implements RelayPartner {
 
   #look(): void {
     this.#links.tick(performance.now());
+    this.#relayWatch.look(this.#relays);
     for (const node of this.#links.nodes) void this.#ask(node);
     if (this.#hasLost) this.#nodesChanged();
   }

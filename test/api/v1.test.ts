@@ -286,6 +286,7 @@ describe('the node', () => {
       '/v1/cameras:batch',
       '/v1/cluster',
       '/v1/cluster/accept',
+      '/v1/cluster/holders',
       '/v1/cluster/seal',
       '/v1/config',
       '/v1/discovery',

@@ -162,6 +162,11 @@ export class NativeCamera implements SelectorListener {
     this.#pulls.freed();
   }
 
+  get silentRelayMs(): number {
+    const source = this.#selector.live?.source;
+    return source?.kind === 'relay' ? heardMs(source.lastMediaMs) : 0;
+  }
+
   /** Ends what another node sends. */
   endRelay(reason: CodedError): void {
     const source = this.#selector.live?.source;

@@ -16,6 +16,8 @@ interface RelayedCamera {
   /** Null: nothing feeds it. */
   readonly stream: object | null;
   readonly viewers: number;
+  /** For how long what another node sends has been silent, milliseconds; 0: none sends it. */
+  readonly silentRelayMs: number;
   /** Ends what another node sends. */
   endRelay(reason: CodedError): void;
 }
@@ -48,6 +50,10 @@ export class NativeRelaying implements CameraRelaying {
     } catch {
       return false; // an address that somebody wrote into etcd by hand
     }
+  }
+
+  silentRelayMs(camera: string): number {
+    return this.#cameras.get(camera)?.silentRelayMs ?? 0;
   }
 
   endRelay(camera: string, reason: CodedError): void {

@@ -140,7 +140,7 @@ class SimulatedNode {
         relayTls: false,
         log,
       }),
-      relaying: { relayWith: () => {}, probeNode: async () => true, endRelay: () => {} },
+      relaying: { relayWith: () => {}, probeNode: async () => true, silentRelayMs: () => 0, endRelay: () => {} },
       state: () => store.state,
       redeclare: (camera) => {
         this.redeclared++;

@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
@@ -84,6 +85,14 @@ export class Network {
   /** As a cable that is pulled. */
   async cut(one: Place, other: Place): Promise<void> {
     await Promise.all([this.cutOneWay(one, other), this.cutOneWay(other, one)]);
+  }
+
+  /** Ends the connections that `from` has made to `to`, as one that is reset, and refuses new ones for a moment. */
+  async reset(from: Place, to: Place): Promise<void> {
+    const rule = ['INPUT', '-p', 'tcp', '-s', from.address, '-j', 'REJECT', '--reject-with', 'tcp-reset'];
+    await this.#iptables(to.name, '-I', rule);
+    await sleep(500);
+    await this.#iptables(to.name, '-D', rule);
   }
 
   /** All arrives again between two places. */
