@@ -34,18 +34,27 @@ const bytesOfColumn = historyPoints * Uint16Array.BYTES_PER_ELEMENT;
 const bytesOfCamera = cameraFacts.length * bytesOfColumn;
 const bytesOfPush = pushFacts.length * bytesOfColumn;
 
-/** Columns of figures, one behind the other, each a ring of steps. */
+/** Steps that a series has room for at first: five minutes. It grows with what is remembered. */
+const firstPoints = 60;
+
+/** Columns of figures, one behind the other, each a ring of steps once it has room for an hour. */
 class Series<F extends string> {
   readonly #facts: readonly F[];
-  readonly #columns: Uint16Array;
+  #columns: Uint16Array;
+  /** Steps that each column has room for. */
+  #points = firstPoints;
+  /** The step at the beginning of the columns, as long as there is no room for an hour. */
+  #firstStep = -1;
   #lastStep = -1;
 
   constructor(facts: readonly F[]) {
     this.#facts = facts;
-    this.#columns = new Uint16Array(facts.length * historyPoints).fill(noFigure);
+    this.#columns = new Uint16Array(facts.length * firstPoints).fill(noFigure);
   }
 
   write(step: number, figureOf: (fact: F) => number | null): void {
+    if (this.#firstStep < 0) this.#firstStep = step;
+    this.#makeRoom(step);
     // What lies between is of an hour ago.
     for (let gap = Math.max(this.#lastStep + 1, step - historyPoints + 1); gap < step; gap++) {
       if (this.#lastStep >= 0) this.#write(gap, () => null);
@@ -55,11 +64,29 @@ class Series<F extends string> {
   }
 
   #write(step: number, figureOf: (fact: F) => number | null): void {
-    let at = step % historyPoints;
+    let at = this.#placeOf(step);
     for (const fact of this.#facts) {
       this.#columns[at] = packFigure(figureOf(fact));
-      at += historyPoints;
+      at += this.#points;
     }
+  }
+
+  #placeOf(step: number): number {
+    return (step - this.#firstStep) % this.#points;
+  }
+
+  /** Most cameras of those that come and go never need the room of an hour. */
+  #makeRoom(step: number): void {
+    const needed = step - this.#firstStep + 1;
+    const before = this.#points;
+    if (needed <= before || before === historyPoints) return;
+    let points = before;
+    while (points < needed && points < historyPoints) points = Math.min(historyPoints, 2 * points);
+    const columns = new Uint16Array(this.#facts.length * points).fill(noFigure);
+    for (let i = 0; i < this.#facts.length; i++)
+      columns.set(this.#columns.subarray(i * before, (i + 1) * before), i * points);
+    this.#columns = columns;
+    this.#points = points;
   }
 
   /** The steps from `first` to `last`, both included. */
@@ -68,9 +95,9 @@ class Series<F extends string> {
     for (const [index, fact] of this.#facts.entries()) {
       const points: (number | null)[] = [];
       for (let step = first; step <= last; step++) {
-        const isKept = step >= 0 && step <= this.#lastStep && step > this.#lastStep - historyPoints;
-        const packed = this.#columns[index * historyPoints + (step % historyPoints)];
-        points.push(isKept && packed !== undefined ? unpackFigure(packed) : null);
+        const isKept = step >= this.#firstStep && step <= this.#lastStep && step > this.#lastStep - historyPoints;
+        const packed = isKept ? this.#columns[index * this.#points + this.#placeOf(step)] : undefined;
+        points.push(packed === undefined ? null : unpackFigure(packed));
       }
       columns[fact] = points;
     }
@@ -110,7 +137,7 @@ export class History {
     backend: Pick<MediaBackend, 'camera'>;
     /** The names of the cameras that are live. */
     live: ReadonlySet<string>;
-    /** Bytes that all of it may take; 0: nothing is remembered. */
+    /** Bytes that all of it may come to take; 0: nothing is remembered. */
     maxBytes: number;
   }) {
     this.#backend = options.backend;
@@ -118,7 +145,7 @@ export class History {
     this.#maxBytes = options.maxBytes;
   }
 
-  /** Bytes that are taken now. */
+  /** Bytes that it takes when all that is remembered now has been for an hour: so much room is kept. */
   get bytes(): number {
     return this.#bytes;
   }

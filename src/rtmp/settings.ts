@@ -38,9 +38,14 @@ export type LimitSettings = Pick<
 
 /** The limits of a session under these settings. */
 export function sessionLimits(settings: LimitSettings): SessionLimits {
+  // Each by its name: a copy of all settings would be a kilobyte for each connection.
+  const { maxMessageBytes, maxChunkStreams, maxCommandBytes, maxAmfDepth } = settings;
   return {
-    ...settings,
+    maxMessageBytes,
+    maxChunkStreams,
+    maxCommandBytes,
+    maxAmfDepth,
     // Audio and data are interleaved into a large video message; all of them together stay below this.
-    maxPartialBytes: settings.maxMessageBytes + 1024 * 1024,
+    maxPartialBytes: maxMessageBytes + 1024 * 1024,
   };
 }

@@ -60,6 +60,19 @@ it('goes round: after an hour nothing old is left, neither where nothing was wri
   expect(history.bytes).toBe(0);
 });
 
+it('grows to an hour step by step, and then goes round', async () => {
+  const { history, show } = setup();
+  for (let step = 100; step < 100 + 900; step++) {
+    show({ name: 'gate', bitrateInBps: step % 201, pushes: [pushSnapshot({ id: 'p', queueBytes: step % 199 })] });
+    await history.look(at(step));
+    if (step % 59 !== 0) continue;
+    const hour = Array.from({ length: 720 }, (_, i) => step - 719 + i);
+    const seen = history.of('gate', 3600, at(step));
+    expect(seen?.camera.bitrateInBps).toEqual(hour.map((each) => (each < 100 ? null : each % 201)));
+    expect(seen?.pushes.p?.queueBytes).toEqual(hour.map((each) => (each < 100 ? null : each % 199)));
+  }
+});
+
 it('keeps within its budget: cameras that are not live make room, and what does not fit is not begun', async () => {
   const ofCamera = 4 * 720 * 2;
   const { history, live, show } = setup(ofCamera * 2);

@@ -3,26 +3,33 @@ import { RingError } from './ring.js';
 
 const registerBufferRing = 22;
 
+/** Buffers that the kernel gets at first. Memory that it never wrote to is none: the system gives it page by page. */
+const firstCount = 16;
+
 /**
  * Buffers that the kernel reads into, whichever socket has something: it takes one for each read, and gets it back when it
- * was dealt with. Few of them, so that they stay in the processor's cache.
+ * was dealt with. It goes round all that it has, so it gets few, which stay in the processor's cache, and twice as many when it
+ * used half of them before it got any back.
  */
 export class ReadBuffers {
   /** What receives name it by. */
   readonly group = 1;
   readonly #ring: Uint32Array;
   readonly #numbers: Uint16Array;
-  readonly #views: readonly Buffer[];
+  readonly #memory: ArrayBuffer;
+  readonly #views: Buffer[] = [];
   readonly #address: number;
   readonly #bytes: number;
   readonly #mask: number;
   readonly #mappings: readonly Mapping[];
   #tail = 0;
+  /** Buffers that are the kernel's or a reader's: the first ones. */
+  #count = 0;
   /** What was given back and not announced. */
   #unannounced = 0;
 
   /**
-   * @param count a power of two, at most 32768. @param bytes of each
+   * @param count how many it may come to: a power of two, at most 32768. @param bytes of each
    * @throws RingError when the kernel refuses
    */
   constructor(calls: KernelCalls, ringFd: number, count: number, bytes: number) {
@@ -40,7 +47,7 @@ export class ReadBuffers {
     this.#ring = new Uint32Array(ring.memory);
     this.#numbers = new Uint16Array(ring.memory);
     this.#address = memory.address;
-    this.#views = Array.from({ length: count }, (_, i) => Buffer.from(memory.memory, i * bytes, bytes));
+    this.#memory = memory.memory;
     const registration = Buffer.alloc(40);
     registration.writeBigUInt64LE(BigInt(ring.address), 0);
     registration.writeUInt32LE(count, 8);
@@ -50,8 +57,15 @@ export class ReadBuffers {
       for (const mapping of this.#mappings) mapping.unmap();
       throw new RingError('IORING_REGISTER_PBUF_RING', result);
     }
-    for (let i = 0; i < count; i++) this.give(i);
-    this.announce();
+    this.#add(Math.min(firstCount, count));
+    this.#tell();
+  }
+
+  #add(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.#views.push(Buffer.from(this.#memory, this.#count * this.#bytes, this.#bytes));
+      this.give(this.#count++);
+    }
   }
 
   /** The first bytes of a buffer, until it is given back. */
@@ -73,9 +87,15 @@ export class ReadBuffers {
     this.#unannounced++;
   }
 
-  /** Tells the kernel of those that were given back. */
+  /** Tells the kernel of those that were given back, and of more where it ran short of them, or nearly. */
   announce(): void {
     if (this.#unannounced === 0) return;
+    if (2 * this.#unannounced >= this.#count && this.#count <= this.#mask)
+      this.#add(Math.min(this.#count, this.#mask + 1 - this.#count));
+    this.#tell();
+  }
+
+  #tell(): void {
     this.#unannounced = 0;
     // The place of the tail is in the first entry, behind its number.
     Atomics.store(this.#numbers, 7, this.#tail);

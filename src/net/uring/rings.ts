@@ -17,7 +17,7 @@ const receiveEntries = 256;
 /** Each socket may have one completion without a buffer, of a receive that was starved. The kernel keeps what is more. */
 const receiveCompletions = 4096;
 
-/** Two megabytes stay in the cache; with thousands of buffers each read would go to memory that is cold. */
+/** Two megabytes at most stay in the cache; with thousands of buffers each read would go to memory that is cold. */
 const bufferCount = 128;
 const bufferBytes = 16 * 1024;
 
