@@ -4,9 +4,10 @@ import type { TargetTest } from '../api/types.js';
 import { observe, useAction } from '../state/action.js';
 import { type Look, pushLook } from '../state/health.js';
 import { engines, entryOf, refreshCamera } from '../state/store.js';
+import { Field, Form } from '../ui/form.js';
 import { milliseconds } from '../ui/format.js';
 import { Mark } from '../ui/mark.js';
-import { ActionButton, Dialog, ErrorNote, Field } from '../ui/parts.js';
+import { ActionButton, Dialog, ErrorNote } from '../ui/parts.js';
 import { type Audio, PushOptionFields, type PushOptionSignals, pushOptionsBody } from './push-options.js';
 
 const good: Look = { tone: 'ok', label: 'ok', shape: 'disc' };
@@ -48,12 +49,7 @@ export function AddPushDialog({ camera, onClose }: { camera: string; onClose: ()
 
   return (
     <Dialog title={`Redirect ${camera}`} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void add();
-        }}
-      >
+      <Form onSubmit={add}>
         {engines.value.length > 0 && (
           <fieldset class="segmented">
             <legend class="sr-only">Where to</legend>
@@ -111,7 +107,7 @@ export function AddPushDialog({ camera, onClose }: { camera: string; onClose: ()
             Add the push
           </ActionButton>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 

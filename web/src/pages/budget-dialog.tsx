@@ -3,7 +3,8 @@ import { api } from '../api/http.js';
 import type { PushView } from '../api/types.js';
 import { useAction } from '../state/action.js';
 import { refreshCamera } from '../state/store.js';
-import { ActionButton, Dialog, ErrorNote, Field } from '../ui/parts.js';
+import { Field, Form } from '../ui/form.js';
+import { ActionButton, Dialog, ErrorNote } from '../ui/parts.js';
 import { type Audio, AudioField } from './push-options.js';
 
 const bytesPerMb = 1 << 20;
@@ -28,12 +29,7 @@ export function BudgetDialog({ camera, push, onClose }: { camera: string; push: 
   };
   return (
     <Dialog title={`Sound and budget of ${push.id}`} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
+      <Form onSubmit={save}>
         <AudioField audio={audio} />
         {push.enabled && audio.value !== (push.audio ?? 'as-is') && (
           <p class="muted small">Another sound connects this push anew; no other push is disturbed.</p>
@@ -41,21 +37,15 @@ export function BudgetDialog({ camera, push, onClose }: { camera: string; push: 
         <p>When more than this is waiting for a slow target, frames are dropped up to the next key frame.</p>
         <Field
           label="Amount (MB)"
-          value={megabytes.value}
+          of={megabytes}
           placeholder="as in the settings of the node"
           invalid={action.error.value?.field === 'queueMaxBytes'}
-          onInput={(text) => {
-            megabytes.value = text;
-          }}
         />
         <Field
           label="Age (seconds)"
-          value={seconds.value}
+          of={seconds}
           placeholder="as in the settings of the node"
           invalid={action.error.value?.field === 'queueMaxAgeMs'}
-          onInput={(text) => {
-            seconds.value = text;
-          }}
         />
         <ErrorNote error={action.error.value} />
         <div class="form-end">
@@ -66,7 +56,7 @@ export function BudgetDialog({ camera, push, onClose }: { camera: string; push: 
             Save
           </ActionButton>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

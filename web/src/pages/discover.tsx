@@ -5,8 +5,9 @@ import { api } from '../api/http.js';
 import { link } from '../router.js';
 import { useAction } from '../state/action.js';
 import { mayOperate } from '../state/store.js';
+import { Field, Form } from '../ui/form.js';
 import { SearchIcon } from '../ui/icons.js';
-import { ActionButton, ErrorNote, Field, Since } from '../ui/parts.js';
+import { ActionButton, ErrorNote, Since } from '../ui/parts.js';
 import { FoundDevice } from './found-device.js';
 
 type Scan = Answer<'scanNetwork'>;
@@ -65,41 +66,27 @@ function ScanForm() {
   return (
     <section class="panel" aria-labelledby="scan-title">
       <h2 id="scan-title">Where to look, and as whom</h2>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
-      >
+      <Form onSubmit={submit}>
         <div class="scan-fields">
           <Field
             label="User at the cameras"
-            value={username.value}
+            of={username}
             placeholder="admin"
             hint="Many cameras have a list of ONVIF users apart from those of their own page."
-            onInput={(text) => {
-              username.value = text;
-            }}
           />
           <Field
             label="Password"
             type="password"
-            value={password.value}
+            of={password}
             hint="Used for these questions and kept in this tab. A camera that is added has it in its source."
-            onInput={(text) => {
-              password.value = text;
-            }}
           />
           <Field
             label="Addresses, if not the whole network"
-            value={addresses.value}
+            of={addresses}
             mono
             placeholder="192.0.2.7 192.0.2.8:8080"
             hint="For cameras in another VLAN, which no multicast reaches."
             invalid={action.error.value?.field?.startsWith('addresses') === true}
-            onInput={(text) => {
-              addresses.value = text;
-            }}
           />
         </div>
         <ErrorNote error={action.error.value} />
@@ -108,7 +95,7 @@ function ScanForm() {
             <SearchIcon /> {action.busy.value ? 'Looking …' : 'Look for cameras'}
           </ActionButton>
         </div>
-      </form>
+      </Form>
       <p class="sr-only" role="status">
         {action.busy.value ? 'Looking for cameras' : scan.value === null ? '' : `${scan.value.devices.length} found`}
       </p>

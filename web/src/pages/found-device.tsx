@@ -5,8 +5,9 @@ import { api } from '../api/http.js';
 import { cameraLink } from '../router.js';
 import { observe, useAction } from '../state/action.js';
 import { mayOperate, refreshCamera } from '../state/store.js';
+import { Field, Form } from '../ui/form.js';
 import { CheckIcon, WarnIcon } from '../ui/icons.js';
-import { ActionButton, ErrorNote, Fact, Field } from '../ui/parts.js';
+import { ActionButton, ErrorNote, Fact } from '../ui/parts.js';
 
 type Device = Answer<'scanNetwork'>['devices'][number];
 type Picture = Answer<'takeDevicePicture'>;
@@ -131,22 +132,8 @@ function AddForm(props: {
     if (isDone) props.onAdded(wanted);
   };
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
-      <Field
-        label="Name"
-        value={name.value}
-        required
-        mono
-        invalid={action.error.value?.field === 'name'}
-        onInput={(text) => {
-          name.value = text;
-        }}
-      />
+    <Form onSubmit={submit}>
+      <Field label="Name" of={name} required mono invalid={action.error.value?.field === 'name'} />
       <label class="check">
         <input
           type="checkbox"
@@ -170,7 +157,7 @@ function AddForm(props: {
           Add this camera
         </ActionButton>
       </div>
-    </form>
+    </Form>
   );
 }
 

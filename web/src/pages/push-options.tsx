@@ -1,7 +1,7 @@
 import type { Signal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import type { CameraView, PushView } from '../api/types.js';
-import { Field } from '../ui/parts.js';
+import { Field } from '../ui/form.js';
 
 /** What is said of a push beside its target. */
 export interface PushOptionSignals {
@@ -77,24 +77,8 @@ export function PushOptionFields({ options, tracks }: { options: PushOptionSigna
           <option value="off">Say nothing of it, and send one track of each kind</option>
         </select>
       </div>
-      <Field
-        label="Video track"
-        value={options.videoTrack.value}
-        placeholder="all"
-        list={idsOf('video')}
-        onInput={(text) => {
-          options.videoTrack.value = text;
-        }}
-      />
-      <Field
-        label="Audio track"
-        value={options.audioTrack.value}
-        placeholder="all"
-        list={idsOf('audio')}
-        onInput={(text) => {
-          options.audioTrack.value = text;
-        }}
-      />
+      <Field label="Video track" of={options.videoTrack} placeholder="all" list={idsOf('video')} />
+      <Field label="Audio track" of={options.audioTrack} placeholder="all" list={idsOf('audio')} />
     </details>
   );
 }

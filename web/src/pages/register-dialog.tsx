@@ -4,7 +4,8 @@ import type { CameraView } from '../api/types.js';
 import { cameraLink, go } from '../router.js';
 import { observe, useAction } from '../state/action.js';
 import { refreshCamera } from '../state/store.js';
-import { ActionButton, Dialog, ErrorNote, Field } from '../ui/parts.js';
+import { Field, Form } from '../ui/form.js';
+import { ActionButton, Dialog, ErrorNote } from '../ui/parts.js';
 
 /** Registers a camera, and waits until the server has it. @param source where it is fetched from; empty: it publishes. @throws ApiProblem */
 export async function registerCamera(name: string, source = ''): Promise<CameraView> {
@@ -24,33 +25,22 @@ export function RegisterForm({ onDone, wanted: given = '' }: { onDone: (name: st
     if (await action.run(() => registerCamera(wanted, source.value.trim()))) onDone(wanted);
   };
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <Form onSubmit={submit}>
       <Field
         label="Name"
-        value={name.value}
+        of={name}
         required
         mono
         placeholder="north-gate"
         hint="Letters, digits, dot, dash and underscore; it becomes part of the address that the camera publishes to."
         invalid={action.error.value?.field === 'name'}
-        onInput={(text) => {
-          name.value = text;
-        }}
       />
       <Field
         label="Source, if it does not publish by itself"
-        value={source.value}
+        of={source}
         mono
         placeholder="rtsp://USER:PASSWORD@HOST/PATH"
         invalid={action.error.value?.field === 'source'}
-        onInput={(text) => {
-          source.value = text;
-        }}
       />
       <ErrorNote error={action.error.value} />
       <div class="form-end">
@@ -58,7 +48,7 @@ export function RegisterForm({ onDone, wanted: given = '' }: { onDone: (name: st
           Register
         </ActionButton>
       </div>
-    </form>
+    </Form>
   );
 }
 

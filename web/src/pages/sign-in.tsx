@@ -2,7 +2,8 @@ import { useSignal } from '@preact/signals';
 import { setToken, signInReason, token } from '../api/http.js';
 import { shown, useAction } from '../state/action.js';
 import { loadAll } from '../state/store.js';
-import { ActionButton, ErrorNote, Field } from '../ui/parts.js';
+import { Field, Form } from '../ui/form.js';
+import { ActionButton, ErrorNote } from '../ui/parts.js';
 
 /** Asks for a token, because the server wants one. */
 export function SignIn() {
@@ -17,13 +18,7 @@ export function SignIn() {
       signInReason.value = null;
     });
   return (
-    <form
-      class="panel sign-in"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <Form class="panel sign-in" onSubmit={submit}>
       <h1>Sign in</h1>
       <p class="muted">
         This aggregator asks for a token. Make one on its machine with <code>media-aggregator token create</code>.
@@ -31,19 +26,16 @@ export function SignIn() {
       <Field
         label="Token"
         type="password"
-        value={value.value}
+        of={value}
         required
         mono
         invalid={wasRefused}
         hint="It is kept in this tab only, until the tab is closed."
-        onInput={(text) => {
-          value.value = text;
-        }}
       />
       <ErrorNote error={action.error.value ?? (wasRefused ? shown(reason) : null)} />
       <ActionButton action={action} kind="primary" type="submit" onRun={() => {}} disabled={value.value.trim() === ''}>
         Sign in
       </ActionButton>
-    </form>
+    </Form>
   );
 }

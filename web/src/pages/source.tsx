@@ -4,8 +4,9 @@ import type { CameraView } from '../api/types.js';
 import { observe, useAction } from '../state/action.js';
 import type { Look } from '../state/health.js';
 import { mayOperate, refreshCamera } from '../state/store.js';
+import { Field, Form } from '../ui/form.js';
 import { Badge } from '../ui/mark.js';
-import { ActionButton, ErrorNote, Field, Since, Until } from '../ui/parts.js';
+import { ActionButton, ErrorNote, Since, Until } from '../ui/parts.js';
 
 type SourceView = NonNullable<CameraView['source']>;
 
@@ -76,27 +77,18 @@ function NewSource({ camera }: { camera: CameraView }) {
     if (isDone) url.value = '';
   };
   return (
-    <form
-      class="new-source"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <Form class="new-source" onSubmit={submit}>
       <Field
         label="Another URL"
-        value={url.value}
+        of={url}
         mono
         placeholder="rtsp://USER:PASSWORD@HOST/PATH"
         invalid={action.error.value !== null}
-        onInput={(text) => {
-          url.value = text;
-        }}
       />
       <ErrorNote error={action.error.value} />
       <ActionButton action={action} type="submit" onRun={() => {}} disabled={url.value.trim() === ''}>
         Fetch it from there
       </ActionButton>
-    </form>
+    </Form>
   );
 }

@@ -158,57 +158,6 @@ function keepFocus(): void {
   next?.focus({ preventScroll: true });
 }
 
-/** A labelled input. */
-export function Field(props: {
-  label: string;
-  value: string;
-  onInput: (value: string) => void;
-  hint?: ComponentChildren;
-  placeholder?: string;
-  type?: 'text' | 'password' | 'search';
-  required?: boolean;
-  invalid?: boolean;
-  list?: readonly string[];
-  mono?: boolean;
-}) {
-  const id = useId();
-  return (
-    <div class="field">
-      <label for={id}>
-        {props.label}
-        {props.required === true && <span class="muted"> (required)</span>}
-      </label>
-      <input
-        id={id}
-        class={props.mono === true ? 'mono' : undefined}
-        type={props.type ?? 'text'}
-        value={props.value}
-        placeholder={props.placeholder}
-        required={props.required}
-        aria-invalid={props.invalid === true}
-        aria-describedby={props.hint === undefined ? undefined : `${id}-hint`}
-        autocomplete="off"
-        autocapitalize="off"
-        spellcheck={false}
-        list={props.list === undefined ? undefined : `${id}-list`}
-        onInput={(event) => props.onInput(event.currentTarget.value)}
-      />
-      {props.list !== undefined && (
-        <datalist id={`${id}-list`}>
-          {props.list.map((value) => (
-            <option key={value} value={value} />
-          ))}
-        </datalist>
-      )}
-      {props.hint !== undefined && (
-        <p class="hint" id={`${id}-hint`}>
-          {props.hint}
-        </p>
-      )}
-    </div>
-  );
-}
-
 /** A fact: what it is, and how much. */
 export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
   return (

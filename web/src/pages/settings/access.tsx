@@ -5,9 +5,10 @@ import type { Scope, TokenView } from '../../api/types.js';
 import { observe, type ShownError, shown, useAction } from '../../state/action.js';
 import { serverNow } from '../../state/clock.js';
 import { session } from '../../state/store.js';
+import { Field, Form } from '../../ui/form.js';
 import { dateTime } from '../../ui/format.js';
 import { PlusIcon } from '../../ui/icons.js';
-import { ActionButton, Copyable, Dialog, ErrorNote, Fact, Field } from '../../ui/parts.js';
+import { ActionButton, Copyable, Dialog, ErrorNote, Fact } from '../../ui/parts.js';
 
 const callers: Readonly<Record<string, string>> = {
   local: 'the user of the aggregator on this machine, who needs no token',
@@ -171,23 +172,15 @@ function TokenDialog({ load, onClose }: { onClose: () => void } & Loading) {
   }
   return (
     <Dialog title="Create a token" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void make();
-        }}
-      >
+      <Form onSubmit={make}>
         <Field
           label="Name"
-          value={name.value}
+          of={name}
           required
           mono
           placeholder="content-manager"
           hint="Who will use it."
           invalid={action.error.value?.field === 'name'}
-          onInput={(text) => {
-            name.value = text;
-          }}
         />
         <div class="field">
           <label for="token-scope">Scope</label>
@@ -231,7 +224,7 @@ function TokenDialog({ load, onClose }: { onClose: () => void } & Loading) {
             Create token
           </ActionButton>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

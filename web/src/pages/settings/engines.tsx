@@ -4,9 +4,10 @@ import type { EngineView } from '../../api/types.js';
 import { observe, useAction } from '../../state/action.js';
 import { isInTrouble } from '../../state/health.js';
 import { engines, mayOperate, refreshEngines, views } from '../../state/store.js';
+import { Field, Form } from '../../ui/form.js';
 import { plural } from '../../ui/format.js';
 import { PlusIcon } from '../../ui/icons.js';
-import { ActionButton, Dialog, ErrorNote, Field } from '../../ui/parts.js';
+import { ActionButton, Dialog, ErrorNote } from '../../ui/parts.js';
 
 /** The streaming engines: where viewers play what is pushed to them. */
 export function Engines() {
@@ -154,12 +155,7 @@ function EngineDialog({ engine, onClose }: { engine?: EngineView; onClose: () =>
   const wrong = action.error.value?.field;
   return (
     <Dialog title={engine === undefined ? 'Register a streaming engine' : `Change ${engine.name}`} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
+      <Form onSubmit={save}>
         {engine === undefined && (
           <Field label="Name" value={name} onInput={set('name')} required mono invalid={wrong === 'name'} />
         )}
@@ -200,7 +196,7 @@ function EngineDialog({ engine, onClose }: { engine?: EngineView; onClose: () =>
             {engine === undefined ? 'Register' : 'Save'}
           </ActionButton>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }
