@@ -1,5 +1,8 @@
-/** Prints the help, or runs a program's `main` and exits with its code; 1 when it fails. */
-export async function runMain(help: string | undefined, main: () => Promise<number>): Promise<void> {
+/**
+ * Prints the help, or runs a program's `main` and exits with its code; 1 when it fails.
+ * @param end called before it exits
+ */
+export async function runMain(help: string | undefined, main: () => Promise<number>, end = () => {}): Promise<void> {
   if (help !== undefined) {
     console.log(help);
     return;
@@ -8,5 +11,6 @@ export async function runMain(help: string | undefined, main: () => Promise<numb
     console.error(error);
     return 1;
   });
+  end();
   process.exit(code);
 }

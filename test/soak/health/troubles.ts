@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CameraShape, healthyCameras } from '../../support/camera-plan.js';
+import type { CameraShape } from '../../support/camera-plan.js';
 import type { Program } from '../program.js';
 import { PacedCamera } from './paced-camera.js';
 
@@ -122,5 +122,3 @@ export const troubles: readonly Trouble[] = [
     end: () => undefined,
   },
 ];
-
-export { healthyCameras };

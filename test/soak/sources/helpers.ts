@@ -6,12 +6,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Jiffies a second, as Linux counts CPU time for programs. */
 const ticksPerSecond = 100;
-export const children: ChildProcess[] = [];
+const children: ChildProcess[] = [];
+
+/** Options of every program here. */
+export const commonOptions = {
+  seconds: { type: 'string', default: '20' },
+  help: { type: 'boolean' },
+} as const;
 
 export function start(command: string, args: readonly string[]): ChildProcess {
   const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
   return child;
+}
+
+/** Kills all that was started. */
+export function killAll(): void {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
 }
 
 export interface Program {
@@ -54,7 +65,7 @@ export async function until(
 }
 
 /** Processes of ffmpeg whose parent is this one. */
-export function childrenOf(pid: number): number[] {
+function childrenOf(pid: number): number[] {
   const found: number[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
@@ -67,6 +78,15 @@ export function childrenOf(pid: number): number[] {
     }
   }
   return found;
+}
+
+/** Kills an aggregator, and prints how long its ffmpegs outlive it. @throws Error when one is there after 20 s */
+export async function killWithPrograms({ child }: Program): Promise<void> {
+  const programs = childrenOf(child.pid ?? 0);
+  child.kill('SIGKILL');
+  const isOver = (): boolean => !programs.some((pid) => existsSync(`/proc/${pid}`));
+  const took = await until(isOver, 'the ffmpegs to be gone', 20_000);
+  console.log(`  killed: its ${programs.length} ffmpegs were gone ${(took / 1000).toFixed(1)} s later`);
 }
 
 export function cpuSeconds(pid: number): number {

@@ -1,7 +1,17 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { children, childrenOf, measure, type Program, start, startProgram, until } from './helpers.js';
+import { runMain } from '../run-main.js';
+import {
+  commonOptions,
+  killAll,
+  killWithPrograms,
+  measure,
+  type Program,
+  start,
+  startProgram,
+  until,
+} from './helpers.js';
 
 const help = `npm run soak -- --sources [options]
 
@@ -20,8 +30,7 @@ const { values } = parseArgs({
     sources: { type: 'boolean' },
     rtsp: { type: 'string', default: '50' },
     rtmp: { type: 'string', default: '200' },
-    seconds: { type: 'string', default: '20' },
-    help: { type: 'boolean' },
+    ...commonOptions,
   },
 });
 
@@ -74,14 +83,7 @@ async function main(): Promise<number> {
     const { live, again } = await counts(program, 'rtsp');
     if (live !== rtsp || again > 0)
       failures.push(`of ${rtsp} by RTSP ${live} are live, ${again} had to be dialled again`);
-    const programs = childrenOf(program.child.pid ?? 0);
-    program.child.kill('SIGKILL');
-    const took = await until(
-      () => !programs.some((pid) => existsSync(`/proc/${pid}`)),
-      'the ffmpegs to be gone',
-      20_000,
-    );
-    console.log(`  killed: its ${programs.length} ffmpegs were gone ${(took / 1000).toFixed(1)} s later`);
+    await killWithPrograms(program);
   } else program.child.kill();
   if (rtmp > 0) {
     const [far, near] = [await startProgram(), await startProgram()];
@@ -115,12 +117,4 @@ async function main(): Promise<number> {
   return failures.length > 0 ? 1 : 0;
 }
 
-if (values.help === true) console.log(help);
-else {
-  const code = await main().catch((error: unknown) => {
-    console.error(error);
-    return 1;
-  });
-  for (const child of children) child.kill('SIGKILL');
-  process.exit(code);
-}
+await runMain(values.help === true ? help : undefined, main, killAll);

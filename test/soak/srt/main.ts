@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { lossyWay } from '../../support/lossy-way.js';
+import { runMain } from '../run-main.js';
 import {
-  children,
-  childrenOf,
+  commonOptions,
   cpuSeconds,
+  killAll,
+  killWithPrograms,
   mb,
   measure,
   memoryBytes,
@@ -38,9 +40,8 @@ const { values } = parseArgs({
     kbps: { type: 'string', default: '2000' },
     loss: { type: 'string', default: '1' },
     delay: { type: 'string', default: '10' },
-    seconds: { type: 'string', default: '20' },
     compare: { type: 'boolean', default: false },
-    help: { type: 'boolean' },
+    ...commonOptions,
   },
 });
 
@@ -121,11 +122,8 @@ async function main(): Promise<number> {
   if (lost > 0) failures.push(`${lost} encoders are not live any more`);
   if (again > againBefore) failures.push(`${again - againBefore} encoders had to call again while they were measured`);
   isOver = true;
-  const programs = childrenOf(program.child.pid ?? 0);
-  program.child.kill('SIGKILL');
-  const gone = await until(() => !programs.some((pid) => existsSync(`/proc/${pid}`)), 'the ffmpegs to be gone', 20_000);
-  console.log(`  killed: its ${programs.length} ffmpegs were gone ${(gone / 1000).toFixed(1)} s later`);
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await killWithPrograms(program);
+  killAll();
   if (values.compare) await compare(clip, encoders, seconds);
   for (const each of [folder, program.dataDir]) rmSync(each, { recursive: true, force: true });
   for (const failure of failures) console.error(`FAILED: ${failure}`);
@@ -154,12 +152,4 @@ async function compare(clip: string, encoders: number, seconds: number): Promise
   );
 }
 
-if (values.help === true) console.log(help);
-else {
-  const code = await main().catch((error: unknown) => {
-    console.error(error);
-    return 1;
-  });
-  for (const child of children) child.kill('SIGKILL');
-  process.exit(code);
-}
+await runMain(values.help === true ? help : undefined, main, killAll);

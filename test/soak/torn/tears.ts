@@ -31,7 +31,7 @@ const files = ['state.json', 'state.journal'] as const;
 const createdAt = '2026-01-01T00:00:00.000Z';
 
 /** A change of a camera or a push that always changes something. */
-export function randomChange(state: DesiredState, random: Random): (before: DesiredState) => DesiredState {
+function randomChange(state: DesiredState, random: Random): (before: DesiredState) => DesiredState {
   const names = [...state.cameras.keys()];
   const name = names.length === 0 || random.oneIn(2) ? `cam-${random.int(1000)}` : random.pick(names);
   const text = `rtmp://192.0.2.1/live/${'x'.repeat(random.int(300))}`;
