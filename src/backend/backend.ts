@@ -7,8 +7,8 @@ import type { CameraSnapshot } from './observed.js';
 import type { PushSnapshot, TargetTest } from './observed-push.js';
 
 export type { RecordedEvent } from '../events/flight-recorder.js';
-export type { DesiredCamera, DesiredHop, DesiredIngest, DesiredPush, DesiredSlate, DesiredSource } from './desired.js';
-export type { BackendProblem, Failure } from './figure.js';
+export type { DesiredCamera, DesiredHop, DesiredIngest, DesiredPush, DesiredSource } from './desired.js';
+export type { BackendProblem } from './figure.js';
 export { type CameraSnapshot, unknownCamera, unseenCamera } from './observed.js';
 export { type IngestSnapshot, type SourceSnapshot, unseenIngest, unseenSource } from './observed-ingest.js';
 export {

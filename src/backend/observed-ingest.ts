@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { Count, FailureSchema, type Frozen, orNull, Rate, Time } from './figure.js';
 
 /** `off`: nobody wants it now. `queued`: it waits for its turn to be dialled. `waiting`: it failed, and is tried again. */
-export const sourceStates = ['off', 'queued', 'connecting', 'live', 'waiting'] as const;
+const sourceStates = ['off', 'queued', 'connecting', 'live', 'waiting'] as const;
 export type SourceState = (typeof sourceStates)[number];
 
 /** What is seen of a source that is pulled. */
@@ -26,7 +26,7 @@ export const SourceSnapshotSchema = Type.Object(
 );
 
 /** How an ingest does. `offline`: nobody publishes it. */
-export const ingestStates = ['offline', 'starting', 'ready', 'stalled', 'no-picture'] as const;
+const ingestStates = ['offline', 'starting', 'ready', 'stalled', 'no-picture'] as const;
 export type IngestState = (typeof ingestStates)[number];
 
 /** What the connection of an encoder that publishes by SRT is like. */

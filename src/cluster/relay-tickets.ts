@@ -77,6 +77,6 @@ export class RelayTickets {
 }
 
 /** @param why in words, without what a stranger sent */
-export function refused(camera: string, why: string): CodedError {
+function refused(camera: string, why: string): CodedError {
   return new CodedError('RELAY_REFUSED', `a stream of another node is refused for camera ${camera}: ${why}`);
 }

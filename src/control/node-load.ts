@@ -55,7 +55,7 @@ export class NodeLoad {
 }
 
 /** The figures with the peaks raised, where the event loop was on time. */
-export function withPeaks(
+function withPeaks(
   figures: NodeLoadFigures,
   { bitrateOutBps, liveCameras }: Pick<BackendTotals, 'bitrateOutBps' | 'liveCameras'>,
 ): NodeLoadFigures {

@@ -28,7 +28,7 @@ const referenceMs = 600;
 const maxPictureBytes = 4 << 20;
 
 /** How long answers to a probe are waited for, milliseconds: devices answer within half a second, busy networks later. */
-export const defaultProbeMs = 3000;
+const defaultProbeMs = 3000;
 /** Addresses that may be asked one by one in one scan. */
 export const maxAddresses = 256;
 
@@ -355,7 +355,7 @@ function byAddress(left: FoundDevice, right: FoundDevice): number {
 }
 
 /** The URL of a source, with the login where there is one. */
-export function withLogin(url: string, login: Login | null): string {
+function withLogin(url: string, login: Login | null): string {
   if (login === null) return url;
   const escaped = (text: string): string =>
     encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);

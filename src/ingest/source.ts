@@ -41,4 +41,4 @@ export interface Source {
   close(reason: CodedError): void;
 }
 
-export type { Ingest, SrtFacts } from '../rtmp/stream-host.js';
+export type { Ingest } from '../rtmp/stream-host.js';

@@ -26,7 +26,7 @@ const maxReplyBytes = 8 * 1024;
 const maxReplies = 2048;
 const maxRepliesOfOne = 8;
 /** Devices that are told of at most. */
-export const maxDevices = 512;
+const maxDevices = 512;
 /** Packets are lost: each message goes out twice. */
 const againMs = 300;
 

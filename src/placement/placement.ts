@@ -38,7 +38,7 @@ export interface CameraPlan {
 }
 
 /** What a push says in `via` to go from the owner straight to its target. */
-export const direct = 'direct';
+const direct = 'direct';
 
 const noHops: readonly Hop[] = [];
 const nothing: ReadonlyMap<string, string> = new Map();

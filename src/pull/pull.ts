@@ -12,8 +12,7 @@ import { RepairedMedia } from './repaired-media.js';
 import { sourceErrorOf } from './source-error.js';
 
 /** `off`: nobody wants it now. `queued`: it waits for its turn to dial. `waiting`: it failed, and is tried again. */
-export const pullStates = ['off', 'queued', 'connecting', 'live', 'waiting'] as const;
-export type PullState = (typeof pullStates)[number];
+export type PullState = 'off' | 'queued' | 'connecting' | 'live' | 'waiting';
 
 export interface PullSettings {
   readonly pushRetryMinMs: number;

@@ -1,7 +1,6 @@
 /** AMF0, the format of commands and metadata (Action Message Format -- AMF 0, Adobe 2007). */
 export { decodeAmf0, type ReadableAmf, readAmf0, readableAmf0 } from './amf0-reader.js';
 export {
-  type Amf0Limits,
   AmfDate,
   AmfEcmaArray,
   type AmfObject,

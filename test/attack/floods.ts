@@ -21,7 +21,7 @@ export interface Flood {
 
 const wideChunks = 65_536;
 
-export function message(type: number, payload: Buffer, streamId = 0, chunkBytes = wideChunks): Buffer {
+function message(type: number, payload: Buffer, streamId = 0, chunkBytes = wideChunks): Buffer {
   return encodeMessage(6, type, 0, streamId, payload, chunkBytes);
 }
 
@@ -34,7 +34,7 @@ export function control(type: number, ...bytes: number[]): Buffer {
   return encodeMessage(2, type, 0, 0, Buffer.from(bytes), 128);
 }
 
-export function times(count: number, ...parts: Buffer[]): Buffer {
+function times(count: number, ...parts: Buffer[]): Buffer {
   return Buffer.concat(Array.from({ length: count }, () => parts).flat());
 }
 

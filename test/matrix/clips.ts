@@ -43,7 +43,7 @@ export interface TrackSpec {
   readonly voice?: number;
 }
 
-export const clipSeconds = 12;
+const clipSeconds = 12;
 const framesPerSecond = 25;
 const cache = fileURLToPath(new URL('../../node_modules/.cache/matrix', import.meta.url));
 

@@ -12,7 +12,7 @@ export interface StrictMessage {
   readonly payload: Buffer;
 }
 
-export class StrictReadError extends Error {}
+class StrictReadError extends Error {}
 
 function refuse(text: string): never {
   throw new StrictReadError(text);

@@ -3,7 +3,7 @@ import { PublishClient } from '../../../src/rtmp/publish-client.js';
 import { encodeAmf0 } from '../../../src/wire/amf0.js';
 import { makeFrame } from '../frames.js';
 
-const frameMs = 40;
+export const frameMs = 40;
 const keyEvery = 25;
 /** Bytes of a picture, over a second. */
 export const meanFrameBytes =
