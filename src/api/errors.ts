@@ -184,11 +184,15 @@ export function errorHandler(log: Logger): (error: unknown, request: FastifyRequ
     const refusal = refusalOf(error, request.routeOptions.bodyLimit);
     // A camera that refuses (502) is no failure of this process.
     if (refusal.status >= 500 && refusal.status !== 502) {
-      const stack = error instanceof Error ? error.stack : undefined;
+      // That etcd or another node does not answer is no fault of this program: where it noticed says nothing.
+      const isExpected = refusal.code.startsWith('CLUSTER_') || refusal.code === 'NODE_UNAVAILABLE';
+      const stack = error instanceof Error && !isExpected ? error.stack : undefined;
       const { method } = request;
       const path = request.routeOptions.url ?? 'an unknown path';
       const address = request.socket.remoteAddress ?? 'unknown';
-      log.error('a request failed', { address, method, path, code: refusal.code, error: messageOf(error), stack });
+      const facts = { address, method, path, code: refusal.code, error: messageOf(error) };
+      if (isExpected) log.warn('a request failed', facts);
+      else log.error('a request failed', { ...facts, stack });
     }
     if (refusal.status === 503) reply.header('retry-after', '5');
     if (error instanceof RateLimitedError) reply.header('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));

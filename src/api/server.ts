@@ -221,8 +221,8 @@ export async function buildApi(options: ApiOptions, listener = new Listener({}, 
   const costly = new CostlyCalls();
   app.addHook('preClose', async () => costly.close());
   addMetricsRoute(app, { control, version, webhooks, costly, maxSeries: settings.metricsMaxSeries });
-  addContentManagerRoutes(app, control, settings.resourceId);
   const all = new ClusterCameras(control, others);
+  addContentManagerRoutes(app, control, settings.resourceId, all);
   addCameraRoutes(app, control, costly, all);
   addBatchRoute(app, control, costly);
   addPushRoutes(app, control, costly, all, others);

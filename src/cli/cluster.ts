@@ -25,6 +25,8 @@ import type { Logger } from '../log/log.js';
 import { weightOf } from '../placement/weight.js';
 import { EtcdStore } from '../store/etcd/etcd-store.js';
 import type { StateCheck } from '../store/file/edit.js';
+import { readCertificate } from '../tls/certificate.js';
+import { checkTrust } from '../tls/trust.js';
 import { clusterFacts, relayVersion } from './cluster-facts.js';
 
 /** What of the cluster is there before this node listens: the shared state, and what all nodes derive from its secret. */
@@ -104,8 +106,18 @@ export async function openShared(
         prefix: `${store.prefix}${name}/`,
         file: join(dataDir, file),
       });
-    const tokens = await shared('tokens', 'cluster-tokens.json');
-    const secrets = await shared('secrets', 'cluster-secrets.json');
+    // At once: without etcd each waits for a while before it takes its copy.
+    const opened = await Promise.allSettled([
+      shared('tokens', 'cluster-tokens.json'),
+      shared('secrets', 'cluster-secrets.json'),
+    ]);
+    const [tokens, secrets] = opened.map((each) => (each.status === 'fulfilled' ? each.value : undefined));
+    if (tokens === undefined || secrets === undefined) {
+      tokens?.close();
+      secrets?.close();
+      await store.close();
+      throw opened.find((each) => each.status === 'rejected')?.reason;
+    }
     return {
       client,
       store,
@@ -165,6 +177,7 @@ export async function joinNodes(
     secret,
     leaseMs: nodeLeaseMs,
     log,
+    onWritten: (error) => store.noteWrite(error),
     self: {
       id: nodeId,
       ...(location === undefined ? {} : { location }),
@@ -271,7 +284,13 @@ export function clusterView(
 }
 
 async function userIn(path: string): Promise<{ readonly name: string; readonly password: string }> {
-  const text = (await textOf('cluster-user-file', path)).trim();
+  const { bytes, mode } = await fileOf('cluster-user-file', path);
+  if ((mode & 0o007) !== 0) {
+    const shown = mode.toString(8).padStart(4, '0');
+    const message = `cluster-user-file ${path} may be read or written by every user (mode ${shown}); whoever has it can change the state of all nodes: chmod 600 it.`;
+    throw new ConfigError('CONFIG_INVALID_VALUE', message, { field: 'cluster-user-file' });
+  }
+  const text = bytes.toString().trim();
   const colon = text.indexOf(':');
   if (colon < 1 || /[\r\n]/.test(text)) {
     const message = `cluster-user-file ${path} holds no user: it must be one line NAME:PASSWORD.`;
@@ -286,20 +305,25 @@ async function certificates({ clusterCa, clusterCert, clusterKey }: Settings): P
   readonly key?: Buffer;
 }> {
   const read = async (field: string, path: string | undefined) =>
-    path === undefined ? undefined : Buffer.from(await textOf(field, path));
+    path === undefined ? undefined : (await fileOf(field, path)).bytes;
   const [ca, cert, key] = [
     await read('cluster-ca', clusterCa),
     await read('cluster-cert', clusterCert),
     await read('cluster-key', clusterKey),
   ];
+  if (ca !== undefined && clusterCa !== undefined) checkTrust(ca, clusterCa, '--cluster-ca');
+  if (clusterCert !== undefined && clusterKey !== undefined) {
+    const files = { certFile: clusterCert, keyFile: clusterKey };
+    readCertificate({ ...files, certFlag: '--cluster-cert', keyFlag: '--cluster-key' });
+  }
   return { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
 }
 
-async function textOf(field: string, path: string): Promise<string> {
+async function fileOf(field: string, path: string): Promise<{ readonly bytes: Buffer; readonly mode: number }> {
   try {
     const found = await readRegular(path, 1 << 20);
     if (found === undefined) throw new Error('there is no such file');
-    return found.bytes.toString();
+    return found;
   } catch (error) {
     const message = `${field} ${path} cannot be read: ${messageOf(error)}.`;
     throw new ConfigError('CONFIG_INVALID_VALUE', message, { field, cause: error });

@@ -58,7 +58,7 @@ export class StartWatch {
       // Not waited for here: what follows a step follows at once.
       if (server !== undefined) this.#closing = server.close();
       if (isLate) {
-        this.#log.info('everything that the start was waiting for has answered; it continues', {
+        this.#log.info('the start waits no longer; it continues, or says what is wrong', {
           what,
           seconds: seconds(),
         });

@@ -194,7 +194,8 @@ export class CameraClaims {
   /** @returns undefined: this node has it; else the node that has. */
   async #tryClaim(camera: string): Promise<string | undefined> {
     const { client, nodes } = this.#options;
-    const lease = nodes.leaseId;
+    // A camera that comes back while its node starts again may be live at another one by now.
+    const lease = await nodes.leaseSoon(callMs);
     if (lease === undefined) throw new Error('this node has no lease');
     const key = this.#key('live', camera);
     const value = Buffer.from(JSON.stringify({ node: nodes.self.id, since: new Date().toISOString() }));

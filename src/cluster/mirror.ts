@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../errors.js';
 import type { EtcdClient } from '../etcd/client.js';
 import { type KeyValue, prefixEnd, type WatchEvent } from '../etcd/protocol.js';
 import { PrefixWatch } from '../etcd/watch.js';
@@ -47,6 +48,7 @@ export class Mirror {
   #clusterId = '';
   #revision = 0;
   #isReading = false;
+  #failure: string | undefined;
   #isClosed = false;
 
   constructor(options: MirrorOptions) {
@@ -60,6 +62,11 @@ export class Mirror {
     return this.#revision;
   }
 
+  /** Why it could not be read the last time; undefined: it was read. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#watch?.close();
@@ -71,12 +78,14 @@ export class Mirror {
     while (!this.#isClosed) {
       try {
         this.#revision = await this.#read();
+        this.#failure = undefined;
         if (this.#isClosed) break;
         const isFirst = this.#watch === undefined;
         this.#watchFrom(this.#revision + 1);
         if (!isFirst) this.#options.readAgain?.();
         break;
-      } catch {
+      } catch (error) {
+        this.#failure = messageOf(error);
         await sleep(retryMs, undefined, { ref: false });
       }
     }

@@ -35,6 +35,8 @@ export interface NodesOptions {
   /** Milliseconds without a sign of life after which a node is gone. */
   readonly leaseMs: number;
   readonly log: Logger;
+  /** Told how each writing of this node's key went: the failure, or undefined. */
+  readonly onWritten?: ((error: unknown) => void) | undefined;
 }
 
 /**
@@ -56,6 +58,8 @@ export class ClusterNodes {
   #clusterId = '';
   #revision = 0;
   #isReading = false;
+  /** Etcd answers, and there was no lease yet. */
+  #isStarting = false;
   #isClosed = false;
   /** The lease under which this node's key was written last. */
   #writtenUnder: string | undefined;
@@ -83,8 +87,9 @@ export class ClusterNodes {
    * @param isAway true when etcd is known not to answer: it is not waited for
    */
   async start(isAway: boolean): Promise<void> {
-    const { client, leaseMs, log } = this.#options;
-    this.#lease = new Lease(client, Math.ceil(leaseMs / 1000), (id) => void this.#granted(id), log);
+    const { client, leaseMs, log, onWritten } = this.#options;
+    this.#isStarting = !isAway;
+    this.#lease = new Lease(client, Math.ceil(leaseMs / 1000), (id) => void this.#granted(id), log, onWritten);
     if (isAway) void this.#readAgain();
     else await this.#read().catch(() => void this.#readAgain());
   }
@@ -108,6 +113,23 @@ export class ClusterNodes {
   get leaseId(): string | undefined {
     const id = this.#lease?.id;
     return id === this.#writtenUnder ? id : undefined;
+  }
+
+  /** `leaseId`; in the first moments of a node whose etcd answers, it is waited for. @param limitMs how long at the most */
+  async leaseSoon(limitMs: number): Promise<string | undefined> {
+    const known = this.leaseId;
+    if (known !== undefined || !this.#isStarting) return known;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#leaseListeners.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, limitMs);
+      this.#leaseListeners.add(done);
+    });
+    this.#isStarting = false;
+    return this.leaseId;
   }
 
   /** Called after each change of the list. */
@@ -146,7 +168,9 @@ export class ClusterNodes {
   async #granted(lease: string): Promise<void> {
     this.#ownLeases.add(lease);
     await this.#write(lease);
-    if (this.#writtenUnder === lease) for (const listener of this.#leaseListeners) listener();
+    if (this.#writtenUnder !== lease) return;
+    this.#isStarting = false;
+    for (const listener of [...this.#leaseListeners]) listener();
   }
 
   /** One write after the other: of two at once, etcd may keep the older one. */
@@ -178,6 +202,7 @@ export class ClusterNodes {
         this.#keyRevision = Number(header.revision);
         this.#writtenUnder = lease;
         this.#taken = undefined;
+        this.#options.onWritten?.(undefined);
         for (const listener of this.#listeners) listener();
         return;
       }
@@ -188,6 +213,7 @@ export class ClusterNodes {
     } catch (error) {
       this.#isChanged = true;
       this.#options.log.debug('this node cannot be announced to the others', { error });
+      this.#options.onWritten?.(error);
       await sleep(500, undefined, { ref: false });
     }
   }

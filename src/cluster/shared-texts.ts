@@ -59,7 +59,8 @@ export class SharedTexts {
     ]);
     if (!isRead && copy === undefined) {
       texts.close();
-      const message = `etcd does not answer, and ${options.file} has no copy of the shared keys and tokens, so this node cannot start`;
+      const why = texts.#mirror.failure ?? 'etcd does not answer';
+      const message = `${why}: the shared keys and tokens (${options.prefix}) cannot be read, and ${options.file} has no copy of them, so this node cannot start`;
       throw new StateError('CLUSTER_UNAVAILABLE', message);
     }
     return texts;
@@ -146,8 +147,11 @@ export class SharedTexts {
       return await this.#options.client.txn(request, callMs);
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
-      const code = error.isUncertain ? 'CLUSTER_UNCERTAIN' : 'CLUSTER_UNAVAILABLE';
-      throw new StateError(code, `${error.message}; look at what is there before you ask again`, { cause: error });
+      if (!error.isUncertain) {
+        throw new StateError('CLUSTER_UNAVAILABLE', `${error.message}; nothing was changed`, { cause: error });
+      }
+      const message = `${error.message}: whether it was done is not known; look at what is there before you ask again`;
+      throw new StateError('CLUSTER_UNCERTAIN', message, { cause: error });
     }
   }
 

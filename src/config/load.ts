@@ -49,7 +49,9 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
   };
   const media = readAll(mediaTable, read);
   const node = readAll(nodeTable, read);
-  const settings: Settings = { ...node, media };
+  // Several nodes may be on one machine: what tells them apart is not its name.
+  const isNamed = sources[nodeTable.resourceId.key] !== 'default' || node.cluster === undefined;
+  const settings: Settings = { ...node, resourceId: isNamed ? node.resourceId : node.nodeId, media };
   checkTogether(settings);
   return { settings, sources: Object.fromEntries(knownKeys.map((key) => [key, sources[key] ?? 'default'])) };
 }

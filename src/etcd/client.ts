@@ -153,15 +153,19 @@ export class EtcdClient {
     const until = performance.now() + deadlineMs;
     // A member that accepts and is silent must not take all the time there is.
     const shareMs = Math.max(1000, deadlineMs / this.endpoints.length);
+    /** By member: the last failure that says more than that the time was over, as it is when a connection is tried anew. */
+    const telling = new Map<string, EtcdError>();
     for (let attempt = 1; ; attempt += 1) {
       const endpoint = this.endpoint;
       try {
         return await this.#once(method, request, Math.min(until, performance.now() + shareMs));
       } catch (error) {
-        if (!(error instanceof EtcdError) || !isWorthAnother(error)) throw error;
+        if (!(error instanceof EtcdError)) throw error;
+        if (error.status !== status.DEADLINE_EXCEEDED) telling.set(endpoint, error);
+        if (!isWorthAnother(error)) throw error.saying(telling.get(endpoint));
         this.next(endpoint);
         const leftMs = until - performance.now();
-        if (leftMs < 50) throw error;
+        if (leftMs < 50) throw error.saying(telling.get(endpoint));
         // After a round in vain: members that refuse at once are not asked in a loop.
         if (attempt % this.endpoints.length === 0)
           await new Promise((resolve) => setTimeout(resolve, Math.min(200, leftMs)));

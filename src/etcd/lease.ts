@@ -18,6 +18,7 @@ export class Lease {
   readonly #ttlSeconds: number;
   readonly #onGranted: (id: string) => void;
   readonly #log: Logger;
+  readonly #onRefused: (error: unknown) => void;
   #id: string | undefined;
   /** By the monotonic clock: the lease holds at least until then, if etcd kept its word. */
   #validUntilMs = 0;
@@ -29,12 +30,20 @@ export class Lease {
   /**
    * @param ttlSeconds how long it lasts without this process
    * @param onGranted told of each new lease: its keys are to be written
+   * @param onRefused told of each time that etcd gave none
    */
-  constructor(client: EtcdClient, ttlSeconds: number, onGranted: (id: string) => void, log: Logger) {
+  constructor(
+    client: EtcdClient,
+    ttlSeconds: number,
+    onGranted: (id: string) => void,
+    log: Logger,
+    onRefused: (error: unknown) => void = () => undefined,
+  ) {
     this.#client = client;
     this.#ttlSeconds = ttlSeconds;
     this.#onGranted = onGranted;
     this.#log = log;
+    this.#onRefused = onRefused;
     void this.#grant();
   }
 
@@ -71,6 +80,7 @@ export class Lease {
         return;
       } catch (error) {
         this.#log.debug('etcd gives no lease', { error: messageOf(error) });
+        this.#onRefused(error);
         await sleep(retryMs, undefined, { ref: false });
       }
     }

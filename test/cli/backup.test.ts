@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../src/log/log.js';
@@ -46,6 +46,26 @@ describe('backup', () => {
     const { code, err } = await cli(['backup', '-', '--data-dir', folder]);
     expect(code).toBe(1);
     expect(err).toContain('nothing to back up');
+  });
+
+  // What was left there when the node went into a cluster was taken for its state.
+  test('of a folder whose node has its state in etcd is refused, and a restore into it, until the node is alone again', async (context) => {
+    const folder = testScope(context).temporaryFolder();
+    const file = join(folder, 'backup.json');
+    writeFileSync(file, '{"version": 1, "cameras": {"restored": {}}}');
+    writeFileSync(join(folder, 'state.json'), '{"version": 1, "cameras": {"old": {}}}');
+    utimesSync(join(folder, 'state.json'), 1_000_000, 1_000_000);
+    writeFileSync(join(folder, 'cluster-state.jsonl'), '{}');
+    for (const command of [
+      ['backup', '-'],
+      ['restore', file],
+    ]) {
+      const { code, err } = await cli([...command, '--data-dir', folder]);
+      expect(code).toBe(2);
+      expect(err).toContain('its state is in etcd: give --cluster and --cluster-secret-file');
+    }
+    utimesSync(join(folder, 'cluster-state.jsonl'), 1_000_000, 999_999);
+    expect((await cli(['backup', '-', '--data-dir', folder])).out).toContain('"old"');
   });
 });
 

@@ -102,7 +102,7 @@ function nodeOf(etcd: FakeEtcd, cameras: readonly string[]) {
   const letGo: string[] = [];
   const leases: (() => void)[] = [];
   const nodes = {
-    ...{ self: { id: 'a' }, leaseId: '7', all: [{ id: 'a' }, { id: 'b' }] },
+    ...{ self: { id: 'a' }, leaseId: '7', leaseSoon: async () => '7', all: [{ id: 'a' }, { id: 'b' }] },
     onLease: (listener: () => void) => leases.push(listener),
   } as unknown as ClusterNodes;
   const claims = new CameraClaims({

@@ -178,7 +178,13 @@ describe('whatever stands in etcd', () => {
 
   test("as a claim, or as the wish for one: it is nobody's and named, and the cameras here go on", async () => {
     const live = new LiveCameras({ client: etcd.client, prefix: '/x/', log });
-    const nodes = { self: { id: 'a' }, leaseId: '7', all: [{ id: 'a' }], onLease: () => {} } as unknown as ClusterNodes;
+    const nodes = {
+      self: { id: 'a' },
+      leaseId: '7',
+      leaseSoon: async () => '7',
+      all: [{ id: 'a' }],
+      onLease: () => {},
+    } as unknown as ClusterNodes;
     const letGo: string[] = [];
     const claims = new CameraClaims({
       ...{ client: etcd.client, prefix: '/x/', nodes, live, log: silentLogger },

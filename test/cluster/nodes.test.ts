@@ -94,6 +94,20 @@ describe('what a node tells the others of itself', () => {
     expect(told.leaseId).toBe('7');
   });
 
+  // A camera that came back while its node started again was let in without a claim: two nodes could have it.
+  test('has who claims wait for its first lease, and for no other', async () => {
+    const etcd = new SlowEtcd();
+    const told = await start(etcd);
+    const lease = told.leaseSoon(20_000);
+    etcd.waiting.pop()?.answer();
+    expect(await lease).toBe('7');
+    const silent = await start(new SlowEtcd());
+    expect(await silent.leaseSoon(50)).toBeUndefined();
+    const before = performance.now();
+    expect(await silent.leaseSoon(20_000)).toBeUndefined();
+    expect(performance.now() - before).toBeLessThan(10_000);
+  });
+
   test('is put right when it is something else in etcd', async () => {
     const etcd = new SlowEtcd();
     const told = await start(etcd);

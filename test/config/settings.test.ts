@@ -109,6 +109,14 @@ describe('where values come from', () => {
     });
   });
 
+  test('in a cluster the node is known by its id, unless another one is said', () => {
+    const flags = { cluster: 'etcd://a:1', 'cluster-secret-file': '/secret', 'node-id': 'berlin-1' };
+    expect(load({ flags }).settings.resourceId).toBe('berlin-1');
+    expect(load({ flags: { ...flags, 'resource-id': 'ma-1' } }).settings.resourceId).toBe('ma-1');
+    expect(load({ flags, env: { container_name: 'c-1' } }).settings.resourceId).toBe('c-1');
+    expect(load({ flags: { 'node-id': 'berlin-1' } }).settings.resourceId).toBe(hostname());
+  });
+
   test('sources by field', () => {
     const { sources } = load({ flags: { 'rtmp-port': '1', 'queue-max-bytes': '1MB' } });
     expect(sourcesByField(sources)).toMatchObject({

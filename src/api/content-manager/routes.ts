@@ -9,6 +9,7 @@ import { CameraTypeSchema, LocationSchema, NameSchema } from '../../model/schema
 import type { App } from '../app.js';
 import { PushViewSchema } from '../camera-schemas.js';
 import { legacyResponses } from '../schemas.js';
+import type { ClusterCameras } from '../v1/cluster-cameras.js';
 import { optionalBody } from '../validation.js';
 
 const closed = { additionalProperties: false };
@@ -76,7 +77,7 @@ const StatsAnswer = Type.Object({
 const StatusAnswer = Type.Object({ resource_id: Type.String(), status: Type.String({ enum: ['ok', 'down'] }) });
 
 /** The four calls of the content manager, as it has always made them. */
-export function addContentManagerRoutes(app: App, control: Control, resourceId: string): void {
+export function addContentManagerRoutes(app: App, control: Control, resourceId: string, all: ClusterCameras): void {
   // The second spelling is the one of the original's own example; both are in use.
   for (const path of ['/registerCamera', '/resgisterCamera']) {
     app.post(
@@ -123,8 +124,11 @@ export function addContentManagerRoutes(app: App, control: Control, resourceId: 
         body: optionalBody(StreamBody),
         response: legacyResponses({ 200: StreamAnswer }, 400, 404, 409, 413, 415, 503),
       },
-      handler: async (request) =>
-        control.redirector.getStream(streamRequest(request.body, request.query, request.socket.remoteAddress)),
+      handler: async (request) => {
+        const wanted = streamRequest(request.body, request.query, request.socket.remoteAddress);
+        const answer = await control.redirector.getStream(wanted);
+        return { ...answer, push: await all.changedPush(request, answer.name, answer.push) };
+      },
     });
   }
 

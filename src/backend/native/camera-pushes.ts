@@ -123,6 +123,8 @@ export class CameraPushes {
   /** The stream is over. */
   end(): void {
     this.#state = 'over';
+    // Of no stream a push runs elsewhere, unless it is declared to.
+    this.#isOwn = true;
     if (!this.#isAsleep) this.#converge();
   }
 
@@ -173,6 +175,8 @@ export class CameraPushes {
       const existing = this.all.get(each.id);
       if (existing === undefined) this.#add(each);
       else {
+        // One that is to run here again must not begin what is over.
+        if (this.#state === 'over') this.#tell(existing);
         existing.setLimits(this.#limitsOf(each));
         existing.setEnabled(this.#where(each));
         if (++looks % looksPerStep !== 0) continue;

@@ -1,11 +1,13 @@
+import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadSettings, type Settings } from '../../config/index.js';
-import { StateError } from '../../errors.js';
+import { CodedError, StateError } from '../../errors.js';
 import { silentLogger } from '../../log/log.js';
 import { plural } from '../../plural.js';
+import { clusterStateFileName } from '../../store/etcd/snapshot.js';
 import { openShared, type SharedState } from '../cluster.js';
 import type { CliIo } from '../io.js';
 
@@ -37,6 +39,23 @@ export function settingsWith(flags: ClusterFlags & { readonly dataDir?: string }
     cwd: io.cwd,
   });
   return settings;
+}
+
+/**
+ * Refuses to take the state of a node's own from a folder whose node has it in etcd: what is there is what it was before.
+ * @throws CodedError USAGE
+ */
+export function refuseClusterFolder(folder: string): void {
+  const cluster = changedMs(join(folder, clusterStateFileName));
+  const own = ['state.json', 'state.journal'].map((name) => changedMs(join(folder, name)));
+  // Who went back to a node that is alone has changed its state since.
+  if (cluster === undefined || own.some((ms) => ms !== undefined && ms > cluster)) return;
+  const message = `the node of ${folder} is one of a cluster, and its state is in etcd: give --cluster and --cluster-secret-file as the node has them. If it is alone again, remove ${join(folder, clusterStateFileName)} first`;
+  throw new CodedError('USAGE', message);
+}
+
+function changedMs(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 /**

@@ -10,7 +10,7 @@ import { plural } from '../../plural.js';
 import { backupState, restoreState } from '../../store/file/backup.js';
 import { readVersion } from '../../store/file/disk.js';
 import { camerasWithOtherKeys } from '../backup/changed-keys.js';
-import { type ClusterFlags, settingsWith, withClusterFlags } from '../backup/cluster-command.js';
+import { type ClusterFlags, refuseClusterFolder, settingsWith, withClusterFlags } from '../backup/cluster-command.js';
 import { isSealed, minPassphraseChars, seal, unseal } from '../backup/sealed.js';
 import {
   differingSecrets,
@@ -103,6 +103,7 @@ Examples:
 /** What a backup of one node is made of. */
 async function readNodeState(settings: Settings, io: CliIo) {
   const folder = resolve(io.cwd, settings.dataDir);
+  refuseClusterFolder(folder);
   const state = await backupState(folder, await stateSealing(settings));
   return { ...state, secrets: await readSecrets(folder) };
 }
@@ -184,6 +185,7 @@ async function restore(file: string, options: RestoreCommandOptions, io: CliIo):
   if (settings.cluster !== undefined) return restoreIntoCluster(settings, path, opened, options, io);
   const refusesTarget = await targetRuleOf(settings);
   const folder = resolve(io.cwd, settings.dataDir);
+  refuseClusterFolder(folder);
   const present = await readSecrets(folder);
   const wanted = options.withoutSecrets === true ? {} : (opened?.secrets ?? {});
   const differing = differingSecrets(wanted, present);

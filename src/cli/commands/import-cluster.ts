@@ -79,6 +79,9 @@ async function lockOf(folder: string): Promise<FolderLock> {
   try {
     return await FolderLock.acquire(folder);
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      throw new StateError('STATE_UNREADABLE', `there is no folder ${folder}: nothing to import`, { cause: error });
+    }
     if (!(error instanceof StateError)) throw error;
     const message = `${error.message}; stop the aggregator, import, and start it with --cluster (--dry-run shows meanwhile what would change)`;
     throw new StateError(error.code, message, { cause: error });
@@ -112,7 +115,13 @@ function refuseConflicts({ cameras, engines, tokens, stream }: Plan): void {
       : []),
   ];
   if (parts.length === 0) return;
-  const message = `the cluster has others already: ${parts.join('; ')}. Nothing was changed`;
+  const advice = [
+    cameras.conflicts.length + engines.conflicts.length + tokens.conflicts.length === 0
+      ? []
+      : ['remove or rename one of the two of each name'],
+    stream?.becomes === 'conflict' ? ['--without-secrets leaves keys and tokens behind'] : [],
+  ].flat();
+  const message = `the cluster has others already: ${parts.join('; ')}. Nothing was changed; ${advice.join('; ')}`;
   throw new ConflictError('IMPORT_CONFLICT', message);
 }
 

@@ -90,11 +90,7 @@ function describeStatus(
     node.connections,
   ]);
   const headings = ['NODE', 'RTMP', 'VERSION', 'UP', 'ADDRESS', 'LIVE', 'IN', 'OUT', 'VIEWERS', 'CONNECTIONS'];
-  const sockets = nodes.flatMap(({ backendFacts: { socketMode, socketModeWhy } }) =>
-    typeof socketMode !== 'string'
-      ? []
-      : [`sockets: ${socketMode}${typeof socketModeWhy === 'string' ? cleanText(` (${socketModeWhy})`) : ''}\n`],
-  );
+  const sockets = socketLines(nodes);
   const limits = nodes.flatMap((node) =>
     node.capacity === null || (node.capacity.outBps === null && node.capacity.cameras === null)
       ? []
@@ -109,4 +105,16 @@ function describeStatus(
   return (
     headed(table(headings, rows), io) + sockets.join('') + limits.map((line) => `${line}\n`).join('') + lines.join('')
   );
+}
+
+/** What the media goes through, once where it is the same at all nodes. */
+function socketLines(nodes: readonly NodeView[]): string[] {
+  const found = nodes.flatMap(({ id, name, backendFacts: { socketMode, socketModeWhy } }) => {
+    if (typeof socketMode !== 'string') return [];
+    const why = typeof socketModeWhy === 'string' ? cleanText(` (${socketModeWhy})`) : '';
+    return [{ node: cleanText(id ?? name), text: `${socketMode}${why}` }];
+  });
+  const isSame = found.every(({ text }) => text === found[0]?.text);
+  if (isSame) return found.slice(0, 1).map(({ text }) => `sockets: ${text}\n`);
+  return found.map(({ node, text }) => `sockets of ${node}: ${text}\n`);
 }

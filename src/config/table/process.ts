@@ -10,7 +10,7 @@ export const processTable = table({
     key: 'resource-id',
     type: textType(253),
     default: undefined,
-    fallback: { words: 'the host name', value: hostname },
+    fallback: { words: 'the host name; in a cluster node-id', value: hostname },
     seedEnvironment: ['container_name'],
     description: 'Id of this aggregator in the answers to the content manager',
   },

@@ -12,9 +12,9 @@ import { Listeners } from '../listeners.js';
 import type { Sealing } from '../sealing.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
 import type { ClusterEntries, EntryEvent, RefusedEntry } from './entries.js';
-import { EtcdFullness } from './fullness.js';
 import { ClusterReplica } from './replica.js';
 import { comparing, isUntouched, type Step, stepsBetween, writing } from './transactions.js';
+import { EtcdWriteHealth } from './write-health.js';
 
 /** How long a change may take in all, milliseconds. */
 const changeLimitMs = 8000;
@@ -63,7 +63,7 @@ export class EtcdStore implements Store {
   readonly #listeners: Listeners;
   readonly #nodeId: string;
   readonly #log: Logger;
-  readonly #fullness: EtcdFullness;
+  readonly #writes: EtcdWriteHealth;
   readonly #waiting: Waiting[] = [];
   #work: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -74,7 +74,7 @@ export class EtcdStore implements Store {
     this.#listeners = listeners;
     this.#nodeId = options.nodeId;
     this.#log = options.log;
-    this.#fullness = new EtcdFullness(options.client, replica.keys.head, options.log);
+    this.#writes = new EtcdWriteHealth(options.client, replica.keys.head, options.log);
   }
 
   /**
@@ -96,8 +96,13 @@ export class EtcdStore implements Store {
   }
 
   get problems(): readonly StateProblem[] {
-    const { problem } = this.#fullness;
+    const { problem } = this.#writes;
     return problem === undefined ? this.#replica.problems : [problem, ...this.#replica.problems];
+  }
+
+  /** Another part of this node wrote to etcd, with this failure or without one (undefined). */
+  noteWrite(error: unknown): void {
+    this.#writes.note(error);
   }
 
   update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
@@ -128,7 +133,7 @@ export class EtcdStore implements Store {
     return this.#listeners.add(listener);
   }
 
-  /** Takes the state of an etcd that was replaced, on all nodes. @throws StateError CLUSTER_UNAVAILABLE */
+  /** Takes the state of an etcd that was replaced, on all nodes. @throws StateError CLUSTER_UNAVAILABLE: it does not answer */
   async acceptReplaced(): Promise<void> {
     await this.#replica.acceptReplaced();
   }
@@ -157,7 +162,7 @@ export class EtcdStore implements Store {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       while (this.#work !== undefined) await this.#work;
-      this.#fullness.close();
+      this.#writes.close();
       await this.#replica.close();
     })();
     return this.#closing;
@@ -247,7 +252,7 @@ export class EtcdStore implements Store {
         },
         transactionMs,
       );
-      this.#fullness.note(undefined);
+      this.#writes.note(undefined);
       if (!answer.succeeded) {
         await this.#replica.caughtUpWith(headIn(answer), head, changeLimitMs);
         return undefined;
@@ -256,7 +261,7 @@ export class EtcdStore implements Store {
       this.#replica.noteHead(revision);
       return revision;
     } catch (error) {
-      this.#fullness.note(error);
+      this.#writes.note(error);
       if (!(error instanceof EtcdError) || !error.isUncertain) throw error;
       this.#client.next(this.#client.endpoint);
       return await this.#settle(head, written.seenAt, error);

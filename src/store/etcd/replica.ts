@@ -22,6 +22,8 @@ const startLimitMs = 5000;
 const knownStartLimitMs = 2000;
 /** How long a change waits for that of another node, which is in several transactions. */
 const othersLimitMs = 6000;
+/** Values that are refused are named up to this number: with another secret, they are all. */
+const maxTold = 20;
 
 export interface ReplicaOptions {
   readonly client: EtcdClient;
@@ -120,8 +122,13 @@ export class ClusterReplica {
     const problems: StateProblem[] = [];
     const away = this.#contact.problem;
     if (away !== undefined) problems.push(away);
-    for (const { reason, since } of this.entries.refused) {
+    const { refused } = this.entries;
+    for (const { reason, since } of refused.slice(0, maxTold)) {
       problems.push(new StateProblem('STATE_INVALID', `in etcd, ${reason}; the last good value stays in force`, since));
+    }
+    if (refused.length > maxTold) {
+      const message = `${refused.length - maxTold} more values in etcd are refused`;
+      problems.push(new StateProblem('STATE_INVALID', message, refused[maxTold]!.since));
     }
     return problems;
   }
@@ -183,7 +190,11 @@ export class ClusterReplica {
    * Accepts the state of a replaced etcd, and tells all other nodes to do so. @throws StateError CLUSTER_UNAVAILABLE
    */
   async acceptReplaced(): Promise<void> {
-    if (!this.#contact.isReplaced) return;
+    if (!this.#contact.isReplaced) {
+      // Which etcd it is, nobody knows while it does not answer.
+      this.refuseUnlessWell();
+      return;
+    }
     await writeAcceptance(this.#options.client, this.keys, this.#place);
     await this.#takeReplaced();
   }
@@ -264,9 +275,12 @@ export class ClusterReplica {
   }
 
   #tellRefused(before: number): void {
-    for (const { reason } of this.entries.refused.slice(before)) {
+    const { refused } = this.entries;
+    for (const { reason } of refused.slice(before, before + maxTold)) {
       this.#options.log.error('a value in etcd is refused; the last good one stays in force', { reason });
     }
+    const more = refused.length - before - maxTold;
+    if (more > 0) this.#options.log.error('more values in etcd are refused', { more });
   }
 
   #tell(change: StateChange): void {

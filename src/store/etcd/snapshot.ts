@@ -9,6 +9,9 @@ import type { Logger } from '../../log/log.js';
 import { plural } from '../../plural.js';
 import type { EntryEvent } from './entries.js';
 
+/** The file in the data folder of a node. */
+export const clusterStateFileName = 'cluster-state.jsonl';
+
 const maxBytes = 256 * 1024 * 1024;
 /** Text that is made in one turn of the event loop. */
 const blockChars = 128 * 1024;
@@ -52,7 +55,7 @@ export class SnapshotFile {
   #failure = '';
 
   constructor(dataDir: string, log: Logger) {
-    this.path = join(dataDir, 'cluster-state.jsonl');
+    this.path = join(dataDir, clusterStateFileName);
     this.#log = log;
   }
 

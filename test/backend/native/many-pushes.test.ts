@@ -146,3 +146,21 @@ it('a push with another target, or another profile, has the room of the one befo
   pushes.declare([]);
   expect(pushes.holdingRoom).toBe(0);
 });
+
+it('of a stream that another node sent: nothing is at another node any more when it is over, and nothing begins', async () => {
+  let began = 0;
+  const pushes = pushesOfOneCamera(() => {
+    began += 1;
+    return undefined;
+  });
+  pushes.declare([{ id: 'p', url: 'rtmp://127.0.0.1:1/a/p', enabled: true }]);
+  pushes.begin(makeStream(), false);
+  expect(phaseOf(pushes, 'p')).toBe('elsewhere');
+  pushes.pause();
+  pushes.end();
+  expect(phaseOf(pushes, 'p')).toBe('idle');
+  expect(began).toBe(0);
+  pushes.begin(makeStream());
+  await until(() => phaseOf(pushes, 'p') !== 'idle', 20_000, 'it to begin here');
+  await until(() => began > 0, 20_000, 'it to take room');
+});

@@ -100,6 +100,10 @@ describe('streams between places', () => {
         ...{ live: true, node: 'a', type: `t${bytes}` },
         pushes: [e1, { state: 'active' }, { state: 'active' }, { id: 'home', state: 'active' }],
       });
+      // A content manager that asks any node is told the same.
+      expect(await node.apiOk('GET', '/getStream?name=gate-1&location=berlin')).toMatchObject({
+        push: { id: 'home', state: 'active' },
+      });
       const told = (await node.apiOk('GET', '/v1/cameras/gate-1/pushes/e1/events')) as { items: { text: string }[] };
       expect(told.items.map(({ text }) => text).join('\n')).toMatch(/active/);
     }
@@ -128,6 +132,13 @@ describe('streams between places', () => {
     await Promise.all(publishers.map(({ exited }) => exited));
     for (const name of cameras) await a.waitForLive(name, false);
     for (const node of [b, c]) for (const name of cameras) await node.waitForLive(name, false);
+    // Of a camera that nobody has, nothing is at another node.
+    for (const node of [a, b, c]) {
+      for (const name of cameras) {
+        const isIdle = async () => (await look(node, name)).pushes.every(({ state }) => state === 'idle');
+        await waitFor(isIdle, { what: `the pushes of ${name} to be idle` });
+      }
+    }
     const source = await packetsOf(clip);
     for (const name of cameras) {
       for (const engine of Object.keys(engines)) {

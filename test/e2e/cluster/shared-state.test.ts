@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import type { Aggregator } from '../../support/aggregator.js';
 import { startNode } from '../../support/cluster.js';
@@ -87,6 +89,9 @@ describe('nodes that share their state in etcd', () => {
     });
     const refused = await a.api('POST', '/v1/cameras', { name: 'late' });
     expect(refused).toMatchObject({ status: 503, body: { code: 'CLUSTER_UNAVAILABLE' } });
+    // Nobody knows whether it was replaced.
+    const admin = readFileSync(join(a.dataDir, 'admin-token'), 'utf8').trim();
+    expect(await a.api('POST', `/v1/cluster/accept?token=${admin}`)).toMatchObject({ status: 503 });
     expect(await camerasOf(a)).toHaveLength(22);
     // It starts without etcd, with what it knew.
     await a.restart();

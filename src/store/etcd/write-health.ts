@@ -3,12 +3,15 @@ import { EtcdError } from '../../etcd/etcd-error.js';
 import type { Logger } from '../../log/log.js';
 import { StateProblem } from '../store.js';
 
-/** How often a full etcd is asked whether it takes writes again. */
+/** How often an etcd that refuses writes is asked whether it takes them again. */
 const askMs = 2000;
 const callMs = 3000;
 
-/** Whether etcd has room: one that is full answers all but writes, until a person makes room. */
-export class EtcdFullness {
+/**
+ * Whether etcd takes what this node writes. One that is full, or whose user may not write, answers all else as ever, until a
+ * person makes room or mends the user.
+ */
+export class EtcdWriteHealth {
   readonly #client: EtcdClient;
   readonly #key: Buffer;
   readonly #log: Logger;
@@ -22,7 +25,7 @@ export class EtcdFullness {
     this.#log = log;
   }
 
-  /** What is shown while it is full. */
+  /** What is shown while it takes none. */
   get problem(): StateProblem | undefined {
     return this.#problem;
   }
@@ -30,8 +33,9 @@ export class EtcdFullness {
   /** A write failed with this, or did not (undefined). */
   note(error: unknown): void {
     if (error === undefined) this.#end();
-    else if (error instanceof EtcdError && error.isFull && this.#problem === undefined) {
-      const message = `${error.message}; changes are refused until then, and all that is known stays in force`;
+    else if (error instanceof EtcdError && (error.isFull || error.isDenied) && this.#problem === undefined) {
+      const what = error.isFull ? '' : ', nor does this node get into the list of nodes or claim cameras';
+      const message = `${error.message}; changes are refused until then${what}, and all that is known stays in force`;
       this.#problem = new StateProblem('CLUSTER_UNAVAILABLE', message, new Date().toISOString());
       this.#log.error(message, { code: 'CLUSTER_UNAVAILABLE' });
       this.#timer = setInterval(() => void this.#ask(), askMs).unref();
@@ -42,7 +46,7 @@ export class EtcdFullness {
     clearInterval(this.#timer);
   }
 
-  /** A transaction that would write, if what it compares could be: a full etcd refuses it before it compares. */
+  /** A transaction that would write, if what it compares could be: etcd refuses writes before it compares. */
   async #ask(): Promise<void> {
     const key = this.#key;
     const success = [{ requestPut: { key, value: Buffer.from('{}') } }];
@@ -53,7 +57,7 @@ export class EtcdFullness {
       );
       this.#end();
     } catch {
-      // It is still full, or does not answer: the watch says that.
+      // It takes none still, or does not answer: the watch says that.
     }
   }
 
