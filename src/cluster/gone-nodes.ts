@@ -34,9 +34,9 @@ export class GoneNodes {
     return [...this.#nodes.all, ...[...this.#gone.values()].map(({ node }) => node)];
   }
 
-  /** True for a node that is not in the list, and was. */
-  has(id: string): boolean {
-    return this.#gone.has(id);
+  /** When a node left the list, by the monotonic clock; undefined: it is there, or never was. */
+  leftAtMs(id: string): number | undefined {
+    return this.#gone.get(id)?.atMs;
   }
 
   #look(): void {

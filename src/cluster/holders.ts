@@ -14,6 +14,8 @@ const silentMs = 10_000;
 /** How often a node without a lease asks the others; seldomer where they are many: 20 calls a second. */
 const roundMs = 2000;
 const roundPerNodeMs = 50;
+/** A claim and its node that go by the end of one lease are seen to go within that time of each other. */
+const togetherMs = 5000;
 /** Names in one question, which the API limits too. */
 const maxAsked = 500;
 /** So many cameras are remembered with the node that had them. */
@@ -82,8 +84,8 @@ export interface HolderQuestionsOptions {
  */
 export class HolderQuestions {
   readonly #options: HolderQuestionsOptions;
-  /** By camera: the node that had it last, as far as that is not in etcd any more. */
-  readonly #last = new Map<string, string>();
+  /** By camera: the node that had it last, as far as that is not in etcd any more, and since when. */
+  readonly #last = new Map<string, { readonly node: string; readonly endMs: number }>();
   /** What etcd said last; to see what goes. */
   readonly #known = new Map<string, string>();
   /** By camera: which node told that another one has it, while this one has no way to etcd. */
@@ -116,13 +118,9 @@ export class HolderQuestions {
    * @returns undefined: none, as far as can be found out within a second
    */
   async holderOf(camera: string, isAway: boolean): Promise<string | undefined> {
-    const { nodes, gone, live } = this.#options;
-    const known = live.all.get(camera)?.node ?? this.#last.get(camera);
-    const asked = isAway
-      ? (this.#told.get(camera) ?? known)
-      : known !== undefined && gone.has(known)
-        ? known
-        : undefined;
+    const { nodes, live } = this.#options;
+    const known = live.all.get(camera)?.node ?? this.#last.get(camera)?.node;
+    const asked = isAway ? (this.#told.get(camera) ?? known) : this.#lostWith(camera);
     if (asked === undefined || asked === nodes.self.id) return undefined;
     const answer = await this.#ask(asked, camera);
     const found = answer?.cameras.find((each) => each.camera === camera);
@@ -144,6 +142,13 @@ export class HolderQuestions {
     return { id, reachesEtcd: nodes.leaseId !== undefined, cameras: found };
   }
 
+  /** The node whose claim of a camera ended with its lease: what it gave back in time is free. */
+  #lostWith(camera: string): string | undefined {
+    const last = this.#last.get(camera);
+    const leftMs = last === undefined ? undefined : this.#options.gone.leftAtMs(last.node);
+    return leftMs !== undefined && Math.abs(leftMs - last!.endMs) < togetherMs ? last!.node : undefined;
+  }
+
   #changed(camera: string): void {
     const node = this.#options.live.all.get(camera)?.node;
     const before = this.#known.get(camera);
@@ -154,7 +159,7 @@ export class HolderQuestions {
     }
     this.#known.delete(camera);
     if (before === undefined || before === this.#options.nodes.self.id) return;
-    this.#last.set(camera, before);
+    this.#last.set(camera, { node: before, endMs: performance.now() });
     if (this.#last.size > maxRemembered) this.#last.delete(this.#last.keys().next().value ?? '');
   }
 

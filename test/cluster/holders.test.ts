@@ -103,6 +103,18 @@ describe('a camera whose node is not in the list any more', () => {
     expect(stage.asked.length).toBe(asked);
   });
 
+  test('is free where that node gave it back before it left', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const stage = new Stage();
+    stage.claim('gate', 'a');
+    stage.claim('gate', undefined);
+    vi.advanceTimersByTime(8000);
+    stage.list('b', 'c');
+    await stage.questions.holderOf('gate', false);
+    vi.useRealTimers();
+    expect(stage.asked).toEqual([]);
+  });
+
   test('is not asked for where etcd knows better', async () => {
     const stage = lost();
     stage.list('a', 'b', 'c');
