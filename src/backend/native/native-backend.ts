@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { loopbackOf } from '../../address/every-address.js';
 import { PushPolicy } from '../../address/push-policy.js';
 import { parseRtmpUrl } from '../../address/rtmp-url.js';
 import { Admission } from '../../admission/admission.js';
@@ -19,9 +18,7 @@ import { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { SlabPool } from '../../relay/slab-pool.js';
 import type { Beginning } from '../../rtmp/beginning.js';
 import { floods } from '../../rtmp/flood-count.js';
-import { probeHandshake } from '../../rtmp/probe.js';
 import { RtmpServer } from '../../rtmp/rtmp-server.js';
-import type { SrtListener } from '../../srt/srt-listener.js';
 import { TrustedFile } from '../../tls/trusted-file.js';
 import type {
   BackendAddress,
@@ -47,12 +44,11 @@ import { CameraHost } from './camera-host.js';
 import { hopDialing } from './hop-dialing.js';
 import { LastPictures } from './last-pictures.js';
 import { MediaBudget } from './media-budget.js';
+import { NativeListeners } from './native-listeners.js';
 import type { NativeBackendSettings } from './native-settings.js';
 import { NodeCapacity, type RoomUser } from './node-capacity.js';
 import { NativeRelaying } from './relaying.js';
-import { SecureListener } from './secure-listener.js';
 import { SourceTools } from './source-tools.js';
-import { openSrt } from './srt-entry.js';
 import { NativeTestPatterns } from './test-patterns.js';
 import { Traffic } from './traffic.js';
 import { NativeYielding } from './yielding.js';
@@ -86,11 +82,8 @@ export class NativeBackend implements MediaBackend {
   readonly #leaving = new Set<Promise<void>>();
   readonly #sources: SourceTools;
   readonly #trust: TrustedFile | undefined;
-  readonly #secure = new SecureListener();
-  readonly #host: CameraHost;
-  #srt: SrtListener | null = null;
+  readonly #listeners: NativeListeners;
   #ticker: NodeJS.Timeout | null = null;
-  #address: BackendAddress | null = null;
   #observer: BackendObserver | null = null;
 
   /**
@@ -143,37 +136,28 @@ export class NativeBackend implements MediaBackend {
       // It may have been removed meanwhile, and added anew.
       return find().door.open(source);
     }, options.log);
-    this.#host = new CameraHost(this.#cameras, this.#admission, {
+    const host = new CameraHost(this.#cameras, this.#admission, {
       claim: (camera) => this.yielding.claim(camera),
       admitRelay: (camera, ticket) => this.relaying.admit(camera, ticket),
       refused: (refusal) => this.#observer?.publisherRefused?.(refusal),
     });
-    this.#server = new RtmpServer({ settings: options.settings.media, host: this.#host, log: options.log });
+    this.#server = new RtmpServer({ settings, host, log: options.log });
+    this.#listeners = new NativeListeners({
+      settings: options.settings,
+      server: this.#server,
+      host,
+      log: options.log,
+      onListening: (address) => this.addOwnListener(address),
+      onSrtListening: (address) => this.#sources.addListener(address),
+    });
   }
 
-  /** @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS; ConfigError TLS_CERTIFICATE */
+  /** @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS; ConfigError TLS_CERTIFICATE, CONFIG_INVALID_VALUE */
   async start(): Promise<BackendAddress> {
-    const { host, rtmpPort, rtmps } = this.#settings;
     await this.prepare(this.#context.log);
-    const address = await this.#server.listen(host, rtmpPort);
-    this.#address = address;
-    this.addOwnListener(address);
-    const secure = rtmps && (await this.#secure.listen(this.#server, host, rtmps, this.#context.log));
-    if (secure !== undefined) this.addOwnListener(secure);
-    const srtPort = await this.#listenForSrt();
+    const address = await this.#listeners.open();
     this.startWithoutListener();
-    const ofSrt = srtPort === undefined ? {} : { srtPort };
-    return { ...address, ...(secure === undefined ? {} : { rtmpsPort: secure.port }), ...ofSrt };
-  }
-
-  async #listenForSrt(): Promise<number | undefined> {
-    const { host: listenOn, srt, media } = this.#settings;
-    if (srt === undefined) return undefined;
-    const opened = await openSrt({ listenOn, srt, media, host: this.#host, log: this.#context.log });
-    this.#srt = opened.listener;
-    // Of pulls alone: a target by TCP may have the same number.
-    this.#sources.addListener({ host: listenOn, port: opened.port });
-    return opened.port;
+    return address;
   }
 
   /**
@@ -222,7 +206,7 @@ export class NativeBackend implements MediaBackend {
   }
 
   problems(): readonly BackendProblem[] {
-    const all = [this.#trust?.problem, this.#secure.problem, ...this.capacity.problems];
+    const all = [this.#trust?.problem, this.#listeners.problem, ...this.capacity.problems];
     return all.filter((each) => each !== undefined && each !== null);
   }
 
@@ -347,12 +331,11 @@ export class NativeBackend implements MediaBackend {
   }
 
   totals(): BackendTotals {
-    return { ...this.#traffic.totals, connections: this.#server.connections + (this.#srt?.connections ?? 0) };
+    return { ...this.#traffic.totals, connections: this.#server.connections + this.#listeners.srtConnections };
   }
 
-  async probe(deadlineMs: number): Promise<boolean> {
-    if (this.#address === null) return false;
-    return probeHandshake(loopbackOf(this.#address.host), this.#address.port, deadlineMs);
+  probe(deadlineMs: number): Promise<boolean> {
+    return this.#listeners.probe(deadlineMs);
   }
 
   askToReconnect(): void {
@@ -361,8 +344,7 @@ export class NativeBackend implements MediaBackend {
 
   async stop(deadlineMs: number): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
-    this.#secure.close();
-    this.#srt?.close();
+    this.#listeners.close();
     this.#admission.close();
     this.#sources.close();
     const reason = new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down');
