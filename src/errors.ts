@@ -63,6 +63,7 @@ export const errorCodes = {
   NODE_DRAINING: 'The node is draining or stopping: it takes no new cameras.',
   NODE_FULL: 'The node carries as much as its capacity allows; what it carries goes on.',
   NODE_CLOCK_DIFFERS: 'The clocks of two nodes of the cluster differ by 5 s or more.',
+  NODE_OVERLOADED: 'The node carries about as much as its machine can; what it carries may be late.',
   NODE_UNAVAILABLE: 'The node that has the camera does not answer.',
   NODE_ID_TAKEN: 'Another node of the cluster has this id.',
   NOT_IN_CLUSTER: 'The node was started without a cluster, so there is nothing to accept.',

@@ -83,7 +83,7 @@ export class Control {
     const needsKeys = settings.media?.publishAuth === 'key';
     const reconciler = new Reconciler(backend, log, needsKeys ? streamKeys : undefined);
     const health = new EngineHealth(backend, reconciler);
-    const node = new NodeStatus(store, backend, reconciler, settings);
+    const node = new NodeStatus(store, backend, reconciler, settings, log);
     const observation = new Observation({
       store,
       backend,

@@ -1,5 +1,6 @@
 import type { BackendProblem, BackendTotals, CapacityFacts, MediaBackend, WorkerFacts } from '../backend/backend.js';
 import type { LogHealth } from '../log/destination.js';
+import type { Logger } from '../log/log.js';
 import { overLimits, type StateLimits } from '../model/state-rules.js';
 import { plural } from '../plural.js';
 import { type OpenFilesFigures, openFiles } from '../process/open-files.js';
@@ -27,13 +28,13 @@ export class NodeStatus {
   #files: () => readonly BackendProblem[] = () => [];
   #log: () => LogHealth = () => ({ linesLost: 0, problem: null });
 
-  constructor(store: Store, backend: MediaBackend, reconciler: Reconciler, limits: StateLimits) {
+  constructor(store: Store, backend: MediaBackend, reconciler: Reconciler, limits: StateLimits, log: Logger) {
     this.#store = store;
     this.#limits = limits;
     this.#backend = backend;
     this.#reconciler = reconciler;
     this.#probe = new BackendProbe(backend);
-    this.#load = new NodeLoad(() => backend.totals());
+    this.#load = new NodeLoad(() => backend.totals(), log);
   }
 
   get backendKind(): MediaBackend['kind'] {
@@ -50,6 +51,7 @@ export class NodeStatus {
       ...this.#files(),
       ...this.#backend.problems(),
       ...this.#reconciler.problems,
+      ...this.#load.problems,
     ];
   }
 

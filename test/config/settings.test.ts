@@ -249,6 +249,10 @@ describe('where values come from', () => {
   });
 
   test('a port with TLS needs a certificate and its key, and backend native', () => {
+    for (const key of ['capacity-cameras', 'capacity-out-mbps']) {
+      expect(failure({ flags: { [key]: '5', workers: '2' } }).message).toContain('media workers do not count together');
+      expect(failure({ flags: { [key]: '5', backend: 'nginx' } }).message).toContain('nginx takes what comes');
+    }
     expect(failure({ flags: { 'srt-port': '8890', workers: '1' } }).message).toContain('media workers take no SRT');
     expect(failure({ flags: { 'srt-port': '8890', backend: 'nginx' } }).message).toContain('nginx takes no SRT');
     expect(failure({ flags: { 'srt-passphrase-file': '/p' } }).message).toContain('srt-port is not');

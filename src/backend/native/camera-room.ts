@@ -60,6 +60,11 @@ export class CameraRoom {
     return this.#capacity.take(this.bitrateBps, wasRefused, `${what} of camera ${this.#camera}${rest}`);
   }
 
+  /** Takes room for a push; as `NodeCapacity.take`. The lack of it names a node where the camera would have room. */
+  takeForPush(id: string, wasRefused: boolean): TargetError | undefined {
+    return this.#capacity.take(this.bitrateBps, wasRefused, `push ${id} of camera ${this.#camera}`, this.#camera);
+  }
+
   /**
    * Takes room for a viewer, while there is a stream.
    * @returns gives it back, so that who comes and goes all the time makes no node full @throws CodedError NODE_FULL

@@ -84,7 +84,7 @@ export class NativeCamera implements SelectorListener {
       dialer,
       log,
       recorder,
-      takeRoom: (id, wasRefused) => this.#room.take(`push ${id}`, wasRefused),
+      takeRoom: (id, wasRefused) => this.#room.takeForPush(id, wasRefused),
       onPhase: (id, push) => {
         const seen = { id, push, node: this.#pushes.nodeOf(id) };
         const { observer } = this.#report;

@@ -48,7 +48,8 @@ export class NodeCapacity {
   #looks = 0;
   #isFull = false;
   #freeSinceMs: number | null = null;
-  #refused: { readonly atMs: number; readonly since: string; readonly what: string } | null = null;
+  /** The text is that of the first refusal: another one would be another problem to those who follow the events. */
+  #refused: { readonly atMs: number; readonly since: string; readonly message: string } | null = null;
   /** Where else cameras may publish, in words for who is refused. */
   #elsewhere: (camera: string) => readonly string[] = () => [];
   #onFull: (() => void) | undefined;
@@ -83,7 +84,7 @@ export class NodeCapacity {
   get problems(): readonly BackendProblem[] {
     const refused = this.#refused;
     if (refused === null || this.#now() - refused.atMs > refusalMs) return [];
-    return [{ code: 'NODE_FULL', message: `${this.#words()}: ${refused.what} was refused last`, since: refused.since }];
+    return [{ code: 'NODE_FULL', message: refused.message, since: refused.since }];
   }
 
   /** A stream of the camera begins. */
@@ -122,9 +123,10 @@ export class NodeCapacity {
    * Takes room for one more copy of a camera.
    * @param expectedBps the bit rate of the camera; 0: not known, it is taken to be as the others are
    * @param wasRefused whether it asks again, after there was no room @param what in words
+   * @param camera that could be at another node instead; undefined: that would not help
    * @returns why there is none
    */
-  take(expectedBps: number, wasRefused: boolean, what: string): TargetError | undefined {
+  take(expectedBps: number, wasRefused: boolean, what: string, camera?: string): TargetError | undefined {
     const { outBps } = this.#limits;
     if (outBps === null) return undefined;
     const bps = this.#copyBps(expectedBps);
@@ -137,9 +139,11 @@ export class NodeCapacity {
       return undefined;
     }
     this.#note(what);
+    const [other] = camera === undefined ? [] : this.#elsewhere(camera);
+    const orElse = other === undefined ? '' : `, or when the camera publishes to a node that has some: ${other}`;
     return new TargetError(
       'NODE_FULL',
-      `no room for ${mbps(bps)} more: ${this.#words()}; it starts when there is room`,
+      `no room for ${mbps(bps)} more: ${this.#words()}; it starts when there is room${orElse}`,
     );
   }
 
@@ -201,7 +205,8 @@ export class NodeCapacity {
   #note(what: string): void {
     const nowMs = this.#now();
     const known = this.#refused !== null && nowMs - this.#refused.atMs <= refusalMs ? this.#refused : undefined;
-    this.#refused = { atMs: nowMs, since: known?.since ?? new Date().toISOString(), what };
+    const message = `${this.#words()}: ${what} was refused`;
+    this.#refused = { since: new Date().toISOString(), message, ...known, atMs: nowMs };
   }
 
   #judge(): void {

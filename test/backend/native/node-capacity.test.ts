@@ -31,7 +31,13 @@ describe('a node with a limit on its cameras', () => {
     expect(refusal?.message).toContain('2 of 2 cameras');
     // One that comes back while its stream is kept is no new one.
     expect(capacity.refusesCamera('a', 0, 3)).toBeUndefined();
-    expect(capacity.problems.map(({ code }) => code)).toEqual(['NODE_FULL']);
+    const { problems } = capacity;
+    expect(problems).toMatchObject([
+      { code: 'NODE_FULL', message: 'this node is full (2 of 2 cameras): camera c was refused' },
+    ]);
+    // The next refusal is the same problem: events and pages would tell of another one each time.
+    expect(capacity.refusesCamera('d', 0, 0)?.code).toBe('NODE_FULL');
+    expect(capacity.problems).toEqual(problems);
     capacity.leave('a');
     expect(capacity.refusesCamera('c', 0, 0)).toBeUndefined();
     pass(31);
@@ -62,6 +68,20 @@ describe('a node with a limit on its cameras', () => {
 });
 
 describe('a node with a limit on what it sends', () => {
+  it('names a node where the camera of a push that waits would have room', () => {
+    const { capacity, pass } = node({ outBps: 5 * mbit });
+    pass(1, [{ bitrateBps: 4 * mbit, copies: 1 }]);
+    expect(capacity.take(4 * mbit, false, 'push', 'gate')?.message).toMatch(/it starts when there is room$/);
+    capacity.advise(
+      (camera) => [`rtmp://b/${camera}/${camera}`],
+      () => {},
+    );
+    expect(capacity.take(4 * mbit, false, 'push', 'gate')?.message).toContain(
+      'publishes to a node that has some: rtmp://b/gate/gate',
+    );
+    expect(capacity.take(4 * mbit, false, 'a viewer')?.message).toMatch(/it starts when there is room$/);
+  });
+
   it('counts a push that is about to start with what its camera sends, at once', () => {
     const { capacity, pass } = node({ outBps: 10 * mbit });
     pass(1, [{ bitrateBps: 4 * mbit, copies: 0 }]);

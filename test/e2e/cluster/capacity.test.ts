@@ -8,6 +8,12 @@ import { startRtmpSink } from '../../support/rtmp-sink.js';
 import { testScope } from '../../support/scope.js';
 import { waitFor } from '../../support/wait.js';
 
+interface NodeView {
+  readonly id: string;
+  readonly bitrateInBps: number;
+  readonly bitrateOutBps: number;
+}
+
 describe('a node that is full', () => {
   const test = testWith('etcd', 'ffmpeg');
 
@@ -58,6 +64,17 @@ describe('a node that is full', () => {
     const gaps = times.slice(2).map((time, index) => time - (times[index + 1] ?? 0));
     expect(Math.max(...gaps)).toBeLessThanOrEqual(41);
     expect((await a.push('one', 'out')).droppedFrames).toBe(0);
+    // What any node shows of it is what it carries: one camera, sent once.
+    const shown = await waitFor(
+      async () => {
+        const { items } = (await b.apiOk('GET', '/v1/nodes')) as { items: NodeView[] };
+        const of = items.find(({ id }) => id === 'a');
+        const ratio = of === undefined ? 0 : of.bitrateOutBps / of.bitrateInBps;
+        return ratio > 0.5 && ratio < 2 && of;
+      },
+      { what: 'the traffic of a to be shown' },
+    );
+    expect(shown).toMatchObject({ liveCameras: 1, capacity: { cameras: 1, outBps: null, isFull: true } });
     const { nodes } = (await b.apiOk('GET', '/v1/cluster')) as { nodes: { id: string; isFull: boolean }[] };
     expect(nodes.map(({ id, isFull }) => [id, isFull])).toEqual([
       ['a', true],
