@@ -125,7 +125,7 @@ function mbps(bps: number): string {
 }
 
 /** The figures with the peaks raised, where the event loop was on time. */
-function withPeaks(
+export function withPeaks(
   figures: NodeLoadFigures,
   { bitrateOutBps, liveCameras }: Pick<BackendTotals, 'bitrateOutBps' | 'liveCameras'>,
 ): NodeLoadFigures {
