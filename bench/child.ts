@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { accepts } from '../test/support/ports.js';
 
 /** A program in a process group of its own, which is ended with the benchmark whatever happens. */
 export class Child {
@@ -57,6 +58,27 @@ process.on('exit', () => {
   for (const child of live) child.kill('SIGKILL');
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+
+/**
+ * Waits until it takes connections on the port of 127.0.0.1.
+ * @throws Error with what it said when it ends or does not listen in time; it is stopped then
+ */
+export async function untilListening(name: string, child: Child, port: number, deadlineMs: number): Promise<void> {
+  await orStop(child, async () => {
+    await until(`${name} to listen`, () => child.hasEnded || accepts(port), deadlineMs);
+    if (child.hasEnded) throw new Error(`${name} ended: ${child.output}`);
+  });
+}
+
+/** Does the work, and stops the program where that fails: nobody else knows it yet. */
+export async function orStop(child: Child, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+}
 
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { accepts, freePort } from '../../test/support/ports.js';
-import { Child, until } from '../child.js';
+import { freePort } from '../../test/support/ports.js';
+import { Child, untilListening } from '../child.js';
 import { root } from '../paths.js';
 import type { Adapter, CameraPlan } from './adapter.js';
 
@@ -53,8 +53,7 @@ export const nginxRtmp: Adapter = {
     const child = new Child('nginx', ['-p', folder, '-e', 'stderr', '-c', file], {
       env: { ...process.env, PATH: searchPath, ...variables },
     });
-    await until('nginx to listen', () => child.hasEnded || accepts(port), 10_000);
-    if (child.hasEnded) throw new Error(`nginx ended: ${child.output}`);
+    await untilListening('nginx', child, port, 10_000);
     return {
       pid: child.pid,
       publishUrl: (camera) => `rtmp://127.0.0.1:${port}/${camera}/${camera}`,

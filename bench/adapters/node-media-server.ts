@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accepts, freePort } from '../../test/support/ports.js';
-import { Child, until } from '../child.js';
+import { freePort } from '../../test/support/ports.js';
+import { Child, untilListening } from '../child.js';
 import type { Adapter } from './adapter.js';
 
 const version = '4.4.3';
@@ -60,8 +60,7 @@ export const nodeMediaServer: Adapter = {
       cwd: folder,
       env: { ...process.env, ...variables },
     });
-    await until('Node-Media-Server to listen', () => child.hasEnded || accepts(port), 15_000);
-    if (child.hasEnded) throw new Error(`Node-Media-Server ended: ${child.output}`);
+    await untilListening('Node-Media-Server', child, port, 15_000);
     return {
       pid: child.pid,
       publishUrl: (camera) => `rtmp://127.0.0.1:${port}/${camera}/${camera}`,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Child, until } from '../child.js';
+import { Child, orStop, until } from '../child.js';
 import type { Adapter } from './adapter.js';
 
 export interface OursOptions {
@@ -36,31 +36,40 @@ export function ours(options: OursOptions): Adapter {
         ...['--max-pushes-per-camera', '1000'],
         ...options.flags,
       ]);
-      let runtime: Runtime | undefined;
-      await until(
-        'the aggregator to serve',
-        async () => {
-          if (child.hasEnded) throw new Error(`the aggregator ended: ${child.output}`);
-          runtime = readRuntime(folder);
-          return runtime !== undefined && (await isReady(runtime.apiPort));
-        },
-        20_000,
-      );
-      const { rtmpPort, apiPort } = runtime ?? { rtmpPort: 0, apiPort: 0 };
-      const api = (path: string, body: unknown): Promise<void> => post(apiPort, path, body);
-      const addPush = (camera: string, url: string): Promise<void> => api(`/v1/cameras/${camera}/pushes`, { url });
-      await atOnce(cameras, ({ name }) => api('/v1/cameras', { name }));
-      const pushes = cameras.flatMap(({ name, targets }) => targets.map((url) => ({ name, url })));
-      await atOnce(pushes, ({ name, url }) => addPush(name, url));
+      const runtime = { rtmpPort: 0, apiPort: 0 };
+      const addPush = (camera: string, url: string): Promise<void> =>
+        post(runtime.apiPort, `/v1/cameras/${camera}/pushes`, { url });
+      await orStop(child, async () => {
+        Object.assign(runtime, await served(child, folder));
+        await atOnce(cameras, ({ name }) => post(runtime.apiPort, '/v1/cameras', { name }));
+        const pushes = cameras.flatMap(({ name, targets }) => targets.map((url) => ({ name, url })));
+        await atOnce(pushes, ({ name, url }) => addPush(name, url));
+      });
       return {
         pid: child.pid,
-        publishUrl: (camera) => `rtmp://127.0.0.1:${rtmpPort}/${camera}/${camera}`,
+        publishUrl: (camera) => `rtmp://127.0.0.1:${runtime.rtmpPort}/${camera}/${camera}`,
         addPush,
         output: () => child.output,
         stop: () => child.stop(),
       };
     },
   };
+}
+
+/** Waits until it serves, and tells on which ports. @throws Error when it does not */
+async function served(child: Child, folder: string): Promise<Runtime> {
+  let runtime: Runtime | undefined;
+  await until(
+    'the aggregator to serve',
+    async () => {
+      if (child.hasEnded) throw new Error(`the aggregator ended: ${child.output}`);
+      runtime = readRuntime(folder);
+      return runtime !== undefined && (await isReady(runtime.apiPort));
+    },
+    30_000,
+  );
+  if (runtime === undefined) throw new Error('the aggregator told no ports');
+  return runtime;
 }
 
 function readRuntime(folder: string): Runtime | undefined {

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { accepts, freePort } from '../../test/support/ports.js';
-import { Child, until } from '../child.js';
+import { freePort } from '../../test/support/ports.js';
+import { Child, untilListening } from '../child.js';
 import type { Adapter, CameraPlan } from './adapter.js';
 import { type GivenProgram, givenProgram, missingProgram } from './program.js';
 
@@ -60,21 +60,18 @@ export const srs: Adapter = {
     const settings = join(folder, 'srs.conf');
     writeFileSync(settings, configuration(folder, port, (backend.address() as AddressInfo).port));
     const child = new Child(file, ['-c', settings], { cwd: folder, env: { ...process.env, ...variables } });
-    const stop = async (): Promise<void> => {
-      await child.stop();
-      backend.close();
-    };
-    await until('SRS to listen', () => child.hasEnded || accepts(port), 10_000);
-    if (child.hasEnded) {
-      await stop();
-      throw new Error(`SRS ended: ${child.output}`);
-    }
+    // It keeps nobody waiting for its end.
+    backend.unref();
+    await untilListening('SRS', child, port, 10_000);
     return {
       pid: child.pid,
       publishUrl: (camera) => `rtmp://127.0.0.1:${port}/${camera}/${camera}`,
       addPush: undefined,
       output: () => child.output,
-      stop,
+      stop: async () => {
+        await child.stop();
+        backend.close();
+      },
     };
   },
 };
