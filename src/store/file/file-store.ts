@@ -12,10 +12,10 @@ import { sealChange, sealingMap } from '../sealing.js';
 import type { Changed, StateChange, StateProblem, Store } from '../store.js';
 import { applyChanges, grownBytes, type Waiting, writeFailed } from './batch.js';
 import { Compaction } from './compaction.js';
+import { CurrentJournal } from './current-journal.js';
 import { type FileVersion, maxStateFileBytes, prepareState, TooLargeState } from './disk.js';
 import { editSteps, type StateCheck, summaryOf } from './edit.js';
 import { FolderHold } from './folder-hold.js';
-import { Journal } from './journal.js';
 import { DiskTrouble, type OpenFolder, type OpenOptions, openFolder } from './open-folder.js';
 import { Rewrites } from './rewrites.js';
 import { StateFile } from './state-file.js';
@@ -76,17 +76,13 @@ class FileStore implements Store {
   readonly #rewrites = new Rewrites();
   /** Nobody waits for a compaction. A call takes several turns of the event loop: a long stretch in each adds up. */
   readonly #inBackground = { stretchMs: 1, restMs: () => (this.#closing === undefined ? 5 : 0) };
-  #journal: Journal | undefined;
+  readonly #journal: CurrentJournal;
   readonly #updates: UpdateQueue;
-  /** The number of the last commit. */
-  #seq = 0;
   #state: DesiredState;
   /** What state.json says, without the journal. */
   #fileState: DesiredState;
   /** About how large state.json is, or will be. */
   #fileBytes: number;
-  /** State.json was edited and is not yet known to the journal as what it continues. */
-  #isEditUnnoted = false;
   #mustLook = false;
   #work: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -103,8 +99,6 @@ class FileStore implements Store {
     this.#state = recovered.state;
     this.#fileState = recovered.fileState;
     this.#fileBytes = Number(recovered.file?.mark.bytes ?? emptyFileBytes);
-    this.#journal = journal;
-    this.#seq = journal?.place.seq ?? 0;
     this.#log = log;
     this.#listeners = new Listeners(log);
     this.#health = new WriteHealth({ journal: paths.journal, log });
@@ -114,6 +108,7 @@ class FileStore implements Store {
       onSilent: (silence) => this.#health.failed(silence),
     });
     this.#file = new StateFile({ path: paths.file, maxBytes: maxFileBytes, seen: recovered.file, log });
+    this.#journal = new CurrentJournal({ path: paths.journal, file: this.#file, journal, log });
     this.#compaction = new Compaction({
       prepare: (state) => prepareState(paths.file, encodeBlocks(state, this.#seal, this.#inBackground), maxFileBytes),
       onPrepared: () => this.#wake(),
@@ -174,13 +169,13 @@ class FileStore implements Store {
       while (this.#work !== undefined) await this.#work;
       await this.#compaction.stop();
       // An edit by hand may interrupt it more than once.
-      for (let tries = 0; tries < 3 && this.#journal !== undefined && this.#journal.pending > 0; tries += 1) {
+      for (let tries = 0; tries < 3 && this.#journal.pending > 0; tries += 1) {
         if (this.#hold.problem !== undefined) break;
         await this.#rewrite().catch((error: unknown) => {
           this.#log.warn('state.json is not up to date; its journal has the rest', { error: messageOf(error) });
         });
       }
-      await this.#journal?.close();
+      await this.#journal.close();
       await this.#hold.release();
     })();
     return this.#closing;
@@ -228,13 +223,13 @@ class FileStore implements Store {
     try {
       if (this.#hold.problem !== undefined) throw new Error('another process took over the data folder');
       // Both looks at once: under load each costs a turn of the thread pool.
-      const [isKnown, isSound] = await Promise.all([this.#file.isKnown(), this.#journal?.isSound() ?? false]);
+      const [isKnown, isSound] = await Promise.all([this.#file.isKnown(), this.#journal.isSound()]);
       if (!isKnown) await this.#readEdit();
       const before = this.#state;
       const { state, accepted } = await this.#updates.compute(applyChanges(before, batch));
       // Refused updates were rejected already.
       batch = accepted;
-      if (state !== before) await this.#write(before, state, isSound && isKnown);
+      if (state !== before) await this.#write(before, state, isSound === true && isKnown);
       for (const one of batch) one.resolve(state);
     } catch (error) {
       const reason = `${this.#paths.journal} could not be written: ${messageOf(error)}`;
@@ -252,11 +247,12 @@ class FileStore implements Store {
       const fileBytes = this.#fileBytes + (await this.#updates.compute(grownBytes(before, state, differing)));
       if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes)
         throw new TooLargeState(fileBytes, this.#maxFileBytes);
-      const journal = await this.#soundJournal(isSound);
+      await this.#mendJournal(isSound);
       const sealing = this.#sealing;
-      await journal.commit(sealing === undefined ? changes : changes.map((change) => sealChange(change, sealing)));
+      await this.#journal.commit(
+        sealing === undefined ? changes : changes.map((change) => sealChange(change, sealing)),
+      );
       this.#health.succeeded();
-      this.#seq = journal.place.seq;
       this.#fileBytes = fileBytes;
     }
     this.#state = state;
@@ -264,27 +260,8 @@ class FileStore implements Store {
     this.#scheduleCompaction();
   }
 
-  /** A journal that the next commit can be appended to. @param isSound it was just found to be so */
-  async #soundJournal(isSound = false): Promise<Journal> {
-    if (this.#journal !== undefined && !isSound && !(await this.#journal.isSound())) {
-      this.#log.warn('the journal was removed, changed or damaged; a new one is started', {
-        file: this.#paths.journal,
-      });
-      if (this.#journal.pending > 0) await this.#rewrite();
-      else await this.#dropJournal();
-    }
-    if (this.#journal === undefined) {
-      this.#journal = await Journal.create(this.#paths.journal, this.#file.seen, this.#seq);
-    } else if (this.#isEditUnnoted && this.#file.seen !== null) {
-      await this.#journal.noteSnapshot(this.#file.seen, this.#seq);
-    }
-    this.#isEditUnnoted = false;
-    return this.#journal;
-  }
-
-  async #dropJournal(): Promise<void> {
-    await this.#journal?.close();
-    this.#journal = undefined;
+  #mendJournal(isSound: boolean): Promise<void> {
+    return this.#journal.mend(isSound, () => this.#rewrite());
   }
 
   /** Writes state.json at once and begins a new journal. It does not need the content of the old journal. */
@@ -293,7 +270,7 @@ class FileStore implements Store {
     const state = this.#state;
     const content = await prepareState(this.#paths.file, encodeBlocks(state, this.#seal), this.#maxFileBytes);
     try {
-      if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content, this.#seq);
+      await this.#journal.noteIfSound(content);
       if (!(await this.#file.isKnown())) throw new Error('it was edited meanwhile');
       await this.#file.replace(content);
     } catch (error) {
@@ -302,21 +279,20 @@ class FileStore implements Store {
     }
     this.#fileState = state;
     this.#fileBytes = content.bytes;
-    await this.#dropJournal();
-    this.#journal = await Journal.create(this.#paths.journal, content, this.#seq);
+    await this.#journal.begin(content);
     this.#compaction.cancel();
   }
 
   #scheduleCompaction(soon = false): void {
-    if (this.#journal === undefined || this.#journal.pending === 0) return;
+    if (this.#journal.pending === 0) return;
     if (this.#closing !== undefined || this.#hold.problem !== undefined) return;
     // An unread edit is not overwritten. The next look at the files comes back here.
     if (this.#file.isUnread) return;
     this.#compaction.schedule(this.#fileBytes, soon, () => {
       // Between two journals, state.json is being written already.
-      const journal = this.#journal;
-      if (journal === undefined || journal.pending === 0) return undefined;
-      return { state: this.#state, place: journal.place, fileBytes: this.#fileBytes };
+      const { pending, place } = this.#journal;
+      if (place === undefined || pending === 0) return undefined;
+      return { state: this.#state, place, fileBytes: this.#fileBytes };
     });
   }
 
@@ -325,22 +301,21 @@ class FileStore implements Store {
     const prepared = this.#compaction.take();
     if (prepared === undefined) return;
     const { content, state, place, fileBytes } = prepared;
-    const journal = this.#journal;
     try {
       if (!(await this.#file.isKnown())) await this.#readEdit();
-      const isCurrent = !prepared.isOutdated() && journal?.has(place) === true && this.#hold.problem === undefined;
+      const isCurrent = !prepared.isOutdated() && this.#journal.has(place) && this.#hold.problem === undefined;
       const canReplace = isCurrent && (await this.#file.isKnown());
-      if (!canReplace || journal === undefined || !(await journal.isSound())) {
+      if (!canReplace || !(await this.#journal.isSound())) {
         await this.#file.discard(content);
-        if (canReplace) await this.#soundJournal();
+        if (canReplace) await this.#mendJournal(false);
         else this.#scheduleCompaction(true);
         return;
       }
-      await journal.noteSnapshot(content, place.seq);
+      await this.#journal.note(content, place.seq);
       await this.#file.replace(content);
       this.#fileState = state;
       this.#fileBytes += content.bytes - fileBytes;
-      await journal.dropUntil(content, place);
+      await this.#journal.dropUntil(content, place);
       this.#compaction.succeeded();
     } catch (error) {
       await this.#file.discard(content);
@@ -353,9 +328,8 @@ class FileStore implements Store {
     try {
       await this.#readEdit();
       // Acknowledged changes must not be in memory only, and the journal shows others which edit was applied.
-      const journal = this.#journal;
-      const isSound = (await journal?.isSound()) ?? true;
-      if (!isSound || (journal !== undefined && this.#isEditUnnoted)) await this.#soundJournal(isSound);
+      const isSound = (await this.#journal.isSound()) ?? true;
+      if (!isSound || this.#journal.lacksEdit) await this.#mendJournal(isSound);
     } finally {
       // After a failure nothing else does. It is done here since nothing is being put in place meanwhile.
       this.#scheduleCompaction();
@@ -373,7 +347,7 @@ class FileStore implements Store {
     const before = this.#state;
     // In stretches, because ten thousand cameras at once would delay every frame. Nothing else changes the state
     // meanwhile.
-    const isMerged = this.#journal !== undefined && this.#journal.pending > 0;
+    const isMerged = this.#journal.pending > 0;
     const base = isMerged ? this.#fileState : null;
     const { edited, after } = await inStretches(
       editSteps(file, { before, base, check: this.#check, sealing: this.#sealing }),
@@ -381,7 +355,7 @@ class FileStore implements Store {
     this.#state = after;
     this.#fileState = edited;
     this.#fileBytes = Number(file.mark.bytes);
-    this.#isEditUnnoted = !isMerged;
+    this.#journal.edited(!isMerged);
     this.#compaction.outdate();
     const differing = differingIn(before, this.#state);
     this.#log.info('applied an edit of the state file', { file: this.#paths.file, ...summaryOf(differing) });
@@ -393,7 +367,7 @@ class FileStore implements Store {
   async #restore(): Promise<void> {
     const state = this.#state;
     const content = await prepareState(this.#paths.file, encodeBlocks(state, this.#seal), this.#maxFileBytes);
-    if (await this.#journal?.isSound()) await this.#journal?.noteSnapshot(content, this.#seq);
+    await this.#journal.noteIfSound(content);
     if (!(await this.#file.create(content))) {
       this.#mustLook = true;
       return;
@@ -403,14 +377,13 @@ class FileStore implements Store {
     this.#log.warn('the state file was removed; it is written again from the running state', {
       file: this.#paths.file,
     });
-    if (this.#journal !== undefined) await this.#journal.dropUntil(content, this.#journal.place);
+    await this.#journal.dropUntil(content);
   }
 
   async #poll(): Promise<void> {
     await this.#hold.beat();
-    const journal = this.#journal;
-    const isPending = journal !== undefined && journal.pending > 0;
-    const isSound = (await journal?.isSound().catch(() => false)) ?? true;
+    const isPending = this.#journal.pending > 0;
+    const isSound = (await this.#journal.isSound().catch(() => false)) ?? true;
     if (isPending || !isSound || !(await this.#file.isInPlace())) this.#look();
     await this.#file.poll();
     if (!this.#updates.isSilent) await this.#health.poll();
