@@ -15,6 +15,12 @@ export interface FlushWindows {
 /** A timer is set in whole milliseconds and fires up to one late: so much earlier the audio window counts as over. */
 const timerMarginMs = 2;
 
+/** Reads that follow each other so closely on average end the waits of audio nearly on time, and the timer is needed less. */
+const closeReadsMs = 2;
+
+/** How often the timer looks then: if reads cease at that moment, audio waits for so much longer once. */
+const lazyTimerMs = 4;
+
 /**
  * Collects appended messages, so that each outlet gets them in one write. It always collects the messages of one turn
  * of the event loop. Under load, when rounds would follow each other within the window, it collects those since the
@@ -22,7 +28,7 @@ const timerMarginMs = 2;
  *
  *   quiet:  append -> end of the read, or of this turn   (no added delay)
  *   load:   append ... append ... -> last round + window (at most the window)
- *   ride:   append ... schedule -> with that             (at most the audio window, then by itself)
+ *   ride:   append ... schedule -> with that             (at most the audio window, then with the next read, or a timer)
  */
 export class FlushScheduler {
   readonly #windowMs: number;
@@ -40,12 +46,19 @@ export class FlushScheduler {
   #lastRoundMs = Number.NEGATIVE_INFINITY;
   /** What waits for something to ride with, and since when; the oldest first. */
   readonly #riding = new Map<Flushable, number>();
+  /** Nothing rides since earlier. */
+  #oldestRideMs = 0;
+  readonly #rideMs: number;
   #rideTimer: NodeJS.Timeout | null = null;
+  /** When it was set, and the reads since then while something rode. */
+  #rideTimerSetMs = 0;
+  #reads = 0;
 
   constructor({ windowMs = 0, audioWindowMs = 0, gather = (work) => work() }: FlushWindows = {}) {
     this.#gather = gather;
     this.#windowMs = windowMs;
     this.#audioWindowMs = audioWindowMs;
+    this.#rideMs = Math.max(0, audioWindowMs - timerMarginMs);
   }
 
   /** Schedules a flush. @param nowMs a monotonic clock, milliseconds */
@@ -72,9 +85,10 @@ export class FlushScheduler {
       return;
     }
     if (this.#riding.has(item) || this.#dirty.has(item)) return;
+    this.#oldestRideMs = this.#riding.size === 0 ? nowMs : Math.min(this.#oldestRideMs, nowMs);
     this.#riding.set(item, nowMs);
     // One timer for all: most have found something to ride with by then.
-    this.#rideTimer ??= setTimeout(this.#onRideOver, Math.max(1, this.#audioWindowMs - timerMarginMs));
+    if (this.#rideTimer === null) this.#setRideTimer(this.#rideMs, nowMs);
   }
 
   /** Something is read. What it has to be flushed need not wait for the end of the turn: `flushDue` follows. */
@@ -84,26 +98,49 @@ export class FlushScheduler {
 
   /** All that came at once is appended: what is due in this turn is flushed now. */
   flushDue(): void {
+    if (this.#riding.size > 0) {
+      this.#reads++;
+      this.#endRides(performance.now());
+    }
+    this.#flushNow();
+  }
+
+  #flushNow(): void {
     this.#isReading = false;
     if (!this.#isDue) return;
     if (this.#immediate !== null) clearImmediate(this.#immediate);
     this.#round();
   }
 
+  /** Schedules what has waited for the audio window. */
+  #endRides(nowMs: number): void {
+    const before = nowMs - this.#rideMs;
+    if (this.#oldestRideMs > before) return;
+    for (const [item, sinceMs] of this.#riding) {
+      this.#oldestRideMs = sinceMs;
+      if (sinceMs > before) return;
+      this.schedule(item, nowMs);
+    }
+  }
+
+  #setRideTimer(delayMs: number, nowMs: number): void {
+    // In whole milliseconds: Node.js has a list of its own for each length of time.
+    this.#rideTimer = setTimeout(this.#onRideOver, Math.max(1, Math.ceil(delayMs)));
+    this.#rideTimerSetMs = nowMs;
+    this.#reads = 0;
+  }
+
   readonly #onRideOver = (): void => {
     this.#rideTimer = null;
     const nowMs = performance.now();
-    const before = nowMs - Math.max(0, this.#audioWindowMs - timerMarginMs);
     this.beginReading();
-    for (const [item, sinceMs] of this.#riding) {
-      if (sinceMs > before) {
-        // In whole milliseconds: Node.js has a list of its own for each length of time.
-        this.#rideTimer = setTimeout(this.#onRideOver, Math.ceil(Math.max(1, sinceMs - before)));
-        break;
-      }
-      this.schedule(item, nowMs);
+    this.#endRides(nowMs);
+    for (const sinceMs of this.#riding.values()) {
+      const isLazy = nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
+      this.#setRideTimer(Math.max(sinceMs + this.#rideMs - nowMs, isLazy ? lazyTimerMs : 0), nowMs);
+      break;
     }
-    this.flushDue();
+    this.#flushNow();
   };
 
   readonly #round = (): void => this.#gather(this.#flushAll);

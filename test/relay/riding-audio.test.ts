@@ -143,6 +143,54 @@ it('another source begins in the middle of a wait: what waited comes first', asy
   expect(sink.messages.map(({ payload }) => payload.at(-1))).toEqual([1, 2]);
 });
 
+describe('where much is read', () => {
+  const cameras = 20;
+
+  /** Frozen cameras that send audio every 21 ms, and something that is read every millisecond, for so long. */
+  async function run(forMs: number): Promise<{ timers: number; waitsMs: number[]; left: () => number }> {
+    const scheduler = new FlushScheduler({ audioWindowMs: windowMs });
+    const sentMs = new Map<string, number>();
+    const waitsMs: number[] = [];
+    const streams = Array.from({ length: cameras }, () => ({ sent: 0, flushed: 0, flush: () => {} }));
+    for (const [i, stream] of streams.entries())
+      stream.flush = () => {
+        for (; stream.flushed < stream.sent; stream.flushed++)
+          waitsMs.push(performance.now() - sentMs.get(`${i} ${stream.flushed}`)!);
+      };
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    for (let ms = 0; ms < forMs; ms++) {
+      scheduler.beginReading();
+      for (const [i, stream] of streams.entries()) {
+        if ((ms + i) % 21 !== 0) continue;
+        sentMs.set(`${i} ${stream.sent++}`, performance.now());
+        scheduler.ride(stream, performance.now());
+      }
+      scheduler.flushDue();
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    const count = timers.mock.calls.length;
+    timers.mockRestore();
+    const left = (): number => streams.reduce((sum, { sent, flushed }) => sum + sent - flushed, 0);
+    return { timers: count, waitsMs, left };
+  }
+
+  it('waits end in time with what is read, and the timer is seldom needed', async () => {
+    const { timers, waitsMs } = await run(2000);
+    expect(waitsMs.length).toBeGreaterThan(1500);
+    expect(Math.max(...waitsMs)).toBeLessThanOrEqual(windowMs);
+    // By the timer alone: one for nearly each millisecond.
+    expect(timers).toBeLessThan(2000 / 4 + 10);
+  });
+
+  it('nothing stays behind where reads cease', async () => {
+    const { waitsMs, left } = await run(100);
+    expect(left()).toBeGreaterThan(0);
+    await vi.advanceTimersByTimeAsync(windowMs + 8);
+    expect(left()).toBe(0);
+    expect(Math.max(...waitsMs)).toBeLessThanOrEqual(windowMs + 4);
+  });
+});
+
 type Step = { readonly type: number; readonly pauseMs: number };
 
 const step: fc.Arbitrary<Step> = fc.record({
