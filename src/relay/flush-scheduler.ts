@@ -1,7 +1,5 @@
-/** What can be flushed: a live stream. */
-export interface Flushable {
-  flush(nowMs: number): void;
-}
+import type { Flushable } from './flushable.js';
+import { Rides } from './rides.js';
 
 export interface FlushWindows {
   /** 0 to 350 ms; 0 gathers within one turn only. */
@@ -34,8 +32,8 @@ export class FlushScheduler {
   readonly #windowMs: number;
   readonly #audioWindowMs: number;
   readonly #gather: (work: () => void) => void;
-  #dirty = new Set<Flushable>();
-  #spare = new Set<Flushable>();
+  #dirty: Flushable[] = [];
+  #spare: Flushable[] = [];
   #scheduled = false;
   /** The round is to be made in this turn. */
   #isDue = false;
@@ -44,10 +42,7 @@ export class FlushScheduler {
   /** Somebody hands on what came, and calls `flushDue` behind that. */
   #isReading = false;
   #lastRoundMs = Number.NEGATIVE_INFINITY;
-  /** What waits for something to ride with, and since when; the oldest first. */
-  readonly #riding = new Map<Flushable, number>();
-  /** Nothing rides since earlier. */
-  #oldestRideMs = 0;
+  readonly #rides = new Rides();
   readonly #rideMs: number;
   #rideTimer: NodeJS.Timeout | null = null;
   /** When it was set, and the reads since then while something rode. */
@@ -63,8 +58,11 @@ export class FlushScheduler {
 
   /** Schedules a flush. @param nowMs a monotonic clock, milliseconds */
   schedule(item: Flushable, nowMs: number): void {
-    if (this.#riding.size > 0) this.#riding.delete(item);
-    this.#dirty.add(item);
+    item.rideNumber = 0;
+    if (!item.isScheduled) {
+      item.isScheduled = true;
+      this.#dirty.push(item);
+    }
     if (this.#scheduled) return;
     this.#scheduled = true;
     // All streams wait for one round: whatever the caller takes for now, it waits for no more than the window.
@@ -84,9 +82,8 @@ export class FlushScheduler {
       this.schedule(item, nowMs);
       return;
     }
-    if (this.#riding.has(item) || this.#dirty.has(item)) return;
-    this.#oldestRideMs = this.#riding.size === 0 ? nowMs : Math.min(this.#oldestRideMs, nowMs);
-    this.#riding.set(item, nowMs);
+    if (item.rideNumber !== 0 || item.isScheduled) return;
+    this.#rides.add(item, nowMs);
     // One timer for all: most have found something to ride with by then.
     if (this.#rideTimer === null) this.#setRideTimer(this.#rideMs, nowMs);
   }
@@ -98,7 +95,7 @@ export class FlushScheduler {
 
   /** All that came at once is appended: what is due in this turn is flushed now. */
   flushDue(): void {
-    if (this.#riding.size > 0) {
+    if (this.#rideTimer !== null) {
       this.#reads++;
       this.#endRides(performance.now());
     }
@@ -114,13 +111,7 @@ export class FlushScheduler {
 
   /** Schedules what has waited for the audio window. */
   #endRides(nowMs: number): void {
-    const before = nowMs - this.#rideMs;
-    if (this.#oldestRideMs > before) return;
-    for (const [item, sinceMs] of this.#riding) {
-      this.#oldestRideMs = sinceMs;
-      if (sinceMs > before) return;
-      this.schedule(item, nowMs);
-    }
+    while (this.#rides.oldestMs <= nowMs - this.#rideMs) this.schedule(this.#rides.take(), nowMs);
   }
 
   #setRideTimer(delayMs: number, nowMs: number): void {
@@ -135,10 +126,10 @@ export class FlushScheduler {
     const nowMs = performance.now();
     this.beginReading();
     this.#endRides(nowMs);
-    for (const sinceMs of this.#riding.values()) {
+    const { oldestMs } = this.#rides;
+    if (oldestMs < Number.POSITIVE_INFINITY) {
       const isLazy = nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
-      this.#setRideTimer(Math.max(sinceMs + this.#rideMs - nowMs, isLazy ? lazyTimerMs : 0), nowMs);
-      break;
+      this.#setRideTimer(Math.max(oldestMs + this.#rideMs - nowMs, isLazy ? lazyTimerMs : 0), nowMs);
     }
     this.#flushNow();
   };
@@ -153,7 +144,22 @@ export class FlushScheduler {
     this.#immediate = null;
     const nowMs = performance.now();
     this.#lastRoundMs = nowMs;
-    for (const item of items) item.flush(nowMs);
-    items.clear();
+    let at = 0;
+    try {
+      while (at < items.length) {
+        const item = items[at++]!;
+        // What it appends to itself from now on is for another round.
+        item.isScheduled = false;
+        item.flush(nowMs);
+      }
+    } finally {
+      // Where one threw, the others are flushed in a later turn.
+      while (at < items.length) {
+        const item = items[at++]!;
+        item.isScheduled = false;
+        this.schedule(item, nowMs);
+      }
+      items.length = 0;
+    }
   };
 }

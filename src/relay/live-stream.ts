@@ -2,6 +2,7 @@ import { MessageType } from '../wire/message.js';
 import { changedHeaders } from './changed-headers.js';
 import { isClearing } from './data-message.js';
 import type { FlushScheduler } from './flush-scheduler.js';
+import { Flushable } from './flushable.js';
 import type { FormatLog } from './format-log.js';
 import { FormatLogs, type FormatLogsOwner } from './format-logs.js';
 import { farewells } from './gone-tracks.js';
@@ -63,7 +64,7 @@ export interface LiveStreamOptions {
  * format in use, and lets the outlets read. Nothing is ever decoded or altered; only timestamps are moved, as a whole,
  * when another source begins. What is remembered of a source, and judged of its messages, is the source's (`StreamFeed`).
  */
-export class LiveStream implements FormatLogsOwner {
+export class LiveStream extends Flushable implements FormatLogsOwner {
   readonly #options: LiveStreamOptions;
   #feed: StreamFeed = noFeed;
   readonly #logs: FormatLogs;
@@ -80,6 +81,7 @@ export class LiveStream implements FormatLogsOwner {
   #ended: (KeyFrame & { readonly atMs: number }) | null = null;
 
   constructor(options: LiveStreamOptions, nowMs: number) {
+    super();
     this.#options = options;
     const { format, gopMaxBytes, mayKeep, pool = new SlabPool() } = options;
     this.#logs = new FormatLogs({ owner: this, format, gopMaxBytes, mayKeep, pool }, nowMs);
@@ -325,7 +327,7 @@ export class LiveStream implements FormatLogsOwner {
   }
 
   /** Writes what is new to all outlets. */
-  flush(nowMs: number): void {
+  override flush(nowMs: number): void {
     for (const { log, outlets } of this.#logs.all) {
       for (const outlet of outlets) outlet.flush(nowMs);
       log.reclaim();

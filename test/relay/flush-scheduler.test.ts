@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
+import { Flushable } from '../../src/relay/flushable.js';
 import { until } from '../push/targets.js';
 
 /** Counts the rounds in which it is flushed. */
-class Stream {
+class Stream extends Flushable {
   rounds = 0;
-  flush(): void {
+  override flush(): void {
     this.rounds++;
   }
 }
@@ -106,4 +107,50 @@ it('has the end of a read wait for a window that is open', async () => {
   scheduler.flushDue();
   expect(stream.rounds).toBe(1);
   await until(() => stream.rounds === 2, 20_000, 'the end of the window');
+});
+
+it('flushes what a round itself asks for: in that round, or in the next', async () => {
+  const scheduler = new FlushScheduler();
+  class Asking extends Stream {
+    asks: Stream | null = null;
+    override flush(): void {
+      super.flush();
+      if (this.asks !== null) scheduler.schedule(this.asks, performance.now());
+      this.asks = null;
+    }
+  }
+  const [first, second, third] = [new Stream(), new Asking(), new Stream()];
+  for (const asked of [first, second, third]) {
+    const before = asked.rounds;
+    second.asks = asked;
+    for (const stream of [first, second, third]) scheduler.schedule(stream, performance.now());
+    await until(
+      () => second.asks === null && asked.rounds >= before + (asked === third ? 1 : 2),
+      20_000,
+      'what is asked',
+    );
+    await nextTurn();
+    expect([first, second, third].some(({ isScheduled }) => isScheduled)).toBe(false);
+  }
+});
+
+it('flushes the others in a later turn where one throws', () => {
+  vi.useFakeTimers({ toFake: ['setImmediate', 'clearImmediate'] });
+  try {
+    const scheduler = new FlushScheduler();
+    class Throwing extends Stream {
+      override flush(): void {
+        super.flush();
+        throw new Error('no');
+      }
+    }
+    const streams = [new Stream(), new Throwing(), new Stream()];
+    for (const stream of streams) scheduler.schedule(stream, performance.now());
+    expect(() => vi.runAllTimers()).toThrow('no');
+    expect(streams.map(({ rounds }) => rounds)).toEqual([1, 1, 0]);
+    vi.runAllTimers();
+    expect(streams.map(({ rounds }) => rounds)).toEqual([1, 1, 1]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
