@@ -24,6 +24,7 @@ import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import { brokenRulesSteps, checkChangeSteps, overLimits } from '../model/state-rules.js';
 import { Dialer } from '../net/dialer.js';
+import { HeapGrowth } from '../process/heap-growth.js';
 import { Webhooks } from '../webhooks/webhooks.js';
 import { type Closer, closeAll } from './closers.js';
 import { type ClusterParts, clusterView, joinNodes, neighboursOf, relayBetween, sharedAccess } from './cluster.js';
@@ -109,6 +110,9 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     closers.unshift({ part: 'state', close: () => data.close() });
     const { store } = data;
     const settings: Settings = { ...options.settings, dataDir: data.path };
+    const heap = new HeapGrowth();
+    heap.note(store.state.cameras.size);
+    store.subscribe(({ state }) => heap.note(state.cameras.size));
 
     const over = overLimits(store.state, settings);
     if (over.length > 0)

@@ -1,42 +1,62 @@
-/** Shares that the entries are put into, by their names. A power of two. */
-const shareCount = 256;
+/**
+ * Entries are put into leaves by their names: 64 branches of 64 leaves. Powers of two. Two small tables are copied for each
+ * change; versions follow each other so fast that what they copy is what the garbage collector has to do.
+ */
+const fanOut = 64;
+
+/** Names and values in turn. Few entries: that is shorter than a table of hashes, and as quick. */
+type Leaf<V> = readonly (string | V)[];
+type Branch<V> = readonly (Leaf<V> | undefined)[];
 
 /**
  * An immutable map. A new version shares the unchanged parts with the previous one: a change of a map of 10,000 entries
- * copies 40. The order of its entries has no meaning.
+ * copies about a kilobyte. The order of its entries has no meaning.
  */
 class PersistentMap<V> implements ReadonlyMap<string, V> {
-  readonly shares: readonly (ReadonlyMap<string, V> | undefined)[];
+  readonly branches: readonly (Branch<V> | undefined)[];
   readonly size: number;
   /** The names in their order, once somebody asked. */
   order: readonly string[] | undefined;
 
-  constructor(shares: readonly (ReadonlyMap<string, V> | undefined)[], size: number, order?: readonly string[]) {
-    this.shares = shares;
+  constructor(branches: readonly (Branch<V> | undefined)[], size: number, order?: readonly string[]) {
+    this.branches = branches;
     this.size = size;
     this.order = order;
   }
 
   get(name: string): V | undefined {
-    return this.shares[shareOf(name)]?.get(name);
+    const leaf = this.#leafOf(name);
+    const at = leaf === undefined ? -1 : placeIn(leaf, name);
+    return at < 0 ? undefined : (leaf![at + 1] as V);
   }
 
   has(name: string): boolean {
-    return this.shares[shareOf(name)]?.has(name) === true;
+    const leaf = this.#leafOf(name);
+    return leaf !== undefined && placeIn(leaf, name) >= 0;
+  }
+
+  #leafOf(name: string): Leaf<V> | undefined {
+    const hash = hashOf(name);
+    return this.branches[branchOf(hash)]?.[leafOf(hash)];
   }
 
   *entries(): Generator<[string, V], undefined> {
-    for (const share of this.shares) if (share !== undefined) yield* share;
+    for (const branch of this.branches) {
+      for (const leaf of branch ?? []) {
+        if (leaf === undefined) continue;
+        for (let at = 0; at < leaf.length; at += 2) yield [leaf[at] as string, leaf[at + 1] as V];
+      }
+    }
     return undefined;
   }
 
   *keys(): Generator<string, undefined> {
-    for (const share of this.shares) if (share !== undefined) yield* share.keys();
+    for (const [name] of this.entries()) yield name;
     return undefined;
   }
 
   *values(): Generator<V, undefined> {
-    for (const share of this.shares) if (share !== undefined) yield* share.values();
+    for (const [, value] of this.entries()) yield value;
     return undefined;
   }
 
@@ -55,12 +75,12 @@ export function withEntry<V extends object>(
   name: string,
   value: V,
 ): ReadonlyMap<string, V> {
-  return changed(persistent(map), name, (share) => share.set(name, value));
+  return changed(persistent(map), name, value);
 }
 
 /** The map without this entry. */
 export function withoutEntry<V extends object>(map: ReadonlyMap<string, V>, name: string): ReadonlyMap<string, V> {
-  return map.has(name) ? changed(persistent(map), name, (share) => share.delete(name)) : map;
+  return map.has(name) ? changed<V>(persistent(map), name, undefined) : map;
 }
 
 const ordersOfOthers = new WeakMap<ReadonlyMap<string, unknown>, readonly string[]>();
@@ -90,11 +110,22 @@ export function differingNames<V>(before: ReadonlyMap<string, V>, after: Readonl
     compare(before, after, names);
     return names;
   }
-  for (let index = 0; index < shareCount; index++) {
-    const [left, right] = [before.shares[index], after.shares[index]];
-    if (left !== right) compare(left, right, names);
+  for (let i = 0; i < fanOut; i++) {
+    const [left, right] = [before.branches[i], after.branches[i]];
+    if (left === right) continue;
+    for (let j = 0; j < fanOut; j++) if (left?.[j] !== right?.[j]) compareLeaves(left?.[j], right?.[j], names);
   }
   return names;
+}
+
+function compareLeaves<V>(left: Leaf<V> = [], right: Leaf<V> = [], names: Set<string>): void {
+  for (let at = 0; at < left.length; at += 2) {
+    const other = placeIn(right, left[at] as string);
+    if (other < 0 || right[other + 1] !== left[at + 1]) names.add(left[at] as string);
+  }
+  for (let at = 0; at < right.length; at += 2) {
+    if (placeIn(left, right[at] as string) < 0) names.add(right[at] as string);
+  }
 }
 
 function compare<V>(
@@ -106,36 +137,64 @@ function compare<V>(
   for (const name of right?.keys() ?? []) if (left?.has(name) !== true) names.add(name);
 }
 
-function changed<V>(
-  map: PersistentMap<V>,
-  name: string,
-  change: (share: Map<string, V>) => void,
-): ReadonlyMap<string, V> {
-  const index = shareOf(name);
-  const share = new Map(map.shares[index]);
-  const size = map.size - share.size;
-  change(share);
-  const shares = map.shares.slice();
-  shares[index] = share;
-  const hasSameNames = map.has(name) && share.has(name);
-  return new PersistentMap(shares, size + share.size, hasSameNames ? map.order : undefined);
-}
-
-function persistent<V>(map: ReadonlyMap<string, V>): PersistentMap<V> {
-  if (map instanceof PersistentMap) return map;
-  const shares = new Array<Map<string, V> | undefined>(shareCount).fill(undefined);
-  for (const [name, value] of map) {
-    const index = shareOf(name);
-    const share = shares[index];
-    if (share === undefined) shares[index] = new Map([[name, value]]);
-    else share.set(name, value);
+/** @param value undefined: without the entry, which is there */
+function changed<V extends object>(map: PersistentMap<V>, name: string, value: V | undefined): ReadonlyMap<string, V> {
+  const hash = hashOf(name);
+  const branches = map.branches.slice();
+  const branch = branches[branchOf(hash)]?.slice() ?? emptyTable<Leaf<V>>();
+  const leaf = branch[leafOf(hash)] ?? [];
+  const at = placeIn(leaf, name);
+  let size = map.size;
+  if (value === undefined) {
+    branch[leafOf(hash)] = leaf.length === 2 ? undefined : [...leaf.slice(0, at), ...leaf.slice(at + 2)];
+    size--;
+  } else if (at < 0) {
+    branch[leafOf(hash)] = [...leaf, name, value];
+    size++;
+  } else {
+    const copy = leaf.slice();
+    copy[at + 1] = value;
+    branch[leafOf(hash)] = copy;
   }
-  return new PersistentMap<V>(shares, map.size);
+  branches[branchOf(hash)] = branch;
+  return new PersistentMap(branches, size, size === map.size ? map.order : undefined);
 }
 
-/** The lowest bits of FNV-1a. */
-function shareOf(name: string): number {
+function persistent<V extends object>(map: ReadonlyMap<string, V>): PersistentMap<V> {
+  if (map instanceof PersistentMap) return map;
+  const branches = emptyTable<(Leaf<V> | undefined)[]>();
+  for (const [name, value] of map) {
+    const hash = hashOf(name);
+    branches[branchOf(hash)] ??= emptyTable<Leaf<V>>();
+    const branch = branches[branchOf(hash)]!;
+    branch[leafOf(hash)] = [...(branch[leafOf(hash)] ?? []), name, value];
+  }
+  return new PersistentMap<V>(branches, map.size);
+}
+
+function emptyTable<T>(): (T | undefined)[] {
+  return new Array<T | undefined>(fanOut).fill(undefined);
+}
+
+/** Where the name stands in a leaf; -1: it does not. */
+function placeIn(leaf: readonly unknown[], name: string): number {
+  for (let at = 0; at < leaf.length; at += 2) if (leaf[at] === name) return at;
+  return -1;
+}
+
+/** FNV-1a. */
+function hashOf(name: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
-  return hash & (shareCount - 1);
+  return hash;
+}
+
+/** Six bits of the hash, those from the third on. */
+function branchOf(hash: number): number {
+  return (hash >>> 2) & (fanOut - 1);
+}
+
+/** Six others. */
+function leafOf(hash: number): number {
+  return ((hash & 3) << 4) | ((hash >>> 8) & 15);
 }
