@@ -44,13 +44,17 @@ export interface Scan {
   readonly hints: readonly string[];
 }
 
+/** Who is asked in a scan, and as whom. */
 export interface ScanOptions {
   /** Asked in place of the whole network, in the form of `parsePlace`. */
   readonly addresses?: readonly string[];
+  /** How long answers to the probe are waited for. Default: 3 s. */
   readonly timeoutMs?: number;
+  /** Null, or missing: devices are asked without one, and few say more than who they are. */
   readonly login?: Login | null;
 }
 
+/** A picture of a device: JPEG, its size in pixels. */
 export interface Picture {
   readonly jpeg: Buffer;
   readonly width: number;
@@ -69,6 +73,7 @@ export interface DeviceStream {
   readonly reference: string;
 }
 
+/** What devices are asked by. */
 export interface DiscoveryOptions {
   /** Keeps to where sources may be. */
   readonly dialer: Dialer;

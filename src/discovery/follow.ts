@@ -44,6 +44,7 @@ const askedAgainMs = 3_600_000;
 /** Devices that are asked for their serial number in one look. */
 const maxAsked = 256;
 
+/** When a lost source is looked for, milliseconds. */
 export interface FollowTimes {
   /** How long a source has to be lost. */
   readonly afterMs: number;

@@ -13,7 +13,9 @@ export interface DeviceAddress {
   readonly port: number;
 }
 
+/** What a device answered. */
 export interface Exchanged {
+  /** Of HTTP. */
   readonly status: number;
   readonly body: Buffer;
   /** The values of `WWW-Authenticate`. */
@@ -21,10 +23,12 @@ export interface Exchanged {
   readonly contentType: string;
 }
 
+/** A question to a device, and its limits. */
 export interface ExchangeOptions {
   readonly dialer: Dialer;
   /** For all of it, from the dial to the last byte. */
   readonly timeoutMs: number;
+  /** Of the answer's body; more are SOURCE_PROTOCOL. */
   readonly maxBytes: number;
   readonly method: 'GET' | 'POST';
   readonly path: string;

@@ -42,6 +42,7 @@ export interface ProbeMatch {
   readonly hardware: string;
 }
 
+/** Who answered a probe, and what it was asked through. */
 export interface ProbeResult {
   readonly matches: readonly ProbeMatch[];
   /** How many answers were looked at, and how many were left out: too many, too large, or not to our question. */
@@ -53,6 +54,7 @@ export interface ProbeResult {
   readonly failures: readonly string[];
 }
 
+/** Who is asked, and for how long. */
 export interface ProbeOptions {
   /** The addresses of this machine to ask from. */
   readonly interfaces: readonly string[];

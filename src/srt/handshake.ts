@@ -57,29 +57,39 @@ const maxStreamIdBytes = 512;
 /** A handshake of a caller. */
 export interface CallerHandshake {
   readonly kind: 'induction' | 'conclusion';
+  /** Of the handshake: 4 in an induction, 5 in a conclusion of SRT. */
   readonly version: number;
+  /** The sequence number of its first packet of data, 31 bits. */
   readonly sequence: number;
+  /** The largest packet that it takes, with the heads of IP and UDP. */
   readonly maxPacketBytes: number;
   /** What the caller calls its socket. */
   readonly peerId: number;
+  /** What it was given by the answer to its induction; 0 in an induction. */
   readonly cookie: number;
   /** Of a conclusion that says what the caller can; null: it does not. */
   readonly request: CallerRequest | null;
 }
 
+/** What a caller can and wants: the extensions of its conclusion (section 3.2.1.1). */
 export interface CallerRequest {
   /** Of its library: 0x010503 is 1.5.3. */
   readonly version: number;
+  /** It sends a file, in stream mode. That is refused: live mode is wanted. */
   readonly isStream: boolean;
-  /** How long it wants packets to be kept for what is missing before them, milliseconds. */
+  /** How long this side is to keep packets for what is missing before them, milliseconds, 0 to 65,535. */
   readonly senderLatencyMs: number;
+  /** How long it would keep what this side sends, milliseconds. */
   readonly receiverLatencyMs: number;
   /** Empty: it gives none. */
   readonly streamId: string;
   /** The key material, where it encrypts. */
   readonly keyMaterial: Buffer | null;
+  /** The control of congestion: `live` where it says none. */
   readonly congestion: string;
+  /** The packet filter (error correction) that it wants; empty: none. */
   readonly filter: string;
+  /** It wants to bond this connection with others. */
   readonly isGroup: boolean;
 }
 
@@ -156,8 +166,8 @@ export function refusal(caller: CallerHandshake, reason: number): Buffer {
 }
 
 /**
- * Accepts a conclusion. @param own what the socket on this side is called @param latencyMs what was agreed on
- * @param keyMaterial what is sent back where the caller encrypts: its own
+ * Accepts a conclusion; its key material is sent back where it encrypts (section 4.3.1.2).
+ * @param own what the socket on this side is called, and the latency that was agreed on, milliseconds
  */
 export function acceptance(
   caller: CallerHandshake,

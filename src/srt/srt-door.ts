@@ -23,6 +23,7 @@ const maxFailed = 1000;
 /** Longest latency that an encoder gets, milliseconds. */
 const maxLatencyMs = 8000;
 
+/** Limits of encoders that publish by SRT. */
 export interface SrtSettings extends SrtPublisherSettings {
   /** How long what is missing is waited for at least; encoders may want more. */
   readonly srtLatencyMs: number;
@@ -45,6 +46,7 @@ export interface SrtConnection extends SrtCaller {
   readonly answer: Buffer;
 }
 
+/** Who decides, and how answers leave. */
 export interface SrtDoorOptions {
   readonly settings: SrtSettings;
   /** Undefined: encoders do not encrypt. */

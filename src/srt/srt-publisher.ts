@@ -14,13 +14,17 @@ const flushBytes = 64 * 1024;
 /** A stream that ffmpeg gave up before came to nothing, whatever media it had: its encoder comes again at once. */
 const wellAfterMs = 5000;
 
+/** What an encoder's stream goes through, and its limits. */
 export interface SrtPublisherSettings {
+  /** The program, as a path or a name that is looked for in PATH. */
   readonly ffmpeg: string;
+  /** The largest message of FLV that its ffmpeg may make. */
   readonly maxMessageBytes: number;
   /** A publisher that sends nothing of use for so long is disconnected. */
   readonly idleTimeoutMs: number;
 }
 
+/** Who it is, and who is told when it is over. */
 export interface SrtPublisherOptions {
   readonly address: string;
   readonly port: number;

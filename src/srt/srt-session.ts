@@ -15,14 +15,17 @@ const maxKeyMessageBytes = 128;
 /** Other key material is looked at so often at most: each costs milliseconds of a thread. Encoders change keys within hours. */
 const keyPauseMs = 500;
 
+/** What was agreed on with a caller, and who is told of what it sends. */
 export interface SrtSessionOptions {
   /** What the socket on this side is called. */
   readonly id: number;
+  /** What the peer calls its socket: packets to it bear this. */
   readonly peerId: number;
   /** The first sequence number of the caller. */
   readonly sequence: number;
-  /** What was agreed on. */
+  /** How long a missing packet is waited for. */
   readonly latencyMs: number;
+  /** Null: the caller does not encrypt. */
   readonly keys: KeyMaterial | null;
   /** Sends a datagram to the peer; it is kept until it is sent. */
   readonly send: (packet: Buffer) => void;

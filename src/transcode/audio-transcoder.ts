@@ -31,6 +31,7 @@ const firstMs = 1_000;
 const maxSpanMs = 2 ** 30;
 const maxTagBytes = 64 * 1024;
 
+/** By which program, and who gets what it makes. */
 export interface AudioTranscoderOptions {
   /** The program, as a path or a name that is looked for in PATH. */
   readonly ffmpeg: string;
