@@ -19,6 +19,10 @@ export interface PublishingCamera {
   readonly name: string;
   /** What it was told when it was not let in, or was sent away: the last of it. */
   readonly lastError: string;
+  /** Connections that a node took so far. */
+  readonly connects: number;
+  /** A node takes what it sends. */
+  readonly isIn: boolean;
   start(): void;
   stop(): Promise<void>;
   /** Leaves its connection for the next address, as an encoder whose watchdog saw that nothing moves. */
@@ -31,10 +35,8 @@ export class ClusterCamera implements PublishingCamera {
   readonly #urls: readonly string[];
   #wanted = true;
   #done: Promise<void> | undefined;
-  /** Connections so far. */
   connects = 0;
   lastError = '';
-  /** A node takes what it sends. */
   isIn = false;
 
   #giveUp: () => void = () => {};

@@ -16,6 +16,8 @@ export class Encoder implements PublishingCamera {
   #done: Promise<void> | undefined;
   #child: ChildProcess | undefined;
   lastError = '';
+  connects = 0;
+  isIn = false;
 
   /** @param urls where it may publish to, the first one first */
   constructor(name: string, urls: readonly string[]) {
@@ -61,7 +63,12 @@ export class Encoder implements PublishingCamera {
     endWithThis(child);
     this.#child = child;
     let timer = setTimeout(() => child.kill('SIGKILL'), 3 * stuckMs);
-    child.stdout.on('data', () => {
+    child.stdout.on('data', (progress: Buffer) => {
+      // It has sent pictures, and so it was let in.
+      if (!this.isIn && /^frame=[1-9]/m.test(progress.toString())) {
+        this.connects++;
+        this.isIn = true;
+      }
       clearTimeout(timer);
       timer = setTimeout(() => child.kill('SIGKILL'), stuckMs);
     });
@@ -70,6 +77,7 @@ export class Encoder implements PublishingCamera {
       said = (said + text.toString()).slice(-300);
     });
     await once(child, 'exit');
+    this.isIn = false;
     clearTimeout(timer);
     this.lastError = said.trim().replaceAll('\n', '; ');
   }

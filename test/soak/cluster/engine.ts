@@ -63,6 +63,11 @@ rtmp { access_log off; server { listen 1935; chunk_size 4096; application live {
     this.run('nginx', ['-c', conf, '-p', this.#folder]);
   }
 
+  /** Publishers that it did not take, since another one had the name of the stream. */
+  get refusals(): number {
+    return this.log.split('already publishing').length - 1;
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }

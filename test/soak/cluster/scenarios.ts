@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ClusterCamera, frameMs, meanFrameBytes } from './camera.js';
+import { frameMs, meanFrameBytes, type PublishingCamera } from './camera.js';
 import type { Place } from './network.js';
 import {
   type ClusterNode,
@@ -270,7 +270,7 @@ const betweenPlaces = (path: Path): boolean =>
 const forEtcd = (world: World, cut: (member: Place) => Promise<void>): Promise<unknown> =>
   Promise.all(world.etcd.map(({ place }) => cut(place)));
 
-let rival: ClusterCamera | undefined;
+let rival: PublishingCamera | undefined;
 const endRival = async (): Promise<void> => {
   await rival?.stop();
   rival = undefined;
@@ -331,6 +331,39 @@ function rivalLetIn(name: string, first: 'nodes' | 'etcd'): Scenario {
     after: endRival,
   };
 }
+
+/** As `rivalLetIn`, with an engine that takes one publisher: it keeps the first, and the nodes do not fight for it. */
+const rivalAtEngine: Scenario = {
+  name: 'two encoders at two nodes on both sides of a cut, and nginx-rtmp, which takes one',
+  hits: (path) => path.owner === 'a' || betweenPlaces(path),
+  async trouble(world) {
+    const [a, b, c] = world.nodes;
+    await forEtcd(world, (member) => world.network.cut(a!.place, member));
+    for (const { place } of [b!, c!]) await world.network.cut(a!.place, place);
+    rival = world.rival('f1', 'b');
+    rival.start();
+    await until('the second encoder to be let in', () => rival?.isIn === true);
+    const refusedBefore = world.engine.refusals;
+    await sleep(2 * holdMs);
+    const refused = world.engine.refusals - refusedBefore;
+    for (const { place } of [b!, c!]) await world.network.mendBetween(a!.place, place);
+    const isAtA = async (): Promise<boolean> =>
+      (await a!.callOk<{ live: boolean }>('GET', '/v1/cameras/f1?node=self')).live;
+    const tookMs = await until('f1 to end at a', async () => !(await isAtA()), 30_000);
+    const flowsMs = await world.flows();
+    const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+    world.notes.push(
+      `nginx-rtmp refused ${refused} tries in ${seconds(2 * holdMs)} s; the first one ended ${seconds(tookMs)} s after the nodes' cut, and the second was there ${seconds(flowsMs)} s later`,
+    );
+    if (tookMs > leaseSeconds * 1000) throw new Error(`the first one sent for ${tookMs.toFixed(0)} ms after the cut`);
+    // Two pushes, each with pauses that double from 2 s.
+    if (refused > (2 * holdMs) / 1000) throw new Error(`nginx-rtmp had to refuse ${refused} tries`);
+    await world.network.mend();
+    await sleep(3000);
+    await endRival();
+  },
+  after: endRival,
+};
 
 /** The clock of the relay node is set while it runs, and what comes from other nodes is connected anew. */
 function clockSet(seconds: number, words: string): Scenario {
@@ -465,6 +498,7 @@ export const scenarios: readonly Scenario[] = [
     'two encoders at two nodes that reach neither each other nor one of them etcd; the cut to etcd ends first',
     'etcd',
   ),
+  rivalAtEngine,
   ...(existsSync(faketimeLibrary) ? [clockSet(10, '10 s'), clockSet(60, '60 s'), clockSet(3600, '1 h')] : []),
   compacted,
   diskFull('the disk of a member of etcd is full', 1, 1),

@@ -131,8 +131,9 @@ export class World {
   }
 
   /** Another encoder of a camera, that knows only one node. */
-  rival(camera: string, node: string): ClusterCamera {
-    return new ClusterCamera(camera, [this.node(node).url(camera)]);
+  rival(camera: string, node: string): PublishingCamera {
+    const urls = [this.node(node).url(camera)];
+    return cast[camera]?.pushes === recorded ? new Encoder(camera, urls) : new ClusterCamera(camera, urls);
   }
 
   etcdAnswers(): Promise<number> {
