@@ -1,4 +1,5 @@
 import type { CameraClaims } from '../cluster/claims.js';
+import type { GoneNodes } from '../cluster/gone-nodes.js';
 import type { LiveCameras } from '../cluster/live-cameras.js';
 import type { ClusterNode } from '../cluster/node-record.js';
 import type { ClusterNodes } from '../cluster/nodes.js';
@@ -17,6 +18,7 @@ const maxTold = 1000;
 /** What placement is told of the cluster, and tells the other nodes. */
 export function clusterFacts(parts: {
   readonly nodes: ClusterNodes;
+  readonly gone: GoneNodes;
   readonly live: LiveCameras;
   readonly claims: CameraClaims;
   readonly wants: ViewerWants;
@@ -25,10 +27,14 @@ export function clusterFacts(parts: {
   readonly relayTls: boolean;
   readonly log: Logger;
 }): ClusterFacts {
-  const { nodes, live, claims, wants, tickets, relayTls, log } = parts;
+  const { nodes, gone, live, claims, wants, tickets, relayTls, log } = parts;
   return {
     self: nodes.self.id,
     nodes: () => nodes.all.map((node) => placeable(node, relayTls)),
+    goneNode: (id) => {
+      const node = gone.get(id);
+      return node === undefined ? undefined : placeable(node, relayTls);
+    },
     holderOf: (camera) => live.all.get(camera),
     epochOf: (camera) => claims.epochOf(camera),
     liveCameras: () => live.all.keys(),

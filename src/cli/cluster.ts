@@ -5,6 +5,7 @@ import type { OtherNodes } from '../api/v1/other-nodes.js';
 import type { CameraClaims } from '../cluster/claims.js';
 import type { NodeClocks } from '../cluster/clocks.js';
 import type { Drain } from '../cluster/drain.js';
+import type { GoneNodes } from '../cluster/gone-nodes.js';
 import type { HolderQuestions } from '../cluster/holders.js';
 import type { LiveCameras } from '../cluster/live-cameras.js';
 import type { NodeIdentity } from '../cluster/node-id.js';
@@ -232,6 +233,7 @@ export function relayBetween(
   { client, store, secret }: ClusterAccess,
   parts: {
     readonly nodes: ClusterNodes;
+    readonly gone: GoneNodes;
     readonly live: LiveCameras;
     readonly claims: CameraClaims;
     readonly control: Control;

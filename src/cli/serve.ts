@@ -271,7 +271,12 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
       closers.unshift({ part: 'load', close: async () => quiet() });
       parts = { nodes, live, drain, clocks, others, holders };
       if (claims !== undefined) {
-        const wants = relayBetween(cluster, { nodes, live, claims, control }, settings, log.child({ part: 'relays' }));
+        const wants = relayBetween(
+          cluster,
+          { nodes, gone: peers.gone, live, claims, control },
+          settings,
+          log.child({ part: 'relays' }),
+        );
         closers.unshift({ part: 'relays', close: async () => wants.close() });
       }
     }

@@ -34,6 +34,11 @@ export class GoneNodes {
     return [...this.#nodes.all, ...[...this.#gone.values()].map(({ node }) => node)];
   }
 
+  /** A node that is not in the list, and was; undefined: none of that name. */
+  get(id: string): ClusterNode | undefined {
+    return this.#gone.get(id)?.node;
+  }
+
   /** When a node left the list, by the monotonic clock; undefined: it is there, or never was. */
   leftAtMs(id: string): number | undefined {
     return this.#gone.get(id)?.atMs;

@@ -41,6 +41,8 @@ export interface ClusterFacts {
   /** The id of this node. */
   readonly self: string;
   nodes(): readonly PlaceableNode[];
+  /** A node that left the list, as it was there; undefined: none of that name did lately. */
+  goneNode(id: string): PlaceableNode | undefined;
   /** The node that has a camera, by the claims; undefined: none. */
   holderOf(camera: string): { readonly node: string; readonly epoch: number } | undefined;
   /** Of this node's own claim of a camera; 0: it has none. */
@@ -194,6 +196,7 @@ export class Placing implements RelayPartner {
     else this.#relays.set(camera, origin);
     if (origin === null) log.info('the stream from another node has ended', { camera, node: known?.from });
     else log.info('another node now feeds the camera', { camera, node: origin.from, owner: origin.owner });
+    if (origin !== null && !(this.#known.has(origin.from) && this.#known.has(origin.owner))) this.#nodesChanged();
     this.#lookAt(camera);
   }
 
@@ -325,9 +328,11 @@ export class Placing implements RelayPartner {
     const origins = new Set<string>();
     for (const { owner, from } of this.#relays.values()) origins.add(owner).add(from);
     this.#hasLost = false;
-    for (const [id, node] of before) {
-      // A record that is missing stops nothing that flows.
+    for (const id of new Set([...before.keys(), ...origins])) {
+      // A record that is missing stops nothing that flows, and what a node sends that lost only its way to etcd goes on from here.
       if (present.has(id) || !(origins.has(id) || this.#links.isFlowing(id))) continue;
+      const node = before.get(id) ?? facts.goneNode(id);
+      if (node === undefined) continue;
       this.#hasLost = true;
       present.set(id, { ...node, takesRelays: node.takesRelays && this.#links.isFlowing(id) });
     }

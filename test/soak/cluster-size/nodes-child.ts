@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterFacts } from '../../../src/cli/cluster-facts.js';
 import { CameraClaims } from '../../../src/cluster/claims.js';
+import { GoneNodes } from '../../../src/cluster/gone-nodes.js';
 import { holderIn, LiveCameras } from '../../../src/cluster/live-cameras.js';
 import { ClusterNodes } from '../../../src/cluster/nodes.js';
 import { RelayTickets } from '../../../src/cluster/relay-tickets.js';
@@ -133,6 +134,7 @@ class SimulatedNode {
     this.placing = new Placing({
       facts: clusterFacts({
         nodes: this.nodes,
+        gone: new GoneNodes(this.nodes),
         live: this.live,
         claims: this.claims,
         wants,
