@@ -30,6 +30,9 @@ export function clusterFacts(parts: {
   const { nodes, gone, live, claims, wants, tickets, relayTls, log } = parts;
   return {
     self: nodes.self.id,
+    get reachesEtcd() {
+      return nodes.leaseId !== undefined;
+    },
     nodes: () => nodes.all.map((node) => placeable(node, relayTls)),
     goneNode: (id) => {
       const node = gone.get(id);

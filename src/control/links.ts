@@ -24,6 +24,8 @@ interface Link {
 export interface LinksOptions {
   /** How long a node has to be well until streams go through it again. */
   readonly returnMs: number;
+  /** True while the others cannot be told that streams do not go through a node yet: then they go there as soon as it is well. */
+  readonly cannotTell?: () => boolean;
   /** A node cannot be reached, or can again. */
   readonly onLink: (node: string, isDown: boolean, why: string) => void;
   /** One camera is refused by a node, or not any more. */
@@ -116,7 +118,8 @@ export class Links {
       );
       if (!isWell || link.unanswered > 0) link.wellSinceMs = null;
       else link.wellSinceMs ??= nowMs;
-      if (link.wellSinceMs === null || nowMs - link.wellSinceMs < this.#options.returnMs) continue;
+      const returnMs = this.#options.cannotTell?.() === true ? 0 : this.#options.returnMs;
+      if (link.wellSinceMs === null || nowMs - link.wellSinceMs < returnMs) continue;
       link.downSinceMs = null;
       this.#options.onLink(node, false, 'it has been well for a while');
     }

@@ -40,6 +40,8 @@ export interface PlaceableNode {
 export interface ClusterFacts {
   /** The id of this node. */
   readonly self: string;
+  /** The others hear what this node tells. */
+  readonly reachesEtcd: boolean;
   nodes(): readonly PlaceableNode[];
   /** A node that left the list, as it was there; undefined: none of that name did lately. */
   goneNode(id: string): PlaceableNode | undefined;
@@ -120,6 +122,7 @@ export class Placing implements RelayPartner {
     const { facts, returnMs } = options;
     this.#links = new Links({
       returnMs,
+      cannotTell: () => !facts.reachesEtcd,
       onLink: (node, isDown, why) => this.#linkChanged(node, isDown, why),
       onRefused: (camera, node) => this.#refusalChanged(camera, node),
     });

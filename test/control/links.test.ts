@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { Links } from '../../src/control/links.js';
 
-function start() {
+function start(more: { cannotTell?: () => boolean } = {}) {
   const told: string[] = [];
   const links = new Links({
     returnMs: 10_000,
+    ...more,
     onLink: (node, isDown) => told.push(`${node} ${isDown ? 'down' : 'up'}`),
     onRefused: (camera, node) => told.push(`${camera} ${links.isRefused(camera, node) ? 'refused' : 'taken'}`),
   });
@@ -78,6 +79,18 @@ describe('whether another node can be reached', () => {
     links.noteAnswer('b', true, 21_000);
     links.tick(21_000);
     links.tick(31_000);
+    expect(told).toEqual(['b down', 'b up']);
+  });
+
+  // A gateway that gets a stream runs the pushes, unless it was told that they do not go through it.
+  test('where the others cannot be told, a node is in again as soon as its streams are well', () => {
+    const { links, told } = start({ cannotTell: () => true });
+    links.note('gate', 'b', 'failed', 0);
+    links.note('gate', 'b', 'connecting', 100);
+    links.tick(500);
+    expect(told).toEqual(['b down']);
+    links.note('gate', 'b', 'active', 600);
+    links.tick(1000);
     expect(told).toEqual(['b down', 'b up']);
   });
 

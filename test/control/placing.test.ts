@@ -18,6 +18,7 @@ const state = { cameras: new Map([['gate', camera]]), engines: new Map() } as un
 function gatewayWithout(gone: PlaceableNode | undefined) {
   const facts: ClusterFacts = {
     self: 'c',
+    reachesEtcd: true,
     nodes: () => [nodeOf('c', 'paris')],
     goneNode: (id) => (id === gone?.id ? gone : undefined),
     holderOf: () => undefined,
