@@ -6,11 +6,14 @@
 #   scripts/deploy.sh compose     compose.yaml and compose.cluster.yaml: streams, a kill, a drain, an end     (5 minutes)
 #   scripts/deploy.sh pods        the containers of the chart's pods: user, volumes, probes, SIGTERM            (1 minute)
 #   scripts/deploy.sh all         these three; "npm run test:deploy" is the same
+#   scripts/deploy.sh manifests   has Kubernetes's own code read what the chart makes: validation, Pod Security (needs Go and
+#                                 the modules of Kubernetes; some minutes to build)
 #   scripts/deploy.sh clean       removes what a run that was cut off left
 #
 # Of Docker it needs the command "docker" with its Compose plugin (COMPOSE names another, such as "docker-compose"), and a
 # daemon: the one that DOCKER_HOST names, else, for root where "dockerd" is installed, one of its own in a network namespace
-# of its own, which touches neither the network nor the containers of the machine. HELM names the Helm (3 or 4) to use.
+# of its own, which touches neither the network nor the containers of the machine. Containers, volumes and networks that a
+# daemon has are left alone but for those whose names begin with "media-aggregator-trial". HELM names the Helm (3 or 4) to use.
 # ETCD_IMAGE names an image of etcd; without it, and without a registry, one is made of Debian's etcd.
 # Exit code 69: this machine cannot do it, and the last line says why; 1: it can, and something is wrong.
 set -euo pipefail
@@ -38,13 +41,16 @@ daemon() {
   need ip
   need nsenter
   mkdir -p "$here"
+  exec 9>"$here/lock"
+  flock -n 9 || cannot "another run of it is under way ($here)"
   ip netns add "$namespace" 2>/dev/null || [ -e "/run/netns/$namespace" ] || cannot 'network namespaces cannot be made here'
   inside=(nsenter "--net=/run/netns/$namespace")
   "${inside[@]}" ip link set lo up
   export DOCKER_HOST=unix://$here/docker.sock
   trap end_daemon EXIT
+  rm -f "$here/docker.pid"
   "${inside[@]}" dockerd --data-root "$here/data" --exec-root "$here/exec" --pidfile "$here/docker.pid" -H "$DOCKER_HOST" \
-    >"$here/dockerd.log" 2>&1 &
+    >"$here/dockerd.log" 2>&1 9>&- &
   local i
   for i in $(seq 60); do
     docker version >/dev/null 2>&1 && return
@@ -56,10 +62,12 @@ daemon() {
 }
 
 end_daemon() {
-  if [ -s "$here/docker.pid" ]; then
-    kill "$(cat "$here/docker.pid")" 2>/dev/null || true
-    local i
-    for i in $(seq 30); do [ -e "$here/docker.pid" ] && sleep 1; done
+  local pid i
+  pid=$(cat "$here/docker.pid" 2>/dev/null || true)
+  # What was left by a run that was cut off may be the number of another program by now.
+  if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]; then
+    kill "$pid" 2>/dev/null || true
+    for i in $(seq 30); do [ -e "/proc/$pid" ] && sleep 1; done
   fi
   ip netns del "$namespace" 2>/dev/null || true
   rm -f "$here/docker.sock"
@@ -107,9 +115,30 @@ helm_there() { "$HELM" version >/dev/null 2>&1 || cannot 'Helm is not installed;
 compose_there() { $COMPOSE version >/dev/null 2>&1 || cannot "\"$COMPOSE\" is not installed; COMPOSE names another"; }
 
 chart() { helm_there && node scripts/deploy/chart.mjs; }
-compose() { compose_there && need ffmpeg && daemon && images && story compose; }
-pods() { helm_there && need ffmpeg && daemon && images && story pods; }
-all() { helm_there && compose_there && need ffmpeg && chart && daemon && images && story compose && story pods; }
+compose() { compose_there && need ffmpeg && need openssl && daemon && images && story compose; }
+pods() { helm_there && need ffmpeg && need openssl && daemon && images && story pods; }
+all() { helm_there && compose_there && need ffmpeg && need openssl && chart && daemon && images && story compose && story pods; }
+
+manifests() {
+  helm_there
+  need go
+  local version=1.34.4 module
+  mkdir -p "$here/manifests"
+  cp scripts/deploy/manifests/main.go "$here/manifests/"
+  say "building it from the modules of Kubernetes $version"
+  (
+    cd "$here/manifests"
+    module=$(go mod download -json "k8s.io/kubernetes@v$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+    [ -n "$module" ] || exit 1
+    # What lies in one repository there are modules of their own, whose versions begin with 0.
+    sed -E "s#^module .*#module manifests#; s#=> \./staging/src/(k8s.io/[a-z0-9-]+)#=> \1 v0.${version#*.}#" "$module/go.mod" >go.mod
+    cp "$module/go.sum" go.sum
+    chmod u+w go.sum
+    go mod edit -require="k8s.io/kubernetes@v$version"
+    CGO_ENABLED=0 GOFLAGS=-mod=mod go build -o manifests .
+  ) >"$here/manifests/build.log" 2>&1 || { tail -5 "$here/manifests/build.log" >&2; cannot 'Go cannot build it here'; }
+  MANIFESTS=$here/manifests/manifests node scripts/deploy/chart.mjs
+}
 
 clean() {
   end_daemon
@@ -117,6 +146,6 @@ clean() {
 }
 
 case ${1:-} in
-  chart | compose | pods | all | clean) "$1" ;;
-  *) sed -n '2,18s/^# \{0,1\}//p' "$0" && exit 64 ;;
+  chart | compose | pods | all | manifests | clean) "$1" ;;
+  *) sed -n '2,21s/^# \{0,1\}//p' "$0" && exit 64 ;;
 esac

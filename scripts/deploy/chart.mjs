@@ -85,6 +85,11 @@ await tell('chart', () => {
   for (const [sets, more] of good) {
     const { code, stdout, stderr } = template(...sets);
     expect(`rendered: ${sets.join(' ')} ${stderr.trim()}`, code === 0);
+    // hostNetwork is what the level "restricted" forbids, as values.yaml says.
+    if (process.env.MANIFESTS && !sets.includes('hostNetwork=true')) {
+      const { code: valid, stdout: said } = attempt(process.env.MANIFESTS, [], { input: stdout });
+      expect(`  Kubernetes says: ${said.trim()}`, valid === 0);
+    }
     expect(
       `  it makes ${more.join(', ') || 'nothing more'}`,
       isDeepStrictEqual(kinds(stdout), [...always, ...more].sort()),

@@ -9,13 +9,22 @@ import { apiOf, atTheEnd, attempt, camera, expect, output, pictureAt, say, tell,
 
 const [program, ...words] = (process.env.COMPOSE ?? 'docker compose').split(' ');
 
-/** docker compose for some files, as the documents say it. */
-function compose(files, env = {}) {
-  const named = files.flatMap((file) => ['-f', `deploy/${file}`]);
-  const run = (...args) => output(program, [...words, ...named, ...args], { env });
+/** docker compose for some files, as the documents say it, but for the project's name: there may be a real one of that name. */
+function compose(name, files, env = {}) {
+  const named = ['--project-name', `media-aggregator-trial-${name}`];
+  const chosen = files.flatMap((file) => ['-f', `deploy/${file}`]);
+  const all = (args) => [...words, ...named, ...chosen, ...args];
+  const run = (...args) => output(program, all(args), { env });
+  const up = (...args) => {
+    const { code, stderr } = attempt(program, all([...args, '--detach', '--no-build']), { env });
+    if (code === 0) return;
+    const logs = attempt(program, all(['logs', '--tail', '15']), { env }).stdout;
+    throw new Error(`${args.join(' ')}: ${stderr.slice(-1500)}\n${logs.slice(-6000)}`);
+  };
   atTheEnd(() => run('--profile', '*', 'down', '--volumes', '--timeout', '20'));
   return {
     run,
+    up,
     logs: (service) => run('logs', '--no-log-prefix', service),
     /** The program in a node's container. */
     exec: (service, ...args) => run('exec', '-T', service, ...args),
@@ -29,8 +38,8 @@ const stateOf = (id) => JSON.parse(output('docker', ['inspect', '--format', '{{j
 
 async function alone() {
   say('compose.yaml');
-  const project = compose(['compose.yaml'], { SRT_PORT: '8890' });
-  project.run('--profile', 'demo', 'up', '--detach', '--no-build');
+  const project = compose('alone', ['compose.yaml'], { SRT_PORT: '8890' });
+  project.up('--profile', 'demo', 'up');
   await pictureAt('the demo camera', 'http://localhost:8080/hls/demo.m3u8');
   const page = await (await fetch('http://localhost:8080/?demo')).text();
   expect('the page of the engine is served', page.includes('player.js'));
@@ -41,8 +50,8 @@ async function alone() {
   expect(`SRT_PORT has it listen for SRT (${srtEndpoint})`, srtEndpoint?.startsWith('srt://localhost:8890') === true);
   await socketMode(project, call, 'with the profile of the daemon');
 
-  const uring = compose(['compose.yaml', 'compose.uring.yaml']);
-  uring.run('up', '--detach', '--no-build', 'aggregator');
+  const uring = compose('alone', ['compose.yaml', 'compose.uring.yaml']);
+  uring.up('up', 'aggregator');
   const again = apiOf('http://localhost:5000', adminToken(uring, 'aggregator'));
   const mode = await socketMode(uring, again, 'with compose.uring.yaml');
   expect('io_uring is used with our profile', mode === 'uring');
@@ -86,8 +95,8 @@ async function cluster() {
     writeFileSync(secret, output('openssl', ['rand', '-hex', '32']), { mode: 0o600 });
     output('chown', ['10001', secret]);
   }
-  const project = compose(['compose.cluster.yaml'], { SRT: 'on' });
-  project.run('up', '--detach', '--no-build');
+  const project = compose('cluster', ['compose.cluster.yaml'], { SRT: 'on' });
+  project.up('up');
   const listed = () => project.exec('berlin-1', 'media-aggregator', 'node', 'list');
   await until('node list has three nodes', () => Object.keys(nodes).every((name) => listed().includes(name)));
   say(`node list:\n${listed()}`);
@@ -129,7 +138,7 @@ async function cluster() {
     return owner && owner !== first && !(await call[survivor]('GET', '/v1/cameras/gate')).unknown;
   });
   await pictures('after the kill');
-  project.run('up', '--detach', '--no-build', '--wait', first);
+  project.up('up', '--wait', first);
   await until(`${first} is back`, () => project.exec(survivor, 'media-aggregator', 'node', 'list').includes(first));
 
   const second = await ownerOf(survivor);
@@ -156,7 +165,7 @@ async function cluster() {
   await encoder.stop();
   project.run('down', '--volumes');
   expect('"down" leaves no container', project.run('ps', '--all', '--quiet').trim() === '');
-  const volumes = attempt('docker', ['volume', 'ls', '--quiet', '--filter', 'name=media-aggregator-cluster']);
+  const volumes = attempt('docker', ['volume', 'ls', '--quiet', '--filter', 'name=media-aggregator-trial-cluster']);
   expect('and no volume with --volumes', volumes.stdout.trim() === '');
 }
 

@@ -15,7 +15,7 @@ export async function tell(name, story) {
     say(`${name}: FAILED: ${error.message}`);
     process.exitCode = 1;
   } finally {
-    if (process.env.KEEP !== 'on') await undo();
+    await undo();
   }
 }
 

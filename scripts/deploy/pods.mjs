@@ -1,7 +1,7 @@
 /**
  * Runs the containers that the chart's pods ask for, by Docker: each field of the container's spec as a kubelet would give it
  * (user, read-only root, environment, volumes, memory), its probes, and SIGTERM with the time that the pod is given. What a
- * kubelet does beside that (admission, scheduling, Services) is for kubernetes.mjs.
+ * kubelet does beside that (admission, scheduling, Services) is not tried.
  */
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,8 @@ import { parseAllDocuments } from 'yaml';
 import { apiOf, atTheEnd, attempt, camera, expect, output, say, tell, until } from './lib.mjs';
 
 const helm = process.env.HELM ?? 'helm';
-const network = 'media-aggregator-pods';
+const trial = 'media-aggregator-trial';
+const network = `${trial}-pods`;
 const srtPort = 8890;
 
 /** The chart's manifests with these values. */
@@ -65,9 +66,11 @@ function runPod(name, template, { image, secrets = {}, claims = [], alias = name
     values[key] = text.replace(/\$\((\w+)\)/g, (whole, other) => values[other] ?? whole);
   }
   const variables = Object.entries(values).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
-  atTheEnd(() => attempt('docker', ['rm', '--force', '--volumes', name]));
+  const id = `${trial}-${name}`;
+  attempt('docker', ['rm', '--force', '--volumes', id]);
+  atTheEnd(() => attempt('docker', ['rm', '--force', '--volumes', id]));
   output('docker', [
-    ...['run', '--detach', '--name', name, '--hostname', name, '--network', network, '--ip', address],
+    ...['run', '--detach', '--name', id, '--hostname', name, '--network', network, '--ip', address],
     ...['--network-alias', alias, '--user', `${pod.runAsUser}:${pod.runAsGroup}`, '--group-add', pod.fsGroup],
     ...securityContext.capabilities.drop.flatMap((each) => ['--cap-drop', each]),
     ...(securityContext.readOnlyRootFilesystem ? ['--read-only'] : []),
@@ -79,7 +82,7 @@ function runPod(name, template, { image, secrets = {}, claims = [], alias = name
     image,
     ...args,
   ]);
-  return { name, address, container: containers[0], grace: terminationGracePeriodSeconds };
+  return { id, name, address, container: containers[0], grace: terminationGracePeriodSeconds };
 }
 runPod.count = 0;
 
@@ -91,7 +94,7 @@ async function probe({ address, container }, name) {
   return (await fetch(`http://${address}:${containerPort}${httpGet.path}`, { signal })).status;
 }
 
-const inPod = (pod, ...command) => attempt('docker', ['exec', pod.name, ...command]);
+const inPod = (pod, ...command) => attempt('docker', ['exec', pod.id, ...command]);
 
 await tell('pods', async () => {
   attempt('docker', ['network', 'rm', network]);
@@ -114,7 +117,7 @@ await tell('pods', async () => {
   const options = { image: 'media-aggregator', secrets, claims };
   const [first, second] = [0, 1].map((i) => runPod(`berlin-${i}`, nodes.template, options));
   for (const pod of [first, second]) {
-    const logs = () => attempt('docker', ['logs', pod.name]).stderr.slice(-3000);
+    const logs = () => attempt('docker', ['logs', pod.id]).stderr.slice(-3000);
     for (const name of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
       await until(`${pod.name}: the ${name} answers 200`, async () => (await probe(pod, name)) === 200, 60_000, logs);
     }
@@ -143,7 +146,7 @@ await tell('pods', async () => {
   );
 
   const begun = Date.now();
-  const stopping = output.bind(null, 'docker', ['kill', '--signal', 'TERM', first.name]);
+  const stopping = output.bind(null, 'docker', ['kill', '--signal', 'TERM', first.id]);
   stopping();
   await until(
     'SIGTERM: the readiness probe answers 503 at once',
@@ -155,7 +158,7 @@ await tell('pods', async () => {
     'the camera is at the other pod',
     async () => (await there('GET', '/v1/cameras/gate')).node === 'berlin-berlin-1',
   );
-  const exit = Number(output('docker', ['wait', first.name]));
+  const exit = Number(output('docker', ['wait', first.id]));
   const took = Math.ceil((Date.now() - begun) / 1000);
   expect(
     `it ends in order (${exit}) after ${took} s, of ${first.grace} that it has`,
