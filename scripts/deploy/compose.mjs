@@ -25,7 +25,6 @@ function compose(name, files, env = {}) {
   return {
     run,
     up,
-    logs: (service) => run('logs', '--no-log-prefix', service),
     /** The program in a node's container. */
     exec: (service, ...args) => run('exec', '-T', service, ...args),
     id: (service) => run('ps', '--all', '--quiet', service).trim(),
