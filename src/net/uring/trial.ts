@@ -9,6 +9,9 @@ const patienceMs = 10_000;
 /** A filter may end one thread alone. Then the process stays, without the thread that began it. */
 const lookMs = 20;
 
+/** How long it must have stayed so. A process that ends well looks the same until its other threads have ended, too. */
+const staysMs = 1000;
+
 /** True when system calls of this process are filtered: a container, or a service manager. */
 export function isFiltered(): boolean {
   return fieldOf('/proc/self/status', /^Seccomp:\s+(\d)/m) === '2';
@@ -47,8 +50,8 @@ export async function tryApart(
     }, lookMs);
     let deadLooks = 0;
     const lookAgain = (): void => {
-      // One that has just ended is told by `exit`.
-      if (++deadLooks > 3) over(endedByFilter);
+      // One that has ended is told by `exit`. Looks are counted, since a clock runs on while this process has no turn.
+      if (++deadLooks > staysMs / lookMs) over(endedByFilter);
     };
     child.once('error', ({ message }) => over(couldNot(message)));
     child.once('exit', (code, signal) => {
