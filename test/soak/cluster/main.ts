@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { runMain } from '../run-main.js';
 import { nginxModule } from './engine.js';
+import { faketimeLibrary } from './programs.js';
 import { rolling, type Scenario, scenarios } from './scenarios.js';
 import { leaseSeconds, type Path, World } from './world.js';
 
@@ -205,6 +206,8 @@ async function main(): Promise<number> {
     }
     return await runApart();
   }
+  if (!existsSync(faketimeLibrary))
+    console.log("left out: wrong clocks, since Debian's package faketime is not installed");
   const world = new World(folder);
   const outcomes: Outcome[] = [];
   process.once('exit', () => world.close());
