@@ -47,20 +47,24 @@ describe('streams between places', () => {
       startNode(scope, etcd, 'c', { location: 'paris' }),
     ]);
     const engines = { e1: 'paris', e2: 'paris', e3: 'paris', home: 'berlin' };
-    for (const [name, location] of Object.entries(engines)) {
-      const pushUrl = `rtmp://{host}:${nginx.port}/live/{name}-${name}`;
-      await a.apiOk('PUT', `/v1/engines/${name}`, { host: '127.0.0.1', pushUrl, location });
-    }
+    await Promise.all(
+      Object.entries(engines).map(async ([name, location]) => {
+        const pushUrl = `rtmp://{host}:${nginx.port}/live/{name}-${name}`;
+        await a.apiOk('PUT', `/v1/engines/${name}`, { host: '127.0.0.1', pushUrl, location });
+      }),
+    );
     const cameras = ['gate-1', 'gate-2', 'gate-3', 'gate-4', 'gate-5', 'gate-6'];
-    for (const name of cameras) {
-      await a.addCamera(name);
-      for (const engine of Object.keys(engines)) {
-        await a.apiOk('POST', `/v1/cameras/${name}/pushes`, { id: engine, engine });
-      }
-    }
+    await Promise.all(
+      cameras.map(async (name) => {
+        await a.addCamera(name);
+        for (const engine of Object.keys(engines)) {
+          await a.apiOk('POST', `/v1/cameras/${name}/pushes`, { id: engine, engine });
+        }
+      }),
+    );
     const publishers = cameras.map((name) => publish(scope, clip, a.url(name)));
     const nodes = { b, c };
-    for (const name of cameras) {
+    const expectPlaced = async (name: string): Promise<void> => {
       await waitFor(
         async () => {
           const { hops = [], pushes } = await look(a, name);
@@ -81,7 +85,8 @@ describe('streams between places', () => {
       );
       expect(there.relayedFrom).toEqual({ node: 'a', owner: 'a' });
       expect(there.pushes.find(({ id }) => id === 'home')?.node).toBe('a');
-    }
+    };
+    await Promise.all(cameras.map(expectPlaced));
 
     // Every node shows each push as the node shows it that runs it, in lists, alone, and as the answer to a change.
     const gateway = (await look(a, 'gate-1')).hops?.[0]?.to ?? '';
@@ -140,14 +145,15 @@ describe('streams between places', () => {
       }
     }
     const source = await packetsOf(clip);
+    const expectWhole = async (name: string): Promise<void> => {
+      expect(nginx.recordings(name).length, name).toBe(1);
+      const { video, audio } = expectUnbroken(source, await packetsOf(await nginx.recording(name)));
+      expect(video?.from).toBe(0);
+      // Who joins starts at the key frame, which may be behind the first sound.
+      expect(audio?.from).toBeLessThan(4);
+    };
     for (const name of cameras) {
-      for (const engine of Object.keys(engines)) {
-        expect(nginx.recordings(`${name}-${engine}`).length, `${name} at ${engine}`).toBe(1);
-        const { video, audio } = expectUnbroken(source, await packetsOf(await nginx.recording(`${name}-${engine}`)));
-        expect(video?.from).toBe(0);
-        // Who joins starts at the key frame, which may be behind the first sound.
-        expect(audio?.from).toBeLessThan(4);
-      }
+      await Promise.all(Object.keys(engines).map((engine) => expectWhole(`${name}-${engine}`)));
     }
   });
 });
