@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { NodeTokens } from '../../../src/cluster/node-token.js';
 import { ClusterSecret } from '../../../src/cluster/secret.js';
@@ -44,7 +46,7 @@ describe('the nodes of a cluster as one system', () => {
     const [a, b, c] = await Promise.all([
       startNode(scope, etcd, 'a', { flags }),
       startNode(scope, etcd, 'b', { flags }),
-      startNode(scope, etcd, 'c', { location: 'paris', flags }),
+      startNode(scope, etcd, 'c', { location: 'paris', flags: [...flags, '--srt-port', '0'] }),
     ]);
     const nodes = { a, b, c };
     await waitFor(async () => (await get<Listed>(a, '/v1/nodes')).items.length === 3, { what: 'three nodes' });
@@ -54,6 +56,9 @@ describe('the nodes of a cluster as one system', () => {
       node.apiOk('POST', '/registerCamera', { name: 'gate', location }) as Promise<{ endpoints: string[] }>;
     const answers = await Promise.all(Object.values(nodes).map((node) => register(node, 'berlin')));
     for (const answer of answers) expect(answer).toEqual(answers[0]);
+    // By SRT, the node that takes it.
+    const { srtPort } = JSON.parse(readFileSync(join(c.dataDir, 'runtime.json'), 'utf8')) as { srtPort: number };
+    expect(answers[0]).toMatchObject({ srtEndpoint: `srt://127.0.0.1:${srtPort}?streamid=gate` });
     const endpoints = answers[0]!.endpoints;
     expect(endpoints).toHaveLength(3);
     expect(endpoints[2]).toBe(c.url('gate'));
