@@ -16,7 +16,7 @@ const timerMarginMs = 2;
 /** Reads that follow each other so closely on average end the waits of audio nearly on time, and the timer is needed less. */
 const closeReadsMs = 2;
 
-/** How often the timer looks then: if reads cease at that moment, audio waits for so much longer once. */
+/** How often the timer looks then. It ends waits early by what is more than its margin, since reads may cease. */
 const lazyTimerMs = 4;
 
 /**
@@ -109,9 +109,9 @@ export class FlushScheduler {
     this.#round();
   }
 
-  /** Schedules what has waited for the audio window. */
-  #endRides(nowMs: number): void {
-    while (this.#rides.oldestMs <= nowMs - this.#rideMs) this.schedule(this.#rides.take(), nowMs);
+  /** Schedules what has waited for the audio window, or will have in so many milliseconds. */
+  #endRides(nowMs: number, aheadMs = 0): void {
+    while (this.#rides.oldestMs <= nowMs + aheadMs - this.#rideMs) this.schedule(this.#rides.take(), nowMs);
   }
 
   #setRideTimer(delayMs: number, nowMs: number): void {
@@ -125,10 +125,11 @@ export class FlushScheduler {
     this.#rideTimer = null;
     const nowMs = performance.now();
     this.beginReading();
-    this.#endRides(nowMs);
+    const isLazy = nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
+    // Should reads cease now, the timer looks again in time for the rest.
+    this.#endRides(nowMs, isLazy ? Math.min(lazyTimerMs - timerMarginMs, this.#rideMs / 2) : 0);
     const { oldestMs } = this.#rides;
     if (oldestMs < Number.POSITIVE_INFINITY) {
-      const isLazy = nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
       this.#setRideTimer(Math.max(oldestMs + this.#rideMs - nowMs, isLazy ? lazyTimerMs : 0), nowMs);
     }
     this.#flushNow();
