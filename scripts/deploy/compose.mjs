@@ -98,7 +98,8 @@ async function cluster() {
   const project = compose('cluster', ['compose.cluster.yaml'], { SRT: 'on' });
   project.up('up');
   const listed = () => project.exec('berlin-1', 'media-aggregator', 'node', 'list');
-  await until('node list has three nodes', () => Object.keys(nodes).every((name) => listed().includes(name)));
+  const areThree = () => Object.keys(nodes).every((name) => listed().includes(name));
+  await until('node list has three nodes', areThree, 180_000);
   say(`node list:\n${listed()}`);
   const call = Object.fromEntries(
     Object.entries(nodes).map(([name, port]) => [name, apiOf(`http://127.0.0.1:${port}`, adminToken(project, name))]),
