@@ -95,8 +95,18 @@ export function addGuard(app: App, { access, callsPerSecond, isPlayToken }: Guar
       const message = `this call needs the scope "${needed}", and the token has "${caller.scope}"`;
       throw new CodedError('FORBIDDEN', message);
     }
+    if (caller.kind === 'node' && !isBetweenNodes(request)) {
+      const message = 'the token of a node is for what nodes ask each other: of their cameras and of themselves';
+      throw new CodedError('FORBIDDEN', message);
+    }
     request.caller = caller;
   });
+}
+
+/** Whether nodes ask this of each other. A token of theirs is good for a minute, and shall make nothing that lasts. */
+function isBetweenNodes({ method, routeOptions: { config } }: FastifyRequest): boolean {
+  const isRead = method === 'GET' || method === 'HEAD';
+  return config.atHolder === true || config.passedOn === true || (isRead && config.ofAllNodes === true);
 }
 
 /** The token of the header or of the query. */

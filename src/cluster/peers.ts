@@ -56,7 +56,7 @@ export class Peers {
         status: response.status,
         contentType: response.headers.get('content-type') ?? 'application/json',
         etag: response.headers.get('etag') ?? undefined,
-        bytes: await limited(response),
+        bytes: checked(await limited(response)),
       };
     } catch (error) {
       throw unavailable(id, reasonOf(error, limitMs), error);
@@ -99,6 +99,26 @@ export class Peers {
     if (response.status === 401) throw new Error(`it refuses this node: ${reasonIn(await limited(response))}`);
     return response;
   }
+}
+
+/** Brackets in brackets of an answer. Ten are used; each one takes tens of bytes and more of whoever parses them. */
+const maxDepth = 64;
+
+/** The answer, when it can be parsed without harm. @throws Error */
+function checked(bytes: Buffer): Buffer {
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (isText) {
+      if (byte === 0x5c) at++;
+      else if (byte === 0x22) isText = false;
+    } else if (byte === 0x22) isText = true;
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > maxDepth) throw new Error(`its answer is nested more than ${maxDepth} deep`);
+    } else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  return bytes;
 }
 
 async function limited(response: Response): Promise<Buffer> {

@@ -175,6 +175,44 @@ test('a list is answered although a node answers with what is none', async () =>
   }
 });
 
+// One `{` after the other took a hundred bytes each of whoever parsed them: a node that ran wild could end all others.
+test('an answer of brackets in brackets costs next to nothing, and is none', async () => {
+  const text = Buffer.alloc(4 << 20, '[');
+  answer = (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+  const before = process.memoryUsage().heapUsed;
+  const ask = () => peers.ask('b', { method: 'GET', path: '/v1/cameras', scope: 'read' });
+  // A connection of the test before may be the first one to be tried.
+  const why = () => ask().catch((error: unknown) => String(error));
+  await waitFor(async () => /nested more than 64 deep/.test(String(await why())), { what: 'the reason' });
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 << 20);
+  const quoted = JSON.stringify([`${'['.repeat(1000)}\\"`, { deep: [[[]]] }]);
+  answer = (response) => void response.end(quoted);
+  expect((await ask()).bytes.toString()).toBe(quoted);
+});
+
+test('what is no description of a node is not shown as one, and what is no history is a node that does not answer', async () => {
+  for (const body of ['{"items":[{"name":"cam-1","pushes":[null]}],"next":{}}', '{"items":5}', '<p>', 'null']) {
+    answer = (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+    expect(await (await fetch(`${node.base}/v1/nodes`)).json()).toMatchObject({ items: [{}], unknown: ['b'] });
+    const history = await fetch(`${node.base}/v1/cameras/gate/history`);
+    expect([history.status, ((await history.json()) as { code: string }).code], body).toEqual([
+      503,
+      'NODE_UNAVAILABLE',
+    ]);
+  }
+});
+
+test('a node that is silent is waited for once', async () => {
+  const seen: string[] = [];
+  answer = (_, path) => void seen.push(path);
+  await node.control.pushes.add('gate', { id: 'out', url: 'rtmp://192.0.2.1/live/x' });
+  const one = await fetch(`${node.base}/v1/cameras/gate`);
+  expect(await one.json()).toMatchObject({ unknown: expect.stringContaining('no answer within') });
+  await fetch(`${node.base}/v1/cameras`);
+  expect(seen.filter((path) => path.startsWith('/v1/cameras/gate')).length).toBe(1);
+  expect(seen.filter((path) => path.startsWith('/v1/cameras?')).length).toBe(1);
+});
+
 test('only "self" is a node that can be asked to answer alone', async () => {
   for (const query of [
     'node=b',

@@ -55,7 +55,7 @@ export class ClusterCameras {
     const wanted = new Map<string, Set<string>>();
     for (const { name, unknown } of found) {
       const node = places.elsewhere(name);
-      if (node === undefined || unknown !== undefined || others.views.has(name)) continue;
+      if (node === undefined || unknown !== undefined || others.views.has(name) || others.unknown.has(node)) continue;
       wanted.set(node, (wanted.get(node) ?? new Set()).add(name));
     }
     const asked = await camerasByName(nodes, wanted, scope);
@@ -65,7 +65,11 @@ export class ClusterCameras {
       if (node === undefined || theirs === undefined) return own;
       return withEndpointsOf(own, theirs, node);
     });
-    const { views, unknown } = await new Runners(this.#control, nodes, scope).complete(whole, others.parts);
+    const { views, unknown } = await new Runners(this.#control, nodes, scope).complete(
+      whole,
+      others.parts,
+      new Map([...others.unknown, ...asked.unknown]),
+    );
     const silent = new Set([...others.unknown.keys(), ...asked.unknown.keys(), ...unknown.keys()]);
     return { items: views.filter((view) => isWantedView(query, view)), next, unknown: [...silent].sort() };
   }
@@ -77,8 +81,10 @@ export class ClusterCameras {
     const nodes = this.nodesFor(request);
     const found = own();
     if (nodes === undefined) return found;
-    const seen = await this.#atHolder(nodes, request, name, found, own);
-    const { views } = await new Runners(this.#control, nodes, scopeOf(request.caller)).complete([seen]);
+    const silent = new Map<string, string>();
+    const seen = await this.#atHolder(nodes, request, name, { found, own, silent });
+    const runners = new Runners(this.#control, nodes, scopeOf(request.caller));
+    const { views } = await runners.complete([seen], undefined, silent);
     return this.#control.tags.as(views[0] ?? seen, found);
   }
 
@@ -86,8 +92,7 @@ export class ClusterCameras {
     nodes: OtherNodes,
     request: FastifyRequest,
     name: string,
-    found: CameraView,
-    own: (unknown: string) => CameraView,
+    { found, own, silent }: { found: CameraView; own: (unknown: string) => CameraView; silent: Map<string, string> },
   ): Promise<CameraView> {
     const node = this.#control.places.elsewhere(name);
     if (node === undefined) return found;
@@ -95,6 +100,7 @@ export class ClusterCameras {
       const answer = await ask(nodes, node, request, `/v1/cameras/${name}`);
       return answer.status === 200 ? cameraIn(node, answer.bytes) : own(`node ${node} answers ${answer.status}`);
     } catch (error) {
+      silent.set(node, messageOf(error));
       return own(messageOf(error));
     }
   }

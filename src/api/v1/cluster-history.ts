@@ -49,8 +49,14 @@ async function historyAt(
   const path = `/v1/cameras/${name}/history?node=self&seconds=${seconds}`;
   const { status, bytes } = await nodes.ask(node, { method: 'GET', path, scope: scopeOf(request.caller) });
   if (status !== 200) throw new CodedError('NODE_UNAVAILABLE', `node ${node} answers ${status} to a history`);
-  const history = JSON.parse(bytes.toString()) as CameraHistory | (CameraHistory & { readonly from: null });
-  return history.from === null ? null : history;
+  try {
+    const history = JSON.parse(bytes.toString()) as CameraHistory | (CameraHistory & { readonly from: null });
+    if (history.from === null) return null;
+    if (typeof history.from === 'string' && Object(history.pushes) === history.pushes) return history;
+  } catch {
+    // As what is JSON and no history.
+  }
+  throw new CodedError('NODE_UNAVAILABLE', `node ${node} answers what is no history`);
 }
 
 /** How many steps the first history begins later than the second. */

@@ -225,7 +225,7 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
   app.post(
     '/v1/nodes/:id/drain',
     {
-      config: { scope: 'admin', ofAllNodes: true },
+      config: { scope: 'admin', ofAllNodes: true, passedOn: true },
       schema: {
         operationId: 'drainNode',
         summary: 'Have a node take no new cameras, and those that it has go elsewhere; or end that',

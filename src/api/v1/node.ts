@@ -159,9 +159,26 @@ async function nodeAt(
   try {
     const { status, bytes } = await others.ask(id, { method: 'GET', path: '/v1/nodes?node=self', scope });
     if (status !== 200) return undefined;
-    const { items } = JSON.parse(bytes.toString()) as { items: Static<typeof NodeViewSchema>[] };
-    return items[0];
+    const { items }: { items?: unknown } = Object(JSON.parse(bytes.toString()));
+    const [view]: unknown[] = Array.isArray(items) ? items : [];
+    return isNodeView(view, id) ? view : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What callers read of every node is there. A node of another version may tell more, and less beside. */
+function isNodeView(view: unknown, id: string): view is Static<typeof NodeViewSchema> {
+  const { id: told, name, problems, rtmp, workers, backendFacts } = Object(view) as Record<string, unknown>;
+  const { host, port } = Object(rtmp) as Record<string, unknown>;
+  return (
+    told === id &&
+    typeof name === 'string' &&
+    Array.isArray(problems) &&
+    problems.every((problem) => Object(problem) === problem) &&
+    Array.isArray(workers) &&
+    Object(backendFacts) === backendFacts &&
+    typeof host === 'string' &&
+    typeof port === 'number'
+  );
 }

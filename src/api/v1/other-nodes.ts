@@ -11,6 +11,8 @@ declare module 'fastify' {
     atHolder?: boolean;
     /** In a cluster the answer has parts of all nodes; with `?node=self`, that of this one alone. */
     ofAllNodes?: boolean;
+    /** It changes something, and is passed on to the node that it is about. */
+    passedOn?: boolean;
   }
   interface FastifyRequest {
     /** The node that is asked is to answer alone: another node asks, or a caller who wants to see this one. */

@@ -176,7 +176,7 @@ export function addPushRoutes(
   app.post(
     '/v1/cameras/:name/pushes/:id/retry',
     {
-      config: { scope: 'operate', ofAllNodes: true },
+      config: { scope: 'operate', ofAllNodes: true, passedOn: true },
       schema: {
         operationId: 'retryPush',
         summary: 'Try a waiting push at once; any other is left as it is',

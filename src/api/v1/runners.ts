@@ -99,11 +99,13 @@ export class Runners {
 
   /**
    * @param known what some nodes have said already; the others are asked
+   * @param silent nodes that have not answered just now, and why: they are not waited for once more
    * @returns the views in their order, and who did not answer. Never rejects.
    */
   async complete(
     views: readonly CameraView[],
     known: ReadonlyMap<string, ReadonlyMap<string, CameraView>> = new Map(),
+    silent: ReadonlyMap<string, string> = new Map(),
   ): Promise<{ readonly views: readonly CameraView[]; readonly unknown: ReadonlyMap<string, string> }> {
     const self = this.#control.places.neighbours?.selfId;
     const wanted = new Map<string, Set<string>>();
@@ -111,6 +113,7 @@ export class Runners {
       for (const push of pushes) {
         const node = runnerOf(push);
         if (node === undefined || node === self || known.get(name)?.has(node) === true) continue;
+        if (silent.has(node)) continue;
         const names = wanted.get(node) ?? new Set();
         wanted.set(node, names.add(name));
       }
@@ -128,7 +131,7 @@ export class Runners {
         if (node === undefined) return push;
         const seen = byNode.get(node) ?? new Map(seenAt(node, view.name).map((each) => [each.id, each]));
         byNode.set(node, seen);
-        return atRunner(push, node, seen.get(push.id), asked.unknown.get(node));
+        return atRunner(push, node, seen.get(push.id), asked.unknown.get(node) ?? silent.get(node));
       });
       return { ...view, pushes };
     });

@@ -121,13 +121,22 @@ describe('the nodes of a cluster as one system', () => {
     b.process.signal('SIGCONT');
 
     // Tokens of nodes: for one node, of this cluster.
-    const ask = async (text: string) => {
-      const response = await fetch(`${b.apiUrl}/v1/cameras`, { headers: { authorization: `Bearer ${text}` } });
+    const ask = async (text: string, path = '/v1/cameras', method = 'GET') => {
+      const response = await fetch(`${b.apiUrl}${path}`, { method, headers: { authorization: `Bearer ${text}` } });
       return { status: response.status, body: JSON.stringify(await response.json()) };
     };
     const [ours, theirs] = [clusterSecret, '0123456789abcdef'.repeat(4)].map((text) => ClusterSecret.fromText(text));
     const tokens = (secret: ClusterSecret, prefix = '/media-aggregator/') => new NodeTokens(secret, prefix, 'a');
     expect((await ask(tokens(ours!).issue('b', 'read'))).status).toBe(200);
+    // What a node never asks of another one is not its to ask: a token that is read on the way makes nothing that lasts.
+    for (const [method, path] of [
+      ['GET', '/v1/tokens'],
+      ['POST', '/v1/cluster/seal'],
+      ['DELETE', '/v1/cameras/gate'],
+    ]) {
+      const refused = await ask(tokens(ours!).issue('b', 'admin'), path, method);
+      expect(refused, path).toMatchObject({ status: 403, body: expect.stringContaining('what nodes ask each other') });
+    }
     expect((await ask(tokens(ours!).issue('c', 'read'))).body).toContain('it is for another node, c');
     expect((await ask(tokens(theirs!).issue('b', 'admin'))).body).toContain('another cluster secret');
     expect((await ask(tokens(ours!, '/other/').issue('b', 'admin'))).body).toContain(

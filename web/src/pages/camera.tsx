@@ -4,6 +4,7 @@ import type { CameraView } from '../api/types.js';
 import { go, link } from '../router.js';
 import { observe, useAction } from '../state/action.js';
 import { cameraLook } from '../state/health.js';
+import { isInCluster } from '../state/nodes.js';
 import { entryOf, mayOperate } from '../state/store.js';
 import { bitrate, bytes, clock, codec, count, dateTime, milliseconds } from '../ui/format.js';
 import { BackIcon, WarnIcon } from '../ui/icons.js';
@@ -132,7 +133,11 @@ function ConditionNote({ condition }: { condition: Condition }) {
 
 /** When it was last live, and why it is not any more. */
 function LastLive({ camera: { lastLive, lastFrameAt } }: { camera: CameraView }) {
-  if (lastLive === null) return <p class="muted last-live">It has never been live.</p>;
+  if (lastLive === null) {
+    // Each node remembers what was live at it.
+    const where = isInCluster.value ? 'It has not been live at this node.' : 'It has never been live.';
+    return <p class="muted last-live">{where}</p>;
+  }
   const { until, reason, publisher, encoder } = lastLive;
   return (
     <p class="muted last-live">
@@ -199,6 +204,11 @@ function Facts({ camera }: { camera: CameraView }) {
         <Fact name="Viewers">{count(camera.viewers)}</Fact>
         <Fact name="Publisher">{camera.publisher ?? '–'}</Fact>
         <Fact name="Encoder">{camera.encoder ?? '–'}</Fact>
+        {camera.live && camera.node != null && (
+          <Fact name="Node">
+            <a href={link('nodes', camera.node)}>{camera.node}</a>
+          </Fact>
+        )}
         {camera.srt !== undefined && (
           <Fact name="SRT">
             {milliseconds(camera.srt.rttMs)} round trip, {count(camera.srt.packetsLost)} of {count(camera.srt.packets)}{' '}
