@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type LoadedSettings, loadSettings, settingRows } from '../../config/index.js';
 import { messageOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
+import { plural } from '../../plural.js';
 import { endProcess } from '../../process/end-process.js';
 import { noDataDir } from '../data-path.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
@@ -89,7 +90,14 @@ async function runChecks(
   }
   const { settings, sources } = loaded;
   const given = Object.values(sources).filter((source) => source !== 'default').length;
-  checks.push(ok('settings', given === 0 ? 'the defaults' : `valid; ${given} differ from the defaults or repeat them`));
+  checks.push(
+    ok(
+      'settings',
+      given === 0
+        ? 'the defaults'
+        : `valid; ${plural(given, 'differs from its default or repeats it', 'differ from the defaults or repeat them')}`,
+    ),
+  );
   const dataDir = resolve(io.cwd, settings.dataDir);
   const silence = settings.dataDir === noDataDir ? undefined : await checkAnswers(dataDir);
   // What reads the folder at once would stand still with its disk.

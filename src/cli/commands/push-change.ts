@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { CodedError, codeOf, messageOf } from '../../errors.js';
 import { cleanText } from '../../log/pino.js';
+import { plural } from '../../plural.js';
 import type { ApiClient } from '../client.js';
 import { ApiError } from '../client.js';
 import { exitCodes } from '../exit-codes.js';
@@ -263,7 +264,7 @@ async function retryAll(
   if (unreachable !== undefined) {
     const left = pushes.length - results.length;
     if (left > 0 && asJson !== true)
-      io.err.write(`${painter(io.err, io.env)('red', 'failed')}: ${left} were not tried\n`);
+      io.err.write(`${painter(io.err, io.env)('red', 'failed')}: ${plural(left, 'was', 'were')} not tried\n`);
     throw unreachable;
   }
   return failed.length > 0 ? exitCodes.failed : exitCodes.ok;
