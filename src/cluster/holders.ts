@@ -8,7 +8,7 @@ import type { GoneNodes, NodeList } from './gone-nodes.js';
 import type { LiveCamera } from './live-cameras.js';
 
 /** How long a node may take to say whether it has a camera: a publisher waits for it. */
-const answerMs = 1000;
+const answerMs = 2000;
 /** A node that did not answer is not asked again for so long: each publisher of its cameras would wait. */
 const silentMs = 10_000;
 /** How often a node without a lease asks the others; seldomer where they are many: 20 calls a second. */
@@ -115,7 +115,7 @@ export class HolderQuestions {
   /**
    * The node that has a camera, and whose publisher sends, though etcd does not say so.
    * @param isAway true: etcd does not answer here
-   * @returns undefined: none, as far as can be found out within a second
+   * @returns undefined: none, as far as can be found out within 2 s
    */
   async holderOf(camera: string, isAway: boolean): Promise<string | undefined> {
     const { nodes, live } = this.#options;

@@ -161,7 +161,7 @@ export function addClusterRoutes(app: App, cluster: () => ClusterView | undefine
   app.post(
     '/v1/cluster/holders',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', passedOn: true },
       schema: {
         operationId: 'getHolders',
         summary: 'Which node has these cameras, by what the node that is asked knows',

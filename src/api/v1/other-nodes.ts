@@ -11,7 +11,7 @@ declare module 'fastify' {
     atHolder?: boolean;
     /** In a cluster the answer has parts of all nodes; with `?node=self`, that of this one alone. */
     ofAllNodes?: boolean;
-    /** It changes something, and is passed on to the node that it is about. */
+    /** No GET, and nodes send it to each other: a change that is passed on to the node that it is about, or a long question. */
     passedOn?: boolean;
   }
   interface FastifyRequest {
