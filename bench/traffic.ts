@@ -95,7 +95,7 @@ function createOpening(): Buffer {
       ChunkStreamId.Video,
       MessageType.Video,
       Buffer.from(
-        '1700000000014d401fffe1001a674d401fe8802802dd80b501010140000003004000000c83c60c448001000468ebef20',
+        '1700000000014d401fffe1001c674d401fe8802802dd80b501010140000003004000000c83c60c448001000468ebef20',
         'hex',
       ),
     ],
