@@ -176,9 +176,10 @@ export class Access {
     return this.#rules.origins;
   }
 
-  /** True for calls that are counted: not those of this machine. */
-  isCounted({ way, isProxied }: Pick<CallFacts, 'way' | 'isProxied'>): boolean {
-    return isProxied || way === 'network' || way === 'other-user';
+  /** True for calls that are counted: not those of this machine, nor of other nodes, which count their own callers. */
+  isCounted({ way, isProxied, token }: Pick<CallFacts, 'way' | 'isProxied' | 'token'>): boolean {
+    if (!isProxied && way !== 'network' && way !== 'other-user') return false;
+    return token === undefined || this.#peers?.isOne(token) !== true || 'refusal' in this.#peers.verify(token);
   }
 
   /**

@@ -6,7 +6,7 @@ import { skewMs } from './node-token.js';
 const toldFromMs = 5000;
 /** How often one other node is asked for its time, each in turn. */
 const askMs = 5000;
-/** What was measured is not true any more after so long. */
+/** What was measured is not true any more after so long; where all nodes take longer to ask, after two rounds. */
 const validMs = 10 * 60_000;
 /** An answer that took longer says too little. */
 const maxRoundTripMs = 5000;
@@ -94,14 +94,23 @@ export class NodeClocks {
     for (const node of [...this.#since.keys()]) {
       if (found.has(node)) continue;
       this.#since.delete(node);
-      this.#log.info('the clocks of the nodes agree again', node === '' ? {} : { node });
+      if (this.#agrees(node, found)) {
+        this.#log.info('the clocks of the nodes agree again', node === '' ? {} : { node });
+      }
     }
+  }
+
+  /** What is not told any more may be gone, not measured for long, or told of another node now. */
+  #agrees(node: string, differing: ReadonlyMap<string, string>): boolean {
+    if (node === '') return differing.size === 0 && this.#measured.size > 0;
+    const measured = this.#measured.get(node);
+    return measured !== undefined && Math.abs(measured.aheadMs) < toldFromMs;
   }
 
   /** By node, what is to be said; empty: of this node's own clock, which is the wrong one where most others say so. */
   #differing(): [string, string][] {
     const listed = new Set(this.#nodes.all.map(({ id }) => id));
-    const validFromMs = performance.now() - validMs;
+    const validFromMs = performance.now() - Math.max(validMs, 2 * listed.size * askMs);
     for (const [node, { atMs }] of this.#measured) {
       if (atMs < validFromMs || !listed.has(node)) this.#measured.delete(node);
     }

@@ -165,8 +165,7 @@ export class HolderQuestions {
 
   /** Joins the question that this node is asked next: a dead node's thousand cameras come at the same time. */
   #ask(node: string, camera: string): Promise<Holders | undefined> {
-    const silentAtMs = this.#silentSince.get(node);
-    if (silentAtMs !== undefined && performance.now() - silentAtMs < silentMs) return Promise.resolve(undefined);
+    if (this.#isSilent(node)) return Promise.resolve(undefined);
     const next = this.#next.get(node);
     if (next !== undefined && next.names.size < maxAsked) {
       next.names.add(camera);
@@ -176,7 +175,8 @@ export class HolderQuestions {
     const before = this.#asking.get(node) ?? Promise.resolve();
     const answer = before.then(() => {
       if (this.#next.get(node)?.names === names) this.#next.delete(node);
-      return this.#send(node, [...names]);
+      // It may not have answered the question before: those who came meanwhile do not wait for it once more.
+      return this.#isSilent(node) ? undefined : this.#send(node, [...names]);
     });
     this.#next.set(node, { names, answer });
     this.#asking.set(node, answer);
@@ -184,6 +184,12 @@ export class HolderQuestions {
       if (this.#asking.get(node) === answer) this.#asking.delete(node);
     });
     return answer;
+  }
+
+  /** It did not answer lately. */
+  #isSilent(node: string): boolean {
+    const sinceMs = this.#silentSince.get(node);
+    return sinceMs !== undefined && performance.now() - sinceMs < silentMs;
   }
 
   async #send(node: string, names: readonly string[]): Promise<Holders | undefined> {

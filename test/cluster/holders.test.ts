@@ -103,6 +103,17 @@ describe('a camera whose node is not in the list any more', () => {
     expect(stage.asked.length).toBe(asked);
   });
 
+  test('is waited for once, also where many publishers come while it does not answer', async () => {
+    const stage = new Stage();
+    for (let number = 0; number < 1200; number++) stage.claim(`camera-${number}`, 'a');
+    stage.list('b', 'c');
+    for (let number = 0; number < 1200; number++) stage.claim(`camera-${number}`, undefined);
+    const answers = Array.from({ length: 1200 }, (_, number) => stage.questions.holderOf(`camera-${number}`, false));
+    expect((await Promise.all(answers)).filter((each) => each !== undefined)).toEqual([]);
+    expect(stage.asked.length).toBe(1);
+    stage.questions.close();
+  });
+
   test('is free where that node gave it back before it left', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const stage = new Stage();

@@ -121,13 +121,19 @@ describe('the nodes of a cluster as one system', () => {
     b.process.signal('SIGCONT');
 
     // Tokens of nodes: for one node, of this cluster.
-    const ask = async (text: string, path = '/v1/cameras', method = 'GET') => {
-      const response = await fetch(`${b.apiUrl}${path}`, { method, headers: { authorization: `Bearer ${text}` } });
+    const ask = async (text: string, path = '/v1/cameras', method = 'GET', body?: object) => {
+      const type = body === undefined ? {} : { 'content-type': 'application/json' };
+      const response = await fetch(`${b.apiUrl}${path}`, {
+        ...{ method, headers: { ...type, authorization: `Bearer ${text}` } },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
       return { status: response.status, body: JSON.stringify(await response.json()) };
     };
     const [ours, theirs] = [clusterSecret, '0123456789abcdef'.repeat(4)].map((text) => ClusterSecret.fromText(text));
     const tokens = (secret: ClusterSecret, prefix = '/media-aggregator/') => new NodeTokens(secret, prefix, 'a');
     expect((await ask(tokens(ours!).issue('b', 'read'))).status).toBe(200);
+    const question = await ask(tokens(ours!).issue('b', 'read'), '/v1/cluster/holders', 'POST', { cameras: ['gate'] });
+    expect(question.status, question.body).toBe(200);
     // What a node never asks of another one is not its to ask: a token that is read on the way makes nothing that lasts.
     for (const [method, path] of [
       ['GET', '/v1/tokens'],

@@ -135,16 +135,7 @@ export class ClusterNode extends Placed {
       process.execPath,
       [
         ...[this.program, 'serve', '--host', '0.0.0.0', '--advertise-host', this.place.address],
-        ...[
-          '--rtmp-port',
-          String(rtmpPort),
-          '--api-port',
-          String(apiPort),
-          '--api-auth',
-          'off',
-          '--api-rate-limit',
-          '0',
-        ],
+        ...['--rtmp-port', String(rtmpPort), '--api-port', String(apiPort)],
         ...['--data-dir', join(folder, id), '--log-format', 'json', '--node-id', id, '--location', location],
         ...['--cluster', `etcd://${etcd.join(',')}`, '--cluster-secret-file', secretFile],
         ...['--node-lease', `${leaseSeconds}s`, '--relay-return', '2s', '--publish-takeover', '2s'],
@@ -160,11 +151,20 @@ export class ClusterNode extends Placed {
     }
   }
 
-  /** @throws Error when nothing is answered */
+  /** Its own one: callers here are on another machine than it, and need one. */
+  get #adminToken(): string {
+    return readFileSync(join(this.#options.folder, this.id, 'admin-token'), 'utf8').trim();
+  }
+
+  /** @throws Error when nothing is answered, or there is no token yet */
   async call(method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(this.apiUrl + path, {
       method,
-      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        authorization: `Bearer ${this.#adminToken}`,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(callMs),
     });
     const text = await response.text();
