@@ -8,7 +8,7 @@
 #   scripts/deploy.sh all         these three; "npm run test:deploy" is the same
 #   scripts/deploy.sh manifests   has Kubernetes's own code read what the chart makes: validation, Pod Security (needs Go and
 #                                 the modules of Kubernetes; some minutes to build)
-#   scripts/deploy.sh clean       removes what a run that was cut off left
+#   scripts/deploy.sh clean       removes the daemon and the images of these runs, and what one that was cut off left
 #
 # Of Docker it needs the command "docker" with its Compose plugin (COMPOSE names another, such as "docker-compose"), and a
 # daemon: the one that DOCKER_HOST names, else, for root where "dockerd" is installed, one of its own in a network namespace
@@ -40,15 +40,14 @@ daemon() {
   command -v dockerd >/dev/null || cannot 'dockerd is not installed (Debian: docker.io), and DOCKER_HOST names no daemon'
   need ip
   need nsenter
-  mkdir -p "$here"
-  exec 9>"$here/lock"
-  flock -n 9 || cannot "another run of it is under way ($here)"
+  alone
+  # That of a run that was cut off.
+  end_daemon
   ip netns add "$namespace" 2>/dev/null || [ -e "/run/netns/$namespace" ] || cannot 'network namespaces cannot be made here'
   inside=(nsenter "--net=/run/netns/$namespace")
   "${inside[@]}" ip link set lo up
   export DOCKER_HOST=unix://$here/docker.sock
   trap end_daemon EXIT
-  rm -f "$here/docker.pid"
   "${inside[@]}" dockerd --data-root "$here/data" --exec-root "$here/exec" --pidfile "$here/docker.pid" -H "$DOCKER_HOST" \
     >"$here/dockerd.log" 2>&1 9>&- &
   local i
@@ -61,6 +60,13 @@ daemon() {
   cannot 'dockerd does not start here'
 }
 
+# One run at a time has a daemon there.
+alone() {
+  mkdir -p "$here"
+  exec 9>"$here/lock"
+  flock -n 9 || cannot "another run of it is under way ($here)"
+}
+
 end_daemon() {
   local pid i
   pid=$(cat "$here/docker.pid" 2>/dev/null || true)
@@ -70,7 +76,16 @@ end_daemon() {
     for i in $(seq 30); do [ -e "/proc/$pid" ] && sleep 1; done
   fi
   ip netns del "$namespace" 2>/dev/null || true
-  rm -f "$here/docker.sock"
+  rm -f "$here/docker.sock" "$here/docker.pid"
+  unmount
+}
+
+# A daemon leaves its network namespace mounted, and what was cut off its containers' file systems. The last mount goes first.
+unmount() {
+  local at
+  awk -v here="$here/" 'index($5, here) == 1 { print $5 }' /proc/self/mountinfo | tac | while read -r at; do
+    umount "$at" 2>/dev/null || umount --lazy "$at" || true
+  done
 }
 
 # Images of buildah into the daemon, where it has none of that name. They are read in again when they were built anew.
@@ -141,6 +156,13 @@ manifests() {
 }
 
 clean() {
+  unset DOCKER_HOST
+  # Containers outlive a daemon that was killed, and end by the next one.
+  if [ -d "$here/data" ]; then
+    daemon
+    docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes >/dev/null
+  fi
+  alone
   end_daemon
   rm -rf "$here"
 }

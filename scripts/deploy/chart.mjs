@@ -77,6 +77,7 @@ const bad = [
   [etcd, 'storage=1GB'],
   [etcd, 'drainDelaySeconds=601'],
   [etcd, 'settings.node-id=x'],
+  [etcd, 'settings.shutdown-timeout=1m'],
   [etcd, 'seccompProfile.type=None'],
 ];
 

@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { apiOf, atTheEnd, attempt, camera, expect, output, pictureAt, say, tell, until } from './lib.mjs';
+import { apiOf, atTheEnd, attempt, camera, expect, output, pictureAt, removeLeft, say, tell, until } from './lib.mjs';
 
 const [program, ...words] = (process.env.COMPOSE ?? 'docker compose').split(' ');
 
@@ -171,6 +171,7 @@ async function cluster() {
 }
 
 await tell('compose', async () => {
+  removeLeft();
   const chosen = process.argv.slice(2);
   if (chosen.length === 0 || chosen.includes('alone')) await alone();
   if (chosen.length === 0 || chosen.includes('cluster')) await cluster();

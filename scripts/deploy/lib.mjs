@@ -59,6 +59,21 @@ export function output(command, args, options) {
   return stdout;
 }
 
+/** Removes what a run that was cut off left in the daemon: a container of it may be started again, and hold a port. */
+export function removeLeft() {
+  const filter = ['--quiet', '--filter', 'name=^/?media-aggregator-trial'];
+  for (const [kind, list, remove] of [
+    ['container', ['ls', '--all'], ['rm', '--force', '--volumes']],
+    ['volume', ['ls'], ['rm', '--force']],
+    ['network', ['ls'], ['rm']],
+  ]) {
+    const names = output('docker', [kind, ...list, ...filter])
+      .split('\n')
+      .filter(Boolean);
+    if (names.length > 0) output('docker', [kind, ...remove, ...names]);
+  }
+}
+
 /** A program that runs beside the story, and ends with it. */
 export function background(command, args, { env = {} } = {}) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });

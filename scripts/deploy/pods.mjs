@@ -7,7 +7,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { apiOf, atTheEnd, attempt, camera, expect, output, say, tell, until } from './lib.mjs';
+import { apiOf, atTheEnd, attempt, camera, expect, output, removeLeft, say, tell, until } from './lib.mjs';
 
 const helm = process.env.HELM ?? 'helm';
 const trial = 'media-aggregator-trial';
@@ -97,7 +97,7 @@ async function probe({ address, container }, name) {
 const inPod = (pod, ...command) => attempt('docker', ['exec', pod.id, ...command]);
 
 await tell('pods', async () => {
-  attempt('docker', ['network', 'rm', network]);
+  removeLeft();
   output('docker', ['network', 'create', '--subnet', '10.88.7.0/24', network]);
   atTheEnd(() => output('docker', ['network', 'rm', network]));
   const all = chart('berlin', { tryEtcd: true, srtPort, drainDelaySeconds: 10, 'settings.capacity-cameras': 50 });

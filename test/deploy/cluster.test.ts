@@ -94,7 +94,7 @@ describe('the chart', () => {
       srtPort: 8890,
       srtPassphraseSecret: 'srt',
       location: 'Île: 1 # "no"'.replaceAll('"', "'"),
-      settings: { 'log-level': 'debug', 'capacity-cameras': 50, 'relay-tls': true },
+      settings: { 'log-level': 'debug', 'capacity-cameras': 50, 'relay-tls': true, 'queue-max-bytes': 16_777_216 },
       apiFrom: [{ ipBlock: { cidr: '10.2.0.0/16' } }],
     });
     const pod = all.find(({ kind }) => kind === 'StatefulSet').spec.template.spec;
@@ -110,6 +110,7 @@ describe('the chart', () => {
       capacityCameras: 50,
       relayTls: true,
     });
+    expect(env.MEDIA_AGGREGATOR_QUEUE_MAX_BYTES).toBe('16777216');
     const mounted = container.volumeMounts.map(({ mountPath }: Manifest) => `${mountPath}/`);
     for (const [name, value] of Object.entries<string>(env).filter(([key]) => /_(FILE|CA|CERT|KEY)$/.test(key))) {
       expect(
@@ -164,6 +165,8 @@ describe('values.schema.json', () => {
     { storage: '1GB' },
     { drainDelaySeconds: -1 },
     { settings: { MEDIA_AGGREGATOR_LOG_LEVEL: 'debug' } },
+    { settings: { 'api-tls-cert': '/cert.pem' } },
+    { settings: { 'shutdown-timeout': '1m' } },
     { apiFrom: ['10.0.0.0/8'] },
   ])('refuses %j', (change) => {
     expect(valid.Check({ ...values, ...change })).toBe(false);

@@ -27,6 +27,7 @@ const functions: Readonly<Record<string, (...args: never[]) => unknown>> = {
   not: (term: unknown) => !isTrue(term),
   ne: (a: unknown, b: unknown) => a !== b,
   gt: (a: number, b: number) => a > b,
+  kindIs: (kind: string, value: unknown) => (typeof value === 'number' ? 'float64' : typeof value) === kind,
   len: (value: string | unknown[]) => (typeof value === 'string' ? Buffer.byteLength(value) : value.length),
   default: (instead: unknown, value: unknown) => (isTrue(value) ? value : instead),
   fail: (message: string) => {
@@ -38,7 +39,8 @@ const functions: Readonly<Record<string, (...args: never[]) => unknown>> = {
   regexReplaceAll: (regex: string, text: string, by: string) => text.replace(new RegExp(regex, 'gu'), by),
   replace: (from: string, to: string, text: string) => text.replaceAll(from, to),
   toJson: (value: unknown) => JSON.stringify(value),
-  toString: (value: unknown) => String(value),
+  // A number of a file is a float64.
+  toString: (value: unknown) => (typeof value === 'number' && value >= 1e6 ? value.toExponential() : String(value)),
   upper: (text: string) => text.toUpperCase(),
 };
 

@@ -18,7 +18,7 @@ export function BudgetDialog({ camera, push, onClose }: { camera: string; push: 
   const save = async () => {
     const done = await action.run(async () => {
       const body = {
-        queueMaxBytes: numberOf('The size', megabytes.value, bytesPerMb),
+        queueMaxBytes: numberOf('The amount', megabytes.value, bytesPerMb),
         queueMaxAgeMs: numberOf('The age', seconds.value, 1000),
         ...(audio.value === (push.audio ?? 'as-is') ? {} : { audio: audio.value }),
       };
