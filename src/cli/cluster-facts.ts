@@ -5,7 +5,7 @@ import type { ClusterNode } from '../cluster/node-record.js';
 import type { ClusterNodes } from '../cluster/nodes.js';
 import type { RelayTickets } from '../cluster/relay-tickets.js';
 import type { ViewerWants } from '../cluster/viewer-wants.js';
-import type { ClusterFacts, PlaceableNode } from '../control/placing.js';
+import type { ClusterFacts, PlaceableNode } from '../control/cluster-facts.js';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { weightOf } from '../placement/weight.js';

@@ -13,6 +13,7 @@ import type { Logger } from '../log/log.js';
 import type { Camera, DesiredState } from '../model/model.js';
 import { PlacedNodes } from '../placement/nodes.js';
 import { type CameraPlan, hopsFrom, type PlacedPush, placeCamera } from '../placement/placement.js';
+import type { ClusterFacts, PlaceableNode } from './cluster-facts.js';
 import { Links } from './links.js';
 import type { OutgoingStreams } from './node-links.js';
 import { RelayWatch } from './relay-watch.js';
@@ -23,47 +24,6 @@ const lookMs = 500;
 const answerMs = 1500;
 /** So many nodes without room are remembered for a camera, the last ones: more do not fit into a ticket, by which others plan. */
 const maxAvoided = 16;
-
-/** A node that lives, as it tells of itself. */
-export interface PlaceableNode {
-  readonly id: string;
-  readonly location?: string | undefined;
-  /** Where it is connected to from other nodes: `rtmp://HOST:PORT`. */
-  readonly url: string;
-  /** Streams may go through it. */
-  readonly takesRelays: boolean;
-  readonly weight?: number | undefined;
-  readonly cannotReach: readonly string[];
-}
-
-/** What is known of the cluster, and told to the other nodes. */
-export interface ClusterFacts {
-  /** The id of this node. */
-  readonly self: string;
-  /** The others hear what this node tells. */
-  readonly reachesEtcd: boolean;
-  nodes(): readonly PlaceableNode[];
-  /** A node that left the list, as it was there; undefined: none of that name did lately. */
-  goneNode(id: string): PlaceableNode | undefined;
-  /** The node that has a camera, by the claims; undefined: none. */
-  holderOf(camera: string): { readonly node: string; readonly epoch: number } | undefined;
-  /** Of this node's own claim of a camera; 0: it has none. */
-  epochOf(camera: string): number;
-  /** The cameras that some node has. */
-  liveCameras(): Iterable<string>;
-  /** Nodes with viewers of a camera that is elsewhere. */
-  viewersOf(camera: string): readonly string[];
-  onNodes(listener: () => void): void;
-  /** Has it told of cameras that are live elsewhere than before, or have viewers elsewhere. */
-  onCamera(listener: (camera: string) => void): void;
-  /** Tells the others which nodes this one cannot reach. */
-  tellUnreachable(nodes: readonly string[]): void;
-  /** Tells the others that this node has viewers of a camera, or none any more. */
-  want(camera: string, isWanted: boolean): void;
-  ticketFor(camera: string, to: string, origin: Pick<RelayOrigin, 'owner' | 'epoch' | 'avoid'>): string;
-  /** @throws CodedError RELAY_REFUSED */
-  checkTicket(camera: string, ticket: string): RelayOrigin;
-}
 
 export interface PlacingOptions {
   readonly facts: ClusterFacts;

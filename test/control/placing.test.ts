@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { RelayOrigin, RelayPartner } from '../../src/backend/backend.js';
-import { type ClusterFacts, type PlaceableNode, Placing } from '../../src/control/placing.js';
+import type { ClusterFacts, PlaceableNode } from '../../src/control/cluster-facts.js';
+import { Placing } from '../../src/control/placing.js';
 import { silentLogger } from '../../src/log/log.js';
 import type { Camera, DesiredState } from '../../src/model/model.js';
 

@@ -7,12 +7,13 @@ import type { Logger } from '../../log/log.js';
 import type { DesiredState } from '../../model/model.js';
 import { allOf } from '../../model/steps.js';
 import type { Sealing } from '../sealing.js';
-import { type StateChange, StateProblem } from '../store.js';
+import type { StateChange, StateProblem } from '../store.js';
 import { Arrivals } from './arrivals.js';
 import { EtcdContact } from './contact.js';
 import { ClusterEntries, type EntryEvent } from './entries.js';
 import { ClusterKeys } from './keys.js';
 import { readCluster, type WholeState } from './read.js';
+import { logRefusals, refusalProblems } from './refusals.js';
 import { awaitDecision, type EtcdPlace, isReplaced, writeAcceptance } from './replaced.js';
 import { type Snapshot, SnapshotFile, SnapshotKeeper } from './snapshot.js';
 
@@ -22,8 +23,6 @@ const startLimitMs = 5000;
 const knownStartLimitMs = 2000;
 /** How long a change waits for that of another node, which is in several transactions. */
 const othersLimitMs = 6000;
-/** Values that are refused are named up to this number: with another secret, they are all. */
-const maxTold = 20;
 
 export interface ReplicaOptions {
   readonly client: EtcdClient;
@@ -68,7 +67,7 @@ export class ClusterReplica {
     this.#head = known.head;
     this.#contact = new EtcdContact(known.savedAt, options.log);
     this.entries.replaceAll(known.entries, known.revision, now());
-    this.#tellRefused(0);
+    logRefusals(this.entries.refused, 0, this.#options.log);
   }
 
   /** @throws StateError CLUSTER_UNAVAILABLE when etcd does not answer, and nothing of it is known here */
@@ -119,18 +118,8 @@ export class ClusterReplica {
   }
 
   get problems(): readonly StateProblem[] {
-    const problems: StateProblem[] = [];
     const away = this.#contact.problem;
-    if (away !== undefined) problems.push(away);
-    const { refused } = this.entries;
-    for (const { reason, since } of refused.slice(0, maxTold)) {
-      problems.push(new StateProblem('STATE_INVALID', `in etcd, ${reason}; the last good value stays in force`, since));
-    }
-    if (refused.length > maxTold) {
-      const message = `${refused.length - maxTold} more values in etcd are refused`;
-      problems.push(new StateProblem('STATE_INVALID', message, refused[maxTold]!.since));
-    }
-    return problems;
+    return [...(away === undefined ? [] : [away]), ...refusalProblems(this.entries.refused)];
   }
 
   /** @throws StateError CLUSTER_UNAVAILABLE, CLUSTER_REPLACED: no change can be made now */
@@ -258,7 +247,7 @@ export class ClusterReplica {
   #telling(apply: () => StateChange): void {
     const refused = this.entries.refused.length;
     const change = apply();
-    this.#tellRefused(refused);
+    logRefusals(this.entries.refused, refused, this.#options.log);
     this.#tell(change);
   }
 
@@ -272,15 +261,6 @@ export class ClusterReplica {
 
   get #place(): EtcdPlace {
     return { clusterId: this.#clusterId, revision: this.#revision };
-  }
-
-  #tellRefused(before: number): void {
-    const { refused } = this.entries;
-    for (const { reason } of refused.slice(before, before + maxTold)) {
-      this.#options.log.error('a value in etcd is refused; the last good one stays in force', { reason });
-    }
-    const more = refused.length - before - maxTold;
-    if (more > 0) this.#options.log.error('more values in etcd are refused', { more });
   }
 
   #tell(change: StateChange): void {
@@ -336,7 +316,7 @@ export class ClusterReplica {
     this.#revision = whole.revision;
     this.#head = whole.head;
     const change = this.entries.replaceAll(whole.entries, whole.revision, now());
-    this.#tellRefused(refused);
+    logRefusals(this.entries.refused, refused, this.#options.log);
     this.#tell(change);
     this.#keeper.soon();
     this.#wakeAll();
