@@ -33,6 +33,8 @@ export interface Strain {
   readonly lateMs: number;
 }
 
+const noStrain: Strain = { busyPercent: 0, lateMs: 0 };
+
 /** Whether a node carries about as much as its machine can, whatever limit is set. */
 export class StrainWatch {
   #looks = 0;
@@ -100,18 +102,20 @@ export class NodeLoad {
     this.#delay.reset();
     const { utilization } = performance.eventLoopUtilization(this.#busy);
     this.#busy = performance.eventLoopUtilization();
-    this.#judge({ busyPercent: Math.round(utilization * 100), lateMs });
-    this.#figures = withPeaks({ ...this.#figures, cpuPercent, loopDelayMs }, this.#totals());
+    const totals = this.#totals();
+    // Nothing is late where nothing flows, as on a machine that other programs have for themselves.
+    const isIdle = totals.liveCameras === 0 && totals.bitrateOutBps === 0;
+    this.#judge(isIdle ? noStrain : { busyPercent: Math.round(utilization * 100), lateMs }, totals);
+    this.#figures = withPeaks({ ...this.#figures, cpuPercent, loopDelayMs }, totals);
   }
 
-  #judge(strain: Strain): void {
+  #judge(strain: Strain, { bitrateOutBps, liveCameras }: BackendTotals): void {
     if (!this.#strain.look(strain)) return;
     if (!this.#strain.isStrained) {
       this.#problem = null;
-      this.#log.info('the node has time to spare again', { ...strain });
+      this.#log.info('the node has time to spare again, or carries nothing any more', { ...strain });
       return;
     }
-    const { bitrateOutBps, liveCameras } = this.#totals();
     const { peakBitrateOutBps, peakLiveCameras } = this.#figures;
     const how = `busy ${strain.busyPercent}% of the time, and late by ${Math.round(strain.lateMs)} ms`;
     const message = `this node carries about as much as its machine can: its event loop is ${how}, with ${mbps(bitrateOutBps)} out and ${liveCameras} live cameras. It was on time with up to ${mbps(peakBitrateOutBps)} and ${peakLiveCameras} cameras. Give it less, or limit what it takes with capacity-out-mbps and capacity-cameras`;
