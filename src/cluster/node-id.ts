@@ -47,15 +47,18 @@ export async function takeNodeId({ client, prefix, records, id, identity, log }:
       log.info('this node did not end in order: what it had claimed is free again', { node: id });
       return;
     }
+    const askedMs = performance.now();
+    const seconds = await client.leaseTimeToLive(found.lease, callMs);
     if (found.lease !== lease) {
       lease = found.lease;
       endsByMs = Number.POSITIVE_INFINITY;
-      log.info('the id of this node is in use, or was until a moment ago: its lease is watched', {
-        ...{ node: id, api: other.api },
-      });
+      log.info(
+        'the id of this node is in use, or was until a moment ago: the start waits to see whether its lease ends',
+        {
+          ...{ node: id, api: other.api, seconds: Math.max(0, seconds + 1) },
+        },
+      );
     }
-    const askedMs = performance.now();
-    const seconds = await client.leaseTimeToLive(lease, callMs);
     if (askedMs + seconds * 1000 > endsByMs) throw nodeIdTaken(other, identity);
     // Etcd counts whole seconds.
     endsByMs = Math.min(endsByMs, performance.now() + (seconds + 1) * 1000);

@@ -145,12 +145,14 @@ export class ClusterNodes {
   /** Tells the others what changed of this node. */
   async tell(change: Partial<Omit<ClusterNode, 'id'>>): Promise<void> {
     const next = this.#records.signed({ ...this.#self, ...change });
-    if (JSON.stringify(next) === JSON.stringify(this.#self)) return;
+    // What could not be written before, for want of a lease, is tried again.
+    if (JSON.stringify(next) === JSON.stringify(this.#self) && !this.#isChanged) return;
     this.#self = next;
     this.#nodes.set(next.id, next);
     this.#sorted = undefined;
     const id = this.#lease?.id;
-    if (id !== undefined) await this.#write(id);
+    if (id === undefined) this.#isChanged = true;
+    else await this.#write(id);
   }
 
   /** Leaves: the others see it at once. */
@@ -168,7 +170,9 @@ export class ClusterNodes {
   async #granted(lease: string): Promise<void> {
     this.#ownLeases.add(lease);
     await this.#write(lease);
-    if (this.#writtenUnder !== lease) return;
+  }
+
+  #leaseIsWritten(): void {
     this.#isStarting = false;
     for (const listener of [...this.#leaseListeners]) listener();
   }
@@ -200,10 +204,13 @@ export class ClusterNodes {
       );
       if (succeeded) {
         this.#keyRevision = Number(header.revision);
+        const isNew = this.#writtenUnder !== lease;
         this.#writtenUnder = lease;
+        if (this.#taken !== undefined) this.#options.log.info('no other node has the id of this one any more');
         this.#taken = undefined;
         this.#options.onWritten?.(undefined);
         for (const listener of this.#listeners) listener();
+        if (isNew) this.#leaseIsWritten();
         return;
       }
       this.#isChanged = true;

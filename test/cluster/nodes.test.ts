@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ClusterNodes } from '../../src/cluster/nodes.js';
 import { ClusterSecret } from '../../src/cluster/secret.js';
 import type { EtcdClient } from '../../src/etcd/client.js';
@@ -15,17 +15,29 @@ class SlowEtcd {
   readonly watch = Object.assign(new EventEmitter(), { write: () => true, cancel: () => undefined });
   stored = '';
   writes = 0;
+  /** Told that a lease is to be granted. */
+  onGrant = (): void => undefined;
+  /** Keepalives wait for a test to answer them, too. */
+  isSilent = false;
+  answerKeepalive = (): void => undefined;
 
   get client(): EtcdClient {
     const keepAlive = Object.assign(new EventEmitter(), { cancel: () => undefined });
-    const write = ({ ID }: { ID: string }): boolean =>
-      setImmediate(() => keepAlive.emit('data', { header, ID, TTL: '60' })).hasRef();
+    const write = ({ ID }: { ID: string }): boolean => {
+      const answer = (): unknown => keepAlive.emit('data', { header, ID, TTL: '60' });
+      if (this.isSilent) this.answerKeepalive = () => void answer();
+      else setImmediate(answer);
+      return true;
+    };
     return {
       endpoint: 'fake',
       next: () => undefined,
       watch: async () => this.watch,
       range: async () => ({ header, kvs: [], more: false, count: '0' }),
-      leaseGrant: async () => ({ header, ID: '7', TTL: '60' }),
+      leaseGrant: async () => {
+        this.onGrant();
+        return { header, ID: '7', TTL: '60' };
+      },
       leaseKeepAlive: async () => Object.assign(keepAlive, { write }),
       leaseRevoke: async () => ({ header }),
       txn: (request: Put) => this.#txn(request.success[0]!.requestPut.value.toString()),
@@ -118,5 +130,41 @@ describe('what a node tells the others of itself', () => {
     await waitFor(() => etcd.waiting.length > 0, { what: 'it to be written again' });
     etcd.waiting.pop()?.answer();
     expect(JSON.parse(etcd.stored)).toMatchObject({ rtmp: 'rtmp://h:1' });
+  });
+
+  // That a node drains, told in such a moment, no other node ever heard.
+  test('is written later when its lease was in doubt for a moment, and holds', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    try {
+      const etcd = new SlowEtcd();
+      etcd.isSilent = true;
+      // It holds for 60 s from when it was asked for; a quarter of that after it came, and so on, it is looked after.
+      etcd.onGrant = () => void vi.advanceTimersByTime(10);
+      const told = await start(etcd);
+      etcd.waiting.pop()?.answer();
+      const turn = async (): Promise<unknown> => await new Promise((resolve) => setImmediate(resolve));
+      await turn();
+      expect(told.leaseId).toBe('7');
+      const load = { outMbps: 0, cameras: 0 };
+      void told.tell({ load });
+      etcd.waiting.pop()?.answer();
+      await turn();
+      for (let beat = 0; beat < 3; beat += 1) {
+        vi.advanceTimersByTime(15_000);
+        await turn();
+      }
+      vi.advanceTimersByTime(14_995);
+      expect(told.leaseId).toBeUndefined();
+      void told.tell({ isDraining: true });
+      etcd.answerKeepalive();
+      expect(told.leaseId).toBe('7');
+      expect(etcd.waiting).toHaveLength(0);
+      // It tells this every 10 s.
+      void told.tell({ load });
+      expect(etcd.waiting).toHaveLength(1);
+      expect(etcd.waiting[0]?.value).toContain('"isDraining":true');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
