@@ -245,10 +245,13 @@ export class Access {
   async #byToken(call: CallFacts, token: string): Promise<Caller> {
     const key = addressKey(call.address);
     const hash = hashOf(token);
+    // Each is a new one, and none can be guessed: nodes are not kept out for what others at their address tried.
+    const node = this.#peers?.isOne(token) === true ? this.#byPeer(token, this.#peers) : undefined;
+    if (node !== undefined && !('refusal' in node)) return node;
     const waitMs = this.#failures.peek(key);
     // Not even checked, unless it was accepted recently: guessing must not continue behind the answer 429.
     if (waitMs > 0 && !this.#good.has(hash.toString('hex'))) throw new RateLimitedError(waitMs);
-    const caller = await this.#holderOf(token, hash);
+    const caller = node ?? (await this.#holderOf(token, hash));
     if (caller === undefined || 'refusal' in caller) {
       this.#failures.take(key);
       if (this.#hints.take(`wrong ${key}`) === 0) {
@@ -264,7 +267,6 @@ export class Access {
 
   async #holderOf(token: string, hash: Buffer): Promise<Caller | JwtRefusal | undefined> {
     if (isTicket(token)) return this.#byTicket(token);
-    if (this.#peers?.isOne(token) === true) return this.#byPeer(token, this.#peers);
     if (this.#admin?.matches(hash) === true) {
       const parent = `admin ${this.#admin.fingerprint}`;
       return { kind: 'admin-token', name: 'admin-token', scope: 'admin', parent };
