@@ -20,7 +20,7 @@ import type { Settings } from '../config/index.js';
 import type { Control } from '../control/control.js';
 import type { Neighbours } from '../control/neighbours.js';
 import { ConfigError, messageOf } from '../errors.js';
-import { EtcdClient } from '../etcd/client.js';
+import { type EtcdAccess, EtcdClient } from '../etcd/client.js';
 import { readRegular } from '../files/read.js';
 import type { Logger } from '../log/log.js';
 import { weightOf } from '../placement/weight.js';
@@ -91,12 +91,9 @@ export async function openShared(
   log: Logger,
   check?: StateCheck,
 ): Promise<SharedState> {
-  const { cluster = '', clusterPrefix, clusterSecretFile = '', clusterUserFile, nodeId } = settings;
+  const { clusterPrefix, clusterSecretFile = '', nodeId } = settings;
   const secret = await readClusterSecret(clusterSecretFile);
-  const [scheme, list = ''] = cluster.split('://');
-  const user = clusterUserFile === undefined ? {} : { user: await userIn(clusterUserFile) };
-  const tls = scheme === 'etcds' ? { tls: await certificates(settings) } : {};
-  const client = new EtcdClient({ endpoints: list.split(','), ...tls, ...user });
+  const client = new EtcdClient(await etcdAccess(settings));
   try {
     const sealing = new Sealer(secret);
     const checks = check === undefined ? {} : { check };
@@ -136,6 +133,15 @@ export async function openShared(
     client.close();
     throw error;
   }
+}
+
+/** Which etcd the settings name, and as whom. @throws ConfigError CONFIG_INVALID_VALUE for a file that cannot be used */
+export async function etcdAccess(settings: Settings): Promise<EtcdAccess> {
+  const { cluster = '', clusterUserFile } = settings;
+  const [scheme, list = ''] = cluster.split('://');
+  const user = clusterUserFile === undefined ? {} : { user: await userIn(clusterUserFile) };
+  const tls = scheme === 'etcds' ? { tls: await certificates(settings) } : {};
+  return { endpoints: list.split(','), ...tls, ...user };
 }
 
 /** Made by the first node, and the same since, also when the cluster's secret is changed. */

@@ -12,6 +12,7 @@ import { messageOf } from '../errors.js';
 import { EtcdError } from './etcd-error.js';
 import {
   type LeaseResponse,
+  type MemberStatus,
   type Method,
   methods,
   type RangeRequest,
@@ -95,6 +96,21 @@ export class EtcdClient {
       deadlineMs,
       ({ isUnanswered, isUncertain }) => isUnanswered && !isUncertain,
     );
+  }
+
+  /**
+   * Whether a transaction that writes this key would be carried out: one that is as expensive, and changes nothing. etcd refuses who
+   * may not write, and all when it is full, before it compares.
+   * @throws EtcdError
+   */
+  async tryWrite(key: Buffer, deadlineMs: number): Promise<void> {
+    const compare = [{ result: 'LESS', target: 'CREATE', key, createRevision: 0 } as const];
+    await this.txn({ compare, success: [{ requestPut: { key, value: Buffer.from('{}') } }], failure: [] }, deadlineMs);
+  }
+
+  /** What one member says of itself: the one that is asked now, or the next one that answers. @throws EtcdError */
+  status(deadlineMs: number): Promise<MemberStatus> {
+    return this.#asking(methods.status, {}, deadlineMs);
   }
 
   /** A lease that lasts this long without being kept alive, seconds. @throws EtcdError */

@@ -2,7 +2,7 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
 
 /*
- * The part of etcd's API that is used here: Range, Txn, Watch, Lease and Authenticate, of etcd 3.4 and later. Numbers of
+ * The part of etcd's API that is used here: Range, Txn, Watch, Lease, Authenticate and a member's status, of etcd 3.4 and later. Numbers of
  * fields as in etcd's api/etcdserverpb/rpc.proto and api/mvccpb/kv.proto. Unknown fields are skipped, as Protocol Buffers
  * want it. 64-bit integers come as decimal strings: ids of clusters and leases do not fit into a number.
  */
@@ -137,6 +137,17 @@ const definition = fromJSON(
           LeaseKeepAliveResponse: { fields: { header: of('ResponseHeader', 1), ID: int64(2), TTL: int64(3) } },
           AuthenticateRequest: { fields: { name: text(1), password: text(2) } },
           AuthenticateResponse: { fields: { header: of('ResponseHeader', 1), token: text(2) } },
+          StatusRequest: { fields: {} },
+          StatusResponse: {
+            fields: {
+              header: of('ResponseHeader', 1),
+              version: text(2),
+              dbSize: int64(3),
+              leader: uint64(4),
+              errors: many('string', 8),
+              isLearner: bool(10),
+            },
+          },
           KV: {
             methods: { Range: call('RangeRequest', 'RangeResponse'), Txn: call('TxnRequest', 'TxnResponse') },
           },
@@ -149,6 +160,7 @@ const definition = fromJSON(
               LeaseKeepAlive: stream('LeaseKeepAliveRequest', 'LeaseKeepAliveResponse'),
             },
           },
+          Maintenance: { methods: { Status: call('StatusRequest', 'StatusResponse') } },
           Auth: { methods: { Authenticate: call('AuthenticateRequest', 'AuthenticateResponse') } },
         },
       },
@@ -175,6 +187,7 @@ type Int64 = string;
 
 export interface ResponseHeader {
   readonly clusterId: Int64;
+  readonly memberId: Int64;
   readonly revision: Int64;
 }
 export interface KeyValue {
@@ -247,6 +260,19 @@ export interface LeaseResponse {
   readonly ID: Int64;
   readonly TTL: Int64;
 }
+/** What a member says of itself. */
+export interface MemberStatus {
+  readonly header: ResponseHeader;
+  readonly version: string;
+  /** Of its database on disk, bytes. */
+  readonly dbSize: Int64;
+  /** The member that leads; "0": none. */
+  readonly leader: Int64;
+  /** Alarms, as `memberID:1 alarm:NOSPACE`, and that there is no leader. */
+  readonly errors: readonly string[];
+  /** It has no vote, and answers no reads as a majority has them. */
+  readonly isLearner: boolean;
+}
 
 export const methods = {
   range: methodOf<RangeRequest, RangeResponse>('KV', 'Range'),
@@ -256,6 +282,7 @@ export const methods = {
   leaseRevoke: methodOf<{ readonly ID: Int64 }, { readonly header: ResponseHeader }>('Lease', 'LeaseRevoke'),
   leaseTimeToLive: methodOf<{ readonly ID: Int64 }, LeaseResponse>('Lease', 'LeaseTimeToLive'),
   leaseKeepAlive: methodOf<{ readonly ID: Int64 }, LeaseResponse>('Lease', 'LeaseKeepAlive'),
+  status: methodOf<Record<string, never>, MemberStatus>('Maintenance', 'Status'),
   authenticate: methodOf<
     { readonly name: string; readonly password: string },
     { readonly header: ResponseHeader; readonly token: string }

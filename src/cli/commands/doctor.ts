@@ -7,6 +7,7 @@ import { plural } from '../../plural.js';
 import { endProcess } from '../../process/end-process.js';
 import { noDataDir } from '../data-path.js';
 import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
+import { checkCluster } from '../doctor/cluster.js';
 import { checkAnswers, checkDisk, checkRules, checkState, countRegistered } from '../doctor/disk.js';
 import { checkExtraTrust, checkFiles, checkStandardError } from '../doctor/files.js';
 import { checkMemory } from '../doctor/memory.js';
@@ -33,6 +34,8 @@ const flagKeys = [
     'data-dir',
   ],
   ...['max-cameras', 'max-engines', 'max-pushes-per-camera', 'push-allow', 'push-deny'],
+  ...['cluster', 'cluster-prefix', 'cluster-secret-file', 'cluster-user-file'],
+  ...['cluster-ca', 'cluster-cert', 'cluster-key', 'node-id'],
   ...['advertise-host', 'workers', 'max-connections', 'push-tls-ca', 'log-file', 'socket-mode'],
 ];
 
@@ -107,17 +110,19 @@ async function runChecks(
   checks.push(await checkAdvertisedHost(settings));
   if (silence !== undefined) checks.push(silence);
   else if (settings.dataDir !== noDataDir) {
-    checks.push(
-      ...(await checkDisk(dataDir)),
-      await checkState(dataDir, settings),
-      await checkRules(dataDir, settings),
-    );
+    checks.push(...(await checkDisk(dataDir)));
+    if (settings.cluster === undefined) {
+      checks.push(await checkState(dataDir, settings), await checkRules(dataDir, settings));
+    }
   }
+  if (settings.cluster !== undefined) checks.push(...(await checkCluster(dataDir, settings)));
+  // Which of the cluster's cameras this node will have, nobody knows.
+  const isAlone = silence === undefined && settings.cluster === undefined;
   checks.push(...(await checkFiles(settings, io.cwd)), ...checkExtraTrust(io.env, io.cwd));
   if (settings.logFile === undefined) checks.push(await checkStandardError(runtime?.pid));
   checks.push(
     checkClock(silence === undefined ? dataDir : undefined),
-    checkOpenFiles(settings, undefined, silence === undefined ? await countRegistered(dataDir, settings) : undefined),
+    checkOpenFiles(settings, undefined, isAlone ? await countRegistered(dataDir, settings) : undefined),
     checkMemory(settings),
     ...(await checkSockets(settings)),
     ...(await checkPrograms(io.env, settings)),

@@ -6,6 +6,7 @@ import { inStretches } from '../../fairness/stretch.js';
 import { hasNoHardLinks, isErrno } from '../../files/errno.js';
 import { readRegular } from '../../files/read.js';
 import { answered } from '../../files/silent-disk.js';
+import type { DesiredState } from '../../model/model.js';
 import { brokenRulesSteps, overLimits } from '../../model/state-rules.js';
 import { plural } from '../../plural.js';
 import { maxStateFileBytes } from '../../store/file/disk.js';
@@ -14,6 +15,7 @@ import { formatBytes } from '../format.js';
 import { stateSealing } from '../state-sealing.js';
 import { targetRuleOf, withoutStandby } from '../target-rule.js';
 import { type Check, fail, ok, warn } from './check.js';
+import type { Registered } from './system.js';
 
 const freeWarnBytes = 1 << 30;
 const freeFailBytes = 50 << 20;
@@ -213,11 +215,18 @@ export async function checkState(dataDir: string, settings: Settings): Promise<C
 /** So many of each kind are named. */
 const maxNamed = 5;
 
-/** Rules that the state breaks and limits that it exceeds: all of it is in force, and changes of it are refused. */
-export async function checkRules(dataDir: string, settings: Settings): Promise<Check> {
+/**
+ * Rules that the state breaks and limits that it exceeds: all of it is in force, and changes of it are refused.
+ * @param read the state; that of the data folder if it is left out
+ */
+export async function checkRules(
+  dataDir: string,
+  settings: Settings,
+  read: () => Promise<DesiredState> = () => stateIn(dataDir, settings),
+): Promise<Check> {
   const name = 'state rules';
   try {
-    const { state } = await readFolder(dataDir, await stateSealing(settings));
+    const state = await read();
     const refusesTarget = await targetRuleOf(settings);
     const refused: string[] = [];
     for (const camera of state.cameras.values()) {
@@ -237,16 +246,17 @@ export async function checkRules(dataDir: string, settings: Settings): Promise<C
 }
 
 /** Cameras and pushes of a data folder; none where it cannot be read, which another check tells of. */
-export async function countRegistered(
-  dataDir: string,
-  settings: Settings,
-): Promise<{ cameras: number; pushes: number }> {
+export async function countRegistered(dataDir: string, settings: Settings): Promise<Registered> {
   try {
-    const { state } = await readFolder(dataDir, await stateSealing(settings));
+    const { cameras } = await stateIn(dataDir, settings);
     let pushes = 0;
-    for (const camera of state.cameras.values()) pushes += Object.keys(camera.pushes).length;
-    return { cameras: state.cameras.size, pushes };
+    for (const camera of cameras.values()) pushes += Object.keys(camera.pushes).length;
+    return { cameras: cameras.size, pushes };
   } catch {
     return { cameras: 0, pushes: 0 };
   }
+}
+
+async function stateIn(dataDir: string, settings: Settings): Promise<DesiredState> {
+  return (await readFolder(dataDir, await stateSealing(settings))).state;
 }

@@ -58,6 +58,8 @@ export class ClusterEntries {
   readonly #known = new Map<string, KnownEntry>();
   readonly #refused = new Map<string, RefusedEntry>();
   readonly #sealing: Sealing;
+  /** Of the refused ones, those that are no JSON: another change makes nothing of them, and they are not parsed for each again. */
+  readonly #hopeless = new Set<string>();
   #state: DesiredState = emptyState;
 
   constructor(sealing: Sealing = unsealed) {
@@ -202,27 +204,33 @@ export class ClusterEntries {
   #take(event: EntryEvent, now: string, onUnknown: (path: string) => void): void {
     const { section, name, text, revision } = event;
     const key = `${section}/${name}`;
+    let isJson = false;
     try {
       if (text === notUtf8) throw new DocumentError([section, name], 'is not UTF-8', 'INVALID_JSON');
-      const value = text === undefined ? undefined : openEntry(section, name, parseJson(text), this.#sealing);
+      const parsed = text === undefined ? undefined : parseJson(text);
+      isJson = true;
+      const value = text === undefined ? undefined : openEntry(section, name, parsed, this.#sealing);
       const unknown: string[] = [];
       if (section === 'cameras') this.#takeCamera(name, value, now, unknown);
       else this.#takeEngine(name, value, now, unknown);
       for (const field of unknown) onUnknown(`${key}: ${field}`);
       this.#known.set(key, { revision, text, taken: text });
       this.#refused.delete(key);
+      this.#hopeless.delete(key);
     } catch (error) {
       const named =
         error instanceof DocumentError
           ? error
           : new DocumentError([section, name], messageOf(error), 'INVALID_REQUEST');
       this.#refuse(event, named.message, now);
+      if (!isJson && this.#refused.has(key)) this.#hopeless.add(key);
     }
   }
 
   #refuse({ section, name, text, revision }: EntryEvent, reason: string, now: string): void {
     const key = `${section}/${name}`;
     this.#known.set(key, { revision, text, taken: this.#known.get(key)?.taken });
+    this.#hopeless.delete(key);
     const since = this.#refused.get(key)?.since ?? now;
     if (this.#refused.has(key) || this.#refused.size < maxRefused)
       this.#refused.set(key, { section, name, reason, since });
@@ -231,6 +239,7 @@ export class ClusterEntries {
   /** A refused value may be valid by now, for example when the engine that a push names has arrived. */
   #takeRefused(now: string, onUnknown: (path: string) => void): void {
     for (const { section, name } of [...this.#refused.values()]) {
+      if (this.#hopeless.has(`${section}/${name}`)) continue;
       const known = this.#known.get(`${section}/${name}`);
       if (known !== undefined)
         this.#take({ section, name, text: known.text, revision: known.revision }, now, onUnknown);

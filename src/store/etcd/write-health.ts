@@ -46,15 +46,9 @@ export class EtcdWriteHealth {
     clearInterval(this.#timer);
   }
 
-  /** A transaction that would write, if what it compares could be: etcd refuses writes before it compares. */
   async #ask(): Promise<void> {
-    const key = this.#key;
-    const success = [{ requestPut: { key, value: Buffer.from('{}') } }];
     try {
-      await this.#client.txn(
-        { compare: [{ result: 'LESS', target: 'CREATE', key, createRevision: 0 }], success, failure: [] },
-        callMs,
-      );
+      await this.#client.tryWrite(this.#key, callMs);
       this.#end();
     } catch {
       // It takes none still, or does not answer: the watch says that.

@@ -16,9 +16,8 @@ test.each([
 ])('an etcd that refuses writes is a problem until it takes them: %s', async (_, error, words) => {
   let isMended = false;
   const client = {
-    txn: async () => {
+    tryWrite: async () => {
       if (!isMended) throw error;
-      return {};
     },
   } as unknown as EtcdClient;
   const health = new EtcdWriteHealth(client, '/x/head', silentLogger);
