@@ -162,12 +162,13 @@ function changed<V extends object>(map: PersistentMap<V>, name: string, value: V
 
 function persistent<V extends object>(map: ReadonlyMap<string, V>): PersistentMap<V> {
   if (map instanceof PersistentMap) return map;
-  const branches = emptyTable<(Leaf<V> | undefined)[]>();
+  const branches = emptyTable<((string | V)[] | undefined)[]>();
   for (const [name, value] of map) {
     const hash = hashOf(name);
-    branches[branchOf(hash)] ??= emptyTable<Leaf<V>>();
+    branches[branchOf(hash)] ??= emptyTable();
     const branch = branches[branchOf(hash)]!;
-    branch[leafOf(hash)] = [...(branch[leafOf(hash)] ?? []), name, value];
+    branch[leafOf(hash)] ??= [];
+    branch[leafOf(hash)]!.push(name, value);
   }
   return new PersistentMap<V>(branches, map.size);
 }

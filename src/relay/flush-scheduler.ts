@@ -16,7 +16,7 @@ const timerMarginMs = 2;
 /** Reads that follow each other so closely on average end the waits of audio nearly on time, and the timer is needed less. */
 const closeReadsMs = 2;
 
-/** How often the timer looks then. It ends waits early by what is more than its margin, since reads may cease. */
+/** How often the timer looks then. It ends waits early by what is more than its margin, since reads may cease. Not for short waits. */
 const lazyTimerMs = 4;
 
 /**
@@ -125,9 +125,10 @@ export class FlushScheduler {
     this.#rideTimer = null;
     const nowMs = performance.now();
     this.beginReading();
-    const isLazy = nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
+    const mayBeLazy = this.#rideMs >= 2 * lazyTimerMs;
+    const isLazy = mayBeLazy && nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
     // Should reads cease now, the timer looks again in time for the rest.
-    this.#endRides(nowMs, isLazy ? Math.min(lazyTimerMs - timerMarginMs, this.#rideMs / 2) : 0);
+    this.#endRides(nowMs, isLazy ? lazyTimerMs - timerMarginMs : 0);
     const { oldestMs } = this.#rides;
     if (oldestMs < Number.POSITIVE_INFINITY) {
       this.#setRideTimer(Math.max(oldestMs + this.#rideMs - nowMs, isLazy ? lazyTimerMs : 0), nowMs);

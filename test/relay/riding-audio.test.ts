@@ -162,8 +162,11 @@ describe('where much is read', () => {
   }
 
   /** Frozen cameras that send audio every 21 ms, and something that is read every millisecond, for so long. */
-  async function run(forMs: number): Promise<{ timers: number; waitsMs: number[]; left: () => number }> {
-    const scheduler = new FlushScheduler({ audioWindowMs: windowMs });
+  async function run(
+    forMs: number,
+    audioWindowMs = windowMs,
+  ): Promise<{ timers: number; waitsMs: number[]; left: () => number }> {
+    const scheduler = new FlushScheduler({ audioWindowMs });
     const waitsMs: number[] = [];
     const streams = Array.from({ length: cameras }, () => new Frozen(waitsMs));
     const timers = vi.spyOn(globalThis, 'setTimeout');
@@ -197,6 +200,16 @@ describe('where much is read', () => {
     await vi.advanceTimersByTimeAsync(windowMs + 8);
     expect(left()).toBe(0);
     expect(Math.max(...waitsMs)).toBeLessThanOrEqual(windowMs);
+  });
+
+  it.each([3, 5, 10])('nor where the window is short: %i ms', async (shortMs) => {
+    // The reads cease at any time since the timer was set.
+    for (let forMs = 60; forMs < 90; forMs++) {
+      const { waitsMs, left } = await run(forMs, shortMs);
+      await vi.advanceTimersByTimeAsync(shortMs + 8);
+      expect(left()).toBe(0);
+      expect(Math.max(...waitsMs)).toBeLessThanOrEqual(shortMs);
+    }
   });
 });
 
