@@ -184,7 +184,7 @@ export async function joinNodes(
     secret,
     leaseMs: nodeLeaseMs,
     log,
-    onWritten: (error) => store.noteWrite(error),
+    onWritten: (error, key) => store.noteWrite(error, key),
     self: {
       id: nodeId,
       ...(location === undefined ? {} : { location }),

@@ -183,8 +183,9 @@ export class CameraClaims {
       if (error instanceof CodedError && error.code === 'PUBLISH_ALREADY_LIVE') throw error;
       const known = await askedHolderOf?.(camera, true);
       if (known !== undefined) throw alreadyLive(camera, known);
-      // Etcd does not answer: what wants to flow, flows. When it answers again, who claims it first keeps it.
-      log.warn('etcd does not answer; the camera is accepted without a claim', {
+      // Etcd does not answer, or another node has this one's id: what wants to flow, flows. When it answers again, who claims it
+      // first keeps it.
+      log.warn('the camera cannot be claimed in etcd now; it is accepted without a claim', {
         camera,
         error: messageOf(error),
       });

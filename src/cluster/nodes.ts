@@ -35,8 +35,8 @@ export interface NodesOptions {
   /** Milliseconds without a sign of life after which a node is gone. */
   readonly leaseMs: number;
   readonly log: Logger;
-  /** Told how each writing of this node's key went: the failure, or undefined. */
-  readonly onWritten?: ((error: unknown) => void) | undefined;
+  /** Told how each writing of this node's key went: the failure, or undefined; `key` is the one that was not written. */
+  readonly onWritten?: ((error: unknown, key?: Buffer) => void) | undefined;
 }
 
 /**
@@ -220,7 +220,7 @@ export class ClusterNodes {
     } catch (error) {
       this.#isChanged = true;
       this.#options.log.debug('this node cannot be announced to the others', { error });
-      this.#options.onWritten?.(error);
+      this.#options.onWritten?.(error, key);
       await sleep(500, undefined, { ref: false });
     }
   }

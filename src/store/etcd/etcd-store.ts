@@ -100,9 +100,9 @@ export class EtcdStore implements Store {
     return problem === undefined ? this.#replica.problems : [problem, ...this.#replica.problems];
   }
 
-  /** Another part of this node wrote to etcd, with this failure or without one (undefined). */
-  noteWrite(error: unknown): void {
-    this.#writes.note(error);
+  /** Another part of this node wrote to etcd, with this failure or without one (undefined). @param key that was not written */
+  noteWrite(error: unknown, key?: Buffer): void {
+    this.#writes.note(error, key);
   }
 
   update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {

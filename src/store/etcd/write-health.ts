@@ -14,6 +14,8 @@ const callMs = 3000;
 export class EtcdWriteHealth {
   readonly #client: EtcdClient;
   readonly #key: Buffer;
+  /** That is asked for: a user may be allowed to write some keys, and others not. */
+  #refused: Buffer;
   readonly #log: Logger;
   #problem: StateProblem | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -22,6 +24,7 @@ export class EtcdWriteHealth {
   constructor(client: EtcdClient, key: string, log: Logger) {
     this.#client = client;
     this.#key = Buffer.from(key);
+    this.#refused = this.#key;
     this.#log = log;
   }
 
@@ -30,12 +33,13 @@ export class EtcdWriteHealth {
     return this.#problem;
   }
 
-  /** A write failed with this, or did not (undefined). */
-  note(error: unknown): void {
+  /** A write failed with this, or did not (undefined). @param key that was not written; undefined: that of the constructor */
+  note(error: unknown, key = this.#key): void {
     if (error === undefined) this.#end();
     else if (error instanceof EtcdError && (error.isFull || error.isDenied) && this.#problem === undefined) {
       const what = error.isFull ? '' : ', nor does this node get into the list of nodes or claim cameras';
       const message = `${error.message}; changes are refused until then${what}, and all that is known stays in force`;
+      this.#refused = key;
       this.#problem = new StateProblem('CLUSTER_UNAVAILABLE', message, new Date().toISOString());
       this.#log.error(message, { code: 'CLUSTER_UNAVAILABLE' });
       this.#timer = setInterval(() => void this.#ask(), askMs).unref();
@@ -48,7 +52,7 @@ export class EtcdWriteHealth {
 
   async #ask(): Promise<void> {
     try {
-      await this.#client.tryWrite(this.#key, callMs);
+      await this.#client.tryWrite(this.#refused, callMs);
       this.#end();
     } catch {
       // It takes none still, or does not answer: the watch says that.

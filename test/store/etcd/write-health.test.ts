@@ -32,3 +32,25 @@ test.each([
     health.close();
   }
 });
+
+// It was a problem, and none, and one again, every 2 s.
+test('a user who may write the state and not the list of nodes is a problem until that is mended', async () => {
+  const denied = failure(status.PERMISSION_DENIED, 'etcdserver: permission denied');
+  let asked = 0;
+  let isMended = false;
+  const tryWrite = async (key: Buffer): Promise<void> => {
+    asked += 1;
+    if (key.toString() === '/x/nodes/a' && !isMended) throw denied;
+  };
+  const health = new EtcdWriteHealth({ tryWrite } as unknown as EtcdClient, '/x/head', silentLogger);
+  try {
+    health.note(denied, Buffer.from('/x/nodes/a'));
+    await waitFor(() => asked > 0, { what: 'it to be asked' });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(health.problem).toBeDefined();
+    isMended = true;
+    await waitFor(() => health.problem === undefined, { what: 'it to be well again' });
+  } finally {
+    health.close();
+  }
+});
