@@ -96,6 +96,11 @@ await tell('chart', () => {
       isDeepStrictEqual(kinds(stdout), [...always, ...more].sort()),
     );
   }
+  const values = 'cluster: etcd://etcd-0\nsettings: { queue-max-bytes: 16777216 }\n';
+  const { stdout } = attempt(helm, ['template', 'berlin', 'deploy/helm', '--kube-version', '1.34.0', '--values', '-'], {
+    input: values,
+  });
+  expect('a large number of a file stays what it is', /_QUEUE_MAX_BYTES\s+value: "16777216"/.test(stdout));
   // What the documents say is run word for word, but that nothing is installed.
   const documented = readFileSync('docs/cluster.md', 'utf8').match(/^helm install .*$/gm) ?? [];
   expect('docs/cluster.md says how to install it', documented.length > 0);

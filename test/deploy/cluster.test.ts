@@ -68,8 +68,12 @@ describe('the chart', () => {
     const mounts = container.volumeMounts.map(({ name }: Manifest) => name);
     const volumes = [...pod.volumes, ...nodes.spec.volumeClaimTemplates.map(({ metadata }: Manifest) => metadata)];
     expect(volumes.map(({ name }: Manifest) => name).sort()).toEqual(mounts.sort());
-    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'])
-      expect(container[probe].httpGet.port).toBe('api');
+    // Neither path asks etcd: while that is away, pods live and take cameras. A node that is busy is late.
+    for (const [probe, path] of Object.entries({ startup: '/healthz', liveness: '/healthz', readiness: '/readyz' })) {
+      const { httpGet, timeoutSeconds } = container[`${probe}Probe`];
+      expect(httpGet, probe).toEqual({ path, port: 'api' });
+      expect(timeoutSeconds, probe).toBe(5);
+    }
     expect(pod.affinity.podAntiAffinity).toBeDefined();
     const ports = new Set(container.ports.map(({ name }: Manifest) => name));
     for (const service of all.filter(({ kind }) => kind === 'Service')) {
