@@ -58,8 +58,11 @@ export class ClusterEntries {
   readonly #known = new Map<string, KnownEntry>();
   readonly #refused = new Map<string, RefusedEntry>();
   readonly #sealing: Sealing;
-  /** Of the refused ones, those that are no JSON: another change makes nothing of them, and they are not parsed for each again. */
-  readonly #hopeless = new Set<string>();
+  /**
+   * Of the refused ones, those that are looked at again in vain, so that each other change does not take the time for all of them: by
+   * key, the engines that a camera was refused with; undefined: it is no JSON.
+   */
+  readonly #inVain = new Map<string, DesiredState['engines'] | undefined>();
   #state: DesiredState = emptyState;
 
   constructor(sealing: Sealing = unsealed) {
@@ -216,21 +219,24 @@ export class ClusterEntries {
       for (const field of unknown) onUnknown(`${key}: ${field}`);
       this.#known.set(key, { revision, text, taken: text });
       this.#refused.delete(key);
-      this.#hopeless.delete(key);
+      this.#inVain.delete(key);
     } catch (error) {
       const named =
         error instanceof DocumentError
           ? error
           : new DocumentError([section, name], messageOf(error), 'INVALID_REQUEST');
       this.#refuse(event, named.message, now);
-      if (!isJson && this.#refused.has(key)) this.#hopeless.add(key);
+      // What is in a camera's value is judged by the engines that there are, and by nothing else.
+      const isOfEngines = section === 'cameras' && isJson;
+      if (this.#refused.has(key) && (isOfEngines || !isJson))
+        this.#inVain.set(key, isOfEngines ? this.#state.engines : undefined);
     }
   }
 
   #refuse({ section, name, text, revision }: EntryEvent, reason: string, now: string): void {
     const key = `${section}/${name}`;
     this.#known.set(key, { revision, text, taken: this.#known.get(key)?.taken });
-    this.#hopeless.delete(key);
+    this.#inVain.delete(key);
     const since = this.#refused.get(key)?.since ?? now;
     if (this.#refused.has(key) || this.#refused.size < maxRefused)
       this.#refused.set(key, { section, name, reason, since });
@@ -239,8 +245,10 @@ export class ClusterEntries {
   /** A refused value may be valid by now, for example when the engine that a push names has arrived. */
   #takeRefused(now: string, onUnknown: (path: string) => void): void {
     for (const { section, name } of [...this.#refused.values()]) {
-      if (this.#hopeless.has(`${section}/${name}`)) continue;
-      const known = this.#known.get(`${section}/${name}`);
+      const key = `${section}/${name}`;
+      const engines = this.#inVain.get(key);
+      if (this.#inVain.has(key) && (engines === undefined || engines === this.#state.engines)) continue;
+      const known = this.#known.get(key);
       if (known !== undefined)
         this.#take({ section, name, text: known.text, revision: known.revision }, now, onUnknown);
     }
