@@ -69,6 +69,8 @@ export class CameraClaims {
   readonly #claiming = new Set<string>();
   /** Cameras whose key may be removed in a moment, by what this node asked for. */
   readonly #releasing = new Set<string>();
+  /** By camera: the epoch of a claim that could not be given back, for want of etcd. */
+  readonly #keptBack = new Map<string, number>();
   #isClosed = false;
 
   constructor(options: ClaimsOptions) {
@@ -141,6 +143,10 @@ export class CameraClaims {
     const epoch = this.#held.get(camera);
     if (epoch === undefined) return;
     this.#held.delete(camera);
+    this.#giveBack(camera, epoch);
+  }
+
+  #giveBack(camera: string, epoch: number): void {
     this.#releasing.add(camera);
     const key = this.#key('live', camera);
     void this.#options.client
@@ -152,9 +158,11 @@ export class CameraClaims {
         },
         callMs,
       )
-      .catch((error: unknown) =>
-        this.#options.log.debug('a claim cannot be given back', { camera, error: messageOf(error) }),
-      )
+      .catch((error: unknown) => {
+        // This node's lease goes on, and with it the claim: all other nodes would refuse the camera's publisher.
+        this.#keptBack.set(camera, epoch);
+        this.#options.log.debug('a claim cannot be given back', { camera, error: messageOf(error) });
+      })
       .finally(() => this.#releasing.delete(camera));
   }
 
@@ -311,6 +319,7 @@ export class CameraClaims {
   /** After a new lease: the keys under the one before are gone, or will be. */
   async #claimAnew(): Promise<void> {
     this.#held.clear();
+    this.#keptBack.clear();
     await this.#claimUnclaimed();
   }
 
@@ -355,6 +364,12 @@ export class CameraClaims {
   #putRight(): void {
     const { cameras, nodes } = this.#options;
     if (nodes.leaseId !== undefined && !this.#isClaiming) void this.#claimUnclaimed();
+    // Without a lease, its keys end by themselves.
+    for (const [camera, epoch] of nodes.leaseId === undefined ? [] : [...this.#keptBack]) {
+      this.#keptBack.delete(camera);
+      if (!this.#held.has(camera) && !this.#asking.has(camera) && !cameras.isLive(camera))
+        this.#giveBack(camera, epoch);
+    }
     for (const camera of [...this.#held.keys()]) {
       if (!cameras.isLive(camera) && !this.#asking.has(camera)) this.release(camera);
     }

@@ -175,6 +175,23 @@ describe('claims of cameras', () => {
     expect(claims.epochOf('gate')).toBeGreaterThan(0);
   });
 
+  // Its node's lease went on, and all other nodes refused the camera's publisher for as long as that node lived.
+  test('a claim that could not be given back while etcd was away is given back when it answers', async (context) => {
+    const { claims, close } = nodeOf(etcd, []);
+    context.onTestFinished(close);
+    await rest();
+    await claims.claim('gate');
+    etcd.isAway = true;
+    claims.release('gate');
+    vi.advanceTimersByTime(5000);
+    await rest();
+    expect(etcd.nodesIn('live')).toHaveLength(1);
+    etcd.isAway = false;
+    vi.advanceTimersByTime(5000);
+    await rest();
+    expect(etcd.nodesIn('live')).toEqual([]);
+  });
+
   test('and is let go where another node has it meanwhile', async (context) => {
     etcd.other('gate', 'b');
     const { letGo, close } = nodeOf(etcd, ['gate']);
