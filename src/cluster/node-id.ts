@@ -59,7 +59,8 @@ export async function takeNodeId({ client, prefix, records, id, identity, log }:
         },
       );
     }
-    if (askedMs + seconds * 1000 > endsByMs) throw nodeIdTaken(other, identity);
+    // Etcd takes a moment to end a lease that is over.
+    if (seconds > 0 && askedMs + seconds * 1000 > endsByMs) throw nodeIdTaken(other, identity);
     // Etcd counts whole seconds.
     endsByMs = Math.min(endsByMs, performance.now() + (seconds + 1) * 1000);
     await sleep(lookMs);

@@ -164,6 +164,18 @@ describe('the id of a node that starts', () => {
     expect(etcd.revoked).toEqual([]);
   });
 
+  // A node that came up on another machine was refused now and then, and its own dead life was said to live.
+  test('is free when etcd takes a while to end the lease that is over', async () => {
+    const etcd = new FakeEtcd();
+    etcd.put(other(there), '99');
+    etcd.left = [0];
+    const taken = take(etcd, { folder, copy: here });
+    await Promise.race([taken, waitFor(() => etcd.looks > 5, { what: 'some looks' })]);
+    etcd.end('99');
+    await taken;
+    expect(etcd.revoked).toEqual([]);
+  });
+
   test.each([
     ['what somebody wrote by hand', '{"id":"a"}', '99'],
     ['a record without a lease', undefined, '0'],
