@@ -60,6 +60,8 @@ export class LiveStats {
   readonly #known = new Map<string, KnownCamera>();
   #timer: NodeJS.Timeout | null = null;
   #looking = false;
+  /** Grows when a first subscriber comes, who is told all: a look that began before knows what he does not. */
+  #beginnings = 0;
 
   constructor(backend: Pick<MediaBackend, 'camera' | 'totals'>, live: ReadonlySet<string>) {
     this.#backend = backend;
@@ -71,6 +73,7 @@ export class LiveStats {
     this.#listeners.add(listener);
     if (this.#timer === null) {
       this.#known.clear();
+      this.#beginnings++;
       this.#timer = setInterval(() => void this.#look(), everyMs).unref();
       void this.#look();
     }
@@ -106,6 +109,7 @@ export class LiveStats {
   async #look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
+    const beginning = this.#beginnings;
     try {
       const cameras = noNames<CameraFigures | null>();
       // Encoded camera by camera, on the way: all at once it would be too much for one go.
@@ -118,6 +122,7 @@ export class LiveStats {
           texts.push(`${JSON.stringify(name)}:${JSON.stringify(changes)}`);
         }
         if (stretch.isOver) await stretch.rest();
+        if (beginning !== this.#beginnings) return;
       }
       for (const name of this.#known.keys()) {
         if (this.#live.has(name)) continue;
@@ -131,6 +136,7 @@ export class LiveStats {
       for (const listener of this.#listeners) listener(figures, json);
     } finally {
       this.#looking = false;
+      if (beginning !== this.#beginnings) void this.#look();
     }
   }
 

@@ -86,8 +86,14 @@ test.runIf(isRoot)('a state.json of root is told where it is looked for, and cha
   expect(aggregator.logLines().filter(({ level }) => level === 'error')).toHaveLength(1);
   chownSync(join(dataDir, 'state.json'), 40_000, 40_000);
   await waitFor(async () => (await problems(aggregator)).length === 0, { what: 'the problem to end' });
-  const { items } = (await aggregator.apiOk('GET', '/v1/cameras')) as { items: { name: string }[] };
-  expect(items.map(({ name }) => name).sort()).toEqual(['by-root', 'new']);
+  const names = async (): Promise<string> => {
+    const { items } = (await aggregator.apiOk('GET', '/v1/cameras')) as { items: { name: string }[] };
+    return items
+      .map(({ name }) => name)
+      .sort()
+      .join();
+  };
+  await waitFor(async () => (await names()) === 'by-root,new', { what: 'the cameras of the file' });
 });
 
 test('a disk that was full when the process was killed lets it start, and takes changes when there is room', async (context) => {

@@ -54,10 +54,13 @@ testWith('nginx-rtmp')(
     await camera.publish('cam', 'cam');
     camera.media(9, 0, bytes('17 00 000000 01640020ffe1000467640020ac01000468ee3cb0'));
     camera.media(8, 0, bytes('af00 1210'));
-    let frames = 0;
+    camera.media(9, 0, bytes('17 01 000000 00000004 65880101'));
+    let frames = 1;
+    // A push that connects later begins with a later key frame.
+    await waitFor(async () => (await aggregator.push('cam', 'engine')).state === 'active', { what: 'the push' });
     for (let second = 0; second < 3; second++) {
       for (const [index, [type, payload]] of odd.entries()) {
-        const timeMs = second * 1000 + index * 50;
+        const timeMs = (second + 1) * 1000 + index * 50;
         const picture = Buffer.concat([
           bytes(index === 0 ? '17 01 000000' : '27 01 000000'),
           bytes('00000004 65880101'),
@@ -68,7 +71,6 @@ testWith('nginx-rtmp')(
         await sleep(25);
       }
     }
-    await waitFor(async () => (await aggregator.push('cam', 'engine')).state === 'active', { what: 'the push' });
     const push = await aggregator.push('cam', 'engine');
     expect(push).toMatchObject({ connects: 1, attempt: 0, lastError: null, state: 'active' });
     expect(camera.closedByPeer).toBe(false);

@@ -63,7 +63,9 @@ describe('RTMPS', () => {
       const runs = expectUnbroken(await packetsOf(clip), parseFrameMd5(readFileSync(played, 'utf8')), {
         keyFrames: await keyFrameHashes(clip),
       });
-      expect(runs.video?.from ?? 0).toBe(0);
+      // The push begins with a key frame, on a busy machine not always with the first (25 frames each).
+      expect((runs.video?.from ?? 0) % 25).toBe(0);
+      expect(runs.video?.from ?? 0).toBeLessThan(100);
       expect(await near.push('cam', 'far')).toMatchObject({ connects: 1 });
 
       // The new certificate is in use, and a push that does not trust it says so.
