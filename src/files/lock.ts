@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, rename, stat, unlink, utimes } from 'node:fs/promises';
+import { link, mkdir, open, rename, rmdir, stat, unlink, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -151,27 +151,64 @@ async function giveName(own: string, path: string, text: string): Promise<boolea
 }
 
 /**
- * Two processes may find the same dead lock. Each moves away the lock that it finds, and checks that it was the dead
- * one. Then it checks once more who holds the lock, so that only one goes on.
+ * Two processes may find the same dead lock. One at a time looks whether it is still there, and puts its own in its place, so
+ * that the lock of the one that was first is never moved by the other.
  */
 async function takeOver(folder: string, path: string, dead: Holder | undefined, self: Holder): Promise<void> {
-  const aside = `${path}-${self.token}-dead`;
+  const turn = `${path}-turn`;
+  await takeTurn(turn);
   try {
-    await rename(path, aside);
-    const moved = await readHolder(aside);
-    if (moved?.token !== dead?.token) {
-      if (moved !== undefined) await giveName(aside, path, `${JSON.stringify(moved)}\n`).catch(() => undefined);
-      throw lockedBy(folder, moved);
-    }
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
+    const found = await readHolder(path);
+    if (found?.token !== dead?.token) throw lockedBy(folder, found);
+    if (await stat(path).catch(() => undefined)) await replace(path, self);
+    else if (!(await place(path, self))) throw lockedBy(folder, await readHolder(path));
   } finally {
-    await unlink(aside).catch(() => undefined);
+    await rmdir(turn).catch(() => undefined);
   }
-  const placed = await place(path, self);
+  // On a file system of a network others may be seen late.
   await sleep(20);
   const holder = await readHolder(path);
-  if (!placed || holder?.token !== self.token) throw lockedBy(folder, holder);
+  if (holder?.token !== self.token) throw lockedBy(folder, holder);
+}
+
+/**
+ * A folder can be made by one only, on every file system. One that stays for 3 s was left by a process that was killed.
+ * @throws what the system throws
+ */
+async function takeTurn(turn: string): Promise<void> {
+  let seenMs: number | undefined;
+  for (let waitedMs = 0; ; waitedMs += 20) {
+    try {
+      await mkdir(turn);
+      return;
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+    const madeMs = (await stat(turn).catch(() => undefined))?.mtimeMs;
+    if (madeMs !== seenMs) waitedMs = 0;
+    seenMs = madeMs;
+    if (waitedMs >= silenceMs) {
+      waitedMs = 0;
+      await rmdir(turn).catch((error: unknown) => {
+        if (!isErrno(error, 'ENOENT')) throw error;
+      });
+    }
+    await sleep(20);
+  }
+}
+
+/** Puts the own lock in the place of another, which is gone at once. */
+async function replace(path: string, self: Holder): Promise<void> {
+  const own = `${path}-${self.token}`;
+  const file = await open(own, 'wx', 0o644);
+  try {
+    await file.writeFile(`${JSON.stringify(self)}\n`);
+    await file.close();
+    await rename(own, path);
+  } finally {
+    await file.close().catch(() => undefined);
+    await unlink(own).catch(() => undefined);
+  }
 }
 
 async function isAlive(path: string, holder: Holder, self: Holder): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,7 +48,7 @@ describe.each(['EPERM', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])('a folder where link 
     const identity: string = holder().process;
     await own.release();
     const dead = { pid: process.pid, process: `${identity.slice(0, identity.lastIndexOf('/'))}/1`, host: hostname() };
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 25; round++) {
       writeFileSync(path, JSON.stringify({ ...dead, token: 'dead' }));
       const results = await Promise.allSettled(Array.from({ length: 6 }, () => FolderLock.acquire(folder)));
       const locks = results.filter((result) => result.status === 'fulfilled').map(({ value }) => value);
@@ -60,6 +60,20 @@ describe.each(['EPERM', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])('a folder where link 
       rmSync(path, { force: true });
     }
   }, 30_000);
+});
+
+it('a takeover that was killed half-way is waited for, and then counts as none', async () => {
+  const own = await FolderLock.acquire(folder);
+  const identity: string = holder().process;
+  await own.release();
+  const dead = { pid: process.pid, process: `${identity.slice(0, identity.lastIndexOf('/'))}/1`, host: hostname() };
+  writeFileSync(path, JSON.stringify({ ...dead, token: 'dead' }));
+  mkdirSync(`${path}-turn`);
+  const results = await Promise.allSettled([FolderLock.acquire(folder), FolderLock.acquire(folder)]);
+  const locks = results.filter((result) => result.status === 'fulfilled').map(({ value }) => value);
+  expect(locks).toHaveLength(1);
+  await locks[0]?.release();
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 it('a lock that is being written is waited for, and one that was torn long ago is not', async () => {
