@@ -16,7 +16,7 @@ const timerMarginMs = 2;
 /** Reads that follow each other so closely on average end the waits of audio nearly on time, and the timer is needed less. */
 const closeReadsMs = 2;
 
-/** How often the timer looks then. It ends waits early by what is more than its margin, since reads may cease. Not for short waits. */
+/** How often the timer looks then. It ends the waits that would be over before it looks again, since reads may cease. Not for short waits. */
 const lazyTimerMs = 4;
 
 /**
@@ -128,10 +128,10 @@ export class FlushScheduler {
     const mayBeLazy = this.#rideMs >= 2 * lazyTimerMs;
     const isLazy = mayBeLazy && nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
     // Should reads cease now, the timer looks again in time for the rest.
-    this.#endRides(nowMs, isLazy ? lazyTimerMs - timerMarginMs : 0);
+    this.#endRides(nowMs, isLazy ? lazyTimerMs : 0);
     const { oldestMs } = this.#rides;
     if (oldestMs < Number.POSITIVE_INFINITY) {
-      this.#setRideTimer(Math.max(oldestMs + this.#rideMs - nowMs, isLazy ? lazyTimerMs : 0), nowMs);
+      this.#setRideTimer(oldestMs + this.#rideMs - nowMs, nowMs);
     }
     this.#flushNow();
   };
