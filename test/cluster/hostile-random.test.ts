@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -12,16 +11,15 @@ import { ClusterSecret } from '../../src/cluster/secret.js';
 import { SharedTexts } from '../../src/cluster/shared-texts.js';
 import { ViewerWants } from '../../src/cluster/viewer-wants.js';
 import { CodedError } from '../../src/errors.js';
-import type { EtcdClient } from '../../src/etcd/client.js';
 import type { KeyValue, WatchEvent } from '../../src/etcd/protocol.js';
 import { type Logger, silentLogger } from '../../src/log/log.js';
 import { Arrivals } from '../../src/store/etcd/arrivals.js';
 import { ClusterEntries, type EntryEvent } from '../../src/store/etcd/entries.js';
 import { ClusterKeys } from '../../src/store/etcd/keys.js';
 import { Scope } from '../support/scope.js';
+import { WrittenByHand } from '../support/written-by-hand.js';
 
 const secret = ClusterSecret.fromText('5ec2e7'.padEnd(64, '0'));
-const header = { clusterId: '1', memberId: '1', revision: '1' };
 const createdAt = '2026-01-01T00:00:00.000Z';
 
 /** What is right for each kind of key: somebody makes something else of it. */
@@ -87,41 +85,6 @@ const names = fc.oneof(
   fc.constantFrom('', 'gate', '../gate', 'a/b', '__proto__', 'constructor', 'g\u0000', 'x'.repeat(2000), '/', '//'),
   fc.string({ maxLength: 20 }),
 );
-
-class WrittenByHand {
-  readonly #watches: EventEmitter[] = [];
-  #revision = 1;
-
-  get client(): EtcdClient {
-    const stream = (): EventEmitter => Object.assign(new EventEmitter(), { write: () => true, cancel: () => {} });
-    return {
-      endpoint: 'fake',
-      next: () => {},
-      watch: async () => {
-        const watch = stream();
-        this.#watches.push(watch);
-        return watch;
-      },
-      range: async () => ({ header, kvs: [], more: false, count: '0' }),
-      leaseGrant: async () => ({ header, ID: '7', TTL: '60' }),
-      leaseKeepAlive: async () => stream(),
-      leaseRevoke: async () => {},
-      txn: async () => ({ header, succeeded: true, responses: [] }),
-    } as unknown as EtcdClient;
-  }
-
-  /** An error in a reader is thrown here, as it would be in the stream of a real one, which ends the process. */
-  put(key: string, value: Buffer | string): void {
-    this.#revision += 1;
-    const events = [eventOf(key, value, this.#revision)];
-    for (const watch of this.#watches) {
-      watch.emit('data', {
-        ...{ header: { ...header, revision: String(this.#revision) }, canceled: false, compactRevision: '0' },
-        events,
-      });
-    }
-  }
-}
 
 function eventOf(key: string, value: Buffer | string, revision: number): WatchEvent {
   const at = String(revision);

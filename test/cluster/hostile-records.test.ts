@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LiveCameras } from '../../src/cluster/live-cameras.js';
@@ -8,47 +7,12 @@ import { Sealer } from '../../src/cluster/sealer.js';
 import { ClusterSecret } from '../../src/cluster/secret.js';
 import { SharedTexts } from '../../src/cluster/shared-texts.js';
 import { ViewerWants } from '../../src/cluster/viewer-wants.js';
-import type { EtcdClient } from '../../src/etcd/client.js';
 import type { Logger } from '../../src/log/log.js';
 import { Scope } from '../support/scope.js';
+import { WrittenByHand } from '../support/written-by-hand.js';
 
 const secret = ClusterSecret.fromText('5ec2e7'.padEnd(64, '0'));
 const other = { id: 'b', rtmp: 'rtmp://b:1', api: 'http://b:2', version: '1', startedAt: '' };
-const header = { clusterId: '1', memberId: '1', revision: '1' };
-
-/** Whoever can write to etcd writes what they like; the nodes follow it. */
-class WrittenByHand {
-  readonly #watches: EventEmitter[] = [];
-  #revision = 1;
-
-  get client(): EtcdClient {
-    const stream = (): EventEmitter => Object.assign(new EventEmitter(), { write: () => true, cancel: () => {} });
-    return {
-      endpoint: 'fake',
-      next: () => {},
-      watch: async () => {
-        const watch = stream();
-        this.#watches.push(watch);
-        return watch;
-      },
-      range: async () => ({ header, kvs: [], more: false, count: '0' }),
-      leaseGrant: async () => ({ header, ID: '7', TTL: '60' }),
-      leaseKeepAlive: async () => stream(),
-      leaseRevoke: async () => {},
-      txn: async () => ({ header, succeeded: true, responses: [] }),
-    } as unknown as EtcdClient;
-  }
-
-  put(key: string | Buffer, value: string | Buffer): void {
-    this.#revision += 1;
-    const revision = String(this.#revision);
-    const kv = { key: Buffer.from(key), value: Buffer.from(value), createRevision: revision, modRevision: revision };
-    const events = [{ type: 'PUT', kv: { ...kv, lease: '0', version: '1' } }];
-    for (const watch of this.#watches) {
-      watch.emit('data', { header: { ...header, revision }, canceled: false, compactRevision: '0', events });
-    }
-  }
-}
 
 const values: readonly [what: string, value: string | Buffer][] = [
   ['nothing', ''],
