@@ -1,3 +1,5 @@
+import { keyedHash, randomKey } from './keyed-hash.js';
+
 /**
  * Entries are put into leaves by their names: 64 branches of 64 leaves. Powers of two. Two small tables are copied for each
  * change; versions follow each other so fast that what they copy is what the garbage collector has to do.
@@ -183,12 +185,7 @@ function placeIn(leaf: readonly unknown[], name: string): number {
   return -1;
 }
 
-/** FNV-1a. */
-function hashOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
-  return hash;
-}
+const hashOf = keyedHash(...randomKey());
 
 /** Six bits of the hash, those from the third on. */
 function branchOf(hash: number): number {
