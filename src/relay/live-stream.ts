@@ -322,6 +322,8 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
   shed(): void {
     let shed = false;
     this.#logs.dropEmpty(0);
+    // What only waits to be written together is not behind: else who keeps up would lose its picture up to the next key frame.
+    this.flush(performance.now());
     for (const { outlets } of this.#logs.all) for (const outlet of outlets) shed = outlet.shed() || shed;
     if (!shed) this.forgetGop();
   }

@@ -122,6 +122,19 @@ describe('audio of a camera with video', () => {
   });
 });
 
+it('who only waits for a window loses nothing where memory runs short: who is behind does, or newcomers wait', async () => {
+  const { stream, sink } = await begun();
+  stream.publish(Audio, 10, audioFrame(1), performance.now());
+  stream.shed();
+  expect(types(sink)).toEqual([Audio]);
+  stream.publish(Video, 40, frame(1, false), performance.now());
+  await vi.advanceTimersByTimeAsync(0);
+  expect(types(sink)).toEqual([Audio, Video]);
+  const { sink: newcomer, outlet } = makeOutlet();
+  stream.attach(outlet, performance.now());
+  expect(newcomer.messages).toEqual([]);
+});
+
 it('audio without video is not held', async () => {
   const stream = newStream();
   const { sink, outlet } = makeOutlet();
