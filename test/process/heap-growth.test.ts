@@ -10,12 +10,12 @@ it('lets the heap grow once there is much state, and not before', () => {
   expect(flags).toEqual(['--heap-growing-percent=100']);
 });
 
-it.each([
-  [['--heap-growing-percent=40']],
-  [['--enable-source-maps', '--heap_growing_percent', '40']],
-])('leaves a flag that the operator set as it is: %j', (given) => {
-  const flags: string[] = [];
-  const growth = new HeapGrowth((flag) => void flags.push(flag), given);
-  growth.note(10_000);
-  expect(flags).toEqual([]);
-});
+it.each([[['--heap-growing-percent=40']], [['--enable-source-maps', '--heap_growing_percent', '40']]])(
+  'leaves a flag that the operator set as it is: %j',
+  (given) => {
+    const flags: string[] = [];
+    const growth = new HeapGrowth((flag) => void flags.push(flag), given);
+    growth.note(10_000);
+    expect(flags).toEqual([]);
+  },
+);

@@ -162,11 +162,11 @@ export class NativeBackend implements MediaBackend {
 
   /**
    * Finds out how sockets work best here, before the first of them is made.
-   * @param log is told of it
+   * @param log is told of it. @param changesTo is told when that works no more
    */
-  async prepare(log: Logger): Promise<void> {
+  async prepare(log: Logger, changesTo = log): Promise<void> {
     const { socketMode } = this.#settings.media;
-    await prepareSockets(socketMode, { onChanged: () => tellWay(socketMode, log, true) });
+    await prepareSockets(socketMode, { onChanged: () => tellWay(socketMode, changesTo, true) });
     const { scheduler } = this.#context;
     setReadHooks({ begin: () => scheduler.beginReading(), end: () => scheduler.flushDue() });
     tellWay(socketMode, log);

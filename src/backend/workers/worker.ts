@@ -58,8 +58,8 @@ export class Worker {
 
   /** Opens what it needs, and says that it is ready. */
   async start(): Promise<void> {
-    // All find the same; one tells of it.
-    await this.#backend.prepare(this.#settings.number === 1 ? this.#log : silentLogger);
+    // All find the same; one tells of it. What happens later may happen to one alone.
+    await this.#backend.prepare(this.#settings.number === 1 ? this.#log : silentLogger, this.#log);
     this.#send({ type: 'ready', viewPort: await this.#viewing.listen() });
   }
 
