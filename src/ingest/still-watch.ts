@@ -37,23 +37,22 @@ export class StillWatch {
   noteKey(payload: Buffer, nowMs: number): void {
     const meanBytes = this.#inters === 0 ? 0 : this.#interBytes / this.#inters;
     this.#interBytes = this.#inters = 0;
-    if (nowMs - this.#lookedAtMs < lookMs) {
-      if (meanBytes > limitOf(payload)) this.#begin();
-      return;
-    }
+    // Of nearly all cameras something moves, and the bytes of the key frame need not be looked at.
+    const moves = meanBytes > limitOf(payload);
+    if (moves) this.#begin();
+    if (nowMs - this.#lookedAtMs < lookMs) return;
     const before = this.#lookedAtMs;
     this.#lookedAtMs = nowMs;
+    if (moves) return;
     const hash = hashOf(payload);
-    const isKnown = this.#hashes.includes(hash);
-    if (!isKnown) {
-      this.#hashes[this.#next] = hash;
-      this.#next = (this.#next + 1) % remembered;
-    }
-    if (!isKnown || meanBytes > limitOf(payload)) this.#begin();
-    else {
+    if (this.#hashes.includes(hash)) {
       if (this.#repeats === 0) this.#sinceMs = before;
       this.#repeats++;
+      return;
     }
+    this.#hashes[this.#next] = hash;
+    this.#next = (this.#next + 1) % remembered;
+    this.#begin();
   }
 
   #begin(): void {
