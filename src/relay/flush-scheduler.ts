@@ -10,14 +10,20 @@ export interface FlushWindows {
   readonly gather?: (work: () => void) => void;
 }
 
-/** A timer is set in whole milliseconds and fires up to one late: so much earlier the audio window counts as over. */
+/** So much earlier the audio window counts as over: what ends it is a timer, which may be one late, or the next read. */
 const timerMarginMs = 2;
+
+/** The shortest timer. What would be over within so long it ends with the rest. */
+const minTimerMs = 1;
 
 /** Reads that follow each other so closely on average end the waits of audio nearly on time, and the timer is needed less. */
 const closeReadsMs = 2;
 
 /** How often the timer looks then. It ends the waits that would be over before it looks again, since reads may cease. Not for short waits. */
 const lazyTimerMs = 4;
+
+/** How long audio that rides with nothing waits for the next round, about. */
+const soonMs = 4;
 
 /**
  * Collects appended messages, so that each outlet gets them in one write. It always collects the messages of one turn
@@ -27,6 +33,7 @@ const lazyTimerMs = 4;
  *   quiet:  append -> end of the read, or of this turn   (no added delay)
  *   load:   append ... append ... -> last round + window (at most the window)
  *   ride:   append ... schedule -> with that             (at most the audio window, then with the next read, or a timer)
+ *   soon:   append ... next round of others -> with that (some milliseconds, where much is read)
  */
 export class FlushScheduler {
   readonly #windowMs: number;
@@ -43,17 +50,22 @@ export class FlushScheduler {
   #isReading = false;
   #lastRoundMs = Number.NEGATIVE_INFINITY;
   readonly #rides = new Rides();
-  readonly #rideMs: number;
+  /** How long what rides may wait, milliseconds. */
+  readonly rideMs: number;
   #rideTimer: NodeJS.Timeout | null = null;
   /** When it was set, and the reads since then while something rode. */
   #rideTimerSetMs = 0;
   #reads = 0;
+  /** Much was read when the timer last looked. */
+  #isLazy = false;
+  /** Since when the oldest waits for the next round; infinite when none does. */
+  #soonSinceMs = Number.POSITIVE_INFINITY;
 
   constructor({ windowMs = 0, audioWindowMs = 0, gather = (work) => work() }: FlushWindows = {}) {
     this.#gather = gather;
     this.#windowMs = windowMs;
     this.#audioWindowMs = audioWindowMs;
-    this.#rideMs = Math.max(0, audioWindowMs - timerMarginMs);
+    this.rideMs = Math.max(0, audioWindowMs - timerMarginMs);
   }
 
   /** Schedules a flush. @param nowMs a monotonic clock, milliseconds */
@@ -63,6 +75,10 @@ export class FlushScheduler {
       item.isScheduled = true;
       this.#dirty.push(item);
     }
+    this.#scheduleRound(nowMs);
+  }
+
+  #scheduleRound(nowMs: number): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     // All streams wait for one round: whatever the caller takes for now, it waits for no more than the window.
@@ -85,7 +101,22 @@ export class FlushScheduler {
     if (item.rideNumber !== 0 || item.isScheduled) return;
     this.#rides.add(item, nowMs);
     // One timer for all: most have found something to ride with by then.
-    if (this.#rideTimer === null) this.#setRideTimer(this.#rideMs, nowMs);
+    if (this.#rideTimer === null) this.#setRideTimer(this.rideMs, nowMs);
+  }
+
+  /**
+   * As `schedule`, for what has nothing to ride with but part of the audio window left: where much is read, the next round,
+   * of whichever items, is near, and a round of its own is spared.
+   */
+  scheduleSoon(item: Flushable, nowMs: number): void {
+    if (this.#rideTimer === null || !this.#isLazy || item.rideNumber !== 0) {
+      this.schedule(item, nowMs);
+      return;
+    }
+    if (item.isScheduled) return;
+    item.isScheduled = true;
+    this.#dirty.push(item);
+    if (this.#soonSinceMs === Number.POSITIVE_INFINITY) this.#soonSinceMs = nowMs;
   }
 
   /** Something is read. What it has to be flushed need not wait for the end of the turn: `flushDue` follows. */
@@ -97,7 +128,9 @@ export class FlushScheduler {
   flushDue(): void {
     if (this.#rideTimer !== null) {
       this.#reads++;
-      this.#endRides(performance.now());
+      const nowMs = performance.now();
+      this.#endRides(nowMs);
+      if (nowMs - this.#soonSinceMs >= soonMs) this.#scheduleRound(nowMs);
     }
     this.#flushNow();
   }
@@ -111,12 +144,12 @@ export class FlushScheduler {
 
   /** Schedules what has waited for the audio window, or will have in so many milliseconds. */
   #endRides(nowMs: number, aheadMs = 0): void {
-    while (this.#rides.oldestMs <= nowMs + aheadMs - this.#rideMs) this.schedule(this.#rides.take(), nowMs);
+    while (this.#rides.oldestMs <= nowMs + aheadMs - this.rideMs) this.schedule(this.#rides.take(), nowMs);
   }
 
   #setRideTimer(delayMs: number, nowMs: number): void {
-    // In whole milliseconds: Node.js has a list of its own for each length of time.
-    this.#rideTimer = setTimeout(this.#onRideOver, Math.max(1, Math.ceil(delayMs)));
+    // In whole milliseconds: Node.js has a list of its own for each length of time. It fires up to one early or late.
+    this.#rideTimer = setTimeout(this.#onRideOver, Math.max(minTimerMs, Math.floor(delayMs)));
     this.#rideTimerSetMs = nowMs;
     this.#reads = 0;
   }
@@ -125,13 +158,14 @@ export class FlushScheduler {
     this.#rideTimer = null;
     const nowMs = performance.now();
     this.beginReading();
-    const mayBeLazy = this.#rideMs >= 2 * lazyTimerMs;
-    const isLazy = mayBeLazy && nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
+    const mayBeLazy = this.rideMs >= 2 * lazyTimerMs;
+    this.#isLazy = mayBeLazy && nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
     // Should reads cease now, the timer looks again in time for the rest.
-    this.#endRides(nowMs, isLazy ? lazyTimerMs : 0);
+    this.#endRides(nowMs, this.#isLazy ? lazyTimerMs : minTimerMs);
+    if (this.#soonSinceMs < Number.POSITIVE_INFINITY) this.#scheduleRound(nowMs);
     const { oldestMs } = this.#rides;
     if (oldestMs < Number.POSITIVE_INFINITY) {
-      this.#setRideTimer(oldestMs + this.#rideMs - nowMs, nowMs);
+      this.#setRideTimer(oldestMs + this.rideMs - nowMs, nowMs);
     }
     this.#flushNow();
   };
@@ -146,6 +180,7 @@ export class FlushScheduler {
     this.#immediate = null;
     const nowMs = performance.now();
     this.#lastRoundMs = nowMs;
+    this.#soonSinceMs = Number.POSITIVE_INFINITY;
     let at = 0;
     try {
       while (at < items.length) {

@@ -4,6 +4,8 @@ export abstract class Flushable {
   isScheduled = false;
   /** The number of its wait for something to ride with; 0: it does not wait. */
   rideNumber = 0;
+  /** Since when it waits, where it does. */
+  rideSinceMs = Number.NaN;
 
   abstract flush(nowMs: number): void;
 }

@@ -12,6 +12,7 @@ import { audioTrack, type MediaLog } from './media-log.js';
 import { metadataWithSound } from './metadata-sound.js';
 import type { Outlet } from './outlet.js';
 import { presentationEndMs } from './presentation-end.js';
+import { RidePlan } from './ride-plan.js';
 import { SlabPool } from './slab-pool.js';
 import { headersWithSound, NoSound, SilentSound, type Sound, type WriteSounded } from './sound.js';
 import type { StandbyGop } from './standby-gop.js';
@@ -24,12 +25,6 @@ import { withVia } from './via.js';
 
 /** The length field of a message (RTMP 1.0, section 5.3.1.2.1). */
 const maxMessageBytes = 0xffffff;
-
-/**
- * Audio waits for the next video message (`FlushScheduler.ride`) while the last one is no older than this: where video
- * stands still, there is nothing to ride with. Cameras of one frame a second are few.
- */
-const videoIsFreshMs = 1000;
 
 /**
  * GOPs that go out at once, at switches between sources that fail, may bring the stream so far ahead of the clock. Beyond, a
@@ -73,8 +68,7 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
   #before: readonly Header[] | null = null;
   /** When the first frame of the source came; NaN before that. */
   #followedAtMs = Number.NaN;
-  /** When the last video message came, on the monotonic clock. */
-  #videoAtMs = Number.NEGATIVE_INFINITY;
+  readonly #ridePlan = new RidePlan();
   /** Video tracks whose frames are in the logs. Made anew at each change. */
   #tracks: readonly number[] = [];
   /** The last key frame before the encoder ended its video. */
@@ -155,11 +149,13 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
     if (isFrame && this.#before !== null) this.#sayFarewell(this.#before, nowMs);
     this.#put(type, this.#timeline.map(timestampMs, isFrame, nowMs), payload, role, nowMs, track);
     const { scheduler } = this.#options;
-    if (type === MessageType.Audio && role === 'frame' && nowMs - this.#videoAtMs < videoIsFreshMs) {
-      scheduler.ride(this, nowMs);
+    if (type === MessageType.Audio && role === 'frame') {
+      const sinceMs = this.rideNumber === 0 ? nowMs : this.rideSinceMs;
+      if (this.#ridePlan.noteAudio(nowMs, sinceMs, scheduler.rideMs)) scheduler.ride(this, nowMs);
+      else scheduler.scheduleSoon(this, nowMs);
       return;
     }
-    if (type === MessageType.Video) this.#videoAtMs = nowMs;
+    if (type === MessageType.Video && isFrame) this.#ridePlan.noteFrame(nowMs);
     scheduler.schedule(this, nowMs);
   }
 

@@ -10,22 +10,22 @@ const maxTaken = 256;
 export class Rides {
   readonly #items: Flushable[] = [];
   readonly #numbers: number[] = [];
-  readonly #sinceMs: number[] = [];
   #from = 0;
   #number = 0;
 
   add(item: Flushable, nowMs: number): void {
     this.#number = this.#number === maxRideNumber ? 1 : this.#number + 1;
     item.rideNumber = this.#number;
+    item.rideSinceMs = nowMs;
     this.#items.push(item);
     this.#numbers.push(this.#number);
-    this.#sinceMs.push(nowMs);
   }
 
   /** Since when the oldest waits; infinite when none does. */
   get oldestMs(): number {
     while (this.#from < this.#items.length) {
-      if (this.#items[this.#from]!.rideNumber === this.#numbers[this.#from]) return this.#sinceMs[this.#from]!;
+      const item = this.#items[this.#from]!;
+      if (item.rideNumber === this.#numbers[this.#from]) return item.rideSinceMs;
       this.#drop();
     }
     return Number.POSITIVE_INFINITY;
@@ -42,7 +42,8 @@ export class Rides {
   #drop(): void {
     this.#from++;
     if (this.#from < this.#items.length && this.#from < maxTaken) return;
-    for (const list of [this.#items, this.#numbers, this.#sinceMs]) list.splice(0, this.#from);
+    this.#items.splice(0, this.#from);
+    this.#numbers.splice(0, this.#from);
     this.#from = 0;
   }
 }

@@ -82,6 +82,28 @@ describe('audio of a camera with video', () => {
     expect(waitsMs.slice(60)).not.toContain(1);
   });
 
+  it('goes at once where the next frame is expected too late, and the audio behind it rides', async () => {
+    const { stream, sink } = await begun();
+    const send = async (type: number, i: number, ...until: number[]): Promise<number[]> => {
+      stream.publish(type, i, type === Video ? frame(i, false) : audioFrame(i), performance.now());
+      await vi.advanceTimersByTimeAsync(0);
+      const { writes } = sink;
+      for (const ms of until) await vi.advanceTimersByTimeAsync(ms);
+      return [writes, sink.writes];
+    };
+    for (let i = 1; i < 20; i++) {
+      await vi.advanceTimersByTimeAsync(19);
+      await send(Audio, i, 21);
+      await send(Video, i);
+    }
+    sink.messages.length = sink.writes = 0;
+    await vi.advanceTimersByTimeAsync(4);
+    expect(await send(Audio, 100, 20)).toEqual([1, 1]);
+    expect(await send(Audio, 101, 16)).toEqual([1, 1]);
+    expect(await send(Video, 102)).toEqual([2, 2]);
+    expect(types(sink)).toEqual([Audio, Audio, Video]);
+  });
+
   it('goes out at once with a window of 0', async () => {
     const { stream, sink } = await begun(0);
     stream.publish(Audio, 10, audioFrame(1), performance.now());
@@ -223,6 +245,79 @@ describe('where much is read', () => {
       await vi.advanceTimersByTimeAsync(shortMs + 8);
       expect(left()).toBe(0);
       expect(Math.max(...waitsMs)).toBeLessThanOrEqual(shortMs);
+    }
+  });
+});
+
+describe('what has nothing to ride with', () => {
+  class Item extends Flushable {
+    flushedMs = Number.NaN;
+
+    override flush(nowMs: number): void {
+      this.flushedMs = nowMs;
+    }
+  }
+
+  /** A scheduler that hears of something each millisecond, and of audio that waits all the time. */
+  async function loaded(): Promise<{ scheduler: FlushScheduler; read: (...items: Item[]) => void }> {
+    const scheduler = new FlushScheduler({ audioWindowMs: windowMs });
+    const waiting = Array.from({ length: 10 }, () => new Item());
+    const read = (...items: Item[]): void => {
+      scheduler.beginReading();
+      for (const item of items) scheduler.schedule(item, performance.now());
+      scheduler.flushDue();
+    };
+    for (let ms = 0; ms < 200; ms++) {
+      scheduler.ride(waiting[ms % waiting.length]!, performance.now());
+      read(new Item());
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    return { scheduler, read };
+  }
+
+  it('goes with the next round where much is read', async () => {
+    const { scheduler, read } = await loaded();
+    const [soon, other] = [new Item(), new Item()];
+    scheduler.scheduleSoon(soon, performance.now());
+    scheduler.scheduleSoon(soon, performance.now());
+    read();
+    expect(soon.flushedMs).toBeNaN();
+    await vi.advanceTimersByTimeAsync(1);
+    read(other);
+    expect(soon.flushedMs).toBe(other.flushedMs);
+    soon.flushedMs = Number.NaN;
+    await vi.advanceTimersByTimeAsync(100);
+    expect(soon.flushedMs).toBeNaN();
+  });
+
+  it('goes within some milliseconds where no round comes, and within the window where nothing more is read', async () => {
+    for (const reads of [true, false]) {
+      const { scheduler, read } = await loaded();
+      const soon = new Item();
+      const sinceMs = performance.now();
+      scheduler.scheduleSoon(soon, sinceMs);
+      for (let ms = 0; ms < windowMs; ms++) {
+        await vi.advanceTimersByTimeAsync(1);
+        if (reads) read();
+      }
+      expect(soon.flushedMs - sinceMs).toBeLessThanOrEqual(reads ? 5 : windowMs);
+    }
+  });
+
+  it('goes at once where little is read, and where it has waited already', async () => {
+    const quiet = new FlushScheduler({ audioWindowMs: windowMs });
+    const { scheduler } = await loaded();
+    for (const [each, rides] of [
+      [quiet, false],
+      [quiet, true],
+      [scheduler, true],
+    ] as const) {
+      const item = new Item();
+      if (rides) each.ride(item, performance.now());
+      each.beginReading();
+      each.scheduleSoon(item, performance.now());
+      each.flushDue();
+      expect(item.flushedMs).toBe(performance.now());
     }
   });
 });
