@@ -25,7 +25,8 @@ interface Told {
 /** What is known of a camera. */
 interface WatchedCamera {
   live: boolean;
-  readonly pushes: Map<string, Told>;
+  /** Null: nothing was told of any. */
+  pushes: Map<string, Told> | null;
 }
 
 /**
@@ -61,7 +62,7 @@ export class BackendWatch implements BackendObserver {
   register(camera: string): void {
     if (this.#cameras.has(camera)) return;
     this.refused.forgetName(camera);
-    this.#cameras.set(camera, { live: false, pushes: new Map() });
+    this.#cameras.set(camera, { live: false, pushes: null });
   }
 
   /** A camera is gone for good. */
@@ -72,7 +73,7 @@ export class BackendWatch implements BackendObserver {
 
   /** A push is gone for good. */
   forgetPush(camera: string, push: string): void {
-    this.#cameras.get(camera)?.pushes.delete(push);
+    this.#cameras.get(camera)?.pushes?.delete(push);
   }
 
   cameraLive(camera: string, facts: Parameters<BackendObserver['cameraLive']>[1]): void {
@@ -115,16 +116,17 @@ export class BackendWatch implements BackendObserver {
   }
 
   pushState(camera: string, push: PushSnapshot): void {
-    const pushes = this.#cameras.get(camera)?.pushes;
-    if (pushes === undefined) return;
+    const known = this.#cameras.get(camera);
+    if (known === undefined) return;
     const { id, state, since, attempt, nextRetryAt, downSince, firstError } = push;
-    const told = pushes.get(id);
+    const told = known.pushes?.get(id);
     // One of many attempts: the target was away at the previous one, and still is.
     if (state === 'connecting' && told?.state === 'waiting' && attempt !== 0) return;
     const failed = state === 'waiting' ? push.lastError : null;
     const code = failed?.code ?? null;
     if (told?.state === state && told.code === code) return;
-    pushes.set(id, { state, code });
+    known.pushes ??= new Map();
+    known.pushes.set(id, { state, code });
     const reason = failed?.message ?? push.reason ?? null;
     const first = { downSince, firstCode: firstError?.code ?? null, firstReason: firstError?.message ?? null };
     const facts = { state, since, from: told?.state ?? null, reason, attempt, nextRetryAt, ...first };

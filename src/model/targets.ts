@@ -67,18 +67,27 @@ interface KnownKey {
   readonly key: string;
 }
 
-/** Pushes, engines and cameras are never mutated: the key of a push is found once. */
-const knownKeys = new WeakMap<Push, KnownKey>();
+/**
+ * The keys of pushes that somebody looked for; of one with a URL of its own the key alone, which never changes. Pushes,
+ * engines and cameras are never mutated.
+ */
+const knownKeys = new WeakMap<Push, KnownKey | string>();
 
-/** `targetKey` of where a push goes. @throws as `pushUrlOf` */
+/** `targetKey` of where a push goes, which is kept: for cameras that are asked for again. @throws as `pushUrlOf` */
 export function keyOfPush(engines: Engines, camera: Camera, push: Push): string {
-  const engine = push.engine === undefined ? undefined : engines.get(push.engine);
-  const known = knownKeys.get(push);
-  // A push is of one camera, whose name never changes.
-  if (known !== undefined && known.engine === engine && known.type === camera.type) return known.key;
+  const known = knownKeyOf(engines, camera, push);
+  if (known !== undefined) return known;
   const key = targetKey(pushUrlOf(engines, camera, push));
-  knownKeys.set(push, { engine, type: camera.type, key });
+  const engine = push.engine === undefined ? undefined : engines.get(push.engine);
+  knownKeys.set(push, push.url === undefined ? { engine, type: camera.type, key } : key);
   return key;
+}
+
+function knownKeyOf(engines: Engines, camera: Camera, push: Push): string | undefined {
+  const known = knownKeys.get(push);
+  if (known === undefined || typeof known === 'string') return known;
+  // A push is of one camera, whose name never changes.
+  return known.engine === engines.get(push.engine ?? '') && known.type === camera.type ? known.key : undefined;
 }
 
 /**
@@ -115,6 +124,12 @@ export function newlyShared(before: Declared, after: Declared): readonly [string
   return undefined;
 }
 
+/** Keeps no key: this looks at the pushes of all cameras, of which most are never asked for. */
 function targetsOf({ camera, engines }: Declared): Map<string, string> {
-  return new Map(Object.values(camera.pushes).map((push) => [push.id, keyOfPush(engines, camera, push)]));
+  const targets = new Map<string, string>();
+  for (const push of Object.values(camera.pushes)) {
+    const key = knownKeyOf(engines, camera, push) ?? targetKey(pushUrlOf(engines, camera, push));
+    targets.set(push.id, key);
+  }
+  return targets;
 }

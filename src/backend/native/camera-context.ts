@@ -7,8 +7,9 @@ import type { TargetWatch } from '../../push/target-watch.js';
 import type { FlushScheduler } from '../../relay/flush-scheduler.js';
 import { LiveStream } from '../../relay/live-stream.js';
 import type { SlabPool } from '../../relay/slab-pool.js';
-import type { OpenTranscoder } from '../../relay/transcoded-sound.js';
+import type { OpenTranscoder, Transcoder } from '../../relay/transcoded-sound.js';
 import type { NetSettings } from '../../rtmp/settings.js';
+import { AudioTranscoder } from '../../transcode/audio-transcoder.js';
 import type { BackendObserver } from '../backend.js';
 import type { PullContext } from './camera-pulls.js';
 import type { ViewerLimits } from './camera-viewers.js';
@@ -63,4 +64,16 @@ export function newStream(
   const format = { chunkBytes: settings.outChunkBytes, streamId: usualStreamId, publishing: true };
   const { gopMaxBytes } = settings;
   return new LiveStream({ format, gopMaxBytes, scheduler, pool, mayKeep, openTranscoder }, performance.now());
+}
+
+/** Makes AAC of a camera's sound, for those who get it so. */
+export function openTranscoder(
+  { settings, transcoders }: PullContext,
+  report: { readonly log: Logger; transcoding(problem: string | null): void },
+  onFrame: (timestampMs: number, payload: Buffer) => void,
+): Transcoder {
+  const { ffmpeg } = settings;
+  const onProblem = (problem: string | null): void => report.transcoding(problem);
+  const lineUp = (begin: (done: () => void) => void): (() => void) => transcoders.enter(begin);
+  return new AudioTranscoder({ ffmpeg, log: report.log, onFrame, onProblem, lineUp });
 }

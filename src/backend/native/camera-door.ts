@@ -12,7 +12,8 @@ import { publishKeysOf } from './ingests.js';
 
 export interface CameraDoorOptions {
   readonly selector: IngestSelector;
-  readonly pulls: CameraPulls;
+  /** As `CameraPulls.refusalOf`. */
+  readonly refusalOf: CameraPulls['refusalOf'];
   readonly room: CameraRoom;
   readonly viewers: CameraViewers;
   readonly declared: () => DesiredCamera;
@@ -73,8 +74,8 @@ export class CameraDoor {
 
   /** @throws CodedError PUBLISH_FORBIDDEN */
   #checkPublished(ingest: string | undefined): void {
-    const { pulls, declared } = this.#options;
-    const refusal = pulls.refusalOf(ingest ?? declared().ingests?.[0]?.name ?? mainIngest);
+    const { refusalOf, declared } = this.#options;
+    const refusal = refusalOf(ingest ?? declared().ingests?.[0]?.name ?? mainIngest);
     if (refusal !== undefined) throw refusal;
   }
 }

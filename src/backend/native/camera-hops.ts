@@ -34,14 +34,15 @@ const noHops: ReadonlyMap<string, CameraHop> = new Map();
 
 /** The copies of a camera's stream that other nodes get from this one: pushes, with a new ticket for each connection. */
 export class CameraHops {
-  readonly #options: CameraHopsOptions;
+  readonly #options: () => CameraHopsOptions;
   #hops: Map<string, CameraHop> | null = null;
   #leaving: Map<Push, Promise<void>> | null = null;
   /** What feeds them: a stream, one that may go on, or none. */
   #state: LiveStream | 'paused' | 'over' = 'over';
   #pastBytes = 0;
 
-  constructor(options: CameraHopsOptions) {
+  /** @param options asked for when there is a hop: most cameras never have one */
+  constructor(options: () => CameraHopsOptions) {
     this.#options = options;
   }
 
@@ -116,7 +117,7 @@ export class CameraHops {
   }
 
   #add({ to, url }: DesiredHop): void {
-    const { camera, settings, watch, dialer, log, recorder, ticketFor, onState, takeRoom } = this.#options;
+    const { camera, settings, watch, dialer, log, recorder, ticketFor, onState, takeRoom } = this.#options();
     const place = `${url}/${camera}/${camera}`;
     let push: Push;
     try {
@@ -145,8 +146,9 @@ export class CameraHops {
 
   #remove(to: string, push: Push): void {
     this.#hops?.delete(to);
-    this.#options.recorder.note('hop', `to node ${to} removed`);
-    this.#options.onState(to, 'gone');
+    const { recorder, onState } = this.#options();
+    recorder.note('hop', `to node ${to} removed`);
+    onState(to, 'gone');
     const leaving = push.close().finally(() => {
       this.#leaving?.delete(push);
       this.#pastBytes += push.bytesOut;

@@ -40,6 +40,11 @@ interface Kept {
 
 const words = { label: 'source down', advice: 'See that the camera is on and reachable, and that its URL is right.' };
 
+/** Whether anything of a camera is fetched from a source. */
+export function hasSource({ source, ingests = [] }: Pick<DesiredCamera, 'ingests' | 'source'>): boolean {
+  return source !== undefined || ingests.some((ingest) => ingest.source !== undefined);
+}
+
 const noSources: ReadonlyMap<string, Kept> = new Map();
 
 /** The sources that are pulled of one camera, one for an ingest. */

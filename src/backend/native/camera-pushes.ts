@@ -43,7 +43,8 @@ type StreamState = LiveStream | 'paused' | 'over';
 
 /** The pushes of one camera: made when its stream first begins, told of what becomes of it, and of what is declared. */
 export class CameraPushes {
-  readonly #options: CameraPushesOptions;
+  readonly #makeOptions: () => CameraPushesOptions;
+  #madeOptions: CameraPushesOptions | null = null;
   /** The camera was never live, and no push is made: ten thousand idle cameras shall cost little. */
   #isAsleep = true;
   #declared: readonly DesiredPush[] = [];
@@ -65,8 +66,14 @@ export class CameraPushes {
   /** Of those that are gone. */
   #pastBytes = 0;
 
-  constructor(options: CameraPushesOptions) {
-    this.#options = options;
+  /** @param options asked for once, when the camera is live first */
+  constructor(options: () => CameraPushesOptions) {
+    this.#makeOptions = options;
+  }
+
+  get #options(): CameraPushesOptions {
+    this.#madeOptions ??= this.#makeOptions();
+    return this.#madeOptions;
   }
 
   /** True while the camera was never live. */

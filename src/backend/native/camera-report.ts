@@ -12,6 +12,8 @@ import {
   withoutKeyFrameWords,
 } from './conditions.js';
 
+const noConditions: readonly BackendProblem[] = [];
+
 /**
  * Tells what happens to one camera: its recorder, the log, and the observer of the backend, each what is of use there. It
  * also has the conditions of the camera, which are told when they change.
@@ -21,7 +23,7 @@ export class CameraReport {
   readonly recorder: FlightRecorder;
   readonly #camera: string;
   readonly #context: Pick<CameraContext, 'observer' | 'settings'>;
-  readonly #conditions = new CameraConditions((condition, isRaised) => this.condition(condition, isRaised));
+  #madeConditions: CameraConditions | null = null;
 
   constructor(camera: string, context: Pick<CameraContext, 'log' | 'observer' | 'settings'>) {
     this.#camera = camera;
@@ -37,7 +39,12 @@ export class CameraReport {
 
   /** What is wrong with what the camera sends. */
   get conditions(): readonly BackendProblem[] {
-    return this.#conditions.list;
+    return this.#madeConditions?.list ?? noConditions;
+  }
+
+  get #conditions(): CameraConditions {
+    this.#madeConditions ??= new CameraConditions((condition, isRaised) => this.condition(condition, isRaised));
+    return this.#madeConditions;
   }
 
   get observer(): BackendObserver | null | undefined {
@@ -59,7 +66,7 @@ export class CameraReport {
   }
 
   stopped(reason: string, bytesIn: number): void {
-    this.#conditions.end();
+    this.#madeConditions?.end();
     this.recorder.note('unpublish', reason);
     this.observer?.cameraStopped(this.#camera, reason);
     this.log.info('camera is no longer live', { reason, bytesIn });
@@ -100,7 +107,7 @@ export class CameraReport {
   /** Key frames have been missed for too long, or are not missed any more. */
   keyFrames(missing: boolean): void {
     const { withoutKeyFrames } = this.#context.settings;
-    if (!missing) this.#conditions.clear('NO_KEY_FRAME');
+    if (!missing) this.#madeConditions?.clear('NO_KEY_FRAME');
     else if (this.#conditions.raise('NO_KEY_FRAME', describeMissing(withoutKeyFrames), withoutKeyFrameWords)) {
       this.log.warn('the camera sends no key frames', { code: 'NO_KEY_FRAME', withoutKeyFrames });
     }
@@ -108,7 +115,7 @@ export class CameraReport {
 
   /** What hinders the transcoder of its sound, in words; null: nothing any more. */
   transcoding(problem: string | null): void {
-    if (problem === null) this.#conditions.clear('TRANSCODER_DOWN');
+    if (problem === null) this.#madeConditions?.clear('TRANSCODER_DOWN');
     else this.#conditions.raise('TRANSCODER_DOWN', describeTranscoder(problem), transcoderWords);
   }
 

@@ -9,20 +9,18 @@ import type { MessageKind } from '../../ingest/source-ingest-options.js';
 import { heardMs } from '../../process/standstill.js';
 import type { Push } from '../../push/push.js';
 import type { LiveStream } from '../../relay/live-stream.js';
-import type { Transcoder } from '../../relay/transcoded-sound.js';
-import { AudioTranscoder } from '../../transcode/audio-transcoder.js';
 import type { BackendProblem, CameraSnapshot, DesiredCamera, PushSnapshot } from '../backend.js';
-import { type CameraContext, newStream } from './camera-context.js';
+import { type CameraContext, newStream, openTranscoder } from './camera-context.js';
 import { CameraDoor } from './camera-door.js';
-import { CameraHops } from './camera-hops.js';
-import { CameraPulls } from './camera-pulls.js';
-import { CameraPushes } from './camera-pushes.js';
+import { CameraHops, type CameraHopsOptions } from './camera-hops.js';
+import { CameraPulls, hasSource } from './camera-pulls.js';
+import { CameraPushes, type CameraPushesOptions } from './camera-pushes.js';
 import { CameraReport } from './camera-report.js';
 import { CameraRoom } from './camera-room.js';
 import { CameraViewers } from './camera-viewers.js';
 import { CameraViewing } from './camera-viewing.js';
 import { evidenceOf } from './evidence.js';
-import { ingestSnapshots, SwitchRecord } from './ingests.js';
+import { ingestSnapshots, ingestsOf, SwitchRecord } from './ingests.js';
 import { cameraSnapshot, pushSnapshot } from './snapshot.js';
 
 /**
@@ -35,21 +33,20 @@ export class NativeCamera implements SelectorListener {
   readonly #selector: IngestSelector;
   readonly #pushes: CameraPushes;
   readonly #hops: CameraHops;
-  readonly #pulls: CameraPulls;
   readonly #viewers: CameraViewers;
   /** Made when they are used first: of ten thousand cameras, most are idle. */
+  #madePulls: CameraPulls | null = null;
   #madeRoom: CameraRoom | null = null;
   #madeDoor: CameraDoor | null = null;
   #madeViewing: CameraViewing | null = null;
   #declared: DesiredCamera;
-  readonly #switches = new SwitchRecord();
+  #switches: SwitchRecord | null = null;
 
   constructor(name: string, context: CameraContext) {
     this.name = name;
     this.#context = context;
     this.#report = new CameraReport(name, context);
-    const { log, recorder } = this.#report;
-    const { settings, watch, dialer, hops, nodeId, pool } = context;
+    const { settings, nodeId, pool } = context;
     this.#viewers = new CameraViewers(name, settings);
     this.#declared = { name, pushes: [] };
     // No spread: what is made by one has a hidden class of its own, a quarter of a kilobyte each.
@@ -57,64 +54,62 @@ export class NativeCamera implements SelectorListener {
       camera: name,
       nodeId,
       settings,
-      log,
+      log: this.#report.log,
       listener: this,
       pool,
-      newStream: () => newStream(context, (onFrame) => this.#transcoder(onFrame)),
+      newStream: () => newStream(context, (onFrame) => openTranscoder(context.pulls, this.#report, onFrame)),
       openSlate: (file) => context.slates.open(file),
     });
-    this.#pulls = new CameraPulls({
-      context: context.pulls,
-      log,
-      recorder,
-      onCondition: (condition, isRaised) => this.#report.condition(condition, isRaised),
-      open: (source, ingest) => this.door.open(source, ingest),
-      claim: () => {
-        const refusal = this.#room.refusal();
-        return refusal === undefined ? context.claim(name, true) : Promise.reject(refusal);
-      },
-      release: () => {
-        if (this.stream === null) context.onOver?.(name);
-      },
-    });
-    this.#pushes = new CameraPushes({
-      camera: name,
-      settings,
-      watch,
-      dialer,
-      log,
-      recorder,
+    this.#pushes = new CameraPushes(() => this.#pushOptions());
+    this.#hops = new CameraHops(() => this.#hopOptions());
+  }
+
+  #pushOptions(): CameraPushesOptions {
+    const { settings, watch, dialer } = this.#context;
+    const { log, recorder } = this.#report;
+    return {
+      ...{ camera: this.name, settings, watch, dialer, log, recorder },
       takeRoom: (id, wasRefused) => this.#room.takeForPush(id, wasRefused),
       onPhase: (id, push) => {
         const seen = { id, push, node: this.#pushes.nodeOf(id) };
         const { observer } = this.#report;
-        observer?.pushState(name, pushSnapshot(seen, performance.now(), this.#conditions));
+        observer?.pushState(this.name, pushSnapshot(seen, performance.now(), this.#conditions));
       },
-    });
-    this.#hops = new CameraHops({
-      settings: hops.settings,
-      watch: hops.watch,
-      dialer: hops.dialer,
-      camera: name,
-      log,
-      recorder,
-      takeRoom: (to, wasRefused) => this.#room.take('the copy', wasRefused, ` for node ${to}`),
-      ticketFor: (to) => context.relaying.ticketFor(name, to),
-      onState: (to, state) => context.relaying.hopChanged(name, to, state),
-    });
+    };
   }
 
-  /** Makes AAC of its sound, for those who get it so. */
-  #transcoder(onFrame: (timestampMs: number, payload: Buffer) => void): Transcoder {
-    const { settings, transcoders } = this.#context.pulls;
-    const { ffmpeg } = settings;
-    const onProblem = (problem: string | null): void => this.#report.transcoding(problem);
-    const lineUp = (begin: (done: () => void) => void): (() => void) => transcoders.enter(begin);
-    return new AudioTranscoder({ ffmpeg, log: this.#report.log, onFrame, onProblem, lineUp });
+  #hopOptions(): CameraHopsOptions {
+    const { hops, relaying } = this.#context;
+    const { log, recorder } = this.#report;
+    return {
+      ...{ ...hops, camera: this.name, log, recorder },
+      takeRoom: (to, wasRefused) => this.#room.take('the copy', wasRefused, ` for node ${to}`),
+      ticketFor: (to) => relaying.ticketFor(this.name, to),
+      onState: (to, state) => relaying.hopChanged(this.name, to, state),
+    };
+  }
+
+  /** Of a camera that has sources, or is to have them. */
+  get #pulls(): CameraPulls {
+    const context = this.#context;
+    this.#madePulls ??= new CameraPulls({
+      ...{ context: context.pulls, log: this.#report.log, recorder: this.#report.recorder },
+      onCondition: (condition, isRaised) => this.#report.condition(condition, isRaised),
+      open: (source, ingest) => this.door.open(source, ingest),
+      claim: () => {
+        const refusal = this.#room.refusal();
+        return refusal === undefined ? context.claim(this.name, true) : Promise.reject(refusal);
+      },
+      release: () => {
+        if (this.stream === null) context.onOver?.(this.name);
+      },
+    });
+    return this.#madePulls;
   }
 
   get #conditions(): readonly BackendProblem[] {
-    return this.#pulls.withConditions(this.#report.conditions);
+    const own = this.#report.conditions;
+    return this.#madePulls?.withConditions(own) ?? own;
   }
 
   get #room(): CameraRoom {
@@ -159,7 +154,7 @@ export class NativeCamera implements SelectorListener {
 
   /** No other node has it any more. */
   freed(): void {
-    this.#pulls.freed();
+    this.#madePulls?.freed();
   }
 
   get silentRelayMs(): number {
@@ -195,7 +190,7 @@ export class NativeCamera implements SelectorListener {
 
   /** True while anything of it may change by itself: it is live, may return, or is watched. */
   get isActive(): boolean {
-    return this.stream !== null || this.#viewers.count > 0 || this.#pulls.isUsed;
+    return this.stream !== null || this.#viewers.count > 0 || this.#madePulls?.isUsed === true;
   }
 
   /** Bytes handed to targets and viewers, ever. */
@@ -235,7 +230,8 @@ export class NativeCamera implements SelectorListener {
   /** Lets in what feeds it. */
   get door(): CameraDoor {
     this.#madeDoor ??= new CameraDoor({
-      ...{ selector: this.#selector, pulls: this.#pulls, room: this.#room, viewers: this.#viewers },
+      ...{ selector: this.#selector, room: this.#room, viewers: this.#viewers },
+      refusalOf: (ingest) => this.#madePulls?.refusalOf(ingest),
       declared: () => this.#declared,
     });
     return this.#madeDoor;
@@ -245,17 +241,13 @@ export class NativeCamera implements SelectorListener {
   declare(desired: DesiredCamera): void {
     this.#declared = desired;
     // Before: what is fetched for an ingest that is no more ends by itself.
-    this.#pulls.declare(desired);
+    if (this.#madePulls !== null || hasSource(desired)) this.#pulls.declare(desired);
     // Who publishes what is fetched from now on would keep its source out.
     for (const { name, source } of [...this.#selector.connected.values()]) {
-      const refusal = source.kind === 'publisher' ? this.#pulls.refusalOf(name) : undefined;
+      const refusal = source.kind === 'publisher' ? this.#madePulls?.refusalOf(name) : undefined;
       if (refusal !== undefined) source.close(refusal);
     }
-    this.#selector.declare({
-      names: desired.ingests?.map(({ name }) => name) ?? [mainIngest],
-      switchBackMs: desired.switchBackMs ?? null,
-      slate: desired.slate ?? null,
-    });
+    this.#selector.declare(ingestsOf(desired));
     this.#pushes.declare(desired.pushes);
     this.#hops.declare(desired.hops);
     this.#noteDemand();
@@ -273,7 +265,7 @@ export class NativeCamera implements SelectorListener {
     this.#context.relaying.sourceChanged(this.name, source);
     this.#pushes.begin(stream, source.kind !== 'relay');
     this.#hops.begin(stream);
-    this.#pulls.onLive();
+    this.#madePulls?.onLive();
     if (!returned) this.#viewers.setStream(stream);
   }
 
@@ -302,6 +294,7 @@ export class NativeCamera implements SelectorListener {
   }
 
   onSwitched({ name: from }: SourceIngest, { name: to }: SourceIngest, reason: string): void {
+    this.#switches ??= new SwitchRecord();
     this.#switches.note({ from, to, reason });
     this.#report.switched({ from, to, reason });
   }
@@ -329,13 +322,13 @@ export class NativeCamera implements SelectorListener {
 
   /** Has its sources on demand come. Resolves when it is live, or `ms` went by; at once where there is nothing to wait for. */
   async wake(ms: number): Promise<void> {
-    if (this.stream === null) await this.#pulls.wake(ms);
+    if (this.stream === null) await this.#madePulls?.wake(ms);
   }
 
   #noteDemand(): void {
     const { pushes, hops = [] } = this.#declared;
     // A hop is what another node's pushes and viewers want.
-    this.#pulls.demand(this.#viewers.count > 0 || hops.length > 0 || pushes.some(({ enabled }) => enabled));
+    this.#madePulls?.demand(this.#viewers.count > 0 || hops.length > 0 || pushes.some(({ enabled }) => enabled));
   }
 
   /** Call about once a second. */
@@ -348,14 +341,14 @@ export class NativeCamera implements SelectorListener {
 
   /** Ends the grace, if there is one. Resolves when the pushes sent what the stream still had for them. */
   async drain(): Promise<void> {
-    this.#pulls.close('the aggregator is shutting down');
+    this.#madePulls?.close('the aggregator is shutting down');
     this.#selector.finish();
     await Promise.all([this.#pushes.drained(), this.#hops.drained()]);
   }
 
   /** Ends everything of this camera. Resolves when its targets were told. */
   async close(reason: CodedError): Promise<void> {
-    this.#pulls.close(reason.message);
+    this.#madePulls?.close(reason.message);
     this.#selector.close(reason);
     this.#selector.finish();
     this.#viewers.close(reason);
@@ -389,11 +382,11 @@ export class NativeCamera implements SelectorListener {
       nodeOf: (id) => this.#pushes.nodeOf(id),
       hops: this.#hops.snapshots(nowMs),
       conditions: this.#conditions,
-      source: this.#pulls.snapshot(mainIngest),
+      source: this.#madePulls?.snapshot(mainIngest),
       ...(this.#declared.ingests === undefined
         ? {}
-        : { ingests: ingestSnapshots(this.#selector, nowMs, (ingest) => this.#pulls.snapshot(ingest)) }),
-      ...this.#switches.facts,
+        : { ingests: ingestSnapshots(this.#selector, nowMs, (ingest) => this.#madePulls?.snapshot(ingest)) }),
+      ...this.#switches?.facts,
       nowMs,
     });
   }

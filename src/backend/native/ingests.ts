@@ -1,5 +1,6 @@
 import type { PublishKeyRule } from '../../admission/stream-keys.js';
 import { CodedError } from '../../errors.js';
+import type { DesiredIngests } from '../../ingest/failover.js';
 import type { IngestSelector } from '../../ingest/ingest-selector.js';
 import { mainIngest } from '../../ingest/source.js';
 import {
@@ -24,6 +25,13 @@ export class SwitchRecord {
   get facts(): Pick<CameraSnapshot, 'switches' | 'lastSwitch'> {
     return this.#last === null ? {} : { switches: this.#count, lastSwitch: this.#last };
   }
+}
+
+/** What a selector is told of a camera; undefined: it is as most are. */
+export function ingestsOf({ ingests, switchBackMs, slate }: DesiredCamera): DesiredIngests | undefined {
+  if (ingests === undefined && switchBackMs === undefined && slate === undefined) return undefined;
+  const names = ingests?.map(({ name }) => name) ?? [mainIngest];
+  return { names, switchBackMs: switchBackMs ?? null, slate: slate ?? null };
 }
 
 /** What there is to see of a camera's ingests, as plain values, in the order in which they are preferred. */

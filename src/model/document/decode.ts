@@ -7,7 +7,15 @@ import { nearest } from '../../json/nearest.js';
 import { JsonError, parseJsonSteps } from '../../json/strict-json.js';
 import { engineOf } from '../engines.js';
 import { checkStandby, type StandbyFacts, standbyOf } from '../ingests.js';
-import type { Camera, CameraIngest, CameraKey, DesiredState, Push, StreamingEngine } from '../model.js';
+import {
+  type Camera,
+  type CameraIngest,
+  type CameraKey,
+  type DesiredState,
+  emptyPushes,
+  type Push,
+  type StreamingEngine,
+} from '../model.js';
 import { pushOptionsOf } from '../push-options.js';
 import { checkName, codeOfField } from '../rules.js';
 import { type CameraFile, type EngineFile, type PushFile, type StateFile, StateFileSchema } from '../schema.js';
@@ -169,9 +177,10 @@ export function decodeCamera(
   now: string,
 ): Camera {
   const path = ['cameras', name];
+  const declaredPushes = sortedEntries(entry.pushes);
   // No prototype: a push may be called "constructor".
   const pushes: Record<string, Push> = Object.create(null);
-  for (const [id, push] of sortedEntries(entry.pushes)) {
+  for (const [id, push] of declaredPushes) {
     const keys = [...path, 'pushes', id];
     at(keys, () => checkName('id', id));
     checkEngineExists(keys, push, engines);
@@ -207,7 +216,7 @@ export function decodeCamera(
     ...(keys === undefined ? {} : { keys }),
     ...standby,
     createdAt: checkedTime([...path, 'createdAt'], entry.createdAt) ?? known?.createdAt ?? now,
-    pushes,
+    pushes: declaredPushes.length === 0 ? emptyPushes : pushes,
   };
 }
 

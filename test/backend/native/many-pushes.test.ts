@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 function pushesOfOneCamera(takeRoom: () => TargetError | undefined = () => undefined): CameraPushes {
-  const pushes = new CameraPushes({
+  const pushes = new CameraPushes(() => ({
     camera: 'gate',
     settings: { ...defaultSettings().media, pushRetryMinMs: 60_000, pushRetryMaxMs: 60_000 },
     watch: new TargetWatch(50),
@@ -28,7 +28,7 @@ function pushesOfOneCamera(takeRoom: () => TargetError | undefined = () => undef
     recorder: new FlightRecorder({ log: silentLogger }),
     takeRoom,
     onPhase() {},
-  });
+  }));
   cleanups.push(() => pushes.close());
   return pushes;
 }
