@@ -34,7 +34,8 @@ export type ConditionListener = (condition: CameraCondition, isRaised: boolean) 
 export class CameraHealth {
   readonly memory = new CameraMemory();
   readonly #onChange: ConditionListener;
-  readonly #standings: readonly Standing[] = rules.map(() => ({ badSinceMs: 0, wellSinceMs: 0, condition: null }));
+  /** By the index of the rule; undefined: it never found anything, as most. */
+  readonly #standings: (Standing | undefined)[] = [];
   /** Made anew at each change, never changed. */
   #list: readonly CameraCondition[] = [];
   #isChanged = false;
@@ -66,18 +67,25 @@ export class CameraHealth {
     const look: Look = { seen, memory, limits, nowMs };
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i]!;
-      const standing = this.#standings[i]!;
-      if (seen === null && rule.outlivesSource !== true) this.#reset(standing);
-      else this.#judge(rule, standing, look);
+      const standing = this.#standings[i];
+      if (seen !== null || rule.outlivesSource === true) this.#judge(rule, i, look);
+      else if (standing !== undefined) this.#reset(standing);
     }
     if (!this.#isChanged) return;
     this.#isChanged = false;
-    this.#list = this.#standings.map(({ condition }) => condition).filter((each) => each !== null);
+    const conditions = Array.from(this.#standings, (standing) => standing?.condition ?? null);
+    this.#list = conditions.filter((each) => each !== null);
   }
 
-  #judge(rule: Rule, standing: Standing, look: Look): void {
+  #judge(rule: Rule, index: number, look: Look): void {
     const verdict = rule.judge(look);
     const { nowMs } = look;
+    let standing = this.#standings[index];
+    if (standing === undefined) {
+      if (typeof verdict === 'string') return;
+      standing = { badSinceMs: 0, wellSinceMs: 0, condition: null };
+      this.#standings[index] = standing;
+    }
     if (verdict === 'open') {
       standing.badSinceMs = standing.wellSinceMs = 0;
       return;

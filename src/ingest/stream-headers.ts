@@ -22,8 +22,8 @@ export type HeaderVerdict = 'none' | 'remembered' | 'repeated' | 'broken';
  */
 export class StreamHeaders {
   readonly #headers = new Map<string, Header>();
-  /** Those of video tracks that ended, which nobody who joins needs; they count again when their track goes on. */
-  readonly #retired = new Map<string, Header>();
+  /** Those of video tracks that ended, which nobody who joins needs; they count again when their track goes on. Null: none. */
+  #retired: Map<string, Header> | null = null;
   #bytes = 0;
   /** In the order of sending; made anew when a header changes, never changed, so that others may keep it. */
   #ordered: readonly Header[] | null = null;
@@ -40,13 +40,13 @@ export class StreamHeaders {
     if (old?.payload.equals(payload)) return 'repeated';
     const isWhole = type === MessageType.DataAmf0 || isWholeHeader(type === MessageType.Video, payload);
     if (!isWhole && old?.isWhole) return 'broken';
-    const replaced = old ?? this.#retired.get(key);
+    const replaced = old ?? this.#retired?.get(key);
     const bytes = this.#bytes - (replaced?.payload.length ?? 0) + payload.length;
     if (bytes > maxHeaderBytes) return 'none';
     this.#bytes = bytes;
     // Behind all others: one that is replayed must not come after a newer one that was sent before it.
     this.#headers.delete(key);
-    this.#retired.delete(key);
+    this.#retired?.delete(key);
     this.#headers.set(key, { type, payload: Buffer.from(payload), isWhole });
     this.#ordered = null;
     return 'remembered';
@@ -54,12 +54,13 @@ export class StreamHeaders {
 
   /** A video track ended: who joins gets nothing of it. */
   retire(track: number): void {
+    this.#retired ??= new Map();
     this.#move(track, this.#headers, this.#retired);
   }
 
   /** A video track that ended goes on without new headers. @returns those that it had, for whoever did not get them */
   revive(track: number): Header[] {
-    return this.#move(track, this.#retired, this.#headers);
+    return this.#retired === null ? [] : this.#move(track, this.#retired, this.#headers);
   }
 
   #move(track: number, from: Map<string, Header>, to: Map<string, Header>): Header[] {

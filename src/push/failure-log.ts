@@ -11,7 +11,8 @@ const againAfterMs = 600_000;
  */
 export class FailureLog {
   readonly #log: Logger;
-  readonly #said = new Set<ErrorCode>();
+  /** Null: there was none. */
+  #said: Set<ErrorCode> | null = null;
   #activeSaid = false;
   #saidAtMs = 0;
   #unsaid = 0;
@@ -31,7 +32,8 @@ export class FailureLog {
   failed(error: TargetError, pauseMs: number, failures: number): boolean {
     const { code, message: reason } = error;
     const nowMs = performance.now();
-    if (!this.#said.has(code)) {
+    if (!this.#said?.has(code)) {
+      this.#said ??= new Set();
       this.#said.add(code);
       this.#saidAtMs = nowMs;
       this.#log.warn('push failed; it will be retried', { code, reason, pauseMs });
@@ -48,7 +50,7 @@ export class FailureLog {
   /** The push was well for a while, so the next failure counts as new. */
   well(): void {
     if (this.#unsaid > 0) this.#log.info('push has recovered', { failuresNotLogged: this.#unsaid });
-    this.#said.clear();
+    this.#said = null;
     this.#activeSaid = false;
     this.#unsaid = 0;
   }

@@ -4,10 +4,10 @@ import type { PushTotals } from './push-totals.js';
 /** Closes connections of a push in order: each still sends what it has, and says goodbye. */
 export class Goodbyes {
   readonly #totals: PushTotals;
-  /** Connections that only send the rest of their stream. */
-  readonly #draining = new Set<PushLife>();
+  /** Connections that only send the rest of their stream. Null, as the next: there never was one. */
+  #draining: Set<PushLife> | null = null;
   /** One for each connection that is being closed. */
-  readonly #closing = new Set<Promise<void>>();
+  #closing: Set<Promise<void>> | null = null;
 
   /** @param totals get the counts of each connection at its end */
   constructor(totals: PushTotals) {
@@ -17,7 +17,7 @@ export class Goodbyes {
   /** Bytes handed to the network by connections that are not in the totals yet. */
   get bytesOut(): number {
     let bytes = 0;
-    for (const life of this.#draining) bytes += life.outlet?.bytesOut ?? 0;
+    for (const life of this.#draining ?? []) bytes += life.outlet?.bytesOut ?? 0;
     return bytes;
   }
 
@@ -26,6 +26,7 @@ export class Goodbyes {
     const { connection, outlet } = life;
     const goodbye = (async (): Promise<void> => {
       if (outlet !== null && when === 'drained') {
+        this.#draining ??= new Set();
         this.#draining.add(life);
         await life.drain();
         this.#draining.delete(life);
@@ -35,12 +36,13 @@ export class Goodbyes {
       life.bury(this.#totals);
       connection.close();
       await connection.closed;
-    })().finally(() => this.#closing.delete(goodbye));
+    })().finally(() => this.#closing?.delete(goodbye));
+    this.#closing ??= new Set();
     this.#closing.add(goodbye);
   }
 
   /** Resolves when every connection that is being closed is closed. */
   async done(): Promise<void> {
-    await Promise.all(this.#closing);
+    await Promise.all(this.#closing ?? []);
   }
 }

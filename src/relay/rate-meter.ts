@@ -5,7 +5,7 @@ const size = windowSeconds + 1;
 /** Bits per second over about ten seconds, from a running byte count that is looked at once a second. */
 export class RateMeter {
   /** Byte counts of the last looks, oldest overwritten first; behind them the times, milliseconds. */
-  readonly #seen = new Float64Array(2 * size);
+  readonly #seen = new Array<number>(2 * size).fill(0);
   #looks = 0;
 
   /** Call about once a second. @param totalBytes a count that only grows @param nowMs a monotonic clock */

@@ -17,7 +17,8 @@ export type OnIgnored = (kind: IgnoredKind, detail: string) => void;
 
 /** Counts the ignored messages of a peer, by kind. It is cheap, since a peer may send nothing else. */
 export class IgnoredMessages {
-  readonly #counts = new Map<IgnoredKind, number>();
+  /** Null: there was none. */
+  #counts: Map<IgnoredKind, number> | null = null;
   #total = 0;
 
   get total(): number {
@@ -27,6 +28,7 @@ export class IgnoredMessages {
   /** True the first time for this kind; it is then logged. */
   note(kind: IgnoredKind): boolean {
     this.#total++;
+    this.#counts ??= new Map();
     const count = this.#counts.get(kind) ?? 0;
     this.#counts.set(kind, count + 1);
     return count === 0;
@@ -34,6 +36,6 @@ export class IgnoredMessages {
 
   /** `812 x audio, video or data of a stream that does not publish, 1 x ...`; empty when there is nothing. */
   describe(): string {
-    return [...this.#counts].map(([kind, count]) => `${count} x ${ignoredKinds[kind]}`).join(', ');
+    return [...(this.#counts ?? [])].map(([kind, count]) => `${count} x ${ignoredKinds[kind]}`).join(', ');
   }
 }

@@ -41,5 +41,6 @@ export class UnansweredPublish {
 
   end(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
