@@ -5,6 +5,8 @@ import { audioCodecName, fourCcOf } from '../wire/flv-codecs.js';
 export class AudioTrack {
   /** 0 to 255. */
   readonly id: number;
+  /** It is the default track of its kind. */
+  isDefault = false;
   /** The source said that it ends, and nothing came since. */
   isEnded = false;
   /** By its header, or where a codec has none, by its first frame; null: not known. */

@@ -4,35 +4,49 @@ import { MessageType } from '../wire/message.js';
 /** A larger step of timestamps is a jump. */
 const jumpMs = 3000;
 
-/** The smoothing of jitter (RFC 3550, section 6.4.1). */
-const jitterGain = 1 / 16;
+/** Of the usual step from frame to frame: a part of this many milliseconds, in whole numbers. */
+const stepParts = 256;
 
-/** The smoothing of the usual step from frame to frame. */
-const stepGain = 1 / 8;
-
-/** Running observations of the default tracks of a source. Plain arithmetic: it is called for every frame. */
+/**
+ * Running observations of the default tracks of a source: it is called for every frame. All in whole numbers, since V8 has an
+ * object of its own for any other, and of each camera they are not in the processor's cache when it sends something.
+ */
 export class IngestMeter {
-  videoFrames = 0;
-  audioFrames = 0;
   keyFrames = 0;
   /** Timestamps that went backwards, or forward by three seconds more than the clock did. */
   timestampJumps = 0;
-  /** Deviation of arrival from timestamps, milliseconds, smoothed (RFC 3550, section 6.4.1). */
-  jitterMs = 0;
-  /** When the last frame of any track came, on the monotonic clock; 0 before the first. */
+  /** When the last frame of any track came, on the monotonic clock, whole milliseconds; 0 before the first. */
   lastFrameMs = 0;
-  /** The same of audio, of video, and of key frames. */
+  /** The same of audio. */
   lastAudioAtMs = 0;
+  audioFrames = 0;
+  /** The last timestamp of audio; -1 before the first. */
+  lastAudioTimestamp = -1;
+  #audioStep = 0;
+  /** As of audio. */
   lastVideoAtMs = 0;
+  videoFrames = 0;
+  lastVideoTimestamp = -1;
+  #videoStep = 0;
+  /** Sixteenfold. */
+  #jitter = 0;
   lastKeyFrameAtMs = 0;
   /** Between the arrival of the last two key frames, milliseconds; 0 before the second. */
   keyFrameGapMs = 0;
+
+  /** Deviation of the arrival of video from its timestamps, milliseconds, smoothed (RFC 3550, section 6.4.1). */
+  get jitterMs(): number {
+    return this.#jitter / 16;
+  }
+
   /** The usual step of timestamps from one frame to the next of its kind, milliseconds, smoothed; 0 before the second. */
-  audioStepMs = 0;
-  videoStepMs = 0;
-  /** The last timestamp of each kind; -1 before the first. */
-  lastAudioTimestamp = -1;
-  lastVideoTimestamp = -1;
+  get audioStepMs(): number {
+    return this.#audioStep / stepParts;
+  }
+
+  get videoStepMs(): number {
+    return this.#videoStep / stepParts;
+  }
 
   /** By the names of `backend/observed.ts`. @param nowMs a monotonic clock */
   figures(nowMs: number) {
@@ -43,14 +57,14 @@ export class IngestMeter {
     };
   }
 
-  /** Notes a frame of a default track. The timestamp is the publisher's. */
+  /** Notes a frame of a default track. The timestamp is the publisher's. @param nowMs whole milliseconds */
   note(type: number, timestampMs: number, isKeyFrame: boolean, nowMs: number): void {
     this.lastFrameMs = nowMs;
     if (type === MessageType.Audio) {
       this.audioFrames++;
       if (this.lastAudioTimestamp >= 0) {
         const step = this.#look(timestampMs, this.lastAudioTimestamp, nowMs - this.lastAudioAtMs);
-        this.audioStepMs = smoothed(this.audioStepMs, step);
+        this.#audioStep = smoothed(this.#audioStep, step);
       }
       this.lastAudioTimestamp = timestampMs;
       this.lastAudioAtMs = nowMs;
@@ -62,9 +76,10 @@ export class IngestMeter {
       // A break is no interval of key frames.
       if (passedMs > jumpMs) this.lastKeyFrameAtMs = 0;
       const step = this.#look(timestampMs, this.lastVideoTimestamp, passedMs);
-      this.videoStepMs = smoothed(this.videoStepMs, step);
+      this.#videoStep = smoothed(this.#videoStep, step);
       const deviation = Math.abs(passedMs - step);
-      if (deviation < jumpMs) this.jitterMs += (deviation - this.jitterMs) * jitterGain;
+      // As RFC 3550 has it in its appendix A.8.
+      if (deviation < jumpMs) this.#jitter += deviation - ((this.#jitter + 8) >> 4);
     }
     this.lastVideoTimestamp = timestampMs;
     this.lastVideoAtMs = nowMs;
@@ -77,7 +92,7 @@ export class IngestMeter {
   /** Another video track is the default one from now on: nothing that was measured of the one before is of it. */
   followVideo(nowMs: number): void {
     this.lastVideoTimestamp = -1;
-    this.videoStepMs = 0;
+    this.#videoStep = 0;
     this.lastKeyFrameAtMs = 0;
     this.keyFrameGapMs = 0;
     // Its frames are missed from now on.
@@ -87,7 +102,7 @@ export class IngestMeter {
   /** As `followVideo`. */
   followAudio(nowMs: number): void {
     this.lastAudioTimestamp = -1;
-    this.audioStepMs = 0;
+    this.#audioStep = 0;
     this.lastAudioAtMs = nowMs;
   }
 
@@ -99,10 +114,11 @@ export class IngestMeter {
   }
 }
 
-/** A jump says nothing of the usual step. */
-function smoothed(usualMs: number, stepMs: number): number {
-  if (stepMs < 0 || stepMs > jumpMs) return usualMs;
-  if (usualMs === 0) return stepMs;
+/** A jump says nothing of the usual step. @param usual in parts */
+function smoothed(usual: number, stepMs: number): number {
+  if (stepMs < 0 || stepMs > jumpMs) return usual;
+  const step = stepMs * stepParts;
+  if (usual === 0) return step;
   // One long gap is no other rate; many are.
-  return usualMs + (Math.min(stepMs, 2 * usualMs) - usualMs) * stepGain;
+  return usual + ((Math.min(step, 2 * usual) - usual) >> 3);
 }

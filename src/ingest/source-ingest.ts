@@ -5,6 +5,7 @@ import type { MessageRole, StreamFeed, StreamNeeds } from '../relay/stream-feed.
 import type { TrackChoice } from '../relay/track-choice.js';
 import type { PictureSize } from '../wire/avc.js';
 import {
+  audioHeaderKey,
   isAudioEnd,
   isAudioFrame,
   isVideoEnd,
@@ -55,6 +56,9 @@ export class SourceIngest implements Ingest, StreamFeed {
   readonly #frames = new RateMeter();
   readonly #unreadable: Record<MessageKind, number> = { audio: 0, video: 0, data: 0 };
   #stream: FedStream | null = null;
+  /** The tracks that came last. */
+  #videoTrack: VideoTrack | null = null;
+  #audioTrack: AudioTrack | null = null;
   /** Some video track is shown to those who join. */
   #startsAtVideo = false;
   /** Key frames of some video track are missed. */
@@ -230,8 +234,10 @@ export class SourceIngest implements Ingest, StreamFeed {
    * Takes one message. `payload` is copied where it is kept. What a strict reader of the specification would refuse is
    * counted and not passed on: it would have targets close, and be sent again at every reconnect.
    */
-  write(type: number, timestampMs: number, payload: Buffer, nowMs: number): boolean {
+  write(type: number, timestampMs: number, payload: Buffer, atMs: number): boolean {
     if (this.#isReleased) return false;
+    // Whole, for the fields that keep it (see `IngestMeter`).
+    const nowMs = Math.floor(atMs);
     this.#bytesIn += payload.length;
     if (type === MessageType.Video) {
       if (!isReadableVideo(payload)) return this.#leaveOut('video', payload);
@@ -273,12 +279,15 @@ export class SourceIngest implements Ingest, StreamFeed {
 
   /** False for a header that would take the place of a better one. */
   #takeVideo(timestampMs: number, payload: Buffer, nowMs: number): boolean {
-    const verdict = this.#headers.remember(MessageType.Video, payload);
+    const key = videoHeaderKey(payload);
+    const verdict = key === null ? 'none' : this.#headers.remember(MessageType.Video, payload);
     if (verdict === 'broken') return false;
     if (verdict === 'repeated' && mayNotRepeat(MessageType.Video, payload)) return true;
-    const track = this.#video.of(trackOf(true, payload));
+    const id = trackOf(true, payload);
+    let track = this.#videoTrack;
+    if (track?.id !== id) track = this.#videoTrack = this.#video.of(id);
     if (verdict !== 'none') {
-      if (videoHeaderKey(payload)?.startsWith('video:metadata')) track.noteColours(payload);
+      if (key?.startsWith('video:metadata')) track.noteColours(payload);
       else track.noteHeader(payload);
       this.#stream?.append(MessageType.Video, timestampMs, payload, 'header', nowMs, track.id);
       return true;
@@ -290,7 +299,7 @@ export class SourceIngest implements Ingest, StreamFeed {
     if (track.missesKeyFrames !== this.#missesKeyFrames || track.isShown !== this.#startsAtVideo) this.#judgeVideo();
     if (track.isEnded) this.#revive(track, timestampMs, nowMs);
     track.noteFrame(payload, isKeyFrame, nowMs);
-    if (track === this.#video.leading) this.meter.note(MessageType.Video, timestampMs, isKeyFrame, nowMs);
+    if (track.isDefault) this.meter.note(MessageType.Video, timestampMs, isKeyFrame, nowMs);
     else this.meter.lastFrameMs = nowMs;
     const role: MessageRole = isKeyFrame ? 'key-frame' : track.passes ? 'start' : 'frame';
     this.#stream?.append(MessageType.Video, timestampMs, payload, role, nowMs, track.id);
@@ -321,17 +330,20 @@ export class SourceIngest implements Ingest, StreamFeed {
 
   /** As `#takeVideo`. */
   #takeAudio(timestampMs: number, payload: Buffer, nowMs: number): boolean {
-    const verdict = this.#headers.remember(MessageType.Audio, payload);
+    const isFrame = audioHeaderKey(payload) === null;
+    const verdict = isFrame ? 'none' : this.#headers.remember(MessageType.Audio, payload);
     if (verdict === 'broken') return false;
     if (verdict === 'repeated' && mayNotRepeat(MessageType.Audio, payload)) return true;
-    const track = this.#audio.of(trackOf(false, payload));
+    const id = trackOf(false, payload);
+    let track = this.#audioTrack;
+    if (track?.id !== id) track = this.#audioTrack = this.#audio.of(id);
     const isHeader = verdict !== 'none';
     if (isHeader) {
       track.noteHeader(payload);
     } else if (isAudioFrame(payload)) {
       if (track.isEnded) this.#endAudio(track, false, nowMs);
       track.noteFrame(payload);
-      if (track === this.#audio.leading) this.meter.note(MessageType.Audio, timestampMs, false, nowMs);
+      if (track.isDefault) this.meter.note(MessageType.Audio, timestampMs, false, nowMs);
       else this.meter.lastFrameMs = nowMs;
     } else if (isAudioEnd(payload)) this.#endAudio(track, true, nowMs);
     // Where there is no video, a decoder can start anywhere.

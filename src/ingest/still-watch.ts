@@ -22,21 +22,14 @@ export class StillWatch {
   readonly #hashes = new Float64Array(remembered);
   #next = 0;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #interBytes = 0;
-  #inters = 0;
   #sinceMs = 0;
   #repeats = 0;
 
-  /** A frame that is none came: its size alone counts. */
-  noteInter(bytes: number): void {
-    this.#interBytes += bytes;
-    this.#inters++;
-  }
-
-  /** A key frame came. @param nowMs a monotonic clock */
-  noteKey(payload: Buffer, nowMs: number): void {
-    const meanBytes = this.#inters === 0 ? 0 : this.#interBytes / this.#inters;
-    this.#interBytes = this.#inters = 0;
+  /**
+   * A key frame came. @param nowMs a monotonic clock
+   * @param meanBytes of the frames since the key frame before, of which the size alone counts; 0: there were none
+   */
+  noteKey(payload: Buffer, nowMs: number, meanBytes: number): void {
     // Of nearly all cameras something moves, and the bytes of the key frame need not be looked at.
     const moves = meanBytes > limitOf(payload);
     if (moves) this.#begin();

@@ -1,10 +1,8 @@
 import type { StreamNeeds } from '../relay/stream-feed.js';
 import type { TrackChoice } from '../relay/track-choice.js';
-import type { TrackTable } from './track-table.js';
+import type { TableTrack, TrackTable } from './track-table.js';
 
-interface Track {
-  readonly id: number;
-  readonly isEnded: boolean;
+interface Track extends TableTrack {
   readonly fourCc: string | null;
 }
 

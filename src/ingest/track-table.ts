@@ -1,5 +1,13 @@
+/** A track as its table knows it. */
+export interface TableTrack {
+  readonly id: number;
+  readonly isEnded: boolean;
+  /** It is `leading`; set by the table. */
+  isDefault: boolean;
+}
+
 /** The tracks of one kind of a source, by their ids: seldom more than one. */
-export class TrackTable<Track extends { readonly id: number; readonly isEnded: boolean }> {
+export class TrackTable<Track extends TableTrack> {
   readonly #make: (id: number) => Track;
   /** In the order of their ids. */
   readonly #tracks: Track[] = [];
@@ -22,7 +30,10 @@ export class TrackTable<Track extends { readonly id: number; readonly isEnded: b
   judge(): boolean {
     const before = this.#leading;
     this.#leading = this.#tracks.find(({ isEnded }) => !isEnded) ?? this.#tracks[0] ?? null;
-    return this.#leading !== before;
+    if (this.#leading === before) return false;
+    if (before !== null) before.isDefault = false;
+    if (this.#leading !== null) this.#leading.isDefault = true;
+    return true;
   }
 
   get all(): readonly Track[] {

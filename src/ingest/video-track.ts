@@ -16,8 +16,14 @@ const maxIntervalMs = 600_000;
 export class VideoTrack {
   /** 0 to 255. */
   readonly id: number;
+  /** It is the default track of its kind. */
+  isDefault = false;
   readonly #mode: WithoutKeyFrames;
   #keyFrames: KeyFrameWatch;
+  /** What it says, noted here: every frame asks, and it changes seldom. */
+  #missesKeyFrames = false;
+  #passes = false;
+  #leavesAudioAlone = false;
   /** A frame came, passed on or not. */
   #isSeen = false;
   #isSilent = false;
@@ -37,6 +43,9 @@ export class VideoTrack {
   size: PictureSize | null = null;
   profile: string | null = null;
   readonly #still = new StillWatch();
+  /** Frames since the last key frame that it was told of, and their bytes. */
+  #inters = 0;
+  #interBytes = 0;
   #hdr: Hdr | null = null;
   #saidHdr: Hdr | null = null;
   /** Frames that were passed on. */
@@ -89,8 +98,13 @@ export class VideoTrack {
   /** A frame is passed on. */
   noteFrame(payload: Buffer, isKeyFrame: boolean, nowMs: number): void {
     this.#frames++;
-    if (isKeyFrame) this.#still.noteKey(payload, nowMs);
-    else this.#still.noteInter(payload.length);
+    if (isKeyFrame) {
+      this.#still.noteKey(payload, nowMs, this.#inters === 0 ? 0 : this.#interBytes / this.#inters);
+      this.#inters = this.#interBytes = 0;
+    } else {
+      this.#inters++;
+      this.#interBytes += payload.length;
+    }
     if (this.codec === null) {
       this.codec = videoCodecName(payload);
       this.fourCc = fourCcOf(true, payload);
@@ -105,16 +119,16 @@ export class VideoTrack {
 
   /** True while who joins begins with it. */
   get isShown(): boolean {
-    return this.#isSeen && !this.isEnded && !this.#isSilent && !this.#keyFrames.leavesAudioAlone;
+    return this.#isSeen && !this.isEnded && !this.#isSilent && !this.#leavesAudioAlone;
   }
 
   get missesKeyFrames(): boolean {
-    return this.#keyFrames.isMissing;
+    return this.#missesKeyFrames;
   }
 
   /** True if its frames are passed on although no key frame came before them. */
   get passes(): boolean {
-    return this.#keyFrames.passes;
+    return this.#passes;
   }
 
   /** A key frame came. */
@@ -122,6 +136,7 @@ export class VideoTrack {
     this.#see(nowMs);
     this.isBegun = true;
     this.#keyFrames.noteKeyFrame(nowMs);
+    this.#noteWatch();
     // On the circle of 32 bits. A clock that was set says nothing of the interval.
     const interval = this.#lastKeyTimestamp < 0 ? 0 : (timestampMs - this.#lastKeyTimestamp) | 0;
     if (interval > 0 && interval <= maxIntervalMs) this.keyFrameIntervalMs = interval;
@@ -136,8 +151,10 @@ export class VideoTrack {
    */
   admits(isKept: boolean, hasSetup: boolean, nowMs: number): boolean {
     this.#see(nowMs);
-    this.#keyFrames.noteInterFrame(nowMs, isKept, this.keyFrameIntervalMs);
-    return this.isBegun || (this.#keyFrames.passes && hasSetup);
+    // Nothing is missed.
+    if (this.isBegun && isKept && !this.#missesKeyFrames) return true;
+    if (this.#keyFrames.noteInterFrame(nowMs, isKept, this.keyFrameIntervalMs)) this.#noteWatch();
+    return this.isBegun || (this.#passes && hasSetup);
   }
 
   /** The source says that it ends. Should it go on, then with a key frame. */
@@ -145,7 +162,9 @@ export class VideoTrack {
     this.isEnded = true;
     this.isBegun = false;
     // One without key frames stays one.
-    if (!this.#keyFrames.isMissing) this.#keyFrames = new KeyFrameWatch(this.#mode);
+    if (this.#missesKeyFrames) return;
+    this.#keyFrames = new KeyFrameWatch(this.#mode);
+    this.#noteWatch();
   }
 
   /** True when from now on it counts as silent. @param othersMs when anything else of the source came last */
@@ -153,6 +172,13 @@ export class VideoTrack {
     if (!this.#isSeen || this.#isSilent || this.isEnded || othersMs - this.#lastFrameMs < silentAfterMs) return false;
     this.#isSilent = true;
     return true;
+  }
+
+  #noteWatch(): void {
+    const watch = this.#keyFrames;
+    this.#missesKeyFrames = watch.isMissing;
+    this.#passes = watch.passes;
+    this.#leavesAudioAlone = watch.leavesAudioAlone;
   }
 
   #see(nowMs: number): void {

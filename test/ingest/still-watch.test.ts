@@ -11,11 +11,18 @@ import { testScope } from '../support/scope.js';
 /** What the watch says at the end of each second of a stream. */
 function secondsOf(file: string, seconds: number, from = 0, watch = new StillWatch()): number[] {
   const still: number[] = [];
+  let bytes = 0;
+  let frames = 0;
   const reader = new FlvTagReader((type, timestampMs, payload) => {
     if (type !== MessageType.Video || !isVideoFrame(payload)) return;
     const atMs = from + timestampMs;
-    if (isVideoKeyFrame(payload)) watch.noteKey(payload, atMs);
-    else watch.noteInter(payload.length);
+    if (isVideoKeyFrame(payload)) {
+      watch.noteKey(payload, atMs, frames === 0 ? 0 : bytes / frames);
+      bytes = frames = 0;
+    } else {
+      bytes += payload.length;
+      frames++;
+    }
     still[Math.floor(timestampMs / 1000)] = watch.stillForMs(atMs);
   });
   reader.feed(readFileSync(file));
@@ -60,8 +67,8 @@ it('tells a picture that stands still from a scene that does, by what real encod
 it('ends with the next other picture', () => {
   const watch = new StillWatch();
   const key = (value: number): Buffer => Buffer.alloc(20_000, value);
-  for (let s = 0; s < 20; s++) watch.noteKey(key(s % 2), s * 1000);
+  for (let s = 0; s < 20; s++) watch.noteKey(key(s % 2), s * 1000, 0);
   expect(watch.stillForMs(20_000)).toBeGreaterThan(10_000);
-  watch.noteKey(key(7), 20_000);
+  watch.noteKey(key(7), 20_000, 0);
   expect(watch.stillForMs(20_000)).toBe(0);
 });
