@@ -4,7 +4,8 @@ import type { FlightRecorder } from '../events/flight-recorder.js';
 import type { Dialer } from '../net/dialer.js';
 import { isoTimeOf } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
-import { Outlet, type OutletLimits } from '../relay/outlet.js';
+import { Outlet } from '../relay/outlet.js';
+import type { OutletLimits } from '../relay/outlet-sink.js';
 import type { PeerAbilities } from '../rtmp/abilities.js';
 import { OutgoingConnection } from '../rtmp/outgoing-connection.js';
 import type { NetSettings } from '../rtmp/settings.js';
@@ -116,7 +117,7 @@ export class PushLife {
     const connection = this.#connection;
     const { audio } = this.#profile;
     this.#outlet = new Outlet({
-      sink: connection,
+      sink: connection.sink,
       format: { chunkBytes: this.#settings.outChunkBytes, streamId, publishing: true, ...(audio && { audio }) },
       limits: this.#limits,
       tracks: sentTracks(this.#profile, connection.abilities),

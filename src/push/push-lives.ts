@@ -3,7 +3,7 @@ import type { TargetError } from '../errors.js';
 import type { FlightRecorder } from '../events/flight-recorder.js';
 import type { Dialer } from '../net/dialer.js';
 import type { LiveStream } from '../relay/live-stream.js';
-import type { OutletLimits } from '../relay/outlet.js';
+import type { OutletLimits } from '../relay/outlet-sink.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import { Goodbyes } from './goodbyes.js';
 import { LifeDoubt } from './life-doubt.js';

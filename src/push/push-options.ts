@@ -1,7 +1,7 @@
 import type { TargetError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import type { Dialer } from '../net/dialer.js';
-import type { OutletLimits } from '../relay/outlet.js';
+import type { OutletLimits } from '../relay/outlet-sink.js';
 import type { NetSettings } from '../rtmp/settings.js';
 import type { PushProfile } from './push-profile.js';
 import type { TargetWatch } from './target-watch.js';

@@ -2,7 +2,7 @@ import { messageOf, TargetError } from '../errors.js';
 import { FlightRecorder, type RecordedEvent } from '../events/flight-recorder.js';
 import { isoTime } from '../process/wall-clock.js';
 import type { LiveStream } from '../relay/live-stream.js';
-import type { OutletLimits } from '../relay/outlet.js';
+import type { OutletLimits } from '../relay/outlet-sink.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { PeerAbilities } from '../rtmp/abilities.js';
 import { HeadersAwaited } from './headers-awaited.js';

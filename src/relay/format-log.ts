@@ -29,7 +29,8 @@ export interface FormatLogOwner {
 /** A stream's log in one format, and the outlets that read it. */
 export class FormatLog implements OutletSource, LogReaders {
   readonly log: MediaLog;
-  readonly outlets = new Set<Outlet>();
+  /** Made anew at each change. */
+  outlets: readonly Outlet[] = [];
   /** Fills this log from another one until it has caught up; null: it gets each message as it comes. */
   copy: LogCopy | null = null;
   /** Copies that are made from this log. */

@@ -26,6 +26,8 @@ const maxFormats = 8;
  */
 const emptyLogKeptMs = 10_000;
 
+const none: readonly FormatLog[] = [];
+
 /** What the logs need from their stream. */
 export interface FormatLogsOwner extends FormatLogOwner {
   /** The payload of a data message as those of a format get it. */
@@ -50,10 +52,14 @@ export interface FormatLogsOptions {
 export class FormatLogs {
   readonly primary: FormatLog;
   readonly #options: FormatLogsOptions;
-  readonly #all: FormatLog[];
+  readonly #gopMaxBytes: number;
+  /** Made anew at each change, as the next. */
+  #all: readonly FormatLog[];
+  #others: readonly FormatLog[] = none;
 
   constructor(options: FormatLogsOptions, nowMs: number) {
     this.#options = options;
+    this.#gopMaxBytes = options.gopMaxBytes;
     this.primary = new FormatLog(options.owner, options.format, options.pool, nowMs);
     this.#all = [this.primary];
   }
@@ -61,6 +67,16 @@ export class FormatLogs {
   /** The primary one first. */
   get all(): readonly FormatLog[] {
     return this.#all;
+  }
+
+  /** All but the primary one; most streams have none. */
+  get others(): readonly FormatLog[] {
+    return this.#others;
+  }
+
+  #set(others: readonly FormatLog[]): void {
+    this.#all = [this.primary, ...others];
+    this.#others = others.length === 0 ? none : others;
   }
 
   /** Bytes that are kept for newcomers and for outlets that are behind. */
@@ -73,7 +89,7 @@ export class FormatLogs {
   /** Lets an outlet read the log of its format, which is made where there is none yet. */
   attach(outlet: Outlet, nowMs: number): void {
     const entry = this.#logFor(outlet.format, nowMs);
-    entry.outlets.add(outlet);
+    entry.outlets = [...entry.outlets, outlet];
     entry.emptySinceMs = null;
     outlet.begin(entry, nowMs);
   }
@@ -81,23 +97,25 @@ export class FormatLogs {
   detach(outlet: Outlet): void {
     outlet.finish();
     for (const entry of this.#all) {
-      if (!entry.outlets.delete(outlet)) continue;
+      if (!entry.outlets.includes(outlet)) continue;
+      entry.outlets = entry.outlets.filter((other) => other !== outlet);
       if (outlet.isSending) entry.log.lose();
-      if (entry.outlets.size === 0) entry.emptySinceMs = performance.now();
+      if (entry.outlets.length === 0) entry.emptySinceMs = performance.now();
       return;
     }
   }
 
   /** Drops logs that have had no outlet for a while. @param afterMs how long */
   dropEmpty(afterMs: number = emptyLogKeptMs): void {
-    if (this.#all.length === 1) return;
+    if (this.#others.length === 0) return;
     const beforeMs = performance.now() - afterMs;
-    for (let i = this.#all.length - 1; i > 0; i--) {
-      const entry = this.#all[i]!;
-      if (entry.emptySinceMs === null || entry.emptySinceMs > beforeMs) continue;
-      if (entry.copy !== null) this.primary.copies.delete(entry.copy);
-      entry.sound?.close();
-      this.#all.splice(i, 1);
+    const isOver = ({ emptySinceMs }: FormatLog): boolean => emptySinceMs !== null && emptySinceMs <= beforeMs;
+    if (!this.#others.some(isOver)) return;
+    const over = this.#others.filter(isOver);
+    this.#set(this.#others.filter((entry) => !isOver(entry)));
+    for (const { copy, sound } of over) {
+      if (copy !== null) this.primary.copies.delete(copy);
+      sound?.close();
     }
   }
 
@@ -120,10 +138,8 @@ export class FormatLogs {
 
   /** Forgets marks of a log that are too far behind; most have none to forget. */
   trim(log: MediaLog): void {
-    const { gopMaxBytes } = this.#options;
-    const oldest = log.marks[0];
-    if (oldest === undefined || !isTooLong(log, oldest, gopMaxBytes)) return;
-    log.trimMarks((mark) => isTooLong(log, mark, gopMaxBytes));
+    const gopMaxBytes = this.#gopMaxBytes;
+    if (log.exceeds(gopMaxBytes, maxGopMessages)) log.trimMarks((mark) => isTooLong(log, mark, gopMaxBytes));
   }
 
   #logFor(format: StreamFormat, nowMs: number): FormatLog {
@@ -134,7 +150,7 @@ export class FormatLogs {
     // With the message stream id of the primary log. Outlets with another id share this log.
     const { owner, pool } = this.#options;
     const entry = new FormatLog(owner, { ...format, streamId: this.primary.log.format.streamId }, pool, nowMs);
-    this.#all.push(entry);
+    this.#set([...this.#others, entry]);
     this.#beginCopy(entry, nowMs);
     return entry;
   }

@@ -61,8 +61,11 @@ export interface LiveStreamOptions {
  */
 export class LiveStream extends Flushable implements FormatLogsOwner {
   readonly #options: LiveStreamOptions;
+  readonly #scheduler: FlushScheduler;
   #feed: StreamFeed = noFeed;
   readonly #logs: FormatLogs;
+  /** That of the primary one. */
+  readonly #log: MediaLog;
   readonly #timeline = new Timeline();
   /** The headers of the source before, until it is told what of them does not count any more. */
   #before: readonly Header[] | null = null;
@@ -77,8 +80,10 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
   constructor(options: LiveStreamOptions, nowMs: number) {
     super();
     this.#options = options;
+    this.#scheduler = options.scheduler;
     const { format, gopMaxBytes, mayKeep, pool = new SlabPool() } = options;
     this.#logs = new FormatLogs({ owner: this, format, gopMaxBytes, mayKeep, pool }, nowMs);
+    this.#log = this.#logs.primary.log;
   }
 
   /** True if newcomers begin with video; false if only audio is forwarded. */
@@ -123,7 +128,7 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
 
   /** True while those who join can start at a frame of this video track that is kept. */
   keeps(track: number): boolean {
-    return this.#logs.primary.log.markOf(track) !== null;
+    return this.#log.markOf(track) !== null;
   }
 
   /**
@@ -148,7 +153,7 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
     const isFrame = role !== 'header' && role !== 'data';
     if (isFrame && this.#before !== null) this.#sayFarewell(this.#before, nowMs);
     this.#put(type, this.#timeline.map(timestampMs, isFrame, nowMs), payload, role, nowMs, track);
-    const { scheduler } = this.#options;
+    const scheduler = this.#scheduler;
     if (type === MessageType.Audio && role === 'frame') {
       const sinceMs = this.rideNumber === 0 ? nowMs : this.rideSinceMs;
       if (this.#ridePlan.noteAudio(nowMs, sinceMs, scheduler.rideMs)) scheduler.ride(this, nowMs);
@@ -167,7 +172,7 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
   switchTo(feed: StreamFeed, kept: StandbyGop, nowMs: number): boolean {
     const { oldest, newestMs, newestAtMs, stepMs, compositionMs } = kept;
     const before = this.#feed;
-    const shownMs = presentationEndMs(this.#logs.primary.log);
+    const shownMs = presentationEndMs(this.#log);
     this.follow(feed);
     const isAhead = this.#timeline.aheadMs > maxAheadMs;
     const headers = isAhead ? feed.headers : (oldest?.headers ?? feed.headers);
@@ -213,7 +218,9 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
   ): void {
     if (role === 'key-frame') this.#logs.dropEmpty();
     if (role === 'key-frame' || (role === 'start' && type === MessageType.Video)) this.#noteTrack(track);
-    for (const { log, copy, sound } of this.#logs.all) {
+    // The sound of the primary one is the camera's, and it is a copy of none.
+    this.#putInto(this.#log, type, out, payload, role, nowMs, track, headers);
+    for (const { log, copy, sound } of this.#logs.others) {
       if (copy !== null) continue; // which will come to it
       if (sound === null) this.#putInto(log, type, out, payload, role, nowMs, track, headers);
       else sound.take(type, out, payload, role, nowMs, track, headers);
@@ -237,7 +244,7 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
     const data = type === MessageType.DataAmf0 ? this.dataFor(log.format, payload) : payload;
     log.append(type, out, data, nowMs);
     if (role === 'header') log.noteHeader();
-    if (log.mark !== null) this.#logs.trim(log);
+    this.#logs.trim(log);
   }
 
   /** As `FormatLogOwner`. */
@@ -290,13 +297,13 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
 
   /** When the newest key frame came, on the monotonic clock; null when there is none, or it is not kept. */
   get keyFrameAtMs(): number | null {
-    const { mark } = this.#logs.primary.log;
+    const { mark } = this.#log;
     return mark?.isKeyFrame ? mark.atMs : null;
   }
 
   /** A copy of the newest key frame; null as `keyFrameAtMs`, and where no header says how to decode it. */
   keyFrame(): KeyFrame | null {
-    return this.keyFrameAtMs === null ? null : readKeyFrame(this.#logs.primary.log);
+    return this.keyFrameAtMs === null ? null : readKeyFrame(this.#log);
   }
 
   /** The newest key frame, or that of a video that was ended by its encoder: for the last picture of a camera. */
@@ -326,10 +333,13 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
 
   /** Writes what is new to all outlets. */
   override flush(nowMs: number): void {
-    for (const { log, outlets } of this.#logs.all) {
-      for (const outlet of outlets) outlet.flush(nowMs);
-      log.reclaim();
-    }
+    this.#flushLog(this.#logs.primary, nowMs);
+    for (const entry of this.#logs.others) this.#flushLog(entry, nowMs);
+  }
+
+  #flushLog({ log, outlets }: FormatLog, nowMs: number): void {
+    for (const outlet of outlets) outlet.flush(nowMs);
+    log.reclaim();
   }
 
   encodeHeaders(

@@ -43,6 +43,8 @@ export class Slab {
   next: Slab | null = null;
   /** Pairs of an offset and the time when the byte there was appended. */
   readonly #stamps: number[] = [];
+  /** The last of these times. */
+  #stampedMs: number;
   #view: Buffer | null = null;
   #viewFrom = -1;
 
@@ -51,6 +53,7 @@ export class Slab {
     this.base = base;
     this.frames = frames;
     this.startedMs = nowMs;
+    this.#stampedMs = nowMs - stampGrainMs;
   }
 
   /** The bytes from `from` to the end, as a view. Outlets at the same place share one view. */
@@ -63,8 +66,9 @@ export class Slab {
   }
 
   stamp(nowMs: number): void {
-    const { length } = this.#stamps;
-    if (length === 0 || nowMs - (this.#stamps[length - 1] ?? 0) >= stampGrainMs) this.#stamps.push(this.end, nowMs);
+    if (nowMs - this.#stampedMs < stampGrainMs) return;
+    this.#stampedMs = nowMs;
+    this.#stamps.push(this.end, nowMs);
   }
 
   /** When the byte at `offset` was appended, to about 100 ms. */
@@ -117,11 +121,16 @@ export interface Mark {
  */
 export class MediaLog {
   readonly format: StreamFormat;
+  readonly #isFlv: boolean;
+  readonly #chunkBytes: number;
+  readonly #streamId: number;
   readonly #pool: SlabPool;
   readonly #readers: LogReaders;
   #head: Slab;
   /** The oldest slab that is not back in the pool. */
   #tail: Slab;
+  /** The position behind it; says nothing while it is the one that is being filled. */
+  #tailEnd = 0;
   /**
    * Slabs that begin before this position are never reused, because the socket of a former outlet may still send from
    * them.
@@ -131,6 +140,11 @@ export class MediaLog {
   readonly #marks: Mark[] = [];
   /** Of them, that of the lowest track. */
   #mark: Mark | null = null;
+  /** The position of `mark`, where that is a key frame; else -1. */
+  #keyFramePosition = -1;
+  /** The position of the oldest mark, and the messages before it; -1: there is none. */
+  #oldestPosition = -1;
+  #oldestMessages = -1;
   #headersPosition = 0;
   #isPlain = true;
   #messages = 0;
@@ -141,6 +155,9 @@ export class MediaLog {
 
   constructor(format: StreamFormat, pool: SlabPool, readers: LogReaders, nowMs: number) {
     this.format = format;
+    this.#isFlv = format.container === 'flv';
+    this.#chunkBytes = format.chunkBytes;
+    this.#streamId = format.streamId;
     this.#pool = pool;
     this.#readers = readers;
     this.#head = new Slab(pool.take(minSlabBytes), 0, 0, nowMs);
@@ -178,13 +195,25 @@ export class MediaLog {
     return this.#mark;
   }
 
+  /** The position of `mark`, where that is a key frame; -1: there is none. Outlets ask after each write. */
+  get keyFramePosition(): number {
+    return this.#keyFramePosition;
+  }
+
   /** The newest key frame of each track, oldest first. Changed in place. */
   get marks(): readonly Mark[] {
     return this.#marks;
   }
 
+  /** True when more bytes, or more messages, came since the oldest mark. */
+  exceeds(bytes: number, messages: number): boolean {
+    if (this.#oldestPosition < 0) return false;
+    return this.position - this.#oldestPosition > bytes || this.#messages - this.#oldestMessages > messages;
+  }
+
   /** The newest mark of a track; null when there is none. */
   markOf(track: number): Mark | null {
+    if (this.#mark?.track === track) return this.#mark;
     for (const mark of this.#marks) if (mark.track === track) return mark;
     return null;
   }
@@ -197,8 +226,8 @@ export class MediaLog {
   /** Appends one message. The payload is copied: the one copy that all outlets share. */
   append(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
     const csid = chunkStreamOf(type);
-    const { chunkBytes, streamId } = this.format;
-    const isFlv = this.format.container === 'flv';
+    const chunkBytes = this.#chunkBytes;
+    const isFlv = this.#isFlv;
     const bytes = isFlv ? flvTagLength(payload.length) : encodedLength(payload.length, timestampMs, csid, chunkBytes);
     const slab = this.#room(bytes, nowMs);
     slab.stamp(nowMs);
@@ -210,7 +239,7 @@ export class MediaLog {
     }
     this.#messages++;
     if (isFlv) slab.end = writeFlvTag(slab.data, slab.end, type, timestampMs, payload);
-    else slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, streamId, payload, chunkBytes);
+    else slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, this.#streamId, payload, chunkBytes);
   }
 
   /** Notes that the last appended message is a header. */
@@ -239,7 +268,7 @@ export class MediaLog {
     const marks = this.#marks;
     if (marks.length === 1 && marks[0]!.track === track) {
       marks[0] = mark;
-      this.#mark = mark;
+      this.#chooseMark();
       return;
     }
     // Where there is video again, nobody starts at sound any more, and the other way round.
@@ -254,7 +283,7 @@ export class MediaLog {
   /** Forgets the GOP. Newcomers then wait for the next key frame. */
   clearMark(): void {
     this.#marks.length = 0;
-    this.#mark = null;
+    this.#chooseMark();
   }
 
   /** Forgets what there is of one track. */
@@ -278,16 +307,19 @@ export class MediaLog {
     let lowest: Mark | null = null;
     for (const mark of this.#marks) if (lowest === null || mark.track < lowest.track) lowest = mark;
     this.#mark = lowest;
+    this.#keyFramePosition = lowest?.isKeyFrame ? lowest.position : -1;
+    const oldest = this.#marks[0];
+    this.#oldestPosition = oldest?.position ?? -1;
+    this.#oldestMessages = oldest?.messages ?? -1;
   }
 
   /**
    * Returns unneeded slabs to the pool. Call it after all outlets have read, since a new key frame frees a whole GOP.
    */
   reclaim(): void {
-    const tail = this.#tail;
-    const oldest = this.#marks[0];
-    const isBehind = oldest === undefined || tail.base + tail.end <= oldest.position;
-    if (tail !== this.#head && isBehind) this.#reclaim(true);
+    if (this.#tail === this.#head) return;
+    // Behind the oldest mark, or without one. Numbers, and not what they are of: this is asked for every message.
+    if (this.#oldestPosition < 0 || this.#tailEnd <= this.#oldestPosition) this.#reclaim(true);
   }
 
   /** An outlet leaves whose socket may still send from the current slabs. Their memory is not reused. */
@@ -312,6 +344,7 @@ export class MediaLog {
       tail = tail.next;
     }
     this.#tail = tail;
+    this.#tailEnd = tail.base + tail.end;
   }
 
   #room(bytes: number, nowMs: number): Slab {

@@ -16,3 +16,11 @@ export interface OutletSink {
   /** The outlet was far behind and has caught up, in a later turn. */
   caughtUp?(): void;
 }
+
+/** What may wait for an outlet. */
+export interface OutletLimits {
+  /** Maximum bytes that wait for the sink, including those in the sink. */
+  readonly queueMaxBytes: number;
+  /** Maximum age of the oldest waiting byte, milliseconds. */
+  readonly queueMaxAgeMs: number;
+}

@@ -3,7 +3,7 @@ import { type Behind, catchUpLine } from './catch-up.js';
 import { type DropReason, DropTally } from './drop-tally.js';
 import { type LoggedMessage, writeRenumbered } from './logged-message.js';
 import type { Mark, MediaLog, Slab } from './media-log.js';
-import type { OutletSink } from './outlet-sink.js';
+import type { OutletLimits, OutletSink } from './outlet-sink.js';
 import type { OutletSource } from './outlet-source.js';
 import { encodeIn, type StreamFormat } from './stream-format.js';
 import { ChosenTracks, type TrackChoice } from './track-choice.js';
@@ -13,13 +13,6 @@ import { messageAt, TrackStart } from './track-start.js';
  * An outlet that is further behind than this writes the rest step by step in later turns. Frames are seldom as large.
  */
 const stepBytes = 256 * 1024;
-
-export interface OutletLimits {
-  /** Maximum bytes that wait for the sink, including those in the sink. */
-  readonly queueMaxBytes: number;
-  /** Maximum age of the oldest waiting byte, milliseconds. */
-  readonly queueMaxAgeMs: number;
-}
 
 /**
  * One reader of a live stream: a place in the shared log. It begins at a key frame and writes as much as the sink
@@ -51,19 +44,18 @@ export class Outlet implements Behind {
   #start: TrackStart | null = null;
   /** The tracks that it gets; null: all. */
   readonly #chosen: ChosenTracks | null;
+  readonly #takesDefault: boolean;
   #resumedMs = 0;
-  /** Since when it waits for a place to start at, on the monotonic clock. */
   #waitingMs = 0;
   #blocked = false;
-  /** It is in the queue of outlets that are far behind. */
   #isInLine = false;
   #held = false;
-  /** This outlet has another message stream id than the log. */
   #isRenumbered = false;
   #bytesOut = 0;
   #framesOut = 0;
   readonly #dropped = new DropTally();
   #lastKeyFrameMs = 0;
+  #keyFramePosition = -1;
 
   /** @param options.tracks what it gets of a stream of several; without it everything as it came */
   constructor(options: {
@@ -73,6 +65,7 @@ export class Outlet implements Behind {
     tracks?: TrackChoice | undefined;
   }) {
     this.#chosen = options.tracks === undefined ? null : new ChosenTracks(options.tracks);
+    this.#takesDefault = this.#chosen?.isDefault === true;
     this.#sink = options.sink;
     this.format = options.format;
     this.#limits = options.limits;
@@ -88,6 +81,7 @@ export class Outlet implements Behind {
     this.#position = 0;
     this.#frames = 0;
     this.#sendingFrom = 0;
+    this.#keyFramePosition = -1;
     this.#fresh = true;
     this.#waitingMs = nowMs;
     this.flush(nowMs);
@@ -253,7 +247,7 @@ export class Outlet implements Behind {
         this.#position = slab.base + slab.end;
         this.#framesOut += slab.frames - this.#frames;
         this.#frames = slab.frames;
-        if (log.mark?.isKeyFrame && log.mark.position < this.#position) this.#lastKeyFrameMs = log.mark.atMs;
+        if (log.keyFramePosition !== this.#keyFramePosition) this.#noteKeyFrame(log);
         if (!this.#write(view)) return;
       } else if (slab.next !== null) {
         if (this.#position >= until) {
@@ -267,9 +261,15 @@ export class Outlet implements Behind {
     }
   }
 
+  #noteKeyFrame({ mark }: MediaLog): void {
+    if (!mark?.isKeyFrame || mark.position >= this.#position) return;
+    this.#keyFramePosition = mark.position;
+    this.#lastKeyFrameMs = mark.atMs;
+  }
+
   /** True when there is nothing in the log that it does not get as it is. */
   #getsAll(log: MediaLog): boolean {
-    return this.#chosen === null || (log.isPlain && this.#chosen.isDefault);
+    return this.#chosen === null || (log.isPlain && this.#takesDefault);
   }
 
   /** As `#follow`, message by message: some are left out, or go out without their wrapping. */
@@ -308,7 +308,7 @@ export class Outlet implements Behind {
         else if (!isStarted && this.#isResumed) this.#dropped.add(1);
       }
       if (out === null) continue;
-      if (log.mark?.isKeyFrame && log.mark.position < this.#position) this.#lastKeyFrameMs = log.mark.atMs;
+      if (log.keyFramePosition !== this.#keyFramePosition) this.#noteKeyFrame(log);
       if (!this.#write(out)) return;
     }
   }
@@ -331,7 +331,7 @@ export class Outlet implements Behind {
     const { log } = source;
     const oldest = Math.max(this.#position, log.position - this.#limits.queueMaxBytes);
     this.#chosen?.settle(source);
-    const wanted = this.#chosen === null ? source.tracks : this.#wanted();
+    const wanted = this.#wanted();
     for (const mark of log.marks) {
       if (mark.position < oldest || (wanted.length > 0 && mark.track >= 0 && !wanted.includes(mark.track))) continue;
       this.#start = TrackStart.at(log, mark.position, oldest, wanted);

@@ -35,14 +35,12 @@ export class ChosenTracks {
   /** The default track that is followed has ended: another one that is it from now on takes its place. */
   #isVideoOver = false;
   #isAudioOver = false;
+  /** True when a stream that has nothing but plain messages is passed on as it is. */
+  readonly isDefault: boolean;
 
   constructor(choice: TrackChoice) {
     this.#choice = choice;
-  }
-
-  /** True when a stream that has nothing but plain messages is passed on as it is. */
-  get isDefault(): boolean {
-    return this.#choice.video === 'default' && this.#choice.audio === 'default';
+    this.isDefault = choice.video === 'default' && choice.audio === 'default';
   }
 
   /** The chosen video track; null while it is not known, and where all are chosen. */

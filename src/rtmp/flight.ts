@@ -71,7 +71,12 @@ export class Flight {
 
   /** True when more was written than may be under way. */
   isOver(written: number): boolean {
-    return this.#under(written) > this.#limitBytes;
+    return written > this.limitPosition;
+  }
+
+  /** Up to where may be written; infinite while the target keeps up. */
+  get limitPosition(): number {
+    return this.#limitBytes + this.#arrived + this.#uncounted;
   }
 
   /** True when there is room again for more than a little. */

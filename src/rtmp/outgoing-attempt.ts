@@ -3,6 +3,7 @@ import type { RtmpUrl } from '../address/rtmp-url.js';
 import { TargetError } from '../errors.js';
 import type { Dialer } from '../net/dialer.js';
 import type { MediaSocket, MediaSocketListener } from '../net/media-socket.js';
+import type { OutletSink } from '../relay/outlet-sink.js';
 import type { PeerAbilities } from './abilities.js';
 import { AnswerBudget } from './answer-budget.js';
 import type { MessageChannel } from './channel.js';
@@ -66,7 +67,7 @@ const closeLooks = 5;
 const deaf: MediaSocketListener = { onData() {}, onDrain() {}, onEnd() {}, onError() {}, onClose() {} };
 
 /** One socket to a target with the conversation on it, from DNS to goodbye. */
-export class OutgoingAttempt implements MediaSocketListener {
+export class OutgoingAttempt implements MediaSocketListener, OutletSink {
   readonly #url: RtmpUrl;
   readonly #handler: AttemptHandler;
   readonly #socket: MediaSocket;
@@ -79,8 +80,6 @@ export class OutgoingAttempt implements MediaSocketListener {
   #life: TargetLife | undefined;
   #pongs = 0;
   #isPinging = false;
-  /** Behind this position the target is pinged between two looks too. */
-  #pingAt = Number.POSITIVE_INFINITY;
   #askedEveryBytes: number = acknowledgeEveryBytes.closely;
   /** Null: media goes only to who answers `publish`. */
   readonly #unanswered: UnansweredPublish | null;
@@ -106,6 +105,7 @@ export class OutgoingAttempt implements MediaSocketListener {
     const onStarted = (): void => this.#note('publish');
     this.#unanswered = options.mayGoUnanswered ? new UnansweredPublish(settings.connectTimeoutMs, onStarted) : null;
     this.#flow = new OutgoingFlow(this.#socket, budget, () => this.#handler.onDrain());
+    this.#flow.onPosition = () => this.#ping(performance.now());
     this.#answers = new AnswerBudget(this.#socket);
     this.#mayPing = options.mayPing;
     this.#socket.listen(this);
@@ -176,11 +176,24 @@ export class OutgoingAttempt implements MediaSocketListener {
     return this.#socket.pendingBytes;
   }
 
+  /** Bytes that were written and certainly have not arrived, as far as target or kernel tell. */
+  get flightBytes(): number {
+    return this.#flow.flightBytes;
+  }
+
+  /** Milliseconds that they will take to arrive; 0 while the target keeps up. */
+  get flightDelayMs(): number {
+    return this.#flow.flightDelayMs;
+  }
+
+  /** Milliseconds since the oldest of them was written. */
+  flightAgeMs(nowMs: number): number {
+    return this.#flow.flightAgeMs(nowMs);
+  }
+
   /** As `MediaSocket.write`; false also when enough is under way. */
   write(data: Buffer): boolean {
-    const more = this.#flow.write(data);
-    if (this.#socket.bytesWritten > this.#pingAt) this.#ping(performance.now());
-    return more;
+    return this.#flow.write(data);
   }
 
   /**
@@ -228,7 +241,8 @@ export class OutgoingAttempt implements MediaSocketListener {
   }
 
   #planPing(life: TargetLife, nowMs: number): void {
-    this.#pingAt = this.#mayPing ? life.nextPingAt(this.#flow.acknowledgements, nowMs) : Number.POSITIVE_INFINITY;
+    // Behind this position the target is pinged between two looks too.
+    if (this.#mayPing) this.#flow.tellAt(life.nextPingAt(this.#flow.acknowledgements, nowMs));
   }
 
   /** Says goodbye behind everything that was written, and ends its side. False: there is nobody to say it to. */

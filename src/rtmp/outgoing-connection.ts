@@ -62,7 +62,7 @@ const unlimited: FlightBudget = { queueMaxBytes: Number.POSITIVE_INFINITY, queue
  * to three times, as its way of asking has it, and one that sends its publishers elsewhere is followed three times; to the
  * outside that is one long step `connect`.
  */
-export class OutgoingConnection implements OutletSink {
+export class OutgoingConnection {
   /** Resolves when it is over, for whatever reason. */
   readonly closed: Promise<void>;
   #url: RtmpUrl;
@@ -175,7 +175,7 @@ export class OutgoingConnection implements OutletSink {
   /** Media is sent, and the target neither said that it takes it, nor shows that somebody reads it. */
   get isUnanswered(): boolean {
     if (!this.#attempt.isUnanswered || this.acknowledgements.acknowledgedBytes !== null) return false;
-    return !provesReader(this.bytesSent - this.flightBytes);
+    return !provesReader(this.bytesSent - this.#attempt.flightBytes);
   }
 
   /** What the target said of Enhanced RTMP. */
@@ -229,19 +229,14 @@ export class OutgoingConnection implements OutletSink {
     return this.#attempt.pendingBytes;
   }
 
-  /** Bytes that were written and certainly have not arrived, as far as target or kernel tell. */
-  get flightBytes(): number {
-    return this.#attempt.flow.flightBytes;
-  }
-
-  /** Milliseconds that they will take to arrive; 0 while the target keeps up. */
-  get flightDelayMs(): number {
-    return this.#attempt.flow.flightDelayMs;
-  }
-
-  /** Milliseconds since the oldest of them was written. */
+  /** Milliseconds since the oldest byte was written that certainly has not arrived. */
   flightAgeMs(nowMs: number): number {
-    return this.#attempt.flow.flightAgeMs(nowMs);
+    return this.#attempt.flightAgeMs(nowMs);
+  }
+
+  /** What media is written to. From the publish on it stays the same. */
+  get sink(): OutletSink {
+    return this.#attempt;
   }
 
   /** Changes what may wait for the target, and with it what may be under way. */

@@ -27,7 +27,7 @@ const doubtfulBytes = 256 * 1024;
 /**
  * How the bytes of one connection flow to its target: what of them arrived, as far as target and kernel tell, how much
  * more may be written, and for how long nothing was taken. It looks once a second; a healthy connection pays for
- * nothing but a comparison a write.
+ * nothing but a comparison a write, and a look at every 16 KB.
  */
 export class OutgoingFlow implements QueueAsker {
   readonly acknowledgements: TargetAcknowledgements;
@@ -38,6 +38,11 @@ export class OutgoingFlow implements QueueAsker {
   readonly #onRoom: () => void;
   #flight: Flight;
   #budget: FlightBudget;
+  /** Writes up to this position need no look. */
+  #lookAt = 0;
+  #tellAt = Number.POSITIVE_INFINITY;
+  /** Called behind each write beyond the position of `tellAt`. */
+  onPosition: () => void = () => {};
   /** Whose news count. Null before there are any. */
   #source: 'acknowledgements' | 'kernel' | null = null;
   /** Acknowledgements that must come before they are believed. */
@@ -123,10 +128,22 @@ export class OutgoingFlow implements QueueAsker {
   write(data: Buffer): boolean {
     const more = this.#socket.write(data);
     const position = this.#socket.bytesWritten;
-    if (this.#times.wants(position)) this.#times.note(position, performance.now());
+    if (position >= this.#lookAt) this.#lookAtWrite(position);
     if (!more) this.#full = true;
-    if (this.#flight.isOver(position)) this.#held = true;
     return more && !this.#held;
+  }
+
+  #lookAtWrite(position: number): void {
+    if (this.#times.wants(position)) this.#times.note(position, performance.now());
+    if (this.#flight.isOver(position)) this.#held = true;
+    if (position > this.#tellAt) this.onPosition();
+    this.#lookAt = Math.min(this.#times.nextPosition, this.#flight.limitPosition, this.#tellAt);
+  }
+
+  /** Has `onPosition` called when more than so many bytes were written; infinite: never. */
+  tellAt(position: number): void {
+    this.#tellAt = position;
+    this.#lookAt = 0;
   }
 
   /** The socket drained. */
@@ -220,6 +237,7 @@ export class OutgoingFlow implements QueueAsker {
   }
 
   #release(): void {
+    this.#lookAt = 0;
     if (!this.#held || !this.#flight.hasRoom(this.#socket.bytesWritten)) return;
     this.#held = false;
     if (!this.#full) this.#onRoom();

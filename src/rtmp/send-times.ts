@@ -20,7 +20,12 @@ export class SendTimes {
 
   /** True when `note` would note this position: most it would not, and the clock need not be read for them. */
   wants(position: number): boolean {
-    return position - this.#lastPosition >= this.#grain;
+    return position >= this.nextPosition;
+  }
+
+  /** The next position that would be noted, or any behind it. */
+  get nextPosition(): number {
+    return this.#lastPosition + this.#grain;
   }
 
   /** Notes that all bytes up to `position` were written. */

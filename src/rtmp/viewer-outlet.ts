@@ -1,8 +1,8 @@
 import type { CodedError } from '../errors.js';
 import type { MediaSocket } from '../net/media-socket.js';
 import type { LiveStream } from '../relay/live-stream.js';
-import { Outlet, type OutletLimits } from '../relay/outlet.js';
-import type { OutletSink } from '../relay/outlet-sink.js';
+import { Outlet } from '../relay/outlet.js';
+import type { OutletLimits, OutletSink } from '../relay/outlet-sink.js';
 import type { StreamFormat } from '../relay/stream-format.js';
 import type { TrackChoice } from '../relay/track-choice.js';
 import type { Playback, Viewer } from './stream-host.js';

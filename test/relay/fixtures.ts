@@ -1,6 +1,6 @@
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
-import { Outlet, type OutletLimits } from '../../src/relay/outlet.js';
-import type { OutletSink } from '../../src/relay/outlet-sink.js';
+import { Outlet } from '../../src/relay/outlet.js';
+import type { OutletLimits, OutletSink } from '../../src/relay/outlet-sink.js';
 import { SlabPool } from '../../src/relay/slab-pool.js';
 import type { StreamFormat } from '../../src/relay/stream-format.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
