@@ -1,5 +1,5 @@
 import { plural } from '../plural.js';
-import type { ChunkReaderLimits } from '../wire/chunk-limits.js';
+import type { ChunkReaderLimits, MessageTaker } from '../wire/chunk-limits.js';
 import { ChunkReader } from '../wire/chunk-reader.js';
 import { ChunkWriter } from '../wire/chunk-writer.js';
 import {
@@ -20,20 +20,22 @@ const ownAckWindowBytes = 2_500_000;
 /** Work of the number of chunks that the reader reports at a time, in units of the meter. */
 const unitsOfManyChunks = 16;
 
-/** Gets commands, data, audio and video. `payload` is valid only until the call returns. */
-export type MessageListener = (type: number, timestampMs: number, streamId: number, payload: Buffer) => void;
+/** Who gets commands, data, audio and video. */
+export interface MessageListener extends MessageTaker {
+  /** Called for messages that cannot be acted upon. */
+  readonly onIgnored?: OnIgnored;
+}
 
 /**
  * Messages over one RTMP connection after its handshake. Everything that the protocol answers automatically is done
  * here, hidden from the layers above: acknowledgements (RTMP 1.0, section 5.4.3), pings (7.1.7), chunk sizes (5.4.1),
  * aggregates taken apart (7.1.6).
  */
-export class MessageChannel {
+export class MessageChannel implements MessageTaker {
   readonly #reader: ChunkReader;
   readonly #writer = new ChunkWriter();
   readonly #write: (data: Buffer) => void;
-  readonly #onMessage: MessageListener;
-  readonly #onIgnored: OnIgnored | undefined;
+  readonly #listener: MessageListener;
   readonly #meter: PeerMeter | undefined;
   #bytesIn = 0;
   #bytesInAcknowledged = 0;
@@ -48,20 +50,14 @@ export class MessageChannel {
   constructor(options: {
     write: (data: Buffer) => void;
     limits: ChunkReaderLimits;
-    onMessage: MessageListener;
-    /** Called for messages that cannot be acted upon. */
-    onIgnored?: OnIgnored;
+    listener: MessageListener;
     meter?: PeerMeter | undefined;
   }) {
     const { meter } = options;
     this.#write = options.write;
-    this.#onIgnored = options.onIgnored;
-    this.#onMessage = options.onMessage;
+    this.#listener = options.listener;
     this.#meter = meter;
-    this.#reader = new ChunkReader((type, timestampMs, streamId, payload) => {
-      if (meter !== undefined && !meter.weigh(type, payload)) this.hold();
-      this.#dispatch(type, timestampMs, streamId, payload);
-    }, options.limits);
+    this.#reader = new ChunkReader(this, options.limits);
     if (meter !== undefined) {
       this.#reader.onManyChunks = () => {
         if (!meter.spend(unitsOfManyChunks)) this.hold();
@@ -185,15 +181,17 @@ export class MessageChannel {
     this.send(ChunkStreamId.Control, type, 0, 0, payload);
   }
 
-  #dispatch(type: number, timestampMs: number, streamId: number, payload: Buffer): void {
+  /** Called by its reader. */
+  onMessage(type: number, timestampMs: number, streamId: number, payload: Buffer): void {
+    if (this.#meter !== undefined && !this.#meter.weigh(type, payload)) this.hold();
     switch (type) {
       case MessageType.Audio:
       case MessageType.Video:
-        this.#onMessage(type, timestampMs, streamId, payload);
+        this.#listener.onMessage(type, timestampMs, streamId, payload);
         return;
       case MessageType.SetChunkSize:
         // The chunk reader has already applied it, if it is valid.
-        if (chunkSizeOf(payload) === null) this.#onIgnored?.('control', 'a chunk size of 0, or none');
+        if (chunkSizeOf(payload) === null) this.#listener.onIgnored?.('control', 'a chunk size of 0, or none');
         return;
       case MessageType.Abort:
       case MessageType.Acknowledgement:
@@ -209,7 +207,7 @@ export class MessageChannel {
         this.#take(new AggregateParts({ type, timestampMs, streamId, payload }), false);
         return;
       default:
-        this.#onMessage(type, timestampMs, streamId, payload);
+        this.#listener.onMessage(type, timestampMs, streamId, payload);
     }
   }
 
@@ -229,15 +227,15 @@ export class MessageChannel {
       // Empty parts of an aggregate are useless in any number.
       if (part.payload.length === 0) this.#meter?.waste(4);
       if (this.#meter !== undefined && !this.#meter.weigh(part.type, part.payload)) this.hold();
-      this.#onMessage(part.type, part.timestampMs, part.streamId, part.payload);
+      this.#listener.onMessage(part.type, part.timestampMs, part.streamId, part.payload);
     }
-    if (parts.problem !== null) this.#onIgnored?.('aggregate', parts.problem);
+    if (parts.problem !== null) this.#listener.onIgnored?.('aggregate', parts.problem);
   }
 
   /** Control messages of one number (5.4). Too short they say nothing; bytes behind it do not count. */
   #control(type: number, payload: Buffer): void {
     if (payload.length < 4) {
-      this.#onIgnored?.(
+      this.#listener.onIgnored?.(
         'control',
         `a control message of type ${type} has ${plural(payload.length, 'byte')}; it takes 4`,
       );
@@ -251,7 +249,7 @@ export class MessageChannel {
   #userControl(payload: Buffer): void {
     const control = parseUserControl(payload);
     if (control === null) {
-      this.#onIgnored?.(
+      this.#listener.onIgnored?.(
         'control',
         `a user control message has ${plural(payload.length, 'byte')}, too few for what it is`,
       );

@@ -99,16 +99,18 @@ export class ClientSession {
         maxPartialBytes: 2 * options.limits.maxCommandBytes,
         onTooLarge: (type, bytes) => this.#ignore('large', `a message of type ${type} with ${bytes} bytes`),
       },
-      onMessage: (type, _timestampMs, _streamId, payload) => {
-        if (type === MessageType.CommandAmf0 || type === MessageType.CommandAmf3) {
-          const command = parseCommand(type, payload, options.limits);
-          // Irrelevant or malformed messages of a target do not end a push: they are noted, and their readable part
-          // counts.
-          if (typeof command === 'string') this.#ignore('command', command);
-          else this.#onCommand(command);
-        }
+      listener: {
+        onMessage: (type, _timestampMs, _streamId, payload) => {
+          if (type === MessageType.CommandAmf0 || type === MessageType.CommandAmf3) {
+            const command = parseCommand(type, payload, options.limits);
+            // Irrelevant or malformed messages of a target do not end a push: they are noted, and their readable part
+            // counts.
+            if (typeof command === 'string') this.#ignore('command', command);
+            else this.#onCommand(command);
+          }
+        },
+        onIgnored: (kind, detail) => this.#ignore(kind, detail),
       },
-      onIgnored: (kind, detail) => this.#ignore(kind, detail),
     });
   }
 

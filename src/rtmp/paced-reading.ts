@@ -18,9 +18,12 @@ export class PacedReading {
   readonly #session: ServerSession;
   readonly #turn: TurnShare;
   readonly #unfinished: UnfinishedShare | undefined;
-  readonly #onRead: () => void;
+  readonly #onParts: () => void;
   readonly #onFailed: (error: unknown) => void;
-  #turnMs = performance.now();
+  /** In whole milliseconds, for the fields that keep it: V8 has an object of its own for any other number. */
+  #turnMs = Math.floor(performance.now());
+  /** Bytes of incomplete messages, as far as they were counted. */
+  #partialBytes = 0;
   #isDeciding = false;
   #isOver = false;
   /** Nothing more is read, not even to throw it away. */
@@ -32,15 +35,15 @@ export class PacedReading {
     meter: PeerMeter;
     /** Counts the incomplete messages. */
     unfinished: UnfinishedShare | undefined;
-    /** The session has taken what was read. */
-    onRead: () => void;
+    /** The session has taken what was read, and has a part of a message, or had one before. */
+    onParts: () => void;
     /** The session could not take it. It is to be followed by `over`. */
     onFailed: (error: unknown) => void;
   }) {
     this.#socket = options.socket;
     this.#session = options.session;
     this.#unfinished = options.unfinished;
-    this.#onRead = options.onRead;
+    this.#onParts = options.onParts;
     this.#onFailed = options.onFailed;
     this.#turn = new TurnShare({ socket: options.socket, meter: options.meter, goOn: () => this.#readOn() });
   }
@@ -55,7 +58,10 @@ export class PacedReading {
     return this.#isDeciding || this.#turn.isWaiting;
   }
 
-  /** When its turn began (a monotonic clock), which may be long after the bytes came that are dealt with in it. */
+  /**
+   * When its turn began (a monotonic clock, whole milliseconds), which may be long after the bytes came that are dealt with
+   * in it.
+   */
   get turnMs(): number {
     return this.#turnMs;
   }
@@ -69,7 +75,7 @@ export class PacedReading {
       return;
     }
     const { channel } = this.#session;
-    this.#turnMs = performance.now();
+    this.#turnMs = Math.floor(performance.now());
     if (!this.#turn.begin(this.#turnMs)) channel.hold();
     try {
       this.#session.receive(data);
@@ -112,7 +118,7 @@ export class PacedReading {
     }
     if (this.isPaused) return;
     const { channel } = this.#session;
-    this.#turnMs = performance.now();
+    this.#turnMs = Math.floor(performance.now());
     try {
       // What was kept may ask for something that is to be decided again.
       channel.release();
@@ -127,8 +133,12 @@ export class PacedReading {
   }
 
   #taken(): void {
-    this.#unfinished?.set(this.#session.channel.partialBytes);
-    this.#onRead();
+    const { partialBytes } = this.#session.channel;
+    // Most reads end with whole messages, and behind others.
+    if (partialBytes === 0 && this.#partialBytes === 0) return;
+    this.#partialBytes = partialBytes;
+    this.#unfinished?.set(partialBytes);
+    this.#onParts();
   }
 
   #failed(error: unknown): void {

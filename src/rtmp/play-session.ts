@@ -69,7 +69,9 @@ export class PlaySession {
       write: options.write,
       meter,
       limits,
-      onMessage: (type, timestampMs, _streamId, payload) => this.#take(type, timestampMs, payload, limits),
+      listener: {
+        onMessage: (type, timestampMs, _streamId, payload) => this.#take(type, timestampMs, payload, limits),
+      },
     });
   }
 

@@ -46,12 +46,15 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #reading: PacedReading;
   readonly #onClosed: () => void;
   readonly #ingests = new Map<number, Ingest>();
+  /** The message stream of the media that came last, and its ingest, so that most messages need no look-up. */
+  #lastStreamId = -1;
+  #lastIngest: Ingest | undefined;
   readonly #viewers = new Map<number, ViewerOutlet>();
   readonly id = newConnectionId();
   #connect = noConnectInfo;
   /** Its messages were answered before. */
   #isMuted: boolean;
-  readonly #life = new PublisherLife(performance.now());
+  readonly #life = new PublisherLife(Math.floor(performance.now()));
   /** Since when it has neither published nor played. */
   #idleSinceMs: number;
   #ending = false;
@@ -93,7 +96,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
       session: this.#session,
       meter: this.#meter,
       unfinished: options.unfinished?.open((reason) => this.close(reason)),
-      onRead: () => this.#noteParts(),
+      // A good part of a frame is a sign of life.
+      onParts: () => this.#life.part(this.#session.unfinishedMediaBytes, this.#reading.turnMs),
       onFailed: (error) => this.#failed(error),
     });
     this.#progress = new ProgressWatch(socket);
@@ -109,12 +113,10 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     return this.#connect.via;
   }
 
-  /** Number of ignored messages. */
   get ignoredMessages(): number {
     return this.#record.ignoredMessages;
   }
 
-  /** The name of the peer's software. */
   get flashVer(): string {
     return this.#connect.flashVer;
   }
@@ -231,8 +233,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     if (what === 'publish') {
       this.#session.refusePublish(streamId, 'NetStream.Publish.BadName', messageOf(error));
     } else {
-      const code = codeOf(error) === 'PLAY_NOT_FOUND' ? 'NetStream.Play.StreamNotFound' : 'NetStream.Play.Failed';
-      this.#session.refusePlay(streamId, code, messageOf(error));
+      const why = codeOf(error) === 'PLAY_NOT_FOUND' ? 'StreamNotFound' : 'Failed';
+      this.#session.refusePlay(streamId, `NetStream.Play.${why}`, messageOf(error));
     }
     this.#refused(error, what);
   }
@@ -247,6 +249,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     }
     this.#life.frame(this.#reading.turnMs);
     this.#ingests.set(streamId, ingest);
+    this.#lastStreamId = -1;
     this.#reading.isPublisher = true;
     this.#socket.readLargely?.();
     this.#record.did(`published ${maskUrl(streamName)}`);
@@ -279,7 +282,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
-    const ingest = this.#ingests.get(streamId);
+    if (streamId !== this.#lastStreamId) this.#lastIngest = this.#ingests.get(streamId);
+    this.#lastStreamId = streamId;
+    const ingest = this.#lastIngest;
     if (ingest === undefined) return;
     if (ingest.write(type, timestampMs, payload, this.#reading.turnMs)) {
       if (type !== MessageType.DataAmf0) this.#life.frame(this.#reading.turnMs);
@@ -300,6 +305,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     const ingest = this.#ingests.get(streamId);
     if (ingest === undefined) return;
     this.#ingests.delete(streamId);
+    this.#lastStreamId = -1;
     this.#reading.isPublisher = this.#ingests.size > 0;
     this.#idleSinceMs = performance.now();
     ingest.end('unpublished');
@@ -344,11 +350,6 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#reading.read(data);
   }
 
-  /** A good part of a frame is a sign of life. */
-  #noteParts(): void {
-    if (this.#ingests.size > 0) this.#life.part(this.#session.unfinishedMediaBytes, this.#reading.turnMs);
-  }
-
   /** What it sent could not be taken in. */
   #failed(error: unknown): void {
     if (error instanceof WireError) {
@@ -382,6 +383,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     for (const ingest of this.#ingests.values()) ingest.end(reason);
     for (const viewer of this.#viewers.values()) viewer.end();
     this.#ingests.clear();
+    this.#lastStreamId = -1;
     this.#viewers.clear();
     this.#record.closed(reason, level, this.#socket.bytesRead, this.#session.phase === 'fresh');
     this.#socket.end();

@@ -6,7 +6,7 @@ import { ServerHandshake } from '../wire/handshake.js';
 import { MessageType, UserControlEvent } from '../wire/message.js';
 import { amf0Data } from './amf0-data.js';
 import { Answers } from './answers.js';
-import { MessageChannel } from './channel.js';
+import { MessageChannel, type MessageListener } from './channel.js';
 import { type Command, nameArgument, parseCommand } from './command.js';
 import { connectArguments, connectInfoOf, connectResult, maxNameLength } from './connect.js';
 import type { IgnoredKind } from './ignored.js';
@@ -38,7 +38,7 @@ export interface SessionLimits extends ChunkReaderLimits {
  * (docs/compatibility.md has who does what). It throws only what the chunk reader throws, when that cannot go on, and for
  * limits: a command that cannot be read or followed is told to `onIgnored`, and a live stream goes on.
  */
-export class ServerSession {
+export class ServerSession implements MessageListener {
   readonly #handler: ServerSessionHandler;
   readonly #write: (data: Buffer) => void;
   readonly #handshake: ServerHandshake | null;
@@ -80,8 +80,7 @@ export class ServerSession {
       write: options.write,
       limits: this.#chunkLimits,
       meter: options.meter,
-      onMessage: (type, timestampMs, streamId, payload) => this.#message(type, timestampMs, streamId, payload),
-      onIgnored: (kind, detail) => this.#ignore(kind, detail),
+      listener: this,
     });
     this.#answers = new Answers(this.#channel);
     this.#streams = new ServerStreams(options.handler, this.#channel, this.#answers);
@@ -173,7 +172,8 @@ export class ServerSession {
     this.#streams.endAll(description);
   }
 
-  #message(type: number, timestampMs: number, streamId: number, payload: Buffer): void {
+  /** Called by its channel. */
+  onMessage(type: number, timestampMs: number, streamId: number, payload: Buffer): void {
     switch (type) {
       case MessageType.Audio:
       case MessageType.Video:
@@ -186,23 +186,24 @@ export class ServerSession {
       case MessageType.CommandAmf0:
       case MessageType.CommandAmf3: {
         const command = parseCommand(type, payload, this.#limits);
-        if (typeof command === 'string') this.#ignore('command', command);
+        if (typeof command === 'string') this.onIgnored('command', command);
         else this.#onCommand(streamId, command);
         return;
       }
       default:
         // Shared objects are Flash's, and other types nobody defined.
-        this.#ignore('unknown', `type ${type}, ${plural(payload.length, 'byte')}`);
+        this.onIgnored('unknown', `type ${type}, ${plural(payload.length, 'byte')}`);
     }
   }
 
   #media(type: number, timestampMs: number, streamId: number, payload: Buffer): void {
     const publishing = this.#streams.publishingFor(streamId);
     if (publishing >= 0) this.#handler.onMedia(publishing, type, timestampMs, payload);
-    else this.#ignore('media', `a message of type ${type} came on stream ${streamId}`);
+    else this.onIgnored('media', `a message of type ${type} came on stream ${streamId}`);
   }
 
-  #ignore(kind: IgnoredKind, detail: string): void {
+  /** Called by its channel. */
+  onIgnored(kind: IgnoredKind, detail: string): void {
     this.#handler.onIgnored?.(kind, detail);
   }
 
@@ -210,13 +211,13 @@ export class ServerSession {
     const { name, transactionId, args, problem } = command;
     this.#handler.onCommand?.(name);
     // What it needs may stand before that.
-    if (problem !== null) this.#ignore('command', `${quote(name)}: ${problem}`);
+    if (problem !== null) this.onIgnored('command', `${quote(name)}: ${problem}`);
     if (name === 'connect') {
       this.#onConnect(command);
       return;
     }
     if (this.#phase !== 'connected') {
-      this.#ignore('order', `${quote(name)} came before connect`);
+      this.onIgnored('order', `${quote(name)} came before connect`);
       this.#answers.error(transactionId, 'Nothing can be done before connect.');
       return;
     }
@@ -300,7 +301,7 @@ export class ServerSession {
 
   /** The same once more is answered once more; the application stays what it is, since streams may be live in it. */
   #connectAgain(transactionId: number, app: string): void {
-    this.#ignore('order', 'connect came again');
+    this.onIgnored('order', 'connect came again');
     if (this.#phase !== 'connected') return;
     if (app === this.#app) this.#answers.command(0, '_result', transactionId, ...connectResult({}));
     else this.#answers.error(transactionId, 'This connection has its application.');

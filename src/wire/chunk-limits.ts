@@ -17,3 +17,8 @@ export interface ChunkReaderLimits {
  * a buffer that the reader uses again.
  */
 export type OnMessage = (type: number, timestampMs: number, streamId: number, payload: Buffer) => void;
+
+/** Who gets messages. An object, since a function of each connection would be two more, and touched for each message. */
+export interface MessageTaker {
+  readonly onMessage: OnMessage;
+}

@@ -1,7 +1,7 @@
 import { WireError } from '../errors.js';
 import { plural } from '../plural.js';
 import type { AssemblyPool } from './assembly-pool.js';
-import type { ChunkReaderLimits, OnMessage } from './chunk-limits.js';
+import type { ChunkReaderLimits, MessageTaker } from './chunk-limits.js';
 import { ChunkStream } from './chunk-stream.js';
 import { ChunkStreams } from './chunk-streams.js';
 import { chunkSizeOf, MessageType } from './message.js';
@@ -59,10 +59,12 @@ const manyChunks = 256;
  * Nothing is allocated from a declared length, and nothing per chunk but the view of the payload.
  */
 export class ChunkParser {
-  readonly #onMessage: OnMessage;
+  readonly #taker: MessageTaker;
   readonly #limits: ChunkReaderLimits;
   readonly #streams: ChunkStreams;
   readonly #assembly: MessageAssembly;
+  /** What that takes, noted here: it is asked behind each read, and most have no part of it. */
+  #partialBytes = 0;
   #chunkSize = defaultChunkBytes;
   readonly #repeated = new RepeatedField();
 
@@ -87,8 +89,8 @@ export class ChunkParser {
   /** Stops the parser after the message that is being delivered. */
   isStopped = false;
 
-  constructor(onMessage: OnMessage, limits: ChunkReaderLimits, pool: AssemblyPool) {
-    this.#onMessage = onMessage;
+  constructor(taker: MessageTaker, limits: ChunkReaderLimits, pool: AssemblyPool) {
+    this.#taker = taker;
     this.#limits = limits;
     this.#streams = new ChunkStreams(limits.maxChunkStreams);
     this.#assembly = new MessageAssembly(pool, limits);
@@ -106,12 +108,12 @@ export class ChunkParser {
 
   /** The memory of incomplete messages. */
   get partialBytes(): number {
-    return this.#assembly.takenBytes;
+    return this.#partialBytes;
   }
 
   /** Returns that memory. Nothing may be parsed after this. */
   close(): void {
-    for (const stream of this.#streams.all()) this.#assembly.drop(stream);
+    for (const stream of this.#streams.all()) this.#partialBytes = this.#assembly.drop(stream);
   }
 
   /**
@@ -348,11 +350,12 @@ export class ChunkParser {
       this.#deliver(stream, data.subarray(at, next));
       return next;
     }
-    this.#assembly.add(stream, data, at, next);
+    this.#partialBytes = this.#assembly.add(stream, data, at, next);
     this.#chunkLeft -= bytes;
     if (stream.received === stream.length) {
       this.#state = State.Basic;
       const buffer = this.#assembly.take(stream);
+      this.#partialBytes = this.#assembly.takenBytes;
       this.#deliver(stream, buffer.subarray(0, stream.length));
       this.#assembly.release(buffer);
     } else if (this.#chunkLeft === 0) {
@@ -384,13 +387,13 @@ export class ChunkParser {
     // enough.
     if (stream.type === MessageType.SetChunkSize) this.#chunkSize = chunkSizeOf(payload) ?? this.#chunkSize;
     else if (stream.type === MessageType.Abort) this.#abort(payload);
-    this.#onMessage(stream.type, stream.timestampMs, stream.streamId, payload);
+    this.#taker.onMessage(stream.type, stream.timestampMs, stream.streamId, payload);
   }
 
   #abort(payload: Buffer): void {
     if (payload.length < 4) return; // it names no chunk stream: there is nothing to drop
     const csid = payload.readUInt32BE(0);
     const stream = this.#streams.find(csid);
-    if (stream !== undefined && stream.received > 0) this.#assembly.drop(stream);
+    if (stream !== undefined && stream.received > 0) this.#partialBytes = this.#assembly.drop(stream);
   }
 }

@@ -1,6 +1,6 @@
 import { WireError } from '../errors.js';
 import { AssemblyPool } from './assembly-pool.js';
-import type { ChunkReaderLimits, OnMessage } from './chunk-limits.js';
+import type { ChunkReaderLimits, MessageTaker, OnMessage } from './chunk-limits.js';
 import { ChunkParser } from './chunk-parser.js';
 import { HeldBytes } from './held-bytes.js';
 
@@ -12,7 +12,8 @@ const sharedPool = new AssemblyPool();
  */
 export class ChunkReader {
   readonly #parser: ChunkParser;
-  readonly #held = new HeldBytes();
+  /** Made when something is held first. */
+  #held: HeldBytes | null = null;
   #isDead = false;
   /** The bytes being parsed were held before, in the reader's own memory. */
   #ownsFed = false;
@@ -23,8 +24,8 @@ export class ChunkReader {
   }
 
   /** @param pool shared by readers; one is shared by all that name none */
-  constructor(onMessage: OnMessage, limits: ChunkReaderLimits, pool: AssemblyPool = sharedPool) {
-    this.#parser = new ChunkParser(onMessage, limits, pool);
+  constructor(taker: OnMessage | MessageTaker, limits: ChunkReaderLimits, pool: AssemblyPool = sharedPool) {
+    this.#parser = new ChunkParser(typeof taker === 'function' ? { onMessage: taker } : taker, limits, pool);
   }
 
   /** The largest payload of a chunk that the peer announced last; 128 at first. */
@@ -48,14 +49,14 @@ export class ChunkReader {
 
   /** The memory of incomplete messages and of bytes that arrived while it is held. */
   get partialBytes(): number {
-    return this.#parser.partialBytes + this.#held.bytes;
+    return this.#parser.partialBytes + (this.#held?.bytes ?? 0);
   }
 
   /** Gives that memory back, for other readers. Afterwards it delivers no further message. */
   close(): void {
     this.#isDead = true;
     this.#parser.isStopped = true;
-    this.#held.take();
+    this.#held = null;
     this.#parser.close();
   }
 
@@ -71,11 +72,16 @@ export class ChunkReader {
     }
     try {
       const read = this.#parser.isStopped ? 0 : this.#parser.parse(data);
-      if (read < data.length && !this.#isDead) this.#held.keep(read === 0 ? data : data.subarray(read), this.#ownsFed);
+      if (read < data.length && !this.#isDead) this.#keep(read === 0 ? data : data.subarray(read));
     } catch (error) {
       this.#isDead = true;
       throw error;
     }
+  }
+
+  #keep(data: Buffer): void {
+    this.#held ??= new HeldBytes();
+    this.#held.keep(data, this.#ownsFed);
   }
 
   /**
@@ -95,8 +101,8 @@ export class ChunkReader {
   release(): void {
     if (!this.isHeld) return;
     this.#parser.isStopped = false;
-    const kept = this.#held.take();
-    if (kept.length === 0) return;
+    const kept = this.#held?.take();
+    if (kept === undefined || kept.length === 0) return;
     this.#ownsFed = true;
     try {
       this.feed(kept);

@@ -4,11 +4,12 @@ import { ChunkStream } from './chunk-stream.js';
 /** The chunk streams of one direction of a connection, by id: 2 to 65599 (RTMP 1.0, 5.3.1.1). */
 export class ChunkStreams {
   readonly #maxStreams: number;
-  /** Ids 2 to 63, which almost all senders keep to; most use the first few. */
-  readonly #low: (ChunkStream | undefined)[] = new Array<ChunkStream | undefined>(8).fill(undefined);
-  /** The others; made when the first comes. */
-  #high: Map<number, ChunkStream> | undefined;
-  #count = 0;
+  readonly #streams = new Map<number, ChunkStream>();
+  /** The two that were opened last: of most senders, those of audio and video. No id is 0. */
+  #firstId = 0;
+  #first: ChunkStream | undefined;
+  #secondId = 0;
+  #second: ChunkStream | undefined;
 
   /** @param maxStreams how many ids a peer may use */
   constructor(maxStreams: number) {
@@ -16,34 +17,35 @@ export class ChunkStreams {
   }
 
   find(csid: number): ChunkStream | undefined {
-    return csid < 64 ? this.#low[csid] : this.#high?.get(csid);
+    return this.#streams.get(csid);
   }
 
   /** The chunk stream of this id, made when its first chunk comes. @throws WireError RTMP_CHUNK above the limit */
   open(csid: number): ChunkStream {
-    return this.find(csid) ?? this.#add(csid);
+    if (csid === this.#firstId) return this.#first!;
+    if (csid === this.#secondId) return this.#second!;
+    const stream = this.#streams.get(csid) ?? this.#add(csid);
+    this.#secondId = this.#firstId;
+    this.#second = this.#first;
+    this.#firstId = csid;
+    this.#first = stream;
+    return stream;
   }
 
   /** All that were opened. */
   all(): ChunkStream[] {
-    return [...this.#low.filter((stream) => stream !== undefined), ...(this.#high?.values() ?? [])];
+    return [...this.#streams.values()];
   }
 
   #add(csid: number): ChunkStream {
-    if (this.#count >= this.#maxStreams) {
+    if (this.#streams.size >= this.#maxStreams) {
       throw new WireError(
         'RTMP_CHUNK',
         `Chunk stream ${csid} would be one more than the limit of ${this.#maxStreams}.`,
       );
     }
-    this.#count += 1;
     const stream = new ChunkStream(csid);
-    if (csid < 64) {
-      this.#low[csid] = stream;
-    } else {
-      this.#high ??= new Map();
-      this.#high.set(csid, stream);
-    }
+    this.#streams.set(csid, stream);
     return stream;
   }
 }

@@ -25,8 +25,11 @@ export class MessageAssembly {
     return this.#takenBytes;
   }
 
-  /** Adds the bytes of `data` from `at` to `next` to the message of this stream. @throws WireError RTMP_CHUNK */
-  add(stream: ChunkStream, data: Buffer, at: number, next: number): void {
+  /**
+   * Adds the bytes of `data` from `at` to `next` to the message of this stream.
+   * @returns `takenBytes` @throws WireError RTMP_CHUNK
+   */
+  add(stream: ChunkStream, data: Buffer, at: number, next: number): number {
     const bytes = next - at;
     const received = stream.received + bytes;
     const { maxPartialBytes } = this.#limits;
@@ -47,6 +50,7 @@ export class MessageAssembly {
     }
     stream.received = received;
     this.#bytes += bytes;
+    return this.#takenBytes;
   }
 
   #addInPieces(stream: ChunkStream, data: Buffer, at: number, next: number): void {
@@ -97,8 +101,8 @@ export class MessageAssembly {
     else this.#pool.release(buffer);
   }
 
-  /** Drops the unfinished message of this stream. */
-  drop(stream: ChunkStream): void {
+  /** Drops the unfinished message of this stream. @returns `takenBytes` */
+  drop(stream: ChunkStream): number {
     const { buffer, pieces } = stream;
     if (!stream.isReadPast) this.#bytes -= stream.received;
     stream.received = 0;
@@ -106,6 +110,7 @@ export class MessageAssembly {
     stream.pieces = null;
     if (buffer !== null) this.#giveBack(buffer);
     if (pieces !== null) for (const piece of pieces) this.#giveBack(piece);
+    return this.#takenBytes;
   }
 
   #giveBack(buffer: Buffer): void {

@@ -18,11 +18,13 @@ function hear(meter: PeerMeter | undefined, onPart: (heard: Heard) => void = () 
       write: () => {},
       limits: { maxChunkStreams: 8, maxMessageBytes: 1 << 20, maxPartialBytes: 1 << 21 },
       meter,
-      onMessage: (_type, timestampMs, _streamId, payload) => {
-        heard.parts.push({ timestampMs, payload: payload.toString('hex') });
-        onPart(heard);
+      listener: {
+        onMessage: (_type, timestampMs, _streamId, payload) => {
+          heard.parts.push({ timestampMs, payload: payload.toString('hex') });
+          onPart(heard);
+        },
+        onIgnored: (kind, detail) => heard.ignored.push(`${kind}: ${detail}`),
       },
-      onIgnored: (kind, detail) => heard.ignored.push(`${kind}: ${detail}`),
     }),
   };
   return heard;

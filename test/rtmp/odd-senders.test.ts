@@ -504,7 +504,7 @@ describe('acknowledgements', () => {
     const parser = new ChunkParser();
     const channel = new MessageChannel({
       limits: sessionLimits,
-      onMessage() {},
+      listener: { onMessage() {} },
       write: (data) => {
         for (const { type, payload } of parser.feed(data)) if (type === 3) numbers.push(payload.readUInt32BE(0));
       },

@@ -130,7 +130,7 @@ export class Reading {
       this.#turn = turn;
       this.#toldBytes = 0;
     }
-    const isBehind = this.#kept.length > 0 || this.#toldBytes >= turnBytes;
+    const isBehind = this.#keptBytes > 0 || this.#toldBytes >= turnBytes;
     if (!isQuiet && !this.#isPaused && !isBehind) {
       this.#toldBytes += data.length;
       this.#owner.onRead(data);
