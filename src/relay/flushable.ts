@@ -5,7 +5,7 @@ export abstract class Flushable {
   /** The number of its wait for something to ride with; 0: it does not wait. */
   rideNumber = 0;
   /** Since when it waits, where it does. */
-  rideSinceMs = Number.NaN;
+  rideSinceMs = 0;
 
   abstract flush(nowMs: number): void;
 }
