@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
+import { RingError } from './ring-error.js';
 
 /** Memory that the kernel and this process share. */
 export interface Mapping {
@@ -17,17 +18,17 @@ export interface KernelCalls {
   setUp(entries: number, params: Buffer): number;
   enter(fd: number, toSubmit: number, minComplete: number, flags: number): number;
   register(fd: number, operation: number, argument: Buffer | null, count: number): number;
-  /** @param fd -1: memory that belongs to no file. @throws Error when the kernel refuses */
+  /** @param fd -1: memory that belongs to no file. @throws RingError when the kernel refuses */
   map(bytes: number, fd: number, offset: number): Mapping;
   /** Where the memory lies. It stays there as long as it is referred to. */
   addressOf(memory: ArrayBufferLike): number;
   /** A counter that is read without waiting. */
   eventFd(): number;
-  /** Both ends of a pipe, read and written without waiting. */
+  /** Both ends of a pipe, read and written without waiting. @throws RingError */
   pipe(): readonly [number, number];
   /** Makes the number `onto` mean what `fd` means. */
   duplicate(fd: number, onto: number): number;
-  /** Two connected sockets. */
+  /** Two connected sockets. @throws RingError */
   socketPair(): readonly [number, number];
   close(fd: number): number;
   /** What is wrong with a descriptor, or whether its other end is gone, as `revents` of poll(2); 0: nothing. */
@@ -91,10 +92,10 @@ function bind(koffi: Koffi): KernelCalls {
   const close = libc.func('int close(int fd)');
   const poll = libc.func('int poll(void* entries, ulong count, int timeout)');
   const told = (result: number | bigint): number => (result < 0 ? -koffi.errno() : Number(result));
-  const two = (call: (fds: Buffer) => number | bigint): readonly [number, number] => {
+  const two = (what: string, call: (fds: Buffer) => number | bigint): readonly [number, number] => {
     const fds = Buffer.alloc(8);
     const result = told(call(fds));
-    if (result < 0) throw new Error(`no two descriptors: error ${result}`);
+    if (result < 0) throw new RingError(what, result);
     return [fds.readInt32LE(0), fds.readInt32LE(4)];
   };
   return {
@@ -105,14 +106,15 @@ function bind(koffi: Koffi): KernelCalls {
       const at = mmap(0, bytes, readAndWrite, fd < 0 ? privateAndAnonymous : sharedAndPopulated, fd, offset);
       const address = Number(koffi.address(at));
       // MAP_FAILED is the last address there is.
-      if (address <= 0 || address > Number.MAX_SAFE_INTEGER) throw new Error(`mmap failed: error ${koffi.errno()}`);
+      if (address <= 0 || address > Number.MAX_SAFE_INTEGER) throw new RingError('mmap', -koffi.errno());
       return { memory: koffi.view(at, bytes), address, unmap: () => munmap(at, bytes) };
     },
     addressOf: (memory) => Number(koffi.address(memory)),
     eventFd: () => told(eventfd(0, closeOnExec | nonBlocking)),
-    pipe: () => two((fds) => pipe2(fds, closeOnExec | nonBlocking)),
+    pipe: () => two('pipe2', (fds) => pipe2(fds, closeOnExec | nonBlocking)),
     duplicate: (fd, onto) => told(dup3(fd, onto, closeOnExec)),
-    socketPair: () => two((fds) => socketpair(unixFamily, streamType | closeOnExec | nonBlocking, 0, fds)),
+    socketPair: () =>
+      two('socketpair', (fds) => socketpair(unixFamily, streamType | closeOnExec | nonBlocking, 0, fds)),
     close: (fd) => told(close(fd)),
     trouble(fd) {
       // struct pollfd: the descriptor, what is asked for (nothing: troubles are always told), and the answer.

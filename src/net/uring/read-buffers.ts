@@ -1,5 +1,5 @@
 import type { KernelCalls, Mapping } from './kernel-calls.js';
-import { RingError } from './ring.js';
+import { RingError } from './ring-error.js';
 
 const registerBufferRing = 22;
 

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import type { KernelCalls, Mapping } from './kernel-calls.js';
+import { RingError } from './ring-error.js';
 
 const { EAGAIN, EBUSY, EINTR } = constants.errno;
 
@@ -55,17 +56,6 @@ export interface OperationQueue {
   takeCompletions(onCompletion: OnCompletion): number;
   /** Has the kernel do what it has put off, without waiting for anything. */
   poke(): void;
-}
-
-/** A refusal of the kernel to make a ring, or to do with it what is needed. */
-export class RingError extends Error {
-  /** A negative system error. */
-  readonly result: number;
-
-  constructor(what: string, result: number) {
-    super(`${what}: error ${result}`);
-    this.result = result;
-  }
 }
 
 /**

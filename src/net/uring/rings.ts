@@ -3,13 +3,14 @@ import { constants } from 'node:os';
 import { type KernelCalls, kernelCalls } from './kernel-calls.js';
 import { ReadBuffers } from './read-buffers.js';
 import { RingReceiver } from './receiver.js';
-import { Ring, RingError } from './ring.js';
+import { Ring } from './ring.js';
+import { RingError } from './ring-error.js';
 import { testRings } from './self-test.js';
 import { RingSender } from './sender.js';
 import { isFiltered } from './trial.js';
 import { Waker } from './waker.js';
 
-const { EPERM, EACCES, ENOSYS, EINVAL, ENOMEM } = constants.errno;
+const { EPERM, EACCES, ENOSYS, EINVAL, ENOMEM, EMFILE, ENFILE } = constants.errno;
 
 /** What is sent in one call: small, so that the queues stay in the processor's cache. */
 const sendEntries = 256;
@@ -93,8 +94,14 @@ export async function openRings(faults: RingFaults = (calls) => calls): Promise<
   } catch (error) {
     return describeRefusal(error);
   }
-  const failure = await testRings(rings, calls);
-  if (failure === null) return rings;
+  let failure: string | null;
+  try {
+    failure = await testRings(rings, calls);
+    if (failure === null) return rings;
+  } catch (error) {
+    rings.close();
+    return describeRefusal(error);
+  }
   rings.close();
   return `io_uring does not work as it should here: ${failure}`;
 }
@@ -113,9 +120,13 @@ function describeRefusal(error: unknown): string {
     case EINVAL:
       return "this kernel's io_uring is too old: Linux 6.0 or later is needed";
     case ENOMEM:
-      return 'the memory that io_uring needs is not allowed (ulimit -l)';
+      return 'the memory that io_uring needs is not allowed (ulimit -l), or there is none';
+    case EMFILE:
+      return 'io_uring needs more open files than are allowed (ulimit -n)';
+    case ENFILE:
+      return 'io_uring needs more open files than this machine has left';
     default:
-      return error.message;
+      return `io_uring cannot be used: ${error.message}`;
   }
 }
 

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import type { KernelCalls } from './kernel-calls.js';
 import type { Reading } from './reading.js';
 import type { RingReceiver } from './receiver.js';
+import { RingError } from './ring-error.js';
 import type { RingSender } from './sender.js';
 
 const { EAGAIN } = constants.errno;
@@ -21,6 +22,7 @@ interface TestedRings {
  * Does with a pair of sockets what is done with connections: a send that is taken in part and one that is not taken at all,
  * both within the call; receives that fill many buffers, one that is waited for, and one that is ended.
  * @returns what went wrong; null when nothing did
+ * @throws (rejects) RingError where there is nothing to try it with
  */
 export async function testRings({ sender, receiver }: TestedRings, calls: KernelCalls): Promise<string | null> {
   let ends: readonly number[] = [];
@@ -69,6 +71,7 @@ export async function testRings({ sender, receiver }: TestedRings, calls: Kernel
     reading = null;
     return isArmed ? 'a receive was not ended' : null;
   } catch (error) {
+    if (error instanceof RingError) throw error;
     return error instanceof Error ? error.message : String(error);
   } finally {
     reading?.drop();

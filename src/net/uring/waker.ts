@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import type { KernelCalls } from './kernel-calls.js';
-import { RingError } from './ring.js';
+import { RingError } from './ring-error.js';
 
 const registerEventFd = 4;
 

@@ -4,9 +4,10 @@ import { expect, it } from 'vitest';
 import type { LogFields, Logger } from '../../../src/log/log.js';
 import { prepareSockets, ringCounts, tellWay } from '../../../src/net/socket-way.js';
 import type { KernelCalls } from '../../../src/net/uring/kernel-calls.js';
+import { RingError } from '../../../src/net/uring/ring-error.js';
 import { openRings } from '../../../src/net/uring/rings.js';
 
-const { EPERM, ENOSYS, EINVAL, ENOMEM, EMFILE } = constants.errno;
+const { EPERM, ENOSYS, EINVAL, ENOMEM, EMFILE, ENFILE, EAGAIN } = constants.errno;
 
 type Fault = (calls: KernelCalls) => Partial<KernelCalls>;
 
@@ -23,7 +24,7 @@ it.each<[string, Fault, RegExp]>([
       let rings = 0;
       return { setUp: (...args) => (rings++ === 1 ? -EMFILE : calls.setUp(...args)) };
     },
-    /io_uring_setup: error -24/,
+    /^io_uring needs more open files than are allowed \(ulimit -n\)$/,
   ],
   ['buffers cannot be provided', () => ({ register: () => -EINVAL }), /too old/],
   [
@@ -35,10 +36,10 @@ it.each<[string, Fault, RegExp]>([
     'memory cannot be shared',
     () => ({
       map: () => {
-        throw new Error('mmap failed: error 1');
+        throw new RingError('mmap', -EAGAIN);
       },
     }),
-    /mmap failed/,
+    /^io_uring cannot be used: mmap failed: EAGAIN$/,
   ],
   [
     'memory cannot be shared any more',
@@ -46,32 +47,32 @@ it.each<[string, Fault, RegExp]>([
       let maps = 0;
       return {
         map: (...args) => {
-          if (maps++ === 5) throw new Error('mmap failed: error 12');
+          if (maps++ === 5) throw new RingError('mmap', -ENOMEM);
           return calls.map(...args);
         },
       };
     },
-    /mmap failed/,
+    /ulimit -l/,
   ],
   [
     'there is no pipe',
     () => ({
       pipe: () => {
-        throw new Error('no two descriptors: error -24');
+        throw new RingError('pipe2', -ENFILE);
       },
     }),
-    /no two descriptors/,
+    /^io_uring needs more open files than this machine has left$/,
   ],
   [
     'there are no two sockets to try it with',
     () => ({
       socketPair: () => {
-        throw new Error('no two descriptors: error -24');
+        throw new RingError('socketpair', -EMFILE);
       },
     }),
-    /^io_uring does not work as it should here: no two descriptors/,
+    /ulimit -n/,
   ],
-  ['a descriptor cannot be duplicated', () => ({ duplicate: () => -EMFILE }), /dup3: error -24/],
+  ['a descriptor cannot be duplicated', () => ({ duplicate: () => -EMFILE }), /ulimit -n/],
   ['nothing can be submitted', () => ({ enter: () => -EPERM }), /^io_uring does not work as it should here: a send/],
   [
     'submitting does nothing',
