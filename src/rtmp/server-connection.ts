@@ -79,8 +79,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#settings = options.settings;
     this.#host = options.host;
     this.#onClosed = options.onClosed;
-    const { remoteAddress } = socket;
-    this.remote = remoteAddress === undefined ? 'unknown' : endpointText(remoteAddress, socket.remotePort);
+    this.remote =
+      socket.remoteAddress === undefined ? 'unknown' : endpointText(socket.remoteAddress, socket.remotePort);
     this.#record = new ConnectionRecord(options.log.child({ remote: this.remote }), beginning);
     this.#idleSinceMs = this.#record.openedMs;
     this.#session = new ServerSession({
@@ -146,9 +146,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
 
   /** Closes it in order: the peer gets a status for each of its streams, then the socket closes. */
   close(reason: CodedError): void {
-    if (this.#ending) return;
-    this.#session.endAll(reason.message);
-    this.#finish(`${reason.code}: ${reason.message}`, 'warn');
+    this.#closeInOrder(reason.message, `${reason.code}: ${reason.message}`, 'warn');
   }
 
   /** Asks a client that knows how to reconnect, before this aggregator ends or is drained. False: it does not. */
@@ -161,9 +159,14 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
 
   /** Ends it as part of an orderly shutdown. */
   shutDown(): void {
+    this.#closeInOrder('The aggregator is shutting down.', 'the aggregator is shutting down', 'debug');
+  }
+
+  #closeInOrder(said: string, reason: string, level: 'debug' | 'warn'): void {
     if (this.#ending) return;
-    this.#session.endAll('The aggregator is shutting down.');
-    this.#finish('the aggregator is shutting down', 'debug');
+    for (const viewer of this.#viewers.values()) viewer.flush();
+    this.#session.endAll(said);
+    this.#finish(reason, level);
   }
 
   onCommand(name: string): void {

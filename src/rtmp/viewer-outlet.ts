@@ -99,6 +99,11 @@ export class ViewerOutlet implements Viewer, OutletSink {
     if (this.#ending) this.#endWhenRead();
   }
 
+  /** Writes what only waits to be written together with what comes next. */
+  flush(): void {
+    this.#outlet.flush(performance.now());
+  }
+
   close(reason: CodedError): void {
     this.#close(reason);
   }

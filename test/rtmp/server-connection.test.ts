@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultSettings } from '../../src/config/index.js';
 import { CodedError } from '../../src/errors.js';
 import { type LogFields, type Logger, silentLogger } from '../../src/log/log.js';
+import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { ServerConnection } from '../../src/rtmp/server-connection.js';
 import type { StreamHost } from '../../src/rtmp/stream-host.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
@@ -9,6 +10,8 @@ import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType } from '../../src/wire/message.js';
 import { FakeSocket } from '../fuzz/fake-socket.js';
 import { until } from '../push/targets.js';
+import { audioFrame, audioHeader, frame, targetFormat, videoHeader } from '../relay/fixtures.js';
+import { FedStream } from '../support/fed-stream.js';
 
 const handshake = Buffer.concat([Buffer.from([3]), Buffer.alloc(3072)]);
 
@@ -77,5 +80,42 @@ describe('a connection', () => {
     expect(socket.destroyed).toBe(true);
     expect(socket.pendingBytes).toBeLessThan(300 * 1024);
     expect(reasons).toEqual([expect.stringContaining('RTMP_LIMIT')]);
+  });
+
+  it.each(['shutDown', 'close'] as const)('of a viewer gets all that came before its end: %s', async (how) => {
+    const scheduler = new FlushScheduler({ windowMs: 60_000, audioWindowMs: 60_000 });
+    const stream = new FedStream({ format: targetFormat, gopMaxBytes: 1e6, scheduler }, performance.now());
+    const publish = (type: number, payload: Buffer): void => void stream.publish(type, 0, payload, performance.now());
+    publish(MessageType.Video, videoHeader());
+    publish(MessageType.Audio, audioHeader());
+    publish(MessageType.Video, frame(0, true));
+    const host: StreamHost = {
+      connect() {},
+      admitPublisher: () => () => {
+        throw new CodedError('PUBLISH_ALREADY_LIVE', 'enough for this test');
+      },
+      admitViewer: () => () => ({ stream, end() {} }),
+    };
+    const written: Buffer[] = [];
+    const socket = new FakeSocket(1, (data) => written.push(Buffer.from(data)));
+    const settings = defaultSettings().media;
+    const connection = new ServerConnection({ socket, settings, host, log: silentLogger, onClosed() {} });
+    const asks = [command(0, 'connect', 1, { app: 'cam' }), command(0, 'createStream', 3, null)];
+    socket.receive(Buffer.concat([handshake, ...asks, command(1, 'play', 4, null, 'cam')]));
+    // The first round is made at once; what follows waits.
+    publish(MessageType.Audio, audioFrame(1));
+    await new Promise(setImmediate);
+    const last = [frame(77, false), audioFrame(78)];
+    publish(MessageType.Video, last[0]!);
+    publish(MessageType.Audio, last[1]!);
+    const places = (): number[] => last.map((payload) => Buffer.concat(written).indexOf(payload));
+    expect(places()).toEqual([-1, -1]);
+    if (how === 'close') connection.close(new CodedError('PUBLISH_NOT_REGISTERED', 'it was removed'));
+    else connection.shutDown();
+    const [video = -1, audio = -1] = places();
+    expect(video).toBeGreaterThan(0);
+    expect(audio).toBeGreaterThan(video);
+    // The word that it is over comes behind.
+    expect(Buffer.concat(written).lastIndexOf('NetStream.')).toBeGreaterThan(audio);
   });
 });
