@@ -150,7 +150,8 @@ export class RingReceiver implements ReadingHost {
     const added: Reading[] = [];
     if (this.isOver) return;
     for (const reading of this.#toArm) {
-      if (this.#queue.room === 0 && !this.#submit(added)) break;
+      // Those that it refuses make room again: the others must not wait for a turn that may not come.
+      if (this.#queue.room === 0) this.#submit(added);
       this.#toArm.delete(reading);
       if (!reading.mayArm) continue;
       reading.isArmed = true;

@@ -191,6 +191,19 @@ it.each(['drop', 'stop', 'stopNow'] as const)(
   },
 );
 
+it('receives that the kernel refuses go by the ordinary path, and those behind them still begin', async () => {
+  const { kernel, receiver, refuse } = obedient();
+  const readers = Array.from({ length: 10 }, (_, fd) => new Reader(fd));
+  refuse(1);
+  for (const { fd } of readers) kernel.connections.set(fd, { waiting: Buffer.alloc(0), end: null });
+  for (const reader of readers) receiver.begin(reader, reader.fd, false);
+  for (let turns = 0; turns < 5; turns++) await nextTurn();
+  const refused = readers.filter(({ result }) => result === -EAGAIN);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(kernel.armed).toBe(readers.length - refused.length);
+  expect(kernel.armed).toBeGreaterThan(0);
+});
+
 it('keeps a few reads of one that is paused, however small they are, and all of them are told', () => {
   const asked: string[] = [];
   const host: ReadingHost = {
