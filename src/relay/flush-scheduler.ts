@@ -19,8 +19,12 @@ const minTimerMs = 1;
 /** Reads that follow each other so closely on average end the waits of audio nearly on time, and the timer is needed less. */
 const closeReadsMs = 2;
 
-/** How often the timer looks then. It ends the waits that would be over before it looks again, since reads may cease. Not for short waits. */
-const lazyTimerMs = 4;
+/**
+ * How often the timer looks then, at most, and what would be over within how long it ends with the rest. Reads may cease, so
+ * that it ends waits this much less late; more would end waits whose frame comes in time. Not for short waits.
+ */
+const lazyTimerMs = 3;
+const lazyAheadMs = 2;
 
 /** How long audio that rides with nothing waits for the next round, about. */
 const soonMs = 4;
@@ -161,11 +165,12 @@ export class FlushScheduler {
     const mayBeLazy = this.rideMs >= 2 * lazyTimerMs;
     this.#isLazy = mayBeLazy && nowMs - this.#rideTimerSetMs < this.#reads * closeReadsMs;
     // Should reads cease now, the timer looks again in time for the rest.
-    this.#endRides(nowMs, this.#isLazy ? lazyTimerMs : minTimerMs);
+    this.#endRides(nowMs, this.#isLazy ? lazyAheadMs : minTimerMs);
     if (this.#soonSinceMs < Number.POSITIVE_INFINITY) this.#scheduleRound(nowMs);
     const { oldestMs } = this.#rides;
     if (oldestMs < Number.POSITIVE_INFINITY) {
-      this.#setRideTimer(oldestMs + this.rideMs - nowMs, nowMs);
+      const leftMs = oldestMs + this.rideMs - nowMs;
+      this.#setRideTimer(this.#isLazy ? Math.max(lazyTimerMs, leftMs) : leftMs, nowMs);
     }
     this.#flushNow();
   };
