@@ -41,8 +41,8 @@ export class Slab {
   /** Audio and video messages in the log up to `end`. */
   frames: number;
   next: Slab | null = null;
-  /** Pairs of an offset and the time when the byte there was appended. */
-  readonly #stamps: number[] = [];
+  /** Pairs of an offset and the time when the byte there was appended. Null: all was when it began. */
+  #stamps: number[] | null = null;
   /** The last of these times. */
   #stampedMs: number;
   #view: Buffer | null = null;
@@ -53,7 +53,7 @@ export class Slab {
     this.base = base;
     this.frames = frames;
     this.startedMs = nowMs;
-    this.#stampedMs = nowMs - stampGrainMs;
+    this.#stampedMs = nowMs;
   }
 
   /** The bytes from `from` to the end, as a view. Outlets at the same place share one view. */
@@ -65,16 +65,25 @@ export class Slab {
     return this.#view;
   }
 
+  /** Those who read it are further on. */
+  forgetView(): void {
+    this.#view = null;
+  }
+
   stamp(nowMs: number): void {
     if (nowMs - this.#stampedMs < stampGrainMs) return;
     this.#stampedMs = nowMs;
-    this.#stamps.push(this.end, nowMs);
+    // One pair is what most have: a list that begins empty takes four times the memory.
+    if (this.#stamps === null) this.#stamps = [this.end, nowMs];
+    else this.#stamps.push(this.end, nowMs);
   }
 
   /** When the byte at `offset` was appended, to about 100 ms. */
   appendedMs(offset: number): number {
-    for (let i = this.#stamps.length - 2; i >= 0; i -= 2) {
-      if ((this.#stamps[i] ?? 0) <= offset) return this.#stamps[i + 1] ?? this.startedMs;
+    const stamps = this.#stamps;
+    if (stamps === null) return this.startedMs;
+    for (let i = stamps.length - 2; i >= 0; i -= 2) {
+      if ((stamps[i] ?? 0) <= offset) return stamps[i + 1] ?? this.startedMs;
     }
     return this.startedMs;
   }
@@ -127,6 +136,8 @@ export class MediaLog {
   readonly #pool: SlabPool;
   readonly #readers: LogReaders;
   #head: Slab;
+  /** The one before it, until all that was written up to there was flushed. */
+  #left: Slab | null = null;
   /** The oldest slab that is not back in the pool. */
   #tail: Slab;
   /** The position behind it; says nothing while it is the one that is being filled. */
@@ -317,6 +328,10 @@ export class MediaLog {
    * Returns unneeded slabs to the pool. Call it after all outlets have read, since a new key frame frees a whole GOP.
    */
   reclaim(): void {
+    if (this.#left !== null) {
+      this.#left.forgetView();
+      this.#left = null;
+    }
     if (this.#tail === this.#head) return;
     // Behind the oldest mark, or without one. Numbers, and not what they are of: this is asked for every message.
     if (this.#oldestPosition < 0 || this.#tailEnd <= this.#oldestPosition) this.#reclaim(true);
@@ -355,6 +370,7 @@ export class MediaLog {
     const usualBytes = messages === 0 ? minSlabBytes : slabBytesFor((position - this.#recentFrom.position) / messages);
     const slab = new Slab(this.#pool.take(Math.max(bytes, usualBytes)), position, old.frames, nowMs);
     old.next = slab;
+    this.#left = old;
     this.#head = slab;
     this.#reclaim(false);
     return slab;
