@@ -91,7 +91,8 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
     this.#pendingInRing += data.length;
     if (this.#sending === null) this.#queue(data);
     else this.#behind.push(data);
-    if (this.#pendingInRing < socketHighWaterBytes) return true;
+    // What went at once and was not taken whole waits in Node.js by now.
+    if (this.#pendingInRing < socketHighWaterBytes) return super.pendingBytes < socketHighWaterBytes;
     // Whether there is room for more, only the kernel knows.
     this.#rings.sender.submit();
     this.#needsDrain = this.#pendingInRing >= socketHighWaterBytes;

@@ -127,6 +127,18 @@ describe('what is sent by a ring', () => {
     expect(socket.pendingBytes).toBe(0);
   });
 
+  it('is enough for now as soon as the rest of it waits, also where nothing is gathered', async () => {
+    const { make } = faulty({ ...noFaults, next: () => ({ kind: 'short', bytes: 10 }) });
+    const { socket, peer, events } = await connection(make);
+    peer.pause();
+    // More than the kernel takes, of a peer that reads nothing.
+    expect(socket.write(pattern(16 << 20, 1))).toBe(false);
+    expect(socket.pendingBytes).toBeGreaterThan(64 * 1024);
+    peer.resume();
+    await until(() => events.drains === 1, 20_000, 'room');
+    expect(socket.pendingBytes).toBe(0);
+  });
+
   it.each([...harmlessErrors])('goes by the ordinary way when the ring answers with error %i', async (error) => {
     let isFaulty = true;
     const { make, sender } = faulty({
