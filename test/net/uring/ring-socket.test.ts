@@ -132,7 +132,7 @@ describe('what is sent by a ring', () => {
     const { socket, peer, events } = await connection(make);
     peer.pause();
     // More than the kernel takes, of a peer that reads nothing.
-    expect(socket.write(pattern(16 << 20, 1))).toBe(false);
+    expect(socket.write(Buffer.alloc(16 << 20, 7))).toBe(false);
     expect(socket.pendingBytes).toBeGreaterThan(64 * 1024);
     peer.resume();
     await until(() => events.drains === 1, 20_000, 'room');
