@@ -1,7 +1,7 @@
 import type { BackendProblem, BackendTotals, CapacityFacts, MediaBackend, WorkerFacts } from '../backend/backend.js';
 import type { LogHealth } from '../log/destination.js';
 import type { Logger } from '../log/log.js';
-import { overLimits, type StateLimits } from '../model/state-rules.js';
+import { LimitWatch, type StateLimits } from '../model/state-rules.js';
 import { plural } from '../plural.js';
 import { type OpenFilesFigures, openFiles } from '../process/open-files.js';
 import { elapsedMs } from '../process/wall-clock.js';
@@ -20,7 +20,7 @@ export class NodeStatus {
   readonly #backend: MediaBackend;
   readonly #reconciler: Reconciler;
   readonly #probe: BackendProbe;
-  readonly #limits: StateLimits;
+  readonly #limits: LimitWatch;
   readonly #load: NodeLoad;
   /** What was over a limit last time, of which state, and since when. */
   #over: { readonly state: Store['state']; readonly found: readonly string[]; readonly since: string } | undefined;
@@ -30,7 +30,7 @@ export class NodeStatus {
 
   constructor(store: Store, backend: MediaBackend, reconciler: Reconciler, limits: StateLimits, log: Logger) {
     this.#store = store;
-    this.#limits = limits;
+    this.#limits = new LimitWatch(limits);
     this.#backend = backend;
     this.#reconciler = reconciler;
     this.#probe = new BackendProbe(backend);
@@ -87,7 +87,7 @@ export class NodeStatus {
     const { state } = this.#store;
     if (this.#over?.state !== state) {
       const since = this.#over === undefined || this.#over.found.length === 0 ? undefined : this.#over.since;
-      this.#over = { state, found: overLimits(state, this.#limits), since: since ?? new Date().toISOString() };
+      this.#over = { state, found: this.#limits.over(state), since: since ?? new Date().toISOString() };
     }
     const { found, since } = this.#over;
     if (found.length === 0) return [];

@@ -74,22 +74,38 @@ export function* brokenRulesSteps(
 
 /** Descriptions of the limits that a state exceeds; empty when there are none. */
 export function overLimits(state: DesiredState, limits: StateLimits): readonly string[] {
-  const over: string[] = [];
-  const { cameras, engines } = state;
-  if (cameras.size > limits.maxCameras)
-    over.push(`${plural(cameras.size, 'camera')} (max-cameras: ${limits.maxCameras})`);
-  if (engines.size > limits.maxEngines)
-    over.push(`${plural(engines.size, 'engine')} (max-engines: ${limits.maxEngines})`);
-  let crowded = 0;
-  for (const camera of cameras.values()) {
-    if (Object.keys(camera.pushes).length > limits.maxPushesPerCamera) crowded += 1;
+  return new LimitWatch(limits).over(state);
+}
+
+/** `overLimits` of one version of a state after the other: only cameras that changed are looked at again. */
+export class LimitWatch {
+  readonly #limits: StateLimits;
+  #state: DesiredState = emptyState;
+  /** Cameras with too many pushes. */
+  readonly #crowded = new Set<string>();
+
+  constructor(limits: StateLimits) {
+    this.#limits = limits;
   }
-  if (crowded > 0) {
-    over.push(
-      `${plural(crowded, 'camera')} with too many pushes (max-pushes-per-camera: ${limits.maxPushesPerCamera})`,
-    );
+
+  over(state: DesiredState): readonly string[] {
+    const { maxCameras, maxEngines, maxPushesPerCamera } = this.#limits;
+    const { cameras, engines } = state;
+    for (const name of differingIn(this.#state, state).cameras) {
+      const camera = cameras.get(name);
+      if (camera !== undefined && Object.keys(camera.pushes).length > maxPushesPerCamera) this.#crowded.add(name);
+      else this.#crowded.delete(name);
+    }
+    this.#state = state;
+    const over: string[] = [];
+    if (cameras.size > maxCameras) over.push(`${plural(cameras.size, 'camera')} (max-cameras: ${maxCameras})`);
+    if (engines.size > maxEngines) over.push(`${plural(engines.size, 'engine')} (max-engines: ${maxEngines})`);
+    const crowded = this.#crowded.size;
+    if (crowded > 0) {
+      over.push(`${plural(crowded, 'camera')} with too many pushes (max-pushes-per-camera: ${maxPushesPerCamera})`);
+    }
+    return over;
   }
-  return over;
 }
 
 type Found = DocumentError | undefined;

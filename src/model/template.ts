@@ -68,24 +68,23 @@ export function checkTemplates(engine: TemplateEngine): void {
 }
 
 function expand(field: string, template: string, engine: TemplateEngine, camera: TemplateCamera): string {
-  const values: Record<Placeholder, string | undefined> = {
-    host: hostInUrl(engine.host),
-    name: encodeURIComponent(camera.name),
-    type: camera.type === undefined ? undefined : encodeURIComponent(camera.type),
-    location: engine.location === undefined ? undefined : encodeURIComponent(engine.location),
-  };
   const refuse = (rule: string): never => {
     throw new InputError('INVALID_ADDRESS', `${field}: ${quoted(maskTemplate(template))} ${rule}`, { field });
   };
   const expanded = template.replace(/\{([^{}]*)\}/g, (_, key: string) => {
     if (!isPlaceholder(key))
       return refuse(`has the unknown placeholder {${key}}; known are {${placeholders.join('}, {')}}`);
-    return (
-      values[key] ?? refuse(`needs {${key}}, and ${key === 'type' ? `camera "${camera.name}"` : 'the engine'} has none`)
-    );
+    const value = textOf(key, engine, camera);
+    return value ?? refuse(`needs {${key}}, and ${key === 'type' ? `camera "${camera.name}"` : 'the engine'} has none`);
   });
   if (/[{}]/.test(expanded)) refuse('has a brace without its partner');
   return expanded;
+}
+
+function textOf(key: Placeholder, engine: TemplateEngine, camera: TemplateCamera): string | undefined {
+  if (key === 'host') return hostInUrl(engine.host);
+  const value = key === 'name' ? camera.name : key === 'type' ? camera.type : engine.location;
+  return value === undefined ? undefined : encodeURIComponent(value);
 }
 
 function isPlaceholder(key: string): key is Placeholder {

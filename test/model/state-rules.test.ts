@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { getCamera, removeCamera, withCamera } from '../../src/model/cameras.js';
 import { decodeState } from '../../src/model/document/decode.js';
 import { type DesiredState, emptyState } from '../../src/model/model.js';
-import { checkChange, overLimits } from '../../src/model/state-rules.js';
+import { checkChange, LimitWatch, overLimits } from '../../src/model/state-rules.js';
 
 const limits = { maxCameras: 2, maxPushesPerCamera: 2, maxEngines: 1 };
 const state = (cameras: object, engines: object = {}): DesiredState =>
@@ -90,5 +91,15 @@ describe('a whole state, whoever writes it', () => {
       '2 engines (max-engines: 1)',
       '1 camera with too many pushes (max-pushes-per-camera: 2)',
     ]);
+  });
+
+  it('says it of one version of a state after the other', () => {
+    const watch = new LimitWatch(limits);
+    const crowded = state({ a: to(url('h1'), url('h2'), url('h3')), b: {} });
+    const told = '1 camera with too many pushes (max-pushes-per-camera: 2)';
+    expect(watch.over(crowded)).toEqual([told]);
+    expect(watch.over(withCamera(crowded, { ...getCamera(crowded, 'b'), type: '360' }))).toEqual([told]);
+    expect(watch.over(removeCamera(crowded, 'a'))).toEqual([]);
+    expect(watch.over(state({ a: to(url('h1'), url('h2'), url('h3')), b: {}, c: {} }))).toHaveLength(2);
   });
 });

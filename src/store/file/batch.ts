@@ -1,7 +1,6 @@
 import { StateError } from '../../errors.js';
 import { isErrno } from '../../files/errno.js';
-import type { Differing } from '../../model/changes.js';
-import { entryBytes } from '../../model/document/encode.js';
+import type { Change } from '../../model/changes.js';
 import type { DesiredState } from '../../model/model.js';
 
 /* The parts of a commit: the waiting updates, the state that they make, and by how much the file grows. */
@@ -32,22 +31,41 @@ export function* applyChanges(
   return { state, accepted };
 }
 
-/** By how many bytes state.json grows from one state to the next. */
-export function* grownBytes(
-  before: DesiredState,
-  after: DesiredState,
-  { cameras, engines }: Differing,
-): Generator<undefined, number> {
+/**
+ * By how many bytes state.json grows with these changes: a few more, where a camera has no push yet. It is known exactly
+ * again when the file was written. What is encoded for that is the change alone, not the whole camera twice.
+ */
+export function* grownBytes(changes: readonly Change[]): Generator<undefined, number> {
   let bytes = 0;
-  for (const name of cameras) {
-    bytes += entryBytes(name, after.cameras.get(name)) - entryBytes(name, before.cameras.get(name));
+  for (const change of changes) {
+    const { is, was } = change;
+    bytes += entryBytes(change, is) - entryBytes(change, was);
     yield;
-  }
-  for (const name of engines) {
-    bytes += entryBytes(name, after.engines.get(name)) - entryBytes(name, before.engines.get(name));
   }
   return bytes;
 }
+
+/** What stands in a camera beside its facts, its pushes apart. */
+const framedPushesBytes = `,\n      "pushes": {\n      }`.length;
+
+/** The bytes of an entry in state.json, with its name, separators and indentation. */
+function entryBytes(change: Change, value: Change['is']): number {
+  if (value === null) return 0;
+  if ('engine' in change) return namedBytes(change.engine, { '': { '': value } }, 2);
+  if ('push' in change) return namedBytes(change.push, { '': { '': { '': { '': value } } } }, 4);
+  return namedBytes(change.camera, { '': { '': value } }, 2) + framedPushesBytes;
+}
+
+/** @param framed the value, within so many objects, which indent it */
+function namedBytes(name: string, framed: object, depth: 2 | 4): number {
+  return Buffer.byteLength(JSON.stringify(framed, null, 2)) - frameBytes[depth] + name.length + ',\n'.length;
+}
+
+/** What frames take without the line of the value, whose indentation and quotes count. */
+const frameBytes = {
+  2: '{\n  "": {\n\n  }\n}'.length,
+  4: '{\n  "": {\n    "": {\n      "": {\n\n      }\n    }\n  }\n}'.length,
+};
 
 /** A change that is not made. @param cause what the disk said */
 export function writeFailed(message: string, cause?: unknown): StateError {

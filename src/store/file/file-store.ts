@@ -244,7 +244,7 @@ class FileStore implements Store {
     const differing = differingIn(before, state);
     const changes = await this.#updates.compute(changesBetweenSteps(before, state, differing));
     if (changes.length > 0) {
-      const fileBytes = this.#fileBytes + (await this.#updates.compute(grownBytes(before, state, differing)));
+      const fileBytes = this.#fileBytes + (await this.#updates.compute(grownBytes(changes)));
       if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes)
         throw new TooLargeState(fileBytes, this.#maxFileBytes);
       await this.#mendJournal(isSound);
