@@ -13,8 +13,7 @@ const emptyPushesSlack = 7;
 
 const withPush = (state: DesiredState, id: string, url: string): DesiredState =>
   addPush(state, 'eins', { id, url }, now, 100).state;
-const camera = (state: DesiredState, name: string): DesiredState =>
-  addCamera(state, { name, type: '360' }, now, 100).state;
+const camera = (state: DesiredState, name: string): DesiredState => addCamera(state, { name, type: '360' }, now, 100);
 
 describe('the growth of state.json that is foretold for a change', () => {
   const bare = camera(camera(emptyState, 'eins'), 'zwei');
