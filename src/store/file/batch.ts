@@ -45,8 +45,8 @@ export function* grownBytes(changes: readonly Change[]): Generator<undefined, nu
   return bytes;
 }
 
-/** What stands in a camera beside its facts, its pushes apart. */
-const framedPushesBytes = `,\n      "pushes": {\n      }`.length;
+/** What stands in a camera beside its facts, its pushes apart; the last of them has no comma. */
+const framedPushesBytes = `,\n      "pushes": {\n      }`.length - ','.length;
 
 /** The bytes of an entry in state.json, with its name, separators and indentation. */
 function entryBytes(change: Change, value: Change['is']): number {
