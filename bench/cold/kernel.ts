@@ -97,7 +97,7 @@ export class FakeKernel {
       }
       const copy = Buffer.from(data);
       this.#carried.push(() => this.#peers.get(fd)?.feed(copy));
-      owner.sent(data.length);
+      owner.sent(data.length, data.length);
     };
     this.#rings = { receiver: this.receiver, sender: { queue, submit: () => this.sender.submit() } };
   }
@@ -107,8 +107,16 @@ export class FakeKernel {
       this.#sent.push({ id, bytes });
       this.sends++;
     };
+    const sendPieces: OperationQueue['sendPieces'] = (fd, addresses, bytes, id) => {
+      send(
+        fd,
+        addresses[0]!,
+        bytes.reduce((sum, each) => sum + each, 0),
+        id,
+      );
+    };
     return {
-      ...{ lost: 0, room: queueEntries, send, takeCompletions },
+      ...{ lost: 0, room: queueEntries, send, sendPieces, takeCompletions },
       ...{ receive() {}, cancel() {}, poke() {}, submit: () => 0, withdraw: () => 0 },
     };
   }

@@ -13,6 +13,9 @@ const { EAGAIN, ECANCELED, ECONNABORTED, ECONNRESET, EIO, EPIPE, ETIMEDOUT } = c
 /** Errors that say that the connection is over. Whatever else a send returns, the ordinary path finds out what it means. */
 const isFatal: ReadonlySet<number> = new Set([-ECONNABORTED, -ECONNRESET, -EIO, -EPIPE, -ETIMEDOUT]);
 
+/** Shared by all sockets, nearly always: never changed. */
+const nothing: Buffer[] = [];
+
 /** The rings of this process, as sockets use them. */
 export interface SocketRings {
   readonly sender: Pick<RingSender, 'queue' | 'submit'>;
@@ -28,12 +31,11 @@ export interface SocketRings {
  */
 export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
   readonly #rings: SocketRings;
-  /** -1: not connected, or not known. */
+  /** -1: not connected, or not known, or somebody else's by now. */
   #fd = -1;
   /** What the ring has. */
   #sending: Buffer | null = null;
-  /** What waits behind it. */
-  readonly #behind: Buffer[] = [];
+  #behind = nothing;
   /** Bytes that were written by the ring, those that wait included. */
   #bytesByRing = 0;
   #pendingInRing = 0;
@@ -50,6 +52,13 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
   constructor(rings: SocketRings, open: (onData: (data: Buffer) => void, size: ReadSize) => Socket) {
     super(open);
     this.#rings = rings;
+    const { socket } = this;
+    const closeIt = socket._destroy;
+    // Node closes the descriptor in here, whoever had it do so.
+    socket._destroy = (error, callback) => {
+      this.#fd = -1;
+      closeIt.call(socket, error, callback);
+    };
     if (!this.socket.connecting) this.#fd = descriptorOf(this.socket);
     else {
       this.socket.once('connect', () => {
@@ -59,7 +68,12 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
   }
 
   get isOpen(): boolean {
-    return !this.socket.destroyed;
+    return this.#fd >= 0;
+  }
+
+  /** What goes out behind what the ring has; the ring may have the first of it, too. */
+  get behind(): readonly Buffer[] {
+    return this.#behind;
   }
 
   override get readBytes(): number {
@@ -84,12 +98,14 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
   }
 
   override write(data: Buffer): boolean {
-    if (this.#fd < 0 || super.pendingBytes > 0) return super.write(data);
-    if (this.#isEnded || this.socket.destroyed) return false;
+    if (this.#fd < 0) return this.socket.destroyed ? false : super.write(data);
+    if (super.pendingBytes > 0) return super.write(data);
+    if (this.#isEnded) return false;
     if (data.length === 0) return true;
     this.#bytesByRing += data.length;
     this.#pendingInRing += data.length;
     if (this.#sending === null) this.#queue(data);
+    else if (this.#behind === nothing) this.#behind = [data];
     else this.#behind.push(data);
     // What went at once and was not taken whole waits in Node.js by now.
     if (this.#pendingInRing < socketHighWaterBytes) return super.pendingBytes < socketHighWaterBytes;
@@ -104,18 +120,19 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
     this.#rings.sender.queue(this, this.#fd, data);
   }
 
-  sent(result: number): void {
+  sent(result: number, asked: number): void {
     const data = this.#sending;
     if (data === null) return;
     this.#sending = null;
-    if (result === data.length) {
+    const behind = this.#behind;
+    if (result === asked) {
       this.#pendingInRing -= result;
-      const next = this.#behind.shift();
-      if (next === undefined) this.#settle();
-      else this.#queue(next);
+      if (behind !== nothing) this.#goOn(behind, asked - data.length);
+      else if (this.#needsDrain || this.#endsLater) this.#settle();
       return;
     }
-    const rest = [data.subarray(Math.max(0, result)), ...this.#behind.splice(0)];
+    this.#behind = nothing;
+    const rest = restOf([data, ...behind], Math.max(0, result));
     let bytes = 0;
     for (const { length } of rest) bytes += length;
     this.#pendingInRing = 0;
@@ -123,6 +140,15 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
     if (isFatal.has(result)) this.#failToWrite(result);
     else for (const each of rest) super.write(each);
     this.#settle();
+  }
+
+  /** Queues what is left of that behind which a send ended. @param sent bytes of it that went in the same send */
+  #goOn(behind: Buffer[], sent: number): void {
+    for (let left = sent; left > 0; ) left -= behind.shift()!.length;
+    const next = behind.shift();
+    if (behind.length === 0) this.#behind = nothing;
+    if (next === undefined) this.#settle();
+    else this.#queue(next);
   }
 
   /** The ring has nothing of it any more. */
@@ -230,6 +256,17 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
     this.#reading?.drop();
     this.#reading = null;
   }
+}
+
+/** What is left of pieces behind so many bytes. */
+function restOf(pieces: readonly Buffer[], bytes: number): Buffer[] {
+  let skip = bytes;
+  const rest: Buffer[] = [];
+  for (const piece of pieces) {
+    if (skip < piece.length) rest.push(piece.subarray(skip));
+    skip = Math.max(0, skip - piece.length);
+  }
+  return rest;
 }
 
 /** The number of a socket's descriptor: of Node's insides, the one thing that a ring needs. -1: there is none. */

@@ -15,6 +15,7 @@ const offsetSqes = 0x10000000;
 const enterGetEvents = 1;
 const flagCqOverflow = 1 << 1;
 const opSend = 26;
+const opSendMessage = 9;
 const opReceive = 27;
 const opCancel = 14;
 const opNothing = 0;
@@ -22,6 +23,13 @@ const flagBufferSelect = 1 << 5;
 const receiveMultishot = 1 << 1;
 const dontWait = 0x40;
 const noSignal = 0x4000;
+
+/** Pieces that one send may have. */
+export const maxPieces = 8;
+
+/** Memory of an operation for `struct msghdr`, which takes 56 bytes, and `maxPieces` of `struct iovec`, 16 bytes each. */
+const messageWords = 64;
+const vectorsAt = 16;
 
 /** More completions belong to the same operation. */
 export const completionHasMore = 1 << 1;
@@ -44,6 +52,8 @@ export interface OperationQueue {
   readonly room: number;
   /** Adds a send that never waits. */
   send(fd: number, address: number, bytes: number, id: number): void;
+  /** As `send`, of several pieces that lie at different places, `maxPieces` at most: they arrive one behind the other. */
+  sendPieces(fd: number, addresses: readonly number[], bytes: readonly number[], id: number): void;
   /** Adds a receive into buffers of the group that goes on until it fails, ends, or is cancelled. */
   receive(fd: number, group: number, id: number, generation: number): void;
   /** Adds the end of another operation. Its own completion has the id `ownId`. */
@@ -69,6 +79,9 @@ export class Ring implements OperationQueue {
   readonly #entries: number;
   #words: Uint32Array;
   #sqes: Uint32Array;
+  /** Where operations name their pieces, each in a place of its own; the kernel looks there until `submit` returns. */
+  #messages: Uint32Array;
+  readonly #messagesAddress: number;
   readonly #sqHead: number;
   readonly #sqTail: number;
   readonly #sqMask: number;
@@ -103,6 +116,9 @@ export class Ring implements OperationQueue {
       this.#words = new Uint32Array(this.#map(ringBytes, 0).memory, 0, ringBytes >> 2);
       this.#sqes = new Uint32Array(this.#map(64 * this.#entries, offsetSqes).memory);
       for (let i = 0; i < this.#entries; i++) this.#words[(sqArray >> 2) + i] = i;
+      const messages = this.#map(4 * messageWords * this.#entries, 0, -1);
+      this.#messages = new Uint32Array(messages.memory);
+      this.#messagesAddress = messages.address;
     } catch (error) {
       this.close();
       throw error;
@@ -134,11 +150,30 @@ export class Ring implements OperationQueue {
   }
 
   send(fd: number, address: number, bytes: number, id: number): void {
-    const at = this.#add(opSend, fd, id, 0);
+    this.#addSend(opSend, fd, id, address, bytes);
+  }
+
+  sendPieces(fd: number, addresses: readonly number[], bytes: readonly number[], id: number): void {
+    const messages = this.#messages;
+    const at = (this.#tail & this.#sqMask) * messageWords;
+    const count = addresses.length;
+    for (let i = 0; i < count; i++) {
+      const vector = at + vectorsAt + 4 * i;
+      storeAddress(messages, vector, addresses[i]!);
+      // The upper half is 0, as is of the message what is not written: no name, no control data, no flags.
+      messages[vector + 2] = bytes[i]!;
+    }
+    const address = this.#messagesAddress + 4 * at;
+    storeAddress(messages, at + 4, address + 4 * vectorsAt);
+    messages[at + 6] = count;
+    this.#addSend(opSendMessage, fd, id, address, 1);
+  }
+
+  #addSend(operation: number, fd: number, id: number, address: number, length: number): void {
+    const at = this.#add(operation, fd, id, 0);
     const sqes = this.#sqes;
-    sqes[at + 4] = address >>> 0;
-    sqes[at + 5] = Math.floor(address / 2 ** 32);
-    sqes[at + 6] = bytes;
+    storeAddress(sqes, at + 4, address);
+    sqes[at + 6] = length;
     sqes[at + 7] = noSignal | dontWait;
   }
 
@@ -211,14 +246,14 @@ export class Ring implements OperationQueue {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#words = this.#sqes = new Uint32Array(0);
+    this.#words = this.#sqes = this.#messages = new Uint32Array(0);
     this.#calls.close(this.fd);
     // The memory keeps the ring alive as the descriptor does.
     for (const mapping of this.#mappings) mapping.unmap();
   }
 
-  #map(bytes: number, offset: number): Mapping {
-    const mapping = this.#calls.map(bytes, this.fd, offset);
+  #map(bytes: number, offset: number, fd = this.fd): Mapping {
+    const mapping = this.#calls.map(bytes, fd, offset);
     this.#mappings.push(mapping);
     return mapping;
   }
@@ -235,4 +270,9 @@ export class Ring implements OperationQueue {
     sqes[at + 9] = generation;
     return at;
   }
+}
+
+function storeAddress(words: Uint32Array, at: number, address: number): void {
+  words[at] = address >>> 0;
+  words[at + 1] = Math.floor(address / 2 ** 32);
 }

@@ -19,8 +19,8 @@ interface TestedRings {
 }
 
 /**
- * Does with a pair of sockets what is done with connections: a send that is taken in part and one that is not taken at all,
- * both within the call; receives that fill many buffers, one that is waited for, and one that is ended.
+ * Does with a pair of sockets what is done with connections: a send that is taken in part, one that is not taken at all, and
+ * one of two pieces, all within the call; receives that fill many buffers, one that is waited for, and one that is ended.
  * @returns what went wrong; null when nothing did
  * @throws (rejects) RingError where there is nothing to try it with
  */
@@ -30,12 +30,12 @@ export async function testRings({ sender, receiver }: TestedRings, calls: Kernel
   try {
     const [near, far] = calls.socketPair();
     ends = [near, far];
-    const send = (data: Buffer): number | null => {
+    const send = (data: Buffer, ...behind: Buffer[]): number | null => {
       let result: number | null = null;
       const sent = (outcome: number): void => {
         result = outcome;
       };
-      sender.queue({ isOpen: true, sent }, near, data);
+      sender.queue({ isOpen: true, behind, sent }, near, data);
       sender.submit();
       return result;
     };
@@ -62,8 +62,8 @@ export async function testRings({ sender, receiver }: TestedRings, calls: Kernel
       return 'a receive did not get what was there, or woke nobody';
     if (over !== null) return `a receive ended with ${over}`;
     if (isWrong || got !== short) return 'a receive got other bytes than were sent';
-    const more = send(data.subarray(short, short + 100));
-    if (more !== 100) return `a send of 100 bytes returned ${more}`;
+    const more = send(data.subarray(short, short + 60), data.subarray(short + 60, short + 100));
+    if (more !== 100) return `a send of 100 bytes in two pieces returned ${more}`;
     if (!(await until(() => got >= short + 100))) return 'a receive that waited woke nobody';
     if (isWrong) return 'a receive that waited got other bytes than were sent';
     reading.stopNow();

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { OperationQueue } from './ring.js';
+import { maxPieces, type OperationQueue } from './ring.js';
 
 const { EAGAIN, ECANCELED, EIO } = constants.errno;
 
@@ -10,11 +10,13 @@ const lookAgainMs = 1;
 export interface SendOwner {
   /** False: it is closed, and its descriptor may be somebody else's. */
   readonly isOpen: boolean;
+  /** What is to go out right behind what it queued. The first of it goes in the same send; the owner keeps the rest. */
+  readonly behind: readonly Buffer[];
   /**
    * What it queued was sent, or a part of it, or nothing. Called in the middle of the work: it tells nobody else in this call.
-   * @param result bytes that the kernel took, or a negative system error
+   * @param result bytes that the kernel took, or a negative system error @param asked bytes that it was to take
    */
-  sent(result: number): void;
+  sent(result: number, asked: number): void;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface SendOwner {
  * (Should the kernel keep one all the same, the owner hears later, and must keep the bytes until then.)
  *
  * An owner has at most one send in the queue: two would have to be linked, and a link does not end where the first was
- * short.
+ * short. What it has in several pieces, as where a slab ends, goes in one: a send costs the same, whatever its size.
  */
 export class RingSender {
   /** Sends that the kernel took so far, calls for them, and sends that were short or refused. */
@@ -34,6 +36,8 @@ export class RingSender {
   readonly #owners: (SendOwner | null)[] = [];
   readonly #fds: number[] = [];
   readonly #data: (Buffer | null)[] = [];
+  /** Bytes of each that the kernel is to take. */
+  readonly #asked: number[] = [];
   readonly #free: number[] = [];
   /** Ids in the order in which they were queued. */
   #queued: number[] = [];
@@ -70,13 +74,14 @@ export class RingSender {
    */
   queue(owner: SendOwner, fd: number, data: Buffer): void {
     if (this.#isClosed) {
-      owner.sent(-EAGAIN);
+      owner.sent(-EAGAIN, data.length);
       return;
     }
     const id = this.#free.pop() ?? this.#owners.length;
     this.#owners[id] = owner;
     this.#fds[id] = fd;
     this.#data[id] = data;
+    this.#asked[id] = data.length;
     this.#queued.push(id);
     if (this.#gathering === 0) this.submit();
   }
@@ -148,7 +153,8 @@ export class RingSender {
         this.#end(id, -ECANCELED);
         continue;
       }
-      queue.send(this.#fds[id]!, this.#addressIn(data), data.length, id);
+      if (owner.behind.length === 0) queue.send(this.#fds[id]!, this.#addressIn(data), data.length, id);
+      else this.#addPieces(id, data, owner.behind);
       added.push(id);
     }
     this.#underWay += added.length;
@@ -160,6 +166,20 @@ export class RingSender {
     queue.takeCompletions(this.#onCompletion);
     if (this.#underWay > 0) this.#lookTimer ??= setTimeout(this.#look, lookAgainMs);
     return end;
+  }
+
+  #addPieces(id: number, data: Buffer, behind: readonly Buffer[]): void {
+    const addresses = [this.#addressIn(data)];
+    const lengths = [data.length];
+    let asked = data.length;
+    for (let i = 0; i < behind.length && i + 1 < maxPieces; i++) {
+      const piece = behind[i]!;
+      addresses.push(this.#addressIn(piece));
+      lengths.push(piece.length);
+      asked += piece.length;
+    }
+    this.#asked[id] = asked;
+    this.#queue.sendPieces(this.#fds[id]!, addresses, lengths, id);
   }
 
   /** The kernel did not take all of what was added: the last ones go by the ordinary path. */
@@ -178,12 +198,12 @@ export class RingSender {
 
   #end(id: number, result: number): void {
     const owner = this.#owners[id];
-    const bytes = this.#data[id]?.length ?? 0;
+    const asked = this.#asked[id] ?? 0;
     this.#owners[id] = null;
     this.#data[id] = null;
     this.#free.push(id);
-    if (result < bytes) this.counts.short++;
-    owner?.sent(result);
+    if (result < asked) this.counts.short++;
+    owner?.sent(result, asked);
   }
 
   readonly #look = (): void => {

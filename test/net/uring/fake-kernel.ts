@@ -115,6 +115,10 @@ export class FakeKernel implements OperationQueue {
     throw new Error('it only receives');
   }
 
+  sendPieces(): void {
+    throw new Error('it only receives');
+  }
+
   receive(fd: number, _group: number, id: number, generation: number): void {
     if (this.#armed.some((each) => each.fd === fd)) throw new Error(`two operations read descriptor ${fd}`);
     this.#added.push(() => this.#armed.push({ fd, id, generation }));

@@ -25,14 +25,16 @@ export interface Faults {
 
 interface Send {
   readonly fd: number;
-  readonly address: number;
-  readonly bytes: number;
+  readonly addresses: readonly number[];
+  readonly bytes: readonly number[];
   readonly id: number;
 }
 
 /** A ring that does worse than the kernel would: sends are cut, refused, late and out of order. */
 export class FaultyQueue implements OperationQueue {
   carriedOut = 0;
+  /** Sends of several pieces that were added. */
+  ofPieces = 0;
   readonly lost = 0;
   readonly #ring: OperationQueue;
   readonly #faults: Faults;
@@ -56,7 +58,13 @@ export class FaultyQueue implements OperationQueue {
 
   send(fd: number, address: number, bytes: number, id: number): void {
     if (this.room <= 0) throw new Error('the queue is full');
-    this.#added.push({ fd, address, bytes, id });
+    this.#added.push({ fd, addresses: [address], bytes: [bytes], id });
+  }
+
+  sendPieces(fd: number, addresses: readonly number[], bytes: readonly number[], id: number): void {
+    if (this.room <= 0) throw new Error('the queue is full');
+    this.ofPieces++;
+    this.#added.push({ fd, addresses: [...addresses], bytes: [...bytes], id });
   }
 
   receive(): void {
@@ -97,19 +105,26 @@ export class FaultyQueue implements OperationQueue {
 
   poke(): void {}
 
-  #carryOut({ fd, address, bytes, id }: Send): void {
+  #carryOut({ fd, addresses, bytes, id }: Send): void {
     this.carriedOut++;
     const fault = this.#faults.next();
     if (fault.kind === 'error') {
       this.#completions.push([id, -fault.error]);
       return;
     }
-    const part = fault.kind === 'short' ? Math.min(fault.bytes, bytes) : bytes;
-    if (part === 0) {
+    let left = fault.kind === 'short' ? fault.bytes : Number.POSITIVE_INFINITY;
+    const parts = bytes.map((each) => {
+      const part = Math.min(each, left);
+      left -= part;
+      return part;
+    });
+    const count = parts.filter((each) => each > 0).length;
+    if (count === 0) {
       this.#completions.push([id, -EAGAIN]);
       return;
     }
-    this.#ring.send(fd, address, part, id);
+    if (addresses.length === 1) this.#ring.send(fd, addresses[0]!, parts[0]!, id);
+    else this.#ring.sendPieces(fd, addresses.slice(0, count), parts.slice(0, count), id);
     this.#ring.submit();
     this.#ring.takeCompletions((ended, _generation, result) => this.#completions.push([ended, result]));
   }

@@ -105,20 +105,21 @@ describe('what is sent by a ring', () => {
   it('is whole where the kernel takes any number of bytes of it, for each number', async () => {
     const bytes = 150;
     let cut = 0;
-    const { make, sender } = faulty({ ...noFaults, next: () => ({ kind: 'short', bytes: cut }) });
+    const { make, queue, sender } = faulty({ ...noFaults, next: () => ({ kind: 'short', bytes: cut }) });
     const { socket, read } = await connection(make);
     const sent: Buffer[] = [];
     for (cut = 0; cut <= bytes; cut++) {
-      // Two at once: the second must not overtake what is left of the first.
+      // Several at once: those behind must not overtake what is left of the first.
       sender.gather(() => {
-        for (const data of [pattern(bytes, cut), pattern(40, cut + 1)]) {
+        for (const data of [pattern(bytes - 50, cut), pattern(20, cut + 1), pattern(30, cut + 2)]) {
           expect(socket.write(data)).toBe(true);
           sent.push(data);
         }
-        expect(socket.pendingBytes).toBeGreaterThanOrEqual(bytes + 40);
+        expect(socket.pendingBytes).toBeGreaterThanOrEqual(bytes);
       });
       await new Promise(setImmediate);
     }
+    expect(queue.ofPieces).toBe(bytes + 1);
     const all = Buffer.concat(sent);
     await until(() => Buffer.concat(read).length >= all.length, 20_000, 'all bytes');
     expect(Buffer.concat(read).equals(all)).toBe(true);
@@ -175,9 +176,11 @@ describe('what is sent by a ring', () => {
         fc.array(fc.nat(3), { minLength: 1, maxLength: 5 }),
         fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
         fc.array(fc.nat(200_000), { minLength: 1, maxLength: 25 }),
+        // More than one send takes, too.
+        fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 }),
         fc.integer({ min: 1, max: 5 }),
         fc.integer(),
-        async (faults, delays, refusals, sizes, room, seed) => {
+        async (faults, delays, refusals, sizes, pieces, room, seed) => {
           let [f, d, r, p] = [0, 0, 0, 0];
           const { make, queue, sender } = faulty({
             next: () => faults[f++ % faults.length]!,
@@ -196,7 +199,12 @@ describe('what is sent by a ring', () => {
             expected[i % 2]!.push(Buffer.from(data));
             written.push({ data, socket, from: socket.bytesWritten });
             if (i % 5 === 0) socket.write(data);
-            else sender.gather(() => socket.write(data));
+            else {
+              sender.gather(() => {
+                const step = Math.ceil(data.length / pieces[i % pieces.length]!);
+                for (let at = 0; at < data.length; at += step) socket.write(data.subarray(at, at + step));
+              });
+            }
             expect(socket.progress).toBeLessThanOrEqual(socket.bytesWritten);
             if (i % 4 === 1) peer.pause();
             if (i % 4 === 3) peer.resume();
