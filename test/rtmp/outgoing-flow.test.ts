@@ -2,10 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KernelQueues, type QueueAsker } from '../../src/net/kernel-queues.js';
 import type { MediaSocket } from '../../src/net/media-socket.js';
+import { Flight } from '../../src/rtmp/flight.js';
 import { OutgoingFlow } from '../../src/rtmp/outgoing-flow.js';
+import { SendTimes } from '../../src/rtmp/send-times.js';
+import { TargetAcknowledgements } from '../../src/rtmp/target-acknowledgements.js';
 import { waitFor } from '../support/wait.js';
 
 /** A flow by a clock of its own, over a socket and a kernel that do as they are told. */
@@ -147,4 +151,48 @@ it('a table that is too large to be read was asked for as often as a small one, 
   const ends = { localPort: 0x1234, remoteAddress: '127.0.0.1', remotePort: 1935 };
   kernel.ask({ ends, handedBytes: 1000, queued: () => {} }, performance.now());
   await waitFor(() => kernel.everyMs >= 10_000, { what: 'a longer pause' });
+});
+
+describe('what may be written to a target that acknowledges', () => {
+  it('is what it takes in half of the budget of age, at each write', () => {
+    let holds = 0;
+    const step = fc.record({
+      bytes: fc.nat(40_000),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+      ms: fc.nat(400),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 300 }), (steps) => {
+        const budget = { queueMaxBytes: 1 << 20, queueMaxAgeMs: 4000 };
+        const socket = { bytesWritten: 0, pendingBytes: 0, progress: 0, write: () => true };
+        const flow = new OutgoingFlow(socket as unknown as MediaSocket, budget, () => {});
+        // The same parts, looked at for each write.
+        const times = new SendTimes();
+        const flight = new Flight(times, budget);
+        const acknowledgements = new TargetAcknowledgements(times);
+        let isHeld = false;
+        let nowMs = performance.now();
+        for (const { bytes, share, ms } of steps) {
+          socket.bytesWritten += bytes;
+          const written = socket.bytesWritten;
+          times.note(written, nowMs);
+          isHeld ||= flight.isOver(written);
+          expect(flow.write(Buffer.alloc(0))).toBe(!isHeld);
+          if (isHeld) holds++;
+          nowMs += ms;
+          const before = acknowledgements.acknowledgedBytes ?? 0;
+          const sequence = Math.floor(before + share * (written - before) * (ms / 400));
+          flow.acknowledged(sequence, nowMs);
+          acknowledgements.received(sequence, written, nowMs);
+          const arrived = acknowledgements.acknowledgedBytes ?? 0;
+          if (arrived === before && acknowledgements.count > 1) continue;
+          flight.news(arrived, written, acknowledgements.stepBytes, nowMs);
+          times.forget(arrived);
+          if (flight.hasRoom(written)) isHeld = false;
+        }
+      }),
+      { numRuns: 300 },
+    );
+    expect(holds).toBeGreaterThan(0);
+  });
 });
