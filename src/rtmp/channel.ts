@@ -43,6 +43,7 @@ export class MessageChannel implements MessageTaker {
   #peerAcknowledged: number | null = null;
   #peerPongs = 0;
   #isHeld = false;
+  #isClosed = false;
   /** The rest of an aggregate, in which it was held. */
   #parts: AggregateParts | null = null;
 
@@ -144,8 +145,9 @@ export class MessageChannel implements MessageTaker {
     if (!this.#isHeld) this.#reader.release();
   }
 
-  /** Nothing more is received: gives back the memory of incomplete messages. */
+  /** Nothing more is received, nor delivered: gives back the memory of incomplete messages. */
   close(): void {
+    this.#isClosed = true;
     this.#parts = null;
     this.#reader.close();
   }
@@ -216,7 +218,8 @@ export class MessageChannel implements MessageTaker {
    * @param isKept whether their memory is their own
    */
   #take(parts: AggregateParts, isKept: boolean): void {
-    for (;;) {
+    // Where what a part asked for ended the connection, what is behind it is neither taken nor kept.
+    while (!this.#isClosed) {
       if (this.#isHeld && parts.bytesLeft > 0) {
         if (!isKept) parts.keep();
         this.#parts = parts;

@@ -98,6 +98,7 @@ export class PacedReading {
   decided(act: () => void): void {
     if (this.#isOver) return;
     this.#isDeciding = false;
+    this.#turnMs = Math.floor(performance.now());
     act();
     this.#readOn();
   }

@@ -19,7 +19,7 @@ import type { IgnoredKind } from './ignored.js';
 import { PacedReading } from './paced-reading.js';
 import { PeerMeter } from './peer-meter.js';
 import { PublisherLife } from './publisher-life.js';
-import { refusalOf } from './refusal.js';
+import { refusalOf, tellRefusal } from './refusal.js';
 import { type ConnectInfo, ServerSession, type ServerSessionHandler, type StreamRequest } from './server-session.js';
 import { type NetSettings, sessionLimits } from './settings.js';
 import type { Decision, Ingest, Peer, PlayGrant, Publisher, PublishGrant, StreamHost } from './stream-host.js';
@@ -233,12 +233,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   #refuse(what: 'publish' | 'play', streamId: number, error: unknown): void {
-    if (what === 'publish') {
-      this.#session.refusePublish(streamId, 'NetStream.Publish.BadName', messageOf(error));
-    } else {
-      const why = codeOf(error) === 'PLAY_NOT_FOUND' ? 'StreamNotFound' : 'Failed';
-      this.#session.refusePlay(streamId, `NetStream.Play.${why}`, messageOf(error));
-    }
+    tellRefusal(this.#session, what, streamId, error);
     this.#refused(error, what);
   }
 
@@ -252,7 +247,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     }
     this.#life.frame(this.#reading.turnMs);
     this.#ingests.set(streamId, ingest);
-    this.#lastStreamId = -1;
+    this.#lastIngest = undefined;
     this.#reading.isPublisher = true;
     this.#socket.readLargely?.();
     this.#record.did(`published ${maskUrl(streamName)}`);
@@ -285,8 +280,10 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   }
 
   onMedia(streamId: number, type: number, timestampMs: number, payload: Buffer): void {
-    if (streamId !== this.#lastStreamId) this.#lastIngest = this.#ingests.get(streamId);
-    this.#lastStreamId = streamId;
+    if (streamId !== this.#lastStreamId || this.#lastIngest === undefined) {
+      this.#lastIngest = this.#ingests.get(streamId);
+      this.#lastStreamId = streamId;
+    }
     const ingest = this.#lastIngest;
     if (ingest === undefined) return;
     if (ingest.write(type, timestampMs, payload, this.#reading.turnMs)) {
@@ -308,7 +305,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     const ingest = this.#ingests.get(streamId);
     if (ingest === undefined) return;
     this.#ingests.delete(streamId);
-    this.#lastStreamId = -1;
+    this.#lastIngest = undefined;
     this.#reading.isPublisher = this.#ingests.size > 0;
     this.#idleSinceMs = performance.now();
     ingest.end('unpublished');
@@ -386,7 +383,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     for (const ingest of this.#ingests.values()) ingest.end(reason);
     for (const viewer of this.#viewers.values()) viewer.end();
     this.#ingests.clear();
-    this.#lastStreamId = -1;
+    this.#lastIngest = undefined;
     this.#viewers.clear();
     this.#record.closed(reason, level, this.#socket.bytesRead, this.#session.phase === 'fresh');
     this.#socket.end();

@@ -4,7 +4,8 @@ import { CodedError } from '../../src/errors.js';
 import { type LogFields, type Logger, silentLogger } from '../../src/log/log.js';
 import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { ServerConnection } from '../../src/rtmp/server-connection.js';
-import type { StreamHost } from '../../src/rtmp/stream-host.js';
+import type { Ingest, Publisher, PublishGrant, StreamHost } from '../../src/rtmp/stream-host.js';
+import { UnfinishedBudget } from '../../src/rtmp/unfinished-budget.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { encodeMessage } from '../../src/wire/chunk-writer.js';
 import { MessageType } from '../../src/wire/message.js';
@@ -19,8 +20,16 @@ function command(streamId: number, ...values: Parameters<typeof encodeAmf0>): Bu
   return encodeMessage(3, MessageType.CommandAmf0, 0, streamId, encodeAmf0(...values), 128);
 }
 
+/** One message inside an aggregate. */
+function part(type: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(11);
+  header[0] = type;
+  header.writeUIntBE(payload.length, 1, 3);
+  return Buffer.concat([header, payload, Buffer.alloc(4)]);
+}
+
 /** A connection whose host refuses every application but `cam`, and counts what it granted. */
-function open() {
+function open(unfinished = new UnfinishedBudget(1e9)) {
   const granted: string[] = [];
   const reasons: unknown[] = [];
   const host: StreamHost = {
@@ -40,7 +49,7 @@ function open() {
   const log: Logger = { ...silentLogger, info: note, warn: note, error: note, child: () => log };
   const socket = new FakeSocket(1, () => {});
   new ServerConnection({
-    ...{ socket, settings: defaultSettings().media, host, log },
+    ...{ socket, settings: defaultSettings().media, host, log, unfinished },
     onClosed() {},
   });
   return { socket, granted, reasons };
@@ -65,6 +74,51 @@ describe('a connection', () => {
     expect(granted).toEqual([]);
     expect(reasons).toHaveLength(1);
     expect(reasons[0]).toContain('PUBLISH_NOT_REGISTERED');
+  });
+
+  it('that was refused in the middle of an aggregate leaves nothing of the rest in memory', () => {
+    const unfinished = new UnfinishedBudget(1e9);
+    const { socket, granted, reasons } = open(unfinished);
+    const audio = Array.from({ length: 1000 }, () => part(MessageType.Audio, audioFrame(1)));
+    const parts = [
+      part(MessageType.CommandAmf0, encodeAmf0('connect', 1, { app: 'nobody' })),
+      ...audio,
+      part(MessageType.CommandAmf0, encodeAmf0('connect', 2, { app: 'cam' })),
+    ];
+    socket.receive(
+      Buffer.concat([handshake, encodeMessage(3, MessageType.Aggregate, 0, 0, Buffer.concat(parts), 128)]),
+    );
+    expect(socket.destroyed).toBe(true);
+    expect([granted, reasons.length]).toEqual([[], 1]);
+    expect(unfinished.bytes).toBe(0);
+  });
+
+  it('that publishes counts as alive from the decision on, however long that took', async () => {
+    let decide = (_grant: PublishGrant): void => {};
+    const admitted = new Promise<PublishGrant>((resolve) => {
+      decide = resolve;
+    });
+    const host: StreamHost = {
+      connect() {},
+      admitPublisher: () => admitted,
+      admitViewer: () => () => ({ stream: null, end() {} }),
+    };
+    const socket = new FakeSocket(1, () => {});
+    const settings = defaultSettings().media;
+    new ServerConnection({ socket, settings, host, log: silentLogger, onClosed() {} });
+    const asks = [command(0, 'connect', 1, { app: 'cam' }), command(0, 'createStream', 3, null)];
+    socket.receive(Buffer.concat([handshake, ...asks, command(1, 'publish', 4, null, 'cam')]));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const decidedMs = performance.now();
+    const publishers: Publisher[] = [];
+    const ingest: Ingest = { write: () => true, end() {} };
+    decide((publisher) => {
+      publishers.push(publisher);
+      return ingest;
+    });
+    await until(() => publishers.length > 0, 20_000, 'the publish');
+    await new Promise(setImmediate);
+    expect(publishers[0]?.lastMediaMs).toBeGreaterThanOrEqual(Math.floor(decidedMs));
   });
 
   it('is ended when it asks on and on and reads none of the answers', async () => {
