@@ -118,7 +118,8 @@ export class IngestMeter {
 function smoothed(usual: number, stepMs: number): number {
   if (stepMs < 0 || stepMs > jumpMs) return usual;
   const step = stepMs * stepParts;
-  if (usual === 0) return step;
+  // Of less than eight parts no eighth is left: from there it would never grow again.
+  if (usual < 8) return step;
   // One long gap is no other rate; many are.
   return usual + ((Math.min(step, 2 * usual) - usual) >> 3);
 }

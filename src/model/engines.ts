@@ -43,6 +43,7 @@ export function declareEngine(state: DesiredState, input: EngineInput, now: stri
   if (known === undefined) return withEngine(state, engine, maxEngines);
   if (isSameEngine(known, engine)) return state;
   const after = withEngine(state, engine, maxEngines);
+  if (!goesElsewhere(known, engine)) return after;
   const shared: string[] = [];
   for (const camera of state.cameras.values()) {
     if (!Object.values(camera.pushes).some((push) => push.engine === engine.name)) continue;
@@ -133,13 +134,22 @@ export function removeEngine(state: DesiredState, name: string): DesiredState {
 }
 
 function listOf(names: readonly string[]): string {
-  return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
+  return [...names].sort().slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
 }
 
 function withEngine(state: DesiredState, engine: StreamingEngine, maxEngines: number): DesiredState {
   const engines = withEntry(state.engines, engine.name, engine);
   checkRoom(state.engines.size, engines.size, engineLimit(maxEngines));
   return { ...state, engines };
+}
+
+/** Whether any push to it may have another URL: it is made of the template, and of what that names. */
+function goesElsewhere(known: StreamingEngine, { pushUrl, host, location }: StreamingEngine): boolean {
+  return (
+    pushUrl !== known.pushUrl ||
+    (host !== known.host && pushUrl.includes('{host}')) ||
+    (location !== known.location && pushUrl.includes('{location}'))
+  );
 }
 
 function isSameEngine(left: StreamingEngine, right: StreamingEngine): boolean {

@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest';
+import { addCamera } from '../../src/model/cameras.js';
+import { declareEngine, removeEngine } from '../../src/model/engines.js';
+import { type DesiredState, emptyState } from '../../src/model/model.js';
+import { addPush } from '../../src/model/pushes.js';
+
+const now = '2026-01-01T00:00:00.000Z';
+const engine = { name: 'rome', host: '10.0.0.8', pushUrl: 'rtmp://{host}/{location}/{name}', location: 'it' };
+const declare = (state: DesiredState, change: object = {}): DesiredState =>
+  declareEngine(state, { ...engine, ...change }, now, 10);
+
+/** A state with cameras that go to the engine, and to where it is in the second case. */
+function stateWith(names: readonly string[]): DesiredState {
+  let state = declare(emptyState);
+  for (const name of names) {
+    state = addCamera(state, { name }, now, 100);
+    state = addPush(state, name, { id: 'by-engine', engine: 'rome' }, now, 10).state;
+    state = addPush(state, name, { id: 'by-url', url: `rtmp://10.0.0.9/it/${name}` }, now, 10).state;
+  }
+  return state;
+}
+
+/** Says so when cameras are looked at. */
+function watched(state: DesiredState): DesiredState {
+  const cameras = new Map(state.cameras);
+  cameras.values = () => {
+    throw new Error('looked at');
+  };
+  return { ...state, cameras };
+}
+
+it('looks at cameras where their pushes go elsewhere, and only there', () => {
+  const state = watched(stateWith(['a']));
+  expect(declare(state, { playbackUrl: 'http://{host}/{name}' }).engines.get('rome')?.playbackUrl).toContain('{name}');
+  for (const change of [{ host: '10.0.0.7' }, { location: 'fr' }, { pushUrl: 'rtmp://{host}/x/{name}' }]) {
+    expect(() => declare(state, change)).toThrow('looked at');
+  }
+  const fixed = watched(declare(stateWith(['a']), { pushUrl: 'rtmp://10.0.0.8/live/{name}' }));
+  const there = { pushUrl: 'rtmp://10.0.0.8/live/{name}', host: '10.0.0.7', location: 'fr' };
+  expect(declare(fixed, there).engines.get('rome')).toMatchObject(there);
+});
+
+it('names the cameras that stand against a change in their order', () => {
+  const names = ['h', 'c', 'a', 'g', 'b', 'f', 'd', 'e'];
+  const state = stateWith(names);
+  expect(() => removeEngine(state, 'rome')).toThrow('gets pushes of a, b, c, d, e and 3 more');
+  expect(() => declare(state, { host: '10.0.0.9' })).toThrow(/those of a \(by-.* and by-.*\), b .*, e .* and 3 more/);
+});
