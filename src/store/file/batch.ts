@@ -1,7 +1,7 @@
 import { StateError } from '../../errors.js';
 import { isErrno } from '../../files/errno.js';
-import type { Change } from '../../model/changes.js';
-import type { DesiredState } from '../../model/model.js';
+import type { Change, Differing } from '../../model/changes.js';
+import type { Camera, DesiredState } from '../../model/model.js';
 
 /* The parts of a commit: the waiting updates, the state that they make, and by how much the file grows. */
 
@@ -32,11 +32,23 @@ export function* applyChanges(
 }
 
 /**
- * By how many bytes state.json grows with these changes: a few more, where a camera has no push yet. It is known exactly
- * again when the file was written. What is encoded for that is the change alone, not the whole camera twice.
+ * By how many bytes state.json grows from one state to the next.
+ * @param changes those between them, as they are written. What is encoded is these alone, and not whole cameras twice
  */
-export function* grownBytes(changes: readonly Change[]): Generator<undefined, number> {
+export function* grownBytes(
+  before: DesiredState,
+  after: DesiredState,
+  { cameras }: Pick<Differing, 'cameras'>,
+  changes: readonly Change[],
+): Generator<undefined, number> {
   let bytes = 0;
+  for (const section of ['cameras', 'engines'] as const) {
+    bytes += sectionBytes(after[section]) - sectionBytes(before[section]);
+  }
+  for (const name of cameras) {
+    bytes += pushesBytes(after.cameras.get(name)) - pushesBytes(before.cameras.get(name));
+    yield;
+  }
   for (const change of changes) {
     const { is, was } = change;
     bytes += entryBytes(change, is) - entryBytes(change, was);
@@ -45,15 +57,25 @@ export function* grownBytes(changes: readonly Change[]): Generator<undefined, nu
   return bytes;
 }
 
-/** What stands in a camera beside its facts, its pushes apart; the last of them has no comma. */
-const framedPushesBytes = `,\n      "pushes": {\n      }`.length - ','.length;
+/** What stands around the entries of a section. */
+function sectionBytes({ size }: ReadonlyMap<string, unknown>): number {
+  return size === 0 ? '{}'.length : '{\n\n  }'.length - ',\n'.length;
+}
 
-/** The bytes of an entry in state.json, with its name, separators and indentation. */
+/** What stands in a camera beside its facts and the pushes themselves, of which the last has no comma. */
+function pushesBytes(camera: Camera | undefined): number {
+  if (camera === undefined) return 0;
+  const key = ',\n      "pushes": '.length;
+  for (const _ in camera.pushes) return key + '{\n\n      }'.length - ',\n'.length;
+  return key + '{}'.length;
+}
+
+/** The bytes of an entry in state.json, with its name, separators and indentation; of a camera without its pushes. */
 function entryBytes(change: Change, value: Change['is']): number {
   if (value === null) return 0;
   if ('engine' in change) return namedBytes(change.engine, { '': { '': value } }, 2);
   if ('push' in change) return namedBytes(change.push, { '': { '': { '': { '': value } } } }, 4);
-  return namedBytes(change.camera, { '': { '': value } }, 2) + framedPushesBytes;
+  return namedBytes(change.camera, { '': { '': value } }, 2);
 }
 
 /** @param framed the value, within so many objects, which indent it */

@@ -244,14 +244,15 @@ class FileStore implements Store {
     const differing = differingIn(before, state);
     const changes = await this.#updates.compute(changesBetweenSteps(before, state, differing));
     if (changes.length > 0) {
-      const fileBytes = this.#fileBytes + (await this.#updates.compute(grownBytes(changes)));
+      const sealing = this.#sealing;
+      // As they stand in the file: a sealed URL is longer.
+      const written = sealing === undefined ? changes : changes.map((change) => sealChange(change, sealing));
+      const grown = await this.#updates.compute(grownBytes(before, state, differing, written));
+      const fileBytes = this.#fileBytes + grown;
       if (fileBytes > this.#maxFileBytes && fileBytes > this.#fileBytes)
         throw new TooLargeState(fileBytes, this.#maxFileBytes);
       await this.#mendJournal(isSound);
-      const sealing = this.#sealing;
-      await this.#journal.commit(
-        sealing === undefined ? changes : changes.map((change) => sealChange(change, sealing)),
-      );
+      await this.#journal.commit(written);
       this.#health.succeeded();
       this.#fileBytes = fileBytes;
     }

@@ -5,7 +5,8 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { Sealer } from '../../../src/cluster/sealer.js';
 import { ClusterSecret } from '../../../src/cluster/secret.js';
 import { silentLogger } from '../../../src/log/log.js';
-import type { DesiredState } from '../../../src/model/model.js';
+import { encodeState } from '../../../src/model/document/encode.js';
+import { type DesiredState, emptyState } from '../../../src/model/model.js';
 import { backupState, restoreState } from '../../../src/store/file/backup.js';
 import { openFileStore } from '../../../src/store/file/file-store.js';
 import { readFolder } from '../../../src/store/file/recover.js';
@@ -83,6 +84,17 @@ it('neither state.json nor its journal shows a secret, and a start from either h
   await again.close();
   const line = (all: string) => all.split('\n').find((each) => each.includes('"pushUrl"'));
   expect(line(await text())).toBe(line(before));
+});
+
+it('counts URLs as they are sealed: what could not be read again is refused', async () => {
+  const { folder } = await folderWithState();
+  const store = await openFileStore({ dataDir: folder, log: silentLogger, sealing: sealer(key), maxFileBytes: 1250 });
+  onTestFinished(() => store.close());
+  const three = (state: DesiredState) => adding('c')(adding('b')(adding('a')(state)));
+  // Without a key they would have room.
+  expect(Buffer.byteLength(encodeState(three(emptyState)))).toBeLessThan(1200);
+  await expect(changeState(store, three)).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
+  await changeState(store, adding('a'));
 });
 
 it('a missing or another key is said by its code, and changes nothing', async () => {
