@@ -61,6 +61,7 @@ export class UnfinishedShare {
   /** The most that it held since `#sinceMs`. */
   #peakBytes = 0;
   #sinceMs = 0;
+  #isClosed = false;
 
   constructor(end: (reason: CodedError) => void, onChange: (bytes: number) => void, onClose: () => void) {
     this.end = end;
@@ -77,10 +78,10 @@ export class UnfinishedShare {
     return this.#bytes * (1 + nowMs - this.#sinceMs);
   }
 
-  /** So much is unfinished now; called behind each read. */
+  /** So much is unfinished now; called behind each read. Says nothing once it is closed: nobody would give it back. */
   set(bytes: number): void {
     const change = bytes - this.#bytes;
-    if (change === 0) return;
+    if (change === 0 || this.#isClosed) return;
     // Something was finished. Half, since small messages may come and go beside a large one that is held for ever.
     if (bytes * 2 < this.#peakBytes || this.#bytes === 0) {
       this.#sinceMs = performance.now();
@@ -93,6 +94,7 @@ export class UnfinishedShare {
 
   /** The connection is over. */
   close(): void {
+    this.#isClosed = true;
     const bytes = this.#bytes;
     this.#bytes = 0;
     this.#onChange(-bytes);

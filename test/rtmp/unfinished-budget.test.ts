@@ -74,3 +74,12 @@ it('forgets who is gone', () => {
   expect(made.bytes).toBe(0);
   expect(ended).toEqual([]);
 });
+
+it('counts nothing of a connection that is over', () => {
+  const { made, open } = budget(1000);
+  const share = open('camera');
+  share.set(300);
+  share.close();
+  share.set(200);
+  expect(made.bytes).toBe(0);
+});
