@@ -3,6 +3,7 @@ import type { SourceSnapshot } from '../backend/backend.js';
 import type { EventFeed } from '../events/event-feed.js';
 import { moveSource } from '../model/cameras.js';
 import { type Camera, type CameraSource, mainIngest, type SourceDevice } from '../model/model.js';
+import { sortedNames } from '../model/persistent-map.js';
 import { urlAtHost } from '../model/sources.js';
 import type { CameraControl } from './camera-control.js';
 import type { ControlContext } from './context.js';
@@ -39,12 +40,14 @@ export class DeviceSources {
     const bySerial = new Map<string, string>();
     const byReference = new Map<string, string>();
     const byHost = new Map<string, string>();
-    for (const camera of this.#context.store.state.cameras.values()) {
-      for (const { source } of sourcesWithNames(camera)) {
+    const { cameras } = this.#context.store.state;
+    // The table has another order in each process: of several cameras of one device, all name the first by name.
+    for (const name of [...sortedNames(cameras)].reverse()) {
+      for (const { source } of sourcesWithNames(cameras.get(name)!)) {
         const { device, url } = source;
-        if (device === undefined) byHost.set(parseSourceUrl(url).host, camera.name);
-        else bySerial.set(device.serial, camera.name);
-        if (device?.reference !== undefined) byReference.set(device.reference, camera.name);
+        if (device === undefined) byHost.set(parseSourceUrl(url).host, name);
+        else bySerial.set(device.serial, name);
+        if (device?.reference !== undefined) byReference.set(device.reference, name);
       }
     }
     return ({ serial, reference = '', host }) =>

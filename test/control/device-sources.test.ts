@@ -58,3 +58,15 @@ test('so does the source of one of several ingests', async () => {
   expect(await control.devices.move(source!, '2001:db8::1')).toBe(true);
   expect([...control.devices.list()][0]?.url).toBe('rtsp://op:p%40ss@[2001:db8::1]:554/a/b?c=1');
 });
+
+test('of several cameras of one device, the first by name is meant', async () => {
+  const control = await start();
+  for (const name of ['d', 'b', 'f', 'a', 'e', 'c']) {
+    await control.cameras.add({ name, source: { url, device } }, undefined);
+    await control.cameras.add({ name: `plain-${name}`, source: 'rtsp://192.0.2.8/x' }, undefined);
+  }
+  const find = control.devices.finder();
+  expect(find({ serial: 'SN-7', host: '192.0.2.7' })).toBe('a');
+  expect(find({ serial: '', reference: 'urn:uuid:7', host: '192.0.2.7' })).toBe('a');
+  expect(find({ serial: '', host: '192.0.2.8' })).toBe('plain-a');
+});
