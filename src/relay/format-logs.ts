@@ -97,8 +97,9 @@ export class FormatLogs {
   detach(outlet: Outlet): void {
     outlet.finish();
     for (const entry of this.#all) {
-      if (!entry.outlets.includes(outlet)) continue;
-      entry.outlets = entry.outlets.filter((other) => other !== outlet);
+      const index = entry.outlets.indexOf(outlet);
+      if (index < 0) continue;
+      entry.outlets = entry.outlets.toSpliced(index, 1);
       if (outlet.isSending) entry.log.lose();
       if (entry.outlets.length === 0) entry.emptySinceMs = performance.now();
       return;
