@@ -15,8 +15,7 @@ export interface NodeLoadFigures {
 }
 
 const everyMs = 5000;
-/** Each look at the event loop wakes the process. */
-const grainMs = 50;
+const grainMs = 20;
 /** Frames that are this late are hardly noticed; beyond it, what is carried is no proof that the machine can do it. */
 const onTimeMs = 100;
 
