@@ -10,8 +10,11 @@ export interface FlushWindows {
   readonly gather?: (work: () => void) => void;
 }
 
-/** So much earlier the audio window counts as over: what ends it is a timer, which may be one late, or the next read. */
-const timerMarginMs = 2;
+/**
+ * So much earlier the audio window counts as over: what ends it is a timer, which may be one late, or the next read, and
+ * either may have to wait for the turn that runs.
+ */
+const timerMarginMs = 3;
 
 /** The shortest timer. What would be over within so long it ends with the rest. */
 const minTimerMs = 1;

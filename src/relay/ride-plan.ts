@@ -51,7 +51,7 @@ class Pace {
  * the last ones came. Where it cannot, waiting saves no write and the audio goes at once, or with the audio behind it
  * where that comes in time and cannot ride either. In doubt it waits: the less regular the frames, the more often.
  *
- *   frames      |                       |                       |     25 a second, a window of 28 ms
+ *   frames      |                       |                       |     25 a second, a window of 27 ms
  *   audio         a           a           a           a
  *                 at once     waits -->   at once     waits -->
  */
