@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import { RingError } from './ring-error.js';
+import { loadWhole } from './whole-library.js';
 
 /** Memory that the kernel and this process share. */
 export interface Mapping {
@@ -68,7 +69,7 @@ function load(): KernelCalls | string {
   if (platform !== 'linux') return `there is no io_uring on ${platform}`;
   if ((arch !== 'x64' && arch !== 'arm64') || endianness() !== 'LE') return `io_uring is not used on ${arch}`;
   try {
-    return bind(createRequire(import.meta.url)('koffi') as Koffi);
+    return bind(loadWhole(() => createRequire(import.meta.url)('koffi') as Koffi));
   } catch (error) {
     const text = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
     return `the optional package koffi, which makes system calls, cannot be loaded (${text})`;

@@ -1,6 +1,25 @@
 import { constants } from 'node:os';
 
-const { ECANCELED, EAGAIN, EINTR, EIO, ENOBUFS } = constants.errno;
+const { EBADF, ECANCELED, EAGAIN, EFAULT, EINTR, EINVAL, EIO, ENFILE, ENOBUFS, ENOMEM, ENOSYS, EOPNOTSUPP } =
+  constants.errno;
+
+/** Ends that say nothing of the connection, and of which the next receive may know nothing. */
+const isPassing: ReadonlySet<number> = new Set([-ECANCELED, -ENOBUFS, -EINTR]);
+
+/** Ends that say nothing of the connection either, but that it is not to be read like this: the ordinary path can. */
+const isRefusal: ReadonlySet<number> = new Set([
+  -EAGAIN,
+  -ENOMEM,
+  -EINVAL,
+  -EOPNOTSUPP,
+  -ENOSYS,
+  -EFAULT,
+  -EBADF,
+  -ENFILE,
+]);
+
+/** So many passing ends in a row, without a byte between, are no chance: the ordinary path goes on. */
+const maxPassingEnds = 1000;
 
 /** Bytes of one socket that are told of in one turn of the event loop; the rest is kept for the next one. */
 const turnBytes = 256 * 1024;
@@ -19,7 +38,8 @@ export interface ReadOwner {
   onRead(data: Buffer): void;
   /**
    * Nothing more is read here, and all that was read has been told of.
-   * @param result 0: the peer has ended its side; `-ECANCELED`: it was stopped; any other negative system error
+   * @param result 0: the peer has ended its side; `-ECANCELED`: it was stopped; `-EAGAIN`: the ordinary path is to go on; any
+   *   other negative system error: the connection's
    */
   onReadOver(result: number): void;
 }
@@ -63,6 +83,7 @@ export class Reading {
   /** The turn in which it last told of something, and how much. */
   #turn = -1;
   #toldBytes = 0;
+  #passingEnds = 0;
 
   constructor(host: ReadingHost, owner: ReadOwner, fd: number, id: number, generation: number) {
     this.#host = host;
@@ -126,6 +147,7 @@ export class Reading {
       this.#cancel();
       return;
     }
+    this.#passingEnds = 0;
     if (turn !== this.#turn) {
       this.#turn = turn;
       this.#toldBytes = 0;
@@ -167,8 +189,9 @@ export class Reading {
     if (this.#isDropped) this.#host.forget(this);
     else if (result === 0) this.#over(0);
     else if (this.#isStopping) this.#over(-ECANCELED);
-    else if (result > 0 || result === -ECANCELED || result === -ENOBUFS || result === -EINTR) this.#goOn();
-    else if (result === -EAGAIN) this.#over(-EAGAIN);
+    else if (result > 0) this.#goOn();
+    else if (isPassing.has(result) && this.#passingEnds++ < maxPassingEnds) this.#goOn();
+    else if (isPassing.has(result) || isRefusal.has(result)) this.#over(-EAGAIN);
     else this.#over(result);
   }
 

@@ -188,9 +188,12 @@ export class Ring implements OperationQueue {
     this.#sqes[at + 5] = generation;
   }
 
-  /** Adds an operation that does nothing; for the self-test. */
-  nothing(id: number): void {
-    this.#add(opNothing, -1, id, 0);
+  /** Hands over an operation that does nothing. @throws RingError when the kernel does not take it */
+  tryOut(): void {
+    this.#add(opNothing, -1, 0, 0);
+    const result = this.submit();
+    if (result < 0) throw new RingError('io_uring_enter', result);
+    this.takeCompletions(() => {});
   }
 
   submit(): number {

@@ -44,6 +44,7 @@ export class Rings {
     // What was made before the kernel refused the rest: the rings first, which may still write to the buffers.
     const closers = [() => sending.close()];
     try {
+      sending.tryOut();
       const receiving = new Ring(calls, receiveEntries, receiveCompletions);
       closers.push(() => receiving.close());
       this.#rings = [sending, receiving];
@@ -114,9 +115,9 @@ function describeRefusal(error: unknown): string {
     case EACCES:
       if (disabled !== undefined && disabled !== '0')
         return `io_uring is switched off (kernel.io_uring_disabled=${disabled})`;
-      return isFiltered() ? 'io_uring is refused by the seccomp profile' : 'io_uring is refused by the system';
+      return refusedBy(isFiltered() ? 'the seccomp profile' : 'the system', error);
     case ENOSYS:
-      return isFiltered() ? 'io_uring is refused by the seccomp profile' : 'this kernel has no io_uring';
+      return isFiltered() ? refusedBy('the seccomp profile', error) : 'this kernel has no io_uring';
     case EINVAL:
       return "this kernel's io_uring is too old: Linux 6.0 or later is needed";
     case ENOMEM:
@@ -128,6 +129,11 @@ function describeRefusal(error: unknown): string {
     default:
       return `io_uring cannot be used: ${error.message}`;
   }
+}
+
+/** Profiles that allow a part of what is needed are as useless as those that allow nothing of it, and harder to see through. */
+function refusedBy(whom: string, { what, message }: RingError): string {
+  return `io_uring is refused by ${whom}${what === 'io_uring_setup' ? '' : `: ${message}`}`;
 }
 
 /** Undefined where the file cannot be read, or says nothing of the kind. */

@@ -7,7 +7,7 @@ import {
   type OperationQueue,
 } from '../../../src/net/uring/ring.js';
 
-const { EBUSY, ECANCELED, ECONNRESET, EINTR, ENOBUFS, ENOENT } = constants.errno;
+const { EBUSY, ECANCELED, ECONNRESET, EINTR, EINVAL, ENOBUFS, ENOENT, ENOMEM, EOPNOTSUPP } = constants.errno;
 
 /** Any number below `count`. */
 export type Random = (count: number) => number;
@@ -31,6 +31,9 @@ interface Completion {
   readonly result: number;
   readonly flags: number;
 }
+
+/** What says nothing of a connection, but that it is not read by the ring. */
+const refusals: readonly number[] = [-ENOMEM, -EINVAL, -EOPNOTSUPP];
 
 /** Spoils buffers that the kernel has: whoever reads one that was given back reads this. */
 const poison = 0xa5;
@@ -173,12 +176,26 @@ export class FakeKernel implements OperationQueue {
       if (this.isTireless && this.buffers.isEmpty) return;
       const operation = this.#armed[this.#random(this.#armed.length)]!;
       const connection = this.connections.get(operation.fd)!;
-      const whim = this.isTireless ? 3 : this.#random(20);
+      const whim = this.isTireless ? 3 : this.#random(24);
       if (whim === 0) this.#over(operation, -EINTR);
+      else if (whim === 4 && this.#random(4) === 0) this.#over(operation, refusals[this.#random(refusals.length)]!);
+      else if (whim === 5) this.#astray(operation);
       else if (connection.waiting.length > 0 && (this.buffers.isEmpty || whim === 1)) this.#over(operation, -ENOBUFS);
       else if (connection.waiting.length > 0) this.#read(operation, connection, whim !== 2);
+      else if (connection.end === 0 && whim === 6 && !this.buffers.isEmpty) this.#over(operation, 0, true);
       else if (connection.end !== null) this.#over(operation, connection.end);
     }
+  }
+
+  /** A word that is nobody's: of an operation that was over long ago, with a buffer where there is one, or of one that goes on. */
+  #astray({ id, generation }: Operation): void {
+    const result = this.#random(2) === 0 ? 17 : -ENOBUFS;
+    if (this.buffers.isEmpty) this.#completions.push({ id, generation, result: -ENOBUFS, flags: completionHasMore });
+    else this.#completions.push({ id, generation: generation - 1, result, flags: this.#emptyBuffer() });
+  }
+
+  #emptyBuffer(): number {
+    return completionHasBuffer | (this.buffers.fill(Buffer.alloc(0)).number << 16);
   }
 
   #read({ fd, id, generation }: Operation, connection: FakeConnection, hasMore: boolean): void {
@@ -193,9 +210,10 @@ export class FakeKernel implements OperationQueue {
       );
   }
 
-  #over(operation: Operation, result: number): void {
+  #over(operation: Operation, result: number, hasBuffer = false): void {
     this.#armed.splice(this.#armed.indexOf(operation), 1);
-    this.#completions.push({ id: operation.id, generation: operation.generation, result, flags: 0 });
+    const flags = hasBuffer ? this.#emptyBuffer() : 0;
+    this.#completions.push({ id: operation.id, generation: operation.generation, result, flags });
   }
 }
 

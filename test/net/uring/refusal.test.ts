@@ -73,7 +73,16 @@ it.each<[string, Fault, RegExp]>([
     /ulimit -n/,
   ],
   ['a descriptor cannot be duplicated', () => ({ duplicate: () => -EMFILE }), /ulimit -n/],
-  ['nothing can be submitted', () => ({ enter: () => -EPERM }), /^io_uring does not work as it should here: a send/],
+  [
+    'nothing can be submitted',
+    () => ({ enter: () => -EPERM }),
+    /^io_uring is (refused by .*: io_uring_enter failed: EPERM$|switched off)/,
+  ],
+  [
+    'buffers cannot be provided, by a profile that allows the rest',
+    () => ({ register: () => -EPERM }),
+    /^io_uring is (refused by .*: IORING_REGISTER_PBUF_RING failed: EPERM$|switched off)/,
+  ],
   [
     'submitting does nothing',
     () => ({ enter: (_fd, count) => count }),
