@@ -11,6 +11,21 @@ export interface Latencies {
   readonly maxMs: number;
 }
 
+/** Calls at a rate: what an operator sees over the whole time, and how it was in its worst part. */
+export interface PacedLatencies extends Latencies {
+  /** The p99 of each part of `partMs`, in their order; what is over at the end counts to the last one. */
+  readonly partsP99Ms: readonly number[];
+  /** Calls that took more than `slowMs`. */
+  readonly slow: number;
+  /** How late the caller itself asked, at most: its own processor may have been taken. */
+  readonly askedLateMs: number;
+}
+
+/** How long a part of a run at a rate is. */
+export const partMs = 8000;
+/** What a call may take: the target of the p99. */
+export const slowMs = 30;
+
 /** A request of the n-th turn. */
 export type MakeRequest = (turn: number) => { method: string; path: string; body?: unknown };
 
@@ -47,9 +62,11 @@ export async function driveAtRate(
   perSecond: number,
   forMs: number,
   make: MakeRequest,
-): Promise<Latencies> {
+): Promise<PacedLatencies> {
   const agent = new Agent({ keepAlive: true, maxSockets });
   const timesMs: number[] = [];
+  const parts: number[][] = Array.from({ length: Math.max(1, Math.floor(forMs / partMs)) }, () => []);
+  let askedLateMs = 0;
   const pending: Promise<void>[] = [];
   const failures: unknown[] = [];
   const startMs = performance.now();
@@ -57,8 +74,14 @@ export async function driveAtRate(
   for (let turn = 1; turn <= total && failures.length === 0; turn++) {
     const dueMs = startMs + (1000 * turn) / perSecond;
     while (performance.now() < dueMs) await sleep(Math.max(0, dueMs - performance.now()));
+    askedLateMs = Math.max(askedLateMs, performance.now() - dueMs);
+    const part = parts[Math.min(parts.length - 1, Math.floor((dueMs - startMs) / partMs))];
     const answered = call(agent, port, make(turn)).then(
-      () => void timesMs.push(performance.now() - dueMs),
+      () => {
+        const tookMs = performance.now() - dueMs;
+        timesMs.push(tookMs);
+        part?.push(tookMs);
+      },
       (error: unknown) => void failures.push(error),
     );
     pending.push(answered);
@@ -67,7 +90,12 @@ export async function driveAtRate(
   const seconds = (performance.now() - startMs) / 1000;
   agent.destroy();
   if (failures.length > 0) throw failures[0];
-  return latenciesOf(timesMs, seconds);
+  return {
+    ...latenciesOf(timesMs, seconds),
+    partsP99Ms: parts.map((part) => latenciesOf(part, 1).p99Ms),
+    slow: timesMs.filter((ms) => ms > slowMs).length,
+    askedLateMs,
+  };
 }
 
 function latenciesOf(timesMs: readonly number[], seconds: number): Latencies {
