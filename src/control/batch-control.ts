@@ -109,7 +109,7 @@ function* changeSteps(
   for (const [index, item] of items.entries()) {
     try {
       if (item instanceof CodedError) throw item;
-      const made = makeChange(state, item, rules);
+      const made = yield* makeChange(state, item, rules);
       state = made.state;
       results.set(index, made.result);
     } catch (error) {

@@ -57,11 +57,22 @@ export class ControlContext {
     name: string,
     change: (state: DesiredState, now: string) => DesiredState,
   ): Promise<{ state: DesiredState; created: boolean }> {
+    // biome-ignore lint/correctness/useYield: it is made in one step
+    return this.addInSteps(kind, name, function* (state, now) {
+      return change(state, now);
+    });
+  }
+
+  /** `add` of what is long: see `Store.updateInSteps`. @throws what `change` throws */
+  async addInSteps(
+    kind: 'cameras' | 'engines',
+    name: string,
+    change: (state: DesiredState, now: string) => Generator<unknown, DesiredState>,
+  ): Promise<{ state: DesiredState; created: boolean }> {
     const now = new Date().toISOString();
-    const { state, result: created } = await this.store.update((before) => ({
-      state: change(before, now),
-      result: !before[kind].has(name),
-    }));
+    const { state, result: created } = await this.store.updateInSteps(function* (before) {
+      return { state: yield* change(before, now), result: !before[kind].has(name) };
+    });
     // A publisher that connects right after the answer must not find the previous state, so the answer waits a moment
     // for the backend.
     await (kind === 'cameras' ? this.reconciler.inForce(name) : this.reconciler.engineInForce(name));
@@ -71,6 +82,14 @@ export class ControlContext {
   /** Commits a change that has no result but the new state. @throws what `change` throws */
   async commit(change: (state: DesiredState) => DesiredState): Promise<DesiredState> {
     const { state } = await this.store.update((before) => ({ state: change(before), result: undefined }));
+    return state;
+  }
+
+  /** `commit` of what is long: see `Store.updateInSteps`. @throws what `change` throws */
+  async commitInSteps(change: (state: DesiredState) => Generator<unknown, DesiredState>): Promise<DesiredState> {
+    const { state } = await this.store.updateInSteps(function* (before) {
+      return { state: yield* change(before), result: undefined };
+    });
     return state;
   }
 

@@ -1,7 +1,7 @@
 import {
   addEngine,
-  changeEngine,
-  declareEngine,
+  changeEngineSteps,
+  declareEngineSteps,
   type EngineChange,
   type EngineInput,
   removeEngine,
@@ -40,10 +40,12 @@ export class EngineControl {
   /** @throws InputError INVALID_NAME, INVALID_ADDRESS or TARGET_UNSUPPORTED, ConflictError ENGINE_CONFLICT or LIMIT_REACHED */
   async declare(input: EngineInput, precondition?: Precondition): Promise<Added<StreamingEngine>> {
     const { settings, log, tags } = this.#context;
-    const { state, created } = await this.#context.add('engines', input.name, (before, now) => {
+    const declare = function* (this: EngineControl, before: DesiredState, now: string) {
       tags.check(before.engines.get(input.name), precondition);
-      return this.#supported(before, declareEngine(before, input, now, settings.maxEngines), input.name);
-    });
+      const after = yield* declareEngineSteps(before, input, now, settings.maxEngines);
+      return this.#supported(before, after, input.name);
+    };
+    const { state, created } = await this.#context.addInSteps('engines', input.name, declare.bind(this));
     log.info('declared a streaming engine', { engine: input.name, host: input.host });
     return { created, view: this.#view(getEngine(state, input.name)) };
   }
@@ -51,10 +53,11 @@ export class EngineControl {
   /** @throws NotFoundError ENGINE_NOT_FOUND; else as `declare` */
   async change(name: string, change: EngineChange, precondition?: Precondition): Promise<StreamingEngine> {
     const { log, tags } = this.#context;
-    const state = await this.#context.commit((before) => {
+    const apply = function* (this: EngineControl, before: DesiredState) {
       tags.check(getEngine(before, name), precondition);
-      return this.#supported(before, changeEngine(before, name, change), name);
-    });
+      return this.#supported(before, yield* changeEngineSteps(before, name, change), name);
+    };
+    const state = await this.#context.commitInSteps(apply.bind(this));
     await this.#context.reconciler.engineInForce(name);
     log.info('changed a streaming engine', { engine: name });
     return this.#view(getEngine(state, name));

@@ -11,8 +11,8 @@ import {
 } from './cameras.js';
 import {
   addEngine,
-  changeEngine,
-  declareEngine,
+  changeEngineSteps,
+  declareEngineSteps,
   type EngineChange,
   type EngineInput,
   removeEngine,
@@ -104,14 +104,14 @@ export interface BatchRules {
 }
 
 /**
- * Makes one change of many.
+ * Makes one change of many, in steps: many cameras may go to an engine that is changed.
  * @throws what the rule of its operation throws; nothing is changed then
  */
-export function makeChange(
+export function* makeChange(
   state: DesiredState,
   change: BatchChange,
   rules: BatchRules,
-): { readonly state: DesiredState; readonly result: ChangeResult } {
+): Generator<undefined, { readonly state: DesiredState; readonly result: ChangeResult }> {
   switch (change.operation) {
     case 'addCamera':
     case 'declareCamera':
@@ -124,7 +124,7 @@ export function makeChange(
     case 'removePush':
       return changeOnePush(state, change, rules);
     default:
-      return changeOneEngine(state, change, rules);
+      return yield* changeOneEngine(state, change, rules);
   }
 }
 
@@ -223,11 +223,11 @@ function putPush(
   return { state, push, thing: compared(known, push) };
 }
 
-function changeOneEngine(
+function* changeOneEngine(
   before: DesiredState,
   change: Of<'addEngine' | 'declareEngine' | 'changeEngine' | 'removeEngine'>,
   rules: BatchRules,
-): Made {
+): Generator<undefined, Made> {
   const { engine: name } = change;
   const known = before.engines.get(name);
   if (change.operation === 'removeEngine' || change.operation === 'changeEngine') getEngine(before, name);
@@ -235,17 +235,22 @@ function changeOneEngine(
   if (change.operation === 'removeEngine') {
     return { state: removeEngine(before, name), result: { outcome: 'removed' } };
   }
-  const state =
-    change.operation === 'changeEngine'
-      ? changeEngine(before, name, change.body)
-      : (change.operation === 'addEngine' ? addEngine : declareEngine)(
-          before,
-          { ...change.body, name },
-          rules.now,
-          rules.maxEngines,
-        );
+  const state = yield* changedEngine(before, change, rules);
   if (state !== before) rules.checkTarget(resolvePushUrl(getEngine(state, name), exampleCamera), 'pushUrl');
   return { state, result: compared(known, state.engines.get(name)) };
+}
+
+function* changedEngine(
+  before: DesiredState,
+  change: Of<'addEngine' | 'declareEngine' | 'changeEngine'>,
+  { now, maxEngines }: BatchRules,
+): Generator<undefined, DesiredState> {
+  const { engine: name } = change;
+  if (change.operation === 'changeEngine') return yield* changeEngineSteps(before, name, change.body);
+  const input = { ...change.body, name };
+  return change.operation === 'addEngine'
+    ? addEngine(before, input, now, maxEngines)
+    : yield* declareEngineSteps(before, input, now, maxEngines);
 }
 
 /** The fields that differ in two versions of a plain object. */

@@ -1,11 +1,15 @@
 import { normaliseHost } from '../address/host.js';
 import { ConflictError, InputError, messageOf } from '../errors.js';
 import { getEngine } from './find-engine.js';
-import { type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from './model.js';
+import { type Camera, type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from './model.js';
 import { withEntry, withoutEntry } from './persistent-map.js';
 import { checkLocation, checkName, checkRoom, checkUnmasked, type Limit } from './rules.js';
+import { allOf } from './steps.js';
 import { newlyShared } from './targets.js';
 import { checkTemplates, resolvePushUrl } from './template.js';
+
+/** Cameras that are looked at in one step: some 10 µs each. */
+const camerasPerStep = 16;
 
 /** What people and programs say of a streaming engine. */
 export interface EngineInput {
@@ -37,6 +41,16 @@ export function addEngine(state: DesiredState, input: EngineInput, now: string, 
  *   ConflictError LIMIT_REACHED, or ENGINE_CONFLICT when two pushes of a camera would go to one target
  */
 export function declareEngine(state: DesiredState, input: EngineInput, now: string, maxEngines: number): DesiredState {
+  return allOf(declareEngineSteps(state, input, now, maxEngines));
+}
+
+/** `declareEngine` in steps, each of a few cameras: ten thousand may go to one engine. @throws as `declareEngine` */
+export function* declareEngineSteps(
+  state: DesiredState,
+  input: EngineInput,
+  now: string,
+  maxEngines: number,
+): Generator<undefined, DesiredState> {
   const known = state.engines.get(checkName('name', input.name));
   const engine = engineOf(input, known?.createdAt ?? now);
   checkNewTemplates(known, engine);
@@ -45,8 +59,10 @@ export function declareEngine(state: DesiredState, input: EngineInput, now: stri
   const after = withEngine(state, engine, maxEngines);
   if (!goesElsewhere(known, engine)) return after;
   const shared: string[] = [];
+  let looks = 0;
   for (const camera of state.cameras.values()) {
-    if (!Object.values(camera.pushes).some((push) => push.engine === engine.name)) continue;
+    if (++looks % camerasPerStep === 0) yield;
+    if (!goesTo(camera, engine.name)) continue;
     try {
       resolvePushUrl(engine, camera);
     } catch (error) {
@@ -61,6 +77,10 @@ export function declareEngine(state: DesiredState, input: EngineInput, now: stri
     throw new ConflictError('ENGINE_CONFLICT', message);
   }
   return after;
+}
+
+function goesTo(camera: Camera, engine: string): boolean {
+  return Object.values(camera.pushes).some((push) => push.engine === engine);
 }
 
 /**
@@ -106,6 +126,15 @@ export interface EngineChange {
 
 /** @throws NotFoundError ENGINE_NOT_FOUND; else as `declareEngine` */
 export function changeEngine(state: DesiredState, name: string, change: EngineChange): DesiredState {
+  return allOf(changeEngineSteps(state, name, change));
+}
+
+/** `changeEngine` in steps, as those of `declareEngineSteps`. @throws as `changeEngine` */
+export function* changeEngineSteps(
+  state: DesiredState,
+  name: string,
+  change: EngineChange,
+): Generator<undefined, DesiredState> {
   const known = getEngine(state, name);
   const pick = (field: 'pushUrl' | 'playbackUrl' | 'location'): string | undefined =>
     change[field] === undefined ? known[field] : (change[field] ?? undefined);
@@ -116,7 +145,7 @@ export function changeEngine(state: DesiredState, name: string, change: EngineCh
     playbackUrl: pick('playbackUrl'),
     location: pick('location'),
   };
-  return declareEngine(state, input, known.createdAt, state.engines.size);
+  return yield* declareEngineSteps(state, input, known.createdAt, state.engines.size);
 }
 
 /** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */
@@ -124,7 +153,7 @@ export function removeEngine(state: DesiredState, name: string): DesiredState {
   getEngine(state, name);
   const users: string[] = [];
   for (const camera of state.cameras.values()) {
-    if (Object.values(camera.pushes).some((push) => push.engine === name)) users.push(camera.name);
+    if (goesTo(camera, name)) users.push(camera.name);
   }
   if (users.length > 0) {
     const message = `engine "${name}" gets pushes of ${listOf(users)}; remove these pushes first`;

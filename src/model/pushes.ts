@@ -11,7 +11,7 @@ import {
   withoutOptions,
 } from './push-options.js';
 import { checkName, checkRoom, checkUnmasked, type Limit } from './rules.js';
-import { keyOfPush, namesOtherUser, pushUrlOf, type Target, targetKey, targetOf } from './targets.js';
+import { namesOtherUser, pushUrlOf, type Target, TargetMatch, targetOf } from './targets.js';
 
 /** What people and programs say of a push: exactly one of `url` and `engine`. */
 export interface PushInput extends SaidPushOptions {
@@ -68,7 +68,7 @@ export function addPush(
   const count = Object.keys(camera.pushes).length;
   checkRoom(count, count + 1, pushLimit(camera.name, max));
   const push: Push = {
-    id: wantedId ?? deriveId(camera, target.key),
+    id: wantedId ?? deriveId(camera, target.match.key),
     ...target.declared,
     enabled: input.enabled ?? true,
     ...pushOptionsOf(input),
@@ -177,24 +177,27 @@ export function checkNewUrl(known: Push | undefined, url: string | undefined): v
 
 /** The id of the push that goes to a target already. */
 function idOfTarget(state: DesiredState, camera: Camera, input: PushInput): string | undefined {
-  const { key } = toTarget(state, camera, input);
-  return Object.values(camera.pushes).find((push) => keyOfPush(state.engines, camera, push) === key)?.id;
+  return pushTo(state, camera, toTarget(state, camera, input))?.id;
 }
 
-interface KeyedTarget extends Target {
-  /** Equal for all ways to write the same target. */
-  readonly key: string;
+interface WantedTarget extends Target {
+  readonly match: TargetMatch;
 }
 
 /** @param known the push that goes there or elsewhere now */
-function toTarget(state: DesiredState, camera: Camera, input: PushInput, known?: Push): KeyedTarget {
+function toTarget(state: DesiredState, camera: Camera, input: PushInput, known?: Push): WantedTarget {
   checkNewUrl(known, input.url);
   const target = targetOf(state.engines, camera, input);
-  return { ...target, key: targetKey(target.url) };
+  return { ...target, match: new TargetMatch(target.url) };
 }
 
-function findPush(state: DesiredState, camera: Camera, id: string | undefined, target: KeyedTarget): Push | undefined {
-  const sameTarget = Object.values(camera.pushes).find((push) => keyOfPush(state.engines, camera, push) === target.key);
+/** The push of a camera that goes to a target. */
+function pushTo({ engines }: DesiredState, camera: Camera, { match }: WantedTarget): Push | undefined {
+  return Object.values(camera.pushes).find((push) => match.isOf(engines, camera, push));
+}
+
+function findPush(state: DesiredState, camera: Camera, id: string | undefined, target: WantedTarget): Push | undefined {
+  const sameTarget = pushTo(state, camera, target);
   if (id === undefined || sameTarget?.id === id) return sameTarget;
   if (sameTarget !== undefined) {
     const message = `push "${sameTarget.id}" of camera "${camera.name}" goes to this target already`;

@@ -1,9 +1,9 @@
-import { maskTarget, parseRtmpUrl } from '../address/rtmp-url.js';
+import { maskTarget, parseRtmpUrl, type RtmpUrl } from '../address/rtmp-url.js';
 import { CodedError, InputError } from '../errors.js';
 import { getEngine } from './find-engine.js';
 import type { Camera, Push, StreamingEngine } from './model.js';
 import { checkName } from './rules.js';
-import { resolvePushUrl, type TemplateCamera } from './template.js';
+import { expandPushUrl, resolvePushUrl, type TemplateCamera } from './template.js';
 
 type Engines = ReadonlyMap<string, StreamingEngine>;
 
@@ -56,38 +56,44 @@ function inField<R>(field: string, rule: () => R): R {
 
 /** Equal for all spellings of the same target, whatever the user name. @throws InputError INVALID_ADDRESS */
 export function targetKey(url: string): string {
-  const { scheme, host, port, app, streamName } = parseRtmpUrl(url);
+  return keyOf(parseRtmpUrl(url));
+}
+
+function keyOf({ scheme, host, port, app, streamName }: RtmpUrl): string {
   return JSON.stringify([scheme, host.toLowerCase(), port, app, streamName]);
 }
 
-interface KnownKey {
-  /** What the URL of the push was made from, besides the push. */
-  readonly engine: StreamingEngine | undefined;
-  readonly type: string | undefined;
-  readonly key: string;
-}
-
 /**
- * The keys of pushes that somebody looked for; of one with a URL of its own the key alone, which never changes. Pushes,
- * engines and cameras are never mutated.
+ * A target, to be found among pushes. Most go clearly elsewhere, and their URLs are not taken apart: nothing has to be kept of
+ * them for the next time.
  */
-const knownKeys = new WeakMap<Push, KnownKey | string>();
+export class TargetMatch {
+  /** As `targetKey`. */
+  readonly key: string;
+  /** What stands in every spelling of the host, in lower case; empty: it is an IPv6 address, which has many. */
+  readonly #host: string;
+  /** The first part of the stream name, which nothing spells differently. */
+  readonly #part: string;
 
-/** `targetKey` of where a push goes, which is kept: for cameras that are asked for again. @throws as `pushUrlOf` */
-export function keyOfPush(engines: Engines, camera: Camera, push: Push): string {
-  const known = knownKeyOf(engines, camera, push);
-  if (known !== undefined) return known;
-  const key = targetKey(pushUrlOf(engines, camera, push));
-  const engine = push.engine === undefined ? undefined : engines.get(push.engine);
-  knownKeys.set(push, push.url === undefined ? { engine, type: camera.type, key } : key);
-  return key;
-}
+  /** @throws InputError INVALID_ADDRESS */
+  constructor(url: string) {
+    const parsed = parseRtmpUrl(url);
+    const { host, streamName } = parsed;
+    this.key = keyOf(parsed);
+    this.#host = host.includes(':') ? '' : host;
+    this.#part = /^[^/?]*/.exec(streamName)?.[0] ?? '';
+  }
 
-function knownKeyOf(engines: Engines, camera: Camera, push: Push): string | undefined {
-  const known = knownKeys.get(push);
-  if (known === undefined || typeof known === 'string') return known;
-  // A push is of one camera, whose name never changes.
-  return known.engine === engines.get(push.engine ?? '') && known.type === camera.type ? known.key : undefined;
+  /** Whether a push goes there; one without a URL does not. */
+  isOf(engines: Engines, camera: Camera, push: Push): boolean {
+    try {
+      const url = push.url ?? expandPushUrl(getEngine({ engines }, push.engine ?? ''), camera);
+      return url.includes(this.#part) && url.toLowerCase().includes(this.#host) && targetKey(url) === this.key;
+    } catch (error) {
+      if (error instanceof CodedError) return false;
+      throw error;
+    }
+  }
 }
 
 /**
@@ -106,11 +112,17 @@ export interface Declared {
   readonly engines: Engines;
 }
 
+/** So many pushes of a camera are each compared with the others; of more, all are looked up in a table. */
+const comparedEach = 4;
+
 /**
  * The ids of two pushes of a camera that go to one target after a change and did not before; undefined when there are
  * none. Two publishers of one stream throw each other out at the target. Both sides must have a URL for each push.
  */
 export function newlyShared(before: Declared, after: Declared): readonly [string, string] | undefined {
+  const changed = changedPushes(before, after);
+  if (changed.length === 0) return undefined;
+  if (changed.length <= comparedEach && !changed.some((push) => hasCompanion(after, push))) return undefined;
   const now = targetsOf(after);
   if (new Set(now.values()).size === now.size) return undefined;
   const then = targetsOf(before);
@@ -124,12 +136,36 @@ export function newlyShared(before: Declared, after: Declared): readonly [string
   return undefined;
 }
 
-/** Keeps no key: this looks at the pushes of all cameras, of which most are never asked for. */
+/** Those that may go elsewhere than before. */
+function changedPushes(before: Declared, after: Declared): Push[] {
+  const isSameType = before.camera.type === after.camera.type;
+  const changed: Push[] = [];
+  for (const id of Object.keys(after.camera.pushes)) {
+    const push = after.camera.pushes[id]!;
+    const was = Object.hasOwn(before.camera.pushes, id) ? before.camera.pushes[id] : undefined;
+    const { engine } = push;
+    const goesWhereItWent =
+      was !== undefined &&
+      was.url === push.url &&
+      was.engine === engine &&
+      (engine === undefined || (isSameType && before.engines.get(engine) === after.engines.get(engine)));
+    if (!goesWhereItWent) changed.push(push);
+  }
+  return changed;
+}
+
+/** Whether another push of the camera goes to the same target. */
+function hasCompanion({ camera, engines }: Declared, push: Push): boolean {
+  const target = new TargetMatch(pushUrlOf(engines, camera, push));
+  for (const id of Object.keys(camera.pushes)) {
+    const other = camera.pushes[id]!;
+    if (other !== push && target.isOf(engines, camera, other)) return true;
+  }
+  return false;
+}
+
 function targetsOf({ camera, engines }: Declared): Map<string, string> {
   const targets = new Map<string, string>();
-  for (const push of Object.values(camera.pushes)) {
-    const key = knownKeyOf(engines, camera, push) ?? targetKey(pushUrlOf(engines, camera, push));
-    targets.set(push.id, key);
-  }
+  for (const push of Object.values(camera.pushes)) targets.set(push.id, targetKey(pushUrlOf(engines, camera, push)));
   return targets;
 }

@@ -33,9 +33,14 @@ export function maskTemplate(template: string): string {
  * @throws InputError INVALID_ADDRESS when the template needs what the camera or the engine lacks, or gives no RTMP URL
  */
 export function resolvePushUrl(engine: TemplateEngine, camera: TemplateCamera): string {
-  const url = expand('pushUrl', engine.pushUrl, engine, camera);
+  const url = expandPushUrl(engine, camera);
   parseRtmpUrl(url, () => (engine.pushUrl.includes('{name}') ? maskUrl(url) : maskTarget(url, camera.name)));
   return url;
+}
+
+/** `resolvePushUrl`, of which nobody looks whether it is an RTMP URL. @throws InputError INVALID_ADDRESS */
+export function expandPushUrl(engine: TemplateEngine, camera: TemplateCamera): string {
+  return expand('pushUrl', engine.pushUrl, engine, camera);
 }
 
 /**
