@@ -15,7 +15,8 @@ export interface NodeLoadFigures {
 }
 
 const everyMs = 5000;
-const grainMs = 20;
+/** How often it is looked how late the event loop is; each look wakes a process at rest. */
+const grainMs = 50;
 /** Frames that are this late are hardly noticed; beyond it, what is carried is no proof that the machine can do it. */
 const onTimeMs = 100;
 

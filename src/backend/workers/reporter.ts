@@ -5,9 +5,11 @@ import type { BackendObserver, BackendProblem, IngestChange, PublisherRefusal, P
 import type { NativeBackend } from '../native/native-backend.js';
 import type { Report, WorkerLoad } from './protocol.js';
 
-/** Figures of each camera that is not idle are told about once a second, a part of the cameras at a time. */
+/** Figures of each camera that is not idle are told about once a second, where there are many a part of them at a time: */
 const roundMs = 1000;
-const partsOfRound = 5;
+const mostParts = 5;
+/** so many are told in a row. What does it is out of the caches by the next time, and costs the first one most. */
+const camerasOfPart = 50;
 
 /** Refused publishers that are told of. */
 const maxRefusedPerSecond = 50;
@@ -25,11 +27,12 @@ export class Reporter implements BackendObserver {
   readonly #backend: NativeBackend;
   readonly #send: (report: Report) => void;
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: delayGrainMs });
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   readonly #certificateProblem: () => BackendProblem | null;
   /** Cameras to look at in this round. */
   #round: string[] = [];
   #part = 0;
+  #parts = 1;
   #refusedSecond = 0;
   #refusedInSecond = 0;
   /** Those that were active a round ago: of one that has become idle there is a last word. */
@@ -47,12 +50,12 @@ export class Reporter implements BackendObserver {
     this.#backend = backend;
     this.#send = send;
     this.#delay.enable();
-    this.#timer = setInterval(() => this.#look(), roundMs / partsOfRound);
+    this.#timer = setTimeout(this.#look, roundMs);
     backend.observe(this);
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#delay.disable();
   }
 
@@ -103,19 +106,19 @@ export class Reporter implements BackendObserver {
     this.#changed.clear();
   }
 
-  #look(): void {
+  readonly #look = (): void => {
     if (this.#part === 0) {
       const active = new Set(this.#backend.activeCameras());
       this.#round = [...active, ...[...this.#before].filter((name) => !active.has(name))];
       this.#before = active;
+      this.#parts = Math.min(mostParts, Math.max(1, Math.ceil(this.#round.length / camerasOfPart)));
       this.#send({ type: 'load', totals: this.#backend.totals(), load: this.#load() });
     }
-    const [from, to] = [this.#part, this.#part + 1].map((part) =>
-      Math.ceil((this.#round.length * part) / partsOfRound),
-    );
+    const [from, to] = [this.#part, this.#part + 1].map((part) => Math.ceil((this.#round.length * part) / this.#parts));
     for (const name of this.#round.slice(from, to)) this.#tell(name);
-    this.#part = (this.#part + 1) % partsOfRound;
-  }
+    this.#part = (this.#part + 1) % this.#parts;
+    this.#timer = setTimeout(this.#look, roundMs / this.#parts);
+  };
 
   #tell(name: string): void {
     const camera = this.#backend.camera(name);
