@@ -39,9 +39,10 @@ export interface MediaSocket {
   destroy(): void;
   /**
    * After `pause`: gives this process's hold on it up, where another process holds it too and goes on with it. Returns
-   * what was read and not told to the listener, who hears no more.
+   * what was read and not told to the listener, who hears no more; null: what was read is not known for certain, and the
+   * connection is to be closed, since whoever went on with it might miss bytes.
    */
-  abandon(): Buffer;
+  abandon(): Buffer | null;
 }
 
 /** The owner of a socket. `onClose` is always called, once, and is the last call. */

@@ -108,7 +108,7 @@ export class StreamSocket implements MediaSocket {
     this.socket.destroy();
   }
 
-  abandon(): Buffer {
+  abandon(): Buffer | null {
     this.listener = deaf;
     // With shared reads there is nothing; else what came since the pause lies in the stream.
     const rest: unknown = this.socket.read();

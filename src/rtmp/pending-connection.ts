@@ -122,10 +122,12 @@ export class PendingConnection implements MediaSocketListener {
 
   /**
    * Hands it to another process that holds the same socket. This process closes its handle, and sends nothing. Call it only
-   * after `onNamed` and before `onOver`. Returns all bytes received after the handshake.
+   * after `onNamed` and before `onOver`. Returns all bytes received after the handshake;
+   * null as `MediaSocket.abandon`.
    */
-  leave(): Buffer {
-    return Buffer.concat([this.#kept.all(), this.socket.abandon()]);
+  leave(): Buffer | null {
+    const rest = this.socket.abandon();
+    return rest === null ? null : Buffer.concat([this.#kept.all(), rest]);
   }
 
   onData(data: Buffer): void {

@@ -211,7 +211,9 @@ export class Worker {
     if (pending === undefined) return;
     this.#pending.delete(id);
     const { isAnswered } = pending;
-    this.#send({ type: 'left', id, beginning: pending.leave().toString('base64'), isAnswered });
+    const bytes = pending.leave();
+    if (bytes === null) this.#send({ type: 'closed', id });
+    else this.#send({ type: 'left', id, beginning: bytes.toString('base64'), isAnswered });
   }
 
   /** The connection stays in this process, and its bytes go to and fro between its far end and another worker. */

@@ -50,7 +50,7 @@ export interface ReadingHost {
   arm(reading: Reading): void;
   /** Has the kernel end its operation, now or as soon as it takes the wish. */
   cancel(reading: Reading): void;
-  /** Waits until a cancelled operation is over. */
+  /** Waits until a cancelled operation is over; not for ever: the event loop stands still meanwhile. */
   await(reading: Reading): void;
   /** Calls `tellKept` in a later turn. */
   tellSoon(reading: Reading): void;
@@ -119,14 +119,17 @@ export class Reading {
     else this.#over(-ECANCELED);
   }
 
-  /** As `stop`, but it is over when this returns, and the owner is told of nothing. Returns what it has not told of. */
-  stopNow(): Buffer {
+  /**
+   * As `stop`, but it is over when this returns, and the owner is told of nothing. Returns what it has not told of; null: the
+   * kernel has not ended its operation in time, and may still take bytes, which nobody gets. Whoever reads on would miss them.
+   */
+  stopNow(): Buffer | null {
     this.#isStopping = true;
     if (this.isArmed) {
       this.#cancel();
       this.#host.await(this);
     }
-    const kept = Buffer.concat(this.#kept);
+    const kept = this.isArmed ? null : Buffer.concat(this.#kept);
     this.drop();
     return kept;
   }

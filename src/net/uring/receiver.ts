@@ -9,7 +9,10 @@ const { EAGAIN, ENOBUFS } = constants.errno;
 /** The id of completions of cancels, which nobody waits for. */
 const cancelId = 0xffffffff;
 
-/** Looks for the end of a cancelled receive, before it counts as never ending. The first is nearly always enough. */
+/**
+ * Looks for the end of a cancelled receive, before it counts as never ending; a millisecond or two. The first is nearly always
+ * enough: the kernel ends what it only waits with as it takes the wish. Only one that has no memory for the wish takes longer.
+ */
 const maxLooks = 1000;
 
 /** After so long a cancel that the kernel did not take is handed to it again. */

@@ -233,11 +233,12 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
     super.destroy();
   }
 
-  override abandon(): Buffer {
+  override abandon(): Buffer | null {
     if (this.#pendingInRing > 0) this.#rings.sender.submit();
-    const kept = this.#reading?.stopNow() ?? Buffer.alloc(0);
+    const kept = this.#reading === null ? Buffer.alloc(0) : this.#reading.stopNow();
     this.#reading = null;
-    return Buffer.concat([kept, super.abandon()]);
+    const rest = super.abandon();
+    return kept === null || rest === null ? null : Buffer.concat([kept, rest]);
   }
 
   protected override peerEnded(): void {

@@ -96,7 +96,9 @@ it('whatever the kernel does, what is told is what was sent, in order, and nothi
               reader.isDropped = true;
               reader.reading!.drop();
             } else if (what === 'stopNow') {
-              reader.got.push(reader.reading!.stopNow());
+              const kept = reader.reading!.stopNow();
+              if (kept === null) throw new Error('a kernel that refuses now and then did not end a receive');
+              reader.got.push(kept);
               reader.reading = null;
             }
           }
@@ -191,6 +193,27 @@ it.each(['drop', 'stop', 'stopNow'] as const)(
     expect(receiver.open).toBe(0);
   },
 );
+
+it('a receive that the kernel does not end is not said to be over: whoever read on would miss bytes', async () => {
+  const { kernel, receiver, refuse } = obedient();
+  const connection = { waiting: Buffer.alloc(0), end: null };
+  kernel.connections.set(0, connection);
+  const reading = receiver.begin(new Reader(0), 0, false);
+  await nextTurn();
+  refuse(Number.POSITIVE_INFINITY);
+  expect(reading.stopNow()).toBeNull();
+  // It still takes what comes.
+  connection.waiting = Buffer.from('abc');
+  receiver.look();
+  expect(connection.waiting).toHaveLength(0);
+  refuse(0);
+  for (let tries = 0; receiver.open > 0 && tries < 500; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    receiver.look();
+  }
+  expect(kernel.armed).toBe(0);
+  expect(kernel.buffers.inUse).toBe(0);
+});
 
 it('receives that the kernel refuses go by the ordinary path, and those behind them still begin', async () => {
   const { kernel, receiver, refuse } = obedient();

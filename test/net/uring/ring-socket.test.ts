@@ -414,7 +414,7 @@ describe('what is received by a ring', () => {
     const { reads } = receiver().counts;
     peer.write('for the next');
     await until(() => receiver().counts.reads > reads, 20_000, 'bytes behind the pause');
-    const rest = socket.abandon();
+    const rest = socket.abandon()!;
     expect('for the next'.startsWith(rest.toString())).toBe(true);
     expect(rest.length).toBe(12);
     expect(receiver().open).toBe(0);
