@@ -57,6 +57,8 @@ export interface ApiOptions {
   readonly access: Access;
   readonly log: Logger;
   readonly version: string;
+  /** True for ports on which another part of this program listens later; one that the system chose is none of them. */
+  readonly isPromised?: (port: number) => boolean;
   /** Where each setting comes from, for /v1/config; what is not named is a default. */
   readonly settingSources?: SettingSources;
   /** What each setting is called in flags, files and the environment, for /v1/config. */
@@ -110,7 +112,25 @@ const defaultMaxViewersPerAddress = 250;
  * @throws CodedError ADDRESS_IN_USE or TLS_CERTIFICATE; what else the system throws (EACCES, EADDRNOTAVAIL) is passed on
  */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const { settings: given } = options;
+  const { host } = options.settings;
+  const { app, listener, port } = await listen(options);
+  const scheme = listener.isSecure ? 'https' : 'http';
+  const socket = await openOwnSocket(app, options, { scheme, port });
+  const close = async () => {
+    await Promise.all([app.close(), socket?.close()]);
+  };
+  const problems = () => listener.problems;
+  return { host, port, socketPath: socket?.path, problems, describe: () => app.swagger(), close };
+}
+
+interface Listening {
+  readonly app: App;
+  readonly listener: Listener;
+  readonly port: number;
+}
+
+async function listen(options: ApiOptions): Promise<Listening> {
+  const { settings: given, isPromised = () => false } = options;
   const listener = new Listener({ ...given, maxHttpViewers: given.maxHttpViewers ?? defaultMaxViewers }, options.log);
   const app = await buildApi(options, listener);
   const { host, apiPort } = options.settings;
@@ -127,13 +147,9 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : apiPort;
-  const scheme = listener.isSecure ? 'https' : 'http';
-  const socket = await openOwnSocket(app, options, { scheme, port });
-  const close = async () => {
-    await Promise.all([app.close(), socket?.close()]);
-  };
-  const problems = () => listener.problems;
-  return { host, port, socketPath: socket?.path, problems, describe: () => app.swagger(), close };
+  if (apiPort !== 0 || !isPromised(port)) return { app, listener, port };
+  // While this one is held, the system chooses another.
+  return listen(options).finally(() => app.close());
 }
 
 async function openOwnSocket(

@@ -146,7 +146,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
 
     // What control and API say of themselves is where it really listens, also when the port was 0. Between the backend's
     // start and that of control the event loop does not turn: no camera that comes at once finds itself unknown.
-    const { rtmpsPort, srtPort } = rtmp;
+    const { rtmpsPort, srtPort, statPort } = rtmp;
     const besides = {
       ...(rtmpsPort === undefined ? {} : { rtmpsPort }),
       ...(srtPort === undefined ? {} : { srtPort }),
@@ -210,6 +210,7 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
         access,
         control,
         settings: actual,
+        isPromised: (port) => port === rtmp.port || port === statPort,
         settingSources: options.sources,
         settingNames,
         log: log.child({ part: 'api' }),

@@ -101,7 +101,7 @@ export class NginxBackend implements MediaBackend {
     const address = { host: this.#settings.host, port: choices.rtmpPort };
     this.addOwnListener(address);
     this.addOwnListener({ host: '127.0.0.1', port: choices.statPort });
-    return address;
+    return { ...address, statPort: choices.statPort };
   }
 
   setCamera(camera: DesiredCamera): Promise<void> {

@@ -18,6 +18,8 @@ export interface ChoiceOptions {
   /** As set: 0 for any. */
   readonly rtmpPort: number;
   readonly statPort: number;
+  /** What other parts of this program listen on later, as set: 0 says nothing. */
+  readonly apiPort: number;
   /** True: a port of ours may be taken, by our own nginx. */
   readonly isRunning: boolean;
   /** True: nothing listens here that could be asked. */
@@ -27,17 +29,22 @@ export interface ChoiceOptions {
 /** @throws CodedError ADDRESS_IN_USE, or what the system says when the RTMP port cannot be had */
 export async function chooseOnce(options: ChoiceOptions): Promise<Choices> {
   const { paths, host, isRunning, isExternal } = options;
+  // nginx listens later than all others, so nothing keeps two of them from the same port.
+  const promised = new Set([options.apiPort, options.rtmpPort, options.statPort]);
   const before = await readRecord(paths.choices);
   const pick = async (wanted: number, key: 'rtmpPort' | 'statPort', address: string): Promise<number> => {
     if (isExternal) return wanted;
     const known = isPort(before?.[key]) ? before[key] : undefined;
     if (wanted !== 0) return isRunning && known === wanted ? wanted : tryPort(address, wanted);
-    if (known === undefined) return tryPort(address, 0);
-    return isRunning ? known : tryPort(address, known).catch(() => tryPort(address, 0));
+    if (known !== undefined && isRunning) return known;
+    const again = known === undefined || promised.has(known) ? undefined : tryPort(address, known);
+    return (await again?.catch(() => undefined)) ?? anyPort(address, promised);
   };
+  const rtmpPort = await pick(options.rtmpPort, 'rtmpPort', host);
+  promised.add(rtmpPort);
   const token = before?.token;
   const choices: Choices = {
-    rtmpPort: await pick(options.rtmpPort, 'rtmpPort', host),
+    rtmpPort,
     statPort: await pick(options.statPort, 'statPort', '127.0.0.1'),
     token: typeof token === 'string' && /^[0-9a-f]{32}$/.test(token) ? token : randomBytes(16).toString('hex'),
   };
@@ -49,8 +56,22 @@ function isPort(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65_536;
 }
 
-/** Listens for a moment. Resolves to the port; 0 asks for any. */
-function tryPort(host: string, port: number): Promise<number> {
+/** A free port, but none of these. One that is not wanted is held until there is another, which is then another one. */
+async function anyPort(host: string, promised: ReadonlySet<number>): Promise<number> {
+  let next: Promise<number> | undefined;
+  const port = await tryPort(host, 0, async (offered) => {
+    if (promised.has(offered)) next = anyPort(host, promised);
+    await next;
+  });
+  return next ?? port;
+}
+
+/** Listens for a moment. Resolves to the port; 0 asks for any. @param meanwhile is done before it is free again */
+function tryPort(
+  host: string,
+  port: number,
+  meanwhile: (offered: number) => Promise<void> = async () => {},
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -61,7 +82,11 @@ function tryPort(host: string, port: number): Promise<number> {
     server.listen({ host, port }, () => {
       const address = server.address();
       const found = typeof address === 'object' && address !== null ? address.port : port;
-      server.close(() => resolve(found));
+      const close = (then: () => void): void => void server.close(then);
+      meanwhile(found).then(
+        () => close(() => resolve(found)),
+        (error: unknown) => close(() => reject(error)),
+      );
     });
   });
 }

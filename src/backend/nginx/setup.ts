@@ -22,6 +22,7 @@ import { defaultTemplate, Template } from './template.js';
 export interface NginxBackendSettings {
   readonly host: string;
   readonly rtmpPort: number;
+  readonly apiPort: number;
   readonly dataDir: string;
   readonly nginxBinary?: string | undefined;
   readonly nginxTemplate?: string | undefined;
@@ -63,7 +64,7 @@ export async function setUp(options: {
   pushes: () => ReadonlyMap<string, ReadonlySet<string>>;
 }): Promise<Setup> {
   const { settings, hosts, policy, problems, log } = options;
-  const { host, rtmpPort, nginxStatPort, nginxExternal: isExternal } = settings;
+  const { host, rtmpPort, apiPort, nginxStatPort: statPort, nginxExternal: isExternal } = settings;
   const conf = settings.nginxConf === undefined ? undefined : resolve(settings.nginxConf);
   const paths = nginxPaths(resolve(settings.dataDir), conf);
   const template = new Template(await readTemplate(settings.nginxTemplate));
@@ -81,8 +82,7 @@ export async function setUp(options: {
   const adopted = (await process?.adopt()) ?? false;
   const orphans = isExternal ? [] : await orphansOf((await nginxProcesses()) ?? [], paths.errorLog);
   const isRunning = adopted || orphans.length > 0;
-  const choices = await chooseOnce({ paths, host, rtmpPort, statPort: nginxStatPort, isRunning, isExternal });
-  const { statPort } = choices;
+  const choices = await chooseOnce({ paths, host, rtmpPort, statPort, apiPort, isRunning, isExternal });
   const controlPath = `/control-${choices.token}`;
   const configuration = new Configuration({
     paths,
@@ -95,27 +95,27 @@ export async function setUp(options: {
       temporaryFolder: paths.temporaryFolder,
       temporaryPaths: found?.temporaryPaths ?? [],
       listen: listenWords(host, choices.rtmpPort),
-      statListen: `127.0.0.1:${statPort}`,
+      statListen: `127.0.0.1:${choices.statPort}`,
       statPath,
       controlPath,
     },
-    required: { rtmpPort: choices.rtmpPort, statPort, statPath, pidFile: paths.pidFile },
+    required: { rtmpPort: choices.rtmpPort, statPort: choices.statPort, statPath, pidFile: paths.pidFile },
     hosts,
     policy,
     problems,
     log,
   });
   await configuration.open();
-  const runner = process && new Runner({ paths, statPort, controlPath, process, problems, log });
+  const runner = process && new Runner({ paths, statPort: choices.statPort, controlPath, process, problems, log });
   if (adopted) {
     await runner?.adopted();
     log.info('took over the nginx that was running', { pid: process?.pid });
   }
   const observer = new Observer({
     rtmpPort: choices.rtmpPort,
-    statPort,
+    statPort: choices.statPort,
     local: !isExternal,
-    fetch: () => fetchStatistics(statPort, statPath, statTimeoutMs),
+    fetch: () => fetchStatistics(choices.statPort, statPath, statTimeoutMs),
     workerPids: async () => (await process?.allWorkers())?.map(({ pid }) => pid),
     pushes: options.pushes,
   });
