@@ -328,6 +328,11 @@ export interface FlvPlayback {
   begin(sink: FlvSink): void;
   /** The sink has room again. */
   resume(): void;
+  /**
+   * Hands to the sink what only waits to be written together with what comes next; to be called before its owner ends it.
+   * Resolves when the sink has that, after half a second at the latest.
+   */
+  flush(): Promise<void>;
   /** The viewer is gone; its sink is not used any more. May be called at any time, and again. */
   leave(): void;
 }
@@ -349,6 +354,8 @@ export interface BackendAddress {
   readonly rtmpsPort?: number;
   /** Of the listener for SRT (UDP), where there is one. */
   readonly srtPort?: number;
+  /** Of the statistics of nginx, which listens on its ports some time later. */
+  readonly statPort?: number;
 }
 
 export interface BackendTotals {

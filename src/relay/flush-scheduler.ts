@@ -39,7 +39,8 @@ const soonMs = 4;
  *
  *   quiet:  append -> end of the read, or of this turn   (no added delay)
  *   load:   append ... append ... -> last round + window (at most the window)
- *   ride:   append ... schedule -> with that             (at most the audio window, then with the next read, or a timer)
+ *   ride:   append ... schedule -> with that             (at most the audio window, then with the next read, or a timer;
+ *                                                         under load at most the longer of both windows)
  *   soon:   append ... next round of others -> with that (some milliseconds, where much is read)
  */
 export class FlushScheduler {
@@ -181,12 +182,14 @@ export class FlushScheduler {
   readonly #round = (): void => this.#gather(this.#flushAll);
 
   readonly #flushAll = (): void => {
+    const nowMs = performance.now();
+    // Who would have waited for the audio window before the next round would wait for the rest of that round's window too.
+    if (this.#windowMs > 0) this.#endRides(nowMs, this.#windowMs);
     const items = this.#dirty;
     this.#dirty = this.#spare;
     this.#spare = items;
     this.#scheduled = this.#isDue = false;
     this.#immediate = null;
-    const nowMs = performance.now();
     this.#lastRoundMs = nowMs;
     this.#soonSinceMs = Number.POSITIVE_INFINITY;
     let at = 0;

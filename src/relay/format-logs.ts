@@ -122,9 +122,12 @@ export class FormatLogs {
 
   /** Has what waits for its sound put into the logs. @param isOver nothing more will come */
   settle(isOver: boolean): void {
-    for (const { sound } of this.#all) {
-      if (isOver) sound?.close();
-      else sound?.settle();
+    const nowMs = performance.now();
+    for (const entry of this.#all) {
+      // Who joined a moment ago gets all of it, too.
+      if (isOver) this.#copyOn(entry, nowMs, true);
+      if (isOver) entry.sound?.close();
+      else entry.sound?.settle();
     }
   }
 

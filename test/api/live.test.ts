@@ -442,6 +442,32 @@ it('a camera that is removed ends its viewers and no other; the end of the aggre
   await waitFor(() => yard.ended === 'whole' && socket.closed === 1001, { what: 'the end' });
 });
 
+it('whoever keeps up gets all there was of a stream at the end of the aggregator, and at that of the camera', async () => {
+  for (const end of ['aggregator', 'camera'] as const) {
+    const made = await node({ flushWindowMs: 350, audioWindowMs: 100 });
+    const publisher = new PublishClient({ url: made.rtmp('gate'), connectTimeoutMs: 5000 });
+    await publisher.connect();
+    cleanups.push(() => publisher.close());
+    publisher.write(MessageType.Video, 0, videoHeader());
+    publisher.write(MessageType.Video, 0, frame(0, true, 200));
+    const bytesIn = (): number => made.control.cameras.get('gate', undefined).bytesIn ?? 0;
+    await waitFor(() => bytesIn() > 200, { what: 'the first frame' });
+    const http = new HttpViewer(`${made.base}/live/gate.flv`);
+    const socket = new SocketViewer(`${made.base.replace('http', 'ws')}/live/gate.flv`);
+    await waitFor(() => http.frames.length > 0 && socket.frames.length > 0, { what: 'the key frame' });
+    // The first opens a window, in which the second waits.
+    for (const number of [1, 2]) {
+      const before = bytesIn();
+      publisher.write(MessageType.Video, number * 40, frame(number, false, 200));
+      await waitFor(() => bytesIn() >= before + 200, { what: 'a frame', intervalMs: 2 });
+    }
+    if (end === 'aggregator') await made.api.close();
+    else await made.control.cameras.remove('gate');
+    await waitFor(() => http.ended === 'whole' && socket.closed !== null, { what: 'the end' });
+    for (const { frames } of [http, socket]) expect(frames.map(({ number }) => number)).toEqual([0, 1, 2]);
+  }
+});
+
 it('what a viewer sends over its WebSocket is ignored, and too much of it ends it', async () => {
   const made = await node();
   const { sent } = await camera(made.rtmp('gate'));

@@ -249,6 +249,45 @@ describe('where much is read', () => {
   });
 });
 
+describe('under load, with a window for all', () => {
+  class Waiting extends Flushable {
+    sinceMs = Number.NaN;
+    longestMs = 0;
+
+    override flush(nowMs: number): void {
+      if (!Number.isNaN(this.sinceMs)) this.longestMs = Math.max(this.longestMs, nowMs - this.sinceMs);
+      this.sinceMs = Number.NaN;
+    }
+  }
+
+  it.each([
+    [5, 30],
+    [20, 30],
+    [30, 30],
+    [100, 30],
+    [350, 100],
+  ])(
+    'audio waits for the longer of both windows, not for their sum: %i and %i ms',
+    async (flushWindowMs, audioWindowMs) => {
+      const scheduler = new FlushScheduler({ windowMs: flushWindowMs, audioWindowMs });
+      const [frozen, other] = [new Waiting(), new Waiting()];
+      // Of its windows it meets every part.
+      for (let ms = 0; ms < 4000; ms++) {
+        scheduler.beginReading();
+        scheduler.schedule(other, performance.now());
+        if (ms % 47 === 0 && Number.isNaN(frozen.sinceMs)) {
+          frozen.sinceMs = performance.now();
+          scheduler.ride(frozen, frozen.sinceMs);
+        }
+        scheduler.flushDue();
+        await vi.advanceTimersByTimeAsync(1);
+      }
+      expect(frozen.longestMs).toBeGreaterThan(0);
+      expect(frozen.longestMs).toBeLessThanOrEqual(Math.max(flushWindowMs, audioWindowMs));
+    },
+  );
+});
+
 describe('what has nothing to ride with', () => {
   class Item extends Flushable {
     flushedMs = Number.NaN;

@@ -86,11 +86,11 @@ export interface LiveRouteOptions {
 export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promise<void> {
   const { control, maxViewers, maxViewersPerAddress, mayPlay, onViewer } = options;
   const shares = new Shares({ inAll: maxViewers, perKey: maxViewersPerAddress });
-  /** How each viewer is ended, and whether it may still watch. */
-  const viewers = new Map<() => void, FastifyRequest>();
+  /** How each viewer is ended, what it gets, and whether it may still watch. */
+  const viewers = new Map<() => void, { readonly playback: FlvPlayback; readonly request: FastifyRequest }>();
   // A token that was revoked shows nothing any more.
   const checks = setInterval(() => {
-    for (const [end, request] of viewers) if (!request.mayGoOn()) end();
+    for (const [end, { request }] of viewers) if (!request.mayGoOn()) end();
   }, checkEveryMs).unref();
   app.addHook('onClose', async () => clearInterval(checks));
 
@@ -113,9 +113,14 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
     }
   };
 
-  /** Counts a viewer from here on. @param end has it go @param onGone called once when it is gone */
-  const count = (playback: FlvPlayback, request: FastifyRequest, end: () => void): (() => void) => {
-    viewers.set(end, request);
+  /** Counts a viewer from here on. @param close has it go @returns to be called once when it is gone */
+  const count = (playback: FlvPlayback, request: FastifyRequest, close: () => void): (() => void) => {
+    const end = (): void => {
+      // Nothing is written behind the end.
+      playback.leave();
+      close();
+    };
+    viewers.set(end, { playback, request });
     onViewer(request.raw.socket);
     return () => {
       viewers.delete(end);
@@ -133,8 +138,8 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
     errorHandler: (_error, socket) => socket.terminate(),
     // Viewers never leave by themselves: their connections would delay the shutdown.
     preClose: (done) => {
-      for (const end of [...viewers.keys()]) end();
-      done();
+      const goodbyes = [...viewers].map(([end, { playback }]) => playback.flush().finally(end));
+      void Promise.allSettled(goodbyes).then(() => done());
     },
   });
   // The plugin closes what it refused itself; what was refused before, for want of a token, it has not seen.
@@ -246,6 +251,7 @@ function counted(playback: FlvPlayback, giveBack: () => void): FlvPlayback {
   return {
     begin: (sink) => playback.begin(sink),
     resume: () => playback.resume(),
+    flush: () => playback.flush(),
     leave: () => {
       giveBack();
       playback.leave();

@@ -88,6 +88,10 @@ export class FlvViewer implements Viewer, OutletSink, FlvPlayback {
     if (this.#ending) this.#endWhenRead();
   }
 
+  async flush(): Promise<void> {
+    if (!this.#over) this.#outlet.flush(performance.now());
+  }
+
   caughtUp(): void {
     if (this.#ending) this.#endWhenRead();
   }

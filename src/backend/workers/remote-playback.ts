@@ -3,10 +3,11 @@ import { CodedError, type ErrorCode, errorCodes } from '../../errors.js';
 import { ProgressWatch } from '../../net/progress-watch.js';
 import { setHeardTimeout } from '../../process/standstill.js';
 import type { FlvPlayback, FlvSink } from '../backend.js';
-import type { ViewingAnswer, ViewingRequest } from './viewing-server.js';
+import { lastWord, type ViewingAnswer, type ViewingRequest } from './viewing-server.js';
 
 const answerTimeoutMs = 10_000;
 const maxLineBytes = 4096;
+const flushTimeoutMs = 500;
 
 /** A stream that is shown here and lives in a worker: its bytes come over a socket, and are handed on as they come. */
 export class RemotePlayback implements FlvPlayback {
@@ -20,6 +21,8 @@ export class RemotePlayback implements FlvPlayback {
   #isOver = false;
   /** The stream ended in order; what came of it is not all handed on yet. */
   #ended = false;
+  /** Somebody waits for the rest of what the worker has for it. */
+  #flushed: (() => void) | null = null;
 
   private constructor(
     socket: Socket,
@@ -33,7 +36,8 @@ export class RemotePlayback implements FlvPlayback {
     socket.pause();
     socket.on('end', () => {
       this.#ended = true;
-      this.#finish(null);
+      if (this.#flushed === null) this.#finish(null);
+      else this.#flushed();
     });
     socket.on('error', () => {});
     socket.on('close', () => this.#finish(new CodedError('WORKER_DOWN', 'the media worker ended the stream')));
@@ -103,6 +107,18 @@ export class RemotePlayback implements FlvPlayback {
     if (this.#sink !== null && !this.#isOver) this.#socket.resume();
   }
 
+  flush(): Promise<void> {
+    if (this.#isOver || this.#sink === null) return Promise.resolve();
+    this.#socket.write(lastWord);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, flushTimeoutMs);
+      this.#flushed = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   leave(): void {
     this.#sink = null;
     this.#finish(null);
@@ -118,6 +134,7 @@ export class RemotePlayback implements FlvPlayback {
   #finish(reason: CodedError | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#flushed?.();
     const sink = this.#sink;
     this.#sink = null;
     this.#progress = null;

@@ -30,6 +30,9 @@ export type ViewingAnswer =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
+/** What the supervisor says when it wants what there is of a stream, and no more. */
+export const lastWord = '\n';
+
 /** Bytes of the handshake that a connection has gone through before it is handed on: C0, C1, C2. */
 const handshakeBytes = 3073;
 
@@ -110,7 +113,6 @@ export class ViewingServer {
         this.#host.adopt(handedOnSocket(socket, request.far), beginning);
         return;
       }
-      socket.resume(); // nothing more is expected
       void this.#answer(socket, request).finally(greeted);
     };
     socket.on('data', onData);
@@ -121,14 +123,22 @@ export class ViewingServer {
       socket.destroy();
       return;
     }
+    let playback: FlvPlayback | null = null;
+    // Nothing more is expected but the last word.
+    socket.on('data', () => void playback?.flush().then(() => end()));
+    const end = (): void => {
+      playback?.leave();
+      socket.end();
+    };
     try {
-      const playback = await this.#host.openFlv(request.camera, request.remote, request.tracks);
-      socket.once('close', () => playback.leave());
-      socket.on('drain', () => playback.resume());
-      if (socket.destroyed) playback.leave();
+      const opened = await this.#host.openFlv(request.camera, request.remote, request.tracks);
+      socket.once('close', () => opened.leave());
+      socket.on('drain', () => opened.resume());
+      if (socket.destroyed) opened.leave();
       else {
         socket.write(`${JSON.stringify({ ok: true } satisfies ViewingAnswer)}\n`);
-        playback.begin(new SocketFlvSink(socket));
+        playback = opened;
+        opened.begin(new SocketFlvSink(socket));
       }
     } catch (error) {
       const answer = { ok: false, code: codeOf(error), message: messageOf(error) } satisfies ViewingAnswer;

@@ -37,7 +37,7 @@ export const streamsTable = table({
     type: durationType('0ms', '100ms'),
     default: 30,
     description:
-      "How long a camera's audio may wait for its next video frame, to be sent in the same write; it does not wait where that frame is expected later; video never waits; 0ms: audio is sent at once",
+      "How long a camera's audio may wait for its next video frame, to be sent in the same write; it does not wait where that frame is expected later; video never waits; with flush-window, audio waits for the longer of both at most; 0ms: audio is sent at once",
   },
   /** See `net/settings.ts`. */
   socketMode: {

@@ -63,3 +63,37 @@ it.each([
     expect(audio.map(({ timestampMs }) => timestampMs)).toEqual([5, 6, 7, 8, 9].map((i) => firstMs + i * 40 + 1));
   }
 });
+
+it('who joined just before the end gets all that newcomers get', async () => {
+  const stream = makeStream(64e6);
+  stream.publish(Video, 0, videoHeader(), 0);
+  // More than is copied in one turn of the event loop.
+  for (let i = 0; i < 20; i++) stream.publish(Video, i * 40, frame(i, i === 0, 100_000), i * 40);
+  const viewer = new FlvViewer({
+    remote: 'test',
+    limits: { queueMaxBytes: 64e6, queueMaxAgeMs: 5000 },
+    stallTimeoutMs: 5000,
+    tracks: 'all',
+  });
+  viewer.playback = { stream, end() {} };
+  let frames = 0;
+  const reader = new FlvTagReader((type, _, payload) => {
+    if (type === Video && payload[1] === 1) frames++;
+  });
+  const ends: unknown[] = [];
+  viewer.begin({
+    pendingBytes: 0,
+    progress: 0,
+    write: (data) => {
+      reader.feed(Buffer.from(data));
+      return true;
+    },
+    end: (reason) => ends.push(reason),
+  });
+  expect(frames).toBeLessThan(20);
+  stream.settle(true);
+  viewer.setStream(null);
+  await until(() => ends.length > 0, 20_000, 'the end');
+  expect(ends).toEqual([null]);
+  expect(frames).toBe(20);
+});
