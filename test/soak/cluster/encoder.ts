@@ -1,55 +1,28 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { PublishingCamera } from './camera.js';
 import { endWithThis } from './programs.js';
+import { PublishingCamera } from './publishing-camera.js';
 
-const retryMs = 250;
 /** An encoder whose watchdog sees no picture go out for so long is started anew. */
 const stuckMs = 3000;
 
-/** A camera of real ffmpeg, in real time, started again at the next address whenever it ends, as encoders in the field are. */
-export class Encoder implements PublishingCamera {
-  readonly name: string;
-  readonly #urls: readonly string[];
-  #wanted = true;
-  #done: Promise<void> | undefined;
+/** A camera of real ffmpeg, in real time, which is started again whenever it ends. */
+export class Encoder extends PublishingCamera {
   #child: ChildProcess | undefined;
-  lastError = '';
-  connects = 0;
-  isIn = false;
 
-  /** @param urls where it may publish to, the first one first */
-  constructor(name: string, urls: readonly string[]) {
-    this.name = name;
-    this.#urls = urls;
-  }
-
-  start(): void {
-    this.#wanted = true;
-    this.#done = this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#wanted = false;
+  override async stop(): Promise<void> {
+    const stopped = super.stop();
     this.#child?.kill('SIGINT');
     const late = setTimeout(() => this.#child?.kill('SIGKILL'), 2000);
-    await this.#done;
+    await stopped;
     clearTimeout(late);
   }
 
-  giveUp(): void {
+  override giveUp(): void {
     this.#child?.kill('SIGKILL');
   }
 
-  async #run(): Promise<void> {
-    for (let tries = 0; this.#wanted; tries++) {
-      await this.#live(this.#urls[tries % this.#urls.length]!);
-      if (this.#wanted) await sleep(retryMs);
-    }
-  }
-
-  async #live(url: string): Promise<void> {
+  protected override async live(url: string): Promise<void> {
     const child = spawn(
       'ffmpeg',
       [
@@ -77,7 +50,6 @@ export class Encoder implements PublishingCamera {
       said = (said + text.toString()).slice(-300);
     });
     await once(child, 'exit');
-    this.isIn = false;
     clearTimeout(timer);
     this.lastError = said.trim().replaceAll('\n', '; ');
   }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { frameMs, meanFrameBytes, type PublishingCamera } from './camera.js';
+import { frameMs, meanFrameBytes } from './camera.js';
 import type { Place } from './network.js';
 import {
   type ClusterNode,
@@ -12,6 +12,7 @@ import {
   quotaBytes,
   revisionOf,
 } from './programs.js';
+import type { PublishingCamera } from './publishing-camera.js';
 import { leaseSeconds, type Path, until, type World } from './world.js';
 
 /** A trouble, from its beginning to its end. */

@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ClusterCamera, type PublishingCamera } from './camera.js';
+import { ClusterCamera } from './camera.js';
 import { Changes } from './changes.js';
 import { Encoder } from './encoder.js';
 import { RealEngine } from './engine.js';
 import { Network } from './network.js';
 import { ClusterNode, EtcdMember, etcdctl } from './programs.js';
+import type { PublishingCamera } from './publishing-camera.js';
 import { HashingTargets, type PushReport } from './targets.js';
 
 export const leaseSeconds = 5;
