@@ -219,6 +219,7 @@ export class Ring implements OperationQueue {
 
   takeCompletions(onCompletion: OnCompletion): number {
     let count = 0;
+    let before = -1;
     if (this.#closed) return 0;
     for (;;) {
       const words = this.#words;
@@ -235,8 +236,9 @@ export class Ring implements OperationQueue {
         onCompletion(id, generation, result, flags);
         if (this.#closed) return count;
       }
-      if ((Atomics.load(words, this.#sqFlags) & flagCqOverflow) === 0) return count;
-      // The queue was full: the kernel kept the rest, and adds it when it is entered for completions.
+      if ((Atomics.load(words, this.#sqFlags) & flagCqOverflow) === 0 || count === before) return count;
+      // The queue was full: the kernel kept the rest, and adds it when it is entered for completions; or has no room for that.
+      before = count;
       if (this.#calls.enter(this.fd, 0, 0, enterGetEvents) < 0) return count;
     }
   }
