@@ -88,6 +88,10 @@ export const NodeViewSchema = Type.Object(
         loopDelayMs: orNull(
           Type.Number({ description: 'How late its event loop was in about the last second, at worst.' }),
         ),
+        socketMode: orNull(
+          Type.String({ description: 'How its RTMP without TLS is read and written: `uring`, `direct`, `plain`.' }),
+        ),
+        socketModeWhy: orNull(Type.String({ description: 'Why not in a better way, or not as it is set.' })),
       }),
       { description: 'The processes that move media, where they are others than the one that answers.' },
     ),

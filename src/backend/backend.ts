@@ -308,6 +308,10 @@ export interface WorkerFacts {
   readonly residentBytes: number | null;
   /** How late its event loop was in about the last second, at worst, milliseconds. */
   readonly loopDelayMs: number | null;
+  /** How its connections without TLS are read and written: `uring`, `direct`, `plain`. */
+  readonly socketMode: string | null;
+  /** Why not in a better way, or not as it is set; null also where it is. */
+  readonly socketModeWhy: string | null;
 }
 
 /** Where a viewer's FLV goes: an answer over HTTP, a WebSocket. */

@@ -895,6 +895,8 @@ export interface Node {
     readonly cpuSeconds: number | null;
     readonly residentBytes: number | null;
     readonly loopDelayMs: number | null;
+    readonly socketMode: string | null;
+    readonly socketModeWhy: string | null;
   }[];
 }
 

@@ -94,6 +94,7 @@ test("our own aggregator's ports are no failure", async (context) => {
   expect(checks['RTMP port']).toMatchObject({ status: 'ok', message: expect.stringContaining('our aggregator') });
   expect(checks['API port']).toMatchObject({ status: 'ok', message: expect.stringContaining('our aggregator') });
   expect(checks['state file']).toMatchObject({ status: 'ok' });
+  expect(checks['sockets in use']?.message).toMatch(/^the running aggregator: (?:uring|direct|plain)/);
   expect(code).toBe(0);
 });
 

@@ -111,6 +111,7 @@ describe('media workers', () => {
     expect(JSON.stringify(events.items)).toContain('connecting -> active');
     const metrics = await (await fetch(`${aggregator.apiUrl}/metrics`)).text();
     expect(metrics).toContain('media_aggregator_worker_up{worker="2"} 1');
+    expect(metrics).toMatch(/media_aggregator_worker_socket_mode\{[^}]*worker="2"[^}]*\} 1/);
     expect(metrics).toContain('media_aggregator_viewers 12');
   });
 

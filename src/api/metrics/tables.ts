@@ -48,7 +48,7 @@ export const nodeSeries: readonly Series<NodeFacts>[] = [
     name: 'socket_mode',
     type: 'gauge',
     labels: ['mode'],
-    help: 'Always 1; how RTMP without TLS is read and written, in the label: uring, direct, plain.',
+    help: 'Always 1; how RTMP without TLS is read and written, in the label: uring, direct, plain. Of media workers the worst.',
     read: ({ facts: { socketMode } }) =>
       typeof socketMode === 'string' ? [{ value: 1, labels: { mode: socketMode } }] : [],
   },
@@ -535,6 +535,13 @@ export const workerSeries: readonly Series<WorkerFacts>[] = [
     type: 'gauge',
     help: 'How late its event loop was in about the last second, at worst.',
     read: ({ loopDelayMs }) => seconds(loopDelayMs),
+  },
+  {
+    name: 'worker_socket_mode',
+    type: 'gauge',
+    labels: ['mode'],
+    help: 'Always 1; how the media worker reads and writes RTMP without TLS, in the label: uring, direct, plain.',
+    read: ({ socketMode }) => (socketMode === null ? [] : [{ value: 1, labels: { mode: socketMode } }]),
   },
 ];
 

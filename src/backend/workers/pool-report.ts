@@ -2,6 +2,7 @@ import { plural } from '../../plural.js';
 import { elapsedMs } from '../../process/wall-clock.js';
 import type { BackendProblem, WorkerFacts } from '../backend.js';
 import type { WorkerLoad } from './protocol.js';
+import { wayOfAll } from './way-of-all.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /** The end of a worker stays a problem for this long after the worker is back. */
@@ -32,13 +33,15 @@ export class PoolReport {
       cpuSeconds: worker.load?.cpuSeconds ?? null,
       residentBytes: worker.load?.residentBytes ?? null,
       loopDelayMs: worker.load?.loopDelayMs ?? null,
+      socketMode: worker.load?.socketWay.mode ?? null,
+      socketModeWhy: worker.load?.socketWay.why ?? null,
     }));
   }
 
   facts(): Readonly<Record<string, string | number | null>> {
-    const ways = this.#workers.flatMap(({ load }) => (load === null ? [] : [load.socketWay]));
-    // The same machine, the same build: another one is news.
-    const way = ways.find(({ mode }) => mode !== 'uring') ?? ways[0];
+    const way = wayOfAll(
+      this.#workers.flatMap(({ number, load }) => (load === null ? [] : [{ number, ...load.socketWay }])),
+    );
     return {
       socketMode: way?.mode ?? null,
       socketModeWhy: way?.why ?? null,

@@ -12,9 +12,10 @@ import { checkAnswers, checkDisk, checkRules, checkState, countRegistered } from
 import { checkExtraTrust, checkFiles, checkStandardError } from '../doctor/files.js';
 import { checkMemory } from '../doctor/memory.js';
 import { checkAdvertisedHost, checkFamilies, checkPorts } from '../doctor/network.js';
-import { checkSockets } from '../doctor/sockets.js';
+import { checkSockets, checkSocketsInUse } from '../doctor/sockets.js';
 import { checkClock, checkNode, checkOpenFiles, checkPrograms } from '../doctor/system.js';
 import { exitCodes } from '../exit-codes.js';
+import { findApi } from '../find-api.js';
 import { json } from '../format.js';
 import { type CliIo, painter } from '../io.js';
 import { findRuntime } from '../runtime-file.js';
@@ -77,6 +78,9 @@ Examples:
 /** The output has gone out by then. */
 const endAfterMs = 2000;
 
+/** How long a running aggregator may take to say how it is. */
+const askMs = 5000;
+
 const isFailed = (check: Check) => check.status === 'fail';
 
 async function runChecks(
@@ -125,6 +129,8 @@ async function runChecks(
     checkOpenFiles(settings, undefined, isAlone ? await countRegistered(dataDir, settings) : undefined),
     checkMemory(settings),
     ...(await checkSockets(settings)),
+    // No other aggregator that the environment may name.
+    ...(runtime === undefined ? [] : await checkSocketsInUse(findApi({ dataDir }, { ...io, env: {} }, askMs))),
     ...(await checkPrograms(io.env, settings)),
   );
   return { checks, isSilent: silence !== undefined };
