@@ -271,9 +271,8 @@ export const rules: readonly Rule[] = [
         found.push(`the camera sends video ${videoCodec}, which this page and most engines cannot take`);
       }
       if (audioCodec !== null && oldAudio.has(audioCodec) && !isSoundReplaced) {
-        found.push(
-          `the camera sends audio ${audioCodec}: its picture plays in this page, its sound does not, and most engines do not take it`,
-        );
+        const picture = videoCodec === null || oldVideo.has(videoCodec) ? '' : '; its picture is not concerned';
+        found.push(`the camera sends audio ${audioCodec}, which this page and most engines cannot take${picture}`);
       }
       found.push(...targetTroubles);
       return found.length === 0 ? 'well' : { message: found.join('; ') };

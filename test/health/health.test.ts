@@ -176,7 +176,7 @@ describe('a camera that', () => {
     const trial = new Trial({ audioTag: 0x72 });
     trial.run(10);
     expect(trial.health.list[0]?.message).toBe(
-      'the camera sends audio g711a: its picture plays in this page, its sound does not, and most engines do not take it',
+      'the camera sends audio g711a, which this page and most engines cannot take; its picture is not concerned',
     );
     trial.more = { isSoundReplaced: true };
     trial.run(10);

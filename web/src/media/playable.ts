@@ -29,3 +29,17 @@ export function whyNoSound(codec: string): string | null {
   if (codec === 'mp3' && plays(bareMp3)) return null;
   return `No sound: this browser does not play ${codecInWords(codec)} here.`;
 }
+
+/** Since when FFmpeg reads codecs of Enhanced RTMP in FLV; null: it does not, up to 8.1. It always read those that FLV had before. */
+const ffmpegSince: Readonly<Record<string, string | null>> = {
+  ...{ hevc: '6.1', av1: '6.1', vp9: '6.1' },
+  ...{ opus: '8.0', flac: '8.0', ac3: '8.0', eac3: '8.0' },
+  ...{ vp8: null, vvc: null, 'device-specific': null },
+};
+
+/** Which FFmpeg plays this codec from HTTP-FLV, in words; null: none. */
+export function ffmpegFor(codec: string): string | null {
+  const since = ffmpegSince[codec];
+  if (since === null) return null;
+  return since === undefined ? 'FFmpeg' : `FFmpeg ${since} or later`;
+}

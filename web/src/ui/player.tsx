@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { apiUrl, authHeaders, token } from '../api/http.js';
 import type { CameraView } from '../api/types.js';
 import { type Ending, type Flow, play } from '../media/play.js';
-import { playsLive, whyNoPicture, whyNoSound } from '../media/playable.js';
+import { ffmpegFor, playsLive, whyNoPicture, whyNoSound } from '../media/playable.js';
 import { NoPictureIcon } from './icons.js';
 import { Copyable } from './parts.js';
 
@@ -104,6 +104,7 @@ export function Player({ camera }: { camera: CameraView }) {
       </video>
       {playable && state.value === 'playing' && (
         <div class="player-note">
+          {videoCodec === null && <p>Sound only: the camera sends no picture.</p>}
           <SoundNote audioCodec={audioCodec} />
           <p role="status">{flow.value === 'stalled' ? 'No frame has come for 3 s: the picture stands still.' : ''}</p>
         </div>
@@ -114,7 +115,7 @@ export function Player({ camera }: { camera: CameraView }) {
           <p>{live ? 'It sends no picture yet.' : 'Not live'}</p>
         </div>
       )}
-      {hindrance !== null && <Hindrance name={name} reason={hindrance} round={round} />}
+      {hindrance !== null && <Hindrance camera={camera} reason={hindrance} round={round} />}
       {playable && state.value !== 'playing' && (
         <div class="player-cover" role="status">
           {state.value === 'loading' && without === undefined ? (
@@ -138,15 +139,19 @@ export function Player({ camera }: { camera: CameraView }) {
 }
 
 /** What cannot be played here, why, and with what else. */
-function Hindrance({ name, reason, round }: { name: string; reason: string; round: Signal<number> }) {
+function Hindrance({ camera, reason, round }: { camera: CameraView; reason: string; round: Signal<number> }) {
+  const { name, videoCodec, audioCodec } = camera;
+  const ffmpeg = ffmpegFor(videoCodec ?? audioCodec ?? '');
   return (
     <div class="player-cover" role="status">
       <NoPictureIcon />
       <p>{reason}</p>
       {playsLive() && (
         <>
-          <p class="small">FFmpeg plays it (Enhanced RTMP's codecs from version 6.1 on):</p>
-          <Copyable text={ffplayLine(name)} label="ffplay line" />
+          <p class="small">
+            Pushes and other viewers get it as it comes.{ffmpeg === null ? '' : ` ${ffmpeg} plays it:`}
+          </p>
+          {ffmpeg !== null && <Copyable text={ffplayLine(name)} label="ffplay line" />}
           {useless.has(name) && (
             <button
               type="button"

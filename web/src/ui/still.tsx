@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { whyNoPicture } from '../media/playable.js';
 import { keptStill, loadStill } from '../media/still.js';
 import { NoPictureIcon } from './icons.js';
 
@@ -41,7 +42,12 @@ export function Still(props: { name: string; live: boolean; wasLive: boolean; vi
 
   return (
     <span class={`still${live ? '' : ' old'}`} aria-hidden="true">
-      {!shown.value && <NoPictureIcon />}
+      {!shown.value && (
+        <span class="still-none">
+          <NoPictureIcon />
+          {live && videoCodec !== null && <small>{whyNoPicture(videoCodec)}</small>}
+        </span>
+      )}
       <canvas ref={canvas} />
     </span>
   );
