@@ -60,7 +60,10 @@ export class FlushScheduler {
   readonly #rides = new Rides();
   /** How long what rides may wait, milliseconds. */
   readonly rideMs: number;
+  /** The last timer, and whether it has yet to fire. */
   #rideTimer: NodeJS.Timeout | null = null;
+  #rideTimerMs = 0;
+  #isRideTimed = false;
   /** When it was set, and the reads since then while something rode. */
   #rideTimerSetMs = 0;
   #reads = 0;
@@ -109,7 +112,7 @@ export class FlushScheduler {
     if (item.rideNumber !== 0 || item.isScheduled) return;
     this.#rides.add(item, nowMs);
     // One timer for all: most have found something to ride with by then.
-    if (this.#rideTimer === null) this.#setRideTimer(this.rideMs, nowMs);
+    if (!this.#isRideTimed) this.#setRideTimer(this.rideMs, nowMs);
   }
 
   /**
@@ -117,7 +120,7 @@ export class FlushScheduler {
    * of whichever items, is near, and a round of its own is spared.
    */
   scheduleSoon(item: Flushable, nowMs: number): void {
-    if (this.#rideTimer === null || !this.#isLazy || item.rideNumber !== 0) {
+    if (!this.#isRideTimed || !this.#isLazy || item.rideNumber !== 0) {
       this.schedule(item, nowMs);
       return;
     }
@@ -134,7 +137,7 @@ export class FlushScheduler {
 
   /** All that came at once is appended: what is due in this turn is flushed now. */
   flushDue(): void {
-    if (this.#rideTimer !== null) {
+    if (this.#isRideTimed) {
       this.#reads++;
       const nowMs = performance.now();
       this.#endRides(nowMs);
@@ -157,13 +160,18 @@ export class FlushScheduler {
 
   #setRideTimer(delayMs: number, nowMs: number): void {
     // In whole milliseconds: Node.js has a list of its own for each length of time. It fires up to one early or late.
-    this.#rideTimer = setTimeout(this.#onRideOver, Math.max(minTimerMs, Math.floor(delayMs)));
+    const ms = Math.max(minTimerMs, Math.floor(delayMs));
+    // Where much is read it is always as long: to set the one that has fired again costs 6 µs in place of 8 for a new one.
+    if (this.#rideTimer !== null && ms === this.#rideTimerMs) this.#rideTimer.refresh();
+    else this.#rideTimer = setTimeout(this.#onRideOver, ms);
+    this.#rideTimerMs = ms;
+    this.#isRideTimed = true;
     this.#rideTimerSetMs = nowMs;
     this.#reads = 0;
   }
 
   readonly #onRideOver = (): void => {
-    this.#rideTimer = null;
+    this.#isRideTimed = false;
     const nowMs = performance.now();
     this.beginReading();
     const mayBeLazy = this.rideMs >= 2 * lazyTimerMs;
