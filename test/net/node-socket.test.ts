@@ -254,11 +254,11 @@ describe('sockets', () => {
       });
       // Each drain may be the one; a busy machine has fewer of them.
       const endMs = performance.now() + 20_000;
-      await until(() => drains > 1500 || performance.now() > endMs, 25_000, 'drains');
-      expect(drains).toBeGreaterThan(100);
+      await until(() => drains > 1500 || (drains > 100 && performance.now() > endMs), 80_000, 'drains');
       for (const socket of sockets) socket.destroy();
       await reader.terminate();
     },
+    90_000,
   );
 });
 
