@@ -1,7 +1,6 @@
 import { encodedLength } from '../wire/chunk-writer.js';
 import { MessageType } from '../wire/message.js';
 import type { OutletSink } from './outlet-sink.js';
-import type { Slab } from './slab.js';
 import type { StreamFormat } from './stream-format.js';
 
 /** A log of chunks writes every message so: a basic header of one byte, and a message header of format 0 (5.3.1). */
@@ -22,7 +21,7 @@ const flvTagSizeBytes = 4;
 export interface LoggedMessage {
   readonly type: number;
   readonly timestampMs: number;
-  /** A view where the message is one chunk in one slab, else a copy. */
+  /** A view where the message is one chunk, else a copy. */
   readonly payload: Buffer;
   /** Where the next one begins. */
   readonly end: number;
@@ -34,8 +33,8 @@ function endOf(data: Buffer, at: number, chunkBytes: number): number {
   return at + encodedLength(data.readUIntBE(at + lengthAt, 3), timestampMs, data[at]! & 0x3f, chunkBytes);
 }
 
-/** Reads the message at `at`, which is whole in `data`, of a log that writes chunks of `chunkBytes`. */
-function readLogged(data: Buffer, at: number, chunkBytes: number): LoggedMessage {
+/** Reads the message at `at` of a log that writes chunks of `chunkBytes`. */
+export function readLogged(data: Buffer, at: number, chunkBytes: number): LoggedMessage {
   const field = data.readUIntBE(at + timestampAt, 3);
   const isExtended = field === extendedMark;
   const length = data.readUIntBE(at + lengthAt, 3);
@@ -57,16 +56,6 @@ function readLogged(data: Buffer, at: number, chunkBytes: number): LoggedMessage
   };
 }
 
-/**
- * Reads the message at `at` of a slab of chunks. It may go on in the next slab: `end` is counted from the beginning of this
- * one all the same.
- */
-export function readInSlab(slab: Slab, at: number, chunkBytes: number): LoggedMessage {
-  const end = endOf(slab.data, at, chunkBytes);
-  if (end <= slab.end) return readLogged(slab.data, at, chunkBytes);
-  return { ...readLogged(slab.slice(at, end), 0, chunkBytes), end };
-}
-
 /** Reads the message at `at` of a log of FLV tags (Adobe Flash Video File Format 10.1, E.4.1). */
 export function readLoggedTag(data: Buffer, at: number): LoggedMessage {
   const start = at + flvTagHeaderBytes;
@@ -83,22 +72,19 @@ export function readLoggedTag(data: Buffer, at: number): LoggedMessage {
 const copiedBytes = 4096;
 
 /**
- * Writes messages of a log with another message stream id: for the few outlets that have an unusual one, so that no
+ * Writes whole messages of a log with another message stream id: for the few outlets that have an unusual one, so that no
  * peer's choice makes another copy of a stream. What waits in a socket afterwards is a view of the log still, but for
  * headers and small messages.
- * @param data messages, of which the last may go on in what is written next
- * @param lead bytes at its beginning that are the rest of a message
  * @returns what the last `write` said
  */
 export function writeRenumbered(
   data: Buffer,
-  lead: number,
   { chunkBytes, streamId }: StreamFormat,
   sink: Pick<OutletSink, 'write'>,
 ): boolean {
-  let more = lead === 0 || sink.write(data.subarray(0, lead));
+  let more = true;
   /** Where the messages begin that go out as one copy. */
-  let from = lead;
+  let from = 0;
   const flush = (to: number): void => {
     if (to === from) return;
     const copy = Buffer.from(data.subarray(from, to));
@@ -107,8 +93,8 @@ export function writeRenumbered(
     }
     more = sink.write(copy);
   };
-  for (let at = lead; at < data.length; ) {
-    const end = Math.min(endOf(data, at, chunkBytes), data.length);
+  for (let at = 0; at < data.length; ) {
+    const end = endOf(data, at, chunkBytes);
     if (end - at > copiedBytes) {
       flush(at + headerBytes);
       more = sink.write(data.subarray(at + headerBytes, end));

@@ -1,14 +1,13 @@
 import { MessageType } from '../wire/message.js';
 import { type Behind, catchUpLine } from './catch-up.js';
 import { type DropReason, DropTally } from './drop-tally.js';
-import { writeRenumbered } from './logged-message.js';
-import type { MediaLog } from './media-log.js';
-import { bytesIn, type OutletLimits, type OutletSink } from './outlet-sink.js';
+import { type LoggedMessage, writeRenumbered } from './logged-message.js';
+import type { Mark, MediaLog, Slab } from './media-log.js';
+import type { OutletLimits, OutletSink } from './outlet-sink.js';
 import type { OutletSource } from './outlet-source.js';
-import type { Slab } from './slab.js';
-import type { StreamFormat } from './stream-format.js';
+import { encodeIn, type StreamFormat } from './stream-format.js';
 import { ChosenTracks, type TrackChoice } from './track-choice.js';
-import { messageAt, partOf, TrackStart } from './track-start.js';
+import { messageAt, TrackStart } from './track-start.js';
 
 /**
  * An outlet that is further behind than this writes the rest step by step in later turns. Frames are seldom as large.
@@ -96,15 +95,16 @@ export class Outlet implements Behind {
   /** Writes nothing until `release`. Media until then is not kept for it. */
   hold(): void {
     this.#held = true;
-    if (this.#source !== null && this.#slab !== null) this.#leaveOut(this.#source.log, this.#dropped.reason);
+    const log = this.#source?.log;
+    if (log !== undefined && this.#slab !== null) this.#leaveOut(log, this.#dropped.reason);
   }
 
   /** Continues at the next key frame. Nothing is made up for, and nothing is repeated. */
   release(nowMs: number): void {
-    // Peers may ask for it unheld: the position must stay that of the place in the slab.
-    if (!this.#held) return;
     this.#held = false;
-    if (this.#source !== null) this.#position = Math.max(this.#position, this.#source.log.position);
+    const log = this.#source?.log;
+    if (log === undefined) return;
+    this.#position = Math.max(this.#position, log.position);
     this.flush(nowMs);
   }
 
@@ -146,13 +146,8 @@ export class Outlet implements Behind {
 
   /** Bytes that wait in the log, in the sink, or in flight. */
   get queueBytes(): number {
-    return this.#waitingBytes + bytesIn(this.#sink);
-  }
-
-  /** Of them, those in the log. */
-  get #waitingBytes(): number {
     const log = this.#source?.log;
-    return log === undefined || this.#slab === null ? 0 : log.position - this.#position;
+    return (log === undefined || this.#slab === null ? 0 : log.position - this.#position) + this.#sinkBytes;
   }
 
   /** Age of the oldest byte that waits or is in flight, milliseconds, to about 100 ms. */
@@ -160,21 +155,29 @@ export class Outlet implements Behind {
     return Math.max(this.#logAgeMs(nowMs), this.#sink.flightAgeMs?.(nowMs) ?? 0);
   }
 
+  get #sinkBytes(): number {
+    return Math.max(this.#sink.pendingBytes, this.#sink.flightBytes ?? 0);
+  }
+
   #logAgeMs(nowMs: number): number {
-    if (this.#slab === null || this.#waitingBytes === 0) return 0;
+    const log = this.#source?.log;
+    if (log === undefined || this.#slab === null || this.#position >= log.position) return 0;
     return Math.max(0, nowMs - Math.max(this.#slab.appendedMs(this.#offset), this.#resumedMs));
   }
 
   /** True if the kernel has taken the whole stream up to now. */
   get drained(): boolean {
-    return this.#waitingBytes === 0 && this.#sink.pendingBytes === 0;
+    const log = this.#source?.log;
+    const read = log === undefined || this.#slab === null || this.#position >= log.position;
+    return read && this.#sink.pendingBytes === 0;
   }
 
   /** The sink has room again. */
   resume(nowMs: number): void {
     this.#blocked = false;
+    const log = this.#source?.log;
     // A socket that took one piece takes the next at once, so several like it could block the event loop.
-    if (this.#waitingBytes > stepBytes) this.#join();
+    if (log !== undefined && this.#slab !== null && log.position - this.#position > stepBytes) this.#join();
     else this.flush(nowMs);
   }
 
@@ -193,8 +196,9 @@ export class Outlet implements Behind {
 
   /** Leaves out what waits in the log, since queues take too much in all. False when nothing waits there. */
   shed(): boolean {
-    if (this.#source === null || this.#waitingBytes === 0) return false;
-    this.#leaveOut(this.#source.log, 'total');
+    const log = this.#source?.log;
+    if (log === undefined || this.#slab === null || this.#position >= log.position) return false;
+    this.#leaveOut(log, 'total');
     return true;
   }
 
@@ -223,7 +227,7 @@ export class Outlet implements Behind {
     const source = this.#source;
     if (source === null || this.#held) return;
     if (this.#slab !== null && (this.#blocked || this.#isInLine)) {
-      const reason = this.#exceeded(nowMs);
+      const reason = this.#exceeded(source.log, nowMs);
       if (reason !== null) this.#leaveOut(source.log, reason);
     }
     if (this.#blocked || this.#isInLine) return;
@@ -238,39 +242,23 @@ export class Outlet implements Behind {
     while (slab !== null) {
       if (this.#offset < slab.end) {
         const view = slab.viewFrom(this.#offset);
-        const lead = this.#offset === 0 ? slab.lead : 0;
         if (this.#sink.pendingBytes === 0) this.#sendingFrom = this.#position;
         this.#offset = slab.end;
         this.#position = slab.base + slab.end;
         this.#framesOut += slab.frames - this.#frames;
         this.#frames = slab.frames;
         if (log.keyFramePosition !== this.#keyFramePosition) this.#noteKeyFrame(log);
-        if (!this.#write(view, lead)) break;
-      } else {
-        if (slab.next === null) return;
+        if (!this.#write(view)) return;
+      } else if (slab.next !== null) {
         if (this.#position >= until) {
           this.#join();
-          break;
+          return;
         }
-        this.#offset -= slab.end;
         slab = slab.next;
         this.#slab = slab;
-      }
+        this.#offset = 0;
+      } else return;
     }
-    this.#finishMessage();
-  }
-
-  /**
-   * Where the last message of a slab goes on in the next one, the rest follows at once, with room or without: between the two
-   * there is no place for an acknowledgement, nor for leaving anything out.
-   */
-  #finishMessage(): void {
-    const slab = this.#slab;
-    const lead = slab?.next?.lead ?? 0;
-    if (lead === 0 || this.#offset !== slab?.end) return;
-    this.#offset += lead;
-    this.#position += lead;
-    this.#write(slab.next!.data.subarray(0, lead), lead);
   }
 
   #noteKeyFrame({ mark }: MediaLog): void {
@@ -291,9 +279,9 @@ export class Outlet implements Behind {
     for (let slab = this.#slab; slab !== null; ) {
       if (this.#offset >= slab.end) {
         if (slab.next === null) return;
-        this.#offset -= slab.end;
         slab = slab.next;
         this.#slab = slab;
+        this.#offset = 0;
         continue;
       }
       if (this.#start?.isOver(this.#position, this.#wanted())) this.#start = null;
@@ -310,7 +298,7 @@ export class Outlet implements Behind {
       if (isStarted && this.#chosen?.handsOver(message, source)) {
         if (!this.#write(source.headersNow(this.#chosen, message.timestampMs))) return;
       }
-      const out = isStarted ? partOf(log, slab, this.#offset, message, this.#chosen) : null;
+      const out = isStarted ? this.#partOf(log, slab, message) : null;
       if (out !== null && this.#sink.pendingBytes === 0) this.#sendingFrom = this.#position;
       this.#offset = message.end;
       this.#position = slab.base + message.end;
@@ -323,6 +311,14 @@ export class Outlet implements Behind {
       if (log.keyFramePosition !== this.#keyFramePosition) this.#noteKeyFrame(log);
       if (!this.#write(out)) return;
     }
+  }
+
+  /** The message as it goes out; null: it is of another track. */
+  #partOf(log: MediaLog, slab: Slab, message: LoggedMessage): Buffer | null {
+    const payload = this.#chosen === null ? message.payload : this.#chosen.select(message.type, message.payload);
+    if (payload === null) return null;
+    if (payload === message.payload) return slab.data.subarray(this.#offset, message.end);
+    return encodeIn(log.format, message.type, message.timestampMs, payload);
   }
 
   /** The video tracks that it waits for. */
@@ -339,10 +335,7 @@ export class Outlet implements Behind {
     for (const mark of log.marks) {
       if (mark.position < oldest || (wanted.length > 0 && mark.track >= 0 && !wanted.includes(mark.track))) continue;
       this.#start = TrackStart.at(log, mark.position, oldest, wanted);
-      // Headers are sent at the beginning, and again where some were among what was left out.
-      const isHeaded = this.#fresh || mark.headersPosition > this.#position;
-      const headers = isHeaded ? source.headersOf(mark, this.#chosen) : null;
-      return this.#startAt(mark.slab, mark.offset, mark.frames, headers, nowMs);
+      return this.#startAt(mark.slab, mark.offset, mark.frames, this.#headersFor(mark), nowMs);
     }
     // Audio alone, or nothing yet: every place is a good one.
     if (log.mark === null && !source.hasVideo) {
@@ -365,9 +358,17 @@ export class Outlet implements Behind {
     return headers === null || headers.length === 0 || this.#write(headers);
   }
 
-  #exceeded(nowMs: number): DropReason | null {
-    if (this.#waitingBytes === 0) return null;
-    if (this.queueBytes > this.#limits.queueMaxBytes) return 'bytes';
+  /** Headers are sent at the beginning, and again where some were among what was left out. */
+  #headersFor(mark: Mark): Buffer | null {
+    return this.#fresh || mark.headersPosition > this.#position
+      ? (this.#source?.headersOf(mark, this.#chosen) ?? null)
+      : null;
+  }
+
+  #exceeded(log: MediaLog, nowMs: number): DropReason | null {
+    const waiting = log.position - this.#position;
+    if (waiting === 0) return null;
+    if (waiting + this.#sinkBytes > this.#limits.queueMaxBytes) return 'bytes';
     // What is under way arrives first, and cannot be left out any more.
     const ageMs = this.#logAgeMs(nowMs) + (this.#sink.flightDelayMs ?? 0);
     return ageMs > this.#limits.queueMaxAgeMs ? 'age' : null;
@@ -390,10 +391,9 @@ export class Outlet implements Behind {
     return log === undefined || this.#slab !== null || this.#fresh ? 0 : log.head.frames - this.#frames;
   }
 
-  /** @param lead bytes at the beginning that are the rest of a message */
-  #write(data: Buffer, lead = 0): boolean {
+  #write(data: Buffer): boolean {
     this.#bytesOut += data.length;
-    if (this.#isRenumbered ? writeRenumbered(data, lead, this.format, this.#sink) : this.#sink.write(data)) return true;
+    if (this.#isRenumbered ? writeRenumbered(data, this.format, this.#sink) : this.#sink.write(data)) return true;
     this.#blocked = true;
     return false;
   }

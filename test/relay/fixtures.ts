@@ -3,7 +3,6 @@ import { Outlet } from '../../src/relay/outlet.js';
 import type { OutletLimits, OutletSink } from '../../src/relay/outlet-sink.js';
 import { SlabPool } from '../../src/relay/slab-pool.js';
 import type { StreamFormat } from '../../src/relay/stream-format.js';
-import type { TrackChoice } from '../../src/relay/track-choice.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { ChunkReader } from '../../src/wire/chunk-reader.js';
 import { MessageType, type RtmpMessage } from '../../src/wire/message.js';
@@ -73,13 +72,9 @@ export function makeStream(gopMaxBytes = 1e6, format = targetFormat, pool = new 
   return new FedStream({ format, gopMaxBytes, scheduler: new FlushScheduler(), pool }, 0);
 }
 
-export function makeOutlet(
-  format = targetFormat,
-  limits = roomyLimits,
-  tracks?: TrackChoice,
-): { outlet: Outlet; sink: TestSink } {
+export function makeOutlet(format = targetFormat, limits = roomyLimits): { outlet: Outlet; sink: TestSink } {
   const sink = new TestSink(format.chunkBytes);
-  return { sink, outlet: new Outlet({ sink, format, limits, tracks }) };
+  return { sink, outlet: new Outlet({ sink, format, limits }) };
 }
 
 /** AVC sequence header; `version` tells several apart. */

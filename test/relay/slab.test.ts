@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Slab } from '../../src/relay/slab.js';
+import { Slab } from '../../src/relay/media-log.js';
 
 test('a slab knows to 100 ms when each of its messages came', () => {
   for (const stepMs of [0, 7, 40, 99.5, 100, 130, 2500]) {
