@@ -101,6 +101,8 @@ export class Outlet implements Behind {
 
   /** Continues at the next key frame. Nothing is made up for, and nothing is repeated. */
   release(nowMs: number): void {
+    // Peers may ask for it unheld: the position must stay that of the place in the slab.
+    if (!this.#held) return;
     this.#held = false;
     const log = this.#source?.log;
     if (log === undefined) return;
