@@ -95,8 +95,7 @@ export class Outlet implements Behind {
   /** Writes nothing until `release`. Media until then is not kept for it. */
   hold(): void {
     this.#held = true;
-    const log = this.#source?.log;
-    if (log !== undefined && this.#slab !== null) this.#leaveOut(log, this.#dropped.reason);
+    if (this.#source !== null && this.#slab !== null) this.#leaveOut(this.#source.log, this.#dropped.reason);
   }
 
   /** Continues at the next key frame. Nothing is made up for, and nothing is repeated. */
@@ -104,9 +103,8 @@ export class Outlet implements Behind {
     // Peers may ask for it unheld: the position must stay that of the place in the slab.
     if (!this.#held) return;
     this.#held = false;
-    const log = this.#source?.log;
-    if (log === undefined) return;
-    this.#position = Math.max(this.#position, log.position);
+    if (this.#source === null) return;
+    this.#position = Math.max(this.#position, this.#source.log.position);
     this.flush(nowMs);
   }
 

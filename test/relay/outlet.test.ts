@@ -25,6 +25,24 @@ describe('an outlet whose sink is full', () => {
     expect(outlet.droppedFrames).toEqual({ bytes: 0, age: 0, total: 0 });
   });
 
+  it('goes on where it stopped also when its peer ends a pause that it never began', async () => {
+    const stream = makeStream();
+    const { outlet, sink } = makeOutlet();
+    stream.attach(outlet, 0);
+    sink.full = true;
+    for (let i = 0; i < 100; i++) {
+      stream.publish(Video, i * 40, frame(i, i % 50 === 0, 10_000), i * 40);
+      stream.flush(i * 40);
+      if (i === 0) sink.drain();
+      if (i === 40) outlet.release(i * 40);
+    }
+    outlet.resume(4000);
+    while (outlet.queueBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(sink.messages.length).toBe(100);
+    for (const [i, { payload }] of sink.messages.entries())
+      expect(payload.equals(frame(i, i % 50 === 0, 10_000))).toBe(true);
+  });
+
   it('over its bytes, continues at the newest key frame and counts what it left out', () => {
     const stream = makeStream();
     const { outlet, sink } = makeOutlet(targetFormat, { queueMaxBytes: 20_000, queueMaxAgeMs: 60_000 });
