@@ -18,15 +18,16 @@ let onRingsLost: (() => void) | null = null;
 
 /**
  * Finds out what works in this process, once. Sockets that are made before it has ended go without io_uring.
+ * @param options.readEveryMs by io_uring, what came is read in such intervals; 0 or left out: whenever it comes
  * @param options.faults changes the system calls that are made; for tests
  * @param options.onChanged called when it does not work any more
  */
 export async function prepareSockets(
   mode: SocketMode,
-  options: { readonly faults?: RingFaults; readonly onChanged?: () => void } = {},
+  options: { readonly readEveryMs?: number; readonly faults?: RingFaults; readonly onChanged?: () => void } = {},
 ): Promise<SocketWay> {
   if (rings === null && wantsRings(mode)) {
-    opening ??= open(options.faults);
+    opening ??= open(options.faults, options.readEveryMs);
     const found = await opening;
     opening = null;
     if (typeof found === 'string') ringsRefused = found;
@@ -45,9 +46,9 @@ function use(found: Rings): void {
   };
 }
 
-async function open(faults: RingFaults | undefined): Promise<Rings | string> {
+async function open(faults: RingFaults | undefined, readEveryMs: number | undefined): Promise<Rings | string> {
   const why = isFiltered() ? await tryApart() : null;
-  return why ?? openRings(faults);
+  return why ?? openRings(faults, readEveryMs);
 }
 
 /** What connections of this mode use now. */
@@ -64,6 +65,11 @@ export function socketWay(mode: SocketMode): SocketWay {
 /** The rings that connections of this mode use; null: they use none. */
 export function ringsFor(mode: SocketMode): Rings | null {
   return wantsRings(mode) ? rings : null;
+}
+
+/** In which intervals connections of this mode are read, milliseconds; 0: whenever something comes. */
+export function readEveryMs(mode: SocketMode): number {
+  return ringsFor(mode)?.readEveryMs ?? 0;
 }
 
 /** Sends, reads and calls by io_uring of this process, by name; null where it is not used. */

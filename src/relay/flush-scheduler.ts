@@ -44,7 +44,7 @@ const soonMs = 4;
  *   soon:   append ... next round of others -> with that (some milliseconds, where much is read)
  */
 export class FlushScheduler {
-  readonly #windowMs: number;
+  #windowMs: number;
   readonly #audioWindowMs: number;
   readonly #gather: (work: () => void) => void;
   #dirty: Flushable[] = [];
@@ -77,6 +77,11 @@ export class FlushScheduler {
     this.#windowMs = windowMs;
     this.#audioWindowMs = audioWindowMs;
     this.rideMs = Math.max(0, audioWindowMs - timerMarginMs);
+  }
+
+  /** As `FlushWindows.windowMs`. */
+  set windowMs(ms: number) {
+    this.#windowMs = ms;
   }
 
   /** Schedules a flush. @param nowMs a monotonic clock, milliseconds */

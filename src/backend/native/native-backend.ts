@@ -10,8 +10,7 @@ import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
 import type { MediaSocket } from '../../net/media-socket.js';
-import { setReadHooks } from '../../net/shared-read.js';
-import { gatherWrites, prepareSockets, ringCounts, type SocketWay, socketWay, tellWay } from '../../net/socket-way.js';
+import { gatherWrites, ringCounts, type SocketWay, socketWay } from '../../net/socket-way.js';
 import { testTarget } from '../../push/target-test.js';
 import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -44,6 +43,7 @@ import { CameraHost } from './camera-host.js';
 import { hopDialing } from './hop-dialing.js';
 import { LastPictures } from './last-pictures.js';
 import { MediaBudget } from './media-budget.js';
+import { prepareMediaSockets } from './media-sockets.js';
 import { NativeListeners } from './native-listeners.js';
 import type { NativeBackendSettings } from './native-settings.js';
 import { NodeCapacity, type RoomUser } from './node-capacity.js';
@@ -165,11 +165,7 @@ export class NativeBackend implements MediaBackend {
    * @param log is told of it. @param changesTo is told when that works no more
    */
   async prepare(log: Logger, changesTo = log): Promise<void> {
-    const { socketMode } = this.#settings.media;
-    await prepareSockets(socketMode, { onChanged: () => tellWay(socketMode, changesTo, true) });
-    const { scheduler } = this.#context;
-    setReadHooks({ begin: () => scheduler.beginReading(), end: () => scheduler.flushDue() });
-    tellWay(socketMode, log);
+    await prepareMediaSockets(this.#settings.media, this.#context.scheduler, log, changesTo);
   }
 
   /** In place of `start` where somebody else listens, and brings connections by `adopt`. */

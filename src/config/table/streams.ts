@@ -29,7 +29,7 @@ export const streamsTable = table({
     type: durationType('0ms', '350ms'),
     default: 0,
     description:
-      'How long messages are collected under load and then sent together, which saves CPU but adds delay; 0ms: only messages that arrive together',
+      'How long messages are collected under load and then sent together, which saves CPU but adds delay; from 100ms on, io_uring also reads publishers in intervals of an eighth of it, 25ms at most, which saves a third more; 0ms: only messages that arrive together',
   },
   /** Audio that goes out with the next video message of its camera saves a write to each target and viewer. */
   audioWindowMs: {

@@ -8,6 +8,7 @@ const { EAGAIN, EBUSY, EINTR } = constants.errno;
 const setupSubmitAll = 1 << 7;
 const setupCoopTaskrun = 1 << 8;
 const setupSingleIssuer = 1 << 12;
+const setupDeferTaskrun = 1 << 13;
 const setupCqSize = 1 << 3;
 const featureSingleMmap = 1 << 0;
 const featureNoDrop = 1 << 1;
@@ -30,6 +31,9 @@ export const maxPieces = 8;
 /** Memory of an operation for `struct msghdr`, which takes 56 bytes, and `maxPieces` of `struct iovec`, 16 bytes each. */
 const messageWords = 64;
 const vectorsAt = 16;
+
+/** More come of so many pokes than there are completions for. */
+const maxPokes = 200;
 
 /** More completions belong to the same operation. */
 export const completionHasMore = 1 << 1;
@@ -74,6 +78,7 @@ export interface OperationQueue {
  */
 export class Ring implements OperationQueue {
   readonly fd: number;
+  readonly isDeferred: boolean;
   readonly #calls: KernelCalls;
   readonly #mappings: Mapping[] = [];
   readonly #entries: number;
@@ -97,13 +102,16 @@ export class Ring implements OperationQueue {
 
   /**
    * @param entries a power of two, 1 to 4096
+   * @param isDeferred the kernel receives when it is asked to (`poke`), and interrupts nobody before; Linux 6.1 or later
    * @throws RingError when the kernel refuses; Error when memory cannot be shared
    */
-  constructor(calls: KernelCalls, entries: number, completions: number) {
+  constructor(calls: KernelCalls, entries: number, completions: number, isDeferred = false) {
     this.#calls = calls;
+    this.isDeferred = isDeferred;
     const params = Buffer.alloc(120);
     params.writeUInt32LE(completions, 4);
-    params.writeUInt32LE(setupSubmitAll | setupCoopTaskrun | setupSingleIssuer | setupCqSize, 8);
+    const taskrun = isDeferred ? setupDeferTaskrun : setupCoopTaskrun;
+    params.writeUInt32LE(setupSubmitAll | taskrun | setupSingleIssuer | setupCqSize, 8);
     this.fd = calls.setUp(entries, params);
     if (this.fd < 0) throw new RingError('io_uring_setup', this.fd);
     const word = (at: number): number => params.readUInt32LE(at);
@@ -245,6 +253,15 @@ export class Ring implements OperationQueue {
 
   poke(): void {
     if (!this.#closed) this.#calls.enter(this.fd, 0, 0, enterGetEvents);
+  }
+
+  /** As `poke`, until nothing more comes of it: the kernel does 20 of the things that it has put off in one call. */
+  pokeAll(): void {
+    for (let i = 0; i < maxPokes && !this.#closed; i++) {
+      const before = Atomics.load(this.#words, this.#cqTail);
+      this.#calls.enter(this.fd, 0, 0, enterGetEvents);
+      if (Atomics.load(this.#words, this.#cqTail) === before) return;
+    }
   }
 
   /** Has the kernel drop it with all that is under way. Buffers that it may still write to must outlive this. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type KernelCalls, kernelCalls } from './kernel-calls.js';
+import { Looker } from './looker.js';
 import { ReadBuffers } from './read-buffers.js';
 import { RingReceiver } from './receiver.js';
 import { Ring } from './ring.js';
@@ -22,36 +23,48 @@ const receiveCompletions = 4096;
 const bufferCount = 128;
 const bufferBytes = 16 * 1024;
 
+/** As `bufferCount`, where more comes in between two looks. Only those that are used take memory. */
+const seldomBufferCount = 512;
+
 /** How io_uring is asked for, and how memory is named; faults can be put into both by tests. */
 export type RingFaults = (calls: KernelCalls) => KernelCalls;
 
 /**
  * What a process needs to send and receive by io_uring. One ring sends: its completions are there when the call returns, and
- * wake nobody. The other receives, and wakes Node.js.
+ * wake nobody. The other receives, and wakes Node.js; or it is looked at in intervals.
  */
 export class Rings {
   readonly sender: RingSender;
   readonly receiver: RingReceiver;
+  /** In which intervals is read, milliseconds; 0: whenever something comes. */
+  readonly readEveryMs: number;
   readonly #rings: readonly Ring[];
   readonly #buffers: ReadBuffers;
-  readonly #waker: Waker;
+  readonly #waker: Waker | Looker;
   /** Called once, when the kernel lost completions: nothing goes by these rings any more. */
   onLost: () => void = () => {};
 
-  /** @throws RingError, Error when the kernel refuses any of it */
-  constructor(calls: KernelCalls) {
+  /**
+   * @param readEveryMs how often is looked whether something came; 0: whenever it does
+   * @throws RingError, Error when the kernel refuses any of it
+   */
+  constructor(calls: KernelCalls, readEveryMs = 0) {
     const sending = new Ring(calls, sendEntries, 2 * sendEntries);
     // What was made before the kernel refused the rest: the rings first, which may still write to the buffers.
     const closers = [() => sending.close()];
     try {
       sending.tryOut();
-      const receiving = new Ring(calls, receiveEntries, receiveCompletions);
+      const receiving = receivingRing(calls, readEveryMs);
       closers.push(() => receiving.close());
       this.#rings = [sending, receiving];
-      const buffers = new ReadBuffers(calls, receiving.fd, bufferCount, bufferBytes);
+      const { isDeferred } = receiving;
+      this.readEveryMs = isDeferred ? readEveryMs : 0;
+      const buffers = new ReadBuffers(calls, receiving.fd, isDeferred ? seldomBufferCount : bufferCount, bufferBytes);
       closers.push(() => buffers.close());
       this.#buffers = buffers;
-      this.#waker = new Waker(calls, receiving.fd, () => this.receiver.look());
+      this.#waker = isDeferred
+        ? new Looker(readEveryMs, () => this.#lookNow(receiving))
+        : new Waker(calls, receiving.fd, () => this.receiver.look());
       this.sender = new RingSender(sending, calls.addressOf);
       this.receiver = new RingReceiver(receiving, this.#buffers, (isNeeded) => {
         this.#waker.isNeeded = isNeeded;
@@ -62,6 +75,14 @@ export class Rings {
       for (const close of closers) close();
       throw error;
     }
+  }
+
+  #lookNow(receiving: Ring): void {
+    const { starved } = this.receiver.counts;
+    receiving.pokeAll();
+    this.receiver.look();
+    // Buffers were too few for all that came: the rest is not left for the next interval.
+    if (this.receiver.counts.starved > starved) setImmediate(() => this.#lookNow(receiving));
   }
 
   /** Those whose bytes may be lost end, all others go on by the ordinary path. */
@@ -84,14 +105,29 @@ export class Rings {
   }
 }
 
-/** Makes rings and tries them, over a pair of sockets. A text says why there are none. */
-export async function openRings(faults: RingFaults = (calls) => calls): Promise<Rings | string> {
+function receivingRing(calls: KernelCalls, readEveryMs: number): Ring {
+  if (readEveryMs > 0) {
+    try {
+      return new Ring(calls, receiveEntries, receiveCompletions, true);
+    } catch (error) {
+      // Linux 6.0: the ring wakes whenever something comes.
+      if (!(error instanceof RingError) || error.result !== -EINVAL) throw error;
+    }
+  }
+  return new Ring(calls, receiveEntries, receiveCompletions);
+}
+
+/**
+ * Makes rings and tries them, over a pair of sockets. A text says why there are none.
+ * @param readEveryMs see `Rings`
+ */
+export async function openRings(faults: RingFaults = (calls) => calls, readEveryMs = 0): Promise<Rings | string> {
   const found = kernelCalls();
   if (typeof found === 'string') return found;
   const calls = faults(found);
   let rings: Rings;
   try {
-    rings = new Rings(calls);
+    rings = new Rings(calls, readEveryMs);
   } catch (error) {
     return describeRefusal(error);
   }

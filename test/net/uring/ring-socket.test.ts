@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { MediaSocket, MediaSocketListener } from '../../../src/net/media-socket.js';
 import { acceptedSocket } from '../../../src/net/node-socket.js';
 import { sharedRead, takeOver } from '../../../src/net/shared-read.js';
-import { prepareSockets, ringsFor } from '../../../src/net/socket-way.js';
+import { prepareSockets, readEveryMs, ringsFor } from '../../../src/net/socket-way.js';
 import { type KernelCalls, kernelCalls } from '../../../src/net/uring/kernel-calls.js';
 import { Ring } from '../../../src/net/uring/ring.js';
 import { descriptorOf, RingSocket } from '../../../src/net/uring/ring-socket.js';
@@ -378,9 +378,11 @@ describe('what is received by a ring', () => {
   });
 
   it('lost the last words of a peer that resets, where something was written to it meanwhile', async () => {
+    // Of a peer that resets, what does not fit into the socket until the next look never leaves it.
+    const bytes = readEveryMs('uring') > 0 ? 50_000 : 300_000;
     for (let i = 0; i < 20; i++) {
       const { socket, events, peer } = await connection(publisher);
-      const lastWords = Buffer.alloc(300_000, i);
+      const lastWords = Buffer.alloc(bytes, i);
       // What it has not read makes a reset of its close.
       peer.pause();
       socket.write(Buffer.alloc(1000));
