@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Adapter } from './adapters/adapter.js';
 import { findAdapter } from './adapters/index.js';
+import { runAtOnce } from './at-once.js';
 import { findRegressions, readBaseline, recordBaseline } from './baseline.js';
 import { runCalmly } from './calm.js';
 import { type Options, parseOptions, usage } from './options.js';
@@ -76,20 +77,27 @@ async function findAdapters(options: Options, revisions: Revisions): Promise<Ada
   return usable;
 }
 
-/** Every scenario by itself; in it the systems in turn, round by round: A B A B. */
+/** Every scenario by itself; in it the systems in turn, round by round: A B A B; or all of a round at once. */
 async function runAll(options: Options, adapters: readonly Adapter[]): Promise<RunResult[]> {
   const runs: RunResult[] = [];
+  const keep = (result: RunResult, round: number): void => {
+    runs.push(result);
+    const cost = ((result.cpuUser + result.cpuSystem) / (result.bytesOut / 1e9)).toFixed(3);
+    const what = result.void === null ? `${cost} CPU s/GB out` : `VOID: ${result.void}`;
+    console.error(`${result.scenario} round ${round} ${result.system}: ${what}`);
+  };
   for (const scenario of options.scenarios) {
     for (let round = 1; round <= options.rounds; round++) {
+      if (options.atOnce) {
+        for (const result of await runAtOnce(adapters, scenario, options)) keep(result, round);
+        continue;
+      }
       for (const adapter of adapters) {
         const { calmWaitMs } = options;
         const result = await (calmWaitMs === undefined
           ? run(adapter, scenario, options)
           : runCalmly(adapter, scenario, options, calmWaitMs));
-        runs.push(result);
-        const cost = ((result.cpuUser + result.cpuSystem) / (result.bytesOut / 1e9)).toFixed(3);
-        const what = result.void === null ? `${cost} CPU s/GB out` : `VOID: ${result.void}`;
-        console.error(`${scenario.name} round ${round} ${adapter.name}: ${what}`);
+        keep(result, round);
       }
     }
   }

@@ -21,6 +21,8 @@ export const usage = `npm run bench -- [OPTIONS]
   --sinks N               processes of sinks, besides the one that measures latency (default 1)
   --calm N                on a machine with other work: wait up to N seconds for a calm moment before each run, and repeat
                           disturbed runs, up to three times
+  --at-once               load all systems of a round side by side, and measure them in the same seconds: ratios then vary
+                          by a few percent, whatever the machine does beside. For loads of which several fit its cores
   --out FILE              write the results as JSON, for npm run bench:tables
   --plots FOLDER          write plots of the results as SVG
   --short                 what CI runs: one small load; fails on lost messages, or on a cost of more than twice the
@@ -38,6 +40,8 @@ export interface Options {
   readonly sinkProcesses: number;
   /** Undefined: runs are taken as they come. */
   readonly calmWaitMs: number | undefined;
+  /** All systems of a round run side by side. */
+  readonly atOnce: boolean;
   readonly out: string | undefined;
   readonly plots: string | undefined;
   readonly profile: string | undefined;
@@ -59,6 +63,7 @@ export function parseOptions(args: readonly string[]): Options {
       'warm-up': { type: 'string' },
       sinks: { type: 'string' },
       calm: { type: 'string' },
+      'at-once': { type: 'boolean', default: false },
       out: { type: 'string' },
       plots: { type: 'string' },
       profile: { type: 'string' },
@@ -68,6 +73,8 @@ export function parseOptions(args: readonly string[]): Options {
     },
   });
   const short = values.short;
+  if (values['at-once'] && values.calm !== undefined)
+    throw new RangeError('--at-once and --calm exclude each other: a disturbed run is repeated by itself');
   const named = values.scenario?.split(',').map(findScenario);
   const compared = values.compare === undefined ? undefined : ['ours', `ours@${values.compare}`];
   return {
@@ -78,6 +85,7 @@ export function parseOptions(args: readonly string[]): Options {
     warmUpMs: 1000 * numberOf('warm-up', values['warm-up'], short ? 2 : 8, 0, 3600),
     sinkProcesses: numberOf('sinks', values.sinks, 1, 1, 64),
     calmWaitMs: values.calm === undefined ? undefined : 1000 * numberOf('calm', values.calm, 0, 0, 3600),
+    atOnce: values['at-once'],
     out: values.out,
     plots: values.plots,
     profile: values.profile,

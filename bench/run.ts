@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly measureMs: number;
   /** Processes of sinks, besides the one that measures latency. */
   readonly sinkProcesses: number;
+  /** Called when media arrives at all targets; the warm-up begins when it is settled. */
+  readonly onFlowing?: () => Promise<void>;
 }
 
 /** About so many targets are measured for latency, spread over all. */
@@ -96,6 +98,7 @@ async function measure(
     return answers.reduce((sum, answer) => sum + answer.flowing, 0) >= targets;
   };
   await until('media at all targets', flowing, 30_000);
+  await options.onFlowing?.();
   await sleep(options.warmUpMs);
 
   await Promise.all([

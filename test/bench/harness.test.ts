@@ -306,6 +306,7 @@ describe('the command line', () => {
   test('compares with a revision', () => {
     expect(parseOptions(['--compare', 'HEAD~1']).systems).toEqual(['ours', 'ours@HEAD~1']);
     expect(() => parseOptions(['--rounds', '0'])).toThrow('--rounds is 0');
+    expect(() => parseOptions(['--at-once', '--calm', '9'])).toThrow('exclude each other');
     expect(() => parseOptions(['--unknown'])).toThrow();
   });
 });
