@@ -1,6 +1,9 @@
 /** How long those who wait are served in one turn of the event loop, in all. */
 const turnMs = 4;
 
+/** Numbers of turns are small integers of V8: behind the largest comes 0. */
+const maxTurnNumber = 0x3fffffff;
+
 /** Who waits for a turn. */
 export interface Waiting {
   /** Its turn has come. */
@@ -20,14 +23,33 @@ export class TurnLine {
   #scheduled = false;
   #turnNumber = 0;
   #isCounting = false;
+  /** Somebody said when this turn began, and will say when it is over. */
+  #isTold = false;
 
   /** The number of this turn of the event loop, as far as anybody asks. */
   get turn(): number {
-    if (!this.#isCounting) {
+    if (!this.#isCounting && !this.#isTold) {
       this.#isCounting = true;
       setImmediate(this.#count);
     }
     return this.#turnNumber;
+  }
+
+  /**
+   * A turn begins, for all who ask before `endTurn`: who reads for many at once, and once a turn, spares them the end of
+   * the turn that is waited for otherwise.
+   */
+  beginTurn(): void {
+    this.#isTold = true;
+    this.#next();
+  }
+
+  endTurn(): void {
+    this.#isTold = false;
+  }
+
+  #next(): void {
+    this.#turnNumber = (this.#turnNumber + 1) & maxTurnNumber;
   }
 
   /** True while anybody waits. */
@@ -49,7 +71,7 @@ export class TurnLine {
 
   readonly #count = (): void => {
     this.#isCounting = false;
-    this.#turnNumber++;
+    this.#next();
   };
 
   readonly #turn = (): void => {

@@ -18,7 +18,7 @@ const keptScratchBytes = 16 << 20;
  * of what a connection takes, and made anew for each message, the main work of the garbage collector.
  */
 export class AssemblyPool {
-  /** By the logarithm of the size. */
+  /** By the logarithm of the size (`logarithmOf`). */
   readonly #free: Buffer[][] = Array.from({ length: 32 }, () => []);
   readonly #maxKeptBytes: number;
   #keptBytes = 0;
@@ -62,7 +62,7 @@ export class AssemblyPool {
   release(buffer: Buffer): void {
     const bytes = buffer.length;
     if (this.#keptBytes + bytes <= this.#maxKeptBytes) {
-      this.#free[Math.log2(bytes)]!.push(buffer);
+      this.#free[logarithmOf(bytes)]!.push(buffer);
       this.#keptBytes += bytes;
     }
   }
@@ -80,11 +80,16 @@ export class AssemblyPool {
   }
 
   #take(bytes: number): Buffer {
-    const spare = this.#free[Math.log2(bytes)]!.pop();
+    const spare = this.#free[logarithmOf(bytes)]!.pop();
     if (spare === undefined) {
       return Buffer.allocUnsafeSlow(bytes);
     }
     this.#keptBytes -= bytes;
     return spare;
   }
+}
+
+/** Of a power of two, without a call of the mathematical library. */
+function logarithmOf(bytes: number): number {
+  return 31 - Math.clz32(bytes);
 }

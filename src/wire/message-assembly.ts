@@ -2,6 +2,12 @@ import { WireError } from '../errors.js';
 import { type AssemblyPool, pieceBytes } from './assembly-pool.js';
 import type { ChunkStream } from './chunk-stream.js';
 
+/**
+ * Room for so much of a message is made at once where as much came with the same read, so that a frame of several chunks grows
+ * no buffer. Only while all unfinished messages take less than that: a peer that begins many and ends none gets it once.
+ */
+const aheadBytes = 16 << 10;
+
 export interface AssemblyLimits {
   /** Bytes received of unfinished messages, over all chunk streams. */
   readonly maxPartialBytes: number;
@@ -20,7 +26,10 @@ export class MessageAssembly {
     this.#limits = limits;
   }
 
-  /** Memory that unfinished messages take: up to twice what was received of a small one, up to a megabyte more of others. */
+  /**
+   * Memory that unfinished messages take: up to twice what was received of a small one, and up to a megabyte more of
+   * others; 16 KB more in all (`aheadBytes`).
+   */
   get takenBytes(): number {
     return this.#takenBytes;
   }
@@ -41,7 +50,9 @@ export class MessageAssembly {
     }
     if (received <= pieceBytes) {
       const before = stream.buffer?.length ?? 0;
-      const buffer = this.#pool.grow(stream.buffer, stream.received, received);
+      const ahead =
+        this.#takenBytes < aheadBytes ? Math.min(aheadBytes, stream.length, received + data.length - next) : 0;
+      const buffer = this.#pool.grow(stream.buffer, stream.received, Math.max(received, ahead));
       data.copy(buffer, stream.received, at, next);
       stream.buffer = buffer;
       this.#takenBytes += buffer.length - before;

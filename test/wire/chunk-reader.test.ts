@@ -411,6 +411,18 @@ describe('memory', () => {
     expect(pool.keptBytes).toBe(before + (24 << 20));
   });
 
+  test('many messages that begin in one read, and of which no more comes, take 4 KB each and 16 KB more in all', () => {
+    const reader = new ChunkReader(() => {}, wideLimits, new AssemblyPool());
+    const begun = Array.from({ length: 60 }, (_, i) =>
+      encodeMessage(4 + i, 9, 0, 1, Buffer.alloc(60_000), 128).subarray(0, 12 + 128),
+    );
+    reader.feed(Buffer.concat(begun));
+    expect(reader.partialBytes).toBeGreaterThanOrEqual(60 << 12);
+    expect(reader.partialBytes).toBeLessThanOrEqual((60 << 12) + (16 << 10));
+    reader.close();
+    expect(reader.partialBytes).toBe(0);
+  });
+
   test('closed by who is told of a message, it tells of no further one and keeps nothing', () => {
     const types: number[] = [];
     const reader: ChunkReader = new ChunkReader((type) => {

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { turnLine } from '../../fairness/turn-line.js';
 import { afterRead, readHooks } from '../shared-read.js';
 import type { ReadBuffers } from './read-buffers.js';
 import { Reading, type ReadingHost, type ReadOwner } from './reading.js';
@@ -86,10 +87,12 @@ export class RingReceiver implements ReadingHost {
     this.#wake++;
     const hooks = readHooks();
     hooks.begin();
+    turnLine.beginTurn();
     let told = -1;
     try {
       told = this.#queue.takeCompletions(this.#onCompletion);
     } finally {
+      turnLine.endTurn();
       this.#buffers.announce();
       if (this.#toCancel.size > 0) this.#cancelAgain();
       if (this.#toArm.size > 0) this.#armAll();

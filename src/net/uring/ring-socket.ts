@@ -36,6 +36,8 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
   /** What the ring has. */
   #sending: Buffer | null = null;
   #behind = nothing;
+  lastMemory: ArrayBufferLike | null = null;
+  lastAddress = 0;
   /** Bytes that were written by the ring, those that wait included. */
   #bytesByRing = 0;
   #pendingInRing = 0;
@@ -249,6 +251,7 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
   protected override closed(): void {
     this.#isEnded = true;
     this.#fd = -1;
+    this.lastMemory = null;
     this.#stopReading();
     super.closed();
   }

@@ -35,7 +35,7 @@ export async function testRings({ sender, receiver }: TestedRings, calls: Kernel
       const sent = (outcome: number): void => {
         result = outcome;
       };
-      sender.queue({ isOpen: true, behind, sent }, near, data);
+      sender.queue({ isOpen: true, behind, sent, lastMemory: null, lastAddress: 0 }, near, data);
       sender.submit();
       return result;
     };

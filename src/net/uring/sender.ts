@@ -12,6 +12,9 @@ export interface SendOwner {
   readonly isOpen: boolean;
   /** What is to go out right behind what it queued. The first of it goes in the same send; the owner keeps the rest. */
   readonly behind: readonly Buffer[];
+  /** The memory that it sent from last, and its address: the sender's own notes. */
+  lastMemory: ArrayBufferLike | null;
+  lastAddress: number;
   /**
    * What it queued was sent, or a part of it, or nothing. Called in the middle of the work: it tells nobody else in this call.
    * @param result bytes that the kernel took, or a negative system error @param asked bytes that it was to take
@@ -54,8 +57,6 @@ export class RingSender {
   /** Called when the kernel lost completions: call `giveUp` then. */
   onLost: () => void = () => {};
   readonly #addresses = new WeakMap<ArrayBufferLike, number>();
-  #lastMemory: ArrayBufferLike | null = null;
-  #lastAddress = 0;
 
   /** @param addressOf where memory lies */
   constructor(queue: OperationQueue, addressOf: (memory: ArrayBufferLike) => number) {
@@ -153,8 +154,8 @@ export class RingSender {
         this.#end(id, -ECANCELED);
         continue;
       }
-      if (owner.behind.length === 0) queue.send(this.#fds[id]!, this.#addressIn(data), data.length, id);
-      else this.#addPieces(id, data, owner.behind);
+      if (owner.behind.length === 0) queue.send(this.#fds[id]!, this.#addressIn(owner, data), data.length, id);
+      else this.#addPieces(id, owner, data);
       added.push(id);
     }
     this.#underWay += added.length;
@@ -168,13 +169,14 @@ export class RingSender {
     return end;
   }
 
-  #addPieces(id: number, data: Buffer, behind: readonly Buffer[]): void {
-    const addresses = [this.#addressIn(data)];
+  #addPieces(id: number, owner: SendOwner, data: Buffer): void {
+    const { behind } = owner;
+    const addresses = [this.#addressIn(owner, data)];
     const lengths = [data.length];
     let asked = data.length;
     for (let i = 0; i < behind.length && i + 1 < maxPieces; i++) {
       const piece = behind[i]!;
-      addresses.push(this.#addressIn(piece));
+      addresses.push(this.#addressIn(owner, piece));
       lengths.push(piece.length);
       asked += piece.length;
     }
@@ -213,18 +215,18 @@ export class RingSender {
     if (this.#underWay > 0 && !this.#isClosed) this.#lookTimer = setTimeout(this.#look, lookAgainMs);
   };
 
-  /** Memory never moves, and what is asked for most is the same again: a round's outlets write from the same slab. */
-  #addressIn(data: Buffer): number {
+  /** Memory never moves, and an owner sends from the same slab many times before it comes to the next. */
+  #addressIn(owner: SendOwner, data: Buffer): number {
     const memory = data.buffer;
-    if (memory !== this.#lastMemory) {
+    if (memory !== owner.lastMemory) {
       let address = this.#addresses.get(memory);
       if (address === undefined) {
         address = this.#addressOf(memory);
         this.#addresses.set(memory, address);
       }
-      this.#lastMemory = memory;
-      this.#lastAddress = address;
+      owner.lastMemory = memory;
+      owner.lastAddress = address;
     }
-    return this.#lastAddress + data.byteOffset;
+    return owner.lastAddress + data.byteOffset;
   }
 }
