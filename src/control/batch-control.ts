@@ -93,6 +93,7 @@ export class BatchControl {
       checkTarget: (url, field, audio) => this.#context.checkSupported(url, field, audio),
       checkCondition: (current, condition) => tags.check(current, condition),
       keyed: (before, after, name) => this.#cameras.keyed(before, after, name),
+      earlierTries: new Map(),
     };
   }
 }

@@ -2,6 +2,7 @@ import {
   addEngine,
   changeEngineSteps,
   declareEngineSteps,
+  type EarlierTry,
   type EngineChange,
   type EngineInput,
   removeEngine,
@@ -40,9 +41,10 @@ export class EngineControl {
   /** @throws InputError INVALID_NAME, INVALID_ADDRESS or TARGET_UNSUPPORTED, ConflictError ENGINE_CONFLICT or LIMIT_REACHED */
   async declare(input: EngineInput, precondition?: Precondition): Promise<Added<StreamingEngine>> {
     const { settings, log, tags } = this.#context;
+    const earlier: EarlierTry = {};
     const declare = function* (this: EngineControl, before: DesiredState, now: string) {
       tags.check(before.engines.get(input.name), precondition);
-      const after = yield* declareEngineSteps(before, input, now, settings.maxEngines);
+      const after = yield* declareEngineSteps(before, input, now, settings.maxEngines, earlier);
       return this.#supported(before, after, input.name);
     };
     const { state, created } = await this.#context.addInSteps('engines', input.name, declare.bind(this));
@@ -53,9 +55,10 @@ export class EngineControl {
   /** @throws NotFoundError ENGINE_NOT_FOUND; else as `declare` */
   async change(name: string, change: EngineChange, precondition?: Precondition): Promise<StreamingEngine> {
     const { log, tags } = this.#context;
+    const earlier: EarlierTry = {};
     const apply = function* (this: EngineControl, before: DesiredState) {
       tags.check(getEngine(before, name), precondition);
-      return this.#supported(before, yield* changeEngineSteps(before, name, change), name);
+      return this.#supported(before, yield* changeEngineSteps(before, name, change, earlier), name);
     };
     const state = await this.#context.commitInSteps(apply.bind(this));
     await this.#context.reconciler.engineInForce(name);

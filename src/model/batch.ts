@@ -13,6 +13,7 @@ import {
   addEngine,
   changeEngineSteps,
   declareEngineSteps,
+  type EarlierTry,
   type EngineChange,
   type EngineInput,
   removeEngine,
@@ -101,6 +102,8 @@ export interface BatchRules {
    * @throws ConflictError STANDBY_UNSUPPORTED
    */
   readonly keyed: (before: DesiredState, after: DesiredState, name: string) => DesiredState;
+  /** What is known of engines from earlier tries of the same batch; empty at first. */
+  readonly earlierTries: Map<BatchChange, EarlierTry>;
 }
 
 /**
@@ -243,14 +246,16 @@ function* changeOneEngine(
 function* changedEngine(
   before: DesiredState,
   change: Of<'addEngine' | 'declareEngine' | 'changeEngine'>,
-  { now, maxEngines }: BatchRules,
+  { now, maxEngines, earlierTries }: BatchRules,
 ): Generator<undefined, DesiredState> {
   const { engine: name } = change;
-  if (change.operation === 'changeEngine') return yield* changeEngineSteps(before, name, change.body);
+  const earlier = earlierTries.get(change) ?? {};
+  earlierTries.set(change, earlier);
+  if (change.operation === 'changeEngine') return yield* changeEngineSteps(before, name, change.body, earlier);
   const input = { ...change.body, name };
   return change.operation === 'addEngine'
     ? addEngine(before, input, now, maxEngines)
-    : yield* declareEngineSteps(before, input, now, maxEngines);
+    : yield* declareEngineSteps(before, input, now, maxEngines, earlier);
 }
 
 /** The fields that differ in two versions of a plain object. */

@@ -2,7 +2,7 @@ import { normaliseHost } from '../address/host.js';
 import { ConflictError, InputError, messageOf } from '../errors.js';
 import { getEngine } from './find-engine.js';
 import { type Camera, type DesiredState, defaultPlaybackUrl, defaultPushUrl, type StreamingEngine } from './model.js';
-import { withEntry, withoutEntry } from './persistent-map.js';
+import { differingNames, withEntry, withoutEntry } from './persistent-map.js';
 import { checkLocation, checkName, checkRoom, checkUnmasked, type Limit } from './rules.js';
 import { allOf } from './steps.js';
 import { newlyShared } from './targets.js';
@@ -44,12 +44,26 @@ export function declareEngine(state: DesiredState, input: EngineInput, now: stri
   return allOf(declareEngineSteps(state, input, now, maxEngines));
 }
 
-/** `declareEngine` in steps, each of a few cameras: ten thousand may go to one engine. @throws as `declareEngine` */
+/**
+ * A change may be tried again, on a newer state, as in a cluster whose other nodes changed it meanwhile. What an earlier try
+ * found well it need not look at again: else it would be overtaken each time.
+ */
+export interface EarlierTry {
+  /** All cameras were well in it. */
+  state?: DesiredState;
+}
+
+/**
+ * `declareEngine` in steps, each of a few cameras: ten thousand may go to one engine.
+ * @param earlier of the same change; noted in it is what this try finds well
+ * @throws as `declareEngine`
+ */
 export function* declareEngineSteps(
   state: DesiredState,
   input: EngineInput,
   now: string,
   maxEngines: number,
+  earlier: EarlierTry = {},
 ): Generator<undefined, DesiredState> {
   const known = state.engines.get(checkName('name', input.name));
   const engine = engineOf(input, known?.createdAt ?? now);
@@ -60,7 +74,7 @@ export function* declareEngineSteps(
   if (!goesElsewhere(known, engine)) return after;
   const shared: string[] = [];
   let looks = 0;
-  for (const camera of state.cameras.values()) {
+  for (const camera of camerasToLookAt(state, earlier.state)) {
     if (++looks % camerasPerStep === 0) yield;
     if (!goesTo(camera, engine.name)) continue;
     try {
@@ -76,7 +90,21 @@ export function* declareEngineSteps(
     const message = `two pushes of one camera would go to the same target: those of ${listOf(shared)}; remove one of each first`;
     throw new ConflictError('ENGINE_CONFLICT', message);
   }
+  earlier.state = state;
   return after;
+}
+
+/** Those that are not as in a state in which all were well. */
+function camerasToLookAt(state: DesiredState, well: DesiredState | undefined): Iterable<Camera> {
+  if (well === undefined || !areSameEngines(well.engines, state.engines)) return state.cameras.values();
+  return [...differingNames(well.cameras, state.cameras)].flatMap((name) => state.cameras.get(name) ?? []);
+}
+
+function areSameEngines(some: DesiredState['engines'], others: DesiredState['engines']): boolean {
+  return [...differingNames(some, others)].every((name) => {
+    const [one, other] = [some.get(name), others.get(name)];
+    return one !== undefined && other !== undefined && isSameEngine(one, other);
+  });
 }
 
 function goesTo(camera: Camera, engine: string): boolean {
@@ -134,6 +162,7 @@ export function* changeEngineSteps(
   state: DesiredState,
   name: string,
   change: EngineChange,
+  earlier: EarlierTry = {},
 ): Generator<undefined, DesiredState> {
   const known = getEngine(state, name);
   const pick = (field: 'pushUrl' | 'playbackUrl' | 'location'): string | undefined =>
@@ -145,7 +174,7 @@ export function* changeEngineSteps(
     playbackUrl: pick('playbackUrl'),
     location: pick('location'),
   };
-  return yield* declareEngineSteps(state, input, known.createdAt, state.engines.size);
+  return yield* declareEngineSteps(state, input, known.createdAt, state.engines.size, earlier);
 }
 
 /** @throws NotFoundError ENGINE_NOT_FOUND, ConflictError ENGINE_IN_USE */

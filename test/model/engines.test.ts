@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { addCamera } from '../../src/model/cameras.js';
-import { declareEngine, removeEngine } from '../../src/model/engines.js';
+import { declareEngine, declareEngineSteps, type EarlierTry, removeEngine } from '../../src/model/engines.js';
 import { type DesiredState, emptyState } from '../../src/model/model.js';
 import { addPush } from '../../src/model/pushes.js';
 
@@ -45,4 +45,26 @@ it('names the cameras that stand against a change in their order', () => {
   const state = stateWith(names);
   expect(() => removeEngine(state, 'rome')).toThrow('gets pushes of a, b, c, d, e and 3 more');
   expect(() => declare(state, { host: '10.0.0.9' })).toThrow(/those of a \(by-.* and by-.*\), b .*, e .* and 3 more/);
+});
+
+it('a change that others overtook looks only at what they changed, and at all where it may matter', () => {
+  const names = Array.from({ length: 100 }, (_, index) => `camera-${index}`);
+  const state = stateWith(names);
+  /** Steps of a try: few cameras are looked at in each. */
+  const stepsOf = (now: DesiredState, earlier: EarlierTry, host: string): number => {
+    const steps = declareEngineSteps(now, { ...engine, host }, state.engines.get('rome')!.createdAt, 10, earlier);
+    let count = 0;
+    while (steps.next().done !== true) count += 1;
+    return count;
+  };
+  const earlier: EarlierTry = {};
+  const whole = stepsOf(state, earlier, '10.0.0.7');
+  expect(whole).toBeGreaterThan(3);
+  const other = addCamera(state, { name: 'other' }, now, 1000);
+  expect(stepsOf(other, earlier, '10.0.0.7')).toBe(0);
+  const bad = addPush(other, 'camera-7', { id: 'c', url: 'rtmp://10.0.0.7/it/camera-7' }, now, 10).state;
+  expect(() => stepsOf(bad, earlier, '10.0.0.7')).toThrow('those of camera-7 (by-engine and c)');
+  // Another engine is there meanwhile: pushes of any camera may go elsewhere.
+  const moved = declareEngine(other, { name: 'oslo', host: '10.0.0.6' }, now, 10);
+  expect(stepsOf(moved, earlier, '10.0.0.7')).toBe(whole);
 });
