@@ -94,10 +94,13 @@ export function gatherWrites(work: () => void): void {
   else rings.sender.gather(work);
 }
 
-/** Says how connections are read and written, and why not in a better way. @param isChanged it was another way before */
-export function tellWay(mode: SocketMode, log: Logger, isChanged = false): void {
-  const way = socketWay(mode);
-  const level = isChanged ? 'error' : mode === 'auto' || mode === way.mode ? 'info' : 'warn';
+/** Says how connections are read and written, and why not in a better way. @param mode as it is set @param level of the line */
+export function tellWay(
+  mode: SocketMode,
+  way: SocketWay,
+  log: Logger,
+  level: 'info' | 'warn' | 'error' = mode === 'auto' || mode === way.mode ? 'info' : 'warn',
+): void {
   const why = way.why === null ? {} : { why: way.why };
   log[level](`sockets: ${way.mode}, ${wayTexts[way.mode]}`, { socketMode: mode, ...why });
 }

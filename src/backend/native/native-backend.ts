@@ -10,7 +10,7 @@ import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
 import type { MediaSocket } from '../../net/media-socket.js';
-import { gatherWrites, ringCounts, type SocketWay, socketWay } from '../../net/socket-way.js';
+import { gatherWrites, ringCounts, type SocketWay, socketWay, tellWay } from '../../net/socket-way.js';
 import { testTarget } from '../../push/target-test.js';
 import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -155,6 +155,7 @@ export class NativeBackend implements MediaBackend {
   /** @throws CodedError ADDRESS_IN_USE, INVALID_ADDRESS; ConfigError TLS_CERTIFICATE, CONFIG_INVALID_VALUE */
   async start(): Promise<BackendAddress> {
     await this.prepare(this.#context.log);
+    tellWay(this.#settings.media.socketMode, this.socketWay, this.#context.log);
     const address = await this.#listeners.open();
     this.startWithoutListener();
     return address;
@@ -162,10 +163,10 @@ export class NativeBackend implements MediaBackend {
 
   /**
    * Finds out how sockets work best here, before the first of them is made.
-   * @param log is told of it. @param changesTo is told when that works no more
+   * @param log is told when that works no more
    */
-  async prepare(log: Logger, changesTo = log): Promise<void> {
-    await prepareMediaSockets(this.#settings.media, this.#context.scheduler, log, changesTo);
+  async prepare(log: Logger): Promise<void> {
+    await prepareMediaSockets(this.#settings.media, this.#context.scheduler, log);
   }
 
   /** In place of `start` where somebody else listens, and brings connections by `adopt`. */

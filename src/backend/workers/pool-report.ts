@@ -33,14 +33,14 @@ export class PoolReport {
       cpuSeconds: worker.load?.cpuSeconds ?? null,
       residentBytes: worker.load?.residentBytes ?? null,
       loopDelayMs: worker.load?.loopDelayMs ?? null,
-      socketMode: worker.load?.socketWay.mode ?? null,
-      socketModeWhy: worker.load?.socketWay.why ?? null,
+      socketMode: worker.socketWay?.mode ?? null,
+      socketModeWhy: worker.socketWay?.why ?? null,
     }));
   }
 
   facts(): Readonly<Record<string, string | number | null>> {
     const way = wayOfAll(
-      this.#workers.flatMap(({ number, load }) => (load === null ? [] : [{ number, ...load.socketWay }])),
+      this.#workers.flatMap(({ number, socketWay }) => (socketWay === null ? [] : [{ number, ...socketWay }])),
     );
     return {
       socketMode: way?.mode ?? null,

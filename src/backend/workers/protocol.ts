@@ -121,7 +121,7 @@ export interface WorkerLoad {
 /** From a worker; several of them are one message on the channel. */
 export type Report =
   /** It takes orders, and gives away streams at this port of 127.0.0.1. */
-  | { readonly type: 'ready'; readonly viewPort: number }
+  | { readonly type: 'ready'; readonly viewPort: number; readonly socketWay: SocketWay }
   /** The socket of a connection arrived. */
   | { readonly type: 'taken'; readonly id: number }
   /** A connection names its camera, and waits to be told who serves it. */

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { CodedError } from '../../errors.js';
 import type { Logger } from '../../log/log.js';
+import type { SocketWay } from '../../net/socket-way.js';
 import { heardMs, setHeardTimeout } from '../../process/standstill.js';
 import type { Connection, Order, Report, WorkerLoad, WorkerSettings } from './protocol.js';
 
@@ -71,6 +72,7 @@ export class WorkerProcess {
   #state: 'starting' | 'up' | 'down' | 'stopping' = 'starting';
   #viewPort = 0;
   #load: WorkerLoad | null = null;
+  #socketWay: SocketWay | null = null;
   #reportedMs = 0;
   #startedMs = 0;
   #end: WorkerEnd | null = null;
@@ -106,6 +108,11 @@ export class WorkerProcess {
   /** What it took of the machine when it last said so; null before, and while it is down. */
   get load(): WorkerLoad | null {
     return this.#load;
+  }
+
+  /** How its connections without TLS are read and written; null while it is not up. */
+  get socketWay(): SocketWay | null {
+    return this.#socketWay;
   }
 
   /** How often it was started again. */
@@ -198,6 +205,7 @@ export class WorkerProcess {
         if (this.#state !== 'starting') return;
         this.#state = 'up';
         this.#viewPort = report.viewPort;
+        this.#socketWay = report.socketWay;
         this.#handler.onUp(this);
         this.#onStarted?.(null);
         this.#onStarted = null;
@@ -209,6 +217,7 @@ export class WorkerProcess {
         return;
       case 'load':
         this.#load = report.load;
+        this.#socketWay = report.load.socketWay;
         this.#handler.onReport(this, report);
         return;
       case 'log':
@@ -250,6 +259,7 @@ export class WorkerProcess {
     if (child !== this.#child) return;
     this.#child = null;
     this.#load = null;
+    this.#socketWay = null;
     if (this.#startTimer !== null) clearTimeout(this.#startTimer);
     for (const { order } of [...this.#onTheirWay.values(), ...this.#deliveries]) this.#handler.onLost(this, order.id);
     this.#onTheirWay.clear();

@@ -58,9 +58,9 @@ export class Worker {
 
   /** Opens what it needs, and says that it is ready. */
   async start(): Promise<void> {
-    // All find the same; one tells of it. What happens later may happen to one alone.
-    await this.#backend.prepare(this.#settings.number === 1 ? this.#log : silentLogger, this.#log);
-    this.#send({ type: 'ready', viewPort: await this.#viewing.listen() });
+    await this.#backend.prepare(this.#log);
+    const viewPort = await this.#viewing.listen();
+    this.#send({ type: 'ready', viewPort, socketWay: this.#backend.socketWay });
   }
 
   /** Does what the supervisor orders. */

@@ -33,6 +33,7 @@ import { LastSeen } from './last-seen.js';
 import { PoolReport } from './pool-report.js';
 import type { Report, WorkerSettings } from './protocol.js';
 import { WorkerTestPatterns } from './test-patterns.js';
+import { WayLog } from './way-log.js';
 import { type WorkerHandler, WorkerProcess } from './worker-process.js';
 import { WorkerViewing } from './worker-viewing.js';
 
@@ -78,6 +79,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   readonly #levels: LogLevels;
   readonly #calls = new Calls();
   readonly #seen = new LastSeen();
+  readonly #wayLog: WayLog;
   readonly #totals = new Map<WorkerProcess, BackendTotals>();
   readonly #report: PoolReport;
   readonly #budget: SharedBudget;
@@ -90,6 +92,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
     const { media } = settings;
     this.#settings = settings;
     this.#levels = levels;
+    this.#wayLog = new WayLog(media.socketMode, log);
     // The workers read it. An error must be known before they start.
     if (media.pushTlsCa !== undefined) readTrust(media.pushTlsCa, '--push-tls-ca');
     this.#dialer = new Dialer({ policy: new PushPolicy(media) });
@@ -258,6 +261,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   }
 
   onUp(worker: WorkerProcess): void {
+    if (worker.socketWay !== null) this.#wayLog.began(worker.number, worker.socketWay);
     this.#budget.onUp(worker);
     worker.send({ type: 'lines', wanted: this.#levels.filter.wanted });
     for (const address of this.#ownListeners) worker.send({ type: 'listener', address });
@@ -321,6 +325,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
         return;
       case 'load':
         this.#totals.set(worker, report.totals);
+        this.#wayLog.isNow(worker.number, report.load.socketWay);
         return;
       case 'answer':
       case 'failure':

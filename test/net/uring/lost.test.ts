@@ -45,12 +45,12 @@ it('where the kernel loses what it has done, who may miss bytes is ended, and al
   const losses: (() => void)[] = [];
   const way = await prepareSockets('uring', { faults: lossOf(losses) });
   expect(way).toEqual({ mode: 'uring', why: null });
-  // As a second media worker, which says nothing of what the first one has said.
+  // As a media worker, of which the supervisor tells how it begins.
   const { media } = defaultSettings();
   const lines: string[] = [];
   const note = (message: string): void => void lines.push(message);
   const log = { ...silentLogger, info: note, warn: note, error: note };
-  await new NativeBackend({ settings: { host: '', rtmpPort: 0, media }, log }).prepare(silentLogger, log);
+  await new NativeBackend({ settings: { host: '', rtmpPort: 0, media }, log }).prepare(log);
   expect(lines).toEqual([]);
   const ends: End[] = [];
   const server = createServer({ pauseOnConnect: true });

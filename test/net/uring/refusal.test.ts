@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { expect, it } from 'vitest';
 import type { LogFields, Logger } from '../../../src/log/log.js';
-import { prepareSockets, ringCounts, tellWay } from '../../../src/net/socket-way.js';
+import { prepareSockets, ringCounts, socketWay, tellWay } from '../../../src/net/socket-way.js';
 import type { KernelCalls } from '../../../src/net/uring/kernel-calls.js';
 import { RingError } from '../../../src/net/uring/ring-error.js';
 import { openRings } from '../../../src/net/uring/rings.js';
@@ -118,8 +118,8 @@ it('works the other way where io_uring is refused, and the log tells', async () 
   const lines: unknown[] = [];
   const note = (level: string) => (message: string, fields?: LogFields) => lines.push([level, message, fields]);
   const log: Logger = { debug() {}, info: note('info'), warn: note('warn'), error() {}, child: () => log };
-  tellWay('uring', log);
-  tellWay('direct', log);
+  tellWay('uring', way, log);
+  tellWay('direct', socketWay('direct'), log);
   expect(lines).toEqual([
     ['warn', 'sockets: direct, past the streams of Node.js', { socketMode: 'uring', why: way.why }],
     ['info', 'sockets: direct, past the streams of Node.js', { socketMode: 'direct' }],
