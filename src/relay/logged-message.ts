@@ -85,18 +85,18 @@ export function writeRenumbered(
   let more = true;
   /** Where the messages begin that go out as one copy. */
   let from = 0;
-  const flush = (to: number): void => {
+  const flush = (to: number, goesOn = false): void => {
     if (to === from) return;
     const copy = Buffer.from(data.subarray(from, to));
     for (let at = 0; at < copy.length; at = endOf(data, from + at, chunkBytes) - from) {
       copy.writeUInt32LE(streamId >>> 0, at + streamIdAt); // a target may have named any number
     }
-    more = sink.write(copy);
+    more = sink.write(copy, goesOn);
   };
   for (let at = 0; at < data.length; ) {
     const end = endOf(data, at, chunkBytes);
     if (end - at > copiedBytes) {
-      flush(at + headerBytes);
+      flush(at + headerBytes, true);
       more = sink.write(data.subarray(at + headerBytes, end));
       from = end;
     }

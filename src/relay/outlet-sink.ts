@@ -3,8 +3,10 @@ export interface OutletSink {
   /**
    * Takes bytes, which are never modified afterwards. False: they are taken, but no more for now; call the outlet's
    * `resume` when there is room again.
+   * @param goesOn the last message in them is not whole. The next call brings more of it, in the same turn and whatever this
+   *   one returns; until then nothing else may be written to where the bytes go.
    */
-  write(data: Buffer): boolean;
+  write(data: Buffer, goesOn?: boolean): boolean;
   /** Bytes that were taken and are not in the kernel yet. */
   readonly pendingBytes: number;
   /** Bytes that were taken and have not arrived, if that is known. */

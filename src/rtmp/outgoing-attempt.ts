@@ -191,9 +191,9 @@ export class OutgoingAttempt implements MediaSocketListener, OutletSink {
     return this.#flow.flightAgeMs(nowMs);
   }
 
-  /** As `MediaSocket.write`; false also when enough is under way. */
-  write(data: Buffer): boolean {
-    return this.#flow.write(data);
+  /** As `OutletSink.write`; false also when enough is under way. */
+  write(data: Buffer, goesOn?: boolean): boolean {
+    return this.#flow.write(data, goesOn);
   }
 
   /**

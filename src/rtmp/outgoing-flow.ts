@@ -41,7 +41,7 @@ export class OutgoingFlow implements QueueAsker {
   /** Writes up to this position need no look. */
   #lookAt = 0;
   #tellAt = Number.POSITIVE_INFINITY;
-  /** Called behind each write beyond the position of `tellAt`. */
+  /** Called behind each write beyond the position of `tellAt` that ends with a whole message. It may write. */
   onPosition: () => void = () => {};
   /** Whose news count. Null before there are any. */
   #source: 'acknowledgements' | 'kernel' | null = null;
@@ -124,19 +124,20 @@ export class OutgoingFlow implements QueueAsker {
     this.#release();
   }
 
-  /** As `MediaSocket.write`; false also when enough is under way. */
-  write(data: Buffer): boolean {
+  /** As `MediaSocket.write`; false also when enough is under way. @param goesOn as `OutletSink.write` has it */
+  write(data: Buffer, goesOn = false): boolean {
     const more = this.#socket.write(data);
     const position = this.#socket.bytesWritten;
-    if (position >= this.#lookAt) this.#lookAtWrite(position);
+    if (position >= this.#lookAt) this.#lookAtWrite(position, goesOn);
     if (!more) this.#full = true;
     return more && !this.#held;
   }
 
-  #lookAtWrite(position: number): void {
+  #lookAtWrite(position: number, goesOn: boolean): void {
     if (this.#times.wants(position)) this.#times.note(position, performance.now());
     if (this.#flight.isOver(position)) this.#held = true;
-    if (position > this.#tellAt) this.onPosition();
+    // Who is told may write: not in the middle of a message.
+    if (position > this.#tellAt && !goesOn) this.onPosition();
     this.#lookAt = Math.min(this.#times.nextPosition, this.#flight.limitPosition, this.#tellAt);
   }
 

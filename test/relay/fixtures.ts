@@ -2,7 +2,8 @@ import { FlushScheduler } from '../../src/relay/flush-scheduler.js';
 import { Outlet } from '../../src/relay/outlet.js';
 import type { OutletLimits, OutletSink } from '../../src/relay/outlet-sink.js';
 import { SlabPool } from '../../src/relay/slab-pool.js';
-import type { StreamFormat } from '../../src/relay/stream-format.js';
+import { chunkSizeMessage, type StreamFormat } from '../../src/relay/stream-format.js';
+import type { TrackChoice } from '../../src/relay/track-choice.js';
 import { encodeAmf0 } from '../../src/wire/amf0.js';
 import { ChunkReader } from '../../src/wire/chunk-reader.js';
 import { MessageType, type RtmpMessage } from '../../src/wire/message.js';
@@ -18,6 +19,7 @@ export class TestSink implements OutletSink {
   pendingBytes = 0;
   writes = 0;
   readonly #reader: ChunkReader;
+  readonly #announcement: Buffer;
 
   constructor(chunkBytes: number) {
     this.#reader = new ChunkReader(
@@ -28,15 +30,14 @@ export class TestSink implements OutletSink {
       },
       { maxMessageBytes: 1 << 24, maxChunkStreams: 8, maxPartialBytes: 1 << 24 },
     );
-    const announce = Buffer.from([2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
-    announce.writeUInt32BE(chunkBytes, 12);
-    this.#reader.feed(announce);
+    this.#announcement = chunkSizeMessage(chunkBytes);
+    this.#reader.feed(this.#announcement);
   }
 
   /** What a full socket holds is read when it sends it: until then nobody may write over it. */
   readonly #held: Buffer[] = [];
 
-  write(data: Buffer): boolean {
+  write(data: Buffer, goesOn = false): boolean {
     this.writes++;
     if (this.full) {
       this.#held.push(data);
@@ -44,7 +45,14 @@ export class TestSink implements OutletSink {
     } else {
       this.#reader.feed(data);
     }
+    if (!goesOn) this.#interlope();
     return !this.full;
+  }
+
+  /** As a connection that answers, or pings: it may wherever no message goes on, and where one does, that would not be read. */
+  #interlope(): void {
+    if (this.full) this.#held.push(this.#announcement);
+    else this.#reader.feed(this.#announcement);
   }
 
   /** There is room again. */
@@ -72,9 +80,13 @@ export function makeStream(gopMaxBytes = 1e6, format = targetFormat, pool = new 
   return new FedStream({ format, gopMaxBytes, scheduler: new FlushScheduler(), pool }, 0);
 }
 
-export function makeOutlet(format = targetFormat, limits = roomyLimits): { outlet: Outlet; sink: TestSink } {
+export function makeOutlet(
+  format = targetFormat,
+  limits = roomyLimits,
+  tracks?: TrackChoice,
+): { outlet: Outlet; sink: TestSink } {
   const sink = new TestSink(format.chunkBytes);
-  return { sink, outlet: new Outlet({ sink, format, limits }) };
+  return { sink, outlet: new Outlet({ sink, format, limits, tracks }) };
 }
 
 /** AVC sequence header; `version` tells several apart. */
