@@ -31,8 +31,10 @@ export interface DesiredHop {
   readonly url: string;
 }
 
+/** What a media backend is asked to do for one camera. */
 export interface DesiredCamera {
   readonly name: string;
+  /** May be made out when it is asked for, by a getter: what is spread or sent has to name it. */
   readonly pushes: readonly DesiredPush[];
   /** The keys that publishers of the ingest `main` may show, where they need one. */
   readonly publishKeys?: readonly PublishKeyRule[];

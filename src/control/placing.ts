@@ -49,7 +49,8 @@ interface Holder {
   readonly avoid?: readonly string[] | undefined;
 }
 
-const asEver: Whereabouts = { hops: [], at: () => undefined };
+/** Of a camera whose pushes all run where its publisher is. */
+export const asEver: Whereabouts = { hops: [], at: () => undefined };
 
 /**
  * Has this node do its part of what is placed: keeps the facts that `placeCamera` decides by, and declares a camera again when

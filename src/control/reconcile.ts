@@ -2,13 +2,14 @@ import type { StreamKeys } from '../admission/stream-keys.js';
 import type { BackendProblem, DesiredCamera, DesiredPush, MediaBackend } from '../backend/backend.js';
 import { codeOf } from '../errors.js';
 import type { Logger } from '../log/log.js';
-import { type Camera, type DesiredState, emptyState, type StreamingEngine } from '../model/model.js';
+import { type Camera, type DesiredState, emptyState } from '../model/model.js';
 import { pushOptionsOf } from '../model/push-options.js';
 import { pushUrlOf } from '../model/targets.js';
 import type { StateChange } from '../store/store.js';
 import { Applying } from './applying.js';
+import { DeclaredCamera, type PushMaker } from './declared-camera.js';
 import { desiredIngests } from './desired-ingests.js';
-import type { Placing } from './placing.js';
+import { asEver, type Placing } from './placing.js';
 
 /** Cameras that are declared in one go; more are in stretches. */
 const atOnce = 50;
@@ -27,7 +28,7 @@ export interface EnginePush {
  * Makes the media backend follow the desired state. Only cameras that changed, or whose engine did, are declared
  * again; the backend sees no other. What the backend fails on is tried again: see Applying.
  */
-export class Reconciler {
+export class Reconciler implements PushMaker {
   readonly #backend: MediaBackend;
   readonly #log: Logger;
   readonly #keys: StreamKeys | undefined;
@@ -124,23 +125,34 @@ export class Reconciler {
     const camera = this.#state.cameras.get(name);
     this.#note(name, camera);
     if (camera === undefined) return this.#backend.removeCamera(name);
-    return this.#backend.setCamera(this.#desired(this.#state.engines, camera));
+    return this.#backend.setCamera(this.#desired(camera));
   }
 
-  #desired(engines: ReadonlyMap<string, StreamingEngine>, camera: Camera): DesiredCamera {
+  #desired(camera: Camera): DesiredCamera {
+    const placed = this.#placing?.whereaboutsOf(camera) ?? asEver;
+    const others = desiredIngests(camera, this.#keys);
+    // Where they run is as of now, and there is a copy of it to be sent, or to be expected.
+    if (placed !== asEver) {
+      const hops = placed.hops.length === 0 ? {} : { hops: placed.hops };
+      return { name: camera.name, pushes: this.pushesOf(camera, placed), ...hops, ...others };
+    }
+    return new DeclaredCamera(camera, this, others);
+  }
+
+  /** Where the pushes of a camera go, and which of them run where. */
+  pushesOf(camera: Camera, placed = asEver): readonly DesiredPush[] {
+    const { engines } = this.#state;
     const pushes: DesiredPush[] = [];
-    const placed = this.#placing?.whereaboutsOf(camera);
     for (const push of Object.values(camera.pushes)) {
       try {
         const { id, enabled } = push;
-        pushes.push({ id, url: pushUrlOf(engines, camera, push), enabled, ...pushOptionsOf(push), at: placed?.at(id) });
+        pushes.push({ id, url: pushUrlOf(engines, camera, push), enabled, ...pushOptionsOf(push), at: placed.at(id) });
       } catch (error) {
         // Not the message: it shows the template, whose path may hold a key.
         this.#log.error('a push has no URL', { camera: camera.name, push: push.id, code: codeOf(error) });
       }
     }
-    const hops = placed === undefined || placed.hops.length === 0 ? {} : { hops: placed.hops };
-    return { name: camera.name, pushes, ...hops, ...desiredIngests(camera, this.#keys) };
+    return pushes;
   }
 
   /** Keeps in mind to which engines a camera goes that is declared now. */

@@ -49,7 +49,7 @@ export class FakeBackend implements MediaBackend {
 
   setCamera(camera: DesiredCamera): void | Promise<void> {
     this.calls.push(`set ${camera.name}`);
-    this.cameras.set(camera.name, camera);
+    this.cameras.set(camera.name, { ...camera, pushes: camera.pushes });
   }
 
   removeCamera(name: string): void | Promise<void> {

@@ -104,7 +104,7 @@ class MemoryAggregator implements StreamHost {
         ...{ log: this.log, scheduler: this.scheduler, watch: new TargetWatch(), pool: new SlabPool(), nodeId: '00ff' },
         dialer,
         hops: { settings, watch: new TargetWatch(), dialer: new Dialer() },
-        relaying: new NativeRelaying(this.cameras),
+        relaying: new NativeRelaying({ touched: (name) => this.cameras.get(name) }),
         capacity: new NodeCapacity({ outBps: null, cameras: null }),
         slates: new SlateClips('none'),
         mayKeep: () => true,

@@ -11,6 +11,7 @@ import type { ConnectInfo, StreamRequest } from '../../rtmp/server-session.js';
 import type { Decision, Peer, PlayGrant, PublisherRefusal, PublishGrant, StreamHost } from '../../rtmp/stream-host.js';
 import type { RelayOrigin } from '../backend.js';
 import type { NativeCamera } from './camera.js';
+import type { CameraTable } from './cameras.js';
 
 /**
  * In so many turns of the event loop the end of a connection is known that came before them: by io_uring it is a turn until
@@ -20,7 +21,7 @@ const turnsUntilHeard = 8;
 
 /** Finds the camera that a peer means, and asks those who decide whether it may publish or play it. */
 export class CameraHost implements StreamHost {
-  readonly #cameras: ReadonlyMap<string, NativeCamera>;
+  readonly #cameras: CameraTable;
   readonly #admission: Admission;
   /** Told of publishers that were refused. */
   readonly refused: (refusal: PublisherRefusal) => void;
@@ -34,7 +35,7 @@ export class CameraHost implements StreamHost {
    * @param ask.refused told of publishers that were refused
    */
   constructor(
-    cameras: ReadonlyMap<string, NativeCamera>,
+    cameras: CameraTable,
     admission: Admission,
     ask: {
       readonly claim?: (camera: string) => Promise<void> | undefined;
@@ -51,12 +52,13 @@ export class CameraHost implements StreamHost {
 
   connect(info: ConnectInfo): void {
     const name = cameraInApplication(info.app);
-    if (name !== '') this.#require(name, info.app);
+    // Nothing happens to it by that.
+    if (name !== '' && (name === null || !this.#cameras.has(name))) this.#require(name, info.app);
   }
 
   cameraOf(place: StreamPlace): string | undefined {
     const name = cameraIn(place);
-    return name === null ? undefined : this.#cameras.get(name)?.name;
+    return name === null || !this.#cameras.has(name) ? undefined : name;
   }
 
   admitPublisher(request: StreamRequest, peer: Peer): Decision<PublishGrant> {

@@ -1,14 +1,14 @@
 import type { Logger } from '../../log/log.js';
-import type { NativeCamera } from './camera.js';
+import type { CameraTable } from './cameras.js';
 
 /** Keeps what all streams hold for newcomers and slow outlets below one limit: those that hold most give it back first. */
 export class MediaBudget {
-  readonly #cameras: ReadonlyMap<string, NativeCamera>;
+  readonly #cameras: CameraTable;
   readonly #log: Logger;
   /** Obeyed within a second when it is changed, bytes. */
   maxBytes: number;
 
-  constructor(cameras: ReadonlyMap<string, NativeCamera>, maxBytes: number, log: Logger) {
+  constructor(cameras: CameraTable, maxBytes: number, log: Logger) {
     this.#cameras = cameras;
     this.maxBytes = maxBytes;
     this.#log = log;

@@ -40,6 +40,7 @@ import type {
 import { NativeCamera } from './camera.js';
 import type { CameraContext } from './camera-context.js';
 import { CameraHost } from './camera-host.js';
+import { NativeCameras } from './cameras.js';
 import { hopDialing } from './hop-dialing.js';
 import { LastPictures } from './last-pictures.js';
 import { MediaBudget } from './media-budget.js';
@@ -74,7 +75,7 @@ export class NativeBackend implements MediaBackend {
   readonly #context: CameraContext;
   readonly #server: RtmpServer;
   readonly #admission: Admission;
-  readonly #cameras = new Map<string, NativeCamera>();
+  readonly #cameras = new NativeCameras((name) => new NativeCamera(name, this.#context));
   readonly #traffic = new Traffic(this.#cameras);
   readonly #budget: MediaBudget;
   readonly #lastPictures = new LastPictures();
@@ -244,18 +245,16 @@ export class NativeBackend implements MediaBackend {
   }
 
   setCamera(desired: DesiredCamera): void {
-    let camera = this.#cameras.get(desired.name);
-    if (camera === undefined) {
-      camera = new NativeCamera(desired.name, this.#context);
-      this.#cameras.set(desired.name, camera);
-    }
-    camera.declare(desired);
+    this.#cameras.declare(desired);
   }
 
   removeCamera(name: string): void {
-    const camera = this.#cameras.get(name);
-    if (camera === undefined) return;
-    this.#cameras.delete(name);
+    const camera = this.#cameras.delete(name);
+    if (camera === undefined) {
+      // That of one that was removed and registered anew while it was leaving.
+      this.#lastPictures.forget(name);
+      return;
+    }
     this.#traffic.leaves(camera);
     const leaving = camera.close(new CodedError('PUBLISH_NOT_REGISTERED', `camera ${name} was removed`)).finally(() => {
       if (!this.#cameras.has(name)) this.#lastPictures.forget(name);
@@ -270,15 +269,15 @@ export class NativeBackend implements MediaBackend {
   }
 
   camera(name: string): CameraSnapshot | undefined {
-    return this.#cameras.get(name)?.snapshot(performance.now());
+    return this.#cameras.snapshot(name, performance.now());
   }
 
   evidence(name: string): CameraEvidence | null {
-    return this.#cameras.get(name)?.evidence(performance.now()) ?? null;
+    return this.#cameras.touched(name)?.evidence(performance.now()) ?? null;
   }
 
   push(name: string, id: string): PushSnapshot | undefined {
-    return this.#cameras.get(name)?.pushSnapshot(id, performance.now());
+    return this.#cameras.touched(name)?.pushSnapshot(id, performance.now());
   }
 
   addOwnListener(listener: BackendAddress): void {
@@ -295,12 +294,13 @@ export class NativeBackend implements MediaBackend {
   }
 
   events(name: string, pushId?: string): readonly RecordedEvent[] | undefined {
-    const camera = this.#cameras.get(name);
-    return pushId === undefined ? camera?.events : camera?.push(pushId)?.events;
+    const camera = this.#cameras.touched(name);
+    if (pushId !== undefined) return camera?.push(pushId)?.events;
+    return camera?.events ?? (this.#cameras.has(name) ? [] : undefined);
   }
 
   retry(name: string, pushId: string): boolean | undefined {
-    return this.#cameras.get(name)?.push(pushId)?.retry();
+    return this.#cameras.touched(name)?.push(pushId)?.retry();
   }
 
   async switchIngest(name: string, ingest: string | undefined): Promise<void> {

@@ -22,9 +22,14 @@ interface RelayedCamera {
   endRelay(reason: CodedError): void;
 }
 
+/** The cameras that something happened to. */
+interface RelayedCameras {
+  touched(name: string): RelayedCamera | undefined;
+}
+
 /** Takes cameras from other nodes and sends them there, as far as a partner says. Without one it does nothing. */
 export class NativeRelaying implements CameraRelaying {
-  readonly #cameras: ReadonlyMap<string, RelayedCamera>;
+  readonly #cameras: RelayedCameras;
   #partner: RelayPartner | undefined;
   /** By camera that somebody wants to see: the end of the time after the last one left. */
   readonly #wanted = new Map<string, NodeJS.Timeout | null>();
@@ -34,7 +39,7 @@ export class NativeRelaying implements CameraRelaying {
   readonly #isInCluster: boolean;
 
   /** @param isInCluster a partner will come: until then nothing of other nodes is taken for anything else */
-  constructor(cameras: ReadonlyMap<string, RelayedCamera>, isInCluster = false) {
+  constructor(cameras: RelayedCameras, isInCluster = false) {
     this.#isInCluster = isInCluster;
     this.#cameras = cameras;
   }
@@ -53,11 +58,11 @@ export class NativeRelaying implements CameraRelaying {
   }
 
   silentRelayMs(camera: string): number {
-    return this.#cameras.get(camera)?.silentRelayMs ?? 0;
+    return this.#cameras.touched(camera)?.silentRelayMs ?? 0;
   }
 
   endRelay(camera: string, reason: CodedError): void {
-    this.#cameras.get(camera)?.endRelay(reason);
+    this.#cameras.touched(camera)?.endRelay(reason);
   }
 
   /** Undefined: there are no other nodes, and a ticket means nothing. @throws CodedError RELAY_REFUSED */

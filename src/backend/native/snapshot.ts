@@ -16,6 +16,11 @@ import { keyFrameWait } from './key-frame-wait.js';
 const emptyCamera: CameraSnapshot = { name: '', ...unseenCamera, pushes: [] };
 const emptyPush: PushSnapshot = { id: '', url: '', state: 'idle', since: '', ...unseenPush };
 
+/** What is seen of a camera that nothing ever happened to. */
+export function idleSnapshot(name: string): CameraSnapshot {
+  return Object.assign({ ...emptyCamera }, { name });
+}
+
 /** What is seen of a camera, as plain values. The figures come from its ingest. */
 export function cameraSnapshot(seen: {
   name: string;

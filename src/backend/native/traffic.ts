@@ -1,10 +1,11 @@
 import { RateMeter } from '../../relay/rate-meter.js';
 import type { BackendTotals } from '../backend.js';
 import type { NativeCamera } from './camera.js';
+import type { CameraTable } from './cameras.js';
 
 /** What goes through all cameras: bytes and rates, of those that were removed too, so that no sum runs backwards. */
 export class Traffic {
-  readonly #cameras: ReadonlyMap<string, NativeCamera>;
+  readonly #cameras: CameraTable;
   readonly #in = new RateMeter();
   readonly #out = new RateMeter();
   /** Cameras that were removed and whose targets are being told. */
@@ -13,7 +14,7 @@ export class Traffic {
   #pastBytesIn = 0;
   #pastBytesOut = 0;
 
-  constructor(cameras: ReadonlyMap<string, NativeCamera>) {
+  constructor(cameras: CameraTable) {
     this.#cameras = cameras;
   }
 

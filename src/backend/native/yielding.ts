@@ -1,13 +1,13 @@
 import type { CodedError } from '../../errors.js';
 import type { CameraClaimer, CameraYielding } from '../backend.js';
-import type { NativeCamera } from './camera.js';
+import type { CameraTable } from './cameras.js';
 
 /** Lets publishers in where another node agrees, and gives cameras away to other nodes. */
 export class NativeYielding implements CameraYielding {
-  readonly #cameras: ReadonlyMap<string, NativeCamera>;
+  readonly #cameras: CameraTable;
   #claimer: CameraClaimer | undefined;
 
-  constructor(cameras: ReadonlyMap<string, NativeCamera>) {
+  constructor(cameras: CameraTable) {
     this.#cameras = cameras;
   }
 
@@ -21,7 +21,7 @@ export class NativeYielding implements CameraYielding {
   }
 
   freed(camera: string): void {
-    this.#cameras.get(camera)?.freed();
+    this.#cameras.touched(camera)?.freed();
   }
 
   release(camera: string): void {
@@ -29,19 +29,19 @@ export class NativeYielding implements CameraYielding {
   }
 
   isLive(camera: string): boolean {
-    return this.#cameras.get(camera)?.isOwn === true;
+    return this.#cameras.touched(camera)?.isOwn === true;
   }
 
   isSilent(camera: string): boolean {
-    return this.#cameras.get(camera)?.isSilent ?? true;
+    return this.#cameras.touched(camera)?.isSilent ?? true;
   }
 
   askToReconnect(camera: string): boolean {
-    return this.#cameras.get(camera)?.askToReconnect() ?? false;
+    return this.#cameras.touched(camera)?.askToReconnect() ?? false;
   }
 
   letGo(camera: string, reason: CodedError): void {
-    this.#cameras.get(camera)?.letGo(reason);
+    this.#cameras.touched(camera)?.letGo(reason);
   }
 
   *live(): Generator<string> {

@@ -143,7 +143,7 @@ export class WorkersBackend implements MediaBackend, WorkerHandler {
   }
 
   setCamera(desired: DesiredCamera): Promise<void> {
-    return this.#homes.set(desired);
+    return this.#homes.set({ ...desired, pushes: desired.pushes });
   }
 
   removeCamera(name: string): void | Promise<void> {

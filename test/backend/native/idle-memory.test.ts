@@ -38,7 +38,7 @@ test('a camera that nobody connected for takes little memory', (context) => {
   const { bytes } = measured(() => {
     for (const name of names) backend.setCamera({ name, pushes: [] });
   });
-  expect(bytes).toBeLessThan(1700);
+  expect(bytes).toBeLessThan(150);
 });
 
 test('of pushes that nobody asked for, a state that was checked keeps what was declared', () => {
