@@ -1,6 +1,12 @@
 import type { PushLife } from './push-life.js';
 import type { PushTotals } from './push-totals.js';
 
+/**
+ * `drained`: after the rest of the stream; `removed`: after what has come of it, where the target takes that at once, as most do;
+ * `now`: after the bytes in the socket.
+ */
+export type WhenToEnd = 'drained' | 'removed' | 'now';
+
 /** Closes connections of a push in order: each still sends what it has, and says goodbye. */
 export class Goodbyes {
   readonly #totals: PushTotals;
@@ -21,17 +27,16 @@ export class Goodbyes {
     return bytes;
   }
 
-  /** Ends a connection after the rest of the stream, or (`now`) after the bytes in the socket. */
-  say(life: PushLife, when: 'drained' | 'now'): void {
+  /** Ends a connection. */
+  say(life: PushLife, when: WhenToEnd): void {
     const { connection, outlet } = life;
     const goodbye = (async (): Promise<void> => {
-      if (outlet !== null && when === 'drained') {
+      outlet?.flush(performance.now()); // audio that still waits for its frame
+      if (outlet !== null && (when === 'drained' || (when === 'removed' && !outlet.hasCaughtUp))) {
         this.#draining ??= new Set();
         this.#draining.add(life);
-        await life.drain();
+        await life.drain(when === 'removed');
         this.#draining.delete(life);
-      } else {
-        outlet?.flush(performance.now()); // audio that still waits for its frame
       }
       life.bury(this.#totals);
       connection.close();

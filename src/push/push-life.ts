@@ -14,6 +14,8 @@ import type { PushTotals } from './push-totals.js';
 
 /** Time limit for sending the rest of a stream after its camera has stopped. */
 const drainMs = 5000;
+/** The same after the push was removed, or switched off. */
+const removedDrainMs = 500;
 
 export interface PushLifeHandler {
   /** The target accepted the publish, and gets the stream from now on. */
@@ -210,17 +212,21 @@ export class PushLife {
     this.#outlet = null;
   }
 
-  /** Resolves when the kernel has taken all bytes of the outlet, or when that takes too long. */
-  drain(): Promise<void> {
+  /**
+   * Resolves when the kernel has taken all bytes of the outlet, or when that takes too long.
+   * @param isRemoved nobody wants it any more: what has come is handed to a target that takes it
+   */
+  drain(isRemoved: boolean): Promise<void> {
     const connection = this.#connection;
     const outlet = this.#outlet;
     if (outlet === null) return Promise.resolve();
     connection.letGo();
     return new Promise((resolve) => {
-      const untilMs = performance.now() + drainMs;
+      const untilMs = performance.now() + (isRemoved ? removedDrainMs : drainMs);
       const look = (): void => {
         outlet.flush(performance.now());
-        if (outlet.drained || performance.now() > untilMs || connection.isClosed) resolve();
+        const isDone = isRemoved ? outlet.hasCaughtUp : outlet.drained;
+        if (isDone || performance.now() > untilMs || connection.isClosed) resolve();
         else setTimeout(look, 10);
       };
       look();

@@ -5,7 +5,7 @@ import type { Dialer } from '../net/dialer.js';
 import type { LiveStream } from '../relay/live-stream.js';
 import type { OutletLimits } from '../relay/outlet-sink.js';
 import type { NetSettings } from '../rtmp/settings.js';
-import { Goodbyes } from './goodbyes.js';
+import { Goodbyes, type WhenToEnd } from './goodbyes.js';
 import { LifeDoubt } from './life-doubt.js';
 import { PushLife } from './push-life.js';
 import type { PushProfile } from './push-profile.js';
@@ -84,11 +84,8 @@ export class PushLives {
     this.#current = this.#newLife(stream, undefined);
   }
 
-  /**
-   * Ends the current connection with a goodbye, after the rest of the stream, or (`now`) after the bytes in the socket. One
-   * that was to replace it ends at once.
-   */
-  hangUp(when: 'drained' | 'now'): void {
+  /** Ends the current connection with a goodbye. One that was to replace it ends at once. */
+  hangUp(when: WhenToEnd): void {
     const life = this.#current;
     this.#current = null;
     const successor = this.#succession.release();

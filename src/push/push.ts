@@ -5,6 +5,7 @@ import type { LiveStream } from '../relay/live-stream.js';
 import type { OutletLimits } from '../relay/outlet-sink.js';
 import { RateMeter } from '../relay/rate-meter.js';
 import type { PeerAbilities } from '../rtmp/abilities.js';
+import type { WhenToEnd } from './goodbyes.js';
 import { HeadersAwaited } from './headers-awaited.js';
 import type { PushFailure } from './push-failure.js';
 import { PushFailures } from './push-failures.js';
@@ -116,7 +117,7 @@ export class Push {
       this.#setPhase('idle');
       if (this.#live) this.#hurry('asked for');
     } else {
-      this.#hangUp('now');
+      this.#hangUp('removed');
       this.#failures.end();
       this.#room.release();
       this.#setPhase(phaseWithout(where));
@@ -180,7 +181,7 @@ export class Push {
 
   /** Ends the push. Resolves when the goodbye was sent, or the deadline is over. */
   async close(): Promise<void> {
-    this.#hangUp('now');
+    this.#hangUp('removed');
     this.#room.release();
     this.#stream = null;
     this.#live = false;
@@ -348,8 +349,8 @@ export class Push {
     if (this.#lives.current === null && !this.#headers.isWaiting) this.#setPhase('waiting');
   }
 
-  /** Ends the connection with a goodbye, after the rest of the stream, or (`now`) after the bytes in the socket. */
-  #hangUp(when: 'drained' | 'now'): void {
+  /** Ends the connection with a goodbye. */
+  #hangUp(when: WhenToEnd): void {
     this.#clock.stop();
     this.#headers.stop();
     const life = this.#lives.current;

@@ -160,16 +160,19 @@ export class Outlet implements Behind {
   }
 
   #logAgeMs(nowMs: number): number {
-    const log = this.#source?.log;
-    if (log === undefined || this.#slab === null || this.#position >= log.position) return 0;
+    if (this.#slab === null || this.hasCaughtUp) return 0;
     return Math.max(0, nowMs - Math.max(this.#slab.appendedMs(this.#offset), this.#resumedMs));
+  }
+
+  /** True if it has written the whole stream up to now, or waits for a key frame. */
+  get hasCaughtUp(): boolean {
+    const log = this.#source?.log;
+    return log === undefined || this.#slab === null || this.#position >= log.position;
   }
 
   /** True if the kernel has taken the whole stream up to now. */
   get drained(): boolean {
-    const log = this.#source?.log;
-    const read = log === undefined || this.#slab === null || this.#position >= log.position;
-    return read && this.#sink.pendingBytes === 0;
+    return this.hasCaughtUp && this.#sink.pendingBytes === 0;
   }
 
   /** The sink has room again. */
@@ -196,9 +199,8 @@ export class Outlet implements Behind {
 
   /** Leaves out what waits in the log, since queues take too much in all. False when nothing waits there. */
   shed(): boolean {
-    const log = this.#source?.log;
-    if (log === undefined || this.#slab === null || this.#position >= log.position) return false;
-    this.#leaveOut(log, 'total');
+    if (this.#source === null || this.hasCaughtUp) return false;
+    this.#leaveOut(this.#source.log, 'total');
     return true;
   }
 

@@ -11,6 +11,8 @@ import { audioFrame, frame, metadata, videoHeader } from '../relay/fixtures.js';
 import { FedStream } from '../support/fed-stream.js';
 import { type Behaviour, healthy, type SickTarget, serve, startTarget, until } from './targets.js';
 
+type Session = import('../../src/rtmp/server-session.js').ServerSession;
+
 const settings = { ...defaultSettings().media, connectTimeoutMs: 400, pushRetryMinMs: 50, stallTimeoutMs: 5000 };
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -351,8 +353,42 @@ describe('a camera that leaves and returns', () => {
   });
 });
 
+describe('a push that ends', () => {
+  const ends: [string, (push: Push) => void][] = [
+    ['that is removed', (push) => void push.close()],
+    ['that is switched off', (push) => push.setEnabled(false)],
+    ['whose camera is gone', (push) => push.end()],
+  ];
+  it.each(ends)('%s while it is far behind still sends all that came before', async (_how, end) => {
+    let accept: (() => void) | undefined;
+    const sink = await target((socket, self) => {
+      let session: Session | undefined;
+      serve(socket, self, {
+        session: (made) => {
+          session = made;
+        },
+        onPublish: ({ streamId }) => {
+          accept = () => session?.acceptPublish(streamId);
+        },
+      });
+    });
+    // A group of pictures of more than it writes in one turn of the event loop.
+    const { push, status, stopCamera, sent } = start(sink.url, { connectTimeoutMs: 20_000 }, 100_000);
+    await until(() => accept !== undefined && sent() % 25 >= 15, 20_000, 'a group of pictures');
+    stopCamera();
+    accept?.();
+    while (status().connects === 0) await new Promise(setImmediate);
+    end(push);
+    await until(() => sink.ended.length === 1, 20_000, 'a goodbye');
+    const numbers = sink.media
+      .filter(({ type, payload }) => type === MessageType.Video && payload[1] === 1)
+      .map(({ payload }) => payload.readUInt32BE(5));
+    expect(numbers.at(-1)).toBe(sent() - 1);
+    expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i));
+  });
+});
+
 describe('a target that takes media for a moment and fails, for ever', () => {
-  type Session = import('../../src/rtmp/server-session.js').ServerSession;
   /** Fails by `fail` so long after it accepted the publish. */
   const failingAfter =
     (ms: number, fail: (socket: import('node:net').Socket, session: Session | undefined, streamId: number) => void) =>
