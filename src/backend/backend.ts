@@ -333,8 +333,8 @@ export interface FlvPlayback {
   /** The sink has room again. */
   resume(): void;
   /**
-   * Hands to the sink what only waits to be written together with what comes next; to be called before its owner ends it.
-   * Resolves when the sink has that, after half a second at the latest.
+   * Hands to the sink what waits, also that which only waits to be written together with what comes next; to be called before
+   * its owner ends it. Resolves when the sink has that, after half a second at the latest.
    */
   flush(): Promise<void>;
   /** The viewer is gone; its sink is not used any more. May be called at any time, and again. */

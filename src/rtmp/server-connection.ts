@@ -26,13 +26,11 @@ import type { Decision, Ingest, Peer, PlayGrant, Publisher, PublishGrant, Stream
 import type { UnfinishedBudget } from './unfinished-budget.js';
 import { ViewerOutlet } from './viewer-outlet.js';
 
-/** Time limit for sending the last messages to a peer. */
+/** Time limit for sending the last messages to a peer, and before that what waits for those that play. */
 const lastWordsMs = 1000;
+const lastMediaMs = 500;
 
-/**
- * One incoming connection: a camera, a viewer, another aggregator or an unknown client. It logs the one reason for its
- * end.
- */
+/** One incoming connection: a camera, a viewer, another aggregator or a stranger. It logs the one reason for its end. */
 export class ServerConnection implements ServerSessionHandler, Publisher, MediaSocketListener {
   readonly remote: string;
   readonly #socket: MediaSocket;
@@ -57,6 +55,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   readonly #life = new PublisherLife(Math.floor(performance.now()));
   /** Since when it has neither published nor played. */
   #idleSinceMs: number;
+  /** It is shut down, and gets what waits for it. */
+  #isLeaving = false;
   #ending = false;
   #closed = false;
   #endTimer: NodeJS.Timeout | undefined;
@@ -132,13 +132,8 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
   tick(nowMs: number): void {
     if (this.#ending) return;
     const activity: ConnectionActivity = {
-      publishes: this.#ingests.size > 0,
-      plays: this.#viewers.size > 0,
-      idleSinceMs: this.#idleSinceMs,
-      lastMediaMs: this.#life.lastMs,
-      progress: this.#progress,
-      phase: this.#session.phase,
-      record: this.#record,
+      ...{ publishes: this.#ingests.size > 0, plays: this.#viewers.size > 0, idleSinceMs: this.#idleSinceMs },
+      ...{ lastMediaMs: this.#life.lastMs, progress: this.#progress, phase: this.#session.phase, record: this.#record },
     };
     const exceeded = exceededDeadline(activity, this.#settings, nowMs);
     if (exceeded !== null) this.close(exceeded);
@@ -146,7 +141,7 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
 
   /** Closes it in order: the peer gets a status for each of its streams, then the socket closes. */
   close(reason: CodedError): void {
-    this.#closeInOrder(reason.message, `${reason.code}: ${reason.message}`, 'warn');
+    if (!this.#isLeaving) this.#closeInOrder(reason.message, `${reason.code}: ${reason.message}`, 'warn');
   }
 
   /** Asks a client that knows how to reconnect, before this aggregator ends or is drained. False: it does not. */
@@ -157,9 +152,12 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     return true;
   }
 
-  /** Ends it as part of an orderly shutdown. */
-  shutDown(): void {
-    this.#closeInOrder('The aggregator is shutting down.', 'the aggregator is shutting down', 'debug');
+  /** Ends it as part of an orderly shutdown; viewers that are behind have a moment to get what waits for them. */
+  shutDown(untilMs = performance.now() + lastMediaMs): void {
+    this.#isLeaving = true;
+    const isBehind = [...this.#viewers.values()].some((viewer) => !viewer.flush());
+    if (isBehind && performance.now() < untilMs) setTimeout(() => this.shutDown(untilMs), 10);
+    else this.#closeInOrder('The aggregator is shutting down.', 'the aggregator is shutting down', 'debug');
   }
 
   #closeInOrder(said: string, reason: string, level: 'debug' | 'warn'): void {

@@ -99,9 +99,13 @@ export class ViewerOutlet implements Viewer, OutletSink {
     if (this.#ending) this.#endWhenRead();
   }
 
-  /** Writes what only waits to be written together with what comes next. */
-  flush(): void {
+  /**
+   * Writes what only waits to be written together with what comes next. False: it is behind, and more is written when it has
+   * taken what it got.
+   */
+  flush(): boolean {
     this.#outlet.flush(performance.now());
+    return this.#outlet.hasCaughtUp;
   }
 
   close(reason: CodedError): void {

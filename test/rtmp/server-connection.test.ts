@@ -136,13 +136,8 @@ describe('a connection', () => {
     expect(reasons).toEqual([expect.stringContaining('RTMP_LIMIT')]);
   });
 
-  it.each(['shutDown', 'close'] as const)('of a viewer gets all that came before its end: %s', async (how) => {
-    const scheduler = new FlushScheduler({ windowMs: 60_000, audioWindowMs: 60_000 });
-    const stream = new FedStream({ format: targetFormat, gopMaxBytes: 1e6, scheduler }, performance.now());
-    const publish = (type: number, payload: Buffer): void => void stream.publish(type, 0, payload, performance.now());
-    publish(MessageType.Video, videoHeader());
-    publish(MessageType.Audio, audioHeader());
-    publish(MessageType.Video, frame(0, true));
+  /** A viewer of a stream, and what is written to it. */
+  function view(stream: FedStream) {
     const host: StreamHost = {
       connect() {},
       admitPublisher: () => () => {
@@ -156,20 +151,59 @@ describe('a connection', () => {
     const connection = new ServerConnection({ socket, settings, host, log: silentLogger, onClosed() {} });
     const asks = [command(0, 'connect', 1, { app: 'cam' }), command(0, 'createStream', 3, null)];
     socket.receive(Buffer.concat([handshake, ...asks, command(1, 'play', 4, null, 'cam')]));
+    return { connection, socket, placeOf: (payload: Buffer | string) => Buffer.concat(written).lastIndexOf(payload) };
+  }
+
+  it.each(['shutDown', 'close'] as const)('of a viewer gets all that came before its end: %s', async (how) => {
+    const scheduler = new FlushScheduler({ windowMs: 60_000, audioWindowMs: 60_000 });
+    const stream = new FedStream({ format: targetFormat, gopMaxBytes: 1e6, scheduler }, performance.now());
+    const publish = (type: number, payload: Buffer): void => void stream.publish(type, 0, payload, performance.now());
+    publish(MessageType.Video, videoHeader());
+    publish(MessageType.Audio, audioHeader());
+    publish(MessageType.Video, frame(0, true));
+    const { connection, placeOf } = view(stream);
     // The first round is made at once; what follows waits.
     publish(MessageType.Audio, audioFrame(1));
     await new Promise(setImmediate);
     const last = [frame(77, false), audioFrame(78)];
     publish(MessageType.Video, last[0]!);
     publish(MessageType.Audio, last[1]!);
-    const places = (): number[] => last.map((payload) => Buffer.concat(written).indexOf(payload));
-    expect(places()).toEqual([-1, -1]);
+    expect(last.map(placeOf)).toEqual([-1, -1]);
     if (how === 'close') connection.close(new CodedError('PUBLISH_NOT_REGISTERED', 'it was removed'));
     else connection.shutDown();
-    const [video = -1, audio = -1] = places();
+    const [video = -1, audio = -1] = last.map(placeOf);
     expect(video).toBeGreaterThan(0);
     expect(audio).toBeGreaterThan(video);
     // The word that it is over comes behind.
-    expect(Buffer.concat(written).lastIndexOf('NetStream.')).toBeGreaterThan(audio);
+    expect(placeOf('NetStream.')).toBeGreaterThan(audio);
   });
+
+  it.each([true, false])(
+    'of a viewer that is behind at a shutdown gets what waits, if it takes it (%s)',
+    async (isTaken) => {
+      const stream = new FedStream(
+        { format: targetFormat, gopMaxBytes: 1e6, scheduler: new FlushScheduler() },
+        performance.now(),
+      );
+      const publish = (payload: Buffer): void => void stream.publish(MessageType.Video, 0, payload, performance.now());
+      publish(videoHeader());
+      publish(frame(0, true));
+      const { connection, socket, placeOf } = view(stream);
+      socket.full = true;
+      for (const number of [1, 2]) {
+        publish(frame(number, false, 90_000));
+        stream.flush(performance.now());
+      }
+      const last = frame(3, false);
+      publish(last);
+      connection.shutDown();
+      // Its camera ends at the same time, and it is ended by its camera.
+      connection.close(new CodedError('RTMP_TIMEOUT', 'the aggregator is shutting down'));
+      expect([socket.destroyed, placeOf(last)]).toEqual([false, -1]);
+      if (isTaken) socket.drain();
+      await until(() => socket.destroyed, 20_000, 'the end');
+      if (isTaken) expect(placeOf(last)).toBeGreaterThan(0);
+      expect(placeOf('NetStream.Play.Stop')).toBeGreaterThan(placeOf(last));
+    },
+  );
 });

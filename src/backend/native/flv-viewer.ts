@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { CodedError } from '../../errors.js';
 import { ProgressWatch } from '../../net/progress-watch.js';
 import type { LiveStream } from '../../relay/live-stream.js';
@@ -14,6 +15,9 @@ import type { FlvPlayback, FlvSink, ViewedTracks } from '../backend.js';
  * exist that count from the time of day.
  */
 const nearMs = 60_000;
+
+/** How long a viewer that is behind may take for what waits, before it is sent away. */
+const flushMs = 400;
 
 /** A viewer that gets FLV: an outlet like any other, whose sink is somebody else's. */
 export class FlvViewer implements Viewer, OutletSink, FlvPlayback {
@@ -89,7 +93,12 @@ export class FlvViewer implements Viewer, OutletSink, FlvPlayback {
   }
 
   async flush(): Promise<void> {
-    if (!this.#over) this.#outlet.flush(performance.now());
+    const untilMs = performance.now() + flushMs;
+    while (!this.#over) {
+      this.#outlet.flush(performance.now());
+      if (this.#outlet.hasCaughtUp || performance.now() > untilMs) return;
+      await setTimeout(10);
+    }
   }
 
   caughtUp(): void {

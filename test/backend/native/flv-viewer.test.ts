@@ -97,3 +97,46 @@ it('who joined just before the end gets all that newcomers get', async () => {
   expect(ends).toEqual([null]);
   expect(frames).toBe(20);
 });
+
+it.each([true, false])(
+  'who is behind before its owner ends it gets what waits, if it takes that: %s',
+  async (takes) => {
+    const stream = makeStream(64e6);
+    stream.publish(Video, 0, videoHeader(), 0);
+    stream.publish(Video, 0, frame(0, true), 0);
+    const viewer = new FlvViewer({
+      remote: 'test',
+      limits: { queueMaxBytes: 64e6, queueMaxAgeMs: 60_000 },
+      stallTimeoutMs: 60_000,
+      tracks: 'all',
+    });
+    viewer.playback = { stream, end() {} };
+    const numbers: number[] = [];
+    const reader = new FlvTagReader((type, _, payload) => {
+      if (type === Video && payload[1] === 1) numbers.push(payload.readUInt32BE(5));
+    });
+    let isFull = false;
+    viewer.begin({
+      pendingBytes: 0,
+      progress: 0,
+      write: (data) => {
+        reader.feed(Buffer.from(data));
+        return !isFull;
+      },
+      end() {},
+    });
+    isFull = true;
+    for (const number of [1, 2, 3]) {
+      stream.publish(Video, number * 40, frame(number, false), number);
+      stream.flush(number);
+    }
+    const flushed = viewer.flush();
+    if (takes) {
+      isFull = false;
+      viewer.resume();
+    }
+    await flushed;
+    expect(numbers).toEqual(takes ? [0, 1, 2, 3] : [0, 1]);
+    viewer.leave();
+  },
+);
