@@ -179,13 +179,16 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
   return reply.code(refusal.status).header('content-type', type).send(text);
 }
 
+/** What fails elsewhere. */
+const outside = new Set<string>(['NODE_UNAVAILABLE', 'STATE_WRITE_FAILED']);
+
 export function errorHandler(log: Logger): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
   return (error, request, reply) => {
     const refusal = refusalOf(error, request.routeOptions.bodyLimit);
     // A camera that refuses (502) is no failure of this process.
     if (refusal.status >= 500 && refusal.status !== 502) {
-      // That etcd or another node does not answer is no fault of this program: where it noticed says nothing.
-      const isExpected = refusal.code.startsWith('CLUSTER_') || refusal.code === 'NODE_UNAVAILABLE';
+      // That etcd or another node does not answer, or a disk is full, is no fault of this program: where it noticed says nothing.
+      const isExpected = refusal.code.startsWith('CLUSTER_') || outside.has(refusal.code);
       const stack = error instanceof Error && !isExpected ? error.stack : undefined;
       const { method } = request;
       const path = request.routeOptions.url ?? 'an unknown path';

@@ -269,6 +269,7 @@ async function said<T>(act: () => Promise<T>): Promise<T> {
       const message = error.code === 'UNAUTHENTICATED' ? `${error.message}. ${tokenHint}` : error.message;
       throw isErrorCode(error.code) ? new CodedError(error.code, message) : new ApiError(error.code, message);
     }
+    if (error instanceof NoAnswer && error.cause instanceof CodedError) throw error.cause;
     if (error instanceof NoAnswer) {
       const reason = error.cause === undefined ? '' : `: ${reasonOf(error.cause)}`;
       throw new CodedError('API_UNREACHABLE', `${error.message}${reason}.`, { cause: error });

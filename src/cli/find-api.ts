@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { apiVariable, loadSettings, tokenVariable } from '../config/index.js';
 import { CodedError, messageOf } from '../errors.js';
@@ -38,18 +38,26 @@ export function findApi(options: FindOptions, io: CliIo, timeoutMs?: number): Ap
   const { settings } = loadSettings({ flags: { 'data-dir': options.dataDir }, env: io.env, cwd: io.cwd });
   const dataDir = resolve(io.cwd, settings.dataDir);
   const runtime = findRuntime(dataDir);
+  const socketPath = join(dataDir, ownSocketName);
   if (runtime === undefined) {
-    throw new CodedError(
+    const none = new CodedError(
       'NOT_RUNNING',
       `No aggregator runs on the data folder ${settings.dataDir}. Start one with "media-aggregator serve", ` +
         'or say where it is with --api URL or --data-dir FOLDER.',
     );
+    if (!existsSync(socketPath)) throw none;
+    return new ApiClient({
+      base: 'http://localhost',
+      token,
+      fetch: socketFetch(socketPath, none),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
   }
   const base = `${runtime.apiCertFile === undefined ? 'http' : 'https'}://${urlHost(reachableHost(runtime.host))}:${runtime.apiPort}`;
   return new ApiClient({
     base,
     token,
-    fetch: ownFetch(join(dataDir, ownSocketName), runtime, token !== undefined),
+    fetch: ownFetch(socketPath, runtime, token !== undefined),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
 }
@@ -82,6 +90,20 @@ function ownFetch(path: string, runtime: FoundRuntime, isTokenGiven: boolean): t
       if (own !== undefined) headers.set('authorization', `Bearer ${own}`);
       return byPort(url, { ...init, headers });
     }
+  };
+}
+
+/**
+ * `fetch` by the socket in a data folder alone: an aggregator whose disk is full has written no runtime.json. @param none
+ * thrown when nobody listens on it
+ */
+function socketFetch(path: string, none: CodedError): typeof fetch {
+  return async (input, init = {}) => {
+    const socket = await connectOwnSocket(path, init.signal ?? undefined).catch((error: unknown) => {
+      const isDead = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+      throw isDead || error instanceof NoOwnSocket ? none : error;
+    });
+    return exchange(socket, new URL(input instanceof Request ? input.url : input), init);
   };
 }
 

@@ -298,7 +298,9 @@ export async function startAggregator(options: ServeOptions): Promise<RunningAgg
     };
     // Commands need it to find this process; cameras do not, and a full disk must not keep them waiting.
     await writeRuntime(settings.dataDir, runtime).catch((error: unknown) =>
-      log.warn('runtime.json cannot be written; commands on this machine need --api', { error: messageOf(error) }),
+      log.warn('runtime.json cannot be written; where the data folder has no api.sock, commands need --api', {
+        error: messageOf(error),
+      }),
     );
     closers.unshift({
       part: 'runtime',

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -28,6 +28,21 @@ describe('finding the aggregator', () => {
     await writeStaleRuntime(dataDir);
     const { code, err } = await cli(['status', '--data-dir', dataDir]);
     expect(err).toContain('NOT_RUNNING');
+    expect(code).toBe(3);
+  });
+
+  test('by its socket alone where a full disk has taken no runtime.json, and by no dead socket', async (context) => {
+    const scope = testScope(context);
+    const { dataDir } = await startTestAggregator(scope);
+    rmSync(join(dataDir, 'runtime.json'));
+    expect((await cli(['camera', 'add', 'here', '--data-dir', dataDir])).code).toBe(0);
+    const dead = scope.temporaryFolder();
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(join(dead, 'first'), resolve));
+    linkSync(join(dead, 'first'), join(dead, 'api.sock'));
+    await new Promise((resolve) => server.close(resolve));
+    const { code, err } = await cli(['status', '--data-dir', dead]);
+    expect(err).toContain('NOT_RUNNING: No aggregator runs on the data folder');
     expect(code).toBe(3);
   });
 

@@ -168,12 +168,14 @@ class FileStore implements Store {
       this.#stopWatching();
       while (this.#work !== undefined) await this.#work;
       await this.#compaction.stop();
+      let failure: unknown;
       // An edit by hand may interrupt it more than once.
       for (let tries = 0; tries < 3 && this.#journal.pending > 0; tries += 1) {
         if (this.#hold.problem !== undefined) break;
-        await this.#rewrite().catch((error: unknown) => {
-          this.#log.warn('state.json is not up to date; its journal has the rest', { error: messageOf(error) });
-        });
+        failure = await this.#rewrite().catch((error: unknown) => error);
+      }
+      if (failure !== undefined) {
+        this.#log.warn('state.json is not up to date; its journal has the rest', { error: messageOf(failure) });
       }
       await this.#journal.close();
       await this.#hold.release();

@@ -311,6 +311,16 @@ describe('commits', () => {
     expect(await namesOnDisk()).toEqual(['a', 'c']);
   });
 
+  it('stay in the journal at the end where state.json cannot be written, which is said once', async () => {
+    const said: string[] = [];
+    const store = await openStore(folder, { ...silentLogger, warn: (message) => void said.push(message) });
+    vi.spyOn(await handlePrototype(), 'sync').mockRejectedValue(new Error('ENOSPC'));
+    await changeState(store, adding('a'));
+    await store.close();
+    expect(said.filter((message) => message.includes('its journal has the rest'))).toHaveLength(1);
+    expect(await namesOnDisk()).toEqual(['a']);
+  });
+
   it('are refused after close', async () => {
     const store = await openStore();
     const last = changeState(store, adding('a'));
