@@ -48,6 +48,11 @@ export function formatAge(since: string, nowMs = Date.now()): string {
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
+/** Whole seconds until a time that another machine may have noted; 0 when it is over. */
+export function secondsUntil(time: string, nowMs = Date.now()): number {
+  return Math.max(0, Math.round((Date.parse(time) - nowMs) / 1000));
+}
+
 /** The same for programs, in a form that is readable too. */
 export function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;

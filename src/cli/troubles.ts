@@ -1,16 +1,20 @@
 import { cleanText } from '../log/pino.js';
-import { formatAge } from './format.js';
+import { formatAge, secondsUntil } from './format.js';
 import type { CameraView, PushView } from './views.js';
 
-type Down = Pick<PushView, 'state' | 'lastError' | 'firstError' | 'downSince' | 'attempt'>;
+type Down = Pick<PushView, 'state' | 'lastError' | 'firstError' | 'downSince' | 'nextRetryAt'>;
 
-/** Why a push does not send: the error that its outage began with, and the last one, where that is another. */
-export function whyDown({ state, lastError, firstError, downSince }: Down): string | null {
+/**
+ * Why a push does not send: the error that its outage began with, and the last one, where that is another; and when it is
+ * tried again.
+ */
+export function whyDown({ state, lastError, firstError, downSince, nextRetryAt }: Down): string | null {
   if (downSince === null && (state === 'active' || state === 'idle' || lastError === null)) return null;
   const first = firstError ?? lastError;
   if (first === null) return 'the target takes nothing';
   const words = `${first.code}: ${first.message}`;
-  return lastError === null || lastError.code === first.code ? words : `${words}; last: ${lastError.code}`;
+  const last = lastError === null || lastError.code === first.code ? '' : `; last: ${lastError.code}`;
+  return words + last + (nextRetryAt === null ? '' : `; next try in ${secondsUntil(nextRetryAt)} s`);
 }
 
 /** One line for each thing that is wrong with cameras and pushes; each names its camera, for whoever filters lines. */

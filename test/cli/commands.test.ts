@@ -1,10 +1,10 @@
-import { existsSync, linkSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { testScope } from '../support/scope.js';
-import { cli, startTestAggregator, writeStaleRuntime } from './support.js';
+import { cli, leaveDeadSocket, startTestAggregator, writeStaleRuntime } from './support.js';
 
 describe('finding the aggregator', () => {
   test('by runtime.json, by --api and by the variable', async (context) => {
@@ -37,10 +37,7 @@ describe('finding the aggregator', () => {
     rmSync(join(dataDir, 'runtime.json'));
     expect((await cli(['camera', 'add', 'here', '--data-dir', dataDir])).code).toBe(0);
     const dead = scope.temporaryFolder();
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(join(dead, 'first'), resolve));
-    linkSync(join(dead, 'first'), join(dead, 'api.sock'));
-    await new Promise((resolve) => server.close(resolve));
+    await leaveDeadSocket(dead);
     const { code, err } = await cli(['status', '--data-dir', dead]);
     expect(err).toContain('NOT_RUNNING: No aggregator runs on the data folder');
     expect(code).toBe(3);

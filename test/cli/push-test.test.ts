@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { healthy, startTarget } from '../push/targets.js';
 import { Scope } from '../support/scope.js';
-import { cli, startTestAggregator } from './support.js';
+import { cli, leaveDeadSocket, startTestAggregator } from './support.js';
 
 async function withScope(run: (scope: Scope) => Promise<void>): Promise<void> {
   const scope = new Scope();
@@ -38,6 +38,9 @@ describe('push test', () => {
       scope.defer(() => target.close());
       const taken = await cli(['push', 'test', target.url, '--data-dir', dataDir]);
       expect(taken).toMatchObject({ code: 0, out: expect.stringContaining('tested by itself') });
+      await leaveDeadSocket(dataDir);
+      const afterKill = await cli(['push', 'test', target.url, '--data-dir', dataDir]);
+      expect(afterKill).toMatchObject({ code: 0, out: expect.stringContaining('tested by itself') });
       const config = join(dataDir, 'settings.yaml');
       writeFileSync(config, 'push-deny: [denied.example]\n');
       for (const options of [

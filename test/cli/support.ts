@@ -1,3 +1,6 @@
+import { linkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/run.js';
@@ -87,4 +90,14 @@ export async function writeStaleRuntime(dataDir: string): Promise<void> {
     startedAt: '',
   };
   await writeRuntime(dataDir, runtime);
+}
+
+/** The socket in a data folder on which nobody listens any more. */
+export async function leaveDeadSocket(dataDir: string): Promise<void> {
+  const server = createServer();
+  const path = join(dataDir, 'dying.sock');
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  // Node.js removes the file under the name that it knows.
+  linkSync(path, join(dataDir, 'api.sock'));
+  await new Promise((resolve) => server.close(resolve));
 }

@@ -6,7 +6,6 @@ import { codeOf } from '../../errors.js';
 import { Dialer } from '../../net/dialer.js';
 import { type TargetTestResult, testTarget } from '../../push/target-test.js';
 import { TrustedFile } from '../../tls/trusted-file.js';
-import type { ApiClient } from '../client.js';
 import { exitCodes } from '../exit-codes.js';
 import { findApi } from '../find-api.js';
 import { json, table } from '../format.js';
@@ -35,9 +34,9 @@ Examples:
 `,
     )
     .action(async (url: string, options: ClientOptions & { config?: string }) => {
-      const api = findRunning(options, io);
-      const result = api === undefined ? await testHere(url, options, io) : await api.testTarget(url);
-      const by = api === undefined ? 'No aggregator runs here; this command tested by itself.\n' : '';
+      const asked = await testThere(url, options, io);
+      const result = asked ?? (await testHere(url, options, io));
+      const by = asked === undefined ? 'No aggregator runs here; this command tested by itself.\n' : '';
       io.out.write(options.json ? json(result) : `${describeTest(result, io)}${by}`);
       setExitCode(result.ok ? exitCodes.ok : exitCodes.failed);
     });
@@ -52,10 +51,10 @@ Examples:
     });
 }
 
-/** The aggregator that is meant; undefined when none runs on the data folder. */
-function findRunning(options: ClientOptions, io: CliIo): ApiClient | undefined {
+/** What the aggregator that is meant says; undefined when none runs on the data folder. */
+async function testThere(url: string, options: ClientOptions, io: CliIo): Promise<TargetTestView | undefined> {
   try {
-    return findApi(options, io, testTimeoutMs);
+    return await findApi(options, io, testTimeoutMs).testTarget(url);
   } catch (error) {
     if (codeOf(error) === 'NOT_RUNNING') return undefined;
     throw error;
