@@ -1,4 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 const root = new URL('../../', import.meta.url);
@@ -31,6 +35,33 @@ it('the seccomp profile allows io_uring and what Node.js needs, and not what Doc
   }
   // The plain form: conditions of Docker's own would be ignored by others, and what they guard allowed.
   for (const entry of profile.syscalls) expect(Object.keys(entry)).not.toEqual(expect.arrayContaining(['includes']));
+});
+
+it('is compared with the default profile of Docker', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'media-aggregator-seccomp-'));
+  context.onTestFinished(() => rmSync(folder, { recursive: true }));
+  const compared = (profile: object) => {
+    const file = join(folder, 'default.json');
+    writeFileSync(file, JSON.stringify(profile));
+    const script = fileURLToPath(new URL('scripts/deploy/seccomp.mjs', root));
+    return spawnSync(process.execPath, [script, file], { encoding: 'utf8' });
+  };
+  const ours = JSON.parse(read('deploy/seccomp/media-aggregator.json')) as Profile;
+  const syscalls = ours.syscalls.map((rule) => ({
+    ...rule,
+    names: rule.names.filter((name) => !name.startsWith('io_uring')),
+  }));
+  const ofOthers = [
+    { names: ['mount'], action: 'SCMP_ACT_ALLOW', includes: { caps: ['CAP_SYS_ADMIN'] } },
+    { names: ['s390_pci_mmio_read'], action: 'SCMP_ACT_ALLOW', includes: { arches: ['s390x'] } },
+  ];
+  expect(compared({ ...ours, syscalls: [...syscalls, ...ofOthers] })).toMatchObject({ status: 0 });
+  const moved = syscalls.map((rule) => ({ ...rule, names: rule.names.filter((name) => name !== 'bind') }));
+  const more = { names: ['new_call'], action: 'SCMP_ACT_ALLOW', includes: { arches: ['amd64'] } };
+  expect(compared({ ...ours, syscalls: [...moved, more] })).toMatchObject({
+    status: 1,
+    stdout: 'missing in ours: new_call: SCMP_ACT_ALLOW\nonly in ours: bind: SCMP_ACT_ALLOW\n',
+  });
 });
 
 it('the texts of deployment name the profile and the calls', () => {
