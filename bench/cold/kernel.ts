@@ -83,7 +83,7 @@ export class FakeKernel {
       announce() {},
     };
     this.receiver = new parts.RingReceiver(
-      this.#queue((tell) => this.#tellRead(tell)),
+      this.#queue((tell, onNear) => this.#tellRead(tell, onNear)),
       buffers,
       () => {},
     );
@@ -102,7 +102,7 @@ export class FakeKernel {
     this.#rings = { receiver: this.receiver, sender: { queue, submit: () => this.sender.submit() } };
   }
 
-  #queue(takeCompletions: (tell: OnCompletion) => number): OperationQueue {
+  #queue(takeCompletions: OperationQueue['takeCompletions']): OperationQueue {
     const send = (_fd: number, _address: number, bytes: number, id: number): void => {
       this.#sent.push({ id, bytes });
       this.sends++;
@@ -121,8 +121,9 @@ export class FakeKernel {
     };
   }
 
-  #tellRead(tell: OnCompletion): number {
+  #tellRead(tell: OnCompletion, onNear?: (id: number) => void): number {
     let count = 0;
+    if (onNear !== undefined) for (const { id } of this.#completions) onNear(id);
     for (; this.#told < this.#completions.length; count++) {
       const { id, bytes, buffer } = this.#completions[this.#told++]!;
       tell(id, id + 1, bytes, (buffer << 16) | hasBufferAndMore);

@@ -6,7 +6,8 @@ import type { Source } from './source.js';
 export type MessageKind = 'audio' | 'video' | 'data';
 
 /** The stream as a source that feeds it sees it. */
-export type FedStream = Pick<LiveStream, 'append' | 'keeps' | 'forgetTrack'>;
+export type FedStream = Pick<LiveStream, 'append' | 'keeps' | 'forgetTrack'> &
+  Partial<Pick<LiveStream, 'prefetchAppend'>>;
 
 /**
  * Whoever is told of what a source sends. Called in the middle of the work on a message: it is quick and throws

@@ -255,6 +255,14 @@ export class SourceIngest implements Ingest, StreamFeed {
     return true;
   }
 
+  prefetch(): number {
+    const tracks = (this.#audioTrack?.id ?? 0) + (this.#videoTrack?.id ?? 0);
+    const { lastFrameMs, lastKeyFrameAtMs } = this.meter;
+    return (
+      (this.#isReleased ? 1 : 0) + lastFrameMs + lastKeyFrameAtMs + tracks + (this.#stream?.prefetchAppend?.() ?? 0)
+    );
+  }
+
   #leaveOut(kind: MessageKind, payload: Buffer): false {
     this.#unreadable[kind]++;
     if (this.#unreadable[kind] === 1) this.#listener.onUnreadable(this, kind, payload.length);

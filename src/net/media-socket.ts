@@ -33,6 +33,8 @@ export interface MediaSocket {
    * `onDrain` comes when nothing is pending.
    */
   write(data: Buffer): boolean;
+  /** Looks at what `write` will need: `prefetch` in `RingReceiver`. */
+  prefetchWrite?(): number;
   /** Closes it in order, after everything that was written. */
   end(): void;
   /** Closes it at once. */
@@ -49,6 +51,8 @@ export interface MediaSocket {
 export interface MediaSocketListener {
   /** It is connected; not called for accepted sockets. */
   onConnected?(): void;
+  /** Looks at what `onData` will need: `prefetch` in `RingReceiver`. */
+  prefetch?(): number;
   /**
    * Bytes arrived. `data` is valid only until the call returns, because the next read of any socket uses the same
    * memory.

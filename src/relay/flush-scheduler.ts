@@ -29,6 +29,9 @@ const closeReadsMs = 2;
 const lazyTimerMs = 3;
 const lazyAheadMs = 2;
 
+/** What so many need is fetched before the first of them is flushed. */
+const nearItems = 8;
+
 /** How long audio that rides with nothing waits for the next round, about. */
 const soonMs = 4;
 
@@ -56,6 +59,8 @@ export class FlushScheduler {
   #immediate: NodeJS.Immediate | null = null;
   /** Somebody hands on what came, and calls `flushDue` behind that. */
   #isReading = false;
+  /** Of what was prefetched: it says nothing. */
+  #seen = 0;
   #lastRoundMs = Number.NEGATIVE_INFINITY;
   readonly #rides = new Rides();
   /** How long what rides may wait, milliseconds. */
@@ -206,8 +211,11 @@ export class FlushScheduler {
     this.#lastRoundMs = nowMs;
     this.#soonSinceMs = Number.POSITIVE_INFINITY;
     let at = 0;
+    let seen = 0;
+    for (let i = 0; i < items.length && i < nearItems; i++) seen += items[i]!.prefetch();
     try {
       while (at < items.length) {
+        if (at + nearItems < items.length) seen += items[at + nearItems]!.prefetch();
         const item = items[at++]!;
         // What it appends to itself from now on is for another round.
         item.isScheduled = false;
@@ -221,6 +229,7 @@ export class FlushScheduler {
         this.schedule(item, nowMs);
       }
       items.length = 0;
+      this.#seen = (this.#seen + seen) & 0xffff;
     }
   };
 }

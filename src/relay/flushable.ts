@@ -7,5 +7,10 @@ export abstract class Flushable {
   /** Since when it waits, where it does. */
   rideSinceMs = 0;
 
+  /** Looks at what `flush` will need, so that the processor fetches it; the number says nothing. */
+  prefetch(): number {
+    return 0;
+  }
+
   abstract flush(nowMs: number): void;
 }

@@ -38,6 +38,9 @@ const tracksBeginWithinMs = 3000;
 /** Newcomers start at most so long ago, where they start at no key frame. */
 const markEveryMs = 2000;
 
+/** What so many outlets need is fetched before the first of them writes. */
+const nearOutlets = 4;
+
 const noTranscoder: OpenTranscoder = () => ({ write() {}, close() {} });
 
 export interface LiveStreamOptions {
@@ -72,6 +75,8 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
   /** When the first frame of the source came; NaN before that. */
   #followedAtMs = Number.NaN;
   readonly #ridePlan = new RidePlan();
+  /** Of what was prefetched: it says nothing. */
+  #seen = 0;
   /** Video tracks whose frames are in the logs. Made anew at each change. */
   #tracks: readonly number[] = [];
   /** The last key frame before the encoder ended its video. */
@@ -142,6 +147,11 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
     this.#timeline.restart();
     this.#tracks = [];
     this.#logs.restart(performance.now());
+  }
+
+  /** Looks at what `append` will need, so that the processor fetches it; the number says nothing. */
+  prefetchAppend(): number {
+    return this.rideNumber + this.#timeline.prefetch() + this.#ridePlan.prefetch() + this.#log.prefetch();
   }
 
   /**
@@ -331,6 +341,13 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
     if (!shed) this.forgetGop();
   }
 
+  override prefetch(): number {
+    const { outlets } = this.#logs.primary;
+    let seen = this.#log.prefetch();
+    for (let i = 0; i < outlets.length && i < nearOutlets; i++) seen += outlets[i]!.prefetch();
+    return seen;
+  }
+
   /** Writes what is new to all outlets. */
   override flush(nowMs: number): void {
     this.#flushLog(this.#logs.primary, nowMs);
@@ -338,7 +355,12 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
   }
 
   #flushLog({ log, outlets }: FormatLog, nowMs: number): void {
-    for (const outlet of outlets) outlet.flush(nowMs);
+    let seen = 0;
+    for (let i = 0; i < outlets.length; i++) {
+      if (i + nearOutlets < outlets.length) seen += outlets[i + nearOutlets]!.prefetch();
+      outlets[i]!.flush(nowMs);
+    }
+    this.#seen = (this.#seen + seen) & 0xffff;
     log.reclaim();
   }
 

@@ -234,6 +234,12 @@ export class MediaLog {
     return this.#headersPosition;
   }
 
+  /** As that of `Flushable`. */
+  prefetch(): number {
+    const head = this.#head;
+    return this.#messages + head.end + head.data.length + (this.#mark?.track ?? 0);
+  }
+
   /** Appends one message. The payload is copied: the one copy that all outlets share. */
   append(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
     const csid = chunkStreamOf(type);

@@ -224,6 +224,11 @@ export class Outlet implements Behind {
     return this.#sink.pendingBytes > 0;
   }
 
+  /** As that of `Flushable`. */
+  prefetch(): number {
+    return this.#offset + this.#keyFramePosition + (this.#sink.prefetchWrite?.() ?? 0);
+  }
+
   /** Writes what is new. Called after appends, at most once a turn. */
   flush(nowMs: number): void {
     const source = this.#source;

@@ -59,6 +59,11 @@ export class RidePlan {
   readonly #frames = new Pace();
   readonly #audio = new Pace();
 
+  /** As that of `Flushable`. */
+  prefetch(): number {
+    return this.#frames.atMs + this.#audio.atMs;
+  }
+
   /** A frame came. @param nowMs a monotonic clock, milliseconds */
   noteFrame(nowMs: number): void {
     this.#frames.note(nowMs);

@@ -100,6 +100,11 @@ export class Timeline {
     return out;
   }
 
+  /** As that of `Flushable`. */
+  prefetch(): number {
+    return this.#offset & 1;
+  }
+
   #moved(timestampMs: number): number {
     return (timestampMs + this.#offset) >>> 0;
   }

@@ -128,6 +128,11 @@ export class MessageChannel implements MessageTaker {
     }
   }
 
+  /** Looks at what `receive` will need: `prefetch` in `RingReceiver`. */
+  prefetch(): number {
+    return (this.#bytesIn & 1) + this.#reader.prefetch();
+  }
+
   /** Delivers no further message until `release`; bytes that arrive are kept. */
   hold(): void {
     this.#isHeld = true;

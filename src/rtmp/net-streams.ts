@@ -75,6 +75,11 @@ export class NetStreams {
     return this.#lastPublishing;
   }
 
+  /** What `publishingFor` said last. */
+  get lastPublishing(): number {
+    return this.#lastPublishing;
+  }
+
   #look(): void {
     const publishing = this.all().filter(({ role }) => role === 'publishing');
     this.#onlyPublishing = publishing.length === 1 ? publishing[0]!.id : -1;

@@ -87,6 +87,11 @@ export class PacedReading {
     if (!this.#isOver && !this.#isDeciding) this.#turn.end(!channel.isHeld, data.length);
   }
 
+  /** Looks at what `read` will need: `prefetch` in `RingReceiver`. */
+  prefetch(): number {
+    return this.#partialBytes + this.#turn.prefetch() + this.#session.prefetch();
+  }
+
   /** Reads nothing more, until `decided`. */
   decide(): void {
     this.#isDeciding = true;

@@ -58,6 +58,11 @@ export class PeerMeter {
     return this.#units > 0;
   }
 
+  /** Looks at what `weigh` will need: `prefetch` in `RingReceiver`. */
+  prefetch(): number {
+    return this.#units + (this.#points > 0 ? 1 : 0);
+  }
+
   /** Work for this turn; what was left of the one before is lost, what is owed is paid. */
   grant(units: number): void {
     this.#units = Math.min(units, this.#units + units);

@@ -292,6 +292,10 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     this.#meter.waste(0.5);
   }
 
+  prefetch(): number {
+    return this.#reading.prefetch() + this.#life.lastMs + (this.#lastIngest?.prefetch?.() ?? 0);
+  }
+
   onIgnored(kind: IgnoredKind, detail: string): void {
     // Whatever else is ignored was weighed as what it is.
     if (kind === 'media') this.#meter.waste(1);

@@ -103,6 +103,11 @@ export class ServerSession implements MessageListener {
     return isMedia && this.#streams.publishingFor(unfinishedStreamId) >= 0 ? unfinishedBytes : 0;
   }
 
+  /** Looks at what `receive` will need: `prefetch` in `RingReceiver`. */
+  prefetch(): number {
+    return this.#channel.prefetch() + this.#streams.prefetch();
+  }
+
   /** Takes bytes off the socket. @throws WireError when the peer breaks the protocol; the connection is then useless */
   receive(data: Buffer): void {
     if (this.#phase !== 'handshake' || this.#handshake === null) {

@@ -36,6 +36,11 @@ export class ServerStreams {
     return this.#streams.publishingFor(streamId);
   }
 
+  /** Looks at what `publishingFor` will need: `prefetch` in `RingReceiver`. */
+  prefetch(): number {
+    return this.#streams.lastPublishing;
+  }
+
   create(transactionId: number): void {
     const stream = this.#streams.create();
     // Its answer is what it is sent for: it goes out without a transaction, too.

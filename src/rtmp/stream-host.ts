@@ -51,6 +51,8 @@ export interface Viewer {
 
 /** An accepted publish: takes what is published. What becomes of it is not the publisher's concern. */
 export interface Ingest {
+  /** Looks at what `write` will need: `prefetch` in `RingReceiver`. */
+  prefetch?(): number;
   /**
    * Takes one message; `payload` is copied where it is kept.
    * @param type the RTMP message type: 8 audio, 9 video, 18 data

@@ -52,6 +52,11 @@ export class TurnShare {
     return this.#isWaiting;
   }
 
+  /** Looks at what `begin` will need: `prefetch` in `RingReceiver`. */
+  prefetch(): number {
+    return this.#grants + this.meter.prefetch();
+  }
+
   /**
    * A read begins. False: all of it is to be kept, since others wait already, or since it owes work of earlier turns.
    * @param nowMs a monotonic clock

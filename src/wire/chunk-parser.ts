@@ -111,6 +111,11 @@ export class ChunkParser {
     return this.#partialBytes;
   }
 
+  /** As that of `ChunkReader`. */
+  prefetch(): number {
+    return this.#state + this.#continued + this.#stream.received + this.#assembly.takenBytes + this.#streams.prefetch();
+  }
+
   /** Returns that memory. Nothing may be parsed after this. */
   close(): void {
     for (const stream of this.#streams.all()) this.#partialBytes = this.#assembly.drop(stream);

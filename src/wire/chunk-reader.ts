@@ -79,6 +79,11 @@ export class ChunkReader {
     }
   }
 
+  /** Looks at what `feed` will need, so that the processor fetches it; the number says nothing. */
+  prefetch(): number {
+    return (this.#isDead ? 1 : 0) + this.#parser.prefetch();
+  }
+
   #keep(data: Buffer): void {
     this.#held ??= new HeldBytes();
     this.#held.keep(data, this.#ownsFed);

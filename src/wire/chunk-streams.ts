@@ -16,6 +16,11 @@ export class ChunkStreams {
     this.#maxStreams = maxStreams;
   }
 
+  /** As that of `ChunkReader`. */
+  prefetch(): number {
+    return (this.#first?.received ?? 0) + (this.#second?.received ?? 0);
+  }
+
   find(csid: number): ChunkStream | undefined {
     return this.#streams.get(csid);
   }

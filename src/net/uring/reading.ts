@@ -34,6 +34,8 @@ const maxKeptReads = 256;
 export interface ReadOwner {
   /** False: its descriptor is closed, and may be another's. */
   readonly isOpen: boolean;
+  /** Looks at what `onRead` will need: `prefetch` in `RingReceiver`. */
+  prefetch?(): number;
   /** Bytes, valid until the call returns. */
   onRead(data: Buffer): void;
   /**
@@ -96,6 +98,11 @@ export class Reading {
   get mayArm(): boolean {
     if (!this.#owner.isOpen) return false;
     return !this.isArmed && !this.#isPaused && !this.#isStopping && !this.#isDropped && this.#result === null;
+  }
+
+  /** Looks at what `take` will need: `prefetch` in `RingReceiver`. */
+  prefetch(): number {
+    return this.#turn + (this.#owner.prefetch?.() ?? 0);
   }
 
   /** Tells of nothing until `resume`. */

@@ -192,6 +192,14 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
     else this.#reading.resume();
   }
 
+  prefetch(): number {
+    return (this.#bytesReadByRing & 1) + (this.listener?.prefetch?.() ?? 0);
+  }
+
+  prefetchWrite(): number {
+    return this.#fd + this.lastAddress + super.pendingBytes;
+  }
+
   onRead(data: Buffer): void {
     this.#bytesReadByRing += data.length;
     this.listener?.onData(data);

@@ -35,6 +35,9 @@ const vectorsAt = 16;
 /** More come of so many pokes than there are completions for. */
 const maxPokes = 200;
 
+/** So many completions are named before the first of them is told of. */
+const nearCompletions = 8;
+
 /** More completions belong to the same operation. */
 export const completionHasMore = 1 << 1;
 /** The completion has a buffer, whose number is in the upper 16 bits of the flags. */
@@ -66,8 +69,11 @@ export interface OperationQueue {
   submit(): number;
   /** Takes back what was added and not handed over: the last ones. Returns how many. */
   withdraw(): number;
-  /** Tells of every completion there is. Returns how many. */
-  takeCompletions(onCompletion: OnCompletion): number;
+  /**
+   * Tells of every completion there is. Returns how many.
+   * @param onNear called with the ids of those that are next, a few at a time
+   */
+  takeCompletions(onCompletion: OnCompletion, onNear?: (id: number) => void): number;
   /** Has the kernel do what it has put off, without waiting for anything. */
   poke(): void;
 }
@@ -225,8 +231,9 @@ export class Ring implements OperationQueue {
     return count;
   }
 
-  takeCompletions(onCompletion: OnCompletion): number {
+  takeCompletions(onCompletion: OnCompletion, onNear?: (id: number) => void): number {
     let count = 0;
+    let near = 0;
     let before = -1;
     if (this.#closed) return 0;
     for (;;) {
@@ -235,6 +242,7 @@ export class Ring implements OperationQueue {
         // Read anew each time: who was told of one may have looked for more.
         const head = words[this.#cqHead] ?? 0;
         if (head === Atomics.load(words, this.#cqTail)) break;
+        if (onNear !== undefined && near-- === 0) near = this.#nameNear(head, onNear);
         const at = this.#cqes + ((head & this.#cqMask) << 2);
         // What comes behind one that was lost is no part of the same stream of bytes.
         if (words[this.#cqLost] !== 0) return count;
@@ -249,6 +257,14 @@ export class Ring implements OperationQueue {
       before = count;
       if (this.#calls.enter(this.fd, 0, 0, enterGetEvents) < 0) return count;
     }
+  }
+
+  /** @returns how many come behind the first of those that it named */
+  #nameNear(head: number, onNear: (id: number) => void): number {
+    const words = this.#words;
+    const count = Math.min(nearCompletions, (Atomics.load(words, this.#cqTail) - head) >>> 0);
+    for (let i = 0; i < count; i++) onNear(words[this.#cqes + (((head + i) & this.#cqMask) << 2)]!);
+    return count - 1;
   }
 
   poke(): void {

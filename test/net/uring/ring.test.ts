@@ -71,3 +71,23 @@ it('what the kernel takes in parts, with interruptions, is handed over whole; wh
   expect(ring.submit()).toBe(-11);
   expect([ring.withdraw(), ring.room, take()]).toEqual([1, 4, 0]);
 });
+
+it('completions are named a few at a time, each once, before the first of them is told of', () => {
+  const calls = kernelCalls();
+  if (typeof calls === 'string') throw new Error(calls);
+  const ring = new Ring(calls, 32, 64);
+  rings.push(ring);
+  for (let id = 0; id < 20; id++) ring.cancel(99, 0, id);
+  expect(ring.submit()).toBe(0);
+  const heard: string[] = [];
+  const told = ring.takeCompletions(
+    (id) => heard.push(`told ${id}`),
+    (id) => heard.push(`near ${id}`),
+  );
+  const batch = (from: number, to: number): string[] => {
+    const ids = Array.from({ length: to - from }, (_, i) => from + i);
+    return [...ids.map((id) => `near ${id}`), ...ids.map((id) => `told ${id}`)];
+  };
+  expect(told).toBe(20);
+  expect(heard).toEqual([...batch(0, 8), ...batch(8, 16), ...batch(16, 20)]);
+});
