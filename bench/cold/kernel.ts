@@ -78,6 +78,7 @@ export class FakeKernel {
     for (let i = 0; i < bufferCount; i++) this.#buffers.push(Buffer.from(memory, i * bufferBytes, bufferBytes));
     const buffers: BufferSource = {
       group: 1,
+      has: (number) => number < bufferCount,
       view: (number, bytes) => this.#buffers[number]!.subarray(0, bytes),
       give() {},
       announce() {},

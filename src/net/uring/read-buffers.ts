@@ -68,11 +68,14 @@ export class ReadBuffers {
     }
   }
 
-  /** The first bytes of a buffer, until it is given back. */
+  /** True where there is a buffer of this number. */
+  has(number: number): boolean {
+    return number < this.#count;
+  }
+
+  /** The first bytes of a buffer that there is, until it is given back. */
   view(number: number, bytes: number): Buffer {
-    const view = this.#views[number];
-    if (view === undefined) throw new RangeError(`there is no read buffer ${number}`);
-    return view.subarray(0, bytes);
+    return this.#views[number]!.subarray(0, bytes);
   }
 
   /** Gives a buffer back: the kernel may write to it as soon as that is announced. */

@@ -20,7 +20,7 @@ const maxLooks = 1000;
 const cancelAgainMs = 5;
 
 /** The buffers as the receiver uses them. */
-export type BufferSource = Pick<ReadBuffers, 'group' | 'view' | 'give' | 'announce'>;
+export type BufferSource = Pick<ReadBuffers, 'group' | 'has' | 'view' | 'give' | 'announce'>;
 
 /**
  * Receives for many sockets: one operation each, which goes on by itself. What came is in memory when Node.js wakes up, so
@@ -49,6 +49,8 @@ export class RingReceiver implements ReadingHost {
   readonly #toTell = new Set<Reading>();
   #isTelling = false;
   #isQuiet = false;
+  /** The kernel named a buffer that there is none of: nothing of this ring can be trusted. */
+  #isAstray = false;
   /** Readings whose cancel the kernel did not take. */
   readonly #toCancel = new Set<Reading>();
   #cancelTimer: NodeJS.Timeout | null = null;
@@ -100,7 +102,7 @@ export class RingReceiver implements ReadingHost {
       // A reader threw: nobody will wake the process for what else came at once.
       if (told < 0) setImmediate(this.look);
       if (told !== 0) this.counts.wakes++;
-      if (this.#queue.lost > 0) this.onLost();
+      if (this.#queue.lost > 0 || this.#isAstray) this.onLost();
       hooks.end();
     }
   };
@@ -118,11 +120,16 @@ export class RingReceiver implements ReadingHost {
   };
 
   readonly #onCompletion = (id: number, generation: number, result: number, flags: number): void => {
-    if (id === cancelId) return;
+    if (id === cancelId || this.#isAstray) return;
     const reading = this.#readings[id];
     const isOurs = reading != null && reading.generation === generation;
     if ((flags & completionHasBuffer) !== 0) {
       const number = flags >>> 16;
+      if (!this.#buffers.has(number)) {
+        // Given back, it would have the kernel write to memory of others.
+        this.#isAstray = true;
+        return;
+      }
       // Whoever is told may ask for its end, and need not wait for it.
       if (isOurs && (flags & completionHasMore) === 0) reading.isArmed = false;
       try {
@@ -229,7 +236,7 @@ export class RingReceiver implements ReadingHost {
       }
     } finally {
       this.#isQuiet = false;
-      if (this.#queue.lost > 0) setImmediate(this.look);
+      if (this.#queue.lost > 0 || this.#isAstray) setImmediate(this.look);
       this.#buffers.announce();
       if (this.#toArm.size > 0) this.#armSoon();
     }

@@ -65,6 +65,10 @@ class FakeBuffers implements BufferSource {
     return { number, bytes: data.copy(this.#memory[number]!) };
   }
 
+  has(number: number): boolean {
+    return this.#memory[number] !== undefined;
+  }
+
   view(number: number, bytes: number): Buffer {
     this.#expectInUse(number);
     return this.#memory[number]!.subarray(0, bytes);
@@ -185,6 +189,15 @@ export class FakeKernel implements OperationQueue {
       else if (connection.end === 0 && whim === 6 && !this.buffers.isEmpty) this.#over(operation, 0, true);
       else if (connection.end !== null) this.#over(operation, connection.end);
     }
+  }
+
+  /** What is armed has read into a buffer that there is none of. */
+  misname(): void {
+    for (const { id, generation } of this.#armed)
+      this.#completions.push({
+        ...{ id, generation, result: 10 },
+        flags: completionHasBuffer | completionHasMore | (999 << 16),
+      });
   }
 
   /** A word that is nobody's: of an operation that was over long ago, with a buffer where there is one, or of one that goes on. */

@@ -6,7 +6,7 @@ import { Reading, type ReadingHost, type ReadOwner } from '../../../src/net/urin
 import { RingReceiver } from '../../../src/net/uring/receiver.js';
 import { FakeKernel, type Random, resetByPeer } from './fake-kernel.js';
 
-const { EAGAIN, ECANCELED } = constants.errno;
+const { EAGAIN, ECANCELED, EIO } = constants.errno;
 
 /** A connection that is read by the ring, and by Node.js when the ring is through with it. */
 class Reader implements ReadOwner {
@@ -136,6 +136,21 @@ it('whatever the kernel does, what is told is what was sent, in order, and nothi
     { numRuns: 300 },
   );
 }, 120_000);
+
+it('a kernel that names a buffer that there is none of is trusted no more, and gets no memory for it', async () => {
+  const { kernel, receiver } = obedient();
+  const reader = new Reader(0);
+  kernel.connections.set(0, { waiting: Buffer.alloc(0), end: null });
+  receiver.onLost = () => receiver.giveUp();
+  receiver.begin(reader, 0, false);
+  await nextTurn();
+  kernel.misname();
+  kernel.connections.get(0)!.waiting = Buffer.from('behind it');
+  receiver.look();
+  for (let turns = 0; turns < 5; turns++) await nextTurn();
+  // What it missed nobody knows.
+  expect([reader.result, reader.got, receiver.isOver]).toEqual([-EIO, [], true]);
+});
 
 it('one that sends without end has its share of a turn, and no more', async () => {
   const kernel = new FakeKernel(randomFrom(1), 64);
