@@ -190,12 +190,13 @@ export async function addLiveRoutes(app: App, options: LiveRouteOptions): Promis
       handler: async (request, reply) => {
         const playback = await open(request.params.name, request);
         const response = takeReply(reply, 200, { 'content-type': 'video/x-flv', 'x-accel-buffering': 'no' });
-        const gone = count(playback, request, () => response.end());
+        const sink = new HttpFlvSink(response);
+        const gone = count(playback, request, () => sink.end(null));
         response.socket?.setKeepAlive(true, 30_000);
         response.on('drain', () => playback.resume());
         response.once('close', gone);
         if (response.destroyed || response.socket?.destroyed === true) gone();
-        else playback.begin(new HttpFlvSink(response));
+        else playback.begin(sink);
         return reply;
       },
       wsHandler: onSocket,
