@@ -22,13 +22,6 @@ interface Told {
   readonly code: string | null;
 }
 
-/** What is known of a camera. */
-interface WatchedCamera {
-  live: boolean;
-  /** Null: nothing was told of any. */
-  pushes: Map<string, Told> | null;
-}
-
 /**
  * Turns what the media backend observes into events. A target that stays away causes one event, not one for each
  * attempt: the push's `attempt` and `nextRetryAt` show the rest.
@@ -36,7 +29,10 @@ interface WatchedCamera {
 export class BackendWatch implements BackendObserver {
   readonly #feed: EventFeed;
   #followers: readonly CameraFollower[];
-  readonly #cameras = new Map<string, WatchedCamera>();
+  /** All that are registered; an idle one is nothing but its name here. */
+  readonly #cameras = new Set<string>();
+  /** By camera and push, where anything was told of one. */
+  readonly #told = new Map<string, Map<string, Told>>();
   readonly #live = new Set<string>();
   /** Who was refused as a publisher. */
   readonly refused: RefusedPublishers;
@@ -62,34 +58,30 @@ export class BackendWatch implements BackendObserver {
   register(camera: string): void {
     if (this.#cameras.has(camera)) return;
     this.refused.forgetName(camera);
-    this.#cameras.set(camera, { live: false, pushes: null });
+    this.#cameras.add(camera);
   }
 
   /** A camera is gone for good. */
   forget(camera: string): void {
     this.#cameras.delete(camera);
+    this.#told.delete(camera);
     this.#live.delete(camera);
   }
 
   /** A push is gone for good. */
   forgetPush(camera: string, push: string): void {
-    this.#cameras.get(camera)?.pushes?.delete(push);
+    this.#told.get(camera)?.delete(push);
   }
 
   cameraLive(camera: string, facts: Parameters<BackendObserver['cameraLive']>[1]): void {
-    const known = this.#cameras.get(camera);
-    if (known === undefined) return;
-    known.live = true;
+    if (!this.#cameras.has(camera)) return;
     this.#live.add(camera);
     this.#feed.publish({ type: 'camera.live', camera, facts: { ...facts } });
     for (const follower of this.#followers) follower.cameraLive(camera, facts);
   }
 
   cameraStopped(camera: string, reason: string | null): void {
-    const known = this.#cameras.get(camera);
-    if (known?.live !== true) return;
-    known.live = false;
-    this.#live.delete(camera);
+    if (!this.#live.delete(camera)) return;
     this.#feed.publish({ type: 'camera.stopped', camera, code: reasonCode(reason), facts: { reason } });
     for (const follower of this.#followers) follower.cameraStopped(camera, reason);
   }
@@ -116,17 +108,20 @@ export class BackendWatch implements BackendObserver {
   }
 
   pushState(camera: string, push: PushSnapshot): void {
-    const known = this.#cameras.get(camera);
-    if (known === undefined) return;
+    if (!this.#cameras.has(camera)) return;
     const { id, state, since, attempt, nextRetryAt, downSince, firstError } = push;
-    const told = known.pushes?.get(id);
+    let pushes = this.#told.get(camera);
+    const told = pushes?.get(id);
     // One of many attempts: the target was away at the previous one, and still is.
     if (state === 'connecting' && told?.state === 'waiting' && attempt !== 0) return;
     const failed = state === 'waiting' ? push.lastError : null;
     const code = failed?.code ?? null;
     if (told?.state === state && told.code === code) return;
-    known.pushes ??= new Map();
-    known.pushes.set(id, { state, code });
+    if (pushes === undefined) {
+      pushes = new Map();
+      this.#told.set(camera, pushes);
+    }
+    pushes.set(id, { state, code });
     const reason = failed?.message ?? push.reason ?? null;
     const first = { downSince, firstCode: firstError?.code ?? null, firstReason: firstError?.message ?? null };
     const facts = { state, since, from: told?.state ?? null, reason, attempt, nextRetryAt, ...first };

@@ -1,9 +1,10 @@
 import type { MediaBackend } from '../backend/backend.js';
+import { inOneStep } from '../fairness/stretch.js';
 import type { Logger } from '../log/log.js';
 import type { DesiredState } from '../model/model.js';
 import type { PushAudio } from '../model/push-options.js';
 import { checkTarget } from '../model/rules.js';
-import type { Store } from '../store/store.js';
+import type { Changed, Store } from '../store/store.js';
 import type { EntityTags } from './entity-tags.js';
 import type { HealthWatch } from './health-watch.js';
 import type { LastLives } from './last-live.js';
@@ -57,10 +58,7 @@ export class ControlContext {
     name: string,
     change: (state: DesiredState, now: string) => DesiredState,
   ): Promise<{ state: DesiredState; created: boolean }> {
-    // biome-ignore lint/correctness/useYield: it is made in one step
-    return this.addInSteps(kind, name, function* (state, now) {
-      return change(state, now);
-    });
+    return this.addInSteps(kind, name, (state, now) => inOneStep(change, state, now));
   }
 
   /** `add` of what is long: see `Store.updateInSteps`. @throws what `change` throws */
@@ -70,9 +68,9 @@ export class ControlContext {
     change: (state: DesiredState, now: string) => Generator<unknown, DesiredState>,
   ): Promise<{ state: DesiredState; created: boolean }> {
     const now = new Date().toISOString();
-    const { state, result: created } = await this.store.updateInSteps(function* (before) {
-      return { state: yield* change(before, now), result: !before[kind].has(name) };
-    });
+    const { state, result: created } = await this.store.updateInSteps((before) =>
+      withResult(change(before, now), !before[kind].has(name)),
+    );
     // A publisher that connects right after the answer must not find the previous state, so the answer waits a moment
     // for the backend.
     await (kind === 'cameras' ? this.reconciler.inForce(name) : this.reconciler.engineInForce(name));
@@ -87,9 +85,7 @@ export class ControlContext {
 
   /** `commit` of what is long: see `Store.updateInSteps`. @throws what `change` throws */
   async commitInSteps(change: (state: DesiredState) => Generator<unknown, DesiredState>): Promise<DesiredState> {
-    const { state } = await this.store.updateInSteps(function* (before) {
-      return { state: yield* change(before), result: undefined };
-    });
+    const { state } = await this.store.updateInSteps((before) => withResult(change(before), undefined));
     return state;
   }
 
@@ -97,4 +93,9 @@ export class ControlContext {
   checkSupported(url: string, field: string, audio?: PushAudio): void {
     checkTarget(field, url, (target, sound) => this.backend.refuses(target, sound), audio);
   }
+}
+
+/** Steps whose result is known beforehand. Not a function of each change: see `inOneStep`. */
+function* withResult<R>(steps: Generator<unknown, DesiredState>, result: R): Generator<unknown, Changed<R>> {
+  return { state: yield* steps, result };
 }

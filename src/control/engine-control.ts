@@ -42,12 +42,11 @@ export class EngineControl {
   async declare(input: EngineInput, precondition?: Precondition): Promise<Added<StreamingEngine>> {
     const { settings, log, tags } = this.#context;
     const earlier: EarlierTry = {};
-    const declare = function* (this: EngineControl, before: DesiredState, now: string) {
+    const { state, created } = await this.#context.addInSteps('engines', input.name, (before, now) => {
       tags.check(before.engines.get(input.name), precondition);
-      const after = yield* declareEngineSteps(before, input, now, settings.maxEngines, earlier);
-      return this.#supported(before, after, input.name);
-    };
-    const { state, created } = await this.#context.addInSteps('engines', input.name, declare.bind(this));
+      const steps = declareEngineSteps(before, input, now, settings.maxEngines, earlier);
+      return this.#supportedSteps(before, steps, input.name);
+    });
     log.info('declared a streaming engine', { engine: input.name, host: input.host });
     return { created, view: this.#view(getEngine(state, input.name)) };
   }
@@ -56,11 +55,10 @@ export class EngineControl {
   async change(name: string, change: EngineChange, precondition?: Precondition): Promise<StreamingEngine> {
     const { log, tags } = this.#context;
     const earlier: EarlierTry = {};
-    const apply = function* (this: EngineControl, before: DesiredState) {
+    const state = await this.#context.commitInSteps((before) => {
       tags.check(getEngine(before, name), precondition);
-      return this.#supported(before, yield* changeEngineSteps(before, name, change, earlier), name);
-    };
-    const state = await this.#context.commitInSteps(apply.bind(this));
+      return this.#supportedSteps(before, changeEngineSteps(before, name, change, earlier), name);
+    });
     await this.#context.reconciler.engineInForce(name);
     log.info('changed a streaming engine', { engine: name });
     return this.#view(getEngine(state, name));
@@ -116,6 +114,10 @@ export class EngineControl {
       this.#context.checkSupported(resolvePushUrl(getEngine(after, name), exampleCamera), 'pushUrl');
     }
     return after;
+  }
+
+  *#supportedSteps(before: DesiredState, steps: Generator<unknown, DesiredState>, name: string) {
+    return this.#supported(before, yield* steps, name);
   }
 
   #view(engine: StreamingEngine): StreamingEngine {

@@ -14,6 +14,16 @@ export async function inStretches<R>(steps: Iterator<unknown, R>): Promise<R> {
 }
 
 /**
+ * What is done at once, as steps. Steps that are asked for often come from a function like this one, which is made once: V8 makes
+ * a hidden class for each generator function, in the old part of its heap, and that keeps the function and all that it sees from
+ * being forgotten until the next collection of everything.
+ */
+// biome-ignore lint/correctness/useYield: it is made in one step
+export function* inOneStep<A extends unknown[], R>(work: (...given: A) => R, ...given: A): Generator<never, R> {
+  return work(...given);
+}
+
+/**
  * Divides background work, such as a look at thousands of cameras, into short stretches between turns of the event
  * loop.
  */

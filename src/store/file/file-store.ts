@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { messageOf } from '../../errors.js';
-import { inStretches } from '../../fairness/stretch.js';
+import { inOneStep, inStretches } from '../../fairness/stretch.js';
 import { FolderLock } from '../../files/lock.js';
 import { watchFolder } from '../../files/watch.js';
 import type { Logger } from '../../log/log.js';
@@ -135,10 +135,7 @@ class FileStore implements Store {
   }
 
   update<R>(change: (state: DesiredState) => Changed<R>): Promise<Changed<R>> {
-    // biome-ignore lint/correctness/useYield: it is made in one step
-    return this.updateInSteps(function* (state) {
-      return change(state);
-    });
+    return this.updateInSteps((state) => inOneStep(change, state));
   }
 
   updateInSteps<R>(change: (state: DesiredState) => Generator<unknown, Changed<R>>): Promise<Changed<R>> {

@@ -47,10 +47,10 @@ export class UpdateQueue {
     return new Promise((resolve, reject) => {
       let outcome: Changed<R> | undefined;
       const waiting: Waiting = {
-        run: function* (before) {
-          outcome = yield* change(before);
-          return outcome.state;
-        },
+        run: (before) =>
+          noted(change(before), (made) => {
+            outcome = made;
+          }),
         resolve: (state) => {
           clearTimeout(timer);
           if (outcome !== undefined) resolve({ state, result: outcome.result });
@@ -103,4 +103,14 @@ export class UpdateQueue {
     const outcome = at >= 0 ? 'nothing was changed' : 'the change may still be made: look before you ask again';
     waiting.reject(writeFailed(`${this.#silence}; ${outcome}`));
   }
+}
+
+/** Steps that tell what they made. Not a function of each change: see `inOneStep`. */
+function* noted<R>(
+  steps: Generator<unknown, Changed<R>>,
+  note: (made: Changed<R>) => void,
+): Generator<unknown, DesiredState> {
+  const made = yield* steps;
+  note(made);
+  return made.state;
 }
