@@ -132,9 +132,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       what: fc.constant('frames' as const),
       camera: fc.constantFrom(0, 0, 0, 1),
       count: fc.integer({ min: 1, max: 8 }),
-      bytes: fc.constantFrom(20, 900, 9000, 20_000, 30_000),
+      bytes: fc.constantFrom(20, 900, 20_000, 30_000, 30_000),
       isKey: fc.boolean(),
-      isFlushed: fc.constantFrom(true, true, false),
+      isFlushed: fc.boolean(),
     }),
     weight: 10,
   },
@@ -204,8 +204,8 @@ it('who says what it likes, in any order, is sent nothing but what cameras sent,
       }
       expect(node.faults).toEqual([]);
     }),
-    { numRuns: 100 },
+    { numRuns: 120 },
   );
   // Most go on to the end.
-  expect(played).toBeGreaterThan(50);
+  expect(played).toBeGreaterThan(60);
 }, 60_000);
