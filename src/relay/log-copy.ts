@@ -1,5 +1,6 @@
-import { readLogged } from './logged-message.js';
-import type { Mark, MediaLog, Slab } from './media-log.js';
+import { readInSlab } from './logged-message.js';
+import type { Mark, MediaLog } from './media-log.js';
+import type { Slab } from './slab.js';
 
 /** What one step copies at most: a good part of a millisecond. */
 const stepBytes = 256 * 1024;
@@ -48,12 +49,12 @@ export class LogCopy {
       if (this.#offset >= slab.end) {
         if (slab.next === null) return true;
         this.#slab = slab.next;
-        this.#offset = 0;
+        this.#offset -= slab.end;
         continue;
       }
       if (!isLast && (messages >= stepMessages || this.position >= until)) return false;
       for (const mark of this.#from.marks) if (mark.position === this.position) this.#onMark(mark);
-      const { type, timestampMs, payload, end } = readLogged(slab.data, this.#offset, chunkBytes);
+      const { type, timestampMs, payload, end } = readInSlab(slab, this.#offset, chunkBytes);
       this.#append(type, timestampMs, payload, nowMs);
       this.#offset = end;
       messages++;

@@ -1,6 +1,7 @@
 import { encodedLength } from '../wire/chunk-writer.js';
 import { MessageType } from '../wire/message.js';
 import type { OutletSink } from './outlet-sink.js';
+import type { Slab } from './slab.js';
 import type { StreamFormat } from './stream-format.js';
 
 /** A log of chunks writes every message so: a basic header of one byte, and a message header of format 0 (5.3.1). */
@@ -21,7 +22,7 @@ const flvTagSizeBytes = 4;
 export interface LoggedMessage {
   readonly type: number;
   readonly timestampMs: number;
-  /** A view where the message is one chunk, else a copy. */
+  /** A view where the message is one chunk in one slab, else a copy. */
   readonly payload: Buffer;
   /** Where the next one begins. */
   readonly end: number;
@@ -33,8 +34,8 @@ function endOf(data: Buffer, at: number, chunkBytes: number): number {
   return at + encodedLength(data.readUIntBE(at + lengthAt, 3), timestampMs, data[at]! & 0x3f, chunkBytes);
 }
 
-/** Reads the message at `at` of a log that writes chunks of `chunkBytes`. */
-export function readLogged(data: Buffer, at: number, chunkBytes: number): LoggedMessage {
+/** Reads the message at `at`, which is whole in `data`, of a log that writes chunks of `chunkBytes`. */
+function readLogged(data: Buffer, at: number, chunkBytes: number): LoggedMessage {
   const field = data.readUIntBE(at + timestampAt, 3);
   const isExtended = field === extendedMark;
   const length = data.readUIntBE(at + lengthAt, 3);
@@ -56,6 +57,16 @@ export function readLogged(data: Buffer, at: number, chunkBytes: number): Logged
   };
 }
 
+/**
+ * Reads the message at `at` of a slab of chunks. It may go on in the next slab: `end` is counted from the beginning of this
+ * one all the same.
+ */
+export function readInSlab(slab: Slab, at: number, chunkBytes: number): LoggedMessage {
+  const end = endOf(slab.data, at, chunkBytes);
+  if (end <= slab.end) return readLogged(slab.data, at, chunkBytes);
+  return { ...readLogged(slab.slice(at, end), 0, chunkBytes), end };
+}
+
 /** Reads the message at `at` of a log of FLV tags (Adobe Flash Video File Format 10.1, E.4.1). */
 export function readLoggedTag(data: Buffer, at: number): LoggedMessage {
   const start = at + flvTagHeaderBytes;
@@ -72,37 +83,41 @@ export function readLoggedTag(data: Buffer, at: number): LoggedMessage {
 const copiedBytes = 4096;
 
 /**
- * Writes whole messages of a log with another message stream id: for the few outlets that have an unusual one, so that no
+ * Writes messages of a log with another message stream id: for the few outlets that have an unusual one, so that no
  * peer's choice makes another copy of a stream. What waits in a socket afterwards is a view of the log still, but for
  * headers and small messages.
+ * @param lead bytes at the beginning that are the rest of a message
+ * @param goesOn the last message is not whole
  * @returns what the last `write` said
  */
 export function writeRenumbered(
   data: Buffer,
+  lead: number,
+  goesOn: boolean,
   { chunkBytes, streamId }: StreamFormat,
   sink: Pick<OutletSink, 'write'>,
 ): boolean {
-  let more = true;
+  let more = lead === 0 || sink.write(data.subarray(0, lead), goesOn && lead === data.length);
   /** Where the messages begin that go out as one copy. */
-  let from = 0;
-  const flush = (to: number, goesOn = false): void => {
+  let from = lead;
+  const flush = (to: number, isInMessage: boolean): void => {
     if (to === from) return;
     const copy = Buffer.from(data.subarray(from, to));
     for (let at = 0; at < copy.length; at = endOf(data, from + at, chunkBytes) - from) {
       copy.writeUInt32LE(streamId >>> 0, at + streamIdAt); // a target may have named any number
     }
-    more = sink.write(copy, goesOn);
+    more = sink.write(copy, isInMessage);
   };
-  for (let at = 0; at < data.length; ) {
-    const end = endOf(data, at, chunkBytes);
+  for (let at = lead; at < data.length; ) {
+    const end = Math.min(endOf(data, at, chunkBytes), data.length);
     if (end - at > copiedBytes) {
       flush(at + headerBytes, true);
-      more = sink.write(data.subarray(at + headerBytes, end));
+      more = sink.write(data.subarray(at + headerBytes, end), goesOn && end === data.length);
       from = end;
     }
     at = end;
   }
-  flush(data.length);
+  flush(data.length, goesOn);
   return more;
 }
 

@@ -4,6 +4,7 @@ import { flvTagLength, writeFlvTag } from '../wire/flv-file.js';
 import { ChunkStreamId, MessageType } from '../wire/message.js';
 import { isPlain } from '../wire/tracks.js';
 import type { Header } from './headers.js';
+import { Slab } from './slab.js';
 import type { SlabPool } from './slab-pool.js';
 import { chunkStreamOf, type StreamFormat } from './stream-format.js';
 
@@ -28,66 +29,8 @@ const messagesPerSlab = 16;
 const minSlabBytes = 16 * 1024;
 const maxSlabBytes = 64 * 1024;
 
-/** Time stamps of appended data are kept at this grain. */
-const stampGrainMs = 100;
-
-/** A piece of the log: whole messages, ready for the wire. Bytes below `end` never change. */
-export class Slab {
-  readonly data: Buffer;
-  /** The position of `data[0]` in the log. */
-  readonly base: number;
-  readonly startedMs: number;
-  end = 0;
-  /** Audio and video messages in the log up to `end`. */
-  frames: number;
-  next: Slab | null = null;
-  /** Pairs of an offset and the time when the byte there was appended. Null: all was when it began. */
-  #stamps: number[] | null = null;
-  /** The last of these times. */
-  #stampedMs: number;
-  #view: Buffer | null = null;
-  #viewFrom = -1;
-
-  constructor(data: Buffer, base: number, frames: number, nowMs: number) {
-    this.data = data;
-    this.base = base;
-    this.frames = frames;
-    this.startedMs = nowMs;
-    this.#stampedMs = nowMs;
-  }
-
-  /** The bytes from `from` to the end, as a view. Outlets at the same place share one view. */
-  viewFrom(from: number): Buffer {
-    if (this.#view === null || this.#viewFrom !== from || this.#view.length !== this.end - from) {
-      this.#view = this.data.subarray(from, this.end);
-      this.#viewFrom = from;
-    }
-    return this.#view;
-  }
-
-  /** Those who read it are further on. */
-  forgetView(): void {
-    this.#view = null;
-  }
-
-  stamp(nowMs: number): void {
-    if (nowMs - this.#stampedMs < stampGrainMs) return;
-    this.#stampedMs = nowMs;
-    // One pair is what most have: a list that begins empty takes four times the memory.
-    if (this.#stamps === null) this.#stamps = [this.end, nowMs];
-    else this.#stamps.push(this.end, nowMs);
-  }
-
-  /** When the byte at `offset` was appended, to about 100 ms. */
-  appendedMs(offset: number): number {
-    const stamps = this.#stamps;
-    if (stamps === null) return this.startedMs;
-    for (let i = stamps.length - 2; i >= 0; i -= 2) {
-      if ((stamps[i] ?? 0) <= offset) return stamps[i + 1] ?? this.startedMs;
-    }
-    return this.startedMs;
-  }
-}
+/** A message goes on in the next slab where at least so much is left of this one: headers are never divided (16 bytes). */
+const minAcrossBytes = 1024;
 
 /** The track of a mark where there is no video: any sound may be started at, whatever its track. */
 export const audioTrack = -1;
@@ -156,6 +99,8 @@ export class MediaLog {
   /** The position of the oldest mark, and the messages before it; -1: there is none. */
   #oldestPosition = -1;
   #oldestMessages = -1;
+  /** The position of the last mark that was set. A message at a mark is not divided. */
+  #markedPosition = -1;
   #headersPosition = 0;
   #isPlain = true;
   #messages = 0;
@@ -243,20 +188,43 @@ export class MediaLog {
   /** Appends one message. The payload is copied: the one copy that all outlets share. */
   append(type: number, timestampMs: number, payload: Buffer, nowMs: number): void {
     const csid = chunkStreamOf(type);
-    const chunkBytes = this.#chunkBytes;
-    const isFlv = this.#isFlv;
-    const bytes = isFlv ? flvTagLength(payload.length) : encodedLength(payload.length, timestampMs, csid, chunkBytes);
-    const slab = this.#room(bytes, nowMs);
-    slab.stamp(nowMs);
-    if (csid !== ChunkStreamId.Data) {
-      slab.frames++;
-      const isVideo = type === MessageType.Video;
-      const isEnd = isVideo ? isVideoEnd : isAudioEnd;
-      if (this.#isPlain && (!isPlain(isVideo, payload) || isEnd(payload))) this.#isPlain = false;
-    }
+    const bytes = this.#isFlv
+      ? flvTagLength(payload.length)
+      : encodedLength(payload.length, timestampMs, csid, this.#chunkBytes);
     this.#messages++;
-    if (isFlv) slab.end = writeFlvTag(slab.data, slab.end, type, timestampMs, payload);
-    else slab.end = writeMessage(slab.data, slab.end, csid, type, timestampMs, this.#streamId, payload, chunkBytes);
+    const head = this.#head;
+    const room = head.data.length - head.end;
+    if (bytes <= room) {
+      this.#count(head, csid, type, payload, nowMs);
+      head.end = this.#write(head.data, head.end, csid, type, timestampMs, payload);
+    } else if (room >= minAcrossBytes && !this.#isFlv && this.#markedPosition !== this.position) {
+      this.#count(head, csid, type, payload, nowMs);
+      const data = this.#take(bytes);
+      const end = this.#write(data, 0, csid, type, timestampMs, payload);
+      head.end += data.copy(head.data, head.end, 0, room);
+      data.copyWithin(0, room, end);
+      this.#begin(data, end - room, nowMs);
+    } else {
+      const data = this.#take(bytes);
+      const slab = this.#begin(data, 0, nowMs);
+      this.#count(slab, csid, type, payload, nowMs);
+      slab.end = this.#write(data, 0, csid, type, timestampMs, payload);
+    }
+  }
+
+  #count(slab: Slab, csid: number, type: number, payload: Buffer, nowMs: number): void {
+    slab.stamp(nowMs);
+    if (csid === ChunkStreamId.Data) return;
+    slab.frames++;
+    const isVideo = type === MessageType.Video;
+    const isEnd = isVideo ? isVideoEnd : isAudioEnd;
+    if (this.#isPlain && (!isPlain(isVideo, payload) || isEnd(payload))) this.#isPlain = false;
+  }
+
+  /** @returns where the message ends in `data` */
+  #write(data: Buffer, at: number, csid: number, type: number, timestampMs: number, payload: Buffer): number {
+    if (this.#isFlv) return writeFlvTag(data, at, type, timestampMs, payload);
+    return writeMessage(data, at, csid, type, timestampMs, this.#streamId, payload, this.#chunkBytes);
   }
 
   /** Notes that the last appended message is a header. */
@@ -269,6 +237,7 @@ export class MediaLog {
     const slab = this.#head;
     const { position, messages } = this.#mark ?? this;
     this.#recentFrom = { position, messages };
+    this.#markedPosition = this.position;
     const mark: Mark = {
       track,
       slab,
@@ -368,13 +337,20 @@ export class MediaLog {
     this.#tailEnd = tail.base + tail.end;
   }
 
-  #room(bytes: number, nowMs: number): Slab {
+  /** Memory for the next slab. @param bytes of the message that it is needed for */
+  #take(bytes: number): Buffer {
+    const messages = this.#messages - 1 - this.#recentFrom.messages;
+    const usualBytes =
+      messages === 0 ? minSlabBytes : slabBytesFor((this.position - this.#recentFrom.position) / messages);
+    return this.#pool.take(Math.max(bytes, usualBytes));
+  }
+
+  /** Begins the next slab. @param lead bytes of the last message that are in it */
+  #begin(data: Buffer, lead: number, nowMs: number): Slab {
     const old = this.#head;
-    if (old.end + bytes <= old.data.length) return old;
-    const { position } = this;
-    const messages = this.#messages - this.#recentFrom.messages;
-    const usualBytes = messages === 0 ? minSlabBytes : slabBytesFor((position - this.#recentFrom.position) / messages);
-    const slab = new Slab(this.#pool.take(Math.max(bytes, usualBytes)), position, old.frames, nowMs);
+    const slab = new Slab(data, this.position, old.frames, nowMs);
+    slab.lead = lead;
+    slab.end = lead;
     old.next = slab;
     this.#left = old;
     this.#head = slab;

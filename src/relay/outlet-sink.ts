@@ -21,6 +21,11 @@ export interface OutletSink {
   caughtUp?(): void;
 }
 
+/** Bytes that a sink holds, or that are in flight. */
+export function bytesIn(sink: OutletSink): number {
+  return Math.max(sink.pendingBytes, sink.flightBytes ?? 0);
+}
+
 /** What may wait for an outlet. */
 export interface OutletLimits {
   /** Maximum bytes that wait for the sink, including those in the sink. */

@@ -1,13 +1,14 @@
 import { MessageType } from '../wire/message.js';
 import { type Behind, catchUpLine } from './catch-up.js';
 import { type DropReason, DropTally } from './drop-tally.js';
-import { type LoggedMessage, writeRenumbered } from './logged-message.js';
-import type { Mark, MediaLog, Slab } from './media-log.js';
-import type { OutletLimits, OutletSink } from './outlet-sink.js';
+import { writeRenumbered } from './logged-message.js';
+import type { MediaLog } from './media-log.js';
+import { bytesIn, type OutletLimits, type OutletSink } from './outlet-sink.js';
 import type { OutletSource } from './outlet-source.js';
-import { encodeIn, type StreamFormat } from './stream-format.js';
+import type { Slab } from './slab.js';
+import type { StreamFormat } from './stream-format.js';
 import { ChosenTracks, type TrackChoice } from './track-choice.js';
-import { messageAt, TrackStart } from './track-start.js';
+import { messageAt, partOf, TrackStart } from './track-start.js';
 
 /**
  * An outlet that is further behind than this writes the rest step by step in later turns. Frames are seldom as large.
@@ -103,8 +104,7 @@ export class Outlet implements Behind {
     // Peers may ask for it unheld: the position must stay that of the place in the slab.
     if (!this.#held) return;
     this.#held = false;
-    if (this.#source === null) return;
-    this.#position = Math.max(this.#position, this.#source.log.position);
+    if (this.#source !== null) this.#position = Math.max(this.#position, this.#source.log.position);
     this.flush(nowMs);
   }
 
@@ -146,17 +146,18 @@ export class Outlet implements Behind {
 
   /** Bytes that wait in the log, in the sink, or in flight. */
   get queueBytes(): number {
+    return this.#waitingBytes + bytesIn(this.#sink);
+  }
+
+  /** Of them, those in the log. */
+  get #waitingBytes(): number {
     const log = this.#source?.log;
-    return (log === undefined || this.#slab === null ? 0 : log.position - this.#position) + this.#sinkBytes;
+    return log === undefined || this.#slab === null ? 0 : log.position - this.#position;
   }
 
   /** Age of the oldest byte that waits or is in flight, milliseconds, to about 100 ms. */
   queueAgeMs(nowMs: number): number {
     return Math.max(this.#logAgeMs(nowMs), this.#sink.flightAgeMs?.(nowMs) ?? 0);
-  }
-
-  get #sinkBytes(): number {
-    return Math.max(this.#sink.pendingBytes, this.#sink.flightBytes ?? 0);
   }
 
   #logAgeMs(nowMs: number): number {
@@ -166,8 +167,7 @@ export class Outlet implements Behind {
 
   /** True if it has written the whole stream up to now, or waits for a key frame. */
   get hasCaughtUp(): boolean {
-    const log = this.#source?.log;
-    return log === undefined || this.#slab === null || this.#position >= log.position;
+    return this.#waitingBytes === 0;
   }
 
   /** True if the kernel has taken the whole stream up to now. */
@@ -178,9 +178,8 @@ export class Outlet implements Behind {
   /** The sink has room again. */
   resume(nowMs: number): void {
     this.#blocked = false;
-    const log = this.#source?.log;
     // A socket that took one piece takes the next at once, so several like it could block the event loop.
-    if (log !== undefined && this.#slab !== null && log.position - this.#position > stepBytes) this.#join();
+    if (this.#waitingBytes > stepBytes) this.#join();
     else this.flush(nowMs);
   }
 
@@ -234,7 +233,7 @@ export class Outlet implements Behind {
     const source = this.#source;
     if (source === null || this.#held) return;
     if (this.#slab !== null && (this.#blocked || this.#isInLine)) {
-      const reason = this.#exceeded(source.log, nowMs);
+      const reason = this.#exceeded(nowMs);
       if (reason !== null) this.#leaveOut(source.log, reason);
     }
     if (this.#blocked || this.#isInLine) return;
@@ -249,23 +248,38 @@ export class Outlet implements Behind {
     while (slab !== null) {
       if (this.#offset < slab.end) {
         const view = slab.viewFrom(this.#offset);
+        const lead = this.#offset === 0 ? slab.lead : 0;
         if (this.#sink.pendingBytes === 0) this.#sendingFrom = this.#position;
         this.#offset = slab.end;
         this.#position = slab.base + slab.end;
         this.#framesOut += slab.frames - this.#frames;
         this.#frames = slab.frames;
         if (log.keyFramePosition !== this.#keyFramePosition) this.#noteKeyFrame(log);
-        if (!this.#write(view)) return;
-      } else if (slab.next !== null) {
+        if (!this.#write(view, lead, slab.goesOn)) break;
+      } else {
+        if (slab.next === null) return;
         if (this.#position >= until) {
           this.#join();
-          return;
+          break;
         }
+        this.#offset -= slab.end;
         slab = slab.next;
         this.#slab = slab;
-        this.#offset = 0;
-      } else return;
+      }
     }
+    this.#finishMessage();
+  }
+
+  /**
+   * Where the last message of a slab goes on in the next one, the rest follows at once, with room or without: between the two
+   * nothing may be written nor left out.
+   */
+  #finishMessage(): void {
+    const next = this.#slab?.next;
+    if (!next?.lead || this.#position !== next.base) return;
+    this.#offset += next.lead;
+    this.#position += next.lead;
+    this.#write(next.data.subarray(0, next.lead), next.lead);
   }
 
   #noteKeyFrame({ mark }: MediaLog): void {
@@ -286,9 +300,9 @@ export class Outlet implements Behind {
     for (let slab = this.#slab; slab !== null; ) {
       if (this.#offset >= slab.end) {
         if (slab.next === null) return;
+        this.#offset -= slab.end;
         slab = slab.next;
         this.#slab = slab;
-        this.#offset = 0;
         continue;
       }
       if (this.#start?.isOver(this.#position, this.#wanted())) this.#start = null;
@@ -305,7 +319,7 @@ export class Outlet implements Behind {
       if (isStarted && this.#chosen?.handsOver(message, source)) {
         if (!this.#write(source.headersNow(this.#chosen, message.timestampMs))) return;
       }
-      const out = isStarted ? this.#partOf(log, slab, message) : null;
+      const out = isStarted ? partOf(log, slab, this.#offset, message, this.#chosen) : null;
       if (out !== null && this.#sink.pendingBytes === 0) this.#sendingFrom = this.#position;
       this.#offset = message.end;
       this.#position = slab.base + message.end;
@@ -318,14 +332,6 @@ export class Outlet implements Behind {
       if (log.keyFramePosition !== this.#keyFramePosition) this.#noteKeyFrame(log);
       if (!this.#write(out)) return;
     }
-  }
-
-  /** The message as it goes out; null: it is of another track. */
-  #partOf(log: MediaLog, slab: Slab, message: LoggedMessage): Buffer | null {
-    const payload = this.#chosen === null ? message.payload : this.#chosen.select(message.type, message.payload);
-    if (payload === null) return null;
-    if (payload === message.payload) return slab.data.subarray(this.#offset, message.end);
-    return encodeIn(log.format, message.type, message.timestampMs, payload);
   }
 
   /** The video tracks that it waits for. */
@@ -342,7 +348,10 @@ export class Outlet implements Behind {
     for (const mark of log.marks) {
       if (mark.position < oldest || (wanted.length > 0 && mark.track >= 0 && !wanted.includes(mark.track))) continue;
       this.#start = TrackStart.at(log, mark.position, oldest, wanted);
-      return this.#startAt(mark.slab, mark.offset, mark.frames, this.#headersFor(mark), nowMs);
+      // Headers are sent at the beginning, and again where some were among what was left out.
+      const isHeaded = this.#fresh || mark.headersPosition > this.#position;
+      const headers = isHeaded ? source.headersOf(mark, this.#chosen) : null;
+      return this.#startAt(mark.slab, mark.offset, mark.frames, headers, nowMs);
     }
     // Audio alone, or nothing yet: every place is a good one.
     if (log.mark === null && !source.hasVideo) {
@@ -365,17 +374,9 @@ export class Outlet implements Behind {
     return headers === null || headers.length === 0 || this.#write(headers);
   }
 
-  /** Headers are sent at the beginning, and again where some were among what was left out. */
-  #headersFor(mark: Mark): Buffer | null {
-    return this.#fresh || mark.headersPosition > this.#position
-      ? (this.#source?.headersOf(mark, this.#chosen) ?? null)
-      : null;
-  }
-
-  #exceeded(log: MediaLog, nowMs: number): DropReason | null {
-    const waiting = log.position - this.#position;
-    if (waiting === 0) return null;
-    if (waiting + this.#sinkBytes > this.#limits.queueMaxBytes) return 'bytes';
+  #exceeded(nowMs: number): DropReason | null {
+    if (this.hasCaughtUp) return null;
+    if (this.queueBytes > this.#limits.queueMaxBytes) return 'bytes';
     // What is under way arrives first, and cannot be left out any more.
     const ageMs = this.#logAgeMs(nowMs) + (this.#sink.flightDelayMs ?? 0);
     return ageMs > this.#limits.queueMaxAgeMs ? 'age' : null;
@@ -398,10 +399,12 @@ export class Outlet implements Behind {
     return log === undefined || this.#slab !== null || this.#fresh ? 0 : log.head.frames - this.#frames;
   }
 
-  #write(data: Buffer): boolean {
+  /** @param lead bytes at the beginning that are the rest of a message @param goesOn the last message is not whole */
+  #write(data: Buffer, lead = 0, goesOn = false): boolean {
     this.#bytesOut += data.length;
-    if (this.#isRenumbered ? writeRenumbered(data, this.format, this.#sink) : this.#sink.write(data)) return true;
-    this.#blocked = true;
-    return false;
+    const sink = this.#sink;
+    const more = this.#isRenumbered ? writeRenumbered(data, lead, goesOn, this.format, sink) : sink.write(data, goesOn);
+    if (!more) this.#blocked = true;
+    return more;
   }
 }

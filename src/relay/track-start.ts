@@ -1,7 +1,10 @@
 import { isVideoFrame, isVideoKeyFrame, trackOf } from '../wire/flv.js';
 import { MessageType } from '../wire/message.js';
-import { type LoggedMessage, readLogged, readLoggedTag } from './logged-message.js';
-import { audioTrack, type Mark, type MediaLog, type Slab } from './media-log.js';
+import { type LoggedMessage, readInSlab, readLoggedTag } from './logged-message.js';
+import { audioTrack, type Mark, type MediaLog } from './media-log.js';
+import type { Slab } from './slab.js';
+import { encodeIn } from './stream-format.js';
+import type { ChosenTracks } from './track-choice.js';
 
 /**
  * What an outlet leaves out of the log at its start, track by track: frames of a video track before the place where a decoder
@@ -70,8 +73,21 @@ export class TrackStart {
   }
 }
 
-/** The message at an offset of a slab. */
+/** The message at an offset of a slab. Its end is counted from there also where it lies in the next one. */
 export function messageAt({ format }: MediaLog, slab: Slab, offset: number): LoggedMessage {
   if (format.container === 'flv') return readLoggedTag(slab.data, offset);
-  return readLogged(slab.data, offset, format.chunkBytes);
+  return readInSlab(slab, offset, format.chunkBytes);
+}
+
+/** A message at an offset of a slab as an outlet gets it that chose these tracks (null: all); null: it is of another one. */
+export function partOf(
+  { format }: MediaLog,
+  slab: Slab,
+  offset: number,
+  { type, timestampMs, payload, end }: LoggedMessage,
+  chosen: ChosenTracks | null,
+): Buffer | null {
+  const part = chosen === null ? payload : chosen.select(type, payload);
+  if (part === null) return null;
+  return part === payload ? slab.slice(offset, end) : encodeIn(format, type, timestampMs, part);
 }

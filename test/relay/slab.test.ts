@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Slab } from '../../src/relay/media-log.js';
+import { Slab } from '../../src/relay/slab.js';
 
 test('a slab knows to 100 ms when each of its messages came', () => {
   for (const stepMs of [0, 7, 40, 99.5, 100, 130, 2500]) {
@@ -16,6 +16,18 @@ test('a slab knows to 100 ms when each of its messages came', () => {
       expect(atMs - slab.appendedMs(offset + 49)).toBeLessThan(100);
     }
   }
+});
+
+test('a reader at the end of a slab is told when the first message of the next one came', () => {
+  const slab = new Slab(Buffer.alloc(1000), 0, 0, 10_000);
+  slab.end = 1000;
+  expect(slab.appendedMs(1000)).toBe(10_000);
+  const next = new Slab(Buffer.alloc(1000), 1000, 0, 15_000);
+  slab.next = next;
+  next.end = 300;
+  next.stamp(16_000);
+  next.end = 400;
+  expect([999, 1000, 1299, 1300].map((offset) => slab.appendedMs(offset))).toEqual([10_000, 15_000, 15_000, 16_000]);
 });
 
 test('those who read from the same place share a view, until it is forgotten', () => {

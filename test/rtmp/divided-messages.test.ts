@@ -3,10 +3,15 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Dialer } from '../../src/net/dialer.js';
 import type { MediaSocket, MediaSocketListener } from '../../src/net/media-socket.js';
 import { heardMs } from '../../src/process/standstill.js';
+import { MediaLog } from '../../src/relay/media-log.js';
 import { Outlet } from '../../src/relay/outlet.js';
+import type { OutletSource } from '../../src/relay/outlet-source.js';
+import { chunkSizeMessage, type StreamFormat } from '../../src/relay/stream-format.js';
 import { OutgoingAttempt } from '../../src/rtmp/outgoing-attempt.js';
-import { MessageType } from '../../src/wire/message.js';
-import { frame, makeStream, targetFormat } from '../relay/fixtures.js';
+import { OutgoingFlow } from '../../src/rtmp/outgoing-flow.js';
+import { encodedLength, encodeMessage } from '../../src/wire/chunk-writer.js';
+import { ChunkStreamId, MessageType } from '../../src/wire/message.js';
+import { frame, makeStream, SpoilingPool, targetFormat } from '../relay/fixtures.js';
 import { ChunkParser, encodeChunks, encodeCommand, type RawMessage } from '../support/rtmp-bytes.js';
 
 afterEach(() => {
@@ -237,7 +242,7 @@ function connect(options: { streamId: number; chunkBytes: number; telling: Telli
   return { attempt, socket, far, outlet, failure: () => failure };
 }
 
-describe('a target whose messages are written in several pieces', () => {
+describe('a target whose messages are divided over two pieces of memory', () => {
   const step = fc.record({
     kind: fc.constantFrom('picture', 'picture', 'sound'),
     bytes: fc.oneof(fc.integer({ min: 9, max: 3000 }), fc.integer({ min: 3000, max: 30_000 }), fc.constant(100_000)),
@@ -328,4 +333,107 @@ describe('a target whose messages are written in several pieces', () => {
     // Of all that is to be seen, something was.
     expect(Object.entries(seen).filter(([, times]) => times === 0)).toEqual([]);
   });
+
+  it('gets a ping behind each, and never inside one, wherever it is divided', () => {
+    const chunkBytes = 128;
+    const format = { ...targetFormat, chunkBytes };
+    const timestampMs = 0x1234567;
+    const bytesOf = (length: number): number => encodedLength(length, timestampMs, ChunkStreamId.Video, chunkBytes);
+    const ping = encodeMessage(2, UserControl, 0, 0, Buffer.from([0, 6, 0, 0, 0, 1]), 128);
+    const readers = [
+      { streamId: 1, room: 1e9 },
+      { streamId: 1, room: 64 },
+      { streamId: 77, room: 1e9 },
+      { streamId: 77, room: 64 },
+    ].map(({ streamId, room }) => new PingedReader({ ...format, streamId }, room, ping));
+    const from = (position: (reader: PingedReader) => number) => () => Math.min(...readers.map(position));
+    const log = new MediaLog(
+      format,
+      new SpoilingPool(),
+      {
+        readingFrom: from(({ outlet }) => outlet.position ?? 0),
+        sendingFrom: from(({ outlet }) => outlet.sendingFrom),
+      },
+      0,
+    );
+    const sent: Buffer[] = [];
+    const publish = (length: number): void => {
+      sent.push(frame(sent.length, false, length));
+      log.append(Video, timestampMs, sent.at(-1)!, 0);
+      for (const reader of readers) reader.outlet.flush(0);
+      log.reclaim();
+      for (const reader of readers) reader.read();
+    };
+    log.setMark(0, [], timestampMs, 0);
+    for (const { outlet } of readers) outlet.begin(sourceOf(log), 0);
+    const length = 1500;
+    const places: number[] = [];
+    for (let room = 1024; room < bytesOf(length); room++) {
+      // Others before it, until there is so much room.
+      const roomNow = (): number => log.head.data.length - log.head.end;
+      do {
+        const rest = roomNow() - room;
+        let filler = Math.min(1000, rest - bytesOf(0));
+        while (filler > 9 && rest - bytesOf(filler) !== 0 && rest - bytesOf(filler) < bytesOf(9)) filler--;
+        publish(rest < bytesOf(9) ? 1000 : filler);
+      } while (roomNow() !== room);
+      publish(length);
+      places.push(bytesOf(length) - log.head.lead);
+    }
+    expect(places).toEqual(Array.from({ length: bytesOf(length) - 1024 }, (_, i) => 1024 + i));
+    for (const { media, pingsIn, pingsOut } of readers) {
+      expect(media.every((payload, i) => payload.equals(sent[i]!))).toBe(true);
+      expect(media.length).toBe(sent.length);
+      expect(pingsIn).toBe(pingsOut);
+      expect(pingsIn).toBeGreaterThanOrEqual(places.length);
+    }
+  });
 });
+
+/** One that is pinged as often as can be. */
+class PingedReader {
+  readonly outlet: Outlet;
+  readonly media: Buffer[] = [];
+  pingsOut = 0;
+  pingsIn = 0;
+  readonly #socket: ModelSocket;
+  readonly #streamId: number;
+  readonly #parser = new ChunkParser();
+
+  /** @param room of its kernel, bytes */
+  constructor(format: StreamFormat, room: number, ping: Buffer) {
+    const socket = new ModelSocket(room);
+    const budget = { queueMaxBytes: 1e9, queueMaxAgeMs: 1e9 };
+    const flow = new OutgoingFlow(socket as unknown as MediaSocket, budget, () => this.outlet.resume(0));
+    flow.onPosition = () => {
+      this.pingsOut++;
+      socket.write(ping);
+    };
+    flow.tellAt(0);
+    socket.listen({ onDrain: () => flow.drained() } as MediaSocketListener);
+    this.#socket = socket;
+    this.#streamId = format.streamId;
+    this.#parser.feed(chunkSizeMessage(format.chunkBytes));
+    this.outlet = new Outlet({ sink: flow, format, limits: budget });
+  }
+
+  read(): void {
+    for (let data = this.#socket.read(1e9); data.length > 0; data = this.#socket.read(1e9)) {
+      for (const { type, streamId, payload } of this.#parser.feed(data)) {
+        if (type === UserControl) this.pingsIn++;
+        else {
+          expect([type, streamId]).toEqual([Video, this.#streamId]);
+          this.media.push(payload);
+        }
+      }
+      this.#socket.drain();
+    }
+  }
+}
+
+function sourceOf(log: MediaLog): OutletSource {
+  return {
+    ...{ log, hasVideo: true, tracks: [], defaultVideo: 0, defaultAudio: null },
+    ...{ headersNow: () => Buffer.alloc(0), headersOf: () => Buffer.alloc(0) },
+  };
+}
