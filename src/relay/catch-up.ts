@@ -1,6 +1,9 @@
 /** Total time per turn of the event loop for outlets that are far behind, milliseconds. */
 const turnMs = 4;
 
+/** An outlet that is further behind than this writes the rest step by step in later turns. Frames are seldom as large. */
+export const stepBytes = 256 * 1024;
+
 /** An outlet that is far behind. */
 export interface Behind {
   /** Writes one step. */

@@ -100,7 +100,7 @@ export class FormatLogs {
       const index = entry.outlets.indexOf(outlet);
       if (index < 0) continue;
       entry.outlets = entry.outlets.toSpliced(index, 1);
-      if (outlet.isSending) entry.log.lose();
+      if (Number.isFinite(outlet.sendingFrom)) entry.log.lose();
       if (entry.outlets.length === 0) entry.emptySinceMs = performance.now();
       return;
     }

@@ -1,3 +1,4 @@
+import { maxMessageLength } from '../wire/chunk-limits.js';
 import { MessageType } from '../wire/message.js';
 import { changedHeaders } from './changed-headers.js';
 import { isClearing } from './data-message.js';
@@ -22,9 +23,6 @@ import { Timeline } from './timeline.js';
 import type { ChosenTracks, TrackChoice } from './track-choice.js';
 import { type OpenTranscoder, TranscodedSound } from './transcoded-sound.js';
 import { withVia } from './via.js';
-
-/** The length field of a message (RTMP 1.0, section 5.3.1.2.1). */
-const maxMessageBytes = 0xffffff;
 
 /**
  * GOPs that go out at once, at switches between sources that fail, may bring the stream so far ahead of the clock. Beyond, a
@@ -381,8 +379,8 @@ export class LiveStream extends Flushable implements FormatLogsOwner {
     const { audio } = format;
     const said = audio === undefined ? payload : metadataWithSound(audio, payload);
     const data = format.publishing ? withVia(said, this.via) : dataPayload(said, false);
-    if (data.length <= maxMessageBytes) return data;
-    return said.length > maxMessageBytes ? payload : said;
+    if (data.length <= maxMessageLength) return data;
+    return said.length > maxMessageLength ? payload : said;
   }
 
   /**

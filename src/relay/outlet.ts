@@ -1,19 +1,15 @@
 import { MessageType } from '../wire/message.js';
-import { type Behind, catchUpLine } from './catch-up.js';
+import { type Behind, catchUpLine, stepBytes } from './catch-up.js';
 import { type DropReason, DropTally } from './drop-tally.js';
 import { writeRenumbered } from './logged-message.js';
 import type { MediaLog } from './media-log.js';
+import type { OutletOptions } from './outlet-options.js';
 import { bytesIn, type OutletLimits, type OutletSink } from './outlet-sink.js';
 import type { OutletSource } from './outlet-source.js';
 import type { Slab } from './slab.js';
 import type { StreamFormat } from './stream-format.js';
-import { ChosenTracks, type TrackChoice } from './track-choice.js';
+import { ChosenTracks } from './track-choice.js';
 import { messageAt, partOf, TrackStart } from './track-start.js';
-
-/**
- * An outlet that is further behind than this writes the rest step by step in later turns. Frames are seldom as large.
- */
-const stepBytes = 256 * 1024;
 
 /**
  * One reader of a live stream: a place in the shared log. It begins at a key frame and writes as much as the sink
@@ -58,13 +54,7 @@ export class Outlet implements Behind {
   #lastKeyFrameMs = 0;
   #keyFramePosition = -1;
 
-  /** @param options.tracks what it gets of a stream of several; without it everything as it came */
-  constructor(options: {
-    sink: OutletSink;
-    format: StreamFormat;
-    limits: OutletLimits;
-    tracks?: TrackChoice | undefined;
-  }) {
+  constructor(options: OutletOptions) {
     this.#chosen = options.tracks === undefined ? null : new ChosenTracks(options.tracks);
     this.#takesDefault = this.#chosen?.isDefault === true;
     this.#sink = options.sink;
@@ -216,11 +206,6 @@ export class Outlet implements Behind {
   /** The log position from which on its sink may still send; infinite when that holds nothing. */
   get sendingFrom(): number {
     return this.#sink.pendingBytes === 0 ? Number.POSITIVE_INFINITY : this.#sendingFrom;
-  }
-
-  /** True while the sink may hold bytes of the log. */
-  get isSending(): boolean {
-    return this.#sink.pendingBytes > 0;
   }
 
   /** As that of `Flushable`. */

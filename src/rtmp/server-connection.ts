@@ -370,11 +370,9 @@ export class ServerConnection implements ServerSessionHandler, Publisher, MediaS
     } else if (what !== 'play') {
       this.#host.refused?.(refusalOf(error, what, this.#peer()));
     }
-    if (this.#ingests.size > 0 || this.#viewers.size > 0) {
-      this.onIgnored('order', `${what} refused: ${codeOf(error)}: ${messageOf(error)}`);
-      return;
-    }
-    this.#finish(`${what} refused: ${codeOf(error)}: ${messageOf(error)}`, 'warn');
+    const reason = `${what} refused: ${codeOf(error)}: ${messageOf(error)}`;
+    if (this.#ingests.size > 0 || this.#viewers.size > 0) this.onIgnored('order', reason);
+    else this.#finish(reason, 'warn');
   }
 
   /** Everything ends here, once, with one line. */

@@ -1,3 +1,12 @@
+/** The largest payload of a chunk until a side announces another (RTMP 1.0, section 5.4.1). */
+export const defaultChunkBytes = 128;
+
+/** The largest length of a message, whose field has three bytes (RTMP 1.0, section 5.3.1.2.1). */
+export const maxMessageLength = 0xffffff;
+
+/** `onManyChunks` is called after this many chunks that do not complete a message. */
+export const manyChunks = 256;
+
 export interface ChunkReaderLimits {
   /** The largest message, in bytes; the length field allows 16,777,215. */
   maxMessageBytes: number;

@@ -1,7 +1,7 @@
 import { WireError } from '../errors.js';
 import { plural } from '../plural.js';
 import type { AssemblyPool } from './assembly-pool.js';
-import type { ChunkReaderLimits, MessageTaker } from './chunk-limits.js';
+import { type ChunkReaderLimits, defaultChunkBytes, type MessageTaker, manyChunks } from './chunk-limits.js';
 import { ChunkStream } from './chunk-stream.js';
 import { ChunkStreams } from './chunk-streams.js';
 import { chunkSizeOf, MessageType } from './message.js';
@@ -27,11 +27,7 @@ const State = {
 
 /** Bytes of the message header of formats 0 to 3 (5.3.1.2). */
 const headerBytes = [11, 7, 3, 0] as const;
-const defaultChunkBytes = 128;
 const emptyPayload = Buffer.alloc(0);
-
-/** `onManyChunks` is called after this many chunks that do not complete a message. */
-const manyChunks = 256;
 
 /**
  * Takes the bytes that follow the handshake, split in any way, and hands out messages (RTMP 1.0, chapter 5.3).

@@ -1,10 +1,9 @@
+import { defaultChunkBytes, maxMessageLength } from './chunk-limits.js';
 import type { RtmpMessage } from './message.js';
 
 /** From this value on a timestamp or delta goes into the extended field, and the three bytes say so (5.3.1.3). */
 const extendedMark = 0xffffff;
-const maxPayloadBytes = 0xffffff;
 const maxChunkStreamId = 65599;
-const defaultChunkBytes = 128;
 
 function basicHeaderBytes(csid: number): number {
   return csid < 64 ? 1 : csid < 320 ? 2 : 3;
@@ -15,8 +14,8 @@ function checkArguments(csid: number, payloadBytes: number, chunkSize: number): 
   if (!(csid >= 2 && csid <= maxChunkStreamId)) {
     throw new RangeError(`The chunk stream id is ${csid}; it lies between 2 and ${maxChunkStreamId}.`);
   }
-  if (payloadBytes > maxPayloadBytes) {
-    throw new RangeError(`The payload has ${payloadBytes} bytes; the length field allows ${maxPayloadBytes}.`);
+  if (payloadBytes > maxMessageLength) {
+    throw new RangeError(`The payload has ${payloadBytes} bytes; the length field allows ${maxMessageLength}.`);
   }
   if (!(chunkSize >= 1)) {
     throw new RangeError(`The chunk size is ${chunkSize}; it is 1 at least.`);
