@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import {
   cameraIn,
   cameraInApplication,
@@ -28,11 +29,13 @@ export class CameraHost implements StreamHost {
 
   readonly #claim: (camera: string) => Promise<void> | undefined;
   readonly #admitRelay: (camera: string, ticket: string) => RelayOrigin | undefined;
+  readonly #readEveryMs: () => number;
 
   /**
    * @param ask.claim asks whether the camera may be had here, once its publisher is admitted
    * @param ask.admitRelay judges what comes from another node; undefined: there are none, and it is a publisher as any
    * @param ask.refused told of publishers that were refused
+   * @param ask.readEveryMs in which intervals publishers are read, milliseconds; 0: whenever something comes
    */
   constructor(
     cameras: CameraTable,
@@ -41,6 +44,7 @@ export class CameraHost implements StreamHost {
       readonly claim?: (camera: string) => Promise<void> | undefined;
       readonly admitRelay?: (camera: string, ticket: string) => RelayOrigin | undefined;
       readonly refused?: (refusal: PublisherRefusal) => void;
+      readonly readEveryMs?: () => number;
     } = {},
   ) {
     this.refused = ask.refused ?? (() => {});
@@ -48,6 +52,7 @@ export class CameraHost implements StreamHost {
     this.#admission = admission;
     this.#claim = ask.claim ?? (() => undefined);
     this.#admitRelay = ask.admitRelay ?? (() => undefined);
+    this.#readEveryMs = ask.readEveryMs ?? (() => 0);
   }
 
   connect(info: ConnectInfo): void {
@@ -83,7 +88,7 @@ export class CameraHost implements StreamHost {
     // Looked for anew: it may be removed until the grant is used.
     const grant: PublishGrant = (publisher) => this.#requireStream(request).door.publish(publisher, ingest);
     if (later === undefined && !camera.door.isTaken(ingest)) return grant;
-    return (later ?? Promise.resolve()).then(() => hearOut(camera, ingest)).then(() => grant);
+    return (later ?? Promise.resolve()).then(() => hearOut(camera, ingest, this.#readEveryMs())).then(() => grant);
   }
 
   admitViewer(request: StreamRequest, peer: Peer): Decision<PlayGrant> {
@@ -126,7 +131,9 @@ export class CameraHost implements StreamHost {
  * Who publishes may have gone, and nobody has heard of it yet: a newcomer that says everything in one packet may be read
  * before the end of the connection that it replaces.
  */
-async function hearOut(camera: NativeCamera, ingest: string | undefined): Promise<void> {
+async function hearOut(camera: NativeCamera, ingest: string | undefined, readEveryMs: number): Promise<void> {
+  // Newcomers are read at once, until they publish; who publishes already is read at the end of the interval.
+  if (readEveryMs > 0 && camera.door.isTaken(ingest)) await setTimeout(readEveryMs);
   for (let turn = 0; turn < turnsUntilHeard && camera.door.isTaken(ingest); turn++)
     await new Promise((resolve) => setImmediate(resolve));
 }

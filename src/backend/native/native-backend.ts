@@ -10,7 +10,7 @@ import type { Logger } from '../../log/log.js';
 import { Dialer } from '../../net/dialer.js';
 import type { SharedLookups } from '../../net/lookup.js';
 import type { MediaSocket } from '../../net/media-socket.js';
-import { gatherWrites, ringCounts, type SocketWay, socketWay, tellWay } from '../../net/socket-way.js';
+import { gatherWrites, readEveryMs, ringCounts, type SocketWay, socketWay, tellWay } from '../../net/socket-way.js';
 import { testTarget } from '../../push/target-test.js';
 import { TargetWatch } from '../../push/target-watch.js';
 import { FlushScheduler } from '../../relay/flush-scheduler.js';
@@ -141,6 +141,7 @@ export class NativeBackend implements MediaBackend {
       claim: (camera) => this.yielding.claim(camera),
       admitRelay: (camera, ticket) => this.relaying.admit(camera, ticket),
       refused: (refusal) => this.#observer?.publisherRefused?.(refusal),
+      readEveryMs: () => readEveryMs(socketMode),
     });
     this.#server = new RtmpServer({ settings, host, log: options.log });
     this.#listeners = new NativeListeners({
