@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { checkMemory, memoryBudget } from '../../src/cli/doctor/memory.js';
 import { checkClock, checkNode, checkOpenFiles } from '../../src/cli/doctor/system.js';
 import { findPortHolder } from '../../src/cli/port-holder.js';
 import { defaultSettings } from '../../src/config/index.js';
+import { freePort } from '../support/ports.js';
 import { type Scope, testScope } from '../support/scope.js';
 import { cli, startTestAggregator } from './support.js';
 
@@ -95,6 +96,18 @@ test("our own aggregator's ports are no failure", async (context) => {
   expect(checks['API port']).toMatchObject({ status: 'ok', message: expect.stringContaining('our aggregator') });
   expect(checks['state file']).toMatchObject({ status: 'ok' });
   expect(checks['sockets in use']?.message).toMatch(/^the running aggregator: (?:uring|direct|plain)/);
+  expect(code).toBe(0);
+});
+
+test('nor are they where a full disk took no runtime.json', async (context) => {
+  const port = await freePort();
+  const { dataDir, rtmpPort } = await startTestAggregator(testScope(context), { 'api-port': `${port}` });
+  rmSync(join(dataDir, 'runtime.json'));
+  const ports = ['--rtmp-port', `${rtmpPort}`, '--api-port', `${port}`, '--host', '127.0.0.1'];
+  const { code, checks } = await doctor('--data-dir', dataDir, ...ports);
+  expect(checks['RTMP port']?.message).toBe(`${rtmpPort} is held by our aggregator`);
+  expect(checks['API port']?.message).toBe(`${port} is held by our aggregator`);
+  expect(checks['sockets in use']?.message).toMatch(/^the running aggregator: /);
   expect(code).toBe(0);
 });
 

@@ -60,7 +60,7 @@ export function renderSettingsPage(): string {
     '## Commands that talk to a running aggregator',
     '',
     '`camera`, `push`, `engine`, `token` and `status` find it by `--api URL`, else by the variable `MEDIA_AGGREGATOR_API`, else by',
-    '`runtime.json` in the data folder (`--data-dir`, found as above).',
+    '`runtime.json` in the data folder (`--data-dir`, found as above), or by `api.sock` there where a full disk took no such file.',
     '',
   );
   return lines.join('\n');

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -122,6 +122,9 @@ describe('healthcheck.mjs', () => {
   test('0 while the aggregator is ready, 1 before and after', async (context) => {
     const scope = testScope(context);
     const { dataDir, stop } = await startTestAggregator(scope);
+    expect(await health(dataDir)).toMatchObject({ code: 0, stdout: 'ready\n' });
+    // As a full disk leaves it.
+    rmSync(join(dataDir, 'runtime.json'));
     expect(await health(dataDir)).toMatchObject({ code: 0, stdout: 'ready\n' });
     await stop();
     expect(await health(dataDir)).toMatchObject({ code: 1, stdout: expect.stringContaining('not ready: ') });

@@ -57,8 +57,7 @@ export class CameraHost implements StreamHost {
 
   connect(info: ConnectInfo): void {
     const name = cameraInApplication(info.app);
-    // Nothing happens to it by that.
-    if (name !== '' && (name === null || !this.#cameras.has(name))) this.#require(name, info.app);
+    if (name !== '') this.#registered(name, info.app);
   }
 
   cameraOf(place: StreamPlace): string | undefined {
@@ -67,46 +66,40 @@ export class CameraHost implements StreamHost {
   }
 
   admitPublisher(request: StreamRequest, peer: Peer): Decision<PublishGrant> {
+    // Until it is admitted, nothing happens to the camera: who is refused shall leave nothing behind.
+    const name = this.#nameIn(request);
     const ticket = parameterIn(request, 'relay');
     if (ticket !== '') {
-      const { name } = this.#requireStream(request);
       const origin = this.#admitRelay(name, ticket);
       if (origin !== undefined) {
-        return (publisher) => this.#require(name, request.app).door.publishRelay(publisher, origin);
+        return (publisher) => this.#require(request).door.publishRelay(publisher, origin);
       }
     }
     const ingest = parameterIn({ ...request, tcUrl: peer.connect.tcUrl }, 'ingest') || undefined;
-    const camera = this.#requireStream(request);
-    const asked = { name: camera.name, publishKeys: camera.door.publishKeysOf(ingest) };
+    const asked = { name, publishKeys: this.#cameras.publishKeysOf(name, ingest) };
     const admitted = this.#admission.publish(asked, request, peer);
     const claim = (): Promise<void> | undefined => {
       // Before: a node without room takes it from no other.
-      camera.door.checkRoom();
-      return this.#claim(camera.name);
+      this.#require(request).door.checkRoom();
+      return this.#claim(name);
     };
     const later = admitted === undefined ? claim() : admitted.then(claim);
     // Looked for anew: it may be removed until the grant is used.
-    const grant: PublishGrant = (publisher) => this.#requireStream(request).door.publish(publisher, ingest);
-    if (later === undefined && !camera.door.isTaken(ingest)) return grant;
-    return (later ?? Promise.resolve()).then(() => hearOut(camera, ingest, this.#readEveryMs())).then(() => grant);
+    const grant: PublishGrant = (publisher) => this.#require(request).door.publish(publisher, ingest);
+    const isTaken = (): boolean => this.#cameras.touched(name)?.door.isTaken(ingest) === true;
+    if (later === undefined && !isTaken()) return grant;
+    return (later ?? Promise.resolve()).then(() => hearOut(isTaken, this.#readEveryMs())).then(() => grant);
   }
 
   admitViewer(request: StreamRequest, peer: Peer): Decision<PlayGrant> {
-    const later = this.#admission.play(this.#requirePlayable(request), request, peer);
-    const grant: PlayGrant = (viewer) => this.#requirePlayable(request).viewing.play(viewer);
+    const name = playable(() => this.#nameIn(request));
+    const later = this.#admission.play({ name }, request, peer);
+    const grant: PlayGrant = (viewer) => playable(() => this.#require(request)).viewing.play(viewer);
     return later === undefined ? grant : later.then(() => grant);
   }
 
-  #requirePlayable(request: StreamRequest): NativeCamera {
-    try {
-      return this.#requireStream(request);
-    } catch (error) {
-      if (!(error instanceof CodedError) || error.code !== 'PUBLISH_NOT_REGISTERED') throw error;
-      throw new CodedError('PLAY_NOT_FOUND', error.message);
-    }
-  }
-
-  #requireStream(request: StreamRequest): NativeCamera {
+  /** The name of the camera that is asked for. @throws CodedError PUBLISH_NOT_REGISTERED */
+  #nameIn(request: StreamRequest): string {
     const name = cameraIn(request);
     const inApp = cameraInApplication(request.app);
     if (name === null && inApp !== null && this.#cameras.has(inApp)) {
@@ -115,15 +108,28 @@ export class CameraHost implements StreamHost {
         `the stream name of camera ${inApp} is ${inApp} too, rtmp://HOST:PORT/${inApp}/${inApp}: ${howToPublish(inApp)}`,
       );
     }
-    return this.#require(name, request.app);
+    return this.#registered(name, request.app);
+  }
+
+  #require(request: StreamRequest): NativeCamera {
+    return this.#cameras.get(this.#nameIn(request)) as NativeCamera;
   }
 
   /** @param app what is told of an unknown one, since a stream name may be a key */
-  #require(name: string | null, app: string): NativeCamera {
-    const camera = name === null ? undefined : this.#cameras.get(name);
-    if (camera !== undefined) return camera;
+  #registered(name: string | null, app: string): string {
+    if (name !== null && this.#cameras.has(name)) return name;
     const shown = JSON.stringify((app.split(/[?&]/)[0] ?? '').slice(0, 80));
     throw new CodedError('PUBLISH_NOT_REGISTERED', `no camera is registered as ${shown}; ${howToPublish('NAME')}`);
+  }
+}
+
+/** What is asked for to be played, and not to be published. @throws CodedError PLAY_NOT_FOUND */
+function playable<T>(find: () => T): T {
+  try {
+    return find();
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'PUBLISH_NOT_REGISTERED') throw error;
+    throw new CodedError('PLAY_NOT_FOUND', error.message);
   }
 }
 
@@ -131,9 +137,8 @@ export class CameraHost implements StreamHost {
  * Who publishes may have gone, and nobody has heard of it yet: a newcomer that says everything in one packet may be read
  * before the end of the connection that it replaces.
  */
-async function hearOut(camera: NativeCamera, ingest: string | undefined, readEveryMs: number): Promise<void> {
+async function hearOut(isTaken: () => boolean, readEveryMs: number): Promise<void> {
   // Newcomers are read at once, until they publish; who publishes already is read at the end of the interval.
-  if (readEveryMs > 0 && camera.door.isTaken(ingest)) await setTimeout(readEveryMs);
-  for (let turn = 0; turn < turnsUntilHeard && camera.door.isTaken(ingest); turn++)
-    await new Promise((resolve) => setImmediate(resolve));
+  if (readEveryMs > 0 && isTaken()) await setTimeout(readEveryMs);
+  for (let turn = 0; turn < turnsUntilHeard && isTaken(); turn++) await new Promise((resolve) => setImmediate(resolve));
 }

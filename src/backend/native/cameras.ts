@@ -1,5 +1,7 @@
+import type { PublishKeyRule } from '../../admission/stream-keys.js';
 import type { CameraSnapshot, DesiredCamera } from '../backend.js';
 import type { NativeCamera } from './camera.js';
+import { publishKeysOf } from './ingests.js';
 import { idleSnapshot } from './snapshot.js';
 
 /** The cameras of a process, for those who look for one. */
@@ -12,6 +14,12 @@ export interface CameraTable {
   touched(name: string): NativeCamera | undefined;
   /** All that something happened to. */
   values(): Iterable<NativeCamera>;
+  /**
+   * The keys that publishers of an ingest may show, as `CameraDoor.publishKeysOf`; none of one that is not registered. To be
+   * asked is nothing that happens to a camera: strangers ask.
+   * @throws CodedError PUBLISH_NOT_REGISTERED, PUBLISH_FORBIDDEN
+   */
+  publishKeysOf(name: string, ingest: string | undefined): readonly PublishKeyRule[];
 }
 
 /**
@@ -48,6 +56,12 @@ export class NativeCameras implements CameraTable {
 
   values(): Iterable<NativeCamera> {
     return this.#touched.values();
+  }
+
+  publishKeysOf(name: string, ingest: string | undefined): readonly PublishKeyRule[] {
+    const declared = this.#declared.get(name);
+    if (declared === undefined) return [];
+    return this.#touched.get(name)?.door.publishKeysOf(ingest) ?? publishKeysOf(declared, ingest);
   }
 
   /** What is seen of a camera; undefined: it is not registered. @param nowMs a monotonic clock */

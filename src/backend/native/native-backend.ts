@@ -309,6 +309,7 @@ export class NativeBackend implements MediaBackend {
   }
 
   async openFlv(name: string, remote: string, tracks: ViewedTracks): Promise<FlvPlayback> {
+    if (this.#isIdle(name)) throw new CodedError('CAMERA_NOT_LIVE', `camera ${name} is not live`);
     const camera = this.#cameras.get(name);
     if (camera === undefined) throw new CodedError('PLAY_NOT_FOUND', `no camera is registered as "${name}"`);
     await this.relaying.fetched(camera);
@@ -317,11 +318,17 @@ export class NativeBackend implements MediaBackend {
   }
 
   async picture(name: string, knownTag: string | undefined): Promise<StillPicture | null> {
+    if (this.#isIdle(name)) return this.#lastPictures.shown(name, knownTag) ?? null;
     const camera = this.#cameras.get(name);
     if (camera === undefined) return null;
     await this.relaying.fetched(camera);
     if (camera.stream !== null && camera.viewers === 0) this.relaying.looked(camera.name);
     return camera.viewing.picture(knownTag);
+  }
+
+  /** Nobody came for it, here or elsewhere. Whoever looks at all cameras shall not have them made. */
+  #isIdle(name: string): boolean {
+    return this.#cameras.has(name) && this.#cameras.touched(name) === undefined && !this.relaying.mayFetch(name);
   }
 
   testTarget(url: string): Promise<TargetTest> {

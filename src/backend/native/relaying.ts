@@ -117,9 +117,14 @@ export class NativeRelaying implements CameraRelaying {
     this.viewersChanged(camera, false);
   }
 
+  /** True where another node has the camera, as far as is known. */
+  mayFetch(camera: string): boolean {
+    return this.#partner?.mayFetch(camera) === true;
+  }
+
   /** Resolves when the camera has a stream here, which may have to be fetched; or after a few seconds. */
   async fetched(camera: RelayedCamera): Promise<void> {
-    if (camera.stream !== null || this.#partner?.mayFetch(camera.name) !== true) return;
+    if (camera.stream !== null || !this.mayFetch(camera.name)) return;
     const { name } = camera;
     this.viewersChanged(name, true);
     const waiting = this.#waiting.get(name) ?? new Set();

@@ -10,6 +10,7 @@ import { type Check, type CheckStatus, fail, ok } from '../doctor/check.js';
 import { checkCluster } from '../doctor/cluster.js';
 import { checkAnswers, checkDisk, checkRules, checkState, countRegistered } from '../doctor/disk.js';
 import { checkExtraTrust, checkFiles, checkStandardError } from '../doctor/files.js';
+import { askForPorts } from '../doctor/held-ports.js';
 import { checkMemory } from '../doctor/memory.js';
 import { checkAdvertisedHost, checkFamilies, checkPorts } from '../doctor/network.js';
 import { checkSockets, checkSocketsInUse } from '../doctor/sockets.js';
@@ -109,7 +110,10 @@ async function runChecks(
   const silence = settings.dataDir === noDataDir ? undefined : await checkAnswers(dataDir);
   // What reads the folder at once would stand still with its disk.
   const runtime = silence === undefined ? findRuntime(dataDir) : undefined;
-  checks.push(...(await checkPorts(settings, runtime)));
+  // No other aggregator that the environment may name.
+  const findOwn = () => findApi({ dataDir }, { ...io, env: {} }, askMs);
+  const held = runtime ?? (silence === undefined ? await askForPorts(findOwn) : undefined);
+  checks.push(...(await checkPorts(settings, held)));
   checks.push(checkFamilies(settings));
   checks.push(await checkAdvertisedHost(settings));
   if (silence !== undefined) checks.push(silence);
@@ -129,8 +133,7 @@ async function runChecks(
     checkOpenFiles(settings, undefined, isAlone ? await countRegistered(dataDir, settings) : undefined),
     checkMemory(settings),
     ...(await checkSockets(settings)),
-    // No other aggregator that the environment may name.
-    ...(runtime === undefined ? [] : await checkSocketsInUse(findApi({ dataDir }, { ...io, env: {} }, askMs))),
+    ...(held === undefined ? [] : await checkSocketsInUse(findOwn())),
     ...(await checkPrograms(io.env, settings)),
   );
   return { checks, isSilent: silence !== undefined };

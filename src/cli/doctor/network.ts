@@ -6,21 +6,21 @@ import { isLoopbackAddress } from '../../address/plain-address.js';
 import type { Settings } from '../../config/index.js';
 import { advertisedHost } from '../../control/advertise.js';
 import { findPortHolder } from '../port-holder.js';
-import type { Runtime } from '../runtime-file.js';
 import { type Check, fail, ok, warn } from './check.js';
+import type { HeldPorts } from './held-ports.js';
 
 const lookupTimeoutMs = 5_000;
 
 /** Whether the ports can be listened on, or are by the aggregator that runs on this data folder. */
-export async function checkPorts(settings: Settings, runtime: Runtime | undefined): Promise<Check[]> {
+export async function checkPorts(settings: Settings, held: HeldPorts | undefined): Promise<Check[]> {
   const { host, rtmpsPort, srtPort } = settings;
   return [
-    await checkPort('RTMP port', settings.host, settings.rtmpPort, '--rtmp-port', runtime?.rtmpPort, runtime?.pid),
+    await checkPort('RTMP port', settings.host, settings.rtmpPort, '--rtmp-port', held?.rtmpPort, held),
     ...(rtmpsPort === undefined
       ? []
-      : [await checkPort('RTMPS port', host, rtmpsPort, '--rtmps-port', runtime?.rtmpsPort, runtime?.pid)]),
-    ...(srtPort === undefined ? [] : [await checkUdpPort(host, srtPort, runtime)]),
-    await checkPort('API port', settings.host, settings.apiPort, '--api-port', runtime?.apiPort, runtime?.pid),
+      : [await checkPort('RTMPS port', host, rtmpsPort, '--rtmps-port', held?.rtmpsPort, held)]),
+    ...(srtPort === undefined ? [] : [await checkUdpPort(host, srtPort, held)]),
+    await checkPort('API port', settings.host, settings.apiPort, '--api-port', held?.apiPort, held),
   ];
 }
 
@@ -30,13 +30,10 @@ async function checkPort(
   port: number,
   flag: string,
   ownPort: number | undefined,
-  ownPid: number | undefined,
+  held: HeldPorts | undefined,
 ): Promise<Check> {
   if (port === 0) {
-    return ok(
-      name,
-      ownPort === undefined ? 'any free port is taken' : `${ownPort}, held by our aggregator (pid ${ownPid})`,
-    );
+    return ok(name, ownPort === undefined ? 'any free port is taken' : `${ownPort}, held by ${holderOf(held)}`);
   }
   const code = await tryListen(host, port);
   switch (code) {
@@ -44,7 +41,7 @@ async function checkPort(
       return ok(name, `${port} is free on ${families(host)}`);
     case 'EADDRINUSE': {
       if (port === ownPort) {
-        return ok(name, `${port} is held by our aggregator (pid ${ownPid})`);
+        return ok(name, `${port} is held by ${holderOf(held)}`);
       }
       const holder = findPortHolder(port) ?? 'another program';
       return fail(name, `${port} is taken by ${holder}`, `Stop it, or use another port with ${flag}.`);
@@ -62,13 +59,17 @@ async function checkPort(
   }
 }
 
-async function checkUdpPort(host: string, port: number, runtime: Runtime | undefined): Promise<Check> {
+async function checkUdpPort(host: string, port: number, held: HeldPorts | undefined): Promise<Check> {
   const name = 'SRT port';
-  if (runtime?.srtPort === port) return ok(name, `UDP ${port} is held by our aggregator (pid ${runtime.pid})`);
+  if (held?.srtPort === port) return ok(name, `UDP ${port} is held by ${holderOf(held)}`);
   const code = await tryBind(host, port);
   if (code === undefined) return ok(name, `UDP ${port} is free on ${families(host)}`);
   const why = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be listened on: ${code}`;
   return fail(name, `UDP ${port} ${why}`, 'Use another port with --srt-port.');
+}
+
+function holderOf(held: HeldPorts | undefined): string {
+  return held?.pid === undefined ? 'our aggregator' : `our aggregator (pid ${held.pid})`;
 }
 
 function families(host: string): string {

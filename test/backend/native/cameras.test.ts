@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import type { NativeCamera } from '../../../src/backend/native/camera.js';
+import { StreamKeys } from '../../../src/admission/stream-keys.js';
+import { NativeCamera } from '../../../src/backend/native/camera.js';
 import { NativeCameras } from '../../../src/backend/native/cameras.js';
 import { NativeBackend } from '../../../src/backend/native/native-backend.js';
 import { defaultSettings } from '../../../src/config/index.js';
@@ -9,6 +10,7 @@ import { PublishClient } from '../../../src/rtmp/publish-client.js';
 import { MessageType } from '../../../src/wire/message.js';
 import { healthy, startTarget, until } from '../../push/targets.js';
 import { frame, videoHeader } from '../../relay/fixtures.js';
+import { RawClient } from './raw-client.js';
 
 const media = { ...defaultSettings().media, publishGraceMs: 0 };
 
@@ -82,8 +84,38 @@ test('of a camera that nobody came for the same is seen as of one that was looke
   });
   const before = seen();
   expect(before.camera).toMatchObject({ name: 'gate', live: false, pushes: [] });
-  expect(await backend.picture('gate', undefined)).toBeNull();
+  await expect(backend.switchIngest('gate', 'other')).rejects.toMatchObject({ code: 'INGEST_NOT_FOUND' });
   expect(seen()).toEqual(before);
+});
+
+test('who is refused, or only looks, leaves nothing of a camera behind', async (context) => {
+  const made = vi.spyOn(NativeCamera.prototype, 'declare');
+  context.onTestFinished(() => made.mockRestore());
+  const keys = new StreamKeys(Buffer.alloc(32, 1));
+  const settings = { ...media, publishAuth: 'key', playAuth: 'token' } as const;
+  const backend = new NativeBackend({
+    settings: { host: '127.0.0.1', rtmpPort: 0, media: settings, streamSecret: '01'.repeat(32) },
+    log: silentLogger,
+  });
+  context.onTestFinished(() => backend.stop(1000));
+  const { port } = await backend.start();
+  const key = keys.generated('gate', 'one');
+  backend.setCamera({ name: 'gate', pushes: [], publishKeys: [{ tag: keys.tag('gate', key) }] });
+  const publish = async (query: string): Promise<void> => {
+    const publisher = new PublishClient({ url: `rtmp://127.0.0.1:${port}/gate/gate${query}`, connectTimeoutMs: 5000 });
+    await publisher.connect();
+    await publisher.close();
+  };
+  for (const query of ['', '?key=wrong', '?relay=ticket', `?key=${key}&ingest=other`]) {
+    await expect(publish(query), query).rejects.toThrow();
+  }
+  expect(await RawClient.play(port, 'gate', 'gate?token=wrong')).toContain('NetStream.Play.Failed');
+  expect(await backend.picture('gate', undefined)).toBeNull();
+  await expect(backend.openFlv('gate', 'x', 'all')).rejects.toMatchObject({ code: 'CAMERA_NOT_LIVE' });
+  await expect(backend.openFlv('other', 'x', 'all')).rejects.toMatchObject({ code: 'PLAY_NOT_FOUND' });
+  expect(made).not.toHaveBeenCalled();
+  await publish(`?key=${key}`);
+  expect(made).toHaveBeenCalledTimes(1);
 });
 
 test('what happened to a camera is remembered while it is idle again, and forgotten when it is removed', async (context) => {
