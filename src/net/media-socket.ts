@@ -33,8 +33,6 @@ export interface MediaSocket {
    * `onDrain` comes when nothing is pending.
    */
   write(data: Buffer): boolean;
-  /** Looks at what `write` will need: `prefetch` in `RingReceiver`. */
-  prefetchWrite?(): number;
   /** Closes it in order, after everything that was written. */
   end(): void;
   /** Closes it at once. */

@@ -7,8 +7,6 @@ export interface OutletSink {
    *   one returns; until then nothing else may be written to where the bytes go.
    */
   write(data: Buffer, goesOn?: boolean): boolean;
-  /** Looks at what `write` will need: as that of `Flushable`. */
-  prefetchWrite?(): number;
   /** Bytes that were taken and are not in the kernel yet. */
   readonly pendingBytes: number;
   /** Bytes that were taken and have not arrived, if that is known. */

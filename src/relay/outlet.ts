@@ -210,7 +210,7 @@ export class Outlet implements Behind {
 
   /** As that of `Flushable`. */
   prefetch(): number {
-    return this.#offset + this.#keyFramePosition + (this.#sink.prefetchWrite?.() ?? 0);
+    return this.#offset + (this.#keyFramePosition & 1);
   }
 
   /** Writes what is new. Called after appends, at most once a turn. */

@@ -133,10 +133,6 @@ export class OutgoingFlow implements QueueAsker {
     return more && !this.#held;
   }
 
-  prefetchWrite(): number {
-    return this.#kernelBytes + (this.#socket.prefetchWrite?.() ?? 0);
-  }
-
   #lookAtWrite(position: number, goesOn: boolean): void {
     if (this.#times.wants(position)) this.#times.note(position, performance.now());
     if (this.#flight.isOver(position)) this.#held = true;

@@ -196,10 +196,6 @@ export class RingSocket extends TcpSocket implements SendOwner, ReadOwner {
     return (this.#bytesReadByRing & 1) + (this.listener?.prefetch?.() ?? 0);
   }
 
-  prefetchWrite(): number {
-    return this.#fd + this.lastAddress + super.pendingBytes;
-  }
-
   onRead(data: Buffer): void {
     this.#bytesReadByRing += data.length;
     this.listener?.onData(data);
