@@ -38,7 +38,8 @@ test('a camera that nobody connected for takes little memory', (context) => {
   const { bytes } = measured(() => {
     for (const name of names) backend.setCamera({ name, pushes: [] });
   });
-  expect(bytes).toBeLessThan(150);
+  // Some 110 to 135; a camera that is made takes 1,500 more.
+  expect(bytes).toBeLessThan(400);
 });
 
 test('of pushes that nobody asked for, a state that was checked keeps what was declared', () => {
