@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { describe, expect } from 'vitest';
+import type { LogLine } from '../support/aggregator.js';
 import { makeClip, publish } from '../support/ffmpeg.js';
 import { startNginxRtmp } from '../support/nginx-rtmp.js';
 import { testWith } from '../support/peers.js';
@@ -71,9 +72,8 @@ describe('nginx.conf edited by hand', () => {
       replaceFile(aggregator.confFile, good);
       await mended(aggregator);
     }
-    expect(aggregator.logLines().some(({ level, code }) => level === 'error' && code === 'NGINX_CONFIG_REFUSED')).toBe(
-      true,
-    );
+    const isSaid = ({ level, code }: LogLine) => level === 'error' && code === 'NGINX_CONFIG_REFUSED';
+    await waitFor(() => aggregator.logLines().some(isSaid), { what: 'the log to say why nginx refused it' });
     expect([camera.exit, extra.exit]).toEqual([undefined, undefined]);
     expect(await aggregator.waitForLive('cam')).toMatchObject({ live: true });
   });

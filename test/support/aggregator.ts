@@ -230,6 +230,12 @@ export class Aggregator {
     );
   }
 
+  /** Waits until the log of this life says it: its lines come by a pipe, later than what they tell of. */
+  async waitForLine(text: string): Promise<void> {
+    const isThere = () => this.logLines().some((line) => JSON.stringify(line).includes(text));
+    await waitFor(isThere, { what: `the log to say "${text}"` });
+  }
+
   /** The lines of this life's log so far. */
   logLines(): LogLine[] {
     return this.process.stderr

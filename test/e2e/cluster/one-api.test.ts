@@ -172,7 +172,7 @@ describe('the nodes of a cluster as one system', () => {
     await publisher.exited;
     const again = publish(scope, clip, b.url('gate'));
     await again.exited;
-    expect(JSON.stringify(b.logLines())).toContain('node b is draining');
+    await b.waitForLine('node b is draining');
     await waitFor(async () => !(await register(a, 'berlin')).endpoints.includes(b.url('gate')), {
       what: 'the drained node not to be named any more',
     });
